@@ -192,7 +192,7 @@ test('files that cannot be compared or taken over say why, and a queue continues
     [text({ seed: 1 }).slice(0, 300), 'settings/no-set-up'],
     [setUpText({ ...settings, order: ['gloss', 'dbpedia'] }, []), 'CL_Benchmark'],
     [setUpText({ ...settings, order: ['gloss', 'letters'] }, []), 'letters is missing'],
-    [setUpText({ ...settings, model: 'embedded-gone' }, []), 'Enter a repository as org/name'],
+    [setUpText({ ...settings, model: 'embedded-gone' }, []), 'Enter a repository (org/name)'],
   ]) {
     await page
       .getByTestId('open-set-up')

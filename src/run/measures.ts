@@ -17,8 +17,8 @@ function mean(values: readonly (number | null)[]): number | null {
 const difference = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a - b);
 
 /**
- * The measures of docs/method.md, eq. (21), after GEM (Lopez-Paz & Ranzato 2017) for both transfers and after Chaudhry et
- * al. 2018 for forgetting, with the last round among those the maximum runs over, so that forgetting is never negative.
+ * The measures of docs/method.md, eq. (21), after GEM (Lopez-Paz & Ranzato 2017) for both transfers and after Chaudhry
+ * et al. 2018 for forgetting, whose maximum here includes the last round, so that it is never negative.
  *
  * @param matrix (T+1)×T, fractions.
  * @returns null if an entry that the measure needs is missing, or, for measures between tasks, with a single task.

@@ -204,7 +204,7 @@ export function checkListing({ id, files }: HubListing): void {
         'weights/not-found',
         `${id} has no ${name}.`,
         name === 'tokenizer.json'
-          ? 'Choose a repository with a fast tokenizer, or save one with transformers’ AutoTokenizer and pick the folder.'
+          ? 'Choose a repository with a fast tokenizer, or save one with transformers’ AutoTokenizer and choose the folder.'
           : 'Choose the repository of a transformers model.',
       );
     }
@@ -221,6 +221,6 @@ export const noSafetensors = (where: string, others: readonly string[], cause?: 
   new GorpError(
     'weights/no-safetensors',
     `${where} has neither model.safetensors nor model.safetensors.index.json${others.length === 0 ? '' : `, only ${others.slice(0, 3).join(', ')}`}.`,
-    'Convert other formats (pytorch_model.bin, GGUF) to safetensors first: load the model with transformers, call save_pretrained, and pick the folder.',
+    'Convert other formats (pytorch_model.bin, GGUF) to safetensors first: load the model with transformers, call save_pretrained, and choose the folder.',
     { cause },
   );

@@ -87,7 +87,7 @@ export const interrupted = (url: string, bytes: number, cause: unknown): GorpErr
   new BrokenDownload(
     'weights/interrupted',
     `The connection broke after ${bytes} bytes of ${url}.`,
-    'Check the connection and start again: it resumes from there where the server allows it.',
+    'Check the connection and start again: the download resumes there if the server allows it.',
     { cause },
   );
 
@@ -95,7 +95,7 @@ export const stalled = (url: string, bytes: number, seconds: number): GorpError 
   new BrokenDownload(
     'weights/stalled',
     `The server sent nothing for ${seconds} s after ${bytes} bytes of ${url}.`,
-    'Check the connection and start again: it resumes from there where the server allows it.',
+    'Check the connection and start again: the download resumes there if the server allows it.',
   );
 
 export const aborted = (url: string): GorpError =>

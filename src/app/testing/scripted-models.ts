@@ -34,7 +34,7 @@ export const scriptedModels =
       const error = {
         code: 'weights/interrupted' as const,
         message: 'The connection broke after 1386217472 bytes of https://huggingface.co/google-t5/t5-large.',
-        nextStep: 'Check the connection and start again: it resumes from there where the server allows it.',
+        nextStep: 'Check the connection and start again: the download resumes there if the server allows it.',
       };
       onEvent({ type: 'failed', error });
     },
