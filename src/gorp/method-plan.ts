@@ -127,7 +127,7 @@ export interface SpacePlan {
 /** Whether directions are removed by weights, not cut off at a threshold. */
 export const isSoft = ({ source, softness }: SpacePlan): boolean => source === 'activation' && softness > 0;
 
-/** The threshold at the end of a task, counted from 1. @param tasks of the order. */
+/** The threshold at the end of a task, counted from 1. @param tasks number of tasks in the order. */
 export const thresholdOf = ({ threshold, rises }: SpacePlan, task: number, tasks: number): number =>
   rises ? threshold + ((1 - threshold) * (task - 1)) / tasks : threshold;
 
@@ -135,7 +135,7 @@ export const thresholdOf = ({ threshold, rises }: SpacePlan, task: number, tasks
 export const keepsDirections = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>
   fullRank?.form === 'adam' && fullRank.frozen !== null;
 
-/** How many directions of a weight a task freezes. @param task counted from 1. @param tasks of the order. */
+/** How many directions of a weight a task freezes. @param task counted from 1. @param tasks number of tasks in the order. */
 export function frozenCount({ first, last }: FrozenDirections, smaller: number, task: number, tasks: number): number {
   const way = tasks > 1 ? (task - 1) / (tasks - 1) : 0;
   return Math.round((first + (last - first) * way) * smaller);

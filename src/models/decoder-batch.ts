@@ -46,7 +46,9 @@ export function padLeft(
 export function layOutDecoderBatch(rows: readonly TokenPair[], { B, S, T }: BatchSizes, padId: number): DecoderBatch {
   for (const { source, label } of rows) {
     if (source.length > S || label.length > T) {
-      throw new RangeError(`An example of ${source.length} and ${label.length} tokens exceeds the sizes ${S} and ${T}.`);
+      throw new RangeError(
+        `An example of ${source.length} and ${label.length} tokens exceeds the sizes ${S} and ${T}.`,
+      );
     }
   }
   const labels = new Int32Array(B * T).fill(IGNORED_LABEL);

@@ -61,7 +61,7 @@ export interface RunHost extends TaskHost {
   savedRound?(): Promise<SavedRound>;
   /** Saves the files of a round. If this throws, the run warns and continues. */
   saveRound?(output: RoundOutput): Promise<void>;
-  /** Where checkpoints are saved; without it none are made. */
+  /** Where checkpoints are saved; if missing, none are saved. */
   checkpoints?: CheckpointStore;
   /** The checkpoint of the same run to resume from. */
   savedCheckpoint?(): Promise<SavedCheckpoint>;

@@ -21,7 +21,7 @@ export class RoundBatches {
   readonly #settings: RunSettings;
   readonly #round: number;
 
-  /** @param tasks of the order. */
+  /** @param tasks all tasks of the order. */
   constructor(settings: RunSettings, tasks: readonly EncodedTask[], { number, trains }: Round) {
     const learned = trains.map((task) => tasks[task]);
     this.name = roundName(settings, number);

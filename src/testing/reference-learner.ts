@@ -77,7 +77,7 @@ export class ReferenceLearner {
   /** The method's state between tasks. */
   state: MethodState = NO_STATE;
 
-  /** @param read values of a parameter by Hugging Face name. @param tasks of the order. */
+  /** @param read values of a parameter by Hugging Face name. @param tasks number of tasks in the order. */
   static async create(
     device: Device,
     network: Network,

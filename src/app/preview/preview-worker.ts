@@ -41,6 +41,6 @@ export const askPreviewWorker: AskForPreview = (command, onAnswer) => {
 const tooSlow = (model: string): GorpError =>
   new GorpError(
     'worker/too-slow',
-    `Reading the example took over ${SECONDS} seconds: a server does not answer, or the tokenizer of ${model} is too slow.`,
+    `Reading the example took over ${SECONDS} seconds: a server did not answer, or the tokenizer of ${model} is too slow.`,
     "Try again, or use the tokenizer.json published with the model's weights.",
   );

@@ -106,7 +106,7 @@ export const TryMessageSchema = v.variant('type', [
   v.strictObject({ type: v.literal('runtime'), runtime: TryRuntimeSchema }),
   v.strictObject({ type: v.literal('token'), round: roundNumber, text: v.string() }),
   v.strictObject({ type: v.literal('answered'), round: roundNumber, answer: TriedAnswerSchema }),
-  /** The answer to a test example of a task before training; examples come in their order. */
+  /** The answer to a test example of a task before training; examples come in order. */
   v.strictObject({
     type: v.literal('example-answered'),
     task: v.string(),
