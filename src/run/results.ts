@@ -42,7 +42,7 @@ export const TensorSpaceSchema = v.strictObject({
   orthonormality: v.number(),
   /** Number of this task's own main directions, regardless of the space; at most 16. */
   directions: v.number(),
-  /** Principal angles between these and the main directions of each earlier task, from 1: cosines, descending. */
+  /** Cosines of the principal angles with the main directions of each earlier task (from 1), descending. */
   angles: v.array(v.strictObject({ task: v.number(), cosines: v.array(v.number()) })),
 });
 export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;

@@ -126,7 +126,7 @@ export const TRAINING_SETTINGS = {
   activations: choice({
     section: 'Memory',
     label: 'Activations',
-    help: 'Recomputing gives the same numbers in a fraction of the memory, a third more slowly.',
+    help: 'Recomputing gives the same numbers in a fraction of the memory but takes a third longer.',
     initial: 'keep',
     before: 'keep',
     options: [
