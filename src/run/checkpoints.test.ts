@@ -50,9 +50,9 @@ async function lossesOf(folder: PickedFolder): Promise<number[]> {
 }
 
 describe('a run from files as people store them', () => {
-  test('f16 and bf16 give the losses of f32, as far as their digits go', async () => {
+  test('f16 and bf16 give the losses of f32 to their precision', async () => {
     const exact = await lossesOf(await filesOf('F32'));
-    // Half a unit in the last place of a weight is 2^-11 and 2^-8 of it.
+    // Half a unit in the last place of a weight is 2^-11 of it in f16, 2^-8 in bf16.
     for (const [type, share] of [
       ['F16', 0.005],
       ['BF16', 0.04],

@@ -46,8 +46,8 @@ function tinyTokenizer(): unknown {
 /**
  * A T5 with random weights, as from the weight store.
  *
- * @param more overrides its config. With another `model_type`, must be a whole config of that family with the special
- * tokens of {@link tinyTokenizer}.
+ * @param more overrides its config. With another `model_type` it must be a complete config of that family with the
+ *   special tokens of {@link tinyTokenizer}.
  */
 export function tinyModel(more: Readonly<Record<string, unknown>> = {}): ModelFiles {
   const config = 'model_type' in more ? more : { ...CONFIG, ...more };

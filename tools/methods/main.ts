@@ -9,7 +9,7 @@ import { listText } from './list.ts';
 
 const check = process.argv.includes('--check');
 
-/** Writes a file, or compares it; @returns whether it is now up to date. */
+/** Writes a file, or compares it. @returns whether it is now up to date. */
 async function bring(path: string, text: string): Promise<boolean> {
   const file = projectPath(path);
   const options: Options = { ...(await resolveConfig(file)), filepath: file };
