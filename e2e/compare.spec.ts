@@ -23,7 +23,7 @@ const queued = (page: Page, status: string) => page.locator(`[data-testid=queued
 const openTab = (page: Page, tab: string): Promise<void> => page.getByTestId(`tab-${tab}`).click();
 const nameOf = ({ settings }: Results): string => `${settings.method.name}, seed ${settings.training.seed}`;
 
-test('three methods with two seeds are queued, survive a reload, and are compared as their files have them', async ({
+test('three methods with two seeds are queued, survive a reload, and show the values of their files when compared', async ({
   page,
 }) => {
   test.setTimeout(400_000);

@@ -87,7 +87,7 @@ test('an older browser trains to the end, and the page says what cannot be saved
   await expect(page.getByTestId('warnings')).toContainText('it lacks createWritable');
   const { results } = await downloadResults(page);
   expect(results.status).toBe('finished');
-  await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may be loading still
+  await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may still be loading
 });
 
 test('an engine without SIMD is reported before Start, with what to do', async ({ page }) => {
@@ -101,5 +101,5 @@ test('an engine without SIMD is reported before Start, with what to do', async (
   await start(page);
   await waitForStatus(page, 'failed');
   expect((await shownError(page)).code).toBe('device/no-simd');
-  await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may be loading still
+  await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may still be loading
 });

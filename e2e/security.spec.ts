@@ -70,7 +70,7 @@ async function attempts(): Promise<Record<string, string>> {
       violated = (event as SecurityPolicyViolationEvent).effectiveDirective.replace(/-elem$/, '');
     };
     self.addEventListener('securitypolicyviolation', note);
-    // In a later turn of the event loop: the policy spares the test tool's evaluation until it first waits.
+    // In a later turn of the event loop: the policy does not apply to the test tool's evaluation until it first waits.
     await new Promise((resolve) => setTimeout(resolve, 10));
     const failure = await Promise.resolve()
       .then(make)

@@ -47,7 +47,7 @@ export class GraphBuilder {
   /**
    * Adds a node with one output.
    *
-   * @param name of the output, if it needs a certain one.
+   * @param name of the output, if it must have a certain one.
    */
   node(
     operator: string,

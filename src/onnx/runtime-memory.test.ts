@@ -35,7 +35,7 @@ it('counts the weights of both graphs, and expands f16', () => {
   expect(q4).toBeLessThan(q8);
 });
 
-it('refuses models too large for onnxruntime-web, and names a form that fits', () => {
+it('refuses models too large for onnxruntime-web, and names a weight format that fits', () => {
   expect(() => checkRuntimeHolds(T5_LARGE, 'f32')).not.toThrow();
   expect(() => checkRuntimeHolds(SMOLLM3, 'f32')).toThrow(
     expect.objectContaining({ code: 'weights/onnx-too-large', nextStep: 'Export it as q4.' }),

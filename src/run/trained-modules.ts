@@ -86,7 +86,7 @@ export function trainedModules(chosen: Chosen, model: ModelModules): TrainedModu
     throw new GorpError(
       'settings/modules',
       `Setting training.${problem.setting}: ${problem.message}`,
-      `Name some of ${model.modules.map(({ name }) => name).join(', ')}; or null for the family's defaults.`,
+      `Name any of ${model.modules.map(({ name }) => name).join(', ')}, or use null for the family's defaults.`,
     );
   }
   const roles = rolesOf(chosen);

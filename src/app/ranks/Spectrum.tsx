@@ -45,7 +45,7 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
           {isSoft
             ? `${space.added} more directions suppressed by half or more, ${space.total} in all.`
             : `${space.added} of ${count} directions added.`}{' '}
-          The space holds {percent(heldAfter)} % of the energy (before: {percent(held)} %).
+          Energy held: {percent(heldAfter)} % (before: {percent(held)} %).
           {!isSoft && space.total >= space.dimension && ' The space is full.'}
         </>
       }

@@ -30,12 +30,12 @@ describe('the memory of a run, before it starts', () => {
     expect(text).toContain('a smaller test batch');
   });
 
-  it('is no matter where it is less, or where the person has said how much there is', () => {
+  it('does not matter if it is less, or if the person has entered how much there is', () => {
     expect(shown(planOf(4), null)).not.toContain('Many graphics cards');
     expect(shown(planOf(6.4), 8)).not.toContain('Many graphics cards');
   });
 
-  it('is refused where it is more than the person allows', () => {
+  it('is refused if it is more than the person allows', () => {
     expect(shown(planOf(6.4), 6)).toContain('a smaller test batch');
   });
 });
