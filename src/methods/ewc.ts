@@ -46,7 +46,7 @@ export const ewc = defineMethod({
     ewcExamples: number({
       section: 'This method',
       label: 'Examples for importances',
-      help: 'Examples per task used to compute importances after training on it; at most all.',
+      help: 'Examples of each task used to compute importances after training; all if it has fewer.',
       range: COUNT,
       initial: 256,
     }),

@@ -5,7 +5,7 @@ import { type ByteFile, type ModelTensors, openTensors, readJson } from './model
 import { checkShards, parseShardIndex } from './shards.ts';
 
 const MIB = 2 ** 20;
-/** Largest accepted JSON files, in bytes, several times those of the largest published models. */
+/** Size limits of JSON files, in bytes: several times the sizes in the largest published models. */
 const MAX_CONFIG_BYTES = 4 * MIB;
 const MAX_TOKENIZER_BYTES = 128 * MIB;
 const MAX_TEMPLATE_BYTES = MIB;

@@ -37,7 +37,7 @@ export function parseResultsFile(text: string, name: string): Results {
     throw new GorpError(
       'run/bad-results-file',
       `${name} is a damaged results file: ${v.getDotPath(issue) ?? 'its content'}: ${issue.message}.`,
-      'Download the file again from the browser that ran it, and do not edit it.',
+      'Download the file again from the browser that wrote it, and do not edit it.',
       { cause: parsed.issues },
     );
   }
@@ -46,7 +46,7 @@ export function parseResultsFile(text: string, name: string): Results {
     throw new GorpError(
       'run/bad-results-file',
       `${name} is a damaged results file: its curves differ in length.`,
-      'Download the file again from the browser that ran it, and do not edit it.',
+      'Download the file again from the browser that wrote it, and do not edit it.',
     );
   }
   return parsed.output;

@@ -102,7 +102,8 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
           </tbody>
         </table>
         <p className={fields.help}>
-          Assumes texts of full length. The run plans again from its tasks before any download. Drivers need a little more.
+          Assumes texts of full length. The run plans again from its tasks before any download. Drivers need a little
+          more.
         </p>
       </details>
     </div>
