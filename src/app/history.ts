@@ -1,6 +1,7 @@
 import { createStore, delMany, getMany, keys, setMany, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
@@ -161,7 +162,7 @@ const isQuota = (thrown: unknown): boolean => thrown instanceof DOMException && 
 const noRoom = (bytes: number, cause: unknown): GorpError =>
   new GorpError(
     'store/quota',
-    `The browser has no room for the results of this run (${bytes} bytes): its losses, matrices and spaces are lost when the page closes.`,
+    `The browser has no room for the results of this run (${formatBytes(bytes)}): its losses, matrices and spaces are lost when the page closes.`,
     'Download the results now. Remove models or free disk space before the next run.',
     { cause },
   );

@@ -1,6 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { noSafetensors } from '../weights/hub.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 import { missingFile, type ModelFolder } from '../weights/model-folder.ts';
@@ -35,7 +36,7 @@ export class DiskFolder implements ModelFolder {
     if (size > maxBytes) {
       throw new GorpError(
         'weights/too-large',
-        `${path} has ${size} bytes; ${maxBytes} are allowed for this file.`,
+        `${path} takes ${formatBytes(size)}; the limit for this file is ${formatBytes(maxBytes)}.`,
         'Name a model folder with Hugging Face files.',
       );
     }

@@ -1,5 +1,6 @@
 import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 
 /** Device memory with an owner, live until `destroy` is called. */
 export interface OwnedBuffer {
@@ -156,7 +157,7 @@ export class BufferLedger<Memory> implements Buffers {
     if (size > limit) {
       throw new GorpError(
         'device/buffer-too-large',
-        `${label} needs ${size} bytes in one buffer; this device allows ${limit}.`,
+        `${label} needs ${formatBytes(size)} in one buffer; this device allows ${formatBytes(limit)}.`,
         'Choose a smaller model, a smaller batch or shorter prompts.',
       );
     }
@@ -200,6 +201,6 @@ export class BufferLedger<Memory> implements Buffers {
 const outOfMemory = (label: string, bytes: number, used: number): GorpError =>
   new GorpError(
     'device/out-of-memory',
-    `The device has no room for ${label} (${bytes} bytes; ${used} are in use).`,
+    `The device has no room for ${label} (${formatBytes(bytes)}; ${formatBytes(used)} are in use).`,
     'Close other tabs and programs that need memory, or choose a smaller batch, shorter prompts or a smaller model.',
   );

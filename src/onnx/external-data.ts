@@ -1,4 +1,5 @@
 import { GorpError, REPORT_BUG } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { ELEMENT, type Element, type ExternalPlace } from './onnx-messages.ts';
 
@@ -118,6 +119,6 @@ async function* contentOf(groups: readonly PlacedGroup[]): AsyncGenerator<Uint8A
 const tooLarge = ({ tensors }: DataGroup, bytes: number, maxBytes: number): GorpError =>
   new GorpError(
     'weights/onnx-tensor-too-large',
-    `${tensors[0].name} takes ${bytes} bytes, but a data file of an ONNX model may have at most ${maxBytes}.`,
+    `${tensors[0].name} takes ${formatBytes(bytes)}, but a data file of an ONNX model may have at most ${formatBytes(maxBytes)}.`,
     'Export as f16, which takes half, or choose a smaller model.',
   );

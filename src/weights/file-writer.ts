@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { randomId } from '../base/random-id.ts';
 import { Sha256, sha256Of } from '../base/sha256.ts';
 import type { KeyValue } from './key-value.ts';
@@ -204,11 +205,12 @@ export function noRoom(
   room: number | null,
   cause?: unknown,
 ): GorpError {
-  const has = room === null ? 'the browser has no more room for this page' : `the browser has room for ${room}`;
+  const has =
+    room === null ? 'the browser has no more room for this page' : `the browser has room for ${formatBytes(room)}`;
   const atLeast = bytes === null ? 'at least ' : '';
   return new GorpError(
     'store/quota',
-    `${url} needs ${atLeast}${needed} bytes of storage, but ${has}. Nothing was stored.`,
+    `${url} needs ${atLeast}${formatBytes(needed)} of storage, but ${has}. Nothing was stored.`,
     'Remove models you no longer need or free disk space, then start again.',
     { cause },
   );

@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { noSafetensors } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
 import { missingFile, type ModelFolder } from './model-folder.ts';
@@ -52,7 +53,7 @@ export class PickedFolder implements ModelFolder {
     if (file.bytes > maxBytes) {
       throw new GorpError(
         'weights/too-large',
-        `${name} has ${file.bytes} bytes; ${maxBytes} are allowed for this file.`,
+        `${name} takes ${formatBytes(file.bytes)}; the limit for this file is ${formatBytes(maxBytes)}.`,
         'Choose a model folder with Hugging Face files.',
       );
     }

@@ -1,5 +1,6 @@
 import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { isThere } from './reachable.ts';
 
 /**
@@ -69,7 +70,7 @@ export function tooLarge(url: string, bytes: number | null, maxBytes = Infinity)
   if (bytes === null || bytes <= maxBytes) return null;
   return new GorpError(
     'weights/too-large',
-    `${url} has ${bytes} bytes or more; ${maxBytes} are allowed for this file.`,
+    `${url} takes ${formatBytes(bytes)} or more; the limit for this file is ${formatBytes(maxBytes)}.`,
     'Check that the address leads to a model folder with Hugging Face files.',
   );
 }

@@ -46,7 +46,7 @@ export function RunTab() {
           <Section
             level={3}
             title="Each task over the run"
-            note="A ring marks where a task was learned; lines are dotted before."
+            note="A ring marks where a task was learned; lines are dotted before that."
           >
             <AccuracyChart />
           </Section>

@@ -65,7 +65,7 @@ function step(isInto: bool, args: usize, from: u32, to: u32): void {
     stepFour(isInto, args, factor, rate, element(x, i), element(m, i), element(v, i), element(out, i), end - i);
 }
 
-/** Steps four elements and stores the first `count`. */
+/** Updates four elements and stores the first `count`. */
 // @inline
 function stepFour(
   isInto: bool,
