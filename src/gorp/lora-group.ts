@@ -32,7 +32,7 @@ import { recordPlainUpdate } from './update.ts';
 /** Place of the adapters' step size in `rates`. */
 const RATE = 0;
 
-/** Matrices of A and B by layer → by {@link adapterName}. */
+/** Turns matrices of A and B by layer into matrices by {@link adapterName}. */
 export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string, Matrix>): [string, Matrix][] => [
   ...[...A].map(([layer, values]): [string, Matrix] => [adapterName(layer, 'lora_A'), values]),
   ...[...B].map(([layer, values]): [string, Matrix] => [adapterName(layer, 'lora_B'), values]),
