@@ -30,7 +30,7 @@ export interface SpaceGrowth {
   heldBefore: number;
   /**
    * Energy of the directions outside the space before, as shares of the task's energy, descending. The first `added` of
-   * them were added, unless the space is soft. As many as were distinguishable and had room.
+   * them were added, unless the space is soft. There are as many as could be distinguished and had room.
    */
   spectrum: number[];
   /** Share of the task's energy that the space had to hold; for a soft one, the share it holds now. */

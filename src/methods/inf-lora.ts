@@ -29,7 +29,7 @@ export const infLora = defineMethod({
     energyOf: choice({
       section: 'Shared space',
       label: 'Energy of',
-      help: 'InfLoRA: what the threshold applies to.',
+      help: 'What the threshold applies to.',
       initial: 'covariances',
       options: [
         { value: 'covariances', label: 'covariances (σ⁴), as in the released code' },

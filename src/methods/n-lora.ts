@@ -24,14 +24,14 @@ export const nLora = defineMethod({
     sparsityPenalty: number({
       section: 'This method',
       label: 'Sparsity penalty',
-      help: 'N-LoRA: weight of Σ|B A|, or as released Σ|A B|, in the loss.',
+      help: 'Weight of Σ|B A|, or as released Σ|A B|, in the loss.',
       range: NOT_NEGATIVE,
       initial: 1e-4,
     }),
     sparsityForm: choice({
       section: 'This method',
       label: 'What is sparse',
-      help: 'N-LoRA: the weight change, or the product in the released code.',
+      help: 'The weight change, or the product in the released code.',
       initial: 'paper',
       before: 'paper',
       options: [

@@ -30,7 +30,7 @@ export const oLora = defineMethod({
     orthogonalPenalty: number({
       section: 'This method',
       label: 'Orthogonality penalty λ₁',
-      help: 'O-LoRA: weight of Σ|A_prev Aᵀ| in the loss.',
+      help: 'Weight of Σ|A_prev Aᵀ| in the loss.',
       range: NOT_NEGATIVE,
       initial: 0.5,
       applies: isConstant,
@@ -38,7 +38,7 @@ export const oLora = defineMethod({
     normPenalty: number({
       section: 'This method',
       label: 'Norm penalty λ₂',
-      help: 'O-LoRA: weight of ‖A‖ + ‖B‖ of the new adapter in the loss.',
+      help: 'Weight of ‖A‖ + ‖B‖ of the new adapter in the loss.',
       range: NOT_NEGATIVE,
       initial: 0,
       before: 0,
@@ -47,7 +47,7 @@ export const oLora = defineMethod({
     penalties: choice({
       section: 'This method',
       label: 'Penalties',
-      help: 'O-LoRA: the same in every task, or as the released scripts set them for 15 tasks.',
+      help: 'The same in every task, or as the released scripts set them for 15 tasks.',
       initial: 'constant',
       before: 'constant',
       options: [

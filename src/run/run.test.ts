@@ -64,7 +64,7 @@ async function execute(
   return ended;
 }
 
-/** True once a phase of a round has come to `done`. */
+/** True once a phase of a round has reached `done`. */
 const at =
   (phase: EventOf<'progress'>['phase'], round: number, done = 0) =>
   (event: RunEvent): boolean =>

@@ -23,7 +23,7 @@ const SETTINGS = tinySettings('gorp-plus');
 /** Makes the disk full at each write of a run with its rounds and checkpoints, and of a download. */
 export const disk: Storm = {
   whole: 100,
-  what: 'the disk is full at each write of a run and of a download, once and from then on',
+  what: 'the disk is full at each write of a run and of a download, only then or from then on',
   run: async ({ count, note }: StormOptions): Promise<Outcome> => {
     const folder = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
     const hub = await startLocalHub();
