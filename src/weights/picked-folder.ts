@@ -94,7 +94,7 @@ export class PickedFolder implements ModelFolder {
       } catch (cause) {
         throw new GorpError(
           'weights/file-changed',
-          `${name} can no longer be read: it was changed, moved or removed after it was picked.`,
+          `${name} can no longer be read: it was changed, moved or removed after you chose it.`,
           'Choose the folder or its files again.',
           { cause },
         );
