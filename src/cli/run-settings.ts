@@ -44,7 +44,7 @@ export interface SettingsValues {
   set: string[];
 }
 
-/** Settings of a run, and the user's own tasks that its order file describes. */
+/** Settings of a run, and the custom tasks that its order file describes. */
 export interface ChosenRun {
   settings: RunSettings;
   customTasks: readonly Task[];

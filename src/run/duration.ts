@@ -42,7 +42,7 @@ const BESIDE_PRODUCTS = 1.6;
 /**
  * The tasks of a run before they are read, from what is known of them.
  *
- * @param own examples of the user's own tasks, by name.
+ * @param own examples of custom tasks, by name.
  * @returns null if a task's examples are not known.
  */
 export function tasksAhead(

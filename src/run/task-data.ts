@@ -42,7 +42,7 @@ export interface TaskHost {
    * @param signal cancels the fetch.
    */
   taskReader(tasks: string, signal: AbortSignal): ReadText;
-  /** The user's own task of that name, if any. */
+  /** The custom task of that name, if any. */
   customTask(name: string): Promise<Task | undefined>;
 }
 

@@ -58,7 +58,7 @@ export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'task
 const listed = (names: readonly string[]): string =>
   `${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and others' : ''} ${names.length === 1 ? 'is' : 'are'}`;
 
-/** The page's own tasks that a run with these settings needs. */
+/** The custom tasks that a run with these settings needs. */
 export function pageTasksOf({ order, tasks }: RunSettings, { custom, folder }: TaskData): PageTasks {
   const needed = custom.filter(({ spec }) => order.includes(spec.name));
   return {
