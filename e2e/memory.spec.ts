@@ -25,7 +25,7 @@ test('the page plans the memory of a run, and a run that needs more than is allo
   await waitForStatus(page, 'failed');
   const error = await shownError(page);
   expect(error.code).toBe('run/too-little-memory');
-  expect(error.text).toContain('compute activations again');
+  expect(error.text).toContain('recompute activations');
   expect((await storedWeights(page)).files).not.toContain('model.safetensors');
 
   await page.reload();

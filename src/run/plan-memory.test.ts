@@ -218,7 +218,7 @@ test('no buffer exceeds the device’s limit; a plan that needs a larger one fai
   expect(advised).toMatchObject({ code: 'run/too-little-memory', nextStep: expect.stringMatching(ADVICE) as string });
 });
 
-const ADVICE = /again.*8 or 4 bits.*smaller batch or shorter prompts/;
+const ADVICE = /recompute.*8 or 4 bits.*smaller batch or shorter prompts/;
 
 test('refuses a plan above the budget, and says what would help', async () => {
   const { training } = question();

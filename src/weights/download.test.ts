@@ -242,7 +242,7 @@ describe('fetchToStore', () => {
       Promise.resolve(new Response(body, { headers: { 'content-length': '8000' } }));
     await expect(download('w', { fetch })).rejects.toMatchObject({
       code: 'store/quota',
-      message: expect.stringContaining('8000 bytes') as string,
+      message: expect.stringContaining('7.81 KiB') as string,
     });
     expect([cancelled, await values.keys()]).toEqual([true, []]);
   });

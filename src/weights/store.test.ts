@@ -124,8 +124,8 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     const { values, store } = await open();
     values.quotaBytes = 250;
     for (const [bytes, needs] of [
-      [900, 'needs 900 bytes'],
-      [null, 'needs at least 300 bytes'],
+      [900, 'needs 900 B'],
+      [null, 'needs at least 300 B'],
     ] as const) {
       await expect(
         writePieces(store, 'w', origin('https://a/w', bytes), pieces(numbered(900), 90)),

@@ -79,7 +79,7 @@ test('refuses a plan over the budget in GiB, with advice for its peak moment', (
     message: expect.stringContaining('Testing') as string,
   });
   expect(refusal?.nextStep).toContain('smaller test batch');
-  expect(refusal?.nextStep).not.toContain('compute activations again');
+  expect(refusal?.nextStep).not.toContain('recompute activations');
 });
 
 test('asks no other server, and sends no token, until the person requests it', () => {
