@@ -1,4 +1,4 @@
-"""Checks the manifest of docs/command-line.md by the schema that the Kubernetes API publishes.
+"""Checks the manifest of docs/command-line.md against the schema that the Kubernetes API publishes.
 
     python3 check_manifest.py
 
@@ -26,7 +26,7 @@ def report(what, passed, detail=""):
 
 
 def problem(manifest, version):
-    """The schema's complaints about a manifest, unknown fields included; empty where it is valid."""
+    """The schema's complaints about a manifest, unknown fields included; empty if it is valid."""
     try:
         kubernetes_validate.validate(manifest, version, strict=True)
         return ""

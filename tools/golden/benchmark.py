@@ -143,7 +143,7 @@ def orders() -> dict[str, dict]:
 
 
 def write_prompts(path: Path, seed: int) -> None:
-    """Two prompts a dataset, as strings."""
+    """Two prompts per dataset, as strings."""
     found = []
     for (kind, dataset), labels in LABELS.items():
         for index, row in enumerate(rows(kind, dataset, 2, seed + 7)):

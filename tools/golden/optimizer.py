@@ -16,7 +16,7 @@ LEAST_GAP = 2e-2
 
 @dataclasses.dataclass
 class Projection:
-    """Left vectors U [out, r] and right vectors V [in, r] of a gradient; one of them None where one side is projected."""
+    """Left vectors U [out, r] and right vectors V [in, r] of a gradient; one of them None if only the other side is projected."""
 
     U: torch.Tensor | None
     V: torch.Tensor | None
@@ -103,7 +103,7 @@ class ProjectedAdamW:
 
 
 def cases(shapes: dict[str, tuple[int, int]], rank: int, gap: int) -> list[dict]:
-    """What is trained how: id, shape, group and its settings, columns of S (0: none)."""
+    """How each tensor is trained: id, shape, group and its settings, columns of S (0: none)."""
 
     def one(name: str, shape: str, group: str, columns: int = 0, **settings) -> dict:
         lr = 1e-2 if group == "galore" else 1e-3

@@ -111,7 +111,7 @@ def _corpus() -> list[str]:
 
 
 def _kinds() -> dict[str, tuple[Tokenizer, dict]]:
-    """Folder → tokenizer and tokenizer_config.json, as the models named have them."""
+    """Folder → tokenizer and tokenizer_config.json, as in the named models."""
     qwen = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     llama3 = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
     t5 = {

@@ -33,7 +33,7 @@ def read_safetensors(path):
 
 
 def write_pieces(tokenizer, path):
-    """The SentencePiece model of a unigram tokenizer.json that tokenizer.py wrote."""
+    """The SentencePiece model of a unigram tokenizer.json from tokenizer.py."""
     special = {PAD: "CONTROL", EOS: "CONTROL", UNK: "UNKNOWN"}
     added = {token["id"] for token in tokenizer["added_tokens"]}
     model = sentencepiece_model.ModelProto()
