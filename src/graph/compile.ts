@@ -1,8 +1,8 @@
 import type { BufferRange } from '../device/buffers.ts';
 import type { Device, Program } from '../device/device.ts';
-import type { Planner } from '../device/planner.ts';
 import { Arena } from './arena.ts';
 import type { Graph, Operation } from './graph.ts';
+import { assignSlots, withScratch } from './slots.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
 /** The operations needed for `roots`, in order, without dead gradients and unused branches. */
@@ -15,77 +15,6 @@ export function liveOperations(graph: Graph, roots: readonly Tensor[]): Operatio
     for (const input of operation.inputs) wanted.add(input);
   }
   return live.reverse();
-}
-
-/** Where each intermediate lives: tensors whose lifetimes do not overlap share a slot. */
-export interface SlotPlan {
-  /** Bytes of each slot. */
-  readonly slots: readonly number[];
-  readonly slotOf: ReadonlyMap<Tensor, number>;
-}
-
-/** An operation with the memory that it needs on a device while it runs. */
-export interface PlannedOperation {
-  readonly operation: Operation;
-  readonly scratch: readonly (Tensor | undefined)[];
-}
-
-/** Adds the memory that a device needs between the kernels of an operation. */
-export function withScratch(operations: readonly Operation[], planner: Planner): PlannedOperation[] {
-  return operations.map((operation) => ({
-    operation,
-    scratch: (operation.scratch?.(planner) ?? []).map((elements) =>
-      elements === 0
-        ? undefined
-        : { name: `scratch of ${operation.name}`, shape: [elements], dtype: 'f32', trainable: false, elements },
-    ),
-  }));
-}
-
-/**
- * Gives every intermediate a slot from the operation that makes it to the last that reads it: the free slot that fits
- * best or, if none fits, the largest free one, which grows.
- *
- * @param keep intermediates that must survive to the end because the host reads them.
- */
-export function assignSlots(planned: readonly PlannedOperation[], keep: readonly Tensor[]): SlotPlan {
-  const lastUse = new Map<Tensor, number>();
-  const steps = planned.map(({ operation: { inputs, outputs }, scratch }) => {
-    const made = [...outputs, ...scratch.filter((tensor) => tensor !== undefined)];
-    return { made, used: new Set([...inputs, ...made]) };
-  });
-  steps.forEach(({ used }, i) => {
-    for (const tensor of used) if (!tensor.storage) lastUse.set(tensor, i);
-  });
-  for (const tensor of keep) if (!tensor.storage) lastUse.set(tensor, steps.length);
-  const slots: number[] = [];
-  const slotOf = new Map<Tensor, number>();
-  const free = new Set<number>();
-  steps.forEach(({ made, used }, i) => {
-    for (const tensor of made) {
-      if (tensor.storage || slotOf.has(tensor)) continue;
-      slotOf.set(tensor, takeSlot(slots, free, bytesOf(tensor)));
-    }
-    for (const tensor of used) {
-      const slot = slotOf.get(tensor);
-      if (slot !== undefined && lastUse.get(tensor) === i) free.add(slot);
-    }
-  });
-  return { slots, slotOf };
-}
-
-function takeSlot(slots: number[], free: Set<number>, bytes: number): number {
-  let best: number | undefined;
-  for (const slot of free) {
-    if (best === undefined) best = slot;
-    else if (slots[best] < bytes) {
-      if (slots[slot] > slots[best]) best = slot; // nothing fits yet: the largest has least to grow
-    } else if (slots[slot] >= bytes && slots[slot] < slots[best]) best = slot;
-  }
-  if (best === undefined) return slots.push(bytes) - 1;
-  free.delete(best);
-  slots[best] = Math.max(slots[best], bytes);
-  return best;
 }
 
 /** A compiled graph: its program and the memory of its intermediates. */

@@ -89,7 +89,8 @@ export class ConfigReader {
     const value = this.#fields[name] ?? fallback;
     const ids: unknown[] = Array.isArray(value) ? value : [value];
     const known = ids.filter((id): id is number => isWhole(id) && id >= 0 && id < vocabSize);
-    if (known.length === 0 || known.length < ids.length) throw this.refuse(name, `token ids below ${vocabSize}`);
+    if (known.length === 0 || known.length < ids.length)
+      throw this.refuse(name, `a token id, or several, below ${vocabSize}`);
     return known;
   }
 
@@ -133,7 +134,7 @@ export class ConfigReader {
     for (const [name, values] of Object.entries(neutral)) {
       if (!this.has(name) || values.includes(this.#fields[name])) continue;
       const shown = values.map((value) => JSON.stringify(value));
-      throw this.refuse(name, ['nothing', ...shown].join(' or '));
+      throw this.refuse(name, ['absent', ...shown].join(' or '));
     }
   }
 
@@ -152,12 +153,18 @@ export class ConfigReader {
     throw this.refuse('architectures', allowed.join(' or '));
   }
 
-  /** The error for a value that cannot be used. */
+  /**
+   * The error for a value that cannot be used.
+   *
+   * @param wanted what it must be, in words.
+   */
   refuse(name: string, wanted: string): GorpError {
     const value = this.#fields[name];
+    const field = `${this.#prefix}${name}`;
+    const found = value === undefined ? `lacks ${field}` : `has ${field} = ${JSON.stringify(value)}`;
     return new GorpError(
       'model/bad-config',
-      `${this.#file} of this ${this.#family} model has ${this.#prefix}${name} = ${value === undefined ? 'nothing' : JSON.stringify(value)}; ${wanted} is needed.`,
+      `${this.#file} of this ${this.#family} model ${found}, which must be ${wanted}.`,
       `Choose another model, or correct its ${this.#file} if it was edited.`,
     );
   }

@@ -105,7 +105,9 @@ describe('missing fields have the defaults of transformers', () => {
   });
 
   test('Qwen: no default end-of-text token', () => {
-    expect(refusal({ ...qwen25, eos_token_id: undefined }).message).toContain(' eos_token_id = nothing');
+    expect(refusal({ ...qwen25, eos_token_id: undefined }).message).toContain(
+      ' lacks eos_token_id, which must be a token id',
+    );
   });
 
   test.each<[string, Fields]>([
@@ -121,6 +123,13 @@ describe('missing fields have the defaults of transformers', () => {
   ])('refuses %s by name', (field, config) => {
     expect(refusal(config)).toMatchObject({ code: 'model/bad-config' });
     expect(refusal(config).message).toContain(` ${field} = `);
+  });
+
+  test('says what a refused field must be', () => {
+    const { message } = refusal({ ...gemma270m, final_logit_softcapping: 30 });
+    expect(message).toBe(
+      'config.json of this gemma3_text model has final_logit_softcapping = 30, which must be absent.',
+    );
   });
 });
 
@@ -150,10 +159,14 @@ describe('an unknown family', () => {
 
   test('compares a family without an entry field by field', () => {
     const { message } = refusal({ ...mistral, model_type: 'mistral_next', clip_qkv: 8 });
-    expect(message).toContain('nearest supported family is mistral; read as one,');
+    expect(message).toContain('nearest supported family is mistral; read as mistral, it is refused:');
     expect(message).toContain('clip_qkv = 8');
-    expect(refusal({ ...qwen25, model_type: 'elephant', qk_norm: true }).message).toContain('is llama; read as one,');
-    expect(refusal({ model_type: 'elephant', is_encoder_decoder: true }).message).toContain('is t5; read as one,');
+    expect(refusal({ ...qwen25, model_type: 'elephant', qk_norm: true }).message).toContain(
+      'is llama; read as llama, it is refused:',
+    );
+    expect(refusal({ model_type: 'elephant', is_encoder_decoder: true }).message).toContain(
+      'is t5; read as t5, it is refused:',
+    );
     expect(refusal({ ...mistral, model_type: 'constructor' }).message).toContain('of the family constructor');
   });
 

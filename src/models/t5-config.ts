@@ -85,7 +85,7 @@ export function parseT5Config(traits: T5Traits, config: unknown): T5Config {
   // whether the output layer is the embedding.
   const saysTied = read.flag('tie_word_embeddings', true);
   const tied = read.flag('scale_decoder_outputs', saysTied);
-  if (tied && !saysTied) throw read.refuse('scale_decoder_outputs', 'false, like tie_word_embeddings,');
+  if (tied && !saysTied) throw read.refuse('scale_decoder_outputs', 'false, like tie_word_embeddings');
   read.refuseUnlessNeutral({
     dense_act_fn: [activation],
     is_gated_act: [gated],

@@ -75,7 +75,10 @@ function compared(
   try {
     nearest.parse({ ...config, model_type: nearest.modelType, architectures: undefined });
   } catch (thrown) {
-    return [nearest.modelType, `read as one, ${reportOf(thrown).message.replace(/\.$/, '')}`];
+    return [
+      nearest.modelType,
+      `read as ${nearest.modelType}, it is refused: ${reportOf(thrown).message.replace(/\.$/, '')}`,
+    ];
   }
   return [nearest.modelType, 'the fields of this model match, but its results have not been compared'];
 }

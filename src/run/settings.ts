@@ -73,7 +73,7 @@ export function parseSettings(input: unknown): RunSettings {
   const [issue] = parsed.issues;
   throw new GorpError(
     'settings/invalid',
-    `Setting ${v.getDotPath(issue) ?? '(root)'}: ${issue.message}`,
+    `Setting ${v.getDotPath(issue) ?? '(root)'}: ${issue.message.replace(/\.$/, '')}.`,
     'Correct the named setting and start again.',
     { cause: parsed.issues },
   );

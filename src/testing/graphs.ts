@@ -3,7 +3,7 @@ import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import type { MatmulLayout } from '../device/matmul-shape.ts';
 import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
-import { Graph, type Numbers } from '../graph/graph.ts';
+import { Graph, type Numbers, type Operation } from '../graph/graph.ts';
 import { add } from '../graph/ops/elementwise.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
@@ -177,4 +177,9 @@ export class GraphUnderTest {
         .map(([name, tensor]) => [name, Float64Array.from(found.get(tensor) ?? [])]),
     );
   }
+}
+
+/** An operation that computes nothing. */
+export function idle(inputs: Tensor[], outputs: Tensor[], more: Partial<Operation> = {}): Operation {
+  return { name: 'idle', inputs, outputs, calls: () => [], reference: () => undefined, ...more };
 }

@@ -128,6 +128,9 @@ describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, refe
     const refusal = { code: 'settings/template-tokens' };
     await expect(open(source.replaceAll('{{ m.role }}:', '<|nobody|>{{ m.role }}:'))).rejects.toMatchObject(refusal);
     await expect(open('{% for m in messages %}{{ m.content }}{% endfor %}')).rejects.toMatchObject(refusal);
-    await expect(open(`{{ messages[0].content }}${end}`)).rejects.toMatchObject(refusal);
+    await expect(open(`{{ messages[0].content }}${end}`)).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining('omits the answer') as string,
+    });
   });
 });

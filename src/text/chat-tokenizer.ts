@@ -31,6 +31,7 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
   };
 
   const probe = answered(ANSWER);
+  if (!probe.includes(ANSWER)) throw missing('it omits the answer');
   for (const [token] of (asked + probe).matchAll(WRITTEN)) {
     if (tokenizer.encode(token).length !== 1) throw missing(`it writes ${token}, which the tokenizer lacks`);
   }

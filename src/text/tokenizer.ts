@@ -79,7 +79,7 @@ export function loadTokenizer(
   };
   const orNone = (token: string): string | null => (idOf(token) === null ? null : token);
   const eosId = idOf(names.eos_token);
-  if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
+  if (eosId === null) throw badTokenizer(`its vocabulary lacks the end-of-text token ${names.eos_token}`);
   const bosId = idOf(names.bos_token);
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
   const encodeFreely = (text: string): number[] =>
@@ -200,7 +200,7 @@ function badTokenizer(what: string, options?: ErrorOptions): GorpError {
   return new GorpError(
     'text/bad-tokenizer',
     `The tokenizer cannot be used: ${what}.`,
-    "Use the tokenizer.json and tokenizer_config.json that were published with the model's weights.",
+    "Use the tokenizer.json and tokenizer_config.json that were published with the model's weights, or choose another model.",
     options,
   );
 }

@@ -176,7 +176,7 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
     return new GorpError(
       'weights/no-repository',
       `The hub has no model ${repository}${hasToken ? ' that this token may read' : ', or it is private'}.`,
-      'Check the name (org/name). For a private model, enter an access token that may read it.',
+      'Check the name (org/name). For a private model, give an access token that may read it (on the command line: HF_TOKEN).',
     );
   }
   if (status === 401 || status === 403) return denied(response, url);

@@ -43,7 +43,7 @@ export function denied(response: Response, url: string): GorpError {
     return new GorpError(
       'weights/gated',
       `${url} belongs to a gated repository: only accounts that have accepted its terms have access.`,
-      'Accept the terms on the repository’s page, then enter an access token of that account (on the hub: Settings, Access Tokens).',
+      'Accept the terms on the repository’s page, then give an access token of that account: the hub lists them in Settings, Access Tokens, and the command line reads HF_TOKEN.',
     );
   }
   return new GorpError(

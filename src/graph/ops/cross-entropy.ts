@@ -93,10 +93,12 @@ class ChunkedLogits {
     [this.vocabulary, this.columns] = head.shape;
     this.rows = sizeOf(x.shape) / this.columns;
     this.row = Math.ceil(this.vocabulary / 4) * 4;
-    const max = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.row * 4))));
-    this.chunks = Array.from({ length: Math.ceil(this.rows / max) }, (_, i) => ({
-      first: i * max,
-      rows: Math.min(max, this.rows - i * max),
+    const most = Math.max(1, Math.floor(chunkBytes / (this.row * 4)));
+    const count = Math.ceil(this.rows / most);
+    const size = Math.ceil(this.rows / count); // as equal as possible, since the largest takes the memory
+    this.chunks = Array.from({ length: count }, (_, i) => ({
+      first: i * size,
+      rows: Math.min(size, this.rows - i * size),
     }));
   }
 
