@@ -89,7 +89,9 @@ export async function recordModel(shape: ModelShape, planner: Planner): Promise<
 
 /** The recorded programs of a name, with or without a shape after it, longest first. */
 function lengths(recorded: readonly RecordedProgram[], name: string): (readonly Dispatch[])[] {
-  const found = recorded.filter((one) => one.name === name || one.name.startsWith(`${name} `) && /\d$/.test(one.name));
+  const found = recorded.filter(
+    (one) => one.name === name || (one.name.startsWith(`${name} `) && /\d$/.test(one.name)),
+  );
   if (found.length === 0) throw new Error(`no program ${name} was recorded`);
   return found.map(({ dispatches }) => dispatches).sort((a, b) => b.length - a.length);
 }
