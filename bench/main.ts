@@ -10,10 +10,12 @@ const NAMES = Object.keys(SECTIONS) as SectionName[];
 const PLACES = ['node', 'chromium'] as const;
 // Takes minutes on an adapter that computes on the CPU.
 const SLOW: SectionName = 't5-small';
+// Models of what graphics cards would do, not measurements of this one.
+const ON_REQUEST: readonly SectionName[] = ['access'];
 
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
   --on        where to measure (default: both)
-  --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW})
+  --only      ${NAMES.join(', ')} (default: all but ${ON_REQUEST.join(', ')}; with --quick neither ${SLOW})
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
   --rounds    turns that contenders take (default: 5; ${SLOW} at most 3)
   --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
@@ -41,7 +43,7 @@ export async function main(args: string[]): Promise<number> {
     },
   });
   const places = chosenFrom(PLACES, values.on);
-  const usual = NAMES.filter((name) => !values.quick || name !== SLOW);
+  const usual = NAMES.filter((name) => !ON_REQUEST.includes(name) && (!values.quick || name !== SLOW));
   const sections = values.only === undefined ? usual : chosenFrom(NAMES, values.only);
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (values.help || !places || !sections || !Number.isInteger(rounds) || rounds < 1) {

@@ -1,4 +1,5 @@
 import type { Section } from '../bench.ts';
+import { accessSection } from './access.ts';
 import { cpuSection } from './cpu.ts';
 import { blockSection } from './block.ts';
 import { evaluationSection } from './evaluation.ts';
@@ -17,6 +18,7 @@ export const SECTIONS = {
   slices: slicesSection,
   evaluation: evaluationSection,
   't5-small': t5SmallSteps,
+  access: accessSection,
 } satisfies Record<string, Section>;
 
 export type SectionName = keyof typeof SECTIONS;

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
+import { AssumedTuning } from './assumed-tuning.ts';
+import { MODEL_SHAPES, recordModel } from './model-programs.ts';
+
+test('the programs of t5-small', async () => {
+  const { step, refresh, prefill, decode } = await recordModel(MODEL_SHAPES[0], new GpuPlanner(new AssumedTuning()));
+  const kernels = (dispatches: typeof step): string[] => dispatches.map(({ kernel }) => kernel.name);
+  expect(kernels(step)).toEqual(expect.arrayContaining(['optimizer/clip', 'optimizer/adam']));
+  expect(kernels(step).filter((name) => name.startsWith('subspace/'))).toEqual([]);
+  expect(kernels(refresh).some((name) => name.startsWith('subspace/'))).toBe(true);
+  expect(kernels(prefill).some((name) => name.startsWith('attention/forward'))).toBe(true);
+  expect(kernels(decode)).toContain('generation/next');
+  // Large products are not by the kernel of the first steps.
+  expect(kernels(step).filter((name) => name.endsWith('-4x4') && name.includes('nt'))).toEqual([]);
+});

@@ -1,0 +1,97 @@
+import { llama, t5 } from '../../src/cli/published-models.ts';
+import type { Dispatch } from '../../src/device/kernel.ts';
+import type { Planner } from '../../src/device/planner.ts';
+import { Learner } from '../../src/gorp/learner.ts';
+import { methodPreset, planOf } from '../../src/methods/registry.ts';
+import { Evaluations } from '../../src/run/evaluation-programs.ts';
+import { type FrozenWeights, frozenPacking } from '../../src/run/frozen-weights.ts';
+import { networkOf } from '../../src/run/open-network.ts';
+import { recordingDevice, type RecordedProgram } from './recording-device.ts';
+
+/** A model with the batches that it trains and decodes. */
+export interface ModelShape {
+  readonly name: string;
+  /** Its config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly frozenWeights: FrozenWeights;
+  readonly recompute: boolean;
+  /** A training batch: rows, tokens of a prompt, tokens of a label. */
+  readonly batch: { readonly B: number; readonly S: number; readonly T: number };
+  /** Rows whose answers are written together. */
+  readonly rows: number;
+}
+
+const tinyLlama = { ...llama(2048, 5632, 22, 32, 4), tie_word_embeddings: false };
+
+/** The models whose kernels are looked at, by the sizes of their config.json. */
+export const MODEL_SHAPES: readonly ModelShape[] = [
+  {
+    ...{ name: 't5-small', config: t5(512, 2048, 6, 8), frozenWeights: 'f32', recompute: false },
+    ...{ batch: { B: 8, S: 128, T: 10 }, rows: 64 },
+  },
+  {
+    ...{ name: 't5-large', config: t5(1024, 4096, 24, 16), frozenWeights: 'f32', recompute: true },
+    ...{ batch: { B: 8, S: 512, T: 10 }, rows: 64 },
+  },
+  {
+    ...{ name: 'TinyLlama-1.1B, 8-bit', config: tinyLlama, frozenWeights: '8-bit', recompute: true },
+    ...{ batch: { B: 1, S: 512, T: 10 }, rows: 8 },
+  },
+];
+
+/** What a model does repeatedly. `refresh`: a step that computes new bases; `step`: one that does not. */
+export const WORK_NAMES = ['step', 'refresh', 'prefill', 'decode'] as const;
+export type WorkName = (typeof WORK_NAMES)[number];
+
+/** The kernels of each work of a model, in their order. */
+export type ModelPrograms = Readonly<Record<WorkName, readonly Dispatch[]>>;
+
+// The largest buffers that browsers offer; plans of models this size need no other limit.
+const LIMITS = { buffer: 2 ** 31 - 4, total: null };
+const TASKS = 2;
+// A tree of labels as in the embedded tasks.
+const TREE = { nodes: 30, choices: 40 };
+
+/**
+ * Records what `gorp` with fast projections runs in the second task of a run, the first that has a space: nothing is
+ * computed and no weights are needed.
+ */
+export async function recordModel(shape: ModelShape, planner: Planner): Promise<ModelPrograms> {
+  const { config, batch, rows, frozenWeights, recompute } = shape;
+  const device = recordingDevice({ kind: 'webgpu', limits: LIMITS }, planner);
+  const { network, targets } = networkOf(device, config, { sourceLength: batch.S, targetLength: batch.T });
+  const options = {
+    ...{ seed: 0, maxGradNorm: 1, gradientAccumulation: 1, recompute },
+    packing: (name: string) => frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], 'F32'),
+  };
+  const learner = await Learner.create(device, network, planOf(methodPreset('gorp')), targets, options, null);
+  await learner.reserveTraining(TASKS, [batch]);
+  const training = [...device.recorded];
+  learner.reserveTesting(TASKS);
+  const evaluations = new Evaluations(device, network, learner.layers, batch.T + 1);
+  const { generation } = await evaluations.of({ B: rows, S: batch.S, ...TREE });
+  await evaluations.decoder(generation, rows);
+  const testing = device.recorded.slice(training.length);
+  evaluations.destroy();
+  learner.destroy();
+  network.destroy();
+  // Two programs have the same name: with new bases or without, measuring the spaces or not. The one that does more is
+  // longer.
+  const long = (name: string): readonly Dispatch[] => lengths(training, name)[0];
+  const short = (name: string): readonly Dispatch[] => lengths(training, name).at(-1) ?? [];
+  return {
+    step: [...short('gradients'), ...short('gradient norm'), ...short('update')],
+    refresh: [...short('merge'), ...long('gradients'), ...long('gradient norm'), ...long('update')],
+    prefill: lengths(testing, 'encode')[0],
+    decode: lengths(testing, 'decode')[0],
+  };
+}
+
+/** The recorded programs of a name, with or without a shape after it, longest first. */
+function lengths(recorded: readonly RecordedProgram[], name: string): (readonly Dispatch[])[] {
+  const found = recorded.filter(
+    (one) => one.name === name || (one.name.startsWith(`${name} `) && /\d$/.test(one.name)),
+  );
+  if (found.length === 0) throw new Error(`no program ${name} was recorded`);
+  return found.map(({ dispatches }) => dispatches).sort((a, b) => b.length - a.length);
+}
