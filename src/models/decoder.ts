@@ -1,7 +1,7 @@
 import type { Graph } from '../graph/graph.ts';
 import { attention, type AttentionInputs } from '../graph/ops/attention.ts';
 import type { Projection } from '../graph/ops/cross-entropy.ts';
-import { add, addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
+import { addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCache } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
@@ -153,10 +153,10 @@ export class Decoder {
           return this.#feedForward(g, `${layer}.mlp`, z, attended); // [B, S, D]
         }
         const out = this.#linear(g, `${layer}.self_attn.o_proj`, seen); // [B, S, D]
-        const attended = add(g, input, this.#norm(g, `${layer}.post_attention_layernorm`, out)); // [B, S, D]
+        const attended = this.#norm(g, `${layer}.post_attention_layernorm`, out, input); // [B, S, D]
         const z = this.#norm(g, `${layer}.pre_feedforward_layernorm`, attended); // [B, S, D]
         const fed = this.#feedForward(g, `${layer}.mlp`, z); // [B, S, D]
-        return add(g, attended, this.#norm(g, `${layer}.post_feedforward_layernorm`, fed)); // [B, S, D]
+        return this.#norm(g, `${layer}.post_feedforward_layernorm`, fed, attended); // [B, S, D]
       });
       hidden.push(x);
     }
@@ -192,9 +192,9 @@ export class Decoder {
     return hasBias ? addBias(g, y, this.#layers.parameter(`${name}.bias`)) : y;
   }
 
-  #norm(g: Graph, name: string, x: Tensor): Tensor {
+  #norm(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor {
     const { eps, normAddsOne } = this.config;
-    return rmsNorm(g, x, this.#layers.parameter(`${name}.weight`), eps, normAddsOne ? 1 : 0);
+    return rmsNorm(g, x, this.#layers.parameter(`${name}.weight`), eps, { offset: normAddsOne ? 1 : 0, addend });
   }
 
   #window(layer: number): number | null {

@@ -142,8 +142,9 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       [3, 1037],
       [33, 128],
     ])('%i rows of %i', (rows, columns) => {
-      const heads = new GraphUnderTest({ x: weight([rows, 3 * columns]), w: weight([columns]) }, (g, input) => ({
-        y: rmsNorm(g, input('x'), input('w'), 1e-6, 1),
+      const x = weight([rows, 3 * columns]);
+      const heads = new GraphUnderTest({ x, w: weight([columns]), d: x }, (g, input) => ({
+        y: rmsNorm(g, input('x'), input('w'), 1e-6, { offset: 1, addend: input('d') }),
       })).withGradients('y');
       if (columns > 1) check(heads, 'rmsNorm', 'rmsNormGradient', 'rmsNormWeightGradient');
       // With one column the gradient is only rounding error.

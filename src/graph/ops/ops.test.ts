@@ -8,7 +8,6 @@ import { distillation, divergence } from './distillation.ts';
 import { embedding } from './embedding.ts';
 import { lastTokens } from './last-tokens.ts';
 import { maskRows } from './mask-rows.ts';
-import { rmsNorm } from './norm.ts';
 import { orthonormality } from './orthonormality.ts';
 import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
@@ -151,41 +150,6 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       })).withGradients('y');
       t.checkFiniteDifferences(1e-6);
       await t.checkDevice(device, F32);
-    });
-  });
-
-  describe('rms norm', () => {
-    test.each([
-      [1, 1],
-      [17, 7],
-      [16, 32],
-      [33, 128],
-    ])('%i rows of %i', async (rows, columns) => {
-      const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
-        // Use x twice, so that the residual gradient is fused into the norm's.
-        return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
-      }).withGradients('y');
-      t.checkFiniteDifferences(1e-5);
-      await t.checkDevice(device, F32);
-    });
-
-    test.each([
-      [1, 1, 2, 1],
-      [5, 3, 7, 1],
-      [17, 2, 16, 0],
-    ])('%i tokens of %i heads of %i, offset %i', async (tokens, heads, d, offset) => {
-      const t = new GraphUnderTest({ x: weight([1, tokens, heads * d]), w: weight([d]) }, (g, input) => ({
-        y: rmsNorm(g, input('x'), input('w'), 1e-6, offset),
-      })).withGradients('y');
-      t.checkFiniteDifferences(1e-5);
-      await t.checkDevice(device, F32);
-    });
-
-    test('a row of zeros', async () => {
-      const x = { shape: [2, 4], values: [0, 0, 0, 0, 1, 2, 3, 4], trainable: true };
-      await new GraphUnderTest({ x, w: weight([4]) }, (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }))
-        .withGradients('y')
-        .checkDevice(device, F32);
     });
   });
 
