@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows, unit } from './elementwise.ts';
 import { distillation, divergence } from './distillation.ts';
@@ -13,7 +13,7 @@ import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias
 import { rotary } from './rotary.ts';
 import type { Tensor } from '../tensor.ts';
 
-describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();
@@ -124,6 +124,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     [3, 70],
     [4, 257],
   ])('gradient of the divergence of %i rows of %i', async (rows, vocabulary) => {
+    [2, 4099],
     const labels = {
       shape: [rows],
       dtype: 'i32' as const,
