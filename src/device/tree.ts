@@ -21,7 +21,7 @@ export interface Tree {
   /** Threads of the workgroup: a multiple of 8. */
   readonly threads: number;
   /** Combines `a` and `b`, associatively; their sum by default. */
-  readonly combine?: string;
+  readonly combine?: string | undefined;
 }
 
 /** The WGSL of a function that combines a value of every thread (`shaders/tree.wgsl`), to be put before a kernel. */
