@@ -9,9 +9,10 @@
 // logits [rows, V], rows `row` elements apart; labels i32, lse, loss and weight [rows]. Logits may cover only some
 // rows: then their row r is row first + r of the other tensors.
 //
-// Plan: ROWS, ARGMAX and CHOICES one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT
-// one thread per element; TOTAL one workgroup that adds in a fixed order, so the sum is the same on every run.
-// Care: the maximum is subtracted first.
+// Plan: ROWS, ARGMAX and CHOICES one workgroup of {{THREADS}} per row, which reads it once, {{READS}} elements a thread at a
+// time, and combines maxima and sums by a tree; GRADIENT one thread per element; TOTAL one workgroup that adds by a tree.
+// Care: the maximum is subtracted; where a later element exceeds it, the sum so far is scaled. A place is an f32, exact
+// to 2^24.
 
 struct Params { grid: Grid, rows: u32, V: u32, row: u32, first: u32, N: u32, C: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -45,17 +46,24 @@ struct Params { grid: Grid, rows: u32, V: u32, row: u32, first: u32, N: u32, C: 
 @group(0) @binding(5) var<storage, read_write> best: array<u32>;
 #endif
 
-var<workgroup> values: array<f32, 64>;
-var<workgroup> indexes: array<u32, 64>;
+#if PER_ROW
+// Of some elements of a row: the largest, its place, and the sum of exp(element - largest).
+fn together(a: vec3f, b: vec3f) -> vec3f {
+  let isB = b.x > a.x || (b.x == a.x && b.y < a.y);
+#if SUMS
+  let smaller = exp(-abs(a.x - b.x));
+  return select(vec3f(a.xy, a.z + b.z * smaller), vec3f(b.xy, a.z * smaller + b.z), isB);
+#else
+  return select(a, b, isB);
+#endif
+}
+#endif
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+@compute @workgroup_size({{THREADS}})
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = groupIndex(w);
 #if GRADIENT
-  let index = group * 64u + local;
+  let index = group * {{THREADS}}u + local;
   if (index >= p.rows * p.V) { return; }
   let v = index % p.V;
   let at = index / p.V * p.row + v;
@@ -69,63 +77,42 @@ fn main(
 #endif
 #if TOTAL
   var part = 0.0;
-  for (var r = local; r < p.rows; r += 64u) { part += weight[r] * logits[r]; }
-  values[local] = part;
-  workgroupBarrier();
-  if (local == 0u) {
-    var sum = 0.0;
-    for (var n = 0u; n < 64u; n++) { sum += values[n]; }
-    total[0] = sum;
-  }
+  for (var r = local; r < p.rows; r += {{THREADS}}u) { part += weight[r] * logits[r]; }
+  let sum = combined(part, local);
+  if (local == 0u) { total[0] = sum; }
 #endif
 #if PER_ROW
-  // Rows beyond the end repeat the last one, so every thread reaches the barriers.
-  let r = min(group, p.rows - 1u);
-  let row = r * p.row;
-  var top = -3.0e38;
-  var where_top = 0u;
-  for (var v = local; v < p.V; v += 64u) {
-    let value = logits[row + v];
-    if (value > top) {
-      top = value;
-      where_top = v;
-    }
+  if (group >= p.rows) { return; }
+  let row = group * p.row;
+  var part = vec3f(-3.0e38, 0.0, 0.0);
+  for (var v = local; v < p.V; v += {{THREADS * READS}}u) {
+#for q in READS
+    let v{{q}} = v + {{q * THREADS}}u;
+    let x{{q}} = logits[row + min(v{{q}}, p.V - 1u)];
+#endfor
+#for q in READS
+    if (v{{q}} < p.V) { part = together(part, vec3f(x{{q}}, f32(v{{q}}), 1.0)); }
+#endfor
   }
-  values[local] = top;
-  indexes[local] = where_top;
-  workgroupBarrier();
-  for (var n = 0u; n < 64u; n++) {
-    let better = values[n] > top || (values[n] == top && indexes[n] < where_top);
-    if (better) {
-      top = values[n];
-      where_top = indexes[n];
-    }
-  }
+  let whole = combined(part, local);
 #if ARGMAX
-  if (local == 0u) { best[r] = where_top; }
+  if (local == 0u) { best[group] = u32(whole.y); }
 #endif
 #if SUMS
-  var part = 0.0;
-  for (var v = local; v < p.V; v += 64u) { part += exp(logits[row + v] - top); }
-  workgroupBarrier();
-  values[local] = part;
-  workgroupBarrier();
-  var sum = 0.0;
-  for (var n = 0u; n < 64u; n++) { sum += values[n]; }
-  let log_sum = top + log(sum);
+  let log_sum = whole.x + log(whole.z);
 #endif
 #if ROWS
   if (local == 0u) {
-    lse[p.first + r] = log_sum;
-    let label = labels[p.first + r];
-    loss[p.first + r] = select(log_sum - logits[row + u32(max(label, 0))], 0.0, label < 0);
+    lse[p.first + group] = log_sum;
+    let label = labels[p.first + group];
+    loss[p.first + group] = select(log_sum - logits[row + u32(max(label, 0))], 0.0, label < 0);
   }
 #endif
 #if CHOICES
-  let of_all = p.first + r;
+  let of_all = p.first + group;
   let node = of_all % p.N;
-  if (local == 0u) { best[of_all] = where_top; }
-  for (var c = begins[node] + local; c < begins[node + 1u]; c += 64u) {
+  if (local == 0u) { best[of_all] = u32(whole.y); }
+  for (var c = begins[node] + local; c < begins[node + 1u]; c += {{THREADS}}u) {
     loss[of_all / p.N * p.C + c] = log_sum - logits[row + tokens[c]];
   }
 #endif

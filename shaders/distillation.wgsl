@@ -5,8 +5,9 @@
 //   GRADIENT  out[r, v] = dloss[r] (p[r, v] − q[r, v]),  0 where label[r] < 0
 // scores, teacher, out [rows, V]; labels i32, loss, dloss [rows]; lse [2 rows].
 //
-// Plan: ROWS one workgroup of 64 per row, strided over V; GRADIENT one thread per element.
-// Care: the maximum is subtracted first.
+// Plan: ROWS one workgroup of {{THREADS}} per row, strided over V, which combines maxima and sums by trees; GRADIENT one
+// thread per element.
+// Care: the maximum is subtracted; where a later element exceeds it, the sum so far is scaled.
 
 struct Params { grid: Grid, rows: u32, V: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -23,58 +24,44 @@ struct Params { grid: Grid, rows: u32, V: u32 }
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
 #endif
 
-var<workgroup> own: array<f32, 64>;
-var<workgroup> other: array<f32, 64>;
+#if ROWS
+// Of some elements of both rows: the largest (xy), and the sum of exp(element - largest) (zw).
+fn together(a: vec4f, b: vec4f) -> vec4f {
+  let smaller = exp(-abs(a.xy - b.xy));
+  let isB = b.xy > a.xy;
+  return vec4f(select(a.xy, b.xy, isB), select(a.zw + b.zw * smaller, a.zw * smaller + b.zw, isB));
+}
+#endif
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+@compute @workgroup_size({{THREADS}})
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = groupIndex(w);
 #if GRADIENT
-  let at = group * 64u + local;
+  let at = group * {{THREADS}}u + local;
   if (at >= p.rows * p.V) { return; }
   let r = at / p.V;
   let slope = dloss[r] * (exp(scores[at] - lse[2u * r]) - exp(teacher[at] - lse[2u * r + 1u]));
   out[at] = select(slope, 0.0, labels[r] < 0);
 #endif
 #if ROWS
-  // Rows beyond the end repeat the last one, so every thread reaches the barriers.
-  let r = min(group, p.rows - 1u);
-  let row = r * p.V;
-  own[local] = -3.0e38;
-  other[local] = -3.0e38;
-  for (var v = local; v < p.V; v += 64u) {
-    own[local] = max(own[local], scores[row + v]);
-    other[local] = max(other[local], teacher[row + v]);
+  if (group >= p.rows) { return; }
+  let row = group * p.V;
+  var part = vec4f(-3.0e38, -3.0e38, 0.0, 0.0);
+  for (var v = local; v < p.V; v += {{THREADS}}u) {
+    part = together(part, vec4f(scores[row + v], teacher[row + v], 1.0, 1.0));
   }
-  workgroupBarrier();
-  var top = vec2f(-3.0e38);
-  for (var n = 0u; n < 64u; n++) { top = max(top, vec2f(own[n], other[n])); }
-  workgroupBarrier();
-  var part = vec2f(0.0);
-  for (var v = local; v < p.V; v += 64u) { part += exp(vec2f(scores[row + v], teacher[row + v]) - top); }
-  own[local] = part.x;
-  other[local] = part.y;
-  workgroupBarrier();
-  var sum = vec2f(0.0);
-  for (var n = 0u; n < 64u; n++) { sum += vec2f(own[n], other[n]); }
-  let log_sum = top + log(sum);
-  workgroupBarrier();
+  let both = combined(part, local);
+  let log_sum = both.xy + log(both.zw);
   var divergence = 0.0;
-  for (var v = local; v < p.V; v += 64u) {
+  for (var v = local; v < p.V; v += {{THREADS}}u) {
     let logs = vec2f(scores[row + v], teacher[row + v]) - log_sum;
     divergence += exp(logs.y) * (logs.y - logs.x);
   }
-  own[local] = divergence;
-  workgroupBarrier();
-  if (local == 0u && group < p.rows) {
-    var total = 0.0;
-    for (var n = 0u; n < 64u; n++) { total += own[n]; }
-    loss[r] = select(total, 0.0, labels[r] < 0);
-    lse[2u * r] = log_sum.x;
-    lse[2u * r + 1u] = log_sum.y;
+  let total = sumOfRow(divergence, local);
+  if (local == 0u) {
+    loss[group] = select(total, 0.0, labels[group] < 0);
+    lse[2u * group] = log_sum.x;
+    lse[2u * group + 1u] = log_sum.y;
   }
 #endif
 }

@@ -3,8 +3,8 @@
 //   PARTS   parts[g] = Σ of a b over every groups-th run of 64 elements, g < groups
 //   TOTAL   into[index] = Σ parts
 //
-// Plan: one workgroup of 64 per part, a single one for the total; threads stride, and sums are added in a fixed order.
-// Care: f32, but every sum is short: at most size / (64 groups) products, then 64 sums, then one per group.
+// Plan: one workgroup of 64 per part, a single one for the total; threads stride, and a tree adds their sums.
+// Care: f32, but every sum is short: at most size / (64 groups) products, then those of 64 threads, then one per group.
 
 struct Params { grid: Grid, size: u32, groups: u32, index: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,7 +16,6 @@ struct Params { grid: Grid, size: u32, groups: u32, index: u32 }
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> into: array<f32>;
 #endif
-var<workgroup> sums: array<f32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -27,11 +26,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
 #else
   for (var i = local; i < p.groups; i += 64u) { sum += parts[i]; }
 #endif
-  sums[local] = sum;
-  workgroupBarrier();
+  let total = sumOfAll(sum, local);
   if (local != 0u) { return; }
-  var total = 0.0;
-  for (var n = 0u; n < 64u; n++) { total += sums[n]; }
 #if PARTS
   parts[group] = total;
 #else

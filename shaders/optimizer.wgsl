@@ -8,15 +8,14 @@
 //             INTO also computes  w = w - scale update
 //   APPLY     w = w - scale update
 //
-// Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread per
-// four elements if the stack is a multiple of four (T = vec4f), else per element; CLIP a single thread.
+// Plan: SQUARES one workgroup of {{THREADS}} per tensor, CLIP a single one, both strided, with sums added by a tree; ADAM
+// and APPLY one thread per four elements if the stack is a multiple of four (T = vec4f), else per element.
 
 struct Params { grid: Grid, count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if SQUARES
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> squares: array<f32>;
-var<workgroup> parts: array<f32, 64>;
 #endif
 #if CLIP
 @group(0) @binding(1) var<storage, read> squares: array<f32>;
@@ -39,34 +38,28 @@ var<workgroup> parts: array<f32, 64>;
 @group(0) @binding(2) var<storage, read_write> weight: array<{{T}}>;
 #endif
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+@compute @workgroup_size({{THREADS}})
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let group = groupIndex(w);
-  let at = group * 64u + local;
+  let at = group * {{THREADS}}u + local;
 #if SQUARES
-  let tensor = min(group, p.count - 1u);
+  if (group >= p.count) { return; }
   var sum = 0.0;
-  for (var i = local; i < p.size; i += 64u) {
-    let value = x[tensor * p.stride + i];
+  for (var i = local; i < p.size; i += {{THREADS}}u) {
+    let value = x[group * p.stride + i];
     sum += value * value;
   }
-  parts[local] = sum;
-  workgroupBarrier();
-  if (local == 0u && group < p.count) {
-    var total = 0.0;
-    for (var n = 0u; n < 64u; n++) { total += parts[n]; }
-    squares[tensor] = total;
-  }
+  sum = sumOfAll(sum, local);
+  if (local == 0u) { squares[group] = sum; }
 #endif
 #if CLIP
-  if (at != 0u) { return; }
   var total = 0.0;
-  for (var i = 0u; i < p.count; i++) { total += squares[i]; }
-  clip[0] = sqrt(total);
-  clip[1] = min(1.0, p.limit / (clip[0] + 1e-6));
+  for (var i = local; i < p.count; i += {{THREADS}}u) { total += squares[i]; }
+  total = sumOfAll(total, local);
+  if (local == 0u) {
+    clip[0] = sqrt(total);
+    clip[1] = min(1.0, p.limit / (clip[0] + 1e-6));
+  }
 #endif
 #if ADAM
   if (at >= p.count * p.stride / {{WIDTH}}u) { return; }

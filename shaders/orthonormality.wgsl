@@ -5,25 +5,21 @@
 //
 // Columns of zeros pad the narrower spaces of a stack and must not count as errors, hence the condition.
 //
-// Plan: one workgroup of 64 per tensor, strided over the k² entries; each thread finds its largest error, and the first
-// thread the largest of all.
+// Plan: one workgroup of 64 per tensor, strided over the k² entries; each thread finds its largest error, and a tree the
+// largest of all.
 // Care: a maximum does not round. max() may drop NaN, so NaN counts as the largest float.
 
 struct Params { grid: Grid, count: u32, k: u32, anyLength: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> gram: array<f32>;
 @group(0) @binding(2) var<storage, read_write> error: array<f32>;
-var<workgroup> parts: array<f32, 64>;
 
 const LARGEST = 3.4e38;
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let group = groupIndex(w);
-  let tensor = min(group, p.count - 1u);
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
+  let tensor = groupIndex(w);
+  if (tensor >= p.count) { return; }
   let size = p.k * p.k;
   var largest = 0.0;
   for (var at = local; at < size; at += 64u) {
@@ -33,10 +29,6 @@ fn main(
     let off = abs(value - select(0.0, length, isDiagonal));
     largest = max(largest, select(LARGEST, off, off < LARGEST));
   }
-  parts[local] = largest;
-  workgroupBarrier();
-  if (local == 0u && group < p.count) {
-    for (var n = 0u; n < 64u; n++) { largest = max(largest, parts[n]); }
-    error[tensor] = largest;
-  }
+  let all = largestOf(largest, local);
+  if (local == 0u) { error[tensor] = all; }
 }

@@ -3,46 +3,47 @@
 //
 //   y[e]     = x[e] cos a - x[e + d/2] sin a
 //   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n * frequency[e]
-//   GRADIENT rotates back: a -> -a
-// x, y [B, S, H, d]: heads side by side, as linear layers leave them. The position of token s of row b is
-// n = max(0, s + position[0] + start[b / (B / Bs)]), start [Bs]: negative where a row begins with padding.
+// with SIGN -, the gradient, which rotates back: a -> -a,
+// of the {{TENSORS}} tensors x_t, y_t [B, S, H_t, d]: heads side by side, as linear layers leave them. The position of token s
+// of row b is n = max(0, s + position[0] + start[b / (B / Bs)]), start [Bs]: negative where a row begins with padding.
 // table [positions, d]: cos of a position's d/2 angles, then sin; computed on the host, since the angles of late
 // positions are too large for some drivers' sin and cos.
 //
-// Plan: one thread per pair (e, e + d/2).
+// Plan: one thread per pair (e, e + d/2) of a head of any tensor.
 // Care: a position beyond the table reads its last row; the host never asks for one.
 
-struct Params { grid: Grid, pairs: u32, B: u32, S: u32, H: u32, half: u32, Bs: u32, positions: u32 }
+struct Params { grid: Grid, pairs: u32, B: u32, S: u32, half: u32, Bs: u32, positions: u32, H0: u32, H1: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> table: array<f32>;
-@group(0) @binding(3) var<storage, read> start: array<i32>;
-@group(0) @binding(4) var<storage, read> position: array<u32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(2) var<storage, read> start: array<i32>;
+@group(0) @binding(3) var<storage, read> position: array<u32>;
+#for t in TENSORS
+@group(0) @binding({{4 + 2 * t}}) var<storage, read> x{{t}}: array<f32>;
+@group(0) @binding({{5 + 2 * t}}) var<storage, read_write> y{{t}}: array<f32>;
+#endfor
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = groupIndex(w) * 64u + local;
   if (at >= p.pairs) { return; }
   let e = at % p.half;
-  let head = at / p.half;
-  let token = head / p.H;
+  let token = at / p.half / (p.H0 + p.H1);
+  var head = at / p.half % (p.H0 + p.H1);
   let b = token / p.S;
   let n = i32(token % p.S + position[0]) + start[b / (p.B / p.Bs)];
   let row = u32(clamp(n, 0, i32(p.positions) - 1)) * p.half * 2u;
   let c = table[row + e];
-#if GRADIENT
-  let s = -table[row + p.half + e];
-#else
-  let s = table[row + p.half + e];
-#endif
-  let first = head * p.half * 2u + e;
-  let second = first + p.half;
-  let u = x[first];
-  let v = x[second];
-  y[first] = u * c - v * s;
-  y[second] = v * c + u * s;
+  let s = {{SIGN}}table[row + p.half + e];
+#for t in TENSORS
+  if (head < p.H{{t}}) {
+    let first = (token * p.H{{t}} + head) * p.half * 2u + e;
+    let second = first + p.half;
+    let u = x{{t}}[first];
+    let v = x{{t}}[second];
+    y{{t}}[first] = u * c - v * s;
+    y{{t}}[second] = v * c + u * s;
+    return;
+  }
+  head -= p.H{{t}};
+#endfor
 }

@@ -5,8 +5,9 @@
 //   SIGNS           y[r] = ±x[r], such that the entry of largest magnitude is positive (the first one on a tie)
 //
 // Plan: ORTHONORMALISE and ROTATE a single workgroup, SIGNS one per row. A thread of ORTHONORMALISE and SIGNS owns
-// every {{THREADS}}th column, so only the sums need barriers; eight inner products are summed at a time. ROTATE:
-// one-sided Jacobi; a round rotates disjoint pairs of columns (circle method), one thread each.
+// every {{THREADS}}th column, so only the sums need barriers; a tree adds eight inner products at a time. ROTATE:
+// one-sided Jacobi; a round rotates disjoint pairs of columns (circle method), {{LANES}} threads each, in workgroup memory
+// where they fit (LOCAL). On a CPU a single thread is quicker than eight that wait for each other.
 // Care: Gram-Schmidt block by block and twice, which stays orthonormal to rounding where Cholesky of a Gram matrix
 // fails (it squares the condition, and gradients have steep spectra). Entries are divided by the largest, so squares
 // neither overflow nor vanish. A row left with less than `noise` of its length is noise: pseudo-random numbers replace
@@ -16,31 +17,29 @@ struct Params { grid: Grid, rows: u32, columns: u32, sweeps: u32, noise: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-#if ROTATE
-// x and the rotations so far, [2, rows, rows], both transposed: a row is a column.
-@group(0) @binding(3) var<storage, read_write> work: array<f32>;
-#endif
-var<workgroup> parts: array<array<f32, {{THREADS}}>, 8>;
 #if ORTHONORMALISE
+var<workgroup> parts: array<array<f32, {{THREADS + 8}}>, 8>; // padded: threads that add read different banks
+var<workgroup> branches: array<array<f32, 8>, 8>;
 var<workgroup> totals: array<f32, 8>;
+var<workgroup> is_noise: bool;
 #endif
-#if SIGNS
-var<workgroup> places: array<u32, {{THREADS}}>;
+#if ROTATE
+// x and the rotations so far, [2, rows, rows], both transposed: a row is a column. Large ones are in y, after t.
+#if LOCAL
+var<workgroup> work: array<f32, {{SIZE}}>;
 #endif
-var<workgroup> shared_value: f32;
+#if SHARED
+var<workgroup> products: array<vec3f, {{THREADS}}>;
+#endif
+#endif
 
 #if !SIGNS
 // 1 / largest magnitude of `size` entries of x; 1 if all are zero.
 fn unit(size: u32, local: u32) -> f32 {
   var largest = 0.0;
   for (var i = local; i < size; i += {{THREADS}}u) { largest = max(largest, abs(x[i])); }
-  parts[0][local] = largest;
-  workgroupBarrier();
-  if (local == 0u) {
-    for (var n = 1u; n < {{THREADS}}u; n++) { largest = max(largest, parts[0][n]); }
-    shared_value = select(1.0, 1.0 / largest, largest > 0.0);
-  }
-  return workgroupUniformLoad(&shared_value);
+  largest = largestOf(largest, local);
+  return select(1.0, 1.0 / largest, largest > 0.0);
 }
 #endif
 
@@ -48,14 +47,7 @@ fn unit(size: u32, local: u32) -> f32 {
 fn squaredLength(at: u32, local: u32) -> f32 {
   var sum = 0.0;
   for (var c = local; c < p.columns; c += {{THREADS}}u) { sum += y[at + c] * y[at + c]; }
-  parts[0][local] = sum;
-  workgroupBarrier();
-  if (local == 0u) {
-    var total = 0.0;
-    for (var n = 0u; n < {{THREADS}}u; n++) { total += parts[0][n]; }
-    shared_value = total;
-  }
-  return workgroupUniformLoad(&shared_value);
+  return sumOfAll(sum, local);
 }
 
 fn removeRowsBefore(row: u32, local: u32) {
@@ -75,9 +67,15 @@ fn removeRowsBefore(row: u32, local: u32) {
     parts[{{q}}][local] = s{{q}};
 #endfor
     workgroupBarrier();
+    if (local < 64u) {
+      var branch = 0.0;
+      for (var n = local % 8u; n < {{THREADS}}u; n += 8u) { branch += parts[local / 8u][n]; }
+      branches[local / 8u][local % 8u] = branch;
+    }
+    workgroupBarrier();
     if (local < 8u) {
       var total = 0.0;
-      for (var n = 0u; n < {{THREADS}}u; n++) { total += parts[local][n]; }
+      for (var n = 0u; n < 8u; n++) { total += branches[local][n]; }
       totals[local] = select(0.0, total, k + local < row);
     }
     workgroupBarrier();
@@ -100,10 +98,7 @@ fn hash(word: u32) -> u32 {
 #endif
 
 @compute @workgroup_size({{THREADS}})
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
 #if ORTHONORMALISE
   let scale = unit(p.rows * p.columns, local);
   for (var row = 0u; row < p.rows; row++) {
@@ -113,7 +108,8 @@ fn main(
     removeRowsBefore(row, local);
     removeRowsBefore(row, local);
     var left = squaredLength(at, local);
-    if (!(left > p.noise * p.noise * before)) {
+    if (local == 0u) { is_noise = !(left > p.noise * p.noise * before); }
+    if (workgroupUniformLoad(&is_noise)) {
       for (var c = local; c < p.columns; c += {{THREADS}}u) {
         y[at + c] = f32(hash(at + c) >> 8u) * (1.0 / 8388608.0) - 1.0;
       }
@@ -128,89 +124,82 @@ fn main(
 #if ROTATE
   let n = p.rows;
   let size = n * n;
+  let begin = {{BEGIN}};
   let scale = unit(size, local);
   for (var i = local; i < size; i += {{THREADS}}u) {
-    work[i] = x[(i % n) * n + i / n] * scale;
-    work[size + i] = select(0.0, 1.0, i / n == i % n);
+    {{WORK}}[begin + i] = x[(i % n) * n + i / n] * scale;
+    {{WORK}}[begin + size + i] = select(0.0, 1.0, i / n == i % n);
   }
-  storageBarrier();
+  {{BARRIER}};
   let even = n + n % 2u;
+  let lane = local % {{LANES}}u;
   for (var sweep = 0u; sweep < p.sweeps; sweep++) {
     for (var round = 0u; round + 1u < even; round++) {
-      for (var pair = local; pair < even / 2u; pair += {{THREADS}}u) {
+      for (var first = 0u; first < even / 2u; first += {{THREADS}}u / {{LANES}}u) {
+        let pair = first + local / {{LANES}}u;
         let other = (round + even - 1u - pair) % (even - 1u);
         let one = select((round + pair) % (even - 1u), even - 1u, pair == 0u);
-        let a = min(one, other);
-        let b = max(one, other);
-        if (b >= n) { continue; }
-        var aa = 0.0;
-        var bb = 0.0;
-        var ab = 0.0;
-        for (var i = 0u; i < n; i++) {
-          let u = work[a * n + i];
-          let v = work[b * n + i];
-          aa += u * u;
-          bb += v * v;
-          ab += u * v;
-        }
-        if (!(abs(ab) > 1e-7 * sqrt(aa) * sqrt(bb))) { continue; }
-        let zeta = (bb - aa) / (2.0 * ab);
-        let tangent = select(-1.0, 1.0, zeta >= 0.0) / (abs(zeta) + sqrt(1.0 + zeta * zeta));
-        let cosine = 1.0 / sqrt(1.0 + tangent * tangent);
-        let sine = cosine * tangent;
-        for (var part = 0u; part < 2u; part++) {
-          for (var i = 0u; i < n; i++) {
-            let u = work[part * size + a * n + i];
-            let v = work[part * size + b * n + i];
-            work[part * size + a * n + i] = cosine * u - sine * v;
-            work[part * size + b * n + i] = sine * u + cosine * v;
+        let a = begin + min(one, other) * n;
+        let b = begin + max(one, other) * n;
+        let isPair = pair < even / 2u && b < begin + size;
+        var sums = vec3f(0.0); // of u², v², uv
+        if (isPair) {
+          for (var i = lane; i < n; i += {{LANES}}u) {
+            let u = {{WORK}}[a + i];
+            let v = {{WORK}}[b + i];
+            sums += vec3f(u * u, v * v, u * v);
           }
         }
+#if SHARED
+        products[local] = sums;
+        workgroupBarrier();
+        sums = vec3f(0.0);
+        for (var i = 0u; i < {{LANES}}u; i++) { sums += products[local - lane + i]; }
+#endif
+        if (isPair && abs(sums.z) > 1e-7 * sqrt(sums.x) * sqrt(sums.y)) {
+          let zeta = (sums.y - sums.x) / (2.0 * sums.z);
+          let tangent = select(-1.0, 1.0, zeta >= 0.0) / (abs(zeta) + sqrt(1.0 + zeta * zeta));
+          let cosine = 1.0 / sqrt(1.0 + tangent * tangent);
+          let sine = cosine * tangent;
+          for (var i = lane; i < 2u * n; i += {{LANES}}u) {
+            let part = select(i, size + i - n, i >= n);
+            let u = {{WORK}}[a + part];
+            let v = {{WORK}}[b + part];
+            {{WORK}}[a + part] = cosine * u - sine * v;
+            {{WORK}}[b + part] = sine * u + cosine * v;
+          }
+        }
+        {{BARRIER}};
       }
-      storageBarrier();
     }
   }
   // The length of each column goes into its first element, which is no longer read.
   for (var a = local; a < n; a += {{THREADS}}u) {
     var sum = 0.0;
-    for (var i = 0u; i < n; i++) { sum += work[a * n + i] * work[a * n + i]; }
-    work[a * n] = sum;
+    for (var i = begin + a * n; i < begin + a * n + n; i++) { sum += {{WORK}}[i] * {{WORK}}[i]; }
+    {{WORK}}[begin + a * n] = sum;
   }
-  storageBarrier();
+  {{BARRIER}};
   for (var a = local; a < n; a += {{THREADS}}u) {
+    let own = {{WORK}}[begin + a * n];
     var place = 0u;
     for (var b = 0u; b < n; b++) {
-      let isBefore = work[b * n] > work[a * n] || (work[b * n] == work[a * n] && b < a);
-      place += select(0u, 1u, isBefore);
+      let other = {{WORK}}[begin + b * n];
+      place += select(0u, 1u, other > own || (other == own && b < a));
     }
-    for (var i = 0u; i < n; i++) { y[place * n + i] = work[size + a * n + i]; }
+    for (var i = 0u; i < n; i++) { y[place * n + i] = {{WORK}}[begin + size + a * n + i]; }
   }
 #endif
 #if SIGNS
-  let row = min(groupIndex(w), p.rows - 1u);
+  let row = groupIndex(w);
+  if (row >= p.rows) { return; }
   let at = row * p.columns;
-  var place = 0u;
-  var largest = -1.0;
+  var best = vec2f(-1.0, 0.0); // the largest magnitude and its column, an f32: exact to 2^24
   for (var c = local; c < p.columns; c += {{THREADS}}u) {
-    if (abs(x[at + c]) > largest) {
-      largest = abs(x[at + c]);
-      place = c;
-    }
+    if (abs(x[at + c]) > best.x) { best = vec2f(abs(x[at + c]), f32(c)); }
   }
-  parts[0][local] = largest;
-  places[local] = place;
-  workgroupBarrier();
-  if (local == 0u) {
-    for (var n = 1u; n < {{THREADS}}u; n++) {
-      let isTie = parts[0][n] == largest && places[n] < place;
-      if (parts[0][n] > largest || isTie) {
-        largest = parts[0][n];
-        place = places[n];
-      }
-    }
-    shared_value = select(1.0, -1.0, x[at + place] < 0.0);
-  }
-  let sign = workgroupUniformLoad(&shared_value);
+  let place = u32(firstLargest(best, local).y);
+  let sign = select(1.0, -1.0, x[at + place] < 0.0);
   for (var c = local; c < p.columns; c += {{THREADS}}u) { y[at + c] = sign * x[at + c]; }
 #endif
 }

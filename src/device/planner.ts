@@ -10,8 +10,13 @@ export interface ProductTensors<T> {
   readonly d?: T | undefined;
 }
 
-/** Chooses a device's kernels for products and attention. */
+/** Chooses a device's kernels for products and attention, and says how others should divide their work. */
 export interface Planner {
+  /**
+   * Whether the threads of a workgroup should share each row of a tensor. A graphics card reads their neighbouring
+   * elements together, and has idle threads where rows are few. A CPU prefers a thread for each row.
+   */
+  readonly sharesRows: boolean;
   /** Floats of each piece of scratch memory of a product; 0 for a piece it does not need. */
   productScratch(shape: MatmulShape): readonly number[];
   /**

@@ -1,9 +1,9 @@
 import type { Graph } from '../graph/graph.ts';
 import { attention, type AttentionInputs } from '../graph/ops/attention.ts';
 import type { Projection } from '../graph/ops/cross-entropy.ts';
-import { add, addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
+import { addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
-import { appendToCache } from '../graph/ops/generation.ts';
+import { appendToCaches } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { mergedAttention } from '../graph/ops/merged-attention.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
@@ -107,8 +107,7 @@ export class Decoder {
   ): Tensor {
     const { position } = at;
     return this.#stack(g, ids, at, [], (i, q, own) => {
-      appendToCache(g, own.k, position, caches[i].k);
-      appendToCache(g, own.v, position, caches[i].v);
+      appendToCaches(g, own, position, caches[i]);
       const answer = { ...this.#heads(q, caches[i]), mask: cacheMask, causal: true, position };
       const window = this.#window(i);
       const prompt = this.#onPrompt(q, prompts, i, { window, position: window === null ? undefined : position });
@@ -135,7 +134,7 @@ export class Decoder {
     hidden: Tensor[],
     attend: (layer: number, q: Tensor, own: KeyValue) => Tensor,
   ): Tensor {
-    const { numHeads, numKeyHeads, layers, outputNorms, embeddingScale } = this.config;
+    const { layers, outputNorms, embeddingScale } = this.config;
     const embedded = embedding(g, this.#layers.parameter('model.embed_tokens.weight'), ids); // [B, S, D]
     let x = scale(g, embedded, embeddingScale); // [B, S, D]
     hidden.push(x);
@@ -143,8 +142,7 @@ export class Decoder {
       const [layer, input] = [`model.layers.${i}`, x];
       x = g.block(() => {
         const y = this.#norm(g, `${layer}.input_layernorm`, input); // [B, S, D]
-        const q = this.#turned(g, i, 'q', y, numHeads, at); // [B, S, H·d]
-        const k = this.#turned(g, i, 'k', y, numKeyHeads, at); // [B, S, Hk·d]
+        const [q, k] = this.#turned(g, i, y, at); // [B, S, H·d], [B, S, Hk·d]
         const v = this.#linear(g, `${layer}.self_attn.v_proj`, y); // [B, S, Hk·d]
         const seen = attend(i, q, { k, v }); // [B, S, H·d]
         if (!outputNorms) {
@@ -153,10 +151,10 @@ export class Decoder {
           return this.#feedForward(g, `${layer}.mlp`, z, attended); // [B, S, D]
         }
         const out = this.#linear(g, `${layer}.self_attn.o_proj`, seen); // [B, S, D]
-        const attended = add(g, input, this.#norm(g, `${layer}.post_attention_layernorm`, out)); // [B, S, D]
+        const attended = this.#norm(g, `${layer}.post_attention_layernorm`, out, input); // [B, S, D]
         const z = this.#norm(g, `${layer}.pre_feedforward_layernorm`, attended); // [B, S, D]
         const fed = this.#feedForward(g, `${layer}.mlp`, z); // [B, S, D]
-        return add(g, attended, this.#norm(g, `${layer}.post_feedforward_layernorm`, fed)); // [B, S, D]
+        return this.#norm(g, `${layer}.post_feedforward_layernorm`, fed, attended); // [B, S, D]
       });
       hidden.push(x);
     }
@@ -165,16 +163,16 @@ export class Decoder {
     return last;
   }
 
-  /**
-   * Queries or keys of a layer, normalised by head and rotated if the family does so: y [B, S, D] → [B, S, heads · d].
-   */
-  #turned(g: Graph, i: number, part: 'q' | 'k', y: Tensor, heads: number, { tables, start, position }: TextPlaces) {
+  /** Queries and keys of a layer, normalised by head and rotated if the family does so: y [B, S, D]. */
+  #turned(g: Graph, i: number, y: Tensor, { tables, start, position }: TextPlaces): Tensor[] {
     const { headNorms, layers } = this.config;
-    const name = `model.layers.${i}.self_attn.${part}`;
-    const projected = this.#linear(g, `${name}_proj`, y);
-    const normed = headNorms ? this.#norm(g, `${name}_norm`, projected) : projected;
+    const normed = ['q', 'k'].map((part) => {
+      const name = `model.layers.${i}.self_attn.${part}`;
+      const projected = this.#linear(g, `${name}_proj`, y);
+      return headNorms ? this.#norm(g, `${name}_norm`, projected) : projected;
+    });
     const { rotary: table } = layers[i];
-    return table === null ? normed : rotary(g, normed, heads, { table: tables[table], start, position });
+    return table === null ? normed : rotary(g, normed, { table: tables[table], start, position });
   }
 
   /** down(f(gate(z)) · up(z)) [+ addend]: z [B, S, D] → [B, S, D]. */
@@ -192,9 +190,9 @@ export class Decoder {
     return hasBias ? addBias(g, y, this.#layers.parameter(`${name}.bias`)) : y;
   }
 
-  #norm(g: Graph, name: string, x: Tensor): Tensor {
+  #norm(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor {
     const { eps, normAddsOne } = this.config;
-    return rmsNorm(g, x, this.#layers.parameter(`${name}.weight`), eps, normAddsOne ? 1 : 0);
+    return rmsNorm(g, x, this.#layers.parameter(`${name}.weight`), eps, { offset: normAddsOne ? 1 : 0, addend });
   }
 
   #window(layer: number): number | null {

@@ -3,7 +3,7 @@ import { attention } from '../graph/ops/attention.ts';
 import type { Projection } from '../graph/ops/cross-entropy.ts';
 import { activation, gatedActivation } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
-import { appendToCache } from '../graph/ops/generation.ts';
+import { appendToCaches } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { type BucketLookup, pairwiseBias, relativeBias } from '../graph/ops/position-bias.ts';
@@ -137,8 +137,7 @@ export class T5 {
       const block = `decoder.block.${i}.layer`;
       const y = this.#norm(g, `${block}.0`, x); // [B, 1, D]
       const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, 1, H·d]
-      appendToCache(g, own.k, position, cache.k);
-      appendToCache(g, own.v, position, cache.v);
+      appendToCaches(g, own, position, cache);
       const how = { bias: biasOf(i), causal: true, position };
       x = this.#attend(g, `${block}.0.SelfAttention`, x, y, cache, cacheMask, how); // [B, 1, D]
       x = this.#crossAttendAndFeed(g, block, x, cross[i], mask); // [B, 1, D]

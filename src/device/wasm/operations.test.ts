@@ -13,7 +13,7 @@ import {
 } from '../../graph/ops/elementwise.ts';
 import { attention } from '../../graph/ops/attention.ts';
 import { embedding } from '../../graph/ops/embedding.ts';
-import { appendToCache, nextToken } from '../../graph/ops/generation.ts';
+import { appendToCaches, nextToken } from '../../graph/ops/generation.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { lastTokens } from '../../graph/ops/last-tokens.ts';
 import { mergedAttention } from '../../graph/ops/merged-attention.ts';
@@ -142,8 +142,9 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       [3, 1037],
       [33, 128],
     ])('%i rows of %i', (rows, columns) => {
-      const heads = new GraphUnderTest({ x: weight([rows, 3 * columns]), w: weight([columns]) }, (g, input) => ({
-        y: rmsNorm(g, input('x'), input('w'), 1e-6, 1),
+      const x = weight([rows, 3 * columns]);
+      const heads = new GraphUnderTest({ x, w: weight([columns]), d: x }, (g, input) => ({
+        y: rmsNorm(g, input('x'), input('w'), 1e-6, { offset: 1, addend: input('d') }),
       })).withGradients('y');
       if (columns > 1) check(heads, 'rmsNorm', 'rmsNormGradient', 'rmsNormWeightGradient');
       // With one column the gradient is only rounding error.
@@ -178,13 +179,16 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     const positions = S + 2;
     const inputs = {
       x: weight([B, S, H * d]),
+      k: weight([B, S, H * d]),
       table: { shape: [positions, d] },
       start: { shape: [Bs], dtype: 'i32' as const, values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
       position: word(3),
     };
-    const t = new GraphUnderTest(inputs, (g, input) => ({
-      y: rotary(g, input('x'), H, { table: input('table'), start: input('start'), position: input('position') }),
-    })).withGradients('y');
+    const t = new GraphUnderTest(inputs, (g, input) => {
+      const lookup = { table: input('table'), start: input('start'), position: input('position') };
+      const [q, k] = rotary(g, [input('x'), input('k')], lookup);
+      return { y: add(g, q, k), z: rotary(g, [input('x')], lookup)[0] };
+    }).withGradients('y');
     check(t, 'rotary');
   });
 
@@ -260,8 +264,10 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     });
     const place = capacity > 1 ? 2 : 0;
     const inputs = {
-      x: { shape: [B, 1, columns] },
-      cache: { shape: [B, capacity, columns] },
+      k: { shape: [B, 1, columns] },
+      v: { shape: [B, 1, columns] },
+      keys: { shape: [B, capacity, columns] },
+      values: { shape: [B, capacity, columns] },
       position: word(place),
       best: word(...Array.from({ length: B }, (_, b) => 5 + b)),
       current: zeros(B),
@@ -273,11 +279,12 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     for (const ends of [[], [7], [1, 2, 5]]) {
       const t = new GraphUnderTest(inputs, (g, input) => {
         const [position, current, done, tokens, remaining] = names.map(input);
-        appendToCache(g, input('x'), position, input('cache'));
+        appendToCaches(g, { k: input('k'), v: input('v') }, position, { k: input('keys'), v: input('values') });
         nextToken(g, input('best'), { position, current, done, tokens, remaining }, ends, 99);
-        return { cache: input('cache'), ...Object.fromEntries(names.map((name) => [name, input(name)])) };
+        const written = [...names, 'keys', 'values'];
+        return Object.fromEntries(written.map((name) => [name, input(name)]));
       });
-      expect(checkOperations(kernels, t, 1e-7)).toEqual(new Set(['appendToCache', 'nextToken']));
+      expect(checkOperations(kernels, t, 1e-7)).toEqual(new Set(['appendToCaches', 'nextToken']));
     }
   });
 

@@ -7,6 +7,8 @@ import { planProduct } from './products.ts';
 
 /** Plans with the one kernel for all products and those of attention, which have their own scratch memory. */
 export class WasmPlanner implements Planner {
+  readonly sharesRows = false;
+
   productScratch(): number[] {
     return [];
   }

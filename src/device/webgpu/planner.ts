@@ -15,6 +15,10 @@ export class GpuPlanner implements Planner {
     this.#tuning = tuning;
   }
 
+  get sharesRows(): boolean {
+    return !this.#tuning.isSoftware;
+  }
+
   productScratch(shape: MatmulShape): number[] {
     const { partial = 0, a = 0, b = 0 } = scratchOf(shape);
     return [partial, a, b];

@@ -68,7 +68,7 @@ export class Tuning {
    */
   constructor(
     readonly subgroups?: Subgroups,
-    isSoftware = true,
+    readonly isSoftware = true,
   ) {
     this.safeAttention = safeAttention(isSoftware);
   }

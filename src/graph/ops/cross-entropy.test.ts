@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu, TEST_DEVICES, testsKernel } from '../../testing/devices.ts';
-import { GraphUnderTest, integers, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
+import { acquireTestGpu, TEST_DEVICES_AND_CARD, testsKernel } from '../../testing/devices.ts';
+import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { argMax, choiceLosses, crossEntropy } from './cross-entropy.ts';
 import { matmul } from './matmul.ts';
 
@@ -18,7 +18,7 @@ const inputs = (rows: number, D: number, V: number, head: Omit<TestInput, 'shape
   w: { shape: [rows] },
 });
 
-describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();
@@ -31,6 +31,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       [3, 4, 5],
       [7, 5, 97],
       [4, 8, 1000],
+      [3, 2, 4099],
     ])('of %i rows of %i over %i: in one chunk, and in chunks of one, two and three rows', async (rows, D, V) => {
       const rowBytes = Math.ceil(V / 4) * 16;
       for (const chunkRows of [rows, 1, 2, 3]) {
@@ -61,11 +62,23 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
   });
 
+  test.each([1, 255, 4096, 5003])('the first of equal maxima of rows of %i', async (V) => {
+    // Each row has its maximum in another place, and again in its last.
+    const values = [0, 1, V >> 1].flatMap((place) =>
+      noise(V, place).map((x, v) => (v === Math.min(place, V - 1) || v === V - 1 ? 9 : x)),
+    );
+    const logits = { shape: [3, V], values: values.flatMap((row) => Array.from(row)) };
+    const t = new GraphUnderTest({ logits }, (g, input) => ({ best: argMax(g, input('logits')) }));
+    expect(Array.from(t.onCpu().get('best') ?? [])).toEqual([0, Math.min(1, V - 1), V >> 1]);
+    await t.checkDevice(device, 1e-9);
+  });
+
   describe('choices at nodes', () => {
     test.each([
       [1, 1, 1, [1]],
       [3, 4, 7, [2, 0, 70, 1]],
       [2, 8, 300, [3, 1, 1, 2, 5]],
+      [1, 4, 5003, [260, 1]],
     ])('%i rows, inner size %i, vocabulary %i, choices %o', async (B, D, V, counts) => {
       const [N, C] = [counts.length, counts.reduce((a, b) => a + b, 0)];
       const begins = [0, ...counts.map((_, n) => counts.slice(0, n + 1).reduce((a, b) => a + b, 0))];

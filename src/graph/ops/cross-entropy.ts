@@ -3,6 +3,7 @@ import { matmulReference } from '../../device/matmul-reference.ts';
 import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
 import type { Planner } from '../../device/planner.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
@@ -29,8 +30,18 @@ interface Scores {
   readonly first?: number;
 }
 
-function call(form: Form, scores: Scores, tensors: Tensor[], choices: readonly number[] = []): KernelCall {
+function call(
+  form: Form,
+  scores: Scores,
+  tensors: Tensor[],
+  sharesRows = false,
+  choices: readonly number[] = [],
+): KernelCall {
   const { rows, vocabulary, row, first = 0 } = scores;
+  const isPerRow = form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES';
+  const threads = isPerRow ? threadsOfRow(vocabulary, sharesRows) : 64;
+  const reads = threads > 64 ? 4 : 1;
+  const together = isPerRow ? { type: 'vec3f', combine: 'together(a, b)' } : { type: 'f32' };
   const workgroups: Workgroups =
     form === 'TOTAL'
       ? [1, 1, 1]
@@ -39,15 +50,18 @@ function call(form: Form, scores: Scores, tensors: Tensor[], choices: readonly n
         : flatWorkgroups(rows, 1);
   return {
     kernel: {
-      name: `cross-entropy/${form.toLowerCase()}`,
+      name: `cross-entropy/${form.toLowerCase()}-${threads}`,
       wgsl: () =>
+        (form === 'GRADIENT' ? '' : workgroupTree({ name: 'combined', threads, ...together })) +
         fillTemplate(template, {
+          THREADS: threads,
+          READS: reads,
           ROWS: form === 'ROWS',
           TOTAL: form === 'TOTAL',
           GRADIENT: form === 'GRADIENT',
           ARGMAX: form === 'ARGMAX',
           CHOICES: form === 'CHOICES',
-          PER_ROW: form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES',
+          PER_ROW: isPerRow,
           SUMS: form === 'ROWS' || form === 'CHOICES',
         }),
       wasm: { entry: ENTRIES[form] },
@@ -185,7 +199,7 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
       return chunks.flatMap((chunk) => {
         return [
           ...chunked.forwardCalls(chunk, memory, planner),
-          call('ROWS', chunked.scores(chunk), [memory.logits, labels, loss, logSumExp]),
+          call('ROWS', chunked.scores(chunk), [memory.logits, labels, loss, logSumExp], planner.sharesRows),
         ];
       });
     },
@@ -341,7 +355,10 @@ export function choiceLosses(
       return chunks.flatMap((chunk) => {
         return [
           ...chunked.forwardCalls(chunk, memory, planner),
-          call('CHOICES', chunked.scores(chunk), [memory.logits, begins, tokens, loss, best], [N, C]),
+          call('CHOICES', chunked.scores(chunk), [memory.logits, begins, tokens, loss, best], planner.sharesRows, [
+            N,
+            C,
+          ]),
         ];
       });
     },
@@ -373,7 +390,7 @@ export function argMax(g: Graph, logits: Tensor): Tensor {
     name: 'arg-max',
     inputs: [logits],
     outputs: [best],
-    calls: () => [call('ARGMAX', { rows, vocabulary, row: vocabulary }, [logits, best])],
+    calls: ({ sharesRows }) => [call('ARGMAX', { rows, vocabulary, row: vocabulary }, [logits, best], sharesRows)],
     reference: (value) => {
       for (let r = 0; r < rows; r++) {
         const row = Float64Array.from(value(logits).subarray(r * vocabulary, (r + 1) * vocabulary));

@@ -1,6 +1,7 @@
 import template from '../../../shaders/distillation.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import type { Projection } from './cross-entropy.ts';
@@ -9,12 +10,22 @@ import { matmul } from './matmul.ts';
 // Operations per element of a row in WebAssembly.
 const COST = 60;
 
-function call(form: 'ROWS' | 'GRADIENT', rows: number, vocabulary: number, tensors: Tensor[]): KernelCall {
+function call(
+  form: 'ROWS' | 'GRADIENT',
+  [rows, vocabulary]: readonly [number, number],
+  tensors: Tensor[],
+  sharesRows = false,
+): KernelCall {
   const isRows = form === 'ROWS';
+  const threads = isRows ? threadsOfRow(vocabulary, sharesRows) : 64;
+  const trees = (): string =>
+    workgroupTree({ name: 'combined', type: 'vec4f', threads, combine: 'together(a, b)' }) +
+    workgroupTree({ name: 'sumOfRow', type: 'f32', threads });
   return {
     kernel: {
-      name: `distillation/${form.toLowerCase()}`,
-      wgsl: () => fillTemplate(template, { ROWS: isRows, GRADIENT: !isRows }),
+      name: `distillation/${form.toLowerCase()}-${threads}`,
+      wgsl: () =>
+        (isRows ? trees() : '') + fillTemplate(template, { ROWS: isRows, GRADIENT: !isRows, THREADS: threads }),
       wasm: { entry: isRows ? 'divergenceRows' : 'divergenceGradient' },
     },
     params: [rows, vocabulary].map(u32),
@@ -50,7 +61,7 @@ export function divergence(g: Graph, scores: Tensor, teacher: Tensor, labels: Te
     name: 'divergence',
     inputs: [scores, teacher, labels],
     outputs: [loss, lse],
-    calls: () => [call('ROWS', rows, vocabulary, [scores, teacher, labels, loss, lse])],
+    calls: ({ sharesRows }) => [call('ROWS', [rows, vocabulary], [scores, teacher, labels, loss, lse], sharesRows)],
     reference: (value) => {
       for (let r = 0; r < rows; r++) {
         const [p, q] = [scores, teacher].map((one) => logProbabilities(value(one), r, vocabulary));
@@ -78,7 +89,7 @@ function divergenceGradient(
     name: 'divergence gradient',
     inputs,
     outputs: [slope],
-    calls: () => [call('GRADIENT', rows, vocabulary, [...inputs, slope])],
+    calls: () => [call('GRADIENT', [rows, vocabulary], [...inputs, slope])],
     reference: (value) => {
       for (let i = 0; i < rows * vocabulary; i++) {
         const r = Math.floor(i / vocabulary);

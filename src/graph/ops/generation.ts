@@ -1,35 +1,44 @@
 import template from '../../../shaders/generation.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { workgroupTree } from '../../device/tree.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Writes x [B, 1, columns] at `position` of a cache [B, capacity, columns]. */
-export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tensor): void {
-  const [B, capacity, columns] = cache.shape;
+/** Keys and values: [B, 1, columns] of a token, or caches [B, capacity, columns]. */
+interface KeysAndValues {
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** Writes a token's keys and values at `position` of their caches. */
+export function appendToCaches(g: Graph, { k, v }: KeysAndValues, position: Tensor, caches: KeysAndValues): void {
+  const [B, capacity, columns] = caches.k.shape;
   g.record({
-    name: 'append to cache',
-    inputs: [x, position],
-    outputs: [cache],
+    name: 'append to caches',
+    inputs: [k, v, position],
+    outputs: [caches.k, caches.v],
     effect: true,
     calls: () => [
       {
         kernel: {
           name: 'generation/append-kv',
-          wgsl: () => fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64, ENDS: '' }),
-          wasm: { entry: 'appendToCache' },
+          wgsl: () => fillTemplate(template, { APPEND_KV: true, NEXT: false, ENDS: '' }),
+          wasm: { entry: 'appendToCaches' },
         },
         params: [B, columns, capacity, 0].map(u32),
-        tensors: [x, position, cache],
+        tensors: [k, v, position, caches.k, caches.v],
         workgroups: flatWorkgroups(B * columns, 64),
         units: B,
-        cost: B * columns,
+        cost: 2 * B * columns,
       },
     ],
     reference: (value) => {
-      for (let at = 0; at < B * columns; at++) {
-        const b = Math.floor(at / columns);
-        value(cache)[(b * capacity + value(position)[0]) * columns + (at % columns)] = value(x)[at];
+      for (const [x, cache] of [[k, caches.k] as const, [v, caches.v] as const]) {
+        for (let at = 0; at < B * columns; at++) {
+          const b = Math.floor(at / columns);
+          value(cache)[(b * capacity + value(position)[0]) * columns + (at % columns)] = value(x)[at];
+        }
       }
     },
   });
@@ -62,7 +71,9 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: 
       {
         kernel: {
           name: 'generation/next',
-          wgsl: () => fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1, ENDS: endsIn(ends) }),
+          wgsl: () =>
+            workgroupTree({ name: 'sumOfAll', type: 'u32', threads: 64 }) +
+            fillTemplate(template, { APPEND_KV: false, NEXT: true, ENDS: endsIn(ends) }),
           wasm: { entry: 'nextToken', constants: [ends.length, ...ends] },
         },
         params: [B, 0, capacity, pad].map(u32),

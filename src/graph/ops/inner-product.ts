@@ -1,6 +1,7 @@
 import template from '../../../shaders/inner-product.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { workgroupTree } from '../../device/tree.ts';
 import { type Graph, type KernelCall, present } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -16,7 +17,8 @@ export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index
   const call = (isPart: boolean, tensors: Tensor[]): KernelCall => ({
     kernel: {
       name: `inner-product/${isPart ? 'parts' : 'total'}`,
-      wgsl: () => fillTemplate(template, { PARTS: isPart }),
+      wgsl: () =>
+        workgroupTree({ name: 'sumOfAll', type: 'f32', threads: 64 }) + fillTemplate(template, { PARTS: isPart }),
       wasm: { entry: isPart ? 'innerProductParts' : 'innerProductTotal' },
     },
     params: [size, groups, index].map(u32),

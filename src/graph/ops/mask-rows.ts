@@ -1,5 +1,6 @@
-import wgsl from '../../../shaders/mask-rows.wgsl?raw';
+import text from '../../../shaders/mask-rows.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { workgroupTree } from '../../device/tree.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import type { StackShape } from './optimizer.ts';
@@ -26,7 +27,11 @@ export function maskRows(
     outputs: [y],
     calls: () => [
       {
-        kernel: { name: 'mask-rows', wgsl: () => wgsl, wasm: { entry: 'maskRows' } },
+        kernel: {
+          name: 'mask-rows',
+          wgsl: () => workgroupTree({ name: 'sumOfAll', type: 'u32', threads: 64 }) + text,
+          wasm: { entry: 'maskRows' },
+        },
         params: [count, rows, columns, stride, apart, cut].map(u32),
         tensors: [x, values, y],
         workgroups: flatWorkgroups(count * rows, 1),

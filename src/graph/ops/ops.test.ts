@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows, unit } from './elementwise.ts';
 import { distillation, divergence } from './distillation.ts';
 import { embedding } from './embedding.ts';
 import { lastTokens } from './last-tokens.ts';
 import { maskRows } from './mask-rows.ts';
-import { rmsNorm } from './norm.ts';
 import { orthonormality } from './orthonormality.ts';
 import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
+import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
-describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();
@@ -124,6 +124,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     [1, 1],
     [3, 70],
     [4, 257],
+    [2, 4099],
   ])('gradient of the divergence of %i rows of %i', async (rows, vocabulary) => {
     const labels = {
       shape: [rows],
@@ -154,41 +155,6 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
   });
 
-  describe('rms norm', () => {
-    test.each([
-      [1, 1],
-      [17, 7],
-      [16, 32],
-      [33, 128],
-    ])('%i rows of %i', async (rows, columns) => {
-      const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
-        // Use x twice, so that the residual gradient is fused into the norm's.
-        return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
-      }).withGradients('y');
-      t.checkFiniteDifferences(1e-5);
-      await t.checkDevice(device, F32);
-    });
-
-    test.each([
-      [1, 1, 2, 1],
-      [5, 3, 7, 1],
-      [17, 2, 16, 0],
-    ])('%i tokens of %i heads of %i, offset %i', async (tokens, heads, d, offset) => {
-      const t = new GraphUnderTest({ x: weight([1, tokens, heads * d]), w: weight([d]) }, (g, input) => ({
-        y: rmsNorm(g, input('x'), input('w'), 1e-6, offset),
-      })).withGradients('y');
-      t.checkFiniteDifferences(1e-5);
-      await t.checkDevice(device, F32);
-    });
-
-    test('a row of zeros', async () => {
-      const x = { shape: [2, 4], values: [0, 0, 0, 0, 1, 2, 3, 4], trainable: true };
-      await new GraphUnderTest({ x, w: weight([4]) }, (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }))
-        .withGradients('y')
-        .checkDevice(device, F32);
-    });
-  });
-
   describe('rotary embedding', () => {
     test.each([
       [1, 1, 1, 1, 2],
@@ -202,19 +168,34 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
         const angle = angles[Math.floor(i / d) * (d / 2) + (i % (d / 2))];
         return i % d < d / 2 ? Math.cos(angle) : Math.sin(angle);
       });
-      const t = new GraphUnderTest(
-        {
-          x: weight([B, S, H * d]),
-          table: { shape: [positions, d], values: table },
-          start: { shape: [Bs], dtype: 'i32', values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
-          position: { shape: [1], dtype: 'u32', values: [3] },
-        },
-        (g, input) => ({
-          y: rotary(g, input('x'), H, { table: input('table'), start: input('start'), position: input('position') }),
+      const inputs = {
+        x: weight([B, S, H * d]),
+        same: weight([B, S, H * d]),
+        more: weight([B, S, (H + 2) * d]),
+        table: { shape: [positions, d], values: table },
+        start: { shape: [Bs], dtype: 'i32' as const, values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
+        position: { shape: [1], dtype: 'u32' as const, values: [3] },
+      };
+      const rotated = (combine: (g: Graph, turn: (...names: string[]) => Tensor[]) => Record<string, Tensor>) =>
+        new GraphUnderTest(inputs, (g, input) => {
+          const lookup = { table: input('table'), start: input('start'), position: input('position') };
+          return combine(g, (...names) => rotary(g, names.map(input), lookup));
+        }).withGradients('y');
+      const graphs = [
+        rotated((g, turn) => {
+          const [a, b] = turn('x', 'same');
+          return { y: add(g, a, b, 1, 2) };
         }),
-      ).withGradients('y');
-      t.checkFiniteDifferences();
-      await t.checkDevice(device, F32);
+        rotated((_, turn) => {
+          const [y, keys] = turn('x', 'more'); // only one has a gradient
+          return { y, keys };
+        }),
+        rotated((_, turn) => ({ y: turn('more')[0] })),
+      ];
+      for (const t of graphs) {
+        t.checkFiniteDifferences();
+        await t.checkDevice(device, F32);
+      }
     });
   });
 
@@ -223,6 +204,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     const i32 = (shape: number[], values: number[]): TestInput => ({ shape, dtype: 'i32', values });
     const inputs = {
       x: weight([B, S, H * d]),
+      k: { shape: [B, S, d] },
       table: { shape: [9, d] },
       position: { shape: [1], dtype: 'u32' as const, values: [1] },
       rows: i32([B], [-2, 3]),
@@ -231,7 +213,9 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     };
     const t = new GraphUnderTest(inputs, (g, input) => {
       const at = (start: Tensor) => ({ table: input('table'), start, position: input('position') });
-      return { line: rotary(g, input('x'), H, at(input('rows'))), tree: rotary(g, input('x'), H, at(input('tokens'))) };
+      const [line] = rotary(g, [input('x')], at(input('rows')));
+      const [tree, keys] = rotary(g, [input('x'), input('k')], at(input('tokens')));
+      return { line, tree, keys };
     }).withGradients('tree');
     t.checkFiniteDifferences();
     await t.checkDevice(device, F32);

@@ -1,6 +1,7 @@
 import template from '../../../shaders/optimizer.wgsl?raw';
-import { f32, flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
+import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
 import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
@@ -31,18 +32,22 @@ function call(
   form: Form,
   stack: StackShape,
   tensors: Tensor[],
-  options: { index?: number; limit?: number; scale?: number; into?: boolean } = {},
+  options: { index?: number; limit?: number; scale?: number; into?: boolean; sharesRows?: boolean } = {},
 ): KernelCall {
   const { count, size, stride } = stack;
+  const { sharesRows = false } = options;
   const elements = count * stride;
   const width = elements % 4 === 0 ? 4 : 1;
-  const threads = form === 'CLIP' ? 1 : elements / width;
-  const workgroups: Workgroups = form === 'SQUARES' ? flatWorkgroups(count, 1) : flatWorkgroups(threads, 64);
+  const isSum = form === 'SQUARES' || form === 'CLIP';
+  const threads = isSum ? threadsOfRow(form === 'CLIP' ? count : size, sharesRows) : 64;
+  const workgroups = isSum ? flatWorkgroups(form === 'CLIP' ? 1 : count, 1) : flatWorkgroups(elements / width, threads);
   return {
     kernel: {
-      name: `optimizer/${form.toLowerCase()}`,
+      name: `optimizer/${form.toLowerCase()}-${threads}`,
       wgsl: () =>
+        (isSum ? workgroupTree({ name: 'sumOfAll', type: 'f32', threads }) : '') +
         fillTemplate(template, {
+          THREADS: threads,
           SQUARES: form === 'SQUARES',
           CLIP: form === 'CLIP',
           ADAM: form === 'ADAM',
@@ -71,7 +76,7 @@ export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): v
     inputs: [x],
     outputs: [into],
     effect: true,
-    calls: () => [call('SQUARES', stack, [x, into])],
+    calls: ({ sharesRows }) => [call('SQUARES', stack, [x, into], { sharesRows })],
     reference: (value) => {
       for (let n = 0; n < stack.count; n++) {
         let sum = 0;

@@ -1,5 +1,6 @@
-import wgsl from '../../../shaders/orthonormality.wgsl?raw';
+import text from '../../../shaders/orthonormality.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { workgroupTree } from '../../device/tree.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { batchedMatmul } from './matmul.ts';
@@ -25,7 +26,11 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
     effect: true,
     calls: () => [
       {
-        kernel: { name: 'orthonormality', wgsl: () => wgsl, wasm: { entry: 'orthonormality' } },
+        kernel: {
+          name: 'orthonormality',
+          wgsl: () => workgroupTree({ name: 'largestOf', type: 'f32', threads: 64, combine: 'max(a, b)' }) + text,
+          wasm: { entry: 'orthonormality' },
+        },
         params: [u32(count), u32(k), u32(anyLength ? 1 : 0)],
         tensors: [gram, into],
         workgroups: flatWorkgroups(count, 1),

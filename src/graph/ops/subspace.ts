@@ -1,7 +1,8 @@
 import template from '../../../shaders/subspace.wgsl?raw';
 import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
-import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
+import { workgroupTree } from '../../device/tree.ts';
+import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
@@ -13,19 +14,38 @@ const SWEEPS = 10;
 const ENTRIES = { ORTHONORMALISE: 'orthonormaliseRows', ROTATE: 'rightSingularRows', SIGNS: 'fixSigns' } as const;
 type Form = keyof typeof ENTRIES;
 
-function call(form: Form, tensors: readonly Tensor[]): KernelCall {
+/** The largest matrix whose columns and rotations fit into the workgroup memory that WebGPU guarantees, 16 KiB. */
+const MAX_LOCAL = 42;
+
+function call(form: Form, tensors: readonly Tensor[], sharesRows = false): KernelCall {
   const [rows, columns] = tensors[0].shape;
   // Long rows use more threads, but each thread adds cost at every barrier.
   const threads = form !== 'ROTATE' && columns >= 1024 ? 256 : 64;
+  const isLocal = form === 'ROTATE' && rows <= MAX_LOCAL;
+  const tree = (name: string, type: string, combine?: string): string =>
+    workgroupTree({ name, type, threads, combine });
+  const trees = {
+    ORTHONORMALISE: () => tree('sumOfAll', 'f32') + tree('largestOf', 'f32', 'max(a, b)'),
+    ROTATE: () => tree('largestOf', 'f32', 'max(a, b)'),
+    SIGNS: () => tree('firstLargest', 'vec2f', 'select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y))'),
+  };
   return {
     kernel: {
-      name: `subspace/${form.toLowerCase()}-${threads}`,
+      name: `subspace/${form.toLowerCase()}-${threads}${isLocal ? `-${rows}` : ''}${sharesRows ? '-shared' : ''}`,
       wgsl: () =>
+        trees[form]() +
         fillTemplate(template, {
           ORTHONORMALISE: form === 'ORTHONORMALISE',
           ROTATE: form === 'ROTATE',
           SIGNS: form === 'SIGNS',
           THREADS: threads,
+          LOCAL: isLocal,
+          SHARED: sharesRows,
+          LANES: sharesRows ? 8 : 1,
+          SIZE: 2 * rows * rows,
+          WORK: isLocal ? 'work' : 'y',
+          BEGIN: isLocal ? '0u' : 'size',
+          BARRIER: isLocal ? 'workgroupBarrier()' : 'storageBarrier()',
         }),
       wasm: { entry: ENTRIES[form] },
     },
@@ -97,13 +117,13 @@ function removeRowsBefore(rows: Numbers, row: number, columns: number): void {
  */
 export function rightSingularRows(g: Graph, x: Tensor): Tensor {
   const [size] = x.shape;
-  const y = g.intermediate(`right singular rows of ${x.name}`, [size, size]);
+  // After the result: columns and rotations, of the CPU and of large matrices.
+  const y = g.intermediate(`right singular rows of ${x.name}`, [size, size], 'f32', 3 * size * size);
   return g.record({
     name: 'right singular rows',
     inputs: [x],
     outputs: [y],
-    scratch: () => [2 * size * size], // columns and rotations
-    calls: (_, scratch) => [call('ROTATE', [x, y, ...present(scratch)])],
+    calls: ({ sharesRows }) => [call('ROTATE', [x, y], sharesRows)],
     reference: (value) => {
       const at = (i: number): number[] => Array.from(value(x).subarray(i * size, (i + 1) * size));
       const rows = Array.from({ length: size }, (_, i) => at(i));

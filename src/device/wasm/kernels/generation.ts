@@ -1,25 +1,25 @@
 // Small steps of greedy generation
 //
-//   appendToCache  cache[b, position] = x[b]         cache [B, capacity, columns], x [B, columns]
+//   appendToCaches keys[b, position] = k[b], values[b, position] = v[b]
+//                  keys, values [B, capacity, columns]; k, v [B, columns]
 //   nextToken      tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] in ends;
 //                  current[b] = that token, the input of the next step;  remaining = rows not done;  position += 1
 // `position` u32 [1] is the index of the token being read.
 //
 // Arguments: B, columns, capacity, pad; for nextToken, the number of ends and the ends; tensors as listed at each
 // entry.
-// Units: rows of x for appendToCache, one for nextToken.
+// Units: rows of k and v for appendToCaches, one for nextToken.
 import { element, word } from './simd';
 
-/** Tensors: x, position, cache. */
-export function appendToCache(args: usize, from: u32, to: u32): void {
+/** Tensors: k, v, position, keys, values. */
+export function appendToCaches(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
   const capacity = word(args, 2);
-  const x = word(args, 4);
-  const position = load<u32>(word(args, 5));
-  const cache = word(args, 6);
+  const position = load<u32>(word(args, 6));
   for (let b = from; b < to; b++) {
-    const place = element(cache, (b * capacity + position) * columns);
-    memory.copy(place, element(x, b * columns), (<usize>columns) << 2);
+    const place = (b * capacity + position) * columns;
+    memory.copy(element(word(args, 7), place), element(word(args, 4), b * columns), (<usize>columns) << 2);
+    memory.copy(element(word(args, 8), place), element(word(args, 5), b * columns), (<usize>columns) << 2);
   }
 }
 

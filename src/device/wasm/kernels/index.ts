@@ -10,7 +10,7 @@ export { addScaled, addScaledInto, addToRows, scaled, scaleRows, sign, unit } fr
 export { divergenceGradient, divergenceRows } from './distillation';
 export { dropout } from './dropout';
 export { embedding, embeddingGradient } from './embedding';
-export { appendToCache, nextToken } from './generation';
+export { appendToCaches, nextToken } from './generation';
 export { innerProductParts, innerProductTotal } from './inner-product';
 export { lastTokens, lastTokensGradient } from './last-tokens';
 export { maskRows } from './mask-rows';

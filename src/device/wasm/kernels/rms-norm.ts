@@ -1,11 +1,11 @@
 // RMS norm and its gradients (T5LayerNorm, LlamaRMSNorm; with offset 1 Gemma3RMSNorm)
 //
-//   rmsNorm                y = x s (offset + w),     s = 1 / √(mean(x²) + eps)
+//   rmsNorm                y = x s (offset + w)  [+ d],  s = 1 / √(mean(x²) + eps)
 //   rmsNormGradient        dx = s ((offset + w) dy) − x s³ mean((offset + w) dy x)  [+ d]
 //   rmsNormWeightGradient  dw[c] = Σ_rows dy x s
 // x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is recomputed where needed.
 //
-// Arguments: rows, columns, eps, offset; for rmsNormGradient, whether there is a d; tensors as listed at each entry.
+// Arguments: rows, columns, eps, offset; whether there is a d, but for the weight; tensors as listed at each entry.
 // Units: rows; one for the weight's gradient, since every column needs the scales of all rows.
 import { element, float, madd, nmadd, sum4, word } from './simd';
 import { dot, storeFirst } from './vectors';
@@ -14,20 +14,22 @@ function inverseRms(row: usize, columns: u32, eps: f32): f32 {
   return 1 / sqrt<f32>(dot(row, row, columns) / <f32>columns + eps);
 }
 
-/** Tensors: x, weight, y. */
+/** Tensors: x, weight, y, and d if there is one. */
 export function rmsNorm(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
   const eps = float(args, 2);
-  const offset = float(args, 3);
-  const weight = word(args, 5);
+  const shift = f32x4.splat(float(args, 3));
+  const weight = word(args, 6);
   for (let row = from; row < to; row++) {
-    const x = element(word(args, 4), row * columns);
-    const y = element(word(args, 6), row * columns);
+    const x = element(word(args, 5), row * columns);
+    const y = element(word(args, 7), row * columns);
+    const d = word(args, 4) != 0 ? element(word(args, 8), row * columns) : 0;
     const s = f32x4.splat(inverseRms(x, columns, eps));
-    const shift = f32x4.splat(offset);
     for (let c: u32 = 0; c < columns; c += 4) {
       const scaled = f32x4.mul(v128.load(element(x, c)), s);
-      storeFirst(element(y, c), f32x4.mul(scaled, f32x4.add(shift, v128.load(element(weight, c)))), columns - c);
+      let sum = f32x4.mul(scaled, f32x4.add(shift, v128.load(element(weight, c))));
+      if (d != 0) sum = f32x4.add(sum, v128.load(element(d, c)));
+      storeFirst(element(y, c), sum, columns - c);
     }
   }
 }

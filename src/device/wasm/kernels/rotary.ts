@@ -2,37 +2,44 @@
 //
 //   y[e]     = x[e] cos a − x[e + d/2] sin a
 //   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n · frequency[e]; the gradient rotates back: a → −a
-// x, y [B, S, H, d]. The position of token s of row b is n = max(0, s + position + start[b / (B / Bs)]), start i32
-// [Bs]. table [positions, d], from the host: cos of the d/2 angles of a position, then sin.
+// of one or two tensors x, y [B, S, heads, d]. The position of token s of row b is n = max(0, s + position +
+// start[b / (B / Bs)]), start i32 [Bs]. table [positions, d], from the host: cos of the d/2 angles of a position, then
+// sin.
 //
-// Arguments: pairs, B, S, H, half = d/2, Bs, positions; whether to rotate back; x, table, start, position, y. Units:
-// tokens.
+// Arguments: pairs, B, S, half = d/2, Bs, positions, heads of both tensors, the second 0 if there is one; whether to
+// rotate back; table, start, position, then x and y of each tensor. Units: tokens.
 // Care: positions beyond the table read its last one, as in the WGSL.
 import { element, madd, nmadd, word } from './simd';
 import { storeFirst } from './vectors';
 
 export function rotary(args: usize, from: u32, to: u32): void {
   const S = word(args, 2);
-  const H = word(args, 3);
-  const half = word(args, 4);
-  const rowsPerStart = word(args, 1) / word(args, 5);
-  const positions = <i32>word(args, 6);
-  const turn = f32x4.splat(word(args, 7) != 0 ? -1 : 1);
+  const half = word(args, 3);
+  const rowsPerStart = word(args, 1) / word(args, 4);
+  const positions = <i32>word(args, 5);
+  const turn = f32x4.splat(word(args, 8) != 0 ? -1 : 1);
   const position = load<u32>(word(args, 11));
   for (let token = from; token < to; token++) {
     const start = load<i32>(element(word(args, 10), token / S / rowsPerStart));
     const n = max<i32>(0, min<i32>(<i32>((token % S) + position) + start, positions - 1));
     const cosines = element(word(args, 9), <u32>n * half * 2);
-    const sines = element(cosines, half);
-    for (let head: u32 = 0; head < H; head++) {
-      const first = (token * H + head) * half * 2;
-      const x = element(word(args, 8), first);
-      const y = element(word(args, 12), first);
-      let e: u32 = 0;
-      for (; e + 4 <= half; e += 4) turnFour(turn, cosines, sines, x, y, half, e, 4);
-      if (e < half) turnFour(turn, cosines, sines, x, y, half, e, half - e);
+    for (let tensor: u32 = 0; tensor < 2; tensor++) {
+      const heads = word(args, 6 + tensor);
+      if (heads == 0) continue;
+      for (let head = token * heads; head < (token + 1) * heads; head++) {
+        const x = element(word(args, 12 + 2 * tensor), head * half * 2);
+        const y = element(word(args, 13 + 2 * tensor), head * half * 2);
+        turnHead(turn, cosines, element(cosines, half), x, y, half);
+      }
     }
   }
+}
+
+// @inline
+function turnHead(turn: v128, cosines: usize, sines: usize, x: usize, y: usize, half: u32): void {
+  let e: u32 = 0;
+  for (; e + 4 <= half; e += 4) turnFour(turn, cosines, sines, x, y, half, e, 4);
+  if (e < half) turnFour(turn, cosines, sines, x, y, half, e, half - e);
 }
 
 /** Rotates four pairs from pair e on and stores the first `count`. */

@@ -4,8 +4,8 @@
 //   rightSingularRows   t = Pᵀ of x = W Σ Pᵀ, one row per right singular vector, largest singular value first; x [rows, rows]
 //   fixSigns            y[r] = ±x[r], so that the entry of largest magnitude is positive, the first of them on a tie
 //
-// Arguments: rows, columns, sweeps, noise; x, y; of rightSingularRows also work [2, rows, rows]. Units: rows for
-// fixSigns, else one, since every row depends on those before it.
+// Arguments: rows, columns, sweeps, noise; x, y; after the result of rightSingularRows, its work [2, rows, rows].
+// Units: rows for fixSigns, else one, since every row depends on those before it.
 // Plan: Gram-Schmidt takes four earlier rows at a time, two groups of four columns each. Singular vectors by one-sided
 // Jacobi: pairs of columns in the order of the circle method, until a sweep rotates none.
 // Care: as in shaders/subspace.wgsl. Gram-Schmidt runs twice. Entries are divided by the largest, so that squares
@@ -160,14 +160,14 @@ function turnPair(columns: usize, vectors: usize, a: u32, b: u32, n: u32): bool 
   return true;
 }
 
-/** Tensors: x, y, work: x and the rotations so far, both transposed. */
+/** Tensors: x, y, which also holds x and the rotations so far, both transposed. */
 export function rightSingularRows(args: usize, from: u32, to: u32): void {
   if (from >= to) return;
   const n = word(args, 0);
   const sweeps = word(args, 2);
   const x = word(args, 4);
   const y = word(args, 5);
-  const columns = word(args, 6);
+  const columns = element(y, n * n);
   const vectors = element(columns, n * n);
   const largest = largestMagnitude(x, n * n);
   const unit: f32 = largest == 0 ? 1 : largest;
