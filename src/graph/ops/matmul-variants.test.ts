@@ -23,10 +23,8 @@ function classOf(shape: MatmulShape): string {
 }
 
 describe('a product', () => {
-  // Sizes that are not multiples of the tiles. The register tile of 16 does not support odd sizes; register-16.slow.ts
-  // tests its other layouts.
+  // Sizes that are not multiples of the tiles.
   const large = [
-    { layout: 'nt', variant: 'register-16', sizes: [260, 68, 36] },
     { layout: 'nt', variant: 'block', sizes: [260, 132, 36] },
     { layout: 'nn', variant: 'block', sizes: [67, 129, 37] },
     { layout: 'tn', variant: 'block', sizes: [67, 129, 37] },

@@ -14,7 +14,7 @@ import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-ro
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 4, 8 and, last, 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`),
+ * side 4 and 8 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`),
  * the same behind a copy into padded rows (`shaders/pad-rows.wgsl`), the device's own matrix products
  * (`shaders/matmul-subgroup-matrix.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`), the last two of f32
  * or with operands rounded to 16-bit floats.
@@ -22,7 +22,7 @@ import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-ro
 export const MATMUL_VARIANTS = [
   ...(['register-4', 'register-8'] as const),
   ...(['subgroup-wide', 'subgroup-tall', 'padded-wide', 'padded-tall'] as const),
-  ...(['matrix', 'matrix-half', 'block', 'block-half', 'register-16'] as const),
+  ...(['matrix', 'matrix-half', 'block', 'block-half'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
 /** Compiles quickly and runs everywhere: what is used before anything has been measured. */
@@ -90,7 +90,6 @@ export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined)
     'matrix-half': shape.halves === 'both' && multiplies('f16'),
     block: isWhole(shape),
     'block-half': shape.halves !== undefined && isWhole(shape),
-    'register-16': chooseTile(shape, 16).tm === 16,
   };
   return MATMUL_VARIANTS.filter((variant) => can[variant]);
 }
@@ -102,8 +101,6 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, subgroup
       return planMatmul(shape, chooseTile(shape, 4));
     case 'register-8':
       return planMatmul(shape, chooseTile(shape, 8));
-    case 'register-16':
-      return planMatmul(shape, chooseTile(shape, 16));
     case 'block':
       return planTiledMatmul(shape, BLOCK);
     case 'block-half':

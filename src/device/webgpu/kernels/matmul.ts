@@ -18,8 +18,8 @@ export interface MatmulTile {
   readonly splits: number;
 }
 
-/** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices, 16 those with registers to spare. */
-export type LargeTile = 4 | 8 | 16;
+/** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices. */
+export type LargeTile = 4 | 8;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
@@ -30,8 +30,6 @@ const tiles = (size: number, tile: number, threads: number): number => Math.ceil
  */
 export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): MatmulTile {
   const { M, N, K, batch } = shape;
-  const isLarge = largeTile === 16 && batch === 1 && M >= 256 && N >= 64 && K >= 32;
-  if (isLarge && canUseVectors(shape)) return { tm: 16, tn: 16, wx: 2, wy: 4, splits: 1 };
   const [rows, columns] = [M >= 8 * 8 ? 8 : 4, N >= 8 * 4 ? 8 : 4];
   const [tm, tn] = largeTile === 4 ? [4, 4] : [rows, columns];
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
