@@ -45,17 +45,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
   let row = id.y * {{TM}}u;
   let column = id.x * {{TN}}u;
   if (row >= p.M || column >= p.N) { return; }
-#if SPLIT
-  let split = id.z % p.splits;
-  let batch = id.z / p.splits;
-  let part = (p.K + 4u * p.splits - 1u) / (4u * p.splits) * 4u;
-  let first = min(p.K, split * part);
-  let last = min(p.K, first + part);
-#else
-  let batch = id.z;
-  let first = 0u;
-  let last = p.K;
-#endif
+  let batch = batchOf(id.z);
+  let first = partOfK(id.z).x;
+  let last = partOfK(id.z).y;
 #if VEC
   let a0 = (p.offsetA + batch * p.batchA) / 4u;
   let b0 = (p.offsetB + batch * p.batchB) / 4u;

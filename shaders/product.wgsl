@@ -19,6 +19,18 @@ struct Params {
 @group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
 #endif
 
+// The place of a workgroup in z: its batch, and the part of K that it sums, from a multiple of four to another or K.
+#if SPLIT
+fn batchOf(z: u32) -> u32 { return z / p.splits; }
+fn partOfK(z: u32) -> vec2u {
+  let length = (p.K + 4u * p.splits - 1u) / (4u * p.splits) * 4u;
+  return min(vec2u(z % p.splits, z % p.splits + 1u) * length, vec2u(p.K));
+}
+#else
+fn batchOf(z: u32) -> u32 { return z; }
+fn partOfK(z: u32) -> vec2u { return vec2u(0u, p.K); }
+#endif
+
 // Writes up to four adjacent columns. One call for four keeps unrolled code short and quick to compile.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M || column >= p.N) { return; }

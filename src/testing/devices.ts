@@ -80,6 +80,22 @@ export async function acquirePlainGpu(): Promise<WebGpuDevice> {
   return new WebGpuDevice(await openAdapter(plain(await requestAdapter(instance))));
 }
 
+/** As {@link acquireTestGpu}, with products in the form for graphics cards. */
+export async function acquireTestCard(): Promise<WebGpuDevice> {
+  const adapter = await requestAdapter(instance);
+  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
+  const card = {
+    info: { vendor: 'test', architecture: '', device: '', description: 'card', subgroupMinSize, subgroupMaxSize },
+    features: adapter.features,
+    limits: adapter.limits,
+    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
+  };
+  const disguised = card as unknown as GPUAdapter; // the only parts that opening a device uses
+  return new WebGpuDevice(await openAdapter(process.env.GORP_TEST_GPU === 'plain' ? plain(disguised) : disguised), {
+    pace: new HalvingPace(),
+  });
+}
+
 /** The same, but chooses kernels by measurement, as a run does, with no memory of an earlier start. */
 export async function acquireMeasuringGpu(): Promise<WebGpuDevice> {
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };

@@ -30,10 +30,13 @@ export const variants = F32_VARIANTS.flatMap((variant) => {
     name: `gorp-web ${variant}${subgroups === undefined ? '' : ` of ${subgroups.lanes}`}`,
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
-      const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, subgroups);
+      const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, {
+        isSoftware: true,
+        subgroups,
+      });
       return withoutUniform(wgslOf(kernel), workgroups ?? ONE, params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups ?? ONE,
+      planVariant(plainProduct('nn', M, N, K), variant, { isSoftware: true, subgroups }).workgroups ?? ONE,
   }));
 });

@@ -1,6 +1,7 @@
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { AttentionShape } from '../attention-shape.ts';
 import { type BufferRange, wholeOf } from '../buffers.ts';
+import type { AdapterTraits } from './adapter-traits.ts';
 import type { Dispatch } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
@@ -63,13 +64,13 @@ const ATTENTION_ERROR = 1e-4;
  * A quick product that the same kernels compute in the same way. Parts of larger matrices become whole matrices with
  * the same alignment of rows to four floats.
  */
-export function measured(product: MatmulShape): MatmulShape {
+export function measured(product: MatmulShape, traits: AdapterTraits): MatmulShape {
   const { layout, halves } = product;
   // Sides stay odd or multiples of four, as they were.
   const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
   const [M, N, K] = [side(product.M), side(product.N), side(product.K)];
   const plain = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
-  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape).splits > 1;
+  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape, traits).splits > 1;
   const small = isSplit(plain) && !isSplit(product) ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
   if (isWhole(product)) return small;
   const { rowA, rowB, rowC } = windowOf(small);
@@ -81,8 +82,8 @@ export function measured(product: MatmulShape): MatmulShape {
 
 /** The fastest kernel for products like this one. */
 export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
-  const { subgroups } = gpu.tuning;
-  const shape = measured(product);
+  const { traits } = gpu.tuning;
+  const shape = measured(product, traits);
   const { layout, M, N, K } = shape;
   const { rowA, rowB, rowC } = windowOf(shape);
   const valueAt = ([a, b]: readonly Float32Array[], entry: number): number => {
@@ -95,14 +96,14 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
   };
   const probe = { entries: M * N, placeOf: (entry: number) => Math.floor(entry / N) * rowC + (entry % N), valueAt };
   // A packed operand is measured as one of f32, which more kernels can read.
-  const able = variantsOf(product, subgroups);
-  const between = scratchOf(shape);
-  const candidates = variantsOf(shape, subgroups)
+  const able = variantsOf(product, traits);
+  const between = scratchOf(shape, traits);
+  const candidates = variantsOf(shape, traits)
     .filter((name) => able.includes(name))
     .map((name) => ({
       name,
       steps: ([a, b, partial, paddedA, paddedB, c]: readonly BufferRange[]) =>
-        stepsOf(planVariant(shape, name, subgroups), { a, b, c }, { partial, a: paddedA, b: paddedB }),
+        stepsOf(planVariant(shape, name, traits), { a, b, c }, { partial, a: paddedA, b: paddedB }),
       error: K * (ROUNDING_VARIANTS.has(name) ? HALF_ERROR : MATMUL_ERROR),
     }));
   const inputs = [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB];

@@ -12,8 +12,9 @@ import { WebGpuDevice } from './webgpu-device.ts';
 
 const [M, N, K] = [70, 64, 33];
 const SHAPE = plainProduct('nt', M, N, K);
-const CLASS = shapeClass(SHAPE) ?? '';
-const nameOf = (variant: typeof SAFE_VARIANT | 'block'): string => planVariant(SHAPE, variant, undefined).kernel.name;
+const CARD = { isSoftware: false };
+const CLASS = shapeClass(SHAPE, CARD) ?? '';
+const nameOf = (variant: typeof SAFE_VARIANT | 'block'): string => planVariant(SHAPE, variant, CARD).kernel.name;
 
 let strict: StrictGpu;
 let device: WebGpuDevice;

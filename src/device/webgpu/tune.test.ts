@@ -8,19 +8,20 @@ import { openStrictGpu } from '../../testing/strict-gpu.ts';
 import { acquirePacedGpu, TESTS_CLOCK, testsKernel } from '../../testing/devices.ts';
 import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
+import { SOFTWARE } from './adapter-traits.ts';
 import { DeviceTimer } from './device-timer.ts';
-import { plainProduct, windowOf } from '../matmul-shape.ts';
+import { type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { GpuProgram, submitWhole } from './program.ts';
 import { measured, undisturbed } from './quickest.ts';
-import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type KernelChoices, readKernelChoices } from './tuning.ts';
 import type { WebGpuDevice } from './webgpu-device.ts';
 
 // Odd, and too few rows for the largest tile: what is left compiles quickly.
 const SHAPE = plainProduct('nt', 70, 64, 33);
-const CLASS = shapeClass(SHAPE) ?? '';
+const classOf = (shape: MatmulShape): string => shapeClass(shape, SOFTWARE) ?? '';
+const CLASS = classOf(SHAPE);
 const OTHER = { ...SHAPE, layout: 'nn' } as const;
 
 /** Keeps choices in memory; `clock` counts how often the time was asked for. */
@@ -73,7 +74,7 @@ function compiledKernels(gpu: Gpu): string[] {
 }
 
 const nameOf = (variant: Parameters<typeof planVariant>[1], gpu: Gpu): string =>
-  planVariant(SHAPE, variant, gpu.tuning.subgroups).kernel.name;
+  planVariant(SHAPE, variant, gpu.tuning.traits).kernel.name;
 
 /** Makes a kernel the winner, or any other than the safe one. */
 function biased(): void {
@@ -154,7 +155,7 @@ describe('tuneGpu', () => {
     expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
-    expect(variantsOf(SHAPE, gpu.tuning.subgroups)).toContain(chosen);
+    expect(variantsOf(SHAPE, gpu.tuning.traits)).toContain(chosen);
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
@@ -183,7 +184,7 @@ describe('tuneGpu', () => {
     expect(chosen).not.toBe(SAFE_VARIANT);
     const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
     const then = await values();
-    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.subgroups);
+    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.traits);
     expect(set.mock.calls).toEqual([[await gpu.pipelines.get(kernel)]]);
     expect(then.every((value, i) => Math.abs(value - first[i]) < 1e-4)).toBe(true);
     expect(then).not.toEqual(new Float32Array(then.length));
@@ -199,9 +200,7 @@ describe('tuneGpu', () => {
     const { values, destroy } = await compiling;
     await gpu.tuning.settled();
     await values();
-    expect(set.mock.calls).toEqual([
-      [await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.subgroups).kernel)],
-    ]);
+    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.traits).kernel)]]);
     destroy();
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
@@ -256,12 +255,12 @@ describe('tuneGpu', () => {
 
   it('measures products whose K some kernels split', async () => {
     const split = plainProduct('tn', 16, 128, 512);
-    expect(planVariant(split, 'register-8', undefined).reduce).toBeDefined();
+    expect(planVariant(split, 'register-8', SOFTWARE).reduce).toBeDefined();
     const { host, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(split)).toBe(SAFE_VARIANT);
     await gpu.tuning.settled();
-    expect(choices()?.matmul).toEqual({ [shapeClass(split) ?? '']: gpu.tuning.variantOf(split) });
+    expect(choices()?.matmul).toEqual({ [classOf(split)]: gpu.tuning.variantOf(split) });
   });
 
   it('silently skips a class that there is no room to measure', async () => {
@@ -283,13 +282,13 @@ describe('tuneGpu', () => {
 
   it('measures again when a choice stored by another device cannot run on this one', async () => {
     const packed = { ...SHAPE, packedB: { packing: 'int8', elements: SHAPE.N * SHAPE.K } } as const;
-    gpu.tuning.choose(shapeClass(packed) ?? '', 'block');
+    gpu.tuning.choose(classOf(packed), 'block');
     expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
     await tuneGpu(gpu, memoryHost().host);
     expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
     await gpu.tuning.settled();
-    expect(variantsOf(packed, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(packed));
-    expect(gpu.tuning.choices.matmul).not.toEqual({ [shapeClass(packed) ?? '']: 'block' });
+    expect(variantsOf(packed, gpu.tuning.traits)).toContain(gpu.tuning.variantOf(packed));
+    expect(gpu.tuning.choices.matmul).not.toEqual({ [classOf(packed)]: 'block' });
   });
 
   it('measures a product of a part of a matrix with kernels that can read one', async () => {
@@ -298,8 +297,8 @@ describe('tuneGpu', () => {
     await tuneGpu(gpu, memoryHost().host);
     gpu.tuning.variantOf(part);
     await gpu.tuning.settled();
-    expect(variantsOf(part, gpu.tuning.subgroups)).not.toContain('block');
-    expect(variantsOf(part, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(part));
+    expect(variantsOf(part, gpu.tuning.traits)).not.toContain('block');
+    expect(variantsOf(part, gpu.tuning.traits)).toContain(gpu.tuning.variantOf(part));
   });
 
   it('measures a product whose operands may be rounded separately, with kernels that round', async () => {
@@ -313,7 +312,7 @@ describe('tuneGpu', () => {
     await gpu.tuning.settled();
     expect(gpu.tuning.variantOf(half)).toBe('block-half');
     expect(gpu.tuning.variantOf(SHAPE)).toBe('register-8');
-    expect(choices()?.matmul).toEqual({ [CLASS]: 'register-8', [shapeClass(half) ?? '']: 'block-half' });
+    expect(choices()?.matmul).toEqual({ [CLASS]: 'register-8', [classOf(half)]: 'block-half' });
   });
 
   // Before a class, while kernels run for the first time, while they are timed, and in the next class.
@@ -334,7 +333,7 @@ describe('tuneGpu', () => {
     expect(stopped, `${turns} turns`).toBeDefined();
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()?.matmul ?? {}).toEqual(gpu.tuning.choices.matmul);
-    expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(shapeClass(OTHER));
+    expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(classOf(OTHER));
     // Later requests are not measured.
     const before = turns;
     gpu.tuning.variantOf(plainProduct('tn', 70, 64, 33));
@@ -380,7 +379,7 @@ describe('DeviceTimer', () => {
     const clocks = { now: () => performance.now(), timestamps };
     const shape = plainProduct('nt', 128, 128, 128);
     const tensors = [0, 1, 2].map((i) => wholeOf(gpu.buffers.storage(`${i}`, 128 * 128 * 4)));
-    const dispatch = { ...planVariant(shape, SAFE_VARIANT, undefined), tensors };
+    const dispatch = { ...planVariant(shape, SAFE_VARIANT, SOFTWARE), tensors };
     const programs = [
       await GpuProgram.record(gpu, 'once', [dispatch]),
       await GpuProgram.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
@@ -477,7 +476,7 @@ describe('measured', () => {
 
   it('is small, and has the same kernels as the product it represents', () => {
     const sizes = [{ M: 16, N: 8, K: 16 }];
-    const subgroups: Subgroups = { lanes: 8, matrices: { f32: sizes, f16: sizes } };
+    const traits = { isSoftware: true, subgroups: { lanes: 8, matrices: { f32: sizes, f16: sizes } } };
     let classes = 0;
     fc.assert(
       fc.property(products, ({ layout, M, N, K, window, accumulate, halves }) => {
@@ -486,13 +485,13 @@ describe('measured', () => {
         const { more = 0, ...offsets } = window ?? {};
         const place = { rowA: rowA + more, rowB: rowB + more, rowC: rowC + more, ...offsets };
         const product = window ? { ...whole, window: place } : whole;
-        if (shapeClass(product) === undefined) return;
+        if (shapeClass(product, traits) === undefined) return;
         classes++;
-        const small = measured(product);
+        const small = measured(product, traits);
         expect(Math.max(small.M, small.N, small.K)).toBeLessThan(516);
-        expect(variantsOf(small, subgroups)).toEqual(variantsOf(product, subgroups));
-        for (const variant of variantsOf(small, subgroups)) {
-          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, subgroups));
+        expect(variantsOf(small, traits)).toEqual(variantsOf(product, traits));
+        for (const variant of variantsOf(small, traits)) {
+          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, traits));
           expect(one.kernel.name).toBe(other.kernel.name);
           expect(one.reduce === undefined).toBe(other.reduce === undefined);
         }
@@ -505,12 +504,12 @@ describe('measured', () => {
 
 describe('shapeClass', () => {
   it('separates only products that may prefer different kernels', () => {
-    expect(shapeClass({ ...SHAPE, M: 127 })).toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, addend: true })).toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, M: 128 })).not.toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, layout: 'nn' })).not.toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, K: 36 })).not.toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, M: 8 })).toBeUndefined();
-    expect(shapeClass({ ...SHAPE, batch: 2 })).toBeUndefined();
+    expect(classOf({ ...SHAPE, M: 127 })).toBe(CLASS);
+    expect(classOf({ ...SHAPE, addend: true })).toBe(CLASS);
+    expect(classOf({ ...SHAPE, M: 128 })).not.toBe(CLASS);
+    expect(classOf({ ...SHAPE, layout: 'nn' })).not.toBe(CLASS);
+    expect(classOf({ ...SHAPE, K: 36 })).not.toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, M: 8 }, SOFTWARE)).toBeUndefined();
+    expect(shapeClass({ ...SHAPE, batch: 2 }, SOFTWARE)).toBeUndefined();
   });
 });

@@ -1,11 +1,12 @@
 import { GorpError } from '../../base/errors.ts';
 import { ATTENTION_VARIANTS, type AttentionVariant, safeAttention } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
+import type { AdapterTraits } from './adapter-traits.ts';
 import {
   MATMUL_VARIANTS,
   type MatmulVariant,
-  ONLY_VARIANT,
   SAFE_VARIANT,
+  onlyVariant,
   shapeClass,
   variantsOf,
 } from './kernels/matmul-variants.ts';
@@ -60,6 +61,7 @@ export class Tuning {
   #version = 0;
   #measurer: Measurer | undefined;
 
+  readonly traits: AdapterTraits;
   /** The kernel of attention that programs begin with. */
   readonly safeAttention: AttentionVariant;
 
@@ -67,20 +69,18 @@ export class Tuning {
    * @param subgroups those of the device, where they are all of one size.
    * @param isSoftware whether the device computes on the CPU.
    */
-  constructor(
-    readonly subgroups?: Subgroups,
-    isSoftware = true,
-  ) {
+  constructor(subgroups?: Subgroups, isSoftware = true) {
+    this.traits = { isSoftware, subgroups };
     this.safeAttention = safeAttention(isSoftware);
   }
 
   /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
-    const name = shapeClass(shape);
-    if (name === undefined) return ONLY_VARIANT;
+    const name = shapeClass(shape, this.traits);
+    if (name === undefined) return onlyVariant(shape, this.traits);
     const chosen = this.#matmul.get(name);
     // A stored choice may be one that this device cannot run.
-    if (chosen !== undefined && variantsOf(shape, this.subgroups).includes(chosen)) return chosen;
+    if (chosen !== undefined && variantsOf(shape, this.traits).includes(chosen)) return chosen;
     this.#want(name, { of: 'matmul', shapeClass: name, shape });
     return SAFE_VARIANT;
   }

@@ -17,7 +17,7 @@ afterAll(() => device.destroy());
 
 /** The class of a product, for which kernels are chosen. */
 function classOf(shape: MatmulShape): string {
-  const name = shapeClass(shape);
+  const name = shapeClass(shape, device.gpu.tuning.traits);
   if (name === undefined) throw new Error('this product has no choice of kernels');
   return name;
 }
@@ -58,7 +58,7 @@ describe('a product', () => {
     '$layout by $variant, $sizes',
     async ({ layout, variant, sizes: [M, N, K] }) => {
       const shape = { ...plainProduct(layout, M, N, K), alpha: 0.5, addend: true };
-      expect(variantsOf(shape, device.gpu.tuning.subgroups)).toContain(variant);
+      expect(variantsOf(shape, device.gpu.tuning.traits)).toContain(variant);
       device.gpu.tuning.choose(classOf(shape), variant);
       expect(device.gpu.tuning.variantOf(shape)).toBe(variant);
       const [a, b] = operandsOf(layout, M, N, K);
@@ -84,12 +84,10 @@ describe('a product', () => {
     function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
       const plain = plainProduct(layout, M, N, K);
       const shape = { ...plain, halves: HALF[layout] };
-      expect(variantsOf(plain, device.gpu.tuning.subgroups)).not.toContain('block-half');
-      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, device.gpu.tuning.subgroups)).not.toContain(
-        'block-half',
-      );
-      expect(variantsOf(shape, device.gpu.tuning.subgroups)).toContain('block-half');
-      expect(shapeClass(shape)).not.toBe(shapeClass(plain));
+      expect(variantsOf(plain, device.gpu.tuning.traits)).not.toContain('block-half');
+      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, device.gpu.tuning.traits)).not.toContain('block-half');
+      expect(variantsOf(shape, device.gpu.tuning.traits)).toContain('block-half');
+      expect(classOf(shape)).not.toBe(classOf(plain));
       device.gpu.tuning.choose(classOf(shape), 'block-half');
       return canBeHalf();
     }

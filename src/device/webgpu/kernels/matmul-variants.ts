@@ -1,3 +1,4 @@
+import type { AdapterTraits } from '../adapter-traits.ts';
 import type { MatrixComponent, Subgroups } from '../subgroups.ts';
 import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
 import {
@@ -8,19 +9,20 @@ import {
   areInputsVec4Aligned,
 } from '../../matmul-shape.ts';
 import { isOutputVec4Aligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { hasFewRows, planFewRows } from './matmul-few-rows.ts';
 import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
 import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 4 and 8 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`),
- * the same behind a copy into padded rows (`shaders/pad-rows.wgsl`), the device's own matrix products
+ * side 4 and 8 (`shaders/matmul.wgsl`), for few rows one that reads B once (`shaders/matmul-few-rows.wgsl`), operands
+ * handed from lane to lane (`shaders/matmul-subgroup.wgsl`), the same behind a copy into padded rows (`shaders/pad-rows.wgsl`), the device's own matrix products
  * (`shaders/matmul-subgroup-matrix.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`), the last two of f32
  * or with operands rounded to 16-bit floats.
  */
 export const MATMUL_VARIANTS = [
-  ...(['register-4', 'register-8'] as const),
+  ...(['register-4', 'register-8', 'few-rows'] as const),
   ...(['subgroup-wide', 'subgroup-tall', 'padded-wide', 'padded-tall'] as const),
   ...(['matrix', 'matrix-half', 'block', 'block-half'] as const),
 ] as const;
@@ -30,7 +32,8 @@ export const SAFE_VARIANT: MatmulVariant = 'register-4';
 /** Those that round operands to 16-bit floats. */
 export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['matrix-half', 'block-half']);
 /** Computes products that belong to no class. */
-export const ONLY_VARIANT: MatmulVariant = 'register-8';
+export const onlyVariant = (shape: MatmulShape, traits: AdapterTraits): MatmulVariant =>
+  hasFewRows(shape, traits) ? 'few-rows' : 'register-8';
 
 /** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
 export const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
@@ -59,29 +62,27 @@ function alignmentOf(shape: MatmulShape): string {
  * The class of products that share one measurement: same layout, alignment, size class, split of K (by kernels that
  * can) and operands that may be rounded.
  *
- * @returns undefined for products too small to matter, and for stacks, which only one kernel computes.
+ * @returns undefined for products too small to matter, for few rows and for stacks.
  */
-export function shapeClass(shape: MatmulShape): string | undefined {
+export function shapeClass(shape: MatmulShape, traits: AdapterTraits): string | undefined {
   const { layout, M, N, K, batch } = shape;
   if (batch > 1 || M < LEAST.M || N < LEAST.N || K < LEAST.K || M * N * K < LEAST.work) return undefined;
   const alignment = alignmentOf(shape);
   const rounded = usableHalves(shape);
   const halves = rounded ? ` half ${rounded}` : '';
-  const form = `${alignment}${isWhole(shape) ? '' : '-part'}${chooseTile(shape).splits > 1 ? '-split' : ''}`;
+  const form = `${alignment}${isWhole(shape) ? '' : '-part'}${chooseTile(shape, traits).splits > 1 ? '-split' : ''}`;
   return `${layout}${form} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
 }
 
-/**
- * The kernels that can compute a product of a class, {@link SAFE_VARIANT} first.
- *
- * @param subgroups those of the device, where they are all of one size.
- */
-export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined): MatmulVariant[] {
+/** The kernels that can compute a product of a class, {@link SAFE_VARIANT} first. */
+export function variantsOf(shape: MatmulShape, traits: AdapterTraits): MatmulVariant[] {
+  const { subgroups } = traits;
   const multiplies = (component: MatrixComponent): boolean =>
     canUnpackVec4(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
   const can: Record<MatmulVariant, boolean> = {
     'register-4': true,
     'register-8': true,
+    'few-rows': hasFewRows(shape, traits),
     'subgroup-wide': subgroups !== undefined && canUnpackVec4(shape),
     'subgroup-tall': subgroups !== undefined && canUnpackVec4(shape),
     'padded-wide': subgroups !== undefined && canPad(shape),
@@ -94,13 +95,16 @@ export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined)
   return MATMUL_VARIANTS.filter((variant) => can[variant]);
 }
 
-/** The kernel of a product by a variant. @param subgroups as for {@link variantsOf}. */
-export function planVariant(shape: MatmulShape, variant: MatmulVariant, subgroups: Subgroups | undefined): MatmulPlan {
+/** The kernel of a product by a variant. */
+export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: AdapterTraits): MatmulPlan {
+  const { subgroups } = traits;
   switch (variant) {
     case 'register-4':
-      return planMatmul(shape, chooseTile(shape, 4));
+      return planMatmul(shape, chooseTile(shape, traits, 4));
     case 'register-8':
-      return planMatmul(shape, chooseTile(shape, 8));
+      return planMatmul(shape, chooseTile(shape, traits, 8));
+    case 'few-rows':
+      return planFewRows(shape, traits);
     case 'block':
       return planTiledMatmul(shape, BLOCK);
     case 'block-half':
@@ -120,11 +124,13 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, subgroup
   }
 }
 
-/** Floats that any kernel of a product needs for what lies between them; its shape alone tells. */
-export function scratchOf(shape: MatmulShape): Scratch<number> {
-  const { a, b } = shapeClass(shape) !== undefined && canPad(shape) ? paddedOperands(shape) : {};
+/** Floats that any kernel of a product may need for what lies between them. */
+export function scratchOf(shape: MatmulShape, traits: AdapterTraits): Scratch<number> {
+  const { a, b } = shapeClass(shape, traits) !== undefined && canPad(shape) ? paddedOperands(shape) : {};
+  const few = hasFewRows(shape, traits) ? planFewRows(shape, traits) : undefined;
+  const partial = [planMatmul(shape, chooseTile(shape, traits)), few].map((plan) => plan?.reduce?.partialSize ?? 0);
   return {
-    partial: planMatmul(shape).reduce?.partialSize,
+    partial: Math.max(...partial) || undefined,
     ...(a && { a: paddedSize(a) }),
     ...(b && { b: paddedSize(b) }),
   };
