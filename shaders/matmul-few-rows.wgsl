@@ -11,13 +11,6 @@
 // Grid: x over column blocks, y over row blocks, z = batch * splits + split.
 // Care: sums of 4 products at a time, in an order that the shape alone decides.
 
-@group(0) @binding(1) var<storage, read> A: array<vec4f>;
-#if PACKED
-fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
-#else
-@group(0) @binding(2) var<storage, read> B: array<vec4f>;
-fn b(i: u32) -> vec4f { return B[i]; }
-#endif
 var<workgroup> sums: array<vec4f, 512>;
 
 @compute @workgroup_size(128)

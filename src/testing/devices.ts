@@ -54,11 +54,15 @@ const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
   maxComputeWorkgroupStorageSize: 2 ** 14,
 };
 
-/** An adapter that reports only what WebGPU guarantees: its device has default limits and no optional feature. */
-function plain(adapter: GPUAdapter): GPUAdapter {
+/**
+ * An adapter that reports only what WebGPU guarantees: its device has default limits and no optional feature.
+ *
+ * @param name to report instead of its own.
+ */
+function plain(adapter: GPUAdapter, name?: string): GPUAdapter {
   const { vendor, architecture, device, description } = adapter.info;
   const plainAdapter = {
-    info: { vendor, architecture, device, description },
+    info: name === undefined ? { vendor, architecture, device, description } : { description: name },
     features: new Set<string>(),
     limits: DEFAULT_LIMITS,
     requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
@@ -80,23 +84,16 @@ export async function acquirePlainGpu(): Promise<WebGpuDevice> {
   return new WebGpuDevice(await openAdapter(plain(await requestAdapter(instance))));
 }
 
-/** As {@link acquireTestGpu}, with products in the form for graphics cards. */
-export async function acquireTestCard(): Promise<WebGpuDevice> {
-  const adapter = await requestAdapter(instance);
-  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
-  const card = {
-    info: { vendor: 'test', architecture: '', device: '', description: 'card', subgroupMinSize, subgroupMaxSize },
-    features: adapter.features,
-    limits: adapter.limits,
-    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
-  };
-  const disguised = card as unknown as GPUAdapter; // the only parts that opening a device uses
-  return new WebGpuDevice(await openAdapter(process.env.GORP_TEST_GPU === 'plain' ? plain(disguised) : disguised), {
-    pace: new HalvingPace(),
-  });
+/**
+ * A device with the kernels for graphics cards, whatever it computes on. Like the least of cards, it has default limits
+ * (16 KiB of workgroup memory) and no optional feature (no subgroups).
+ */
+export async function acquireCardGpu(): Promise<WebGpuDevice> {
+  const gpu = await openAdapter(plain(await requestAdapter(instance), 'least graphics card'));
+  return new WebGpuDevice(gpu, { pace: new HalvingPace() });
 }
 
-/** The same, but chooses kernels by measurement, as a run does, with no memory of an earlier start. */
+/** As {@link acquireTestGpu}, but chooses kernels by measurement, as a run does, with no memory of an earlier start. */
 export async function acquireMeasuringGpu(): Promise<WebGpuDevice> {
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
   return openWebGpu(await requestAdapter(instance), { now: () => performance.now(), store, platform: 'test' });
@@ -112,6 +109,12 @@ export const acquireTestDevice = (): Promise<Device> => acquireTestWasm();
 export const TEST_DEVICES: readonly { readonly name: string; readonly acquire: () => Promise<Device> }[] = [
   { name: 'WebGPU', acquire: acquireTestGpu },
   { name: 'WebAssembly', acquire: acquireTestWasm },
+];
+
+/** Those, and the kernels for graphics cards: for tests of kernels that differ there. */
+export const TEST_DEVICES_AND_CARD: typeof TEST_DEVICES = [
+  ...TEST_DEVICES,
+  { name: 'WebGPU as on a graphics card', acquire: acquireCardGpu },
 ];
 
 /** The device with a lower reported limit of bytes per buffer. */

@@ -32,7 +32,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
   const { vendor, architecture, description } = gpu.facts;
   // Where there are other kernels to choose from, other choices may be right.
-  const kernels = [describeSubgroups(gpu.tuning.traits.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
+  const kernels = [describeSubgroups(gpu.tuning.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
   const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
   const known = readKernelChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);

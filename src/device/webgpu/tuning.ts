@@ -5,9 +5,8 @@ import type { AdapterTraits } from './adapter-traits.ts';
 import {
   MATMUL_VARIANTS,
   type MatmulVariant,
-  SAFE_VARIANT,
-  onlyVariant,
   shapeClass,
+  startVariant,
   variantsOf,
 } from './kernels/matmul-variants.ts';
 import type { Subgroups } from './subgroups.ts';
@@ -46,7 +45,7 @@ export interface Measurer {
  * differently: after everything is measured, a run has the same losses from its first step to its last, also when
  * started again.
  */
-export class Tuning {
+export class Tuning implements AdapterTraits {
   #attention: AttentionVariant | undefined;
   readonly #matmul = new Map<string, MatmulVariant>();
   readonly #wanted = new Map<string, Wanted>();
@@ -61,7 +60,6 @@ export class Tuning {
   #version = 0;
   #measurer: Measurer | undefined;
 
-  readonly traits: AdapterTraits;
   /** The kernel of attention that programs begin with. */
   readonly safeAttention: AttentionVariant;
 
@@ -69,20 +67,22 @@ export class Tuning {
    * @param subgroups those of the device, where they are all of one size.
    * @param isSoftware whether the device computes on the CPU.
    */
-  constructor(subgroups?: Subgroups, isSoftware = true) {
-    this.traits = { isSoftware, subgroups };
+  constructor(
+    readonly subgroups?: Subgroups,
+    readonly isSoftware = true,
+  ) {
     this.safeAttention = safeAttention(isSoftware);
   }
 
-  /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
+  /** The kernel of a product; {@link startVariant} where nothing was measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
-    const name = shapeClass(shape, this.traits);
-    if (name === undefined) return onlyVariant(shape, this.traits);
+    const name = shapeClass(shape, this);
+    if (name === undefined) return startVariant(shape, this);
     const chosen = this.#matmul.get(name);
     // A stored choice may be one that this device cannot run.
-    if (chosen !== undefined && variantsOf(shape, this.traits).includes(chosen)) return chosen;
+    if (chosen !== undefined && variantsOf(shape, this).includes(chosen)) return chosen;
     this.#want(name, { of: 'matmul', shapeClass: name, shape });
-    return SAFE_VARIANT;
+    return startVariant(shape, this);
   }
 
   /** The kernel of an attention; {@link safeAttention} where nothing was measured. */
@@ -99,7 +99,9 @@ export class Tuning {
   }
 
   choose(shapeClass: string, variant: MatmulVariant): void {
-    const before = this.#matmul.get(shapeClass) ?? SAFE_VARIANT;
+    const wanted = this.#wanted.get(shapeClass);
+    const start = wanted?.of === 'matmul' ? startVariant(wanted.shape, this) : undefined;
+    const before = this.#matmul.get(shapeClass) ?? start;
     this.#matmul.set(shapeClass, variant);
     this.#wanted.delete(shapeClass);
     if (variant !== before) this.#changed();

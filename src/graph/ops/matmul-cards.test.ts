@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { canUnpackVec4, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { chooseTile, splitsOf } from '../../device/webgpu/kernels/matmul.ts';
 import { planVariant, scratchOf, variantsOf } from '../../device/webgpu/kernels/matmul-variants.ts';
 import type { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestCard } from '../../testing/devices.ts';
-import { GraphUnderTest, PACKINGS } from '../../testing/graphs.ts';
+import { acquireCardGpu } from '../../testing/devices.ts';
+import { GraphUnderTest, operandsOf, PACKINGS } from '../../testing/graphs.ts';
 import { batchedMatmul, matmul } from './matmul.ts';
 
 const CARD = { isSoftware: false };
@@ -44,7 +44,7 @@ describe('K is split', () => {
 describe('few rows', () => {
   let device: WebGpuDevice;
   beforeAll(async () => {
-    device = await acquireTestCard();
+    device = await acquireCardGpu();
   });
   afterAll(() => device.destroy());
 
@@ -105,4 +105,87 @@ describe('few rows', () => {
       })).checkDevice(device, F32);
     }
   });
+});
+
+describe.each(['block', 'block-light'] as const)('%s', (variant) => {
+  let device: WebGpuDevice;
+  beforeAll(async () => {
+    device = await acquireCardGpu();
+  });
+  afterAll(() => device.destroy());
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Makes it compute every product that it can. @returns how often it was asked to. */
+  function always(): () => number {
+    const chosen = vi.spyOn(device.gpu.tuning, 'variantOf');
+    chosen.mockImplementation((shape) => (canUnpackVec4(shape) ? variant : 'register-8'));
+    return () => chosen.mock.results.filter(({ value }) => value === variant).length;
+  }
+
+  test('is a kernel of cards, for products that fill half of a block', () => {
+    for (const packedB of [undefined, { packing: 'int4', elements: 64 * 64 } as const]) {
+      const product = { ...plainProduct('nt', 64, 64, 64), ...(packedB && { packedB }) };
+      expect(variantsOf({ ...product, window: { rowC: 128 } }, CARD)).toContain(variant);
+      expect(variantsOf({ ...product, M: 31 }, CARD)).not.toContain(variant);
+    }
+    expect(variantsOf(plainProduct('nt', 64, 64, 64), CARD)).not.toContain('register-4');
+    expect(variantsOf(plainProduct('nt', 64, 64, 64), SOFTWARE)).not.toContain('block-light');
+  });
+
+  // 1, primes, the sides of a block (64 × 64, 16 of K) and one more or less; K in parts from 256 on.
+  const shapes = [
+    [1, 1, 1],
+    [7, 13, 11],
+    [63, 65, 15],
+    [64, 64, 16],
+    [65, 63, 17],
+    [68, 132, 36],
+    [33, 68, 260],
+    [67, 31, 521],
+  ];
+  describe.each(['nt', 'nn', 'tn'] as const)('%s', (layout) => {
+    test.each(shapes)('%i × %i × %i', async (M, N, K) => {
+      always();
+      const [a, b] = operandsOf(layout, M, N, K);
+      const inputs = { a: { shape: a }, b: { shape: b }, d: { shape: [M, N] }, into: { shape: [M, N] } };
+      const added = { alpha: 0.5, accumulate: true };
+      await new GraphUnderTest(inputs, (g, input) => ({
+        y: matmul(g, input('a'), input('b'), { layout, addend: input('d'), into: input('into'), ...added }),
+      })).checkDevice(device, F32);
+    });
+  });
+
+  test('of stacks, padded and shared', async () => {
+    always();
+    const [n, M, N, K] = [3, 33, 35, 20];
+    const inputs = {
+      ...{ a: { shape: [n, M, K] }, b: { shape: [n, N, K] }, shared: { shape: [1, N, K] } },
+      into: { shape: [n, M * N + 5] },
+    };
+    await new GraphUnderTest(inputs, (g, input) => ({
+      shared: batchedMatmul(g, input('a'), input('shared'), { layout: 'nt' }),
+      into: batchedMatmul(g, input('a'), input('b'), {
+        layout: 'nt',
+        alpha: -2,
+        into: input('into'),
+        accumulate: true,
+      }),
+    })).checkDevice(device, F32);
+  });
+
+  // Parts lie anywhere in C (NT) and in A (NN); blocks of 32 values end within a row. Both forms unpack alike.
+  test.each(variant === 'block' ? PACKINGS : (['int8'] as const))(
+    'of parts of a matrix stored as %s',
+    async (packing) => {
+      const asked = always();
+      const [M, N, K] = [66, 72, 36];
+      const frozen = { shape: [N, K], packing };
+      const inputs = { a: { shape: [M, K] }, parts: { ...frozen, rowsPerPart: 28 }, dy: { shape: [M, N] } };
+      await new GraphUnderTest(inputs, (g, input) => ({
+        y: matmul(g, input('a'), input('parts'), { layout: 'nt' }),
+        dx: matmul(g, input('dy'), input('parts'), { layout: 'nn' }),
+      })).checkDevice(device, F32);
+      expect(asked()).toBeGreaterThanOrEqual(3 + 3);
+    },
+  );
 });

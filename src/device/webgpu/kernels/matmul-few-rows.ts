@@ -7,10 +7,8 @@ import { productShader } from './product-shader.ts';
 
 /** Most rows that one workgroup computes: then each weight is read once. */
 const MOST_ROWS = 16;
-const THREADS = 128;
-// Shortest K that gives half of the threads work, and shortest part of it that gives work to all.
+// Shortest K that gives half of the threads work; a part of it has work for all.
 const LEAST_K = 256;
-const LEAST_PART = 512;
 
 /** Whether the kernel of few rows suits a product; on a CPU, its barriers cost more than it saves. */
 export const hasFewRows = (shape: MatmulShape, { isSoftware }: AdapterTraits): boolean =>
@@ -23,12 +21,11 @@ export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPl
   const tm = M <= 4 ? 4 : M <= 8 ? 8 : 16;
   const tn = M <= 8 ? 8 : 4;
   const values = (tm * tn) / 4;
-  const share = THREADS / values;
+  const share = 128 / values;
   const groups = [Math.ceil(N / tn), Math.ceil(M / tm)] as const;
-  const splits = splitsOf(shape, traits, batch * groups[0] * groups[1], LEAST_PART);
+  const splits = splitsOf(shape, traits, batch * groups[0] * groups[1], 2 * LEAST_K);
   const split = splits > 1;
   const filled = fillTemplate(template, {
-    PACKED: packedB !== undefined,
     TM: tm,
     TN: tn,
     TN4: tn / 4,
@@ -39,7 +36,7 @@ export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPl
   });
   const kernel = {
     name: `matmul/nt-few-${tm}x${tn}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
-    wgsl: () => productShader(shape, { split }) + filled,
+    wgsl: () => productShader(shape, { vec: true, split }) + filled,
   };
   return splitProduct(shape, kernel, groups, splits);
 }

@@ -151,7 +151,7 @@ describe.each(['nt', 'nn', 'tn'] as const)('%s by subgroup matrices', (layout) =
   const emulatedHere = EMULATED.filter(({ component }) => layout === 'nt' || component === 'f32');
   test.each(emulatedHere)('of $component and $sizes, in plain WGSL', async (sized) => {
     if (sized.component === 'f16' && !gpu.device.features.has('shader-f16')) {
-      expect(gpu.tuning.traits.subgroups?.matrices.f16 ?? []).toEqual([]);
+      expect(gpu.tuning.subgroups?.matrices.f16 ?? []).toEqual([]);
       return; // there is no such kernel
     }
     const tile = { ...sized, lanes: LANES };
@@ -164,7 +164,7 @@ describe.each(['nt', 'nn', 'tn'] as const)('%s by subgroup matrices', (layout) =
   });
 
   test.each(['matrix', 'matrix-half'] as const)('by %s, where the device has any', async (variant) => {
-    const { traits } = gpu.tuning;
+    const traits = gpu.tuning;
     const component = variant === 'matrix' ? 'f32' : 'f16';
     const both = (shape: MatmulShape): MatmulShape => ({ ...shape, halves: 'both' });
     const has = matricesFor(traits.subgroups, component, SIDE) !== undefined;

@@ -24,16 +24,13 @@ export type LargeTile = 4 | 8;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
-// Workgroups that a product should have at least. 16 occupy the cores of a CPU, which reads more partial sums for
-// nothing; a graphics card has up to 132 cores, each of which needs several to hide the latency of memory.
+// Workgroups that a product should have at least: enough for the cores of a CPU, which reads more partial sums for
+// nothing, and for up to 132 cores of a card, each of which needs several to hide the latency of memory.
 const LEAST_WORKGROUPS = { software: 16, hardware: 256 };
 
 /**
- * The number of parts that K is cut into, so that there is work for the whole device. It is a rule and not measured,
- * since the memory for partial sums is planned before anything runs, and too many workgroups cost a card little.
- *
- * @param groups workgroups of a product whose K is whole.
- * @param leastPart shortest part of K that is worth adding up.
+ * The number of parts of K, at least `leastPart` long, that occupy the device where `groups` workgroups do not. A rule,
+ * not measured: the memory for partial sums is planned before anything runs, and a few workgroups too many cost little.
  */
 export function splitsOf(
   { K, accumulate }: MatmulShape,
@@ -101,19 +98,21 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile): MatmulPlan {
   const { layout, M, N, packedB } = shape;
   const vec = canUseVectors(shape);
   const split = tile.splits > 1;
+  const [rowA, rowB] = vec ? ['(p.rowA / 4u)', '(p.rowB / 4u)'] : ['p.rowA', 'p.rowB'];
   const kernel: Kernel = {
     name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
     wgsl: () =>
-      productShader(shape, { split }) +
+      productShader(shape, { vec, split }) +
       fillTemplate(template, {
-        PACKED: packedB !== undefined,
         VEC: vec,
-        NT_VEC: vec && layout === 'nt',
+        FOURS: vec && layout !== 'nt',
         NN_VEC: vec && layout === 'nn',
         TN_VEC: vec && layout === 'tn',
-        NT_LAYOUT: layout === 'nt',
-        TN_LAYOUT: layout === 'tn',
-        STRIDE_A: vec ? '(p.rowA / 4u)' : 'p.rowA',
+        STEP: vec ? 4 : 1,
+        LINE_A: layout === 'tn' ? '1u' : rowA,
+        NEXT_A: layout === 'tn' ? rowA : '1u',
+        LINE_B: layout === 'nt' ? rowB : '1u',
+        NEXT_B: layout === 'nt' ? '1u' : rowB,
         TM: tile.tm,
         TN: tile.tn,
         TM4: tile.tm / 4,
