@@ -6,9 +6,9 @@ import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } 
 import {
   type MatmulVariant,
   planVariant,
-  ONLY_VARIANT,
   scratchOf,
   shapeClass,
+  startVariant,
   variantsOf,
 } from '../src/device/webgpu/kernels/matmul-variants.ts';
 import { GpuProgram, submitWhole } from '../src/device/webgpu/program.ts';
@@ -42,7 +42,7 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
     for (const [i, range] of [a, b].entries()) {
       gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(range.buffer), 0, noise(range.bytes / 4, i));
     }
-    const between = scratchOf(shape);
+    const between = scratchOf(shape, gpu.tuning);
     const memory = (name: string, floats?: number): BufferRange | undefined =>
       floats === undefined ? undefined : buffer(name, floats);
     const scratch = {
@@ -50,7 +50,7 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
       a: memory('padded A', between.a),
       b: memory('padded B', between.b),
     };
-    const steps = stepsOf(planVariant(shape, variant, gpu.tuning.subgroups), { a, b, c }, scratch);
+    const steps = stepsOf(planVariant(shape, variant, gpu.tuning), { a, b, c }, scratch);
     const program = await GpuProgram.record(gpu, variant, steps);
     owned.push(program);
     return {
@@ -92,9 +92,9 @@ export async function compareKernels(
   const shape = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
   const contenders = [...peers];
   try {
-    const name = shapeClass(shape) ?? null;
+    const name = shapeClass(shape, gpu.tuning) ?? null;
     const chosen = await chosenKernel(gpu, shape);
-    for (const variant of name === null ? [ONLY_VARIANT] : variantsOf(shape, gpu.tuning.subgroups)) {
+    for (const variant of name === null ? [startVariant(shape, gpu.tuning)] : variantsOf(shape, gpu.tuning)) {
       contenders.push(await productBy(gpu, shape, variant));
     }
     return { ...product, shapeClass: name, chosen, timings: await takeTurns(clock, contenders, rounds) };

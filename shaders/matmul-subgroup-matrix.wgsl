@@ -9,8 +9,7 @@
 // multiplies TM x TN of its matrices; the sums stay in the matrix hardware. At the end they pass through workgroup
 // memory, TN at a time, where addends are added and edges cut off.
 // VEC: reads begin at multiples of 4; without it floats are read one by one, at any index.
-// Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end is zero in both
-// operands.
+// Edges: rows and columns beyond the end are read as they are and not written; k beyond the end is zero in both.
 // Grid: x over column blocks, y over row blocks, z = batch.
 // Care: LANES must be the device's only subgroup size. The hardware's rounding is not specified, so the kernel is used
 // only where its results agree with matmul.wgsl's (tune.ts). product.wgsl says what rounding to f16 costs.
@@ -19,41 +18,9 @@ alias Left = subgroup_matrix_left<{{TYPE}}, {{SK}}, {{SM}}>;  // columns, rows
 alias Right = subgroup_matrix_right<{{TYPE}}, {{SN}}, {{SK}}>;
 alias Sums = subgroup_matrix_result<f32, {{SN}}, {{SM}}>;
 
-#if VEC
-@group(0) @binding(1) var<storage, read> A: array<vec4f>;
-#if PACKED
-fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
-#else
-@group(0) @binding(2) var<storage, read> B: array<vec4f>;
-fn b(i: u32) -> vec4f { return B[i]; }
-#endif
-#else
-@group(0) @binding(1) var<storage, read> A: array<f32>;
-@group(0) @binding(2) var<storage, read> B: array<f32>;
-#endif
 var<workgroup> blockA: array<{{TYPE}}, {{LINES_A * STRIDE_A}}>;  // NT, NN: [BM][BK]; TN: [BK][BM]
 var<workgroup> blockB: array<{{TYPE}}, {{LINES_B * STRIDE_B}}>;  // NT: [BN][BK]; NN, TN: [BK][BN]
 var<workgroup> finished: array<f32, {{SUBGROUPS * SM * TN * SN}}>;  // per subgroup [SM][TN SN]
-
-// Four adjacent elements of a stored line, from `column`; line and column are clamped.
-fn fourOfA(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f {
-  let first = start + min(line, lines - 1u) * p.rowA;
-#if VEC
-  return A[first / 4u + min(column, width - 1u) / 4u];
-#else
-  let at = first + min(vec4u(column, column + 1u, column + 2u, column + 3u), vec4u(width - 1u));
-  return vec4f(A[at.x], A[at.y], A[at.z], A[at.w]);
-#endif
-}
-fn fourOfB(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f {
-  let first = start + min(line, lines - 1u) * p.rowB;
-#if VEC
-  return b(first / 4u + min(column, width - 1u) / 4u);
-#else
-  let at = first + min(vec4u(column, column + 1u, column + 2u, column + 3u), vec4u(width - 1u));
-  return vec4f(B[at.x], B[at.y], B[at.z], B[at.w]);
-#endif
-}
 
 @compute @workgroup_size({{SUBGROUPS * LANES}})
 fn main(
@@ -81,10 +48,10 @@ fn main(
       let column = e % {{FOURS_A}}u * 4u;
 #if TN_LAYOUT
       let k = vec4u(k0 + line);
-      let read = fourOfA(startA, k.x, p.K, row0 + column, p.M);
+      let read = a4(startA + k.x * p.rowA + row0 + column);
 #else
       let k = k0 + column + vec4u(0u, 1u, 2u, 3u);
-      let read = fourOfA(startA, row0 + line, p.M, k.x, p.K);
+      let read = a4(startA + (row0 + line) * p.rowA + k.x);
 #endif
       let four = {{KEPT}}(select(vec4f(), read, k < vec4u(p.K)));
 #for q in 4
@@ -96,10 +63,10 @@ fn main(
       let column = e % {{FOURS_B}}u * 4u;
 #if NT_LAYOUT
       let k = k0 + column + vec4u(0u, 1u, 2u, 3u);
-      let read = fourOfB(startB, column0 + line, p.N, k.x, p.K);
+      let read = b4(startB + (column0 + line) * p.rowB + k.x);
 #else
       let k = vec4u(k0 + line);
-      let read = fourOfB(startB, k.x, p.K, column0 + column, p.N);
+      let read = b4(startB + k.x * p.rowB + column0 + column);
 #endif
       let four = {{KEPT}}(select(vec4f(), read, k < vec4u(p.K)));
 #for q in 4

@@ -17,23 +17,6 @@
 // size are equal, and where its results agree with matmul.wgsl's (tune.ts). f32 sums in order of K, 4 partial products
 // at a time; the error bound is K eps |A||B|.
 
-// Four adjacent elements from an index.
-#if VEC
-@group(0) @binding(1) var<storage, read> A: array<vec4f>;
-fn a(i: u32) -> vec4f { return A[i / 4u]; }
-#if PACKED
-fn b(i: u32) -> vec4f { return unpacked(i / 4u, p.scalesB); }
-#else
-@group(0) @binding(2) var<storage, read> B: array<vec4f>;
-fn b(i: u32) -> vec4f { return B[i / 4u]; }
-#endif
-#else
-@group(0) @binding(1) var<storage, read> A: array<f32>;
-fn a(i: u32) -> vec4f { return vec4f(A[i], A[i + 1u], A[i + 2u], A[i + 3u]); }
-@group(0) @binding(2) var<storage, read> B: array<f32>;
-fn b(i: u32) -> vec4f { return vec4f(B[i], B[i + 1u], B[i + 2u], B[i + 3u]); }
-#endif
-
 @compute @workgroup_size({{LANES}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let group = groupAt(w);
@@ -65,31 +48,25 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: 
   for (var k = 0u; k < p.K; k += 4u) {
 #if NT_LAYOUT
 #for g in TG
-    let y{{g}} = mat4x4f(b(s{{g}}_0 + k), b(s{{g}}_1 + k), b(s{{g}}_2 + k), b(s{{g}}_3 + k));
+    let y{{g}} = mat4x4f(b4(s{{g}}_0 + k), b4(s{{g}}_1 + k), b4(s{{g}}_2 + k), b4(s{{g}}_3 + k));
 #endfor
 #else
     let k0 = k * p.rowB;
-#if TAIL
     // B has no rows beyond the last.
     let k1 = min(k + 1u, p.K - 1u) * p.rowB;
     let k2 = min(k + 2u, p.K - 1u) * p.rowB;
     let k3 = min(k + 3u, p.K - 1u) * p.rowB;
-#else
-    let k1 = k0 + p.rowB;
-    let k2 = k1 + p.rowB;
-    let k3 = k2 + p.rowB;
-#endif
 #for g in TG
-    let y{{g}} = mat4x4f(b(s{{g}} + k0), b(s{{g}} + k1), b(s{{g}} + k2), b(s{{g}} + k3));
+    let y{{g}} = mat4x4f(b4(s{{g}} + k0), b4(s{{g}} + k1), b4(s{{g}} + k2), b4(s{{g}} + k3));
 #endfor
 #endif
 #for l in LOADS
 #if TN_LAYOUT
 #for q in 4
 #if TAIL
-    let a{{l}}_{{q}} = select(vec4f(), a(r{{l}} + min(k + {{q}}u, p.K - 1u) * p.rowA), k + {{q}}u < p.K);
+    let a{{l}}_{{q}} = select(vec4f(), a4(r{{l}} + min(k + {{q}}u, p.K - 1u) * p.rowA), k + {{q}}u < p.K);
 #else
-    let a{{l}}_{{q}} = a(r{{l}} + (k + {{q}}u) * p.rowA);
+    let a{{l}}_{{q}} = a4(r{{l}} + (k + {{q}}u) * p.rowA);
 #endif
 #endfor
 #for i in LENT
@@ -104,9 +81,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: 
 #endfor
 #else
 #if TAIL
-    let a{{l}} = select(vec4f(), a(r{{l}} + k), vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K));
+    let a{{l}} = select(vec4f(), a4(r{{l}} + k), vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K));
 #else
-    let a{{l}} = a(r{{l}} + k);
+    let a{{l}} = a4(r{{l}} + k);
 #endif
 #for i in LENT
     let x{{l}}_{{i}} = {{BROADCAST}}(a{{l}}, {{i}}u);

@@ -19,24 +19,9 @@
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
 #if VEC
-@group(0) @binding(1) var<storage, read> A: array<vec4f>;
+fn times(x: vec4f, y: vec4f) -> f32 { return dot(x, y); }
 #else
-@group(0) @binding(1) var<storage, read> A: array<f32>;
-#endif
-#if PACKED
-#if VEC
-fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
-#else
-fn b(i: u32) -> f32 { return unpacked(i / 4u, p.scalesB)[i % 4u]; }
-#endif
-#else
-#if VEC
-@group(0) @binding(2) var<storage, read> B: array<vec4f>;
-fn b(i: u32) -> vec4f { return B[i]; }
-#else
-@group(0) @binding(2) var<storage, read> B: array<f32>;
-fn b(i: u32) -> f32 { return B[i]; }
-#endif
+fn times(x: f32, y: f32) -> f32 { return x * y; }
 #endif
 
 @compute @workgroup_size({{WX}}, {{WY}})
@@ -45,17 +30,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
   let row = id.y * {{TM}}u;
   let column = id.x * {{TN}}u;
   if (row >= p.M || column >= p.N) { return; }
-#if SPLIT
-  let split = id.z % p.splits;
-  let batch = id.z / p.splits;
-  let part = (p.K + 4u * p.splits - 1u) / (4u * p.splits) * 4u;
-  let first = min(p.K, split * part);
-  let last = min(p.K, first + part);
-#else
-  let batch = id.z;
-  let first = 0u;
-  let last = p.K;
-#endif
+  let batch = batchOf(id.z);
+  let first = partOfK(id.z).x;
+  let last = partOfK(id.z).y;
 #if VEC
   let a0 = (p.offsetA + batch * p.batchA) / 4u;
   let b0 = (p.offsetB + batch * p.batchB) / 4u;
@@ -63,39 +40,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
   let a0 = p.offsetA + batch * p.batchA;
   let b0 = p.offsetB + batch * p.batchB;
 #endif
-#for i in TM
-#if !TN_LAYOUT
-  let r{{i}} = a0 + min(row + {{i}}u, p.M - 1u) * {{STRIDE_A}};
-#endif
-#endfor
-
-#if NT_VEC
-#for i in TM
-#for j in TN
-  var c{{i}}_{{j}} = 0.0;
-#endfor
-#endfor
-#for j in TN
-  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * (p.rowB / 4u);
-#endfor
-  for (var k = first / 4u; k < last / 4u; k++) {
-#for i in TM
-    let x{{i}} = A[r{{i}} + k];
-#endfor
-#for j in TN
-    let y{{j}} = b(s{{j}} + k);
-#for i in TM
-    c{{i}}_{{j}} += dot(x{{i}}, y{{j}});
-#endfor
-#endfor
-  }
-#for i in TM
-#for g in TN4
-  put(row + {{i}}u, column + {{g * 4}}u, id.z, vec4f(c{{i}}_{{g * 4}}, c{{i}}_{{g * 4 + 1}}, c{{i}}_{{g * 4 + 2}}, c{{i}}_{{g * 4 + 3}}));
-#endfor
-#endfor
-#endif
-#if NN_VEC
+#if FOURS
 #for i in TM
 #for g in TN4
   var c{{i}}_{{g}} = vec4f();
@@ -104,6 +49,39 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #for g in TN4
   let s{{g}} = b0 + min(column / 4u + {{g}}u, (p.N - 1u) / 4u);
 #endfor
+#else
+#for i in TM
+#for j in TN
+  var c{{i}}_{{j}} = 0.0;
+#endfor
+#endfor
+#for j in TN
+  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * {{LINE_B}};
+#endfor
+#endif
+#if TN_VEC
+#for i in TM4
+  let r{{i}} = a0 + min(row / 4u + {{i}}u, (p.M - 1u) / 4u);
+#endfor
+  for (var k = first; k < last; k++) {
+#for g in TN4
+    let y{{g}} = b(s{{g}} + k * (p.rowB / 4u));
+#endfor
+#for i in TM4
+    let x{{i}} = A[r{{i}} + k * (p.rowA / 4u)];
+#for e in 4
+#for g in TN4
+    c{{i * 4 + e}}_{{g}} = fma(vec4f(x{{i}}[{{e}}]), y{{g}}, c{{i * 4 + e}}_{{g}});
+#endfor
+#endfor
+#endfor
+  }
+#else
+#for i in TM
+  let r{{i}} = a0 + min(row + {{i}}u, p.M - 1u) * {{LINE_A}};
+#endfor
+#endif
+#if NN_VEC
   let n4 = p.rowB / 4u;
   for (var k = first / 4u; k < last / 4u; k++) {
 #for i in TM
@@ -117,75 +95,22 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #endfor
 #endfor
   }
+#endif
+#if FOURS
 #for i in TM
 #for g in TN4
   put(row + {{i}}u, column + {{g * 4}}u, id.z, c{{i}}_{{g}});
 #endfor
 #endfor
-#endif
-#if TN_VEC
-#for i in TM4
-#for e in 4
-#for g in TN4
-  var c{{i * 4 + e}}_{{g}} = vec4f();
-#endfor
-#endfor
-  let t{{i}} = a0 + min(row / 4u + {{i}}u, (p.M - 1u) / 4u);
-#endfor
-#for g in TN4
-  let s{{g}} = b0 + min(column / 4u + {{g}}u, (p.N - 1u) / 4u);
-#endfor
-  for (var k = first; k < last; k++) {
-#for g in TN4
-    let y{{g}} = b(s{{g}} + k * (p.rowB / 4u));
-#endfor
-#for i in TM4
-    let x{{i}} = A[t{{i}} + k * (p.rowA / 4u)];
-#for e in 4
-#for g in TN4
-    c{{i * 4 + e}}_{{g}} = fma(vec4f(x{{i}}[{{e}}]), y{{g}}, c{{i * 4 + e}}_{{g}});
-#endfor
-#endfor
-#endfor
-  }
+#else
+  for (var k = first / {{STEP}}u; k < last / {{STEP}}u; k++) {
 #for i in TM
-#for g in TN4
-  put(row + {{i}}u, column + {{g * 4}}u, id.z, c{{i}}_{{g}});
-#endfor
-#endfor
-#endif
-#if !VEC
-#for i in TM
-#for j in TN
-  var c{{i}}_{{j}} = 0.0;
-#endfor
-#if TN_LAYOUT
-  let r{{i}} = a0 + min(row + {{i}}u, p.M - 1u);
-#endif
+    let x{{i}} = A[r{{i}} + k * {{NEXT_A}}];
 #endfor
 #for j in TN
-#if NT_LAYOUT
-  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * p.rowB;
-#else
-  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u);
-#endif
-#endfor
-  for (var k = first; k < last; k++) {
+    let y{{j}} = b(s{{j}} + k * {{NEXT_B}});
 #for i in TM
-#if TN_LAYOUT
-    let x{{i}} = A[r{{i}} + k * p.rowA];
-#else
-    let x{{i}} = A[r{{i}} + k];
-#endif
-#endfor
-#for j in TN
-#if NT_LAYOUT
-    let y{{j}} = b(s{{j}} + k);
-#else
-    let y{{j}} = b(s{{j}} + k * p.rowB);
-#endif
-#for i in TM
-    c{{i}}_{{j}} += x{{i}} * y{{j}};
+    c{{i}}_{{j}} += times(x{{i}}, y{{j}});
 #endfor
 #endfor
   }

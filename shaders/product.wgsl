@@ -1,6 +1,7 @@
-// The common part of all matrix product kernels, prepended to each: parameters, the result C, addends and writing.
-// matmul.wgsl explains them.
+// The common part of all matrix product kernels, prepended to each: parameters, operands, the result C, addends and
+// writing. matmul.wgsl explains them.
 //
+// VEC reads four floats at once. PACKED: B is unpacked when read.
 // VEC_C writes four floats at once: N, rowC and the offsets of C and D are multiples of 4. SPLIT writes the sums of one
 // part of K, C [batch * splits, M, N], without addends.
 // HALVES rounds operands to f16 when read: the error is 2^-11 of a value, or 3e-8 for values below 6e-5; finite values
@@ -17,6 +18,45 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> C: array<{{TYPE_C}}>;
 #if ADDEND
 @group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
+#endif
+
+#if VEC
+@group(0) @binding(1) var<storage, read> A: array<vec4f>;
+#if PACKED
+fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
+#else
+@group(0) @binding(2) var<storage, read> B: array<vec4f>;
+fn b(i: u32) -> vec4f { return B[i]; }
+#endif
+#else
+@group(0) @binding(1) var<storage, read> A: array<f32>;
+#if PACKED
+fn b(i: u32) -> f32 { return unpacked(i / 4u, p.scalesB)[i % 4u]; }
+#else
+@group(0) @binding(2) var<storage, read> B: array<f32>;
+fn b(i: u32) -> f32 { return B[i]; }
+#endif
+#endif
+
+// Four adjacent elements from an index; with VEC a multiple of four.
+#if VEC
+fn a4(i: u32) -> vec4f { return A[i / 4u]; }
+fn b4(i: u32) -> vec4f { return b(i / 4u); }
+#else
+fn a4(i: u32) -> vec4f { return vec4f(A[i], A[i + 1u], A[i + 2u], A[i + 3u]); }
+fn b4(i: u32) -> vec4f { return vec4f(b(i), b(i + 1u), b(i + 2u), b(i + 3u)); }
+#endif
+
+// The place of a workgroup in z: its batch, and the part of K that it sums, from a multiple of four to another or K.
+#if SPLIT
+fn batchOf(z: u32) -> u32 { return z / p.splits; }
+fn partOfK(z: u32) -> vec2u {
+  let length = (p.K + 4u * p.splits - 1u) / (4u * p.splits) * 4u;
+  return min(vec2u(z % p.splits, z % p.splits + 1u) * length, vec2u(p.K));
+}
+#else
+fn batchOf(z: u32) -> u32 { return z; }
+fn partOfK(z: u32) -> vec2u { return vec2u(0u, p.K); }
 #endif
 
 // Writes up to four adjacent columns. One call for four keeps unrolled code short and quick to compile.

@@ -1,9 +1,9 @@
 import type { MatmulShape } from '../../src/device/matmul-shape.ts';
-import { type MatmulVariant, SAFE_VARIANT, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
+import { type MatmulVariant, shapeClass, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
 import { Tuning } from '../../src/device/webgpu/tuning.ts';
 
 /** What a graphics card is assumed to prefer among the kernels of a product, best first. */
-const PREFERRED: readonly MatmulVariant[] = ['block', 'register-8'];
+const PREFERRED: readonly MatmulVariant[] = ['few-rows', 'block', 'register-8'];
 
 /** Chooses as a graphics card without subgroups of one size is assumed to, once everything has been measured. */
 export class AssumedTuning extends Tuning {
@@ -12,9 +12,9 @@ export class AssumedTuning extends Tuning {
   }
 
   override variantOf(shape: MatmulShape): MatmulVariant {
-    const variant = super.variantOf(shape);
-    if (variant !== SAFE_VARIANT) return variant;
-    const possible = variantsOf(shape, this.subgroups);
-    return PREFERRED.find((one) => possible.includes(one)) ?? variant;
+    const start = super.variantOf(shape);
+    if (shapeClass(shape, this) === undefined) return start;
+    const possible = variantsOf(shape, this);
+    return PREFERRED.find((one) => possible.includes(one)) ?? start;
   }
 }

@@ -6,11 +6,14 @@ import { GpuPlanner } from './webgpu/planner.ts';
 import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';
 
-/** What a memory plan needs to know about a device. */
-export type DeviceOutline = Pick<DeviceFacts, 'kind'> & { readonly limits: MemoryLimits };
+/** What a memory plan needs to know about a device; without `software` it is a graphics card. */
+export type DeviceOutline = Pick<DeviceFacts, 'kind'> &
+  Partial<Pick<DeviceFacts, 'software'>> & {
+    readonly limits: MemoryLimits;
+  };
 
 /** The outline of this device. */
-export const outlineOf = ({ facts, limits }: Device): DeviceOutline => ({ kind: facts.kind, limits });
+export const outlineOf = ({ facts: { kind, software }, limits }: Device): DeviceOutline => ({ kind, software, limits });
 
 /** An amount of computation. */
 export interface Work {
@@ -32,7 +35,7 @@ const PARAMETER_BYTES = { webgpu: bytesOfUniforms, wasm: bytesOfArguments };
  * A device that stores and computes nothing: its ledger counts what a real one of its kind and limits would hold. Code
  * that allocates on a device can allocate on this one, so it plans its own memory. Reading from it is an error.
  */
-export function countingDevice({ kind, limits }: DeviceOutline): CountingDevice {
+export function countingDevice({ kind, software = false, limits }: DeviceOutline): CountingDevice {
   const nothing = (): void => undefined;
   const allocator: Allocator<undefined> = {
     limit: () => limits.buffer,
@@ -42,10 +45,10 @@ export function countingDevice({ kind, limits }: DeviceOutline): CountingDevice 
   const buffers = new BufferLedger(allocator);
   const works = new WeakMap<Program, Work>();
   return {
-    facts: { kind, vendor: '', architecture: '', description: '', software: false, features: [], limits: {} },
+    facts: { kind, vendor: '', architecture: '', description: '', software, features: [], limits: {} },
     limits,
     buffers,
-    planner: kind === 'wasm' ? new WasmPlanner() : new GpuPlanner(new Tuning()),
+    planner: kind === 'wasm' ? new WasmPlanner() : new GpuPlanner(new Tuning(undefined, software)),
     write: nothing,
     clear: nothing,
     record: (name, plan): Promise<Program> => {

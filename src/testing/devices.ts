@@ -88,7 +88,7 @@ export async function acquirePlainGpu(): Promise<WebGpuDevice> {
  * A device with the kernels for graphics cards, whatever it computes on. Like the least of cards, it has default limits
  * (16 KiB of workgroup memory) and no optional feature (no subgroups).
  */
-async function acquireCardGpu(): Promise<WebGpuDevice> {
+export async function acquireCardGpu(): Promise<WebGpuDevice> {
   const gpu = await openAdapter(plain(await requestAdapter(instance), 'least graphics card'));
   return new WebGpuDevice(gpu, { pace: new HalvingPace() });
 }

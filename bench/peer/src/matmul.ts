@@ -18,9 +18,9 @@ const ONE: Workgroups = [1, 1, 1];
 /** Subgroup sizes of the two software adapters, llvmpipe and SwiftShader. With any other size results are wrong. */
 const SUBGROUPS: readonly Subgroups[] = [8, 4].map((lanes) => ({ lanes, matrices: NO_MATRICES }));
 
-/** The kernels that compute as the peers do: in f32, in one dispatch, and without subgroup matrices. */
+/** The kernels that compute as the peers do: any rows, in f32, in one dispatch, and without subgroup matrices. */
 const F32_VARIANTS = MATMUL_VARIANTS.filter(
-  (variant) => !ROUNDING_VARIANTS.has(variant) && !variant.startsWith('padded') && variant !== 'matrix',
+  (variant) => !ROUNDING_VARIANTS.has(variant) && !/padded|matrix|few-rows/.test(variant),
 );
 
 /** The project's matrix products with the interface of the peers' harness. */
@@ -30,10 +30,13 @@ export const variants = F32_VARIANTS.flatMap((variant) => {
     name: `gorp-web ${variant}${subgroups === undefined ? '' : ` of ${subgroups.lanes}`}`,
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
-      const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, subgroups);
+      const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, {
+        isSoftware: true,
+        subgroups,
+      });
       return withoutUniform(wgslOf(kernel), workgroups ?? ONE, params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups ?? ONE,
+      planVariant(plainProduct('nn', M, N, K), variant, { isSoftware: true, subgroups }).workgroups ?? ONE,
   }));
 });

@@ -15,11 +15,17 @@ export interface Clocks {
 // The shortest times that can be measured well, in milliseconds: browsers round a device's clock to 0.1 ms, and the
 // host learns of completion by a message.
 const SHORTEST = { device: 3, host: 30 };
-const MAX_REPEATS = 256;
+const MAX_REPEATS = 1024;
 // If a device's clock reports less than that although LONG milliseconds passed on the host, it is read again; after
 // DOUBTS such readings it is no longer used.
 const LONG = 50;
 const DOUBTS = 3;
+
+/** A program, and how often it runs to be timed. */
+export interface Timed {
+  readonly program: GpuProgram;
+  readonly repeats: number;
+}
 
 /**
  * Times programs on a device that others use too: by timestamps around a pass if the device has them, otherwise from
@@ -50,31 +56,42 @@ export class DeviceTimer {
     let repeats = 1;
     for (let doubts = 0; ;) {
       let spent = await this.#spent(program, repeats);
-      const shortest = this.#clocks.timestamps ? SHORTEST.device : SHORTEST.host;
-      if (spent >= shortest) spent = await this.#spent(program, repeats); // other work may have lengthened it
-      if (spent >= shortest) return repeats;
-      if (this.#clocks.timestamps && (await this.hostSpan(program, repeats)) > LONG) {
-        if (++doubts === DOUBTS) this.#clocks.timestamps = false;
+      if (spent >= this.#shortest) spent = await this.#spent(program, repeats); // other work may have lengthened it
+      const needed = this.repeatsAfter(repeats, spent);
+      const standsStill = this.#clocks.timestamps && needed === repeats && spent === 0;
+      if (needed === repeats && !standsStill) return repeats;
+      if (this.#clocks.timestamps && (standsStill || (await this.hostSpan(program, repeats)) > LONG)) {
+        if (standsStill || ++doubts === DOUBTS) this.#clocks.timestamps = false;
         continue;
       }
-      if (repeats === MAX_REPEATS) return repeats;
-      const factor = Math.min(8, Math.max(2, Math.ceil((1.5 * shortest) / Math.max(spent, shortest / 8))));
-      repeats = Math.min(MAX_REPEATS, repeats * factor);
+      repeats = needed;
     }
   }
 
+  /** How often a program must be repeated that took so many milliseconds with `repeats`. */
+  repeatsAfter(repeats: number, spent: number): number {
+    const shortest = this.#shortest;
+    if (spent >= shortest) return repeats;
+    const factor = Math.min(8, Math.max(2, Math.ceil((1.5 * shortest) / Math.max(spent, shortest / 8))));
+    return Math.min(MAX_REPEATS, repeats * factor);
+  }
+
+  get #shortest(): number {
+    return this.#clocks.timestamps ? SHORTEST.device : SHORTEST.host;
+  }
+
   async #spent(program: GpuProgram, repeats: number): Promise<number> {
-    const [one] = await this.times([program], repeats);
+    const [one] = await this.times([{ program, repeats }]);
     return one * repeats;
   }
 
-  /** Milliseconds of one execution of each program, measured over `repeats` executions. */
-  async times(programs: readonly GpuProgram[], repeats: number): Promise<number[]> {
-    const spans = this.#clocks.timestamps ? await this.#deviceSpans(programs, repeats) : undefined;
-    if (spans) return spans.map((span) => span / repeats);
+  /** Milliseconds of one execution of each program, in their order. */
+  async times(work: readonly Timed[]): Promise<number[]> {
+    const spans = this.#clocks.timestamps ? await this.#deviceSpans(work) : undefined;
+    if (spans) return spans.map((span, i) => span / work[i].repeats);
     this.#clocks.timestamps = false;
     const times: number[] = [];
-    for (const program of programs) times.push((await this.hostSpan(program, repeats)) / repeats);
+    for (const { program, repeats } of work) times.push((await this.hostSpan(program, repeats)) / repeats);
     return times;
   }
 
@@ -105,12 +122,12 @@ export class DeviceTimer {
   }
 
   /** Milliseconds by the device's clock; undefined if it returns nonsense. */
-  async #deviceSpans(programs: readonly GpuProgram[], repeats: number): Promise<number[] | undefined> {
+  async #deviceSpans(work: readonly Timed[]): Promise<number[] | undefined> {
     const [set, ticks] = [this.#set, this.#ticks];
     if (set === undefined || ticks === undefined) return undefined;
     const { device, buffers } = this.#gpu;
     // One submit each: all together would take too long for one.
-    for (const [i, program] of programs.entries()) {
+    for (const [i, { program, repeats }] of work.entries()) {
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass({
         timestampWrites: { querySet: set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
@@ -120,11 +137,11 @@ export class DeviceTimer {
       device.queue.submit([encoder.finish()]);
     }
     const encoder = device.createCommandEncoder();
-    encoder.resolveQuerySet(set, 0, 2 * programs.length, buffers.memoryOf(ticks), 0);
+    encoder.resolveQuerySet(set, 0, 2 * work.length, buffers.memoryOf(ticks), 0);
     device.queue.submit([encoder.finish()]);
-    const range = { buffer: ticks, offset: 0, bytes: 16 * programs.length };
+    const range = { buffer: ticks, offset: 0, bytes: 16 * work.length };
     const nanoseconds = new BigUint64Array(await readBytes(this.#gpu, range, AT_ONCE));
-    const spans = programs.map((_, i) => Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i]) / 1e6);
+    const spans = work.map((_, i) => Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i]) / 1e6);
     const isSound = nanoseconds.every((tick, i) => tick > 0n && (i === 0 || tick >= nanoseconds[i - 1]));
     return isSound ? spans : undefined;
   }

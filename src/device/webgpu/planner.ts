@@ -20,7 +20,7 @@ export class GpuPlanner implements Planner {
   }
 
   productScratch(shape: MatmulShape): number[] {
-    const { partial = 0, a = 0, b = 0 } = scratchOf(shape);
+    const { partial = 0, a = 0, b = 0 } = scratchOf(shape, this.#tuning);
     return [partial, a, b];
   }
 
@@ -31,7 +31,7 @@ export class GpuPlanner implements Planner {
   ): KernelCall<T>[] {
     const tuning = this.#tuning;
     const shape: MatmulShape = tuning.halves && halves ? { ...rest, halves } : rest;
-    const plan = planVariant(shape, tuning.variantOf(shape), tuning.subgroups);
+    const plan = planVariant(shape, tuning.variantOf(shape), tuning);
     return stepsOf({ ...plan, cost: productOperations(shape) }, tensors, { partial, a, b });
   }
 

@@ -1,7 +1,9 @@
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { AttentionShape } from '../attention-shape.ts';
 import { type BufferRange, wholeOf } from '../buffers.ts';
+import type { AdapterTraits } from './adapter-traits.ts';
 import type { Dispatch } from '../kernel.ts';
+import { pack, packedBytes, type Packing, unpack } from '../packing.ts';
 import type { Gpu } from './gpu.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
@@ -10,7 +12,6 @@ import { type MatmulShape, plainProduct, areInputsVec4Aligned, windowOf } from '
 import { wrongResults } from './tuning.ts';
 import { isOutputVec4Aligned } from './kernels/matmul-subgroup.ts';
 import {
-  isWhole,
   type MatmulVariant,
   planVariant,
   ROUNDING_VARIANTS,
@@ -38,17 +39,22 @@ const ATTENTION: AttentionShape = {
   ...{ scale: 0.1, causal: false, offset: 0, window: null, bias: false, position: false },
 };
 
-// Largest side that is measured: beyond it the order of the kernels does not change.
-const LARGEST = 512;
+// Largest sides that are measured. Beyond them the order of kernels does not change: on a CPU early, on a card when
+// every kernel starts several workgroups a core.
+const LARGEST = { software: 512, card: 2048 };
+// Most multiplications at once: some 50 ms of the weakest card.
+const MOST_WORK = 2 ** 31;
 // A multiple of four that is long, and too short to be split.
 const UNSPLIT = 252;
 // Contenders take turns in rounds. After each, those within a multiple of the best time stay. There are many rounds
 // while all together take no longer than a limit in milliseconds; after that only a few, of those that are close.
 const MAX_ROUNDS = 24;
+// The first of them also find out how often each contender must be repeated.
+const ROUGH_ROUNDS = 2;
 const LONGEST = 500;
 const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
 // Limit for compiling a kernel, in quiet milliseconds, or as a multiple of the safe one's time if that is more. A
-// kernel above it is left out, as are those that take even longer to compile; this measurer does not retry them.
+// kernel above it is left out; this measurer does not retry it.
 const COMPILE_LIMIT = 4000;
 const COMPILE_FACTOR = 6;
 // Entries of a result that are computed on the host, to be compared.
@@ -60,54 +66,67 @@ const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
 const ATTENTION_ERROR = 1e-4;
 
 /**
- * A quick product that the same kernels compute in the same way. Parts of larger matrices become whole matrices with
- * the same alignment of rows to four floats.
+ * A product that the same kernels compute in the same way, in the time of a measurement. Parts of larger matrices
+ * become whole matrices with the same alignment of rows to four floats.
  */
-export function measured(product: MatmulShape): MatmulShape {
-  const { layout, halves } = product;
+export function measured(product: MatmulShape, traits: AdapterTraits): MatmulShape {
+  const { layout, halves, packedB, window } = product;
+  const largest = LARGEST[traits.isSoftware ? 'software' : 'card'];
   // Sides stay odd or multiples of four, as they were.
-  const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
-  const [M, N, K] = [side(product.M), side(product.N), side(product.K)];
-  const plain = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
-  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape).splits > 1;
-  const small = isSplit(plain) && !isSplit(product) ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
-  if (isWhole(product)) return small;
+  const side = (size: number, most = largest): number => (size > most ? most + (size % 4) : size);
+  const [M, N] = [side(product.M), side(product.N)];
+  const K = side(side(product.K), Math.floor(MOST_WORK / (M * N) / 4) * 4);
+  const batch = Math.min(product.batch, Math.ceil(MOST_WORK / (M * N * K * 4)));
+  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape, traits).splits > 1;
+  const plain = { ...plainProduct(layout, M, N, K), batch, ...(halves && { halves }) };
+  const small = traits.isSoftware && isSplit(plain) && !isSplit(product) ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
   const { rowA, rowB, rowC } = windowOf(small);
   const row = (size: number, isAligned: boolean): number =>
     isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
   const [starts, ends] = [areInputsVec4Aligned(product), isOutputVec4Aligned(product)];
-  return { ...small, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
+  const placed = { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) };
+  const whole = window ? { ...small, window: placed } : small;
+  const [a, b, c] = sizesOf(whole);
+  const strides = { batchStrideA: a, batchStrideB: b, batchStrideC: c, batchStrideD: c };
+  const stack = batch > 1 ? { ...whole, ...strides } : whole;
+  return packedB ? { ...stack, packedB: { ...packedB, elements: batch * b } } : stack;
+}
+
+/** Floats of the matrices of a product: A, B and C of one of a stack. */
+function sizesOf(shape: MatmulShape): [a: number, b: number, c: number] {
+  const { layout, M, N, K } = shape;
+  const { rowA, rowB, rowC } = windowOf(shape);
+  return [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB, M * rowC];
 }
 
 /** The fastest kernel for products like this one. */
 export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
-  const { subgroups } = gpu.tuning;
-  const shape = measured(product);
-  const { layout, M, N, K } = shape;
+  const traits = gpu.tuning;
+  const shape = measured(product, traits);
+  const { layout, M, N, K, batch, packedB } = shape;
   const { rowA, rowB, rowC } = windowOf(shape);
-  const valueAt = ([a, b]: readonly Float32Array[], entry: number): number => {
-    const [m, n] = [Math.floor(entry / N), entry % N];
+  const [sizeA, sizeB, sizeC] = sizesOf(shape);
+  const probe = ([a, b]: readonly Float32Array[], entry: number): [place: number, value: number] => {
+    const [z, m, n] = [Math.floor(entry / (M * N)), Math.floor(entry / N) % M, entry % N];
+    const [placeA, nextA] = layout === 'tn' ? [m, rowA] : [m * rowA, 1];
+    const [placeB, nextB] = layout === 'nt' ? [n * rowB, 1] : [n, rowB];
     let sum = 0;
-    for (let k = 0; k < K; k++) {
-      sum += a[layout === 'tn' ? k * rowA + m : m * rowA + k] * b[layout === 'nt' ? n * rowB + k : k * rowB + n];
-    }
-    return sum;
+    for (let k = 0; k < K; k++) sum += a[z * sizeA + placeA + k * nextA] * b[z * sizeB + placeB + k * nextB];
+    return [z * sizeC + m * rowC + n, sum];
   };
-  const probe = { entries: M * N, placeOf: (entry: number) => Math.floor(entry / N) * rowC + (entry % N), valueAt };
-  // A packed operand is measured as one of f32, which more kernels can read.
-  const able = variantsOf(product, subgroups);
-  const between = scratchOf(shape);
-  const candidates = variantsOf(shape, subgroups)
+  const able = variantsOf(shape, traits);
+  const between = scratchOf(shape, traits);
+  const candidates = variantsOf(product, traits)
     .filter((name) => able.includes(name))
     .map((name) => ({
       name,
       steps: ([a, b, partial, paddedA, paddedB, c]: readonly BufferRange[]) =>
-        stepsOf(planVariant(shape, name, subgroups), { a, b, c }, { partial, a: paddedA, b: paddedB }),
+        stepsOf(planVariant(shape, name, traits), { a, b, c }, { partial, a: paddedA, b: paddedB }),
       error: K * (ROUNDING_VARIANTS.has(name) ? HALF_ERROR : MATMUL_ERROR),
     }));
-  const inputs = [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB];
-  const tensors = { inputs, outputs: [between.partial ?? 1, between.a ?? 1, between.b ?? 1, M * rowC] };
-  return quickestOf(gpu, candidates, tensors, probe, measuring);
+  const inputs = [{ floats: batch * sizeA }, { floats: batch * sizeB, packing: packedB?.packing }];
+  const outputs = [between.partial ?? 1, between.a ?? 1, between.b ?? 1, batch * sizeC];
+  return quickestOf(gpu, candidates, { inputs, outputs }, { entries: batch * M * N, at: probe }, measuring);
 }
 
 /** The fastest kernel for attention. */
@@ -121,13 +140,18 @@ export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<Atten
     steps: (tensors: readonly BufferRange[]) => [{ ...planAttention('FORWARD', ATTENTION, name), tensors }],
     error: ATTENTION_ERROR,
   }));
-  const inputs = [values, values, values, B * Sq]; // a mask of noise hides no key
-  const probe = { entries: values, placeOf: (entry: number) => entry, valueAt: attentionAt };
-  return quickestOf(gpu, candidates, { inputs, outputs: [B * H * Sq, values] }, probe, measuring);
+  const inputs = [values, values, values, B * Sq].map((floats) => ({ floats })); // a mask of noise hides no key
+  return quickestOf(
+    gpu,
+    candidates,
+    { inputs, outputs: [B * H * Sq, values] },
+    { entries: values, at: attentionAt },
+    measuring,
+  );
 }
 
-/** An entry of o of {@link ATTENTION}. */
-function attentionAt([q, k, v, mask]: readonly Float32Array[], entry: number): number {
+/** The place and value of an entry of o of {@link ATTENTION}. */
+function attentionAt([q, k, v, mask]: readonly Float32Array[], entry: number): [place: number, value: number] {
   const { Sq, Sk, H, d, scale } = ATTENTION;
   const [row, e] = [Math.floor(entry / d) * d, entry % d];
   const [b, h] = [Math.floor(entry / (Sq * H * d)), Math.floor(entry / d) % H];
@@ -141,15 +165,20 @@ function attentionAt([q, k, v, mask]: readonly Float32Array[], entry: number): n
     weights += weight;
     sum += weight * v[key + e];
   }
-  return sum / weights;
+  return [entry, sum / weights];
+}
+
+/** A tensor that kernels read: noise. */
+interface Input {
+  readonly floats: number;
+  readonly packing?: Packing | undefined;
 }
 
 /** What tells whether a result is right: entries of it, computed on the host. */
 interface Probe {
   readonly entries: number;
-  /** The index of an entry in the result. */
-  readonly placeOf: (entry: number) => number;
-  readonly valueAt: (inputs: readonly Float32Array[], entry: number) => number;
+  /** The index of an entry in the result, and its value. */
+  readonly at: (inputs: readonly Float32Array[], entry: number) => [place: number, value: number];
 }
 
 /** One of several kernels that compute the same. */
@@ -163,8 +192,10 @@ interface Candidate<Name> {
 interface Entry<Name> {
   readonly name: Name;
   readonly program: GpuProgram;
+  /** How often it runs to be timed. */
+  repeats: number;
   /** Its time in every round. */
-  readonly times: number[];
+  times: number[];
 }
 
 /**
@@ -178,41 +209,52 @@ export const undisturbed = (times: readonly number[]): number =>
  * The fastest of the kernels that are correct and compile in time.
  *
  * @param candidates the safe one first, then in the order of how long they take to compile.
- * @param tensors floats of the tensors that they read, then those they write. The last one is the result.
+ * @param tensors those that they read, then floats of those they write. The last one is the result.
  * @throws GorpError `device/wrong-results` where none is right.
  */
 async function quickestOf<Name>(
   gpu: Gpu,
   candidates: readonly Candidate<Name>[],
-  { inputs, outputs }: { inputs: readonly number[]; outputs: readonly number[] },
+  { inputs, outputs }: { inputs: readonly Input[]; outputs: readonly number[] },
   probe: Probe,
   measuring: Measuring,
 ): Promise<Name> {
   const { clocks, givenUp, pause } = measuring;
-  const sizes = [...inputs, ...outputs].map((floats) => floats * 4);
+  const sizes = [
+    ...inputs.map(({ packing, floats }) => (packing ? packedBytes(packing, floats) : floats * 4)),
+    ...outputs.map((floats) => floats * 4),
+  ];
   const buffers = await gpu.buffers.confirmed('tuning', sizes);
   const tensors = buffers.map(wholeOf);
   const entries: Entry<Name>[] = [];
   const timer = new DeviceTimer(gpu, clocks, candidates.length, givenUp);
   try {
-    const values = inputs.map((_, i) => noise(buffers[i].bytes / 4));
-    values.forEach((value, i) => gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(buffers[i]), 0, value));
+    const values = inputs.map(({ floats, packing }, i) => {
+      const value = noise(floats);
+      const words = packing ? pack(value, packing) : value;
+      gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(buffers[i]), 0, words);
+      return packing ? unpack(words as Uint32Array<ArrayBuffer>, packing, floats) : value;
+    });
     await enter(gpu, candidates, tensors, probesOf(probe, values), entries, timer, measuring);
+    if (entries.length === 0 && gpu.tuning.wrong.length === 0) throw new Error('no kernel compiles');
     if (entries.length === 0) throw wrongResults(candidates.map(({ name }) => String(name)).join(', '));
+    // The others are likely to be quicker, so they are repeated more often once they have been timed.
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
+    for (const entry of entries) entry.repeats = repeats;
     let left = entries;
     let all = 0;
     for (let round = 0; left.length > 1 && round < (all < LONGEST ? MAX_ROUNDS : STILL_IN.late.length); round++) {
-      const times = await timer.times(
-        left.map(({ program }) => program),
-        repeats,
-      );
+      const times = await timer.times(left);
       left.forEach((entry, i) => entry.times.push(times[i]));
       const least = Math.min(...left.map((entry) => undisturbed(entry.times)));
-      const used = repeats * times.reduce((sum, time) => sum + time, 0);
+      const used = times.reduce((sum, time, i) => sum + left[i].repeats * time, 0);
       all += used;
       const factor = (all < LONGEST ? STILL_IN.early : STILL_IN.late)[Math.min(round, 3)];
       left = left.filter((entry) => undisturbed(entry.times) <= factor * least);
+      for (const entry of round < ROUGH_ROUNDS ? left : []) {
+        const needed = timer.repeatsAfter(entry.repeats, entry.repeats * entry.times[entry.times.length - 1]);
+        if (needed > entry.repeats) [entry.repeats, entry.times] = [needed, []]; // what was timed is rounded too much
+      }
       await pause(used);
     }
     return left.reduce((a, b) => (undisturbed(b.times) < undisturbed(a.times) ? b : a)).name;
@@ -237,7 +279,7 @@ async function enter<Name>(
   let right: Float32Array | undefined;
   let limit = Infinity; // the first is needed in any case, however busy the machine is
   for (const { name, steps, error } of candidates) {
-    if (tooSlow.has(name)) return;
+    if (tooSlow.has(name)) continue;
     await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
     const dispatches = steps(tensors);
     const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
@@ -248,12 +290,12 @@ async function enter<Name>(
     const isReady = await Promise.race([compiled, givenUp, compiling.over]).finally(() => compiling.stop());
     if (isReady === 'late') {
       tooSlow.add(name);
-      return;
+      continue;
     }
-    if (!isReady && right) continue;
+    if (!isReady) continue;
     clear(gpu, result); // another kernel's result there would be correct
     const program = await GpuProgram.record(gpu, `tuning ${String(name)}`, dispatches);
-    entries.push({ name, program, times: [] });
+    entries.push({ name, program, repeats: 1, times: [] });
     const first = await timer.hostSpan(program); // some drivers only compile now
     const values = new Float32Array(await readBytes(gpu, result, AT_ONCE));
     const isRight = [...probes].every(([place, value]) => Math.abs(values[place] - value) <= error);
@@ -276,10 +318,10 @@ function clear(gpu: Gpu, { buffer }: BufferRange): void {
 }
 
 /** Right values of some entries, evenly over the result, by their place in it. */
-function probesOf({ entries, placeOf, valueAt }: Probe, inputs: readonly Float32Array[]): Map<number, number> {
+function probesOf({ entries, at }: Probe, inputs: readonly Float32Array[]): Map<number, number> {
   const count = Math.min(PROBES, entries);
   const some = Array.from({ length: count }, (_, i) => Math.round((i * (entries - 1)) / Math.max(1, count - 1)));
-  return new Map(some.map((entry) => [placeOf(entry), valueAt(inputs, entry)]));
+  return new Map(some.map((entry) => at(inputs, entry)));
 }
 
 /** Whether two results differ by no more than `error` in any entry. */

@@ -7,13 +7,15 @@ import { matmul } from '../../graph/ops/matmul.ts';
 import { openStrictGpu, type StrictGpu } from '../../testing/strict-gpu.ts';
 import { wholeOf } from '../buffers.ts';
 import { plainProduct } from '../matmul-shape.ts';
-import { planVariant, SAFE_VARIANT, shapeClass } from './kernels/matmul-variants.ts';
+import { type MatmulVariant, planVariant, shapeClass, startVariant } from './kernels/matmul-variants.ts';
 import { WebGpuDevice } from './webgpu-device.ts';
 
 const [M, N, K] = [70, 64, 33];
 const SHAPE = plainProduct('nt', M, N, K);
-const CLASS = shapeClass(SHAPE) ?? '';
-const nameOf = (variant: typeof SAFE_VARIANT | 'block'): string => planVariant(SHAPE, variant, undefined).kernel.name;
+const CARD = { isSoftware: false };
+const CLASS = shapeClass(SHAPE, CARD) ?? '';
+const START = startVariant(SHAPE, CARD);
+const nameOf = (variant: MatmulVariant): string => planVariant(SHAPE, variant, CARD).kernel.name;
 
 let strict: StrictGpu;
 let device: WebGpuDevice;
@@ -60,7 +62,7 @@ describe('a program whose kernels are replaced', () => {
     await run(one);
     await choose();
     await run(one);
-    expect(strict.submits).toEqual([[nameOf(SAFE_VARIANT)], [nameOf('block')]]);
+    expect(strict.submits).toEqual([[nameOf(START)], [nameOf('block')]]);
     expectNothingRefused();
   });
 
@@ -113,7 +115,7 @@ describe('a program whose kernels are replaced', () => {
     await choose();
     expect(create).toHaveBeenCalled();
     await run(one);
-    expect(strict.submits).toEqual([[nameOf(SAFE_VARIANT)]]);
+    expect(strict.submits).toEqual([[nameOf(START)]]);
     expectNothingRefused();
   });
 

@@ -5,22 +5,23 @@ import { Graph } from '../../graph/graph.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { openStrictGpu } from '../../testing/strict-gpu.ts';
-import { acquirePacedGpu, TESTS_CLOCK, testsKernel } from '../../testing/devices.ts';
+import { acquirePacedGpu, testsKernel } from '../../testing/devices.ts';
 import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
+import { SOFTWARE } from './adapter-traits.ts';
 import { DeviceTimer } from './device-timer.ts';
-import { plainProduct, windowOf } from '../matmul-shape.ts';
-import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
-import { GpuProgram, submitWhole } from './program.ts';
+import { type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
+import { planVariant, shapeClass, startVariant, variantsOf } from './kernels/matmul-variants.ts';
 import { measured, undisturbed } from './quickest.ts';
-import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type KernelChoices, readKernelChoices } from './tuning.ts';
 import type { WebGpuDevice } from './webgpu-device.ts';
 
 // Odd, and too few rows for the largest tile: what is left compiles quickly.
 const SHAPE = plainProduct('nt', 70, 64, 33);
-const CLASS = shapeClass(SHAPE) ?? '';
+const classOf = (shape: MatmulShape): string => shapeClass(shape, SOFTWARE) ?? '';
+const CLASS = classOf(SHAPE);
+const SAFE = startVariant(SHAPE, SOFTWARE);
 const OTHER = { ...SHAPE, layout: 'nn' } as const;
 
 /** Keeps choices in memory; `clock` counts how often the time was asked for. */
@@ -73,7 +74,7 @@ function compiledKernels(gpu: Gpu): string[] {
 }
 
 const nameOf = (variant: Parameters<typeof planVariant>[1], gpu: Gpu): string =>
-  planVariant(SHAPE, variant, gpu.tuning.subgroups).kernel.name;
+  planVariant(SHAPE, variant, gpu.tuning).kernel.name;
 
 /** Makes a kernel the winner, or any other than the safe one. */
 function biased(): void {
@@ -122,9 +123,9 @@ describe('a driver that compiles a kernel wrongly', () => {
   });
 
   it('ends a run that started with it, and lets the next start with another', async () => {
-    miscompiled(gpu, nameOf(SAFE_VARIANT, gpu));
+    miscompiled(gpu, nameOf(SAFE, gpu));
     await wanted();
-    expect(gpu.tuning.variantOf(SHAPE)).not.toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(SHAPE)).not.toBe(SAFE);
     expect(() => gpu.check()).toThrow(expect.objectContaining({ code: 'device/wrong-results' }));
   });
 
@@ -150,11 +151,11 @@ describe('tuneGpu', () => {
   it('measures a requested class, stores the choice, and measures nothing at the next start', async () => {
     const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
-    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE);
     expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
-    expect(variantsOf(SHAPE, gpu.tuning.subgroups)).toContain(chosen);
+    expect(variantsOf(SHAPE, gpu.tuning)).toContain(chosen);
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
@@ -176,14 +177,14 @@ describe('tuneGpu', () => {
     await tuneGpu(gpu, memoryHost().host);
     const { values, destroy } = await product();
     const first = await values();
-    expect(names).toEqual([nameOf(SAFE_VARIANT, gpu)]); // nothing else has begun
+    expect(names).toEqual([nameOf(SAFE, gpu)]); // nothing else has begun
 
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
-    expect(chosen).not.toBe(SAFE_VARIANT);
+    expect(chosen).not.toBe(SAFE);
     const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
     const then = await values();
-    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.subgroups);
+    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning);
     expect(set.mock.calls).toEqual([[await gpu.pipelines.get(kernel)]]);
     expect(then.every((value, i) => Math.abs(value - first[i]) < 1e-4)).toBe(true);
     expect(then).not.toEqual(new Float32Array(then.length));
@@ -199,19 +200,17 @@ describe('tuneGpu', () => {
     const { values, destroy } = await compiling;
     await gpu.tuning.settled();
     await values();
-    expect(set.mock.calls).toEqual([
-      [await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.subgroups).kernel)],
-    ]);
+    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning).kernel)]]);
     destroy();
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
-  it.runIf(testsKernel('padded-wide'))(
+  it.runIf(testsKernel('padded'))(
     'gives a program more dispatches, where the chosen kernel needs operands in padded rows',
     async () => {
       const { values, destroy } = await product();
       const first = await values();
-      gpu.tuning.choose(CLASS, 'padded-wide');
+      gpu.tuning.choose(CLASS, 'padded');
       await gpu.tuning.settled();
       const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
       const then = await values();
@@ -249,19 +248,19 @@ describe('tuneGpu', () => {
     isFull = true;
     gpu.tuning.variantOf(OTHER);
     await gpu.tuning.settled();
-    expect(gpu.tuning.variantOf(OTHER)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(OTHER)).toBe(SAFE);
     expect(choices()).toEqual(kept);
     expect(gpu.tuning.wanted).toBeUndefined();
   });
 
   it('measures products whose K some kernels split', async () => {
     const split = plainProduct('tn', 16, 128, 512);
-    expect(planVariant(split, 'register-8', undefined).reduce).toBeDefined();
+    expect(planVariant(split, 'register-8', SOFTWARE).reduce).toBeDefined();
     const { host, choices } = memoryHost();
     await tuneGpu(gpu, host);
-    expect(gpu.tuning.variantOf(split)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(split)).toBe(SAFE);
     await gpu.tuning.settled();
-    expect(choices()?.matmul).toEqual({ [shapeClass(split) ?? '']: gpu.tuning.variantOf(split) });
+    expect(choices()?.matmul).toEqual({ [classOf(split)]: gpu.tuning.variantOf(split) });
   });
 
   it('silently skips a class that there is no room to measure', async () => {
@@ -283,13 +282,13 @@ describe('tuneGpu', () => {
 
   it('measures again when a choice stored by another device cannot run on this one', async () => {
     const packed = { ...SHAPE, packedB: { packing: 'int8', elements: SHAPE.N * SHAPE.K } } as const;
-    gpu.tuning.choose(shapeClass(packed) ?? '', 'block');
-    expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
+    gpu.tuning.choose(classOf(packed), 'block');
+    expect(gpu.tuning.variantOf(packed)).toBe(SAFE);
     await tuneGpu(gpu, memoryHost().host);
-    expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(packed)).toBe(SAFE);
     await gpu.tuning.settled();
-    expect(variantsOf(packed, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(packed));
-    expect(gpu.tuning.choices.matmul).not.toEqual({ [shapeClass(packed) ?? '']: 'block' });
+    expect(variantsOf(packed, gpu.tuning)).toContain(gpu.tuning.variantOf(packed));
+    expect(gpu.tuning.choices.matmul).not.toEqual({ [classOf(packed)]: 'block' });
   });
 
   it('measures a product of a part of a matrix with kernels that can read one', async () => {
@@ -298,8 +297,7 @@ describe('tuneGpu', () => {
     await tuneGpu(gpu, memoryHost().host);
     gpu.tuning.variantOf(part);
     await gpu.tuning.settled();
-    expect(variantsOf(part, gpu.tuning.subgroups)).not.toContain('block');
-    expect(variantsOf(part, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(part));
+    expect(gpu.tuning.variantOf(part)).toBe('block');
   });
 
   it('measures a product whose operands may be rounded separately, with kernels that round', async () => {
@@ -309,11 +307,11 @@ describe('tuneGpu', () => {
     await tuneGpu(gpu, host);
     const half = { ...SHAPE, halves: 'both' } as const;
     gpu.tuning.choose(CLASS, 'register-8');
-    expect(gpu.tuning.variantOf(half)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(half)).toBe(SAFE);
     await gpu.tuning.settled();
     expect(gpu.tuning.variantOf(half)).toBe('block-half');
     expect(gpu.tuning.variantOf(SHAPE)).toBe('register-8');
-    expect(choices()?.matmul).toEqual({ [CLASS]: 'register-8', [shapeClass(half) ?? '']: 'block-half' });
+    expect(choices()?.matmul).toEqual({ [CLASS]: 'register-8', [classOf(half)]: 'block-half' });
   });
 
   // Before a class, while kernels run for the first time, while they are timed, and in the next class.
@@ -334,7 +332,7 @@ describe('tuneGpu', () => {
     expect(stopped, `${turns} turns`).toBeDefined();
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()?.matmul ?? {}).toEqual(gpu.tuning.choices.matmul);
-    expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(shapeClass(OTHER));
+    expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(classOf(OTHER));
     // Later requests are not measured.
     const before = turns;
     gpu.tuning.variantOf(plainProduct('tn', 70, 64, 33));
@@ -355,7 +353,7 @@ describe('tuneGpu', () => {
     await gpu.tuning.settled();
     expect(turns).toBeGreaterThan(2);
     expect(gpu.buffers.liveLabels).toEqual([]);
-    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE);
     await gpu.tuning.stop();
   });
 
@@ -369,68 +367,6 @@ describe('tuneGpu', () => {
     expect(gpu.tuning.variantOf(SHAPE)).toBe('block');
     expect(asked[0]).toContain(gpu.facts.description);
     expect(asked[0]).toContain('test');
-  });
-});
-
-describe('DeviceTimer', () => {
-  const TIMES = 8;
-
-  /** Programs of one product, once and {@link TIMES} over. */
-  async function timed(timestamps: boolean, rounds = 8) {
-    const clocks = { now: () => performance.now(), timestamps };
-    const shape = plainProduct('nt', 128, 128, 128);
-    const tensors = [0, 1, 2].map((i) => wholeOf(gpu.buffers.storage(`${i}`, 128 * 128 * 4)));
-    const dispatch = { ...planVariant(shape, SAFE_VARIANT, undefined), tensors };
-    const programs = [
-      await GpuProgram.record(gpu, 'once', [dispatch]),
-      await GpuProgram.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
-    ];
-    submitWhole(gpu, programs); // compiles where that is done at first use
-    const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
-    const repeats = await timer.repeatsFor(programs[0]);
-    // The minimum of some: the machine does other things as well.
-    const least = [Infinity, Infinity];
-    for (let round = 0; round < rounds; round++) {
-      const times = await timer.times(programs, repeats);
-      times.forEach((time, i) => (least[i] = Math.min(least[i], time)));
-    }
-    timer.destroy();
-    return { clocks, least, repeats };
-  }
-
-  const clocks = TESTS_CLOCK ? [true, false] : [false];
-  it.each(clocks)('times programs, with the device’s clock: %s', async (timestamps) => {
-    expect(gpu.facts.features.includes('timestamp-query')).toBe(TESTS_CLOCK);
-    const { clocks, least } = await timed(timestamps);
-    expect(clocks.timestamps).toBe(timestamps);
-    expect(least[0]).toBeGreaterThan(0);
-    // TIMES on a machine that does nothing else; the host's clock counts what others do.
-    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 4);
-    expect(least[1] / least[0]).toBeLessThan(TIMES * 10);
-  });
-
-  it.runIf(TESTS_CLOCK).each([
-    ['stands still', () => 0n],
-    ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
-    ['ignores the work', (i: number) => BigInt(1e12 + i)],
-  ])('ignores a device clock that %s', async (_, tick) => {
-    let ticks = 0;
-    const original = gpu.device.createCommandEncoder.bind(gpu.device);
-    vi.spyOn(gpu.device, 'createCommandEncoder').mockImplementation(() => {
-      const encoder = original();
-      encoder.resolveQuerySet = (_set, _first, count, target) => {
-        const values = BigUint64Array.from({ length: count }, () => tick(++ticks));
-        gpu.device.queue.writeBuffer(target, 0, values);
-      };
-      return encoder;
-    });
-    const create = gpu.buffers.create.bind(gpu.buffers);
-    vi.spyOn(gpu.buffers, 'create').mockImplementation((label, bytes, usage) =>
-      label === 'timestamps' ? gpu.buffers.storage('mock', bytes) : create(label, bytes, usage),
-    );
-    const { clocks, least } = await timed(true, 2);
-    expect(clocks.timestamps).toBe(false);
-    expect(least[1] / least[0]).toBeGreaterThan(2);
   });
 });
 
@@ -475,9 +411,9 @@ describe('measured', () => {
     ...{ accumulate: fc.boolean(), halves: fc.constantFrom(undefined, 'b', 'both') },
   });
 
-  it('is small, and has the same kernels as the product it represents', () => {
+  it('is small on a CPU, and has the same kernels as the product it represents', () => {
     const sizes = [{ M: 16, N: 8, K: 16 }];
-    const subgroups: Subgroups = { lanes: 8, matrices: { f32: sizes, f16: sizes } };
+    const traits = { isSoftware: true, subgroups: { lanes: 8, matrices: { f32: sizes, f16: sizes } } };
     let classes = 0;
     fc.assert(
       fc.property(products, ({ layout, M, N, K, window, accumulate, halves }) => {
@@ -486,13 +422,13 @@ describe('measured', () => {
         const { more = 0, ...offsets } = window ?? {};
         const place = { rowA: rowA + more, rowB: rowB + more, rowC: rowC + more, ...offsets };
         const product = window ? { ...whole, window: place } : whole;
-        if (shapeClass(product) === undefined) return;
+        if (shapeClass(product, traits) === undefined) return;
         classes++;
-        const small = measured(product);
+        const small = measured(product, traits);
         expect(Math.max(small.M, small.N, small.K)).toBeLessThan(516);
-        expect(variantsOf(small, subgroups)).toEqual(variantsOf(product, subgroups));
-        for (const variant of variantsOf(small, subgroups)) {
-          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, subgroups));
+        expect(new Set(variantsOf(small, traits))).toEqual(new Set(variantsOf(product, traits)));
+        for (const variant of variantsOf(small, traits)) {
+          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, traits));
           expect(one.kernel.name).toBe(other.kernel.name);
           expect(one.reduce === undefined).toBe(other.reduce === undefined);
         }
@@ -501,16 +437,38 @@ describe('measured', () => {
     );
     expect(classes).toBeGreaterThan(1000);
   });
+
+  it('is as large on a card, up to some milliseconds and megabytes, and has the same kernels', () => {
+    const card = { isSoftware: false };
+    fc.assert(
+      fc.property(products, fc.constantFrom(1, 3, 200), ({ layout, M, N, K, window }, batch) => {
+        const plain = { ...plainProduct(layout, M, N, K), batch, ...(window && { window: { rowC: 33_000 } }) };
+        const packedB = { packing: 'int8', elements: batch * N * K } as const;
+        for (const product of [plain, { ...plain, packedB }]) {
+          const found = measured(product, card);
+          expect(variantsOf(found, card)).toEqual(variantsOf(product, card));
+          expect(found.batch * found.M * found.N * found.K).toBeLessThan(2.02 * 2 ** 31);
+          if (Math.max(M, N, K) <= 512) expect(found).toMatchObject({ M, N, K });
+        }
+      }),
+    );
+  });
 });
 
 describe('shapeClass', () => {
   it('separates only products that may prefer different kernels', () => {
-    expect(shapeClass({ ...SHAPE, M: 127 })).toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, addend: true })).toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, M: 128 })).not.toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, layout: 'nn' })).not.toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, K: 36 })).not.toBe(CLASS);
-    expect(shapeClass({ ...SHAPE, M: 8 })).toBeUndefined();
-    expect(shapeClass({ ...SHAPE, batch: 2 })).toBeUndefined();
+    expect(classOf({ ...SHAPE, M: 127 })).toBe(CLASS);
+    expect(classOf({ ...SHAPE, addend: true })).toBe(CLASS);
+    expect(classOf({ ...SHAPE, M: 128 })).not.toBe(CLASS);
+    expect(classOf({ ...SHAPE, layout: 'nn' })).not.toBe(CLASS);
+    expect(classOf({ ...SHAPE, K: 36 })).not.toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, M: 8 }, SOFTWARE)).toBeUndefined();
+    expect(shapeClass({ ...SHAPE, batch: 2 }, SOFTWARE)).toBeUndefined();
+    // A card has kernels for few rows, and stacks to measure.
+    const card = { isSoftware: false };
+    const few = plainProduct('nt', 8, 64, 512);
+    const names = [SHAPE, few, { ...few, batch: 2 }].map((shape) => shapeClass(shape, card));
+    expect(names).not.toContain(undefined);
+    expect(new Set(names).size).toBe(3);
   });
 });

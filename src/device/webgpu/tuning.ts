@@ -1,12 +1,12 @@
 import { GorpError } from '../../base/errors.ts';
 import { ATTENTION_VARIANTS, type AttentionVariant, safeAttention } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
+import type { AdapterTraits } from './adapter-traits.ts';
 import {
   MATMUL_VARIANTS,
   type MatmulVariant,
-  ONLY_VARIANT,
-  SAFE_VARIANT,
   shapeClass,
+  startVariant,
   variantsOf,
 } from './kernels/matmul-variants.ts';
 import type { Subgroups } from './subgroups.ts';
@@ -44,7 +44,7 @@ export interface Measurer {
  * those who {@link follow} are notified of better ones later. A choice never changes, since kernels round differently:
  * once everything is measured, repeating a run gives the same losses from its first step to its last.
  */
-export class Tuning {
+export class Tuning implements AdapterTraits {
   #attention: AttentionVariant | undefined;
   readonly #matmul = new Map<string, MatmulVariant>();
   readonly #wanted = new Map<string, Wanted>();
@@ -73,15 +73,15 @@ export class Tuning {
     this.safeAttention = safeAttention(isSoftware);
   }
 
-  /** The kernel for a product; {@link SAFE_VARIANT} until measured. */
+  /** The kernel for a product; {@link startVariant} until measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
-    const name = shapeClass(shape);
-    if (name === undefined) return ONLY_VARIANT;
+    const name = shapeClass(shape, this);
+    if (name === undefined) return startVariant(shape, this);
     const chosen = this.#matmul.get(name);
     // This device may be unable to run a stored choice.
-    if (chosen !== undefined && variantsOf(shape, this.subgroups).includes(chosen)) return chosen;
+    if (chosen !== undefined && variantsOf(shape, this).includes(chosen)) return chosen;
     this.#want(name, { of: 'matmul', shapeClass: name, shape });
-    return SAFE_VARIANT;
+    return startVariant(shape, this);
   }
 
   /** The kernel for attention; {@link safeAttention} until measured. */
@@ -98,7 +98,9 @@ export class Tuning {
   }
 
   choose(shapeClass: string, variant: MatmulVariant): void {
-    const before = this.#matmul.get(shapeClass) ?? SAFE_VARIANT;
+    const wanted = this.#wanted.get(shapeClass);
+    const start = wanted?.of === 'matmul' ? startVariant(wanted.shape, this) : undefined;
+    const before = this.#matmul.get(shapeClass) ?? start;
     this.#matmul.set(shapeClass, variant);
     this.#wanted.delete(shapeClass);
     if (variant !== before) this.#changed();

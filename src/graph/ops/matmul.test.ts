@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { GraphUnderTest, operandsOf, PACKINGS, weight } from '../../testing/graphs.ts';
 import { batchedMatmul, matmul } from './matmul.ts';
 
-describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();

@@ -164,13 +164,13 @@ describe.each(['nt', 'nn', 'tn'] as const)('%s by subgroup matrices', (layout) =
   });
 
   test.each(['matrix', 'matrix-half'] as const)('by %s, where the device has any', async (variant) => {
-    const { subgroups } = gpu.tuning;
+    const traits = gpu.tuning;
     const component = variant === 'matrix' ? 'f32' : 'f16';
     const both = (shape: MatmulShape): MatmulShape => ({ ...shape, halves: 'both' });
-    const has = matricesFor(subgroups, component, SIDE) !== undefined;
-    expect(variantsOf(both(plainProduct(layout, 64, 64, 64)), subgroups).includes(variant)).toBe(has);
+    const has = matricesFor(traits.subgroups, component, SIDE) !== undefined;
+    expect(variantsOf(both(plainProduct(layout, 64, 64, 64)), traits).includes(variant)).toBe(has);
     for (const product of has ? productsOf(layout) : []) {
-      const plan = planVariant(both(product.shape), variant, subgroups);
+      const plan = planVariant(both(product.shape), variant, traits);
       const { rounded, exact } = await errorsOf(product, plan, component);
       expect(rounded, plan.kernel.name).toBeLessThan(F32);
       if (component === 'f16') expect(exact, `${plan.kernel.name} rounds`).toBeGreaterThan(F32);
@@ -180,7 +180,8 @@ describe.each(['nt', 'nn', 'tn'] as const)('%s by subgroup matrices', (layout) =
 
 describe('the kernels of a device with subgroup matrices', () => {
   const sizes = [{ M: 16, N: 8, K: 16 }];
-  const all = { lanes: 32, matrices: { f32: sizes, f16: sizes } };
+  const subgroups = { lanes: 32, matrices: { f32: sizes, f16: sizes } };
+  const all = { isSoftware: false, subgroups };
   const product = plainProduct('nt', 64, 64, 64);
 
   test('round operands only where both may be rounded', () => {
@@ -188,7 +189,8 @@ describe('the kernels of a device with subgroup matrices', () => {
     expect(variantsOf(product, all)).not.toContain('matrix-half');
     expect(variantsOf({ ...product, halves: 'b' }, all)).not.toContain('matrix-half');
     expect(variantsOf({ ...product, halves: 'both' }, all)).toContain('matrix-half');
-    expect(variantsOf({ ...product, halves: 'both' }, { ...all, matrices: NO_MATRICES })).not.toContain('matrix-half');
+    const none = { ...all, subgroups: { ...subgroups, matrices: NO_MATRICES } };
+    expect(variantsOf({ ...product, halves: 'both' }, none)).not.toContain('matrix-half');
   });
 
   test('use none whose sides do not fit into a block', () => {

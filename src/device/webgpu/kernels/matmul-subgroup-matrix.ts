@@ -50,8 +50,6 @@ export function planSubgroupMatrixMatmul(
   const filled = fillTemplate(template, {
     NT_LAYOUT: layout === 'nt',
     TN_LAYOUT: layout === 'tn',
-    PACKED: packedB !== undefined,
-    VEC: vec,
     KEPT: component === 'f16' ? 'rounded' : 'vec4f',
     TYPE: component,
     LANES: lanes,
@@ -84,7 +82,7 @@ export function planSubgroupMatrixMatmul(
   return {
     kernel: {
       name: `matmul/${layout}-matrices-${sizes.M}x${sizes.N}x${sizes.K}-${component}${form}`,
-      wgsl: () => productShader(shape, { halves: component === 'f16', directives }) + filled,
+      wgsl: () => productShader(shape, { vec, halves: component === 'f16', directives }) + filled,
     },
     params: productParams(shape),
     workgroups: [Math.ceil(N / blockN), Math.ceil(M / blockM), batch],

@@ -31,7 +31,6 @@ export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: Subgro
   const filled = fillTemplate(template, {
     NT_LAYOUT: layout === 'nt',
     TN_LAYOUT: layout === 'tn',
-    PACKED: packedB !== undefined,
     VEC: vec,
     VEC_C: vecC,
     TAIL: tail,
@@ -46,7 +45,7 @@ export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: Subgro
   return {
     kernel: {
       name: `matmul/${layout}-subgroup-${tm}x${4 * tg}${form}`,
-      wgsl: () => productShader(shape, { vecC, directives: ['enable subgroups'] }) + filled,
+      wgsl: () => productShader(shape, { vec, vecC, directives: ['enable subgroups'] }) + filled,
     },
     params: productParams(shape),
     workgroups: [Math.ceil(N / (4 * tg * lanes)), Math.ceil(M / tm), batch],

@@ -1,52 +1,45 @@
-import type { MatrixComponent, Subgroups } from '../subgroups.ts';
+import type { AdapterTraits } from '../adapter-traits.ts';
+import type { MatrixComponent } from '../subgroups.ts';
 import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
-import {
-  canUnpackVec4,
-  canUseVectors,
-  type HalfOperands,
-  type MatmulShape,
-  areInputsVec4Aligned,
-} from '../../matmul-shape.ts';
+import { canUnpackVec4, canUseVectors, type MatmulShape, areInputsVec4Aligned } from '../../matmul-shape.ts';
 import { isOutputVec4Aligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { hasFewRows, planFewRows } from './matmul-few-rows.ts';
 import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
-import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
+import { planTiledMatmul } from './matmul-tiled.ts';
 import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
 /**
- * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 4, 8 and, last, 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`),
- * the same behind a copy into padded rows (`shaders/pad-rows.wgsl`), the device's own matrix products
- * (`shaders/matmul-subgroup-matrix.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`), the last two of f32
- * or with operands rounded to 16-bit floats.
+ * Kernels that compute the same product, in the order of how long they take to compile. Software adapters use register
+ * tiles of side 4 and 8, operands handed from lane to lane, and the same after a copy into padded rows; cards register
+ * tiles of side 8, few rows and blocks of few registers; both the device's own matrix products and blocks.
  */
 export const MATMUL_VARIANTS = [
-  ...(['register-4', 'register-8'] as const),
-  ...(['subgroup-wide', 'subgroup-tall', 'padded-wide', 'padded-tall'] as const),
-  ...(['matrix', 'matrix-half', 'block', 'block-half', 'register-16'] as const),
+  ...(['register-4', 'register-8', 'few-rows', 'subgroup-wide', 'subgroup-tall', 'padded'] as const),
+  ...(['matrix', 'matrix-half', 'block-light', 'block', 'block-half'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
-/** Compiles quickly and runs everywhere: what is used before anything has been measured. */
-export const SAFE_VARIANT: MatmulVariant = 'register-4';
 /** Those that round operands to 16-bit floats. */
 export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['matrix-half', 'block-half']);
-/** Computes products that belong to no class. */
-export const ONLY_VARIANT: MatmulVariant = 'register-8';
 
-/** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
-export const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
-
-/** Operands that some kernel makes use of being allowed to be rounded: of parts of matrices both or none. */
-const usableHalves = (shape: MatmulShape): HalfOperands | undefined =>
-  isWhole(shape) || shape.halves === 'both' ? shape.halves : undefined;
+/** The kernel of a product that has not been measured: it compiles quickly, and no adapter is bad at it. */
+export function startVariant(shape: MatmulShape, traits: AdapterTraits): MatmulVariant {
+  if (traits.isSoftware) return shapeClass(shape, traits) === undefined ? 'register-8' : 'register-4';
+  if (hasFewRows(shape, traits)) return 'few-rows';
+  return fillsBlock(shape) ? 'block-light' : 'register-8';
+}
 
 /** Whether rows of whole operands are to be padded before they can be read four floats at once. */
-const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch === 1 && !areInputsVec4Aligned(shape);
+const canPad = ({ window, packedB, ...shape }: MatmulShape): boolean =>
+  window === undefined && packedB === undefined && shape.batch === 1 && !areInputsVec4Aligned(shape);
 
-/** Products that matter: those of adapters of rank 8 are among them, those of a single token are not. */
+/** Whether half a block or more has something to do. */
+const fillsBlock = (shape: MatmulShape): boolean => shape.M >= 32 && shape.N >= 32 && canUnpackVec4(shape);
+
+// Products that matter, on a CPU also by their rows: adapters of rank 8 are among them, single tokens and stacks are not.
 const LEAST = { M: 16, N: 8, K: 8, work: 2 ** 17 };
 
-/** Largest power of two up to a size, at most 256: beyond, the kernels' order does not change any more. */
-const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.log2(size)));
+/** Beyond these sides the order of the kernels does not change any more. */
+export const LARGEST_SIDE = { software: 256, card: 2048 };
 
 /** How the rows of the operands and of C lie, as far as kernels differ by it. */
 function alignmentOf(shape: MatmulShape): string {
@@ -56,106 +49,101 @@ function alignmentOf(shape: MatmulShape): string {
 }
 
 /**
- * The class of products that share one measurement: same layout, alignment, size class, split of K (by kernels that
- * can) and operands that may be rounded.
+ * The class of products that share one measurement: all that kernels differ by, and similar sizes.
  *
- * @returns undefined for products too small to matter, and for stacks, which only one kernel computes.
+ * @returns undefined for products too small to matter; on a CPU also for few rows and stacks, which one kernel computes.
  */
-export function shapeClass(shape: MatmulShape): string | undefined {
-  const { layout, M, N, K, batch } = shape;
-  if (batch > 1 || M < LEAST.M || N < LEAST.N || K < LEAST.K || M * N * K < LEAST.work) return undefined;
-  const alignment = alignmentOf(shape);
-  const rounded = usableHalves(shape);
-  const halves = rounded ? ` half ${rounded}` : '';
-  const form = `${alignment}${isWhole(shape) ? '' : '-part'}${chooseTile(shape).splits > 1 ? '-split' : ''}`;
-  return `${layout}${form} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
+export function shapeClass(shape: MatmulShape, traits: AdapterTraits): string | undefined {
+  const { layout, M, N, K, batch, halves, packedB, window } = shape;
+  if (N < LEAST.N || K < LEAST.K || batch * M * N * K < LEAST.work) return undefined;
+  if (traits.isSoftware && (batch > 1 || M < LEAST.M)) return undefined;
+  const most = LARGEST_SIDE[traits.isSoftware ? 'software' : 'card'];
+  const sizes = [...(batch > 1 ? [batch] : []), M, N, K].map((size) =>
+    Math.min(most, 2 ** Math.floor(Math.log2(size))),
+  );
+  const form = [
+    ...[layout, alignmentOf(shape), packedB && `-${packedB.packing}`, window && '-part'],
+    ...[chooseTile(shape, traits).splits > 1 && '-split', ` ${sizes.join('×')}`, halves && ` half ${halves}`],
+  ];
+  return form.filter(Boolean).join('');
 }
 
-/**
- * The kernels that can compute a product of a class, {@link SAFE_VARIANT} first.
- *
- * @param subgroups those of the device, where they are all of one size.
- */
-export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined): MatmulVariant[] {
+/** The kernels that can compute a product of a class and suit the adapter, {@link startVariant} first. */
+export function variantsOf(shape: MatmulShape, traits: AdapterTraits): MatmulVariant[] {
+  const { isSoftware, subgroups } = traits;
+  const bySubgroups = isSoftware && subgroups !== undefined;
   const multiplies = (component: MatrixComponent): boolean =>
     canUnpackVec4(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
   const can: Record<MatmulVariant, boolean> = {
-    'register-4': true,
+    'register-4': isSoftware,
     'register-8': true,
-    'subgroup-wide': subgroups !== undefined && canUnpackVec4(shape),
-    'subgroup-tall': subgroups !== undefined && canUnpackVec4(shape),
-    'padded-wide': subgroups !== undefined && canPad(shape),
-    'padded-tall': subgroups !== undefined && canPad(shape),
+    'few-rows': hasFewRows(shape, traits),
+    'subgroup-wide': bySubgroups && canUnpackVec4(shape),
+    'subgroup-tall': bySubgroups && canUnpackVec4(shape),
+    padded: bySubgroups && canPad(shape),
     matrix: multiplies('f32'),
     'matrix-half': shape.halves === 'both' && multiplies('f16'),
-    block: isWhole(shape),
-    'block-half': shape.halves !== undefined && isWhole(shape),
-    'register-16': chooseTile(shape, 16).tm === 16,
+    'block-light': !isSoftware && fillsBlock(shape),
+    block: isSoftware ? canUnpackVec4(shape) : fillsBlock(shape),
+    'block-half': shape.halves !== undefined && canUnpackVec4(shape),
   };
-  return MATMUL_VARIANTS.filter((variant) => can[variant]);
+  const start = startVariant(shape, traits);
+  return [start, ...MATMUL_VARIANTS.filter((variant) => can[variant] && variant !== start)];
 }
 
-/** The kernel of a product by a variant. @param subgroups as for {@link variantsOf}. */
-export function planVariant(shape: MatmulShape, variant: MatmulVariant, subgroups: Subgroups | undefined): MatmulPlan {
+/** The kernel of a product by a variant. @throws Error if the adapter or the shape does not allow it. */
+export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: AdapterTraits): MatmulPlan {
+  const { halves } = shape;
   switch (variant) {
     case 'register-4':
-      return planMatmul(shape, chooseTile(shape, 4));
+      return planMatmul(shape, chooseTile(shape, traits, 4));
     case 'register-8':
-      return planMatmul(shape, chooseTile(shape, 8));
-    case 'register-16':
-      return planMatmul(shape, chooseTile(shape, 16));
-    case 'block':
-      return planTiledMatmul(shape, BLOCK);
-    case 'block-half':
-      if (shape.halves === undefined) throw new Error('block-half: no operand may be rounded');
-      return planTiledMatmul(shape, BLOCK, shape.halves);
+      return planMatmul(shape, chooseTile(shape, traits, 8));
+    case 'few-rows':
+      return planFewRows(shape, traits);
     case 'subgroup-wide':
     case 'subgroup-tall':
-    case 'padded-wide':
-    case 'padded-tall':
-      if (subgroups === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
-      return planSubgroups(shape, variant, subgroups.lanes);
+      return planSubgroupMatmul(shape, subgroupTile(variant, traits));
+    case 'padded': {
+      const { a, b } = paddedOperands(shape);
+      const padding = { ...(a && { a: planPadding(a) }), ...(b && { b: planPadding(b) }) };
+      return { ...planSubgroupMatmul(paddedProduct(shape), subgroupTile('subgroup-wide', traits)), padding };
+    }
     case 'matrix':
-      return planMatrices(shape, 'f32', subgroups);
+      return planMatrices(shape, 'f32', traits);
+    case 'block-light':
+      return planTiledMatmul(shape, 4, traits);
+    case 'block':
+      return planTiledMatmul(shape, 8, traits);
     case 'matrix-half':
-      if (shape.halves !== 'both') throw new Error('matrix-half: not both operands may be rounded');
-      return planMatrices(shape, 'f16', subgroups);
+    case 'block-half':
+      if (halves === undefined) throw new Error(`${variant}: no operand may be rounded`);
+      return variant === 'block-half' ? planTiledMatmul(shape, 8, traits, halves) : planMatrices(shape, 'f16', traits);
   }
 }
 
-/** Floats that any kernel of a product needs for what lies between them; its shape alone tells. */
-export function scratchOf(shape: MatmulShape): Scratch<number> {
-  const { a, b } = shapeClass(shape) !== undefined && canPad(shape) ? paddedOperands(shape) : {};
+/** Floats that any kernel of a product may need for what lies between them. */
+export function scratchOf(shape: MatmulShape, traits: AdapterTraits): Scratch<number> {
+  const isPadded = traits.isSoftware && canPad(shape) && shapeClass(shape, traits) !== undefined;
+  const { a, b } = isPadded ? paddedOperands(shape) : {};
+  const few = hasFewRows(shape, traits) ? planFewRows(shape, traits) : undefined;
+  const partial = [planMatmul(shape, chooseTile(shape, traits)), few].map((plan) => plan?.reduce?.partialSize ?? 0);
   return {
-    partial: planMatmul(shape).reduce?.partialSize,
+    partial: Math.max(...partial) || undefined,
     ...(a && { a: paddedSize(a) }),
     ...(b && { b: paddedSize(b) }),
   };
 }
 
-const BLOCK: BlockTile = { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 };
-
 const MATRIX_TILE: Pick<MatrixTile, 'side' | 'sx' | 'sy'> = { side: 32, sx: 2, sy: 2 };
 
-/** Tall: few columns per lane, as suits wide subgroups; wide: more of them for the narrow ones. */
-const SUBGROUP_TILE: Readonly<Record<'tall' | 'wide', Omit<SubgroupTile, 'lanes'>>> = {
-  tall: { tm: 32, tg: 1 },
-  wide: { tm: 16, tg: 2 },
-};
-
-function planSubgroups(
-  shape: MatmulShape,
-  variant: `${'subgroup' | 'padded'}-${'tall' | 'wide'}`,
-  lanes: number,
-): MatmulPlan {
-  const tile = { lanes, ...SUBGROUP_TILE[variant.endsWith('tall') ? 'tall' : 'wide'] };
-  if (variant.startsWith('subgroup')) return planSubgroupMatmul(shape, tile);
-  const { a, b } = paddedOperands(shape);
-  const padding = { ...(a && { a: planPadding(a) }), ...(b && { b: planPadding(b) }) };
-  return { ...planSubgroupMatmul(paddedProduct(shape), tile), padding };
+/** Tall: few columns per lane; wide: more of them. */
+function subgroupTile(variant: 'subgroup-wide' | 'subgroup-tall', { subgroups }: AdapterTraits): SubgroupTile {
+  if (subgroups === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
+  return { lanes: subgroups.lanes, ...(variant === 'subgroup-tall' ? { tm: 32, tg: 1 } : { tm: 16, tg: 2 }) };
 }
 
-function planMatrices(shape: MatmulShape, component: MatrixComponent, subgroups: Subgroups | undefined): MatmulPlan {
+function planMatrices(shape: MatmulShape, component: MatrixComponent, { subgroups }: AdapterTraits): MatmulPlan {
   const sizes = matricesFor(subgroups, component, MATRIX_TILE.side);
   if (subgroups === undefined || sizes === undefined) throw new Error(`the device has no matrices of ${component}`);
   return planSubgroupMatrixMatmul(shape, { component, sizes, lanes: subgroups.lanes, ...MATRIX_TILE });

@@ -2,6 +2,7 @@ import template from '../../../../shaders/matmul.wgsl?raw';
 import type { Kernel, KernelCall, KernelPlan } from '../../kernel.ts';
 import type { ProductTensors } from '../../planner.ts';
 import { fillTemplate } from '../../template.ts';
+import type { AdapterTraits } from '../adapter-traits.ts';
 import { canUseVectors, type MatmulShape, windowOf } from '../../matmul-shape.ts';
 import { productParams, productShader } from './product-shader.ts';
 import { planReduction } from '../../reduce-splits.ts';
@@ -18,27 +19,43 @@ export interface MatmulTile {
   readonly splits: number;
 }
 
-/** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices, 16 those with registers to spare. */
-export type LargeTile = 4 | 8 | 16;
+/** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices. */
+export type LargeTile = 4 | 8;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
+
+// Workgroups that a product should have at least: enough for the cores of a CPU, which reads more partial sums for
+// nothing, and for up to 132 cores of a card, each of which needs several to hide the latency of memory.
+const LEAST_WORKGROUPS = { software: 16, hardware: 256 };
+
+/**
+ * The number of parts of K, at least `leastPart` long, that occupy the device where `groups` workgroups do not. A rule,
+ * not measured: the memory for partial sums is planned before anything runs, and a few workgroups too many cost little.
+ */
+export function splitsOf(
+  { K, accumulate }: MatmulShape,
+  { isSoftware }: AdapterTraits,
+  groups: number,
+  leastPart: number,
+): number {
+  const most = Math.max(1, Math.floor(K / leastPart));
+  if (!isSoftware) return Math.min(Math.ceil(LEAST_WORKGROUPS.hardware / groups), most);
+  return accumulate ? 1 : Math.max(1, Math.min(Math.floor(LEAST_WORKGROUPS.software / groups), most));
+}
 
 /**
  * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
  *
  * @param largeTile side of the tile for large products, as this device was measured to like it ({@link tuneGpu}).
  */
-export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): MatmulTile {
-  const { M, N, K, batch } = shape;
-  const isLarge = largeTile === 16 && batch === 1 && M >= 256 && N >= 64 && K >= 32;
-  if (isLarge && canUseVectors(shape)) return { tm: 16, tn: 16, wx: 2, wy: 4, splits: 1 };
+export function chooseTile(shape: MatmulShape, traits: AdapterTraits, largeTile: LargeTile = 8): MatmulTile {
+  const { M, N, batch } = shape;
   const [rows, columns] = [M >= 8 * 8 ? 8 : 4, N >= 8 * 4 ? 8 : 4];
   const [tm, tn] = largeTile === 4 ? [4, 4] : [rows, columns];
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
   // Whether K is split, and the memory for that, is a matter of the shape and not of the tile.
   const groups = batch * tiles(M, rows, wy) * tiles(N, columns, wx);
-  const splits = shape.accumulate ? 1 : Math.max(1, Math.min(Math.floor(16 / groups), Math.floor(K / 128)));
-  return { tm, tn, wx, wy, splits };
+  return { tm, tn, wx, wy, splits: splitsOf(shape, traits, groups, 128) };
 }
 
 export interface MatmulPlan extends KernelPlan {
@@ -77,40 +94,48 @@ export function stepsOf<T>(
 }
 
 /** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
-export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(shape)): MatmulPlan {
-  const { layout, M, N, batch, addend, accumulate, packedB } = shape;
+export function planMatmul(shape: MatmulShape, tile: MatmulTile): MatmulPlan {
+  const { layout, M, N, packedB } = shape;
   const vec = canUseVectors(shape);
   const split = tile.splits > 1;
+  const [rowA, rowB] = vec ? ['(p.rowA / 4u)', '(p.rowB / 4u)'] : ['p.rowA', 'p.rowB'];
   const kernel: Kernel = {
     name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
     wgsl: () =>
-      productShader(shape, { split }) +
+      productShader(shape, { vec, split }) +
       fillTemplate(template, {
-        PACKED: packedB !== undefined,
         VEC: vec,
-        NT_VEC: vec && layout === 'nt',
+        FOURS: vec && layout !== 'nt',
         NN_VEC: vec && layout === 'nn',
         TN_VEC: vec && layout === 'tn',
-        NT_LAYOUT: layout === 'nt',
-        TN_LAYOUT: layout === 'tn',
-        STRIDE_A: vec ? '(p.rowA / 4u)' : 'p.rowA',
+        STEP: vec ? 4 : 1,
+        LINE_A: layout === 'tn' ? '1u' : rowA,
+        NEXT_A: layout === 'tn' ? rowA : '1u',
+        LINE_B: layout === 'nt' ? rowB : '1u',
+        NEXT_B: layout === 'nt' ? '1u' : rowB,
         TM: tile.tm,
         TN: tile.tn,
         TM4: tile.tm / 4,
         TN4: tile.tn / 4,
         WX: tile.wx,
         WY: tile.wy,
-        SPLIT: split,
       }),
   };
-  const plan: MatmulPlan = {
-    kernel,
-    params: productParams(shape, tile.splits),
-    workgroups: [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy), batch * tile.splits],
-  };
-  if (!split) return plan;
-  const { batchStrideC: batchC, batchStrideD: batchD } = shape;
+  const groups = [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy)] as const;
+  return splitProduct(shape, kernel, groups, tile.splits);
+}
+
+/** The plan of a kernel that sums parts of K, `groups` columns and rows of workgroups for each. */
+export function splitProduct(
+  shape: MatmulShape,
+  kernel: Kernel,
+  groups: readonly [columns: number, rows: number],
+  splits: number,
+): MatmulPlan {
+  const { M, N, batch, addend, accumulate, batchStrideC: batchC, batchStrideD: batchD } = shape;
+  const plan = { kernel, params: productParams(shape, splits), workgroups: [...groups, batch * splits] as const };
+  if (splits === 1) return plan;
   const { rowC, offsetC } = windowOf(shape);
-  const sums = { splits: tile.splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
-  return { ...plan, reduce: { ...planReduction(sums), partialSize: batch * tile.splits * M * N } };
+  const sums = { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
+  return { ...plan, reduce: { ...planReduction(sums), partialSize: batch * splits * M * N } };
 }

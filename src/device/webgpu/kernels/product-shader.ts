@@ -4,8 +4,10 @@ import { packedReader, valueWords } from '../../packing.ts';
 import { fillTemplate } from '../../template.ts';
 import { type MatmulShape, windowOf } from '../../matmul-shape.ts';
 
-/** How a kernel writes, and what it does to operands. */
+/** How a kernel reads and writes, and what it does to operands. */
 interface ProductForm {
+  /** Reads four floats at once. */
+  readonly vec: boolean;
   /** Writes four floats at once. */
   readonly vecC?: boolean;
   /** Writes sums of parts of K. */
@@ -19,9 +21,11 @@ interface ProductForm {
 /** The text that the kernels of a product begin with (`shaders/product.wgsl`), and the reader of a packed B. */
 export function productShader(
   { addend, accumulate, packedB }: MatmulShape,
-  { vecC = false, split = false, halves = false, directives = [] }: ProductForm,
+  { vec, vecC = false, split = false, halves = false, directives = [] }: ProductForm,
 ): string {
   const shared = fillTemplate(template, {
+    PACKED: packedB !== undefined,
+    VEC: vec,
     VEC_C: vecC,
     TYPE_C: vecC ? 'vec4f' : 'f32',
     SPLIT: split,

@@ -1,0 +1,42 @@
+import template from '../../../../shaders/matmul-few-rows.wgsl?raw';
+import { canUseVectors, type MatmulShape } from '../../matmul-shape.ts';
+import { fillTemplate } from '../../template.ts';
+import type { AdapterTraits } from '../adapter-traits.ts';
+import { type MatmulPlan, splitProduct, splitsOf } from './matmul.ts';
+import { productShader } from './product-shader.ts';
+
+/** Most rows that one workgroup computes: then each weight is read once. */
+const MOST_ROWS = 16;
+// Shortest K that gives half of the threads work; a part of it has work for all.
+const LEAST_K = 256;
+
+/** Whether the kernel of few rows suits a product; on a CPU, its barriers cost more than it saves. */
+export const hasFewRows = (shape: MatmulShape, { isSoftware }: AdapterTraits): boolean =>
+  !isSoftware && shape.layout === 'nt' && shape.M <= MOST_ROWS && shape.K >= LEAST_K && canUseVectors(shape);
+
+/** The kernel of a product of few rows. Bindings: A, B, C (partial sums when split), then D. */
+export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPlan {
+  const { M, N, batch, packedB } = shape;
+  // A thread has registers for 64 sums. Few rows are read again for few columns: they are small.
+  const tm = M <= 4 ? 4 : M <= 8 ? 8 : 16;
+  const tn = M <= 8 ? 8 : 4;
+  const values = (tm * tn) / 4;
+  const share = 128 / values;
+  const groups = [Math.ceil(N / tn), Math.ceil(M / tm)] as const;
+  const splits = splitsOf(shape, traits, batch * groups[0] * groups[1], 2 * LEAST_K);
+  const split = splits > 1;
+  const filled = fillTemplate(template, {
+    TM: tm,
+    TN: tn,
+    TN4: tn / 4,
+    V: values,
+    V4: values / 4,
+    SHARE: share,
+    REST: 32 / share - 1,
+  });
+  const kernel = {
+    name: `matmul/nt-few-${tm}x${tn}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
+    wgsl: () => productShader(shape, { vec: true, split }) + filled,
+  };
+  return splitProduct(shape, kernel, groups, splits);
+}
