@@ -127,10 +127,10 @@ describe('a run whose device is lost', () => {
   test('waits two minutes for a device, as Chromium offers none after two crashes, and reports that it waits', async () => {
     const { setTimeout: schedule } = globalThis;
     let waited = 0;
-    const hurry = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((then: () => void, ms = 0) => {
+    const hurry = vi.spyOn(globalThis, 'setTimeout').mockImplementation((then: () => void, ms = 0) => {
       waited += ms;
       return schedule(then, 0);
-    }) as typeof setTimeout);
+    });
     const longest = { ms: 0, since: 0 };
     let asked = 0;
     const acquireDevice: RunHost['acquireDevice'] = async () => {
