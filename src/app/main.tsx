@@ -1,5 +1,6 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { App } from './App.tsx';
 import { keepAwake } from './awake/wake-lock.ts';
 import { watchSlowdown } from './awake/watch-slowdown.ts';
@@ -33,8 +34,12 @@ if (root === null) throw new Error('index.html has no element #root.');
 const theme = storedTheme();
 applyTheme(theme);
 
+const now = awakeClock(
+  () => performance.now(),
+  (read) => setInterval(read, TICK_MS),
+);
 const page = createPage({
-  openSession: watched(openWorkerSession, () => performance.now()),
+  openSession: watched(openWorkerSession, now),
   history: browserHistory(),
   tasks: browserTasks(),
   tableClient: createTableClient(openTablesWorker()),
@@ -51,7 +56,7 @@ const page = createPage({
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
 // Despite its type, the property is missing in browsers without wake locks.
 keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
-watchSlowdown(page.store, document, () => performance.now());
+watchSlowdown(page.store, document, now);
 saveWhenHidden(page, document);
 void page.load();
 // A set-up link may be opened in a tab that already shows the page.

@@ -98,6 +98,22 @@ it('ends a worker whose tokenizer hangs, and names the model', () => {
   });
 });
 
+it('does not count the time in which the machine sleeps', () => {
+  const { session, tell, closed } = setUp();
+  const sleep = (): void => void vi.setSystemTime(Date.now() + 8 * 3_600_000); // timers miss their turns
+  tell(progress('tokenize'));
+  sleep();
+  vi.advanceTimersByTime(1000 * (TOKENIZER_SECONDS - 1));
+  expect(closed()).toBe(0);
+  begun(tell);
+  session.send({ type: 'stop' });
+  sleep();
+  vi.advanceTimersByTime(STOP_MS - 1000);
+  expect(closed()).toBe(0);
+  vi.advanceTimersByTime(1000);
+  expect(closed()).toBe(1);
+});
+
 it('sets no limit on other work, and stops watching an ended run', () => {
   const { heard, session, tell, closed } = setUp();
   tell(progress('tokenize'));

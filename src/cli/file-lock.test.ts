@@ -54,12 +54,36 @@ test('an abandoned lock is taken over by one finder at a time', async () => {
 
 test('a holder that lost it neither touches nor removes it', async () => {
   const lost = await taken('asleep');
+  // It seems to be on another machine.
+  await writeFile(
+    path,
+    JSON.stringify({ ...(JSON.parse(await readFile(path, 'utf8')) as object), process: undefined }),
+  );
   await utimes(path, 0, 0);
   const now = await taken('awake');
   await lost.release();
   expect(await FileLock.holder(path)).toBe('awake');
   expect(await readFile(path, 'utf8')).toContain('awake');
   await now.release();
+});
+
+test('after the machine has slept, a lock stays with the process that has yet to touch it', async () => {
+  const lock = await taken('slept');
+  await utimes(path, 0, 0);
+  const other = FileLock.take(path, 'awake first');
+  setTimeout(() => void utimes(path, new Date(), new Date()), 300);
+  expect(await other).toBeNull();
+  expect(await FileLock.holder(path)).toBe('slept');
+  await lock.release();
+});
+
+test('a lock that a live process does not touch is that of a killed one with the same number', async () => {
+  const killed = await taken('killed');
+  await utimes(path, 0, 0);
+  const lock = await FileLock.take(path, 'next', 300);
+  expect(lock).not.toBeNull();
+  await killed.release();
+  await lock?.release();
 });
 
 test('a takeover killed midway blocks others only briefly', async () => {

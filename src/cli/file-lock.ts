@@ -7,6 +7,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 /** A live process touches its lock this often; a lock untouched for STALE_MS counts as free. */
 const BEAT_MS = 5000;
 export const STALE_MS = 30_000;
+/** After the machine slept, locks are stale until the processes that hold them touch them, within a beat. */
+const AWAKENING_MS = 2 * BEAT_MS;
+const LOOK_MS = 100;
 /** How long to wait after a takeover before the lock counts as ours. */
 const SETTLE_MS = 50;
 
@@ -47,12 +50,13 @@ export class FileLock {
    * Takes a lock that nobody holds. The lock of a killed process is replaced by a rename, which only one of its finders
    * may do: it is never missing in between, and never replaced twice.
    *
+   * @param awakening milliseconds that a live process of this machine has to touch its stale lock.
    * @returns null if somebody holds it.
    * @throws what the file system throws, such as ENOENT for a missing folder.
    */
-  static async take(path: string, name: string): Promise<FileLock | null> {
+  static async take(path: string, name: string, awakening = AWAKENING_MS): Promise<FileLock | null> {
     const content: Content = { token: randomUUID(), name, process: { id: process.pid, where: HERE } };
-    if (!(await create(path, content)) && !(await takeOver(path, content))) return null;
+    if (!(await create(path, content)) && !(await takeOver(path, content, awakening))) return null;
     return new FileLock(path, content.token);
   }
 
@@ -111,14 +115,14 @@ async function createInPlace(path: string, content: Content): Promise<boolean> {
 /** Named like the drafts of other files, which are removed once their process is dead. */
 const draftOf = (path: string, { token }: Content): string => `${path}.${token}.partial`;
 
-async function takeOver(path: string, content: Content): Promise<boolean> {
-  if (await isAlive(path)) return false;
+async function takeOver(path: string, content: Content, awakening: number): Promise<boolean> {
+  if ((await isAlive(path)) || (await awakens(path, awakening))) return false;
   const guard = `${path}.takeover`;
   if (!(await create(guard, content))) {
     if (await isAlive(guard)) return false;
     // Its owner died during this takeover.
     await rm(guard, { force: true });
-    return takeOver(path, content);
+    return takeOver(path, content, awakening);
   }
   try {
     // Another process may have come between the check and the guard. If the lock is gone, whoever creates it first wins.
@@ -136,20 +140,33 @@ async function takeOver(path: string, content: Content): Promise<boolean> {
 
 /** A lock is alive while it is touched. The lock of a process on this machine dies with it. */
 async function isAlive(path: string): Promise<boolean> {
-  const isTouched = await stat(path).then(
+  return (await isTouched(path)) && lives((await read(path))?.process) !== false;
+}
+
+const isTouched = (path: string): Promise<boolean> =>
+  stat(path).then(
     ({ mtimeMs }) => Date.now() - mtimeMs < STALE_MS,
     () => false,
   );
-  return isTouched && !hasEnded((await read(path))?.process);
+
+/** Whether the process of a stale lock lives on this machine, and touches the lock within so many milliseconds. */
+async function awakens(path: string, milliseconds: number): Promise<boolean> {
+  for (let left = milliseconds; left > 0; left -= LOOK_MS) {
+    if (lives((await read(path))?.process) !== true) return false;
+    await wait(LOOK_MS);
+    if (await isTouched(path)) return true;
+  }
+  return false; // another process has got the number of a killed one
 }
 
-function hasEnded(holder: Content['process']): boolean {
-  if (holder?.where !== HERE) return false;
+/** Undefined for processes elsewhere, which nobody can look up. */
+function lives(holder: Content['process']): boolean | undefined {
+  if (holder?.where !== HERE) return undefined;
   try {
     process.kill(holder.id, 0); // sends nothing
-    return false;
+    return true;
   } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'ESRCH';
+    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

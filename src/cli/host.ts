@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { GorpError } from '../base/errors.ts';
 import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
 import { type DeviceHost, openDevice } from '../device/choice.ts';
@@ -50,7 +51,14 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   };
 }
 
-const now = (): number => performance.now();
+let clock: (() => number) | undefined;
+const now = (): number => {
+  clock ??= awakeClock(
+    () => performance.now(),
+    (read) => setInterval(read, TICK_MS).unref(),
+  );
+  return clock();
+};
 const warn = (text: string): void => console.warn(text);
 
 /** Devices of Node that save kernel choices on disk. */

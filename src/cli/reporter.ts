@@ -112,7 +112,7 @@ function testSpeed(time: TestTime | null): string {
 }
 
 const DOING: Record<Progress['phase'], string> = {
-  device: 'Opening the GPU',
+  device: 'Opening',
   weights: 'Loading',
   tasks: 'Reading',
   tokenize: 'Tokenizing',
@@ -120,11 +120,12 @@ const DOING: Record<Progress['phase'], string> = {
   evaluate: 'Testing on',
   train: 'Learning',
   space: 'Building the space of',
-  save: 'Keeping',
+  save: 'Saving',
   checkpoint: 'Saving a checkpoint at',
 };
 
 function progressText({ phase, item, done, total, unit }: Progress): string {
+  if (total === 0) return `${DOING[phase]} ${item}`;
   const count = unit === 'bytes' ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done} of ${total}`;
   return `${DOING[phase]} ${item}: ${count}`;
 }

@@ -16,6 +16,17 @@ test('gives up on an endless regular expression, and names the model', () => {
   expect(tokenizer.encode('blue').length, 'it works afterwards').toBeGreaterThan(0);
 });
 
+test('a machine that sleeps during a text does not count as a slow tokenizer', () => {
+  const guard = nodeTokenizerGuard('m', 0.2);
+  let tries = 0;
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  const sleepAtFirst = (): string => {
+    if (++tries === 1) Atomics.wait(word, 0, 0, 2000); // takes time without computing
+    return 'encoded';
+  };
+  expect([guard(sleepAtFirst), tries]).toEqual(['encoded', 2]);
+});
+
 test('passes on what the work throws and returns', () => {
   const guard = nodeTokenizerGuard('m');
   const error = new RangeError('of its own');

@@ -1,31 +1,42 @@
 import { GorpError } from '../base/errors.ts';
 
 /** This many losses in this many minutes end the run: resuming does not fix the cause. */
-const MAX = 3;
+export const MAX_LOSSES = 3;
 const MINUTES = 10;
+
+/** When a loss happened, by both clocks. */
+interface Moment {
+  readonly worked: number;
+  readonly date: number;
+}
 
 /** The losses of a run's devices. */
 export class DeviceLosses {
-  readonly #now: () => number;
-  #times: number[] = [];
+  readonly #now: () => Moment;
+  #times: Moment[] = [];
 
-  /** @param now a clock in milliseconds. */
-  constructor(now: () => number) {
-    this.#now = now;
+  /**
+   * @param worked milliseconds, not counting sleep: a machine that slept has often lost its device.
+   * @param date milliseconds, counting sleep; may be set back.
+   */
+  constructor(worked: () => number, date = Date.now) {
+    this.#now = () => ({ worked: worked(), date: date() });
   }
 
   /**
-   * Counts a loss.
+   * Counts a loss. Losses are as far apart as the clock says that counted more.
    *
    * @throws GorpError `device/lost` when it is one too many.
    */
   add(loss: GorpError): void {
     const now = this.#now();
-    this.#times = [...this.#times.filter((time) => now - time < MINUTES * 60_000), now];
-    if (this.#times.length < MAX) return;
+    const isRecent = ({ worked, date }: Moment): boolean =>
+      Math.max(now.worked - worked, now.date - date) < MINUTES * 60_000;
+    this.#times = [...this.#times.filter(isRecent), now];
+    if (this.#times.length < MAX_LOSSES) return;
     throw new GorpError(
       loss.code,
-      `${loss.message} This happened ${MAX} times within ${MINUTES} minutes.`,
+      `${loss.message} This happened ${MAX_LOSSES} times within ${MINUTES} minutes.`,
       'Close other programs that use the GPU, and resume from the last checkpoint; or use a smaller batch, or the CPU.',
       { cause: loss },
     );

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
@@ -122,6 +122,40 @@ describe('a run whose device is lost', () => {
     expect(last.type).toBe('finished');
     expect(kinds).toEqual([undefined, 'wasm', 'wasm']);
     expect(results?.device.why, 'why it was chosen at first').toBe('no-adapter');
+  });
+
+  test('waits two minutes for a device, as Chromium offers none after two crashes, and reports that it waits', async () => {
+    const { setTimeout: schedule } = globalThis;
+    let waited = 0;
+    const hurry = vi.spyOn(globalThis, 'setTimeout').mockImplementation((then: () => void, ms = 0) => {
+      waited += ms;
+      return schedule(then, 0);
+    });
+    const longest = { ms: 0, since: 0 };
+    let asked = 0;
+    const acquireDevice: RunHost['acquireDevice'] = async () => {
+      if (asked++ === 1) waited = 0;
+      if (asked > 1 && waited < 120_000) throw new GorpError('gpu/no-adapter', 'It is not back yet.', 'Wait.');
+      return { device: await acquireTestDevice(), why: 'asked' };
+    };
+    const lose = once((event) => isAt(event, 'train', 1, 2));
+    try {
+      const { last } = await execute(
+        (event) => {
+          if (event.type === 'progress' && event.phase === 'device') {
+            longest.ms = Math.max(longest.ms, waited - longest.since);
+            longest.since = waited;
+          }
+          return lose(event);
+        },
+        { ...memoryCheckpoints(0).parts(), acquireDevice },
+      );
+      expect(last.type).toBe('finished');
+      expect(longest.since).toBeGreaterThan(100_000);
+      expect(longest.ms).toBeLessThan(10_000);
+    } finally {
+      hurry.mockRestore();
+    }
   });
 
   test('can be stopped while it waits for a device', async () => {

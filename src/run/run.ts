@@ -18,9 +18,11 @@ import type { DeviceReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
 
-// Milliseconds between attempts to open a device again: half a minute in all.
+// Milliseconds between attempts to open a device again, and of all of them. Chromium offers no adapter for two minutes
+// after its GPU process has crashed twice.
 const FIRST_WAIT = 250;
-const LAST_WAIT = 16_000;
+const LONGEST_WAIT = 4000;
+const PATIENCE = 150_000;
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
@@ -114,19 +116,21 @@ export class Run {
     }
   }
 
-  /** Opens the device; after a loss one of the same kind, which may take a moment while the driver restarts. */
+  /** Opens the device; after a loss one of the same kind, which may take minutes. */
   async #acquire(): Promise<Device> {
     if (this.#opened === undefined) {
       const { device, why } = await this.#host.acquireDevice();
       this.#opened = { kind: device.facts.kind, why };
       return device;
     }
-    for (let wait = FIRST_WAIT; ; wait *= 2) {
+    for (let [waited, wait] = [0, FIRST_WAIT]; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
         return (await this.#host.acquireDevice(this.#opened.kind)).device;
       } catch (thrown) {
-        if (wait > LAST_WAIT) throw thrown;
+        if (waited >= PATIENCE) throw thrown;
+        this.#progress({ phase: 'device', item: 'the device', done: 0, total: 0, unit: 'items' });
         await this.#control.sleep(wait);
+        waited += wait;
       }
     }
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { reportOf } from '../base/errors.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { ChatTemplate, type ChatTurn, templateOf } from './chat-template.ts';
@@ -87,6 +87,21 @@ describe('an untrusted template', () => {
     expect(nextStep).toContain('raw prompts');
     expect(performance.now() - before).toBeLessThan(10_000);
   });
+});
+
+it('a machine that sleeps during a rendering does not count as a slow template', async () => {
+  const template = await ChatTemplate.read('{% for a in range(5000) %}{{ a }}{% endfor %}');
+  const render = (): string => template.render([], { addGenerationPrompt: false, tokens: {} });
+  const expected = render();
+  let looks = 0;
+  // The second look is after eight hours.
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (looks++ === 0 ? 0 : 8 * 3_600_000));
+  try {
+    expect(render()).toBe(expected);
+    expect(looks).toBeGreaterThan(1);
+  } finally {
+    clock.mockRestore();
+  }
 });
 
 it('the template comes from its file, else from the tokenizer’s configuration', () => {

@@ -8,7 +8,8 @@ export interface Patience {
   backoffMs: readonly number[];
 }
 
-export const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 8000] };
+/** Retries for half a minute: a machine that wakes up may be offline for that long. */
+export const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 8000, 20_000] };
 
 /** One request. Ends when the user stops it or when no data arrives for too long. */
 export class Connection {

@@ -1,3 +1,4 @@
+import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
 import { reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
@@ -36,7 +37,10 @@ declare const self: DedicatedWorkerGlobalScope;
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
-const now = (): number => performance.now();
+const now = awakeClock(
+  () => performance.now(),
+  (read) => setInterval(read, TICK_MS),
+);
 const emit = (event: RunEvent): void => self.postMessage(event);
 let run: Run | undefined;
 

@@ -7,13 +7,17 @@ import { choose, type Choice, openWorkbench, start } from '../../e2e/support/wor
 import { projectRoot } from '../setup/process.ts';
 import { findBrowser } from '../test/browser.ts';
 
-const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+const WEBGPU = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--disable-gpu-process-crash-limit', // it switches the GPU off after a few crashes
+];
 
 /** The built app, in a browser whose profile survives closing it. */
 export interface StormBrowser {
   readonly url: string;
-  /** Opens a new browser: browsers remember crashes, and may switch the GPU off. */
-  open(device: 'cpu' | 'gpu'): Promise<BrowserContext>;
+  /** Opens a new browser, in place of the last one. @param flags of Chromium. */
+  open(device: 'cpu' | 'gpu', flags?: readonly string[]): Promise<BrowserContext>;
   close(): Promise<void>;
 }
 
@@ -31,9 +35,9 @@ export async function stormBrowser(): Promise<StormBrowser> {
   };
   return {
     url: server.resolvedUrls?.local[0] ?? '',
-    open: async (device) => {
+    open: async (device, flags = []) => {
       await end();
-      const args = ['--no-sandbox', ...(device === 'gpu' ? WEBGPU : [])];
+      const args = ['--no-sandbox', ...(device === 'gpu' ? WEBGPU : []), ...flags];
       context = await chromium.launchPersistentContext(profile, { executablePath, args });
       await context.addInitScript(saveEverySecond);
       await context.addInitScript((chosen) => localStorage.setItem('gorp-web-device', chosen), device);

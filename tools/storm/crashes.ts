@@ -1,38 +1,44 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { BrowserContext, Page } from '@playwright/test';
-import { downloadResults, waitForStatus } from '../../e2e/support/workbench.ts';
+import {
+  choose,
+  type Choice,
+  downloadResults,
+  openWorkbench,
+  shownError,
+  start,
+  waitForStatus,
+} from '../../e2e/support/workbench.ts';
+import { MAX_LOSSES } from '../../src/run/device-losses.ts';
 import type { Results } from '../../src/run/results.ts';
-import { beginOrGoOn, type StormBrowser, stormBrowser } from './browser.ts';
+import { type StormBrowser, stormBrowser } from './browser.ts';
+import { CrashedRun, TimedRun } from './crashed-run.ts';
+import { drawMoment, type Moment, type Stretch, type Work, WORK } from './moments.ts';
+import { pinKernels, requirePinned } from './pinned-kernels.ts';
+import { type RunWatch, watchRuns } from './run-watch.ts';
 import { differences } from './same-results.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';
 
-const CHOICE = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 48, testExamples: 4, batchSize: 2 };
-/** Runs within which a device's kernels must be known: from then on, a repeated run gives the same losses. */
-const RUNS_TO_SETTLE = 8;
+const CHOICE: Choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 16, testExamples: 2, batchSize: 2 };
+/** Steps from one refresh to the next. */
+const GAP = 3;
+const RUN_MS = 900_000;
+/** Chromium offers no adapter for two minutes after two crashes; a run waits for it, which one run is enough to show. */
+const NO_WAIT = ['--disable-domain-blocking-for-3d-apis'];
 
-/** Crashes the GPU process at random moments of runs, which resume by themselves. */
+/** Crashes the GPU process at random moments of runs, which resume by themselves; once too often for it. */
 export const crashes: Storm = {
   whole: 20,
   what: 'the GPU process crashes at a random moment of a run on WebGPU',
-  run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
+  run: async (options: StormOptions): Promise<Outcome> => {
     const browser = await stormBrowser();
-    const problems: string[] = [];
     try {
-      const { expected, milliseconds } = await settled(browser, note);
-      let recovered = 0;
-      for (let crash = 1; crash <= count; crash++) {
-        const results = await oneRun(browser, async (context) => {
-          await wait(milliseconds * random());
-          await crashGpuProcess(context);
-        });
-        const breaks = (results.breaks ?? []).filter(({ cause }) => cause === 'device-lost');
-        if (breaks.length > 0) recovered++;
-        const faults = differences(expected, results).map((one) => `crash ${crash}: ${one}`);
-        problems.push(...faults);
-        const resumed = breaks.length === 0 ? 'no device was lost' : `resumed at step ${breaks[0].step}`;
-        note(`crash ${crash}: ${resumed}, ${faults.length} problems`);
-      }
-      const figures = `${count} runs of ${expected.curves.step.length} steps finished, ${recovered} of them lost their device and resumed by themselves; losses, matrices and spaces equal those of an uninterrupted run bit for bit`;
+      const { expected, stretches } = await uninterrupted(browser);
+      options.note(`an uninterrupted run has ${expected.curves.step.length} steps and ${stretches.length} reports`);
+      const draw = (work: Work): Moment => drawMoment(work, stretches, GAP, options.random);
+      const storm = { ...options, browser, expected, stretches, draw };
+      const recovered = await crashAll(storm);
+      const problems = [...recovered.problems, ...(await crashTooOften(storm))];
+      const figures = `${recovered.runs} runs of ${expected.curves.step.length} steps finished; they were crashed in ${recovered.works} and resumed by themselves; losses, matrices and spaces equal those of an uninterrupted run bit for bit; a run that lost its device ${MAX_LOSSES} times gave up, and ended the same after _Resume at step N_`;
       return { figures, problems };
     } finally {
       await browser.close();
@@ -40,38 +46,95 @@ export const crashes: Storm = {
   },
 };
 
-/** Repeats a run until it gives the same results twice, because every kernel is known then. @throws if it never does. */
-async function settled(
-  browser: StormBrowser,
-  note: StormOptions['note'],
-): Promise<{ expected: Results; milliseconds: number }> {
-  let before = await oneRun(browser);
-  for (let run = 2; run <= RUNS_TO_SETTLE; run++) {
+/** What crashed runs are compared with, and what they need. */
+interface CrashStorm extends StormOptions {
+  readonly browser: StormBrowser;
+  readonly expected: Results;
+  readonly stretches: readonly Stretch[];
+  readonly draw: (work: Work) => Moment;
+}
+
+/** @throws Error if buffers are alive at its end, or if it has measured kernels. */
+async function uninterrupted(browser: StormBrowser): Promise<{ expected: Results; stretches: Stretch[] }> {
+  const { page, watch } = await begin(browser, () => new TimedRun());
+  await waitForStatus(page, 'finished', RUN_MS);
+  await requirePinned(page);
+  const { results: expected } = await downloadResults(page);
+  if (expected.memory.liveBuffersAtEnd > 0) throw new Error('Buffers are alive at the end of an uninterrupted run.');
+  return { expected, stretches: watch.stretches };
+}
+
+/** Crashes runs, each as often as it may lose its device, until enough crashes have been recovered from. */
+async function crashAll(storm: CrashStorm): Promise<{ runs: number; works: string; problems: string[] }> {
+  const { browser, expected, stretches, count, draw, note } = storm;
+  const problems: string[] = [];
+  const recovered: string[] = [];
+  let runs = 0;
+  while (recovered.length < count) {
+    // A crash that strikes when a run is done with its device costs it nothing, and does not count.
+    if (++runs > count) throw new Error(`In ${count} runs, only ${recovered.length} crashes cost a run its device.`);
     const begun = performance.now();
-    const expected = await oneRun(browser);
-    if (differences(before, expected).length === 0) return { expected, milliseconds: performance.now() - begun };
-    note(`run ${run} differs from the one before: not every kernel was known yet`);
-    before = expected;
+    const left = Math.min(MAX_LOSSES - 1, count - recovered.length);
+    const works = Array.from({ length: left }, (_, i) => WORK[(recovered.length + i) % WORK.length]);
+    const moments = inOrder(works.map(draw), works);
+    const { page, watch } = await begin(
+      browser,
+      (context) => new CrashedRun(context, moments, stretches, GAP),
+      NO_WAIT,
+    );
+    await waitForStatus(page, 'finished', RUN_MS);
+    await watch.end();
+    const faults = differences(expected, (await downloadResults(page)).results).map((one) => `run ${runs}: ${one}`);
+    problems.push(...faults);
+    recovered.push(...watch.recovered);
+    const seconds = Math.round((performance.now() - begun) / 1000);
+    note(`run ${runs}: crashed in ${watch.recovered.join(', ')}; ${faults.length} problems; ${seconds} s`);
   }
-  throw new Error(`Not every kernel is known after ${RUNS_TO_SETTLE} runs.`);
+  const times = new Map<string, number>();
+  for (const work of recovered) times.set(work, (times.get(work) ?? 0) + 1);
+  return { runs, works: [...times].map(([work, n]) => `${work} (${n})`).join(', '), problems };
 }
 
-/** A whole run, in a new browser. @param disturb happens during the run. */
-async function oneRun(
+/** In the order of a run, except that a crash in compiling may come second: the resumed run compiles again. */
+const inOrder = (moments: readonly Moment[], works: readonly Work[]): Moment[] =>
+  works.at(-1) === 'compiling' ? moments.slice() : moments.toSorted((a, b) => a.place - b.place);
+
+/** Crashes a run until it gives up, and resumes it with one click. @returns the problems. */
+async function crashTooOften({ browser, expected, stretches, draw, note }: CrashStorm): Promise<string[]> {
+  const moments = Array.from({ length: MAX_LOSSES }, () => draw('training')).toSorted((a, b) => a.place - b.place);
+  const { page, watch } = await begin(browser, (context) => new CrashedRun(context, moments, stretches, GAP));
+  await waitForStatus(page, 'failed', RUN_MS);
+  await watch.end();
+  const { code, text } = await shownError(page);
+  const { results: soFar } = await downloadResults(page);
+  const problems: string[] = [];
+  if (code !== 'device/lost' || !text.includes(`happened ${MAX_LOSSES} times within`))
+    problems.push(`gave up with ${code}: ${text}`);
+  if (watch.recovered.length !== MAX_LOSSES - 1) problems.push(`gave up after ${watch.recovered.length} recoveries`);
+  if (soFar.memory.liveBuffersAtEnd > 0) problems.push('buffers are alive after giving up');
+  if (soFar.curves.loss.some((loss, i) => loss !== expected.curves.loss[i])) problems.push('losses so far differ');
+  await page.getByTestId('go-on-at-checkpoint').click();
+  await waitForStatus(page, 'finished', RUN_MS);
+  problems.push(...differences(expected, (await downloadResults(page)).results));
+  note(`gave up after ${MAX_LOSSES} crashes; ${problems.length} problems`);
+  return problems.map((one) => `the run that gave up: ${one}`);
+}
+
+/** Begins a run with pinned kernels in a new browser. @param watchIn hears what the run says. @param flags of Chromium. */
+async function begin<Watch extends RunWatch>(
   browser: StormBrowser,
-  disturb: (context: BrowserContext) => Promise<void> = () => Promise.resolve(),
-): Promise<Results> {
-  const context = await browser.open('gpu');
-  const page: Page = await context.newPage();
-  await beginOrGoOn(page, browser.url, CHOICE);
-  await Promise.all([waitForStatus(page, 'finished', 900_000), disturb(context)]);
-  return (await downloadResults(page)).results;
-}
-
-async function crashGpuProcess(context: BrowserContext): Promise<void> {
-  const browser = context.browser();
-  if (browser === null) throw new Error('The context has no browser to ask.');
-  const session = await browser.newBrowserCDPSession();
-  await session.send('Browser.crashGpuProcess');
-  await session.detach();
+  watchIn: (context: BrowserContext) => Watch,
+  flags?: readonly string[],
+): Promise<{ page: Page; watch: Watch }> {
+  const context = await browser.open('gpu', flags);
+  const watch = watchIn(context);
+  await watchRuns(context, watch);
+  const page = await context.newPage();
+  await openWorkbench(page, browser.url);
+  await pinKernels(page);
+  await choose(page, CHOICE);
+  await page.getByText(/^All settings of/).click();
+  await page.locator('[data-setting="method.updateProjGap"]').fill(String(GAP));
+  await start(page);
+  return { page, watch };
 }

@@ -18,8 +18,8 @@ export interface TokenizerWatch {
  * @param end ends the worker.
  */
 export function watchTokenizer(tell: (event: TryEvent) => void, end: () => void): TokenizerWatch {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const rest = (): void => clearTimeout(timer);
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const rest = (): void => clearInterval(timer);
   const hear = (message: TryMessage): void => {
     rest();
     if (message.type === 'tokenized') return;
@@ -27,10 +27,14 @@ export function watchTokenizer(tell: (event: TryEvent) => void, end: () => void)
       tell(message);
       return;
     }
-    timer = setTimeout(() => {
+    // Counts seconds one by one: a machine that slept has missed the others.
+    let seconds = 0;
+    timer = setInterval(() => {
+      if (++seconds < TOKENIZER_SECONDS) return;
+      rest();
       end();
       tell({ type: 'ended', error: reportOf(tokenizerTooSlow(message.model, TOKENIZER_SECONDS)) });
-    }, 1000 * TOKENIZER_SECONDS);
+    }, 1000);
   };
   return { hear, rest };
 }

@@ -172,4 +172,19 @@ describe('a share of the device', () => {
     expect(busy / end).toBeGreaterThan(0.97 * share);
     if (share < 1) expect(gpu.maxWaiting).toBe(0);
   });
+
+  it('does not rest for as long as the machine slept', async () => {
+    let asleep = -1; // submits before the one whose answer comes after the sleep, and that one
+    open(0.25, () => (gpu.submitted.length === asleep ? 240_000 : 0));
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(
+      ((then: () => void, ms: number) => void gpu.until(gpu.now + ms).then(then)) as unknown as typeof setTimeout,
+    );
+    const calls = Array.from({ length: 20 }, () => timedCall(newPipeline(), 1e7, 10));
+    for (let i = 0; i < 3; i++) await run(calls);
+    const [begin, first] = [gpu.now, gpu.submitted.length + 1];
+    asleep = first;
+    await run(calls);
+    expect(gpu.submitted[first].begin - begin).toBeGreaterThan(240_000);
+    expect(gpu.submitted[first].begin - begin).toBeLessThan(240_000 + 60_000);
+  });
 });

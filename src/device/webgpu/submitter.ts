@@ -42,6 +42,9 @@ const PROBE_AGE = 1000;
 // seemed to take no time would be submitted all at once.
 const LEAST_SHARE = 1 / 8;
 
+// Most milliseconds that a slice counts as: drivers reset a device that works on one for longer, so the machine slept.
+const LONGEST = 10_000;
+
 interface InFlight {
   readonly expected: number;
   readonly done: Promise<void>;
@@ -181,7 +184,7 @@ export class Submitter {
     const mayBeShort = begin < this.#lastDone; // it waited for earlier work, whose end may have been reported late
     const done = heard - this.#delay;
     const least = LEAST_SHARE * (heard - Math.max(begin, this.#lastHeard));
-    const taken = Math.max(least, done - Math.max(begin, this.#lastDone));
+    const taken = Math.min(LONGEST, Math.max(least, done - Math.max(begin, this.#lastDone)));
     this.#lastDone = done;
     this.#lastHeard = heard;
     this.#restedAt = done + taken * (1 / share - 1);

@@ -1,9 +1,10 @@
 import { GorpError } from '../../base/errors.ts';
+import type { DeviceFacts } from '../device.ts';
 import type { Gpu } from './gpu.ts';
 import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
-import { describeSubgroups } from './subgroups.ts';
+import { describeSubgroups, type Subgroups } from './subgroups.ts';
 import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
 
 /** Stores choices by device from one start to the next. */
@@ -23,6 +24,16 @@ export interface TuningHost {
   warn?: (text: string) => void;
 }
 
+/** What choices are stored under: where there are other kernels to choose from, other choices may be right. */
+export function tuningKey(
+  { vendor, architecture, description }: Pick<DeviceFacts, 'vendor' | 'architecture' | 'description'>,
+  subgroups: Subgroups | undefined,
+  platform: string,
+): string {
+  const kernels = [describeSubgroups(subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
+  return [vendor, architecture, description, platform, ...kernels].join(' | ');
+}
+
 /**
  * Makes the device choose its kernels by measurement, since the best on one adapter is bad on another and names do not
  * tell. Takes known choices from the store. Measures the rest in the background when a program needs it, and stores the
@@ -30,10 +41,7 @@ export interface TuningHost {
  */
 export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
-  const { vendor, architecture, description } = gpu.facts;
-  // Where there are other kernels to choose from, other choices may be right.
-  const kernels = [describeSubgroups(gpu.tuning.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
-  const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
+  const device = tuningKey(gpu.facts, gpu.tuning.subgroups, host.platform);
   const known = readKernelChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
