@@ -4,9 +4,14 @@ import { parseArgs } from 'node:util';
 import { type Effort, type Report, tunedDevice } from './bench.ts';
 import { openChromium } from './chromium.ts';
 import { nodePlace } from './node-place.ts';
+import { costSection } from './sections/cost.ts';
 import { type SectionName, SECTIONS } from './sections/index.ts';
 
 const NAMES = Object.keys(SECTIONS) as SectionName[];
+/** Sections that need neither an adapter nor a browser; only on request. */
+const ON_PAPER = { cost: costSection };
+type PaperName = keyof typeof ON_PAPER;
+const PAPER_NAMES = Object.keys(ON_PAPER) as PaperName[];
 const PLACES = ['node', 'chromium'] as const;
 // Takes minutes on an adapter that computes on the CPU.
 const SLOW: SectionName = 't5-small';
@@ -15,7 +20,12 @@ const ON_REQUEST: readonly SectionName[] = ['access'];
 
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
   --on        where to measure (default: both)
+<<<<<<< HEAD
   --only      ${NAMES.join(', ')} (default: all but ${ON_REQUEST.join(', ')}; with --quick neither ${SLOW})
+=======
+  --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW}),
+              or on paper, without an adapter: ${PAPER_NAMES.join(', ')}
+>>>>>>> 22c558f (bench: a cost model of steps on three graphics cards, frozen)
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
   --rounds    turns that contenders take (default: 5; ${SLOW} at most 3)
   --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
@@ -43,16 +53,33 @@ export async function main(args: string[]): Promise<number> {
     },
   });
   const places = chosenFrom(PLACES, values.on);
+<<<<<<< HEAD
   const usual = NAMES.filter((name) => !ON_REQUEST.includes(name) && (!values.quick || name !== SLOW));
   const sections = values.only === undefined ? usual : chosenFrom(NAMES, values.only);
+=======
+  const usual = NAMES.filter((name) => !values.quick || name !== SLOW);
+  const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, ...PAPER_NAMES], values.only);
+>>>>>>> 22c558f (bench: a cost model of steps on three graphics cards, frozen)
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-  if (values.help || !places || !sections || !Number.isInteger(rounds) || rounds < 1) {
+  if (values.help || !places || !chosen || !Number.isInteger(rounds) || rounds < 1) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
   const out = resolve(values.out);
   const results: { date: string; places: Record<string, unknown>[] } = { date: new Date().toISOString(), places: [] };
-  for (const place of places) {
+  const save = async (): Promise<void> => {
+    await mkdir(dirname(out), { recursive: true });
+    await writeFile(out, `${JSON.stringify(results, null, 2)}\n`);
+  };
+  const isPaper = (name: SectionName | PaperName): name is PaperName => name in ON_PAPER;
+  for (const section of chosen.filter(isPaper)) {
+    const { numbers, text } = await ON_PAPER[section]();
+    console.log(`\n## ${section}\n\n${text}`);
+    results.places.push({ place: 'paper', [section]: numbers });
+    await save();
+  }
+  const sections = chosen.filter((name) => !isPaper(name));
+  for (const place of sections.length > 0 ? places : []) {
     const where = place === 'node' ? await inNode() : await openChromium(values.hardware);
     try {
       console.log(`\n# ${where.name}, ${where.adapter}`);
@@ -62,8 +89,7 @@ export async function main(args: string[]): Promise<number> {
         const { numbers, text } = await where.run(section, { rounds, quick: values.quick });
         console.log(`\n## ${section}\n\n${text}`);
         found[section] = numbers;
-        await mkdir(dirname(out), { recursive: true });
-        await writeFile(out, `${JSON.stringify(results, null, 2)}\n`);
+        await save();
       }
     } finally {
       await where.close();

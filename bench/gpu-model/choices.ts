@@ -1,0 +1,72 @@
+import type { AttentionForm, AttentionShape } from '../../src/device/attention-shape.ts';
+import type { MatmulShape } from '../../src/device/matmul-shape.ts';
+import { ATTENTION_VARIANTS, planAttention } from '../../src/device/webgpu/kernels/attention.ts';
+import { stepsOf } from '../../src/device/webgpu/kernels/matmul.ts';
+import { planVariant, scratchOf, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
+import { NO_MATRICES, type Subgroups } from '../../src/device/webgpu/subgroups.ts';
+import { Tuning, type Wanted } from '../../src/device/webgpu/tuning.ts';
+import type { Card } from './cards.ts';
+import { estimate } from './estimate.ts';
+import { describe } from './families/index.ts';
+import { callOf } from './recorder.ts';
+import type { RecordedCall } from './work.ts';
+
+/** What Dawn reports for the cards of NVIDIA and Apple. */
+const SUBGROUPS: Subgroups = { lanes: 32, matrices: NO_MATRICES };
+
+/** The choices of a graphics card that has measured nothing. */
+export const firstRun = (): Tuning => new Tuning(SUBGROUPS, false);
+
+/**
+ * The choices of a card that has measured everything, if it measures what the model says. As in a run, the first
+ * program that needs a class of kernels makes it known, and the next recording has it.
+ */
+export function tunedFor(card: Card): Tuning {
+  const tuning = firstRun();
+  tuning.measureWith({
+    wake: () => {
+      for (let { wanted } = tuning; wanted; { wanted } = tuning) choose(tuning, wanted, card);
+    },
+    finish: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+  });
+  return tuning;
+}
+
+function choose(tuning: Tuning, wanted: Wanted, card: Card): void {
+  const least = <Name>(names: readonly Name[], seconds: (name: Name) => number): Name =>
+    names.reduce((best, name) => (seconds(name) < seconds(best) ? name : best));
+  if (wanted.of === 'matmul') {
+    const { shape, shapeClass } = wanted;
+    const best = least(variantsOf(shape, tuning.subgroups), (variant) =>
+      secondsOf(productCalls(shape, planVariant(shape, variant, tuning.subgroups)), card),
+    );
+    tuning.choose(shapeClass, best);
+  } else {
+    tuning.attention = least(ATTENTION_VARIANTS, (variant) =>
+      secondsOf(
+        FORMS.map((form) => callOf({ ...planAttention(form, ATTENTION, variant), tensors: [] }, [])),
+        card,
+      ),
+    );
+  }
+}
+
+const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];
+/** The most usual attention of the programs, without the bias that not all have. */
+const ATTENTION: AttentionShape = {
+  ...{ B: 8, Sq: 512, Bk: 8, Sk: 512, H: 16, Hk: 16, d: 64 },
+  ...{ scale: 1, causal: false, offset: 0, window: null, bias: false, position: false },
+};
+
+const secondsOf = (calls: readonly RecordedCall[], card: Card): number =>
+  calls.reduce((sum, call) => sum + estimate(call, describe(call).work, card).seconds, 0);
+
+/** The calls of a product by a kernel. */
+function productCalls(shape: MatmulShape, plan: ReturnType<typeof planVariant>): RecordedCall[] {
+  const { M, N, K, batch, addend } = shape;
+  const { partial = 0, a = 0, b = 0 } = scratchOf(shape);
+  const bytes = (elements: number): number => 4 * batch * elements;
+  const tensors = { a: bytes(M * K), b: bytes(K * N), c: bytes(M * N), d: addend ? bytes(M * N) : undefined };
+  return stepsOf(plan, tensors, { partial: partial * 4, a: a * 4, b: b * 4 }).map((call) => callOf(call, call.tensors));
+}

@@ -1,0 +1,194 @@
+import { type Access, adjacent, type Loop, type RecordedCall, shared, uniform, type Work } from '../work.ts';
+import type { Family } from './family.ts';
+
+/** Bytes of a value of B, with its share of a scale, and instructions to unpack four. */
+const PACKINGS = {
+  f32: { bytes: 4, unpack: 0 },
+  f16: { bytes: 2, unpack: 4 },
+  bf16: { bytes: 2, unpack: 4 },
+  int8: { bytes: 1.125, unpack: 12 },
+  int4: { bytes: 0.625, unpack: 13 },
+} as const;
+type Packing = keyof typeof PACKINGS;
+
+/** A product as its parameters tell it. */
+export interface Product {
+  readonly layout: 'nt' | 'nn' | 'tn';
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly batch: number;
+  readonly splits: number;
+  readonly packing: Packing;
+  readonly rowA: number;
+  readonly rowB: number;
+  readonly addend: boolean;
+  /** Operations and bytes that any kernel of it needs. */
+  readonly needed: Pick<Work, 'operations' | 'bytes'>;
+}
+
+/** Reads the parameters of `shaders/product.wgsl`, which all kernels of products share. */
+export function productOf(call: RecordedCall): Product {
+  const [M, N, K, splits, batchA, batchB] = call.params;
+  const [rowA, rowB] = call.params.slice(9);
+  const layout = call.kernel.slice(7, 9) as Product['layout'];
+  const packing = (/-(f16|bf16|int8|int4)(?=-|$)/.exec(call.kernel)?.[1] ?? 'f32') as Packing;
+  const batch = Math.max(1, call.workgroups[2] / splits);
+  const sizes = { batch, splits, M, N, K };
+  const addend = call.tensors.length > 3;
+  const elementsC = batch * splits * M * N * (addend ? 2 : 1);
+  const bytes =
+    (batchA === 0 ? 1 : batch) * M * K * 4 +
+    (batchB === 0 ? 1 : batch) * N * K * PACKINGS[packing].bytes +
+    elementsC * 4;
+  return { layout, ...sizes, packing, rowA, rowB, addend, needed: { operations: 2 * batch * M * N * K, bytes } };
+}
+
+/** The row of the tables: what makes a product hard is how thin it is. */
+function row(call: RecordedCall): string {
+  const { layout, M, N, K, packing } = productOf(call);
+  const of = packing === 'f32' ? 'f32' : 'packed';
+  if (M <= 100 && K >= 30_000) return 'dx of logits';
+  if (M <= 16 && N > 16 && layout !== 'tn') return `few rows × ${of}`;
+  if (Math.min(M, N) <= 16) return 'thin products';
+  return M <= 100 ? `M of 17 to 100 × ${of}` : `large products × ${of}`;
+}
+
+/** Instructions beside sums: a load with its index and clamp, unpacking, and the loop. */
+function slotsOf({ packing }: Product, sums: number, readsA: number, readsB: number): number {
+  return sums + 2 * (readsA + readsB) + readsB * PACKINGS[packing].unpack + 4;
+}
+
+/** Reads of B, four values each, and of their scales. @param at index of a lane's first value. */
+function readsOfB({ packing }: Product, count: number, at: (lane: number) => number): Access[] {
+  if (packing === 'f32') return [{ count, width: 16, at: (lane) => at(lane) * 4 }];
+  const bits = { f16: 16, bf16: 16, int8: 8, int4: 4 }[packing];
+  const values: Access = { count, width: bits === 16 ? 8 : 4, at: (lane) => Math.floor((at(lane) * bits) / 32) * 4 };
+  const scales: Access = { count, width: 4, at: (lane) => Math.floor(at(lane) / 32) * 4 };
+  return bits === 16 ? [values] : [values, scales];
+}
+
+/** Writes a tile float by float, after reading an addend. */
+function writing({ N, addend }: Product, count: number, at: (lane: number) => [row: number, column: number]): Loop {
+  const access: Access = {
+    count: count * (addend ? 2 : 1),
+    width: 4,
+    at: (lane) => (at(lane)[0] * N + at(lane)[1]) * 4,
+  };
+  return { times: 1, slots: count * (addend ? 5 : 3), accesses: [access], waits: { memory: addend ? 2 : 1 } };
+}
+
+/** `shaders/matmul.wgsl`: a thread has a tile of C in registers, and reads both operands from storage. */
+const registerTiles: Family = {
+  kernels: /^matmul\/(?:nt|nn|tn)-(\d+)x(\d+)(-scalar)?(?:-split)?(?:-(?:f16|bf16|int8|int4))?$/,
+  row,
+  work: (call, [, rows, columns, scalar]) => {
+    const product = productOf(call);
+    const { layout, K, splits, rowA, rowB, needed } = product;
+    const [TM, TN] = [Number(rows), Number(columns)];
+    const [wx] = call.size;
+    const [x, y] = [(lane: number) => (lane % wx) * TN, (lane: number) => Math.floor(lane / wx) * TM];
+    const part = K / splits;
+    const loop = ((): Loop => {
+      const rowsOfA = (lane: number): number => y(lane) * rowA * 4;
+      const rowsOfB = (lane: number): number => x(lane) * rowB;
+      if (scalar) {
+        const a: Access = { count: TM, width: 4, at: layout === 'tn' ? (lane) => y(lane) * 4 : rowsOfA };
+        const b: Access = { count: TN, width: 4, at: (lane) => (layout === 'nt' ? rowsOfB(lane) : x(lane)) * 4 };
+        return { times: part, slots: slotsOf(product, TM * TN, TM, TN), accesses: [a, b] };
+      }
+      if (layout === 'tn') {
+        const a: Access = { count: TM / 4, width: 16, at: (lane) => y(lane) * 4 };
+        const accesses = [a, ...readsOfB(product, TN / 4, x)];
+        return { times: part, slots: slotsOf(product, TM * TN, TM / 4, TN / 4), accesses };
+      }
+      const a: Access = { count: TM, width: 16, at: rowsOfA };
+      const accesses = [a, ...readsOfB(product, TN, layout === 'nt' ? rowsOfB : x)];
+      return { times: part / 4, slots: slotsOf(product, TM * TN * 4, TM, TN), accesses };
+    })();
+    return {
+      ...needed,
+      registers: TM * TN + (layout === 'tn' ? TM + TN + 8 : 4 * TM + 32),
+      loops: [{ ...loop, waits: { l2: 1 } }, writing(product, TM * TN, (lane) => [y(lane), x(lane)])],
+    };
+  },
+};
+
+/** `shaders/matmul-tiled.wgsl`: blocks of both operands pass through workgroup memory, eight steps of K at a time. */
+const blocks: Family = {
+  kernels: /^matmul\/(?:nt|nn|tn)-(\d+)x(\d+)-tiled-(\d+)x(\d+)(-scalar)?(-half-\w+)?$/,
+  row,
+  work: (call, [, blockM, blockN, rows, columns, scalar, half]) => {
+    const product = productOf(call);
+    const { layout, K, rowA, rowB, needed } = product;
+    const [BM, BN, TM, TN] = [blockM, blockN, rows, columns].map(Number);
+    const [WX, WY] = [BN / TN, BM / TM];
+    const [x, y] = [(lane: number) => lane % WX, (lane: number) => Math.floor(lane / WX)];
+    const [readsA, readsB] = [(BM * 2) / (WX * WY), (BN * 2) / (WX * WY)];
+    // Two groups of four along K, or a row of such groups across it.
+    const alongK = (row: number) => (lane: number) => Math.floor(lane / 2) * row * 4 + (lane % 2) * 16;
+    const across = (row: number, block: number) => (lane: number) =>
+      Math.floor(lane / (block / 4)) * row * 4 + (lane % (block / 4)) * 16;
+    const [each, width] = scalar ? [4, 4 as const] : [1, 16 as const];
+    const step = half ? 8 : 16; // bytes of four values in workgroup memory
+    const stored = half ? 8 : 16;
+    const ofA =
+      layout === 'tn'
+        ? { count: 2 * TM, width: 16 as const, at: (lane: number) => y(lane) * TM * 4 }
+        : { count: 2 * TM, width: 16 as const, at: (lane: number) => y(lane) * TM * 2 * 16 };
+    const ofB = (lane: number): number => (layout === 'nt' ? x(lane) * 4 * 2 * step : x(lane) * step);
+    const sums = TM * TN * 8;
+    const staged = (readsA + readsB) * each;
+    return {
+      ...needed,
+      registers: TM * TN + 72,
+      loops: [
+        {
+          times: Math.ceil(K / 8),
+          slots: sums + 6 * staged + 2 * (readsA + readsB) + 2 * (TM + TN) + 10,
+          accesses: [
+            { count: readsA * each, width, at: layout === 'tn' ? across(rowA, BM) : alongK(rowA) },
+            { count: readsB * each, width, at: layout === 'nt' ? alongK(rowB) : across(rowB, BN) },
+            shared(adjacent(readsA + readsB, stored)),
+            shared(ofA),
+            shared({ count: 2 * TN, width: stored, at: ofB }),
+          ],
+          waits: { l2: 1, l1: 3 },
+        },
+        writing(product, TM * TN, (lane) => [y(lane) * TM, x(lane) * 4]),
+      ],
+    };
+  },
+};
+
+/** `shaders/matmul-subgroup.wgsl`: lanes read different rows of A and broadcast them. */
+const subgroups: Family = {
+  kernels: /^matmul\/(?:nt|nn|tn)-subgroup-(\d+)x(\d+)(-scalar)?/,
+  row,
+  work: (call, [, rows, columns, scalar]) => {
+    const product = productOf(call);
+    const { layout, K, rowA, rowB, needed } = product;
+    const [TM, TN] = [Number(rows), Number(columns)];
+    const each = scalar ? 4 : 1;
+    const readsA = (layout === 'tn' ? 4 : 1) * each;
+    const ofA = (lane: number): number => (layout === 'tn' ? lane * 16 : lane * rowA * 4);
+    const [first] = readsOfB(product, TN * each, layout === 'nt' ? (lane) => lane * 4 * rowB : (lane) => lane * 4);
+    const broadcasts = TM * 4;
+    return {
+      ...needed,
+      registers: TM * TN + 4 * TN + 32,
+      loops: [
+        {
+          times: Math.ceil(K / 4),
+          slots: slotsOf(product, TM * TN * 4, readsA, TN * each) + broadcasts,
+          accesses: [{ count: readsA, width: 16, at: ofA }, first, shared(uniform(broadcasts))],
+          waits: { l2: 1 },
+        },
+        writing(product, TM * TN, (lane) => [0, lane * 4]),
+      ],
+    };
+  },
+};
+
+/** The kernels of products. */
+export const products: readonly Family[] = [registerTiles, blocks, subgroups];
