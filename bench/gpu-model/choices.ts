@@ -5,6 +5,7 @@ import { stepsOf } from '../../src/device/webgpu/kernels/matmul.ts';
 import { planVariant, scratchOf, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
 import { NO_MATRICES, type Subgroups } from '../../src/device/webgpu/subgroups.ts';
 import { Tuning, type Wanted } from '../../src/device/webgpu/tuning.ts';
+import type { AdapterTraits } from '../../src/device/webgpu/adapter-traits.ts';
 import type { Card } from './cards.ts';
 import { estimate } from './estimate.ts';
 import { describe } from './families/index.ts';
@@ -38,8 +39,8 @@ function choose(tuning: Tuning, wanted: Wanted, card: Card): void {
     names.reduce((best, name) => (seconds(name) < seconds(best) ? name : best));
   if (wanted.of === 'matmul') {
     const { shape, shapeClass } = wanted;
-    const best = least(variantsOf(shape, tuning.subgroups), (variant) =>
-      secondsOf(productCalls(shape, planVariant(shape, variant, tuning.subgroups)), card),
+    const best = least(variantsOf(shape, tuning), (variant) =>
+      secondsOf(productCalls(shape, planVariant(shape, variant, tuning), tuning), card),
     );
     tuning.choose(shapeClass, best);
   } else {
@@ -63,9 +64,9 @@ const secondsOf = (calls: readonly RecordedCall[], card: Card): number =>
   calls.reduce((sum, call) => sum + estimate(call, describe(call).work, card).seconds, 0);
 
 /** The calls of a product by a kernel. */
-function productCalls(shape: MatmulShape, plan: ReturnType<typeof planVariant>): RecordedCall[] {
+function productCalls(shape: MatmulShape, plan: ReturnType<typeof planVariant>, traits: AdapterTraits): RecordedCall[] {
   const { M, N, K, batch, addend } = shape;
-  const { partial = 0, a = 0, b = 0 } = scratchOf(shape);
+  const { partial = 0, a = 0, b = 0 } = scratchOf(shape, traits);
   const bytes = (elements: number): number => 4 * batch * elements;
   const tensors = { a: bytes(M * K), b: bytes(K * N), c: bytes(M * N), d: addend ? bytes(M * N) : undefined };
   return stepsOf(plan, tensors, { partial: partial * 4, a: a * 4, b: b * 4 }).map((call) => callOf(call, call.tensors));
