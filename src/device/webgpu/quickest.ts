@@ -42,7 +42,7 @@ const ATTENTION: AttentionShape = {
 // Largest sides that are measured. Beyond them the order of kernels does not change: on a CPU early, on a card when
 // every kernel starts several workgroups a core.
 const LARGEST = { software: 512, card: 2048 };
-// Most multiplications at once: some 50 ms of the weakest card.
+// The maximum of multiplications at once: some 50 ms of the weakest card.
 const MOST_WORK = 2 ** 31;
 // A multiple of four that is long, and too short to be split.
 const UNSPLIT = 252;

@@ -5,7 +5,7 @@ import type { AdapterTraits } from '../adapter-traits.ts';
 import { type MatmulPlan, splitProduct, splitsOf } from './matmul.ts';
 import { productShader } from './product-shader.ts';
 
-/** Most rows that one workgroup computes: then each weight is read once. */
+/** The maximum of rows that one workgroup computes: then each weight is read once. */
 const MOST_ROWS = 16;
 // Shortest K that gives half of the threads work; a part of it has work for all.
 const LEAST_K = 256;

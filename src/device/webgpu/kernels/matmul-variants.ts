@@ -39,7 +39,7 @@ const fillsBlock = (shape: MatmulShape): boolean => shape.M >= 32 && shape.N >= 
 const LEAST = { M: 16, N: 8, K: 8, work: 2 ** 17 };
 
 /** Beyond these sides the order of the kernels does not change any more. */
-export const LARGEST_SIDE = { software: 256, card: 2048 };
+const LARGEST_SIDE = { software: 256, card: 2048 };
 
 /** How the rows of the operands and of C lie, as far as kernels differ by it. */
 function alignmentOf(shape: MatmulShape): string {
