@@ -20,12 +20,8 @@ const ON_REQUEST: readonly SectionName[] = ['access'];
 
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
   --on        where to measure (default: both)
-<<<<<<< HEAD
-  --only      ${NAMES.join(', ')} (default: all but ${ON_REQUEST.join(', ')}; with --quick neither ${SLOW})
-=======
-  --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW}),
-              or on paper, without an adapter: ${PAPER_NAMES.join(', ')}
->>>>>>> 22c558f (bench: a cost model of steps on three graphics cards, frozen)
+  const usual = NAMES.filter((name) => !ON_REQUEST.includes(name) && (!values.quick || name !== SLOW));
+  const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, ...PAPER_NAMES], values.only);
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
   --rounds    turns that contenders take (default: 5; ${SLOW} at most 3)
   --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
@@ -53,13 +49,8 @@ export async function main(args: string[]): Promise<number> {
     },
   });
   const places = chosenFrom(PLACES, values.on);
-<<<<<<< HEAD
   const usual = NAMES.filter((name) => !ON_REQUEST.includes(name) && (!values.quick || name !== SLOW));
-  const sections = values.only === undefined ? usual : chosenFrom(NAMES, values.only);
-=======
-  const usual = NAMES.filter((name) => !values.quick || name !== SLOW);
   const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, ...PAPER_NAMES], values.only);
->>>>>>> 22c558f (bench: a cost model of steps on three graphics cards, frozen)
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (values.help || !places || !chosen || !Number.isInteger(rounds) || rounds < 1) {
     console.log(USAGE);

@@ -8,7 +8,7 @@ import { Tuning, type Wanted } from '../../src/device/webgpu/tuning.ts';
 import type { Card } from './cards.ts';
 import { estimate } from './estimate.ts';
 import { describe } from './families/index.ts';
-import { callOf } from './recorder.ts';
+import { callOf } from './calls.ts';
 import type { RecordedCall } from './work.ts';
 
 /** What Dawn reports for the cards of NVIDIA and Apple. */
