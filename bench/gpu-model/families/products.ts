@@ -114,48 +114,74 @@ const registerTiles: Family = {
   },
 };
 
-/** `shaders/matmul-tiled.wgsl`: blocks of both operands pass through workgroup memory, eight steps of K at a time. */
+/** `shaders/matmul-tiled.wgsl`: blocks of 64 x 64 pass through workgroup memory, sixteen steps of K at a time. */
 const blocks: Family = {
-  kernels: /^matmul\/(?:nt|nn|tn)-(\d+)x(\d+)-tiled-(\d+)x(\d+)(-scalar)?(-half-\w+)?$/,
+  kernels: /^matmul\/(?:nt|nn|tn)-64x64-tiled-(\d+)x8(-scalar)?/,
   row,
-  work: (call, [, blockM, blockN, rows, columns, scalar, half]) => {
+  work: (call, [, rows, scalar]) => {
     const product = productOf(call);
-    const { layout, K, rowA, rowB, needed } = product;
-    const [BM, BN, TM, TN] = [blockM, blockN, rows, columns].map(Number);
-    const [WX, WY] = [BN / TN, BM / TM];
-    const [x, y] = [(lane: number) => lane % WX, (lane: number) => Math.floor(lane / WX)];
-    const [readsA, readsB] = [(BM * 2) / (WX * WY), (BN * 2) / (WX * WY)];
-    // Two groups of four along K, or a row of such groups across it.
-    const alongK = (row: number) => (lane: number) => Math.floor(lane / 2) * row * 4 + (lane % 2) * 16;
-    const across = (row: number, block: number) => (lane: number) =>
-      Math.floor(lane / (block / 4)) * row * 4 + (lane % (block / 4)) * 16;
+    const { layout, K, splits, rowA, rowB, packing, needed } = product;
+    const TM = Number(rows);
+    const threads = 512 / TM;
+    const [x, y] = [(lane: number) => lane % 8, (lane: number) => Math.floor(lane / 8)];
+    const reads = 256 / threads;
+    // Four rows of groups of four along K make a patch; an operand with rows across K is read row by row.
+    const alongK = (row: number) => (lane: number) => Math.floor(lane / 4) * 4 * row + (lane % 4) * 4;
+    const across = (row: number) => (lane: number) => Math.floor(lane / 16) * row + (lane % 16) * 4;
+    const swizzled = (lane: number): number => (((lane % 4) * 64 + Math.floor(lane / 4)) ^ ((lane % 4) * 2)) * 16;
+    const [placeA, placeB] = [layout === 'tn' ? across(rowA) : alongK(rowA), (layout === 'nt' ? alongK : across)(rowB)];
     const [each, width] = scalar ? [4, 4 as const] : [1, 16 as const];
-    const step = half ? 8 : 16; // bytes of four values in workgroup memory
-    const stored = half ? 8 : 16;
-    const ofA =
-      layout === 'tn'
-        ? { count: 2 * TM, width: 16 as const, at: (lane: number) => y(lane) * TM * 4 }
-        : { count: 2 * TM, width: 16 as const, at: (lane: number) => y(lane) * TM * 2 * 16 };
-    const ofB = (lane: number): number => (layout === 'nt' ? x(lane) * 4 * 2 * step : x(lane) * step);
-    const sums = TM * TN * 8;
-    const staged = (readsA + readsB) * each;
+    const a: Access = { count: reads * each, width, at: (lane) => placeA(lane) * 4 };
+    const b: Access = { count: reads * each, width, at: (lane) => placeB(lane) * 4 };
+    const stores = [layout !== 'tn', layout === 'nt'].map((isPatch) =>
+      shared({ count: reads, width: 16, at: isPatch ? swizzled : (lane) => lane * 16 }),
+    );
+    const ofA: Access = shared({ count: 16 * (TM / 4), width: 16, at: (lane) => y(lane) * (TM / 4) * 16 });
+    const ofB: Access = shared({ count: 32, width: 16, at: (lane) => x(lane) * 16 });
+    const slots = TM * 8 * 16 + 2 * 16 * (TM / 4 + 2) + 8 * 2 * reads * each + reads * PACKINGS[packing].unpack + 20;
     return {
       ...needed,
-      registers: TM * TN + 72,
+      registers: TM * 8 + 40,
       loops: [
         {
-          times: Math.ceil(K / 8),
-          slots: sums + 6 * staged + 2 * (readsA + readsB) + 2 * (TM + TN) + 10,
-          accesses: [
-            { count: readsA * each, width, at: layout === 'tn' ? across(rowA, BM) : alongK(rowA) },
-            { count: readsB * each, width, at: layout === 'nt' ? alongK(rowB) : across(rowB, BN) },
-            shared(adjacent(readsA + readsB, stored)),
-            shared(ofA),
-            shared({ count: 2 * TN, width: stored, at: ofB }),
-          ],
+          times: Math.ceil(K / splits / 16),
+          slots,
+          accesses: [a, ...(scalar ? [b] : readsOfB(product, reads, placeB)), ...stores, ofA, ofB],
           waits: { l2: 1, l1: 3 },
         },
-        writing(product, TM * TN, (lane) => [y(lane) * TM, x(lane) * 4]),
+        writing(product, TM * 8, (lane) => [y(lane) * TM, x(lane) * 4]),
+      ],
+    };
+  },
+};
+
+/** `shaders/matmul-few-rows.wgsl`: threads stride K; their sums are added through workgroup memory. */
+const fewRows: Family = {
+  kernels: /^matmul\/nt-few-(\d+)x(\d+)/,
+  row,
+  work: (call, [, rows, columns]) => {
+    const product = productOf(call);
+    const { K, splits, needed } = product;
+    const [TM, TN] = [Number(rows), Number(columns)];
+    const values = (TM * TN) / 4;
+    const accesses = [adjacent(TM, 16), ...readsOfB(product, TN, (lane) => lane * 4)];
+    return {
+      ...needed,
+      registers: TM * TN + 4 * TN + 32,
+      loops: [
+        {
+          times: Math.ceil(K / splits / 512),
+          slots: slotsOf(product, TM * TN * 4, TM, TN),
+          accesses,
+          waits: { l2: 1 },
+        },
+        {
+          times: 1,
+          slots: 12 * values + 40,
+          accesses: [shared(adjacent((values * 9) / 4 + 16, 16))],
+          waits: { l1: values / 2 + 8 },
+        },
+        { ...writing(product, 4, (lane) => [0, lane * 4]), share: 0.25 },
       ],
     };
   },
@@ -191,4 +217,4 @@ const subgroups: Family = {
 };
 
 /** The kernels of products. */
-export const products: readonly Family[] = [registerTiles, blocks, subgroups];
+export const products: readonly Family[] = [registerTiles, blocks, fewRows, subgroups];
