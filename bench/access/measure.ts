@@ -1,6 +1,7 @@
 import type { Dispatch } from '../../src/device/kernel.ts';
 import { wgslOf } from '../../src/device/webgpu/pipelines.ts';
-import { CARDS, type Demand, estimate, flopOf, memoryBytes, roof } from './roofline.ts';
+import { CARDS } from '../gpu-model/cards.ts';
+import { type Demand, estimate, flopOf, memoryBytes, roof } from './roofline.ts';
 import { WARP } from './sectors.ts';
 import type { Tracer } from './tracer.ts';
 import { workgroupBytes } from './wgsl.ts';

@@ -1,27 +1,10 @@
 import type { Dispatch } from '../../src/device/kernel.ts';
+import type { Card } from '../gpu-model/cards.ts';
 import type { Site } from './instrument.ts';
 import { type Traffic, WARP } from './sectors.ts';
 
-/** A graphics card by its data sheet. */
-export interface Card {
-  readonly name: string;
-  /** Bytes per second of its memory. */
-  readonly bandwidth: number;
-  /** FLOP per second in f32, without matrix units. */
-  readonly peak: number;
-  /** Parts with a nearest cache of their own: SMs of NVIDIA, cores of Apple. */
-  readonly cores: number;
-}
-
 /** Lanes of a core that compute at the same time. */
 const LANES = 128;
-
-/** The cards of the table: a laptop's, an integrated one, one of a data centre. */
-export const CARDS: readonly Card[] = [
-  { name: 'RTX 3060 laptop', bandwidth: 336e9, peak: 10e12, cores: 30 },
-  { name: 'Apple M2', bandwidth: 100e9, peak: 3.6e12, cores: 10 },
-  { name: 'H100', bandwidth: 3350e9, peak: 60e12, cores: 132 },
-];
 
 /** How much faster than memory the cache is that all cores share. */
 const SHARED_CACHE = 3;

@@ -1,5 +1,5 @@
 import type { MeasuredDispatch } from './measure.ts';
-import { CARDS } from './roofline.ts';
+import { CARDS } from '../gpu-model/cards.ts';
 
 /** Fewer threads than this leave most of a card idle. */
 export const FEW_THREADS = 4096;

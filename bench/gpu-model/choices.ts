@@ -9,7 +9,7 @@ import type { AdapterTraits } from '../../src/device/webgpu/adapter-traits.ts';
 import type { Card } from './cards.ts';
 import { estimate } from './estimate.ts';
 import { describe } from './families/index.ts';
-import { callOf } from './recorder.ts';
+import { callOf } from './calls.ts';
 import type { RecordedCall } from './work.ts';
 
 /** What Dawn reports for the cards of NVIDIA and Apple. */

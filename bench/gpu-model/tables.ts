@@ -1,3 +1,4 @@
+import type { WorkName } from '../dispatches/model-programs.ts';
 import { digits, markdownTable } from '../table.ts';
 import { type Card, CARDS } from './cards.ts';
 import { firstRun, tunedFor } from './choices.ts';
@@ -5,6 +6,13 @@ import { type Estimate, estimate } from './estimate.ts';
 import { describe } from './families/index.ts';
 import { type RecordedProgram, recordPrograms } from './programs.ts';
 import type { RecordedCall } from './work.ts';
+
+const TITLES: Readonly<Record<WorkName, string>> = {
+  step: 'training step',
+  refresh: 'step with new bases',
+  prefill: 'reading a test batch',
+  decode: 'decoding a token',
+};
 
 /** Milliseconds of some dispatches. */
 interface Sum {
@@ -42,7 +50,7 @@ function estimatedOn(card: Card): Estimated {
 }
 
 /** The cost of a program. */
-function costOf({ name, calls }: RecordedProgram, on: Estimated): ProgramCost {
+function costOf({ model, work, calls }: RecordedProgram, on: Estimated): ProgramCost {
   const families = new Map<string, RecordedCall[]>();
   for (const call of calls) {
     const { row } = on(call);
@@ -52,7 +60,7 @@ function costOf({ name, calls }: RecordedProgram, on: Estimated): ProgramCost {
   }
   const sums = [...families].map(([row, of]) => [row, sumOf(of, on)] as const);
   sums.sort(([, a], [, b]) => b.estimate - a.estimate);
-  return { program: name, ...sumOf(calls, on), families: Object.fromEntries(sums) };
+  return { program: `${model}, ${TITLES[work]}`, ...sumOf(calls, on), families: Object.fromEntries(sums) };
 }
 
 function sumOf(calls: readonly RecordedCall[], on: Estimated): Sum {

@@ -1,12 +1,12 @@
 import { formatBytes } from '../../src/base/format-bytes.ts';
 import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
 import { AccessMeasurer, type MeasuredDispatch } from '../access/measure.ts';
-import { CARDS } from '../access/roofline.ts';
 import { byKernel, FEW_THREADS, type KernelSummary, summarize, type Weighted } from '../access/summary.ts';
 import { Tracer } from '../access/tracer.ts';
 import { type Section, tunedDevice } from '../bench.ts';
 import { AssumedTuning } from '../dispatches/assumed-tuning.ts';
 import { MODEL_SHAPES, recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';
+import { CARDS } from '../gpu-model/cards.ts';
 import { digits, markdownTable } from '../table.ts';
 
 // One step in ten computes new bases.

@@ -28,11 +28,11 @@ export const embedding: Family = {
   work: (call) => elementwise(call, call.tensors[2] / 4, 2 * call.tensors[2]),
 };
 
-/** `shaders/generation.wgsl`, `APPEND_KV`: writes one row of a cache. */
+/** `shaders/generation.wgsl`, `APPEND_KV`: writes one row of both caches. */
 export const append: Family = {
   kernels: /^generation\/append-kv$/,
   row: 'generation/append-kv',
-  work: (call) => elementwise(call, call.tensors[0] / 4, 2 * call.tensors[0]),
+  work: (call) => elementwise(call, call.tensors[0] / 4, 4 * call.tensors[0]),
 };
 
 /** `shaders/reduce-splits.wgsl`: a thread adds the parts of one element. */

@@ -3,11 +3,12 @@ import { attention, delta, merging } from './attention.ts';
 import { append, elements, embedding, reduction } from './elementwise.ts';
 import type { Family } from './family.ts';
 import { products } from './products.ts';
-import { distillation, next, norm, scores, spaces, subspace, sums } from './rows.ts';
+import { distillation, next, norm, normWeight, scores, spaces, sums } from './rows.ts';
+import { subspace } from './subspace.ts';
 
 const FAMILIES: readonly Family[] = [
   ...products,
-  ...[attention, delta, merging, norm, scores, subspace],
+  ...[attention, delta, merging, norm, normWeight, scores, subspace],
   ...[reduction, append, embedding, elements, next, sums, spaces, distillation],
 ];
 
