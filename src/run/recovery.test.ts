@@ -89,7 +89,7 @@ describe('a run whose device is lost', () => {
     const { events, last, results } = await execute((event) => event.type === 'steps' && event.steps.includes(3));
     expect(events.filter(({ type }) => type === 'recovering')).toHaveLength(2);
     expect(last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
-    expect(last.type === 'failed' && last.error.message).toContain('loss 3 within 10 minutes');
+    expect(last.type === 'failed' && last.error.message).toContain('happened 3 times within 10 minutes');
     expect(results?.curves.step.length).toBeGreaterThan(0);
     expect(results?.breaks).toHaveLength(2);
   });
