@@ -25,6 +25,9 @@ function refusal(parse: (config: unknown) => unknown, config: unknown): string {
   throw new Error(`accepted: ${JSON.stringify(config)}`);
 }
 
+/** A message about a field, with its value or about its absence. */
+const named = (field: string): RegExp => new RegExp(` ${field.replace('.', '\\.')}( = |, which must be )`);
+
 // As published: TinyLlama-1.1B, SmolLM2-135M and LLaMA-3.2-1B.
 const tinyLlama: Fields = {
   architectures: ['LlamaForCausalLM'],
@@ -210,7 +213,7 @@ describe('LLaMA', () => {
     ['rms_norm_eps', { rms_norm_eps: -1 }],
     ['tie_word_embeddings', { tie_word_embeddings: 'no' }],
   ])('refuses %s and names the field: %j', (field, change) => {
-    expect(refusal(readLlama, { ...tinyLlama, ...change })).toContain(` ${field} = `);
+    expect(refusal(readLlama, { ...tinyLlama, ...change })).toMatch(named(field));
   });
 
   test('reads a padding id of −1 as none', () => {
@@ -267,7 +270,7 @@ describe('T5', () => {
     ['num_decoder_layers', { num_decoder_layers: 1e6 }],
     ['d_ff', { d_ff: 2 ** 40 }],
   ])('refuses %s and names the field: %j', (field, change) => {
-    expect(refusal(readT5, { ...t5Small, ...change })).toContain(` ${field} = `);
+    expect(refusal(readT5, { ...t5Small, ...change })).toMatch(named(field));
   });
 
   test('recognises redundant names in published checkpoints', () => {

@@ -15,10 +15,8 @@ const slowClock = (): (() => number) => {
 };
 
 const SIDE = 70;
-// Workgroups of a product along the longer side of its grid.
-const PIECES = 5;
 
-/** A chain of products, x ← x·wᵀ, alternating between two buffers. */
+/** A chain of products, x ← x·wᵀ, alternating between two buffers; `pieces` is how many each can be cut into. */
 async function chain(device: Device, name: string, length: number, seed = 1) {
   const floats = SIDE * SIDE;
   const buffers = ['x', 'y', 'w'].map((label) => device.buffers.storage(`${label} of ${name}`, floats * 4));
@@ -41,7 +39,8 @@ async function chain(device: Device, name: string, length: number, seed = 1) {
     Array.from({ length }, (_, i) => (i % 2 === 0 ? step(x, y) : step(y, x))).flat(),
   );
   write();
-  return { program, buffers, write, result: length % 2 === 0 ? x : y };
+  const pieces = Math.max(...(step(x, y)[0].workgroups ?? []));
+  return { program, buffers, write, result: length % 2 === 0 ? x : y, pieces };
 }
 
 /** Counts submits that contain calls. */
@@ -62,8 +61,8 @@ describe('a step in slices', () => {
     const standing = { now: () => 0 }; // by this clock nothing takes any time
     for (const options of [standing, { now: slowClock() }, { now: slowClock(), share: 0.999_999 }]) {
       const device = new WebGpuDevice((await acquirePacedGpu()).gpu, options);
-      const { program, write, result } = await chain(device, 'chain', 12);
-      const wanted = options === standing ? 1 : PIECES * 12;
+      const { program, write, result, pieces } = await chain(device, 'chain', 12);
+      const wanted = options === standing ? 1 : pieces * 12;
       const count = countSubmits(device);
       // A run's time is recorded a little after its end and decides the next cuts.
       await vi.waitFor(async () => {
@@ -108,15 +107,15 @@ describe('a step in slices', () => {
   it('needs no buffer that was destroyed meanwhile', async () => {
     const strict = await openStrictGpu();
     const device = new WebGpuDevice(strict.gpu, { now: slowClock() });
-    const { program, buffers } = await chain(device, 'chain', 6);
+    const { program, buffers, pieces } = await chain(device, 'chain', 6);
     await device.run([program]);
     await new Promise((resolve) => setTimeout(resolve));
     const before = strict.submits.length;
     const running = device.run([program]);
-    expect(strict.submits.length - before).toBeLessThan((PIECES * 6) / 2);
+    expect(strict.submits.length - before).toBeLessThan((pieces * 6) / 2);
     for (const owned of [program, ...buffers]) owned.destroy();
     await running;
-    expect(strict.submits.length - before).toBe(PIECES * 6);
+    expect(strict.submits.length - before).toBe(pieces * 6);
     expect(strict.refused).toEqual([]);
     await device.destroy();
   });
