@@ -172,7 +172,11 @@ export class Decoder {
       return headNorms ? this.#norm(g, `${name}_norm`, projected) : projected;
     });
     const { rotary: table } = layers[i];
-    return table === null ? normed : rotary(g, normed, { table: tables[table], start, position });
+    if (table === null) return normed;
+    const lookup = { table: tables[table], start, position };
+    // A prompt that is only read needs no queries of the last layer, so there they are not computed along with the keys.
+    const isLast = i === layers.length - 1;
+    return isLast ? normed.flatMap((x) => rotary(g, [x], lookup)) : rotary(g, normed, lookup);
   }
 
   /** down(f(gate(z)) · up(z)) [+ addend]: z [B, S, D] → [B, S, D]. */

@@ -43,7 +43,7 @@ function call(
   const workgroups = isSum ? flatWorkgroups(form === 'CLIP' ? 1 : count, 1) : flatWorkgroups(elements / width, threads);
   return {
     kernel: {
-      name: `optimizer/${form.toLowerCase()}-${threads}`,
+      name: `optimizer/${form.toLowerCase()}${threads > 64 ? `-${threads}` : ''}`,
       wgsl: () =>
         (isSum ? workgroupTree({ name: 'sumOfAll', type: 'f32', threads }) : '') +
         fillTemplate(template, {
