@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     globalSetup: 'tools/wasm/before-tests.ts',
-    include: ['src/**/*.slow.ts', 'src/weights/safetensors.test.ts'],
+    include: ['src/**/*.slow.ts', 'bench/**/*.slow.ts', 'src/weights/safetensors.test.ts'],
     env: { GORP_PROPERTY_FACTOR: '10' },
     testTimeout: 900_000,
   },

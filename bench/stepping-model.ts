@@ -1,8 +1,9 @@
-import { Learner } from '../src/gorp/learner.ts';
+import { Learner, type LearnerOptions } from '../src/gorp/learner.ts';
 import { type MethodSettings, planOf, withValues } from '../src/methods/registry.ts';
 import type { TargetModules } from '../src/models/targets.ts';
 import type { Device } from '../src/device/device.ts';
 import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
+import type { Layers } from '../src/models/layers.ts';
 import type { Network, SizedBatch } from '../src/models/network.ts';
 import type { ReadParameter } from '../src/models/parameters.ts';
 import type { Place } from './bench.ts';
@@ -22,10 +23,18 @@ export const STEP_METHODS: readonly StepMethod[] = [
   { label: 'GORP exact', method: { name: 'gorp', projection: 'exact', clipNorm: 'exact' } },
 ];
 
-/** Opens a network on a device, with a batch to train on. */
-export type OpenModel = (
-  device: Device,
-) => Promise<{ network: Network; targets: TargetModules; read: ReadParameter; batch: SizedBatch }>;
+/** A network with what its learner needs, and a batch to train on. */
+export interface OpenedModel {
+  readonly network: Network;
+  readonly targets: TargetModules;
+  readonly read: ReadParameter;
+  readonly batch: SizedBatch;
+  /** How frozen weights and activations are stored; by default as f32, and until they are used. */
+  readonly storage?: Pick<LearnerOptions, 'packing' | 'recompute'>;
+}
+
+/** Opens a network on a device. */
+export type OpenModel = (device: Device) => Promise<OpenedModel>;
 
 /** Steps of one method, in milliseconds. */
 export interface StepTimings {
@@ -89,8 +98,8 @@ export class SteppingModel {
   ): Promise<SteppingModel> {
     const device = await acquire();
     try {
-      const { network, targets, read, batch } = await open(device);
-      const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
+      const { network, targets, read, batch, storage } = await open(device);
+      const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, ...storage };
       const learner = await Learner.create(
         device,
         network,
@@ -110,6 +119,11 @@ export class SteppingModel {
 
   get sizes(): SizedBatch['sizes'] {
     return this.#batch.sizes;
+  }
+
+  /** The network, and its layers with what has been trained. */
+  get trained(): { network: Network; layers: Layers } {
+    return { network: this.#network, layers: this.#learner.layers };
   }
 
   /** Learns a task in one step, then trains on the second until everything that a step needs is compiled. */

@@ -57,11 +57,13 @@ const LIBRARY: Step = {
 // In node_modules, so that a new install brings a new build.
 const stampFile = (name: string): string => projectPath('node_modules', '.cache', 'gorp-web', name);
 
-async function buildKernels(): Promise<void> {
+/** The WebAssembly kernels, where out of date. */
+export async function buildKernels(): Promise<void> {
   if (await buildWasm()) console.log('Built the WebAssembly kernels.');
 }
 
-async function buildEmbedded(): Promise<void> {
+/** The embedded tasks, where out of date. */
+export async function buildEmbedded(): Promise<void> {
   await runIfDue(projectRoot, EMBEDDED, stampFile('embedded'), () => {
     console.log('Making the embedded tasks …');
     return runOrFail(nodeCommand('tsx/dist/cli.mjs', 'tools/embedded/build.ts'));

@@ -1,0 +1,146 @@
+import { mixSeed, seededRandom } from '../../src/base/random.ts';
+import type { Device } from '../../src/device/device.ts';
+import { pack, type Packing, PACKINGS, unpack } from '../../src/device/packing.ts';
+import { Graph, type Numbers } from '../../src/graph/graph.ts';
+import { attention } from '../../src/graph/ops/attention.ts';
+import { crossEntropy } from '../../src/graph/ops/cross-entropy.ts';
+import { activation, add, gatedActivation } from '../../src/graph/ops/elementwise.ts';
+import { matmul } from '../../src/graph/ops/matmul.ts';
+import { rmsNorm } from '../../src/graph/ops/norm.ts';
+import { runOnCpu } from '../../src/graph/reference.ts';
+import { sizeOf, type Tensor } from '../../src/graph/tensor.ts';
+import { runOnDevice } from '../../src/testing/on-device.ts';
+import type { Report } from '../bench.ts';
+import { markdownTable } from '../table.ts';
+
+/** A graph whose inputs are random numbers. */
+class RandomGraph {
+  readonly graph = new Graph();
+  readonly values = new Map<Tensor, Numbers>();
+
+  /** An input of numbers in [-1, 1); trainable unless packed, so that its gradient is compared too. */
+  input(name: string, shape: readonly number[], packing?: Packing): Tensor {
+    const random = seededRandom(mixSeed(7, name));
+    const plain = this.graph.persistent(name, shape, { trainable: packing === undefined });
+    const tensor: Tensor = packing ? { ...plain, packing } : plain;
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => 2 * random.next() - 1);
+    this.values.set(tensor, Float64Array.from(packing ? unpack(pack(data, packing), packing, data.length) : data));
+    return tensor;
+  }
+
+  /** Given values, without a gradient. */
+  given(name: string, shape: readonly number[], values: readonly number[], dtype: 'f32' | 'i32' = 'f32'): Tensor {
+    const tensor = this.graph.persistent(name, shape, { dtype });
+    this.values.set(tensor, dtype === 'i32' ? Int32Array.from(values) : Float64Array.from(values));
+    return tensor;
+  }
+
+  /** The output and the gradients of Σ probe · output with respect to all trainable inputs. */
+  roots(output: Tensor): Tensor[] {
+    const g = this.graph;
+    const probe = this.input('probe', output.shape);
+    const one = this.given('one', [1], [1]);
+    const loss = g.intermediate('probe loss', [1]);
+    g.record({
+      ...{ name: 'probe', inputs: [output], outputs: [loss], calls: () => [], reference: () => undefined },
+      gradient: () => [probe],
+    });
+    const gradients = g.backward(loss, one, (a, b) => add(g, a, b));
+    return [output, ...gradients.values()];
+  }
+}
+
+interface Case {
+  readonly name: string;
+  readonly build: (graph: RandomGraph) => Tensor;
+}
+
+const PRODUCT = { M: 65, N: 132, K: 260 } as const;
+const { M, N, K } = PRODUCT;
+
+const product = (layout: 'nt' | 'nn' | 'tn', packing?: Packing): Case => ({
+  name: `${layout} ${M} × ${K} × ${N}${packing ? `, ${packing}` : ''}`,
+  build: (r) => {
+    const a = r.input('a', layout === 'tn' ? [K, M] : [M, K]);
+    const b = r.input('b', layout === 'nt' ? [N, K] : [K, N], packing);
+    return matmul(r.graph, a, b, { layout });
+  },
+});
+
+const attended = (name: string, keyHeads: number, causal: boolean, d: number): Case => ({
+  name,
+  build: (r) => {
+    const [B, Sq, Sk, heads] = [2, 19, 19, 4];
+    const q = r.input('q', [B, Sq, heads * d]);
+    const [k, v] = ['k', 'v'].map((one) => r.input(one, [B, Sk, keyHeads * d]));
+    const mask = r.given(
+      'mask',
+      [B, Sk],
+      Array.from({ length: B * Sk }, (_, i) => Number(i % 7 !== 6)),
+    );
+    const bias = causal ? undefined : r.input('bias', [heads, Sq, Sk]);
+    return attention(r.graph, { q, k, v, mask, bias, heads, keyHeads, scale: 1 / Math.sqrt(d), causal });
+  },
+});
+
+const CASES: readonly Case[] = [
+  ...(['nt', 'nn', 'tn'] as const).map((layout) => product(layout)),
+  ...PACKINGS.flatMap((packing) => (['nt', 'nn'] as const).map((layout) => product(layout, packing))),
+  { name: 'RMS norm', build: (r) => rmsNorm(r.graph, r.input('x', [33, 260]), r.input('w', [260]), 1e-6) },
+  attended('attention with bias, d 64', 4, false, 64),
+  attended('causal attention, 4 heads on 2, d 64', 2, true, 64),
+  attended('causal attention, d 128', 4, true, 128),
+  { name: 'ReLU', build: (r) => activation(r.graph, 'relu', r.input('x', [33, 65])) },
+  {
+    name: 'gated SiLU',
+    build: (r) => gatedActivation(r.graph, 'silu', r.input('x', [33, 65]), r.input('u', [33, 65])),
+  },
+  {
+    name: 'cross-entropy over 1031',
+    build: (r) => {
+      const rows = 9;
+      const projection = { x: r.input('x', [1, rows, 64]), head: r.input('head', [1031, 64]), alpha: 1 };
+      const labels = r.given(
+        'labels',
+        [rows],
+        Array.from({ length: rows }, (_, i) => (i === 4 ? -100 : 97 * i)),
+        'i32',
+      );
+      return crossEntropy(r.graph, projection, labels, r.given('weight', [rows], new Array<number>(rows).fill(1 / 8)));
+    },
+  },
+];
+
+// Largest difference over the largest value that rounding explains.
+const TOLERANCE = 1e-4;
+
+/**
+ * Compares kernels on a device, gradients included, with their plain references in f64: those that programs start with.
+ * The device itself checks others before it chooses them.
+ */
+export async function compareWithReferences(device: Device): Promise<Report> {
+  await device.settle();
+  const found = [];
+  for (const { name, build } of CASES) {
+    const random = new RandomGraph();
+    const roots = random.roots(build(random));
+    const expected = runOnCpu(random.graph, random.values);
+    const actual = await runOnDevice(device, random.graph, random.values, roots);
+    const errors = roots.map((tensor) => differenceOf(actual.get(tensor) ?? [], expected(tensor)));
+    const error = Math.max(...errors);
+    found.push({ name, error, isRight: error <= TOLERANCE });
+  }
+  const rows = found.map(({ name, error, isRight }) => [name, error.toExponential(1), isRight ? 'right' : '**wrong**']);
+  return { numbers: { tolerance: TOLERANCE, found }, text: markdownTable(['kernels', 'error', ''], rows) };
+}
+
+/** Largest difference over the largest value; infinite where a value is not a number. */
+function differenceOf(actual: ArrayLike<number>, expected: Numbers): number {
+  let [difference, largest] = [0, Number.MIN_VALUE];
+  for (let i = 0; i < actual.length; i++) {
+    largest = Math.max(largest, Math.abs(expected[i]));
+    if (!Number.isFinite(actual[i])) return Infinity;
+    difference = Math.max(difference, Math.abs(actual[i] - expected[i]));
+  }
+  return difference / largest;
+}
