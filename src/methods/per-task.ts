@@ -6,8 +6,8 @@ export const perTask = defineMethod({
   name: 'per-task',
   menu: 'Upper bounds',
   summary:
-    'One adapter per task, each on the unchanged base model: the ceiling for what a task can learn. Only the ' +
-    'adapter of the current task is active, so nothing is forgotten and nothing is shared.',
+    'One adapter per task, active for that task alone, on the unchanged base model: the ceiling for what a task can ' +
+    'learn, with nothing forgotten and nothing shared.',
   citation: null,
   needs: { taskIdentity: true },
   settings: ADAPTER_SETTINGS,
