@@ -6,7 +6,8 @@ import { MODEL_SHAPES, recordModel } from './model-programs.ts';
 test('the programs of t5-small', async () => {
   const { step, refresh, prefill, decode } = await recordModel(MODEL_SHAPES[0], new GpuPlanner(new AssumedTuning()));
   const kernels = (dispatches: typeof step): string[] => dispatches.map(({ kernel }) => kernel.name);
-  expect(kernels(step)).toEqual(expect.arrayContaining(['optimizer/clip', 'optimizer/adam']));
+  expect(kernels(step).filter((name) => name.startsWith('optimizer/clip'))).toHaveLength(1);
+  expect(kernels(step).some((name) => name.startsWith('optimizer/adam'))).toBe(true);
   expect(kernels(step).filter((name) => name.startsWith('subspace/'))).toEqual([]);
   expect(kernels(refresh).some((name) => name.startsWith('subspace/'))).toBe(true);
   expect(kernels(prefill).some((name) => name.startsWith('attention/forward'))).toBe(true);
