@@ -42,7 +42,7 @@ const PROBE_AGE = 1000;
 // seemed to take no time would be submitted all at once.
 const LEAST_SHARE = 1 / 8;
 
-// Most milliseconds that a slice counts as: drivers reset a device that works on one for longer, so the machine slept.
+// Maximum milliseconds that a slice counts as: drivers reset a device that works on one for longer, so the machine slept.
 const LONGEST = 10_000;
 
 interface InFlight {
