@@ -22,6 +22,7 @@ const loop = (parts: Partial<Loop>): Pick<Work, 'loops'> => ({ loops: [{ times: 
 
 test.each<[string, Partial<Work>, number[]]>([
   ['bandwidth', { bytes: 336e6 }, [1e-3, 3.36e-3, 336e6 / 3350e9]],
+  ['bytes that only the kernel needs', { bytes: 236e6, extraBytes: 100e6 }, [1e-3, 3.36e-3, 336e6 / 3350e9]],
   ['the peak of arithmetic', { operations: 36e9 }, [3.6e-3, 1e-2, 6e-4]],
   ['issuing', loop({ slots: 400 }), cycles([400, 1200, 400])],
   ['wavefronts', loop({ accesses: [apart(10, 128)] }), cycles([1280, 3840, 320])],

@@ -28,9 +28,11 @@ const WORD = 4;
  * are perfect (bytes move once), clocks are constant, warps are spread evenly.
  */
 export function estimate(call: RecordedCall, work: Work, card: Card): Estimate {
-  const roof = Math.max(work.bytes / card.bandwidth, work.operations / card.peak);
-  const cycles = work.loops.reduce((sum, loop) => sum + cyclesOf(call, work, loop, card), 0);
-  return { seconds: card.launch + Math.max(roof, cycles / card.clock), roof };
+  const { operations, bytes, extraBytes = 0, loops } = work;
+  const roof = Math.max(bytes / card.bandwidth, operations / card.peak);
+  const cycles = loops.reduce((sum, loop) => sum + cyclesOf(call, work, loop, card), 0);
+  const moving = (bytes + extraBytes) / card.bandwidth;
+  return { seconds: card.launch + Math.max(roof, moving, cycles / card.clock), roof };
 }
 
 function cyclesOf(call: RecordedCall, { registers = 32 }: Work, loop: Loop, card: Card): number {

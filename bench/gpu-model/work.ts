@@ -41,8 +41,10 @@ export interface Loop {
 export interface Work {
   /** Floating point operations that the result needs. */
   readonly operations: number;
-  /** Bytes that must be read or written, each once. */
+  /** Bytes that the result needs to be read or written, each once. */
   readonly bytes: number;
+  /** Bytes that this kernel moves besides, such as sums of parts; 0 by default. */
+  readonly extraBytes?: number;
   readonly loops: readonly Loop[];
   /** Registers of a lane; 32 by default. */
   readonly registers?: number;

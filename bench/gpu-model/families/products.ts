@@ -23,8 +23,8 @@ export interface Product {
   readonly rowA: number;
   readonly rowB: number;
   readonly addend: boolean;
-  /** Operations and bytes that any kernel of it needs. */
-  readonly needed: Pick<Work, 'operations' | 'bytes'>;
+  /** Operations and bytes that any kernel of it needs, and the sums of parts that this one writes instead of C. */
+  readonly needed: Pick<Work, 'operations' | 'bytes' | 'extraBytes'>;
 }
 
 /** Reads the parameters of `shaders/product.wgsl`, which all kernels of products share. */
@@ -36,12 +36,13 @@ export function productOf(call: RecordedCall): Product {
   const batch = Math.max(1, call.workgroups[2] / splits);
   const sizes = { batch, splits, M, N, K };
   const addend = call.tensors.length > 3;
-  const elementsC = batch * splits * M * N * (addend ? 2 : 1);
+  const bytesC = batch * M * N * 4;
   const bytes =
     (batchA === 0 ? 1 : batch) * M * K * 4 +
     (batchB === 0 ? 1 : batch) * N * K * PACKINGS[packing].bytes +
-    elementsC * 4;
-  return { layout, ...sizes, packing, rowA, rowB, addend, needed: { operations: 2 * batch * M * N * K, bytes } };
+    bytesC * (addend ? 2 : 1);
+  const needed = { operations: 2 * batch * M * N * K, bytes, extraBytes: (splits - 1) * bytesC };
+  return { layout, ...sizes, packing, rowA, rowB, addend, needed };
 }
 
 /** The row of the tables: what makes a product hard is how thin it is. */

@@ -1,0 +1,60 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { WorkName } from '../dispatches/model-programs.ts';
+import { BUDGETS } from './budgets.ts';
+import { CARDS } from './cards.ts';
+import { firstRun, tunedFor } from './choices.ts';
+import { describe as described } from './families/index.ts';
+import { type RecordedProgram, recordPrograms } from './programs.ts';
+
+/** Kernels that exceed a budget, by the rows of the model's tables, and why. Each must still be needed. */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  'attention grad_kv loops over 2048 times':
+    'A thread has one key and adds up the queries of all heads that share it, eight in TinyLlama.',
+  'thin products moves over 1 MB with fewer than 64 warps':
+    'Rank 8 in t5-small: a thread has 8 × 4 of 512 × 8 results, and parts of K are at least 128 long.',
+};
+
+/** The most dispatches of each work, those of the kernels at hand. Lower them where kernels are joined. */
+const MOST_DISPATCHES: Readonly<Record<string, Readonly<Record<WorkName, number>>>> = {
+  't5-small': { step: 951, refresh: 1193, prefill: 147, decode: 216 },
+  't5-large': { step: 5253, refresh: 6083, prefill: 483, decode: 846 },
+  'TinyLlama-1.1B, 8-bit': { step: 2263, refresh: 2701, prefill: 522, decode: 643 },
+};
+
+let programs: RecordedProgram[];
+beforeAll(async () => {
+  programs = [...(await recordPrograms(firstRun)), ...(await recordPrograms(() => tunedFor(CARDS[0])))];
+});
+
+test('no dispatch exceeds its budgets but those that are known to', () => {
+  const over = new Set<string>();
+  for (const { calls } of programs) {
+    for (const call of new Set(calls)) {
+      const { row, work } = described(call);
+      for (const [budget, exceeds] of Object.entries(BUDGETS)) {
+        if (exceeds(call, work)) over.add(`${row} ${budget}`);
+      }
+    }
+  }
+  expect([...over].sort()).toEqual(Object.keys(EXCEPTIONS).sort());
+});
+
+test('no work takes more dispatches than before', () => {
+  expect(programs.length).toBe(24); // four works of three models, by two sets of choices
+  for (const { model, work, calls } of programs) {
+    expect(calls.length, `${model}, ${work}`).toBeLessThanOrEqual(MOST_DISPATCHES[model][work]);
+  }
+});
+
+test('the budgets', () => {
+  const [few, loops, buffers] = Object.values(BUDGETS);
+  const call = { kernel: 'any', size: [32, 1, 1], workgroups: [63, 1, 1], params: [], tensors: [] } as const;
+  const work = { operations: 0, bytes: 1e6, extraBytes: 1, loops: [] };
+  expect(few(call, work)).toBe(true);
+  expect(few({ ...call, size: [33, 1, 1] }, work)).toBe(false);
+  expect(few(call, { ...work, extraBytes: 0 })).toBe(false);
+  expect(loops(call, { ...work, loops: [{ times: 2049, slots: 1 }] })).toBe(true);
+  expect(loops(call, { ...work, loops: [{ times: 2048, slots: 1 }] })).toBe(false);
+  expect(buffers({ ...call, tensors: Array<number>(9).fill(4) }, work)).toBe(true);
+  expect(buffers({ ...call, tensors: Array<number>(8).fill(4) }, work)).toBe(false);
+});
