@@ -2,7 +2,7 @@ import { llama, t5 } from '../../src/cli/published-models.ts';
 import type { Dispatch } from '../../src/device/kernel.ts';
 import type { Planner } from '../../src/device/planner.ts';
 import { Learner } from '../../src/gorp/learner.ts';
-import { methodPreset, planOf } from '../../src/methods/registry.ts';
+import { type MethodName, methodPreset, planOf } from '../../src/methods/registry.ts';
 import { Evaluations } from '../../src/run/evaluation-programs.ts';
 import { type FrozenWeights, frozenPacking } from '../../src/run/frozen-weights.ts';
 import { networkOf } from '../../src/run/open-network.ts';
@@ -52,11 +52,14 @@ const TASKS = 2;
 // A tree of labels as in the embedded tasks.
 const TREE = { nodes: 30, choices: 40 };
 
-/**
- * Records what `gorp` with fast projections runs in the second task of a run, the first that has a space: nothing is
- * computed and no weights are needed.
- */
-export async function recordModel(shape: ModelShape, planner: Planner): Promise<ModelPrograms> {
+/** What a method records in the second task of a run, the first that has a space. */
+export interface MethodPrograms {
+  readonly training: readonly RecordedProgram[];
+  readonly testing: readonly RecordedProgram[];
+}
+
+/** Records all programs of a method: nothing is computed and no weights are needed. */
+export async function recordMethod(shape: ModelShape, planner: Planner, method: MethodName): Promise<MethodPrograms> {
   const { config, batch, rows, frozenWeights, recompute } = shape;
   const device = recordingDevice({ kind: 'webgpu', limits: LIMITS }, planner);
   const { network, targets } = networkOf(device, config, { sourceLength: batch.S, targetLength: batch.T });
@@ -64,7 +67,7 @@ export async function recordModel(shape: ModelShape, planner: Planner): Promise<
     ...{ seed: 0, maxGradNorm: 1, gradientAccumulation: 1, recompute },
     packing: (name: string) => frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], 'F32'),
   };
-  const learner = await Learner.create(device, network, planOf(methodPreset('gorp')), targets, options, null);
+  const learner = await Learner.create(device, network, planOf(methodPreset(method)), targets, options, null);
   await learner.reserveTraining(TASKS, [batch]);
   const training = [...device.recorded];
   learner.reserveTesting(TASKS);
@@ -75,6 +78,12 @@ export async function recordModel(shape: ModelShape, planner: Planner): Promise<
   evaluations.destroy();
   learner.destroy();
   network.destroy();
+  return { training, testing };
+}
+
+/** Records what `gorp` with fast projections runs repeatedly. */
+export async function recordModel(shape: ModelShape, planner: Planner): Promise<ModelPrograms> {
+  const { training, testing } = await recordMethod(shape, planner, 'gorp');
   // Two programs have the same name: with new bases or without, measuring the spaces or not. The one that does more is
   // longer.
   const long = (name: string): readonly Dispatch[] => lengths(training, name)[0];

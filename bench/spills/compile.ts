@@ -1,0 +1,20 @@
+import { writeSync } from 'node:fs';
+import { create, globals } from 'webgpu';
+import { openAdapter, requestAdapter } from '../../src/device/webgpu/gpu.ts';
+import { kernelsOf } from './kernels.ts';
+import { markOf } from './statistics.ts';
+
+const STDERR = 2;
+
+/** Compiles every kernel on the adapter at hand, one after another, each after its mark. @returns the exit code. */
+export async function main(): Promise<number> {
+  Object.assign(globalThis, globals);
+  const gpu = await openAdapter(await requestAdapter(create(['backend=vulkan'])));
+  const kernels = await kernelsOf(gpu.tuning, gpu.device.features.has('shader-f16'));
+  console.log(`${kernels.length} kernels for ${gpu.facts.architecture}, ${gpu.facts.description}`);
+  for (const kernel of kernels) {
+    writeSync(STDERR, markOf(kernel.name));
+    await gpu.pipelines.get(kernel);
+  }
+  return 0;
+}
