@@ -11,7 +11,7 @@ export interface Part {
   readonly name: string;
   /** Whether it also runs on an adapter that computes on the CPU. */
   readonly onSoftware: boolean;
-  /** @returns undefined where there is nothing to run. */
+  /** @returns undefined if there is nothing to run. */
   readonly run: (place: Place, isSoftware: boolean) => Promise<Report | undefined>;
 }
 

@@ -28,7 +28,7 @@ export async function measurePyTorch(): Promise<Report | undefined> {
 /** The exit code of `peer.py` without PyTorch. */
 const NOT_INSTALLED = 3;
 
-/** @returns code null where there is no such program. */
+/** @returns code null if there is no such program. */
 function run(python: string): Promise<{ code: number | null; out: string; error: string }> {
   return new Promise((resolve) => {
     const child = spawn(python, ['-'], { timeout: LIMIT_MS });
