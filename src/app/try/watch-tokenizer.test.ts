@@ -42,14 +42,9 @@ test('a text that is done, a worker that has ended, and everything else take the
 });
 
 test('a machine that wakes up, where every timer that is due fires once, ends no worker', () => {
-  const due: (() => void)[] = [];
-  const schedule = ((fire: () => void) => due.push(fire)) as unknown as typeof setTimeout & typeof setInterval;
-  const timers = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'setInterval')];
-  for (const timer of timers) timer.mockImplementation(schedule);
   const end = vi.fn();
   watchTokenizer(() => undefined, end).hear({ type: 'tokenizing', model: MODEL });
-  for (const timer of timers) timer.mockRestore();
-  due.forEach((fire) => fire());
-  expect(due).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(1);
+  vi.runOnlyPendingTimers();
   expect(end).not.toHaveBeenCalled();
 });
