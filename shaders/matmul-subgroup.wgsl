@@ -64,14 +64,14 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: 
 #if TN_LAYOUT
 #for q in 4
 #if TAIL
-    let a{{l}}_{{q}} = select(vec4f(), a4(r{{l}} + min(k + {{q}}u, p.K - 1u) * p.rowA), k + {{q}}u < p.K);
+    let own{{l}}_{{q}} = select(vec4f(), a4(r{{l}} + min(k + {{q}}u, p.K - 1u) * p.rowA), k + {{q}}u < p.K);
 #else
-    let a{{l}}_{{q}} = a4(r{{l}} + (k + {{q}}u) * p.rowA);
+    let own{{l}}_{{q}} = a4(r{{l}} + (k + {{q}}u) * p.rowA);
 #endif
 #endfor
 #for i in LENT
 #for q in 4
-    let x{{l}}_{{i}}_{{q}} = {{BROADCAST}}(a{{l}}_{{q}}, {{i}}u);
+    let x{{l}}_{{i}}_{{q}} = {{BROADCAST}}(own{{l}}_{{q}}, {{i}}u);
 #endfor
 #for e in 4
 #for g in TG
@@ -81,12 +81,12 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: 
 #endfor
 #else
 #if TAIL
-    let a{{l}} = select(vec4f(), a4(r{{l}} + k), vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K));
+    let own{{l}} = select(vec4f(), a4(r{{l}} + k), vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K));
 #else
-    let a{{l}} = a4(r{{l}} + k);
+    let own{{l}} = a4(r{{l}} + k);
 #endif
 #for i in LENT
-    let x{{l}}_{{i}} = {{BROADCAST}}(a{{l}}, {{i}}u);
+    let x{{l}}_{{i}} = {{BROADCAST}}(own{{l}}, {{i}}u);
 #for g in TG
 #if NT_LAYOUT
     c{{l * LENT + i}}_{{g}} += x{{l}}_{{i}} * y{{g}};
