@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from '@playwright/test';
+import { type BrowserContext, expect, type Page } from '@playwright/test';
 import {
   choose,
   type Choice,
@@ -22,6 +22,7 @@ const CHOICE: Choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples
 /** Steps from one refresh to the next. */
 const GAP = 3;
 const RUN_MS = 900_000;
+const WITHHELD_MS = 300_000;
 /** Chromium offers no adapter for two minutes after two crashes; a run waits for it, which one run is enough to show. */
 const NO_WAIT = ['--disable-domain-blocking-for-3d-apis'];
 
@@ -113,12 +114,16 @@ async function crashTooOften({ browser, expected, stretches, draw, note }: Crash
   if (watch.recovered.length !== MAX_LOSSES - 1) problems.push(`gave up after ${watch.recovered.length} recoveries`);
   if (soFar.memory.liveBuffersAtEnd > 0) problems.push('buffers are alive after giving up');
   if (soFar.curves.loss.some((loss, i) => loss !== expected.curves.loss[i])) problems.push('losses so far differ');
+  // Chromium withholds the adapter for two minutes after such crashes.
+  await expect.poll(() => page.evaluate(hasAdapter), { timeout: WITHHELD_MS, intervals: [1000] }).toBe(true);
   await page.getByTestId('go-on-at-checkpoint').click();
   await waitForStatus(page, 'finished', RUN_MS);
   problems.push(...differences(expected, (await downloadResults(page)).results));
   note(`gave up after ${MAX_LOSSES} crashes; ${problems.length} problems`);
   return problems.map((one) => `the run that gave up: ${one}`);
 }
+
+const hasAdapter = async (): Promise<boolean> => (await navigator.gpu.requestAdapter()) !== null;
 
 /** Begins a run with pinned kernels in a new browser. @param watchIn hears what the run says. @param flags of Chromium. */
 async function begin<Watch extends RunWatch>(
