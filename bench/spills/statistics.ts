@@ -1,4 +1,4 @@
-/** What RADV tells of a compiled kernel. */
+/** What RADV reports about a compiled kernel. */
 export interface Statistics {
   /** Vector registers of a lane. */
   readonly registers: number;
@@ -11,7 +11,7 @@ export interface Statistics {
 
 const MARK = '@@ kernel ';
 
-/** The line that tells which kernel is compiled next. */
+/** The line before a kernel that is compiled. */
 export const markOf = (kernel: string): string => `\n${MARK}${kernel}\n`;
 
 /**
@@ -26,7 +26,7 @@ export function readStatistics(output: string): Map<string, Statistics> {
     const name = part.slice(0, part.indexOf('\n'));
     const number = (label: string): number => {
       const value = new RegExp(`^${label}: (\\d+)$`, 'm').exec(part)?.[1];
-      if (value === undefined) throw new Error(`RADV tells no "${label}" of ${name}:\n${part.slice(0, 1000)}`);
+      if (value === undefined) throw new Error(`RADV reports no "${label}" of ${name}:\n${part.slice(0, 1000)}`);
       return Number(value);
     };
     const one = {
