@@ -27,6 +27,9 @@ test('the sizes that a kernel states', () => {
     { name: 'ids', binding: 2, isWritable: false, type: 'u32', stride: 4 },
     { name: 'y', binding: 3, isWritable: true, type: 'f32', stride: 4 },
   ]);
+  const aliased = WGSL.replace('array<vec4f>', 'array<T>').replace('vec4h, 8', 'H, 8');
+  expect(storageBuffers(`alias T = vec4f;\n${aliased}`)).toEqual(storageBuffers(WGSL));
+  expect(workgroupBytes(`alias H = vec4h;\n${aliased}`)).toBe(workgroupBytes(WGSL));
   expect(() => workgroupSize('fn main() {}')).toThrow('no workgroup size');
   expect(() => workgroupBytes('var<workgroup> m: mat4x4f;')).toThrow('mat4x4f');
 });

@@ -18,7 +18,7 @@ export function workgroupSize(wgsl: string): number {
 
 /** Bytes of workgroup memory that a kernel declares. */
 export function workgroupBytes(wgsl: string): number {
-  const found = withoutComments(wgsl).matchAll(/var<workgroup>\s+\w+\s*:\s*([^;]+);/g);
+  const found = withoutAliases(withoutComments(wgsl)).matchAll(/var<workgroup>\s+\w+\s*:\s*([^;]+);/g);
   return [...found].reduce((sum, [, type]) => sum + bytesOf(type), 0);
 }
 
@@ -27,12 +27,18 @@ const STORAGE =
 
 /** The storage buffers of a kernel, in the order of their declaration. */
 export const storageBuffers = (wgsl: string): StorageBuffer[] =>
-  [...wgsl.matchAll(STORAGE)].map(([, binding, access, name, type]) => {
+  [...withoutAliases(wgsl).matchAll(STORAGE)].map(([, binding, access, name, type]) => {
     return { name, binding: Number(binding), isWritable: access === 'read_write', type, stride: bytesOf(type) };
   });
 
 /** A kernel's text without the declarations of its storage buffers. */
 export const withoutStorage = (wgsl: string): string => wgsl.replace(STORAGE, '');
+
+/** A kernel's text with the types that its aliases stand for. */
+function withoutAliases(wgsl: string): string {
+  const aliases = [...wgsl.matchAll(/\balias\s+(\w+)\s*=\s*([^;]+);/g)];
+  return aliases.reduce((text, [, name, type]) => text.replace(new RegExp(`\\b${name}\\b`, 'g'), type.trim()), wgsl);
+}
 
 export const withoutComments = (wgsl: string): string => wgsl.replace(/\/\/.*$/gm, '');
 
