@@ -9,7 +9,7 @@ const LINE = 128;
 const LINES = 16;
 const WORD = 4;
 
-/** What moves between the nearest cache and the ones behind it. In bytes. */
+/** What moves between the nearest cache and the next, in bytes. */
 export interface Traffic {
   /** In whole sectors. */
   readonly moved: number;

@@ -21,8 +21,8 @@ const WORD = 4;
  *
  * - issuing: a core starts {@link SCHEDULERS} instructions a cycle;
  * - wavefronts: its L1 cache and workgroup memory serve one line, or one conflict-free row of banks, a cycle;
- * - waiting: one warp issues one instruction a cycle and then waits for its reads; only the warps that the core holds
- *   at once, of which registers decide, do so at the same time.
+ * - waiting: one warp issues one instruction a cycle and then waits for its reads. Warps that the core holds at the
+ *   same time wait together; registers limit how many those are.
  *
  * The loops of a dispatch follow each other; their sum is at least the roof, and a launch is added. Caches beyond L1
  * are perfect (bytes move once), clocks are constant, warps are spread evenly.

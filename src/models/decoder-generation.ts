@@ -1,7 +1,7 @@
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import { argMax, choiceLosses } from '../graph/ops/cross-entropy.ts';
+import { argMax, choiceLosses } from '../graph/ops/choice-losses.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
 import { HIDING_BIAS } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';

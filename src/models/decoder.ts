@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { attention, type AttentionInputs } from '../graph/ops/attention.ts';
-import type { Projection } from '../graph/ops/cross-entropy.ts';
+import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCaches } from '../graph/ops/generation.ts';

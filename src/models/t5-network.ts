@@ -1,7 +1,8 @@
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import { crossEntropy, type Projection } from '../graph/ops/cross-entropy.ts';
+import type { Projection } from '../graph/ops/chunked-logits.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { distillation } from '../graph/ops/distillation.ts';
 import type { BucketLookup } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';

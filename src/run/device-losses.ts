@@ -37,7 +37,8 @@ export class DeviceLosses {
     throw new GorpError(
       loss.code,
       `${loss.message} This happened ${MAX_LOSSES} times within ${MINUTES} minutes.`,
-      'Close other programs that use the GPU, and resume from the last checkpoint; or use a smaller batch, or the CPU.',
+      // Chromium offers no adapter for two minutes after its GPU process has crashed twice.
+      'Close other programs that use the GPU, wait three minutes, and resume from the last checkpoint; or use a smaller batch, or the CPU.',
       { cause: loss },
     );
   }

@@ -4,7 +4,7 @@ import { fillTemplate } from '../../device/template.ts';
 import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
-import type { Projection } from './cross-entropy.ts';
+import type { Projection } from './chunked-logits.ts';
 import { matmul } from './matmul.ts';
 
 // Operations per element of a row in WebAssembly.

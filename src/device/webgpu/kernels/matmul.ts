@@ -24,8 +24,8 @@ export type LargeTile = 4 | 8;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
-// Workgroups that a product should have at least: enough for the cores of a CPU, which reads more partial sums for
-// nothing, and for up to 132 cores of a card, each of which needs several to hide the latency of memory.
+// Workgroups that a product should have at least. A CPU needs only enough for its cores: more of them add partial sums
+// and save nothing. A card has up to 132 cores, and each needs several to hide the latency of memory.
 const LEAST_WORKGROUPS = { software: 16, hardware: 256 };
 
 /**

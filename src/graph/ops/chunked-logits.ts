@@ -1,0 +1,113 @@
+import { matmulReference } from '../../device/matmul-reference.ts';
+import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
+import type { Planner } from '../../device/planner.ts';
+import type { KernelCall, Numbers } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+import { productCalls, productScratch } from './matmul.ts';
+import type { Scores } from './scores-kernel.ts';
+
+/** Scores over a vocabulary, logits = alpha x headᵀ: x [..., D], head [V, D]. */
+export interface Projection {
+  readonly x: Tensor;
+  readonly head: Tensor;
+  readonly alpha: number;
+}
+
+/** Maximum bytes of logits in memory at once. */
+export const CHUNK_BYTES = 2 ** 25;
+
+/** Some rows of the logits. */
+export interface Chunk {
+  readonly first: number;
+  readonly rows: number;
+}
+
+/** The logits of a projection in chunks of rows, so that those of a whole batch are never in memory. */
+export class ChunkedLogits {
+  readonly rows: number;
+  readonly columns: number;
+  readonly vocabulary: number;
+  /** Stride of the rows of logits: a multiple of four, so that products read four at once. */
+  readonly row: number;
+  readonly chunks: readonly Chunk[];
+
+  constructor(
+    readonly projection: Projection,
+    chunkBytes: number,
+  ) {
+    const { x, head } = projection;
+    [this.vocabulary, this.columns] = head.shape;
+    this.rows = sizeOf(x.shape) / this.columns;
+    this.row = Math.ceil(this.vocabulary / 4) * 4;
+    const most = Math.max(1, Math.floor(chunkBytes / (this.row * 4)));
+    const count = Math.ceil(this.rows / most);
+    const size = Math.ceil(this.rows / count); // as equal as possible, since the largest takes the memory
+    this.chunks = Array.from({ length: count }, (_, i) => ({
+      first: i * size,
+      rows: Math.min(size, this.rows - i * size),
+    }));
+  }
+
+  /** Memory, in floats, for a pass over the chunks: the logits of one chunk, then the scratch of its products. */
+  scratch(planner: Planner, forms: readonly ProductForm[]): number[] {
+    const max = this.chunks[0]?.rows ?? 0;
+    const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
+    return [max * this.row, ...productScratch(products, planner)];
+  }
+
+  /** The logits of a chunk, for the kernels. */
+  scores({ first, rows }: Chunk): Scores {
+    return { rows, vocabulary: this.vocabulary, row: this.row, first };
+  }
+
+  /** logits = alpha x[chunk] headᵀ. */
+  readonly forward = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
+    const { alpha, head } = this.projection;
+    const window = { offsetA: first * this.columns, rowC: this.row };
+    return [{ ...plainProduct('nt', rows, this.vocabulary, this.columns), alpha, window }, head];
+  };
+
+  /** The kernels of {@link forward}, into the memory of a chunk. */
+  forwardCalls(chunk: Chunk, { logits, scratch }: ChunkMemory, planner: Planner): KernelCall[] {
+    const [shape, b] = this.forward(chunk);
+    return productCalls(shape, { a: this.projection.x, b, c: logits }, scratch, planner);
+  }
+
+  /** dx[chunk] = alpha dlogits head. */
+  readonly toInput = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
+    const { alpha, head } = this.projection;
+    const window = { rowA: this.row, offsetC: first * this.columns };
+    return [{ ...plainProduct('nn', rows, this.columns, this.vocabulary), alpha, window }, head];
+  };
+
+  /** dhead += alpha dlogitsᵀ x[chunk]. */
+  readonly toHead = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
+    const { alpha, x } = this.projection;
+    const window = { rowA: this.row, offsetB: first * this.columns };
+    const shape = plainProduct('tn', this.vocabulary, this.columns, rows);
+    return [{ ...shape, alpha, accumulate: first > 0, window }, x];
+  };
+}
+
+/** A product of a chunk and its second operand. */
+export type ProductForm = (chunk: Chunk) => [shape: MatmulShape, b: Tensor];
+
+/** The memory of {@link ChunkedLogits.scratch}. */
+interface ChunkMemory {
+  readonly logits: Tensor;
+  readonly scratch: readonly (Tensor | undefined)[];
+}
+
+/** The memory of a pass. @throws Error if none was planned. */
+export function chunkMemory([logits, ...scratch]: readonly (Tensor | undefined)[]): ChunkMemory {
+  if (logits === undefined) throw new Error('there is no memory for logits');
+  return { logits, scratch };
+}
+
+/** Logits of a chunk by the reference of the matrix product. */
+export function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) => Numbers): Float64Array {
+  const [shape, head] = chunked.forward(chunk);
+  const scores = new Float64Array(chunk.rows * chunked.row);
+  matmulReference(shape, value(chunked.projection.x), value(head), scores);
+  return scores;
+}
