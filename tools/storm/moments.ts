@@ -8,7 +8,7 @@ export const WORK = [
   'a refresh',
   'growing spaces',
   'testing',
-  'a checkpoint',
+  'a checkpoint or the step after it',
   'saving a round',
 ] as const;
 export type Work = (typeof WORK)[number];
@@ -30,6 +30,7 @@ export interface Stretch {
   readonly milliseconds: number;
 }
 
+// A checkpoint takes about half of that; a later crash strikes the next step.
 const CHECKPOINT_MS = 200;
 
 /** What a run does after a report. @param gap steps from one refresh to the next. */
@@ -44,7 +45,7 @@ export function workAfter({ phase, done }: Report, gap: number): Work | 'opening
     case 'evaluate':
       return 'testing';
     case 'checkpoint':
-      return 'a checkpoint';
+      return 'a checkpoint or the step after it';
     case 'save':
       return 'saving a round';
     case 'device':
@@ -62,7 +63,7 @@ export function workAfter({ phase, done }: Report, gap: number): Work | 'opening
  * @throws Error if the run never does that work.
  */
 export function drawMoment(work: Work, stretches: readonly Stretch[], gap: number, random: () => number): Moment {
-  const waitsForCheckpoint = work === 'a checkpoint';
+  const waitsForCheckpoint = work === 'a checkpoint or the step after it';
   const places = stretches.flatMap(({ report }, place) => {
     const its = workAfter(report, gap);
     return its === work || (waitsForCheckpoint && (its === 'training' || its === 'testing')) ? [place] : [];
