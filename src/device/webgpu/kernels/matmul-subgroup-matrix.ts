@@ -5,27 +5,27 @@ import type { MatmulPlan } from './matmul.ts';
 import { type MatmulShape, areInputsVec4Aligned } from '../../matmul-shape.ts';
 import { productParams, productShader } from './product-shader.ts';
 
-/** How a product is cut up for subgroup matrices. */
+/** How a product is divided among subgroups, which multiply matrices of fixed sizes. */
 export interface MatrixTile {
-  /** What the operands are made of; `f16` rounds both. */
+  /** Type of the operands' elements; `f16` rounds both. */
   readonly component: MatrixComponent;
-  /** Of the device's matrices. */
+  /** Sizes of the device's matrices. */
   readonly sizes: MatrixSizes;
   /** Threads of a subgroup. */
   readonly lanes: number;
-  /** Rows and columns of C per subgroup; a multiple of those of the device's matrices. */
+  /** Rows and columns of C per subgroup: a multiple of the device's sizes. */
   readonly side: number;
   /** Subgroups of a workgroup in x (columns) and y (rows). */
   readonly sx: number;
   readonly sy: number;
 }
 
-// What lies in workgroup memory of a row or column of K, and how much further apart than that lines are.
+// Bytes of each row or column of K in workgroup memory, and the gap between two of them, which avoids bank conflicts.
 const HELD_BYTES = 64;
 const APART_BYTES = 16;
 const BYTES: Readonly<Record<MatrixComponent, number>> = { f32: 4, f16: 2 };
 
-/** The device's matrices for operands of a kind that tiles of a side can be made of, if there are any. */
+/** Sizes of the device's matrices of a component that a tile of a side can be made of, if there are any. */
 export function matricesFor(
   subgroups: Subgroups | undefined,
   component: MatrixComponent,
@@ -36,7 +36,10 @@ export function matricesFor(
   return subgroups?.matrices[component].find(({ M, N, K }) => fits(M) && fits(N) && held % K === 0);
 }
 
-/** The kernel of a product by subgroup matrices. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackVec4}. */
+/**
+ * The kernel of a product by subgroup matrices. Bindings: A, B, C, then D. K is not split; B is as {@link canUnpackVec4}
+ * requires.
+ */
 export function planSubgroupMatrixMatmul(
   shape: MatmulShape,
   { component, sizes, lanes, side, sx, sy }: MatrixTile,
@@ -75,7 +78,7 @@ export function planSubgroupMatrixMatmul(
     'enable subgroups',
     'enable chromium_experimental_subgroup_matrix',
     ...(component === 'f16' ? ['enable f16'] : []),
-    // What a subgroup does depends on which one it is, and on nothing else.
+    // All threads of a subgroup take the same branch, since branches depend on its index alone.
     'diagnostic(off, chromium.subgroup_matrix_uniformity)',
   ];
   const form = `${vec ? '' : '-scalar'}${packedB ? `-${packedB.packing}` : ''}`;

@@ -9,49 +9,54 @@ import { planTiledMatmul } from './matmul-tiled.ts';
 import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
 /**
- * Kernels that compute the same product, in the order of how long they take to compile. Software adapters use register
- * tiles of side 4 and 8, operands handed from lane to lane, and the same after a copy into padded rows; cards register
- * tiles of side 8, few rows and blocks of few registers; both the device's own matrix products and blocks.
+ * Kernels that compute the same product; those that compile sooner come first.
+ *
+ * - On software adapters: register tiles of side 4 and 8, subgroups whose lanes pass operands to each other, and the
+ *   same after a copy into padded rows.
+ * - On cards: register tiles of side 8, few rows, and blocks that need few registers.
+ * - On both: the device's own matrix products, and blocks.
  */
 export const MATMUL_VARIANTS = [
   ...(['register-4', 'register-8', 'few-rows', 'subgroup-wide', 'subgroup-tall', 'padded'] as const),
   ...(['matrix', 'matrix-half', 'block-light', 'block', 'block-half'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
-/** Those that round operands to 16-bit floats. */
+/** Variants that round operands to 16-bit floats. */
 export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['matrix-half', 'block-half']);
 
-/** The kernel of a product that has not been measured: it compiles quickly, and no adapter is bad at it. */
+/** The kernel of a product until it has been measured: it compiles quickly, and is slow on no adapter. */
 export function startVariant(shape: MatmulShape, traits: AdapterTraits): MatmulVariant {
   if (traits.isSoftware) return shapeClass(shape, traits) === undefined ? 'register-8' : 'register-4';
   if (hasFewRows(shape, traits)) return 'few-rows';
   return fillsBlock(shape) ? 'block-light' : 'register-8';
 }
 
-/** Whether rows of whole operands are to be padded before they can be read four floats at once. */
+/** Whether the operands are whole matrices with rows that must be padded to be read four floats at once. */
 const canPad = ({ window, packedB, ...shape }: MatmulShape): boolean =>
   window === undefined && packedB === undefined && shape.batch === 1 && !areInputsVec4Aligned(shape);
 
-/** Whether half a block or more has something to do. */
+/** Whether the product fills at least half a block. */
 const fillsBlock = (shape: MatmulShape): boolean => shape.M >= 32 && shape.N >= 32 && canUnpackVec4(shape);
 
-// Products that matter, on a CPU also by their rows: adapters of rank 8 are among them, single tokens and stacks are not.
+// Smaller products take too little time to measure. Adapters of rank 8 are large enough. M counts on a CPU only, and
+// leaves out single tokens there.
 const LEAST = { M: 16, N: 8, K: 8, work: 2 ** 17 };
 
-/** Beyond these sides the order of the kernels does not change any more. */
+/** From these sides on, a larger product does not change which kernel is the fastest. */
 const LARGEST_SIDE = { software: 256, card: 2048 };
 
-/** How the rows of the operands and of C lie, as far as kernels differ by it. */
+/** The alignment of the rows of the operands and of C, which decides how kernels may read and write them. */
 function alignmentOf(shape: MatmulShape): string {
   if (!areInputsVec4Aligned(shape)) return '-odd';
-  if (!canUseVectors(shape)) return '-tail'; // rows do, K is no multiple of four
+  if (!canUseVectors(shape)) return '-tail'; // aligned rows, but K is no multiple of four
   return isOutputVec4Aligned(shape) ? '' : '-ragged';
 }
 
 /**
- * The class of products that share one measurement: all that kernels differ by, and similar sizes.
+ * The class of a product. Products of a class use the same kernels, are of similar size and share one measurement.
  *
- * @returns undefined for products too small to matter; on a CPU also for few rows and stacks, which one kernel computes.
+ * @returns undefined if the product is too small to matter, and on a CPU also for few rows and for stacks, which have a
+ *   single kernel there.
  */
 export function shapeClass(shape: MatmulShape, traits: AdapterTraits): string | undefined {
   const { layout, M, N, K, batch, halves, packedB, window } = shape;
@@ -91,7 +96,7 @@ export function variantsOf(shape: MatmulShape, traits: AdapterTraits): MatmulVar
   return [start, ...MATMUL_VARIANTS.filter((variant) => can[variant] && variant !== start)];
 }
 
-/** The kernel of a product by a variant. @throws Error if the adapter or the shape does not allow it. */
+/** The kernels of a product by one variant. @throws Error if the adapter or the shape does not allow it. */
 export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: AdapterTraits): MatmulPlan {
   const { halves } = shape;
   switch (variant) {
@@ -122,7 +127,7 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: 
   }
 }
 
-/** Floats that any kernel of a product may need for what lies between them. */
+/** Floats of scratch memory that suffice for every variant of a product. */
 export function scratchOf(shape: MatmulShape, traits: AdapterTraits): Scratch<number> {
   const isPadded = traits.isSoftware && canPad(shape) && shapeClass(shape, traits) !== undefined;
   const { a, b } = isPadded ? paddedOperands(shape) : {};
@@ -137,7 +142,7 @@ export function scratchOf(shape: MatmulShape, traits: AdapterTraits): Scratch<nu
 
 const MATRIX_TILE: Pick<MatrixTile, 'side' | 'sx' | 'sy'> = { side: 32, sx: 2, sy: 2 };
 
-/** Tall: few columns per lane; wide: more of them. */
+/** A lane of a tall tile computes few columns of many rows; a lane of a wide one, more columns of fewer rows. */
 function subgroupTile(variant: 'subgroup-wide' | 'subgroup-tall', { subgroups }: AdapterTraits): SubgroupTile {
   if (subgroups === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
   return { lanes: subgroups.lanes, ...(variant === 'subgroup-tall' ? { tm: 32, tg: 1 } : { tm: 16, tg: 2 }) };

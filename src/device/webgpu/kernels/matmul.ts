@@ -7,7 +7,7 @@ import { canUseVectors, type MatmulShape, windowOf } from '../../matmul-shape.ts
 import { productParams, productShader } from './product-shader.ts';
 import { planReduction } from '../../reduce-splits.ts';
 
-/** How one product is cut up. */
+/** How a product is divided among threads and workgroups. */
 export interface MatmulTile {
   /** Rows and columns of C per thread. */
   readonly tm: number;
@@ -29,8 +29,9 @@ const tiles = (size: number, tile: number, threads: number): number => Math.ceil
 const LEAST_WORKGROUPS = { software: 16, hardware: 256 };
 
 /**
- * The number of parts of K, at least `leastPart` long, that occupy the device where `groups` workgroups do not. A rule,
- * not measured: the memory for partial sums is planned before anything runs, and a few workgroups too many cost little.
+ * How many parts K is split into, so that enough workgroups run where `groups` would be too few. No part is shorter
+ * than `leastPart`. This is a rule and not measured, since memory for partial sums is planned before anything runs; a
+ * few workgroups too many cost little.
  */
 export function splitsOf(
   { K, accumulate }: MatmulShape,
@@ -44,28 +45,28 @@ export function splitsOf(
 }
 
 /**
- * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
+ * The tile of a product: large if many threads have enough to do, otherwise small, with K split.
  *
- * @param largeTile side of the tile for large products, as this device was measured to like it ({@link tuneGpu}).
+ * @param largeTile side of the tile for large products.
  */
 export function chooseTile(shape: MatmulShape, traits: AdapterTraits, largeTile: LargeTile = 8): MatmulTile {
   const { M, N, batch } = shape;
   const [rows, columns] = [M >= 8 * 8 ? 8 : 4, N >= 8 * 4 ? 8 : 4];
   const [tm, tn] = largeTile === 4 ? [4, 4] : [rows, columns];
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
-  // Whether K is split, and the memory for that, is a matter of the shape and not of the tile.
+  // The shape alone decides how K is split, so that every tile needs the same scratch memory.
   const groups = batch * tiles(M, rows, wy) * tiles(N, columns, wx);
   return { tm, tn, wx, wy, splits: splitsOf(shape, traits, groups, 128) };
 }
 
 export interface MatmulPlan extends KernelPlan {
-  /** Present when K is split: the kernel that adds the partial sums [batch · splits, M, N], of so many floats. */
+  /** Adds the partial sums [batch · splits, M, N], `partialSize` floats. Present if K is split. */
   readonly reduce?: KernelPlan & { readonly partialSize: number };
-  /** The kernels that copy operands into padded rows, where it is done. */
+  /** The kernels that copy operands into padded rows. */
   readonly padding?: { readonly a?: KernelPlan; readonly b?: KernelPlan };
 }
 
-/** Memory for what lies between the kernels of a product: partial sums, and operands in padded rows. */
+/** Memory that the kernels of a product share: partial sums, and operands in padded rows. */
 export interface Scratch<T> {
   readonly partial?: T | undefined;
   readonly a?: T | undefined;
@@ -93,7 +94,10 @@ export function stepsOf<T>(
   return [...steps, { ...product, tensors: [...operands, partial] }, { ...reduce, tensors: [partial, c, ...rest] }];
 }
 
-/** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
+/**
+ * The kernels of a product. Bindings: A, B, C, then D. If K is split, the first kernel writes partial sums instead of C,
+ * and its reduction binds partial sums, C, D.
+ */
 export function planMatmul(shape: MatmulShape, tile: MatmulTile): MatmulPlan {
   const { layout, M, N, packedB } = shape;
   const vec = canUseVectors(shape);
@@ -125,7 +129,7 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile): MatmulPlan {
   return splitProduct(shape, kernel, groups, tile.splits);
 }
 
-/** The plan of a kernel that sums parts of K, `groups` columns and rows of workgroups for each. */
+/** The plan of a kernel that computes each part of K by `groups` of workgroups, and of its reduction. */
 export function splitProduct(
   shape: MatmulShape,
   kernel: Kernel,

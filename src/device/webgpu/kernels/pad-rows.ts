@@ -2,7 +2,7 @@ import template from '../../../../shaders/pad-rows.wgsl?raw';
 import { flatWorkgroups, type KernelPlan, u32 } from '../../kernel.ts';
 import type { MatmulShape } from '../../matmul-shape.ts';
 
-/** A matrix, row-major, and the sides of the copy that it is padded to with zeros. */
+/** The sides of a row-major matrix, and those of its copy, which is padded with zeros. */
 interface PaddedMatrix {
   readonly rows: number;
   readonly columns: number;
@@ -19,7 +19,7 @@ interface PaddedOperands {
 
 const toFours = (size: number): number => Math.ceil(size / 4) * 4;
 
-/** Those whose rows have a length that is no multiple of four. Where both are copied, K gets to be such a multiple too. */
+/** The operands whose row length is no multiple of four. If both are copied, K is padded to a multiple of four too. */
 export function paddedOperands({ layout, M, N, K }: MatmulShape): PaddedOperands {
   const a = layout === 'tn' ? { rows: K, columns: M } : { rows: M, columns: K };
   const b = layout === 'nt' ? { rows: N, columns: K } : { rows: K, columns: N };
@@ -31,14 +31,14 @@ export function paddedOperands({ layout, M, N, K }: MatmulShape): PaddedOperands
   return { ...(padsA && { a: padded(a, layout === 'tn') }), ...(padsB && { b: padded(b, layout !== 'nt') }) };
 }
 
-/** The same product by the operands that have been copied. */
+/** The same product, of the padded copies. */
 export function paddedProduct(shape: MatmulShape): MatmulShape {
   const { a, b } = paddedOperands(shape);
   const window = { ...(a && { rowA: a.paddedColumns }), ...(b && { rowB: b.paddedColumns }) };
   return { ...shape, K: a && b ? toFours(shape.K) : shape.K, window };
 }
 
-/** Floats of the copy. */
+/** Floats of the padded copy. */
 export const paddedSize = ({ paddedRows, paddedColumns }: PaddedMatrix): number => paddedRows * paddedColumns;
 
 /** The kernel that copies. Bindings: the matrix, the copy. */
