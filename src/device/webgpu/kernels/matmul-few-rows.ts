@@ -5,19 +5,19 @@ import type { AdapterTraits } from '../adapter-traits.ts';
 import { type MatmulPlan, splitProduct, splitsOf } from './matmul.ts';
 import { productShader } from './product-shader.ts';
 
-/** The maximum of rows that one workgroup computes: then each weight is read once. */
+/** Maximum rows of a product, which one workgroup computes, so that each weight is read once. */
 const MOST_ROWS = 16;
-// Shortest K that gives half of the threads work; a part of it has work for all.
+// With this K, half of the threads have work; parts of K are at least twice as long.
 const LEAST_K = 256;
 
-/** Whether the kernel of few rows suits a product; on a CPU, its barriers cost more than it saves. */
+/** Whether a product has few rows and this kernel suits it. On a CPU its barriers cost more than it saves. */
 export const hasFewRows = (shape: MatmulShape, { isSoftware }: AdapterTraits): boolean =>
   !isSoftware && shape.layout === 'nt' && shape.M <= MOST_ROWS && shape.K >= LEAST_K && canUseVectors(shape);
 
 /** The kernel of a product of few rows. Bindings: A, B, C (partial sums when split), then D. */
 export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPlan {
   const { M, N, batch, packedB } = shape;
-  // A thread has registers for 64 sums. Few rows are read again for few columns: they are small.
+  // A thread has registers for 64 sums. Each block of columns reads all rows again, which are few.
   const tm = M <= 4 ? 4 : M <= 8 ? 8 : 16;
   const tn = M <= 8 ? 8 : 4;
   const values = (tm * tn) / 4;

@@ -22,14 +22,14 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 
-// Threads that stand for a subgroup; the emulation works with any number.
+// Threads of an emulated subgroup; any number works.
 const LANES = 8;
 // Rows and columns that a subgroup computes.
 const SIDE = 32;
 
 /**
- * The same kernel with plain WGSL for the device's matrices, so that all but the hardware's product is tested on every
- * device: operands stay where they lie, and a thread keeps every LANES-th of the sums.
+ * The same kernel with plain WGSL instead of the device's matrices, which tests everything but the hardware's product on
+ * every device. Operands are read in place, and each thread holds every LANES-th sum.
  */
 function emulated({ name, wgsl = () => '' }: Kernel, { sizes: { M, N, K }, lanes }: MatrixTile): Kernel {
   const helpers = `
@@ -71,11 +71,15 @@ fn store(offset: u32, values: Sums, stride: u32) {
 
 interface Product {
   readonly shape: MatmulShape;
-  /** Of B. */
+  /** How B is packed. */
   readonly packing?: Packing;
 }
 
-/** Runs a plan over random numbers beside the reference. @returns the error, and that to the reference over numbers not rounded. */
+/**
+ * Runs a plan on random numbers.
+ *
+ * @returns its errors against the reference on the operands as the kernel rounds them, and on the exact ones.
+ */
 async function errorsOf({ shape, packing }: Product, plan: MatmulPlan, component: MatrixComponent) {
   const { layout, M, N, K } = shape;
   const { rowA, rowB, rowC, offsetA, offsetB, offsetC } = windowOf(shape);
@@ -116,7 +120,8 @@ async function errorsOf({ shape, packing }: Product, plan: MatmulPlan, component
   }
 }
 
-// 1, tile − 1, tile and tile + 1 of a block of 64 × 64 and of one of 32 × 32, primes; K beside what is held at once.
+// 1, primes, and sides one less than, equal to and one more than those of blocks of 64 × 64 and 32 × 32; K also beside the
+// part of it that workgroup memory holds.
 const SHAPES = [
   [1, 1, 1],
   [31, 13, 17],
@@ -125,7 +130,7 @@ const SHAPES = [
   [63, 129, 31],
   [68, 132, 36],
 ] as const;
-// Smaller than what is used, which takes seconds to compile like this.
+// Smaller tiles than those of the product: emulated, theirs would compile for seconds.
 const EMULATED = [
   { component: 'f32', sizes: { M: 8, N: 8, K: 8 }, ...{ side: 16, sx: 2, sy: 2 } },
   { component: 'f16', sizes: { M: 16, N: 8, K: 16 }, ...{ side: 16, sx: 2, sy: 1 } },
@@ -147,7 +152,7 @@ function productsOf(layout: MatmulLayout): Product[] {
 }
 
 describe.each(['nt', 'nn', 'tn'] as const)('%s by subgroup matrices', (layout) => {
-  // What rounds, and packed matrices, are the same in every layout.
+  // Rounding and packed matrices do not depend on the layout, so they are tested in one.
   const emulatedHere = EMULATED.filter(({ component }) => layout === 'nt' || component === 'f32');
   test.each(emulatedHere)('of $component and $sizes, in plain WGSL', async (sized) => {
     if (sized.component === 'f16' && !gpu.device.features.has('shader-f16')) {

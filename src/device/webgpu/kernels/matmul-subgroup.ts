@@ -4,7 +4,7 @@ import type { MatmulPlan } from './matmul.ts';
 import { type MatmulShape, areInputsVec4Aligned, windowOf } from '../../matmul-shape.ts';
 import { productParams, productShader } from './product-shader.ts';
 
-/** How a product is cut up for subgroups. */
+/** How a product is divided among subgroups. */
 export interface SubgroupTile {
   /** Threads of a subgroup. */
   readonly lanes: number;
@@ -14,13 +14,13 @@ export interface SubgroupTile {
   readonly tg: number;
 }
 
-/** Whether all that is written can be written four floats at once. */
+/** Whether C, and what is added to it, can be accessed four floats at once. */
 export function isOutputVec4Aligned(shape: MatmulShape): boolean {
   const { rowC, offsetC } = windowOf(shape);
   return [shape.N, rowC, offsetC, shape.batchStrideC, shape.batchStrideD].every((size) => size % 4 === 0);
 }
 
-/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackVec4}. */
+/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split. */
 export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: SubgroupTile): MatmulPlan {
   const { layout, M, N, K, batch, packedB } = shape;
   const rowsPerLane = layout === 'tn' ? 4 : 1;

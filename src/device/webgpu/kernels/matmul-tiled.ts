@@ -9,11 +9,11 @@ import { productShader } from './product-shader.ts';
 const SIDE = 64;
 
 /**
- * The kernel of a product through workgroup memory. Bindings: A, B, C (partial sums when split), then D; B as in
- * {@link canUnpackVec4}.
+ * The kernels of a product whose operands pass through workgroup memory. Bindings: A, B, C (partial sums if K is split),
+ * then D.
  *
  * @param rows of C per thread.
- * @param halves operands that lie there as 16-bit floats, which asks for the feature `shader-f16`.
+ * @param halves operands that workgroup memory holds as 16-bit floats, which needs the feature `shader-f16`.
  */
 export function planTiledMatmul(
   shape: MatmulShape,
