@@ -84,7 +84,7 @@ function Bar({ title, detail, share }: { title: string; detail: string; share: n
         aria-valuenow={Math.round(100 * share)}
         aria-valuetext={detail}
       >
-        <div className={`${styles.fill} eased`} style={{ width: `${100 * share}%` }} />
+        <div className={styles.fill} style={{ width: `${100 * share}%` }} />
       </div>
       <p className={styles.muted} data-testid="work-detail">
         {detail}

@@ -122,7 +122,7 @@ function Rounds({ run }: { run: RunState }) {
             data-current={active && progress?.round === round}
           >
             <div className={styles.groove}>
-              <div className={`${styles.fill} eased`} style={{ width: `${100 * (shares[round - 1] ?? 0)}%` }} />
+              <div className={styles.fill} style={{ width: `${100 * (shares[round - 1] ?? 0)}%` }} />
             </div>
             <span className={styles.task}>{name}</span>
           </div>
@@ -145,7 +145,7 @@ function Bar({ label, share, className }: { label: string; share: number; classN
       aria-valuemax={100}
       aria-valuenow={Math.round(100 * share)}
     >
-      <div className={`${styles.fill} eased`} style={{ width: `${100 * share}%` }} />
+      <div className={styles.fill} style={{ width: `${100 * share}%` }} />
     </div>
   );
 }
