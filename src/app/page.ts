@@ -137,9 +137,10 @@ export function createPage(parts: PageParts): Page {
     ...control.actions,
     store,
     load: async () => {
-      memoryPlanner.watch();
       deviceLook.watch();
-      await Promise.all([history.refresh().then(interruptedRun.look), tasks.load()]);
+      // Reading the tasks changes what a plan depends on: one made before would be made again.
+      const readTasks = tasks.load().then(memoryPlanner.watch);
+      await Promise.all([history.refresh().then(interruptedRun.look), readTasks]);
       handOver.readAddress();
       queue.load();
     },
