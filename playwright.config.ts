@@ -1,5 +1,6 @@
 import { defineConfig } from '@playwright/test';
 import { findBrowser } from './tools/test/browser.ts';
+import { BROWSER_ARGS } from './tools/test/browser-args.ts';
 
 // Playwright reads this file again in its workers, which inherit what is found here.
 const browser = (process.env['CHROME_PATH'] ??= findBrowser() ?? '');
@@ -32,7 +33,7 @@ export default defineConfig({
       // An ordinary browser: runs compute on the CPU.
       name: 'plain',
       testIgnore: WEBGPU,
-      use: { launchOptions: { executablePath: browser, args: ['--no-sandbox'] } },
+      use: { launchOptions: { executablePath: browser, args: BROWSER_ARGS } },
     },
     {
       // Tests of WebGPU. Without a GPU Chromium offers its software adapter only when asked for it by these flags.
@@ -41,7 +42,7 @@ export default defineConfig({
       use: {
         launchOptions: {
           executablePath: browser,
-          args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+          args: [...BROWSER_ARGS, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
         },
       },
     },
