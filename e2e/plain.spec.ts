@@ -1,7 +1,5 @@
-import { type BrowserContext, expect, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { percent } from '../src/app/format.ts';
-import type { Results } from '../src/run/results.ts';
-import { differences } from '../tools/storm/same-results.ts';
 import { expectConsistent } from './support/consistency.ts';
 import {
   downloadResults,
@@ -12,10 +10,6 @@ import {
   waitForStatus,
   waitForStep,
 } from './support/workbench.ts';
-
-// The second test compares its run with that of the first.
-test.describe.configure({ mode: 'serial' });
-let uninterrupted: Results;
 
 test('an ordinary browser learns the whole default order on the CPU', async ({ page }) => {
   test.setTimeout(600_000);
@@ -41,7 +35,6 @@ test('an ordinary browser learns the whole default order on the CPU', async ({ p
   await expect(page.getByTestId('ranks-map').locator('[aria-selected]').first()).toBeVisible();
 
   const { results } = await downloadResults(page);
-  uninterrupted = results;
   expectConsistent(results);
   expect(results.status).toBe('finished');
   expect(results.settings.order).toHaveLength(4);
@@ -64,54 +57,3 @@ test('an ordinary browser learns the whole default order on the CPU', async ({ p
     expect(refined / results.seconds).toBeCloseTo(1, 3);
   });
 });
-
-test('a browser killed in the middle of the default order resumes, and ends with the same results', async ({
-  playwright,
-  launchOptions,
-  baseURL,
-}, testInfo) => {
-  test.setTimeout(600_000);
-  const open = (): Promise<BrowserContext> =>
-    playwright.chromium.launchPersistentContext(testInfo.outputPath('profile'), {
-      ...launchOptions,
-      baseURL: baseURL ?? '',
-    });
-  let context = await open();
-  try {
-    let page = await context.newPage();
-    await openWorkbench(page);
-    await start(page);
-    const firstRound = uninterrupted.curves.round.lastIndexOf(1) + 1;
-    await waitForStep(page, firstRound + 5);
-    await page.getByTestId('pause').click();
-    await waitForStatus(page, 'paused'); // and is saved
-    const saved = await lastStep(page);
-    await page.getByTestId('resume').click();
-    await waitForStep(page, saved + 5);
-    await kill(context);
-
-    context = await open();
-    page = await context.newPage();
-    await openWorkbench(page);
-    const goOn = page.getByTestId('go-on-at-checkpoint');
-    await expect(goOn).toHaveText(`Resume at step ${saved}`);
-    await goOn.click();
-    await waitForStatus(page, 'finished', 500_000);
-    const { results } = await downloadResults(page);
-    expectConsistent(results);
-    expect(differences(uninterrupted, results)).toEqual([]);
-  } finally {
-    await context.close();
-  }
-});
-
-/** Kills the browser as the system does when memory runs out, so that it can save nothing. */
-async function kill(context: BrowserContext): Promise<void> {
-  const session = await context.browser()?.newBrowserCDPSession();
-  const { processInfo } = (await session?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
-  const browser = processInfo.find(({ type }) => type === 'browser');
-  if (browser === undefined) throw new Error('The process id of the browser is unknown.');
-  const closed = context.waitForEvent('close');
-  process.kill(browser.id, 'SIGKILL');
-  await closed;
-}

@@ -1,4 +1,5 @@
-import { expect, test } from '@playwright/test';
+import { type BrowserContext, expect, test } from '@playwright/test';
+import { differences } from '../tools/storm/same-results.ts';
 import { expectConsistent } from './support/consistency.ts';
 import {
   choose,
@@ -13,7 +14,7 @@ import {
 test('a run interrupted by a reload resumes at its step and ends like an uninterrupted one', async ({ page }) => {
   test.setTimeout(300_000);
   page.on('dialog', (dialog) => void dialog.accept()); // the browser warns that the run would be lost
-  const choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 160, testExamples: 4, batchSize: 2 };
+  const choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 80, testExamples: 4, batchSize: 1 };
   await openWorkbench(page);
   await choose(page, choice);
   await expect(page.getByTestId('interrupted')).toBeHidden();
@@ -70,3 +71,68 @@ test('what a stopped run has saved can be removed', async ({ page }) => {
   await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0);
   await expect(page.getByTestId('interrupted')).toBeHidden();
 });
+
+test('a browser killed in the second round resumes, and ends with the same results', async ({
+  playwright,
+  launchOptions,
+  baseURL,
+}, testInfo) => {
+  const choice = { method: 'gorp-plus', trainExamples: 40, testExamples: 4, batchSize: 1 };
+  const open = (): Promise<BrowserContext> =>
+    playwright.chromium.launchPersistentContext(testInfo.outputPath('profile'), {
+      ...launchOptions,
+      baseURL: baseURL ?? '',
+    });
+  let context = await open();
+  try {
+    let page = await context.newPage();
+    await openWorkbench(page);
+    await choose(page, choice);
+    await start(page);
+    // One step, the rest of the round with its tests, and one step of the next round.
+    for (const [button, step] of [
+      ['step', 1],
+      ['step-round', 40],
+      ['step', 41],
+    ] as const) {
+      await page.getByTestId(button).click();
+      await expect.poll(() => lastStep(page), { timeout: 120_000 }).toBe(step);
+      if (button === 'step-round') await expect(page.getByTestId('cell-1-1')).not.toBeEmpty();
+      await waitForStatus(page, 'paused'); // and is saved
+    }
+    await page.getByTestId('resume').click();
+    await waitForStep(page, 45);
+    await kill(context);
+
+    context = await open();
+    page = await context.newPage();
+    await openWorkbench(page);
+    const goOn = page.getByTestId('go-on-at-checkpoint');
+    await expect(goOn).toHaveText('Resume at step 41');
+    await goOn.click();
+    await waitForStatus(page, 'finished');
+    const { results } = await downloadResults(page);
+    expectConsistent(results);
+
+    await page.reload();
+    await choose(page, choice);
+    await start(page);
+    await waitForStatus(page, 'finished');
+    const { results: uninterrupted } = await downloadResults(page);
+    expect(uninterrupted.curves.step).toHaveLength(80);
+    expect(differences(uninterrupted, results)).toEqual([]);
+  } finally {
+    await context.close();
+  }
+});
+
+/** Kills the browser as the system does when memory runs out, so that it can save nothing. */
+async function kill(context: BrowserContext): Promise<void> {
+  const session = await context.browser()?.newBrowserCDPSession();
+  const { processInfo } = (await session?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
+  const browser = processInfo.find(({ type }) => type === 'browser');
+  if (browser === undefined) throw new Error('The process id of the browser is unknown.');
+  const closed = context.waitForEvent('close');
+  process.kill(browser.id, 'SIGKILL');
+  await closed;
+}
