@@ -30,13 +30,8 @@ export default defineConfig({
   },
   projects: [
     {
-      // An ordinary browser: runs compute on the CPU.
-      name: 'plain',
-      testIgnore: WEBGPU,
-      use: { launchOptions: { executablePath: browser, args: BROWSER_ARGS } },
-    },
-    {
-      // Tests of WebGPU. Without a GPU Chromium offers its software adapter only when asked for it by these flags.
+      // Tests of WebGPU, first since they take longest. Without a GPU Chromium offers its software adapter only when
+      // asked for it by these flags.
       name: 'webgpu',
       testMatch: WEBGPU,
       use: {
@@ -45,6 +40,12 @@ export default defineConfig({
           args: [...BROWSER_ARGS, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
         },
       },
+    },
+    {
+      // An ordinary browser: runs compute on the CPU.
+      name: 'plain',
+      testIgnore: WEBGPU,
+      use: { launchOptions: { executablePath: browser, args: BROWSER_ARGS } },
     },
   ],
   webServer: {
