@@ -2,7 +2,7 @@
 //
 //   back = lse_i and delta_i = do_i·o_i of every query, [B, H, Sq, 2], then mask [Bk, Sk]
 //
-// do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. One buffer keeps `attention.wgsl` within eight bindings.
+// do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. One buffer keeps attention within eight bindings.
 // Plan: one thread per query and head, then one per key.
 
 struct Params {

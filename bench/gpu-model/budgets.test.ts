@@ -8,8 +8,6 @@ import { type RecordedProgram, recordPrograms } from './programs.ts';
 
 /** Kernels that exceed a budget, by the rows of the model's tables, and why. Each must still be needed. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
-  'attention grad_kv loops over 2048 times':
-    'A thread has one key and adds up the queries of all heads that share it, eight in TinyLlama.',
   'thin products moves over 1 MB with fewer than 64 warps':
     'Rank 8 in t5-small: a thread has 8 × 4 of 512 × 8 results, and parts of K are at least 128 long.',
 };

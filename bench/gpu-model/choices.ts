@@ -1,8 +1,11 @@
-import type { AttentionForm, AttentionShape } from '../../src/device/attention-shape.ts';
 import type { MatmulShape } from '../../src/device/matmul-shape.ts';
-import { ATTENTION_VARIANTS, planAttention } from '../../src/device/webgpu/kernels/attention.ts';
 import { stepsOf } from '../../src/device/webgpu/kernels/matmul.ts';
-import { planVariant, scratchOf, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
+import {
+  type MatmulVariant,
+  planVariant,
+  scratchOf,
+  variantsOf,
+} from '../../src/device/webgpu/kernels/matmul-variants.ts';
 import { NO_MATRICES, type Subgroups } from '../../src/device/webgpu/subgroups.ts';
 import { Tuning, type Wanted } from '../../src/device/webgpu/tuning.ts';
 import type { AdapterTraits } from '../../src/device/webgpu/adapter-traits.ts';
@@ -35,30 +38,13 @@ export function tunedFor(card: Card): Tuning {
 }
 
 function choose(tuning: Tuning, wanted: Wanted, card: Card): void {
-  const least = <Name>(names: readonly Name[], seconds: (name: Name) => number): Name =>
-    names.reduce((best, name) => (seconds(name) < seconds(best) ? name : best));
-  if (wanted.of === 'matmul') {
-    const { shape, shapeClass } = wanted;
-    const best = least(variantsOf(shape, tuning), (variant) =>
-      secondsOf(productCalls(shape, planVariant(shape, variant, tuning), tuning), card),
-    );
-    tuning.choose(shapeClass, best);
-  } else {
-    tuning.attention = least(ATTENTION_VARIANTS, (variant) =>
-      secondsOf(
-        FORMS.map((form) => callOf({ ...planAttention(form, ATTENTION, variant), tensors: [] }, [])),
-        card,
-      ),
-    );
-  }
+  if (wanted.of === 'attention') throw new Error('A card has one kernel of attention, which is not measured.');
+  const { shape, shapeClass } = wanted;
+  const seconds = (variant: MatmulVariant): number =>
+    secondsOf(productCalls(shape, planVariant(shape, variant, tuning), tuning), card);
+  const best = variantsOf(shape, tuning).reduce((least, name) => (seconds(name) < seconds(least) ? name : least));
+  tuning.choose(shapeClass, best);
 }
-
-const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];
-/** The most usual attention of the programs, without the bias that not all have. */
-const ATTENTION: AttentionShape = {
-  ...{ B: 8, Sq: 512, Bk: 8, Sk: 512, H: 16, Hk: 16, d: 64 },
-  ...{ scale: 1, causal: false, offset: 0, window: null, bias: false, position: false },
-};
 
 const secondsOf = (calls: readonly RecordedCall[], card: Card): number =>
   calls.reduce((sum, call) => sum + estimate(call, describe(call).work, card).seconds, 0);

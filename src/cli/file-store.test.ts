@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { KernelChoices } from '../device/webgpu/tuning.ts';
 import { fileStore } from './file-store.ts';
 
-const CHOICES: KernelChoices = { attention: 'several-rows', matmul: { 'nt 64×64×64': 'block' } };
+const CHOICES: KernelChoices = { attention: { 'FORWARD 64': 'tiles' }, matmul: { 'nt 64×64×64': 'block' } };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tuning-'));
@@ -16,9 +16,9 @@ it('stores the choices of several devices in one file', async () => {
   const file = join(folder, 'deep', 'tuning.json');
   expect(await fileStore(file).read('one')).toBeUndefined();
   await fileStore(file).write('one', CHOICES);
-  await fileStore(file).write('two', { ...CHOICES, attention: 'one-row' });
+  await fileStore(file).write('two', { ...CHOICES, attention: { 'FORWARD 64': 'rolled' } });
   expect(await fileStore(file).read('one')).toEqual(CHOICES);
-  expect(await fileStore(file).read('two')).toEqual({ ...CHOICES, attention: 'one-row' });
+  expect(await fileStore(file).read('two')).toEqual({ ...CHOICES, attention: { 'FORWARD 64': 'rolled' } });
 });
 
 it('ignores a damaged file and an unwritable folder', async () => {

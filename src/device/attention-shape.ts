@@ -1,4 +1,4 @@
-/** Sizes of an attention, named as in `shaders/attention.wgsl`. */
+/** Sizes of an attention, named as in `shaders/attention-inputs.wgsl`. */
 export interface AttentionSizes {
   readonly B: number;
   readonly Sq: number;
@@ -18,8 +18,8 @@ export interface AttentionShape extends AttentionSizes {
   readonly offset: number;
   /** Number of positions that a query sees, including its own; null means no limit. */
   readonly window: number | null;
-  /** Whether there is a bias, per head or shared. */
-  readonly bias: boolean | 'shared';
+  /** Whether there is a bias: per head, shared by all heads, or per head by the distance of query and key. */
+  readonly bias: boolean | 'shared' | 'distance';
   readonly position: boolean;
   /** Whether `GRAD_Q` also gives the gradient of the scores. */
   readonly scores?: boolean;

@@ -10,6 +10,15 @@ export interface ProductTensors<T> {
   readonly d?: T | undefined;
 }
 
+/** The kernel of an attention or of one of its gradients. */
+export interface AttentionPlan extends KernelPlan {
+  /**
+   * Results that the kernel writes one after another, each from a part of the work: o and lse to be merged, dk and dv to be
+   * added. At most {@link Planner.attentionParts}.
+   */
+  readonly parts: number;
+}
+
 /** Chooses a device's kernels for products and attention, and says how others should divide their work. */
 export interface Planner {
   /**
@@ -25,6 +34,8 @@ export interface Planner {
    * @param scratch pieces of at least the sizes from {@link productScratch}; undefined instead of 0.
    */
   product<T>(shape: MatmulShape, tensors: ProductTensors<T>, scratch: readonly (T | undefined)[]): KernelCall<T>[];
-  /** The kernel of an attention or of one of its gradients. Tensors are in the order of `shaders/attention.wgsl`. */
-  attention(form: AttentionForm, shape: AttentionShape): KernelPlan;
+  /** Most parts in which a kernel may write the result: more than one where there are too few results for a device. */
+  attentionParts(form: AttentionForm, shape: AttentionShape): number;
+  /** The kernel of an attention. Tensors are in the order of `shaders/attention-inputs.wgsl`. */
+  attention(form: AttentionForm, shape: AttentionShape): AttentionPlan;
 }

@@ -158,7 +158,7 @@ export class T5 {
     return matmul(g, x, head, { layout: 'nt', alpha }); // [B, T, V]
   }
 
-  /** The position bias [H, Sq, Sk] of each block: that of block 0 for all, or with `biasPerLayer` each its own. */
+  /** The position bias of each block, by distance or [H, Sq, Sk]: that of block 0 for all, or with `biasPerLayer` each its own. */
   #biases(stack: 'encoder' | 'decoder', make: (table: Tensor) => Tensor): (block: number) => Tensor {
     const ofBlock = (i: number): Tensor => make(this.#layers.parameter(positionBiasName(stack, i)));
     if (this.config.biasPerLayer) return ofBlock;

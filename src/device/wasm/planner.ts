@@ -1,7 +1,7 @@
 import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
-import type { KernelCall, KernelPlan } from '../kernel.ts';
+import type { KernelCall } from '../kernel.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
-import type { Planner, ProductTensors } from '../planner.ts';
+import type { AttentionPlan, Planner, ProductTensors } from '../planner.ts';
 import { planWasmAttention } from './attention.ts';
 import { planProduct } from './products.ts';
 
@@ -18,7 +18,11 @@ export class WasmPlanner implements Planner {
     return [{ kernel: { name: entry, wasm: { entry } }, ...call, tensors: [a, b, c, ...(d === undefined ? [] : [d])] }];
   }
 
-  attention(form: AttentionForm, shape: AttentionShape): KernelPlan {
-    return planWasmAttention(form, shape);
+  attentionParts(): number {
+    return 1;
+  }
+
+  attention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
+    return { ...planWasmAttention(form, shape), parts: 1 };
   }
 }

@@ -1,8 +1,9 @@
 import { type AttentionForm, attentionOperations, type AttentionShape } from '../attention-shape.ts';
-import type { KernelCall, KernelPlan } from '../kernel.ts';
+import type { KernelCall } from '../kernel.ts';
 import { type MatmulShape, productOperations } from '../matmul-shape.ts';
-import type { Planner, ProductTensors } from '../planner.ts';
+import type { AttentionPlan, Planner, ProductTensors } from '../planner.ts';
 import { planAttention } from './kernels/attention.ts';
+import { partsOfAttention } from './kernels/attention-tiled.ts';
 import { stepsOf } from './kernels/matmul.ts';
 import { planVariant, scratchOf } from './kernels/matmul-variants.ts';
 import type { Tuning } from './tuning.ts';
@@ -35,7 +36,14 @@ export class GpuPlanner implements Planner {
     return stepsOf({ ...plan, cost: productOperations(shape) }, tensors, { partial, a, b });
   }
 
-  attention(form: AttentionForm, shape: AttentionShape): KernelPlan {
-    return { ...planAttention(form, shape, this.#tuning.attention), cost: attentionOperations(form, shape) };
+  attentionParts(form: AttentionForm, shape: AttentionShape): number {
+    return partsOfAttention(form, shape);
+  }
+
+  attention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
+    return {
+      ...planAttention(form, shape, this.#tuning.attentionOf(form, shape.d)),
+      cost: attentionOperations(form, shape),
+    };
   }
 }

@@ -1,12 +1,10 @@
 import { mixSeed, seededRandom } from '../../base/random.ts';
-import type { AttentionShape } from '../attention-shape.ts';
 import { type BufferRange, wholeOf } from '../buffers.ts';
 import type { AdapterTraits } from './adapter-traits.ts';
 import type { Dispatch } from '../kernel.ts';
 import { pack, packedBytes, type Packing, unpack } from '../packing.ts';
 import type { Gpu } from './gpu.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
-import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
 import { chooseTile, stepsOf } from './kernels/matmul.ts';
 import { type MatmulShape, plainProduct, areInputsVec4Aligned, windowOf } from '../matmul-shape.ts';
 import { wrongResults } from './tuning.ts';
@@ -33,12 +31,6 @@ export interface Measuring {
   readonly pause: (used: number) => Promise<void>;
 }
 
-/** An attention like those that fill a training step of the embedded model. */
-const ATTENTION: AttentionShape = {
-  ...{ B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4, d: 32 },
-  ...{ scale: 0.1, causal: false, offset: 0, window: null, bias: false, position: false },
-};
-
 // Largest sides that are measured. Beyond them the order of kernels does not change: on a CPU early, on a card when
 // every kernel starts several workgroups a core.
 const LARGEST = { software: 512, card: 2048 };
@@ -59,11 +51,9 @@ const COMPILE_LIMIT = 4000;
 const COMPILE_FACTOR = 6;
 // Entries of a result that are computed on the host, to be compared.
 const PROBES = 64;
-// Largest difference from the right value that rounding explains: of a product, for each term of at most 1 of an entry; of
-// an attention, for a weighted mean of values of at most 1.
+// Largest difference from the right value that rounding explains, for each term of at most 1 of an entry.
 const MATMUL_ERROR = 1e-5;
 const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
-const ATTENTION_ERROR = 1e-4;
 
 /**
  * A product that the same kernels compute in the same way, in the time of a measurement. Parts of larger matrices
@@ -129,45 +119,6 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
   return quickestOf(gpu, candidates, { inputs, outputs }, { entries: batch * M * N, at: probe }, measuring);
 }
 
-/** The fastest kernel for attention. */
-export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<AttentionVariant> {
-  const { B, Sq, H, d } = ATTENTION;
-  const values = B * Sq * H * d;
-  const safe = gpu.tuning.safeAttention;
-  const variants = [safe, ...ATTENTION_VARIANTS.filter((name) => name !== safe)];
-  const candidates = variants.map((name) => ({
-    name,
-    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention('FORWARD', ATTENTION, name), tensors }],
-    error: ATTENTION_ERROR,
-  }));
-  const inputs = [values, values, values, B * Sq].map((floats) => ({ floats })); // a mask of noise hides no key
-  return quickestOf(
-    gpu,
-    candidates,
-    { inputs, outputs: [B * H * Sq, values] },
-    { entries: values, at: attentionAt },
-    measuring,
-  );
-}
-
-/** The place and value of an entry of o of {@link ATTENTION}. */
-function attentionAt([q, k, v, mask]: readonly Float32Array[], entry: number): [place: number, value: number] {
-  const { Sq, Sk, H, d, scale } = ATTENTION;
-  const [row, e] = [Math.floor(entry / d) * d, entry % d];
-  const [b, h] = [Math.floor(entry / (Sq * H * d)), Math.floor(entry / d) % H];
-  let [sum, weights] = [0, 0];
-  for (let j = 0; j < Sk; j++) {
-    if (mask[b * Sk + j] === 0) continue;
-    const key = ((b * Sk + j) * H + h) * d;
-    let score = 0;
-    for (let i = 0; i < d; i++) score += q[row + i] * k[key + i];
-    const weight = Math.exp(scale * score); // scores are small
-    weights += weight;
-    sum += weight * v[key + e];
-  }
-  return [entry, sum / weights];
-}
-
 /** A tensor that kernels read: noise. */
 interface Input {
   readonly floats: number;
@@ -212,7 +163,7 @@ export const undisturbed = (times: readonly number[]): number =>
  * @param tensors those that they read, then floats of those they write. The last one is the result.
  * @throws GorpError `device/wrong-results` where none is right.
  */
-async function quickestOf<Name>(
+export async function quickestOf<Name>(
   gpu: Gpu,
   candidates: readonly Candidate<Name>[],
   { inputs, outputs }: { inputs: readonly Input[]; outputs: readonly number[] },

@@ -11,6 +11,7 @@ import type { Gpu } from './gpu.ts';
 import { SOFTWARE } from './adapter-traits.ts';
 import { DeviceTimer } from './device-timer.ts';
 import { type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
+import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { planVariant, shapeClass, startVariant, variantsOf } from './kernels/matmul-variants.ts';
 import { measured, undisturbed } from './quickest.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
@@ -136,13 +137,13 @@ describe('a driver that compiles a kernel wrongly', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
-  it('makes the tuner leave its attention out as well', async () => {
-    miscompiled(gpu, 'attention/forward-32×rolled');
+  it.each(['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const)('makes the tuner leave its attention %s out', async (form) => {
+    miscompiled(gpu, `attention/${form.toLowerCase()}-4×rolled`);
     const warnings: string[] = [];
     await tuneGpu(gpu, { ...memoryHost().host, warn: (text) => warnings.push(text) });
-    expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
+    expect(gpu.tuning.attentionOf(form, 4)).toBe(SAFE_ATTENTION);
     await gpu.tuning.settled();
-    expect(gpu.tuning.attention).not.toBe(gpu.tuning.safeAttention);
+    expect(gpu.tuning.attentionOf(form, 4)).not.toBe(SAFE_ATTENTION);
     expect(warnings).toHaveLength(1);
   });
 });
@@ -152,19 +153,20 @@ describe('tuneGpu', () => {
     const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE);
-    expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
+    expect(gpu.tuning.attentionOf('GRAD_KV', 6)).toBe(SAFE_ATTENTION);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
     expect(variantsOf(SHAPE, gpu.tuning)).toContain(chosen);
     expect(gpu.buffers.liveLabels).toEqual([]);
-    expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
+    const attention = { 'GRAD_KV 6': gpu.tuning.attentionOf('GRAD_KV', 6) };
+    expect(choices()).toEqual({ attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
 
     const { gpu: next } = await acquirePacedGpu();
     clock.readings = 0;
     await tuneGpu(next, host);
     expect(next.tuning.variantOf(SHAPE)).toBe(chosen);
-    expect(next.tuning.attention).toBe(gpu.tuning.attention);
+    expect(next.tuning.attentionOf('GRAD_KV', 6)).toBe(attention['GRAD_KV 6']);
     expect(next.tuning.choices).toEqual(choices());
     await next.tuning.settled();
     expect([clock.readings, next.pipelines.size]).toEqual([0, 0]);
@@ -360,7 +362,7 @@ describe('tuneGpu', () => {
   it('takes choices from a store unchanged, by the names of device and platform', async () => {
     const asked: string[] = [];
     const { host } = memoryHost();
-    const choices: KernelChoices = { attention: 'several-rows', matmul: { [CLASS]: 'block' } };
+    const choices: KernelChoices = { attention: { 'FORWARD 32': 'tiles' }, matmul: { [CLASS]: 'block' } };
     const read = (device: string): Promise<unknown> => Promise.resolve((asked.push(device), choices));
     await tuneGpu(gpu, { ...host, store: { ...host.store, read } });
     expect(gpu.tuning.choices).toEqual(choices);
@@ -372,18 +374,26 @@ describe('tuneGpu', () => {
 
 test.each([
   ['llvmpipe', 'rolled'],
-  ['NVIDIA GeForce RTX 3060', 'one-row'],
+  ['NVIDIA GeForce RTX 3060', 'tiles'],
 ])('attention on %s begins with %s', async (description, variant) => {
   const { gpu } = await openStrictGpu(description);
-  expect(gpu.tuning.attention).toBe(variant);
+  expect(gpu.tuning.attentionOf('GRAD_KV', 64)).toBe(variant);
 });
 
 describe('readKernelChoices', () => {
   it('refuses values that this version did not write', () => {
-    const good = { attention: 'one-row', matmul: { [CLASS]: 'register-8' } };
+    const good = { attention: { 'FORWARD 32': 'tiles' }, matmul: { [CLASS]: 'register-8' } };
     expect(readKernelChoices(good)).toEqual(good);
-    expect(readKernelChoices({ matmul: {} })).toEqual({ matmul: {} });
-    for (const bad of [undefined, null, 'block', {}, { ...good, attention: 'two-rows' }, { ...good, matmul: null }]) {
+    expect(readKernelChoices({ attention: {}, matmul: {} })).toEqual({ attention: {}, matmul: {} });
+    for (const bad of [
+      undefined,
+      null,
+      'block',
+      {},
+      { ...good, attention: 'tiles' },
+      { ...good, attention: { a: 'two-rows' } },
+      { ...good, matmul: null },
+    ]) {
       expect(readKernelChoices(bad)).toBeUndefined();
     }
     expect(readKernelChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();

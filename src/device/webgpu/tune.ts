@@ -3,7 +3,8 @@ import type { DeviceFacts } from '../device.ts';
 import type { Gpu } from './gpu.ts';
 import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
-import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
+import { type Measuring, quickestMatmul } from './quickest.ts';
+import { quickestAttention } from './quickest-attention.ts';
 import { describeSubgroups, type Subgroups } from './subgroups.ts';
 import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
 
@@ -143,8 +144,10 @@ class BackgroundMeasurer implements Measurer {
 
   async #measure(wanted: Wanted): Promise<void> {
     const gpu = this.#gpu;
-    if (wanted.of === 'attention') gpu.tuning.attention = await quickestAttention(gpu, this.#measuring);
-    else gpu.tuning.choose(wanted.shapeClass, await quickestMatmul(gpu, wanted.shape, this.#measuring));
+    if (wanted.of === 'attention') {
+      const { shapeClass, form, d } = wanted;
+      gpu.tuning.chooseAttention(shapeClass, await quickestAttention(gpu, form, d, this.#measuring));
+    } else gpu.tuning.choose(wanted.shapeClass, await quickestMatmul(gpu, wanted.shape, this.#measuring));
   }
 
   /** Until programs that are being compiled are ready and have run once. */

@@ -1,5 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
-import { ATTENTION_VARIANTS, type AttentionVariant, safeAttention } from './kernels/attention.ts';
+import type { AttentionForm } from '../attention-shape.ts';
+import { ATTENTION_VARIANTS, attentionClass, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
 import type { AdapterTraits } from './adapter-traits.ts';
 import {
@@ -13,15 +14,15 @@ import type { Subgroups } from './subgroups.ts';
 
 /** Stored measurements of a device. */
 export interface KernelChoices {
-  /** Missing until measured. */
-  readonly attention?: AttentionVariant;
+  /** Kernels by {@link attentionClass}. */
+  readonly attention: Readonly<Record<string, AttentionVariant>>;
   /** Kernels by shape class. */
   readonly matmul: Readonly<Record<string, MatmulVariant>>;
 }
 
 /** A choice that a program needs and that has not been measured. */
 export type Wanted =
-  | { readonly of: 'attention' }
+  | { readonly of: 'attention'; readonly shapeClass: string; readonly form: AttentionForm; readonly d: number }
   | {
       readonly of: 'matmul';
       readonly shapeClass: string;
@@ -45,7 +46,7 @@ export interface Measurer {
  * once everything is measured, repeating a run gives the same losses from its first step to its last.
  */
 export class Tuning implements AdapterTraits {
-  #attention: AttentionVariant | undefined;
+  readonly #attention = new Map<string, AttentionVariant>();
   readonly #matmul = new Map<string, MatmulVariant>();
   readonly #wanted = new Map<string, Wanted>();
   readonly #followers = new Set<() => Promise<void>>();
@@ -59,9 +60,6 @@ export class Tuning implements AdapterTraits {
   #version = 0;
   #measurer: Measurer | undefined;
 
-  /** The kernel of attention that programs begin with. */
-  readonly safeAttention: AttentionVariant;
-
   /**
    * @param subgroups of the device, if they are all of one size.
    * @param isSoftware whether the device computes on the CPU.
@@ -69,9 +67,7 @@ export class Tuning implements AdapterTraits {
   constructor(
     readonly subgroups?: Subgroups,
     readonly isSoftware = true,
-  ) {
-    this.safeAttention = safeAttention(isSoftware);
-  }
+  ) {}
 
   /** The kernel for a product; {@link startVariant} until measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
@@ -84,16 +80,24 @@ export class Tuning implements AdapterTraits {
     return startVariant(shape, this);
   }
 
-  /** The kernel for attention; {@link safeAttention} until measured. */
-  get attention(): AttentionVariant {
-    if (this.#attention === undefined) this.#want('attention', { of: 'attention' });
-    return this.#attention ?? this.safeAttention;
+  /**
+   * The kernel of an attention or of one of its gradients. On a graphics card always tiles, which compile quickly there; on
+   * a CPU, whose compilers are slow, the form that compiles fastest until it has been measured.
+   */
+  attentionOf(form: AttentionForm, d: number): AttentionVariant {
+    const shapeClass = attentionClass(form, d);
+    const chosen = this.#attention.get(shapeClass);
+    if (chosen !== undefined) return chosen;
+    if (!this.isSoftware) return 'tiles';
+    this.#want(shapeClass, { of: 'attention', shapeClass, form, d });
+    return SAFE_ATTENTION;
   }
 
-  set attention(variant: AttentionVariant) {
-    const before = this.#attention ?? this.safeAttention;
-    this.#attention = variant;
-    this.#wanted.delete('attention');
+  /** @param shapeClass from {@link attentionClass}. */
+  chooseAttention(shapeClass: string, variant: AttentionVariant): void {
+    const before = this.#attention.get(shapeClass) ?? SAFE_ATTENTION;
+    this.#attention.set(shapeClass, variant);
+    this.#wanted.delete(shapeClass);
     if (variant !== before) this.#changed();
   }
 
@@ -118,10 +122,9 @@ export class Tuning implements AdapterTraits {
   }
 
   /** Abandons a request: the safe kernel stays, and the next start measures again. */
-  giveUp(wanted: Wanted): void {
-    const name = wanted.of === 'attention' ? wanted.of : wanted.shapeClass;
-    this.#wanted.delete(name);
-    this.#givenUp.add(name);
+  giveUp({ shapeClass }: Wanted): void {
+    this.#wanted.delete(shapeClass);
+    this.#givenUp.add(shapeClass);
   }
 
   /** Excludes a kernel that gives wrong results on this device. @param isSafe whether programs have started with it. */
@@ -191,14 +194,14 @@ export class Tuning implements AdapterTraits {
 
   /** Uses what was measured at an earlier start. */
   adopt({ attention, matmul }: KernelChoices): void {
-    if (attention !== undefined) this.attention = attention;
+    for (const [name, variant] of Object.entries(attention)) this.chooseAttention(name, variant);
     for (const [name, variant] of Object.entries(matmul)) this.choose(name, variant);
   }
 
   /** What was measured. */
   get choices(): KernelChoices {
     return {
-      ...(this.#attention !== undefined && { attention: this.#attention }),
+      attention: Object.fromEntries(this.#attention),
       matmul: Object.fromEntries(this.#matmul),
     };
   }
@@ -216,12 +219,11 @@ export const wrongResults = (kernels: string): GorpError =>
 export function readKernelChoices(value: unknown): KernelChoices | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { attention, matmul } = value as Partial<Record<keyof KernelChoices, unknown>>;
-  if (attention !== undefined && !isOneOf(ATTENTION_VARIANTS, attention)) return undefined;
-  if (typeof matmul !== 'object' || matmul === null) return undefined;
-  const entries = Object.entries(matmul);
-  const isKnown = (entry: [string, unknown]): entry is [string, MatmulVariant] => isOneOf(MATMUL_VARIANTS, entry[1]);
-  if (!entries.every(isKnown)) return undefined;
-  return { ...(attention !== undefined && { attention }), matmul: Object.fromEntries(entries) };
+  if (!areChoices(ATTENTION_VARIANTS, attention) || !areChoices(MATMUL_VARIANTS, matmul)) return undefined;
+  return { attention, matmul };
 }
+
+const areChoices = <Name>(names: readonly Name[], value: unknown): value is Readonly<Record<string, Name>> =>
+  typeof value === 'object' && value !== null && Object.values(value).every((chosen) => isOneOf(names, chosen));
 
 const isOneOf = <Name>(names: readonly Name[], value: unknown): value is Name => names.some((name) => name === value);

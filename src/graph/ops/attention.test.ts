@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
-import { ATTENTION_VARIANTS } from '../../device/webgpu/kernels/attention.ts';
+import { ATTENTION_VARIANTS, attentionClass } from '../../device/webgpu/kernels/attention.ts';
 import { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
@@ -15,6 +15,17 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
   });
   afterAll(() => device.destroy());
 
+  /** With every kernel that the device has for heads of this size. */
+  const checkEveryKernel = async (t: GraphUnderTest, d: number, tolerance: number): Promise<void> => {
+    if (!(device instanceof WebGpuDevice)) return t.checkDevice(device, tolerance);
+    for (const variant of ATTENTION_VARIANTS) {
+      for (const form of ['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const) {
+        device.gpu.tuning.chooseAttention(attentionClass(form, d), variant);
+      }
+      await t.checkDevice(device, tolerance);
+    }
+  };
+
   describe('attention', () => {
     interface Case {
       B: number;
@@ -25,7 +36,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       Hk?: number;
       d: number;
       causal?: boolean;
-      bias?: boolean | 'shared';
+      bias?: boolean | 'shared' | 'distance';
       offset?: number;
       window?: number;
     }
@@ -44,20 +55,40 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       { B: 1, Sq: 6, Sk: 6, H: 2, d: 4, causal: true, window: 100 },
       { B: 4, Bk: 2, Sq: 5, Sk: 11, H: 2, d: 4, offset: 11, window: 7 },
       { B: 2, Sq: 5, Sk: 3, H: 2, d: 6, offset: 3, window: 2 },
+      { B: 1, Sq: 1, Sk: 9, H: 2, d: 4, bias: 'distance' },
+      { B: 2, Sq: 7, Sk: 5, H: 3, d: 3, bias: 'distance' },
+      { B: 2, Sq: 34, Sk: 34, H: 4, Hk: 2, d: 4, bias: 'distance', causal: true },
     ];
-    test.each(cases)('%o', async (c) => {
+    // One query, one key, a tile more or less, primes, every class of head sizes and every optional tensor, in as few
+    // kernels as possible, since some compilers take seconds for each.
+    const forEveryKernel: Case[] = [
+      { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
+      { B: 1, Sq: 1, Sk: 97, H: 8, Hk: 1, d: 64 },
+      { B: 2, Sq: 31, Sk: 33, H: 2, d: 32, bias: true },
+      { B: 2, Sq: 33, Sk: 65, H: 2, d: 64, bias: 'distance' },
+      { B: 1, Sq: 65, Sk: 64, H: 3, d: 64, causal: true },
+      { B: 1, Sq: 67, Sk: 131, H: 2, d: 36, offset: 64, causal: true, window: 33 },
+      { B: 1, Sq: 37, Sk: 37, H: 3, Hk: 1, d: 7, causal: true, bias: 'shared' },
+      { B: 2, Sq: 13, Sk: 41, H: 6, Hk: 2, d: 128, window: 40 },
+      { B: 4, Bk: 2, Sq: 9, Sk: 70, H: 2, d: 129 },
+      // Divided into parts, some of which no query sees: keys for few queries, queries for few key heads.
+      { B: 2, Sq: 3, Sk: 259, H: 4, Hk: 2, d: 16, causal: true, offset: 256, window: 100 },
+      { B: 1, Sq: 70, Sk: 20, H: 6, Hk: 1, d: 20, causal: true },
+    ];
+    const graphOf = (c: Case): GraphUnderTest => {
       const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, offset, window } = c;
-      // Hide the last keys of every row, and every key of the last row.
-      const mask = Array.from({ length: Bk * Sk }, (_, n) =>
-        n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
-      );
-      const t = new GraphUnderTest(
+      // Hide the last keys of every row, the first of every second, and every key of the last row.
+      const isShown = (b: number, j: number): boolean =>
+        j < Sk - Math.floor(Sk / 4) && (b % 2 === 0 || j >= Math.floor(Sk / 3)) && (Bk === 1 || b < Bk - 1);
+      const mask = Array.from({ length: Bk * Sk }, (_, n) => (isShown(Math.floor(n / Sk), n % Sk) ? 1 : 0));
+      return new GraphUnderTest(
         {
           q: weight([B, Sq, H * d]),
           k: weight([Bk, Sk, Hk * d]),
           v: weight([Bk, Sk, Hk * d]),
           mask: { shape: [Bk, Sk], values: mask },
-          bias: bias === 'shared' ? { shape: [1, Sq, Sk] } : weight([H, Sq, Sk]),
+          bias:
+            bias === 'shared' ? { shape: [1, Sq, Sk] } : weight(bias === 'distance' ? [H, Sq + Sk - 1] : [H, Sq, Sk]),
         },
         (g, input) => ({
           o: attention(g, {
@@ -68,23 +99,20 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
             bias: bias ? input('bias') : undefined,
             heads: H,
             keyHeads: Hk,
-            scale: 0.7,
+            scale: 0.7 / Math.sqrt(Math.max(1, d / 8)),
             causal,
             offset,
             window,
           }),
         }),
       ).withGradients('o');
+    };
+    test.each(cases)('%o', async (c) => {
+      const t = graphOf(c);
       t.checkFiniteDifferences(1e-5);
       await t.checkDevice(device, 1e-4);
-      if (!(device instanceof WebGpuDevice)) return;
-      const { tuning } = device.gpu;
-      for (const variant of ATTENTION_VARIANTS.filter((name) => name !== tuning.safeAttention)) {
-        tuning.attention = variant;
-        await t.checkDevice(device, 1e-4);
-      }
-      tuning.attention = tuning.safeAttention;
     });
+    test.each(forEveryKernel)('every kernel: %o', (c) => checkEveryKernel(graphOf(c), c.d, 1e-4));
 
     test.each([null, 2, 4])('with a position, as in generation, and window %s', async (window) => {
       const position = { shape: [1], dtype: 'u32' as const, values: [2] };
@@ -120,6 +148,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       [1, 1, 1, 1, 1, 2],
       [6, 2, 3, 5, 4, 4],
       [3, 3, 17, 33, 1, 6],
+      [4, 2, 300, 1, 1, 8],
     ])('%i answers, %i prompts of %i tokens, %i answer tokens', async (B, Bk, P, S, Hk, d) => {
       const H = 2 * Hk;
       // The first prompt is padding only.
@@ -141,7 +170,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
           return { o: mergedAttention(g, prompt, own) };
         },
       );
-      await t.checkDevice(device, F32);
+      await checkEveryKernel(t, d, F32);
     });
 
     test('equals attention over all keys at once', async () => {

@@ -1,13 +1,15 @@
 import deltaTemplate from '../../../shaders/attention-delta.wgsl?raw';
-import type { AttentionForm, AttentionShape, AttentionSizes } from '../../device/attention-shape.ts';
+import type { AttentionShape, AttentionSizes } from '../../device/attention-shape.ts';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { planSumOfParts } from '../../device/reduce-splits.ts';
-import type { Planner } from '../../device/planner.ts';
+import type { AttentionPlan, Planner } from '../../device/planner.ts';
 import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
+import { type AttentionResults, mergeCall } from './merge-attention.ts';
+import { sumOverDistances } from './position-bias.ts';
 
-/** The inputs of attention; `shaders/attention.wgsl` explains shapes, batch groups and head groups. */
+/** The inputs of attention; `shaders/attention-inputs.wgsl` explains shapes, batch groups and head groups. */
 export interface AttentionInputs {
   /** [B, Sq, heads · d]. */
   q: Tensor;
@@ -16,7 +18,10 @@ export interface AttentionInputs {
   v: Tensor;
   /** [Bk, Sk]; 0 hides a key. */
   mask: Tensor;
-  /** Added to the scores: [heads, Sq, Sk], or [1, Sq, Sk] for all heads, without a gradient. */
+  /**
+   * Added to the scores: [heads, Sq, Sk]; [1, Sq, Sk] for all heads, without a gradient; or [heads, Sq + Sk − 1] by
+   * distance, as {@link relativeBias} gives it.
+   */
   bias?: Tensor | undefined;
   heads: number;
   keyHeads: number;
@@ -35,42 +40,30 @@ export interface AttentionInputs {
 /** Log-sum-exp of the scores of a query that sees no key; `NONE` in the shader. */
 const NO_KEYS = -3e38;
 
-function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSizes {
+export function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSizes {
   const [B, Sq, width] = q.shape;
   const [Bk, Sk] = k.shape;
   return { B, Sq, Bk, Sk, H: heads, Hk: keyHeads, d: width / heads };
 }
 
-function attentionCall(
-  form: AttentionForm,
-  at: AttentionInputs,
-  tensors: Tensor[],
-  planner: Planner,
-  scores = false,
-): KernelCall {
+function shapeOf(at: AttentionInputs, scores = false): AttentionShape {
   const { position, scale, causal, offset = 0, window = null } = at;
-  const shape = {
-    ...sizesOf(at),
-    scale,
-    causal,
-    offset,
-    window,
-    bias: biasOf(at),
-    position: position !== undefined,
-    scores,
-  };
-  return { ...planner.attention(form, shape), tensors };
+  const optional = { bias: biasOf(at), position: position !== undefined, scores };
+  return { ...sizesOf(at), scale, causal, offset, window, ...optional };
 }
 
 function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
   if (bias === undefined) return false;
+  if (bias.shape.length === 2) return 'distance';
   return bias.shape[0] === heads ? true : 'shared';
 }
 
 /** Iterates over every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */
 function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
-  const isShared = biasOf(at) === 'shared';
+  const kind = biasOf(at);
+  const biasIndex = (h: number, i: number, j: number): number =>
+    kind === 'distance' ? h * (Sq + Sk - 1) + j - i + Sq - 1 : ((kind === 'shared' ? 0 : h) * Sq + i) * Sk + j;
   const { causal, offset = 0 } = at;
   const window = at.window ?? Infinity;
   for (let b = 0; b < B; b++) {
@@ -85,7 +78,8 @@ function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
             at: (b * H + h) * Sq + i,
             row: ((b * Sq + i) * H + h) * d,
             key: ((bk * Sk + j) * Hk + hk) * d,
-            bias: ((isShared ? 0 : h) * Sq + i) * Sk + j,
+            score: ((b * H + h) * Sq + i) * Sk + j,
+            bias: biasIndex(h, i, j),
           };
         }
       }
@@ -99,7 +93,8 @@ const dot = (a: Numbers, a0: number, b: Numbers, b0: number, d: number): number 
   return sum;
 };
 
-function forwardReference(at: AttentionInputs, value: (t: Tensor) => Numbers, lse: Numbers, o: Numbers): void {
+/** Fills lse and o. */
+export function forwardReference(at: AttentionInputs, value: (t: Tensor) => Numbers, lse: Numbers, o: Numbers): void {
   const { d } = sizesOf(at);
   const [q, k, v, mask] = [value(at.q), value(at.k), value(at.v), value(at.mask)];
   const position = at.position ? value(at.position)[0] : 0;
@@ -118,24 +113,49 @@ function forwardReference(at: AttentionInputs, value: (t: Tensor) => Numbers, ls
   }
 }
 
-/** Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys. @returns o, of q's shape. */
-export function attention(g: Graph, at: AttentionInputs): Tensor {
-  return attentionParts(g, at).o;
+/** The kernel of attention, which may write its results in parts. */
+export function forwardCall(
+  at: AttentionInputs,
+  { o, lse }: AttentionResults,
+  planner: Planner,
+): KernelCall & AttentionPlan {
+  const optional = [at.bias, at.position].filter((tensor) => tensor !== undefined);
+  return { ...planner.attention('FORWARD', shapeOf(at)), tensors: [at.q, at.k, at.v, at.mask, lse, o, ...optional] };
 }
 
-/** The same with the log-sum-exp of the scores, lse [B, heads, Sq]; {@link NO_KEYS} if no key is allowed. */
-export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse: Tensor } {
-  const { q, k, v, mask, bias, position } = at;
+/** Most parts in which {@link forwardCall} may write its results, and the floats of o and lse for them. */
+export function forwardParts(
+  at: AttentionInputs,
+  planner: Planner,
+): { parts: number; floats: [o: number, lse: number] } {
+  const parts = planner.attentionParts('FORWARD', shapeOf(at));
+  const { B, Sq, H, d } = sizesOf(at);
+  return { parts, floats: [parts * B * Sq * H * d, parts * B * Sq * H] };
+}
+
+/** Tensors that attention reads. */
+export const inputsOf = ({ q, k, v, mask, bias, position }: AttentionInputs): Tensor[] =>
+  [q, k, v, mask, bias, position].filter((tensor) => tensor !== undefined);
+
+/** Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys. @returns o, of q's shape. */
+export function attention(g: Graph, at: AttentionInputs): Tensor {
   const { B, Sq, H } = sizesOf(at);
-  const o = g.intermediate('attention', q.shape);
+  const o = g.intermediate('attention', at.q.shape);
   const lse = g.intermediate('log-sum-exp of scores', [B, H, Sq]);
-  const optional = (...tensors: (Tensor | undefined)[]): Tensor[] => tensors.filter((t) => t !== undefined);
-  const inputs = [q, k, v, mask, ...optional(bias, position)];
   g.record({
     name: 'attention',
-    inputs,
+    inputs: inputsOf(at),
     outputs: [o, lse],
-    calls: (planner) => [attentionCall('FORWARD', at, [q, k, v, mask, lse, o, ...optional(bias, position)], planner)],
+    scratch: (planner) => {
+      const { parts, floats } = forwardParts(at, planner);
+      return parts > 1 ? floats : [0, 0];
+    },
+    calls: (planner, [os, lses]) => {
+      const call = forwardCall(at, { o, lse }, planner);
+      if (call.parts === 1 || os === undefined || lses === undefined) return [call];
+      const divided = { o: os, lse: lses };
+      return [forwardCall(at, divided, planner), mergeCall(at.heads, [{ ...divided, parts: call.parts }], { o, lse })];
+    },
     reference: (value) => forwardReference(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
@@ -145,7 +165,7 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
       return [wantsQ ? dq : undefined, wantsK ? dk : undefined, wantsV ? dv : undefined, undefined, dbias];
     },
   });
-  return { o, lse };
+  return o;
 }
 
 /** Probability and ds of one pair, from the values saved by the forward pass. */
@@ -228,7 +248,7 @@ function recordQueryGradient(
     outputs: [dq, ...scores],
     calls: (planner) => {
       const tensors = [at.q, at.k, at.v, t.back, t.dout, dq, ...bias, ...scores];
-      return [attentionCall('GRAD_Q', at, tensors, planner, ds !== undefined)];
+      return [{ ...planner.attention('GRAD_Q', shapeOf(at, ds !== undefined)), tensors }];
     },
     reference: (value) => {
       const [dqs, k] = [dq, at.k].map(value);
@@ -237,11 +257,12 @@ function recordQueryGradient(
       for (const p of pairs(at, maskOf(at, value(t.back)), 0)) {
         const [, dscore] = pair(p);
         for (let e = 0; e < d; e++) dqs[p.row + e] += at.scale * dscore * k[p.key + e];
-        if (ds) value(ds)[p.at * Sk + (p.bias % Sk)] = dscore;
+        if (ds) value(ds)[p.score] = dscore;
       }
     },
   });
-  return [dq, ds && sumOverBatch(g, ds)];
+  const dbias = ds && sumOverBatch(g, ds);
+  return [dq, dbias && biasOf(at) === 'distance' ? sumOverDistances(g, dbias) : dbias];
 }
 
 /** The mask at the end of the tensor from {@link recordDelta}. */
@@ -260,9 +281,20 @@ function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor
     name: 'attention key gradient',
     inputs: [at.q, at.k, at.v, t.back, t.dout, ...bias],
     outputs: [dk, dv],
-    calls: (planner) => {
-      const tensors = [at.q, at.k, at.v, t.back, t.dout, dk, dv, ...bias];
-      return [attentionCall('GRAD_KV', at, tensors, planner)];
+    scratch: (planner) => {
+      const parts = planner.attentionParts('GRAD_KV', shapeOf(at));
+      return parts > 1 ? [parts * dk.elements, parts * dv.elements] : [0, 0];
+    },
+    calls: (planner, [dks, dvs]) => {
+      const plan = planner.attention('GRAD_KV', shapeOf(at));
+      const into = (...sums: Tensor[]): Tensor[] => [at.q, at.k, at.v, t.back, t.dout, ...sums, ...bias];
+      if (plan.parts === 1 || dks === undefined || dvs === undefined) return [{ ...plan, tensors: into(dk, dv) }];
+      const sum = planSumOfParts(plan.parts, dk.elements);
+      return [
+        { ...plan, tensors: into(dks, dvs) },
+        { ...sum, tensors: [dks, dk] },
+        { ...sum, tensors: [dvs, dv] },
+      ];
     },
     reference: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);

@@ -1,9 +1,7 @@
-import template from '../../../shaders/merge-attention.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../device/kernel.ts';
-import { fillTemplate } from '../../device/template.ts';
-import type { Graph } from '../graph.ts';
-import { sizeOf, type Tensor } from '../tensor.ts';
-import { attentionParts, type AttentionInputs } from './attention.ts';
+import { type Graph, present } from '../graph.ts';
+import type { Tensor } from '../tensor.ts';
+import { type AttentionInputs, forwardCall, forwardParts, forwardReference, inputsOf, sizesOf } from './attention.ts';
+import { mergeCall } from './merge-attention.ts';
 
 /**
  * Attention of the same queries over two sets of keys, as if they were one: those of the prompt, which several answers
@@ -12,36 +10,36 @@ import { attentionParts, type AttentionInputs } from './attention.ts';
  * @returns o, of q's shape.
  */
 export function mergedAttention(g: Graph, one: AttentionInputs, other: AttentionInputs): Tensor {
-  const [first, second] = [attentionParts(g, one), attentionParts(g, other)];
-  const [, S, width] = one.q.shape;
-  const H = one.heads;
-  const d = width / H;
-  const size = sizeOf(one.q.shape);
+  const { B, Sq: S, H, d } = sizesOf(one);
   const o = g.intermediate('merged attention', one.q.shape);
-  const inputs = [first.o, first.lse, second.o, second.lse];
   return g.record({
-    name: 'merge attention',
-    inputs,
+    name: 'merged attention',
+    inputs: [...new Set([...inputsOf(one), ...inputsOf(other)])],
     outputs: [o],
-    calls: () => [
-      {
-        kernel: { name: 'merge-attention', wgsl: () => fillTemplate(template, {}), wasm: { entry: 'mergeAttention' } },
-        params: [size, S, H, d].map(u32),
-        tensors: [...inputs, o],
-        workgroups: flatWorkgroups(size, 64),
-        units: size / d,
-        cost: size * 8,
-      },
-    ],
+    scratch: (planner) => [one, other].flatMap((at) => forwardParts(at, planner).floats),
+    calls: (planner, scratch) => {
+      const [o1, l1, o2, l2] = present(scratch);
+      const [first, second] = [
+        { o: o1, lse: l1 },
+        { o: o2, lse: l2 },
+      ];
+      const calls = [forwardCall(one, first, planner), forwardCall(other, second, planner)];
+      const sets = { one: { ...first, parts: calls[0].parts }, other: { ...second, parts: calls[1].parts } };
+      return [...calls, mergeCall(H, [sets.one, sets.other], { o })];
+    },
     reference: (value) => {
-      const [o1, l1, o2, l2] = inputs.map(value);
-      for (let i = 0; i < size; i++) {
+      const [first, second] = [one, other].map((at) => {
+        const results = { lse: new Float64Array(B * H * S), o: new Float64Array(o.elements) };
+        forwardReference(at, value, results.lse, results.o);
+        return results;
+      });
+      for (let i = 0; i < o.elements; i++) {
         const head = Math.floor(i / d);
         const token = Math.floor(head / H);
         const at = (Math.floor(token / S) * H + (head % H)) * S + (token % S);
-        const top = Math.max(l1[at], l2[at]);
-        const [w1, w2] = [Math.exp(l1[at] - top), Math.exp(l2[at] - top)];
-        value(o)[i] = (w1 * o1[i] + w2 * o2[i]) / (w1 + w2);
+        const top = Math.max(first.lse[at], second.lse[at]);
+        const [w1, w2] = [Math.exp(first.lse[at] - top), Math.exp(second.lse[at] - top)];
+        value(o)[i] = (w1 * first.o[i] + w2 * second.o[i]) / (w1 + w2);
       }
     },
   });

@@ -19,6 +19,7 @@ export const HIDDEN = 0xffffffff;
 /** Added to a score, it makes the exponential 0. */
 export const HIDING_BIAS = -3e38;
 const HIDING = { HIDDEN, NONE: String(HIDING_BIAS) };
+const FORMS = { FORWARD: false, GRADIENT: false, DISTANCES: false, PAIRS: false };
 
 /**
  * T5's relative position bias [H, S, S] for tokens that are not in sequence. Has no gradient.
@@ -38,7 +39,7 @@ export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
       {
         kernel: {
           name: 'relative-bias/pairs',
-          wgsl: () => fillTemplate(template, { GRADIENT: false, PAIRS: true, ...HIDING }),
+          wgsl: () => fillTemplate(template, { ...FORMS, ...HIDING, PAIRS: true }),
           wasm: { entry: 'pairwiseBias', constants: [HIDDEN, floatWord(HIDING_BIAS)] },
         },
         params: [H, S, S, 0, 0].map(u32),
@@ -56,29 +57,31 @@ export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
   });
 }
 
-/** T5's relative position bias [H, Sq, Sk] from its table [buckets, H]. */
+/**
+ * T5's relative position bias by distance, [H, Sq + Sk − 1], from its table [buckets, H]. Entry j − i + Sq − 1 belongs to
+ * query i and key j; {@link attention} reads it in this form, so a bias for every pair is never stored.
+ */
 export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: number, Sk: number): Tensor {
   const [buckets, H] = table.shape;
-  const bias = g.intermediate('position bias', [H, Sq, Sk]);
+  const distances = Sq + Sk - 1;
+  const bias = g.intermediate('position bias', [H, distances]);
   const call = (gradient: boolean, source: Tensor, out: Tensor): KernelCall => ({
     kernel: {
       name: `relative-bias${gradient ? '/gradient' : ''}`,
-      wgsl: () => fillTemplate(template, { GRADIENT: gradient, PAIRS: false, ...HIDING }),
+      wgsl: () => fillTemplate(template, { ...FORMS, ...HIDING, [gradient ? 'GRADIENT' : 'FORWARD']: true }),
       wasm: { entry: gradient ? 'relativeBiasGradient' : 'relativeBias' },
     },
     params: [H, Sq, Sk, buckets, lookup.offset].map(u32),
     tensors: [source, lookup.buckets, lookup.position, out],
-    workgroups: flatWorkgroups(sizeOf(out.shape), 64),
-    units: gradient ? H : H * Sq,
-    cost: H * Sq * Sk * (gradient ? 22 : 6),
+    workgroups: flatWorkgroups(out.elements, 64),
+    units: H,
+    cost: H * distances * 6,
   });
   const each = (value: (t: Tensor) => Numbers, visit: (biasAt: number, tableAt: number) => void): void => {
-    for (let h = 0; h < H; h++)
-      for (let i = 0; i < Sq; i++)
-        for (let j = 0; j < Sk; j++) {
-          const bucket = value(lookup.buckets)[j + lookup.offset - i - value(lookup.position)[0]];
-          visit((h * Sq + i) * Sk + j, bucket * H + h);
-        }
+    const first = lookup.offset - (Sq - 1) - value(lookup.position)[0];
+    for (let at = 0; at < H * distances; at++) {
+      visit(at, value(lookup.buckets)[first + (at % distances)] * H + Math.floor(at / distances));
+    }
   };
   return g.record({
     name: 'relative bias',
@@ -100,6 +103,39 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
         },
       });
       return [dtable];
+    },
+  });
+}
+
+/** Sums of x [H, Sq, Sk] over pairs at the same distance: the gradient [H, Sq + Sk − 1] of a bias by distance. */
+export function sumOverDistances(g: Graph, x: Tensor): Tensor {
+  const [H, Sq, Sk] = x.shape;
+  const distances = Sq + Sk - 1;
+  const sums = g.intermediate('d bias by distance', [H, distances]);
+  return g.record({
+    name: 'sum over distances',
+    inputs: [x],
+    outputs: [sums],
+    calls: () => [
+      {
+        kernel: {
+          name: 'relative-bias/distances',
+          wgsl: () => fillTemplate(template, { ...FORMS, ...HIDING, DISTANCES: true }),
+          wasm: { entry: 'sumOverDistances' },
+        },
+        params: [H, Sq, Sk, 0, 0].map(u32),
+        tensors: [x, sums],
+        workgroups: flatWorkgroups(sums.elements, 64),
+        units: H,
+        cost: x.elements * 16,
+      },
+    ],
+    reference: (value) => {
+      value(sums).fill(0);
+      value(x).forEach((slope, at) => {
+        const [h, i, j] = [Math.floor(at / (Sq * Sk)), Math.floor(at / Sk) % Sq, at % Sk];
+        value(sums)[h * distances + j - i + Sq - 1] += slope;
+      });
     },
   });
 }

@@ -13,6 +13,7 @@ const CAUSAL: u32 = 4;
 export const POSITION: u32 = 8;
 export const SCORES: u32 = 16;
 const WINDOW: u32 = 32;
+const DISTANCE: u32 = 64;
 
 /** Words before the addresses of the tensors. */
 export const TENSORS: u32 = 11;
@@ -39,7 +40,9 @@ export let flags: u32 = 0;
 // Index of the first query among the keys, and number of positions a query sees.
 let place: u32 = 0;
 let window: u32 = 0;
+// The bias, and the step in bytes from a query's to the next one's.
 let bias: usize = 0;
+let biasLd: usize = 0;
 
 // Row stride in bytes of a block's scores, and its two matrices.
 export let ld: usize = 0;
@@ -60,6 +63,7 @@ export function setSizes(args: usize, tensors: u32): void {
   window = word(args, 9);
   flags = word(args, 10);
   bias = flags & BIAS ? word(args, TENSORS + tensors) : 0;
+  biasLd = flags & DISTANCE ? <usize>-4 : (<usize>Sk) << 2;
   ld = (<usize>((Sk + 3) & ~3)) << 2;
   if (Sk > MAX_SCORES) unreachable();
   weights = scratch + PRODUCT_SCRATCH + ROW_VALUES;
@@ -108,12 +112,12 @@ export function scoresOf(
   if (rows <= DOT_QUERIES) {
     setA(y, ldy, 0);
     setB(x, ldx, ACROSS | DOTS);
-    setC(to, ld, add, (<usize>Sk) << 2, true);
+    setC(to, ld, add, biasLd, true);
     product(0, keys, 0, rows);
   } else {
     setA(x, ldx, 0);
     setB(y, ldy, ACROSS);
-    setC(to, ld, add, (<usize>Sk) << 2, false);
+    setC(to, ld, add, biasLd, false);
     product(0, rows, 0, keys);
   }
 }
@@ -175,5 +179,7 @@ export function clearRow(row: usize, from: u32, to: u32): void {
 // Address of the bias of a head's queries from i on, or 0.
 // @inline
 export function biasAt(h: u32, i: u32): usize {
-  return bias ? bias + ((<usize>((flags & SHARED_BIAS ? 0 : h * Sq) + i) * Sk) << 2) : 0;
+  if (!bias) return 0;
+  const at = flags & DISTANCE ? h * (Sq + Sk - 1) + Sq - 1 - i : ((flags & SHARED_BIAS ? 0 : h * Sq) + i) * Sk;
+  return bias + ((<usize>at) << 2);
 }

@@ -6,7 +6,7 @@
 //   attentionGradQ  dq = scale ds k, and ds itself if the bias has a gradient
 //   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do
 //
-// Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention.wgsl`. The words of a call
+// Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention-inputs.wgsl`. The words of a call
 // are the shader's parameters, with the head size instead of E, the flags below, then the tensors in the shader's
 // order.
 //

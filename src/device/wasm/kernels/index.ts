@@ -18,7 +18,7 @@ export { mergeAttention } from './merge-attention';
 export { adam, adamInto, applyUpdate, clipFactor, squares } from './optimizer';
 export { orthonormality } from './orthonormality';
 export { sumOfParts } from './reduce-splits';
-export { pairwiseBias, relativeBias, relativeBiasGradient } from './relative-bias';
+export { pairwiseBias, relativeBias, relativeBiasGradient, sumOverDistances } from './relative-bias';
 export { rmsNorm, rmsNormGradient, rmsNormWeightGradient } from './rms-norm';
 export { rotary } from './rotary';
 export { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace';

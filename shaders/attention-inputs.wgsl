@@ -1,0 +1,97 @@
+// Multi-head attention without stored scores; forward and gradients: what its kernels compute and read
+//
+//   s_ij = scale q_i·k_j + bias,  p = softmax_j(s) over the allowed keys,  o_i = Σ_j p_ij v_j
+//   FORWARD   o, and lse_i = log Σ_j exp s_ij
+//   GRAD_Q    ds_ij = p_ij (do_i·v_j - delta_i);  dq_i = scale Σ_j ds_ij k_j
+//             with SCORES also ds [B, H, Sq, Sk] itself, which gives the gradient of the bias
+//   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
+// (FlashAttention's scheme, Dao et al. 2022: the gradients recompute p from lse.)
+//
+// q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
+// bias (BIAS): [H, Sq, Sk]; [1, Sq, Sk] for all heads; or by distance (DISTANCE), [H, Sq + Sk - 1], whose entry
+// j - i + Sq - 1 belongs to query i and key j. mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]. back holds lse and
+// delta_i = do_i·o_i of every query, [B, H, Sq, 2], then the mask (`attention-delta.wgsl`), so that no form binds more
+// than the eight storage buffers that every device has.
+// Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so
+// several targets share one encoded source.
+// Query i is at position n = i + offset (+ position[0] with POSITION) among the keys. CAUSAL allows key j if j <= n.
+// WINDOW allows it if j > n - window: a query sees `window` positions, including its own (sliding attention).
+// Care: the running maximum keeps exp in range; a row without allowed keys gives o = 0, lse = -3e38 and zero gradients.
+
+struct Params {
+  grid: Grid,
+  B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
+  scale: f32,
+  offset: u32,
+  window: u32,
+  parts: u32,
+  E: u32, E4: u32,  // {{T}} and vec4 of a head: from here, since some compilers unroll a loop of known length
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> q: array<{{T}}>;
+@group(0) @binding(2) var<storage, read> k: array<{{T}}>;
+@group(0) @binding(3) var<storage, read> v: array<{{T}}>;
+#if FORWARD
+@group(0) @binding(4) var<storage, read> mask: array<f32>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+#else
+@group(0) @binding(4) var<storage, read> back: array<vec2f>;
+@group(0) @binding(5) var<storage, read> dout: array<{{T}}>;
+#endif
+@group(0) @binding(6) var<storage, read_write> out0: array<{{T}}>;  // o, dq or dk
+#if GRAD_KV
+@group(0) @binding(7) var<storage, read_write> out1: array<{{T}}>;  // dv
+#endif
+#if BIAS
+@group(0) @binding({{BIAS_BINDING}}) var<storage, read> bias: array<f32>;
+#endif
+#if SCORES
+@group(0) @binding({{SCORES_BINDING}}) var<storage, read_write> scores: array<f32>;
+#endif
+#if POSITION
+@group(0) @binding({{POSITION_BINDING}}) var<storage, read> position: array<u32>;
+#endif
+
+const NONE = -3.0e38;
+
+// The position of query i among the keys.
+fn placeOf(i: u32) -> u32 {
+#if POSITION
+  return i + p.offset + position[0];
+#else
+  return i + p.offset;
+#endif
+}
+
+// Whether the causal rule and the window allow query i to see key j.
+fn isSeen(i: u32, j: u32) -> bool {
+  var seen = true;
+#if CAUSAL
+  seen = j <= placeOf(i);
+#endif
+#if WINDOW
+  seen = seen && j + p.window > placeOf(i);
+#endif
+  return seen;
+}
+
+// Whether the mask shows a key.
+fn isShown(key: u32) -> bool {
+#if FORWARD
+  return mask[key] != 0.0;
+#else
+  return back[p.B * p.H * p.Sq + key / 2u][key % 2u] != 0.0;
+#endif
+}
+
+fn biasAt(h: u32, i: u32, j: u32) -> f32 {
+#if BIAS
+#if DISTANCE
+  return bias[h * (p.Sq + p.Sk - 1u) + j + p.Sq - 1u - i];
+#else
+  return bias[({{BIAS_HEAD}} * p.Sq + i) * p.Sk + j];
+#endif
+#else
+  return 0.0;
+#endif
+}

@@ -1,0 +1,76 @@
+import template from '../../../../shaders/attention-tiled.wgsl?raw';
+import type { AttentionForm, AttentionShape } from '../../attention-shape.ts';
+import type { AttentionPlan } from '../../planner.ts';
+import { fillTemplate } from '../../template.ts';
+import { attentionInputs, attentionParams } from './attention-inputs.ts';
+
+/** Columns of a tile, and floats of a head that it takes at once. */
+const COLUMNS = 32;
+/** Rows of eight threads side by side. */
+const LINES = 8;
+/** Vectors of four floats of each kind of sum that a thread may hold in registers. */
+const MAX_SUMS = 8;
+
+/** Tensors, as numbered in the shader. */
+const [QUERY, KEY, VALUE] = [0, 1, 3];
+
+/** Fewer workgroups leave a large card idle; parts make them as many as this. */
+const FEW_GROUPS = 128;
+const ENOUGH_GROUPS = 512;
+/** Tiles that are worth being divided, and those of a part: each part costs a result. */
+const MANY_TILES = 8;
+const LEAST_TILES = 2;
+
+/** How a kernel divides its work: rows for each thread, workgroups, and tiles that each goes through. */
+function gridOf(form: AttentionForm, { B, Sq, Bk, Sk, H, Hk, d }: AttentionShape) {
+  const queries = (Sq * H) / Hk; // of a key head
+  const hasKeyRows = form === 'GRAD_KV';
+  const [rows, columns, batch] = hasKeyRows ? [Sk, queries, Bk] : [queries, Sk, B];
+  const chunks = Math.ceil(d / COLUMNS);
+  // Fewer rows where there are few, and for large heads, whose sums would not fit into registers.
+  const R = [4, 2].find((lines) => chunks * lines <= MAX_SUMS && rows > (lines / 2) * LINES) ?? 1;
+  const groups = [Math.ceil(rows / (R * LINES)), Hk, batch] as const;
+  const tiles = Math.ceil(columns / COLUMNS) * (hasKeyRows ? B / Bk : 1);
+  return { R, chunks, hasKeyRows, groups, tiles };
+}
+
+/**
+ * Parts of the keys for FORWARD, of the queries for GRAD_KV, that have workgroups of their own: several where there would
+ * be few workgroups, as in decoding or with few key heads.
+ */
+export function partsOfAttention(form: AttentionForm, shape: AttentionShape): number {
+  const { groups, tiles } = gridOf(form, shape);
+  const count = groups.reduce((product, size) => product * size, 1);
+  if (form === 'GRAD_Q' || count === 0 || count >= FEW_GROUPS || tiles < MANY_TILES) return 1;
+  return Math.min(Math.ceil(ENOUGH_GROUPS / count), Math.floor(tiles / LEAST_TILES));
+}
+
+/** Attention through workgroup memory, in tiles of up to 32 queries and 32 keys. */
+export function planTiledAttention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
+  const { H, Hk, d } = shape;
+  const { R, chunks, hasKeyRows, groups } = gridOf(form, shape);
+  const parts = partsOfAttention(form, shape);
+  const [G, E4, rows] = [H / Hk, Math.ceil(d / 4), R * LINES];
+  const [row, column] = hasKeyRows ? [KEY, QUERY] : [QUERY, KEY];
+  const [rowBatch, columnBatch] = hasKeyRows ? ['bk', 'b'] : ['b', 'bk'];
+  return {
+    kernel: {
+      name: `attention/${form.toLowerCase()}-${d}×${G}-tile-${R}`,
+      wgsl: () =>
+        attentionInputs(form, shape) +
+        fillTemplate(template, {
+          ...{ FORWARD: form === 'FORWARD', GRAD_Q: form === 'GRAD_Q', GRAD_KV: hasKeyRows },
+          ...{ CAUSAL: shape.causal, WINDOW: shape.window !== null, SCORES: shape.scores === true },
+          ...{ SCALAR: d % 4 !== 0, T: d % 4 === 0 ? 'vec4f' : 'f32', E: d % 4 === 0 ? E4 : d, E4 },
+          ...{ G, R, ROWS: rows, LAST: rows - 1, W: Math.min(E4, COLUMNS / 4), CHUNKS: chunks },
+          ...{ PRODUCTS: form === 'FORWARD' ? 1 : 2, SUMS: hasKeyRows ? 2 : 1 },
+          ...{ ROW: row, COLUMN: column, ROW_BATCH: rowBatch, COLUMN_BATCH: columnBatch },
+          ...{ ROW_COUNT: hasKeyRows ? 'p.Sk' : 'queries()', COLUMN_COUNT: hasKeyRows ? 'queries()' : 'p.Sk' },
+          SUMMED: { FORWARD: VALUE, GRAD_Q: KEY, GRAD_KV: QUERY }[form],
+        }),
+    },
+    params: attentionParams(shape, parts),
+    workgroups: [groups[0], groups[1], groups[2] * parts],
+    parts,
+  };
+}

@@ -1,0 +1,76 @@
+import { type AttentionForm, type AttentionShape } from '../attention-shape.ts';
+import type { BufferRange } from '../buffers.ts';
+import type { Gpu } from './gpu.ts';
+import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
+import { type Measuring, quickestOf } from './quickest.ts';
+
+/** Sizes like those that fill a training step of the embedded model. */
+const SIZES = { B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4 };
+
+/** Largest difference from the right value that rounding explains: of a weighted mean of values of at most 1, of sums of them. */
+const ERROR = { FORWARD: 1e-4, GRAD_Q: 1e-3, GRAD_KV: 1e-3 } as const;
+
+/** The fastest kernel for attention or one of its gradients, with heads of this size. */
+export function quickestAttention(
+  gpu: Gpu,
+  form: AttentionForm,
+  d: number,
+  measuring: Measuring,
+): Promise<AttentionVariant> {
+  const { B, Sq, Bk, Sk, H } = SIZES;
+  const optional = { causal: false, offset: 0, window: null, bias: false, position: false } as const;
+  const shape: AttentionShape = { ...SIZES, d, scale: 0.1, ...optional };
+  const [values, queries, keys] = [B * Sq * H * d, B * H * Sq, Bk * Sk];
+  // The last result is compared: o, dq, or dk, which depends on all that dv does.
+  const { inputs, outputs } = {
+    FORWARD: { inputs: [values, values, values, keys], outputs: [queries, values] },
+    GRAD_Q: { inputs: [values, values, values, 2 * queries + keys, values], outputs: [values] },
+    GRAD_KV: { inputs: [values, values, values, 2 * queries + keys, values], outputs: [values, values] },
+  }[form];
+  const ordered = (tensors: readonly BufferRange[]): readonly BufferRange[] =>
+    form === 'GRAD_KV' ? [...tensors.slice(0, 5), tensors[6], tensors[5]] : tensors;
+  const candidates = ATTENTION_VARIANTS.map((name) => ({
+    name,
+    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, shape, name), tensors: ordered(tensors) }],
+    error: ERROR[form],
+  }));
+  const at = (from: readonly Float32Array[], entry: number): [place: number, value: number] => [
+    entry,
+    entryOf(form, shape, from, entry),
+  ];
+  const tensors = { inputs: inputs.map((floats) => ({ floats })), outputs };
+  return quickestOf(gpu, candidates, tensors, { entries: values, at }, measuring);
+}
+
+/**
+ * An entry of o, dq or dk, from noise: q, k, v, then the mask, which hides no key, or lse and delta of every query, and do.
+ */
+function entryOf(
+  form: AttentionForm,
+  { Sq, Sk, H, d, scale }: AttentionShape,
+  [q, k, v, back, dout]: readonly Float32Array[],
+  entry: number,
+): number {
+  const [row, e, h] = [Math.floor(entry / d) * d, entry % d, Math.floor(entry / d) % H];
+  const b = Math.floor(entry / (Sq * H * d));
+  const dot = (x: Float32Array, i: number, y: Float32Array, j: number): number => {
+    let sum = 0;
+    for (let n = 0; n < d; n++) sum += x[i + n] * y[j + n];
+    return sum;
+  };
+  let [sum, weights] = [0, 0];
+  for (let n = 0; n < (form === 'GRAD_KV' ? Sq : Sk); n++) {
+    const column = ((b * Sk + n) * H + h) * d;
+    const [query, key] = form === 'GRAD_KV' ? [column, row] : [row, column];
+    const score = scale * dot(q, query, k, key); // small
+    if (form === 'FORWARD') {
+      weights += Math.exp(score);
+      sum += Math.exp(score) * v[key + e];
+      continue;
+    }
+    const line = 2 * ((b * H + h) * Sq + (Math.floor(query / (H * d)) % Sq));
+    const ds = Math.exp(score - back[line]) * (dot(dout, query, v, key) - back[line + 1]);
+    sum += ds * scale * (form === 'GRAD_Q' ? k[key + e] : q[query + e]);
+  }
+  return form === 'FORWARD' ? sum / weights : sum;
+}
