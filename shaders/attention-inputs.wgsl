@@ -75,6 +75,18 @@ fn isSeen(i: u32, j: u32) -> bool {
   return seen;
 }
 
+// The first key in the window of query i. Earlier keys need no read, unless every score must be written.
+fn firstKey(i: u32) -> u32 {
+  var first = 0u;
+#if WINDOW
+#if !SCORES
+  let n = placeOf(i) + 1u;
+  first = n - min(n, p.window);
+#endif
+#endif
+  return first;
+}
+
 // Whether the mask shows a key.
 fn isShown(key: u32) -> bool {
 #if FORWARD
@@ -95,3 +107,7 @@ fn biasAt(h: u32, i: u32, j: u32) -> f32 {
   return 0.0;
 #endif
 }
+
+#if SCALAR
+fn product(a: f32, b: f32) -> f32 { return a * b; }
+#endif

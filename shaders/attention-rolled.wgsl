@@ -7,22 +7,6 @@
 // compilers unroll a loop of known length. Sums are in arrays.
 // No branch depends on a score or a mask: after one, compilers of software adapters add a select to every sum.
 
-#if SCALAR
-fn product(a: f32, b: f32) -> f32 { return a * b; }
-#endif
-
-// The first key in the window of query i. Earlier keys need no read, unless every score must be written.
-fn firstKey(i: u32) -> u32 {
-  var first = 0u;
-#if WINDOW
-#if !SCORES
-  let n = placeOf(i) + 1u;
-  first = n - min(n, p.window);
-#endif
-#endif
-  return first;
-}
-
 @compute @workgroup_size({{WG}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let id = groupAt(w) * vec3u({{WG}}u, 1u, 1u) + local;

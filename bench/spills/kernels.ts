@@ -2,7 +2,7 @@ import type { AttentionForm, AttentionShape } from '../../src/device/attention-s
 import type { Kernel } from '../../src/device/kernel.ts';
 import { type MatmulShape, plainProduct } from '../../src/device/matmul-shape.ts';
 import { PACKINGS } from '../../src/device/packing.ts';
-import { ATTENTION_VARIANTS, planAttention } from '../../src/device/webgpu/kernels/attention.ts';
+import { attentionVariantsOf, planAttention } from '../../src/device/webgpu/kernels/attention.ts';
 import { planVariant, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
 import { wgslOf } from '../../src/device/webgpu/pipelines.ts';
 import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
@@ -22,7 +22,7 @@ const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];
  * @param halves whether it has 16-bit floats.
  */
 export async function kernelsOf(tuning: Tuning, halves: boolean): Promise<Kernel[]> {
-  const kernels = [...productKernels(tuning, halves), ...attentionKernels(), ...(await programKernels(tuning))];
+  const kernels = [...productKernels(tuning, halves), ...attentionKernels(tuning), ...(await programKernels(tuning))];
   return [...new Map(kernels.map((kernel) => [wgslOf(kernel), kernel])).values()];
 }
 
@@ -74,7 +74,7 @@ function productKernels(tuning: Tuning, halves: boolean): Kernel[] {
   );
 }
 
-function attentionKernels(): Kernel[] {
+function attentionKernels({ isSoftware }: Tuning): Kernel[] {
   const usual = {
     B: 8,
     Bk: 8,
@@ -88,7 +88,7 @@ function attentionKernels(): Kernel[] {
     position: false,
   };
   const kinds: readonly Partial<AttentionShape>[] = [
-    { bias: true }, // of T5
+    { bias: 'distance' }, // of T5
     { Hk: 4, causal: true }, // of LLaMA
     { Hk: 4, causal: true, window: 128 }, // of Gemma 3
   ];
@@ -96,8 +96,8 @@ function attentionKernels(): Kernel[] {
     FORMS.flatMap((form) =>
       kinds.flatMap((kind) =>
         [1, 16, 512].flatMap((Sq) =>
-          ATTENTION_VARIANTS.map((variant) => {
-            const scores = kind.bias === true && form === 'GRAD_Q';
+          attentionVariantsOf(isSoftware).map((variant) => {
+            const scores = kind.bias === 'distance' && form === 'GRAD_Q';
             return planAttention(form, { ...usual, causal: false, ...kind, d, Sq, scores }, variant).kernel;
           }),
         ),

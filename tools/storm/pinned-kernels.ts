@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { factsOf } from '../../src/device/webgpu/gpu.ts';
-import { attentionClass, SAFE_ATTENTION } from '../../src/device/webgpu/kernels/attention.ts';
+import { attentionClassOf, attentionVariantsOf, nameOfClass } from '../../src/device/webgpu/kernels/attention.ts';
 import type { MatmulVariant } from '../../src/device/webgpu/kernels/matmul-variants.ts';
 import { subgroupsOf } from '../../src/device/webgpu/subgroups.ts';
 import { tuningKey } from '../../src/device/webgpu/tune.ts';
@@ -18,16 +18,13 @@ const FORMS = ['', '-odd', '-tail', '-ragged'].flatMap((rows) =>
   ['', '-part'].flatMap((part) => ['', '-split'].map((split) => rows + part + split)),
 );
 const SIZES = [8, 16, 32, 64, 128, 256];
-const HEAD_SIZES = Array.from({ length: 128 }, (_, i) => i + 1);
 
 /** The first kernel for every class of products, as `shapeClass` names them. */
 function safeChoices(): KernelChoices {
   const sizes = SIZES.flatMap((m) => SIZES.flatMap((n) => SIZES.map((k) => `${m}×${n}×${k}`)));
   const classes = LAYOUTS.flatMap((layout) => FORMS.flatMap((form) => sizes.map((size) => `${layout}${form} ${size}`)));
-  const forms = ['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const;
-  const attentions = forms.flatMap((form) => HEAD_SIZES.map((d) => attentionClass(form, d)));
   return {
-    attention: Object.fromEntries(attentions.map((name) => [name, SAFE_ATTENTION])),
+    attention: { [nameOfClass(attentionClassOf('FORWARD', 1, true))]: attentionVariantsOf(true)[0] },
     matmul: Object.fromEntries(classes.map((name) => [name, START])),
   };
 }

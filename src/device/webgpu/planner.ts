@@ -37,7 +37,7 @@ export class GpuPlanner implements Planner {
   }
 
   attentionParts(form: AttentionForm, shape: AttentionShape): number {
-    return partsOfAttention(form, shape);
+    return this.#tuning.attentionOf(form, shape.d) === 'tiles' ? partsOfAttention(form, shape) : 1;
   }
 
   attention(form: AttentionForm, shape: AttentionShape): AttentionPlan {

@@ -1,25 +1,29 @@
 import { type AttentionForm, type AttentionShape } from '../attention-shape.ts';
 import type { BufferRange } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
-import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
+import { type AttentionClass, type AttentionVariant, attentionVariantsOf, planAttention } from './kernels/attention.ts';
 import { type Measuring, quickestOf } from './quickest.ts';
 
-/** Sizes like those that fill a training step of the embedded model. */
-const SIZES = { B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4 };
+/** Sizes that fill a device: on a CPU like a training step of the embedded model, on a card like one of t5-small. */
+const SIZES = {
+  software: { B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4 },
+  card: { B: 4, Sq: 256, Bk: 4, Sk: 256, H: 8, Hk: 8 },
+};
 
 /** Largest difference from the right value that rounding explains: of a weighted mean of values of at most 1, of sums of them. */
 const ERROR = { FORWARD: 1e-4, GRAD_Q: 1e-3, GRAD_KV: 1e-3 } as const;
 
-/** The fastest kernel for attention or one of its gradients, with heads of this size. */
+/** The fastest kernel for a class of attentions. */
 export function quickestAttention(
   gpu: Gpu,
-  form: AttentionForm,
-  d: number,
+  { form, d }: AttentionClass,
   measuring: Measuring,
 ): Promise<AttentionVariant> {
-  const { B, Sq, Bk, Sk, H } = SIZES;
+  const { isSoftware } = gpu.tuning;
+  const sizes = SIZES[isSoftware ? 'software' : 'card'];
+  const { B, Sq, Bk, Sk, H } = sizes;
   const optional = { causal: false, offset: 0, window: null, bias: false, position: false } as const;
-  const shape: AttentionShape = { ...SIZES, d, scale: 0.1, ...optional };
+  const shape: AttentionShape = { ...sizes, d, scale: 0.1, ...optional };
   const [values, queries, keys] = [B * Sq * H * d, B * H * Sq, Bk * Sk];
   // The last result is compared: o, dq, or dk, which depends on all that dv does.
   const { inputs, outputs } = {
@@ -29,7 +33,7 @@ export function quickestAttention(
   }[form];
   const ordered = (tensors: readonly BufferRange[]): readonly BufferRange[] =>
     form === 'GRAD_KV' ? [...tensors.slice(0, 5), tensors[6], tensors[5]] : tensors;
-  const candidates = ATTENTION_VARIANTS.map((name) => ({
+  const candidates = attentionVariantsOf(isSoftware).map((name) => ({
     name,
     steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, shape, name), tensors: ordered(tensors) }],
     error: ERROR[form],

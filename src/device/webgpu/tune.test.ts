@@ -11,11 +11,10 @@ import type { Gpu } from './gpu.ts';
 import { SOFTWARE } from './adapter-traits.ts';
 import { DeviceTimer } from './device-timer.ts';
 import { type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
-import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { planVariant, shapeClass, startVariant, variantsOf } from './kernels/matmul-variants.ts';
 import { measured, undisturbed } from './quickest.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
-import { type KernelChoices, readKernelChoices } from './tuning.ts';
+import { type KernelChoices, readKernelChoices, Tuning } from './tuning.ts';
 import type { WebGpuDevice } from './webgpu-device.ts';
 
 // Odd, and too few rows for the largest tile: what is left compiles quickly.
@@ -137,14 +136,25 @@ describe('a driver that compiles a kernel wrongly', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
-  it.each(['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const)('makes the tuner leave its attention %s out', async (form) => {
-    miscompiled(gpu, `attention/${form.toLowerCase()}-4×rolled`);
+  it('makes the tuner leave its attention out as well', async () => {
+    miscompiled(gpu, 'attention/forward-32×rolled');
     const warnings: string[] = [];
     await tuneGpu(gpu, { ...memoryHost().host, warn: (text) => warnings.push(text) });
-    expect(gpu.tuning.attentionOf(form, 4)).toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attentionOf('GRAD_Q', 4)).toBe('rolled');
     await gpu.tuning.settled();
-    expect(gpu.tuning.attentionOf(form, 4)).not.toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attentionOf('GRAD_Q', 4)).not.toBe('rolled');
     expect(warnings).toHaveLength(1);
+  });
+
+  it.each(['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const)('makes a card compute attention %s otherwise', async (form) => {
+    const card = { ...gpu, tuning: new Tuning(gpu.tuning.subgroups, false) };
+    miscompiled(card, `attention/${form.toLowerCase()}-4×1-tile`);
+    await tuneGpu(card, memoryHost().host);
+    expect(card.tuning.attentionOf(form, 4)).toBe('tiles');
+    await card.tuning.settled();
+    expect(card.tuning.choices.attention).toEqual({ [`${form} 4`]: 'rolled' });
+    expect(() => card.check()).toThrow(expect.objectContaining({ code: 'device/wrong-results' }));
+    expect(card.buffers.liveLabels).toEqual([]);
   });
 });
 
@@ -153,12 +163,12 @@ describe('tuneGpu', () => {
     const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE);
-    expect(gpu.tuning.attentionOf('GRAD_KV', 6)).toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attentionOf('GRAD_KV', 6)).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
     expect(variantsOf(SHAPE, gpu.tuning)).toContain(chosen);
     expect(gpu.buffers.liveLabels).toEqual([]);
-    const attention = { 'GRAD_KV 6': gpu.tuning.attentionOf('GRAD_KV', 6) };
+    const attention = { 'FORWARD 32': gpu.tuning.attentionOf('GRAD_KV', 6) };
     expect(choices()).toEqual({ attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
 
@@ -166,7 +176,7 @@ describe('tuneGpu', () => {
     clock.readings = 0;
     await tuneGpu(next, host);
     expect(next.tuning.variantOf(SHAPE)).toBe(chosen);
-    expect(next.tuning.attentionOf('GRAD_KV', 6)).toBe(attention['GRAD_KV 6']);
+    expect(next.tuning.attentionOf('GRAD_KV', 6)).toBe(attention['FORWARD 32']);
     expect(next.tuning.choices).toEqual(choices());
     await next.tuning.settled();
     expect([clock.readings, next.pipelines.size]).toEqual([0, 0]);
@@ -245,7 +255,7 @@ describe('tuneGpu', () => {
     });
     gpu.tuning.variantOf(SHAPE);
     await gpu.tuning.settled();
-    const kept = { matmul: { [CLASS]: gpu.tuning.variantOf(SHAPE) } };
+    const kept = { attention: {}, matmul: { [CLASS]: gpu.tuning.variantOf(SHAPE) } };
     expect(choices()).toEqual(kept);
     isFull = true;
     gpu.tuning.variantOf(OTHER);
@@ -362,7 +372,7 @@ describe('tuneGpu', () => {
   it('takes choices from a store unchanged, by the names of device and platform', async () => {
     const asked: string[] = [];
     const { host } = memoryHost();
-    const choices: KernelChoices = { attention: { 'FORWARD 32': 'tiles' }, matmul: { [CLASS]: 'block' } };
+    const choices: KernelChoices = { attention: { 'FORWARD 32': 'several-rows' }, matmul: { [CLASS]: 'block' } };
     const read = (device: string): Promise<unknown> => Promise.resolve((asked.push(device), choices));
     await tuneGpu(gpu, { ...host, store: { ...host.store, read } });
     expect(gpu.tuning.choices).toEqual(choices);
@@ -391,6 +401,7 @@ describe('readKernelChoices', () => {
       'block',
       {},
       { ...good, attention: 'tiles' },
+      { ...good, attention: undefined },
       { ...good, attention: { a: 'two-rows' } },
       { ...good, matmul: null },
     ]) {

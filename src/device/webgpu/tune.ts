@@ -145,8 +145,7 @@ class BackgroundMeasurer implements Measurer {
   async #measure(wanted: Wanted): Promise<void> {
     const gpu = this.#gpu;
     if (wanted.of === 'attention') {
-      const { shapeClass, form, d } = wanted;
-      gpu.tuning.chooseAttention(shapeClass, await quickestAttention(gpu, form, d, this.#measuring));
+      gpu.tuning.chooseAttention(wanted.shapeClass, await quickestAttention(gpu, wanted, this.#measuring));
     } else gpu.tuning.choose(wanted.shapeClass, await quickestMatmul(gpu, wanted.shape, this.#measuring));
   }
 

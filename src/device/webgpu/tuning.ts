@@ -1,6 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import type { AttentionForm } from '../attention-shape.ts';
-import { ATTENTION_VARIANTS, attentionClass, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
+import { ATTENTION_VARIANTS, type AttentionClass, attentionClassOf, type AttentionVariant, attentionVariantsOf, nameOfClass } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
 import type { AdapterTraits } from './adapter-traits.ts';
 import {
@@ -14,7 +14,7 @@ import type { Subgroups } from './subgroups.ts';
 
 /** Stored measurements of a device. */
 export interface KernelChoices {
-  /** Kernels by {@link attentionClass}. */
+  /** Kernels by {@link nameOfClass}. */
   readonly attention: Readonly<Record<string, AttentionVariant>>;
   /** Kernels by shape class. */
   readonly matmul: Readonly<Record<string, MatmulVariant>>;
@@ -22,7 +22,7 @@ export interface KernelChoices {
 
 /** A choice that a program needs and that has not been measured. */
 export type Wanted =
-  | { readonly of: 'attention'; readonly shapeClass: string; readonly form: AttentionForm; readonly d: number }
+  | ({ readonly of: 'attention'; readonly shapeClass: string } & AttentionClass)
   | {
       readonly of: 'matmul';
       readonly shapeClass: string;
@@ -60,6 +60,9 @@ export class Tuning implements AdapterTraits {
   #version = 0;
   #measurer: Measurer | undefined;
 
+  /** The kernel of attention that programs begin with. */
+  readonly safeAttention: AttentionVariant;
+
   /**
    * @param subgroups of the device, if they are all of one size.
    * @param isSoftware whether the device computes on the CPU.
@@ -67,7 +70,9 @@ export class Tuning implements AdapterTraits {
   constructor(
     readonly subgroups?: Subgroups,
     readonly isSoftware = true,
-  ) {}
+  ) {
+    [this.safeAttention] = attentionVariantsOf(isSoftware);
+  }
 
   /** The kernel for a product; {@link startVariant} until measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
@@ -80,22 +85,18 @@ export class Tuning implements AdapterTraits {
     return startVariant(shape, this);
   }
 
-  /**
-   * The kernel of an attention or of one of its gradients. On a graphics card always tiles, which compile quickly there; on
-   * a CPU, whose compilers are slow, the form that compiles fastest until it has been measured.
-   */
+  /** The kernel of an attention or of one of its gradients; {@link safeAttention} until measured. */
   attentionOf(form: AttentionForm, d: number): AttentionVariant {
-    const shapeClass = attentionClass(form, d);
+    const measured = attentionClassOf(form, d, this.isSoftware);
+    const shapeClass = nameOfClass(measured);
     const chosen = this.#attention.get(shapeClass);
-    if (chosen !== undefined) return chosen;
-    if (!this.isSoftware) return 'tiles';
-    this.#want(shapeClass, { of: 'attention', shapeClass, form, d });
-    return SAFE_ATTENTION;
+    if (chosen === undefined) this.#want(shapeClass, { of: 'attention', shapeClass, ...measured });
+    return chosen ?? this.safeAttention;
   }
 
-  /** @param shapeClass from {@link attentionClass}. */
+  /** @param shapeClass from {@link nameOfClass}. */
   chooseAttention(shapeClass: string, variant: AttentionVariant): void {
-    const before = this.#attention.get(shapeClass) ?? SAFE_ATTENTION;
+    const before = this.#attention.get(shapeClass) ?? this.safeAttention;
     this.#attention.set(shapeClass, variant);
     this.#wanted.delete(shapeClass);
     if (variant !== before) this.#changed();

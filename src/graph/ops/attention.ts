@@ -4,7 +4,7 @@ import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { planSumOfParts } from '../../device/reduce-splits.ts';
 import type { AttentionPlan, Planner } from '../../device/planner.ts';
 import { fillTemplate } from '../../device/template.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { type AttentionResults, mergeCall } from './merge-attention.ts';
 import { sumOverDistances } from './position-bias.ts';
@@ -150,9 +150,10 @@ export function attention(g: Graph, at: AttentionInputs): Tensor {
       const { parts, floats } = forwardParts(at, planner);
       return parts > 1 ? floats : [0, 0];
     },
-    calls: (planner, [os, lses]) => {
+    calls: (planner, scratch) => {
       const call = forwardCall(at, { o, lse }, planner);
-      if (call.parts === 1 || os === undefined || lses === undefined) return [call];
+      if (call.parts === 1) return [call];
+      const [os, lses] = present(scratch);
       const divided = { o: os, lse: lses };
       return [forwardCall(at, divided, planner), mergeCall(at.heads, [{ ...divided, parts: call.parts }], { o, lse })];
     },
@@ -285,10 +286,11 @@ function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor
       const parts = planner.attentionParts('GRAD_KV', shapeOf(at));
       return parts > 1 ? [parts * dk.elements, parts * dv.elements] : [0, 0];
     },
-    calls: (planner, [dks, dvs]) => {
+    calls: (planner, scratch) => {
       const plan = planner.attention('GRAD_KV', shapeOf(at));
       const into = (...sums: Tensor[]): Tensor[] => [at.q, at.k, at.v, t.back, t.dout, ...sums, ...bias];
-      if (plan.parts === 1 || dks === undefined || dvs === undefined) return [{ ...plan, tensors: into(dk, dv) }];
+      if (plan.parts === 1) return [{ ...plan, tensors: into(dk, dv) }];
+      const [dks, dvs] = present(scratch);
       const sum = planSumOfParts(plan.parts, dk.elements);
       return [
         { ...plan, tensors: into(dks, dvs) },

@@ -13,7 +13,7 @@ export function attentionInputs(form: AttentionForm, shape: AttentionShape): str
     ...{ DISTANCE: shape.bias === 'distance', POSITION: shape.position, SCORES: shape.scores === true },
     ...{ CAUSAL: shape.causal, WINDOW: shape.window !== null },
     ...{ BIAS_BINDING: optional, SCORES_BINDING: next, POSITION_BINDING: next },
-    T: shape.d % 4 === 0 ? 'vec4f' : 'f32',
+    ...{ SCALAR: shape.d % 4 !== 0, T: shape.d % 4 === 0 ? 'vec4f' : 'f32' },
   });
 }
 

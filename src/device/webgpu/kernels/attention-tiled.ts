@@ -27,8 +27,11 @@ function gridOf(form: AttentionForm, { B, Sq, Bk, Sk, H, Hk, d }: AttentionShape
   const hasKeyRows = form === 'GRAD_KV';
   const [rows, columns, batch] = hasKeyRows ? [Sk, queries, Bk] : [queries, Sk, B];
   const chunks = Math.ceil(d / COLUMNS);
-  // Fewer rows where there are few, and for large heads, whose sums would not fit into registers.
-  const R = [4, 2].find((lines) => chunks * lines <= MAX_SUMS && rows > (lines / 2) * LINES) ?? 1;
+  const groupsOf = (lines: number): number => Math.ceil(rows / (lines * LINES)) * Hk * batch;
+  // Fewer rows where there are few, for large heads, whose sums would not fit into registers, and where few key heads
+  // would leave a card idle.
+  const fits = (lines: number): boolean => chunks * lines <= MAX_SUMS && rows > (lines / 2) * LINES;
+  const R = [4, 2].find((lines) => fits(lines) && (!hasKeyRows || groupsOf(lines) >= FEW_GROUPS)) ?? 1;
   const groups = [Math.ceil(rows / (R * LINES)), Hk, batch] as const;
   const tiles = Math.ceil(columns / COLUMNS) * (hasKeyRows ? B / Bk : 1);
   return { R, chunks, hasKeyRows, groups, tiles };

@@ -1,4 +1,5 @@
-import template from '../../../../shaders/attention-rolled.wgsl?raw';
+import rolledTemplate from '../../../../shaders/attention-rolled.wgsl?raw';
+import rowsTemplate from '../../../../shaders/attention-rows.wgsl?raw';
 import type { AttentionForm, AttentionShape } from '../../attention-shape.ts';
 import type { AttentionPlan } from '../../planner.ts';
 import { fillTemplate } from '../../template.ts';
@@ -6,37 +7,61 @@ import { attentionInputs, attentionParams } from './attention-inputs.ts';
 import { planTiledAttention } from './attention-tiled.ts';
 
 /**
- * Kernels of an attention that compute the same, in the order of how long they take to compile: a query or key for each
- * thread, with loops over the size of a head (`shaders/attention-rolled.wgsl`), and tiles in workgroup memory
- * (`shaders/attention-tiled.wgsl`).
+ * Kernels of an attention that compute the same, one of which is chosen by measurement. The first is safe: programs begin
+ * with it. On a CPU that is the one that compiles fastest, with loops over the size of a head
+ * (`shaders/attention-rolled.wgsl`); heads in registers, of one or of several queries or keys for each thread, run faster
+ * (`shaders/attention-rows.wgsl`). Graphics cards have tiles in workgroup memory (`shaders/attention-tiled.wgsl`), and
+ * loops for drivers that compile tiles wrongly.
  */
-export const ATTENTION_VARIANTS = ['rolled', 'tiles'] as const;
-export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
-/** What a CPU uses before anything has been measured. */
-export const SAFE_ATTENTION: AttentionVariant = 'rolled';
+const VARIANTS = { software: ['rolled', 'one-row', 'several-rows'], card: ['tiles', 'rolled'] } as const;
+export type AttentionVariant = (typeof VARIANTS)[keyof typeof VARIANTS][number];
+export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [...new Set(Object.values(VARIANTS).flat())];
+/** The kernels that an adapter chooses from, the safe one first. */
+export const attentionVariantsOf = (isSoftware: boolean): readonly AttentionVariant[] =>
+  VARIANTS[isSoftware ? 'software' : 'card'];
 
-/** The class of attentions that share one measurement. */
-export const attentionClass = (form: AttentionForm, d: number): string => `${form} ${d}`;
+const MAX_ROWS = 4;
+// Floats of queries that one thread holds: more take more registers, and far longer to compile.
+const MAX_FLOATS = 128;
 
-/** The kernel of an attention or of one of its gradients; the order of bindings is in `shaders/attention-inputs.wgsl`. */
-export function planAttention(form: AttentionForm, shape: AttentionShape, variant: AttentionVariant): AttentionPlan {
-  return variant === 'tiles' ? planTiledAttention(form, shape) : planRolledAttention(form, shape);
+/** What is measured for some attentions. */
+export interface AttentionClass {
+  readonly form: AttentionForm;
+  readonly d: number;
 }
 
-function planRolledAttention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
+/**
+ * What is measured for an attention. On a CPU one class stands for all, since compilers there take up to a minute for a
+ * gradient, and the order of the kernels is the same.
+ */
+export const attentionClassOf = (form: AttentionForm, d: number, isSoftware: boolean): AttentionClass =>
+  isSoftware ? { form: 'FORWARD', d: 32 } : { form, d };
+
+export const nameOfClass = ({ form, d }: AttentionClass): string => `${form} ${d}`;
+
+/**
+ * The kernel of an attention or of one of its gradients; the order of bindings is in `shaders/attention-inputs.wgsl`.
+ *
+ * @param variant takes one row for each thread where there are few, to keep all threads busy, and where heads are large.
+ */
+export function planAttention(form: AttentionForm, shape: AttentionShape, variant: AttentionVariant): AttentionPlan {
+  if (variant === 'tiles') return planTiledAttention(form, shape);
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
-  const [threads, heads, batch] = form === 'GRAD_KV' ? [Sk, Hk, Bk] : [Sq, H, B];
+  const [rows, heads, batch] = form === 'GRAD_KV' ? [Sk, Hk, Bk] : [Sq, H, B];
+  const maxRows = Math.max(1, Math.min(MAX_ROWS, 2 ** Math.floor(Math.log2(MAX_FLOATS / d))));
+  const R = variant === 'several-rows' && rows >= 16 ? maxRows : 1;
+  const isRolled = variant === 'rolled';
+  const threads = Math.ceil(rows / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   return {
     kernel: {
-      name: `attention/${form.toLowerCase()}-${d}×rolled`,
+      name: `attention/${form.toLowerCase()}-${d}×${isRolled ? variant : R}`,
       wgsl: () =>
         attentionInputs(form, shape) +
-        fillTemplate(template, {
-          ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV', WG: wg },
-          ...{ WINDOW: shape.window !== null, SCORES: shape.scores === true },
-          ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product', SCALAR: !vec, E: vec ? d / 4 : d },
+        fillTemplate(isRolled ? rolledTemplate : rowsTemplate, {
+          ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV', SCORES: shape.scores === true },
+          ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product', E: vec ? d / 4 : d, R, WG: wg },
         }),
     },
     params: attentionParams(shape),
