@@ -27,6 +27,8 @@ const tiles = (size: number, tile: number, threads: number): number => Math.ceil
 // Workgroups that a product should have at least. A CPU needs only enough for its cores: more of them add partial sums
 // and save nothing. A card has up to 132 cores, and each needs several to hide the latency of memory.
 const LEAST_WORKGROUPS = { software: 16, hardware: 256 };
+// Shortest part of K. Adding the sums of shorter parts costs more than their threads save.
+const LEAST_PART = { software: 128, hardware: 64 };
 
 /**
  * How many parts K is split into, so that enough workgroups run where `groups` would be too few. No part is shorter
@@ -56,7 +58,13 @@ export function chooseTile(shape: MatmulShape, traits: AdapterTraits, largeTile:
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
   // The shape alone decides how K is split, so that every tile needs the same scratch memory.
   const groups = batch * tiles(M, rows, wy) * tiles(N, columns, wx);
-  return { tm, tn, wx, wy, splits: splitsOf(shape, traits, groups, 128) };
+  return {
+    tm,
+    tn,
+    wx,
+    wy,
+    splits: splitsOf(shape, traits, groups, LEAST_PART[traits.isSoftware ? 'software' : 'hardware']),
+  };
 }
 
 export interface MatmulPlan extends KernelPlan {
