@@ -1,6 +1,13 @@
 import { GorpError } from '../../base/errors.ts';
 import type { AttentionForm } from '../attention-shape.ts';
-import { ATTENTION_VARIANTS, type AttentionClass, attentionClassOf, type AttentionVariant, attentionVariantsOf, nameOfClass } from './kernels/attention.ts';
+import {
+  ATTENTION_VARIANTS,
+  type AttentionClass,
+  attentionClassOf,
+  type AttentionVariant,
+  attentionVariantsOf,
+  nameOfClass,
+} from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
 import type { AdapterTraits } from './adapter-traits.ts';
 import {
