@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const TRAIN = [
   ...['--preset', 'quick', '--method', 'gorp-plus', '--device', 'cpu'],
-  ...['training.trainExamples=80', 'training.testExamples=8', 'training.batchSize=4'].flatMap((set) => ['--set', set]),
+  ...['training.trainExamples=12', 'training.testExamples=8', 'training.batchSize=1'].flatMap((set) => ['--set', set]),
 ];
 
 const resultsIn = async (out: string): Promise<Results> =>

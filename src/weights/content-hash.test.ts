@@ -32,7 +32,7 @@ test('is the same from stored hashes and from reading the file, over several par
   expect(file.hashes).toHaveLength(2);
   const unread = { ...file, read: () => Promise.reject(new Error('nothing should be read')) };
   expect(await contentHash([unread])).toBe(await contentHash([memoryFile('model.safetensors', content)]));
-  const small = await openStore(new MemoryKeyValue(), 1000);
+  const small = await openStore(new MemoryKeyValue(), 100_000);
   const other = await new RemoteFolder('https://example.org/m/', small, options).file('model.safetensors');
   expect(await contentHash([other]), 'stored in other parts').toBe(await contentHash([unread]));
 });
