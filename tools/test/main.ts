@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { CHECKS } from '../check/list.ts';
-import { buildApp, buildLibrary } from '../setup/build.ts';
+import { buildEmbedded, buildKernels } from '../setup/build.ts';
 import { nodeCommand, projectPath, run, runQuietly } from '../setup/process.ts';
 import { closingLine, type Counts, countPlaywright, countVitest } from './counts.ts';
 import { provideTestGround, type TestGround } from './provide.ts';
@@ -85,21 +85,25 @@ await stage('browser and WebGPU adapter', async () => {
   return single(ground.browser !== undefined && ground.adapter !== undefined, 'browser and WebGPU adapter');
 });
 
+await stage('kernels and embedded tasks', async () => {
+  await buildKernels();
+  await buildEmbedded();
+  return single(true, 'kernels and embedded tasks');
+});
+
+const builds = [
+  { name: 'build (app)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build.ts') },
+  { name: 'build (library)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build-library.ts') },
+];
 // All at once: each computes on one core.
-const checks = CHECKS.map(({ name, command }) => ({ name, done: runQuietly(command) }));
-for (const { name, done } of checks) {
+const parts = [...CHECKS, ...builds].map(({ name, command }) => ({ name, done: runQuietly(command) }));
+for (const { name, done } of parts) {
   await stage(name, async () => {
     const { code, output } = await done;
     process.stdout.write(output);
     return single(code === 0, name);
   });
 }
-
-await stage('build', async () => {
-  await buildApp();
-  await buildLibrary();
-  return single(true, 'build');
-});
 
 const reports = projectPath('build', 'reports');
 mkdirSync(reports, { recursive: true });
