@@ -1,4 +1,4 @@
-import { type AttentionForm, type AttentionShape } from '../attention-shape.ts';
+import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
 import type { BufferRange } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
 import { type AttentionClass, type AttentionVariant, attentionVariantsOf, planAttention } from './kernels/attention.ts';
