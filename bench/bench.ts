@@ -1,9 +1,10 @@
 import { wasmAbilities } from '../src/device/wasm/build.ts';
 import { WasmDevice, type WasmHost } from '../src/device/wasm/wasm-device.ts';
 import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
-import type { TuningHost, TuningStore } from '../src/device/webgpu/tune.ts';
-import type { OwnedContender } from './product.ts';
-import type { Clock } from './timing.ts';
+import type { TuningHost } from '../src/device/webgpu/tune.ts';
+import { type Bench, memoryStore, type Report, type Scope } from '../src/bench/bench.ts';
+import type { OwnedContender } from '../src/bench/product.ts';
+import type { Clock } from '../src/bench/timing.ts';
 
 /** Where sections run: a page of a browser, or Node. */
 export interface Place {
@@ -43,22 +44,7 @@ export interface Effort {
   readonly quick: boolean;
 }
 
-/** What a section found, as numbers for the JSON file and as text to read. */
-export interface Report {
-  readonly numbers: unknown;
-  readonly text: string;
-}
-
 export type Section = (place: Place, effort: Effort) => Promise<Report>;
-
-/** Kernel choices in memory only: a bench must not use choices measured on an earlier, busier day. */
-export function memoryStore(): TuningStore {
-  const kept = new Map<string, unknown>();
-  return {
-    read: (device) => Promise.resolve(kept.get(device)),
-    write: (device, choices) => Promise.resolve(void kept.set(device, structuredClone(choices))),
-  };
-}
 
 /**
  * A device that chooses its kernels by measurement; `gpu.tuning.settled()` waits until it has. Devices that share a
@@ -67,3 +53,11 @@ export function memoryStore(): TuningStore {
 export function tunedDevice(place: Place, store = memoryStore()): Promise<WebGpuDevice> {
   return place.acquire({ now: () => place.clock.now(), store, platform: place.platform });
 }
+
+/** A place's graphics adapter, to be measured. */
+export const benchOf = (place: Place, scope: Scope): Bench => ({
+  clock: place.clock,
+  scope,
+  open: (store) => tunedDevice(place, store),
+  readEmbedded: (path) => place.readEmbedded(path),
+});

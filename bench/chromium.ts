@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from '@playwright/test';
 import { build, preview } from 'vite';
 import { findBrowser } from '../tools/test/browser.ts';
-import type { Effort, Report } from './bench.ts';
+import type { Report } from '../src/bench/bench.ts';
+import type { Effort } from './bench.ts';
 import { treeCpuMs } from './cpu-time.ts';
 import type { SectionName } from './sections/index.ts';
 

@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Effort, type Report, tunedDevice } from './bench.ts';
+import type { Report } from '../src/bench/bench.ts';
+import { type Effort, tunedDevice } from './bench.ts';
 import { openChromium } from './chromium.ts';
 import { nodePlace } from './node-place.ts';
 import { costSection } from './sections/cost.ts';

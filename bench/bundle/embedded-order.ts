@@ -2,11 +2,12 @@ import { nodeHost } from '../../src/cli/host.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { embeddedSettings, type PresetName } from '../../src/run/presets.ts';
 import { Run } from '../../src/run/run.ts';
-import { type Place, type Report, tunedDevice } from '../bench.ts';
-import { digits, markdownTable } from '../table.ts';
+import type { PartReport } from '../../src/bench/bench.ts';
+import { type Place, tunedDevice } from '../bench.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
 
 /** Learns the embedded tasks by `gorp` as the page's preset does, tests included, on a device that is new to it. */
-export async function learnEmbeddedOrder(place: Place, preset: PresetName): Promise<Report> {
+export async function learnEmbeddedOrder(place: Place, preset: PresetName): Promise<PartReport> {
   const events: RunEvent[] = [];
   const host = {
     ...nodeHost({ device: 'gpu' }),
@@ -23,9 +24,7 @@ export async function learnEmbeddedOrder(place: Place, preset: PresetName): Prom
   const rows = tasks.map(({ name }, task) => [name, ...[end[task]].map((value) => digits(value))]);
   return {
     numbers: { preset, seconds, steps: curves.loss.length, losses: curves.loss, accuracy, measures, peakBytes: memory },
-    text: [
-      `Preset \`${preset}\`: ${tasks.length} tasks in ${digits(seconds)} s, ${curves.loss.length} steps, tests included; last loss ${digits(curves.loss.at(-1) ?? null)}.\n`,
-      markdownTable(['task', 'accuracy at the end'], rows),
-    ].join('\n'),
+    headline: `Preset \`${preset}\`: ${tasks.length} tasks in ${digits(seconds)} s, ${curves.loss.length} steps, tests included; last loss ${digits(curves.loss.at(-1) ?? null)}`,
+    text: markdownTable(['task', 'accuracy at the end'], rows),
   };
 }

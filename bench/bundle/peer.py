@@ -68,7 +68,7 @@ def products():
 
 
 def block_step():
-    """The encoder block of `bench/block-step.ts`: batch 8, sequence 64, d 256, 4 heads, feed-forward 1024."""
+    """The encoder block of `src/bench/block-step.ts`: batch 8, sequence 64, d 256, 4 heads, feed-forward 1024."""
     d, f = 256, 1024
     shapes = {"q": (d, d), "k": (d, d), "v": (d, d), "o": (d, d), "in": (f, d), "out": (d, f), "bias": (4, 64, 64)}
     p = {name: (0.05 * torch.randn(shape, device=DEVICE)).requires_grad_() for name, shape in shapes.items()}

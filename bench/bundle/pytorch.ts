@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import type { Report } from '../bench.ts';
-import { digits, markdownTable } from '../table.ts';
+import type { PartReport } from '../../src/bench/bench.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
 import script from './peer.py?raw';
 
 /** What `peer.py` prints. Milliseconds. */
@@ -16,7 +16,7 @@ const PYTHONS = ['python3', 'python'];
 const LIMIT_MS = 120_000;
 
 /** The same work in PyTorch. @returns undefined where no Python has it. @throws Error with what Python printed. */
-export async function measurePyTorch(): Promise<Report | undefined> {
+export async function measurePyTorch(): Promise<PartReport | undefined> {
   for (const python of PYTHONS) {
     const { code, out, error } = await run(python);
     if (code === 0) return reportOf(JSON.parse(out) as PeerNumbers);
@@ -45,7 +45,7 @@ function run(python: string): Promise<{ code: number | null; out: string; error:
   });
 }
 
-function reportOf(numbers: PeerNumbers): Report {
+function reportOf(numbers: PeerNumbers): PartReport {
   const { torch, device, products, block, t5SmallLora } = numbers;
   const rows = [
     ...products.map(({ sizes, ms, gflops }) => [
@@ -56,5 +56,5 @@ function reportOf(numbers: PeerNumbers): Report {
     ['step of the encoder block', digits(block), ''],
     ['step of t5-small, LoRA', digits(t5SmallLora), ''],
   ];
-  return { numbers, text: `PyTorch ${torch}, ${device}\n\n${markdownTable(['', 'ms', ''], rows)}` };
+  return { numbers, headline: `PyTorch ${torch}, ${device}`, text: markdownTable(['', 'ms', ''], rows) };
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
 import { AssumedTuning } from './assumed-tuning.ts';
-import { MODEL_SHAPES, recordModel } from './model-programs.ts';
+import { MODEL_SHAPES } from '../../src/bench/model-shapes.ts';
+import { recordModel } from './model-programs.ts';
 
 test('the programs of t5-small', async () => {
   const { step, refresh, prefill, decode } = await recordModel(MODEL_SHAPES[0], new GpuPlanner(new AssumedTuning()));

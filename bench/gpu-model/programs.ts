@@ -1,6 +1,7 @@
 import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
 import type { Tuning } from '../../src/device/webgpu/tuning.ts';
-import { MODEL_SHAPES, recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';
+import { MODEL_SHAPES } from '../../src/bench/model-shapes.ts';
+import { recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';
 import { callsOf } from './calls.ts';
 import type { RecordedCall } from './work.ts';
 

@@ -1,5 +1,5 @@
 import type { WorkName } from '../dispatches/model-programs.ts';
-import { digits, markdownTable } from '../table.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
 import { type Card, CARDS } from './cards.ts';
 import { firstRun, tunedFor } from './choices.ts';
 import { type Estimate, estimate } from './estimate.ts';

@@ -1,4 +1,5 @@
-import type { Effort, Report } from '../bench.ts';
+import type { Report } from '../../src/bench/bench.ts';
+import type { Effort } from '../bench.ts';
 import type { SectionName } from '../sections/index.ts';
 
 /** Messages from the page to its worker: one piece of work, and the CPU time that the worker asked for. */

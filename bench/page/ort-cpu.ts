@@ -1,6 +1,6 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { noise } from '../../src/testing/graphs.ts';
-import type { OwnedContender } from '../product.ts';
+import type { OwnedContender } from '../../src/bench/product.ts';
 import { matmulModel } from './onnx.ts';
 
 /** A product by onnxruntime-web on one thread of the CPU; the result is copied out, as reading requires. */

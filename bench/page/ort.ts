@@ -1,6 +1,6 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
 import { mixSeed, seededRandom } from '../../src/base/random.ts';
-import type { OwnedContender } from '../product.ts';
+import type { OwnedContender } from '../../src/bench/product.ts';
 import { matmulModel } from './onnx.ts';
 
 /** A product by onnxruntime-web's WebGPU provider; operands and results stay on its device. */

@@ -1,5 +1,6 @@
 import { WorkerThreads } from '../../src/app/worker-threads.ts';
-import type { Effort, Report } from '../bench.ts';
+import type { Report } from '../../src/bench/bench.ts';
+import type { Effort } from '../bench.ts';
 import type { SectionName } from '../sections/index.ts';
 import type { Answer, Question } from './messages.ts';
 

@@ -5,9 +5,10 @@ import { byKernel, FEW_THREADS, type KernelSummary, summarize, type Weighted } f
 import { Tracer } from '../access/tracer.ts';
 import { type Section, tunedDevice } from '../bench.ts';
 import { AssumedTuning } from '../dispatches/assumed-tuning.ts';
-import { MODEL_SHAPES, recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';
+import { MODEL_SHAPES } from '../../src/bench/model-shapes.ts';
+import { recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';
 import { CARDS } from '../gpu-model/cards.ts';
-import { digits, markdownTable } from '../table.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
 
 // One step in ten computes new bases.
 const REFRESH_SHARE = 0.1;

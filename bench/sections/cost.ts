@@ -1,4 +1,4 @@
-import type { Report } from '../bench.ts';
+import type { Report } from '../../src/bench/bench.ts';
 import { costs, costTables } from '../gpu-model/tables.ts';
 
 /**

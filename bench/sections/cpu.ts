@@ -1,16 +1,16 @@
-import { wholeOf } from '../../src/device/buffers.ts';
 import { plainProduct } from '../../src/device/matmul-shape.ts';
 import type { WasmDevice } from '../../src/device/wasm/wasm-device.ts';
-import { noise } from '../../src/testing/graphs.ts';
 import { embeddedMethod } from '../../src/run/presets.ts';
 import type { CpuForm, Place, Section } from '../bench.ts';
-import { BlockStep } from '../block-step.ts';
-import { blockValues } from '../block-values.ts';
-import type { OwnedContender, Sizes } from '../product.ts';
-import { SteppingModel, type StepTimings } from '../stepping-model.ts';
-import { digits, markdownTable } from '../table.ts';
-import { cost, takeTurns, type Timing } from '../timing.ts';
-import { EMBEDDED_METHODS, openEmbeddedSteps } from './steps.ts';
+import { BlockStep } from '../../src/bench/block-step.ts';
+import { blockValues } from '../../src/bench/block-values.ts';
+import type { OwnedContender, Sizes } from '../../src/bench/product.ts';
+import { plannedProduct } from '../../src/bench/products.ts';
+import { SteppingModel, type StepTimings } from '../../src/bench/stepping-model.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
+import { cost, takeTurns, type Timing } from '../../src/bench/timing.ts';
+import { openEmbeddedSteps } from '../../src/bench/embedded.ts';
+import { EMBEDDED_METHODS } from './steps.ts';
 
 /** Sizes of the peers' harness, odd ones, and the thin ones of adapters and projections. */
 const SHAPES: readonly Sizes[] = [
@@ -30,22 +30,6 @@ const FORMS: readonly (CpuForm & { readonly name: string })[] = [
   { name: '1 thread, plain SIMD', threads: 1, plain: true },
 ];
 
-/** A product of random matrices on the CPU, in layout nn as in other libraries. */
-async function productOn(device: WasmDevice, [M, K, N]: Sizes, name: string): Promise<OwnedContender> {
-  const sizes = [M * K, K * N, M * N];
-  const buffers = sizes.map((floats, i) => device.buffers.storage(`operand ${i}`, floats * 4));
-  sizes.slice(0, 2).forEach((floats, i) => device.write(buffers[i], 0, Float32Array.from(noise(floats, i))));
-  const [a, b, c] = buffers.map(wholeOf);
-  const program = await device.record(name, () => device.planner.product(plainProduct('nn', M, N, K), { a, b, c }));
-  return {
-    name,
-    run: async (times) => {
-      for (let i = 0; i < times; i++) await device.run([program]);
-    },
-    destroy: () => [program, ...buffers].forEach((each) => each.destroy()),
-  };
-}
-
 interface Products {
   readonly sizes: Sizes;
   readonly timings: readonly Timing[];
@@ -55,9 +39,11 @@ interface Products {
 async function products(place: Place, devices: readonly WasmDevice[], rounds: number): Promise<Products[]> {
   const found: Products[] = [];
   for (const sizes of SHAPES) {
+    const [M, K, N] = sizes;
+    const shape = plainProduct('nn', M, N, K); // the layout of the other libraries
     const contenders: OwnedContender[] = [];
     try {
-      for (const [i, device] of devices.entries()) contenders.push(await productOn(device, sizes, FORMS[i].name));
+      for (const [i, device] of devices.entries()) contenders.push(await plannedProduct(device, shape, FORMS[i].name));
       if (place.peerCpuMatmul) contenders.push(await place.peerCpuMatmul(...sizes));
       found.push({ sizes, timings: await takeTurns(place.clock, contenders, rounds) });
     } finally {

@@ -8,10 +8,10 @@ import type { EncodedTask } from '../../src/run/task-data.ts';
 import { bucketLength, SOURCE_BUCKET } from '../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import { type Section, tunedDevice } from '../bench.ts';
-import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
-import { Greedy } from '../greedy.ts';
-import { digits, markdownTable } from '../table.ts';
-import { type Contender, cost, takeTurns } from '../timing.ts';
+import { EMBEDDED, embeddedTasks, openEmbedded } from '../../src/bench/embedded.ts';
+import { Greedy } from '../../src/bench/greedy.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
+import { type Contender, cost, takeTurns } from '../../src/bench/timing.ts';
 
 // Tokens per row when generation alone is timed.
 const LONG_ANSWER = 32;

@@ -1,8 +1,8 @@
 import type { MatmulLayout } from '../../src/device/matmul-shape.ts';
 import { type Section, tunedDevice } from '../bench.ts';
-import { compareKernels, type Comparison, type Sizes } from '../product.ts';
-import { digits, markdownTable } from '../table.ts';
-import { cost } from '../timing.ts';
+import { compareKernels, type Comparison, type Sizes } from '../../src/bench/product.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
+import { cost } from '../../src/bench/timing.ts';
 
 /**
  * One product for each class in the steps of the embedded model (8 × 96), t5-small (8 × 128) and the measured block,

@@ -2,11 +2,13 @@ import { Pace, type Paced, type Place as PlaceInWork, type Slice } from '../../s
 import { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
 import { embeddedMethod } from '../../src/run/presets.ts';
 import { timeSubmits } from '../../src/testing/submit-times.ts';
-import { memoryStore, type Place, type Section, tunedDevice } from '../bench.ts';
-import { type OpenModel, SteppingModel } from '../stepping-model.ts';
-import { digits, markdownTable } from '../table.ts';
-import { median, type Spent } from '../timing.ts';
-import { openEmbeddedSteps, openT5SmallSteps } from './steps.ts';
+import { memoryStore } from '../../src/bench/bench.ts';
+import { type Place, type Section, tunedDevice } from '../bench.ts';
+import { type OpenModel, SteppingModel } from '../../src/bench/stepping-model.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
+import { median, type Spent } from '../../src/bench/timing.ts';
+import { openEmbeddedSteps } from '../../src/bench/embedded.ts';
+import { openT5SmallSteps } from './steps.ts';
 
 // Pairs of steps until slices reach their target length.
 const WARM_UP = 4;

@@ -1,15 +1,21 @@
 import { embeddedMethod } from '../../src/run/presets.ts';
 import { networkOf } from '../../src/run/open-network.ts';
-import { sizedBatch } from '../../src/tasks/batches.ts';
-import { apiOverhead } from '../api-overhead.ts';
+import { apiOverhead } from '../../src/bench/api-overhead.ts';
 import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
-import { memoryStore, type Place, type Section, tunedDevice } from '../bench.ts';
-import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
-import { type OpenModel, STEP_METHODS, type StepMethod, SteppingModel, type StepTimings } from '../stepping-model.ts';
-import { randomBatch, randomWeights, T5_SMALL } from '../random-t5.ts';
+import { memoryStore } from '../../src/bench/bench.ts';
+import { type Place, type Section, tunedDevice } from '../bench.ts';
+import { openEmbeddedSteps } from '../../src/bench/embedded.ts';
+import {
+  type OpenModel,
+  STEP_METHODS,
+  type StepMethod,
+  SteppingModel,
+  type StepTimings,
+} from '../../src/bench/stepping-model.ts';
+import { randomBatch, randomWeights, T5_SMALL } from '../../src/bench/random-t5.ts';
 import { formatBytes } from '../../src/base/format-bytes.ts';
-import { digits, markdownTable } from '../table.ts';
-import type { Timing } from '../timing.ts';
+import { digits, markdownTable } from '../../src/bench/table.ts';
+import type { Timing } from '../../src/bench/timing.ts';
 
 // The default method, compared with one adapter for all tasks.
 export const EMBEDDED_METHODS: readonly StepMethod[] = [
@@ -17,21 +23,6 @@ export const EMBEDDED_METHODS: readonly StepMethod[] = [
   { label: 'seq-lora', method: { name: 'seq-lora' } },
   { label: 'gorp-plus', method: { name: 'gorp-plus' } },
 ];
-
-/** The embedded model with a batch of its longest prompts, as the page's preset trains it. */
-export const openEmbeddedSteps =
-  (place: Place): OpenModel =>
-  async (device) => {
-    const { network, targets, tokenizer, model } = await openEmbedded(place, device);
-    const [task] = await embeddedTasks(place, tokenizer, 1);
-    const { batchSize, sourceLength, targetLength } = EMBEDDED.training;
-    const longest = task.train
-      .map((_, i) => i)
-      .sort((a, b) => task.train[b].source.length - task.train[a].source.length)
-      .slice(0, batchSize);
-    const batch = sizedBatch(task.train, longest, { batchSize, sourceLength, targetLength });
-    return { network, targets, read: (name) => model.readTensor(name), batch };
-  };
 
 /** Steps of the embedded model. */
 export const embeddedSteps: Section = (place, { rounds }) =>
@@ -69,10 +60,13 @@ async function steps(place: Place, rounds: number, name: string, methods: readon
       for (const model of models) await model.measure('step');
     }
     const found = models.map((model) => model.timings);
-    const [{ sizes }] = models;
+    const [{ batch }] = models;
     const max = Math.max(...found.map(({ calls }) => calls.dispatches));
     const overhead = await apiOverhead(devices[0].gpu, place.clock, max, rounds);
-    return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
+    return {
+      numbers: { model: name, sizes: batch.sizes, methods: found, overhead },
+      text: textOf(name, batch.sizes, found, overhead),
+    };
   } finally {
     for (const model of models) await model.destroy();
   }

@@ -8,8 +8,9 @@ import { wgslOf } from '../../src/device/webgpu/pipelines.ts';
 import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
 import type { Tuning } from '../../src/device/webgpu/tuning.ts';
 import { METHOD_NAMES } from '../../src/methods/registry.ts';
-import { llama, t5 } from '../../src/cli/published-models.ts';
-import { type ModelShape, recordMethod } from '../dispatches/model-programs.ts';
+import { llama, t5 } from '../../src/run/published-models.ts';
+import type { ModelShape } from '../../src/bench/model-shapes.ts';
+import { recordMethod } from '../dispatches/model-programs.ts';
 
 const HEADS = [32, 64, 128];
 const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];

@@ -3,7 +3,7 @@ import { methodPreset } from '../methods/registry.ts';
 import { planMemory } from '../run/plan-memory.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { GALLERY } from '../weights/gallery.ts';
-import { llama, t5, TODAY, UMT5_SMALL } from './published-models.ts';
+import { llama, t5, TODAY, UMT5_SMALL } from '../run/published-models.ts';
 
 const FLAN = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false };
 

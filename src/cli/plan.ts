@@ -19,7 +19,7 @@ import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
 import { nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { openNamedConfig } from './places.ts';
-import { PUBLISHED_MODELS } from './published-models.ts';
+import { PUBLISHED_MODELS } from '../run/published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
 import { Terminal } from './terminal.ts';
 

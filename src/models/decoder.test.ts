@@ -10,7 +10,7 @@ import type { GoldenTensor } from '../testing/golden.ts';
 import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { runOnDevice } from '../testing/on-device.ts';
+import { runOnDevice } from '../graph/on-device.ts';
 import { trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
 import { Decoder } from './decoder.ts';

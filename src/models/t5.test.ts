@@ -8,7 +8,7 @@ import { relativeError } from '../testing/compare.ts';
 import { ENCODER_DECODERS, familiesIn, readT5Config } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { runOnDevice } from '../testing/on-device.ts';
+import { runOnDevice } from '../graph/on-device.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';

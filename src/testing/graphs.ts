@@ -8,7 +8,7 @@ import { add } from '../graph/ops/elementwise.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';
-import { partsWithValues, runOnDevice } from './on-device.ts';
+import { partsWithValues, runOnDevice } from '../graph/on-device.ts';
 
 /** Named input of a graph under test. */
 export interface TestInput {

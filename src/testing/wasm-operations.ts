@@ -4,7 +4,7 @@ import type { Numbers, Operation } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';
 import type { GraphUnderTest } from './graphs.ts';
-import { storedValues } from './on-device.ts';
+import { storedValues } from '../graph/on-device.ts';
 import type { WasmKernels, WasmTensor } from './wasm.ts';
 
 const PLANNER = new WasmPlanner();

@@ -30,12 +30,13 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   weights: { layers: ['base'], core: true },
   onnx: { layers: ['base', 'models', 'weights'], core: true },
   run: { layers: run, core: true },
-  worker: { layers: [...run, 'onnx', 'run'], core: false },
+  bench: { layers: [...run, 'run'], core: true },
+  worker: { layers: [...run, 'onnx', 'run', 'bench'], core: false },
   cli: { layers: [...run, 'onnx', 'run'], core: false },
   app: {
     layers: ['base'],
-    files: ['worker/protocol.ts', 'worker/try/messages.ts'],
-    pureFilesOf: ['run', 'gorp', 'methods', 'tasks', 'weights', 'onnx'],
+    files: ['worker/protocol.ts', 'worker/try/messages.ts', 'worker/bench/messages.ts'],
+    pureFilesOf: ['bench', 'run', 'gorp', 'methods', 'tasks', 'weights', 'onnx'],
     core: false,
   },
 };

@@ -1,5 +1,5 @@
-import { BlockStep } from '../../block-step.ts';
-import { blockValues } from '../../block-values.ts';
+import { BlockStep } from '../../../src/bench/block-step.ts';
+import { blockValues } from '../../../src/bench/block-values.ts';
 import { openCpu } from './cpu-device.ts';
 
 /** The block step on the CPU, with the interface of the peers' harness. */

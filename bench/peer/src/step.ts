@@ -1,8 +1,8 @@
 import { acquireGpu } from '../../../src/device/webgpu/gpu.ts';
 import { tuneGpu } from '../../../src/device/webgpu/tune.ts';
 import { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
-import { BlockStep } from '../../block-step.ts';
-import { blockValues } from '../../block-values.ts';
+import { BlockStep } from '../../../src/bench/block-step.ts';
+import { blockValues } from '../../../src/bench/block-values.ts';
 
 /**
  * The block step with the interface of the peers' harness. Like the peers it compiles in its first step. Kernels are

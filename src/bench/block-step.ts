@@ -1,14 +1,14 @@
-import type { BufferRange, OwnedBuffer } from '../src/device/buffers.ts';
-import type { Device, Program } from '../src/device/device.ts';
-import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
-import { type Compiled, compile } from '../src/graph/compile.ts';
-import { Graph } from '../src/graph/graph.ts';
-import { attention } from '../src/graph/ops/attention.ts';
-import { activation, sumGradients } from '../src/graph/ops/elementwise.ts';
-import { matmul } from '../src/graph/ops/matmul.ts';
-import { rmsNorm } from '../src/graph/ops/norm.ts';
-import { adamInto, adamStepSize } from '../src/graph/ops/optimizer.ts';
-import { placeIn, sizeOf, storageOf, type Tensor } from '../src/graph/tensor.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
+import type { Device, Program } from '../device/device.ts';
+import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { attention } from '../graph/ops/attention.ts';
+import { activation, sumGradients } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { adamInto, adamStepSize } from '../graph/ops/optimizer.ts';
+import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
 import { meanSquaredError } from './mean-squared-error.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
 

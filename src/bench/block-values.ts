@@ -1,5 +1,5 @@
 import { BLOCK_SHAPES, type BlockValues, BLOCK } from './block-step.ts';
-import { sizeOf } from '../src/graph/tensor.ts';
+import { sizeOf } from '../graph/tensor.ts';
 
 /** Numbers in [−0.5, 0.5): the linear congruential generator of the peers' harness. */
 function fill(count: number, seed: number): Float32Array {

@@ -1,14 +1,13 @@
-import { Learner, type LearnerOptions } from '../src/gorp/learner.ts';
-import { type MethodSettings, planOf, withValues } from '../src/methods/registry.ts';
-import type { TargetModules } from '../src/models/targets.ts';
-import type { Device } from '../src/device/device.ts';
-import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
-import type { Layers } from '../src/models/layers.ts';
-import type { Network, SizedBatch } from '../src/models/network.ts';
-import type { ReadParameter } from '../src/models/parameters.ts';
-import type { Place } from './bench.ts';
+import { Learner, type LearnerOptions } from '../gorp/learner.ts';
+import { type MethodSettings, planOf, withValues } from '../methods/registry.ts';
+import type { TargetModules } from '../models/targets.ts';
+import type { Device } from '../device/device.ts';
+import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
+import type { Layers } from '../models/layers.ts';
+import type { Network, SizedBatch } from '../models/network.ts';
+import type { ReadParameter } from '../models/parameters.ts';
 import { type ApiCounts, countCalls } from './counts.ts';
-import { median, type Spent, summary, timed, type Timing } from './timing.ts';
+import { type Clock, median, type Spent, summary, timed, type Timing } from './timing.ts';
 
 /** A method whose steps are measured. */
 export interface StepMethod {
@@ -59,7 +58,7 @@ export interface StepTimings {
  * step refreshes the basis, so that both kinds are measured equally often.
  */
 export class SteppingModel {
-  readonly #place: Place;
+  readonly #clock: Clock;
   readonly #label: string;
   readonly #updateProjGap: number;
   readonly #network: Network;
@@ -73,7 +72,7 @@ export class SteppingModel {
   readonly #calls: { step?: ApiCounts; refresh?: ApiCounts } = {};
 
   private constructor(
-    place: Place,
+    clock: Clock,
     readonly device: Device,
     label: string,
     updateProjGap: number,
@@ -81,7 +80,7 @@ export class SteppingModel {
     learner: Learner,
     batch: SizedBatch,
   ) {
-    this.#place = place;
+    this.#clock = clock;
     this.#label = label;
     this.#updateProjGap = updateProjGap;
     this.#network = network;
@@ -90,7 +89,7 @@ export class SteppingModel {
   }
 
   static async open(
-    place: Place,
+    { clock }: { readonly clock: Clock },
     acquire: () => Promise<Device>,
     label: string,
     method: MethodSettings,
@@ -108,7 +107,7 @@ export class SteppingModel {
         options,
         read,
       );
-      const model = new SteppingModel(place, device, label, method.updateProjGap ?? 1, network, learner, batch);
+      const model = new SteppingModel(clock, device, label, method.updateProjGap ?? 1, network, learner, batch);
       await model.#warmUp();
       return model;
     } catch (error) {
@@ -117,8 +116,9 @@ export class SteppingModel {
     }
   }
 
-  get sizes(): SizedBatch['sizes'] {
-    return this.#batch.sizes;
+  /** What every step trains on. */
+  get batch(): SizedBatch {
+    return this.#batch;
   }
 
   /** The network, and its layers with what has been trained. */
@@ -128,7 +128,7 @@ export class SteppingModel {
 
   /** Learns a task in one step, then trains on the second until everything that a step needs is compiled. */
   async #warmUp(): Promise<void> {
-    const { wall } = await timed(this.#place.clock, async () => {
+    const { wall } = await timed(this.#clock, async () => {
       await this.#learner.beginTask();
       await this.#step();
     });
@@ -145,10 +145,9 @@ export class SteppingModel {
 
   /** Takes a step and waits for its loss. @returns milliseconds until the step was encoded. */
   async #step(): Promise<number> {
-    const { clock } = this.#place;
-    const start = clock.now();
+    const start = this.#clock.now();
     await this.#learner.step([this.#batch]);
-    const host = clock.now() - start;
+    const host = this.#clock.now() - start;
     for (const { loss } of await this.#learner.takeRecords()) this.#losses.push(loss);
     return host;
   }
@@ -156,7 +155,7 @@ export class SteppingModel {
   /** Takes the next step; steps with and without a refresh alternate. */
   async measure(kind: 'refresh' | 'step'): Promise<Spent> {
     const isStep = kind === 'step';
-    const spent = await timed(this.#place.clock, async () => {
+    const spent = await timed(this.#clock, async () => {
       this.#calls[kind] = await countCalls(async () => {
         const host = await this.#step();
         if (isStep) this.#host.push(host);

@@ -1,9 +1,9 @@
 import { wholeOf } from '../device/buffers.ts';
 import type { Device, Values } from '../device/device.ts';
 import { pack } from '../device/packing.ts';
-import { compile } from '../graph/compile.ts';
-import type { Graph, Numbers } from '../graph/graph.ts';
-import { bytesOf, placeIn, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { compile } from './compile.ts';
+import type { Graph, Numbers } from './graph.ts';
+import { bytesOf, placeIn, sizeOf, type Tensor } from './tensor.ts';
 
 /** Stored tensors with their stored values. A matrix in parts yields its parts, each in its packing. */
 export const storedValues = (values: ReadonlyMap<Tensor, Numbers>): [Tensor, Values][] =>

@@ -1,4 +1,4 @@
-import type { FrozenWeights } from '../run/frozen-weights.ts';
+import type { FrozenWeights } from './frozen-weights.ts';
 
 /** A config.json of T5 of these sizes. */
 export const t5 = (d_model: number, d_ff: number, num_layers: number, num_heads: number): Record<string, unknown> => ({

@@ -1,8 +1,8 @@
-import { mixSeed, seededRandom } from '../src/base/random.ts';
-import { type BufferRange, wholeOf } from '../src/device/buffers.ts';
-import type { Gpu } from '../src/device/webgpu/gpu.ts';
-import { stepsOf } from '../src/device/webgpu/kernels/matmul.ts';
-import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } from '../src/device/matmul-shape.ts';
+import { mixSeed, seededRandom } from '../base/random.ts';
+import { type BufferRange, wholeOf } from '../device/buffers.ts';
+import type { Gpu } from '../device/webgpu/gpu.ts';
+import { stepsOf } from '../device/webgpu/kernels/matmul.ts';
+import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } from '../device/matmul-shape.ts';
 import {
   type MatmulVariant,
   planVariant,
@@ -10,9 +10,9 @@ import {
   shapeClass,
   startVariant,
   variantsOf,
-} from '../src/device/webgpu/kernels/matmul-variants.ts';
-import { GpuProgram, submitWhole } from '../src/device/webgpu/program.ts';
-import { readBytes } from '../src/device/webgpu/readback.ts';
+} from '../device/webgpu/kernels/matmul-variants.ts';
+import { GpuProgram, submitWhole } from '../device/webgpu/program.ts';
+import { readBytes } from '../device/webgpu/readback.ts';
 import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts';
 
 /** M, K, N. */
@@ -79,11 +79,17 @@ export interface Comparison {
   readonly timings: readonly Timing[];
 }
 
+/** A product whose kernels are compared. */
+type ComparedProduct = Pick<Comparison, 'layout' | 'sizes' | 'halves'> & {
+  /** Whether only the chosen kernel is timed. */
+  readonly onlyChosen?: boolean;
+};
+
 /** @param peers contenders of other libraries, freed afterwards. */
 export async function compareKernels(
   clock: Clock,
   gpu: Gpu,
-  product: { layout: MatmulLayout; sizes: Sizes; halves?: HalfOperands },
+  { onlyChosen = false, ...product }: ComparedProduct,
   rounds: number,
   peers: readonly OwnedContender[] = [],
 ): Promise<Comparison> {
@@ -94,7 +100,8 @@ export async function compareKernels(
   try {
     const name = shapeClass(shape, gpu.tuning) ?? null;
     const chosen = await chosenKernel(gpu, shape);
-    for (const variant of name === null ? [startVariant(shape, gpu.tuning)] : variantsOf(shape, gpu.tuning)) {
+    const all = name === null ? [startVariant(shape, gpu.tuning)] : variantsOf(shape, gpu.tuning);
+    for (const variant of onlyChosen ? [chosen] : all) {
       contenders.push(await productBy(gpu, shape, variant));
     }
     return { ...product, shapeClass: name, chosen, timings: await takeTurns(clock, contenders, rounds) };
@@ -103,7 +110,8 @@ export async function compareKernels(
   }
 }
 
-function noise(floats: number, seed: number): Float32Array<ArrayBuffer> {
+/** Numbers in [−1, 1). */
+export function noise(floats: number, seed: number): Float32Array<ArrayBuffer> {
   const random = seededRandom(mixSeed(seed, 'bench'));
   return Float32Array.from({ length: floats }, () => 2 * random.next() - 1);
 }

@@ -1,7 +1,7 @@
-import type { BufferRange, OwnedBuffer } from '../src/device/buffers.ts';
-import type { Gpu } from '../src/device/webgpu/gpu.ts';
-import type { GpuProgram } from '../src/device/webgpu/program.ts';
-import { BUFFER_USAGE } from '../src/device/webgpu/usage.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
+import type { Gpu } from '../device/webgpu/gpu.ts';
+import type { GpuProgram } from '../device/webgpu/program.ts';
+import { BUFFER_USAGE } from '../device/webgpu/usage.ts';
 
 /** Runs programs and reads one of their numbers back, all in one submit: the least that a step costs. */
 export class SubmitAndRead {

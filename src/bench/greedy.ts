@@ -1,9 +1,9 @@
-import type { OwnedBuffer } from '../src/device/buffers.ts';
-import type { Device, Program } from '../src/device/device.ts';
-import { type Compiled, compile } from '../src/graph/compile.ts';
-import { Graph } from '../src/graph/graph.ts';
-import type { Layers } from '../src/models/layers.ts';
-import type { Generation, Network } from '../src/models/network.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device, Program } from '../device/device.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import type { Layers } from '../models/layers.ts';
+import type { Generation, Network } from '../models/network.ts';
 
 /** Greedy generation for one batch shape, without ranking or scores. */
 export class Greedy {

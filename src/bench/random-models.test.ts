@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
-import { llama, t5 } from '../../src/cli/published-models.ts';
-import { acquirePacedGpu } from '../../src/testing/devices.ts';
-import { nodePlace } from '../node-place.ts';
-import { measureSubject, type Subject } from './random-models.ts';
+import { llama, t5 } from '../run/published-models.ts';
+import { acquirePacedGpu } from '../testing/devices.ts';
+import type { Bench } from './bench.ts';
+import { measureModel } from './model-steps.ts';
+import { modelOf, type Subject } from './random-models.ts';
 
 // Measures no kernels, which would take minutes on an adapter that computes on the CPU.
-const PLACE = { ...nodePlace, acquire: acquirePacedGpu };
+const BENCH: Bench = {
+  clock: { now: () => performance.now(), cpuMs: () => Promise.resolve(null) },
+  scope: { rounds: 3, smallProducts: true, chosenKernels: true },
+  open: acquirePacedGpu,
+  readEmbedded: () => Promise.reject(new Error('these models are random')),
+};
 const TINY = { batch: { B: 2, S: 16, T: 3 }, rows: 2 };
 
 test.each<Subject>([
@@ -18,7 +24,7 @@ test.each<Subject>([
     ...{ method: 'LoRA only', frozenWeights: '4-bit', halves: false },
   },
 ])('steps, memory and answers of a small $shape.name', async (subject) => {
-  const { numbers, text } = await measureSubject(PLACE, subject);
+  const { numbers, text } = await measureModel(BENCH, modelOf(subject));
   const { peakBytes, planned, generation } = numbers as {
     peakBytes: number;
     planned: number;

@@ -1,17 +1,17 @@
-import { mixSeed, seededRandom } from '../../src/base/random.ts';
-import type { Device } from '../../src/device/device.ts';
-import { pack, type Packing, PACKINGS, unpack } from '../../src/device/packing.ts';
-import { Graph, type Numbers } from '../../src/graph/graph.ts';
-import { attention } from '../../src/graph/ops/attention.ts';
-import { crossEntropy } from '../../src/graph/ops/cross-entropy.ts';
-import { activation, add, gatedActivation } from '../../src/graph/ops/elementwise.ts';
-import { matmul } from '../../src/graph/ops/matmul.ts';
-import { rmsNorm } from '../../src/graph/ops/norm.ts';
-import { runOnCpu } from '../../src/graph/reference.ts';
-import { sizeOf, type Tensor } from '../../src/graph/tensor.ts';
-import { runOnDevice } from '../../src/testing/on-device.ts';
-import type { Report } from '../bench.ts';
-import { markdownTable } from '../table.ts';
+import { mixSeed, seededRandom } from '../base/random.ts';
+import type { Device } from '../device/device.ts';
+import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { attention } from '../graph/ops/attention.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { activation, add, gatedActivation } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { runOnCpu } from '../graph/reference.ts';
+import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import { runOnDevice } from '../graph/on-device.ts';
+import type { Bench, PartReport } from './bench.ts';
+import { markdownTable } from './table.ts';
 
 /** A graph whose inputs are random numbers. */
 class RandomGraph {
@@ -118,8 +118,17 @@ const TOLERANCE = 1e-4;
  * Compares kernels on a device, gradients included, with their plain references in f64: those that programs start with.
  * The device itself checks others before it chooses them.
  */
-export async function compareWithReferences(device: Device): Promise<Report> {
-  await device.settle();
+export async function compareWithReferences({ open }: Bench): Promise<PartReport> {
+  const device = await open();
+  try {
+    await device.settle();
+    return await compareOn(device);
+  } finally {
+    await device.destroy();
+  }
+}
+
+async function compareOn(device: Device): Promise<PartReport> {
   const found = [];
   for (const { name, build } of CASES) {
     const random = new RandomGraph();
@@ -131,7 +140,13 @@ export async function compareWithReferences(device: Device): Promise<Report> {
     found.push({ name, error, isRight: error <= TOLERANCE });
   }
   const rows = found.map(({ name, error, isRight }) => [name, error.toExponential(1), isRight ? 'right' : '**wrong**']);
-  return { numbers: { tolerance: TOLERANCE, found }, text: markdownTable(['kernels', 'error', ''], rows) };
+  const right = found.filter(({ isRight }) => isRight).length;
+  const largest = Math.max(...found.map(({ error }) => error));
+  return {
+    numbers: { tolerance: TOLERANCE, found },
+    headline: `${right} of ${found.length} right, largest error ${largest.toExponential(1)}`,
+    text: markdownTable(['kernels', 'error', ''], rows),
+  };
 }
 
 /** Largest difference over the largest value; infinite where a value is not a number. */

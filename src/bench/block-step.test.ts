@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TEST_DEVICES } from '../src/testing/devices.ts';
+import { TEST_DEVICES } from '../testing/devices.ts';
 import { BlockStep } from './block-step.ts';
 import { blockValues } from './block-values.ts';
 

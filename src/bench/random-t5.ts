@@ -1,6 +1,6 @@
-import { mixSeed } from '../src/base/random.ts';
-import type { SizedBatch } from '../src/models/network.ts';
-import { sizeOf } from '../src/graph/tensor.ts';
+import { mixSeed } from '../base/random.ts';
+import type { SizedBatch } from '../models/network.ts';
+import { sizeOf } from '../graph/tensor.ts';
 
 /** The fields of t5-small's config.json that affect computation. */
 export const T5_SMALL = {

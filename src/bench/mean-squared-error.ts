@@ -1,7 +1,7 @@
-import type { Graph } from '../src/graph/graph.ts';
-import { add } from '../src/graph/ops/elementwise.ts';
-import { innerProduct } from '../src/graph/ops/inner-product.ts';
-import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
+import type { Graph } from '../graph/graph.ts';
+import { add } from '../graph/ops/elementwise.ts';
+import { innerProduct } from '../graph/ops/inner-product.ts';
+import { sizeOf, type Tensor } from '../graph/tensor.ts';
 
 /**
  * The loss of the measured block, mean((y − goal)²), which no model of this project uses.

@@ -1,7 +1,7 @@
-import type { Gpu } from '../src/device/webgpu/gpu.ts';
-import { wholeOf } from '../src/device/buffers.ts';
-import { type Kernel, u32 } from '../src/device/kernel.ts';
-import { GpuProgram } from '../src/device/webgpu/program.ts';
+import type { Gpu } from '../device/webgpu/gpu.ts';
+import { wholeOf } from '../device/buffers.ts';
+import { type Kernel, u32 } from '../device/kernel.ts';
+import { GpuProgram } from '../device/webgpu/program.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
 import { type Clock, takeTurns, type Timing } from './timing.ts';
 
