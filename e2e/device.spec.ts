@@ -1,9 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { expect, type Page, test } from '@playwright/test';
+import * as v from 'valibot';
+import { BenchReportSchema } from '../src/bench/report.ts';
 import { serveWithFaults } from './support/faulty-server.ts';
 import {
   choose,
   type Choice,
   downloadResults,
+  expectNoWorkers,
   openWorkbench,
   shownError,
   start,
@@ -102,4 +106,29 @@ test('an engine without SIMD is reported before Start, with what to do', async (
   await waitForStatus(page, 'failed');
   expect((await shownError(page)).code).toBe('device/no-simd');
   await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may still be loading
+});
+
+test('the Device view says what the device can do, measures it, stops and saves JSON', async ({ page }) => {
+  await openWorkbench(page);
+  await line(page).getByTestId('device-more').click();
+  await expect(page.getByTestId('cpu-facts').getByRole('row', { name: /^Threads/ })).toBeVisible();
+  await expect(page.getByTestId('adapter-facts')).toBeVisible();
+
+  await page.getByTestId('measure-start').click();
+  const measurement = page.getByTestId('measurement');
+  await expect(measurement).toHaveAttribute('data-status', 'measuring');
+  await start(page);
+  expect((await shownError(page)).code).toBe('run/device-measured');
+  await expect(page.getByTestId('outcome').first()).toContainText(/\d+ of \d+ right/);
+  await page.getByTestId('measure-stop').click();
+  await expect(measurement).toHaveAttribute('data-status', 'stopped');
+
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId('measure-save').click()]);
+  expect(file.suggestedFilename()).toMatch(/^gorp-web-device-cpu-.*\.json$/);
+  const { adapter, parts } = v.parse(BenchReportSchema, JSON.parse(await readFile(await file.path(), 'utf8')));
+  expect(adapter.kind).toBe('wasm');
+  expect(parts[0]).toMatchObject({ name: 'kernels against references', status: 'measured' });
+  expect(new Set(parts.map(({ name }) => name)).size).toBe(parts.length);
+  expect(parts.at(-1)).toMatchObject({ status: 'not run' });
+  await expectNoWorkers(page);
 });

@@ -57,10 +57,9 @@ export async function main(args: string[]): Promise<number> {
   };
   console.log(titleText(head));
   const report: BenchReport = { ...head, parts: [] };
-  const isSlow = facts.software && !values.all;
-  const scope = { rounds: 3, smallProducts: facts.software, chosenKernels: false };
+  const scope = { rounds: 3, smallProducts: false, chosenKernels: false };
   const limit = { end: performance.now() + minutes * 60_000, cutsOff: false };
-  await measureParts(partsFor(values.only, isSlow), benchOf(nodePlace, scope), limit, {
+  await measureParts(partsFor(values.only, facts.software, values.all), benchOf(nodePlace, scope), limit, {
     ended: async (outcome) => {
       report.parts.push(outcome);
       console.log(`\n${outcomeText(outcome)}`);

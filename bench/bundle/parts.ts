@@ -4,22 +4,26 @@ import { learnEmbeddedOrder } from './embedded-order.ts';
 import { measurePyTorch } from './pytorch.ts';
 
 const EMBEDDED_ORDER = 'embedded model';
-const ORDER: readonly Part[] = [
+
+/** All parts, in the order in which they run: if time runs out, the last ones are left out. */
+const partsOn = (isSoftware: boolean): readonly Part[] => [
   ...KERNEL_PARTS,
-  { name: EMBEDDED_ORDER, run: ({ scope }) => learnEmbeddedOrder(nodePlace, scope.smallProducts ? 'quick' : 'full') },
+  { name: EMBEDDED_ORDER, run: () => learnEmbeddedOrder(nodePlace, isSoftware ? 'quick' : 'full') },
   EMBEDDED_STEPS,
   { name: 'PyTorch', run: measurePyTorch },
   ...MODEL_PARTS,
 ];
 
-export const PART_NAMES: readonly string[] = ORDER.map(({ name }) => name);
+export const PART_NAMES: readonly string[] = partsOn(false).map(({ name }) => name);
 
 /**
- * Parts whose name contains a text, in the order in which they run: if time runs out, the last ones are left out.
+ * Parts whose name contains a text.
  *
- * @param isSlow whether the adapter computes on the CPU, on which only the embedded order runs.
+ * @param isSoftware whether the adapter computes on the CPU: then only the embedded order runs, unless `runsAll`.
  */
-export const partsFor = (text: string, isSlow: boolean): readonly Part[] =>
-  ORDER.filter(({ name }) => name.includes(text)).map((part) =>
-    isSlow && part.name !== EMBEDDED_ORDER ? omit(part, 'the adapter computes on the CPU') : part,
-  );
+export const partsFor = (text: string, isSoftware: boolean, runsAll: boolean): readonly Part[] =>
+  partsOn(isSoftware)
+    .filter(({ name }) => name.includes(text))
+    .map((part) =>
+      isSoftware && !runsAll && part.name !== EMBEDDED_ORDER ? omit(part, 'the adapter computes on the CPU') : part,
+    );

@@ -21,6 +21,7 @@ import { Tabs } from './ui/Tabs.tsx';
 // Loaded with their dependencies when first opened.
 const TryTab = lazyPart(() => import('./try/TryTab.tsx'));
 const CompareTab = lazyPart(async () => ({ default: (await import('./compare/CompareTab.tsx')).CompareTab }));
+const DeviceTab = lazyPart(async () => ({ default: (await import('./bench/DeviceTab.tsx')).DeviceTab }));
 const QueueTab = lazyPart(async () => ({ default: (await import('./queue/QueueTab.tsx')).QueueTab }));
 
 const TABS: readonly { id: Tab; label: string }[] = [
@@ -31,6 +32,7 @@ const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'compare', label: 'Compare' },
   { id: 'queue', label: 'Queue' },
   { id: 'models', label: 'Models' },
+  { id: 'device', label: 'Device' },
 ];
 
 /** The workbench: settings on the left, the run and its results in the centre. */
@@ -59,6 +61,7 @@ export function App() {
               {tab === 'compare' && <CompareTab />}
               {tab === 'queue' && <QueueTab />}
               {tab === 'models' && <ModelsTab />}
+              {tab === 'device' && <DeviceTab />}
             </Suspense>
           </Tabs>
         </main>

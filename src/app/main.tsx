@@ -5,6 +5,7 @@ import { App } from './App.tsx';
 import { keepAwake } from './awake/wake-lock.ts';
 import { watchSlowdown } from './awake/watch-slowdown.ts';
 import './base.css';
+import { askBenchWorker } from './bench/bench-worker.ts';
 import { askCheckpointsWorker } from './checkpoints/ask.ts';
 import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
 import { askLookWorker } from './device/look-worker.ts';
@@ -48,6 +49,7 @@ const page = createPage({
   askForPreview: askPreviewWorker,
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
   device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
+  bench: askBenchWorker,
   pace: browserPace(),
   checkpoints: askCheckpointsWorker,
   queue: browserQueue(),

@@ -1,4 +1,6 @@
 import { reportOf } from '../base/errors.ts';
+import { type BenchActions, createBenchActions } from './bench/bench-actions.ts';
+import type { AskForBench } from './bench/bench-worker.ts';
 import type { AskForCheckpoints } from './checkpoints/ask.ts';
 import { createInterruptedRun } from './checkpoints/interrupted.ts';
 import { type CompareActions, createCompareActions } from './compare/compare-actions.ts';
@@ -39,6 +41,7 @@ export interface PageParts {
   memory: MemoryParts;
   askForPreview: AskForPreview;
   device: DeviceParts;
+  bench: AskForBench;
   pace: Pace;
   checkpoints: AskForCheckpoints;
   queue: QueuePlace;
@@ -75,6 +78,8 @@ export interface Page extends SetUpActions, RunActions, HistoryActions {
   readonly tasks: TaskActions;
   /** Detects the device again. */
   readonly lookAgain: () => void;
+  /** What the device can do, and its measurement. */
+  readonly bench: BenchActions;
   /** How long earlier runs took, compared with their estimates. */
   readonly pace: Pace;
   /** Removes the checkpoint of the interrupted run. */
@@ -150,6 +155,7 @@ export function createPage(parts: PageParts): Page {
     lookUp: memoryPlanner.lookUp,
     tasks,
     lookAgain: deviceLook.again,
+    bench: createBenchActions(store, { ask: parts.bench, onEnd: queue.measured }),
     pace,
     dropCheckpoint: () => void interruptedRun.drop(),
     resultsOf: history.resultsOf,

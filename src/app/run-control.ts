@@ -2,6 +2,7 @@ import { reportOf } from '../base/errors.ts';
 import type { Milestone } from '../run/control.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { refuseWhileMeasuring } from './bench/bench-actions.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
 import { budgetBytes } from './memory/budget.ts';
@@ -114,6 +115,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
   const beginShown = (work: () => void): void => {
     if (isActive(getState().run.status)) return;
     try {
+      refuseWhileMeasuring(getState());
       work();
     } catch (error) {
       setState({ refused: reportOf(error) });

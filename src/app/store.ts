@@ -8,6 +8,7 @@ import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../run/table-messages.ts';
 import type { KeptCheckpoint } from '../worker/protocol.ts';
+import { type BenchState, NOTHING_MEASURED } from './bench/bench-state.ts';
 import { type CompareState, NOTHING_COMPARED } from './compare/compare-state.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
 import { type Preferences, USUAL } from './device/preferences.ts';
@@ -21,7 +22,7 @@ import { IDLE, type RunState } from './run-state.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
-export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'compare' | 'queue' | 'models';
+export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'compare' | 'queue' | 'models' | 'device';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
 export type Scoring = 'exact' | 'ranked';
 
@@ -49,6 +50,8 @@ export interface PageState {
   device: DeviceChoice;
   /** The device that this choice leads to. */
   deviceFound: DeviceState;
+  /** What the device can do, and its measurement. */
+  bench: BenchState;
   /** Whether the screen stays on during a run. Stored in this browser. */
   keepAwake: boolean;
   /** Minutes between two checkpoints; 0 for none. Stored in this browser. */
@@ -109,6 +112,7 @@ export const createPageStore = (
     models: NO_MODELS,
     device,
     deviceFound: LOOKING,
+    bench: NOTHING_MEASURED,
     keepAwake,
     checkpointMinutes,
     interrupted: null,

@@ -13,9 +13,9 @@ export interface Bench {
    *
    * @throws GorpError `gpu/…`, `device/…`.
    */
-  open(store?: TuningStore): Promise<Device>;
+  readonly open: (store?: TuningStore) => Promise<Device>;
   /** A file below `public/embedded`. */
-  readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  readonly readEmbedded: (path: string) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** How much of a part is measured; what is measured in two scopes is measured in the same way. */

@@ -58,7 +58,7 @@ export async function measureBlock(bench: Bench): Promise<PartReport> {
   }
 }
 
-/** How a device starts: `measuring` is null where there are no kernels to choose from. */
+/** How a device starts: `measuring` is null if there are no kernels to choose from. */
 interface Start {
   readonly unknownDevice: Spent;
   readonly measuring: Spent | null;

@@ -8,8 +8,8 @@ export interface Limit {
   /** The clock's time after which no part starts, in milliseconds. */
   readonly end: number;
   /**
-   * Whether a part in progress then counts as not run. It goes on in the background, so only its process or worker can
-   * end it.
+   * Whether a part in progress then counts as not run. It continues in the background, until its process or worker
+   * ends.
    */
   readonly cutsOff: boolean;
 }

@@ -8,7 +8,7 @@ import type { Bench, PartReport } from './bench.ts';
 import { Greedy } from './greedy.ts';
 import { type OpenModel, SteppingModel } from './stepping-model.ts';
 import { digits, markdownTable } from './table.ts';
-import { timed } from './timing.ts';
+import { median, timed } from './timing.ts';
 
 /** A model, and how it trains. */
 export interface MeasuredModel {
@@ -76,8 +76,12 @@ async function plannedBytes(device: Device, { method, open }: MeasuredModel): Pr
   return counting.buffers.liveBytes;
 }
 
-/** Tokens per second of answers to prompts of the training length. */
-async function writing({ clock }: Bench, { device, trained, batch }: SteppingModel, rows: number): Promise<number> {
+/** Tokens per second of answers to prompts of the training length; null if they take no measurable time. */
+async function writing(
+  { clock, scope }: Bench,
+  { device, trained, batch }: SteppingModel,
+  rows: number,
+): Promise<number | null> {
   const { network, layers } = trained;
   const greedy = await Greedy.create(device, network, layers, { B: rows, S: batch.sizes.S, capacity: TOKENS + 1 });
   try {
@@ -86,9 +90,14 @@ async function writing({ clock }: Bench, { device, trained, batch }: SteppingMod
     if (device instanceof WebGpuDevice) await device.gpu.tuning.settled();
     await greedy.write(sources, TOKENS);
     // The prompts are read in both; the difference is the answers'.
-    const short = await timed(clock, () => greedy.write(sources, 1));
-    const long = await timed(clock, () => greedy.write(sources, TOKENS));
-    return (1e3 * rows * (TOKENS - 1)) / (long.wall - short.wall);
+    const differences: number[] = [];
+    for (let round = 0; round < scope.rounds; round++) {
+      const short = await timed(clock, () => greedy.write(sources, 1));
+      const long = await timed(clock, () => greedy.write(sources, TOKENS));
+      differences.push(long.wall - short.wall);
+    }
+    const ms = median(differences);
+    return ms > 0 ? (1e3 * rows * (TOKENS - 1)) / ms : null;
   } finally {
     greedy.destroy();
   }

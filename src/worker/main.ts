@@ -13,6 +13,7 @@ import { parseSettings } from '../run/settings.ts';
 import type { ModelModules } from '../run/trained-modules.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
+import type { BenchCommand, BenchEvent } from './bench/messages.ts';
 import { CheckpointKeeper } from './kept-checkpoints.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { lookAtDevice } from './look.ts';
@@ -37,6 +38,8 @@ declare const self: DedicatedWorkerGlobalScope;
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
+const CODE = { version: __APP_VERSION__, commit: __APP_COMMIT__ };
+
 const now = awakeClock(
   () => performance.now(),
   (read) => setInterval(read, TICK_MS),
@@ -44,7 +47,9 @@ const now = awakeClock(
 const emit = (event: RunEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
-self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | PreviewCommand | LookCommand>) => {
+type Command = WorkerCommand | PlanCommand | PreviewCommand | LookCommand | BenchCommand;
+
+self.onmessage = ({ data }: MessageEvent<Command>) => {
   switch (data.type) {
     case 'plan':
       void plan(data);
@@ -54,6 +59,10 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | PreviewCo
       break;
     case 'look':
       void lookAtDevice(data.device, deviceHost(), (answer: LookAnswer) => self.postMessage(answer));
+      break;
+    case 'abilities':
+    case 'measure':
+      void answerBench(data);
       break;
     case 'start':
       start(data);
@@ -96,6 +105,22 @@ async function plan({ settings, device: choice, access, mayAsk, labels, config: 
     answer({ type: 'planned', plan: memory, effort, config, modules });
   } catch (thrown) {
     answer({ type: 'unplanned', error: reportOf(asRefusal(thrown, training)), modules });
+  }
+}
+
+/** Describes or measures the device. Its code is loaded only then. */
+async function answerBench(command: BenchCommand): Promise<void> {
+  const tell = (event: BenchEvent): void => self.postMessage(event);
+  try {
+    if (command.type === 'abilities') {
+      const { readAbilities } = await import('./bench/abilities.ts');
+      tell({ type: 'abilities', abilities: await readAbilities({ webgpu }) });
+    } else {
+      const { measureDevice } = await import('./bench/measure.ts');
+      await measureDevice(command.device, deviceHost(), CODE, tell);
+    }
+  } catch (thrown) {
+    tell({ type: 'failed', error: reportOf(thrown) });
   }
 }
 
@@ -143,7 +168,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
       memoryBudget,
       emit,
       now,
-      code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
+      code: CODE,
     },
     settings,
   );

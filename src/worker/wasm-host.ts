@@ -20,8 +20,11 @@ const FILES: Readonly<Record<WasmBuild, string>> = {
   'relaxed-shared': relaxedShared,
 };
 
-/** The kernels from the app's own origin, and threads that the page starts. @param count threads that compute; by default one per core. */
-export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardwareConcurrency)): WasmHost => ({
+/** One thread per core. */
+export const defaultThreads = (): number => Math.min(MAX_THREADS, navigator.hardwareConcurrency);
+
+/** The kernels from the app's own origin, and threads that the page starts. @param count threads that compute. */
+export const browserWasmHost = (count = defaultThreads()): WasmHost => ({
   compile: async (build) => {
     const response = await fetch(FILES[build]).catch(() => undefined);
     if (response?.ok !== true) {

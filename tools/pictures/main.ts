@@ -31,6 +31,11 @@ const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByTestId('queue-compare').click();
     await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(METHODS.length * SEEDS.length);
   },
+  device: async (page) => {
+    await page.getByTestId('measure-start').click();
+    const measurement = page.getByTestId('measurement');
+    await expect(measurement).toHaveAttribute('data-status', 'done', { timeout: 120_000 });
+  },
   try: async (page) => {
     await expect(page.getByTestId('example').first()).toBeVisible();
     await page.getByTestId('example').first().getByTestId('example-ask').click();

@@ -8,7 +8,8 @@ import { GpuHelp } from './GpuHelp.tsx';
 export function DeviceLine() {
   const found = usePageState(({ deviceFound }) => deviceFound);
   const active = usePageState(({ run }) => isActive(run.status));
-  const { lookAgain } = usePage();
+  const tab = usePageState(({ view }) => view.tab);
+  const { lookAgain, look } = usePage();
   if (active) return null;
   if (found.status === 'none') {
     const { code, message, nextStep } = found.error;
@@ -48,6 +49,11 @@ export function DeviceLine() {
         {deviceLine(outlook, isSecureContext)}
         {note !== null && <span className={styles.muted}> {note}</span>}
       </p>
+      {tab !== 'device' && (
+        <button type="button" className={styles.more} data-testid="device-more" onClick={() => look({ tab: 'device' })}>
+          What it can do and how fast it is
+        </button>
+      )}
       {obstacle !== null && (
         <details className={styles.help}>
           <summary>How to use the graphics card</summary>

@@ -1,3 +1,4 @@
+import { isMeasuring } from '../bench/bench-state.ts';
 import { isActive } from '../run-state.ts';
 import type { PageStore } from '../store.ts';
 import { LOOKING } from './device-state.ts';
@@ -11,7 +12,7 @@ export interface DeviceLook {
   readonly again: () => void;
 }
 
-/** Cancels a look when a run starts, since the run needs the device to itself, and looks again after the run. */
+/** Cancels a look when a run or a measurement starts, since it needs the device to itself, and looks again after it. */
 export function createDeviceLook(store: PageStore, ask: AskForDevice): DeviceLook {
   const { getState, setState } = store;
   let giveUp: (() => void) | null = null;
@@ -41,7 +42,7 @@ export function createDeviceLook(store: PageStore, ask: AskForDevice): DeviceLoo
     watch: () => {
       look();
       store.subscribe((state, before) => {
-        const active = isActive(state.run.status);
+        const active = isActive(state.run.status) || isMeasuring(state.bench);
         if (state.device !== before.device) look();
         if (active && giveUp !== null) {
           giveUp();

@@ -1,6 +1,7 @@
 import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { randomId } from '../../base/random-id.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { isMeasuring } from '../bench/bench-state.ts';
 import { isActive, type RunState } from '../run-state.ts';
 import { runKey } from '../history.ts';
 import type { PageStore } from '../store.ts';
@@ -37,6 +38,8 @@ export interface Queue extends QueueActions {
   readonly load: () => void;
   /** Must be called after a run has ended and its results are stored. */
   readonly ended: (run: RunState) => void;
+  /** Must be called when the device has been measured. */
+  readonly measured: () => void;
 }
 
 /** Dependencies of the queue. */
@@ -60,9 +63,14 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
   const put = (id: string, change: Partial<QueuedRun>): void =>
     set({ runs: state().runs.map((run) => (run.id === id ? { ...run, ...change } : run)) });
 
-  /** Starts the next run if the queue is going and no run is active. A run that cannot start counts as failed. */
+  const isFree = (): boolean => {
+    const { run, bench } = store.getState();
+    return !isActive(run.status) && !isMeasuring(bench);
+  };
+
+  /** Starts the next run if the queue is going and the device is free. A run that cannot start counts as failed. */
   const next = (): void => {
-    while (store.getState().queue.isMine && state().isGoing && !isActive(store.getState().run.status)) {
+    while (store.getState().queue.isMine && state().isGoing && isFree()) {
       const run = state().runs.find(isWaiting);
       if (run === undefined) {
         set({ isGoing: false });
@@ -110,6 +118,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
       }
       next();
     },
+    measured: next,
     add: (all) => {
       const { runs } = state();
       if (runs.length + all.length > MOST_QUEUED) {

@@ -2,7 +2,7 @@
  * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. Query parameters: `scene`
  * (idle, running, slowed, finished, failed, interrupted, quick, many, large, compared, queued, too-large, or one of
  * `DEVICE_SCENES`), `method`, `tab`, `theme`, `ahead` (share of the events already received), `run` (starts the run in
- * a device scene), `model` (fills the model field). With `tab=models` a download is under way (`scene=running`) or has
+ * a device scene), `model` (fills the model field), `bench` (measures the device: done, measuring, lost, failed). With `tab=models` a download is under way (`scene=running`) or has
  * failed (`scene=failed`).
  */
 import { StrictMode } from 'react';
@@ -36,6 +36,7 @@ import { DEVICE_SCENES, scriptedDevice } from './scripted-device.ts';
 import { resultsOfScript } from './scripted-results.ts';
 import { scriptedPlan } from './scripted-plan.ts';
 import { scriptedPreview } from './scripted-preview.ts';
+import { scriptedBench } from './scripted-bench.ts';
 import { scriptedModels } from './scripted-models.ts';
 import { scriptedCheckpoints } from './scripted-checkpoints.ts';
 import { scriptedExports } from './scripted-exports.ts';
@@ -93,6 +94,7 @@ const page = createPage({
   askForPreview: scriptedPreview,
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },
   device: { ask: scriptedDevice(scene), preferences: USUAL, keep: () => undefined },
+  bench: scriptedBench(asked.get('bench') ?? 'done'),
   pace: { factor: () => null, note: () => undefined },
   checkpoints: scriptedCheckpoints(scene),
   queue: memoryQueue(),
@@ -134,7 +136,8 @@ if (scene === 'queued') {
 if (scene === 'slowed') page.store.setState({ slowdown: 3.4 });
 const model = asked.get('model');
 if (model !== null) page.edit((draft) => ({ ...draft, model }));
-page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'try', 'results', 'compare', 'queue', 'models'], 'run') });
+page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'try', 'results', 'compare', 'queue', 'models', 'device'], 'run') });
+if (asked.has('bench')) page.bench.measure();
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root.');

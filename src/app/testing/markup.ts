@@ -21,6 +21,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     askForPreview: () => () => undefined,
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
+    bench: () => () => undefined,
     pace: { factor: () => null, note: () => undefined },
     checkpoints: () => Promise.resolve(null),
     queue: memoryQueue(),

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { expect, test } from 'vitest';
+import { embeddedFolder } from '../cli/places.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestWasm } from '../testing/devices.ts';
+import type { Bench } from './bench.ts';
+import { measureParts } from './measure-parts.ts';
+import { minuteParts } from './minute.ts';
+import { type Outcome, OutcomeSchema } from './report.ts';
+
+const RUN_ON_CPU = ['kernels against references', 'products', 'encoder block', 'embedded model, GORP fast'];
+
+/** The minute on devices that are prepared first: its outcomes, and the buffers that each device had at its end. */
+async function minuteOn(prepare: (device: Device) => void): Promise<{ outcomes: Outcome[]; left: string[][] }> {
+  const left: string[][] = [];
+  const bench: Bench = {
+    clock: { now: () => performance.now(), cpuMs: () => Promise.resolve(null) },
+    scope: { rounds: 1, smallProducts: true, chosenKernels: true },
+    open: async () => {
+      const device = await acquireTestWasm();
+      const destroy = device.destroy.bind(device);
+      device.destroy = () => {
+        left.push([...device.buffers.liveLabels]);
+        return destroy();
+      };
+      prepare(device);
+      return device;
+    },
+    readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
+  };
+  const outcomes: Outcome[] = [];
+  const limit = { end: Infinity, cutsOff: false };
+  await measureParts(minuteParts(true), bench, limit, { ended: (outcome) => void outcomes.push(outcome) });
+  for (const outcome of outcomes) v.parse(OutcomeSchema, outcome);
+  return { outcomes, left };
+}
+
+test('the minute on the CPU: every kernel right, every number there, no buffer left', async () => {
+  const { outcomes, left } = await minuteOn(() => undefined);
+  const measured = outcomes.filter((outcome) => outcome.status === 'measured');
+  expect(measured.map(({ name }) => name)).toEqual(RUN_ON_CPU);
+  expect(outcomes.filter(({ status }) => status === 'failed')).toEqual([]);
+  const [kernels, products, block, steps] = measured.map(({ headline }) => headline);
+  expect(kernels).toMatch(/^(\d+) of \1 right/);
+  expect(products).toMatch(/^[\d.]+ to [\d.]+ GFLOP per second$/);
+  expect(block).toMatch(/^step [\d.]+ ms, forward [\d.]+ ms$/);
+  expect(steps).toMatch(/^step [\d.]+ ms, [\d.]+ tokens per second/);
+  expect(left).toEqual(RUN_ON_CPU.map(() => []));
+});
+
+test('a lost device fails each part with its cause, and is freed each time', async () => {
+  const { outcomes, left } = await minuteOn((device) => device.breakOnPurpose());
+  const failed = outcomes.filter((outcome) => outcome.status === 'failed');
+  expect(failed.map(({ name, error }) => `${name}: ${error.code}`)).toEqual(
+    RUN_ON_CPU.map((name) => `${name}: device/lost`),
+  );
+  expect(left).toHaveLength(RUN_ON_CPU.length);
+});
