@@ -19,7 +19,8 @@ test('a graphics card, and a software adapter', () => {
 });
 
 test('subgroups of one size, of several, of unknown size, and none', () => {
-  expect(of('Subgroups')).toMatch(/^32 lanes: .*lane to lane/);
+  expect(of('Subgroups')).toMatch(/^32 lanes: Only subgroup matrices/);
+  expect(of('Subgroups', { software: true })).toMatch(/^32 lanes: .*lane to lane/);
   expect(of('Subgroups', { lanes: { min: 4, max: 128 } })).toMatch(/^4 to 128 lanes: .*varies/);
   expect(of('Subgroups', { lanes: null })).toMatch(/^yes, of unknown size: .*workgroup memory only/);
   expect(of('Subgroups', { lanes: null, features: [] })).toMatch(/^no: .*workgroup memory only/);

@@ -76,7 +76,7 @@ export function adapterFacts(adapter: Adapter): Fact[] {
   ];
 }
 
-function subgroupFact({ lanes }: Adapter, has: boolean): Fact {
+function subgroupFact({ lanes, software }: Adapter, has: boolean): Fact {
   const name = 'Subgroups';
   if (!has || lanes === null) {
     return {
@@ -89,7 +89,9 @@ function subgroupFact({ lanes }: Adapter, has: boolean): Fact {
     return {
       name,
       value: `${lanes.min} lanes`,
-      follows: 'Matrix products can pass operands from lane to lane, where that is measured to be faster.',
+      follows: software
+        ? 'Matrix products can pass operands from lane to lane, where that is measured to be faster.'
+        : 'Only subgroup matrices use them: on graphics cards, threads share through workgroup memory.',
     };
   }
   return {
