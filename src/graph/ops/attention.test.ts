@@ -65,16 +65,13 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     const forTiles: Case[] = [
       { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
       { B: 1, Sq: 1, Sk: 97, H: 8, Hk: 1, d: 64 },
-      { B: 2, Sq: 31, Sk: 33, H: 2, d: 32, bias: true },
       { B: 2, Sq: 33, Sk: 65, H: 2, d: 32, bias: 'distance' },
-      { B: 1, Sq: 65, Sk: 64, H: 3, d: 8, causal: true },
-      { B: 1, Sq: 67, Sk: 131, H: 2, d: 36, offset: 64, causal: true, window: 33 },
-      { B: 1, Sq: 37, Sk: 37, H: 3, Hk: 1, d: 7, causal: true, bias: 'shared' },
+      { B: 1, Sq: 67, Sk: 131, H: 2, d: 36, bias: true, offset: 64, causal: true, window: 33 },
+      { B: 1, Sq: 31, Sk: 37, H: 3, Hk: 1, d: 7, causal: true, bias: 'shared' },
       { B: 2, Sq: 13, Sk: 41, H: 6, Hk: 2, d: 128, window: 40 },
       { B: 4, Bk: 2, Sq: 9, Sk: 70, H: 2, d: 33 },
       // Many rows of keys in a workgroup.
-      { B: 16, Sq: 2, Sk: 65, H: 3, d: 4 },
-      { B: 16, Sq: 3, Sk: 17, H: 4, d: 8, bias: 'distance' },
+      { B: 16, Sq: 3, Sk: 65, H: 4, d: 8, bias: 'distance' },
       // Divided into parts, some of which no query sees: keys for few queries, queries for few key heads.
       { B: 2, Sq: 3, Sk: 259, H: 4, Hk: 2, d: 16, causal: true, offset: 256, window: 100 },
       { B: 1, Sq: 70, Sk: 20, H: 6, Hk: 1, d: 20, causal: true },
