@@ -5,6 +5,7 @@ import { downloadText } from '../download.ts';
 import { moment } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import buttons from '../ui/buttons.module.css';
+import { ProgressBar } from '../ui/ProgressBar.tsx';
 import { Section } from '../ui/Section.tsx';
 import view from '../ui/view.module.css';
 import { measuringObstacle } from './bench-actions.ts';
@@ -122,7 +123,7 @@ function Progress({
   }, []);
   const isOpening = status === 'opening';
   const seconds = isOpening ? 0 : Math.max(0, Math.min(limitSeconds, (now - startedAt) / 1e3));
-  const percent = isOpening ? 0 : (100 * seconds) / limitSeconds;
+  const share = isOpening ? 0 : seconds / limitSeconds;
   const runnable = parts.filter(({ omitted }) => omitted === null).length;
   const number = (report?.parts.filter(({ status: ended }) => ended !== 'not run').length ?? 0) + 1;
   const title = isOpening ? 'Opening the device' : `Part ${number} of ${runnable}: ${current ?? 'next'}`;
@@ -130,17 +131,12 @@ function Progress({
   return (
     <div>
       <p className={styles.current}>{title}</p>
-      <div
-        className={styles.groove}
-        role="progressbar"
-        aria-label="Measuring"
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={Math.round(percent)}
-        aria-valuetext={[title, detail].filter(Boolean).join(', ')}
-      >
-        <div className={`${styles.fill} eased`} style={{ width: `${percent}%` }} />
-      </div>
+      <ProgressBar
+        label="Measuring"
+        share={share}
+        text={[title, detail].filter(Boolean).join(', ')}
+        className={styles.bar}
+      />
       <p className={view.about}>{detail}</p>
     </div>
   );

@@ -3,6 +3,7 @@ import { paceTexts } from '../progress/phase.ts';
 import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import type { ModelProgress } from '../../weights/model-messages.ts';
+import { ProgressBar } from '../ui/ProgressBar.tsx';
 import styles from './ModelsTab.module.css';
 
 /** The current work on models, its progress, and the outcome of the last one. */
@@ -75,17 +76,7 @@ function Bar({ title, detail, share }: { title: string; detail: string; share: n
   return (
     <div className={styles.progress}>
       <p className={styles.title}>{title}</p>
-      <div
-        className={styles.groove}
-        role="progressbar"
-        aria-label={title}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={Math.round(100 * share)}
-        aria-valuetext={detail}
-      >
-        <div className={styles.fill} style={{ width: `${100 * share}%` }} />
-      </div>
+      <ProgressBar label={title} share={share} text={detail} className={styles.bar} />
       <p className={styles.muted} data-testid="work-detail">
         {detail}
       </p>
