@@ -12,7 +12,8 @@ import {
   SteppingModel,
   type StepTimings,
 } from '../../src/bench/stepping-model.ts';
-import { randomBatch, randomWeights, T5_SMALL } from '../../src/bench/random-t5.ts';
+import { randomBatch, randomWeights } from '../../src/bench/random-t5.ts';
+import { t5 } from '../../src/run/published-models.ts';
 import { formatBytes } from '../../src/base/format-bytes.ts';
 import { digits, markdownTable } from '../../src/bench/table.ts';
 import type { Timing } from '../../src/bench/timing.ts';
@@ -33,7 +34,7 @@ const T5_SMALL_ROUNDS = 3;
 
 /** A random t5-small with a batch of 8 × 128. */
 export const openT5SmallSteps: OpenModel = (device) => {
-  const { network, targets } = networkOf(device, T5_SMALL, { sourceLength: 128, targetLength: 4 });
+  const { network, targets } = networkOf(device, t5(512, 2048, 6, 8), { sourceLength: 128, targetLength: 4 });
   return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
 };
 

@@ -2,17 +2,6 @@ import { mixSeed } from '../base/random.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { sizeOf } from '../graph/tensor.ts';
 
-/** The fields of t5-small's config.json that affect computation. */
-export const T5_SMALL = {
-  model_type: 't5',
-  vocab_size: 32128,
-  d_model: 512,
-  d_kv: 64,
-  d_ff: 2048,
-  num_layers: 6,
-  num_heads: 8,
-} as const;
-
 /** Random weights of a T5: norms 1, matrices so small that activations neither vanish nor explode. */
 export function randomWeights(shapes: ReadonlyMap<string, readonly number[]>) {
   return (name: string): Promise<Float32Array> => {

@@ -143,7 +143,7 @@ export function parseDecoderConfig(traits: DecoderTraits, json: unknown): Decode
     embeddingScale: 1,
     attentionScale: headDim ** -0.5,
     endIds,
-    padId: read.tokenOrNone('pad_token_id', vocabSize) ?? endIds[0], // padding is masked: any token will do
+    padId: read.tokenOrNone('pad_token_id', vocabSize) ?? endIds[0], // padding is masked, so any token can stand for it
   };
   const whole = { ...config, ...more?.(read, config) };
   if (whole.rotaries.length > 0) return whole;

@@ -18,7 +18,7 @@ const ONE: Workgroups = [1, 1, 1];
 /** Subgroup sizes of the two software adapters, llvmpipe and SwiftShader. With any other size results are wrong. */
 const SUBGROUPS: readonly Subgroups[] = [8, 4].map((lanes) => ({ lanes, matrices: NO_MATRICES }));
 
-/** The kernels that compute as the peers do: any rows, in f32, in one dispatch, and without subgroup matrices. */
+/** The kernels that the peers are compared with: in f32 and one dispatch, for any number of rows, without matrix units. */
 const F32_VARIANTS = MATMUL_VARIANTS.filter(
   (variant) => !ROUNDING_VARIANTS.has(variant) && !/padded|matrix|few-rows/.test(variant),
 );

@@ -10,7 +10,7 @@ const SIZES = {
   card: { B: 4, Sq: 256, Bk: 4, Sk: 256, H: 8, Hk: 8 },
 };
 
-/** Largest difference from the right value that rounding explains: of a weighted mean of values of at most 1, of sums of them. */
+/** Largest error that rounding explains: of a weighted mean of values of at most 1, and of sums of such values. */
 const ERROR = { FORWARD: 1e-4, GRAD_Q: 1e-3, GRAD_KV: 1e-3 } as const;
 
 /** The fastest kernel for a class of attentions. */

@@ -72,7 +72,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       { B: 4, Bk: 2, Sq: 9, Sk: 70, H: 2, d: 33 },
       // Many rows of keys in a workgroup.
       { B: 16, Sq: 3, Sk: 65, H: 4, d: 8, bias: 'distance' },
-      // Divided into parts, some of which no query sees: keys for few queries, queries for few key heads.
+      // In parts: keys, because queries are few (no query sees some of these parts); queries, because key heads are few.
       { B: 2, Sq: 3, Sk: 259, H: 4, Hk: 2, d: 16, causal: true, offset: 256, window: 100 },
       { B: 1, Sq: 70, Sk: 20, H: 6, Hk: 1, d: 20, causal: true },
     ];

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
-import { CHUNK_BYTES, ChunkedLogits, chunkMemory, type Projection, scoresOf } from './chunked-logits.ts';
+import { CHUNK_BYTES, ChunkedLogits, type Projection, scoresOf } from './chunked-logits.ts';
 import { scoresCall } from './scores-kernel.ts';
 
 /** The choices at each of N nodes, C in all: node n has choices `begins[n]` up to `begins[n + 1]`. */
@@ -37,21 +37,11 @@ export function choiceLosses(
     inputs: [x, head, begins, tokens],
     outputs: [loss, best],
     scratch: (planner) => chunked.scratch(planner, [chunked.forward]),
-    calls: (planner, scratch) => {
-      const memory = chunkMemory(scratch);
-      return chunks.flatMap((chunk) => {
-        return [
-          ...chunked.forwardCalls(chunk, memory, planner),
-          scoresCall(
-            'CHOICES',
-            chunked.scores(chunk),
-            [memory.logits, begins, tokens, loss, best],
-            planner.sharesRows,
-            [N, C],
-          ),
-        ];
-      });
-    },
+    calls: (planner, memory) =>
+      chunked.pass(planner, memory, (chunk, { logits }) => {
+        const tensors = [logits, begins, tokens, loss, best];
+        return [scoresCall('CHOICES', chunked.scores(chunk), tensors, planner.sharesRows, [N, C])];
+      }),
     reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);

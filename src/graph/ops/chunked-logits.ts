@@ -67,10 +67,24 @@ export class ChunkedLogits {
     return [{ ...plainProduct('nt', rows, this.vocabulary, this.columns), alpha, window }, head];
   };
 
-  /** The kernels of {@link forward}, into the memory of a chunk. */
-  forwardCalls(chunk: Chunk, { logits, scratch }: ChunkMemory, planner: Planner): KernelCall[] {
-    const [shape, b] = this.forward(chunk);
-    return productCalls(shape, { a: this.projection.x, b, c: logits }, scratch, planner);
+  /**
+   * The kernels of a pass over the chunks, which computes the logits of each.
+   *
+   * @param memory that of {@link scratch}.
+   * @param then the kernels that use the logits of a chunk.
+   * @throws Error if no memory was planned.
+   */
+  pass(
+    planner: Planner,
+    [logits, ...scratch]: readonly (Tensor | undefined)[],
+    then: (chunk: Chunk, memory: ChunkMemory) => KernelCall[],
+  ): KernelCall[] {
+    if (logits === undefined) throw new Error('there is no memory for logits');
+    return this.chunks.flatMap((chunk) => {
+      const [shape, b] = this.forward(chunk);
+      const tensors = { a: this.projection.x, b, c: logits };
+      return [...productCalls(shape, tensors, scratch, planner), ...then(chunk, { logits, scratch })];
+    });
   }
 
   /** dx[chunk] = alpha dlogits head. */
@@ -96,12 +110,6 @@ export type ProductForm = (chunk: Chunk) => [shape: MatmulShape, b: Tensor];
 interface ChunkMemory {
   readonly logits: Tensor;
   readonly scratch: readonly (Tensor | undefined)[];
-}
-
-/** The memory of a pass. @throws Error if none was planned. */
-export function chunkMemory([logits, ...scratch]: readonly (Tensor | undefined)[]): ChunkMemory {
-  if (logits === undefined) throw new Error('there is no memory for logits');
-  return { logits, scratch };
 }
 
 /** Logits of a chunk by the reference of the matrix product. */

@@ -1,14 +1,7 @@
 import { matmulReference } from '../../device/matmul-reference.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
-import {
-  CHUNK_BYTES,
-  ChunkedLogits,
-  chunkMemory,
-  type ProductForm,
-  type Projection,
-  scoresOf,
-} from './chunked-logits.ts';
+import { CHUNK_BYTES, ChunkedLogits, type ProductForm, type Projection, scoresOf } from './chunked-logits.ts';
 import { productCalls } from './matmul.ts';
 import { scoresCall } from './scores-kernel.ts';
 
@@ -35,15 +28,10 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
     inputs: [x, head, labels],
     outputs: [loss, logSumExp],
     scratch: (planner) => chunked.scratch(planner, [chunked.forward]),
-    calls: (planner, scratch) => {
-      const memory = chunkMemory(scratch);
-      return chunks.flatMap((chunk) => {
-        return [
-          ...chunked.forwardCalls(chunk, memory, planner),
-          scoresCall('ROWS', chunked.scores(chunk), [memory.logits, labels, loss, logSumExp], planner.sharesRows),
-        ];
-      });
-    },
+    calls: (planner, memory) =>
+      chunked.pass(planner, memory, (chunk, { logits }) => [
+        scoresCall('ROWS', chunked.scores(chunk), [logits, labels, loss, logSumExp], planner.sharesRows),
+      ]),
     reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
@@ -112,22 +100,19 @@ function recordProjectionGradient(
     inputs: [x, head, labels, logSumExp, weight, dtotal],
     outputs: [dx, dhead].filter((t) => t !== undefined),
     scratch: (planner) => chunked.scratch(planner, [chunked.forward, chunked.toInput, chunked.toHead]),
-    calls: (planner, scratch) => {
-      const memory = chunkMemory(scratch);
-      return chunks.flatMap((chunk) => {
+    calls: (planner, memory) =>
+      chunked.pass(planner, memory, (chunk, { logits, scratch }) => {
         const back = (form: ProductForm, c: Tensor | undefined): KernelCall[] => {
           if (c === undefined) return [];
           const [shape, b] = form(chunk);
-          return productCalls(shape, { a: memory.logits, b, c }, memory.scratch, planner);
+          return productCalls(shape, { a: logits, b, c }, scratch, planner);
         };
         return [
-          ...chunked.forwardCalls(chunk, memory, planner),
-          scoresCall('GRADIENT', chunked.scores(chunk), [memory.logits, labels, logSumExp, weight, dtotal]),
+          scoresCall('GRADIENT', chunked.scores(chunk), [logits, labels, logSumExp, weight, dtotal]),
           ...back(chunked.toInput, dx),
           ...back(chunked.toHead, dhead),
         ];
-      });
-    },
+      }),
     reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);

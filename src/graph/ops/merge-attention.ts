@@ -20,7 +20,7 @@ interface Parts extends AttentionResults {
 /**
  * The kernel that merges attention over sets of keys into attention over all of them.
  *
- * @param of results that are all merged; of two, with no log-sum-exp of the merged result.
+ * @param of one or two results, each in parts, which are all merged. With two, the merged `lse` is not computed.
  */
 export function mergeCall(heads: number, of: [Parts] | [Parts, Parts], into: { o: Tensor; lse?: Tensor }): KernelCall {
   const [first, second] = of;

@@ -7,11 +7,14 @@ import { attentionInputs, attentionParams } from './attention-inputs.ts';
 import { planTiledAttention } from './attention-tiled.ts';
 
 /**
- * Kernels of an attention that compute the same, one of which is chosen by measurement. The first is safe: programs begin
- * with it. On a CPU that is the one that compiles fastest, with loops over the size of a head
- * (`shaders/attention-rolled.wgsl`); heads in registers, of one or of several queries or keys for each thread, run faster
- * (`shaders/attention-rows.wgsl`). Graphics cards have tiles in workgroup memory (`shaders/attention-tiled.wgsl`), and
- * loops for drivers that compile tiles wrongly.
+ * Kernels that compute the same attention; measurements choose one of them. Programs start with the first, which is
+ * safe.
+ *
+ * - On a CPU: `rolled`, which loops over the size of a head and compiles fastest (`shaders/attention-rolled.wgsl`);
+ *   `one-row` and `several-rows`, which hold the queries or keys of a thread in registers and run faster
+ *   (`shaders/attention-rows.wgsl`).
+ * - On graphics cards: `tiles` in workgroup memory (`shaders/attention-tiled.wgsl`); `rolled` for drivers that compile
+ *   tiles wrongly.
  */
 const VARIANTS = { software: ['rolled', 'one-row', 'several-rows'], card: ['tiles', 'rolled'] } as const;
 export type AttentionVariant = (typeof VARIANTS)[keyof typeof VARIANTS][number];
@@ -21,18 +24,18 @@ export const attentionVariantsOf = (isSoftware: boolean): readonly AttentionVari
   VARIANTS[isSoftware ? 'software' : 'card'];
 
 const MAX_ROWS = 4;
-// Floats of queries that one thread holds: more take more registers, and far longer to compile.
+// Floats of queries that one thread holds. With more it needs more registers and compiles far longer.
 const MAX_FLOATS = 128;
 
-/** What is measured for some attentions. */
+/** What is measured for a class of attentions. */
 export interface AttentionClass {
   readonly form: AttentionForm;
   readonly d: number;
 }
 
 /**
- * What is measured for an attention. On a CPU one class stands for all, since compilers there take up to a minute for a
- * gradient, and the order of the kernels is the same.
+ * The class of an attention. On a CPU there is only one: compilers there take up to a minute for a gradient, and the same
+ * kernel is the fastest for all.
  */
 export const attentionClassOf = (form: AttentionForm, d: number, isSoftware: boolean): AttentionClass =>
   isSoftware ? { form: 'FORWARD', d: 32 } : { form, d };
@@ -42,7 +45,7 @@ export const nameOfClass = ({ form, d }: AttentionClass): string => `${form} ${d
 /**
  * The kernel of an attention or of one of its gradients; the order of bindings is in `shaders/attention-inputs.wgsl`.
  *
- * @param variant takes one row for each thread where there are few, to keep all threads busy, and where heads are large.
+ * @param variant `several-rows` takes one row a thread if rows are few, which keeps all threads busy, or heads are large.
  */
 export function planAttention(form: AttentionForm, shape: AttentionShape, variant: AttentionVariant): AttentionPlan {
   if (variant === 'tiles') return planTiledAttention(form, shape);
