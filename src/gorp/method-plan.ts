@@ -117,6 +117,8 @@ export interface SpacePlan {
    * removed by a weight, which is one half if its energy is `softness` times the average ({@link growSoftSpace}).
    */
   readonly softness: number;
+  /** For a soft space: whether the energies of earlier tasks are added up or averaged. */
+  readonly energies: 'sum' | 'mean';
   /**
    * Learning rates from task to task: constant, or raised to compensate for what a space of inputs removes from a
    * step's effect ({@link compensation}).

@@ -1,4 +1,5 @@
 import { type Matrix, matrix, multiplyTranspose, trace } from './matrix.ts';
+import type { SpacePlan } from './method-plan.ts';
 import { heldShare, projectOutLeft, projectOutRight, type SpaceGrowth } from './space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
@@ -14,30 +15,39 @@ const LEAST_WEIGHT = 0.02;
  * processing in neural networks"). Of all changes with the same effect on new inputs, those that it lets through affect
  * outputs for old inputs least.
  *
- * E, the sum of the earlier tasks' covariances with a trace of 1 each, is not stored: it follows from S.
+ * E, the sum or the mean of the earlier tasks' covariances with a trace of 1 each, is not stored: it follows from S.
  *
  * @param space S so far, dimension × columns of length √w; null before the first task.
  * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
  * @param softness α times the dimension: the energy, relative to the average of all directions, at which the weight is
  *   one half.
+ * @param energies whether E is the sum or the mean over tasks.
+ * @param task the finished task, counted from 1.
  * @returns `added` and `total` count directions with a weight of one half or more.
  * @throws GorpError `run/not-finite` if C has a value that is not finite.
  */
-export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness: number): SpaceGrowth {
+export function growSoftSpace(
+  space: Matrix | null,
+  covariance: Matrix,
+  { softness, energies: over }: Pick<SpacePlan, 'softness' | 'energies'>,
+  task: number,
+): SpaceGrowth {
   const n = covariance.rows;
   const alpha = softness / n;
   const held = space ?? matrix(n, 0);
   const weights = columnEnergies(held).map((w) => Math.min(MAX_WEIGHT, w));
   const all = trace(covariance);
+  const before = over === 'mean' ? (task - 1) / task : 1;
+  const now = over === 'mean' ? 1 / task : 1;
   // s sᵀ is w u uᵀ, and λ = α w / (1 − w).
   const energies = multiplyTranspose(
     scaledColumns(
       held,
-      weights.map((w) => alpha / (1 - w)),
+      weights.map((w) => (before * alpha) / (1 - w)),
     ),
     held,
   );
-  if (all > 0) covariance.data.forEach((value, at) => (energies.data[at] += value / all));
+  if (all > 0) covariance.data.forEach((value, at) => (energies.data[at] += (now * value) / all));
   const weightOf = (energy: number): number =>
     Math.min(MAX_WEIGHT, Math.max(0, energy) / (Math.max(0, energy) + alpha));
   const { values, vectors } = symmetricEigen(

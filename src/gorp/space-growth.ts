@@ -34,12 +34,14 @@ interface Grown {
  * Grows the shared space of every tensor at the end of a task (docs/method.md, section 4), uploads it to the GPU and
  * measures it.
  *
+ * @param task the finished task, counted from 1.
  * @param covariances of the inputs of each layer, if spaces come from activations; else reads first moments.
  */
 export async function growSpaces(
   device: Device,
   groups: readonly (LoraGroup | FullRankGroup)[],
   plan: SpacePlan,
+  task: number,
   covariances: ReadonlyMap<string, Matrix> | undefined,
 ): Promise<NamedGrowth[]> {
   const { threshold, rule } = plan;
@@ -48,7 +50,7 @@ export async function growSpaces(
   // Layers with the same inputs (q and v, and every layer on the encoder's output) share one computation.
   const shared = new Map<Matrix, Grown>();
   const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
-    const growth = space.grownFromCovariance(name, covariance, plan);
+    const growth = space.grownFromCovariance(name, covariance, plan, task);
     const isCut = !soft && plan.energyOf === 'inputs';
     return { growth, directions: directionsOfCovariance(covariance, threshold, isCut ? growth : undefined) };
   };

@@ -127,12 +127,14 @@ export class GroupSpace {
   grownFromCovariance(
     name: string,
     covariance: Matrix,
-    { threshold, softness, energyOf }: Pick<SpacePlan, 'threshold' | 'softness' | 'energyOf'>,
+    plan: Pick<SpacePlan, 'threshold' | 'softness' | 'energies' | 'energyOf'>,
+    task: number,
   ): SpaceGrowth {
     const space = this.spaces.get(name) ?? null;
+    const { threshold, softness, energyOf } = plan;
     if (energyOf === 'covariances') return growSpace({ space, moment: covariance, threshold, rule: 'paper' });
     return softness > 0
-      ? growSoftSpace(space, covariance, softness)
+      ? growSoftSpace(space, covariance, plan, task)
       : growSpaceFromCovariance(space, covariance, threshold);
   }
 

@@ -193,7 +193,7 @@ export class ReferenceLearner {
       this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
     }
     if (!this.#plan.space) return;
-    const { source, rule, adapterSide, softness, energyOf } = this.#plan.space;
+    const { source, rule, adapterSide, energyOf } = this.#plan.space;
     const threshold = thresholdOf(this.#plan.space, this.#task, this.#tasks);
     const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     const designed =
@@ -204,7 +204,7 @@ export class ReferenceLearner {
       if (source === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
         const grown = isSoft(this.#plan.space)
-          ? growSoftSpace(space, covariance, softness)
+          ? growSoftSpace(space, covariance, this.#plan.space, this.#task)
           : energyOf === 'covariances'
             ? growSpace({ space, moment: covariance, threshold, rule: 'paper' })
             : growSpaceFromCovariance(space, covariance, threshold);

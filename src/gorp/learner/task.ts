@@ -72,7 +72,7 @@ export async function endTask(core: LearnerCore, programs: LearnerPrograms, data
   if (!plan.space) return [];
   const covariances = plan.space.source === 'activation' ? await inputCovariances(core, data.sample) : undefined;
   const threshold = plan.space.rises ? thresholdOf(plan.space, progress.task, core.tasks) : plan.space.threshold;
-  return growSpaces(device, groups, { ...plan.space, threshold }, covariances);
+  return growSpaces(device, groups, { ...plan.space, threshold }, progress.task, covariances);
 }
 
 /** The method's state after the task, including what it stored before. */

@@ -24,6 +24,18 @@ export const SPACE_SETTINGS = {
     before: 0,
     applies: ofInputs,
   }),
+  energies: choice({
+    section: 'Shared space',
+    label: 'Energies of tasks',
+    help: 'Their sum fills the space; with their mean, what few tasks use is suppressed less.',
+    initial: 'sum',
+    before: 'sum',
+    applies: ({ spaceSource, softness }) => spaceSource === 'activation' && Number(softness) > 0,
+    options: [
+      { value: 'sum', label: 'summed' },
+      { value: 'mean', label: 'averaged' },
+    ],
+  }),
   spaceSource: choice({
     section: 'Shared space',
     label: 'Built from',
@@ -114,6 +126,7 @@ export const space = (
   rises: false,
   energyOf: 'inputs',
   softness: values.softness,
+  energies: values.energies,
   rates: values.spaceSource === 'activation' ? values.taskRates : 'constant',
 });
 
@@ -131,6 +144,7 @@ export const hardInputSpace = (
   rises: false,
   energyOf: 'inputs',
   softness: 0,
+  energies: 'sum',
   rates: 'constant',
   ...more,
 });
