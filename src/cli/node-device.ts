@@ -1,10 +1,11 @@
 import type { DeviceHost } from '../device/choice.ts';
 import { GorpError } from '../base/errors.ts';
 import type { TuningHost } from '../device/webgpu/tune.ts';
+import { pausePolling } from './dawn-polling.ts';
 import { nodeWasmHost } from './wasm-host.ts';
 
 /** Enables subgroup matrices, which browsers also hide behind a flag. They stay off unless requested. */
-export const DAWN_OPTIONS = ['enable-dawn-features=allow_unsafe_apis'];
+const DAWN_OPTIONS = ['enable-dawn-features=allow_unsafe_apis'];
 
 // Held for the life of the process: Dawn crashes when its instance is collected before its devices.
 let dawn: GPU | undefined;
@@ -20,7 +21,7 @@ export const nodeDevices = (tuning: TuningHost): DeviceHost => ({
 });
 
 /** Loaded on demand, since the package is optional: not every platform has a build of it. */
-async function openDawn(): Promise<GPU> {
+export async function openDawn(): Promise<GPU> {
   const webgpu = await import('webgpu').catch((cause: unknown) => {
     throw new GorpError(
       'gpu/no-dawn',
@@ -30,5 +31,6 @@ async function openDawn(): Promise<GPU> {
     );
   });
   Object.assign(globalThis, webgpu.globals);
+  pausePolling();
   return webgpu.create(DAWN_OPTIONS);
 }

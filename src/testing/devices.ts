@@ -1,4 +1,4 @@
-import { DAWN_OPTIONS } from '../cli/node-device.ts';
+import { openDawn } from '../cli/node-device.ts';
 import { nodeWasmHost } from '../cli/wasm-host.ts';
 import type { Device } from '../device/device.ts';
 import { WasmDevice } from '../device/wasm/wasm-device.ts';
@@ -8,12 +8,7 @@ import { Pace, type Paced, type Place, type Slice } from '../device/webgpu/pace.
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
 /** Deno's WebGPU (wgpu) if the tests run in Deno; else Dawn's, from the npm package `webgpu`. */
-async function openInstance(): Promise<GPU> {
-  if ('Deno' in globalThis) return navigator.gpu;
-  const { create, globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  return create(DAWN_OPTIONS);
-}
+const openInstance = (): Promise<GPU> => ('Deno' in globalThis ? Promise.resolve(navigator.gpu) : openDawn());
 
 // Held for the life of the process: Dawn crashes if its instance is collected before its devices.
 const instance = await openInstance();
