@@ -19,7 +19,7 @@ describe('pausePolling', () => {
     return { scope, atOnce };
   }
 
-  test('polls without pause at first, then every millisecond, and anew in the next wait', () => {
+  test('polls without pause at first, then every millisecond, and again in the next wait', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
     const { scope, atOnce } = pausedScope();
     let polls = 0;

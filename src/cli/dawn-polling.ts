@@ -30,7 +30,7 @@ export function pausePolling(
   const paused = (callback: Callback, ...values: unknown[]): unknown => {
     if (!isPoll(callback)) return original(callback, ...values);
     const now = performance.now();
-    // Scheduled by a poll, it goes on with the same wait.
+    // Scheduled by a poll, it continues the same wait.
     if (!isPolling) since = now;
     const poll = (): void => {
       isPolling = true;
