@@ -15,7 +15,12 @@ const RUN: TriedRun = {
   tasks: [{ name: 'gloss', labels: ['warm', 'cold'], examples: 2, rounds: [1, 2] }],
   bytes: { f32: 8, f16: 8, q8: 4, q4: 2 },
 };
-const CONTEXT: TryContext = { access: { hub: { endpoint: '', token: null }, files: [] }, device: 'auto', budget: null };
+const CONTEXT: TryContext = {
+  access: { hub: { endpoint: '', token: null }, files: [] },
+  device: 'auto',
+  budget: null,
+  isMeasured: false,
+};
 const ANSWER: TriedAnswer = {
   text: 'warm',
   isRight: true,
@@ -75,6 +80,18 @@ describe('the tab Try it', () => {
     tell({ type: 'done', isStopped: false });
     expect(state()).toMatchObject({ status: 'open', asked: [{ run: { id: 'a-run', method: 'seq-lora' }, question }] });
     expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'failed']);
+  });
+
+  it('asks nothing while the device is measured, says so, and asks afterwards', () => {
+    openRun();
+    const before = sent.length;
+    desk.ask({ ...CONTEXT, isMeasured: true });
+    desk.askExamples({ ...CONTEXT, isMeasured: true });
+    expect(sent).toHaveLength(before);
+    expect(state()).toMatchObject({ status: 'open', asked: [], problem: { code: 'run/device-measured' } });
+    desk.ask(CONTEXT);
+    expect(sent.at(-1)).toMatchObject({ type: 'ask' });
+    expect(state().problem).toBeNull();
   });
 
   it('asks the model before training a task’s examples, and resumes where it was stopped', () => {

@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { ErrorReport } from '../../base/errors.ts';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { RUNTIME_BYTES } from '../../onnx/runtime-limit.ts';
 import type { Answering } from '../../worker/try/messages.ts';
@@ -14,6 +15,8 @@ export interface TryContext {
   device: DeviceChoice;
   /** Bytes that the person lets models use; null for no limit. */
   budget: number | null;
+  /** Whether the device is being measured, which an answer would spoil. */
+  isMeasured: boolean;
 }
 
 /** Everything a person can do in the tab. */
@@ -39,6 +42,12 @@ export const limitOf = (budget: number | null): number => Math.min(RUNTIME_BYTES
 
 const answering = ({ dtype }: TryForm, { access, device, budget }: TryContext): Answering => {
   return { dtype, device, access, limit: limitOf(budget) };
+};
+
+const MEASURED: ErrorReport = {
+  code: 'run/device-measured',
+  message: 'The device is being measured, and answers beside it would spoil the numbers.',
+  nextStep: 'Stop the measurement on the Device tab or wait for its end, within a minute; then ask again.',
 };
 
 export function createTryDesk(openSession: OpenTrySession): TryDesk {
@@ -85,6 +94,10 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
       if (run === null || question === null || status !== 'open') return;
       const rounds = roundsToAsk(run).filter(({ round, hasWeights }) => hasWeights && !form.skipped.includes(round));
       if (rounds.length === 0) return;
+      if (context.isMeasured) {
+        setState({ problem: MEASURED });
+        return;
+      }
       const { id, settings } = run;
       setState((state) =>
         asking(state, {
@@ -100,6 +113,10 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     askExamples: (context) => {
       const { form, status, untrained } = getState();
       if (status !== 'open') return;
+      if (context.isMeasured) {
+        setState({ problem: MEASURED });
+        return;
+      }
       const { task, dtype } = form;
       const from = untrained[untrainedKey(task, dtype)]?.length ?? 0;
       setState({ status: 'asking', asksExamples: true, problem: null });

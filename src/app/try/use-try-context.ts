@@ -1,3 +1,4 @@
+import { isMeasuring } from '../bench/bench-state.ts';
 import { budgetBytes } from '../memory/budget.ts';
 import { usePage } from '../page-context.tsx';
 import type { TryContext } from './try-desk.ts';
@@ -6,7 +7,7 @@ import type { TryContext } from './try-desk.ts';
 export function useTryContext(): () => TryContext {
   const page = usePage();
   return () => {
-    const { access, device, memoryBudget } = page.store.getState();
-    return { access, device, budget: budgetBytes(memoryBudget) };
+    const { access, device, memoryBudget, bench } = page.store.getState();
+    return { access, device, budget: budgetBytes(memoryBudget), isMeasured: isMeasuring(bench) };
   };
 }
