@@ -6,7 +6,6 @@ import {
   scratchOf,
   variantsOf,
 } from '../../src/device/webgpu/kernels/matmul-variants.ts';
-import { NO_MATRICES, type Subgroups } from '../../src/device/webgpu/subgroups.ts';
 import { Tuning, type Wanted } from '../../src/device/webgpu/tuning.ts';
 import type { AdapterTraits } from '../../src/device/webgpu/adapter-traits.ts';
 import type { Card } from './cards.ts';
@@ -15,11 +14,11 @@ import { describe } from './families/index.ts';
 import { callOf } from './calls.ts';
 import type { RecordedCall } from './work.ts';
 
-/** What Dawn reports for the cards of NVIDIA and Apple. */
-const SUBGROUPS: Subgroups = { lanes: 32, matrices: NO_MATRICES };
+/** Threads of a subgroup, as Dawn reports for the cards of NVIDIA and Apple. */
+const LANES = 32;
 
 /** The choices of a graphics card that has measured nothing. */
-export const firstRun = (): Tuning => new Tuning(SUBGROUPS, false);
+export const firstRun = (): Tuning => new Tuning(LANES, false);
 
 /**
  * The choices of a card that has measured everything, if it measures what the model says. As in a run, the first

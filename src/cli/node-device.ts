@@ -4,9 +4,6 @@ import type { TuningHost } from '../device/webgpu/tune.ts';
 import { pausePolling } from './dawn-polling.ts';
 import { nodeWasmHost } from './wasm-host.ts';
 
-/** Enables subgroup matrices, which browsers also hide behind a flag. They stay off unless requested. */
-const DAWN_OPTIONS = ['enable-dawn-features=allow_unsafe_apis'];
-
 // Held for the life of the process: Dawn crashes when its instance is collected before its devices.
 let dawn: GPU | undefined;
 
@@ -32,5 +29,5 @@ export async function openDawn(): Promise<GPU> {
   });
   Object.assign(globalThis, webgpu.globals);
   pausePolling();
-  return webgpu.create(DAWN_OPTIONS);
+  return webgpu.create([]);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { chooseDevice, factsAhead } from './choice.ts';
-import { subgroupsOf } from './webgpu/subgroups.ts';
+import { lanesOf } from './webgpu/subgroups.ts';
 
 const CARD_LIMITS = { maxBufferSize: 7, maxStorageBufferBindingSize: 5 };
 
@@ -50,7 +50,7 @@ describe('the automatic choice', () => {
     const chosen = await chooseDevice('auto', finding(WITHOUT_INFO));
     expect(chosen).toMatchObject({ kind: 'webgpu', why: 'hardware' });
     expect(factsAhead(chosen)).toMatchObject({ vendor: '', architecture: '', description: '', software: false });
-    expect(subgroupsOf(WITHOUT_INFO)).toBeUndefined();
+    expect(lanesOf(WITHOUT_INFO)).toBeUndefined();
   });
 
   test('states what the device can hold', async () => {

@@ -6,14 +6,9 @@
 import { nodeCommand, projectPath, runOrFail } from '../setup/process.ts';
 import { KERNEL_TESTS } from './kernel-tests.ts';
 
-// LLVM 19 aborts the process on these kernels at 512 bits ("Cannot emit physreg copy instruction"). They emulate
-// subgroups in plain WGSL, so the number of lanes does not change them.
-const ABORTING = ['--exclude', '**/matmul-subgroup-matrix.test.ts'];
-
 for (const lanes of [4, 8, 16]) {
   console.log(`\n── ${lanes} lanes ──`);
-  const without = lanes === 16 ? ABORTING : [];
-  await runOrFail(nodeCommand('vitest/vitest.mjs', 'run', '--testTimeout=600000', ...without, ...KERNEL_TESTS), {
+  await runOrFail(nodeCommand('vitest/vitest.mjs', 'run', '--testTimeout=600000', ...KERNEL_TESTS), {
     LP_NATIVE_VECTOR_WIDTH: String(32 * lanes),
     // Mesa's cache would return kernels that were compiled for another width.
     MESA_SHADER_CACHE_DIR: projectPath('build', 'lanes', String(lanes)),

@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 import { factsOf } from '../../src/device/webgpu/gpu.ts';
 import { attentionClassOf, attentionVariantsOf, nameOfClass } from '../../src/device/webgpu/kernels/attention.ts';
 import type { MatmulVariant } from '../../src/device/webgpu/kernels/matmul-variants.ts';
-import { subgroupsOf } from '../../src/device/webgpu/subgroups.ts';
+import { lanesOf } from '../../src/device/webgpu/subgroups.ts';
 import { tuningKey } from '../../src/device/webgpu/tune.ts';
 import type { KernelChoices } from '../../src/device/webgpu/tuning.ts';
 
@@ -40,7 +40,7 @@ export async function pinKernels(page: Page): Promise<void> {
   });
   // What facts and subgroups are read from; limits are no part of the key.
   const described = { ...adapter, features: new Set(adapter.features), limits: {} } as unknown as GPUAdapter;
-  const key = tuningKey(factsOf(described), subgroupsOf(described), platform);
+  const key = tuningKey(factsOf(described), lanesOf(described), platform);
   await write(page, key, safeChoices());
 }
 

@@ -2,7 +2,6 @@ import type { Param, Workgroups } from '../../../src/device/kernel.ts';
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/device/webgpu/kernels/matmul-variants.ts';
 import { wgslOf } from '../../../src/device/webgpu/pipelines.ts';
-import { NO_MATRICES, type Subgroups } from '../../../src/device/webgpu/subgroups.ts';
 
 /** The kernel as the harness binds it: A, B and C from binding 0, uniforms as constants. */
 function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Param[]): string {
@@ -16,27 +15,27 @@ function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Para
 const ONE: Workgroups = [1, 1, 1];
 
 /** Subgroup sizes of the two software adapters, llvmpipe and SwiftShader. With any other size results are wrong. */
-const SUBGROUPS: readonly Subgroups[] = [8, 4].map((lanes) => ({ lanes, matrices: NO_MATRICES }));
+const LANES = [8, 4];
 
-/** The kernels that the peers are compared with: in f32 and one dispatch, for any number of rows, without matrix units. */
+/** The kernels that the peers are compared with: in f32 and one dispatch, for any number of rows. */
 const F32_VARIANTS = MATMUL_VARIANTS.filter(
-  (variant) => !ROUNDING_VARIANTS.has(variant) && !/padded|matrix|few-rows/.test(variant),
+  (variant) => !ROUNDING_VARIANTS.has(variant) && !/padded|few-rows/.test(variant),
 );
 
 /** The project's matrix products with the interface of the peers' harness. */
 export const variants = F32_VARIANTS.flatMap((variant) => {
   const isSubgroup = variant.startsWith('subgroup');
-  return (isSubgroup ? SUBGROUPS : [undefined]).map((subgroups) => ({
-    name: `gorp-web ${variant}${subgroups === undefined ? '' : ` of ${subgroups.lanes}`}`,
+  return (isSubgroup ? LANES : [undefined]).map((lanes) => ({
+    name: `gorp-web ${variant}${lanes === undefined ? '' : ` of ${lanes}`}`,
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
       const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, {
         isSoftware: true,
-        subgroups,
+        lanes,
       });
       return withoutUniform(wgslOf(kernel), workgroups ?? ONE, params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, { isSoftware: true, subgroups }).workgroups ?? ONE,
+      planVariant(plainProduct('nn', M, N, K), variant, { isSoftware: true, lanes }).workgroups ?? ONE,
   }));
 });

@@ -11,8 +11,6 @@ export interface Fact {
 type Adapter = NonNullable<Abilities['adapter']>;
 
 const FLOAT_BYTES = 4;
-/** The feature of subgroup matrices by its name in Chromium, so far the only browser with them. */
-const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix';
 
 /** What a graphics adapter is and can do. */
 export function adapterFacts(adapter: Adapter): Fact[] {
@@ -34,11 +32,6 @@ export function adapterFacts(adapter: Adapter): Fact[] {
       follows: 'Nothing: kernels are chosen by measuring them here, not by name.',
     },
     subgroupFact(adapter, has('subgroups')),
-    {
-      name: 'Subgroup matrices',
-      value: adapter.matrices.length > 0 ? adapter.matrices.join(', ') : 'none',
-      follows: matricesFollow(adapter, has(SUBGROUP_MATRIX)),
-    },
     {
       name: '16-bit floats (shader-f16)',
       value: yes(has('shader-f16')),
@@ -91,7 +84,7 @@ function subgroupFact({ lanes, software }: Adapter, has: boolean): Fact {
       value: `${lanes.min} lanes`,
       follows: software
         ? 'Matrix products can pass operands from lane to lane, where that is measured to be faster.'
-        : 'Only subgroup matrices use them: on graphics cards, threads share through workgroup memory.',
+        : 'Nothing: on graphics cards, threads share through workgroup memory.',
     };
   }
   return {
@@ -99,11 +92,6 @@ function subgroupFact({ lanes, software }: Adapter, has: boolean): Fact {
     value: `${lanes.min} to ${lanes.max} lanes`,
     follows: 'Their size varies from kernel to kernel, so none relies on it: threads share through workgroup memory.',
   };
-}
-
-function matricesFollow({ matrices }: Adapter, has: boolean): string {
-  if (matrices.length > 0) return 'Matrix units can compute products, where that is measured to be faster.';
-  return has ? 'None has a form that the kernels use.' : 'Products use ordinary arithmetic.';
 }
 
 /** What WebAssembly can do here. @param isSecure whether the page is in a secure context. */

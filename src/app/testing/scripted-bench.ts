@@ -18,7 +18,6 @@ const ADAPTER: NonNullable<Abilities['adapter']> = {
   },
   storageBuffers: 10,
   lanes: { min: 32, max: 32 },
-  matrices: [],
 };
 export const ABILITIES: Abilities = {
   adapter: ADAPTER,

@@ -1,7 +1,6 @@
 import type { DeviceFacts } from '../device.ts';
 import { infoOf } from './adapter-info.ts';
 import { factsOf } from './gpu.ts';
-import { subgroupsOf } from './subgroups.ts';
 
 /** What an adapter can do that matters to the kernels. */
 export interface AdapterAbilities {
@@ -10,19 +9,15 @@ export interface AdapterAbilities {
   readonly storageBuffers: number;
   /** Threads per subgroup, at least and at most; null without subgroups. */
   readonly lanes: { readonly min: number; readonly max: number } | null;
-  /** Products that a subgroup computes as one operation: `f16 16×16×16`. */
-  readonly matrices: readonly string[];
 }
 
 /** Reads an adapter's abilities without opening a device. */
 export function abilitiesOf(adapter: GPUAdapter): AdapterAbilities {
   const { subgroupMinSize: min, subgroupMaxSize: max } = infoOf(adapter);
   const hasLanes = adapter.features.has('subgroups') && min !== undefined && max !== undefined;
-  const matrices = Object.entries(subgroupsOf(adapter)?.matrices ?? {});
   return {
     facts: factsOf(adapter),
     storageBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
     lanes: hasLanes ? { min, max } : null,
-    matrices: matrices.flatMap(([component, sizes]) => sizes.map(({ M, N, K }) => `${component} ${M}×${N}×${K}`)),
   };
 }

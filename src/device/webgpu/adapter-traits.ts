@@ -1,11 +1,9 @@
-import type { Subgroups } from './subgroups.ts';
-
 /** What of an adapter decides which kernels suit its products. */
 export interface AdapterTraits {
   /** Whether it computes on the CPU: a few workgroups then occupy every core, and barriers are expensive. */
   readonly isSoftware: boolean;
-  /** Its subgroups, where they are all of one size. */
-  readonly subgroups?: Subgroups | undefined;
+  /** Threads of each of its subgroups, if all have the same number. */
+  readonly lanes?: number | undefined;
 }
 
 /** A software adapter without subgroups. */

@@ -5,7 +5,7 @@ import { Turns } from '../turns.ts';
 import { infoOf } from './adapter-info.ts';
 import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
-import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
+import { lanesOf } from './subgroups.ts';
 import { Tuning } from './tuning.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
@@ -52,7 +52,7 @@ export function gpuAllocator(device: GPUDevice, turns: Turns): Allocator<GPUBuff
   };
 }
 
-const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX];
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
 // Limits raised to the adapter's; for all others the defaults suffice, including the number of storage buffers per
 // kernel: some cards have only the eight that are guaranteed.
 const WANTED_LIMITS = [
@@ -119,7 +119,7 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
       { cause },
     );
   }
-  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter), isSoftware(adapter)));
+  return wrapDevice(device, factsOf(adapter), new Tuning(lanesOf(adapter), isSoftware(adapter)));
 }
 
 /** The facts of a device that its adapter reports. */

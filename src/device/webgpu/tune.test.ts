@@ -147,7 +147,7 @@ describe('a driver that compiles a kernel wrongly', () => {
   });
 
   it.each(['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const)('makes a card compute attention %s otherwise', async (form) => {
-    const card = { ...gpu, tuning: new Tuning(gpu.tuning.subgroups, false) };
+    const card = { ...gpu, tuning: new Tuning(gpu.tuning.lanes, false) };
     miscompiled(card, `attention/${form.toLowerCase()}-4×1-tile`);
     await tuneGpu(card, memoryHost().host);
     expect(card.tuning.attentionOf(form, 4)).toBe('tiles');
@@ -433,8 +433,7 @@ describe('measured', () => {
   });
 
   it('is small on a CPU, and has the same kernels as the product it represents', () => {
-    const sizes = [{ M: 16, N: 8, K: 16 }];
-    const traits = { isSoftware: true, subgroups: { lanes: 8, matrices: { f32: sizes, f16: sizes } } };
+    const traits = { isSoftware: true, lanes: 8 };
     let classes = 0;
     fc.assert(
       fc.property(products, ({ layout, M, N, K, window, accumulate, halves }) => {

@@ -5,7 +5,6 @@ import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestMatmul } from './quickest.ts';
 import { quickestAttention } from './quickest-attention.ts';
-import { describeSubgroups, type Subgroups } from './subgroups.ts';
 import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
 
 /** Stores choices by device from one start to the next. */
@@ -28,10 +27,10 @@ export interface TuningHost {
 /** What choices are stored under: where there are other kernels to choose from, other choices may be right. */
 export function tuningKey(
   { vendor, architecture, description }: Pick<DeviceFacts, 'vendor' | 'architecture' | 'description'>,
-  subgroups: Subgroups | undefined,
+  lanes: number | undefined,
   platform: string,
 ): string {
-  const kernels = [describeSubgroups(subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
+  const kernels = [`subgroups of ${lanes ?? 'many sizes'}`, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
   return [vendor, architecture, description, platform, ...kernels].join(' | ');
 }
 
@@ -42,7 +41,7 @@ export function tuningKey(
  */
 export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
-  const device = tuningKey(gpu.facts, gpu.tuning.subgroups, host.platform);
+  const device = tuningKey(gpu.facts, gpu.tuning.lanes, host.platform);
   const known = readKernelChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));

@@ -17,7 +17,6 @@ import {
   startVariant,
   variantsOf,
 } from './kernels/matmul-variants.ts';
-import type { Subgroups } from './subgroups.ts';
 
 /** Stored measurements of a device. */
 export interface KernelChoices {
@@ -71,11 +70,11 @@ export class Tuning implements AdapterTraits {
   readonly safeAttention: AttentionVariant;
 
   /**
-   * @param subgroups of the device, if they are all of one size.
+   * @param lanes threads of each of the device's subgroups, if all have the same number.
    * @param isSoftware whether the device computes on the CPU.
    */
   constructor(
-    readonly subgroups?: Subgroups,
+    readonly lanes?: number,
     readonly isSoftware = true,
   ) {
     [this.safeAttention] = attentionVariantsOf(isSoftware);

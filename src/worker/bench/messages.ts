@@ -18,8 +18,6 @@ const AbilitiesSchema = v.strictObject({
       storageBuffers: v.number(),
       /** Threads per subgroup; null without subgroups. */
       lanes: v.nullable(v.strictObject({ min: v.number(), max: v.number() })),
-      /** Products that a subgroup computes as one operation: `f16 16×16×16`. */
-      matrices: v.array(v.string()),
     }),
   ),
   /** Why there is no adapter; null if there is one. */

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { acquireTestGpu, testsKernel } from '../../../testing/devices.ts';
 import { type MatmulLayout, plainProduct } from '../../matmul-shape.ts';
 import type { Gpu } from '../gpu.ts';
-import { NO_MATRICES } from '../subgroups.ts';
 import { wgslOf } from '../pipelines.ts';
 import { type MatmulVariant, planVariant } from './matmul-variants.ts';
 
@@ -20,10 +19,7 @@ test.each([4, 8, 16, 32].flatMap((lanes) => (['nt', 'nn', 'tn'] as const).map((l
   async (layout: MatmulLayout, lanes) => {
     for (const variant of VARIANTS.filter(testsKernel)) {
       for (const shape of [plainProduct(layout, 64, 64, 64), plainProduct(layout, 63, 61, 67)]) {
-        const { kernel } = planVariant(shape, variant, {
-          isSoftware: true,
-          subgroups: { lanes, matrices: NO_MATRICES },
-        });
+        const { kernel } = planVariant(shape, variant, { isSoftware: true, lanes });
         gpu.device.pushErrorScope('validation');
         gpu.device.createShaderModule({ label: kernel.name, code: wgslOf(kernel) });
         expect((await gpu.device.popErrorScope())?.message ?? '', kernel.name).toBe('');

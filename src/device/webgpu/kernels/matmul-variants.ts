@@ -1,10 +1,8 @@
 import type { AdapterTraits } from '../adapter-traits.ts';
-import type { MatrixComponent } from '../subgroups.ts';
 import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
 import { canUnpackVec4, canUseVectors, type MatmulShape, areInputsVec4Aligned } from '../../matmul-shape.ts';
 import { isOutputVec4Aligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { hasFewRows, planFewRows } from './matmul-few-rows.ts';
-import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { planTiledMatmul } from './matmul-tiled.ts';
 import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
@@ -14,15 +12,15 @@ import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-ro
  * - On software adapters: register tiles of side 4 and 8, subgroups whose lanes pass operands to each other, and the
  *   same after a copy into padded rows.
  * - On cards: register tiles of side 8, few rows, and blocks that need few registers.
- * - On both: the device's own matrix products, and blocks.
+ * - On both: blocks.
  */
 export const MATMUL_VARIANTS = [
   ...(['register-4', 'register-8', 'few-rows', 'subgroup-wide', 'subgroup-tall', 'padded'] as const),
-  ...(['matrix', 'matrix-half', 'block-light', 'block', 'block-half'] as const),
+  ...(['block-light', 'block', 'block-half'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
 /** Variants that round operands to 16-bit floats. */
-export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['matrix-half', 'block-half']);
+export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['block-half']);
 
 /** The kernel of a product until it has been measured: it compiles quickly, and is slow on no adapter. */
 export function startVariant(shape: MatmulShape, traits: AdapterTraits): MatmulVariant {
@@ -75,10 +73,8 @@ export function shapeClass(shape: MatmulShape, traits: AdapterTraits): string | 
 
 /** The kernels that can compute a product of a class and suit the adapter, {@link startVariant} first. */
 export function variantsOf(shape: MatmulShape, traits: AdapterTraits): MatmulVariant[] {
-  const { isSoftware, subgroups } = traits;
-  const bySubgroups = isSoftware && subgroups !== undefined;
-  const multiplies = (component: MatrixComponent): boolean =>
-    canUnpackVec4(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
+  const { isSoftware, lanes } = traits;
+  const bySubgroups = isSoftware && lanes !== undefined;
   const can: Record<MatmulVariant, boolean> = {
     'register-4': isSoftware,
     'register-8': true,
@@ -86,8 +82,6 @@ export function variantsOf(shape: MatmulShape, traits: AdapterTraits): MatmulVar
     'subgroup-wide': bySubgroups && canUnpackVec4(shape),
     'subgroup-tall': bySubgroups && canUnpackVec4(shape),
     padded: bySubgroups && canPad(shape),
-    matrix: multiplies('f32'),
-    'matrix-half': shape.halves === 'both' && multiplies('f16'),
     'block-light': !isSoftware && fillsBlock(shape),
     block: isSoftware ? canUnpackVec4(shape) : fillsBlock(shape),
     'block-half': shape.halves !== undefined && canUnpackVec4(shape),
@@ -114,16 +108,13 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: 
       const padding = { ...(a && { a: planPadding(a) }), ...(b && { b: planPadding(b) }) };
       return { ...planSubgroupMatmul(paddedProduct(shape), subgroupTile('subgroup-wide', traits)), padding };
     }
-    case 'matrix':
-      return planMatrices(shape, 'f32', traits);
     case 'block-light':
       return planTiledMatmul(shape, 4, traits);
     case 'block':
       return planTiledMatmul(shape, 8, traits);
-    case 'matrix-half':
     case 'block-half':
       if (halves === undefined) throw new Error(`${variant}: no operand may be rounded`);
-      return variant === 'block-half' ? planTiledMatmul(shape, 8, traits, halves) : planMatrices(shape, 'f16', traits);
+      return planTiledMatmul(shape, 8, traits, halves);
   }
 }
 
@@ -140,16 +131,8 @@ export function scratchOf(shape: MatmulShape, traits: AdapterTraits): Scratch<nu
   };
 }
 
-const MATRIX_TILE: Pick<MatrixTile, 'side' | 'sx' | 'sy'> = { side: 32, sx: 2, sy: 2 };
-
 /** A lane of a tall tile computes few columns of many rows; a lane of a wide one, more columns of fewer rows. */
-function subgroupTile(variant: 'subgroup-wide' | 'subgroup-tall', { subgroups }: AdapterTraits): SubgroupTile {
-  if (subgroups === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
-  return { lanes: subgroups.lanes, ...(variant === 'subgroup-tall' ? { tm: 32, tg: 1 } : { tm: 16, tg: 2 }) };
-}
-
-function planMatrices(shape: MatmulShape, component: MatrixComponent, { subgroups }: AdapterTraits): MatmulPlan {
-  const sizes = matricesFor(subgroups, component, MATRIX_TILE.side);
-  if (subgroups === undefined || sizes === undefined) throw new Error(`the device has no matrices of ${component}`);
-  return planSubgroupMatrixMatmul(shape, { component, sizes, lanes: subgroups.lanes, ...MATRIX_TILE });
+function subgroupTile(variant: 'subgroup-wide' | 'subgroup-tall', { lanes }: AdapterTraits): SubgroupTile {
+  if (lanes === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
+  return { lanes, ...(variant === 'subgroup-tall' ? { tm: 32, tg: 1 } : { tm: 16, tg: 2 }) };
 }
