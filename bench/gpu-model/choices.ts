@@ -52,8 +52,7 @@ const secondsOf = (calls: readonly RecordedCall[], card: Card): number =>
 /** The calls of a product by a kernel. */
 function productCalls(shape: MatmulShape, plan: ReturnType<typeof planVariant>, traits: AdapterTraits): RecordedCall[] {
   const { M, N, K, batch, addend } = shape;
-  const { partial = 0, a = 0, b = 0 } = scratchOf(shape, traits);
   const bytes = (elements: number): number => 4 * batch * elements;
   const tensors = { a: bytes(M * K), b: bytes(K * N), c: bytes(M * N), d: addend ? bytes(M * N) : undefined };
-  return stepsOf(plan, tensors, { partial: partial * 4, a: a * 4, b: b * 4 }).map((call) => callOf(call, call.tensors));
+  return stepsOf(plan, tensors, 4 * scratchOf(shape, traits)).map((call) => callOf(call, call.tensors));
 }

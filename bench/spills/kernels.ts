@@ -68,9 +68,8 @@ function productShapes(halves: boolean): MatmulShape[] {
 function productKernels(tuning: Tuning, halves: boolean): Kernel[] {
   return productShapes(halves).flatMap((shape) =>
     variantsOf(shape, tuning).flatMap((variant) => {
-      const { kernel, reduce, padding } = planVariant(shape, variant, tuning);
-      const others = [reduce, padding?.a, padding?.b].flatMap((plan) => (plan ? [plan.kernel] : []));
-      return [kernel, ...others];
+      const { kernel, reduce } = planVariant(shape, variant, tuning);
+      return reduce === undefined ? [kernel] : [kernel, reduce.kernel];
     }),
   );
 }

@@ -42,15 +42,9 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
     for (const [i, range] of [a, b].entries()) {
       gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(range.buffer), 0, noise(range.bytes / 4, i));
     }
-    const between = scratchOf(shape, gpu.tuning);
-    const memory = (name: string, floats?: number): BufferRange | undefined =>
-      floats === undefined ? undefined : buffer(name, floats);
-    const scratch = {
-      partial: memory('partial sums', between.partial),
-      a: memory('padded A', between.a),
-      b: memory('padded B', between.b),
-    };
-    const steps = stepsOf(planVariant(shape, variant, gpu.tuning), { a, b, c }, scratch);
+    const floats = scratchOf(shape, gpu.tuning);
+    const partial = floats > 0 ? buffer('partial sums', floats) : undefined;
+    const steps = stepsOf(planVariant(shape, variant, gpu.tuning), { a, b, c }, partial);
     const program = await GpuProgram.record(gpu, variant, steps);
     owned.push(program);
     return {

@@ -77,7 +77,7 @@ export async function plannedProduct(device: Device, shape: MatmulShape, name: s
   const buffers = [M * K, K * N, M * N].map((floats, i) => device.buffers.storage(`operand ${i}`, floats * 4));
   buffers.slice(0, 2).forEach((buffer, i) => device.write(buffer, 0, noise(buffer.bytes / 4, i)));
   const [a, b, c] = buffers.map(wholeOf);
-  const program = await device.record(name, () => device.planner.product(shape, { a, b, c }, []));
+  const program = await device.record(name, () => device.planner.product(shape, { a, b, c }, undefined));
   return {
     name,
     run: async (times) => {

@@ -26,14 +26,14 @@ export interface Planner {
    * elements together, and has idle threads where rows are few. A CPU prefers a thread for each row.
    */
   readonly sharesRows: boolean;
-  /** Floats of each piece of scratch memory of a product; 0 for a piece it does not need. */
-  productScratch(shape: MatmulShape): readonly number[];
+  /** Floats of scratch memory of a product; 0 if it needs none. */
+  productScratch(shape: MatmulShape): number;
   /**
    * The kernels of a product.
    *
-   * @param scratch pieces of at least the sizes from {@link productScratch}; undefined instead of 0.
+   * @param scratch memory of at least the size from {@link productScratch}; undefined instead of 0.
    */
-  product<T>(shape: MatmulShape, tensors: ProductTensors<T>, scratch: readonly (T | undefined)[]): KernelCall<T>[];
+  product<T>(shape: MatmulShape, tensors: ProductTensors<T>, scratch: T | undefined): KernelCall<T>[];
   /** Most parts in which a kernel may write the result: more than one where there are too few results for a device. */
   attentionParts(form: AttentionForm, shape: AttentionShape): number;
   /** The kernel of an attention. Tensors are in the order of `shaders/attention-inputs.wgsl`. */

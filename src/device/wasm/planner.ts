@@ -9,8 +9,8 @@ import { planProduct } from './products.ts';
 export class WasmPlanner implements Planner {
   readonly sharesRows = false;
 
-  productScratch(): number[] {
-    return [];
+  productScratch(): number {
+    return 0;
   }
 
   product<T>(shape: MatmulShape, { a, b, c, d }: ProductTensors<T>): KernelCall<T>[] {

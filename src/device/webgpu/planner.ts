@@ -20,20 +20,15 @@ export class GpuPlanner implements Planner {
     return !this.#tuning.isSoftware;
   }
 
-  productScratch(shape: MatmulShape): number[] {
-    const { partial = 0, a = 0, b = 0 } = scratchOf(shape, this.#tuning);
-    return [partial, a, b];
+  productScratch(shape: MatmulShape): number {
+    return scratchOf(shape, this.#tuning);
   }
 
-  product<T>(
-    { halves, ...rest }: MatmulShape,
-    tensors: ProductTensors<T>,
-    [partial, a, b]: readonly (T | undefined)[],
-  ): KernelCall<T>[] {
+  product<T>({ halves, ...rest }: MatmulShape, tensors: ProductTensors<T>, scratch: T | undefined): KernelCall<T>[] {
     const tuning = this.#tuning;
     const shape: MatmulShape = tuning.halves && halves ? { ...rest, halves } : rest;
     const plan = planVariant(shape, tuning.variantOf(shape), tuning);
-    return stepsOf({ ...plan, cost: productOperations(shape) }, tensors, { partial, a, b });
+    return stepsOf({ ...plan, cost: productOperations(shape) }, tensors, scratch);
   }
 
   attentionParts(form: AttentionForm, shape: AttentionShape): number {

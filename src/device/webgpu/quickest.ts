@@ -105,17 +105,16 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
     return [z * sizeC + m * rowC + n, sum];
   };
   const able = variantsOf(shape, traits);
-  const between = scratchOf(shape, traits);
   const candidates = variantsOf(product, traits)
     .filter((name) => able.includes(name))
     .map((name) => ({
       name,
-      steps: ([a, b, partial, paddedA, paddedB, c]: readonly BufferRange[]) =>
-        stepsOf(planVariant(shape, name, traits), { a, b, c }, { partial, a: paddedA, b: paddedB }),
+      steps: ([a, b, partial, c]: readonly BufferRange[]) =>
+        stepsOf(planVariant(shape, name, traits), { a, b, c }, partial),
       error: K * (ROUNDING_VARIANTS.has(name) ? HALF_ERROR : MATMUL_ERROR),
     }));
   const inputs = [{ floats: batch * sizeA }, { floats: batch * sizeB, packing: packedB?.packing }];
-  const outputs = [between.partial ?? 1, between.a ?? 1, between.b ?? 1, batch * sizeC];
+  const outputs = [Math.max(1, scratchOf(shape, traits)), batch * sizeC];
   return quickestOf(gpu, candidates, { inputs, outputs }, { entries: batch * M * N, at: probe }, measuring);
 }
 

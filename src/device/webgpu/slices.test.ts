@@ -34,7 +34,11 @@ async function chain(device: Device, name: string, length: number, seed = 1) {
     );
   };
   const step = (a: OwnedBuffer, c: OwnedBuffer): Dispatch[] =>
-    device.planner.product(plainProduct('nt', SIDE, SIDE, SIDE), { a: wholeOf(a), b: wholeOf(w), c: wholeOf(c) }, []);
+    device.planner.product(
+      plainProduct('nt', SIDE, SIDE, SIDE),
+      { a: wholeOf(a), b: wholeOf(w), c: wholeOf(c) },
+      undefined,
+    );
   const program = await device.record(name, () =>
     Array.from({ length }, (_, i) => (i % 2 === 0 ? step(x, y) : step(y, x))).flat(),
   );

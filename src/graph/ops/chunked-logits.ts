@@ -52,7 +52,7 @@ export class ChunkedLogits {
   scratch(planner: Planner, forms: readonly ProductForm[]): number[] {
     const max = this.chunks[0]?.rows ?? 0;
     const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
-    return [max * this.row, ...productScratch(products, planner)];
+    return [max * this.row, productScratch(products, planner)];
   }
 
   /** The logits of a chunk, for the kernels. */
@@ -76,7 +76,7 @@ export class ChunkedLogits {
    */
   pass(
     planner: Planner,
-    [logits, ...scratch]: readonly (Tensor | undefined)[],
+    [logits, scratch]: readonly (Tensor | undefined)[],
     then: (chunk: Chunk, memory: ChunkMemory) => KernelCall[],
   ): KernelCall[] {
     if (logits === undefined) throw new Error('there is no memory for logits');
@@ -109,7 +109,7 @@ export type ProductForm = (chunk: Chunk) => [shape: MatmulShape, b: Tensor];
 /** The memory of {@link ChunkedLogits.scratch}. */
 interface ChunkMemory {
   readonly logits: Tensor;
-  readonly scratch: readonly (Tensor | undefined)[];
+  readonly scratch: Tensor | undefined;
 }
 
 /** Logits of a chunk by the reference of the matrix product. */

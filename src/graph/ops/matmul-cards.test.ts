@@ -28,7 +28,7 @@ describe('K is split', () => {
     expect(groupsOf(shape, 'register-8')).toBeGreaterThanOrEqual(256);
     expect(groupsOf(shape, 'register-8', SOFTWARE)).toBeLessThanOrEqual(64);
     expect(chooseTile(shape, CARD, 4).splits).toBe(chooseTile(shape, CARD, 8).splits);
-    expect(scratchOf(shape, CARD).partial).toBe(shape.M * shape.N * chooseTile(shape, CARD).splits);
+    expect(scratchOf(shape, CARD)).toBe(shape.M * shape.N * chooseTile(shape, CARD).splits);
   });
 
   test('into no parts that are too short, and not where there is work enough', () => {

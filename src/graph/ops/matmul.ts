@@ -103,8 +103,8 @@ function recordMatmul(
     inputs,
     outputs: [y],
     ...(into && { effect: true }),
-    scratch: (planner) => productScratch([[shapeNow(), b]], planner),
-    calls: (planner, scratch) => productCalls(shapeNow(), { a, b, c: y, d: addend }, scratch, planner),
+    scratch: (planner) => [productScratch([[shapeNow(), b]], planner)],
+    calls: (planner, [scratch]) => productCalls(shapeNow(), { a, b, c: y, d: addend }, scratch, planner),
     reference: (value) =>
       matmulReference(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
@@ -148,24 +148,20 @@ function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Ten
   });
 }
 
-/**
- * Floats of scratch memory for products that run one after another: for each piece, the most that any of them needs.
- */
-export function productScratch(
+/** Floats of scratch memory that suffice for each of some products, which run one after another. */
+export const productScratch = (
   products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
   planner: Planner,
-): number[] {
-  const max: number[] = [];
-  for (const { shape } of products.flatMap(([shape, b]) => productsOf(shape, b)))
-    planner.productScratch(shape).forEach((size, i) => (max[i] = Math.max(max[i] ?? 0, size)));
-  return max;
-}
+): number =>
+  products
+    .flatMap(([shape, b]) => productsOf(shape, b))
+    .reduce((most, { shape }) => Math.max(most, planner.productScratch(shape)), 0);
 
 /** The kernels of a product. B may be packed and split into parts. */
 export function productCalls(
   shape: MatmulShape,
   tensors: ProductTensors<Tensor>,
-  scratch: readonly (Tensor | undefined)[],
+  scratch: Tensor | undefined,
   planner: Planner,
 ): KernelCall[] {
   return productsOf(shape, tensors.b).flatMap(({ shape, b }) =>

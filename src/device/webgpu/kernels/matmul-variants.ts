@@ -1,21 +1,19 @@
 import type { AdapterTraits } from '../adapter-traits.ts';
-import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
+import { chooseTile, type MatmulPlan, planMatmul } from './matmul.ts';
 import { canUnpackVec4, canUseVectors, type MatmulShape, areInputsVec4Aligned } from '../../matmul-shape.ts';
 import { isOutputVec4Aligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { hasFewRows, planFewRows } from './matmul-few-rows.ts';
 import { planTiledMatmul } from './matmul-tiled.ts';
-import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
 /**
  * Kernels that compute the same product; those that compile sooner come first.
  *
- * - On software adapters: register tiles of side 4 and 8, subgroups whose lanes pass operands to each other, and the
- *   same after a copy into padded rows.
+ * - On software adapters: register tiles of side 4 and 8, and subgroups whose lanes pass operands to each other.
  * - On cards: register tiles of side 8, few rows, and blocks that need few registers.
  * - On both: blocks.
  */
 export const MATMUL_VARIANTS = [
-  ...(['register-4', 'register-8', 'few-rows', 'subgroup-wide', 'subgroup-tall', 'padded'] as const),
+  ...(['register-4', 'register-8', 'few-rows', 'subgroup-wide', 'subgroup-tall'] as const),
   ...(['block-light', 'block', 'block-half'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
@@ -28,10 +26,6 @@ export function startVariant(shape: MatmulShape, traits: AdapterTraits): MatmulV
   if (hasFewRows(shape, traits)) return 'few-rows';
   return fillsBlock(shape) ? 'block-light' : 'register-8';
 }
-
-/** Whether the operands are whole matrices with rows that must be padded to be read four floats at once. */
-const canPad = ({ window, packedB, ...shape }: MatmulShape): boolean =>
-  window === undefined && packedB === undefined && shape.batch === 1 && !areInputsVec4Aligned(shape);
 
 /** Whether the product fills at least half a block. */
 const fillsBlock = (shape: MatmulShape): boolean => shape.M >= 32 && shape.N >= 32 && canUnpackVec4(shape);
@@ -81,7 +75,6 @@ export function variantsOf(shape: MatmulShape, traits: AdapterTraits): MatmulVar
     'few-rows': hasFewRows(shape, traits),
     'subgroup-wide': bySubgroups && canUnpackVec4(shape),
     'subgroup-tall': bySubgroups && canUnpackVec4(shape),
-    padded: bySubgroups && canPad(shape),
     'block-light': !isSoftware && fillsBlock(shape),
     block: isSoftware ? canUnpackVec4(shape) : fillsBlock(shape),
     'block-half': shape.halves !== undefined && canUnpackVec4(shape),
@@ -103,11 +96,6 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: 
     case 'subgroup-wide':
     case 'subgroup-tall':
       return planSubgroupMatmul(shape, subgroupTile(variant, traits));
-    case 'padded': {
-      const { a, b } = paddedOperands(shape);
-      const padding = { ...(a && { a: planPadding(a) }), ...(b && { b: planPadding(b) }) };
-      return { ...planSubgroupMatmul(paddedProduct(shape), subgroupTile('subgroup-wide', traits)), padding };
-    }
     case 'block-light':
       return planTiledMatmul(shape, 4, traits);
     case 'block':
@@ -118,17 +106,11 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, traits: 
   }
 }
 
-/** Floats of scratch memory that suffice for every variant of a product. */
-export function scratchOf(shape: MatmulShape, traits: AdapterTraits): Scratch<number> {
-  const isPadded = traits.isSoftware && canPad(shape) && shapeClass(shape, traits) !== undefined;
-  const { a, b } = isPadded ? paddedOperands(shape) : {};
+/** Floats of scratch memory that suffice for every variant of a product: for partial sums, 0 if no variant splits K. */
+export function scratchOf(shape: MatmulShape, traits: AdapterTraits): number {
   const few = hasFewRows(shape, traits) ? planFewRows(shape, traits) : undefined;
-  const partial = [planMatmul(shape, chooseTile(shape, traits)), few].map((plan) => plan?.reduce?.partialSize ?? 0);
-  return {
-    partial: Math.max(...partial) || undefined,
-    ...(a && { a: paddedSize(a) }),
-    ...(b && { b: paddedSize(b) }),
-  };
+  const plans = [planMatmul(shape, chooseTile(shape, traits)), few];
+  return Math.max(...plans.map((plan) => plan?.reduce?.partialSize ?? 0));
 }
 
 /** A lane of a tall tile computes few columns of many rows; a lane of a wide one, more columns of fewer rows. */

@@ -70,36 +70,21 @@ export function chooseTile(shape: MatmulShape, traits: AdapterTraits, largeTile:
 export interface MatmulPlan extends KernelPlan {
   /** Adds the partial sums [batch · splits, M, N], `partialSize` floats. Present if K is split. */
   readonly reduce?: KernelPlan & { readonly partialSize: number };
-  /** The kernels that copy operands into padded rows. */
-  readonly padding?: { readonly a?: KernelPlan; readonly b?: KernelPlan };
 }
 
-/** Memory that the kernels of a product share: partial sums, and operands in padded rows. */
-export interface Scratch<T> {
-  readonly partial?: T | undefined;
-  readonly a?: T | undefined;
-  readonly b?: T | undefined;
-}
-
-/** The kernels of a product in their order. */
+/** The kernels of a product in their order. @param partial memory for partial sums. */
 export function stepsOf<T>(
-  { reduce, padding = {}, ...product }: MatmulPlan,
+  { reduce, ...product }: MatmulPlan,
   { a, b, c, d }: ProductTensors<T>,
-  scratch: Scratch<T>,
+  partial: T | undefined,
 ): KernelCall<T>[] {
-  const steps: KernelCall<T>[] = [];
-  const padded = (operand: T, plan: KernelPlan | undefined, into: T | undefined): T => {
-    if (plan === undefined) return operand;
-    if (into === undefined) throw new Error(`${product.kernel.name}: there is no memory for padded rows`);
-    steps.push({ ...plan, tensors: [operand, into] });
-    return into;
-  };
-  const operands = [padded(a, padding.a, scratch.a), padded(b, padding.b, scratch.b)];
   const rest = d === undefined ? [] : [d];
-  if (reduce === undefined) return [...steps, { ...product, tensors: [...operands, c, ...rest] }];
-  const { partial } = scratch;
+  if (reduce === undefined) return [{ ...product, tensors: [a, b, c, ...rest] }];
   if (partial === undefined) throw new Error(`${product.kernel.name}: there is no memory for partial sums`);
-  return [...steps, { ...product, tensors: [...operands, partial] }, { ...reduce, tensors: [partial, c, ...rest] }];
+  return [
+    { ...product, tensors: [a, b, partial] },
+    { ...reduce, tensors: [partial, c, ...rest] },
+  ];
 }
 
 /**
