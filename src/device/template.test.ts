@@ -38,6 +38,13 @@ describe('fillTemplate', () => {
     expect(fillTemplate(template.join('\n'), { N: 0, LAST: true })).toBe('');
   });
 
+  it('writes a loop where the count is an expression', () => {
+    const template = ['#for e in EACH', 's{{r}} += x[{{e}}] * y{{e}};', '#endfor'];
+    expect(fill(template, { EACH: 2, r: 1 })).toEqual(['s1 += x[0] * y0;', 's1 += x[1] * y1;']);
+    const loop = ['for (var e = 0u; e < p.E; e++) {', 's1 += x[e] * ye;', '}'];
+    expect(fill(template, { EACH: 'p.E', r: 1 })).toEqual(loop);
+  });
+
   it('ignores unknown names in dropped lines', () => {
     expect(fill(['#if A', '{{nothing}}', '#for i in nothing', '#endfor', '#endif', 'x'], { A: false })).toEqual(['x']);
   });

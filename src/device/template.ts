@@ -4,7 +4,8 @@
  * - `{{name}}` or `{{i * 4 + q}}`: a value, or sums and products of integers;
  * - `#if NAME`, `#if !NAME`, `#else`, `#endif`: lines emitted if the value is truthy (nesting allowed);
  * - `#for i in COUNT`, `#endfor`: lines repeated with `i` = 0 … COUNT − 1, unrolled because shader compilers of software
- *   adapters do not unroll by themselves, and registers cannot be indexed by a loop variable.
+ *   adapters do not unroll by themselves, and registers cannot be indexed by a loop variable. If COUNT is a text, an
+ *   expression of WGSL, they become a loop over the variable `i` up to it.
  *
  * Directives stand alone on their line. An unknown name is an error: a typo must not become WGSL.
  */
@@ -51,10 +52,15 @@ function emit(
       expectDirective(lines, i, '#endif');
     } else if (directive === '#for') {
       const [name, , countText] = words;
-      const count = active ? Number(evaluate(countText, values)) : 0;
+      const count = active ? evaluate(countText, values) : 0;
       const start = i + 1;
       i = emit(lines, start, values, false, []); // find the end even if the body repeats zero times
-      for (let k = 0; k < count; k++) emit(lines, start, { ...values, [name]: k }, true, out);
+      const repeated = (k: TemplateValue): number => emit(lines, start, { ...values, [name]: k }, true, out);
+      if (typeof count === 'string') {
+        out.push(`for (var ${name} = 0u; ${name} < ${count}; ${name}++) {`);
+        repeated(name);
+        out.push('}');
+      } else for (let k = 0; k < Number(count); k++) repeated(k);
       expectDirective(lines, i, '#endfor');
     } else if (active) {
       out.push(line.replace(/\{\{(.+?)\}\}/g, (_, expression: string) => String(evaluate(expression, values))));

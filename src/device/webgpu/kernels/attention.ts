@@ -1,5 +1,4 @@
-import rolledTemplate from '../../../../shaders/attention-rolled.wgsl?raw';
-import rowsTemplate from '../../../../shaders/attention-rows.wgsl?raw';
+import template from '../../../../shaders/attention-rows.wgsl?raw';
 import type { AttentionForm, AttentionShape } from '../../attention-shape.ts';
 import type { AttentionPlan } from '../../planner.ts';
 import { fillTemplate } from '../../template.ts';
@@ -10,9 +9,8 @@ import { planTiledAttention } from './attention-tiled.ts';
  * Kernels that compute the same attention; measurements choose one of them. Programs start with the first, which is
  * safe.
  *
- * - On a CPU: `rolled`, which loops over the size of a head and compiles fastest (`shaders/attention-rolled.wgsl`);
- *   `one-row` and `several-rows`, which hold the queries or keys of a thread in registers and run faster
- *   (`shaders/attention-rows.wgsl`).
+ * - On a CPU (`shaders/attention-rows.wgsl`): `rolled`, which loops over the size of a head and compiles fastest;
+ *   `one-row` and `several-rows`, which hold the queries or keys of a thread in registers and run faster.
  * - On graphics cards: `tiles` in workgroup memory (`shaders/attention-tiled.wgsl`); `rolled` for drivers that compile
  *   tiles wrongly.
  */
@@ -51,6 +49,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
   if (variant === 'tiles') return planTiledAttention(form, shape);
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
+  const size = vec ? d / 4 : d;
   const [rows, heads, batch] = form === 'GRAD_KV' ? [Sk, Hk, Bk] : [Sq, H, B];
   const maxRows = Math.max(1, Math.min(MAX_ROWS, 2 ** Math.floor(Math.log2(MAX_FLOATS / d))));
   const R = variant === 'several-rows' && rows >= 16 ? maxRows : 1;
@@ -62,9 +61,10 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
       name: `attention/${form.toLowerCase()}-${d}×${isRolled ? variant : R}`,
       wgsl: () =>
         attentionInputs(form, shape) +
-        fillTemplate(isRolled ? rolledTemplate : rowsTemplate, {
+        fillTemplate(template, {
           ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV', SCORES: shape.scores === true },
-          ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product', E: vec ? d / 4 : d, R, WG: wg },
+          ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product', R, WG: wg },
+          ...{ SIZE: size, LOOPS: isRolled, HELD: isRolled ? 0 : size, EACH: isRolled ? 'p.E' : size },
         }),
     },
     params: attentionParams(shape),
