@@ -86,7 +86,7 @@ async function attempts(): Promise<Record<string, string>> {
   await attempt('http to another machine', () =>
     fetch('http://192.0.2.1/', { headers: { authorization: 'Bearer x' } }),
   );
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the test expects it to be forbidden.
+  // oxlint-disable-next-line typescript/no-implied-eval -- the test expects it to be forbidden.
   await attempt('a function from text', () => new Function('return 1'));
   const from = (address: string): Promise<unknown> => import(/* @vite-ignore */ address);
   await attempt('code from another server', () => from('https://192.0.2.1/code.js'));

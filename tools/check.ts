@@ -2,7 +2,7 @@
 import { CHECKS } from './check/list.ts';
 import { runQuietly } from './setup/process.ts';
 
-// All at once: each computes on one core.
+// All at once: most compute on one core.
 const checks = CHECKS.map(({ name, command }) => ({ name, done: runQuietly(command) }));
 for (const { name, done } of checks) {
   const { code, output } = await done;

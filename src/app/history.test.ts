@@ -73,7 +73,7 @@ describe('browserHistory', () => {
     const history = browserHistory();
     await history.add(whole(1));
     await history.add(whole(2));
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- applied to its store below.
+    // oxlint-disable-next-line typescript/unbound-method -- applied to its store below.
     const { put } = IDBObjectStore.prototype;
     vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
       if (args[0] instanceof Uint8Array) {

@@ -80,7 +80,7 @@ describe('checkpoints on disk', () => {
     await folder().keep([textFile('a', () => '1')]);
     const broken = {
       path: 'b',
-      // eslint-disable-next-line @typescript-eslint/require-await -- fails before its first piece
+      // oxlint-disable-next-line typescript/require-await -- fails before its first piece
       content: async function* (): AsyncGenerator<Uint8Array> {
         throw new Error('no room');
       },

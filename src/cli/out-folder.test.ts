@@ -101,7 +101,7 @@ describe('the folder of a run', () => {
 });
 
 describe('what is written', () => {
-  // eslint-disable-next-line @typescript-eslint/require-await -- files are written from async pieces.
+  // oxlint-disable-next-line typescript/require-await -- files are written from async pieces.
   async function* breaking(): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(100);
     throw new Error('the device is gone');

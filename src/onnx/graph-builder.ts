@@ -122,7 +122,7 @@ export class GraphBuilder {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- all content has the same interface.
+// oxlint-disable-next-line typescript/require-await -- all content has the same interface.
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

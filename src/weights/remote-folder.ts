@@ -240,7 +240,7 @@ export function folderUrl(text: string): string {
   return new URL('.', url).href;
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- the store takes async pieces, as from a download.
+// oxlint-disable-next-line typescript/require-await -- the store takes async pieces, as from a download.
 async function* nothing(): AsyncGenerator<Uint8Array> {
   yield* [];
 }

@@ -14,7 +14,7 @@ const origin = (url: string, bytes: number | null = null): Origin => ({ url, eta
 const numbered = (length: number, first = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length }, (_, i) => first + i * 7);
 
-// eslint-disable-next-line @typescript-eslint/require-await -- async, as from a download.
+// oxlint-disable-next-line typescript/require-await -- async, as from a download.
 async function* pieces(bytes: Uint8Array, size: number, failure?: Error): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   if (failure !== undefined) throw failure;

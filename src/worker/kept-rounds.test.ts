@@ -36,7 +36,7 @@ async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: Roun
   return { rounds, checkpoint };
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- files are written from async pieces.
+// oxlint-disable-next-line typescript/require-await -- files are written from async pieces.
 async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

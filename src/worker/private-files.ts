@@ -21,7 +21,7 @@ export async function privateFolder(): Promise<FileSystemDirectoryHandle> {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- files are written from async pieces.
+// oxlint-disable-next-line typescript/require-await -- files are written from async pieces.
 export async function* textOf(text: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(text);
 }

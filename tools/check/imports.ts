@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import ts from 'typescript';
+import { type ESTree, parseSync, Visitor } from 'vite';
 
 /** One place where a source file names a module or another file. */
 export interface Import {
@@ -28,35 +28,45 @@ export function readImports(root: string, folder: string): Map<string, Import[]>
 /**
  * The imports of a file: `import`, `export … from`, `import(…)` of a module and in a type, and Vite's ways of including
  * files, `import.meta.glob(…)` and `new URL(…, import.meta.url)`. @param path of the file from the root, with `/`;
- * relative specifiers start there.
+ * relative specifiers start there. @throws Error when the file cannot be parsed.
  */
 export function importsOf(path: string, text: string): Import[] {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const { program, errors } = parseSync(path, text);
+  if (errors[0]) throw new Error(`${path} cannot be parsed: ${errors[0].message}`);
   const found: Import[] = [];
-  const add = (node: ts.Node | undefined, kind: Import['kind']): void => {
-    if (!node || !ts.isStringLiteralLike(node)) return;
-    const specifier = node.text.replace(/\?.*$/, '');
+  const add = (node: ESTree.Node | null | undefined, kind: Import['kind']): void => {
+    const text = stringOf(node);
+    if (!node || text === undefined) return;
+    const specifier = text.replace(/\?.*$/, '');
     const target = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : undefined;
-    found.push({ specifier, target, kind, line: source.getLineAndCharacterOfPosition(node.getStart()).line + 1 });
+    found.push({ specifier, target, kind, line: lineOf(node.start) });
   };
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) {
-      add(node.moduleSpecifier, node.importClause?.isTypeOnly ? 'type' : 'value');
-    } else if (ts.isExportDeclaration(node)) {
-      add(node.moduleSpecifier, node.isTypeOnly ? 'type' : 'value');
-    } else if (ts.isImportTypeNode(node)) {
-      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, 'type');
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node.arguments[0], 'value');
-    } else if (ts.isCallExpression(node) && node.expression.getText() === 'import.meta.glob') {
-      const patterns = node.arguments[0];
-      const list = patterns && ts.isArrayLiteralExpression(patterns) ? patterns.elements : [patterns];
+  const sourceOf = ({ start, end }: ESTree.Span): string => text.slice(start, end);
+  const lineOf = (offset: number): number => text.slice(0, offset).split('\n').length;
+  new Visitor({
+    ImportDeclaration: (node) => add(node.source, node.importKind ?? 'value'),
+    ExportNamedDeclaration: (node) => add(node.source, node.exportKind ?? 'value'),
+    ExportAllDeclaration: (node) => add(node.source, node.exportKind ?? 'value'),
+    TSImportType: (node) => add(node.source, 'type'),
+    ImportExpression: (node) => add(node.source, 'value'),
+    CallExpression: (node) => {
+      const [patterns] = node.arguments;
+      if (!patterns || sourceOf(node.callee) !== 'import.meta.glob') return;
+      const list = patterns.type === 'ArrayExpression' ? patterns.elements : [patterns];
       for (const pattern of list) add(pattern, 'value');
-    } else if (ts.isNewExpression(node) && node.expression.getText() === 'URL') {
-      if (node.arguments?.[1]?.getText() === 'import.meta.url') add(node.arguments[0], 'address');
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(source);
+    },
+    NewExpression: (node) => {
+      const [address, base] = node.arguments;
+      if (sourceOf(node.callee) === 'URL' && base && sourceOf(base) === 'import.meta.url') add(address, 'address');
+    },
+  }).visit(program);
   return found;
+}
+
+/** The text of a string, or of a template with nothing to fill in; undefined for any other expression. */
+function stringOf(node: ESTree.Node | null | undefined): string | undefined {
+  if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
+  if (node?.type === 'TemplateLiteral' && node.expressions.length === 0)
+    return node.quasis[0]?.value.cooked ?? undefined;
+  return undefined;
 }

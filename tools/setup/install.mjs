@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const modules = join(root, 'node_modules');
 
-/** Ends the process with a message when this Node is too old for the tools (Vite, ESLint) that are used. */
+/** Ends the process with a message when this Node is too old for the tools (Vite, oxlint) that are used. */
 function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const fits = (major === 20 && minor >= 19) || (major === 22 && minor >= 13) || major >= 23;

@@ -53,7 +53,7 @@ export async function stormBrowser(): Promise<StormBrowser> {
 
 /** Runs in the page: a page saves at most once a minute, and the runs of a storm take less. */
 function saveEverySecond(): void {
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on its worker
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on its worker
   const { postMessage } = Worker.prototype;
   Worker.prototype.postMessage = function (this: Worker, message: unknown, ...rest: unknown[]): void {
     const { type, checkpoints } = message as { type?: string; checkpoints?: { everySeconds: number } };

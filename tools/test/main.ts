@@ -95,7 +95,7 @@ const builds = [
   { name: 'build (app)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build.ts') },
   { name: 'build (library)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build-library.ts') },
 ];
-// All at once: each computes on one core.
+// All at once: most compute on one core.
 const parts = [...CHECKS, ...builds].map(({ name, command }) => ({ name, done: runQuietly(command) }));
 for (const { name, done } of parts) {
   await stage(name, async () => {

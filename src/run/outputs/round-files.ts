@@ -64,7 +64,7 @@ const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
 });
 
 /** A line for every test example: the task, the example and the answer. */
-// eslint-disable-next-line @typescript-eslint/require-await -- all content is requested in the same way.
+// oxlint-disable-next-line typescript/require-await -- all content is requested in the same way.
 async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Array> {
   for (const { task, answers } of tests) {
     const lines = answers.map(({ text }, i) => {

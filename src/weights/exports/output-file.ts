@@ -12,7 +12,7 @@ export const textFile = (path: string, text: () => string): OutputFile => ({
   content: () => pieces([new TextEncoder().encode(text())]),
 });
 
-// eslint-disable-next-line @typescript-eslint/require-await -- all content is async.
+// oxlint-disable-next-line typescript/require-await -- all content is async.
 async function* pieces(all: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* all;
 }

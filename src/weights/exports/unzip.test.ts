@@ -9,7 +9,7 @@ const WEIGHTS = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) >> 3);
 
 const FILES: readonly OutputFile[] = [
   textFile('1-gloss/round.json', () => JSON.stringify({ long: 'ä'.repeat(3000) })),
-  // eslint-disable-next-line @typescript-eslint/require-await -- all content is async.
+  // oxlint-disable-next-line typescript/require-await -- all content is async.
   { path: '1-gloss/adapter/adapter_model.safetensors', content: async function* () { yield WEIGHTS; } }, // prettier-ignore
   textFile('1-gloss/empty.txt', () => ''),
 ];

@@ -18,7 +18,7 @@ test('the checksum of nine digits has the standard CRC-32 value, in one piece an
 });
 
 /** Yields one buffer and overwrites it, as a file reader may. */
-// eslint-disable-next-line @typescript-eslint/require-await -- content is asynchronous.
+// oxlint-disable-next-line typescript/require-await -- content is asynchronous.
 async function* overwritten(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   const piece = new Uint8Array(1000);
   for (let at = 0; at < bytes.length; at += 1000) {
