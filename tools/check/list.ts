@@ -16,7 +16,7 @@ export const CHECKS: readonly { name: string; command: Command }[] = [
       'build/types.tsbuildinfo',
     ),
   },
-  { name: 'lint (oxlint)', command: nodeCommand('oxlint/bin/oxlint') },
+  { name: 'lint (oxlint)', command: nodeCommand('oxlint/bin/oxlint', '--format', 'stylish') },
   { name: 'methods (list and document)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/methods/main.ts', '--check') },
   { name: 'plain English', command: nodeCommand('tsx/dist/cli.mjs', 'tools/check/english.ts') },
   { name: 'layers', command: nodeCommand('tsx/dist/cli.mjs', 'tools/check/layers.ts') },
