@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { scriptedRun } from '../app/testing/script.ts';
 import { parseStudyPlan, type PlannedRun, plannedRuns } from '../run/study/plan.ts';
 import { PlanFiles } from './plan-files.ts';
@@ -66,6 +66,20 @@ test('refuses a second plan in a folder by name, and a run with other settings',
   const [run, other] = plannedRuns(plan, plan.parts[0], () => null);
   await keep(files, { ...run, settings: other.settings });
   await expect(files.outcomeOf(run)).rejects.toMatchObject({ code: 'run/other-study' });
+});
+
+test('settings that the model does not allow end the study by name, and no run counts as made', async () => {
+  vi.stubGlobal('__APP_VERSION__', '0.0.0'); // set by the build
+  vi.stubGlobal('__APP_COMMIT__', null);
+  const path = join(out, 'the-plan.json');
+  const training = { loraModules: ['encoder.block.*.layer.7.SelfAttention.q'] };
+  await writeFile(path, JSON.stringify({ ...PLAN, parts: [{ ...PLAN.parts[0], training }] }));
+  const options = { plan: path, out, shard: { index: 0, count: 1 }, machine: { device: 'cpu' as const } };
+  await expect(studyByPlan({ ...options, reportOnly: false }, SILENT)).rejects.toMatchObject({
+    code: 'settings/modules',
+    message: expect.stringMatching(/^main\/gorp-order1-seed1: .*layer\.7\.SelfAttention/) as string,
+  });
+  expect((await readdir(join(out, 'runs'), { recursive: true })).filter((path) => path.endsWith('.json'))).toEqual([]);
 });
 
 test('a run that has diverged counts as made', async () => {

@@ -27,7 +27,8 @@ export interface PlanOptions {
  * Runs whose settings a grid chooses follow once that grid is complete.
  *
  * @returns the exit code: 0, or that of the first run that failed.
- * @throws GorpError `run/unreadable-file`, `run/bad-study-plan`, `run/other-study`, `tasks/unknown-dataset`.
+ * @throws GorpError `run/unreadable-file`, `run/bad-study-plan`, `run/other-study`, `tasks/unknown-dataset`, and those of
+ *   a run whose settings are impossible.
  */
 export async function studyByPlan(options: PlanOptions, terminal: Terminal): Promise<number> {
   const text = await readFile(options.plan, 'utf8').catch((cause: unknown) => {
@@ -61,10 +62,10 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
   return exit;
 }
 
-/** Failures caused by the run, not the machine: they would recur. */
-const OWN_FAILURES = /^run\/not-finite$|^settings\//;
-
-/** @param isAgain whether another process had taken it before. @returns the exit code, or {@link ELSEWHERE}. */
+/**
+ * @throws GorpError with a code of `settings/` if the model or the tasks do not allow the run's settings: then the plan
+ *   is wrong, and its other runs are of no use.
+ * @param isAgain whether another process had taken it before. @returns the exit code, or {@link ELSEWHERE}. */
 async function oneRun(
   run: PlannedRun,
   files: PlanFiles,
@@ -86,7 +87,9 @@ async function oneRun(
     const { exit, results, error } = await runOnce(host, run.settings(), runReporter(terminal, { label }));
     if (error) {
       terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
-      if (OWN_FAILURES.test(error.code)) {
+      if (error.code.startsWith('settings/')) throw new GorpError(error.code, label + error.message, error.nextStep);
+      // It would diverge again: it counts as a run.
+      if (error.code === 'run/not-finite') {
         await files.keepFailure(run, error);
         await saves.clear();
       }
