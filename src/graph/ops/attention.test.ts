@@ -68,8 +68,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       { B: 2, Sq: 33, Sk: 65, H: 2, d: 32, bias: 'distance' },
       { B: 1, Sq: 67, Sk: 131, H: 2, d: 36, bias: true, offset: 64, causal: true, window: 33 },
       { B: 1, Sq: 31, Sk: 37, H: 3, Hk: 1, d: 7, causal: true, bias: 'shared' },
-      { B: 2, Sq: 13, Sk: 41, H: 6, Hk: 2, d: 128, window: 40 },
-      { B: 4, Bk: 2, Sq: 9, Sk: 70, H: 2, d: 33 },
+      { B: 4, Bk: 2, Sq: 13, Sk: 41, H: 6, Hk: 2, d: 128, window: 40 },
       // Many rows of keys in a workgroup.
       { B: 16, Sq: 3, Sk: 65, H: 4, d: 8, bias: 'distance' },
       // In parts: keys, because queries are few (no query sees some of these parts); queries, because key heads are few.
