@@ -85,19 +85,23 @@ await stage('browser and WebGPU adapter', async () => {
   return single(ground.browser !== undefined && ground.adapter !== undefined, 'browser and WebGPU adapter');
 });
 
+/** Starts commands whose output their stage shows. */
+const started = (parts: typeof CHECKS): { name: string; done: ReturnType<typeof runQuietly> }[] =>
+  parts.map(({ name, command }) => ({ name, done: runQuietly(command) }));
+
+// Each computes on one core; the checks need nothing that is built.
+const checks = started(CHECKS);
 await stage('kernels and embedded tasks', async () => {
   await buildKernels();
   await buildEmbedded();
   return single(true, 'kernels and embedded tasks');
 });
 
-const builds = [
+const builds = started([
   { name: 'build (app)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build.ts') },
   { name: 'build (library)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build-library.ts') },
-];
-// All at once: most compute on one core.
-const parts = [...CHECKS, ...builds].map(({ name, command }) => ({ name, done: runQuietly(command) }));
-for (const { name, done } of parts) {
+]);
+for (const { name, done } of [...checks, ...builds]) {
   await stage(name, async () => {
     const { code, output } = await done;
     process.stdout.write(output);
