@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { GorpError } from '../base/errors.ts';
-import { parseStudyPlan, type PlannedRun } from '../run/study/plan.ts';
+import { type ErrorReport, GorpError } from '../base/errors.ts';
+import { modulesOfConfig } from '../run/model-modules.ts';
+import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/plan.ts';
 import { collect, summarise } from '../run/study/summary.ts';
+import { trainedModules } from '../run/trained-modules.ts';
 import { EXIT } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { ELSEWHERE, oneByOne } from './one-by-one.ts';
+import { openNamedConfig } from './places.ts';
 import { PlanFiles } from './plan-files.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
@@ -53,6 +56,7 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
     const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => run.path));
     const next = partOf(all, options.shard).filter(({ path }) => missing.has(path) && !tried.has(path));
     if (options.reportOnly || next.length === 0) break;
+    if (tried.size === 0) await checkModules(plan);
     for (const { path } of next) tried.add(path);
     const code = await oneByOne(next, (run, isAgain) => oneRun(run, files, options.machine, terminal, isAgain));
     if (exit === EXIT.ok || code === EXIT.interrupted) exit = code;
@@ -62,10 +66,28 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
   return exit;
 }
 
+/** Before any run, since a study takes hours. @throws GorpError `settings/modules`, naming the first run that fails. */
+async function checkModules(plan: StudyPlan): Promise<void> {
+  const model = modulesOfConfig(await openNamedConfig(plan.model));
+  for (const run of plan.parts.flatMap((part) => plannedRuns(plan, part, () => ({})))) {
+    try {
+      trainedModules(run.settings(), model);
+    } catch (thrown) {
+      throw thrown instanceof GorpError ? ofRun(run, thrown) : thrown;
+    }
+  }
+}
+
+const nameOf = ({ path }: PlannedRun): string => path.replace(/^runs\/|\.json$/g, '');
+
+const ofRun = (run: PlannedRun, { code, message, nextStep }: ErrorReport): GorpError =>
+  new GorpError(code, `${nameOf(run)}: ${message}`, nextStep);
+
 /**
- * @throws GorpError with a code of `settings/` if the model or the tasks do not allow the run's settings: then the plan
- *   is wrong, and its other runs are of no use.
- * @param isAgain whether another process had taken it before. @returns the exit code, or {@link ELSEWHERE}. */
+ * @param isAgain whether another process had taken it before.
+ * @returns the exit code, or {@link ELSEWHERE}.
+ * @throws GorpError with a code of `settings/` if the data do not allow the run's settings: then the plan is wrong.
+ */
 async function oneRun(
   run: PlannedRun,
   files: PlanFiles,
@@ -73,7 +95,7 @@ async function oneRun(
   terminal: Terminal,
   isAgain: boolean,
 ): Promise<number | typeof ELSEWHERE> {
-  const label = `${run.path.replace(/^runs\/|\.json$/g, '')}: `;
+  const label = `${nameOf(run)}: `;
   const free = await files.claim(run);
   if (free === null) {
     if (!isAgain) terminal.note(`${label}is being made by another process`);
@@ -86,8 +108,8 @@ async function oneRun(
     const host = { ...nodeHost(machine), ...saves.host };
     const { exit, results, error } = await runOnce(host, run.settings(), runReporter(terminal, { label }));
     if (error) {
+      if (error.code.startsWith('settings/')) throw ofRun(run, error);
       terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
-      if (error.code.startsWith('settings/')) throw new GorpError(error.code, label + error.message, error.nextStep);
       // It would diverge again: it counts as a run.
       if (error.code === 'run/not-finite') {
         await files.keepFailure(run, error);

@@ -72,6 +72,12 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     if (task !== '') session.send({ type: 'examples', task });
   };
 
+  /** Whether nothing can be asked now; says why. */
+  const isRefused = ({ isMeasured }: TryContext): boolean => {
+    if (isMeasured) setState({ problem: MEASURED });
+    return isMeasured;
+  };
+
   const open = (access: ModelAccess, picked?: Picked): void => {
     opening = picked;
     setState({ status: 'opening' });
@@ -94,10 +100,7 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
       if (run === null || question === null || status !== 'open') return;
       const rounds = roundsToAsk(run).filter(({ round, hasWeights }) => hasWeights && !form.skipped.includes(round));
       if (rounds.length === 0) return;
-      if (context.isMeasured) {
-        setState({ problem: MEASURED });
-        return;
-      }
+      if (isRefused(context)) return;
       const { id, settings } = run;
       setState((state) =>
         asking(state, {
@@ -113,10 +116,7 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     askExamples: (context) => {
       const { form, status, untrained } = getState();
       if (status !== 'open') return;
-      if (context.isMeasured) {
-        setState({ problem: MEASURED });
-        return;
-      }
+      if (isRefused(context)) return;
       const { task, dtype } = form;
       const from = untrained[untrainedKey(task, dtype)]?.length ?? 0;
       setState({ status: 'asking', asksExamples: true, problem: null });
