@@ -40,6 +40,7 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
     });
   });
   const plan = parseStudyPlan(text, basename(options.plan));
+  if (!options.reportOnly) await checkModules(plan); // before the folder belongs to the plan
   const files = await PlanFiles.open(options.out, plan);
   const places = new Map(plan.parts.map(({ name }, i) => [name, i]));
   const tried = new Set<string>();
@@ -56,7 +57,6 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
     const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => run.path));
     const next = partOf(all, options.shard).filter(({ path }) => missing.has(path) && !tried.has(path));
     if (options.reportOnly || next.length === 0) break;
-    if (tried.size === 0) await checkModules(plan);
     for (const { path } of next) tried.add(path);
     const code = await oneByOne(next, (run, isAgain) => oneRun(run, files, options.machine, terminal, isAgain));
     if (exit === EXIT.ok || code === EXIT.interrupted) exit = code;
