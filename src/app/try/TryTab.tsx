@@ -59,7 +59,7 @@ export default function TryTab() {
         testId="ask"
       >
         <SourceLine desk={desk} />
-        {problem !== null && <ErrorNote title="Could not ask this model" error={problem} />}
+        {problem !== null && <ErrorNote title="Could not try this model" error={problem} />}
         {run !== null && <AskForm desk={desk} run={run} />}
         {run === null && problem === null && status === 'open' && (
           <p className={styles.about} data-testid="nothing-to-try">
