@@ -81,7 +81,9 @@ export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null)
       throw new GorpError(
         'tasks/not-found',
         `${file} cannot be read.`,
-        'Name the folder that holds CL_Benchmark and configs.',
+        tasks === 'embedded'
+          ? 'Make the embedded tasks with npm run embedded.'
+          : 'Name the folder that holds CL_Benchmark and configs.',
         { cause },
       );
     });

@@ -82,6 +82,23 @@ test('settings that the model does not allow end the study by name, and no run c
   expect(await readdir(out), 'the folder is still free').toEqual(['the-plan.json']);
 });
 
+test('tasks that cannot be read end the study at the first run', async () => {
+  vi.stubGlobal('__APP_VERSION__', '0.0.0');
+  vi.stubGlobal('__APP_COMMIT__', null);
+  const path = join(out, 'the-plan.json');
+  const parts = [{ ...PLAN.parts[0], orders: [['yelp', 'amazon']] }];
+  const notes: string[] = [];
+  const terminal = new Terminal(false, nowhere(), nowhere());
+  vi.spyOn(terminal, 'note').mockImplementation((text) => void notes.push(text));
+  await writeFile(path, JSON.stringify({ ...PLAN, tasks: join(out, 'no-tasks'), parts }));
+  const options = { plan: path, out, shard: { index: 0, count: 1 }, machine: { device: 'cpu' as const } };
+  await expect(studyByPlan({ ...options, reportOnly: false }, terminal)).rejects.toMatchObject({
+    code: 'tasks/not-found',
+    message: expect.stringMatching(/^main\/gorp-order1-seed1: .*no-tasks/) as string,
+  });
+  expect(notes.join('\n')).not.toContain('seed2');
+});
+
 test('a run that has diverged counts as made', async () => {
   const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
   const files = await PlanFiles.open(out, plan);

@@ -86,7 +86,8 @@ const ofRun = (run: PlannedRun, { code, message, nextStep }: ErrorReport): GorpE
 /**
  * @param isAgain whether another process had taken it before.
  * @returns the exit code, or {@link ELSEWHERE}.
- * @throws GorpError with a code of `settings/` if the data do not allow the run's settings: then the plan is wrong.
+ * @throws GorpError with a code of `settings/` or `tasks/` if the data do not allow the run's settings or are missing:
+ *   then other runs would fail too.
  */
 async function oneRun(
   run: PlannedRun,
@@ -108,7 +109,7 @@ async function oneRun(
     const host = { ...nodeHost(machine), ...saves.host };
     const { exit, results, error } = await runOnce(host, run.settings(), runReporter(terminal, { label }));
     if (error) {
-      if (error.code.startsWith('settings/')) throw ofRun(run, error);
+      if (/^(settings|tasks)\//.test(error.code)) throw ofRun(run, error);
       terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
       // It would diverge again: it counts as a run.
       if (error.code === 'run/not-finite') {
