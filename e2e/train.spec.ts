@@ -81,6 +81,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
   await test.step('the ranks are shown, with a spectrum for each layer and round', async () => {
     await page.getByTestId('tab-ranks').click();
     const cells = page.getByTestId('ranks-map').locator('[aria-selected]');
+    await expect(cells).toHaveCount(rankLabels(results).length);
     const shown = await cells.evaluateAll((buttons) => buttons.map((button) => button.getAttribute('aria-label')));
     expect(shown.toSorted()).toEqual(rankLabels(results).toSorted());
     const { tensors } = results.spaces[1];
@@ -137,8 +138,9 @@ test('a run finishes, shows its measurements and offers them as a file; the next
   });
 
   async function shownMatrix(): Promise<string[][]> {
-    const rows = await page.getByTestId('r-matrix').locator('tbody tr').all();
-    return Promise.all(rows.map((row) => row.getByRole('gridcell').allInnerTexts()));
+    const rows = page.getByTestId('r-matrix').locator('tbody tr');
+    await expect(rows.first()).toBeVisible();
+    return Promise.all((await rows.all()).map((row) => row.getByRole('gridcell').allInnerTexts()));
   }
 });
 

@@ -55,8 +55,9 @@ export const waitForStep = (page: Page, step: number): Promise<void> =>
 export async function chartTable(page: Page, section: string): Promise<string[][]> {
   const details = page.getByTestId(section).locator('details');
   await details.locator('summary').click();
-  const rows = await details.locator('tbody tr').all();
-  return Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()));
+  const rows = details.locator('tbody tr');
+  await expect(rows.first(), 'the table appears a moment after the click').toBeVisible();
+  return Promise.all((await rows.all()).map((row) => row.locator('th, td').allInnerTexts()));
 }
 
 /** Downloads the results file as a person does, and checks it against its schema. */

@@ -70,7 +70,7 @@ test('refuses a second plan in a folder by name, and a run with other settings',
 
 test('settings that the model does not allow end the study by name, and no run counts as made', async () => {
   vi.stubGlobal('__APP_VERSION__', '0.0.0'); // set by the build
-  vi.stubGlobal('__APP_COMMIT__', null);
+  vi.stubGlobal('__APP_COMMIT__', 'test');
   const path = join(out, 'the-plan.json');
   const training = { loraModules: ['encoder.block.*.layer.7.SelfAttention.q'] };
   await writeFile(path, JSON.stringify({ ...PLAN, parts: [{ ...PLAN.parts[0], training }] }));
@@ -84,7 +84,7 @@ test('settings that the model does not allow end the study by name, and no run c
 
 test('tasks that cannot be read end the study at the first run', async () => {
   vi.stubGlobal('__APP_VERSION__', '0.0.0');
-  vi.stubGlobal('__APP_COMMIT__', null);
+  vi.stubGlobal('__APP_COMMIT__', 'test');
   const path = join(out, 'the-plan.json');
   const parts = [{ ...PLAN.parts[0], orders: [['yelp', 'amazon']] }];
   const notes: string[] = [];
