@@ -58,10 +58,7 @@ fn df(v: {{T}}) -> {{T}} {
 }
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let first = groupIndex(w) * {{EACH * 64}}u + local;
   for (var i = first; i < min(p.size, first + {{EACH * 64}}u); i += 64u) {
 #if !GRADIENT

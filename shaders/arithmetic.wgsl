@@ -21,10 +21,7 @@ struct Params { grid: Grid, size: u32, columns: u32, alpha: f32, beta: f32 }
 #endif
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = groupIndex(w) * 64u + local;
   if (i >= p.size) { return; }
 #if ROWS

@@ -5,13 +5,8 @@
 // do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. One buffer keeps attention within eight bindings.
 // Plan: one thread per query and head, then one per key.
 
-struct Params {
-  grid: Grid,
-  H: u32, Sq: u32,
-  d: u32,
-  // Queries of all heads and batches, then keys of all batches.
-  queries: u32, keys: u32,
-}
+// queries: of all heads and batches; keys: of all batches.
+struct Params { grid: Grid, H: u32, Sq: u32, d: u32, queries: u32, keys: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lse: array<f32>;
 @group(0) @binding(2) var<storage, read> dout: array<{{T}}>;
@@ -24,10 +19,7 @@ fn product(a: f32, b: f32) -> f32 { return a * b; }
 #endif
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = groupIndex(w) * 64u + local;
   if (at >= p.queries + p.keys) { return; }
   if (at >= p.queries) {

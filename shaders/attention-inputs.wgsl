@@ -21,10 +21,7 @@
 struct Params {
   grid: Grid,
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
-  scale: f32,
-  offset: u32,
-  window: u32,
-  parts: u32,
+  scale: f32, offset: u32, window: u32, parts: u32,
   E: u32, E4: u32,  // {{T}} and vec4 of a head: from here, since some compilers unroll a loop of known length
 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -68,12 +68,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   let v = index % p.V;
   let at = index / p.V * p.row + v;
   let r = p.first + index / p.V;
-  if (labels[r] < 0) {
-    logits[at] = 0.0;
-    return;
-  }
-  let hit = select(0.0, 1.0, u32(labels[r]) == v);
-  logits[at] = dtotal[0] * weight[r] * (exp(logits[at] - lse[r]) - hit);
+  let hit = select(0.0, 1.0, labels[r] == i32(v));
+  let slope = dtotal[0] * weight[r] * (exp(logits[at] - lse[r]) - hit);
+  logits[at] = select(slope, 0.0, labels[r] < 0);
 #endif
 #if TOTAL
   var part = 0.0;

@@ -17,8 +17,7 @@ struct Params { grid: Grid, rows: u32, V: u32 }
 #if ROWS
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-#endif
-#if GRADIENT
+#else
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> dloss: array<f32>;
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
@@ -42,8 +41,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   let r = at / p.V;
   let slope = dloss[r] * (exp(scores[at] - lse[2u * r]) - exp(teacher[at] - lse[2u * r + 1u]));
   out[at] = select(slope, 0.0, labels[r] < 0);
-#endif
-#if ROWS
+#else
   if (group >= p.rows) { return; }
   let row = group * p.V;
   var part = vec4f(-3.0e38, -3.0e38, 0.0, 0.0);

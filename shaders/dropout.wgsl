@@ -18,10 +18,7 @@ fn hash(word: u32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = groupIndex(w) * 64u + local;
   if (i >= p.size) { return; }
   let random = hash(i ^ hash(p.salt ^ hash(step[0])));

@@ -19,10 +19,7 @@ fn value_at(i: u32) -> {{T}} { return source[i]; }
 @group(0) @binding(3) var<storage, read_write> out: array<{{T}}>;
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = groupIndex(w) * 64u + local;
   let column = at % p.columns;
 #if GRADIENT

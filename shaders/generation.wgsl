@@ -16,8 +16,7 @@ struct Params { grid: Grid, B: u32, columns: u32, capacity: u32, pad: u32 }
 @group(0) @binding(3) var<storage, read> position: array<u32>;
 @group(0) @binding(4) var<storage, read_write> keys: array<f32>;
 @group(0) @binding(5) var<storage, read_write> values: array<f32>;
-#endif
-#if NEXT
+#else
 @group(0) @binding(1) var<storage, read> best: array<u32>;
 @group(0) @binding(2) var<storage, read_write> position: array<u32>;
 @group(0) @binding(3) var<storage, read_write> current: array<u32>;
@@ -34,8 +33,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   let place = (at / p.columns * p.capacity + position[0]) * p.columns + at % p.columns;
   keys[place] = k[at];
   values[place] = v[at];
-#endif
-#if NEXT
+#else
   let at = position[0];
   var open = 0u;
   for (var b = local; b < p.B; b += 64u) {

@@ -12,21 +12,15 @@ struct Params { grid: Grid, size: u32, S: u32, T: u32, columns: u32 }
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = groupIndex(w) * 64u + local;
   if (at >= p.size) { return; }
   let c = at % p.columns;
   let token = at / p.columns;
 #if GRADIENT
-  let s = token % p.S;
-  if (s < p.S - p.T) {
-    out[at] = 0.0;
-    return;
-  }
-  out[at] = source[((token / p.S) * p.T + s - (p.S - p.T)) * p.columns + c];
+  let t = token % p.S + p.T; // plus S
+  out[at] = 0.0;
+  if (t >= p.S) { out[at] = source[((token / p.S) * p.T + t - p.S) * p.columns + c]; }
 #else
   out[at] = source[((token / p.T) * p.S + p.S - p.T + token % p.T) * p.columns + c];
 #endif

@@ -7,7 +7,7 @@
 // all TM + TN rows, so neighbours read neighbouring groups, and sums all TM x TN products in registers, unrolled: V
 // values of four columns. Then the 128 partial sums of every value are added through workgroup memory. First each
 // thread adds four partial sums of every fourth value, which leaves 32; then 128 / V threads share a value.
-// SPLIT as in matmul.wgsl. Edges: rows beyond the end are clamped when read and not written.
+// Parts of K as in matmul.wgsl. Edges: rows beyond the end are clamped when read and not written.
 // Grid: x over column blocks, y over row blocks, z = batch * splits + split.
 // Care: sums of 4 products at a time, in an order that the shape alone decides.
 

@@ -9,7 +9,7 @@
 // four x and x + 8: adjacent threads read and write adjacent groups.
 // Groups are swizzled within eight, the width of the memory's banks, so that neither patches nor rows meet in a bank.
 // VEC reads storage as vec4f if rows begin at multiples of 4; otherwise four floats one by one.
-// SPLIT as in matmul.wgsl.
+// Parts of K as in matmul.wgsl.
 // Edges: rows and columns beyond the end are read as they are and not written; k beyond the end is zero in both.
 // Grid: x over column blocks, y over row blocks, z = batch * splits + split.
 // TYPE_A, TYPE_B: vec4h stores the operand in workgroup memory as f16, which halves its size; products and sums are
@@ -20,11 +20,8 @@ var<workgroup> blockA: array<{{TYPE_A}}, 256>;
 var<workgroup> blockB: array<{{TYPE_B}}, 256>;
 
 @compute @workgroup_size(8, {{WY}})
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-  @builtin(local_invocation_index) thread: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let thread = local.y * 8u + local.x;
   let group = groupAt(w);
   let row0 = group.y * 64u;
   let column0 = group.x * 64u;

@@ -13,8 +13,8 @@
 // expensive barriers, and any size: rows and columns beyond the edge are clamped when read and not written.
 // VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN): rows then begin
 // at multiples of 4, K is a multiple of 4 if contiguous, and reads may cover the gap between two rows.
-// SPLIT cuts K into `splits` parts, whose sums go to C [batch * splits, M, N] and are added by reduce-splits: otherwise
-// a long K with a small C would occupy few threads.
+// A long K with a small C would occupy few threads. Then K is cut into `splits` parts, whose sums go to
+// C [batch * splits, M, N] and are added by reduce-splits.
 // Grid: x over column tiles, y over row tiles, z = batch * splits + split.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
@@ -31,8 +31,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
   let column = id.x * {{TN}}u;
   if (row >= p.M || column >= p.N) { return; }
   let batch = batchOf(id.z);
-  let first = partOfK(id.z).x;
-  let last = partOfK(id.z).y;
+  let part = partOfK(id.z);
 #if VEC
   let a0 = (p.offsetA + batch * p.batchA) / 4u;
   let b0 = (p.offsetB + batch * p.batchB) / 4u;
@@ -63,7 +62,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #for i in TM4
   let r{{i}} = a0 + min(row / 4u + {{i}}u, (p.M - 1u) / 4u);
 #endfor
-  for (var k = first; k < last; k++) {
+  for (var k = part.x; k < part.y; k++) {
 #for g in TN4
     let y{{g}} = b(s{{g}} + k * (p.rowB / 4u));
 #endfor
@@ -83,7 +82,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #endif
 #if NN_VEC
   let n4 = p.rowB / 4u;
-  for (var k = first / 4u; k < last / 4u; k++) {
+  for (var k = part.x / 4u; k < part.y / 4u; k++) {
 #for i in TM
     let x{{i}} = A[r{{i}} + k];
 #endfor
@@ -103,7 +102,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #endfor
 #endfor
 #else
-  for (var k = first / {{STEP}}u; k < last / {{STEP}}u; k++) {
+  for (var k = part.x / {{STEP}}u; k < part.y / {{STEP}}u; k++) {
 #for i in TM
     let x{{i}} = A[r{{i}} + k * {{NEXT_A}}];
 #endfor

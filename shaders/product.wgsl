@@ -2,8 +2,7 @@
 // writing. matmul.wgsl explains them.
 //
 // VEC reads four floats at once. PACKED: B is unpacked when read.
-// VEC_C writes four floats at once: N, rowC and the offsets of C and D are multiples of 4. SPLIT writes the sums of one
-// part of K, C [batch * splits, M, N], without addends.
+// TYPE_C vec4f writes four floats at once: N, rowC and the offsets of C and D are multiples of 4.
 // HALVES rounds operands to f16 when read: the error is 2^-11 of a value, or 3e-8 for values below 6e-5; finite values
 // are clamped to +-65504.
 
@@ -20,22 +19,12 @@ struct Params {
 @group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
 #endif
 
-#if VEC
-@group(0) @binding(1) var<storage, read> A: array<vec4f>;
+@group(0) @binding(1) var<storage, read> A: array<{{TYPE}}>;
 #if PACKED
-fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
+fn b(i: u32) -> {{TYPE}} { return {{UNPACKED}}; }
 #else
-@group(0) @binding(2) var<storage, read> B: array<vec4f>;
-fn b(i: u32) -> vec4f { return B[i]; }
-#endif
-#else
-@group(0) @binding(1) var<storage, read> A: array<f32>;
-#if PACKED
-fn b(i: u32) -> f32 { return unpacked(i / 4u, p.scalesB)[i % 4u]; }
-#else
-@group(0) @binding(2) var<storage, read> B: array<f32>;
-fn b(i: u32) -> f32 { return B[i]; }
-#endif
+@group(0) @binding(2) var<storage, read> B: array<{{TYPE}}>;
+fn b(i: u32) -> {{TYPE}} { return B[i]; }
 #endif
 
 // Four adjacent elements from an index; with VEC a multiple of four.
@@ -48,47 +37,26 @@ fn b4(i: u32) -> vec4f { return vec4f(b(i), b(i + 1u), b(i + 2u), b(i + 3u)); }
 #endif
 
 // The place of a workgroup in z: its batch, and the part of K that it sums, from a multiple of four to another or K.
-#if SPLIT
 fn batchOf(z: u32) -> u32 { return z / p.splits; }
 fn partOfK(z: u32) -> vec2u {
   let length = (p.K + 4u * p.splits - 1u) / (4u * p.splits) * 4u;
   return min(vec2u(z % p.splits, z % p.splits + 1u) * length, vec2u(p.K));
 }
-#else
-fn batchOf(z: u32) -> u32 { return z; }
-fn partOfK(z: u32) -> vec2u { return vec2u(0u, p.K); }
-#endif
 
 // Writes up to four adjacent columns. One call for four keeps unrolled code short and quick to compile.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M || column >= p.N) { return; }
-#if VEC_C
-  let at = p.offsetC + row * p.rowC + column;
-  var sum = p.alpha * values;
-#if ADDEND
-  sum += D[(z * p.batchD + at) / 4u];
-#endif
-#if ACCUMULATE
-  sum += C[(z * p.batchC + at) / 4u];
-#endif
-  C[(z * p.batchC + at) / 4u] = sum;
-#else
-  for (var n = 0u; n < min(4u, p.N - column); n++) {
-#if SPLIT
-    C[(z * p.M + row) * p.N + column + n] = p.alpha * values[n];
-#else
+  for (var n = 0u; n < {{WRITES}}; n++) {
     let at = p.offsetC + row * p.rowC + column + n;
-    var sum = p.alpha * values[n];
+    var sum = p.alpha * {{VALUES}};
 #if ADDEND
-    sum += D[z * p.batchD + at];
+    sum += D[(z * p.batchD + at) / {{WIDTH_C}}u];
 #endif
 #if ACCUMULATE
-    sum += C[z * p.batchC + at];
+    sum += C[(z * p.batchC + at) / {{WIDTH_C}}u];
 #endif
-    C[z * p.batchC + at] = sum;
-#endif
+    C[(z * p.batchC + at) / {{WIDTH_C}}u] = sum;
   }
-#endif
 }
 
 #if HALVES

@@ -13,10 +13,7 @@ struct Params { grid: Grid, size: u32, splits: u32, batch: u32, batchC: u32, bat
 #endif
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let index = groupIndex(w) * 64u + local;
   if (index >= p.batch * p.size) { return; }
   let batch = index / p.size;

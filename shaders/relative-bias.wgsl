@@ -29,21 +29,15 @@ fn bucket(t: u32) -> u32 { return buckets_of[t + p.offset + 1u - p.Sq - position
 #endif
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) w: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = groupIndex(w) * 64u + local;
   let distances = p.Sq + p.Sk - 1u;
 #if PAIRS
   let pairs = p.Sq * p.Sk;
   if (at >= p.H * pairs) { return; }
   let b = buckets_of[at % pairs];
-  if (b == {{HIDDEN}}u) {
-    out[at] = {{NONE}};
-    return;
-  }
-  out[at] = source[b * p.H + at / pairs];
+  out[at] = {{NONE}};
+  if (b != {{HIDDEN}}u) { out[at] = source[b * p.H + at / pairs]; }
 #endif
 #if FORWARD
   if (at >= p.H * distances) { return; }

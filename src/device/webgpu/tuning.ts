@@ -102,17 +102,18 @@ export class Tuning implements AdapterTraits {
 
   /** @param shapeClass from {@link nameOfClass}. */
   chooseAttention(shapeClass: string, variant: AttentionVariant): void {
-    const before = this.#attention.get(shapeClass) ?? this.safeAttention;
-    this.#attention.set(shapeClass, variant);
-    this.#wanted.delete(shapeClass);
-    if (variant !== before) this.#changed();
+    this.#choose(this.#attention, shapeClass, variant, this.safeAttention);
   }
 
   choose(shapeClass: string, variant: MatmulVariant): void {
     const wanted = this.#wanted.get(shapeClass);
     const start = wanted?.of === 'matmul' ? startVariant(wanted.shape, this) : undefined;
-    const before = this.#matmul.get(shapeClass) ?? start;
-    this.#matmul.set(shapeClass, variant);
+    this.#choose(this.#matmul, shapeClass, variant, start);
+  }
+
+  #choose<Name>(choices: Map<string, Name>, shapeClass: string, variant: Name, start: Name | undefined): void {
+    const before = choices.get(shapeClass) ?? start;
+    choices.set(shapeClass, variant);
     this.#wanted.delete(shapeClass);
     if (variant !== before) this.#changed();
   }

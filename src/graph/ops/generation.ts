@@ -23,7 +23,7 @@ export function appendToCaches(g: Graph, { k, v }: KeysAndValues, position: Tens
       {
         kernel: {
           name: 'generation/append-kv',
-          wgsl: () => fillTemplate(template, { APPEND_KV: true, NEXT: false, ENDS: '' }),
+          wgsl: () => fillTemplate(template, { APPEND_KV: true }),
           wasm: { entry: 'appendToCaches' },
         },
         params: [B, columns, capacity, 0].map(u32),
@@ -73,7 +73,7 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: 
           name: 'generation/next',
           wgsl: () =>
             workgroupTree({ name: 'sumOfAll', type: 'u32', threads: 64 }) +
-            fillTemplate(template, { APPEND_KV: false, NEXT: true, ENDS: endsIn(ends) }),
+            fillTemplate(template, { APPEND_KV: false, ENDS: endsIn(ends) }),
           wasm: { entry: 'nextToken', constants: [ends.length, ...ends] },
         },
         params: [B, 0, capacity, pad].map(u32),

@@ -31,7 +31,7 @@ export function mergeCall(heads: number, of: [Parts] | [Parts, Parts], into: { o
   return {
     kernel: {
       name: second ? 'merge-attention/sets' : 'merge-attention/parts',
-      wgsl: () => fillTemplate(template, { SECOND: second !== undefined }),
+      wgsl: () => fillTemplate(template, { SETS: of.length, SECOND: second !== undefined }),
       wasm: { entry: 'mergeAttention' },
     },
     params: [size, S, heads, d, first.parts, second?.parts ?? 0].map(u32),

@@ -51,15 +51,9 @@ export function scoresCall(
       wgsl: () =>
         (form === 'GRADIENT' ? '' : workgroupTree({ name: 'combined', threads, ...together })) +
         fillTemplate(template, {
-          THREADS: threads,
-          READS: reads,
-          ROWS: form === 'ROWS',
-          TOTAL: form === 'TOTAL',
-          GRADIENT: form === 'GRADIENT',
-          ARGMAX: form === 'ARGMAX',
-          CHOICES: form === 'CHOICES',
-          PER_ROW: isPerRow,
-          SUMS: form === 'ROWS' || form === 'CHOICES',
+          ...{ THREADS: threads, READS: reads, PER_ROW: isPerRow, SUMS: form === 'ROWS' || form === 'CHOICES' },
+          ...{ ROWS: form === 'ROWS', TOTAL: form === 'TOTAL', GRADIENT: form === 'GRADIENT' },
+          ...{ ARGMAX: form === 'ARGMAX', CHOICES: form === 'CHOICES' },
         }),
       wasm: { entry: ENTRIES[form] },
     },

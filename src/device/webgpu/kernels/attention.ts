@@ -10,11 +10,11 @@ import { planTiledAttention } from './attention-tiled.ts';
  * safe.
  *
  * - On a CPU (`shaders/attention-rows.wgsl`): `rolled`, which loops over the size of a head and compiles fastest;
- *   `one-row` and `several-rows`, which hold the queries or keys of a thread in registers and run faster.
+ *   `several-rows`, which holds queries or keys in registers and runs faster.
  * - On graphics cards: `tiles` in workgroup memory (`shaders/attention-tiled.wgsl`); `rolled` for drivers that compile
  *   tiles wrongly.
  */
-const VARIANTS = { software: ['rolled', 'one-row', 'several-rows'], card: ['tiles', 'rolled'] } as const;
+const VARIANTS = { software: ['rolled', 'several-rows'], card: ['tiles', 'rolled'] } as const;
 export type AttentionVariant = (typeof VARIANTS)[keyof typeof VARIANTS][number];
 export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [...new Set(Object.values(VARIANTS).flat())];
 /** The kernels that an adapter chooses from, the safe one first. */

@@ -24,19 +24,10 @@ export function planFewRows(shape: MatmulShape, traits: AdapterTraits): MatmulPl
   const share = 128 / values;
   const groups = [Math.ceil(N / tn), Math.ceil(M / tm)] as const;
   const splits = splitsOf(shape, traits, batch * groups[0] * groups[1], 2 * LEAST_K);
-  const split = splits > 1;
-  const filled = fillTemplate(template, {
-    TM: tm,
-    TN: tn,
-    TN4: tn / 4,
-    V: values,
-    V4: values / 4,
-    SHARE: share,
-    REST: 32 / share - 1,
-  });
+  const sizes = { TM: tm, TN: tn, TN4: tn / 4, V: values, V4: values / 4, SHARE: share, REST: 32 / share - 1 };
   const kernel = {
-    name: `matmul/nt-few-${tm}x${tn}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
-    wgsl: () => productShader(shape, { vec: true, split }) + filled,
+    name: `matmul/nt-few-${tm}x${tn}${packedB ? `-${packedB.packing}` : ''}`,
+    wgsl: (sums: MatmulShape) => productShader(sums, { vec: true }) + fillTemplate(template, sizes),
   };
   return splitProduct(shape, kernel, groups, splits);
 }

@@ -29,23 +29,15 @@ export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: Subgro
   const vecC = isOutputVec4Aligned(shape);
   const tail = K % 4 !== 0;
   const filled = fillTemplate(template, {
-    NT_LAYOUT: layout === 'nt',
-    TN_LAYOUT: layout === 'tn',
-    VEC: vec,
-    VEC_C: vecC,
-    TAIL: tail,
-    BROADCAST: lanes === 4 ? 'quadBroadcast' : 'subgroupBroadcast',
-    LANES: lanes,
-    TM: tm,
-    TG: tg,
-    LOADS: loads,
-    LENT: tm / rowsPerLane / loads, // lanes whose loads are used
+    ...{ NT_LAYOUT: layout === 'nt', TN_LAYOUT: layout === 'tn', VEC: vec, VEC_C: vecC, TAIL: tail },
+    ...{ BROADCAST: lanes === 4 ? 'quadBroadcast' : 'subgroupBroadcast', LANES: lanes, TM: tm, TG: tg },
+    ...{ LOADS: loads, LENT: tm / rowsPerLane / loads }, // LENT: lanes whose loads are used
   });
   const form = `${vec ? '' : '-scalar'}${vecC ? '' : '-ragged'}${tail ? '-tail' : ''}${packedB ? `-${packedB.packing}` : ''}`;
   return {
     kernel: {
       name: `matmul/${layout}-subgroup-${tm}x${4 * tg}${form}`,
-      wgsl: () => productShader(shape, { vec, vecC, directives: ['enable subgroups'] }) + filled,
+      wgsl: () => productShader(shape, { vec, vecC, subgroups: true }) + filled,
     },
     params: productParams(shape),
     workgroups: [Math.ceil(N / (4 * tg * lanes)), Math.ceil(M / tm), batch],

@@ -24,22 +24,15 @@ export function planTiledMatmul(
   const { layout, M, N, packedB } = shape;
   const vec = areInputsVec4Aligned(shape);
   const { splits } = chooseTile(shape, traits);
-  const split = splits > 1;
-  const form = `${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`;
+  const form = `${vec ? '' : '-scalar'}${packedB ? `-${packedB.packing}` : ''}`;
   const kernel = {
     name: `matmul/${layout}-${SIDE}x${SIDE}-tiled-${rows}x8${form}${halves ? `-half-${halves}` : ''}`,
-    wgsl: () =>
-      productShader(shape, { vec, split, halves: halves !== undefined, directives: halves ? ['enable f16'] : [] }) +
+    wgsl: (sums: MatmulShape) =>
+      productShader(sums, { vec, halves: halves !== undefined }) +
       fillTemplate(template, {
-        TYPE_A: halves === 'both' ? 'vec4h' : 'vec4f',
-        TYPE_B: halves ? 'vec4h' : 'vec4f',
-        KEEP_A: halves === 'both' ? 'rounded' : 'vec4f',
-        KEEP_B: halves ? 'rounded' : 'vec4f',
-        NT_LAYOUT: layout === 'nt',
-        TN_LAYOUT: layout === 'tn',
-        TM: rows,
-        TM4: rows / 4,
-        WY: SIDE / rows,
+        ...(halves === 'both' ? { TYPE_A: 'vec4h', KEEP_A: 'rounded' } : { TYPE_A: 'vec4f', KEEP_A: 'vec4f' }),
+        ...(halves ? { TYPE_B: 'vec4h', KEEP_B: 'rounded' } : { TYPE_B: 'vec4f', KEEP_B: 'vec4f' }),
+        ...{ NT_LAYOUT: layout === 'nt', TN_LAYOUT: layout === 'tn', TM: rows, TM4: rows / 4, WY: SIDE / rows },
       }),
   };
   return splitProduct(shape, kernel, [Math.ceil(N / SIDE), Math.ceil(M / SIDE)], splits);

@@ -1,5 +1,5 @@
 import template from '../../../../shaders/matmul.wgsl?raw';
-import type { Kernel, KernelCall, KernelPlan } from '../../kernel.ts';
+import type { KernelCall, KernelPlan } from '../../kernel.ts';
 import type { ProductTensors } from '../../planner.ts';
 import { fillTemplate } from '../../template.ts';
 import type { AdapterTraits } from '../adapter-traits.ts';
@@ -58,13 +58,8 @@ export function chooseTile(shape: MatmulShape, traits: AdapterTraits, largeTile:
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
   // The shape alone decides how K is split, so that every tile needs the same scratch memory.
   const groups = batch * tiles(M, rows, wy) * tiles(N, columns, wx);
-  return {
-    tm,
-    tn,
-    wx,
-    wy,
-    splits: splitsOf(shape, traits, groups, LEAST_PART[traits.isSoftware ? 'software' : 'hardware']),
-  };
+  const splits = splitsOf(shape, traits, groups, LEAST_PART[traits.isSoftware ? 'software' : 'hardware']);
+  return { tm, tn, wx, wy, splits };
 }
 
 export interface MatmulPlan extends KernelPlan {
@@ -94,45 +89,41 @@ export function stepsOf<T>(
 export function planMatmul(shape: MatmulShape, tile: MatmulTile): MatmulPlan {
   const { layout, M, N, packedB } = shape;
   const vec = canUseVectors(shape);
-  const split = tile.splits > 1;
   const [rowA, rowB] = vec ? ['(p.rowA / 4u)', '(p.rowB / 4u)'] : ['p.rowA', 'p.rowB'];
-  const kernel: Kernel = {
-    name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
-    wgsl: () =>
-      productShader(shape, { vec, split }) +
+  const kernel = {
+    name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${packedB ? `-${packedB.packing}` : ''}`,
+    wgsl: (sums: MatmulShape) =>
+      productShader(sums, { vec }) +
       fillTemplate(template, {
-        VEC: vec,
-        FOURS: vec && layout !== 'nt',
-        NN_VEC: vec && layout === 'nn',
-        TN_VEC: vec && layout === 'tn',
-        STEP: vec ? 4 : 1,
-        LINE_A: layout === 'tn' ? '1u' : rowA,
-        NEXT_A: layout === 'tn' ? rowA : '1u',
-        LINE_B: layout === 'nt' ? rowB : '1u',
-        NEXT_B: layout === 'nt' ? '1u' : rowB,
-        TM: tile.tm,
-        TN: tile.tn,
-        TM4: tile.tm / 4,
-        TN4: tile.tn / 4,
-        WX: tile.wx,
-        WY: tile.wy,
+        ...{ VEC: vec, FOURS: vec && layout !== 'nt', NN_VEC: vec && layout === 'nn', TN_VEC: vec && layout === 'tn' },
+        ...(layout === 'tn' ? { LINE_A: '1u', NEXT_A: rowA } : { LINE_A: rowA, NEXT_A: '1u' }),
+        ...(layout === 'nt' ? { LINE_B: rowB, NEXT_B: '1u' } : { LINE_B: '1u', NEXT_B: rowB }),
+        ...{ STEP: vec ? 4 : 1, TM: tile.tm, TN: tile.tn, TM4: tile.tm / 4, TN4: tile.tn / 4 },
+        ...{ WX: tile.wx, WY: tile.wy },
       }),
   };
   const groups = [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy)] as const;
   return splitProduct(shape, kernel, groups, tile.splits);
 }
 
-/** The plan of a kernel that computes each part of K by `groups` of workgroups, and of its reduction. */
+/**
+ * The plan of a kernel that computes each part of K by `groups` of workgroups, and of its reduction.
+ *
+ * @param kernel its `wgsl` gets what the kernel computes: the product, or the sums of its parts, [batch · splits, M, N].
+ */
 export function splitProduct(
   shape: MatmulShape,
-  kernel: Kernel,
+  { name, wgsl }: { readonly name: string; readonly wgsl: (sums: MatmulShape) => string },
   groups: readonly [columns: number, rows: number],
   splits: number,
 ): MatmulPlan {
   const { M, N, batch, addend, accumulate, batchStrideC: batchC, batchStrideD: batchD } = shape;
-  const plan = { kernel, params: productParams(shape, splits), workgroups: [...groups, batch * splits] as const };
+  const apart = { batchStrideC: M * N, window: { ...shape.window, rowC: N, offsetC: 0 } };
+  const sums = splits > 1 ? { ...shape, ...apart, addend: false, accumulate: false } : shape;
+  const kernel = { name, wgsl: () => wgsl(sums) };
+  const plan = { kernel, params: productParams(sums, splits), workgroups: [...groups, batch * splits] as const };
   if (splits === 1) return plan;
   const { rowC, offsetC } = windowOf(shape);
-  const sums = { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
-  return { ...plan, reduce: { ...planReduction(sums), partialSize: batch * splits * M * N } };
+  const all = { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
+  return { ...plan, reduce: { ...planReduction(all), partialSize: batch * splits * M * N } };
 }

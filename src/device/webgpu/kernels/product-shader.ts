@@ -10,31 +10,29 @@ interface ProductForm {
   readonly vec: boolean;
   /** Writes four floats at once. */
   readonly vecC?: boolean;
-  /** Writes sums of parts of K. */
-  readonly split?: boolean;
   /** Rounds operands to 16-bit floats. */
   readonly halves?: boolean;
-  /** Features and diagnostics of WGSL, in their order. */
-  readonly directives?: readonly string[];
+  /** Exchanges values between the lanes of a subgroup. */
+  readonly subgroups?: boolean;
 }
 
 /** The text that the kernels of a product begin with (`shaders/product.wgsl`), and the reader of a packed B. */
 export function productShader(
   { addend, accumulate, packedB }: MatmulShape,
-  { vec, vecC = false, split = false, halves = false, directives = [] }: ProductForm,
+  { vec, vecC = false, halves = false, subgroups = false }: ProductForm,
 ): string {
   const shared = fillTemplate(template, {
     PACKED: packedB !== undefined,
-    VEC: vec,
-    VEC_C: vecC,
-    TYPE_C: vecC ? 'vec4f' : 'f32',
-    SPLIT: split,
+    ...{ VEC: vec, TYPE: vec ? 'vec4f' : 'f32' },
+    UNPACKED: vec ? 'unpacked(i, p.scalesB)' : 'unpacked(i / 4u, p.scalesB)[i % 4u]',
+    ...(vecC
+      ? { TYPE_C: 'vec4f', WIDTH_C: 4, WRITES: '1u', VALUES: 'values' }
+      : { TYPE_C: 'f32', WIDTH_C: 1, WRITES: 'min(4u, p.N - column)', VALUES: 'values[n]' }),
     HALVES: halves,
-    ADDEND: addend && !split,
-    ACCUMULATE: accumulate && !split,
+    ...{ ADDEND: addend, ACCUMULATE: accumulate },
   });
   const reader = packedB ? packedReader(packedB.packing, 2) : '';
-  return [...directives.map((directive) => `${directive};\n`), reader, shared].join('');
+  return [halves && 'enable f16;\n', subgroups && 'enable subgroups;\n', reader, shared].filter(Boolean).join('');
 }
 
 /** What `Params` of these kernels holds. @param splits parts that K is cut into. */
