@@ -46,8 +46,8 @@ fn partOfK(z: u32) -> vec2u {
 // Writes up to four adjacent columns. One call for four keeps unrolled code short and quick to compile.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M || column >= p.N) { return; }
-  for (var n = 0u; n < {{WRITES}}; n++) {
-    let at = p.offsetC + row * p.rowC + column + n;
+#for n in WRITES
+    let at = p.offsetC + row * p.rowC + column + {{n}};
     var sum = p.alpha * {{VALUES}};
 #if ADDEND
     sum += D[(z * p.batchD + at) / {{WIDTH_C}}u];
@@ -56,7 +56,7 @@ fn put(row: u32, column: u32, z: u32, values: vec4f) {
     sum += C[(z * p.batchC + at) / {{WIDTH_C}}u];
 #endif
     C[(z * p.batchC + at) / {{WIDTH_C}}u] = sum;
-  }
+#endfor
 }
 
 #if HALVES

@@ -26,7 +26,7 @@ export function productShader(
     ...{ VEC: vec, TYPE: vec ? 'vec4f' : 'f32' },
     UNPACKED: vec ? 'unpacked(i, p.scalesB)' : 'unpacked(i / 4u, p.scalesB)[i % 4u]',
     ...(vecC
-      ? { TYPE_C: 'vec4f', WIDTH_C: 4, WRITES: '1u', VALUES: 'values' }
+      ? { TYPE_C: 'vec4f', WIDTH_C: 4, WRITES: 1, VALUES: 'values' }
       : { TYPE_C: 'f32', WIDTH_C: 1, WRITES: 'min(4u, p.N - column)', VALUES: 'values[n]' }),
     HALVES: halves,
     ...{ ADDEND: addend, ACCUMULATE: accumulate },
