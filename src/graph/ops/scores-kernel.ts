@@ -1,5 +1,5 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { threadsOfRow, workgroupTree } from '../../device/tree.ts';
 import type { KernelCall } from '../graph.ts';
@@ -37,29 +37,23 @@ export function scoresCall(
   const { rows, vocabulary, row, first = 0 } = scores;
   const isPerRow = form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES';
   const threads = isPerRow ? threadsOfRow(vocabulary, sharesRows) : 64;
-  const reads = threads > 64 ? 4 : 1;
+  const items = form === 'TOTAL' ? 1 : form === 'GRADIENT' ? rows * vocabulary : rows;
   const together = isPerRow ? { type: 'vec3f', combine: 'together(a, b)' } : { type: 'f32' };
-  const workgroups: Workgroups =
-    form === 'TOTAL'
-      ? [1, 1, 1]
-      : form === 'GRADIENT'
-        ? flatWorkgroups(rows * vocabulary, 64)
-        : flatWorkgroups(rows, 1);
   return {
     kernel: {
       name: `cross-entropy/${form.toLowerCase()}-${threads}`,
       wgsl: () =>
         (form === 'GRADIENT' ? '' : workgroupTree({ name: 'combined', threads, ...together })) +
         fillTemplate(template, {
-          ...{ THREADS: threads, READS: reads, PER_ROW: isPerRow, SUMS: form === 'ROWS' || form === 'CHOICES' },
+          ...{ THREADS: threads, READS: threads > 64 ? 4 : 1, PER_ROW: isPerRow },
           ...{ ROWS: form === 'ROWS', TOTAL: form === 'TOTAL', GRADIENT: form === 'GRADIENT' },
-          ...{ ARGMAX: form === 'ARGMAX', CHOICES: form === 'CHOICES' },
+          ...{ ARGMAX: form === 'ARGMAX', CHOICES: form === 'CHOICES', SUMS: form === 'ROWS' || form === 'CHOICES' },
         }),
       wasm: { entry: ENTRIES[form] },
     },
     params: [rows, vocabulary, row, first, ...choices].map(u32),
     tensors,
-    workgroups,
+    workgroups: flatWorkgroups(items, form === 'GRADIENT' ? 64 : 1),
     units: form === 'TOTAL' ? 1 : rows,
     cost: COST * rows * vocabulary,
   };
