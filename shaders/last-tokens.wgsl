@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   let c = at % p.columns;
   let token = at / p.columns;
 #if GRADIENT
-  let t = token % p.S + p.T; // plus S
+  let t = token % p.S + p.T; // S more than the place in dy
   out[at] = 0.0;
   if (t >= p.S) { out[at] = source[((token / p.S) * p.T + t - p.S) * p.columns + c]; }
 #else

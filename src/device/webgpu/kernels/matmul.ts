@@ -124,6 +124,6 @@ export function splitProduct(
   const plan = { kernel, params: productParams(sums, splits), workgroups: [...groups, batch * splits] as const };
   if (splits === 1) return plan;
   const { rowC, offsetC } = windowOf(shape);
-  const all = { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
-  return { ...plan, reduce: { ...planReduction(all), partialSize: batch * splits * M * N } };
+  const reduction = { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
+  return { ...plan, reduce: { ...planReduction(reduction), partialSize: batch * splits * M * N } };
 }
