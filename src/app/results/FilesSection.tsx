@@ -1,5 +1,6 @@
 import { Suspense, useEffect, useId, useState } from 'react';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
+import type { KeptRound } from '../../worker/protocol.ts';
 import { bytes } from '../format.ts';
 import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -17,7 +18,7 @@ const UseModel = lazyPart(() => import('./UseModel.tsx'));
 export function FilesSection() {
   const kept = useKeptRounds();
   const page = usePage();
-  const { rounds, last, broken, writing, problem } = useKeptState((state) => state);
+  const { rounds: listed, last, broken, writing, problem } = useKeptState((state) => state);
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
@@ -27,7 +28,7 @@ export function FilesSection() {
   useEffect(() => {
     if (!active) kept.refresh();
   }, [active, kept]);
-  const withWeights = rounds.filter(({ hasWeights }) => hasWeights).map(({ name }) => name);
+  const rounds = listed ?? [];
   const busy = active || writing !== null;
   return (
     <Section
@@ -35,17 +36,10 @@ export function FilesSection() {
       note="Stored in this browser until the next run finishes a round."
       testId="files"
     >
-      {rounds.length === 0 ? (
-        <p className={styles.about}>
-          None yet. Each round writes result files in the format of the paper’s code, the adapter (PEFT), full-rank
-          weight changes and the shared space.
-        </p>
+      {listed !== null ? (
+        <Listed rounds={listed} />
       ) : (
-        <p className={styles.about} data-testid="kept-rounds">
-          {rounds.length === 1 ? '1 round' : `${rounds.length} rounds`} (
-          {bytes(rounds.reduce((sum, round) => sum + round.bytes, 0))}): {rounds.map(({ name }) => name).join(', ')}.
-          {withWeights.length > 0 && ` Adapter, weights and space of ${withWeights.join(', ')}.`}
-        </p>
+        problem === null && <p className={styles.about}>{active ? 'Listed once the run has ended.' : 'Loading…'}</p>
       )}
       {broken.length > 0 && (
         <p className={styles.problem} data-testid="broken-rounds">
@@ -133,5 +127,25 @@ export function FilesSection() {
         </Suspense>
       )}
     </Section>
+  );
+}
+
+/** What is stored. */
+function Listed({ rounds }: { rounds: readonly KeptRound[] }) {
+  if (rounds.length === 0) {
+    return (
+      <p className={styles.about}>
+        None yet. Each round writes result files in the format of the paper’s code, the adapter (PEFT), full-rank weight
+        changes and the shared space.
+      </p>
+    );
+  }
+  const withWeights = rounds.filter(({ hasWeights }) => hasWeights).map(({ name }) => name);
+  return (
+    <p className={styles.about} data-testid="kept-rounds">
+      {rounds.length === 1 ? '1 round' : `${rounds.length} rounds`} (
+      {bytes(rounds.reduce((sum, round) => sum + round.bytes, 0))}): {rounds.map(({ name }) => name).join(', ')}.
+      {withWeights.length > 0 && ` Adapter, weights and space of ${withWeights.join(', ')}.`}
+    </p>
   );
 }

@@ -14,7 +14,8 @@ import { archiveName, type SavedAs } from './archive-name.ts';
 
 /** The rounds of the last run that this browser has stored. */
 export interface KeptState {
-  rounds: readonly KeptRound[];
+  /** Null until they have been listed. */
+  rounds: readonly KeptRound[] | null;
   /** The last round with stored weights. */
   last: LastRound | null;
   /** Rounds after `last` whose files cannot be used. */
@@ -46,7 +47,7 @@ export function createKeptRounds(
   askWhere: AskWhere,
   handOver: (file: File, name: string) => void,
 ): KeptRounds {
-  const store = createStore<KeptState>(() => ({ rounds: [], last: null, broken: [], writing: null, problem: null }));
+  const store = createStore<KeptState>(() => ({ rounds: null, last: null, broken: [], writing: null, problem: null }));
   const { setState, getState } = store;
 
   const receive = (event: ExportsEvent): void => {
