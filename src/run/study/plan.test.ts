@@ -74,6 +74,14 @@ describe('the runs of a plan', () => {
     expect(runs[2].settings()).toMatchObject({ order: square[2], method: { ewcLambda: 10, loraRank: 16 } });
     expect(runs[0].settings().method).not.toHaveProperty('galoreRank');
   });
+
+  it.each([
+    ['embedded-llama', { learningRate: 3e-3, loraDropout: 0 }],
+    ['org/name', { learningRate: 1e-3, loraDropout: 0.1 }],
+  ])('of %s start from the rates and the dropout for it', (model, preset) => {
+    const [run] = plannedRuns({ ...plan, model }, main, () => ({}));
+    expect(run.settings()).toMatchObject({ model, method: preset });
+  });
 });
 
 it.each(readdirSync(STUDIES).filter((name) => name.endsWith('-plan.json')))('plans the runs of %s', (name) => {

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { METHOD_NAMES, methodPreset, withValues } from '../../methods/registry.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../../tasks/orders.ts';
+import { embeddedModel } from '../../weights/embedded-models.ts';
 import { embeddedMethod, embeddedSettings } from '../presets.ts';
 import { parseSettings, type RunSettings, TrainingSchema } from '../settings.ts';
 
@@ -189,7 +190,7 @@ function settingsOf(
   seed: number,
   chosen: Values,
 ): RunSettings {
-  const preset = plan.model === 'embedded' ? embeddedMethod(method) : methodPreset(method);
+  const preset = embeddedModel(plan.model) ? embeddedMethod(method) : methodPreset(method);
   const shared = withValues(preset, part.settings);
   return parseSettings({
     ...{ model: plan.model, tasks: plan.tasks, order },
