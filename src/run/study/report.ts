@@ -86,7 +86,7 @@ function partLines({ name, about, methods, choices, bound, contrasts }: PartSumm
   );
   if (choices.length > 0) lines.push('', 'Chosen here:', '', ...table(CHOICE_HEAD, choices.map(choiceCells)));
   if (bound !== null) lines.push('', boundLine(bound));
-  const withGaps = methods.filter(({ gaps }) => gaps !== null);
+  const withGaps = methods.filter(({ method, gaps }) => method !== 'per-task' && gaps !== null);
   if (withGaps.length > 0) {
     const places = Math.max(...withGaps.map(({ gaps }) => gaps?.length ?? 0));
     lines.push('', 'Just learned less `per-task` of the same order and seed, by position:', '');

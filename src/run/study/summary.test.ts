@@ -115,6 +115,7 @@ describe('a study', () => {
     expect(bestOf(runs)).toEqual({ values: { learningRate: 0.003 }, score: 70, atEnd: [] });
     const text = reportText(summarise(plan, runs));
     expect(text).toContain('| per-task | learningRate=0.003 | 70.0 | – |');
+    expect(summarise(plan, runs).parts[0].methods.map(({ gaps }) => gaps)).toEqual([null, null, null]);
     const low = runs.filter(({ run }) => run.tried.learningRate !== 0.01);
     expect(bestOf(low)?.atEnd).toEqual(['learningRate']);
   });
@@ -165,6 +166,9 @@ describe('a study', () => {
     expect(first.ap.overSeeds.mean).toBeCloseTo(10, 10);
     expect((first.ap.overSeeds.high as number) - (first.ap.overSeeds.low as number)).toBeLessThan(1e-6);
     expect(first.ap.pairs).toBe(6);
+    const [, gapTable] = reportText(summary).split('by position:\n');
+    expect(gapTable).toContain('| gorp | -8.0 ');
+    expect(gapTable.split('\n\n')[0]).not.toContain('per-task');
   });
 
   it('says what is missing and what failed, and reads no gap as a number', async () => {

@@ -52,7 +52,10 @@ export interface RunFacts extends Measured {
   readonly seconds: number;
   readonly stateBytes: number;
   readonly trained: number;
-  /** Accuracy just learned minus that of `per-task` with the same order and seed, by position in the order; percent. */
+  /**
+   * Accuracy just learned minus that of `per-task` with the same order and seed, by position in the order; percent. Null
+   * without such a run, and where a grid tries several settings of `per-task`: none of them is its accuracy yet.
+   */
   readonly gaps: readonly number[] | null;
 }
 
@@ -240,7 +243,7 @@ function factsOf(made: readonly MadeRun[]): RunFacts[] {
   );
   const ceilings = new Map(
     ended
-      .filter(({ results }) => results.settings.method.name === 'per-task')
+      .filter(({ run, results }) => results.settings.method.name === 'per-task' && isPlain(run.tried))
       .map(({ run, results }) => [`${run.order} ${run.seed}`, justLearnedOf(results)]),
   );
   return ended.map(({ run, results }) => {
