@@ -41,40 +41,56 @@ function mark(index: number, { x, y }: Point, size: number, opacity: number): st
   return `<rect x="${left}" y="${top}" width="${2 * size}" height="${2 * size}" ${paint}${turn}/>`;
 }
 
+/** An axis: its name, and its marks in ascending order; the first and the last are its ends. */
+interface Axis {
+  readonly name: string;
+  readonly ticks: readonly { readonly at: number; readonly text: string }[];
+  /** Whether the texts are too long to stand side by side. */
+  readonly tilted?: boolean;
+}
+
+/** An axis with round numbers. */
+const numbers = (name: string, values: readonly number[]): Axis => ({
+  name,
+  ticks: ticksOf(values).map((at) => ({ at, text: `${Number(at.toPrecision(6))}` })),
+});
+
 /** A frame with axes, and the position of a value in it. */
-function frame(title: string, xName: string, yName: string, xs: readonly number[], ys: readonly number[]) {
-  const [xTicks, yTicks] = [ticksOf(xs), ticksOf(ys)];
+function frame(title: string, xAxis: Axis, yAxis: Axis): { place: (point: Point) => Point; lines: string[] } {
   const [right, bottom] = [WIDTH - MARGIN.right, HEIGHT - MARGIN.bottom];
-  const between = (value: number, ticks: readonly number[], from: number, to: number): number =>
-    from + ((value - ticks[0]) / (ticks[ticks.length - 1] - ticks[0])) * (to - from);
+  const between = (value: number, { ticks }: Axis, from: number, to: number): number =>
+    from + ((value - ticks[0].at) / (ticks[ticks.length - 1].at - ticks[0].at)) * (to - from);
   const place = ({ x, y }: Point): Point => ({
-    x: between(x, xTicks, MARGIN.left, right),
-    y: between(y, yTicks, bottom, MARGIN.top),
+    x: between(x, xAxis, MARGIN.left, right),
+    y: between(y, yAxis, bottom, MARGIN.top),
   });
-  const number = (value: number): string => `${Number(value.toPrecision(6))}`;
+  const middle = (MARGIN.top + bottom) / 2;
   const lines = [
-    ...xTicks.map((tick) => {
-      const { x } = place({ x: tick, y: yTicks[0] });
-      const line = `<line x1="${x.toFixed(1)}" y1="${MARGIN.top}" x2="${x.toFixed(1)}" y2="${bottom}" stroke="#ddd"/>`;
-      return `${line}<text x="${x.toFixed(1)}" y="${bottom + 16}" text-anchor="middle">${number(tick)}</text>`;
+    ...xAxis.ticks.map(({ at, text }) => {
+      const x = between(at, xAxis, MARGIN.left, right).toFixed(1);
+      const line = `<line x1="${x}" y1="${MARGIN.top}" x2="${x}" y2="${bottom}" stroke="#ddd"/>`;
+      const turn = xAxis.tilted
+        ? `text-anchor="end" transform="rotate(-30 ${x} ${bottom + 16})"`
+        : 'text-anchor="middle"';
+      return `${line}<text x="${x}" y="${bottom + 16}" ${turn}>${escaped(text)}</text>`;
     }),
-    ...yTicks.map((tick) => {
-      const { y } = place({ x: xTicks[0], y: tick });
+    ...yAxis.ticks.map(({ at, text }) => {
+      const y = between(at, yAxis, bottom, MARGIN.top);
       const line = `<line x1="${MARGIN.left}" y1="${y.toFixed(1)}" x2="${right}" y2="${y.toFixed(1)}" stroke="#ddd"/>`;
-      return `${line}<text x="${MARGIN.left - 8}" y="${(y + 4).toFixed(1)}" text-anchor="end">${number(tick)}</text>`;
+      return `${line}<text x="${MARGIN.left - 8}" y="${(y + 4).toFixed(1)}" text-anchor="end">${escaped(text)}</text>`;
     }),
     `<text x="${MARGIN.left}" y="20" font-weight="bold">${escaped(title)}</text>`,
-    `<text x="${(MARGIN.left + right) / 2}" y="${HEIGHT - 10}" text-anchor="middle">${escaped(xName)}</text>`,
-    `<text x="16" y="${(MARGIN.top + bottom) / 2}" text-anchor="middle" transform="rotate(-90 16 ${(MARGIN.top + bottom) / 2})">${escaped(yName)}</text>`,
+    `<text x="${(MARGIN.left + right) / 2}" y="${HEIGHT - 10}" text-anchor="middle">${escaped(xAxis.name)}</text>`,
+    `<text x="16" y="${middle}" text-anchor="middle" transform="rotate(-90 16 ${middle})">${escaped(yAxis.name)}</text>`,
   ];
   return { place, lines };
 }
 
-function legend(names: readonly string[]): string[] {
+function legend(entries: readonly { readonly name: string; readonly index: number }[]): string[] {
   const x = WIDTH - MARGIN.right + 16;
-  return names.map((name, i) => {
-    const y = MARGIN.top + 8 + 18 * i;
-    return `${mark(i, { x, y }, 5, 1)}<text x="${x + 12}" y="${y + 4}">${escaped(name)}</text>`;
+  return entries.map(({ name, index }, row) => {
+    const y = MARGIN.top + 8 + 18 * row;
+    return `${mark(index, { x, y }, 5, 1)}<text x="${x + 12}" y="${y + 4}">${escaped(name)}</text>`;
   });
 }
 
@@ -86,6 +102,8 @@ const document = (title: string, body: readonly string[]): string =>
 /** Points by method, each a run or a mean. */
 interface Series {
   readonly name: string;
+  /** Its place among the methods of the part, so that it looks the same in every plot. */
+  readonly index: number;
   readonly mean: Point;
   readonly runs: readonly Point[];
 }
@@ -94,11 +112,11 @@ function seriesOf(
   methods: readonly MethodSummary[],
   pick: (one: Pick<RunFacts, 'bwt' | 'justLearned'>) => Point | null,
 ): Series[] {
-  return methods.flatMap(({ label, tried, measures, runs }): Series[] => {
+  return methods.flatMap(({ label, tried, measures, runs }, index): Series[] => {
     if (Object.keys(tried).length > 0) return [];
     const { bwt, justLearned } = measures;
     const mean = pick({ bwt: bwt?.mean ?? null, justLearned: justLearned?.mean ?? null });
-    return mean ? [{ name: label, mean, runs: runs.flatMap((run) => pick(run) ?? []) }] : [];
+    return mean ? [{ name: label, index, mean, runs: runs.flatMap((run) => pick(run) ?? []) }] : [];
   });
 }
 
@@ -113,48 +131,49 @@ export function paretoPlot({ name, methods }: PartSummary): string | null {
   if (series.length === 0) return null;
   const all = series.flatMap(({ mean, runs }) => [mean, ...runs]);
   const title = `${name}: forgetting and learning`;
+  const bwt = all.map(({ x }) => x);
+  const learned = all.map(({ y }) => y);
   const { place, lines } = frame(
     title,
-    'BWT, points (right: forgets less)',
-    'just learned, % (up: learns more)',
-    all.map(({ x }) => x),
-    all.map(({ y }) => y),
+    numbers('BWT, points (right: forgets less)', bwt),
+    numbers('just learned, % (up: learns more)', learned),
   );
   const front = paretoFront(series.map(({ mean }) => mean)).map(place);
   const path = front.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
   return document(title, [
     ...lines,
     `<polyline points="${path}" fill="none" stroke="#888" stroke-dasharray="4 3"/>`,
-    ...series.flatMap(({ runs }, i) => runs.map((run) => mark(i, place(run), 3, 0.35))),
-    ...series.map(({ mean }, i) => mark(i, place(mean), 6, 1)),
-    ...legend(series.map((one) => one.name)),
+    ...series.flatMap(({ runs, index }) => runs.map((run) => mark(index, place(run), 3, 0.35))),
+    ...series.map(({ mean, index }) => mark(index, place(mean), 6, 1)),
+    ...legend(series),
   ]);
 }
 
 /** AP of every run, one column per method, since a mean would hide two modes. Null without runs. */
 export function apPlot({ name, methods }: PartSummary): string | null {
-  const columns = methods.filter(({ tried, measures }) => Object.keys(tried).length === 0 && measures.ap !== null);
+  const columns = methods.flatMap(({ label, tried, measures, runs }, index) =>
+    Object.keys(tried).length === 0 && measures.ap !== null ? [{ label, index, mean: measures.ap.mean, runs }] : [],
+  );
   const values = columns.flatMap(({ runs }) => runs.flatMap(({ ap }) => ap ?? []));
   if (values.length === 0) return null;
   const title = `${name}: AP of every run`;
-  const xs = [0, columns.length + 1];
-  const { place, lines } = frame(title, 'method, in the order of the legend', 'AP exact, %', xs, values);
+  const names = ['', ...columns.map(({ label }) => label), ''].map((text, at) => ({ at, text }));
+  const { place, lines } = frame(title, { name: '', ticks: names, tilted: true }, numbers('AP exact, %', values));
   return document(title, [
     ...lines,
-    ...columns.flatMap(({ runs }, i) =>
-      runs.flatMap(({ ap }) => (ap === null ? [] : [mark(i, place({ x: i + 1, y: ap }), 4, 0.5)])),
+    ...columns.flatMap(({ runs, index }, i) =>
+      runs.flatMap(({ ap }) => (ap === null ? [] : [mark(index, place({ x: i + 1, y: ap }), 4, 0.5)])),
     ),
-    ...columns.map(({ measures }, i) => {
-      const { x, y } = place({ x: i + 1, y: measures.ap?.mean ?? 0 });
+    ...columns.map(({ mean }, i) => {
+      const { x, y } = place({ x: i + 1, y: mean });
       return `<line x1="${(x - 12).toFixed(1)}" y1="${y.toFixed(1)}" x2="${(x + 12).toFixed(1)}" y2="${y.toFixed(1)}" stroke="#000" stroke-width="2"/>`;
     }),
-    ...legend(columns.map(({ label }) => label)),
   ]);
 }
 
 /**
- * AP over the values of a grid, one line per method and other settings: flat is better than a high peak. Null without a
- * grid.
+ * AP over the values of a grid, evenly spaced, a plot for each method and a line for each of its other settings: flat is
+ * better than a high peak. None without a grid.
  */
 export function sensitivityPlots({ name, methods }: PartSummary): { setting: string; label: string; svg: string }[] {
   const labels = [...new Set(methods.filter(({ tried }) => Object.keys(tried).length > 0).map(({ label }) => label))];
@@ -168,19 +187,18 @@ export function sensitivityPlots({ name, methods }: PartSummary): { setting: str
           .map(([key, value]) => `${key} ${value}`)
           .join(', ') || label;
       const others = [...new Set(own.map(rest))];
+      const values = [...new Set(own.map(({ tried }) => Number(tried[setting])))].sort((a, b) => a - b);
       const points = own.map((one) => ({
-        x: Math.log10(Number(one.tried[setting])),
+        x: values.indexOf(Number(one.tried[setting])) + 1,
         y: one.measures.ap?.mean ?? 0,
         rest: rest(one),
       }));
-      const finite = points.filter(({ x }) => Number.isFinite(x));
-      if (finite.length === 0) return [];
       const title = `${name}: AP of ${label} over ${setting}`;
-      const xs = finite.map(({ x }) => x);
-      const ys = finite.map(({ y }) => y);
-      const { place, lines } = frame(title, `log₁₀ ${setting}`, 'AP exact, %', xs, ys);
+      const ticks = ['', ...values, ''].map((value, at) => ({ at, text: `${value}` }));
+      const ys = points.map(({ y }) => y);
+      const { place, lines } = frame(title, { name: setting, ticks }, numbers('AP exact, %', ys));
       const body = others.flatMap((other, i) => {
-        const line = finite
+        const line = points
           .filter((one) => one.rest === other)
           .sort((a, b) => a.x - b.x)
           .map(place);
@@ -190,7 +208,13 @@ export function sensitivityPlots({ name, methods }: PartSummary): { setting: str
           ...line.map((at) => mark(i, at, 4, 1)),
         ];
       });
-      return [{ setting, label, svg: document(title, [...lines, ...body, ...legend(others)]) }];
+      return [
+        {
+          setting,
+          label,
+          svg: document(title, [...lines, ...body, ...legend(others.map((other, index) => ({ name: other, index })))]),
+        },
+      ];
     });
   });
 }

@@ -194,7 +194,13 @@ describe('a study', () => {
     expect(pareto).toMatch(/^<svg .*<\/svg>\n$/s);
     // Runs and means of gorp, seq-lora, per-task and ewc, and as many marks in the legend.
     expect(pareto.match(/<circle/g)).toHaveLength(4 * 6 + 4 + 4);
-    expect(apPlot(main)).toContain('per-task');
+    expect(apPlot(main)).toContain('>per-task</text>');
+    // Without its first method, a plot shows the others in their colours.
+    const { methods } = main;
+    const [first] = methods;
+    const untested = { ...first, measures: { ...first.measures, ap: null } };
+    expect(apPlot({ ...main, methods: [untested, ...methods.slice(1)] })).not.toContain('#0072b2');
+    expect(sensitivityPlots(tuning)[0].svg).toContain('>100</text>');
     expect(sensitivityPlots(tuning).map(({ label, setting }) => [label, setting])).toEqual([['ewc', 'ewcLambda']]);
     expect(paretoPlot({ ...main, methods: [] })).toBeNull();
   });
