@@ -1,4 +1,4 @@
-import type { MethodSummary, PartSummary, RunFacts } from './summary.ts';
+import { isPlain, type MethodSummary, type PartSummary, type RunFacts } from './summary.ts';
 
 const WIDTH = 760;
 const HEIGHT = 480;
@@ -53,6 +53,12 @@ interface Axis {
 const numbers = (name: string, values: readonly number[]): Axis => ({
   name,
   ticks: ticksOf(values).map((at) => ({ at, text: `${Number(at.toPrecision(6))}` })),
+});
+
+/** An axis with a place for each text, 1 to n. */
+const places = (name: string, texts: readonly string[], tilted = false): Axis => ({
+  ...{ name, tilted },
+  ticks: ['', ...texts, ''].map((text, at) => ({ at, text })),
 });
 
 /** A frame with axes, and the position of a value in it. */
@@ -113,7 +119,7 @@ function seriesOf(
   pick: (one: Pick<RunFacts, 'bwt' | 'justLearned'>) => Point | null,
 ): Series[] {
   return methods.flatMap(({ label, tried, measures, runs }, index): Series[] => {
-    if (Object.keys(tried).length > 0) return [];
+    if (!isPlain(tried)) return [];
     const { bwt, justLearned } = measures;
     const mean = pick({ bwt: bwt?.mean ?? null, justLearned: justLearned?.mean ?? null });
     return mean ? [{ name: label, index, mean, runs: runs.flatMap((run) => pick(run) ?? []) }] : [];
@@ -152,13 +158,13 @@ export function paretoPlot({ name, methods }: PartSummary): string | null {
 /** AP of every run, one column per method, since a mean would hide two modes. Null without runs. */
 export function apPlot({ name, methods }: PartSummary): string | null {
   const columns = methods.flatMap(({ label, tried, measures, runs }, index) =>
-    Object.keys(tried).length === 0 && measures.ap !== null ? [{ label, index, mean: measures.ap.mean, runs }] : [],
+    isPlain(tried) && measures.ap !== null ? [{ label, index, mean: measures.ap.mean, runs }] : [],
   );
   const values = columns.flatMap(({ runs }) => runs.flatMap(({ ap }) => ap ?? []));
   if (values.length === 0) return null;
   const title = `${name}: AP of every run`;
-  const names = ['', ...columns.map(({ label }) => label), ''].map((text, at) => ({ at, text }));
-  const { place, lines } = frame(title, { name: '', ticks: names, tilted: true }, numbers('AP exact, %', values));
+  const names = columns.map(({ label }) => label);
+  const { place, lines } = frame(title, places('', names, true), numbers('AP exact, %', values));
   return document(title, [
     ...lines,
     ...columns.flatMap(({ runs, index }, i) =>
@@ -176,7 +182,7 @@ export function apPlot({ name, methods }: PartSummary): string | null {
  * better than a high peak. None without a grid.
  */
 export function sensitivityPlots({ name, methods }: PartSummary): { setting: string; label: string; svg: string }[] {
-  const labels = [...new Set(methods.filter(({ tried }) => Object.keys(tried).length > 0).map(({ label }) => label))];
+  const labels = [...new Set(methods.filter(({ tried }) => !isPlain(tried)).map(({ label }) => label))];
   return labels.flatMap((label) => {
     const own = methods.filter((one) => one.label === label && one.measures.ap !== null);
     const settings = [...new Set(own.flatMap(({ tried }) => Object.keys(tried)))];
@@ -194,9 +200,9 @@ export function sensitivityPlots({ name, methods }: PartSummary): { setting: str
         rest: rest(one),
       }));
       const title = `${name}: AP of ${label} over ${setting}`;
-      const ticks = ['', ...values, ''].map((value, at) => ({ at, text: `${value}` }));
+      const xAxis = places(setting, values.map(String));
       const ys = points.map(({ y }) => y);
-      const { place, lines } = frame(title, { name: setting, ticks }, numbers('AP exact, %', ys));
+      const { place, lines } = frame(title, xAxis, numbers('AP exact, %', ys));
       const body = others.flatMap((other, i) => {
         const line = points
           .filter((one) => one.rest === other)
@@ -208,13 +214,8 @@ export function sensitivityPlots({ name, methods }: PartSummary): { setting: str
           ...line.map((at) => mark(i, at, 4, 1)),
         ];
       });
-      return [
-        {
-          setting,
-          label,
-          svg: document(title, [...lines, ...body, ...legend(others.map((other, index) => ({ name: other, index })))]),
-        },
-      ];
+      const entries = others.map((other, index) => ({ name: other, index }));
+      return [{ setting, label, svg: document(title, [...lines, ...body, ...legend(entries)]) }];
     });
   });
 }

@@ -201,7 +201,8 @@ function boundOf(methods: readonly MethodSummary[]): Bound | null {
   return mtl === undefined || perTask === undefined ? null : { mtl, perTask, trained: mtl >= perTask - 1 };
 }
 
-const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
+/** Whether a method has one setting, rather than a grid to try. */
+export const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
 
 const needsOf = ({ method }: StudyEntry): { needs: string } => ({
   needs: needsBriefly(methodOf({ name: method }).needs),
