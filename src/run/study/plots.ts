@@ -57,7 +57,8 @@ const numbers = (name: string, values: readonly number[]): Axis => ({
 
 /** An axis with a place for each text, 1 to n. */
 const places = (name: string, texts: readonly string[], tilted = false): Axis => ({
-  ...{ name, tilted },
+  name,
+  tilted,
   ticks: ['', ...texts, ''].map((text, at) => ({ at, text })),
 });
 
