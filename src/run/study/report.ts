@@ -35,7 +35,7 @@ export function reportText(summary: StudySummary): string {
     lines.push('', `Not planned yet, since their settings have not been chosen: ${waiting}.`);
   }
   lines.push('', ...claimLines(summary.claim));
-  for (const part of summary.parts) lines.push('', ...partLines(part));
+  for (const part of summary.parts) lines.push('', ...partLines(part, summary.claim.part));
   return `${lines.join('\n')}\n`;
 }
 
@@ -66,7 +66,10 @@ const contrastCells = ({ rival, ap }: Contrast): (string | number)[] => [
 
 const pText = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
 
-function partLines({ name, about, methods, choices, bound, contrasts }: PartSummary): string[] {
+function partLines(
+  { name, about, methods, choices, bound, contrasts, acrossParts }: PartSummary,
+  claimed: string,
+): string[] {
   const measures = Object.keys(MEASURES) as MeasureName[];
   const head = ['method', 'runs', ...measures.map((one) => MEASURES[one]), 'trained', 'state KiB', 'seconds', 'needs'];
   const lines = [`## ${name}`, '', about, ''];
@@ -104,6 +107,11 @@ function partLines({ name, about, methods, choices, bound, contrasts }: PartSumm
   if (contrasts.length > 0) {
     lines.push('', `\`${contrasts[0].entry}\` beside the others, paired by seed and order; exploration:`, '');
     lines.push(...table(CONTRAST_HEAD, contrasts.map(contrastCells)));
+  }
+  if (acrossParts.length > 0) {
+    const entry = `\`${acrossParts[0].entry}\` of ${claimed}`;
+    lines.push('', `${entry} beside these, on the orders and seeds of both parts; exploration:`, '');
+    lines.push(...table(CONTRAST_HEAD, acrossParts.map(contrastCells)));
   }
   return lines;
 }

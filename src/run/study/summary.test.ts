@@ -171,6 +171,38 @@ describe('a study', () => {
     expect(gapTable.split('\n\n')[0]).not.toContain('per-task');
   });
 
+  it('compares the entry of the claim with methods of another part, on the orders and seeds of both', async () => {
+    const other = {
+      ...{ name: 'later', about: 'One order and one seed of main, and new ones.', seeds: [2, 4] },
+      orders: [
+        ['field', 'gloss'],
+        ['gloss', 'people'],
+      ],
+    };
+    const planOf = (part: object): typeof PLAN =>
+      parseStudyPlan(JSON.stringify({ ...PLAN, parts: [...PLAN.parts, { ...other, ...part }] }), 'plan.json');
+    const summaryOf = async (plan: typeof PLAN): Promise<ReturnType<typeof summarise>> =>
+      summarise(
+        plan,
+        await collect(plan, (run) => {
+          const later = { results: resultsOf(run, run.label === 'gorp-again' ? 0.7 : 0.6) };
+          return Promise.resolve(run.part === 'later' ? later : rule(run));
+        }),
+      );
+    const plan = planOf({ entries: [{ method: 'seq-lora' }, { method: 'gorp', label: 'gorp-again' }] });
+    const summary = await summaryOf(plan);
+    const [tuning, main, later] = summary.parts;
+    expect([tuning.acrossParts, main.acrossParts, later.contrasts]).toEqual([[], [], []]);
+    // Seed 2 of the order field, gloss, which is the second of `main` and the first here: AP 77 there.
+    expect(later.acrossParts.map(({ rival, ap }) => [rival, ap.pairs, Math.round(ap.overSeeds.mean)])).toEqual([
+      ['seq-lora', 1, 17],
+      ['gorp-again', 1, 7],
+    ]);
+    expect(reportText(summary)).toContain('`gorp` of main beside these, on the orders and seeds of both parts');
+    const onDev = planOf({ entries: [{ method: 'seq-lora' }], training: { testSet: 'dev' } });
+    expect((await summaryOf(onDev)).parts[2].acrossParts).toEqual([]);
+  });
+
   it('says what is missing and what failed, and reads no gap as a number', async () => {
     const summary = summarise(
       PLAN,

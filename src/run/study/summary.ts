@@ -4,6 +4,7 @@ import type { ErrorReport } from '../../base/errors.ts';
 import type { Results } from '../results.ts';
 import {
   labelOf,
+  ordersOf,
   type PlannedRun,
   plannedRuns,
   type StudyEntry,
@@ -115,6 +116,8 @@ export interface PartSummary {
   readonly bound: Bound | null;
   /** The entry of the claim against every other method of this part: exploratory except for the claim. */
   readonly contrasts: readonly Contrast[];
+  /** The same entry, with its runs in the part of the claim, against every method of this part if it is another. */
+  readonly acrossParts: readonly Contrast[];
 }
 
 export interface StudySummary {
@@ -133,8 +136,12 @@ export interface StudySummary {
 
 /** Everything that tables and plots show of a study. @param made every planned run. */
 export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySummary {
-  const parts = plan.parts.map((part) => summaryOfPart(plan, part, made));
-  const claimed = parts.find(({ name }) => name === plan.claim.part);
+  const within = plan.parts.map((part) => summaryOfPart(plan, part, made));
+  const claimed = within.find(({ name }) => name === plan.claim.part);
+  const parts = within.map((part, at): PartSummary => ({
+    ...part,
+    acrossParts: part === claimed ? [] : contrastsWith(runsOn(plan, plan.parts[at], claimed), plan, part.methods),
+  }));
   const contrasts = (claimed?.contrasts ?? []).filter(({ rival }) => plan.claim.rivals.includes(rival));
   const corrected = holm(contrasts.map(({ ap }) => ap.p));
   const untuned = plan.parts.flatMap((part) =>
@@ -156,7 +163,7 @@ export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySumma
   };
 }
 
-function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]): PartSummary {
+function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]): Omit<PartSummary, 'acrossParts'> {
   const made = all.filter(({ run }) => run.part === part.name);
   const facts = factsOf(made);
   const methods = part.entries.flatMap((entry): MethodSummary[] => {
@@ -178,19 +185,49 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
       };
     });
   });
-  const others = methods.filter(({ label, tried }) => label !== plan.claim.entry && isPlain(tried));
-  const entry = methods.find(({ label, tried }) => label === plan.claim.entry && isPlain(tried));
-  const contrasts = others.flatMap((rival): Contrast[] => {
-    const differences = entry ? pairedAp(entry.runs, rival.runs) : [];
-    if (differences.length === 0) return [];
-    return [{ entry: plan.claim.entry, rival: rival.label, ap: comparePaired(differences) }];
-  });
+  const others = methods.filter(({ label }) => label !== plan.claim.entry);
+  const contrasts = contrastsWith(runsOfEntry(plan, methods), plan, others);
   const choices = part.entries.flatMap((entry) => {
     const label = labelOf(entry);
     const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
     return choice ? [{ label, ...choice }] : [];
   });
   return { name: part.name, about: part.about, methods, choices, bound: boundOf(methods), contrasts };
+}
+
+/** The runs of the claim's entry among the methods of a part. */
+const runsOfEntry = ({ claim }: StudyPlan, methods: readonly MethodSummary[]): readonly RunFacts[] =>
+  methods.find(({ label, tried }) => label === claim.entry && isPlain(tried))?.runs ?? [];
+
+/**
+ * The runs of the claim's entry in the part of the claim, on the orders of another part and numbered as there. None if
+ * the two parts train or test differently.
+ */
+function runsOn(
+  plan: StudyPlan,
+  part: StudyPart,
+  claimed: Pick<PartSummary, 'name' | 'methods'> | undefined,
+): RunFacts[] {
+  const from = plan.parts.find(({ name }) => name === claimed?.name);
+  if (!from || !claimed || JSON.stringify(from.training) !== JSON.stringify(part.training)) return [];
+  const [here, there] = [part, from].map((one) => ordersOf(one).map((tasks) => tasks.join(' ')));
+  return runsOfEntry(plan, claimed.methods).flatMap((run) => {
+    const order = here.indexOf(there[run.order]);
+    return order === -1 ? [] : [{ ...run, order }];
+  });
+}
+
+/** Runs of the claim's entry against every method that has one setting and runs on the same orders and seeds. */
+function contrastsWith(
+  entryRuns: readonly RunFacts[],
+  { claim }: StudyPlan,
+  methods: readonly MethodSummary[],
+): Contrast[] {
+  return methods.flatMap(({ label, tried, runs }): Contrast[] => {
+    const differences = isPlain(tried) ? pairedAp(entryRuns, runs) : [];
+    if (differences.length === 0) return [];
+    return [{ entry: claim.entry, rival: label, ap: comparePaired(differences) }];
+  });
 }
 
 function boundOf(methods: readonly MethodSummary[]): Bound | null {
