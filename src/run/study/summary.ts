@@ -137,12 +137,13 @@ export interface StudySummary {
 /** Everything that tables and plots show of a study. @param made every planned run. */
 export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySummary {
   const within = plan.parts.map((part) => summaryOfPart(plan, part, made));
-  const claimed = within.find(({ name }) => name === plan.claim.part);
-  const parts = within.map((part, at): PartSummary => ({
-    ...part,
-    acrossParts: part === claimed ? [] : contrastsWith(runsOn(plan, plan.parts[at], claimed), plan, part.methods),
-  }));
-  const contrasts = (claimed?.contrasts ?? []).filter(({ rival }) => plan.claim.rivals.includes(rival));
+  const claimed = plan.parts.findIndex(({ name }) => name === plan.claim.part); // a plan without it is refused
+  const entryRuns = runsOfEntry(plan, within[claimed].methods);
+  const parts = within.map((part, at): PartSummary => {
+    const shared = at === claimed ? [] : sharedRuns(entryRuns, plan.parts[claimed], plan.parts[at]);
+    return { ...part, acrossParts: contrastsWith(shared, plan, part.methods) };
+  });
+  const contrasts = within[claimed].contrasts.filter(({ rival }) => plan.claim.rivals.includes(rival));
   const corrected = holm(contrasts.map(({ ap }) => ap.p));
   const untuned = plan.parts.flatMap((part) =>
     part.entries
@@ -199,19 +200,11 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
 const runsOfEntry = ({ claim }: StudyPlan, methods: readonly MethodSummary[]): readonly RunFacts[] =>
   methods.find(({ label, tried }) => label === claim.entry && isPlain(tried))?.runs ?? [];
 
-/**
- * The runs of the claim's entry in the part of the claim, on the orders of another part and numbered as there. None if
- * the two parts train or test differently.
- */
-function runsOn(
-  plan: StudyPlan,
-  part: StudyPart,
-  claimed: Pick<PartSummary, 'name' | 'methods'> | undefined,
-): RunFacts[] {
-  const from = plan.parts.find(({ name }) => name === claimed?.name);
-  if (!from || !claimed || JSON.stringify(from.training) !== JSON.stringify(part.training)) return [];
-  const [here, there] = [part, from].map((one) => ordersOf(one).map((tasks) => tasks.join(' ')));
-  return runsOfEntry(plan, claimed.methods).flatMap((run) => {
+/** Those of a part's runs whose order another part has, numbered as there. None if the two train or test differently. */
+function sharedRuns(runs: readonly RunFacts[], from: StudyPart, to: StudyPart): RunFacts[] {
+  if (JSON.stringify(from.training) !== JSON.stringify(to.training)) return [];
+  const [there, here] = [from, to].map((part) => ordersOf(part).map((tasks) => tasks.join(' ')));
+  return runs.flatMap((run) => {
     const order = here.indexOf(there[run.order]);
     return order === -1 ? [] : [{ ...run, order }];
   });
