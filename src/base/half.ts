@@ -34,6 +34,15 @@ function halfOfFloat32Bits(bits: number): number {
   return sign | ((fraction + (1 << (shift - 1)) - 1 + ((fraction >>> shift) & 1)) >>> shift);
 }
 
+const oneBits = new Uint32Array(1);
+const oneValue = new Float32Array(oneBits.buffer);
+
+/** The value of one F16 pattern, exact. */
+export function valueOfHalf(half: number): number {
+  oneBits[0] = float32BitsOfHalf(half);
+  return oneValue[0];
+}
+
 /** F16 → float32, exact, including infinities, NaN payloads, signed zeros and subnormals. */
 export function halfToFloat32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(halves.length);

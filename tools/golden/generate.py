@@ -13,6 +13,7 @@ from chat import write_chat
 from continual import write_continual
 from families import DECODERS, ENCODER_DECODERS
 from files import write_json
+from gguf_blocks import write_gguf_blocks
 from gradspace import write_gradspace
 from lora import write_lora
 from metrics import write_metrics
@@ -70,6 +71,7 @@ def main() -> None:
     write_metrics(golden / "metrics")
     write_prompts(golden / "prompts.json", seed)
     write_chat(golden / "chat.json")
+    write_gguf_blocks(golden / "gguf_blocks.json", seed)
     write_benchmark(out / "cl-benchmark", seed, **variant.get("benchmark", {}))
     write_tokenizers(out / "tokenizers")
     write_stories(out / "models" / "stories-tiny", seed, verification)
