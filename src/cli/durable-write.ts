@@ -71,7 +71,7 @@ export async function removeDrafts(folder: string): Promise<void> {
 }
 
 /** A rename is on disk once its folder is flushed. Some systems (Windows) cannot flush folders, and need not. */
-async function flushFolder(folder: string): Promise<void> {
+export async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
   await handle?.sync().catch(() => undefined);
   await handle?.close();

@@ -41,7 +41,7 @@ export class RunFile {
 
   /** As {@link goingOn}. */
   goingOn(settings: RunSettings, warn: (message: string) => void): Promise<GoingOn> {
-    return goingOn(this.#path, settings, warn);
+    return goingOn(this.#path.replace(/\.json$/, ''), settings, warn);
   }
 
   /**

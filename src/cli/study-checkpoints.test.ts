@@ -36,8 +36,8 @@ async function execute(
 }
 
 test('an interrupted run of a study resumes within its round, and ends like an uninterrupted one', async () => {
-  const file = join(folder, 'runs', 'gorp-plus-seed1.json');
-  const open = (settings: RunSettings = SETTINGS): Promise<GoingOn> => goingOn(file, settings, () => undefined);
+  const own = join(folder, 'unfinished', 'gorp-plus-seed1');
+  const open = (settings: RunSettings = SETTINGS): Promise<GoingOn> => goingOn(own, settings, () => undefined);
   const whole = await execute({});
   const first = await open();
   expect(first.host.savedCheckpoint, 'there is nothing to resume from').toBeUndefined();
@@ -48,13 +48,13 @@ test('an interrupted run of a study resumes within its round, and ends like an u
   expect(results.curves.loss).toEqual(whole.results.curves.loss);
   expect(results.accuracy).toEqual(whole.results.accuracy);
   await second.clear();
-  expect(existsSync(join(folder, 'runs', 'gorp-plus-seed1'))).toBe(false);
+  expect(existsSync(own)).toBe(false);
 });
 
 test('does not resume from checkpoints of other settings', async () => {
-  const file = join(folder, 'runs', 'gorp-plus-seed1.json');
-  const { host } = await goingOn(file, SETTINGS, () => undefined);
+  const own = join(folder, 'unfinished', 'gorp-plus-seed1');
+  const { host } = await goingOn(own, SETTINGS, () => undefined);
   await execute(host, (event) => event.type === 'progress' && event.phase === 'train');
   const other = { ...SETTINGS, training: { ...SETTINGS.training, epochs: 3 } };
-  expect((await goingOn(file, other, () => undefined)).host.savedCheckpoint).toBeUndefined();
+  expect((await goingOn(own, other, () => undefined)).host.savedCheckpoint).toBeUndefined();
 });

@@ -17,15 +17,17 @@ export interface GoingOn {
 }
 
 /**
- * Saves the checkpoints of a run of a study in a folder beside its results file, `METHOD-seedS/checkpoints` beside
- * `METHOD-seedS.json`, and resumes from the last one with the same settings. The run must not be in progress in another
- * process.
+ * Saves the checkpoints of a run of a study in a folder of its own, and resumes from the last one with the same
+ * settings. The run must not be in progress in another process.
  *
- * @param file the results file of the run.
+ * @param folder of the run while it is unfinished.
  * @param warn reports checkpoints that cannot be used.
  */
-export async function goingOn(file: string, settings: RunSettings, warn: (message: string) => void): Promise<GoingOn> {
-  const folder = file.replace(/\.json$/, '');
+export async function goingOn(
+  folder: string,
+  settings: RunSettings,
+  warn: (message: string) => void,
+): Promise<GoingOn> {
   const checkpoints = new CheckpointFolder(folder, EVERY, warn);
   const clear = (): Promise<void> => rm(folder, { recursive: true, force: true });
   await removeDrafts(folder);

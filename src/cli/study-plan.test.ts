@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { scriptedRun } from '../app/testing/script.ts';
-import { parseStudyPlan, type PlannedRun, plannedRuns } from '../run/study/plan.ts';
-import { PlanFiles } from './plan-files.ts';
+import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/plan.ts';
+import { StudyFolder } from './study-folder.ts';
 import { studyByPlan } from './study-plan.ts';
 import { Terminal } from './terminal.ts';
 
@@ -33,7 +33,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(out, { recursive: true }));
 
-async function keep(files: PlanFiles, run: PlannedRun): Promise<void> {
+const open = (plan: StudyPlan): Promise<StudyFolder> => StudyFolder.open(out, plan, () => undefined);
+
+async function keep(files: StudyFolder, run: PlannedRun): Promise<void> {
   const last = scriptedRun(run.settings()).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
   await files.keep(run, last.results);
@@ -43,7 +45,7 @@ test('reports on the existing runs, and says how many are missing', async () => 
   const path = join(out, 'the-plan.json');
   await writeFile(path, JSON.stringify(PLAN));
   const plan = parseStudyPlan(JSON.stringify(PLAN), 'the-plan.json');
-  const files = await PlanFiles.open(out, plan);
+  const files = await open(plan);
   const runs = plannedRuns(plan, plan.parts[0], () => null);
   for (const run of runs.slice(0, 3)) await keep(files, run);
   const options = { plan: path, out, shard: { index: 0, count: 1 }, machine: { device: 'cpu' as const } };
@@ -58,14 +60,20 @@ test('reports on the existing runs, and says how many are missing', async () => 
 
 test('refuses a second plan in a folder by name, and a run with other settings', async () => {
   const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
-  const files = await PlanFiles.open(out, plan);
-  await expect(PlanFiles.open(out, { ...plan, title: 'Another' })).rejects.toMatchObject({
+  const files = await open(plan);
+  await expect(open({ ...plan, title: 'Another' })).rejects.toMatchObject({
     code: 'run/other-study',
     message: expect.stringContaining('A study') as string,
   });
   const [run, other] = plannedRuns(plan, plan.parts[0], () => null);
   await keep(files, { ...run, settings: other.settings });
   await expect(files.outcomeOf(run)).rejects.toMatchObject({ code: 'run/other-study' });
+});
+
+test('refuses a folder of an earlier version, whose runs would be made again', async () => {
+  const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
+  await mkdir(join(out, 'runs', 'main'), { recursive: true });
+  await expect(open(plan)).rejects.toMatchObject({ code: 'run/other-study' });
 });
 
 test('settings that the model does not allow end the study by name, and no run counts as made', async () => {
@@ -101,7 +109,7 @@ test('tasks that cannot be read end the study at the first run', async () => {
 
 test('a run that has diverged counts as made', async () => {
   const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
-  const files = await PlanFiles.open(out, plan);
+  const files = await open(plan);
   const [run, next] = plannedRuns(plan, plan.parts[0], () => null);
   const error = { code: 'run/not-finite' as const, message: 'Diverged.', nextStep: 'Start again.' };
   await files.keepFailure(run, error);

@@ -9,7 +9,7 @@ import { EXIT } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { ELSEWHERE, oneByOne } from './one-by-one.ts';
 import { openNamedConfig } from './places.ts';
-import { PlanFiles } from './plan-files.ts';
+import { StudyFolder } from './study-folder.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
 import { partOf, type Shard } from './shard.ts';
@@ -41,12 +41,14 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
   });
   const plan = parseStudyPlan(text, basename(options.plan));
   if (!options.reportOnly) await checkModules(plan); // before the folder belongs to the plan
-  const files = await PlanFiles.open(options.out, plan);
+  const files = await StudyFolder.open(options.out, plan, (message) => terminal.note(`Warning: ${message}`));
   const places = new Map(plan.parts.map(({ name }, i) => [name, i]));
   const tried = new Set<string>();
   let exit: number = EXIT.ok;
   const conclude = async (): Promise<void> => {
-    const summary = summarise(plan, await collect(plan, (run) => files.outcomeOf(run)));
+    const made = await collect(plan, (run) => files.outcomeOf(run));
+    await files.pack(made);
+    const summary = summarise(plan, made);
     const table = await files.writeReport(summary);
     terminal.event({ type: 'table', runs: summary.made, table });
     terminal.result(table);
@@ -54,10 +56,10 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
   for (;;) {
     const made = await collect(plan, (run) => files.outcomeOf(run));
     const all = made.map(({ run }) => run).sort((a, b) => (places.get(a.part) ?? 0) - (places.get(b.part) ?? 0));
-    const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => run.path));
-    const next = partOf(all, options.shard).filter(({ path }) => missing.has(path) && !tried.has(path));
+    const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => nameOf(run)));
+    const next = partOf(all, options.shard).filter((run) => missing.has(nameOf(run)) && !tried.has(nameOf(run)));
     if (options.reportOnly || next.length === 0) break;
-    for (const { path } of next) tried.add(path);
+    for (const run of next) tried.add(nameOf(run));
     const code = await oneByOne(next, (run, isAgain) => oneRun(run, files, options.machine, terminal, isAgain));
     if (exit === EXIT.ok || code === EXIT.interrupted) exit = code;
     if (code === EXIT.interrupted) break;
@@ -78,7 +80,7 @@ async function checkModules(plan: StudyPlan): Promise<void> {
   }
 }
 
-const nameOf = ({ path }: PlannedRun): string => path.replace(/^runs\/|\.json$/g, '');
+const nameOf = ({ part, name }: PlannedRun): string => `${part}/${name}`;
 
 const ofRun = (run: PlannedRun, { code, message, nextStep }: ErrorReport): GorpError =>
   new GorpError(code, `${nameOf(run)}: ${message}`, nextStep);
@@ -91,7 +93,7 @@ const ofRun = (run: PlannedRun, { code, message, nextStep }: ErrorReport): GorpE
  */
 async function oneRun(
   run: PlannedRun,
-  files: PlanFiles,
+  files: StudyFolder,
   machine: NodeChoices,
   terminal: Terminal,
   isAgain: boolean,

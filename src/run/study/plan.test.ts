@@ -55,7 +55,7 @@ describe('the runs of a plan', () => {
   it('try every combination of a grid, on dev', () => {
     const runs = plannedRuns(plan, tuning, () => null);
     expect(runs).toHaveLength(6);
-    expect(new Set(runs.map(({ path }) => path)).size).toBe(6);
+    expect(new Set(runs.map((run) => run.name)).size).toBe(6);
     const settings = runs[5].settings();
     expect(settings).toMatchObject({ order: ['mood', 'pos'], training: { seed: 101, testSet: 'dev', epochs: 2 } });
     expect(settings.method).toMatchObject({ name: 'ewc', ewcLambda: 10, learningRate: 1e-2, loraDropout: 0 });

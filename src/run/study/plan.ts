@@ -147,8 +147,8 @@ export interface PlannedRun {
   readonly seed: number;
   /** The values of its grid; empty if there is none. */
   readonly tried: Values;
-  /** Path of its results in the folder of the study. */
-  readonly path: string;
+  /** Its name in the part. */
+  readonly name: string;
   /** @throws GorpError `settings/invalid`, naming the setting. */
   readonly settings: () => RunSettings;
 }
@@ -174,7 +174,7 @@ export function plannedRuns(
         const forms = Object.entries(tried).map(([key, value]) => `-${key}=${value}`);
         return {
           ...{ part: part.name, label, order, seed, tried },
-          path: `runs/${part.name}/${label}${forms.join('')}-order${order + 1}-seed${seed}.json`,
+          name: `${label}${forms.join('')}-order${order + 1}-seed${seed}`,
           settings: () => settingsOf(plan, part, entry, tasks, seed, { ...chosen, ...tried }),
         };
       });
