@@ -21,10 +21,9 @@ const RESULT_FILES = [
 const TRAINED_FILES = [
   'adapter/adapter_config.json',
   'adapter/adapter_model.safetensors',
-  'full_rank_deltas.safetensors',
+  'full_rank_weights.safetensors',
   'round.json',
-  'shared_space.safetensors',
-  'task_directions.safetensors',
+  'state.safetensors',
 ];
 
 /** Runs in the page, before its own scripts: presses Stop at the first step of round 2, since a round is short. */

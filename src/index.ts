@@ -14,7 +14,8 @@ export { type Measures, type Results, ResultsSchema, type TaskReport, type Tenso
 export { measuresOf } from './run/measures.ts';
 export { embeddedMethod, embeddedSettings, type PresetName, publishedSettings } from './run/presets.ts';
 export { type OrderFile, parseOrderFile } from './run/order-file.ts';
-export { type OpenFile, openSavedRound, type SavedRound } from './run/outputs/saved-round.ts';
+export type { OpenFile, SavedRun } from './run/checkpoint/saved-run.ts';
+export { openSavedRound, type SavedRound } from './run/outputs/saved-round.ts';
 
 // Methods
 export {

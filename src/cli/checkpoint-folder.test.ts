@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CHECKPOINT_FILE, STATE_FILE } from '../run/checkpoint/checkpoint.ts';
 import type { RunEvent } from '../run/events.ts';
+import { ADAPTER_FILE, CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import { Run } from '../run/run.ts';
 import { textFile } from '../weights/exports/output-file.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
@@ -53,18 +53,23 @@ describe('checkpoints on disk', () => {
   });
 
   test.each([
-    ['cut short', (path: string) => truncate(join(path, STATE_FILE), 1000), /has 1000 bytes/],
+    ['cut short', (path: string) => truncate(join(path, ADAPTER_FILE), 1000), /has 1000 bytes/],
     [
       'damaged',
       async (path: string) => {
-        const bytes = await readFile(join(path, STATE_FILE));
+        const bytes = await readFile(join(path, ADAPTER_FILE));
         bytes[bytes.length - 3] ^= 1;
-        await writeFile(join(path, STATE_FILE), bytes);
+        await writeFile(join(path, ADAPTER_FILE), bytes);
       },
       /is damaged/,
     ],
-    ['of another version', (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"x"}'), /schema/],
-    ['without its state', (path: string) => rm(join(path, STATE_FILE)), /has no state/],
+    ['of another kind', (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"x"}'), /schema/],
+    [
+      'of an earlier version',
+      (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"gorp-web/checkpoint","version":1}'),
+      /earlier version/,
+    ],
+    ['without its state', (path: string) => rm(join(path, ADAPTER_FILE)), /has no adapter/],
   ])('reports one that is %s, and uses the one before it', async (_, harm, told) => {
     await leaveCheckpoints();
     const [before, last] = await numbers();

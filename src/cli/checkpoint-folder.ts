@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { openCheckpoint, type SavedCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import type { SavedRun } from '../run/checkpoint/saved-run.ts';
 import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { writeFolderDurably } from './durable-write.ts';
@@ -15,7 +16,7 @@ const NUMBER = /^\d{6}$/;
 /** A checkpoint and its path. */
 export interface FoundCheckpoint {
   readonly path: string;
-  readonly checkpoint: SavedCheckpoint;
+  readonly checkpoint: SavedRun;
 }
 
 /** Saves checkpoints on disk: writes one aside, moves it into place as a whole, then removes all but the last two. */
@@ -39,7 +40,7 @@ export class CheckpointFolder implements CheckpointStore {
     for (const old of before.slice(0, 1 - KEPT)) await rm(this.#pathOf(old), { recursive: true, force: true });
   }
 
-  async last(): Promise<SavedCheckpoint | null> {
+  async last(): Promise<SavedRun | null> {
     return (await this.find())?.checkpoint ?? null;
   }
 

@@ -11,7 +11,7 @@ import { openNamedModel } from './places.ts';
 import { writeFiles, writeRound } from './round-folder.ts';
 
 const WEIGHTS = 'model.safetensors';
-const UNCHANGED = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+const UNCHANGED = { scaling: 1, adapter: () => Promise.resolve(undefined), weights: () => Promise.resolve(undefined) };
 
 let folder: string;
 beforeEach(async () => {

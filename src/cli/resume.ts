@@ -2,8 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { CHECKPOINT_FILE, openCheckpoint, type SavedCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
 import { checkSettings } from '../run/checkpoint/fitting.ts';
+import type { SavedRun } from '../run/checkpoint/saved-run.ts';
+import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import { type Results, ResultsSchema } from '../run/results.ts';
 import { isGiven } from './arguments.ts';
@@ -17,8 +19,7 @@ export const AUTO = 'auto';
 
 /** What a run resumes from, and its folder. */
 export type Origin =
-  | { readonly path: string; readonly checkpoint: SavedCheckpoint }
-  | { readonly path: string; readonly round: SavedRound };
+  { readonly path: string; readonly checkpoint: SavedRun } | { readonly path: string; readonly round: SavedRound };
 
 /** The results of the run until then. */
 export const resultsOf = (origin: Origin): Results =>

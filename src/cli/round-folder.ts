@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import type { RoundOutput } from '../run/host.ts';
-import { type OpenFile, openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import type { OpenFile } from '../run/checkpoint/saved-run.ts';
+import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
 import type { Results } from '../run/results.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { isAbsence } from '../weights/model-folder.ts';
@@ -44,8 +45,12 @@ export async function writeRound(out: string, order: readonly string[], round: R
   await writeResults(out, round.soFar);
 }
 
-/** Opens the folder of a round. @throws GorpError as {@link openSavedRound}, `run/unreadable-file`. */
-export const openRoundFolder = (path: string): Promise<SavedRound> => openSavedRound(opensIn(path));
+/** Opens the folder of a round, and reads all of it to check it. @throws GorpError as {@link openSavedRound}. */
+export async function openRoundFolder(path: string): Promise<SavedRound> {
+  const saved = await openSavedRound(opensIn(path));
+  await saved.state.check();
+  return saved;
+}
 
 /** Opens files below a folder. */
 export const opensIn =

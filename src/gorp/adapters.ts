@@ -7,7 +7,7 @@ import { matmul } from '../graph/ops/matmul.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
 import { Stack } from './stack.ts';
-import type { TrainedAdapter } from './trained.ts';
+import { adapterTensor, readSaved, type SavedTensors, type StateTensor } from './state.ts';
 
 /** LoRA adapters of layers of one shape: the new pair, trained, and the frozen pairs of earlier tasks. */
 export class AdapterGroup {
@@ -74,37 +74,45 @@ export class AdapterGroup {
     this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
   }
 
-  /** The pairs of all tasks so far: [A_prev; A] and [B_prev, B]. */
-  trained(name: string): TrainedAdapter {
+  /** The pairs of all tasks so far, of each layer: [A_prev; A] [R, in] and [B_prev, B] [out, R]. */
+  state(): StateTensor[] {
     const { out, inputs, rank } = this;
-    const previous = this.previous.get(name);
-    return {
-      layer: name,
-      out,
-      inputs,
-      rank: rank + (previous?.A.rows ?? 0),
-      A: async () => {
-        const A = matrix(rank, inputs, await this.A.readOne(name));
-        return Float32Array.from((previous ? stackRows(previous.A, A) : A).data);
-      },
-      B: async () => {
-        const B = matrix(out, rank, await this.B.readOne(name));
-        return Float32Array.from((previous ? concatColumns(previous.B, B) : B).data);
-      },
-    };
+    return this.names.flatMap((name): StateTensor[] => {
+      const previous = this.previous.get(name);
+      const R = rank + (previous?.A.rows ?? 0);
+      const read =
+        (own: Stack, join: (before: Matrix, own: Matrix) => Matrix, before?: Matrix) =>
+        async (): Promise<Float32Array<ArrayBuffer>> => {
+          const values = await own.readOne(name);
+          if (before === undefined) return values;
+          return Float32Array.from(join(before, matrix(own.rows, own.columns, values)).data);
+        };
+      const shared = { place: 'adapter', dtype: 'F32' } as const;
+      const [A, B] = [adapterTensor(name, 'lora_A'), adapterTensor(name, 'lora_B')];
+      return [
+        { name: A, ...shared, rows: R, columns: inputs, read: read(this.A, stackRows, previous?.A) },
+        { name: B, ...shared, rows: out, columns: R, read: read(this.B, concatColumns, previous?.B) },
+      ];
+    });
   }
 
-  /** Restores the pairs of all tasks so far from {@link trained}; the last is the pair in training. */
-  restore(name: string, { A, B }: { A: Matrix; B: Matrix }): void {
-    const before = A.rows - this.rank;
-    if (before > 0) this.#setPrevious(name, { A: firstRows(A, before), B: columnSlice(B, 0, before) });
-    this.A.write(name, matrix(this.rank, this.inputs, A.data.subarray(before * this.inputs)));
-    this.B.write(name, columnSlice(B, before, A.rows));
-  }
-
-  /** Restores frozen pairs from {@link previous}. */
-  takeUpPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
-    this.#setPrevious(name, pair);
+  /**
+   * Restores the pairs of all tasks so far; the last is the pair in training.
+   *
+   * @param pairs how many there are. @throws GorpError `run/state-does-not-fit`.
+   */
+  async restore(saved: SavedTensors, pairs: number): Promise<void> {
+    const { out, inputs, rank } = this;
+    const [R, before] = [rank * pairs, rank * (pairs - 1)];
+    for (const name of this.names) {
+      const values = await readSaved(saved, { name: adapterTensor(name, 'lora_A'), rows: R, columns: inputs });
+      const A = matrix(R, inputs, values);
+      const named = { name: adapterTensor(name, 'lora_B'), rows: out, columns: R };
+      const B = matrix(out, R, await readSaved(saved, named));
+      if (before > 0) this.#setPrevious(name, { A: firstRows(A, before), B: columnSlice(B, 0, before) });
+      this.A.write(name, values.slice(before * inputs));
+      this.B.write(name, columnSlice(B, before, R));
+    }
   }
 
   /** Allocates memory for the frozen pairs of this many tasks without writing to it, for a memory plan. */

@@ -15,7 +15,7 @@ import type { LayerGroup } from './method-groups.ts';
 import type { ProjectedPlan } from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape } from './projection.ts';
 import { Stack } from './stack.ts';
-import type { StatePart } from './state-part.ts';
+import type { DeviceTensor } from './state.ts';
 import type { GroupSpace } from './trainable-group.ts';
 
 /**
@@ -143,7 +143,7 @@ export class FastProjection {
   }
 
   /** The state that a step passes to the next. The probes are the same in every run. */
-  parts(): StatePart[] {
+  parts(): DeviceTensor[] {
     return [this.pair, this.#sketch, this.#partners].flatMap((part) => part?.parts() ?? []);
   }
 

@@ -14,9 +14,16 @@ import { type BasisSide, basisSide, compressedShape, makeBasis } from './project
 import { leadingSingularVectors } from './singular-vectors.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
-import type { StatePart } from './state-part.ts';
+import {
+  type DeviceTensor,
+  restoreTensors,
+  type SavedProgress,
+  type SavedTensors,
+  type StateOwner,
+  type StateTensor,
+  weightTensor,
+} from './state.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
-import { fitting, type SavedTraining, type TrainedWeights } from './trained.ts';
 import {
   recordCompressedUpdate,
   recordPlainUpdate,
@@ -29,7 +36,7 @@ import {
 const RATE = 1;
 
 /** Full-rank weights of one shape with gradients, projection basis, moments and shared space. */
-export class FullRankGroup {
+export class FullRankGroup implements StateOwner {
   readonly #spacePlan: SpacePlan | null;
   readonly weights: Stack;
   /** G, or with a fast projection its compressed form R. */
@@ -153,7 +160,7 @@ export class FullRankGroup {
   }
 
   /**
-   * Resumes a task that another learner had begun: allocates the directions to remove; the caller writes them
+   * Resumes a task that another learner had begun: allocates the directions to remove; the caller restores them
    * afterwards.
    *
    * @returns how many directions of each weight the task removes.
@@ -214,23 +221,6 @@ export class FullRankGroup {
     );
   }
 
-  trained(): TrainedWeights[] {
-    const { names, out, inputs } = this.layers;
-    return names.map((layer) => ({ layer, out, inputs, read: () => this.weights.readOne(layer) }));
-  }
-
-  /** Adds the change of earlier tasks to the weights of the base model. @throws GorpError `run/round-does-not-fit`. */
-  async restore(saved: SavedTraining): Promise<void> {
-    const { names, out, inputs } = this.layers;
-    for (const name of names) {
-      const { data } = fitting(`The change of ${name}`, await saved.delta(name), out, inputs);
-      const weights = await this.weights.readOne(name);
-      for (let i = 0; i < weights.length; i++) weights[i] += data[i];
-      this.weights.write(name, weights);
-    }
-    await this.space?.restore(saved);
-  }
-
   /**
    * First moments, transposed where needed so that their columns are vectors of the space: Adam's own, and as they
    * would be with nothing projected away.
@@ -239,13 +229,27 @@ export class FullRankGroup {
     return pairMoments(this.moments.m, this.space?.stackSpace && this.#unprojected, this.#spaceSide() === 'columns');
   }
 
-  /** The state on the device that a step needs and the host cannot compute. */
-  parts(): StatePart[] {
-    const { weights, moments, fast } = this;
-    const kept = [this.#frozen?.U, this.#frozen?.V];
-    return [weights, moments, this.#unprojected, fast, this.#U, this.#Vt, ...kept].flatMap(
-      (part) => part?.parts() ?? [],
-    );
+  state(training: boolean): StateTensor[] {
+    return [...this.#weights(), ...(this.space?.state() ?? []), ...(training ? this.#ofStep() : [])];
+  }
+
+  #weights(): DeviceTensor[] {
+    return this.weights.parts('weights', weightTensor);
+  }
+
+  /** What a step passes to the next, besides the weights. */
+  #ofStep(): DeviceTensor[] {
+    const { moments, fast } = this;
+    const frozen = [this.#frozen?.U, this.#frozen?.V];
+    return [moments, this.#unprojected, fast, this.#U, this.#Vt, ...frozen].flatMap((part) => part?.parts() ?? []);
+  }
+
+  async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
+    await restoreTensors(this.#weights(), saved);
+    await this.space?.restore(saved, training ? task - 1 : task);
+    if (!training) return;
+    this.space?.upload();
+    await restoreTensors(this.#ofStep(), saved);
   }
 
   destroy(): void {

@@ -3,7 +3,7 @@ import type { Device } from '../device/device.ts';
 import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
-import type { StatePart } from './state-part.ts';
+import { type DeviceTensor, restoreTensors, type SavedProgress, type SavedTensors, type StateOwner } from './state.ts';
 import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
@@ -29,7 +29,7 @@ const PLACE = 64;
 const places = (count: number): number => Math.ceil(count / PLACE) * PLACE;
 
 /** The energies of a step on the GPU, one number per trained tensor in each buffer, and the statistics from them. */
-export class Meters {
+export class Meters implements StateOwner {
   /** ‖G‖² of every tensor. Adapters have two places: first all A, then all B. */
   readonly squares: Tensor;
   readonly #space: SpaceMeters;
@@ -120,13 +120,15 @@ export class Meters {
     });
   }
 
-  /** The values that steps between two measurements repeat. */
-  parts(): StatePart[] {
+  /** The values that steps between two measurements repeat; a task's first step measures. */
+  state(training: boolean): DeviceTensor[] {
+    if (!training) return [];
     const { before, after, update, leaked } = this.#space;
     return [before, after, update, leaked].map(({ name, elements, storage }) => {
       const range = storage as BufferRange;
       return {
         name,
+        place: 'rest',
         dtype: 'F32',
         rows: 1,
         columns: elements,
@@ -134,6 +136,10 @@ export class Meters {
         write: (values) => this.#device.write(range.buffer, range.offset, values),
       };
     });
+  }
+
+  restore(saved: SavedTensors, { training }: SavedProgress): Promise<void> {
+    return restoreTensors(this.state(training), saved);
   }
 
   destroy(): void {

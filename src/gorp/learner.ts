@@ -5,17 +5,16 @@ import type { ReadParameter } from '../models/parameters.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
 import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
-import { restoreTo, trainedOf } from './learner/saving.ts';
-import { type LearnerState, type SavedState, savedBytes, stateOf, takeUp } from './learner/state.ts';
+import { restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
 import type { Matrix } from './matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
 import type { NamedGrowth } from './space-growth.ts';
+import type { LearnerState, SavedState } from './state.ts';
 import { readTrained, type ReadTrained } from './trained-groups.ts';
 import { trainedLayers } from './trained-layers.ts';
-import type { SavedTraining, Trained } from './trained.ts';
 
 export type { LearnerOptions } from './learner/core.ts';
 export type { StepRecord } from './learner/step.ts';
@@ -121,38 +120,24 @@ export class Learner {
     return 4 * numbers + stateBytes(this.#core.progress.state);
   }
 
-  /** Everything that was trained, to save; read it before the next task begins. */
-  get trained(): Trained {
-    return trainedOf(this.#core);
-  }
-
-  /**
-   * Resumes from another learner's state after a task; the next task is the one after it.
-   *
-   * @throws GorpError `run/round-does-not-fit` if its model or method differs.
-   */
-  restore(saved: SavedTraining): Promise<void> {
-    return restoreTo(this.#core, saved);
-  }
-
-  /** All that the next step depends on. Read its matrices before any other call to the learner. */
+  /** All that the rest of a run depends on: see {@link LearnerState}. Read its tensors before any other call. */
   get state(): LearnerState {
     return stateOf(this.#core);
   }
 
-  /** Maximum bytes of the matrices of {@link state} in the last task, once memory for this many tasks is reserved. */
+  /** Maximum bytes of the tensors of {@link state} in the last task, once memory for this many tasks is reserved. */
   savedBytes(tasks: number): number {
     return savedBytes(this.#core, tasks);
   }
 
   /**
-   * Resumes from the state of another learner of the same model, method and seed: the next step is the same to the last
-   * bit. For a new learner only.
+   * Resumes from the state of another learner of the same model, method and seed: what follows is the same to the last
+   * bit. For a new learner only; it need not have read the weights that the state holds.
    *
-   * @throws GorpError `run/checkpoint-does-not-fit`.
+   * @throws GorpError `run/state-does-not-fit`.
    */
-  takeUp(saved: SavedState): Promise<void> {
-    return takeUp(this.#core, saved);
+  restore(saved: SavedState): Promise<void> {
+    return restore(this.#core, saved);
   }
 
   /** The current values of everything trained; waits for the device. Names are layers, without `.weight`. */

@@ -24,9 +24,15 @@ import {
 } from './penalties.ts';
 import { QuadraticTerm } from './quadratic-term.ts';
 import { Stack } from './stack.ts';
-import type { StatePart } from './state-part.ts';
+import {
+  restoreTensors,
+  type DeviceTensor,
+  type SavedProgress,
+  type SavedTensors,
+  type StateOwner,
+  type StateTensor,
+} from './state.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
-import { fitting, type SavedTraining, type TrainedAdapter } from './trained.ts';
 import { recordPlainUpdate } from './update.ts';
 
 /** Place of the adapters' step size in `rates`. */
@@ -39,7 +45,7 @@ export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string,
 ];
 
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
-export class LoraGroup {
+export class LoraGroup implements StateOwner {
   readonly #device: Device;
   readonly #plan: AdapterPlan;
   readonly adapters: AdapterGroup;
@@ -98,7 +104,7 @@ export class LoraGroup {
     if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
   }
 
-  /** Resumes a task that another learner had begun; the caller writes the state on the device afterwards. */
+  /** Resumes a task that another learner had begun; the caller restores the state afterwards. */
   resumeTask(task: number): void {
     this.#task = task;
     this.#maskRows(task > 1);
@@ -128,10 +134,9 @@ export class LoraGroup {
     this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
   }
 
-  /** Bytes on the device of the frozen pairs and of tensors that terms of the loss use. */
-  get reservedBytes(): number {
-    const terms = [...this.#quadratic.values()].flat();
-    return this.adapters.previousBytes + terms.reduce((sum, { bytes }) => sum + bytes, 0);
+  /** Bytes on the device of tensors that terms of the loss use. */
+  get termBytes(): number {
+    return [...this.#quadratic.values()].flat().reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /**
@@ -227,23 +232,6 @@ export class LoraGroup {
     );
   }
 
-  trained(): TrainedAdapter[] {
-    return this.layers.names.map((name) => this.adapters.trained(name));
-  }
-
-  /** @throws GorpError `run/round-does-not-fit`. */
-  async restore(saved: SavedTraining): Promise<void> {
-    const { names, out, inputs } = this.layers;
-    const rank = this.#plan.rank * (this.#plan.pairs === 'per-task' ? saved.tasks : 1);
-    for (const name of names) {
-      const pair = await saved.adapter(name);
-      const A = fitting(`lora_A of ${name}`, pair?.A, rank, inputs);
-      const B = fitting(`lora_B of ${name}`, pair?.B, out, rank);
-      this.adapters.restore(name, { A, B });
-    }
-    await this.space?.restore(saved);
-  }
-
   /**
    * First moments of A, transposed where needed so that their columns are vectors of the space: Adam's own, and as they
    * would be with nothing projected away.
@@ -256,10 +244,21 @@ export class LoraGroup {
     );
   }
 
-  /** The state on the device that a step needs and the host cannot compute. */
-  parts(): StatePart[] {
-    const { A, B } = this.adapters;
-    return [A, B, this.momentsA, this.#momentsB, this.#unprojected].flatMap((part) => part?.parts() ?? []);
+  state(training: boolean): StateTensor[] {
+    return [...this.adapters.state(), ...(this.space?.state() ?? []), ...(training ? this.#ofStep() : [])];
+  }
+
+  /** What a step passes to the next, besides the pair. */
+  #ofStep(): DeviceTensor[] {
+    return [this.momentsA, this.#momentsB, this.#unprojected].flatMap((part) => part?.parts() ?? []);
+  }
+
+  async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
+    await this.adapters.restore(saved, this.#keepsPairs ? Math.max(1, task) : 1);
+    await this.space?.restore(saved, training ? task - 1 : task);
+    if (!training) return;
+    this.space?.upload();
+    await restoreTensors(this.#ofStep(), saved);
   }
 
   destroy(): void {

@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import type { StackShape } from '../graph/ops/optimizer.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix } from './matrix.ts';
-import type { StatePart } from './state-part.ts';
+import type { DeviceTensor, StatePlace } from './state.ts';
 
 // A part of a buffer can be bound only at a multiple of 256 bytes.
 const ALIGNMENT_FLOATS = 64;
@@ -87,11 +87,12 @@ export class Stack {
     return new Float32Array(await this.#device.read(this.range(name)), 0, this.shape.size);
   }
 
-  /** Every matrix, to save and restore. */
-  parts(): StatePart[] {
+  /** Every matrix, to save and restore. @param nameOf its name in the state, if it is not of this stack alone. */
+  parts(place: StatePlace = 'rest', nameOf = (name: string): string => `${this.label}/${name}`): DeviceTensor[] {
     const { rows, columns } = this;
     return this.names.map((name) => ({
-      name: `${this.label}/${name}`,
+      name: nameOf(name),
+      place,
       dtype: 'F32',
       rows,
       columns,

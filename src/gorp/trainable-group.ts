@@ -8,8 +8,7 @@ import type { SpacePlan } from './method-plan.ts';
 import { growSoftSpace } from './soft-space.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 import { Stack } from './stack.ts';
-import type { StatePart } from './state-part.ts';
-import { fitting, type SavedTraining } from './trained.ts';
+import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from './state.ts';
 import type { Side, SpaceMeters, StackSpace } from './update.ts';
 
 /** A tensor [n] inside a shared buffer, by position. */
@@ -37,7 +36,7 @@ export class Moments {
     this.v.clear();
   }
 
-  parts(): StatePart[] {
+  parts(): DeviceTensor[] {
     return [...this.m.parts(), ...this.v.parts()];
   }
 
@@ -46,6 +45,10 @@ export class Moments {
     this.v.destroy();
   }
 }
+
+/** Names in a state. Tasks count from 1. */
+const spaceName = (tensor: string): string => `space/${tensor}`;
+const directionsName = (tensor: string, task: number): string => `directions_${task}/${tensor}`;
 
 /** The shared spaces of the tensors of a group: on the host while they grow, on the GPU for the task in training. */
 export class GroupSpace {
@@ -94,15 +97,24 @@ export class GroupSpace {
       widest === 0 ? undefined : new Stack(this.#device, 'spaces', 'shared space', this.names, this.dimension, widest);
   }
 
-  /** Restores the spaces and directions of earlier tasks. @throws GorpError `run/round-does-not-fit`. */
-  async restore(saved: SavedTraining): Promise<void> {
+  /** The spaces and directions of earlier tasks. */
+  state(): StateTensor[] {
+    return [
+      ...[...this.spaces].map(([name, S]) => hostTensor(spaceName(name), S)),
+      ...[...this.directions].flatMap(([name, tasks]) =>
+        tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one)),
+      ),
+    ];
+  }
+
+  /** @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
+  async restore(saved: SavedTensors, tasks: number): Promise<void> {
+    if (tasks === 0) return;
     for (const name of this.names) {
-      const S = fitting(`The shared space of ${name}`, await saved.space(name), this.dimension, null);
-      this.spaces.set(name, S);
+      this.spaces.set(name, await readHostMatrix(saved, spaceName(name), this.dimension));
       const directions: Matrix[] = [];
-      for (let task = 1; task <= saved.tasks; task++) {
-        const what = `The matrix of directions of task ${task} in ${name}`;
-        directions.push(fitting(what, await saved.directions(name, task), this.dimension, null));
+      for (let task = 1; task <= tasks; task++) {
+        directions.push(await readHostMatrix(saved, directionsName(name, task), this.dimension));
       }
       this.directions.set(name, directions);
     }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import { type FinishedTask, type MethodState, NO_STATE, stateBytes } from '../gorp/method-plan.ts';
-import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { methodStateOf, openRound, runKeepingRounds } from '../testing/kept-run.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { methodPreset, planOf } from './registry.ts';
 
@@ -68,7 +68,7 @@ describe('runs', () => {
   test('with full-rank weights, of one task equal those of mtl bit for bit, and of two replay in the second', async () => {
     const [one, bound] = [await run('er-full-rank', {}, ['gloss']), await run('mtl', {}, ['gloss'])];
     expect(one.results.curves.loss).toEqual(bound.results.curves.loss);
-    for (const file of ['adapter/adapter_model.safetensors', 'full_rank_deltas.safetensors']) {
+    for (const file of ['adapter/adapter_model.safetensors', 'full_rank_weights.safetensors']) {
       const [own] = [...one.rounds.values()].map((files) => files.get(file));
       expect(own, file).toBeDefined();
       expect([own], file).toEqual([...bound.rounds.values()].map((files) => files.get(file)));
@@ -89,21 +89,13 @@ describe('runs', () => {
     const second = curves.round.indexOf(2);
     expect(curves.loss.slice(0, second)).toEqual(base.loss.slice(0, second));
     expect(curves.loss.slice(second)).not.toEqual(base.loss.slice(second));
-    const [first, last] = await Promise.all(
-      [...whole.rounds.values()].map(async (files) => (await openRound(files)).training.state()),
-    );
+    const [first, last] = await Promise.all([...whole.rounds.values()].map(methodStateOf));
     expect(first.examples.map(({ task }) => task)).toEqual(first.examples.map(() => 1));
     expect(last.examples.slice(0, first.examples.length)).toEqual(first.examples);
     expect(new Set(last.examples.map(({ task }) => task))).toEqual(new Set([1, 2]));
     expect(told).toEqual([first, last].map((state, i) => ({ round: i + 1, bytes: stateBytes(state) })));
     const [files] = whole.rounds.values();
     const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(files) });
-    resumed.results.curves.loss.forEach((loss, i) =>
-      expect(Math.abs(loss / curves.loss[i] - 1), `loss of step ${i}`).toBeLessThan(1e-4),
-    );
-    files.delete('remembered_examples.json');
-    await expect(openRound(files).then(({ training }) => training.state())).rejects.toMatchObject({
-      code: 'run/bad-round',
-    });
+    expect(resumed.results.curves.loss).toEqual(curves.loss);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { energy, type Matrix, matrix, multiply, multiplyTranspose } from '../gorp/matrix.ts';
 import { thresholdOf } from '../gorp/method-plan.ts';
-import { type KeptRun, openRound } from '../testing/kept-run.ts';
+import { type KeptRun, tensorOf } from '../testing/kept-run.ts';
 import { methodRun } from '../testing/method-runs.ts';
 import { methodPreset, planOf } from './registry.ts';
 
@@ -11,10 +11,8 @@ const RANK = 4;
 async function after({ rounds }: KeptRun): Promise<{ A: Matrix; B: Matrix; S: Matrix }[]> {
   return Promise.all(
     [...rounds.values()].map(async (files) => {
-      const { training } = await openRound(files);
-      const [pair, S] = [await training.adapter(LAYER), await training.space(LAYER)];
-      if (pair === undefined || S === undefined) throw new Error('the round lacks an adapter or a space');
-      return { ...pair, S };
+      const [A, B, S] = [`${LAYER}.lora_A.weight`, `${LAYER}.lora_B.weight`, `space/${LAYER}`];
+      return { A: await tensorOf(files, A), B: await tensorOf(files, B), S: await tensorOf(files, S) };
     }),
   );
 }

@@ -5,8 +5,8 @@ import { pack, packedBytes, type Packing } from '../device/packing.ts';
 import { bytesOf, plainTensor, sizeOf, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { quantisedCheckpoint } from './config.ts';
 
-/** Gives the values of a parameter by Hugging Face name. */
-export type ReadParameter = (name: string) => Promise<Float32Array>;
+/** Gives the values of a parameter by Hugging Face name; null if somebody else writes them afterwards. */
+export type ReadParameter = (name: string) => Promise<Float32Array | null>;
 
 export interface LoadOptions {
   /** The place of a parameter inside another buffer, if it has one (trainable full-rank weights, f32). */

@@ -16,7 +16,7 @@ import { graphsApart, onnxFiles } from './onnx-files.ts';
 const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
 const DENSE = 'decoder.block.1.layer.2.DenseReluDense.wo';
 
-/** An adapter of one layer, and a change of the whole weight of another. */
+/** An adapter of one layer, and the whole weight of another. */
 const changes: WeightChanges = {
   scaling: 2,
   adapter: (layer) =>
@@ -28,7 +28,7 @@ const changes: WeightChanges = {
           }
         : undefined,
     ),
-  delta: (layer) =>
+  weights: (layer) =>
     Promise.resolve(layer === DENSE ? Float32Array.from({ length: 16 * 32 }, (_, i) => Math.sin(2 * i)) : undefined),
 };
 const trained = { changed: new Set([LAYER, DENSE]), changes };

@@ -77,7 +77,11 @@ describe('answers of a model', () => {
   });
 
   test('are refused from a model that lacks the trained layers', async () => {
-    const changes = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+    const changes = {
+      scaling: 1,
+      adapter: () => Promise.resolve(undefined),
+      weights: () => Promise.resolve(undefined),
+    };
     const trained = { changed: new Set(['encoder.block.9.q']), changes };
     const answers = answerPrompts(device, family('t5-tiny').open(), ['red'], READING, trained);
     await expect(textsOf(answers)).rejects.toMatchObject({ code: 'weights/other-model' });

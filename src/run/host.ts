@@ -4,7 +4,7 @@ import type { Device, DeviceFacts } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
-import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import type { SavedRun } from './checkpoint/saved-run.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
@@ -30,7 +30,7 @@ export interface CheckpointStore {
   /** Writes the files of a checkpoint, in order; it counts once all are written. If this throws, the run warns. */
   keep(files: readonly OutputFile[]): Promise<void>;
   /** The last usable checkpoint of this run; null if there is none. */
-  last(): Promise<SavedCheckpoint | null>;
+  last(): Promise<SavedRun | null>;
 }
 
 /** What a run needs from where it runs: a page's worker, or Node. */
@@ -64,7 +64,7 @@ export interface RunHost extends TaskHost {
   /** Where checkpoints are saved; if missing, none are saved. */
   checkpoints?: CheckpointStore;
   /** The checkpoint of the same run to resume from. */
-  savedCheckpoint?(): Promise<SavedCheckpoint>;
+  savedCheckpoint?(): Promise<SavedRun>;
   emit(event: RunEvent): void;
   /** A clock in milliseconds. */
   now(): number;

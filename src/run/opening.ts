@@ -6,7 +6,7 @@ import type { Network } from '../models/network.ts';
 import { readingOf } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
-import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import type { SavedRun } from './checkpoint/saved-run.ts';
 import { dataHash } from './checkpoint/data-hash.ts';
 import { checkSame, checkSettings } from './checkpoint/fitting.ts';
 import type { RunControl } from './control.ts';
@@ -52,7 +52,7 @@ export class Opening {
   readonly #settings: RunSettings;
   readonly #control: RunControl;
   readonly #device: Device;
-  readonly #checkpoint: SavedCheckpoint | undefined;
+  readonly #checkpoint: SavedRun | undefined;
   #inspected: Inspected | undefined;
   #saved: Promise<SavedRound | undefined> | undefined;
 
@@ -62,7 +62,7 @@ export class Opening {
     settings: RunSettings,
     control: RunControl,
     device: Device,
-    checkpoint: SavedCheckpoint | undefined,
+    checkpoint: SavedRun | undefined,
   ) {
     this.#host = host;
     this.#settings = settings;

@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import { randomId } from '../base/random-id.ts';
 import type { StepRecord } from '../gorp/learner.ts';
-import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import type { SavedRun } from './checkpoint/saved-run.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
@@ -99,7 +99,7 @@ export class RunRecord {
   }
 
   /** Resumes the same run from a checkpoint. */
-  takeUp({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
+  takeUp({ results, sampling }: Pick<SavedRun, 'results' | 'sampling'>): void {
     // A run that resumes by itself has had more breaks than its checkpoint records.
     if (results.id !== this.#id) {
       const step = results.curves.step.at(-1) ?? 0;

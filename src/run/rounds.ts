@@ -7,7 +7,7 @@ import type { Network } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import type { RunState, SavedRun } from './checkpoint/saved-run.ts';
 import type { Checkpointer } from './checkpoint/checkpointer.ts';
 import { leftAt, type Place, placeAt } from './checkpoint/place.ts';
 import type { RunControl } from './control.ts';
@@ -16,7 +16,7 @@ import { TimeEstimate } from './estimate.ts';
 import type { RoundOutput, RunHost } from './host.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import { replayEvents } from './outputs/replay-events.ts';
-import { type EndedRound, resultFiles, testFiles, trainedFiles } from './outputs/round-files.ts';
+import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
 import { RoundBatches } from './round-batches.ts';
@@ -40,7 +40,7 @@ export interface RoundsParts {
   /**
    * The checkpoint of the same run, or the round of an earlier one, to resume from: the learner has its state already.
    */
-  readonly checkpoint: SavedCheckpoint | undefined;
+  readonly checkpoint: SavedRun | undefined;
   readonly saved: SavedRound | undefined;
 }
 
@@ -70,7 +70,8 @@ export class Rounds {
     const { tasks, checkpoint, saved } = parts;
     this.#plan = planOf(settings.method);
     this.#rounds = scheduledRounds(this.#plan.schedule, tasks.length);
-    this.#place = checkpoint ? structuredClone(checkpoint.place) : placeAt(saved?.round ?? 0, 'begin');
+    const from = checkpoint ?? saved?.state;
+    this.#place = from ? structuredClone(from.place) : placeAt(0, 'begin');
     const amount = amountOf(
       settings,
       tasks.map(({ name, train, test }) => ({ name, train: train.length, test: test.length })),
@@ -83,7 +84,6 @@ export class Rounds {
     host.emit({ type: 'plan', tasks: reports, stepsPerRound: amount.steps, model: record.model });
     if (checkpoint) record.takeUp(checkpoint);
     else if (saved) record.resume(saved);
-    const from = checkpoint ?? saved;
     this.#reports = new StepReports(
       { ...parts, host, control, record, estimate: this.#estimate },
       from?.results.curves.step.at(-1) ?? 0,
@@ -160,18 +160,19 @@ export class Rounds {
   ): Promise<void> {
     const [record, settings] = [this.#record, this.#settings];
     const { round, seconds, paddedTokens } = this.#place;
-    const { learner, model, network } = this.#parts;
+    const { model, network } = this.#parts;
     if (!this.#host.saveRound) return;
     const losses = record.lossesOf(round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens, parameters };
-    const ended: EndedRound = { round, trained, tests, results: record.results('stopped', null) };
+    const ended: EndedRound = { trained, tests };
+    const state = this.#state(placeAt(round, 'begin'));
     await this.#keep({
       orderFolder: ordersFolder(settings.order),
       roundFolder: folder,
       results: resultFiles(ended),
-      trained: trainedFiles(learner.trained, model, ended),
-      soFar: ended.results,
+      trained: roundFiles(state, model),
+      soFar: state.results,
     });
   }
 
@@ -281,13 +282,17 @@ export class Rounds {
   }
 
   async #saveCheckpoint(): Promise<void> {
-    const { learner, data, checkpointer } = this.#parts;
     await this.#settle();
     if (this.#place.phase === 'learn') this.#countLearning();
-    const results = this.#record.results('stopped', null);
-    const checkpoint = { place: this.#place, results, sampling: this.#record.sampling, data, learner: learner.state };
-    await checkpointer.save(checkpoint, this.#estimate.secondsLeft);
+    await this.#parts.checkpointer.save(this.#state(this.#place), this.#estimate.secondsLeft);
     this.#reports.restartClock();
     this.#learningSince = this.#control.seconds;
+  }
+
+  /** All that the rest of the run depends on, if it is at this place. */
+  #state(place: Place): RunState {
+    const { learner, data } = this.#parts;
+    const { sampling } = this.#record;
+    return { place, results: this.#record.results('stopped', null), sampling, data, learner: learner.state };
   }
 }

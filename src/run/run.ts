@@ -3,10 +3,11 @@ import { Learner } from '../gorp/learner.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
+import type { SavedState } from '../gorp/state.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
-import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import type { SavedRun } from './checkpoint/saved-run.ts';
 import { type Milestone, RunControl, Stopped } from './control.ts';
 import { DeviceLosses } from './device-losses.ts';
 import type { RunEvent } from './events.ts';
@@ -135,7 +136,7 @@ export class Run {
     }
   }
 
-  async #attempt(trains: boolean, checkpoint: SavedCheckpoint | undefined): Promise<void> {
+  async #attempt(trains: boolean, checkpoint: SavedRun | undefined): Promise<void> {
     const device = await this.#acquire();
     this.#device = device;
     const owned: { destroy(): void }[] = [];
@@ -146,9 +147,9 @@ export class Run {
       const { model, tokenizer, network, tasks, data, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
-      const learner = await this.#createLearner(device, opened, owned);
-      if (checkpoint) await learner.takeUp(checkpoint.learner);
-      else if (saved) await learner.restore(saved.training);
+      const from = (checkpoint ?? saved?.state)?.learner;
+      const learner = await this.#createLearner(device, opened, from, owned);
+      if (from) await learner.restore(from);
       const rounds = new Rounds(this.#host, this.#settings, this.#control, this.#record, {
         device,
         network,
@@ -189,9 +190,11 @@ export class Run {
   async #createLearner(
     device: Device,
     { network, targets, model, storedName }: Opened,
+    from: SavedState | undefined,
     owned: { destroy(): void }[],
   ): Promise<Learner> {
     let loaded = 0;
+    const restored = new Set(from?.tensors.names);
     const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.#settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(storedName(name))?.dtype);
@@ -208,7 +211,8 @@ export class Run {
         recompute: activations === 'recompute',
         packing,
       },
-      (name) => this.#control.untilStopped(model.readTensor(storedName(name))),
+      (name) =>
+        restored.has(name) ? Promise.resolve(null) : this.#control.untilStopped(model.readTensor(storedName(name))),
       (name) => {
         loaded++;
         this.#progress({ phase: 'compile', item: name, done: loaded, total: network.shapes.size, unit: 'items' });

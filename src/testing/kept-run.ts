@@ -2,6 +2,8 @@ import { expect } from 'vitest';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import { type Matrix, matrix } from '../gorp/matrix.ts';
+import type { MethodState } from '../gorp/method-plan.ts';
 import type { Results } from '../run/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -43,3 +45,18 @@ export const openRound = (files: Files): Promise<SavedRound> =>
     const bytes = files.get(path);
     return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
   });
+
+/** A tensor of a round's state by its name there. */
+export async function tensorOf(files: Files, name: string): Promise<Matrix> {
+  const found = await (await openRound(files)).state.learner.tensors.read(name);
+  if (found === undefined) throw new Error(`the round has no ${name}`);
+  return matrix(found.rows, found.columns, found.data);
+}
+
+/** The tensors and examples that a method has saved with a round. */
+export async function methodStateOf(files: Files): Promise<MethodState> {
+  const { tensors, progress } = (await openRound(files)).state.learner;
+  const own = tensors.names.filter((name) => name.startsWith('method/'));
+  const read = own.map(async (name): Promise<[string, Matrix]> => [name.slice(7), await tensorOf(files, name)]);
+  return { tensors: new Map(await Promise.all(read)), examples: progress.examples };
+}

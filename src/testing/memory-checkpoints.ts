@@ -1,4 +1,5 @@
-import { type SavedCheckpoint, openCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import type { SavedRun } from '../run/checkpoint/saved-run.ts';
 import type { RunHost } from '../run/host.ts';
 import { bytesOfFile, memoryFile } from './output-files.ts';
 
@@ -7,12 +8,12 @@ type Files = Map<string, Uint8Array<ArrayBuffer>>;
 /** Holds the last two checkpoints in memory, as if on disk. */
 export function memoryCheckpoints(everySeconds = Infinity) {
   let kept: Files[] = [];
-  const open = (files: Files): Promise<SavedCheckpoint> =>
+  const open = (files: Files): Promise<SavedRun> =>
     openCheckpoint((path) => {
       const bytes = files.get(path);
       return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
     });
-  const last = (): Promise<SavedCheckpoint | null> => {
+  const last = (): Promise<SavedRun | null> => {
     const files = kept.at(-1);
     return files ? open(files) : Promise.resolve(null);
   };
@@ -31,7 +32,7 @@ export function memoryCheckpoints(everySeconds = Infinity) {
         },
         last,
       },
-      ...(kept.length > 0 && { savedCheckpoint: async () => (await last()) as SavedCheckpoint }),
+      ...(kept.length > 0 && { savedCheckpoint: async () => (await last()) as SavedRun }),
     }),
   };
 }

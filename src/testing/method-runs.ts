@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import type { Matrix } from '../gorp/matrix.ts';
 import { matrix } from '../gorp/matrix.ts';
 import type { MethodName } from '../methods/registry.ts';
-import { type KeptRun, openRound, runKeepingRounds } from './kept-run.ts';
+import { type KeptRun, runKeepingRounds, tensorOf } from './kept-run.ts';
+import { tinyModel } from './tiny-model.ts';
 import { tinySettings } from './tiny-run.ts';
 
 /** A short run of a method with dropout, over one or two tasks. */
@@ -16,21 +17,21 @@ export function expectSame(a: KeptRun, b: KeptRun): void {
   const trained = ({ rounds }: KeptRun): unknown[] =>
     [...rounds.values()].map((files) => [
       files.get('adapter/adapter_model.safetensors'),
-      files.get('full_rank_deltas.safetensors'),
+      files.get('full_rank_weights.safetensors'),
     ]);
   expect(trained(a)).toEqual(trained(b));
 }
 
 /** The change of a layer's full-rank weight in each round: W after it minus W before. */
 export async function changesOf({ rounds }: KeptRun, layer: string): Promise<Matrix[]> {
-  const sums = await Promise.all(
-    [...rounds.values()].map(async (files) => {
-      const delta = await (await openRound(files)).training.delta(layer);
-      if (delta === undefined) throw new Error(`${layer} has no change`);
-      return delta;
-    }),
-  );
-  return sums.map(({ rows, columns, data }, i) =>
-    matrix(rows, columns, i === 0 ? data : data.map((value, k) => value - sums[i - 1].data[k])),
+  const name = `${layer}.weight`;
+  const after = await Promise.all([...rounds.values()].map((files) => tensorOf(files, name)));
+  const base = await tinyModel().readTensor(name);
+  return after.map(({ rows, columns, data }, i) =>
+    matrix(
+      rows,
+      columns,
+      data.map((value, k) => value - (i === 0 ? base[k] : after[i - 1].data[k])),
+    ),
   );
 }

@@ -101,7 +101,7 @@ export async function writeTrained(
   const [onnx, merged] = [archive({ what: 'onnx', dtype: 'f32' }), archive({ what: 'merge' })];
   const path = `${ordersFolder([THINGS.name])}/${roundFolder(1, THINGS.name)}`;
   const [base, round] = [join(folder, BASE), join(folder, archive({ what: 'zip' }), path)];
-  const nothing = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+  const nothing = { scaling: 1, adapter: () => Promise.resolve(undefined), weights: () => Promise.resolve(undefined) };
   await writeFiles(base, await mergedModelFiles(open(), new Set(), nothing));
   const lengths = { sourceLength: POSITIONS - ANSWER_LENGTH, targetLength: ANSWER_LENGTH };
   const training = { ...lengths, promptForm, batchSize: 8, evaluationBatchSize: 50 };

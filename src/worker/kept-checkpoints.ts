@@ -1,5 +1,7 @@
 import { GorpError } from '../base/errors.ts';
-import { CHECKPOINT_FILE, openCheckpoint, type SavedCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
+import { openCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
+import type { SavedRun } from '../run/checkpoint/saved-run.ts';
+import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import {
@@ -46,7 +48,7 @@ export class CheckpointKeeper implements CheckpointStore {
     for (const old of before.slice(0, 1 - KEPT)) await removeFrom(all, String(old).padStart(6, '0'));
   }
 
-  async last(): Promise<SavedCheckpoint | null> {
+  async last(): Promise<SavedRun | null> {
     const all = await this.#all();
     for (const number of (await numbersIn(all)).reverse()) {
       try {
@@ -59,7 +61,7 @@ export class CheckpointKeeper implements CheckpointStore {
   }
 
   /** @throws GorpError `run/bad-checkpoint` if none can be used, and as {@link last}. */
-  async mustHave(): Promise<SavedCheckpoint> {
+  async mustHave(): Promise<SavedRun> {
     const last = await this.last();
     if (last) return last;
     throw new GorpError(
@@ -85,7 +87,7 @@ async function numbersIn(folder: FileSystemDirectoryHandle): Promise<number[]> {
   return numbers.sort((a, b) => a - b);
 }
 
-async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedCheckpoint> {
+async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedRun> {
   const files = new Map((await filesBelow(folder)).map(({ path, file }) => [path, file]));
   return openCheckpoint((path) => {
     const file = files.get(path);

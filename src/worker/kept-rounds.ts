@@ -71,10 +71,12 @@ export async function findLastRound(
 /** Opens the last stored round that has weights. @throws GorpError `run/bad-round`. */
 export async function openLastRound(): Promise<SavedRound> {
   const files = await keptFiles();
-  return (await findLastRound(files)).last ?? openRoundOf(files, '');
+  const saved = (await findLastRound(files)).last ?? (await openRoundOf(files, ''));
+  await saved.state.check();
+  return saved;
 }
 
-/** Opens the round in a folder, given the files. */
+/** Opens the round in a folder, given the files; its tensors are not checked. */
 export const openRoundOf = (files: readonly KeptFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
@@ -137,9 +139,10 @@ async function removeWeights(order: FileSystemDirectoryHandle, except: readonly 
  * @throws GorpError `run/bad-round`, `store/…`; the shown rounds then stay.
  */
 export async function importRound(files: readonly KeptFile[]): Promise<void> {
-  const state = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));
-  const folder = state?.path.slice(0, -ROUND_FILE.length) ?? '';
-  const { round, results } = await openRoundOf(files, folder);
+  const manifest = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));
+  const folder = manifest?.path.slice(0, -ROUND_FILE.length) ?? '';
+  const { round, results, state } = await openRoundOf(files, folder);
+  await state.check();
   const name = roundFolder(round, results.settings.order[round - 1]);
   const own = files.filter(({ path }) => path.startsWith(folder));
   await privateFolder();

@@ -49,10 +49,10 @@ class Case:
         """The base model with everything that the round has trained, by PEFT."""
         round_folder = self.folder / "gorp-web-rounds" / self.use["folder"]
         model = self.open("base-model")
-        if self.use["hasDeltas"]:
+        if self.use["hasWeights"]:
             with torch.no_grad():
-                for name, change in load_file(round_folder / "full_rank_deltas.safetensors").items():
-                    model.get_parameter(name).add_(change)
+                for name, weights in load_file(round_folder / "full_rank_weights.safetensors").items():
+                    model.get_parameter(name).copy_(weights)
         return PeftModel.from_pretrained(model, round_folder / "adapter").eval()
 
     def batches(self, tokenizer):

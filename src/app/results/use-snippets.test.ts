@@ -8,7 +8,7 @@ const T5: RoundUse = {
   commit: '0123456789abcdef0123456789abcdef01234567',
   isDecoderOnly: false,
   hasAdapter: true,
-  hasDeltas: false,
+  hasWeights: false,
   promptForm: 'raw',
   maxNewTokens: 4,
   example: { prompt: "Task:TC\nit's\nAnswer:", answer: 'plant' },
@@ -41,11 +41,11 @@ describe('programs that use a round', () => {
   });
 
   test('add weights trained in addition to an adapter, and omit PEFT without one', () => {
-    const both = codeOf('peft', { hasDeltas: true });
-    expect(both).toContain('full_rank_deltas.safetensors');
+    const both = codeOf('peft', { hasWeights: true });
+    expect(both).toContain('full_rank_weights.safetensors');
     expect(both).toContain('PeftModel');
-    expect(codeOf('peft', {})).not.toContain('full_rank_deltas.safetensors');
-    expect(codeOf('peft', { hasAdapter: false, hasDeltas: true })).not.toMatch(/peft/i);
+    expect(codeOf('peft', {})).not.toContain('full_rank_weights.safetensors');
+    expect(codeOf('peft', { hasAdapter: false, hasWeights: true })).not.toMatch(/peft/i);
   });
 
   test('prompt decoder-only models as in training, raw or by chat template, and decode greedily', () => {

@@ -132,19 +132,19 @@ function peft(use: RoundUse, round: string, { name, revision }: BaseModel): stri
   const model = `AutoModel${autoModel(use)}`;
   const at = revision === null ? '' : `, revision=${quoted(revision)}`;
   return lines(
-    ...(use.hasDeltas ? ['import torch'] : []),
+    ...(use.hasWeights ? ['import torch'] : []),
     ...(use.hasAdapter ? ['from peft import PeftModel'] : []),
-    ...(use.hasDeltas ? ['from safetensors.torch import load_file'] : []),
+    ...(use.hasWeights ? ['from safetensors.torch import load_file'] : []),
     `from transformers import ${model}, AutoTokenizer`,
     '',
     `round_folder = ${quoted(round)}`,
     `tokenizer = AutoTokenizer.from_pretrained(${quoted(name)}${at})`,
     `model = ${model}.from_pretrained(${quoted(name)}${at}, dtype="float32")`,
-    ...(use.hasDeltas
+    ...(use.hasWeights
       ? [
           'with torch.no_grad():  # weights trained in addition to the adapter',
-          '    for name, change in load_file(round_folder + "/full_rank_deltas.safetensors").items():',
-          '        model.get_parameter(name).add_(change)',
+          '    for name, weights in load_file(round_folder + "/full_rank_weights.safetensors").items():',
+          '        model.get_parameter(name).copy_(weights)',
         ]
       : []),
     ...(use.hasAdapter ? ['model = PeftModel.from_pretrained(model, round_folder + "/adapter")'] : []),

@@ -20,7 +20,7 @@ export const scriptedExports: OpenExports = (onEvent) => ({
           commit: null,
           isDecoderOnly: false,
           hasAdapter: true,
-          hasDeltas: true,
+          hasWeights: true,
           promptForm: 'raw',
           maxNewTokens: 4,
           example: {

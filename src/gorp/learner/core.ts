@@ -11,6 +11,7 @@ import { Meters } from '../layer-statistics.ts';
 import type { LoraGroup } from '../lora-group.ts';
 import type { TargetModules } from '../../models/targets.ts';
 import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
+import type { SavedProgress } from '../state.ts';
 import { createGroups, type TrainedGroups } from '../trained-groups.ts';
 import type { TrainedParts } from '../trained-layers.ts';
 
@@ -31,18 +32,7 @@ export interface LearnerOptions {
 const RING_STEPS = 32;
 
 /** A learner's progress. */
-export interface Progress {
-  /** Number of tasks begun. */
-  task: number;
-  /** Steps of this task, and of all. */
-  step: number;
-  totalSteps: number;
-  /** Whether a task has begun and not ended. */
-  training: boolean;
-  /** Whether fast projections hold changes not yet merged into the weights. */
-  isUnmerged: boolean;
-  /** Factors of the learning rates of adapters and of full-rank weights in this task. */
-  rateFactors: readonly [lora: number, full: number];
+export interface Progress extends Omit<SavedProgress, 'examples'> {
   /** The method's state between tasks. */
   state: MethodState;
 }

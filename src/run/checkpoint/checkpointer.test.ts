@@ -1,17 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
 import type { RunEvent } from '../events.ts';
-import type { Checkpoint } from './checkpoint.ts';
+
 import { Checkpointer } from './checkpointer.ts';
+import type { RunState } from './saved-run.ts';
 
 const EVERY_SECONDS = 120;
 
 /** Where a run is; the rest of a checkpoint does not affect when it is saved. */
-const at = (steps: number): Checkpoint =>
+const at = (steps: number): RunState =>
   ({
     place: { round: 1, phase: 'learn', steps, tests: [] },
-    learner: { progress: { totalSteps: steps }, matrices: [] },
-  }) as unknown as Checkpoint;
+    learner: { progress: { totalSteps: steps }, tensors: [] },
+  }) as unknown as RunState;
 
 let seconds: number;
 let saved: number;

@@ -1,7 +1,7 @@
 import { reportOf } from '../../base/errors.ts';
 import type { RunHost } from '../host.ts';
-import { bytesOf, type Checkpoint, checkpointFiles } from './checkpoint.ts';
 import type { Place } from './place.ts';
+import { bytesOf, type RunState, stateFiles } from './saved-run.ts';
 
 // A page that is hidden repeatedly does not save each time.
 const LEAST_SECONDS = 15;
@@ -43,7 +43,7 @@ export class Checkpointer {
    * @param secondsLeft of the run, to report while saving.
    * @throws what the device throws while its state is read.
    */
-  async save(checkpoint: Checkpoint, secondsLeft: number | null): Promise<void> {
+  async save(checkpoint: RunState, secondsLeft: number | null): Promise<void> {
     const { checkpoints: store, emit, now } = this.#host;
     const place = keyOf(checkpoint.place);
     if (store === undefined || place === this.#saved) return;
@@ -57,7 +57,7 @@ export class Checkpointer {
     tell(0);
     try {
       await store.keep(
-        checkpointFiles(checkpoint, (bytes) => {
+        stateFiles(checkpoint, 'checkpoint', (bytes) => {
           if (now() - toldAt < TELL_MS) return;
           toldAt = now();
           tell(Math.min(bytes, total));

@@ -1,6 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import type { RunSettings } from '../settings.ts';
-import type { SavedCheckpoint } from './checkpoint.ts';
+import type { SavedRun } from './saved-run.ts';
 
 /**
  * Checks that a run is the one that saved a checkpoint: a run resumes only with the same settings and data.
@@ -8,14 +8,14 @@ import type { SavedCheckpoint } from './checkpoint.ts';
  * @param data of the run, as {@link dataHash} names it.
  * @throws GorpError `run/checkpoint-does-not-fit`, naming what is different.
  */
-export function checkSame(saved: Pick<SavedCheckpoint, 'results' | 'data'>, settings: RunSettings, data: string): void {
+export function checkSame(saved: Pick<SavedRun, 'results' | 'data'>, settings: RunSettings, data: string): void {
   checkSettings(saved, settings);
   if (saved.data === data) return;
   throw doesNotFit('the examples of its tasks have changed', 'Restore the tasks, or start a new run.');
 }
 
 /** @throws GorpError `run/checkpoint-does-not-fit`, naming the first setting that is different. */
-export function checkSettings({ results }: Pick<SavedCheckpoint, 'results'>, settings: RunSettings): void {
+export function checkSettings({ results }: Pick<SavedRun, 'results'>, settings: RunSettings): void {
   const path = difference(results.settings, settings);
   if (path === null) return;
   throw doesNotFit(`${path} has changed`, 'Resume with the settings of the run that saved it, or start a new run.');

@@ -18,25 +18,15 @@ export const roundFolder = (round: number, name: string): string => `${round}-${
 /** Names of the files of a round that hold what was trained, below the round's folder. */
 export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
 export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
-export const DELTAS_FILE = 'full_rank_deltas.safetensors';
-export const SPACES_FILE = 'shared_space.safetensors';
-export const DIRECTIONS_FILE = 'task_directions.safetensors';
+/** W of the layers trained full-rank, under the names of the model. */
+export const WEIGHTS_FILE = 'full_rank_weights.safetensors';
+/** The rest of the learner's state: shared spaces, main directions, a method's own tensors. */
+export const STATE_FILE = 'state.safetensors';
+/** Completes a round; written last. */
 export const ROUND_FILE = 'round.json';
+/** Completes a checkpoint; written last. */
+export const CHECKPOINT_FILE = 'checkpoint.json';
 /** The model's answers to every example of the round's test. */
 export const PREDICTIONS_FILE = 'predict_eval_predictions.jsonl';
-/** What a method stores in addition: its tensors, and the examples it remembers, as token ids. */
-export const STATE_FILE = 'method_state.safetensors';
-export const EXAMPLES_FILE = 'remembered_examples.json';
 /** Files in a round's folder besides its result files. */
-export const TRAINED_NAMES: readonly string[] = [
-  'adapter',
-  DELTAS_FILE,
-  SPACES_FILE,
-  DIRECTIONS_FILE,
-  STATE_FILE,
-  EXAMPLES_FILE,
-  ROUND_FILE,
-];
-
-/** Name of a task's main directions for a layer; tasks count from 1. */
-export const directionsName = (layer: string, task: number): string => `${layer}.task_${task}`;
+export const TRAINED_NAMES: readonly string[] = ['adapter', WEIGHTS_FILE, STATE_FILE, ROUND_FILE];

@@ -41,28 +41,19 @@ describe('a round that was saved', () => {
   test('is resumed as if there had been no break', async () => {
     const first = files('1-gloss');
     const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(first) });
-    const steps = whole.results.curves.step.length;
     expect(resumed.results.curves.step).toEqual(whole.results.curves.step);
     expect(resumed.results.curves.round).toEqual(whole.results.curves.round);
-    const firstOfSecond = whole.results.curves.round.indexOf(2);
-    expect(firstOfSecond).toBeGreaterThan(0);
-    for (let i = 0; i < steps; i++) {
-      const [now, then] = [resumed.results.curves.loss[i], whole.results.curves.loss[i]];
-      if (i < firstOfSecond) expect(now).toBe(then);
-      // Weights and spaces have been rounded to f32 once more.
-      else expect(Math.abs(now / then - 1), `loss of step ${i}`).toBeLessThan(1e-4);
-    }
+    expect(whole.results.curves.round).toContain(2);
+    expect(resumed.results.curves.loss).toEqual(whole.results.curves.loss);
     expect(resumed.results.accuracy).toEqual(whole.results.accuracy);
-    expect(resumed.results.spaces.map(({ round, tensors }) => [round, tensors.map(({ total }) => total)])).toEqual(
-      whole.results.spaces.map(({ round, tensors }) => [round, tensors.map(({ total }) => total)]),
-    );
     // Tasks on both sides of the break are compared with each other.
-    resumed.results.spaces[1].tensors.forEach(({ name, angles }, i) => {
-      const [{ task, cosines }] = angles;
-      expect(task).toBe(1);
-      const wanted = whole.results.spaces[1].tensors[i].angles[0].cosines;
-      expect(cosines, name).toEqual(wanted.map((cosine) => expect.closeTo(cosine, 3) as number));
-    });
+    expect(resumed.results.spaces).toEqual(whole.results.spaces);
+    expect(resumed.results.spaces[1].tensors[0].angles[0].task).toBe(1);
+    const tensors = (run: typeof whole): unknown =>
+      [...files('2-field').keys()]
+        .filter((path) => path.endsWith('.safetensors'))
+        .map((path) => run.rounds.get(`${FOLDER}/2-field`)?.get(path));
+    expect(tensors(resumed)).toEqual(tensors(whole));
     const healthOf = ({ health }: Results): unknown => health.filter(({ round }) => round === 1);
     expect(healthOf(resumed.results)).toEqual(healthOf(JSON.parse(JSON.stringify(whole.results)) as Results));
     expect([...resumed.rounds.keys()]).toEqual([`${FOLDER}/2-field`]);
@@ -223,7 +214,7 @@ describe('a round that was saved', () => {
       'another rank is chosen',
       () => undefined,
       { method: { ...settings.method, loraRank: 2 } },
-      'run/round-does-not-fit',
+      'run/state-does-not-fit',
     ],
   ])('is refused when %s', async (_, damage, change, code) => {
     const all = new Map(files('1-gloss'));
@@ -324,9 +315,9 @@ test.each(['galore', 'mtl', 'per-task'] as const)('method %s saves its files', a
   const wanted = { galore: ['1-gloss', '2-field'], mtl: ['1-all_tasks'], 'per-task': ['1-gloss', '2-field'] }[name];
   expect([...rounds.keys()]).toEqual(wanted.map((folder) => `${FOLDER}/${folder}`));
   for (const files of rounds.values()) {
-    expect(files.has('full_rank_deltas.safetensors')).toBe(planOf(settings.method).fullRank !== null);
+    expect(files.has('full_rank_weights.safetensors')).toBe(planOf(settings.method).fullRank !== null);
     expect(files.has('adapter/adapter_model.safetensors')).toBe(planOf(settings.method).adapters !== null);
-    expect(files.has('shared_space.safetensors')).toBe(false);
+    expect(files.has('state.safetensors')).toBe(false);
     expect(files.has('all_results.json')).toBe(true);
   }
 });

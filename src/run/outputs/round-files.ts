@@ -1,37 +1,19 @@
-import type { Matrix } from '../../gorp/matrix.ts';
-import type { Trained } from '../../gorp/trained.ts';
 import { planOf } from '../../methods/registry.ts';
 import { familyOf } from '../../models/families.ts';
 import { jsonFile, type OutputFile, textFile } from '../../weights/exports/output-file.ts';
-import { peftConfig, peftTensors } from '../../weights/exports/peft.ts';
-import { PT_FORMAT } from '../../weights/exports/sharding.ts';
-import { type TensorSource, writeSafetensors } from '../../weights/safetensors.ts';
+import { peftConfig } from '../../weights/exports/peft.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
-import type { Results } from '../results.ts';
+import { type RunState, stateFiles } from '../checkpoint/saved-run.ts';
 import type { EncodedTask } from '../task-data.ts';
-import {
-  ADAPTER_CONFIG_FILE,
-  ADAPTER_FILE,
-  DELTAS_FILE,
-  DIRECTIONS_FILE,
-  directionsName,
-  EXAMPLES_FILE,
-  PREDICTIONS_FILE,
-  ROUND_FILE,
-  SPACES_FILE,
-  STATE_FILE,
-} from './layout.ts';
+import { ADAPTER_CONFIG_FILE, PREDICTIONS_FILE } from './layout.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
 import { pythonJson } from './python-json.ts';
 
 /** A round as it ended. */
 export interface EndedRound {
-  round: number;
   trained: TrainedRound;
   /** Tasks seen so far with the answers of this round's test. */
   tests: readonly (TestedTask & { task: EncodedTask })[];
-  /** The results of the run so far. */
-  results: Results;
 }
 
 /**
@@ -79,65 +61,30 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
 }
 
 /**
- * What a round saves for the next one: the adapter in PEFT's format, the changes of full-rank weights, the shared
- * spaces, and the place in the run. Weights are read from the GPU when a file is written.
+ * What a round saves: its state, from which the next round resumes, and PEFT's description of its adapter. Tensors are
+ * read from the device when a file is written.
  *
  * @param base the trained model, as it was loaded.
  */
-export function trainedFiles(trained: Trained, base: ModelFiles, { round, results }: EndedRound): OutputFile[] {
-  const { adapters, weights, spaces, directions, state, scaling, optimizerSteps } = trained;
-  const { model, method } = results.settings;
-  const plan = planOf(method);
-  const files: OutputFile[] = [];
-  if (adapters.length > 0) {
-    const task = familyOf(base.config).kind === 'decoder-only' ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
-    const revision = results.model.commit;
-    const facts = { baseModel: model, revision, task, scaling, dropout: plan.adapters?.dropout ?? 0 } as const;
-    files.push(jsonFile(ADAPTER_CONFIG_FILE, peftConfig(adapters, facts)));
-    files.push(tensorFile(ADAPTER_FILE, peftTensors(adapters)));
-  }
-  if (weights.length > 0) {
-    const deltas = weights.map(({ layer, out, inputs, read }): TensorSource => {
-      const name = `${layer}.weight`;
-      const delta = async (): Promise<Float32Array> => {
-        const [now, before] = [await read(), await base.readTensor(name)];
-        return now.map((w, i) => w - before[i]);
-      };
-      return { name, dtype: 'F32', shape: [out, inputs], read: delta };
-    });
-    files.push(tensorFile(DELTAS_FILE, deltas));
-  }
-  const source = (name: string, { rows, columns, data }: Matrix): TensorSource => {
-    return { name, dtype: 'F32', shape: [rows, columns], read: () => Float32Array.from(data) };
-  };
-  if (spaces.size > 0) {
-    const ofTasks = [...directions].flatMap(([layer, tasks]) =>
-      tasks.map((one, i) => source(directionsName(layer, i + 1), one)),
-    );
-    files.push(
-      tensorFile(
-        SPACES_FILE,
-        [...spaces].map(([layer, S]) => source(layer, S)),
-      ),
-    );
-    files.push(tensorFile(DIRECTIONS_FILE, ofTasks));
-  }
-  const kept = plan.endTask && { tensors: state.tensors.size, examples: state.examples.length };
-  if (kept && kept.tensors > 0) {
-    files.push(
-      tensorFile(
-        STATE_FILE,
-        [...state.tensors].map(([name, tensor]) => source(name, tensor)),
-      ),
-    );
-  }
-  if (kept && kept.examples > 0) files.push(jsonFile(EXAMPLES_FILE, state.examples));
-  const format = { schema: 'gorp-web/round', version: 1 };
-  files.push(jsonFile(ROUND_FILE, { ...format, round, optimizerSteps, ...(kept && { state: kept }), results }));
-  return files;
+export function roundFiles(state: RunState, base: ModelFiles): OutputFile[] {
+  const { settings, model } = state.results;
+  const { adapters } = planOf(settings.method);
+  const pairs = state.learner.tensors.flatMap(({ name, place, rows }) => {
+    const layer = place === 'adapter' ? /^(.*)\.lora_A\.weight$/.exec(name)?.[1] : undefined;
+    return layer === undefined ? [] : [{ layer, rank: rows }];
+  });
+  const files = stateFiles(state, 'round');
+  if (adapters === null || pairs.length === 0) return files;
+  const config = peftConfig(
+    pairs.map(({ layer }) => layer),
+    pairs[0].rank,
+    {
+      baseModel: settings.model,
+      revision: model.commit,
+      task: familyOf(base.config).kind === 'decoder-only' ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM',
+      scaling: adapters.alpha / adapters.rank,
+      dropout: adapters.dropout,
+    },
+  );
+  return [jsonFile(ADAPTER_CONFIG_FILE, config), ...files];
 }
-
-const tensorFile = (path: string, tensors: readonly TensorSource[]): OutputFile => ({
-  path,
-  content: () => writeSafetensors(tensors, PT_FORMAT),
-});

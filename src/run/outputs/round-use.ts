@@ -12,9 +12,9 @@ export const RoundUseSchema = v.strictObject({
   model: v.string(),
   commit: v.nullable(v.string()),
   isDecoderOnly: v.boolean(),
-  /** Whether the round has an adapter, and changes of full-rank weights. */
+  /** Whether the round has an adapter, and weights trained full-rank. */
   hasAdapter: v.boolean(),
-  hasDeltas: v.boolean(),
+  hasWeights: v.boolean(),
   promptForm: v.picklist(PROMPT_FORMS),
   /** Maximum number of tokens in an answer, as in the round's test. */
   maxNewTokens: v.number(),
@@ -37,7 +37,7 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
     // Layers of T5 begin with `encoder.` or `decoder.`.
     isDecoderOnly: [...changed].some((layer) => layer.startsWith('model.layers.')),
     hasAdapter: adapters !== null,
-    hasDeltas: fullRank !== null,
+    hasWeights: fullRank !== null,
     promptForm: settings.training.promptForm,
     maxNewTokens: settings.training.targetLength,
     example: exampleIn(predictions),

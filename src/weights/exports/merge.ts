@@ -1,21 +1,21 @@
 import type { ModelTensors } from '../model-files.ts';
 import type { TensorInfo, TensorSource } from '../safetensors.ts';
 
-/** What training added to the weights of layers, read when each layer is written. */
+/** What training made of the weights of layers, read when each layer is written. */
 export interface WeightChanges {
   /** s, by which B A is multiplied. */
   scaling: number;
   /** A [R, in] and B [out, R] of a layer (name without `.weight`); undefined if it has no adapter. */
   adapter(layer: string): Promise<{ A: Float32Array; B: Float32Array } | undefined>;
-  /** W − W₀ of a layer trained full-rank; undefined for others. */
-  delta(layer: string): Promise<Float32Array | undefined>;
+  /** W of a layer trained full-rank, in place of W₀; undefined for others. */
+  weights(layer: string): Promise<Float32Array | undefined>;
 }
 
 /**
- * The tensors of a model with all training merged in: W₀ + ΔW + s·B·A, under the names and shapes of the base model.
+ * The tensors of a model with all training merged in: W + s·B·A, under the names and shapes of the base model.
  * Untrained tensors are copied byte for byte; changed ones are written as F32.
  *
- * @param changed names of the layers, without `.weight`, that have an adapter or a delta.
+ * @param changed names of the layers, without `.weight`, that have an adapter or trained weights.
  */
 export function mergedTensors(
   base: ModelTensors,
@@ -47,16 +47,14 @@ const layerOf = (name: string): string => name.replace(/\.weight$/, '');
 const isChanged = (name: string, changed: ReadonlySet<string>): boolean =>
   name.endsWith('.weight') && changed.has(layerOf(name));
 
-/** W₀ + ΔW + s·B·A of a layer. */
+/** W + s·B·A of a layer, where W is W₀ unless it was trained. */
 async function mergedWeights(
   base: ModelTensors,
   { name, shape: [out, inputs] }: TensorInfo,
   changes: WeightChanges,
 ): Promise<Float32Array> {
   const layer = layerOf(name);
-  const weights = (await base.readTensor(name)).slice();
-  const delta = await changes.delta(layer);
-  if (delta !== undefined) for (let i = 0; i < weights.length; i++) weights[i] += delta[i];
+  const weights = ((await changes.weights(layer)) ?? (await base.readTensor(name))).slice();
   const pair = await changes.adapter(layer);
   if (pair !== undefined) addProduct(weights, pair.B, pair.A, out, inputs, changes.scaling);
   return weights;

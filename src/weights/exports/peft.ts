@@ -1,16 +1,3 @@
-import type { TensorSource } from '../safetensors.ts';
-
-/** The adapter of a layer, the pairs of all tasks concatenated: A [R, in] and B [out, R], row-major. */
-export interface AdapterPair {
-  layer: string;
-  out: number;
-  inputs: number;
-  /** R, the sum of all tasks' ranks. */
-  rank: number;
-  A: () => Promise<Float32Array>;
-  B: () => Promise<Float32Array>;
-}
-
 /** What PEFT needs to know about an adapter besides its tensors. */
 export interface AdapterFacts {
   /** Where the base model comes from: `t5-large`, a folder, … */
@@ -23,18 +10,16 @@ export interface AdapterFacts {
   dropout: number;
 }
 
-/** PEFT's name for a part of an adapter: `base_model.model.{layer}.lora_A.weight`. */
-export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string =>
-  `base_model.model.${layer}.${part}.weight`;
+/** What PEFT puts before the names of an adapter's tensors: `base_model.model.{layer}.lora_A.weight`. */
+export const PEFT_PREFIX = 'base_model.model.';
 
 /**
  * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`. Here r is the sum of all tasks' ranks,
  * and alpha grows with it so that the quotient stays s (docs/method.md, eq. (3)).
  *
- * @param pairs of all layers with an adapter, all of one rank.
+ * @param layers with an adapter, all of one rank: the sum of all tasks' ranks.
  */
-export function peftConfig(pairs: readonly AdapterPair[], facts: AdapterFacts): Record<string, unknown> {
-  const [{ rank }] = pairs;
+export function peftConfig(layers: readonly string[], rank: number, facts: AdapterFacts): Record<string, unknown> {
   return {
     base_model_name_or_path: facts.baseModel,
     bias: 'none',
@@ -47,14 +32,7 @@ export function peftConfig(pairs: readonly AdapterPair[], facts: AdapterFacts): 
     peft_type: 'LORA',
     r: rank,
     revision: facts.revision,
-    target_modules: pairs.map(({ layer }) => layer),
+    target_modules: layers,
     task_type: facts.task,
   };
 }
-
-/** The tensors of `adapter_model.safetensors`. */
-export const peftTensors = (pairs: readonly AdapterPair[]): TensorSource[] =>
-  pairs.flatMap(({ layer, out, inputs, rank, A, B }): TensorSource[] => [
-    { name: peftName(layer, 'lora_A'), dtype: 'F32', shape: [rank, inputs], read: A },
-    { name: peftName(layer, 'lora_B'), dtype: 'F32', shape: [out, rank], read: B },
-  ]);

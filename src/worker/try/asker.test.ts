@@ -26,7 +26,7 @@ const trainedIn = (round: number): TrainedChanges => ({
         A: Float32Array.from({ length: 2 * 16 }, (_, i) => Math.sin(i)),
         B: Float32Array.from({ length: 16 * 2 }, (_, i) => Math.cos(i)),
       }),
-    delta: () => Promise.resolve(undefined),
+    weights: () => Promise.resolve(undefined),
   },
 });
 

@@ -61,7 +61,11 @@ export async function openRunFiles(files: readonly GivenFile[]): Promise<RunFile
     rounds,
     answers,
     layers: changed,
-    openRound: (round) => openFolder(files, rounds.find((one) => one.round === round)?.path ?? ''),
+    openRound: async (round) => {
+      const saved = await openFolder(files, rounds.find((one) => one.round === round)?.path ?? '');
+      await saved.state.check();
+      return saved;
+    },
   };
 }
 

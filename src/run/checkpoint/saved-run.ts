@@ -1,0 +1,227 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { sha256Of } from '../../base/sha256.ts';
+import type { LearnerState, SavedState, SavedTensors, StatePlace } from '../../gorp/state.ts';
+import { HASHED_BYTES } from '../../weights/content-hash.ts';
+import { tensorData } from '../../weights/dtypes.ts';
+import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';
+import { PEFT_PREFIX } from '../../weights/exports/peft.ts';
+import { PT_FORMAT } from '../../weights/exports/sharding.ts';
+import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
+import { writeSafetensors } from '../../weights/safetensors.ts';
+import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, WEIGHTS_FILE } from '../outputs/layout.ts';
+import { type Results, ResultsSchema } from '../results.ts';
+import { type Place, PlaceSchema } from './place.ts';
+
+/** All that the rest of a run depends on: at a task's border what the next task needs, within a task all of it. */
+export interface RunState {
+  readonly place: Place;
+  /** The run so far, as if it were stopped now. */
+  readonly results: Results;
+  /** How layer health is sampled. */
+  readonly sampling: { every: number; seen: number };
+  /** Names the data: see {@link dataHash}. */
+  readonly data: string;
+  readonly learner: LearnerState;
+}
+
+/** A saved {@link RunState}; its tensors are read on demand. */
+export interface SavedRun extends Omit<RunState, 'learner'> {
+  readonly learner: SavedState;
+  /** Bytes of its tensors. */
+  readonly bytes: number;
+  /** Reads all tensors once, and compares them with their hashes. @throws GorpError as {@link openRunState}. */
+  check(): Promise<void>;
+}
+
+/** A file of a saved state by its path in the folder, or null. */
+export type OpenFile = (path: string) => Promise<ByteFile | null>;
+
+/** What a saved state is for. A round is one at the end of a task; a checkpoint may be anywhere. */
+export type StateKind = 'round' | 'checkpoint';
+
+const KINDS = {
+  round: {
+    file: ROUND_FILE,
+    code: 'run/bad-round',
+    is: 'This is not a saved round',
+    nextStep: `Choose the folder of one round, such as 1-dbpedia, with ${ROUND_FILE} and the files saved with it.`,
+  },
+  checkpoint: {
+    file: CHECKPOINT_FILE,
+    code: 'run/bad-checkpoint',
+    is: 'This checkpoint cannot be used',
+    nextStep: 'Resume from the checkpoint before it, or from the last saved round.',
+  },
+} as const;
+
+/** The file of each {@link StatePlace}. */
+const PATHS: Readonly<Record<StatePlace, string>> = {
+  adapter: ADAPTER_FILE,
+  weights: WEIGHTS_FILE,
+  rest: STATE_FILE,
+};
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const ManifestSchema = v.strictObject({
+  schema: v.literal('gorp-web/state'),
+  version: v.literal(1),
+  place: PlaceSchema,
+  sampling: v.strictObject({ every: v.pipe(count, v.minValue(1)), seen: count }),
+  data: v.string(),
+  learner: v.strictObject({
+    task: count,
+    step: count,
+    totalSteps: count,
+    training: v.boolean(),
+    isUnmerged: v.boolean(),
+    rateFactors: v.strictTuple([v.number(), v.number()]),
+    examples: v.array(v.strictObject({ task: count, source: v.array(count), label: v.array(count) })),
+  }),
+  /** The files of tensors: their lengths, and the SHA-256 of each {@link HASHED_BYTES} of them. */
+  files: v.array(v.strictObject({ path: v.picklist(Object.values(PATHS)), bytes: count, hashes: v.array(v.string()) })),
+  results: ResultsSchema,
+});
+type Manifest = v.InferOutput<typeof ManifestSchema>;
+
+/** Bytes of the tensors of a state; the rest is small. */
+export const bytesOf = ({ learner }: RunState): number =>
+  learner.tensors.reduce((sum, { rows, columns, dtype }) => sum + rows * columns * (dtype === 'F32' ? 4 : 8), 0);
+
+/**
+ * The files of a saved state, to be written in this order. One tensor is in memory at a time.
+ *
+ * @param onBytes receives how much of the tensors has been written.
+ */
+export function stateFiles(
+  { place, results, sampling, data, learner }: RunState,
+  kind: StateKind,
+  onBytes: (bytes: number) => void = () => undefined,
+): OutputFile[] {
+  const written = new Map<string, PieceHashes>();
+  const files = Object.entries(PATHS).flatMap(([where, path]): OutputFile[] => {
+    const tensors = learner.tensors.filter((one) => one.place === where);
+    if (tensors.length === 0) return [];
+    const sources = tensors.map(({ name, dtype, rows, columns, read }) => {
+      return { name: where === 'adapter' ? PEFT_PREFIX + name : name, dtype, shape: [rows, columns], read };
+    });
+    const content = async function* (): AsyncGenerator<Uint8Array> {
+      const sums = new PieceHashes();
+      written.set(path, sums);
+      for await (const piece of writeSafetensors(sources, PT_FORMAT)) {
+        await sums.add(piece);
+        yield piece;
+        onBytes([...written.values()].reduce((sum, { bytes }) => sum + bytes, 0));
+      }
+      await sums.end();
+    };
+    return [{ path, content }];
+  });
+  const manifest = (): string => {
+    const format = { schema: 'gorp-web/state', version: 1 };
+    const hashed = [...written].map(([path, { bytes, hashes }]) => ({ path, bytes, hashes }));
+    return JSON.stringify({ ...format, place, sampling, data, learner: learner.progress, files: hashed, results });
+  };
+  return [...files, textFile(KINDS[kind].file, manifest)];
+}
+
+/** SHA-256 of each {@link HASHED_BYTES} of a file that arrives in pieces. */
+class PieceHashes {
+  readonly hashes: string[] = [];
+  bytes = 0;
+  readonly #piece = new Uint8Array(HASHED_BYTES);
+  #filled = 0;
+
+  async add(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.subarray(at, at + HASHED_BYTES - this.#filled);
+      this.#piece.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled === HASHED_BYTES) await this.end();
+    }
+    this.bytes += bytes.length;
+  }
+
+  /** Hashes what is left. */
+  async end(): Promise<void> {
+    if (this.#filled > 0) this.hashes.push(await sha256Of(this.#piece.slice(0, this.#filled)));
+    this.#filled = 0;
+  }
+}
+
+/**
+ * Opens the folder of a saved state. Of its tensors only the lengths are checked: see {@link SavedRun.check}.
+ *
+ * @throws GorpError `run/bad-round` or `run/bad-checkpoint` when a file is missing, damaged or of something else.
+ */
+export async function openRunState(open: OpenFile, kind: StateKind): Promise<SavedRun> {
+  const manifest = await open(KINDS[kind].file);
+  if (manifest === null) throw bad(kind, `the folder has no ${KINDS[kind].file}`);
+  const { place, sampling, data, learner, files, results } = await readManifest(manifest, kind);
+  const opened: ByteFile[] = [];
+  for (const { path, bytes } of files) {
+    const file = await open(path);
+    if (file === null) throw bad(kind, `the folder has no ${path}`);
+    if (file.bytes !== bytes) throw bad(kind, `${path} has ${file.bytes} bytes, not ${bytes}`);
+    opened.push(file);
+  }
+  return {
+    place,
+    sampling,
+    data,
+    results,
+    learner: { progress: learner, tensors: savedTensors(await openTensors(opened)) },
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    check: async () => {
+      for (const [i, { path, hashes }] of files.entries()) await checkWhole(opened[i], path, hashes, kind);
+    },
+  };
+}
+
+function savedTensors(file: ModelTensors): SavedTensors {
+  const storedNames = new Map(
+    [...file.tensors.keys()].map((name) => [
+      name.startsWith(PEFT_PREFIX) ? name.slice(PEFT_PREFIX.length) : name,
+      name,
+    ]),
+  );
+  return {
+    names: [...storedNames.keys()],
+    read: async (name) => {
+      const stored = storedNames.get(name);
+      const info = stored === undefined ? undefined : file.tensors.get(stored);
+      if (stored === undefined || info?.shape.length !== 2) return undefined;
+      const { dtype, bytes } = await file.readRaw(stored);
+      const numbers = tensorData(dtype, bytes);
+      if (numbers.dtype !== 'F32' && numbers.dtype !== 'F64') return undefined;
+      const [rows, columns] = info.shape;
+      return { rows, columns, data: numbers.data as Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> };
+    },
+  };
+}
+
+/** Reads what describes a saved state, and none of its tensors. @throws GorpError as {@link openRunState}. */
+export async function readManifest(file: ByteFile, kind: StateKind): Promise<Manifest> {
+  const json = await readJson(file);
+  const parsed = v.safeParse(ManifestSchema, json);
+  if (parsed.success) return parsed.output;
+  if (v.is(EarlierSchema, json)) throw bad(kind, 'an earlier version of gorp-web saved it, in another format');
+  const [issue] = parsed.issues;
+  throw bad(kind, `${KINDS[kind].file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+}
+
+/** The formats before `gorp-web/state`, of which only the name is known. */
+const EarlierSchema = v.object({ schema: v.picklist(['gorp-web/round', 'gorp-web/checkpoint']) });
+
+async function checkWhole(file: ByteFile, path: string, hashes: readonly string[], kind: StateKind): Promise<void> {
+  for (const [i, hash] of hashes.entries()) {
+    const [begin, end] = [i * HASHED_BYTES, Math.min(file.bytes, (i + 1) * HASHED_BYTES)];
+    if ((await sha256Of(await file.read(begin, end))) === hash) continue;
+    throw bad(kind, `${path} is damaged between byte ${begin} and ${end}`);
+  }
+}
+
+/** The error for the folder of a saved state that cannot be used. */
+export const bad = (kind: StateKind, problem: string): GorpError =>
+  new GorpError(KINDS[kind].code, `${KINDS[kind].is}: ${problem}.`, KINDS[kind].nextStep);
