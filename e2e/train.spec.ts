@@ -106,6 +106,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     await page.getByRole('button', { name: 'Open the' }).click();
     await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'finished');
     expect(await shownMatrix()).toEqual(inPercent(results.accuracy.exact));
+    await expect(page.getByTestId('story').getByRole('listitem')).toHaveCount(results.settings.order.length);
     const losses = await chartTable(page, 'loss-chart');
     expect(losses.map(([step]) => Number(step))).toEqual(results.curves.step);
     await page.getByTestId('tab-ranks').click();
@@ -135,6 +136,11 @@ test('a run finishes, shows its measurements and offers them as a file; the next
       expect(Math.abs(value / results.curves.loss[i] - 1), `loss of step ${i + 1}`).toBeLessThan(LOSS_TOLERANCE);
     }
     await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(2);
+    await page.getByTestId('tab-run').click();
+    await page.getByTestId('same-with').click();
+    const queued = page.getByTestId('queued-run');
+    await expect(queued).toHaveCount(1);
+    await expect(queued).toHaveText(/seq-lora/);
   });
 
   async function shownMatrix(): Promise<string[][]> {

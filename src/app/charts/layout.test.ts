@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { linearScale, linePath, spreadLabels, wilsonInterval } from './layout.ts';
+import { linearScale, linePath, spreadLabels } from './layout.ts';
 
 describe('linearScale', () => {
   it('maps ends to ends, in either direction, and an empty range to the middle', () => {
@@ -46,16 +46,5 @@ describe('linePath', () => {
   it('lifts the pen at a gap', () => {
     expect(linePath([[0, 1], [2, 3], null, [4, 5]])).toBe('M0.0 1.0L2.0 3.0M4.0 5.0');
     expect(linePath([null])).toBe('');
-  });
-});
-
-describe('wilsonInterval', () => {
-  it('gives the textbook interval and stays within 0 and 1 at the ends', () => {
-    const [low, high] = wilsonInterval(0.5, 100);
-    expect(low).toBeCloseTo(0.4038, 3);
-    expect(high).toBeCloseTo(0.5962, 3);
-    expect(wilsonInterval(0, 10)[0]).toBeCloseTo(0);
-    expect(wilsonInterval(1, 10)[1]).toBeCloseTo(1);
-    expect(wilsonInterval(0, 10)[1]).toBeCloseTo(0.2775, 3);
   });
 });

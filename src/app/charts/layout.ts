@@ -45,17 +45,3 @@ export function linePath(points: readonly (readonly [x: number, y: number] | nul
   }
   return path;
 }
-
-/**
- * Wilson's 95 % interval of a proportion.
- *
- * @param share measured fraction.
- * @param count number of examples it was measured on, at least 1.
- */
-export function wilsonInterval(share: number, count: number): [low: number, high: number] {
-  const z = 1.959964;
-  const scale = 1 + (z * z) / count;
-  const centre = (share + (z * z) / (2 * count)) / scale;
-  const half = (z / scale) * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
-}

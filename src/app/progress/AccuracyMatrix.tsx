@@ -2,7 +2,7 @@ import { type KeyboardEvent, useRef, useState } from 'react';
 import { HeatFigure } from '../charts/HeatFigure.tsx';
 import { withDrawing } from '../charts/save-svg.ts';
 import { SaveTools } from '../charts/SaveTools.tsx';
-import { wilsonInterval } from '../charts/layout.ts';
+import { wilsonInterval } from '../../base/proportions.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
 import { percent, points, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';

@@ -1,9 +1,67 @@
 import { firstRounds, measuresOf } from '../../run/measures.ts';
+import type { Measures as RunMeasures } from '../../run/results.ts';
 import { percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import { roundsTested } from './matrix.ts';
 import styles from './Measures.module.css';
+
+interface Measure {
+  name: string;
+  short: string;
+  unit: string;
+  about: string;
+  formula: string;
+  source?: string;
+  value: (measures: RunMeasures) => string;
+}
+
+/** docs/method.md, eq. (21). */
+const MEASURES: readonly Measure[] = [
+  {
+    name: 'Average performance',
+    short: 'AP',
+    unit: '%',
+    about: 'Mean accuracy over the learned tasks, at the end.',
+    formula: 'mean of R[T][j] over all j',
+    value: ({ averagePerformance }) => percent(averagePerformance),
+  },
+  {
+    name: 'Just learned',
+    short: 'JL',
+    unit: '%',
+    about: 'Mean accuracy of each task right after it was learned: how well the model still learns.',
+    formula: 'mean of R[j][j] over all j',
+    value: ({ justLearned }) => percent(justLearned),
+  },
+  {
+    name: 'Backward transfer',
+    short: 'BWT',
+    unit: 'points',
+    about: 'How later tasks changed earlier ones; negative means forgetting.',
+    formula: 'mean of R[T][j] − R[j][j] over j < T',
+    source: 'after Lopez-Paz and Ranzato 2017',
+    value: ({ backwardTransfer }) => points(backwardTransfer),
+  },
+  {
+    name: 'Forgetting',
+    short: 'F',
+    unit: 'points',
+    about: 'Drop from the best accuracy on each task to the last, which counts too: never negative.',
+    formula: 'mean of maxₜ R[t][j] − R[T][j] over j < T',
+    source: 'after Chaudhry et al. 2018',
+    value: ({ forgetting }) => points(forgetting).replace(/^[+±]/, ''),
+  },
+  {
+    name: 'Forward transfer',
+    short: 'FWT',
+    unit: 'points',
+    about: 'How much earlier tasks help a task before it is learned.',
+    formula: 'mean of R[j−1][j] − R[0][j] over j > 1',
+    source: 'after Lopez-Paz and Ranzato 2017',
+    value: ({ forwardTransfer }) => points(forwardTransfer),
+  },
+];
 
 /** The measures of docs/method.md, eq. (21), over the rounds so far. */
 export function Measures() {
@@ -11,7 +69,6 @@ export function Measures() {
   const tasks = usePageState(({ run }) => run.plan?.tasks.length ?? 0);
   const tested = roundsTested(matrix);
   const measures = measuresOf(firstRounds(matrix, tested));
-  const t = tested;
   return (
     <Section
       level={3}
@@ -21,76 +78,39 @@ export function Measures() {
           ? 'Available after the first task.'
           : tested < tasks
             ? `After ${tested} of ${tasks} tasks, as if the run ended here.`
-            : 'R[t][j] is the accuracy on task j after learning task t; R[0] is before training.'
+            : undefined
       }
       testId="measures"
     >
       <dl className={styles.list}>
-        <Measure
-          name="Average performance"
-          short="AP"
-          value={percent(measures.averagePerformance)}
-          unit="%"
-          formula="mean of R[T][j] over all j"
-          about={`Mean accuracy over the learned tasks, at the end (T = ${t}).`}
-        />
-        <Measure
-          name="Just learned"
-          short="JL"
-          value={percent(measures.justLearned)}
-          unit="%"
-          formula="mean of R[j][j] over all j"
-          about="Mean accuracy of each task right after it was learned: how well the model still learns."
-        />
-        <Measure
-          name="Backward transfer"
-          short="BWT"
-          value={points(measures.backwardTransfer)}
-          unit="points"
-          formula="mean of R[T][j] − R[j][j] over j < T"
-          about="How later tasks changed earlier ones (Lopez-Paz and Ranzato); negative means forgetting."
-        />
-        <Measure
-          name="Forgetting"
-          short="F"
-          value={points(measures.forgetting).replace(/^[+±]/, '')}
-          unit="points"
-          formula="mean of maxₜ R[t][j] − R[T][j] over j < T"
-          about="Drop from the best accuracy on each task to the last. The last counts too, so it is never negative."
-        />
-        <Measure
-          name="Forward transfer"
-          short="FWT"
-          value={points(measures.forwardTransfer)}
-          unit="points"
-          formula="mean of R[j−1][j] − R[0][j] over j > 1"
-          about="How much earlier tasks help a task before it is learned. Needs tests of tasks not learned yet."
-        />
+        {MEASURES.map(({ short, name, about, unit, value }) => (
+          <div key={short} className={styles.measure} data-testid={`measure-${short}`}>
+            <dt className={styles.name}>
+              {name} <abbr className={styles.short}>{short}</abbr>
+            </dt>
+            <dd className={styles.value}>
+              {value(measures)}
+              {/\d/.test(value(measures)) && <span className={styles.unit}> {unit}</span>}
+            </dd>
+            <dd className={styles.about}>{about}</dd>
+          </div>
+        ))}
       </dl>
+      <details className={styles.formulas}>
+        <summary>Formulas</summary>
+        <p>
+          R[t][j] is the accuracy on task j after learning task t, R[0] before training, and T = {Math.max(tested, 1)}{' '}
+          the number of tasks learned.
+        </p>
+        <ul>
+          {MEASURES.map(({ short, formula, source }) => (
+            <li key={short}>
+              {short} = {formula}
+              {source !== undefined && `, ${source}`}
+            </li>
+          ))}
+        </ul>
+      </details>
     </Section>
-  );
-}
-
-interface Props {
-  name: string;
-  short: string;
-  value: string;
-  unit: string;
-  formula: string;
-  about: string;
-}
-
-function Measure({ name, short, value, unit, formula, about }: Props) {
-  return (
-    <div className={styles.measure} title={`${short} = ${formula}. ${about}`} data-testid={`measure-${short}`}>
-      <dt className={styles.name}>
-        {name} <abbr className={styles.short}>{short}</abbr>
-      </dt>
-      <dd className={styles.value}>
-        {value}
-        {/\d/.test(value) && <span className={styles.unit}> {unit}</span>}
-      </dd>
-      <dd className={styles.formula}>{formula}</dd>
-    </div>
   );
 }

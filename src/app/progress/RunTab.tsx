@@ -10,6 +10,7 @@ import styles from './RunTab.module.css';
 import { StatusPanel } from './StatusPanel.tsx';
 import { HeatTool, ScoreTool } from './tools.tsx';
 import { Welcome } from './Welcome.tsx';
+import { WhatHappened } from './WhatHappened.tsx';
 
 /** With more tasks than this, the matrix takes the whole width. */
 const MANY_TASKS = 6;
@@ -23,6 +24,7 @@ export function RunTab() {
   return (
     <div className={view.stack}>
       <StatusPanel />
+      <WhatHappened />
       <LossChart />
       <Reading />
       <Section
@@ -38,7 +40,7 @@ export function RunTab() {
           <Section
             level={3}
             title="After each task"
-            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting."
+            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested, since the task comes later."
             tools={<HeatTool />}
           >
             <AccuracyMatrix />
