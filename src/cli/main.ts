@@ -1,4 +1,5 @@
 import { explainedWithCode, reportOf } from '../base/errors.ts';
+import { data, DATA_USAGE } from './data.ts';
 import { EVAL_USAGE, evaluate } from './eval.ts';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { EXPORT_USAGE, exportModel } from './export.ts';
@@ -23,6 +24,7 @@ Usage: gorp-web COMMAND [options]
   export   writes a model as ONNX, as it is or after a round
   generate answers prompts with a model, as it is or after a round
   plan     estimates memory and time of training
+  data     shows what would be read from a file of examples
   models   lists, fetches, verifies and deletes models
 
 "gorp-web COMMAND --help" lists the options of a command.
@@ -37,6 +39,7 @@ const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<numbe
   export: { run: exportModel, usage: EXPORT_USAGE },
   generate: { run: generate, usage: GENERATE_USAGE },
   plan: { run: plan, usage: PLAN_USAGE },
+  data: { run: data, usage: DATA_USAGE },
   models: { run: models, usage: MODELS_USAGE },
 };
 

@@ -14,6 +14,10 @@ const SPEC: TaskSpec = {
   header: true,
   textColumn: 'text',
   labelColumn: 'label',
+  form: 'labels' as const,
+  inputColumn: null,
+  frame: 'answer' as const,
+  chatAnswers: 'every' as const,
   testShare: 0.5,
   seed: 1,
 };

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { ErrorReportSchema } from '../base/error-report.ts';
 import { type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
-import { type ChosenColumns, TablePreviewSchema } from '../tasks/table-preview.ts';
+import type { Columns } from '../tasks/forms.ts';
+import { TablePreviewSchema } from '../tasks/table-preview.ts';
 import type { OrderFile } from './order-file.ts';
 
 /** A file and its name; a Blob is passed on, not copied. */
@@ -39,7 +40,7 @@ export type OpenedFile = v.InferOutput<typeof OpenedFileSchema>;
 export type TablesCommand =
   | { type: 'open'; file: NamedFile }
   /** If `columns` is null, takes the likely ones. */
-  | { type: 'preview'; header: boolean; columns: ChosenColumns | null }
+  | { type: 'preview'; header: boolean; columns: Columns | null }
   | { type: 'make'; spec: TaskSpec }
   | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };
 

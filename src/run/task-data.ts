@@ -2,6 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
+import { checkTrainable } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet } from '../tasks/cut.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
@@ -136,6 +137,7 @@ async function loadNamed(host: TaskHost, name: string, source: string, signal: A
   const task = await host.customTask(name);
   if (task === undefined)
     throw unknownTask(`${name}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor a custom task`);
+  checkTrainable(task.form ?? 'labels');
   return { task, leftOut: [] };
 }
 

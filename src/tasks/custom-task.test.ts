@@ -14,10 +14,15 @@ const SPEC: TaskSpec = {
   header: true,
   textColumn: 'text',
   labelColumn: 'label',
+  form: 'labels',
+  inputColumn: null,
+  frame: 'answer',
+  chatAnswers: 'every',
   testShare: 0.25,
   seed: 1,
 };
-const table = (rows: [string, string][]) => ({ columns: ['text', 'label'], rows, warnings: [] });
+const COLUMNS = { textColumn: 'text', inputColumn: null, labelColumn: 'label' };
+const table = (rows: [string, string][]) => ({ columns: ['text', 'label'], rows, nested: [], warnings: [] });
 const many = (labels: string[], each: number): [string, string][] =>
   labels.flatMap((label) => Array.from({ length: each }, (_, i): [string, string] => [`${label} ${i}`, label]));
 
@@ -63,7 +68,7 @@ describe('labelledTexts', () => {
       ['three', ' '],
       ['four', 'a'],
     ];
-    expect(labelledTexts(table(rows), 'text', 'label')).toEqual({
+    expect(labelledTexts(table(rows), COLUMNS)).toEqual({
       examples: [
         { sentence: 'one', label: 'b c' },
         { sentence: 'two', label: 'a' },
@@ -79,13 +84,13 @@ describe('labelledTexts', () => {
 
   it('sorts labels by value only if all are numbers', () => {
     const sorted = (labels: string[]) =>
-      labelledTexts(table(many(labels, 1)), 'text', 'label').labels.map(({ label }) => label);
+      labelledTexts(table(many(labels, 1)), COLUMNS).labels.map(({ label }) => label);
     expect(sorted(['10', '9', '2'])).toEqual(['2', '9', '10']);
     expect(sorted(['10', '9', '2', '1a'])).toEqual(['10', '1a', '2', '9']);
   });
 
   it('warns about commas in labels and texts with two labels', () => {
-    const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), 'text', 'label'); // prettier-ignore
+    const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), COLUMNS); // prettier-ignore
     expect(warnings).toEqual([expect.stringContaining('“a, b”'), expect.stringContaining('different labels: 1')]);
   });
 
@@ -104,11 +109,24 @@ describe('labelledTexts', () => {
     ['signs', many(['+', 'a'], 2), 'tasks/labels-alike'],
     ['nothing', [['', ''], ['x', ''], ['', 'y']], 'tasks/empty'], // prettier-ignore
   ])('refuses %s', (_, rows, code) => {
-    expect(() => labelledTexts(table(rows), 'text', 'label')).toThrow(expect.objectContaining({ code }));
+    expect(() => labelledTexts(table(rows), COLUMNS)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('refuses a column of lists', () => {
+    expect(() => labelledTexts({ ...table(many(['["a"]', 'b'], 2)), nested: ['label'] }, COLUMNS)).toThrow(
+      expect.objectContaining({ code: 'tasks/nested-labels' }),
+    );
+  });
+
+  it('puts a second text below the first', () => {
+    const rows = [['a', 'b', 'x'], ['c', '', 'y']]; // prettier-ignore
+    const two = { columns: ['text', 'more', 'label'], rows, nested: [], warnings: [] };
+    const { examples } = labelledTexts(two, { ...COLUMNS, inputColumn: 'more' });
+    expect(examples.map(({ sentence }) => sentence)).toEqual(['a\nb', 'c']);
   });
 
   it('refuses an unknown column', () => {
-    expect(() => labelledTexts(table([]), 'text', 'answer')).toThrow(
+    expect(() => labelledTexts(table([]), { ...COLUMNS, labelColumn: 'answer' })).toThrow(
       expect.objectContaining({ code: 'tasks/unknown-column', message: expect.stringContaining('answer') as string }),
     );
   });

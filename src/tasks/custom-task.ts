@@ -1,6 +1,10 @@
 import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
 import { normalisedAnswer } from '../text/scores.ts';
+import { answeredTexts, splitUnits } from './answered.ts';
+import { columnIndex, textAt } from './columns.ts';
+import { CHAT_ANSWERS, type Columns, TASK_FORMS } from './forms.ts';
+import { FRAMES, frameOf } from './frames.ts';
 import { BENCHMARK_KINDS, embeddedTask } from './orders.ts';
 import { splitExamples } from './split.ts';
 import type { Table } from './table.ts';
@@ -37,21 +41,39 @@ export const TaskSpecSchema = v.strictObject({
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Expected 64 hexadecimal digits')),
   /** Whether the first row of the file names its columns. */
   header: v.boolean(),
+  /** What its answers are; those of earlier versions are labels. */
+  form: v.optional(v.picklist(TASK_FORMS), 'labels'),
   textColumn: v.string(),
+  /** A second part of the text; null if there is none. */
+  inputColumn: v.optional(v.nullable(v.string()), null),
+  /** Labels or answers; empty for conversations and texts. */
   labelColumn: v.string(),
+  /** What surrounds the text in the prompt of free answers. */
+  frame: v.optional(v.picklist(FRAMES), 'answer'),
+  /** The assistant's turns to learn. */
+  chatAnswers: v.optional(v.picklist(CHAT_ANSWERS), 'every'),
   /** Share of the texts held out for testing. */
   testShare: v.pipe(v.number(), v.gtValue(0, 'Must be above 0'), v.ltValue(1, 'Must be below 1')),
   seed: v.pipe(v.number('Must be a whole number'), v.integer('Must be a whole number')),
 });
 export type TaskSpec = v.InferOutput<typeof TaskSpecSchema>;
 
-const ExampleSchema = v.strictObject({ sentence: v.string(), label: v.string() });
+const ExampleSchema = v.strictObject({
+  sentence: v.string(),
+  label: v.string(),
+  others: v.optional(v.array(v.string())),
+  turns: v.optional(
+    v.array(v.strictObject({ role: v.picklist(['system', 'user', 'assistant']), content: v.string() })),
+  ),
+});
 /** A task as it is stored and sent. */
 export const TaskSchema = v.strictObject({
   name: v.string(),
   kind: v.string(),
   instruction: v.nullable(v.string()),
-  labels: v.pipe(v.array(v.string()), v.minLength(2)),
+  labels: v.array(v.string()),
+  form: v.optional(v.picklist(TASK_FORMS)),
+  frame: v.optional(v.strictObject({ before: v.string(), after: v.string() })),
   train: v.pipe(v.array(ExampleSchema), v.minLength(1)),
   dev: v.array(ExampleSchema),
   test: v.pipe(v.array(ExampleSchema), v.minLength(1)),
@@ -73,21 +95,24 @@ export const MAX_LABELS = 100;
  * Takes texts and labels from a table. White space is trimmed around labels and collapsed within them; rows without a
  * text or a label are left out.
  *
- * @throws GorpError `tasks/unknown-column`; `tasks/empty` if no row has both; `tasks/one-label`;
+ * @throws GorpError `tasks/unknown-column`; `tasks/nested-labels`; `tasks/empty` if no row has both; `tasks/one-label`;
  * `tasks/too-many-labels`; `tasks/labels-alike` if exact match cannot distinguish two labels.
  */
-export function labelledTexts(table: Table, textColumn: string, labelColumn: string): Labelled {
-  const [text, label] = [textColumn, labelColumn].map((name) => {
-    const column = table.columns.indexOf(name);
-    if (column >= 0) return column;
-    throw customTaskError('tasks/unknown-column', `The file has no column “${name}”`, 'Choose one of its columns.');
-  });
+export function labelledTexts(table: Table, { textColumn, inputColumn, labelColumn }: Omit<Columns, 'form'>): Labelled {
+  const [text, label] = [textAt(table, textColumn, inputColumn), columnIndex(table, labelColumn)];
+  if (table.nested.includes(labelColumn)) {
+    throw customTaskError(
+      'tasks/nested-labels',
+      `Column “${labelColumn}” holds lists or objects, which are no labels`,
+      'Choose another column, or say that the answers are free.',
+    );
+  }
   let withoutText = 0;
   let withoutLabel = 0;
   const counts = new Map<string, number>();
   const examples: Example[] = [];
   for (const row of table.rows) {
-    const example = { sentence: row[text].trim(), label: row[label].replace(/\s+/g, ' ').trim() };
+    const example = { sentence: text(row), label: row[label].replace(/\s+/g, ' ').trim() };
     if (example.sentence === '') withoutText++;
     else if (example.label === '') withoutLabel++;
     else {
@@ -116,10 +141,15 @@ export function labelledTexts(table: Table, textColumn: string, labelColumn: str
  * Makes a task from a table according to its specification.
  *
  * @returns the task, and what to check, in sentences.
- * @throws as {@link labelledTexts}; GorpError `tasks/empty` if there are too few texts to train and test on.
+ * @throws as {@link labelledTexts} and {@link answeredTexts}; GorpError `tasks/empty` if there are too few texts to
+ *   train and test on.
  */
 export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
-  const { examples, labels, warnings } = labelledTexts(table, spec.textColumn, spec.labelColumn);
+  return spec.form === 'labels' ? makeLabelled(table, spec) : makeAnswered(table, spec);
+}
+
+function makeLabelled(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
+  const { examples, labels, warnings } = labelledTexts(table, spec);
   const { train, test } = splitExamples(examples, spec.testShare, spec.seed);
   if (test.length === 0) {
     throw customTaskError(
@@ -140,6 +170,25 @@ export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warn
   return {
     task: { name, kind, instruction, labels: labels.map(({ label }) => label), train, dev: [], test },
     warnings: all,
+  };
+}
+
+function makeAnswered(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
+  const { name, kind, form } = spec;
+  const { units, warnings } = answeredTexts(table, spec, spec.chatAnswers);
+  const { train, test } = splitUnits(units, spec.testShare, spec.seed);
+  if (test.length === 0) {
+    throw customTaskError(
+      'tasks/empty',
+      'There are not two different texts, one to train on and one to test on',
+      'Add examples to the file.',
+    );
+  }
+  const instruction = spec.instruction === null ? null : `${spec.instruction}\n`;
+  const frame = form === 'free' ? { frame: frameOf(spec.frame, spec.instruction) } : {};
+  return {
+    task: { name, kind, instruction, labels: [], form, ...frame, train, dev: [], test },
+    warnings: [...table.warnings, ...warnings],
   };
 }
 

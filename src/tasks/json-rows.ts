@@ -1,22 +1,17 @@
 import { GorpError } from '../base/errors.ts';
-import type { Records } from './csv.ts';
-
-/** Objects as rows of a table, whose columns are all keys in order of first occurrence. */
-export interface JsonRecords extends Records {
-  columns: string[];
-  /** Columns with lists or objects among their values, which count as missing. */
-  nested: string[];
-}
+import { isSuperNi, superNiRows } from './formats/super-ni.ts';
+import type { JsonRecords } from './records.ts';
 
 // More than any table of labelled texts has. Without limits, sparse objects would fill the memory with empty cells.
-const MAX_COLUMNS = 200;
+export const MAX_COLUMNS = 200;
 const MAX_CELLS = 20_000_000;
 // A JSON escape can write half a character, which has no encoding.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
-/** Parses a JSON file, a list of objects. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
+/** Parses a JSON file, a list of objects or a task of SuperNI. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
 export function parseJsonRows(text: string, name: string): JsonRecords {
   const rows: unknown = parsed(text, name);
+  if (isSuperNi(rows)) return superNiRows(rows);
   if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
   return tabulated(
     rows,
@@ -50,7 +45,18 @@ function parsed(text: string, where: string): unknown {
   }
 }
 
-function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row: number) => number): JsonRecords {
+/**
+ * Objects as rows of a table.
+ *
+ * @param where names a row in errors.
+ * @param lineOf the line of a row, from 1.
+ * @throws GorpError `tasks/wrong-shape`.
+ */
+export function tabulated(
+  rows: unknown[],
+  where: (row: number) => string,
+  lineOf: (row: number) => number,
+): JsonRecords {
   const columns = new Map<string, number>();
   const nested = new Set<string>();
   const cells = rows.map((row, i) => {
@@ -61,7 +67,7 @@ function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row
       if (column === undefined) columns.set(key, (column = columns.size));
       if (columns.size > MAX_COLUMNS) throw wrongShape(where(i), `the objects have more than ${MAX_COLUMNS} keys`);
       if (typeof value === 'object' && value !== null) nested.add(key);
-      else values[column] = value === null ? '' : String(value).replace(LONE_SURROGATE, '\ufffd');
+      values[column] = value === null ? '' : cellOf(value as string | number | boolean | object);
     }
     return values;
   });
@@ -74,6 +80,9 @@ function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row
   const filled = cells.map((values) => Array.from({ length: columns.size }, (_, i) => values[i] ?? ''));
   return { columns: [...columns.keys()], rows: filled, lines: rows.map((_, i) => lineOf(i)), nested: [...nested] };
 }
+
+const cellOf = (value: string | number | boolean | object): string =>
+  (typeof value === 'object' ? JSON.stringify(value) : String(value)).replace(LONE_SURROGATE, '\ufffd');
 
 const wrongShape = (where: string, what: string): GorpError =>
   new GorpError(

@@ -1,15 +1,14 @@
+import type { PromptFrame } from './frames.ts';
 import type { Task } from './task.ts';
 
-type Prompted = Pick<Task, 'name' | 'kind' | 'instruction' | 'labels'>;
+type Prompted = Pick<Task, 'name' | 'kind' | 'instruction' | 'labels' | 'form' | 'frame'>;
 
-/** The text before and after the sentence in a task's prompt. */
-export interface PromptFrame {
-  before: string;
-  after: string;
-}
-
-/** The task's prompt without a sentence, as in the released code: docs/method.md, eq. (20). */
+/**
+ * The task's prompt without a sentence: with labels as in the released code (docs/method.md, eq. (20)), otherwise its own
+ * frame. Conversations and texts have none.
+ */
 export function promptFrame(task: Prompted): PromptFrame {
+  if (task.form !== undefined && task.form !== 'labels') return task.frame ?? { before: '', after: '' };
   const names = `Task:${task.kind}\nDataset:${task.name}\n`;
   return { before: names + questionOf(task), after: '\nAnswer:' };
 }

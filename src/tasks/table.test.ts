@@ -22,6 +22,7 @@ const EXPECTED = {
     ['Grüße, "du"\nda', 'a'],
     ['x', 'b'],
   ],
+  nested: [],
   warnings: [],
 };
 const CSV = 'text,label\r\n"Grüße, ""du""\nda",a\r\n\r\nx,b\r\n';
@@ -84,20 +85,22 @@ describe('a file of examples', () => {
         ['good', '1'],
         ['bad', '0'],
       ],
+      nested: [],
       warnings: [],
     });
   });
 
-  it('reads numbers, booleans, missing keys and any key names from JSON, but no nested values', async () => {
+  it('reads numbers, booleans, missing keys, nested values and any key names from JSON', async () => {
     const rows = '[{"__proto__": "x", "label": 1}, {"text": true, "label": null}, {"text": ["a"], "label": "\\ud800"}]';
     expect(await read('a.json', rows)).toEqual({
       columns: ['__proto__', 'label', 'text'],
       rows: [
         ['x', '1', ''],
         ['', '', 'true'],
-        ['', '\ufffd', ''],
+        ['', '\ufffd', '["a"]'],
       ],
-      warnings: [expect.stringContaining('text')],
+      nested: ['text'],
+      warnings: [],
     });
   });
 
@@ -111,6 +114,13 @@ describe('a file of examples', () => {
     ['a quote in the wrong place', 'a.csv', 't,l\n"a" b,c\n', 'tasks/malformed-csv', /line 2/],
     ['a spreadsheet', 'a.csv', Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0), 'tasks/not-text', /a\.csv/],
     ['unquoted commas', 'a.csv', 't,l\na,b,c\nd,e,f\ng,h\n', 'tasks/ragged', /line 2/],
+    [
+      'a million columns',
+      'a.csv',
+      `${'a,'.repeat(1_000_000)}b\n${',1'.repeat(1_000_000)}\n`,
+      'tasks/wrong-shape',
+      /1000001/,
+    ],
     ['another kind of file', 'a.xlsx', 'a,b', 'tasks/unknown-format', /xlsx/],
     ['a file without an extension', 'csv', 'a,b', 'tasks/unknown-format', /csv/],
     ['malformed JSON', 'a.json', '[{"a": 1', 'tasks/malformed-json', /a\.json/],

@@ -3,7 +3,9 @@ import { formatBytes } from '../base/format-bytes.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
-import { parseJsonLines, parseJsonRows } from './json-rows.ts';
+import { readParquet } from './formats/parquet.ts';
+import { MAX_COLUMNS, parseJsonLines, parseJsonRows } from './json-rows.ts';
+import { TABLE_ENDINGS } from './table-endings.ts';
 
 /** A file of examples as read, before its columns are named. */
 export interface TableFile {
@@ -15,6 +17,8 @@ export interface TableFile {
   /** Names of the columns; null if the first row may hold them. */
   columns: string[] | null;
   rows: string[][];
+  /** Columns with lists or objects among their values, which are in their cells as JSON. */
+  nested: string[];
   /** The line in which each row begins, or its position in a list, from 1. */
   lines: number[];
   /** Warnings about the file, in sentences. */
@@ -25,6 +29,8 @@ export interface TableFile {
 export interface Table {
   columns: string[];
   rows: string[][];
+  /** Columns with lists or objects among their values, as JSON. */
+  nested: string[];
   /** What was left out, in sentences. */
   warnings: string[];
 }
@@ -43,38 +49,45 @@ export function checkFileSize(name: string, bytes: number): void {
 }
 
 /**
- * Reads a file of examples by its extension: CSV, TSV, .txt (with the separator detected), JSON or JSONL.
+ * Reads a file of examples by its extension: CSV, TSV, JSON, JSONL, Parquet, or a text (.txt, .md) as a single row.
  *
  * @throws GorpError `tasks/too-large`, `tasks/unknown-format`, `tasks/not-text`, `tasks/empty`, `tasks/malformed-csv`,
- * `tasks/malformed-json`, `tasks/wrong-shape`.
+ * `tasks/malformed-json`, `tasks/wrong-shape`, and as {@link readParquet}.
  */
 export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<TableFile> {
   checkFileSize(name, bytes.length);
-  const format = /\.([a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '';
+  const format = endingOf(name);
+  const sha256 = await sha256Of(bytes);
+  if (format === 'parquet') {
+    const { buffer, byteOffset, byteLength } = bytes;
+    const slice = (start: number, end = byteLength): Promise<ArrayBuffer> =>
+      Promise.resolve(buffer.slice(byteOffset + start, byteOffset + end));
+    const found = await readParquet({ byteLength, slice }, name);
+    return filled({ name, sha256, encoding: 'UTF-8', ...found });
+  }
   const { text, encoding } = decodeText(bytes, name);
   const warnings =
     encoding === 'Windows-1252'
       ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accented letters.']
       : [];
-  const facts = { name, sha256: await sha256Of(bytes), encoding };
-  const { columns, rows, lines, nested } = await parse(text, name, format);
-  if (rows.length === 0) {
-    throw new GorpError('tasks/empty', `${name} has no rows.`, 'Choose a file with one row per example.');
-  }
-  if (nested.length > 0) {
-    warnings.push(`Lists and objects count as missing, in ${nested.slice(0, 5).join(', ')}.`);
-  }
-  return { ...facts, columns, rows, lines, warnings };
+  return filled({ name, sha256, encoding, ...(await parse(text, name, format)), warnings });
+}
+
+/** The ending of a file's name in lower case, without the dot. */
+export const endingOf = (name: string): string => /\.([a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '';
+
+function filled(file: TableFile): TableFile {
+  if (file.rows.length > 0) return file;
+  throw new GorpError('tasks/empty', `${file.name} has no rows.`, 'Choose a file with one row per example.');
 }
 
 async function parse(
   text: string,
   name: string,
   format: string,
-): Promise<Pick<TableFile, 'columns' | 'rows' | 'lines'> & { nested: string[] }> {
+): Promise<Pick<TableFile, 'columns' | 'rows' | 'lines' | 'nested'>> {
   switch (format) {
     case 'csv':
-    case 'txt':
       return { ...(await parseCsv(text, name)), columns: null, nested: [] };
     case 'tsv':
     case 'tab':
@@ -84,14 +97,20 @@ async function parse(
     case 'jsonl':
     case 'ndjson':
       return parseJsonLines(text, name);
+    case 'txt':
+    case 'md':
+      return { columns: [TEXT_COLUMN], rows: text.trim() === '' ? [] : [[text]], lines: [1], nested: [] };
     default:
       throw new GorpError(
         'tasks/unknown-format',
         `${name} has an unsupported format.`,
-        'Choose a file that ends in .csv, .tsv, .json or .jsonl.',
+        `Choose a file that ends in .${TABLE_ENDINGS.join(', .')}.`,
       );
   }
 }
+
+/** The column of a file that is one text. */
+export const TEXT_COLUMN = 'text';
 
 /**
  * Names the columns, and leaves out rows with another number of columns.
@@ -102,7 +121,15 @@ async function parse(
 export function tableOf(file: TableFile, header: boolean): Table {
   const hasHeader = header && file.columns === null;
   const names = file.columns ?? file.rows[0].map((name) => (header ? name.trim() : ''));
-  if (names.length < 2) {
+  if (names.length > MAX_COLUMNS) {
+    throw new GorpError(
+      'tasks/wrong-shape',
+      `${file.name} has ${names.length} columns; the limit is ${MAX_COLUMNS}.`,
+      'Remove all columns but those with texts and answers, and choose the file again.',
+    );
+  }
+  // Other formats name their columns, so a single one is meant.
+  if (names.length < 2 && file.columns === null) {
     throw new GorpError(
       'tasks/one-column',
       `${file.name} has only one column; a text and a label are needed.`,
@@ -135,7 +162,7 @@ export function tableOf(file: TableFile, header: boolean): Table {
         : `${ragged.length} rows do not have ${names.length} columns and are left out: lines ${shown}.`,
     );
   }
-  return { columns: uniqueNames(names), rows, warnings };
+  return { columns: uniqueNames(names), rows, nested: file.nested, warnings };
 }
 
 function uniqueNames(names: readonly string[]): string[] {

@@ -1,7 +1,17 @@
-/** One labelled text. */
+import type { ChatTurn } from '../text/chat-turn.ts';
+import type { TaskForm } from './forms.ts';
+import type { PromptFrame } from './frames.ts';
+
+/** A text and its answer. */
 export interface Example {
+  /** The text of the prompt; of a conversation, its turns in plain words; empty if the answer is a text to continue. */
   sentence: string;
+  /** The label, or the answer to learn. */
   label: string;
+  /** Further answers that count as right. */
+  others?: readonly string[] | undefined;
+  /** The turns before the answer, if the example is part of a conversation. */
+  turns?: readonly ChatTurn[] | undefined;
 }
 
 /** A dataset to learn, from the benchmark or the user: docs/method.md, section 5. */
@@ -12,8 +22,12 @@ export interface Task {
   kind: string;
   /** Ends in a line feed. Null if the prompt has neither instruction nor options (COPA). */
   instruction: string | null;
-  /** In the order of the prompt. */
+  /** In the order of the prompt; empty if answers are free. */
   labels: readonly string[];
+  /** What answers are; labels by default. */
+  form?: TaskForm | undefined;
+  /** What surrounds the text in the prompt of a task with free answers. */
+  frame?: PromptFrame | undefined;
   train: readonly Example[];
   dev: readonly Example[];
   test: readonly Example[];

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { reportOf } from '../base/errors.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
-import { ChatTemplate, type ChatTurn, templateOf } from './chat-template.ts';
+import { ChatTemplate, templateOf } from './chat-template.ts';
+import type { ChatTurn } from './chat-turn.ts';
 import { chatTokenizer } from './chat-tokenizer.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 

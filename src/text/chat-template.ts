@@ -1,11 +1,6 @@
 import type * as Jinja from '@huggingface/jinja';
 import { GorpError } from '../base/errors.ts';
-
-/** A turn of a conversation, as chat templates expect it. */
-export interface ChatTurn {
-  readonly role: 'user' | 'assistant';
-  readonly content: string;
-}
+import type { ChatTurn } from './chat-turn.ts';
 
 /** What a template needs besides the turns. */
 export interface ChatOptions {

@@ -1,5 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import type { ChatTemplate, ChatTurn } from './chat-template.ts';
+import type { ChatTemplate } from './chat-template.ts';
+import type { ChatTurn } from './chat-turn.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 // Stand-ins for a prompt and an answer while a template is examined.

@@ -156,5 +156,5 @@ const useTable =
   (name: string) =>
   async (bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
     const table = tableOf(await readTableFile(name, bytes), true);
-    labelledTexts(table, 'text', 'label');
+    labelledTexts(table, { textColumn: 'text', inputColumn: null, labelColumn: 'label' });
   };

@@ -2,21 +2,24 @@ import { useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
+import { FORM_DEFAULTS } from '../../tasks/likely-spec.ts';
 import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
-import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import type { Columns } from '../../tasks/forms.ts';
+import type { TablePreview } from '../../tasks/table-preview.ts';
 import type { OpenedFile } from '../../run/table-messages.ts';
 import fieldStyles from '../setup/field.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import buttons from '../ui/buttons.module.css';
 import { Dialog, DialogFoot } from '../ui/Dialog.tsx';
+import { ColumnFields } from './ColumnFields.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
+import { FoundInFile } from './FoundInFile.tsx';
 import styles from './ImportDialog.module.css';
 import { guessedSpec, nameIssue } from './import-form.ts';
 import { visibleText } from './visible.ts';
 
 // Characters shown of each cell.
 const PREVIEW_CHARACTERS = 160;
-const MAX_SHOWN_LABELS = 20;
 
 /** The form for the open file, if any. */
 export function ImportDialog() {
@@ -35,15 +38,17 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const id = useId();
 
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
-  const { textColumn, labelColumn } = spec;
-  const choose = (columns: ChosenColumns): void => {
-    change(columns);
+  const { form, textColumn, inputColumn, labelColumn } = spec;
+  const choose = (columns: Columns): void => {
+    change(columns.form === form ? columns : { ...columns, ...FORM_DEFAULTS[columns.form] });
     void look(spec.header, columns);
   };
   const nameColumns = async (header: boolean): Promise<void> => {
     change({ header });
     const seen = await look(header, null);
-    if (seen !== null) change({ textColumn: seen.textColumn, labelColumn: seen.labelColumn });
+    if (seen === null) return;
+    const { form, textColumn, inputColumn, labelColumn } = seen;
+    change({ form, textColumn, inputColumn, labelColumn });
   };
   const issues = specIssues(spec);
   const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
@@ -81,17 +86,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
           A task from <bdi>{visibleText(file.name, 60)}</bdi>
         </h2>
         <div className={styles.columns}>
-          <ColumnField
-            label="Text"
-            value={textColumn}
+          <ColumnFields
+            value={{ form, textColumn, inputColumn, labelColumn }}
             columns={preview.columns}
-            onChange={(textColumn) => choose({ textColumn, labelColumn })}
-          />
-          <ColumnField
-            label="Label"
-            value={labelColumn}
-            columns={preview.columns}
-            onChange={(labelColumn) => choose({ textColumn, labelColumn })}
+            onChange={choose}
           />
           {!file.namesColumns && (
             <label className={fieldStyles.radio}>
@@ -106,7 +104,9 @@ function ImportForm({ file }: { file: OpenedFile }) {
         </div>
         <Preview preview={preview} />
         {unusable !== null && <ErrorNote error={unusable} title="These columns do not make a task" />}
-        {preview.found !== null && <LabelCounts found={preview.found} warnings={preview.warnings} />}
+        {preview.found !== null && (
+          <FoundInFile found={preview.found} format={preview.format} warnings={preview.warnings} />
+        )}
         <div className={styles.fields}>
           <label htmlFor={`${id}-name`}>Name</label>
           <input
@@ -175,32 +175,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
   );
 }
 
-interface ColumnFieldProps {
-  label: string;
-  value: string;
-  columns: readonly string[];
-  onChange: (column: string) => void;
-}
-
-function ColumnField({ label, value, columns, onChange }: ColumnFieldProps) {
-  const id = useId();
-  return (
-    <div className={styles.column}>
-      <label htmlFor={id}>{label}</label>
-      <select id={id} className={fieldStyles.select} value={value} onChange={({ target }) => onChange(target.value)}>
-        {columns.map((column) => (
-          <option key={column} value={column}>
-            {visibleText(column, 60)}
-          </option>
-        ))}
-      </select>
-    </div>
-  );
-}
-
-function Preview({ preview: { columns, rows, textColumn, labelColumn } }: { preview: TablePreview }) {
+function Preview({ preview }: { preview: TablePreview }) {
+  const { columns, rows, textColumn, inputColumn, labelColumn } = preview;
   const role = (column: string): string | undefined =>
-    column === textColumn ? 'text' : column === labelColumn ? 'label' : undefined;
+    column === textColumn || column === inputColumn ? 'text' : column === labelColumn ? 'label' : undefined;
   return (
     <div className={styles.scroll} tabIndex={0} role="region" aria-label="The first rows of the file">
       <table className={styles.table} data-testid="import-preview">
@@ -229,35 +207,6 @@ function Preview({ preview: { columns, rows, textColumn, labelColumn } }: { prev
   );
 }
 
-interface LabelCountsProps {
-  found: NonNullable<TablePreview['found']>;
-  warnings: readonly string[];
-}
-
-function LabelCounts({ found: { examples, labels }, warnings }: LabelCountsProps) {
-  const more = labels.length - MAX_SHOWN_LABELS;
-  return (
-    <div className={styles.found}>
-      <p>
-        {examples} examples, {labels.length} labels
-      </p>
-      <ul className={styles.labels} aria-label="Labels" data-testid="import-labels">
-        {labels.slice(0, MAX_SHOWN_LABELS).map(({ label, rows }) => (
-          <li key={label}>
-            <bdi>{visibleText(label, 40)}</bdi> <span className={styles.count}>{rows}</span>
-          </li>
-        ))}
-        {more > 0 && <li>and {more} more</li>}
-      </ul>
-      {warnings.map((warning) => (
-        <p key={warning} className={styles.warning}>
-          {warning}
-        </p>
-      ))}
-    </div>
-  );
-}
-
 interface Looking {
   preview: TablePreview;
   /** Why the file cannot be read this way. */
@@ -271,7 +220,7 @@ function usePreview(file: OpenedFile) {
   const [state, setState] = useState<Looking>({ preview: file.preview, error: null, isLooking: false });
   const latest = useRef(0);
   /** Null if it failed or a later call has begun. */
-  const look = async (header: boolean, columns: ChosenColumns | null): Promise<TablePreview | null> => {
+  const look = async (header: boolean, columns: Columns | null): Promise<TablePreview | null> => {
     const turn = ++latest.current;
     setState((old) => ({ ...old, isLooking: true }));
     try {

@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef } from 'react';
+import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
 import { downloadText } from '../download.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fieldStyles from '../setup/field.module.css';
@@ -6,6 +7,8 @@ import { ErrorNote } from './ErrorNote.tsx';
 import { filesOfInput } from './given-files.ts';
 import { visibleText } from './visible.ts';
 import styles from './TaskSources.module.css';
+
+const TABLES = TABLE_ENDINGS.map((ending) => `.${ending}`).join();
 
 /** Sources of tasks besides the embedded ones: a user's files, CL_Benchmark, an order file. */
 export function TaskSources({ issue }: { issue: string | undefined }) {
@@ -94,7 +97,7 @@ function CustomTasks() {
         </ul>
       )}
       <div className={styles.row}>
-        <Pick label="Add a file…" accept=".csv,.tsv,.tab,.txt,.json,.jsonl,.ndjson" />
+        <Pick label="Add a file…" accept={TABLES} />
       </div>
       <p className={fieldStyles.help}>
         CSV, TSV, JSON or JSONL with a text and a label in each row; or drop it here. It stays in this browser.
@@ -172,7 +175,7 @@ function OrderFiles() {
         >
           Save order
         </button>
-        <Pick label="Load order…" accept=".json,.csv,.tsv,.tab,.txt,.jsonl,.ndjson" multiple />
+        <Pick label="Load order…" accept={TABLES} multiple />
       </div>
       <p className={fieldStyles.help}>
         Holds tasks, method and settings, but no texts. If custom tasks are missing, choose their data files with it.

@@ -3,7 +3,8 @@ import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.t
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmark } from '../../tasks/folder.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
-import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import type { Columns } from '../../tasks/forms.ts';
+import type { TablePreview } from '../../tasks/table-preview.ts';
 import type { NamedFile } from '../../run/table-messages.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
@@ -22,7 +23,7 @@ export interface TaskActions {
   /** Takes a CL_Benchmark folder, an order file with its data files, or a file of examples. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
   /** Previews the open file with other columns; null guesses them. Rejects with a GorpError. */
-  preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
+  preview(header: boolean, columns: Columns | null): Promise<TablePreview>;
   /** Makes a task from the open file and appends it to the order. */
   addTask(spec: TaskSpec): Promise<void>;
   closeFile(): void;

@@ -12,6 +12,10 @@ const SPEC = {
   header: true,
   textColumn: 'text',
   labelColumn: 'label',
+  form: 'labels' as const,
+  inputColumn: null,
+  frame: 'answer' as const,
+  chatAnswers: 'every' as const,
   testShare: 0.2,
   seed: 1,
 };

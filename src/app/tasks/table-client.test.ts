@@ -8,6 +8,7 @@ import { guessedSpec } from './import-form.ts';
 import { createTableClient } from './table-client.ts';
 
 const named = (name: string, text: string) => ({ name, file: new Blob([text]) });
+const LABELS = { form: 'labels', inputColumn: null } as const;
 const REVIEWS = ['when,review,stars', ...Array.from({ length: 30 }, (_, i) => `day ${i},fine ${i},${1 + (i % 2)}`)];
 const reviews = named('my reviews!.csv', REVIEWS.join('\n'));
 
@@ -51,7 +52,7 @@ describe('a table client', () => {
   it('previews other columns, also without a header row, and says when they do not make a task', async () => {
     const tableClient = createTableClient(tablesHere());
     await tableClient.open(reviews);
-    const wrong = await tableClient.preview(true, { textColumn: 'stars', labelColumn: 'when' });
+    const wrong = await tableClient.preview(true, { ...LABELS, textColumn: 'stars', labelColumn: 'when' });
     expect(wrong).toMatchObject({
       textColumn: 'stars',
       found: { examples: 30 },
@@ -59,7 +60,7 @@ describe('a table client', () => {
     });
     const unnamed = await tableClient.preview(false, null);
     expect(unnamed.columns).toEqual(['column 1', 'column 2', 'column 3']);
-    const many = await tableClient.preview(true, { textColumn: 'review', labelColumn: 'nothing' });
+    const many = await tableClient.preview(true, { ...LABELS, textColumn: 'review', labelColumn: 'nothing' });
     expect(many).toMatchObject({ found: null, problem: { code: 'tasks/unknown-column' } });
   });
 

@@ -9,14 +9,15 @@ import {
   type TablesCommand,
 } from '../../run/table-messages.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
-import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import type { Columns } from '../../tasks/forms.ts';
+import type { TablePreview } from '../../tasks/table-preview.ts';
 import { connectWorker } from '../worker-client.ts';
 
 /** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
 export interface TableClient {
   open(file: NamedFile): Promise<OpenedFile>;
   /** Previews the open file with other columns; null guesses them. */
-  preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
+  preview(header: boolean, columns: Columns | null): Promise<TablePreview>;
   /** Makes a task from the open file. */
   make(spec: TaskSpec): Promise<CustomTask[]>;
   /** Makes the tasks that an order describes and this browser does not store. */

@@ -1,0 +1,102 @@
+import { makeCustomTask } from '../tasks/custom-task.ts';
+import { TASK_FORMS, type TaskForm } from '../tasks/forms.ts';
+import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
+import { previewOf } from '../tasks/preview.ts';
+import { promptOf } from '../tasks/prompt.ts';
+import type { TablePreview } from '../tasks/table-preview.ts';
+import { tableOf } from '../tasks/table.ts';
+import { oneOf, readArguments } from './arguments.ts';
+import { readDataPath } from './data-source.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
+import { Terminal } from './terminal.ts';
+
+export const DATA_USAGE = `Usage: gorp-web data FILE [options]
+
+Shows what would be read from a file of examples (CSV, TSV, JSON, JSONL, Parquet), from a text (.txt, .md) or a folder of
+texts: its format, the columns, what is left out, and the first examples as a model reads them.
+
+  --form NAME      what the answers are: ${TASK_FORMS.join(', ')}
+  --text COLUMN    the column with the text, the conversation or the document
+  --input COLUMN   a second part of the text
+  --answer COLUMN  the column with the label or the answer
+  --no-header      the first row of a CSV or TSV file is an example
+  --json           the same as JSON
+  --help`;
+
+const SHOWN_EXAMPLES = 2;
+const SHOWN_CHARACTERS = 1200;
+
+/** `gorp-web data`. @returns the exit code. */
+export async function data(args: string[]): Promise<number> {
+  const { values, positionals } = readArguments(args, {
+    form: { type: 'string' },
+    text: { type: 'string' },
+    input: { type: 'string' },
+    answer: { type: 'string' },
+    'no-header': { type: 'boolean', default: false },
+  });
+  const [path, ...others] = positionals;
+  if (path === undefined || others.length > 0) throw new UsageError('Name one file or folder.');
+  const header = !values['no-header'];
+  const file = await readDataPath(path);
+  const likely = previewOf(file, header, null);
+  const form = values.form === undefined ? likely.form : oneOf('--form', values.form, TASK_FORMS);
+  const chosen = {
+    form,
+    textColumn: values.text ?? likely.textColumn,
+    inputColumn: values.input ?? likely.inputColumn,
+    labelColumn: values.answer ?? likely.labelColumn,
+  };
+  const preview = previewOf(file, header, chosen);
+  const terminal = new Terminal(values.json);
+  terminal.event({ file: file.name, sha256: file.sha256, ...preview });
+  const usual = form === likely.form ? {} : FORM_DEFAULTS[form];
+  const spec = { ...likelySpec(file, preview, []), ...usual, header };
+  terminal.result(summary(file.name, file.rows.length, preview));
+  if (preview.found === null) return EXIT.input;
+  const { task } = makeCustomTask(tableOf(file, header), spec);
+  terminal.result(`${task.train.length} to train, ${task.test.length} to test with the usual split.`);
+  for (const { sentence, label } of task.train.slice(0, SHOWN_EXAMPLES)) {
+    terminal.result(`\n${shortened(promptOf(task, sentence))}\n→ ${shortened(label)}`);
+  }
+  return EXIT.ok;
+}
+
+const FORM_WORDS: Readonly<Record<TaskForm, string>> = {
+  labels: 'labels',
+  free: 'free text',
+  chat: 'the assistant’s turns of conversations',
+  text: 'the texts themselves',
+};
+
+function summary(name: string, rows: number, preview: TablePreview): string {
+  const { format, form, textColumn, inputColumn, labelColumn, columns, found, problem, warnings } = preview;
+  const role = (column: string): string =>
+    column === textColumn
+      ? ' (text)'
+      : column === inputColumn
+        ? ' (second text)'
+        : column === labelColumn
+          ? ` (${form === 'labels' ? 'label' : 'answer'})`
+          : '';
+  const lines = [
+    `${name}: ${rows} rows. Format: ${format ?? 'a table'}. Answers: ${FORM_WORDS[form]}.`,
+    `Columns: ${columns.map((column) => column + role(column)).join(', ')}.`,
+  ];
+  if (problem !== null) lines.push(`It makes no task. ${problem.message} ${problem.nextStep}`);
+  if (found !== null) {
+    const labels = found.labels.map(({ label, rows: count }) => `${label} (${count})`).join(', ');
+    lines.push(
+      found.labels.length > 0
+        ? `${found.examples} examples, ${found.labels.length} labels: ${labels}.`
+        : `${found.examples} examples, answers of up to ${found.longest} characters.`,
+    );
+  }
+  return [...lines, ...warnings.map((warning) => `Note: ${warning}`)].join('\n');
+}
+
+/** A text with its middle left out if it is long: what follows it in a prompt matters. */
+const shortened = (text: string): string =>
+  text.length > SHOWN_CHARACTERS
+    ? `${text.slice(0, 0.8 * SHOWN_CHARACTERS)} […] ${text.slice(-0.2 * SHOWN_CHARACTERS)}`
+    : text;

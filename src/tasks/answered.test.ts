@@ -1,0 +1,98 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { answeredTexts, splitUnits } from './answered.ts';
+import { makeCustomTask, TaskSchema } from './custom-task.ts';
+import { likelySpec } from './likely-spec.ts';
+import { recognise } from './formats/recognise.ts';
+import { readTableFile, tableOf } from './table.ts';
+import { readTextFolder } from './text-folder.ts';
+
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const tableFrom = async (name: string, content: string) => tableOf(await readTableFile(name, utf8(content)), true);
+
+describe('rows with free answers', () => {
+  it('have several right answers, and are left out and counted by reason', async () => {
+    const table = await tableFrom(
+      'a.json',
+      JSON.stringify([
+        { question: 'a', answers: ['x', 'y', 'x', ' '] },
+        { question: 'b', answers: 'z' },
+        { question: 'c', answers: 5 },
+        { question: '', answers: 'z' },
+        { question: 'd', answers: [] },
+        { question: 'e', answers: [{ a: 1 }] },
+        { question: 'f', answers: ['', null] },
+      ]),
+    );
+    const { units, warnings } = answeredTexts(table, recognise(table), 'every');
+    expect(units.flat()).toEqual([
+      { sentence: 'a', label: 'x', others: ['y'] },
+      { sentence: 'b', label: 'z' },
+      { sentence: 'c', label: '5' },
+    ]);
+    expect(warnings).toEqual([
+      'One row left out: no text.',
+      'One row left out: no answer.',
+      '2 rows left out: an answer that is no text.',
+    ]);
+  });
+
+  it('are refused if none can be learned, with the reasons', async () => {
+    const table = await tableFrom('a.json', JSON.stringify([{ prompt: 'a', completion: '' }]));
+    expect(() => answeredTexts(table, recognise(table), 'every')).toThrow(/no answer/);
+  });
+});
+
+describe('conversations', () => {
+  const say = (...texts: string[]) => texts.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content }));
+  const content = Array.from({ length: 10 }, (_, i) => JSON.stringify({ messages: say(`q${i}`, 'a', 'r', 'b') })).join(
+    '\n',
+  );
+
+  it('teach every answer of the assistant or only the last, with the turns before it', async () => {
+    const table = await tableFrom('a.jsonl', content);
+    const every = answeredTexts(table, recognise(table), 'every').units[0];
+    expect(every).toEqual([
+      { sentence: 'User: q0\nAssistant:', label: 'a', turns: say('q0') },
+      { sentence: 'User: q0\nAssistant: a\nUser: r\nAssistant:', label: 'b', turns: say('q0', 'a', 'r') },
+    ]);
+    expect(answeredTexts(table, recognise(table), 'last').units[0]).toEqual(every.slice(1));
+  });
+
+  it('stay whole when they are split', async () => {
+    const file = await readTableFile('a.jsonl', utf8(content));
+    const table = tableOf(file, true);
+    const { task } = makeCustomTask(table, likelySpec(file, recognise(table), []));
+    expect([task.train.length, task.test.length]).toEqual([16, 4]);
+    const openings = (examples: typeof task.train) => new Set(examples.map(({ turns }) => turns?.[0].content));
+    for (const opening of openings(task.test)) expect(openings(task.train)).not.toContain(opening);
+    expect(v.parse(TaskSchema, task)).toEqual(task);
+  });
+});
+
+describe('texts', () => {
+  it('of a folder are documents, in the order of their paths, without empty files and others', async () => {
+    const file = await readTextFolder('notes', [
+      { path: 'b.md', bytes: utf8('B') },
+      { path: 'a/c.txt', bytes: utf8('C') },
+      { path: 'empty.txt', bytes: utf8(' \n') },
+      { path: 'picture.png', bytes: utf8('x') },
+    ]);
+    expect(file.rows).toEqual([
+      ['a/c.txt', 'C'],
+      ['b.md', 'B'],
+    ]);
+    await expect(readTextFolder('notes', [])).rejects.toMatchObject({ code: 'tasks/empty' });
+  });
+
+  it('are split by document, a single one at the end of a line', () => {
+    const documents = ['one', 'two', 'three'].map((label) => [{ sentence: '', label }]);
+    const { train, test } = splitUnits(documents, 0.2, 1);
+    expect([train.length, test.length]).toEqual([2, 1]);
+    const label = `${'words '.repeat(40)}\n`.repeat(10);
+    const single = splitUnits([[{ sentence: '', label }]], 0.2, 1);
+    expect(single.train[0].label + single.test[0].label).toBe(label);
+    expect(single.train[0].label.endsWith('\n')).toBe(true);
+    expect(single.test[0].label.length / label.length).toBeCloseTo(0.2, 1);
+  });
+});

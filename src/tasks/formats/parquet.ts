@@ -1,0 +1,133 @@
+import type { ColumnMetaData, Compressors, FileMetaData } from 'hyparquet';
+import { GorpError, type ErrorCode } from '../../base/errors.ts';
+import { formatBytes } from '../../base/format-bytes.ts';
+import { tabulated } from '../json-rows.ts';
+import type { JsonRecords } from '../records.ts';
+
+/** Part of a file, by bytes: a Blob, a file on disk, or an address that answers ranges. */
+export interface ByteSource {
+  readonly byteLength: number;
+  slice(start: number, end?: number): Promise<ArrayBuffer>;
+}
+
+const CODECS = ['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD', 'LZ4', 'LZ4_RAW'];
+// Compressed columns of a small file can fill the memory.
+const MAX_UNPACKED = 2 ** 29;
+
+/**
+ * Reads the rows of a Parquet file. The library is loaded with the first such file, and its decompressors with the
+ * first file that needs them.
+ *
+ * @param maxRows number of first rows to read.
+ * @throws GorpError `tasks/bad-parquet`; `tasks/parquet-codec` if a column is compressed in a way that cannot be read;
+ *   `tasks/too-large`; `tasks/wrong-shape`. Errors of the source pass through.
+ */
+export async function readParquet(
+  source: ByteSource,
+  name: string,
+  maxRows = Infinity,
+): Promise<JsonRecords & { warnings: string[] }> {
+  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
+  const damaged = (cause: unknown): unknown => (cause instanceof GorpError ? cause : badParquet(name, cause));
+  let metadata: FileMetaData;
+  try {
+    metadata = await parquetMetadataAsync(source);
+  } catch (cause) {
+    throw damaged(cause);
+  }
+  const rowEnd = Math.min(maxRows, Number(metadata.num_rows));
+  const columns = columnsOf(metadata, rowEnd);
+  const compressors = await compressorsFor(columns, name);
+  const bytes = columns.reduce((sum, one) => sum + Number(one.total_uncompressed_size), 0);
+  if (bytes > MAX_UNPACKED) {
+    throw parquetError(
+      'tasks/too-large',
+      `${name} unpacks to ${formatBytes(bytes)}; the limit is ${formatBytes(MAX_UNPACKED)}`,
+      'Use only part of its rows or columns.',
+    );
+  }
+  let rows: Record<string, unknown>[];
+  try {
+    rows = await parquetReadObjects({
+      file: source,
+      metadata,
+      rowEnd,
+      utf8: false,
+      ...(compressors && { compressors }),
+    });
+  } catch (cause) {
+    throw damaged(cause);
+  }
+  const unread = new Set<string>();
+  const records = tabulated(
+    rows.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value, () => unread.add(key))])),
+    ),
+    (i) => `${name}, row ${i + 1}`,
+    (i) => i + 1,
+  );
+  const warnings = [...unread].map((column) => `Column ${column} holds bytes that are no text; they count as missing.`);
+  return { ...records, warnings };
+}
+
+/** Columns of the row groups that hold the first rows. */
+function columnsOf({ row_groups: groups }: FileMetaData, rowEnd: number): ColumnMetaData[] {
+  const found: ColumnMetaData[] = [];
+  let begin = 0;
+  for (const { columns, num_rows: rows } of groups) {
+    if (begin >= rowEnd) break;
+    begin += Number(rows);
+    for (const { meta_data: one } of columns) if (one !== undefined) found.push(one);
+  }
+  return found;
+}
+
+async function compressorsFor(columns: readonly ColumnMetaData[], name: string): Promise<Compressors | null> {
+  const unknown = columns.find(({ codec }) => !CODECS.includes(codec));
+  if (unknown !== undefined) {
+    throw parquetError(
+      'tasks/parquet-codec',
+      `Column ${unknown.path_in_schema.join('.')} of ${name} is compressed with ${unknown.codec}, which cannot be read`,
+      'Write the file again with Snappy, Zstandard, gzip, Brotli or LZ4.',
+    );
+  }
+  // The library itself reads Snappy.
+  if (columns.every(({ codec }) => codec === 'UNCOMPRESSED' || codec === 'SNAPPY')) return null;
+  const read = await import('hyparquet-compressors');
+  return {
+    GZIP: read.decompressGzip,
+    BROTLI: read.decompressBrotli,
+    ZSTD: (input) => read.decompressZstd(input),
+    LZ4: read.decompressLz4,
+    LZ4_RAW: read.decompressLz4Raw,
+  };
+}
+
+/** A value for JSON: large integers as digits, dates as ISO 8601, bytes as text if they are. */
+function plain(value: unknown, onBytes: () => void): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (value instanceof Uint8Array) {
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(value);
+    } catch {
+      onBytes();
+      return null;
+    }
+  }
+  if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array);
+  if (Array.isArray(value)) return value.map((one) => plain(one, onBytes));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one, onBytes)]));
+}
+
+const badParquet = (name: string, cause: unknown): GorpError =>
+  new GorpError(
+    'tasks/bad-parquet',
+    `${name} is not a Parquet file that can be read (${cause instanceof Error ? cause.message : String(cause)}).`,
+    'Check that the file is complete, or save its rows as JSONL or CSV.',
+    { cause },
+  );
+
+const parquetError = (code: ErrorCode, message: string, nextStep: string): GorpError =>
+  new GorpError(code, `${message}.`, nextStep);

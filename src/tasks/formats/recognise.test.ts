@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { previewOf } from '../preview.ts';
+import { readTableFile } from '../table.ts';
+import { recognise } from './recognise.ts';
+
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const open = (name: string, content: string) => readTableFile(name, utf8(content));
+const rows = (...objects: object[]): string => JSON.stringify(objects);
+const turns = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Yes' }]; // prettier-ignore
+/** As many answers as there are rows. */
+const free = (make: (i: number) => object): string => rows(...Array.from({ length: 12 }, (_, i) => make(i)));
+
+describe('a file of a known format', () => {
+  it.each<[string, string, string, object]>([
+    [
+      'Alpaca',
+      'a.json',
+      free((i) => ({ instruction: `Do ${i}`, input: 'x', output: `done ${i}` })),
+      { form: 'free', textColumn: 'instruction', inputColumn: 'input', labelColumn: 'output', frame: 'answer' },
+    ],
+    [
+      'prompt and completion',
+      'a.jsonl',
+      '{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": "d"}\n',
+      { form: 'free', textColumn: 'prompt', inputColumn: null, labelColumn: 'completion', frame: 'bare' },
+    ],
+    [
+      'question and answer',
+      'a.csv',
+      'Question,Answer\nWho?,Me.\nWhen?,Now.\n',
+      { form: 'free', textColumn: 'Question', labelColumn: 'Answer' },
+    ],
+    [
+      'question and answer',
+      'squad.json',
+      rows({ question: 'Who?', context: 'Me.', answers: { text: ['Me', 'I'], answer_start: [0] } }),
+      { form: 'free', textColumn: 'question', inputColumn: 'context', labelColumn: 'answers' },
+    ],
+    ['TRACE', 'a.json', rows({ prompt: 'a', answer: 'b' }), { form: 'free', labelColumn: 'answer', frame: 'bare' }],
+    ['messages', 'a.jsonl', `${JSON.stringify({ messages: turns })}\n`, { form: 'chat', textColumn: 'messages' }],
+    [
+      'ShareGPT',
+      'a.json',
+      rows({ id: 'x', conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Yes' }] }), // prettier-ignore
+      { form: 'chat', textColumn: 'conversations' },
+    ],
+    ['plain text', 'a.jsonl', '{"text": "A long story."}\n{"text": "More."}', { form: 'text', textColumn: 'text' }],
+    ['plain text', 'notes.md', '# Fish\n\nThey, swim.\n', { form: 'text', textColumn: 'text' }],
+    ['plain text', 'notes.txt', 'a,b\nc,d\n', { form: 'text', textColumn: 'text' }],
+    [
+      'SuperNI',
+      'train.json',
+      JSON.stringify({ Definition: [' Answer it. '], Instances: [{ id: 'a', input: 'Who?', output: ['Me', 'I'] }] }),
+      { form: 'free', textColumn: 'input', labelColumn: 'output', frame: 'super-ni', instruction: 'Answer it.' },
+    ],
+  ])('is recognised: %s', async (format, name, content, columns) => {
+    const preview = previewOf(await open(name, content), true, null);
+    expect(preview).toMatchObject({ format, ...columns, problem: null });
+    expect(preview.found?.labels).toEqual([]);
+  });
+
+  it('has labels if its answers are few, unless its format is published with free ones', async () => {
+    const few = (answer: string) =>
+      free((i) => ({ instruction: `q ${i}`, prompt: `q ${i}`, [answer]: i % 2 ? 'yes' : 'no' }));
+    expect(previewOf(await open('a.json', few('output')), true, null)).toMatchObject({ form: 'labels' });
+    expect(previewOf(await open('a.json', few('answer')), true, null)).toMatchObject({ form: 'free' });
+  });
+});
+
+describe('a table of no known format', () => {
+  const guess = async (content: string) => {
+    const { columns, rows: cells, nested } = await open('a.json', content);
+    return recognise({ columns: columns ?? [], rows: cells, nested, warnings: [] });
+  };
+
+  it('does not take sixty different summaries for sixty labels', async () => {
+    const summaries = Array.from({ length: 60 }, (_, i) => ({
+      document: `long ${i} `.repeat(9),
+      summary: `short ${i}`,
+    }));
+    expect(await guess(rows(...summaries))).toMatchObject({ form: 'free', labelColumn: 'summary', format: null });
+  });
+
+  it('takes a column with few values for the labels', async () => {
+    const found = await guess(free((i) => ({ words: `some words ${i}`, mood: i % 3 ? 'good' : 'bad' })));
+    expect(found).toMatchObject({ form: 'labels', textColumn: 'words', labelColumn: 'mood' });
+  });
+});

@@ -1,0 +1,132 @@
+import type { Columns, TaskForm } from '../forms.ts';
+import type { FrameName } from '../frames.ts';
+import { DEFINITION } from './super-ni.ts';
+import type { Table } from '../table.ts';
+
+/** A known layout of files, by the names of its columns. */
+interface Format {
+  readonly name: string;
+  readonly form: TaskForm;
+  readonly text: string;
+  readonly input?: readonly string[];
+  readonly answer?: string;
+  readonly frame: FrameName;
+  /** Whether answers stay free even if there are few different ones. */
+  readonly isPublished?: boolean;
+}
+
+const FORMATS: readonly Format[] = [
+  { name: 'messages', form: 'chat', text: 'messages', frame: 'answer' },
+  { name: 'ShareGPT', form: 'chat', text: 'conversations', frame: 'answer' },
+  { name: 'ShareGPT', form: 'chat', text: 'conversation', frame: 'answer' },
+  {
+    ...{ name: 'SuperNI', form: 'free', text: 'input', answer: 'output', frame: 'super-ni' },
+    ...{ isPublished: true, input: [] },
+  },
+  { name: 'Alpaca', form: 'free', text: 'instruction', input: ['input'], answer: 'output', frame: 'answer' },
+  { name: 'Alpaca', form: 'free', text: 'instruction', input: ['context'], answer: 'response', frame: 'answer' },
+  { name: 'prompt and completion', form: 'free', text: 'prompt', answer: 'completion', frame: 'bare' },
+  { name: 'prompt and completion', form: 'free', text: 'prompt', answer: 'response', frame: 'bare' },
+  { name: 'TRACE', form: 'free', text: 'prompt', answer: 'answer', frame: 'bare', isPublished: true },
+  {
+    name: 'question and answer',
+    form: 'free',
+    text: 'question',
+    input: ['context'],
+    answer: 'answer',
+    frame: 'answer',
+  },
+  {
+    ...{ name: 'question and answer', form: 'free', text: 'question', input: ['context'], answer: 'answers' },
+    frame: 'answer',
+  },
+  { name: 'CL_Benchmark', form: 'labels', text: 'sentence', answer: 'label', frame: 'answer' },
+];
+
+/** What a file holds, as far as the names and values of its columns tell. */
+export interface Recognised extends Columns {
+  /** The layout; null if it is none of the known ones. */
+  readonly format: string | null;
+  readonly frame: FrameName;
+  /** The task's description in the file; null if it has none. */
+  readonly instruction: string | null;
+}
+
+/** Recognises a file by the names of its columns, otherwise guesses from its values. */
+export function recognise(table: Table): Recognised {
+  const columnOf = (name: string): string | undefined =>
+    table.columns.find((column) => column.toLowerCase() === name) ?? undefined;
+  const at = table.columns.findIndex((column) => column.toLowerCase() === DEFINITION);
+  for (const format of FORMATS) {
+    const [text, answer] = [columnOf(format.text), format.answer === undefined ? '' : columnOf(format.answer)];
+    if (text === undefined || answer === undefined) continue;
+    if (format.name === 'SuperNI' && at < 0) continue;
+    const found = format.input?.map(columnOf).find((name) => name !== undefined) ?? null;
+    const isLabelled = format.form === 'free' && format.isPublished !== true && hasFewValues(table, answer);
+    return {
+      format: format.name,
+      form: isLabelled ? 'labels' : format.form,
+      textColumn: text,
+      inputColumn: found,
+      labelColumn: answer,
+      frame: format.frame,
+      instruction: at < 0 ? null : (table.rows[0]?.[at] ?? null),
+    };
+  }
+  return guessed(table);
+}
+
+const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|question)/i;
+const LABEL_NAMES = /^(label|class|category|target|sentiment|topic|rating|stars)/i;
+const ANSWER_NAMES = /^(answer|output|response|summary|completion|highlights)/i;
+const SAMPLE_ROWS = 100;
+
+function guessed(table: Table): Recognised {
+  const { columns, rows } = table;
+  const sample = rows.slice(0, SAMPLE_ROWS);
+  const facts = columns.map((name, i) => ({
+    name,
+    length: sample.reduce((sum, row) => sum + row[i].length, 0),
+    different: new Set(sample.map((row) => row[i])).size,
+  }));
+  const plain = { inputColumn: null, frame: 'answer', instruction: null } as const;
+  const named = facts.find(({ name }) => LABEL_NAMES.test(name));
+  const answer = named ?? facts.find(({ name }) => ANSWER_NAMES.test(name));
+  const text = facts.find(({ name }) => /^text$/i.test(name));
+  if (facts.length === 1 || (text !== undefined && answer === undefined && !facts.some(hasFew(table, text.name)))) {
+    const { name } = text ?? facts[0];
+    return { ...plain, format: 'plain text', form: 'text', textColumn: name, labelColumn: '' };
+  }
+  const label =
+    answer ?? facts.reduce((a, b) => (b.different > 1 && (a.different < 2 || b.different < a.different) ? b : a));
+  const others = facts.filter((fact) => fact !== label);
+  const chosen =
+    others.find(({ name }) => TEXT_NAMES.test(name)) ?? others.reduce((a, b) => (b.length > a.length ? b : a));
+  const form = named !== undefined || hasFewValues(table, label.name) ? 'labels' : 'free';
+  return { ...plain, format: null, form, textColumn: chosen.name, labelColumn: label.name };
+}
+
+const hasFew =
+  (table: Table, except: string) =>
+  ({ name }: { name: string }): boolean =>
+    name !== except && hasFewValues(table, name);
+
+// A label is short and occurs several times.
+const [MAX_VALUES, MAX_LENGTH, MIN_ROWS_EACH] = [100, 80, 2];
+
+/** Whether a column has so few different values, all of them short, that they are labels. */
+export function hasFewValues({ columns, rows, nested }: Table, name: string): boolean {
+  if (nested.includes(name)) return false;
+  const at = columns.indexOf(name);
+  const values = new Set<string>();
+  let filled = 0;
+  for (const row of rows) {
+    const value = row[at].trim();
+    if (value === '') continue;
+    if (value.length > MAX_LENGTH) return false;
+    filled++;
+    values.add(value);
+    if (values.size > MAX_VALUES) return false;
+  }
+  return values.size > 1 && filled >= MIN_ROWS_EACH * values.size;
+}
