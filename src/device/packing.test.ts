@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bfloat16ToFloat32, halfToFloat32 } from '../base/half.ts';
 import { seededRandom } from '../base/random.ts';
-import { BLOCK, pack, packedBytes, unpack } from './packing.ts';
+import { BLOCK, pack, packedBytes, PACKINGS, unpack } from './packing.ts';
 
 const there = (values: Float32Array, packing: Parameters<typeof pack>[1]): Float32Array =>
   unpack(pack(values, packing), packing, values.length);
@@ -56,12 +56,37 @@ describe.each([
   });
 });
 
-test('takes two bytes per value, or 9/8 and 5/8 with the scales', () => {
+describe('uint4', () => {
+  test('is off by at most half a step of the block’s range, and exact for its smallest value', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }),
+        fc.nat(),
+        fc.double({ min: -3, max: 3, noNaN: true }),
+        (size, seed, shift) => {
+          const random = seededRandom(seed);
+          const values = Float32Array.from({ length: size }, () => random.next() + shift);
+          const found = there(values, 'uint4');
+          for (let block = 0; block * BLOCK < size; block++) {
+            const [mine, wanted] = [found, values].map((all) => all.subarray(block * BLOCK, (block + 1) * BLOCK));
+            const [least, top] = [Math.min(...wanted), Math.max(...wanted)];
+            wanted.forEach((value, i) =>
+              expect(Math.abs(mine[i] - value)).toBeLessThanOrEqual(((top - least) / 15) * 0.50001 + 1e-6),
+            );
+            expect(Math.min(...mine)).toBe(least);
+          }
+        },
+      ),
+    );
+  });
+
+  test('leaves a block of equal values as it is', () => {
+    const values = new Float32Array(3 * BLOCK).fill(-0.3, BLOCK, 2 * BLOCK);
+    expect(there(values, 'uint4')).toEqual(values);
+  });
+});
+
+test('takes two bytes per value, or 9/8, 5/8 and 6/8 with the scales and minima', () => {
   const size = 100 * BLOCK;
-  expect(['f16', 'bf16', 'int8', 'int4'].map((p) => packedBytes(p as 'f16', size) / size)).toEqual([
-    2,
-    2,
-    9 / 8,
-    5 / 8,
-  ]);
+  expect(PACKINGS.map((packing) => packedBytes(packing, size) / size)).toEqual([2, 2, 9 / 8, 5 / 8, 6 / 8]);
 });

@@ -4,45 +4,73 @@ import { fillTemplate } from './template.ts';
 
 /**
  * Formats of a frozen matrix other than f32: 16-bit floats as in a checkpoint, or 8- or 4-bit integers with a scale per
- * block. Layouts are in `shaders/packed.wgsl`.
+ * block (`uint4`: a scale and a minimum). Layouts are in `shaders/packed.wgsl`.
  */
-export const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
+export const PACKINGS = ['f16', 'bf16', 'int8', 'int4', 'uint4'] as const;
 export type Packing = (typeof PACKINGS)[number];
 
 /** Neighbouring values (row-major) that share a scale. */
 export const BLOCK = 32;
-const LARGEST = { int8: 127, int4: 7 } as const;
+const LARGEST = { int8: 127, int4: 7, uint4: 15 } as const;
+
+/** Whether a packing holds floats, which have no blocks. */
+const isHalf = (packing: Packing): packing is 'f16' | 'bf16' => packing === 'f16' || packing === 'bf16';
+
+/** Floats of each block after the values: a scale, and for `uint4` a minimum. */
+const floatsOfBlock = (packing: Packing): number => (isHalf(packing) ? 0 : packing === 'uint4' ? 2 : 1);
 
 /** Words before the scales; all words if there are none. */
 export function valueWords(packing: Packing, elements: number): number {
-  if (packing === 'f16' || packing === 'bf16') return Math.ceil(elements / 4) * 2;
+  if (isHalf(packing)) return Math.ceil(elements / 4) * 2;
   return (Math.ceil(elements / BLOCK) * BLOCK) / (packing === 'int8' ? 4 : 8);
 }
 
 /** Bytes of a packed matrix, scales included. */
 export function packedBytes(packing: Packing, elements: number): number {
-  const scales = packing === 'int8' || packing === 'int4' ? Math.ceil(elements / BLOCK) : 0;
-  return (valueWords(packing, elements) + scales) * 4;
+  return (valueWords(packing, elements) + Math.ceil(elements / BLOCK) * floatsOfBlock(packing)) * 4;
+}
+
+/** A packed matrix in memory, to fill block by block. */
+export interface PackedBlocks {
+  /** All words, as a buffer holds them. */
+  readonly words: Uint32Array<ArrayBuffer>;
+  /** The bytes of the values. */
+  readonly values: Uint8Array;
+  /** The scale of each block, or its scale and its minimum. */
+  readonly floats: Float32Array;
+}
+
+/** Memory for a matrix of integers, all zero. */
+export function emptyBlocks(packing: Exclude<Packing, 'f16' | 'bf16'>, elements: number): PackedBlocks {
+  const words = new Uint32Array(packedBytes(packing, elements) / 4);
+  const bytes = valueWords(packing, elements) * 4;
+  return { words, values: new Uint8Array(words.buffer, 0, bytes), floats: new Float32Array(words.buffer, bytes) };
 }
 
 /** Packs values. f16 and bf16 round to nearest even, so values from such a checkpoint stay exact. */
 export function pack(values: Float32Array, packing: Packing): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(packedBytes(packing, values.length) / 4);
-  if (packing === 'f16' || packing === 'bf16') {
+  if (isHalf(packing)) {
+    const words = new Uint32Array(packedBytes(packing, values.length) / 4);
     new Uint16Array(words.buffer).set(packing === 'f16' ? float32ToHalf(values) : float32ToBfloat16(values));
     return words;
   }
-  const scales = new Float32Array(words.buffer, valueWords(packing, values.length) * 4);
-  const bytes = new Uint8Array(words.buffer);
-  for (let block = 0; block < scales.length; block++) {
+  const { words, values: bytes, floats } = emptyBlocks(packing, values.length);
+  const perBlock = floatsOfBlock(packing);
+  for (let block = 0; block * BLOCK < values.length; block++) {
     const end = Math.min(values.length, (block + 1) * BLOCK);
-    let top = 0;
-    for (let i = block * BLOCK; i < end; i++) top = Math.max(top, Math.abs(values[i]));
-    scales[block] = top / LARGEST[packing];
-    const scale = scales[block];
+    let least = packing === 'uint4' ? Infinity : 0;
+    let top = packing === 'uint4' ? -Infinity : 0;
+    for (let i = block * BLOCK; i < end; i++) {
+      const value = packing === 'uint4' ? values[i] : Math.abs(values[i]);
+      least = Math.min(least, value);
+      top = Math.max(top, value);
+    }
+    floats[block * perBlock] = (top - least) / LARGEST[packing];
+    if (packing === 'uint4') floats[block * perBlock + 1] = least;
+    const scale = floats[block * perBlock];
     if (scale === 0) continue;
     for (let i = block * BLOCK; i < end; i++) {
-      const q = Math.round(values[i] / scale);
+      const q = Math.round((values[i] - least) / scale);
       if (packing === 'int8') bytes[i] = q;
       else bytes[i >> 1] |= (q & 15) << (4 * (i & 1));
     }
@@ -52,16 +80,21 @@ export function pack(values: Float32Array, packing: Packing): Uint32Array<ArrayB
 
 /** The plain reference of `unpacked` in `shaders/packed.wgsl`, for a whole matrix. */
 export function unpack(words: Uint32Array<ArrayBuffer>, packing: Packing, elements: number): Float32Array<ArrayBuffer> {
-  if (packing === 'f16' || packing === 'bf16') {
+  if (isHalf(packing)) {
     const halves = new Uint16Array(words.buffer, 0, elements);
     return packing === 'f16' ? halfToFloat32(halves) : bfloat16ToFloat32(halves);
   }
   const values = new Float32Array(elements);
-  const scales = new Float32Array(words.buffer, valueWords(packing, elements) * 4);
+  const floats = new Float32Array(words.buffer, valueWords(packing, elements) * 4);
   const bytes = new Int8Array(words.buffer);
   for (let i = 0; i < elements; i++) {
-    const q = packing === 'int8' ? bytes[i] : (bytes[i >> 1] << (28 - 4 * (i & 1))) >> 28;
-    values[i] = scales[Math.floor(i / BLOCK)] * q;
+    const block = Math.floor(i / BLOCK);
+    if (packing === 'uint4') {
+      values[i] = Math.fround(floats[2 * block] * ((bytes[i >> 1] >> (4 * (i & 1))) & 15)) + floats[2 * block + 1];
+    } else {
+      const q = packing === 'int8' ? bytes[i] : (bytes[i >> 1] << (28 - 4 * (i & 1))) >> 28;
+      values[i] = floats[block] * q;
+    }
   }
   return values;
 }
@@ -70,10 +103,11 @@ export function unpack(words: Uint32Array<ArrayBuffer>, packing: Packing, elemen
 export function packedReader(packing: Packing, binding: number): string {
   return fillTemplate(template, {
     BINDING: binding,
-    HALF: packing === 'f16' || packing === 'bf16',
+    HALF: isHalf(packing),
     F16: packing === 'f16',
     BF16: packing === 'bf16',
     INT8: packing === 'int8',
     INT4: packing === 'int4',
+    UINT4: packing === 'uint4',
   });
 }

@@ -104,6 +104,7 @@ const BOUNDS: [Packing, number][] = [
   ['bf16', 5e-3],
   ['int8', 1e-2],
   ['int4', 5e-2],
+  ['uint4', 5e-2],
 ];
 
 describe('a model loaded', () => {

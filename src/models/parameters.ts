@@ -5,8 +5,21 @@ import { pack, packedBytes, type Packing } from '../device/packing.ts';
 import { bytesOf, plainTensor, sizeOf, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { quantisedCheckpoint } from './config.ts';
 
-/** Gives the values of a parameter by Hugging Face name; null if somebody else writes them afterwards. */
-export type ReadParameter = (name: string) => Promise<Float32Array | null>;
+/** A matrix whose checkpoint stores it in blocks of integers, which a packing holds as they are. */
+export interface PackedValues {
+  readonly packing: Packing;
+  /** Values of the whole matrix. */
+  readonly length: number;
+  /** The words of values `begin` to `end`, both multiples of a block, as a buffer of their own holds them. */
+  words(begin: number, end: number): Uint32Array<ArrayBuffer>;
+}
+
+/**
+ * Gives the values of a parameter by Hugging Face name; null if somebody else writes them afterwards.
+ *
+ * @param packing how they will be stored; undefined is f32. Only for a packing may they be {@link PackedValues}, of it.
+ */
+export type ReadParameter = (name: string, packing?: Packing) => Promise<Float32Array | PackedValues | null>;
 
 export interface LoadOptions {
   /** The place of a parameter inside another buffer, if it has one (trainable full-rank weights, f32). */
@@ -49,16 +62,17 @@ export class Parameters {
     };
     try {
       for (const [name, shape] of shapes) {
-        const values = await read?.(name);
+        const storage = place?.(name);
+        const packed = storage ? undefined : packing?.(name);
+        const values = await read?.(name, packed);
         if (values) checkSize(name, shape, values.length);
         device.check();
-        const storage = place?.(name);
         const tensor = storage
           ? { ...plain(name, shape), storage }
-          : frozen(name, shape, packing?.(name), device.limits.buffer, store);
+          : frozen(name, shape, packed, device.limits.buffer, store);
         let at = 0;
         for (const part of tensor.parts ?? [tensor]) {
-          if (values) write(device, part, values.subarray(at, (at += part.elements)));
+          if (values) write(device, part, values, at, (at += part.elements));
         }
         tensors.set(name, tensor);
         onLoaded?.(name);
@@ -126,13 +140,29 @@ function frozen(
   return { ...plain(name, shape), parts };
 }
 
-function write(device: Device, { storage, packing }: Tensor, values: Float32Array): void {
+/** Writes values `begin` to `end` of a parameter to a tensor of them. */
+function write(
+  device: Device,
+  { storage, packing }: Tensor,
+  values: Float32Array | PackedValues,
+  begin: number,
+  end: number,
+): void {
   if (storage === undefined) return;
-  const data = packing ? pack(values, packing) : (values as Float32Array<ArrayBuffer>);
-  device.write(storage.buffer, storage.offset, data);
+  device.write(storage.buffer, storage.offset, dataOf(values, packing, begin, end));
 }
 
-/**
+function dataOf(
+  values: Float32Array | PackedValues,
+  packing: Packing | undefined,
+  begin: number,
+  end: number,
+): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  if (!(values instanceof Float32Array)) return values.words(begin, end);
+  const part = values.subarray(begin, end);
+  return packing ? pack(part, packing) : (part as Float32Array<ArrayBuffer>);
+}
+
 /**
  * Tensors that mark a checkpoint as quantised even if its config.json does not say so: GPTQ and AWQ (older ones have a
  * quantize_config.json), FP8, compressed-tensors, bitsandbytes.

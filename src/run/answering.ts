@@ -5,7 +5,7 @@ import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { type Layers, plainLayers } from '../models/layers.ts';
 import type { Network } from '../models/network.ts';
-import { Parameters } from '../models/parameters.ts';
+import { Parameters, type ReadParameter } from '../models/parameters.ts';
 import { bucketLength, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { mergedReader } from '../weights/exports/merge.ts';
@@ -13,6 +13,7 @@ import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
 import { decodeToEnd, type WrittenText, writtenText } from './decoding.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { openNetwork, readTexts } from './open-network.ts';
+import { readParameter, storedTypeOf } from './packed-blocks.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { TrainingSettings } from './settings.ts';
 
@@ -49,21 +50,17 @@ export async function* answerPrompts(
   const sources = prompts.map((prompt) => known.tokenizer.encodePrompt(prompt));
   const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
   const { network, storedName } = openNetwork(device, model, lengths, known);
-  const read = trained
-    ? mergedReader(model, trained.changed, trained.changes)
-    : (name: string) => model.readTensor(name);
+  const isTrained = (name: string): boolean => trained?.changed.has(name.replace(/\.weight$/, '')) ?? false;
+  const merged = trained && mergedReader(model, trained.changed, trained.changes);
+  const read: ReadParameter = (name, packing) =>
+    merged && isTrained(name) ? merged(storedName(name)) : readParameter(model, storedName(name), packing);
   let parameters: Parameters | undefined;
   try {
-    parameters = await Parameters.load(device, network.shapes, (name) => read(storedName(name)), {
+    parameters = await Parameters.load(device, network.shapes, read, {
       packing: (name) =>
-        trained?.changed.has(name.replace(/\.weight$/, '')) // trained weights are f32, as in training
+        isTrained(name) // trained weights are f32, as in training
           ? undefined
-          : frozenPacking(
-              frozenWeights,
-              name,
-              network.shapes.get(name) ?? [],
-              model.tensors.get(storedName(name))?.dtype,
-            ),
+          : frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name))),
       onLoaded: (name) => onLoaded?.(name, network.shapes.size),
     });
     const loaded = parameters;

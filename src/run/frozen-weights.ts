@@ -1,8 +1,10 @@
 import type { Packing } from '../device/packing.ts';
+import { packingOfBlocks } from './packed-blocks.ts';
 
 /**
  * How frozen weights are stored on the GPU: as f32; as in the checkpoint, if it stores 16 bits; or in blocks of 8-bit
- * or 4-bit integers. Trained weights are f32 always.
+ * or 4-bit integers. Matrices of a GGUF file that a packing holds without loss stay as they are, unless fewer bits are
+ * asked for. Trained weights are f32 always.
  */
 export const FROZEN_WEIGHTS = ['f32', 'stored', '8-bit', '4-bit'] as const;
 export type FrozenWeights = (typeof FROZEN_WEIGHTS)[number];
@@ -15,7 +17,7 @@ const POSITIONS = /\.relative_attention_bias\.weight$/;
 /**
  * The packing of a frozen parameter.
  *
- * @param stored its type in the checkpoint, as safetensors names it.
+ * @param stored its type in the checkpoint, as safetensors names it, or that of its blocks in a GGUF file.
  * @returns undefined for f32: norms and position biases always, since they are small and read value by value.
  */
 export function frozenPacking(
@@ -24,8 +26,11 @@ export function frozenPacking(
   shape: readonly number[],
   stored: string | undefined,
 ): Packing | undefined {
-  if (setting === 'f32' || shape.length !== 2 || POSITIONS.test(name)) return undefined;
-  if (setting === '8-bit') return 'int8';
-  if (setting === '4-bit') return VOCABULARY.test(name) ? 'int8' : 'int4';
+  if (shape.length !== 2 || POSITIONS.test(name)) return undefined;
+  const asked = setting === '4-bit' && !VOCABULARY.test(name) ? 'int4' : 'int8';
+  const blocks = packingOfBlocks(stored);
+  if (blocks !== undefined && !(setting === '4-bit' && blocks === 'int8')) return blocks;
+  if (setting === '8-bit' || setting === '4-bit') return asked;
+  if (setting === 'f32') return undefined;
   return stored === 'F16' ? 'f16' : stored === 'BF16' ? 'bf16' : undefined;
 }

@@ -15,6 +15,7 @@ import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { baseOf, checkBase, checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
+import { storedTypeOf } from './packed-blocks.ts';
 import { declaredType, planRun } from './plan-memory.ts';
 import { type PlannedTask, workOfRun } from './duration.ts';
 import { workOf } from './planned-work.ts';
@@ -85,9 +86,10 @@ export class Opening {
     const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
     const { network, storedName } = opened;
     const targets = chosenTargets(this.#settings, network.shapes, opened.targets); // the plan has checked them
-    if (this.#settings.training.frozenWeights === 'stored') {
+    const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
+    if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, (name) => model.tensors.get(storedName(name))?.dtype);
+        await this.#plan(model, tasks, (name) => storedTypeOf(model, storedName(name)));
       } catch (thrown) {
         network.destroy();
         throw thrown;

@@ -6,6 +6,7 @@ import type { Packing } from '../device/packing.ts';
 import type { SavedState } from '../gorp/state.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
+import { readParameter, storedTypeOf } from './packed-blocks.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import type { SavedRun } from './checkpoint/saved-run.ts';
 import { type Milestone, RunControl, Stopped } from './control.ts';
@@ -197,7 +198,7 @@ export class Run {
     const restored = new Set(from?.tensors.names);
     const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.#settings.training;
     const packing = (name: string): Packing | undefined =>
-      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(storedName(name))?.dtype);
+      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
     const learner = await Learner.create(
       device,
       network,
@@ -211,8 +212,10 @@ export class Run {
         recompute: activations === 'recompute',
         packing,
       },
-      (name) =>
-        restored.has(name) ? Promise.resolve(null) : this.#control.untilStopped(model.readTensor(storedName(name))),
+      (name, packed) =>
+        restored.has(name)
+          ? Promise.resolve(null)
+          : this.#control.untilStopped(readParameter(model, storedName(name), packed)),
       (name) => {
         loaded++;
         this.#progress({ phase: 'compile', item: name, done: loaded, total: network.shapes.size, unit: 'items' });

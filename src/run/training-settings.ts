@@ -113,7 +113,7 @@ export const TRAINING_SETTINGS = {
   frozenWeights: choice({
     section: 'Memory',
     label: 'Frozen weights',
-    help: '16 bits as stored are exact. In small models, 8-bit blocks change the loss by up to 0.2 %, 4-bit by 0.8 %.',
+    help: '16 bits as stored are exact; blocks of a GGUF file stay as they are, which is exact too. In small models, 8-bit blocks change the loss by up to 0.2 %, 4-bit by 0.8 %.',
     initial: 'f32',
     before: 'f32',
     options: [

@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { contentHash } from './content-hash.ts';
 import { type Dtype, floatData } from './dtypes.ts';
+import type { BlockType, BlockTypeName } from './gguf/blocks.ts';
 import { headerLength, LENGTH_BYTES, parseHeader, type SafetensorsHeader, type TensorInfo } from './safetensors.ts';
 
 /** A file that can be read in parts, wherever it is. */
@@ -23,14 +24,31 @@ export interface RawTensor {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The tensors of a model in one or several safetensors files. */
+/** A tensor in the blocks of a GGUF file: row-major, its rows in the order that the hub's models have. */
+export interface BlockTensor {
+  readonly type: BlockType;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** A tensor's type, shape and place in a model. */
+export interface ModelTensor extends TensorInfo {
+  /** The file that holds it; `begin` and `end` are offsets in that file's data. */
+  readonly file: string;
+  /** The type of its blocks, if it is stored quantised. `dtype` is then the type that {@link ModelTensors.readRaw} gives. */
+  readonly blocks?: BlockTypeName | undefined;
+}
+
+/** The tensors of a model in one or several files. */
 export interface ModelTensors {
-  /** By Hugging Face name; `file` is its safetensors file, `begin` and `end` are offsets in that file's data. */
-  tensors: Map<string, TensorInfo & { file: string }>;
+  /** By Hugging Face name. */
+  tensors: Map<string, ModelTensor>;
   /** One tensor as float32. @throws GorpError `weights/no-tensor`, `weights/unsupported-dtype`, and what the file throws. */
   readTensor(name: string): Promise<Float32Array>;
   /** One tensor as stored. @throws GorpError `weights/no-tensor`, and what the file throws. */
   readRaw(name: string): Promise<RawTensor>;
+  /** A tensor that has {@link ModelTensor.blocks}, as stored. Only for models that have such tensors. */
+  readBlocks?(name: string): Promise<BlockTensor>;
   /** Identifies the content of the files: see {@link contentHash}. Reads picked files and files on disk. */
   contentHash(): Promise<string>;
 }

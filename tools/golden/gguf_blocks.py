@@ -1,4 +1,4 @@
-"""Random valid blocks of every GGUF type that is read, and their values by the package gguf."""
+"""Random valid blocks of every GGUF type that is read with their values, and values with their blocks, by the package gguf."""
 import base64
 from pathlib import Path
 
@@ -31,6 +31,22 @@ def random_blocks(name: str, count: int, generator: np.random.Generator) -> np.n
     return blocks
 
 
+def quantised_cases(generator: np.random.Generator) -> list[dict[str, str]]:
+    """Rows of many sizes, zeros, equal values and ties, in the types that are written."""
+    rows = (generator.standard_normal((12, 64)) * 10.0 ** generator.integers(-4, 3, (12, 1))).astype(np.float32)
+    rows[0, :32] = 0
+    rows[1] = -0.25
+    rows[2, :32] = np.arange(-16, 16) / 8
+    rows[3, 5], rows[3, 9] = 3, -3
+    return [
+        {
+            "type": name, "rows": base64.b64encode(rows.tobytes()).decode(),
+            "blocks": base64.b64encode(gguf.quantize(rows, gguf.GGMLQuantizationType[name]).tobytes()).decode(),
+        }
+        for name in ("F32", "F16", "Q8_0", "Q4_0")
+    ]
+
+
 def write_gguf_blocks(path: Path, seed: int, count: int = 8) -> None:
     generator = np.random.default_rng(seed)
     cases = []
@@ -42,4 +58,4 @@ def write_gguf_blocks(path: Path, seed: int, count: int = 8) -> None:
             "blocks": base64.b64encode(blocks.tobytes()).decode(),
             "values": base64.b64encode(values.tobytes()).decode(),
         })
-    write_json(path, cases)
+    write_json(path, {"read": cases, "written": quantised_cases(generator)})

@@ -16,7 +16,7 @@ export interface WasmProduct {
 /** Bits of the word `FLAGS` in `kernels/matmul.ts`. */
 const FLAGS = { rowsAcross: 1, columnsAcross: 2, inPlace: 4, dots: 8, swapped: 16, addend: 32, accumulate: 64 };
 /** Numbers of packings in `kernels/unpack.ts`; 0 is f32. */
-const PACKINGS = { f16: 1, bf16: 2, int8: 3, int4: 4 } as const;
+const PACKINGS = { f16: 1, bf16: 2, int8: 3, int4: 4, uint4: 5 } as const;
 
 // Up to this many rows, [K, columns] is read in place, since panels take as long as a few rows.
 const FEW_ROWS = 24;

@@ -14,7 +14,7 @@ interface Case {
 
 const bits = (bytes: Uint8Array): Uint32Array => new Uint32Array(new Uint8Array(bytes).buffer);
 
-describe.each(referencesWith(FILE).map((folder) => [folder.name, folder.json<Case[]>(FILE)] as const))(
+describe.each(referencesWith(FILE).map((folder) => [folder.name, folder.json<{ read: Case[] }>(FILE).read] as const))(
   'blocks of %s',
   (_, cases) => {
     test.each(cases)('$type has the same bits as in the package gguf', ({ type: name, id, blocks, values }) => {
