@@ -119,7 +119,7 @@ export class PartFile {
   #locked<T>(work: () => Promise<T>): Promise<T> {
     return named(this.#plain, async () => {
       await mkdir(dirname(this.#plain), { recursive: true });
-      const lock = await takeLock(`${this.#plain}.lock`);
+      const lock = await waitForLock(`${this.#plain}.lock`, 'the runs of a study');
       try {
         return await work();
       } finally {
@@ -231,10 +231,10 @@ async function append(path: string, text: string): Promise<void> {
   }
 }
 
-/** Waits for a lock. A process holds it while it writes a line, and another takes it over after a crash. */
-async function takeLock(path: string): Promise<FileLock> {
+/** Waits for a lock that processes hold for a moment, and which is taken over after a crash. */
+export async function waitForLock(path: string, name: string): Promise<FileLock> {
   for (;;) {
-    const lock = await FileLock.take(path, 'adding a run');
+    const lock = await FileLock.take(path, name);
     if (lock !== null) return lock;
     await sleep(WAIT_MS);
   }

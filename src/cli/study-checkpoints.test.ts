@@ -51,10 +51,14 @@ test('an interrupted run of a study resumes within its round, and ends like an u
   expect(existsSync(own)).toBe(false);
 });
 
-test('does not resume from checkpoints of other settings', async () => {
+test('refuses a checkpoint of other settings by name, and leaves it', async () => {
   const own = join(folder, 'unfinished', 'gorp-plus-seed1');
   const { host } = await goingOn(own, SETTINGS, () => undefined);
   await execute(host, (event) => event.type === 'progress' && event.phase === 'train');
   const other = { ...SETTINGS, training: { ...SETTINGS.training, epochs: 3 } };
-  expect((await goingOn(own, other, () => undefined)).host.savedCheckpoint).toBeUndefined();
+  await expect(goingOn(own, other, () => undefined)).rejects.toMatchObject({
+    code: 'run/other-study',
+    message: expect.stringContaining('training.epochs') as string,
+  });
+  expect((await goingOn(own, SETTINGS, () => undefined)).host.savedCheckpoint).toBeDefined();
 });

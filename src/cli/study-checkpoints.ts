@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { GorpError } from '../base/errors.ts';
-import { checkSettings } from '../run/checkpoint/fitting.ts';
+import { difference } from '../run/checkpoint/fitting.ts';
 import type { RunHost } from '../run/host.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
@@ -22,6 +22,7 @@ export interface GoingOn {
  *
  * @param folder of the run while it is unfinished.
  * @param warn reports checkpoints that cannot be used.
+ * @throws GorpError `run/other-study` for a checkpoint of other settings: it is work that only a person may discard.
  */
 export async function goingOn(
   folder: string,
@@ -32,19 +33,12 @@ export async function goingOn(
   const clear = (): Promise<void> => rm(folder, { recursive: true, force: true });
   await removeDrafts(folder);
   const last = await checkpoints.last();
-  if (last !== null && isOf(last, settings)) {
-    return { host: { checkpoints, savedCheckpoint: () => Promise.resolve(last) }, clear };
-  }
-  await clear();
-  return { host: { checkpoints }, clear };
-}
-
-function isOf(checkpoint: Parameters<typeof checkSettings>[0], settings: RunSettings): boolean {
-  try {
-    checkSettings(checkpoint, settings);
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof GorpError) return false;
-    throw thrown;
-  }
+  if (last === null) return { host: { checkpoints }, clear };
+  const path = difference(last.results.settings, settings);
+  if (path === null) return { host: { checkpoints, savedCheckpoint: () => Promise.resolve(last) }, clear };
+  throw new GorpError(
+    'run/other-study',
+    `${folder} has a checkpoint of a run with another value of ${path}.`,
+    'Resume that run with its own settings, or delete the folder to begin again.',
+  );
 }

@@ -1,19 +1,30 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ErrorReport, GorpError } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
 import { parseStudyPlan, type PlannedRun, type StudyPlan } from '../run/study/plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots } from '../run/study/plots.ts';
 import { reportText } from '../run/study/report.ts';
+import { joined } from '../run/study/seeds-plan.ts';
+import { checkSources } from '../run/study/sources.ts';
 import type { MadeRun, StudySummary } from '../run/study/summary.ts';
 import { FileLock } from './file-lock.ts';
-import { PartFile } from './part-file.ts';
+import { PartFile, waitForLock } from './part-file.ts';
 import { named, writeText } from './round-folder.ts';
 import { type GoingOn, goingOn } from './study-checkpoints.ts';
 
-/** Whose runs are unfinished: their locks and checkpoints. */
+const PLAN = 'plan.json';
+/** The folder of unfinished runs: their locks and checkpoints. */
 const UNFINISHED = 'unfinished';
+
+/** How a folder is opened. */
+export interface FolderOptions {
+  /** Reports runs that a crash cut off. */
+  readonly warn: (message: string) => void;
+  /** Whether the plan may add methods and seeds to that of the folder. */
+  readonly joins?: boolean;
+}
 
 /**
  * A study on disk: `OUT/plan.json`, the runs of each part in `OUT/runs/PART.jsonl` ({@link PartFile}), and the reports on
@@ -21,34 +32,70 @@ const UNFINISHED = 'unfinished';
  */
 export class StudyFolder {
   readonly #out: string;
+  readonly #curves: boolean;
   readonly #parts: ReadonlyMap<string, PartFile>;
 
-  private constructor(out: string, parts: ReadonlyMap<string, PartFile>) {
+  private constructor(out: string, { curves, parts }: StudyPlan, warn: (message: string) => void) {
     this.#out = out;
-    this.#parts = parts;
+    this.#curves = curves;
+    this.#parts = new Map(parts.map(({ name }) => [name, new PartFile(join(out, 'runs', name), warn)]));
   }
 
   /**
-   * The folder of a plan; no other plan may use it.
+   * The folder of a plan; no other plan may use it, except that plans made of methods and seeds can be joined.
    *
-   * @param warn reports runs that a crash cut off.
-   * @throws GorpError `run/other-study`, `run/bad-results`.
+   * @throws GorpError `run/other-study`, naming what is different; `run/bad-results`, `store/failed`.
    */
-  static async open(out: string, plan: StudyPlan, warn: (message: string) => void): Promise<StudyFolder> {
-    const path = join(out, 'plan.json');
-    if (!existsSync(path)) await writeText(path, `${JSON.stringify(plan, null, 2)}\n`);
-    const there = parseStudyPlan(await readFile(path, 'utf8'), path);
-    if (JSON.stringify(there) !== JSON.stringify(plan)) {
-      throw new GorpError(
-        'run/other-study',
-        `${out} holds the study “${there.title}” of another plan.`,
-        'Name another folder with --out: runs of two plans are not mixed.',
-      );
+  static async open(out: string, plan: StudyPlan, { warn, joins = false }: FolderOptions): Promise<StudyFolder> {
+    await refuseSingleFiles(out, plan);
+    const path = join(out, PLAN);
+    const lock = await named(path, async () => {
+      await mkdir(out, { recursive: true });
+      return waitForLock(`${path}.lock`, 'the plan of a study');
+    });
+    try {
+      const there = existsSync(path) ? await StudyFolder.planIn(out) : null;
+      const next = there === null ? plan : continued(there, plan, out, joins);
+      if (there === null || !isSame(there, next)) await writeText(path, `${JSON.stringify(next, null, 2)}\n`);
+      const folder = new StudyFolder(out, next, warn);
+      for (const part of folder.#parts.values()) await part.mend();
+      return folder;
+    } finally {
+      await lock.release();
     }
-    refuseSingleFiles(out, plan);
-    const parts = new Map(plan.parts.map(({ name }) => [name, new PartFile(join(out, 'runs', name), warn)]));
-    for (const part of parts.values()) await part.mend();
-    return new StudyFolder(out, parts);
+  }
+
+  /** The plan of a study's folder. @throws GorpError `run/unreadable-file`, `run/bad-study-plan`. */
+  static async planIn(out: string): Promise<StudyPlan> {
+    const path = join(out, PLAN);
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      throw new GorpError('run/unreadable-file', `${out} has no study.`, 'Name the --out of a study.', { cause });
+    });
+    return parseStudyPlan(text, path);
+  }
+
+  /** The plan as it is now: another process may have added methods and seeds. @throws as {@link planIn}. */
+  plan(): Promise<StudyPlan> {
+    return StudyFolder.planIn(this.#out);
+  }
+
+  /**
+   * Adds the runs of another folder of the same study.
+   *
+   * @returns the names of runs that were left out, since this folder has them with other results.
+   * @throws GorpError `run/bad-results`, `store/failed`.
+   */
+  async take(other: StudyFolder): Promise<string[]> {
+    const leftOut: string[] = [];
+    for (const [part, file] of other.#parts) {
+      const own = this.#part({ part });
+      for (const line of (await file.runs()).values()) {
+        if (await own.add(line)) continue;
+        const there = (await own.runs()).get(line.run);
+        if (JSON.stringify(there) !== JSON.stringify(line)) leftOut.push(line.run);
+      }
+    }
+    return leftOut;
   }
 
   #part({ part }: Pick<PlannedRun, 'part'>): PartFile {
@@ -96,9 +143,9 @@ export class StudyFolder {
     return lock && (() => lock.release());
   }
 
-  /** Saves a run without its curves, so that hundreds of runs take a few megabytes and fit in a repository. */
+  /** Saves a run. Without curves, hundreds of runs take a few megabytes and fit in a repository. */
   async keep(run: PlannedRun, results: Results): Promise<void> {
-    await this.#part(run).add({ run: run.name, results: withoutCurves(results) });
+    await this.#part(run).add({ run: run.name, results: this.#curves ? results : withoutCurves(results) });
   }
 
   /** Records that a run failed because of its settings, so that it is not repeated. */
@@ -115,8 +162,8 @@ export class StudyFolder {
   }
 
   /** Writes tables, plots and JSON. @returns the tables. */
-  async writeReport(summary: StudySummary): Promise<string> {
-    const text = reportText(summary);
+  async writeReport(summary: StudySummary, made: readonly MadeRun[]): Promise<string> {
+    const text = reportText(summary, made);
     await writeText(join(this.#out, 'report.md'), text);
     await writeText(join(this.#out, 'report.json'), `${JSON.stringify(summary, null, 1)}\n`);
     for (const part of summary.parts) {
@@ -134,13 +181,29 @@ export class StudyFolder {
   }
 }
 
-/** @throws GorpError `run/other-study` for runs in a file each: they would be made again. */
-function refuseSingleFiles(out: string, { parts }: StudyPlan): void {
-  const folder = parts.map(({ name }) => join(out, 'runs', name)).find((path) => existsSync(path));
-  if (folder === undefined) return;
+/** The plan of a folder that continues by a plan. @throws GorpError `run/other-study`. */
+function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolean): StudyPlan {
+  checkSources(there.sources, plan.sources, out);
+  const sources = there.sources ?? plan.sources;
+  if (isSame({ ...there, sources }, { ...plan, sources })) return there;
+  if (joins && there.claim === undefined && plan.claim === undefined) return joined(there, plan, out);
   throw new GorpError(
     'run/other-study',
-    `${folder} has each run in a file of its own, as an earlier version wrote them.`,
+    `${out} holds the study “${there.title}” of another plan.`,
+    'Name another folder with --out: runs of two plans are not mixed.',
+  );
+}
+
+const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+/** @throws GorpError `run/other-study` for runs in a file each: they would be made again. */
+async function refuseSingleFiles(out: string, { parts }: StudyPlan): Promise<void> {
+  const names = await readdir(join(out, 'runs')).catch((): string[] => []);
+  const single = names.find((name) => name.endsWith('.json') || parts.some((part) => part.name === name));
+  if (single === undefined) return;
+  throw new GorpError(
+    'run/other-study',
+    `${join(out, 'runs')} has each run in a file of its own, as an earlier version wrote them (${single}).`,
     'Continue the study with that version, or name another folder with --out.',
   );
 }

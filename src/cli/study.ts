@@ -1,17 +1,17 @@
-import { explained, explainedWithCode, reportOf } from '../base/errors.ts';
-import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
-import type { RunSettings } from '../run/settings.ts';
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { METHOD_NAMES } from '../methods/registry.ts';
+import { parseStudyPlan, type StudyPlan } from '../run/study/plan.ts';
+import { planOfMethods } from '../run/study/seeds-plan.ts';
+import type { Task } from '../tasks/task.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';
-import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
-import { type NodeChoices, nodeHost } from './host.ts';
-import { runReporter } from './reporter.ts';
-import { runOnce } from './run-once.ts';
-import { ELSEWHERE, oneByOne } from './one-by-one.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
 import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
-import { partOf, readShard } from './shard.ts';
-import { readRuns, StudyFiles } from './study-files.ts';
-import { studyByPlan } from './study-plan.ts';
-import { spell, Terminal } from './terminal.ts';
+import { readShard } from './shard.ts';
+import { StudyFolder } from './study-folder.ts';
+import { conclude, executeStudy } from './study-runs.ts';
+import { Terminal } from './terminal.ts';
 
 export const STUDY_USAGE = `Usage: gorp-web study [options]
        gorp-web study --plan FILE [--out DIR] [--shard I/N] [--report]
@@ -19,17 +19,17 @@ export const STUDY_USAGE = `Usage: gorp-web study [options]
 
 Trains an order with several methods and seeds, one run after another. Skips runs that OUT already has
 and resumes an unfinished one from its last checkpoint, so an interrupted study can be restarted. A failed run does not
-end the study.
+end the study, but settings that the model does not allow and tasks that cannot be read do.
 
   --methods LIST   default seq-lora,gorp,gorp-plus
-  --seeds LIST     default 1,2,3
-  --out DIR        default build/study; gets runs/METHOD-seedS.json, results.json (all runs) and table.md
+  --seeds LIST     default 1,2,3; further methods and seeds may be added to a study later
+  --out DIR        default build/study; gets plan.json, runs/PART.jsonl (a run a line), report.md, report.json and
+                   plots/*.svg
   --shard I/N      runs part I of N, from 0 to N − 1; by default as Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
                    Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) sets it
-  --plan FILE      executes a plan (docs/studies/README.md), then writes report.md, report.json and plots/*.svg;
-                   the plan sets methods, orders, seeds and settings
+  --plan FILE      executes a plan (docs/studies/README.md), which sets methods, orders, seeds and settings
   --report         with --plan: reports on existing runs without executing any
-  --merge          combines the runs of several folders in OUT
+  --merge          combines the runs of several folders in OUT, if they are of one study
   --model, --tasks, --order, --preset, --set: as for train
 ${DEVICE_USAGE}
   --json           the runs' events on stdout, one JSON object per line, "run" before those of each, "table" at the end
@@ -50,93 +50,72 @@ const OPTIONS = {
   report: { type: 'boolean', default: false },
   ...DEVICE_OPTIONS,
 } as const;
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 
 /** `gorp-web study`. @returns the exit code: 0, or that of the first run that failed. */
 export async function study(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, OPTIONS);
+  const { out } = values;
   const terminal = new Terminal(values.json);
-  if (values.plan !== undefined) {
-    if (positionals.length > 0 || values.merge) throw new UsageError('--plan takes neither folders nor --merge.');
-    const { plan, out, report: reportOnly } = values;
-    const shard = readShard(values.shard, process.env);
-    return studyByPlan({ plan, out, shard, machine: deviceChoices(values), reportOnly }, terminal);
-  }
-  if (values.report) throw new UsageError('--report needs --plan.');
-  const files = new StudyFiles(values.out);
+  const warn = (message: string): void => terminal.note(`Warning: ${message}`);
+  if (values.plan !== undefined && (positionals.length > 0 || values.merge))
+    throw new UsageError('--plan takes neither folders nor --merge.');
+  if (values.report && values.plan === undefined) throw new UsageError('--report needs --plan.');
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to combine.');
-    for (const folder of positionals) await takeRuns(folder, files, terminal);
-    return conclude(files, terminal);
+    return mergeStudies(positionals, out, terminal, warn);
   }
   if (positionals.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(positionals[0])}.`);
-  const methods = values.methods.split(',').map((name) => oneOf('--methods', name, METHOD_NAMES));
-  const seeds = values.seeds.split(',').map((text) => wholeNumber('--seeds', text));
   const shard = readShard(values.shard, process.env);
   const machine = deviceChoices(values);
-  const runs = methods.flatMap((method) => seeds.map((seed): [MethodName, number] => [method, seed]));
-  const exit = await oneByOne(partOf(runs, shard), async ([method, seed], isAgain) => {
-    const { settings, customTasks } = await chooseRun({ ...values, method, seed: String(seed) });
-    const free = await files.claim(settings);
-    if (free === null) {
-      if (!isAgain) terminal.note(`${method} seed ${seed}: is being made by another process`);
-      return ELSEWHERE;
-    }
-    try {
-      if (!(await files.finished(settings)))
-        return await oneRun(settings, { customTasks, ...machine }, files, terminal);
-      terminal.note(`${method} seed ${seed}: is already in ${values.out}`);
-      return EXIT.ok;
-    } catch (thrown) {
-      // One unreadable file does not prevent the other runs.
-      const error = reportOf(thrown);
-      if (error.code !== 'run/bad-results') throw thrown;
-      terminal.note(`Left out: ${explained(error)}`);
-      return exitCodeOf(error.code);
-    } finally {
-      await free();
-    }
-  });
-  if (exit === EXIT.interrupted) return exit;
-  const code = await conclude(files, terminal);
-  return exit === EXIT.ok ? code : exit;
-}
-
-/** Adds the runs of another study; replaces nothing, and names the runs it leaves out. */
-async function takeRuns(folder: string, files: StudyFiles, terminal: Terminal): Promise<void> {
-  const { runs, unreadable } = await readRuns(folder);
-  for (const error of unreadable) terminal.note(`Left out: ${explained(error)}`);
-  for (const results of runs) {
-    if (await files.take(results)) continue;
-    const { method, training } = results.settings;
-    terminal.note(`Left out: ${method.name} seed ${training.seed} of ${folder}; a run with the same settings exists.`);
+  if (values.plan === undefined) {
+    const { plan, customTasks } = await planOf(values);
+    return executeStudy({ plan, out, shard, machine: { ...machine, customTasks }, joins: true }, terminal);
   }
-}
-
-async function oneRun(
-  settings: RunSettings,
-  machine: NodeChoices,
-  files: StudyFiles,
-  terminal: Terminal,
-): Promise<number> {
-  const { method, training } = settings;
-  const label = `${method.name} seed ${training.seed}: `;
-  terminal.event({ type: 'run', method: method.name, seed: training.seed });
-  const saves = await files.goingOn(settings, (message) => terminal.note(`${label}Warning: ${message}`));
-  const host = { ...nodeHost(machine), ...saves.host };
-  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { label }));
-  if (error) terminal.note(`${label}${explainedWithCode(error)}`);
-  if (exit !== EXIT.ok || results === null) return exit;
-  await files.keep(results);
-  await saves.clear();
-  await files.summarise();
-  terminal.note(`${label}${spell(results.seconds)}`);
+  const plan = await readPlan(values.plan);
+  if (!values.report) return executeStudy({ plan, out, shard, machine, joins: false }, terminal);
+  await conclude(await StudyFolder.open(out, plan, { warn }), terminal);
   return EXIT.ok;
 }
 
-async function conclude(files: StudyFiles, terminal: Terminal): Promise<number> {
-  const { runs, table, unreadable } = await files.summarise();
-  for (const error of unreadable) terminal.note(`Left out: ${explained(error)}`);
-  terminal.event({ type: 'table', runs: runs.length, table });
-  terminal.result(table);
+/** The plan that `--methods` and `--seeds` describe. */
+async function planOf(values: Values): Promise<{ plan: StudyPlan; customTasks: readonly Task[] }> {
+  const methods = [...new Set(values.methods.split(','))].map((name) => oneOf('--methods', name, METHOD_NAMES));
+  const seeds = [...new Set(values.seeds.split(',').map((text) => wholeNumber('--seeds', text)))];
+  const chosen = [];
+  for (const method of methods) chosen.push(await chooseRun({ ...values, method }));
+  return {
+    plan: planOfMethods(
+      chosen.map(({ settings }) => settings),
+      seeds,
+    ),
+    customTasks: chosen[0].customTasks,
+  };
+}
+
+/** @throws GorpError `run/unreadable-file`, and as {@link parseStudyPlan}. */
+async function readPlan(path: string): Promise<StudyPlan> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new GorpError('run/unreadable-file', `There is no plan ${path}.`, 'Name the file with --plan.', { cause });
+  });
+  return parseStudyPlan(text, basename(path));
+}
+
+/** Adds the runs of other folders; replaces nothing, and names the runs it leaves out. */
+async function mergeStudies(
+  folders: readonly string[],
+  out: string,
+  terminal: Terminal,
+  warn: (message: string) => void,
+): Promise<number> {
+  let merged: StudyFolder | null = null;
+  for (const folder of folders) {
+    const plan = await StudyFolder.planIn(folder);
+    merged = await StudyFolder.open(out, plan, { warn, joins: true });
+    if (resolve(folder) === resolve(out)) continue;
+    for (const name of await merged.take(await StudyFolder.open(folder, plan, { warn })))
+      terminal.note(`Left out: ${name} of ${folder}; ${out} has another run with the same settings.`);
+  }
+  if (merged !== null) await conclude(merged, terminal);
   return EXIT.ok;
 }

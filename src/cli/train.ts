@@ -3,6 +3,7 @@ import { explainedWithCode } from '../base/errors.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { runTable } from '../run/study/accuracy.ts';
 import {
   DEVICE_OPTIONS,
   DEVICE_USAGE,
@@ -29,7 +30,7 @@ import {
   SETTINGS_USAGE,
   type SettingsValues,
 } from './run-settings.ts';
-import { studyTable } from './study-table.ts';
+
 import { spell, Terminal } from './terminal.ts';
 
 export const TRAIN_USAGE = `Usage: gorp-web train [options]
@@ -137,5 +138,5 @@ async function whatToTrain(
 function resultText(results: Results, out: string | undefined): string {
   const where = out === undefined ? '' : `\nFiles are in ${out}.`;
   const head = results.status === 'finished' ? 'Finished' : `Ended early (${results.status})`;
-  return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${studyTable([results])}${where}`;
+  return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${runTable(results)}${where}`;
 }

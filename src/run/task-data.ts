@@ -122,8 +122,17 @@ export async function firstExample(
 const trainSample = ({ name, train }: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
   sampleBalanced(train, trainExamples, mixSeed(seed, 'train', name));
 
-/** The name shows the source of a task: custom tasks cannot take the name of another task. */
-async function loadNamed(host: TaskHost, name: string, source: string, signal: AbortSignal): Promise<LoadedTask> {
+/**
+ * Loads a task of an order. Its name shows its source: custom tasks cannot take the name of another task.
+ *
+ * @throws GorpError `tasks/…`.
+ */
+export async function loadNamed(
+  host: TaskHost,
+  name: string,
+  source: string,
+  signal: AbortSignal,
+): Promise<LoadedTask> {
   const embedded = embeddedTask(name);
   if (embedded) {
     const { source: file, kind, cut } = embedded;

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readRuns } from '../../src/cli/study-files.ts';
+import { PartFile } from '../../src/cli/part-file.ts';
 import type { Results } from '../../src/run/results.ts';
 import { live, requireCli } from '../storm/cli.ts';
 import { differences } from '../storm/same-results.ts';
@@ -142,12 +142,9 @@ async function compare(whole: string, shared: string): Promise<string[]> {
   if (merged.exit !== 0) return [`the merge: exit ${merged.exit}, ${merged.stderr}`];
   const [one, other] = await Promise.all([tableOf(whole), tableOf(shared)]);
   const problems = one === other ? [] : [`the merged table differs:\n${other}\nin one process:\n${one}`];
-  const [wanted, found] = await Promise.all([readRuns(whole), readRuns(shared)]);
-  const byName = (runs: readonly Results[]): Map<string, Results> =>
-    new Map(runs.map((run) => [`${run.settings.method.name}, seed ${run.settings.training.seed}`, run]));
-  const ofArray = byName(found.runs);
-  for (const [name, run] of byName(wanted.runs)) {
-    const same = ofArray.get(name);
+  const [wanted, found] = await Promise.all([runsOf(whole), runsOf(shared)]);
+  for (const [name, run] of wanted) {
+    const same = found.get(name);
     if (same === undefined) problems.push(`${name} is missing`);
     else problems.push(...differences(run, same).map((what) => `${name}: ${what}`));
     note(`${name}: ${same?.breaks?.length ?? 0} breaks`);
@@ -156,17 +153,24 @@ async function compare(whole: string, shared: string): Promise<string[]> {
   return left.length > 0 ? [...problems, `${left.join(', ')} left`] : problems;
 }
 
+/** The finished runs of a study, by name. */
+async function runsOf(out: string): Promise<Map<string, Results>> {
+  const lines = await new PartFile(join(out, 'runs', 'study'), note).runs();
+  return new Map([...lines].flatMap(([name, line]) => ('results' in line ? [[name, line.results]] : [])));
+}
+
 /** The table of a study without measured times. */
 async function tableOf(out: string): Promise<string> {
-  const lines = (await readFile(join(out, 'table.md'), 'utf8')).split('\n');
-  const head = lines[0].split('|').map((cell) => cell.trim());
+  const lines = (await readFile(join(out, 'report.md'), 'utf8')).split('\n');
+  const begin = lines.findIndex((line) => line.startsWith('| method'));
+  const head = lines[begin].split('|').map((cell) => cell.trim());
   const clocked = CLOCKED.map((name) => head.indexOf(name));
-  const rows = lines.slice(0, lines.indexOf(''));
+  const rows = lines.slice(begin, lines.indexOf('', begin));
   const without = rows.map((line) =>
     line
       .split('|')
       .filter((_, at) => !clocked.includes(at))
       .join('|'),
   );
-  return [...without, ...lines.slice(rows.length)].join('\n');
+  return [...without, ...lines.slice(begin + rows.length)].join('\n');
 }

@@ -22,7 +22,7 @@ export function checkSettings({ results }: Pick<SavedRun, 'results'>, settings: 
 }
 
 /** The path of the first value that differs; null if all are equal. */
-function difference(a: unknown, b: unknown, path = 'the settings'): string | null {
+export function difference(a: unknown, b: unknown, path = 'the settings'): string | null {
   if (!isObject(a) || !isObject(b)) return Object.is(a, b) ? null : path;
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
     const below = path === 'the settings' ? key : `${path}.${key}`;

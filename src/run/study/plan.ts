@@ -4,7 +4,7 @@ import { METHOD_NAMES, methodPreset, withValues } from '../../methods/registry.t
 import { BENCHMARK_KINDS, embeddedTask } from '../../tasks/orders.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { embeddedMethod, embeddedSettings } from '../presets.ts';
-import { parseSettings, type RunSettings, TrainingSchema } from '../settings.ts';
+import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema } from '../settings.ts';
 
 const values = v.record(v.string(), v.union([v.number(), v.string()]));
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]*$/, 'Use small letters, digits, - and .'));
@@ -37,10 +37,22 @@ const PartSchema = v.strictObject({
   /** Settings for all its methods that have them. */
   settings: v.optional(values, {}),
   training: v.optional(training, {}),
+  perTask: v.exactOptional(PerTaskSchema),
   entries: several(EntrySchema),
 });
 
-/** A study: its runs, and the claim to decide, stated in advance. */
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Give a SHA-256 in hexadecimal'));
+
+/** SHA-256 of what a study works with. */
+export const SourcesSchema = v.strictObject({
+  /** Of the model's files. */
+  model: sha256,
+  /** Of the texts, labels and question of each task, by name. */
+  tasks: v.record(v.string(), sha256),
+});
+export type Sources = v.InferOutput<typeof SourcesSchema>;
+
+/** A study: its runs, and the claim to decide, if one is stated in advance. */
 export const StudyPlanSchema = v.strictObject({
   schema: v.literal('gorp-web/study-plan'),
   version: v.literal(1),
@@ -49,12 +61,19 @@ export const StudyPlanSchema = v.strictObject({
   tasks: v.optional(v.string(), 'embedded'),
   training: v.optional(training, {}),
   /** Average performance of `entry` against each of `rivals` in `part`; all else is exploratory. Values are labels. */
-  claim: v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) }),
+  claim: v.exactOptional(v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) })),
+  /** Whether runs are saved with their curves, spaces and samples of layers. */
+  curves: v.optional(v.boolean(), false),
+  /** What the study began with: it continues with nothing else. The folder of a study has them from its start. */
+  sources: v.exactOptional(SourcesSchema),
   parts: several(PartSchema),
 });
 export type StudyPlan = v.InferOutput<typeof StudyPlanSchema>;
 export type StudyPart = StudyPlan['parts'][number];
 export type StudyEntry = StudyPart['entries'][number];
+
+/** The tasks of a plan, each once. */
+export const tasksOf = ({ parts }: StudyPlan): string[] => [...new Set(parts.flatMap(ordersOf).flat())];
 
 export const labelOf = ({ label, method }: StudyEntry): string => label ?? method;
 
@@ -86,7 +105,7 @@ export function parseStudyPlan(text: string, source: string): StudyPlan {
   for (const part of plan.parts) {
     const label = firstTwice(part.entries.map(labelOf));
     if (label !== undefined) throw bad(`two entries of ${part.name} are called ${label}`);
-    for (const order of ordersOf(part)) checkOrder(part.name, order, bad);
+    for (const order of ordersOf(part)) checkOrder(plan, part.name, order, bad);
     for (const entry of part.entries) {
       const { tunedIn, method } = entry;
       const from = plan.parts.find((one) => one.name === tunedIn);
@@ -95,10 +114,11 @@ export function parseStudyPlan(text: string, source: string): StudyPlan {
         throw bad(`${labelOf(entry)} of ${part.name} is tuned in ${tunedIn}, which has no grid of ${method}`);
     }
   }
-  const claimed = plan.parts.find((part) => part.name === plan.claim.part);
-  for (const label of [plan.claim.entry, ...plan.claim.rivals]) {
+  const { claim } = plan;
+  const claimed = plan.parts.find((part) => part.name === claim?.part);
+  for (const label of claim === undefined ? [] : [claim.entry, ...claim.rivals]) {
     if (!claimed?.entries.some((entry) => labelOf(entry) === label))
-      throw bad(`its claim names ${label} in ${plan.claim.part}, which does not exist`);
+      throw bad(`its claim names ${label} in ${claim?.part}, which does not exist`);
   }
   for (const { settings } of plan.parts.flatMap((part) => plannedRuns(plan, part, () => ({})))) settings();
   return plan;
@@ -106,10 +126,17 @@ export function parseStudyPlan(text: string, source: string): StudyPlan {
 
 const firstTwice = (names: readonly string[]): string | undefined => names.find((one, i) => names.indexOf(one) < i);
 
-function checkOrder(part: string, order: readonly string[], bad: (what: string) => GorpError): void {
+function checkOrder(
+  { sources }: StudyPlan,
+  part: string,
+  order: readonly string[],
+  bad: (what: string) => GorpError,
+): void {
   const twice = firstTwice(order);
   if (twice !== undefined) throw bad(`an order of ${part} names ${twice} twice`);
-  const unknown = order.find((task) => embeddedTask(task) === null && !Object.hasOwn(BENCHMARK_KINDS, task));
+  // The folder of a study with custom tasks names them among its sources.
+  const known = { ...BENCHMARK_KINDS, ...sources?.tasks };
+  const unknown = order.find((task) => embeddedTask(task) === null && !Object.hasOwn(known, task));
   if (unknown === undefined) return;
   throw new GorpError(
     'tasks/unknown-dataset',
@@ -196,6 +223,7 @@ function settingsOf(
     ...{ model: plan.model, tasks: plan.tasks, order },
     method: { ...shared, ...settings, ...chosen },
     training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, seed },
+    ...(part.perTask !== undefined && { perTask: part.perTask }),
   });
 }
 

@@ -1,7 +1,10 @@
+import { accuracyLines } from './accuracy.ts';
 import type { Interval } from './statistics.ts';
 import {
   type Bound,
+  type ClaimSummary,
   type Contrast,
+  type MadeRun,
   type MeasureName,
   MEASURES,
   type MethodSummary,
@@ -27,19 +30,45 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 const titleOf = ({ label, tried }: MethodSummary): string =>
   [label, ...Object.entries(tried).map(([key, value]) => `${key}=${value}`)].join(' ');
 
-/** A study as Markdown: the claim first, what is missing next, then each part. Percent; 95 % intervals over seeds. */
-export function reportText(summary: StudySummary): string {
+/**
+ * A study as Markdown: what is missing first, then the claim, then each part. Percent; 95 % intervals over seeds.
+ *
+ * @param made every planned run.
+ */
+export function reportText(summary: StudySummary, made: readonly MadeRun[]): string {
   const lines = [`# ${summary.title}`, '', `${summary.made} of ${summary.planned} runs have been made.`];
   if (summary.untuned.length > 0) {
     const waiting = summary.untuned.map(({ part, label }) => `${label} of ${part}`).join(', ');
     lines.push('', `Not planned yet, since their settings have not been chosen: ${waiting}.`);
   }
-  lines.push('', ...claimLines(summary.claim));
-  for (const part of summary.parts) lines.push('', ...partLines(part, summary.claim.part));
+  const { claim } = summary;
+  if (claim) lines.push('', ...claimLines(claim));
+  for (const part of summary.parts) {
+    lines.push('', ...partLines(part, claim?.part ?? ''));
+    // A study without a claim is for looking.
+    if (!claim) lines.push(...accuracyOfPart(part, made));
+  }
   return `${lines.join('\n')}\n`;
 }
 
-function claimLines({ statement, part, contrasts, lacking }: StudySummary['claim']): string[] {
+/** The accuracy matrix of every method on every order. */
+function accuracyOfPart({ name, methods }: PartSummary, all: readonly MadeRun[]): string[] {
+  const made = all.filter(({ run }) => run.part === name);
+  return methods.flatMap((method) => {
+    const own = made.filter(
+      ({ run }) => run.label === method.label && JSON.stringify(run.tried) === JSON.stringify(method.tried),
+    );
+    const orders = [...new Set(own.map(({ run }) => run.order))];
+    return orders.flatMap((order) => {
+      const runs = own.flatMap(({ run, outcome }) =>
+        run.order === order && outcome && 'results' in outcome ? [outcome.results] : [],
+      );
+      return runs.length > 0 ? ['', ...accuracyLines(titleOf(method), runs)] : [];
+    });
+  });
+}
+
+function claimLines({ statement, part, contrasts, lacking }: ClaimSummary): string[] {
   const lines = ['## The claim', '', `${statement} Part: ${part}. p is corrected by Holm over the rivals.`, ''];
   if (contrasts.length > 0) {
     lines.push(

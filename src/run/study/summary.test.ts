@@ -113,7 +113,7 @@ describe('a study', () => {
       );
     });
     expect(bestOf(runs)).toEqual({ values: { learningRate: 0.003 }, score: 70, atEnd: [] });
-    const text = reportText(summarise(plan, runs));
+    const text = reportText(summarise(plan, runs), runs);
     expect(text).toContain('| per-task | learningRate=0.003 | 70.0 | – |');
     expect(summarise(plan, runs).parts[0].methods.map(({ gaps }) => gaps)).toEqual([null, null, null]);
     const low = runs.filter(({ run }) => run.tried.learningRate !== 0.01);
@@ -140,11 +140,11 @@ describe('a study', () => {
     const runs = await collect(plan, (run) =>
       Promise.resolve({ results: resultsOf(run, run.label === 'mtl' ? ap : 0.9) }),
     );
-    expect(reportText(summarise(plan, runs))).toContain(said);
+    expect(reportText(summarise(plan, runs), runs)).toContain(said);
     const one = await collect(plan, (run) =>
       Promise.resolve(run.label === 'mtl' ? { results: resultsOf(run, ap) } : null),
     );
-    expect(reportText(summarise(plan, one))).not.toContain(said);
+    expect(reportText(summarise(plan, one), one)).not.toContain(said);
   });
 
   it('compares pairs, and measures gaps to per-task', async () => {
@@ -160,13 +160,13 @@ describe('a study', () => {
     ]);
     expect(gorp?.measures.worst?.mean).toBeCloseTo(72, 10);
     expect(gorp?.measures.anytime?.mean).toBeCloseTo(79.5, 10);
-    const [first] = summary.claim.contrasts;
+    const [first] = summary.claim?.contrasts ?? [];
     expect(first.rival).toBe('seq-lora');
     // Seeds shift both methods by the same point, which cancels in the difference.
     expect(first.ap.overSeeds.mean).toBeCloseTo(10, 10);
     expect((first.ap.overSeeds.high as number) - (first.ap.overSeeds.low as number)).toBeLessThan(1e-6);
     expect(first.ap.pairs).toBe(6);
-    const [, gapTable] = reportText(summary).split('by position:\n');
+    const [, gapTable] = reportText(summary, []).split('by position:\n');
     expect(gapTable).toContain('| gorp | -8.0 ');
     expect(gapTable.split('\n\n')[0]).not.toContain('per-task');
   });
@@ -198,7 +198,7 @@ describe('a study', () => {
       ['seq-lora', 1, 17],
       ['gorp-again', 1, 7],
     ]);
-    expect(reportText(summary)).toContain('`gorp` of main beside these, on the orders and seeds of both parts');
+    expect(reportText(summary, [])).toContain('`gorp` of main beside these, on the orders and seeds of both parts');
     const onDev = planOf({ entries: [{ method: 'seq-lora' }], training: { testSet: 'dev' } });
     expect((await summaryOf(onDev)).parts[2].acrossParts).toEqual([]);
   });
@@ -212,7 +212,7 @@ describe('a study', () => {
         return run.label === 'per-task' ? null : rule(run);
       }),
     );
-    const text = reportText(summary);
+    const text = reportText(summary, []);
     expect(text).toContain(`${summary.made} of ${summary.planned} runs have been made.`);
     expect(text).toContain('2 of 6 (2 failed: run/not-finite)');
     expect(text).toContain('Nothing can be said yet about seq-lora');

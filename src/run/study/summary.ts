@@ -120,13 +120,18 @@ export interface PartSummary {
   readonly acrossParts: readonly Contrast[];
 }
 
+/** A claim and what the runs say about it. */
+export interface ClaimSummary extends Claim {
+  readonly contrasts: readonly (Contrast & { readonly holmP: number | null })[];
+  /** Rivals without a pair of runs yet. */
+  readonly lacking: readonly string[];
+}
+
+type Claim = NonNullable<StudyPlan['claim']>;
+
 export interface StudySummary {
   readonly title: string;
-  readonly claim: StudyPlan['claim'] & {
-    readonly contrasts: readonly (Contrast & { readonly holmP: number | null })[];
-    /** Rivals without a pair of runs yet. */
-    readonly lacking: readonly string[];
-  };
+  readonly claim?: ClaimSummary;
   readonly parts: readonly PartSummary[];
   readonly planned: number;
   readonly made: number;
@@ -136,15 +141,14 @@ export interface StudySummary {
 
 /** Everything that tables and plots show of a study. @param made every planned run. */
 export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySummary {
+  const { claim } = plan;
   const within = plan.parts.map((part) => summaryOfPart(plan, part, made));
-  const claimed = plan.parts.findIndex(({ name }) => name === plan.claim.part); // a plan without it is refused
-  const entryRuns = runsOfEntry(plan, within[claimed].methods);
+  const claimed = plan.parts.findIndex(({ name }) => name === claim?.part);
   const parts = within.map((part, at): PartSummary => {
-    const shared = at === claimed ? [] : sharedRuns(entryRuns, plan.parts[claimed], plan.parts[at]);
-    return { ...part, acrossParts: contrastsWith(shared, plan, part.methods) };
+    if (claim === undefined || at === claimed) return { ...part, acrossParts: [] };
+    const shared = sharedRuns(runsOfEntry(claim, within[claimed].methods), plan.parts[claimed], plan.parts[at]);
+    return { ...part, acrossParts: contrastsWith(shared, claim, part.methods) };
   });
-  const contrasts = within[claimed].contrasts.filter(({ rival }) => plan.claim.rivals.includes(rival));
-  const corrected = holm(contrasts.map(({ ap }) => ap.p));
   const untuned = plan.parts.flatMap((part) =>
     part.entries
       .filter((entry) => !made.some(({ run }) => run.part === part.name && run.label === labelOf(entry)))
@@ -152,15 +156,21 @@ export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySumma
   );
   return {
     title: plan.title,
-    claim: {
-      ...plan.claim,
-      contrasts: contrasts.map((one, i) => ({ ...one, holmP: corrected[i] })),
-      lacking: plan.claim.rivals.filter((label) => !contrasts.some(({ rival }) => rival === label)),
-    },
+    ...(claim && { claim: summaryOfClaim(claim, within[claimed].contrasts) }),
     parts,
     planned: made.length,
     made: made.filter(({ outcome }) => outcome !== null).length,
     untuned,
+  };
+}
+
+function summaryOfClaim(claim: Claim, inPart: readonly Contrast[]): ClaimSummary {
+  const contrasts = inPart.filter(({ rival }) => claim.rivals.includes(rival));
+  const corrected = holm(contrasts.map(({ ap }) => ap.p));
+  return {
+    ...claim,
+    contrasts: contrasts.map((one, i) => ({ ...one, holmP: corrected[i] })),
+    lacking: claim.rivals.filter((label) => !contrasts.some(({ rival }) => rival === label)),
   };
 }
 
@@ -186,8 +196,9 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
       };
     });
   });
-  const others = methods.filter(({ label }) => label !== plan.claim.entry);
-  const contrasts = contrastsWith(runsOfEntry(plan, methods), plan, others);
+  const { claim } = plan;
+  const others = methods.filter(({ label }) => label !== claim?.entry);
+  const contrasts = claim === undefined ? [] : contrastsWith(runsOfEntry(claim, methods), claim, others);
   const choices = part.entries.flatMap((entry) => {
     const label = labelOf(entry);
     const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
@@ -197,8 +208,8 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
 }
 
 /** The runs of the claim's entry among the methods of a part. */
-const runsOfEntry = ({ claim }: StudyPlan, methods: readonly MethodSummary[]): readonly RunFacts[] =>
-  methods.find(({ label, tried }) => label === claim.entry && isPlain(tried))?.runs ?? [];
+const runsOfEntry = ({ entry }: Claim, methods: readonly MethodSummary[]): readonly RunFacts[] =>
+  methods.find(({ label, tried }) => label === entry && isPlain(tried))?.runs ?? [];
 
 /** Those of a part's runs whose order another part has, numbered as there. None if the two train or test differently. */
 function sharedRuns(runs: readonly RunFacts[], from: StudyPart, to: StudyPart): RunFacts[] {
@@ -213,13 +224,13 @@ function sharedRuns(runs: readonly RunFacts[], from: StudyPart, to: StudyPart): 
 /** Runs of the claim's entry against every method that has one setting and runs on the same orders and seeds. */
 function contrastsWith(
   entryRuns: readonly RunFacts[],
-  { claim }: StudyPlan,
+  { entry }: Claim,
   methods: readonly MethodSummary[],
 ): Contrast[] {
   return methods.flatMap(({ label, tried, runs }): Contrast[] => {
     const differences = isPlain(tried) ? pairedAp(entryRuns, runs) : [];
     if (differences.length === 0) return [];
-    return [{ entry: claim.entry, rival: label, ap: comparePaired(differences) }];
+    return [{ entry, rival: label, ap: comparePaired(differences) }];
   });
 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Results } from '../run/results.ts';
-import { Run } from '../run/run.ts';
-import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import { studyTable } from './study-table.ts';
+import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
+import type { Results } from '../results.ts';
+import { Run } from '../run.ts';
+import { runTable } from './accuracy.ts';
 
 test('a run that was stopped while it compiled, before its first test, has a table of gaps', async () => {
   let results: Results | null = null;
@@ -15,5 +15,5 @@ test('a run that was stopped while it compiled, before its first test, has a tab
   );
   await run.execute();
   if (results === null) throw new Error('The run was not stopped.');
-  expect(studyTable([results])).toMatch(/gloss \| – \| – \|/);
+  expect(runTable(results)).toMatch(/gloss \| – \| – \|/);
 });

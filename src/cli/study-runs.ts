@@ -1,28 +1,28 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { type ErrorReport, GorpError } from '../base/errors.ts';
 import { modulesOfConfig } from '../run/model-modules.ts';
-import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/plan.ts';
+import { type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/plan.ts';
+import { checkSources } from '../run/study/sources.ts';
 import { collect, summarise } from '../run/study/summary.ts';
 import { trainedModules } from '../run/trained-modules.ts';
 import { EXIT } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { ELSEWHERE, oneByOne } from './one-by-one.ts';
 import { openNamedConfig } from './places.ts';
-import { StudyFolder } from './study-folder.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
 import { partOf, type Shard } from './shard.ts';
+import { StudyFolder } from './study-folder.ts';
+import { sourcesOf } from './study-sources.ts';
 import { spell, type Terminal } from './terminal.ts';
 
-/** Options of a planned study. */
-export interface PlanOptions {
-  readonly plan: string;
+/** A study to carry out. */
+export interface StudyOptions {
+  readonly plan: StudyPlan;
   readonly out: string;
   readonly shard: Shard;
   readonly machine: NodeChoices;
-  /** Whether to write only tables and plots of existing runs. */
-  readonly reportOnly: boolean;
+  /** Whether the plan may add methods and seeds to that of the folder. */
+  readonly joins: boolean;
 }
 
 /**
@@ -30,42 +30,45 @@ export interface PlanOptions {
  * Runs whose settings a grid chooses follow once that grid is complete.
  *
  * @returns the exit code: 0, or that of the first run that failed.
- * @throws GorpError `run/unreadable-file`, `run/bad-study-plan`, `run/other-study`, `tasks/unknown-dataset`, and those of
- *   a run whose settings are impossible.
+ * @throws GorpError `run/other-study` if the folder, the model or a task is not that of the plan, `run/bad-results`, and
+ *   what opening the model and the tasks throws.
  */
-export async function studyByPlan(options: PlanOptions, terminal: Terminal): Promise<number> {
-  const text = await readFile(options.plan, 'utf8').catch((cause: unknown) => {
-    throw new GorpError('run/unreadable-file', `There is no plan ${options.plan}.`, 'Name the file with --plan.', {
-      cause,
-    });
-  });
-  const plan = parseStudyPlan(text, basename(options.plan));
-  if (!options.reportOnly) await checkModules(plan); // before the folder belongs to the plan
-  const files = await StudyFolder.open(options.out, plan, (message) => terminal.note(`Warning: ${message}`));
+export async function executeStudy(options: StudyOptions, terminal: Terminal): Promise<number> {
+  const { out, machine, joins } = options;
+  // All this before the folder belongs to the plan.
+  await checkModules(options.plan);
+  const sources = await sourcesOf(options.plan, machine.customTasks ?? []);
+  checkSources(options.plan.sources, sources, 'the plan');
+  const plan = { ...options.plan, sources };
+  const warn = (message: string): void => terminal.note(`Warning: ${message}`);
+  const folder = await StudyFolder.open(out, plan, { warn, joins });
   const places = new Map(plan.parts.map(({ name }, i) => [name, i]));
   const tried = new Set<string>();
   let exit: number = EXIT.ok;
-  const conclude = async (): Promise<void> => {
-    const made = await collect(plan, (run) => files.outcomeOf(run));
-    await files.pack(made);
-    const summary = summarise(plan, made);
-    const table = await files.writeReport(summary);
-    terminal.event({ type: 'table', runs: summary.made, table });
-    terminal.result(table);
-  };
   for (;;) {
-    const made = await collect(plan, (run) => files.outcomeOf(run));
+    const made = await collect(plan, (run) => folder.outcomeOf(run));
     const all = made.map(({ run }) => run).sort((a, b) => (places.get(a.part) ?? 0) - (places.get(b.part) ?? 0));
     const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => nameOf(run)));
     const next = partOf(all, options.shard).filter((run) => missing.has(nameOf(run)) && !tried.has(nameOf(run)));
-    if (options.reportOnly || next.length === 0) break;
+    if (next.length === 0) break;
     for (const run of next) tried.add(nameOf(run));
-    const code = await oneByOne(next, (run, isAgain) => oneRun(run, files, options.machine, terminal, isAgain));
+    const code = await oneByOne(next, (run, isAgain) => oneRun(run, folder, machine, terminal, isAgain));
     if (exit === EXIT.ok || code === EXIT.interrupted) exit = code;
     if (code === EXIT.interrupted) break;
   }
-  await conclude();
+  await conclude(folder, terminal);
   return exit;
+}
+
+/** Writes tables, plots and JSON for all runs of a study, and packs its complete parts. @throws GorpError `run/…`. */
+export async function conclude(folder: StudyFolder, terminal: Terminal): Promise<void> {
+  const plan = await folder.plan();
+  const made = await collect(plan, (run) => folder.outcomeOf(run));
+  await folder.pack(made);
+  const summary = summarise(plan, made);
+  const table = await folder.writeReport(summary, made);
+  terminal.event({ type: 'table', runs: summary.made, table });
+  terminal.result(table);
 }
 
 /** Before any run, since a study takes hours. @throws GorpError `settings/modules`, naming the first run that fails. */
@@ -93,21 +96,21 @@ const ofRun = (run: PlannedRun, { code, message, nextStep }: ErrorReport): GorpE
  */
 async function oneRun(
   run: PlannedRun,
-  files: StudyFolder,
+  folder: StudyFolder,
   machine: NodeChoices,
   terminal: Terminal,
   isAgain: boolean,
 ): Promise<number | typeof ELSEWHERE> {
   const label = `${nameOf(run)}: `;
-  const free = await files.claim(run);
+  const free = await folder.claim(run);
   if (free === null) {
     if (!isAgain) terminal.note(`${label}is being made by another process`);
     return ELSEWHERE;
   }
   try {
-    if ((await files.outcomeOf(run)) !== null) return EXIT.ok; // executed by another process meanwhile
+    if ((await folder.outcomeOf(run)) !== null) return EXIT.ok; // executed by another process meanwhile
     terminal.event({ type: 'run', part: run.part, method: run.label, order: run.order + 1, seed: run.seed });
-    const saves = await files.goingOn(run, (message) => terminal.note(`${label}Warning: ${message}`));
+    const saves = await folder.goingOn(run, (message) => terminal.note(`${label}Warning: ${message}`));
     const host = { ...nodeHost(machine), ...saves.host };
     const { exit, results, error } = await runOnce(host, run.settings(), runReporter(terminal, { label }));
     if (error) {
@@ -115,12 +118,12 @@ async function oneRun(
       terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
       // It would diverge again: it counts as a run.
       if (error.code === 'run/not-finite') {
-        await files.keepFailure(run, error);
+        await folder.keepFailure(run, error);
         await saves.clear();
       }
     }
     if (exit !== EXIT.ok || results === null) return exit;
-    await files.keep(run, results);
+    await folder.keep(run, results);
     await saves.clear();
     terminal.note(`${label}${spell(results.seconds)}`);
     return EXIT.ok;

@@ -1,0 +1,208 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { scriptedRun } from '../app/testing/script.ts';
+import type { MethodName } from '../methods/registry.ts';
+import { embeddedSettings } from '../run/presets.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/plan.ts';
+import { planOfMethods } from '../run/study/seeds-plan.ts';
+import { StudyFolder } from './study-folder.ts';
+import { conclude, executeStudy, type StudyOptions } from './study-runs.ts';
+import { Terminal } from './terminal.ts';
+
+const PLAN = {
+  ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },
+  claim: { statement: 'gorp ends above seq-lora.', part: 'main', entry: 'gorp', rivals: ['seq-lora'] },
+  parts: [
+    {
+      ...{ name: 'main', about: 'Compares.', orders: [['gloss', 'field']], seeds: [1, 2] },
+      entries: [{ method: 'gorp' }, { method: 'seq-lora' }],
+    },
+  ],
+};
+
+const read = (change: object = {}): StudyPlan => parseStudyPlan(JSON.stringify({ ...PLAN, ...change }), 'plan.json');
+
+/** A terminal that shows nothing. */
+const SILENT = new Terminal(false, nowhere(), nowhere());
+
+function nowhere(): NodeJS.WriteStream {
+  return new Writable({ write: (_, __, done) => done() }) as unknown as NodeJS.WriteStream;
+}
+
+let out: string;
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), 'study-'));
+});
+afterEach(() => rm(out, { recursive: true }));
+
+const open = (plan: StudyPlan): Promise<StudyFolder> => StudyFolder.open(out, plan, { warn: () => undefined });
+
+async function keep(files: StudyFolder, run: PlannedRun): Promise<void> {
+  const last = scriptedRun(run.settings()).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  await files.keep(run, last.results);
+}
+
+const options = (plan: StudyPlan): StudyOptions => ({
+  ...{ plan, out, shard: { index: 0, count: 1 }, joins: false },
+  machine: { device: 'cpu' },
+});
+
+test('reports on the existing runs, and says how many are missing', async () => {
+  const folder = await open(read());
+  const runs = plannedRuns(read(), read().parts[0], () => null);
+  for (const run of runs.slice(0, 3)) await keep(folder, run);
+  await conclude(folder, SILENT);
+  expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('3 of 4 runs have been made.');
+  expect((await readdir(join(out, 'plots'))).sort()).toEqual(['main-ap.svg', 'main-pareto.svg']);
+  await keep(folder, runs[3]);
+  // All runs exist, so none is made.
+  expect(await executeStudy(options(read()), SILENT)).toBe(0);
+  expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('4 of 4 runs have been made.');
+});
+
+test('refuses a second plan in a folder by name, and a run with other settings', async () => {
+  const plan = read();
+  const files = await open(plan);
+  await expect(open({ ...plan, title: 'Another' })).rejects.toMatchObject({
+    code: 'run/other-study',
+    message: expect.stringContaining('A study') as string,
+  });
+  const [run, other] = plannedRuns(plan, plan.parts[0], () => null);
+  await keep(files, { ...run, settings: other.settings });
+  await expect(files.outcomeOf(run)).rejects.toMatchObject({ code: 'run/other-study' });
+});
+
+test('refuses a folder of an earlier version, whose runs would be made again', async () => {
+  const plan = read();
+  await mkdir(join(out, 'runs', 'main'), { recursive: true });
+  await expect(open(plan)).rejects.toMatchObject({ code: 'run/other-study' });
+});
+
+test('settings that the model does not allow end the study by name, and no run counts as made', async () => {
+  const training = { loraModules: ['encoder.block.*.layer.7.SelfAttention.q'] };
+  const plan = read({ parts: [{ ...PLAN.parts[0], training }] });
+  await expect(executeStudy(options(plan), SILENT)).rejects.toMatchObject({
+    code: 'settings/modules',
+    message: expect.stringMatching(/^main\/gorp-order1-seed1: .*layer\.7\.SelfAttention/) as string,
+  });
+  expect(await readdir(out), 'the folder is still free').toEqual([]);
+});
+
+describe('before any run', () => {
+  test('tasks that cannot be read end the study', async () => {
+    const plan = read({ tasks: join(out, 'no-tasks'), parts: [{ ...PLAN.parts[0], orders: [['yelp', 'amazon']] }] });
+    await expect(executeStudy(options(plan), SILENT)).rejects.toMatchObject({
+      code: 'tasks/not-found',
+      message: expect.stringContaining('no-tasks') as string,
+    });
+    expect(await readdir(out)).toEqual([]);
+  });
+
+  test('a model that is gone ends the study', async () => {
+    const plan = read({ model: join(out, 'no-model') });
+    await expect(executeStudy(options(plan), SILENT)).rejects.toMatchObject({ code: 'run/unreadable-file' });
+    expect(await readdir(out)).toEqual([]);
+  });
+
+  test('a model or a task that has changed since the study was planned ends it by name', async () => {
+    const runs = plannedRuns(read(), read().parts[0], () => null);
+    for (const run of runs) await keep(await open(read()), run);
+    await rm(join(out, 'plan.json'));
+    expect(await executeStudy(options(read()), SILENT)).toBe(0);
+    const there = await StudyFolder.planIn(out);
+    const sources = there.sources ?? { model: '', tasks: {} };
+    expect(Object.keys(sources.tasks)).toEqual(['gloss', 'field']);
+    const other = '0'.repeat(64);
+    const changes: [Partial<typeof sources>, RegExp][] = [
+      [{ model: other }, /^The model's files have changed since the study of/],
+      [{ tasks: { ...sources.tasks, field: other } }, /labels or question of the task field have changed/],
+    ];
+    for (const [change, message] of changes) {
+      const changed = { ...sources, ...change };
+      const error = { code: 'run/other-study', message: expect.stringMatching(message) as string };
+      // In the plan that a person names, and in that of the folder.
+      await expect(executeStudy(options(read({ sources: changed })), SILENT)).rejects.toMatchObject(error);
+      await writeFile(join(out, 'plan.json'), JSON.stringify({ ...there, sources: changed }));
+      await expect(executeStudy(options(read()), SILENT)).rejects.toMatchObject(error);
+    }
+  });
+});
+
+describe('a study of methods and seeds', () => {
+  const planned = (method: MethodName, seeds: number[], change: Partial<RunSettings> = {}): StudyPlan =>
+    planOfMethods([{ ...embeddedSettings('quick', method), ...change }], seeds);
+  const openJoined = (plan: StudyPlan, folder = out): Promise<StudyFolder> =>
+    StudyFolder.open(folder, plan, { warn: () => undefined, joins: true });
+  const make = async (plan: StudyPlan, folder = out): Promise<StudyFolder> => {
+    const opened = await openJoined(plan, folder);
+    for (const run of plannedRuns(plan, plan.parts[0], () => null)) await keep(opened, run);
+    return opened;
+  };
+
+  test('takes further methods and seeds, and has one table of all', async () => {
+    await make(planned('gorp', [1, 2]));
+    const folder = await make(planned('seq-lora', [1]));
+    await conclude(folder, SILENT);
+    const text = await readFile(join(out, 'report.md'), 'utf8');
+    expect(text).toContain('3 of 4 runs have been made.');
+    expect(text).toMatch(/\| gorp \| 2 \|.*\n\| seq-lora \| 1 of 2 \|/);
+    expect(text).toMatch(/\*\*gorp\*\*, exact match after each round, 2 runs.*\n\n\| after \| gloss \| field \|\n/);
+    const plan = await folder.plan();
+    const [run] = plannedRuns(plan, plan.parts[0], () => null);
+    const outcome = await folder.outcomeOf(run);
+    expect(outcome && 'results' in outcome && outcome.results.curves.loss.length, 'curves are saved').toBeGreaterThan(
+      0,
+    );
+  });
+
+  test('refuses runs that differ in more, by name', async () => {
+    await make(planned('gorp', [1]));
+    const { training, method } = embeddedSettings('quick', 'gorp');
+    const changes: [Partial<RunSettings>, string][] = [
+      [{ order: ['emoji', 'people'] }, 'orders'],
+      [{ model: 'embedded-llama' }, 'model'],
+      [{ training: { ...training, epochs: 9 } }, 'training.epochs'],
+      [{ method: { ...method, loraRank: 3 } }, 'methods.gorp.settings.loraRank'],
+      [{ perTask: { gloss: { epochs: 3 } } }, 'perTask'],
+    ];
+    for (const [change, name] of changes) {
+      await expect(openJoined(planned('gorp', [2], change)), name).rejects.toMatchObject({
+        code: 'run/other-study',
+        message: expect.stringContaining(`another value of ${name}`) as string,
+      });
+    }
+    expect((await StudyFolder.planIn(out)).parts[0].seeds).toEqual([1]);
+  });
+
+  test('takes the runs of other folders, keeps its own, and names those it leaves out', async () => {
+    const there = join(out, 'there');
+    const [one, other] = [planned('gorp', [1]), planned('gorp', [1, 2])];
+    await make(one);
+    const taken = await make(other, there);
+    const folder = await openJoined(other);
+    expect(await folder.take(taken), 'both are the same script').toEqual([]);
+    expect((await folder.plan()).parts[0].seeds).toEqual([1, 2]);
+    const third = await make(other, join(out, 'third'));
+    const [run] = plannedRuns(other, other.parts[0], () => null);
+    const outcome = await third.outcomeOf(run);
+    if (outcome === null || !('results' in outcome)) throw new Error('there is no such run');
+    const fourth = await openJoined(other, join(out, 'fourth'));
+    await fourth.keep(run, { ...outcome.results, startedAt: '2026-11-25T10:00:00.000Z' });
+    expect(await folder.take(fourth)).toEqual([run.name]);
+  });
+});
+
+test('a run that has diverged counts as made', async () => {
+  const plan = read();
+  const files = await open(plan);
+  const [run, next] = plannedRuns(plan, plan.parts[0], () => null);
+  const error = { code: 'run/not-finite' as const, message: 'Diverged.', nextStep: 'Start again.' };
+  await files.keepFailure(run, error);
+  expect(await files.outcomeOf(run)).toEqual({ error });
+  expect(await files.outcomeOf(next)).toBeNull();
+});

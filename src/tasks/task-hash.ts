@@ -1,0 +1,19 @@
+import { Sha256 } from '../base/sha256.ts';
+import type { Task } from './task.ts';
+
+/** Examples hashed at once. */
+const AT_ONCE = 1000;
+
+/** Identifies the content of a task, whatever its name: SHA-256 of its kind, question, labels and all its examples. */
+export async function taskHash({ kind, instruction, labels, train, dev, test }: Task): Promise<string> {
+  const hash = await Sha256.begin();
+  const add = (value: unknown): void => hash.update(new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+  add([kind, instruction, labels]);
+  for (const examples of [train, dev, test]) {
+    add(examples.length);
+    for (let at = 0; at < examples.length; at += AT_ONCE) {
+      add(examples.slice(at, at + AT_ONCE).map(({ sentence, label }) => [sentence, label]));
+    }
+  }
+  return hash.digest();
+}
