@@ -19,6 +19,7 @@ const RESULT_FILES = [
   'train_results.json',
 ];
 const TRAINED_FILES = [
+  'adapter/README.md',
   'adapter/adapter_config.json',
   'adapter/adapter_model.safetensors',
   'full_rank_weights.safetensors',

@@ -4,6 +4,7 @@ import { explained, GorpError } from '../base/errors.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { checkRuntimeHolds } from '../onnx/runtime-memory.ts';
+import { cardOf } from '../run/outputs/model-card.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { noPositionals, oneOf, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
@@ -66,7 +67,8 @@ async function whatToWrite(
   if (round !== undefined) {
     const saved = await openRoundFolder(round);
     const base = await openTrainedModel(saved, model, terminal);
-    return { files: await onnxFiles(base, dtype, saved), config: base.config };
+    const files = [...(await onnxFiles(base, dtype, saved)), await cardOf(saved, base, 'onnx')];
+    return { files, config: base.config };
   }
   if (model === undefined) throw new UsageError('export needs --round or --model.');
   const base = await openShown(model, terminal);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
+import { cardOf } from '../run/outputs/model-card.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { noPositionals, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
@@ -32,7 +33,8 @@ export async function merge(args: string[]): Promise<number> {
   }
   const saved = await openRoundFolder(round);
   const base = await openTrainedModel(saved, values.model, terminal);
-  const files = await mergedModelFiles(base, saved.changed, saved.changes);
+  const merged = await mergedModelFiles(base, saved.changed, saved.changes);
+  const files = [await cardOf(saved, base, 'safetensors'), ...merged];
   for (const file of files) {
     terminal.live(`Writing ${file.path}`);
     await writeFiles(out, [file]);

@@ -171,7 +171,7 @@ export class Rounds {
       orderFolder: ordersFolder(settings.order),
       roundFolder: folder,
       results: resultFiles(ended),
-      trained: roundFiles(state, model),
+      trained: await roundFiles(state, model),
       soFar: state.results,
     });
   }

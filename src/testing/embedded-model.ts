@@ -38,6 +38,7 @@ export async function embeddedModel(
     tokenizerConfig: json('tokenizer_config.json'),
     generationConfig: null,
     chatTemplate: () => Promise.resolve(null),
+    licence: () => Promise.resolve(null),
   };
   const known = await readTexts(texts, { promptForm: 'raw' });
   const { network, tokenizer } = openNetwork(device, tensors, lengths, known);

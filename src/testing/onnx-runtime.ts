@@ -31,6 +31,7 @@ export async function modelOnDisk(folder: string): Promise<ModelFiles> {
     tokenizerConfig: json('tokenizer_config.json'),
     generationConfig: json('generation_config.json'),
     chatTemplate: () => Promise.resolve(null),
+    licence: () => Promise.resolve(null),
     commit: null,
     fromCache: true,
     discard: () => Promise.resolve(),

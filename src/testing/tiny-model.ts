@@ -71,6 +71,7 @@ export function tinyModel(more: Readonly<Record<string, unknown>> = {}): ModelFi
     tokenizerConfig: {},
     generationConfig: null,
     chatTemplate: () => Promise.resolve(null),
+    licence: () => Promise.resolve(null),
     tensors,
     readTensor,
     readRaw: async (name) => {

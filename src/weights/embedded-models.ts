@@ -5,12 +5,14 @@ export interface EmbeddedModel {
   /** Its folder in `public/embedded`. */
   readonly folder: 'model' | 'llama';
   readonly name: string;
+  /** As the hub names licences. */
+  readonly licence: string;
 }
 
 /** The first is the default of new runs. */
 export const EMBEDDED_MODELS: readonly EmbeddedModel[] = [
-  { reference: 'embedded', folder: 'model', name: 'Embedded small T5' },
-  { reference: 'embedded-llama', folder: 'llama', name: 'Embedded small LLaMA' },
+  { reference: 'embedded', folder: 'model', name: 'Embedded small T5', licence: 'apache-2.0' },
+  { reference: 'embedded-llama', folder: 'llama', name: 'Embedded small LLaMA', licence: 'apache-2.0' },
 ];
 
 /** The embedded model that a setting names; undefined for any other model. */

@@ -1,6 +1,7 @@
 import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
 import { noSafetensors } from './hub.ts';
+import { licenceOf, MAX_README_BYTES } from './licence.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from './model-files.ts';
 import { checkShards, parseShardIndex } from './shards.ts';
 
@@ -49,6 +50,8 @@ export interface ModelTexts {
   generationConfig: unknown;
   /** The text of `chat_template.jinja`, fetched on demand; null when the folder has none. */
   chatTemplate(): Promise<string | null>;
+  /** The licence that the model card states, read on demand; null if there is none or it cannot be read now. */
+  licence(): Promise<string | null>;
   /** The commit that the files are pinned to; null if they have none. */
   commit: string | null;
   /** Whether no network request was needed. */
@@ -83,9 +86,22 @@ export async function openTexts(folder: ModelFolder): Promise<ModelTexts> {
     const file = await folder.optionalFile('chat_template.jinja', MAX_TEMPLATE_BYTES);
     return file && new TextDecoder().decode(await file.read(0, file.bytes));
   };
+  let stated: Promise<string | null> | undefined; // every round asks for it
+  const licence = (): Promise<string | null> => (stated ??= readLicence(folder));
   const { commit, fromCache } = folder;
   const discard = (): Promise<void> => folder.discard();
-  return { config, tokenizer, tokenizerConfig, generationConfig, chatTemplate, discard, commit, fromCache };
+  return { config, tokenizer, tokenizerConfig, generationConfig, chatTemplate, licence, discard, commit, fromCache };
+}
+
+/** The licence in the model card; null without one, and where it cannot be read now: no export should fail for it. */
+async function readLicence(folder: ModelFolder): Promise<string | null> {
+  try {
+    const file = await folder.optionalFile('README.md', MAX_README_BYTES);
+    return file && licenceOf(new TextDecoder().decode(await file.read(0, file.bytes)));
+  } catch (thrown) {
+    if (thrown instanceof GorpError) return null;
+    throw thrown;
+  }
 }
 
 /**

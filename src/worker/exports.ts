@@ -1,6 +1,7 @@
 import { reportOf } from '../base/errors.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
+import { cardOf } from '../run/outputs/model-card.ts';
 import { PREDICTIONS_FILE } from '../run/outputs/layout.ts';
 import { useOfRound } from '../run/outputs/round-use.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
@@ -44,12 +45,14 @@ async function obey(command: ExportsCommand): Promise<void> {
     }
     case 'merge': {
       const { saved, base } = await openTrained(command.access);
-      await write(await mergedModelFiles(base, saved.changed, saved.changes), command.name, command.to);
+      const files = await mergedModelFiles(base, saved.changed, saved.changes);
+      await write([await cardOf(saved, base, 'safetensors'), ...files], command.name, command.to);
       break;
     }
     case 'onnx': {
       const { saved, base } = await openTrained(command.access);
-      await write(await onnxFiles(base, command.dtype, saved), command.name, command.to);
+      const files = await onnxFiles(base, command.dtype, saved);
+      await write([await cardOf(saved, base, 'onnx'), ...files], command.name, command.to);
       break;
     }
   }

@@ -1,11 +1,12 @@
 import { planOf } from '../../methods/registry.ts';
 import { familyOf } from '../../models/families.ts';
-import { jsonFile, type OutputFile, textFile } from '../../weights/exports/output-file.ts';
+import { jsonFile, type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { peftConfig } from '../../weights/exports/peft.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import { type RunState, stateFiles } from '../checkpoint/saved-run.ts';
 import type { EncodedTask } from '../task-data.ts';
 import { ADAPTER_CONFIG_FILE, PREDICTIONS_FILE } from './layout.ts';
+import { baseName, licenceOfBase, modelCard } from './model-card.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
 import { pythonJson } from './python-json.ts';
 
@@ -66,7 +67,7 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
  *
  * @param base the trained model, as it was loaded.
  */
-export function roundFiles(state: RunState, base: ModelFiles): OutputFile[] {
+export async function roundFiles(state: RunState, base: ModelFiles): Promise<OutputFile[]> {
   const { settings, model } = state.results;
   const { adapters } = planOf(settings.method);
   const pairs = state.learner.tensors.flatMap(({ name, place, rows }) => {
@@ -79,12 +80,13 @@ export function roundFiles(state: RunState, base: ModelFiles): OutputFile[] {
     pairs.map(({ layer }) => layer),
     pairs[0].rank,
     {
-      baseModel: settings.model,
+      baseModel: baseName(settings.model),
       revision: model.commit,
       task: familyOf(base.config).kind === 'decoder-only' ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM',
       scaling: adapters.alpha / adapters.rank,
       dropout: adapters.dropout,
     },
   );
-  return [jsonFile(ADAPTER_CONFIG_FILE, config), ...files];
+  const card = modelCard(state.results, await licenceOfBase(settings.model, base), 'adapter');
+  return [jsonFile(ADAPTER_CONFIG_FILE, config), ...within('adapter', [card]), ...files];
 }

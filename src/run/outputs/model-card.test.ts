@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { scriptedRun } from '../../app/testing/script.ts';
+import { bytesOfFile } from '../../testing/output-files.ts';
+import { embeddedSettings } from '../presets.ts';
+import type { Results } from '../results.ts';
+import { baseName, licenceOfBase, modelCard, type SavedAs } from './model-card.ts';
+
+const results: Results = (() => {
+  const last = scriptedRun({ ...embeddedSettings('quick', 'gorp-plus'), order: ['gloss', 'a|b'] }).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  return last.results;
+})();
+
+async function cardText(of: Results, licence: string | null, savedAs: SavedAs): Promise<string> {
+  return new TextDecoder().decode(await bytesOfFile(modelCard(of, licence, savedAs)));
+}
+
+/** The same run on a model of the hub. */
+const onHub: Results = {
+  ...results,
+  settings: { ...results.settings, model: 'org/name@v1' },
+  model: { ...results.model, commit: 'c0ffee' },
+};
+
+describe('modelCard', () => {
+  it('has a header that the hub reads, with the base by its repository', async () => {
+    const text = await cardText(onHub, 'mit', 'adapter');
+    expect(text.split('---')[1].trim().split('\n')).toEqual([
+      'license: "mit"',
+      'base_model: "org/name"',
+      'base_model_relation: adapter',
+      'library_name: peft',
+      'tags:',
+      '- gorp-web',
+      '- continual-learning',
+      '- gorp-plus',
+    ]);
+    expect(text).toContain('- **Base model:** org/name, commit `c0ffee`');
+  });
+
+  it('names no base for the hub that is not there, and no licence that is not known', async () => {
+    const text = await cardText(results, null, 'onnx');
+    expect(text.split('---')[1]).not.toMatch(/base_model|license/);
+    expect(text).toContain('not stated in its files');
+  });
+
+  it('has a row for each task learned, with what it had when learned and at the end', async () => {
+    const { exact } = results.accuracy;
+    const text = await cardText(results, 'mit', 'safetensors');
+    const rows = text.split('\n').filter((line) => /^\| (gloss|a\\\|b) \|/.test(line));
+    expect(rows).toHaveLength(2);
+    const percent = (share: number | null): string => (100 * (share ?? Number.NaN)).toFixed(1);
+    expect(rows[0]).toMatch(new RegExp(`\\| ${percent(exact[1][0])} \\| ${percent(exact[2][0])} \\|$`));
+    expect(text).toContain(`Average performance ${percent(results.measures.exact.averagePerformance)} %`);
+  });
+
+  it('does not tell where the model lies on the machine', async () => {
+    const local = { ...results, settings: { ...results.settings, model: 'picked:my-model' } };
+    expect(await cardText(local, null, 'gguf')).toContain('# my-model, trained on 2 tasks with gorp-plus');
+    expect(await cardText(local, null, 'gguf')).not.toContain('picked:');
+  });
+});
+
+describe('baseName', () => {
+  it.each([
+    ['org/name@refs/pr/1', 'org/name'],
+    ['picked:folder', 'folder'],
+    ['embedded-llama', 'Embedded small LLaMA'],
+    ['https://example.org/m/', 'https://example.org/m/'],
+    ['./models/m', './models/m'],
+  ])('%s is %s', (model, name) => {
+    expect(baseName(model)).toBe(name);
+  });
+});
+
+describe('licenceOfBase', () => {
+  it('is known for the models of the app, and else as the model’s card says', async () => {
+    const base = { licence: () => Promise.resolve('mit') };
+    expect(await licenceOfBase('embedded', base)).toBe('apache-2.0');
+    expect(await licenceOfBase('org/name', base)).toBe('mit');
+  });
+});

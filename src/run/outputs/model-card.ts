@@ -1,0 +1,116 @@
+import { textFile, type OutputFile } from '../../weights/exports/output-file.ts';
+import { embeddedModel } from '../../weights/embedded-models.ts';
+import type { ModelTexts } from '../../weights/model-folder.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
+import { firstRounds, measuresOf } from '../measures.ts';
+import type { Results } from '../results.ts';
+import type { SavedRound } from './saved-round.ts';
+import { namedRounds, roundOf } from '../schedule.ts';
+
+/** What a model was saved as: PEFT's adapter, or the whole model in a format. */
+export type SavedAs = 'adapter' | 'safetensors' | 'onnx' | 'gguf';
+
+/** The base model as another program would name it: a repository of the hub, an address, or a folder's name. */
+export function baseName(model: string): string {
+  const reference = parseModelReference(model);
+  if (reference?.kind === 'hub') return reference.repository;
+  if (reference?.kind === 'picked') return reference.name;
+  return embeddedModel(model)?.name ?? model;
+}
+
+/** The licence of a base model: known for those that come with the app, else as its card says. */
+export const licenceOfBase = async (model: string, base: Pick<ModelTexts, 'licence'>): Promise<string | null> =>
+  embeddedModel(model)?.licence ?? base.licence();
+
+const LIBRARY: Readonly<Record<SavedAs, string>> = {
+  adapter: 'peft',
+  safetensors: 'transformers',
+  onnx: 'transformers.js',
+  gguf: 'gguf',
+};
+
+/**
+ * README.md of an export, with the header that the hub reads: the base and its licence, tasks, method, results.
+ *
+ * @param results of the run, after the round.
+ * @param licence of the base model; null if it is not known.
+ */
+export function modelCard(results: Results, licence: string | null, savedAs: SavedAs): OutputFile {
+  return textFile('README.md', () => `${header(results, licence, savedAs)}\n${body(results, licence, savedAs)}`);
+}
+
+/** The card of a model that was exported after a round. */
+export const cardOf = async (
+  { results }: Pick<SavedRound, 'results'>,
+  base: Pick<ModelTexts, 'licence'>,
+  savedAs: SavedAs,
+): Promise<OutputFile> => modelCard(results, await licenceOfBase(results.settings.model, base), savedAs);
+
+/** YAML. Names are quoted, since a task or a folder may be called anything. */
+function header({ settings }: Results, licence: string | null, savedAs: SavedAs): string {
+  const isOnHub = parseModelReference(settings.model)?.kind === 'hub';
+  const lines = [
+    ...(licence === null ? [] : [`license: ${JSON.stringify(licence)}`]),
+    ...(isOnHub
+      ? [
+          `base_model: ${JSON.stringify(baseName(settings.model))}`,
+          `base_model_relation: ${savedAs === 'adapter' ? 'adapter' : 'finetune'}`,
+        ]
+      : []),
+    `library_name: ${LIBRARY[savedAs]}`,
+    'tags:',
+    ...['gorp-web', 'continual-learning', settings.method.name].map((tag) => `- ${tag}`),
+  ];
+  return ['---', ...lines, '---', ''].join('\n');
+}
+
+function body(results: Results, licence: string | null, savedAs: SavedAs): string {
+  const { settings, model, code, startedAt, accuracy } = results;
+  // Without the name of the model, which may be a path of the machine.
+  const { method, order, training, perTask } = settings;
+  const rounds = namedRounds(settings).filter(({ round }) => (accuracy.exact[round] ?? []).some((one) => one !== null));
+  const last = rounds.at(-1)?.round ?? 0;
+  const learned = settings.order
+    .map((name, j) => ({ name, j, own: roundOf(settings, j) }))
+    .filter(({ own }) => own <= last);
+  const { averagePerformance, backwardTransfer } = measuresOf(firstRounds(accuracy.exact, last));
+  const base = baseName(settings.model);
+  const commit = model.commit === null ? '' : `, commit \`${model.commit}\``;
+  const task = (name: string, j: number, own: number): string => {
+    const about = results.tasks[j];
+    const cells = [cell(name), about.trainExamples, about.testExamples, percent(accuracy.exact[own]?.[j])];
+    return `| ${[...cells, percent(accuracy.exact[last]?.[j])].join(' | ')} |`;
+  };
+  return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${settings.method.name}
+
+${savedAs === 'adapter' ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${settings.method.name}\`, starting ${startedAt.slice(0, 10)}.
+
+- **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights \`${model.weights.slice(0, 12)}\``}
+- **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${savedAs === 'adapter' ? 'adapter' : 'model'} too, as far as it says so.
+- **Method:** \`${settings.method.name}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
+
+## Results
+
+Percent of test answers that equal the label.
+
+| task | training examples | test examples | just learned | after the last task |
+| --- | ---: | ---: | ---: | ---: |
+${learned.map(({ name, j, own }) => task(name, j, own)).join('\n')}
+
+Average performance ${percent(averagePerformance)} %${backwardTransfer === null ? '' : `, backward transfer ${signed(backwardTransfer)} points`}.
+
+## Settings
+
+\`\`\`json
+${JSON.stringify({ method, order, training, perTask }, null, 2)}
+\`\`\`
+`;
+}
+
+/** Text in a cell of a table. */
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+
+const percent = (share: number | null | undefined): string =>
+  share === null || share === undefined ? '–' : (100 * share).toFixed(1);
+
+const signed = (share: number): string => `${share < 0 ? '\u2212' : '+'}${Math.abs(100 * share).toFixed(1)}`;
