@@ -96,8 +96,9 @@ function answeringOf(
     const length = maxNewTokens ?? MAX_NEW_TOKENS;
     return { promptForm, frozenWeights: 'stored', evaluationBatchSize: BATCH_SIZE, maxNewTokens: length };
   }
-  const { training } = saved.results.settings;
-  return { ...training, maxNewTokens: maxNewTokens ?? training.targetLength };
+  const { settings, model } = saved.results;
+  const { training } = settings;
+  return { ...training, date: model.date, maxNewTokens: maxNewTokens ?? training.targetLength };
 }
 
 /** `--max-new-tokens`. @throws UsageError. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { explainedWithCode } from '../base/errors.ts';
+import { explainedWithCode, GorpError } from '../base/errors.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -19,6 +19,7 @@ import { runReporter } from './reporter.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
 import { EXIT } from './exit-codes.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
+import { nodeProvenance, refuseChanged } from './reuse.ts';
 import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun } from './resume.ts';
 import { RESULTS_FILE, writeResults, writeRound } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
@@ -70,7 +71,10 @@ export async function train(args: string[]): Promise<number> {
     const checkpoints = out === undefined ? null : new CheckpointFolder(out, everySeconds, warn);
     const before = resume === AUTO && out !== undefined ? await resultsIn(out) : null;
     if (before?.status === 'finished') {
-      await sameRun(args, values, before);
+      const { customTasks } = await sameRun(args, values, before);
+      const provenance = nodeProvenance({ customTasks, ...deviceChoices(values) });
+      const nextStep = 'Restore it to see them again, or name another folder with --out to train again.';
+      await refuseChanged(provenance, before, join(out ?? '', RESULTS_FILE), nextStep);
       await checkpoints?.clear();
       terminal.result(resultText(before, out));
       return EXIT.ok;
@@ -79,8 +83,7 @@ export async function train(args: string[]): Promise<number> {
     const { settings, customTasks } = await whatToTrain(args, values, origin);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
-    // From here on this is a new run; the checkpoints are of the old one.
-    if (origin && 'round' in origin) await checkpoints?.clear();
+    if (origin && 'round' in origin && resume !== AUTO) await refuseCheckpoint(checkpoints);
     let speed: Speed | undefined;
     const host = {
       ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
@@ -107,6 +110,17 @@ const roundOf = (origin: Origin): { path: string; round: number } => ({
   path: origin.path,
   round: 'checkpoint' in origin ? Infinity : origin.round.round,
 });
+
+/** A checkpoint belongs to its run until that run is finished. @throws GorpError `run/out-is-taken`. */
+async function refuseCheckpoint(checkpoints: CheckpointFolder | null): Promise<void> {
+  const found = await checkpoints?.find();
+  if (found === null || found === undefined) return;
+  throw new GorpError(
+    'run/out-is-taken',
+    `${found.path} is the checkpoint of an interrupted run, which this one would replace.`,
+    `Resume with --resume ${AUTO}, name another folder with --out, or delete that checkpoint.`,
+  );
+}
 
 /** A run that ended before its first checkpoint and round left only its results, and may begin again. */
 const gotNowhere = (out: string): { path: string; round: number } => ({ path: join(out, RESULTS_FILE), round: 0 });

@@ -21,6 +21,8 @@ import type { TrainingSettings } from './settings.ts';
 export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozenWeights' | 'evaluationBatchSize'> {
   /** Tokens of an answer, including the one that ends it. */
   readonly maxNewTokens: number;
+  /** The local time that a chat template prints, if not the present: {@link ModelReport.date}. */
+  readonly date?: string | undefined;
   /** Of the model's tokenizer. */
   readonly guard?: TokenizerGuard;
 }

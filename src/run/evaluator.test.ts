@@ -82,6 +82,7 @@ const taskOf = (candidates: readonly (readonly number[])[]): EncodedTask => ({
   testLabels: SOURCES.map((_, i) => `label ${i % candidates.length}`),
   testSentences: SOURCES.map(String),
   instruction: '',
+  texts: '',
   candidates,
 });
 

@@ -21,7 +21,10 @@ export interface OpenedNetwork {
   storedName: (name: string) => string;
 }
 
-type Reading = Pick<TrainingSettings, 'promptForm'>;
+interface Reading extends Pick<TrainingSettings, 'promptForm'> {
+  /** The local time that a chat template prints; undefined prints the present. */
+  readonly date?: string | undefined;
+}
 type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 
 /** What the small files of a model say, once they are known to fit together. */
@@ -39,12 +42,12 @@ export interface KnownModel {
  * @param guard of the tokenizer, if any.
  * @throws GorpError `model/…` or `text/…`, naming the field or token.
  */
-export async function readTexts(texts: Texts, { promptForm }: Reading, guard?: TokenizerGuard): Promise<KnownModel> {
+export async function readTexts(texts: Texts, reading: Reading, guard?: TokenizerGuard): Promise<KnownModel> {
   const { read, promptMark, targets } = familyOf(texts.config);
   const { config, networkOn } = read(texts.config);
   const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark, guard);
   checkVocabulary(raw, config.vocabSize);
-  const tokenizer = promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts)) : raw;
+  const tokenizer = reading.promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts, reading)) : raw;
   // generation_config.json overrides config.json on where generation ends. Labels end with the tokenizer's end-of-text
   // token, so answers do too, even if neither file names it.
   const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
@@ -53,9 +56,12 @@ export async function readTexts(texts: Texts, { promptForm }: Reading, guard?: T
 }
 
 /** @throws GorpError `settings/no-template`, `settings/template-failed`. */
-async function chatTemplate({ config, tokenizerConfig, chatTemplate }: Texts): Promise<ChatTemplate> {
+async function chatTemplate(
+  { config, tokenizerConfig, chatTemplate }: Texts,
+  { date }: Reading,
+): Promise<ChatTemplate> {
   const source = templateOf(tokenizerConfig, await chatTemplate());
-  if (source !== null) return ChatTemplate.read(source);
+  if (source !== null) return ChatTemplate.read(source, date === undefined ? undefined : new Date(date));
   throw new GorpError(
     'settings/no-template',
     `This ${familyOf(config).modelType} model has no chat template: neither chat_template.jinja, nor chat_template in tokenizer_config.json.`,

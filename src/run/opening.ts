@@ -12,9 +12,19 @@ import { checkSame, checkSettings } from './checkpoint/fitting.ts';
 import type { RunControl } from './control.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
+import {
+  baseOf,
+  checkFiles,
+  checkTexts,
+  checkWeights,
+  type FileHashes,
+  fileHashes,
+  type Identity,
+  type TakenUp,
+} from './identity.ts';
 import { asRefusal, checkBudget } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
-import { baseOf, checkBase, checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
+import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { storedTypeOf } from './packed-blocks.ts';
 import { declaredType, planRun } from './plan-memory.ts';
 import { type PlannedTask, workOfRun } from './duration.ts';
@@ -34,14 +44,14 @@ export interface Opened extends OpenedNetwork {
   readonly data: string;
   /** The round of an earlier run to resume from. */
   readonly saved: SavedRound | undefined;
+  /** The hashes of the model's small files, and the date that its chat template prints. */
+  readonly files: FileHashes;
+  readonly date: string | undefined;
 }
 
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
-interface Inspected {
+interface Inspected extends Pick<Opened, 'tasks' | 'data' | 'saved' | 'files' | 'date'> {
   readonly known: KnownModel;
-  readonly tasks: EncodedTask[];
-  readonly data: string;
-  readonly saved: SavedRound | undefined;
 }
 
 /**
@@ -80,9 +90,10 @@ export class Opening {
   async open(trains: boolean): Promise<Opened> {
     const model = await this.#fetch(trains);
     await this.#heed();
-    const { known, tasks, data, saved } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const from = this.#checkpoint ?? saved;
-    if (from) await checkBase(from, this.#settings.model, model);
+    const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
+    const { tasks } = inspected;
+    const from = await this.#takenUp();
+    if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
     const { network, storedName } = opened;
     const targets = chosenTargets(this.#settings, network.shapes, opened.targets); // the plan has checked them
@@ -95,7 +106,7 @@ export class Opening {
         throw thrown;
       }
     }
-    return { ...opened, targets, model, tasks, data, saved };
+    return { ...opened, ...inspected, targets, model };
   }
 
   /** A pause or stop interrupts a download, which resumes where it stopped. */
@@ -116,9 +127,16 @@ export class Opening {
 
   /** The model of the settings; after a round or checkpoint, at the commit it was trained on. */
   async #modelToOpen(): Promise<string> {
-    const from = this.#checkpoint ?? (await this.#savedRound());
+    const from = await this.#takenUp();
     const { model } = this.#settings;
-    return from?.results.settings.model === model ? baseOf(from) : model;
+    return from?.results.settings.model === model ? baseOf(from.results) : model;
+  }
+
+  /** The run that this one takes up, which was made of the same. */
+  async #takenUp(): Promise<{ results: Identity; what: TakenUp } | undefined> {
+    if (this.#checkpoint) return { results: this.#checkpoint.results, what: 'checkpoint' };
+    const saved = await this.#savedRound();
+    return saved && { results: saved.results, what: 'round' };
   }
 
   #savedRound(): Promise<SavedRound | undefined> {
@@ -130,7 +148,12 @@ export class Opening {
     if (this.#inspected) return this.#inspected;
     const guard = this.#host.guardTokenizer?.(this.#settings.model);
     this.#progress({ phase: 'tokenize', item: 'tokenizer.json', done: 0, total: 0, unit: 'items' });
-    const known = await discarding(texts, () => readTexts(texts, this.#settings.training, guard));
+    const { training, model } = this.#settings;
+    const from = await this.#takenUp();
+    const files = await fileHashes(texts, training);
+    if (from) checkFiles(from.results, from.what, model, files);
+    const date = training.promptForm === 'chat' ? (from?.results.model.date ?? localTime(new Date())) : undefined;
+    const known = await discarding(texts, () => readTexts(texts, { ...training, date }, guard));
     this.#readingTask(0);
     if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
@@ -142,7 +165,7 @@ export class Opening {
       this.#host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
     }
     await this.#plan(texts, tasks, () => declaredType(texts.config));
-    this.#inspected = { known, tasks, data, saved };
+    this.#inspected = { known, tasks, data, saved, files, date };
     return this.#inspected;
   }
 
@@ -159,6 +182,7 @@ export class Opening {
 
   async #prepareTasks({ tokenizer }: KnownModel): Promise<EncodedTask[]> {
     const { order } = this.#settings;
+    const from = await this.#takenUp();
     const tasks: EncodedTask[] = [];
     for (const [i, name] of order.entries()) {
       const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
@@ -168,7 +192,9 @@ export class Opening {
         this.#progress({ phase: 'tokenize', item: name, done, total, unit: 'examples' });
         return this.#turn();
       });
-      tasks.push(await this.#control.untilStopped(prepared));
+      const task = await this.#control.untilStopped(prepared);
+      if (from) checkTexts(from.results, from.what, task);
+      tasks.push(task);
       this.#readingTask(i + 1);
       await this.#heed();
     }
@@ -223,6 +249,10 @@ export class Opening {
     });
   }
 }
+
+/** A local time without its zone, such as `2026-11-28T09:30:00`: `new Date` reads it as local again. */
+const localTime = (date: Date): string =>
+  new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 
 /** What the time of a run needs to know of an encoded task. */
 function plannedTask({ name, train, test }: EncodedTask): PlannedTask {

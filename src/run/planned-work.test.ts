@@ -16,6 +16,7 @@ const task = (lengths: number[], test: number, candidates: number[]): EncodedTas
   testLabels: ['0'],
   testSentences: [''],
   instruction: '',
+  texts: '',
   candidates: candidates.map((length) => new Array<number>(length).fill(5)),
 });
 

@@ -73,6 +73,8 @@ export const TaskReportSchema = v.strictObject({
   labels: v.array(v.string()),
   trainExamples: v.number(),
   testExamples: v.number(),
+  /** SHA-256 of all its texts, labels and question, before any is drawn. Files of earlier versions do not say. */
+  texts: v.optional(v.string()),
 });
 export type TaskReport = v.InferOutput<typeof TaskReportSchema>;
 
@@ -97,6 +99,10 @@ export const ModelReportSchema = v.strictObject({
   commit: v.nullable(v.string()),
   /** Names the content of its weight files (src/weights/content-hash.ts); files of earlier versions lack it. */
   weights: v.optional(v.string()),
+  /** SHA-256 of its small files by name; null for those it lacks. Files of earlier versions do not say. */
+  files: v.optional(v.record(v.string(), v.nullable(v.string()))),
+  /** The local time that its chat template prints, fixed when the run began; only with `promptForm: chat`. */
+  date: v.optional(v.string()),
   parameters: v.number(),
   trainable: v.number(),
 });

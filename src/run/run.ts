@@ -145,9 +145,15 @@ export class Run {
       this.#emitDevice(device);
       device.allowHalves(this.#settings.training.arithmetic === 'f16');
       const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
-      const { model, tokenizer, network, tasks, data, saved } = opened;
+      const { model, tokenizer, network, tasks, data, saved, files, date } = opened;
       owned.push(network);
-      this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
+      this.#record.model = {
+        ...this.#record.model,
+        commit: model.commit,
+        weights: await model.contentHash(),
+        files,
+        ...(date !== undefined && { date }),
+      };
       const from = (checkpoint ?? saved?.state)?.learner;
       const learner = await this.#createLearner(device, opened, from, owned);
       if (from) await learner.restore(from);

@@ -7,6 +7,7 @@ import { cutByLabel, onDevSet } from '../tasks/cut.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
+import { taskHash } from '../tasks/task-hash.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { TaskReport } from './results.ts';
@@ -25,14 +26,17 @@ export interface EncodedTask {
   readonly instruction: string;
   /** The task's labels as token ids, end-of-text last. */
   readonly candidates: readonly (readonly number[])[];
+  /** Names all that the task holds: see {@link taskHash}. */
+  readonly texts: string;
 }
 
-export const reportOfTask = ({ name, kind, labels, train, test }: EncodedTask): TaskReport => ({
+export const reportOfTask = ({ name, kind, labels, train, test, texts }: EncodedTask): TaskReport => ({
   name,
   kind,
   labels: labels.slice(),
   trainExamples: train.length,
   testExamples: test.length,
+  texts,
 });
 
 /** The source of tasks. */
@@ -96,6 +100,7 @@ export async function prepareTask(
     testLabels: test.map(({ label }) => label),
     testSentences: test.map(({ sentence }) => sentence),
     instruction: instructionTemplate(task),
+    texts: await taskHash(whole),
     candidates: task.labels.map((label) => fitLabel(tokenizer, label, settings.training.targetLength)),
   };
 }

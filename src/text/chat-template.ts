@@ -26,18 +26,21 @@ const STEPS_PER_CLOCK = 32;
 export class ChatTemplate {
   readonly #jinja: typeof Jinja;
   readonly #program: ReturnType<typeof Jinja.parse>;
+  readonly #now: Date;
 
-  private constructor(jinja: typeof Jinja, program: ReturnType<typeof Jinja.parse>) {
+  private constructor(jinja: typeof Jinja, program: ReturnType<typeof Jinja.parse>, now: Date) {
     this.#jinja = jinja;
     this.#program = program;
+    this.#now = now;
   }
 
   /**
    * Reads a template. The first call loads the library.
    *
+   * @param now the date that it prints, if it prints one: Llama 3 and SmolLM3 do.
    * @throws GorpError `settings/template-failed` if it is not a template, or is too long.
    */
-  static async read(source: string): Promise<ChatTemplate> {
+  static async read(source: string, now = new Date()): Promise<ChatTemplate> {
     if (source.length > MAX_TEMPLATE) {
       throw templateFailed(`it has ${source.length} characters; the limit is ${MAX_TEMPLATE}`);
     }
@@ -45,7 +48,7 @@ export class ChatTemplate {
     try {
       // The same options as in transformers.
       const tokens = jinja.tokenize(source, { lstrip_blocks: true, trim_blocks: true });
-      return new ChatTemplate(jinja, jinja.parse(tokens));
+      return new ChatTemplate(jinja, jinja.parse(tokens), now);
     } catch (cause) {
       throw templateFailed(messageOf(cause), cause);
     }
@@ -65,7 +68,7 @@ export class ChatTemplate {
         throw new Error(String(message));
       },
       range: rangeOf,
-      strftime_now: formatDate,
+      strftime_now: (format: string) => formatDate(this.#now, format),
       ...{ messages: turns.map((turn) => ({ ...turn })), add_generation_prompt: addGenerationPrompt },
       ...{ enable_thinking: false, tools: null, documents: null },
       ...Object.fromEntries(Object.entries(tokens).filter(([, token]) => token !== null)),
@@ -113,9 +116,8 @@ function rangeOf(start: number, stop?: number, step = 1): number[] {
   return Array.from({ length }, (_, i) => from + i * step);
 }
 
-/** Python's strftime of today, as far as templates use it. */
-function formatDate(format: string): string {
-  const now = new Date();
+/** Python's strftime, as far as templates use it. */
+function formatDate(now: Date, format: string): string {
   const named = (options: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat('en-US', options).format(now);
   const two = (value: number): string => String(value).padStart(2, '0');
   const parts: Record<string, () => string> = {

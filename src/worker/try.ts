@@ -8,7 +8,7 @@ import type { Runtime } from '../onnx/runtime/text-model.ts';
 import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
 import { readTexts } from '../run/open-network.ts';
 import type { AnsweredExample } from '../run/outputs/answers-over-rounds.ts';
-import { baseOf } from '../run/outputs/saved-round.ts';
+import { baseOf } from '../run/identity.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
@@ -112,7 +112,7 @@ async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAcc
       examples: examples.length,
       rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
     })),
-    bytes: await plannedBytes(baseOf({ results }), access),
+    bytes: await plannedBytes(baseOf(results), access),
   };
 }
 
@@ -193,7 +193,8 @@ async function openForAsking(
   const open = async (model: string): Promise<ModelFiles> =>
     openModel(requireReference(parseModelReference(model), model), await openPlaces(answering.access), { inspect });
   const base = await openBaseModel({ results }, open);
-  const known = await readTexts(base, results.settings.training, tokenizerGuard(results.settings.model));
+  const { settings, model } = results;
+  const known = await readTexts(base, { ...settings.training, date: model.date }, tokenizerGuard(settings.model));
   const graphs: RoundsModel['graphs'] = async (round, dtype) =>
     graphsApart(base, dtype, layers, round === 0 ? undefined : await openRound(round));
   const tasks = answers.tasks.map(({ name, kind, instruction }) => {

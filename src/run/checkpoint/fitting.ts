@@ -1,4 +1,4 @@
-import { GorpError } from '../../base/errors.ts';
+import { doesNotFit } from '../identity.ts';
 import type { RunSettings } from '../settings.ts';
 import type { SavedRun } from './saved-run.ts';
 
@@ -11,14 +11,15 @@ import type { SavedRun } from './saved-run.ts';
 export function checkSame(saved: Pick<SavedRun, 'results' | 'data'>, settings: RunSettings, data: string): void {
   checkSettings(saved, settings);
   if (saved.data === data) return;
-  throw doesNotFit('the examples of its tasks have changed', 'Restore the tasks, or start a new run.');
+  throw doesNotFit('checkpoint', 'the examples of its tasks have changed', 'Restore the tasks, or start a new run.');
 }
 
 /** @throws GorpError `run/checkpoint-does-not-fit`, naming the first setting that is different. */
 export function checkSettings({ results }: Pick<SavedRun, 'results'>, settings: RunSettings): void {
   const path = difference(results.settings, settings);
   if (path === null) return;
-  throw doesNotFit(`${path} has changed`, 'Resume with the settings of the run that saved it, or start a new run.');
+  const nextStep = 'Resume with the settings of the run that saved it, or start a new run.';
+  throw doesNotFit('checkpoint', `${path} has changed`, nextStep);
 }
 
 /** The path of the first value that differs; null if all are equal. */
@@ -33,6 +34,3 @@ export function difference(a: unknown, b: unknown, path = 'the settings'): strin
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
-
-const doesNotFit = (what: string, nextStep: string): GorpError =>
-  new GorpError('run/checkpoint-does-not-fit', `The run cannot resume from its checkpoint: ${what}.`, nextStep);

@@ -1,6 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
-import { baseOf, checkBase, type SavedRound } from './saved-round.ts';
+import { baseOf, checkFiles, checkWeights, fileHashes } from '../identity.ts';
+import type { SavedRound } from './saved-round.ts';
 
 /**
  * Opens the model that a round was trained on, at the commit it had then.
@@ -8,12 +9,12 @@ import { baseOf, checkBase, type SavedRound } from './saved-round.ts';
  * @param model where to look instead of where the round says.
  * @param open opens a model by its name in the settings.
  * @param otherwise a sentence: what else to do when it is gone.
- * @throws GorpError `run/no-base-model` if it can no longer be opened, `run/round-does-not-fit` if its weights differ.
+ * @throws GorpError `run/no-base-model` if it can no longer be opened, `run/round-does-not-fit` if its files differ.
  */
 export async function openBaseModel(
   saved: Pick<SavedRound, 'results'>,
   open: (model: string) => Promise<ModelFiles>,
-  { model = baseOf(saved), otherwise = '' }: { model?: string | undefined; otherwise?: string } = {},
+  { model = baseOf(saved.results), otherwise = '' }: { model?: string | undefined; otherwise?: string } = {},
 ): Promise<ModelFiles> {
   let base: ModelFiles;
   try {
@@ -27,6 +28,8 @@ export async function openBaseModel(
       { cause },
     );
   }
-  await checkBase(saved, model, base);
+  const { results } = saved;
+  checkFiles(results, 'round', model, await fileHashes(base, results.settings.training));
+  await checkWeights(results, 'round', model, base);
   return base;
 }

@@ -20,6 +20,7 @@ const tested = (name: string, ...written: [string, string]): Tests[number] => {
       testLabels: labels,
       testSentences: ['„rot“ ball', 'line\nfeed'],
       instruction: 'Which?\nOption: warm, cold \n{0}\nAnswer:',
+      texts: '',
       candidates: [],
     },
     kind: 'TC',

@@ -1,10 +1,9 @@
-import { GorpError } from '../../base/errors.ts';
+import type { GorpError } from '../../base/errors.ts';
 import { adapterTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodOf, planOf } from '../../methods/registry.ts';
 import type { WeightChanges } from '../../weights/exports/merge.ts';
-import type { ModelTensors } from '../../weights/model-files.ts';
-import { atCommit } from '../../weights/model-reference.ts';
 import { bad, type OpenFile, openRunState, type SavedRun } from '../checkpoint/saved-run.ts';
+import { doesNotFit } from '../identity.ts';
 import type { Results } from '../results.ts';
 import type { RunSettings } from '../settings.ts';
 import { type ModelModules, trainedModules, trainsSame } from '../trained-modules.ts';
@@ -63,13 +62,13 @@ const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>
 export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: RunSettings, parameters: number): void {
   const before = results.settings;
   if (before.method.name !== method.name) {
-    throw doesNotFit(
+    throw refusal(
       `it was trained with ${before.method.name}, not with ${method.name}`,
       `Choose ${before.method.name}.`,
     );
   }
   if (results.model.parameters !== parameters) {
-    throw doesNotFit(
+    throw refusal(
       `its model has ${results.model.parameters} parameters, this one ${parameters}`,
       `Choose the model it was trained on, ${before.model}.`,
     );
@@ -80,57 +79,31 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: 
 export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
   if (trainsSame(results.settings, settings, model)) return;
   const { lora, fullRank } = trainedModules(results.settings, model);
-  throw doesNotFit(`it trained other layers: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
-}
-
-/** The base model of a round, at the commit that it was trained on. */
-export const baseOf = ({ results }: Pick<SavedRound, 'results'>): string =>
-  atCommit(results.settings.model, results.model.commit);
-
-/**
- * Checks that weights are those that a round was trained on. (Rounds of earlier versions do not say.)
- *
- * @param model where the weights come from, for the message.
- * @throws GorpError `run/round-does-not-fit`, naming both.
- */
-export async function checkBase(
-  saved: Pick<SavedRound, 'results'>,
-  model: string,
-  weights: Pick<ModelTensors, 'contentHash'>,
-): Promise<void> {
-  const wanted = saved.results.model.weights;
-  if (wanted === undefined) return;
-  const found = await weights.contentHash();
-  if (found === wanted) return;
-  throw doesNotFit(
-    `it was trained on the weights ${wanted.slice(0, 12)} of ${baseOf(saved)}, but ${model} has others (${found.slice(0, 12)})`,
-    `Choose ${baseOf(saved)} with its original files.`,
-  );
+  throw refusal(`it trained other layers: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
 }
 
 /** Checks that a run can resume from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
 export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
   if (planOf(method).schedule !== 'in-turn') {
-    throw doesNotFit(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
+    throw refusal(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
   }
   const told = results.settings.order.length;
   if (methodOf(method).needs.taskCount && order.length !== told) {
-    throw doesNotFit(
+    throw refusal(
       `${method.name} needs the number of tasks in advance; it was set up for ${told}, but the order has ${order.length}`,
       `Choose an order of ${told} tasks or a method that does not need their number.`,
     );
   }
   const learned = results.settings.order.slice(0, round).join(', ');
   if (order.slice(0, round).join(', ') !== learned) {
-    throw doesNotFit(
+    throw refusal(
       `it has learned ${learned}, but the order begins differently`,
       `Begin the order with ${learned}, and add new tasks after them.`,
     );
   }
   if (order.length <= round) {
-    throw doesNotFit(`it has learned all ${round} tasks of the order`, 'Add a task after those it has learned.');
+    throw refusal(`it has learned all ${round} tasks of the order`, 'Add a task after those it has learned.');
   }
 }
 
-const doesNotFit = (what: string, nextStep: string): GorpError =>
-  new GorpError('run/round-does-not-fit', `This round cannot be used here: ${what}.`, nextStep);
+const refusal = (problem: string, nextStep: string): GorpError => doesNotFit('round', problem, nextStep);
