@@ -4,7 +4,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FileLock } from './file-lock.ts';
+import { FileLock, type LockTimes } from './file-lock.ts';
 
 let folder: string;
 let path: string;
@@ -15,31 +15,33 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 /** Retries until it has the lock. */
-async function taken(name: string): Promise<FileLock> {
+async function taken(name: string, times: LockTimes = {}): Promise<FileLock> {
   for (;;) {
-    const lock = await FileLock.take(path, name);
+    const lock = await FileLock.take(path, name, times);
     if (lock !== null) return lock;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
+/** Renewed often, and abandoned soon. */
+const QUICK = { beat: 20, stale: 200 };
+
 test('has one holder until it is released', async () => {
-  const lock = await taken('first');
-  expect(await FileLock.take(path, 'second')).toBeNull();
-  expect(await FileLock.holder(path)).toBe('first');
+  const lock = await taken('first', QUICK);
+  expect(await FileLock.take(path, 'second', QUICK)).toBeNull();
+  expect(await FileLock.holder(path, QUICK)).toBe('first');
   await lock.release();
-  expect(await FileLock.holder(path)).toBeNull();
-  await (await taken('second')).release();
+  expect(await FileLock.holder(path, QUICK)).toBeNull();
+  await (await taken('second', QUICK)).release();
   expect(await readdir(folder)).toEqual([]);
 });
 
 test('an abandoned lock is taken over by one finder at a time', async () => {
-  for (let trial = 0; trial < 12; trial++) {
+  for (let trial = 0; trial < 6; trial++) {
     await writeFile(path, trial % 2 === 0 ? 'of an earlier version' : '{"token":"dead","name":"dead"}');
-    await utimes(path, 0, 0);
     let [holders, max, turns] = [0, 0, 0];
     const work = async (i: number): Promise<void> => {
-      const lock = await taken(`worker ${i}`);
+      const lock = await taken(`worker ${i}`, QUICK);
       max = Math.max(max, ++holders);
       await new Promise((resolve) => setTimeout(resolve, 3));
       turns++;
@@ -52,47 +54,50 @@ test('an abandoned lock is taken over by one finder at a time', async () => {
   expect(await readdir(folder)).toEqual([]);
 }, 60_000);
 
-test('a holder that lost it neither touches nor removes it', async () => {
-  const lost = await taken('asleep');
-  // It seems to be on another machine.
-  await writeFile(
-    path,
-    JSON.stringify({ ...(JSON.parse(await readFile(path, 'utf8')) as object), process: undefined }),
-  );
-  await utimes(path, 0, 0);
-  const now = await taken('awake');
-  await lost.release();
-  expect(await FileLock.holder(path)).toBe('awake');
-  expect(await readFile(path, 'utf8')).toContain('awake');
-  await now.release();
-});
-
-test('after the machine has slept, a lock stays with the process that has yet to touch it', async () => {
-  const lock = await taken('slept');
-  await utimes(path, 0, 0);
-  const other = FileLock.take(path, 'awake first');
-  setTimeout(() => void utimes(path, new Date(), new Date()), 300);
+test('a lock that is renewed stays with its owner, whatever the clocks and numbers of its machine', async () => {
+  const lock = await taken('alive', QUICK);
+  // Its clock is hours behind, and its process has a number that nobody here has.
+  const [line, beats] = (await readFile(path, 'utf8')).split('\n');
+  const elsewhere = { ...(JSON.parse(line) as object), process: { id: 2 ** 30, here: 'another machine' } };
+  const renew = async (beat: number): Promise<void> => {
+    await writeFile(path, `${JSON.stringify(elsewhere)}\n${String(beat).padStart(beats.length, '0')}`);
+    await utimes(path, 0, 0);
+  };
+  await renew(1);
+  const other = FileLock.take(path, 'other', QUICK);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await renew(2);
   expect(await other).toBeNull();
-  expect(await FileLock.holder(path)).toBe('slept');
   await lock.release();
 });
 
-test('a lock that a live process does not touch is that of a killed one with the same number', async () => {
-  const killed = await taken('killed');
-  await utimes(path, 0, 0);
-  const lock = await FileLock.take(path, 'next', 300);
-  expect(lock).not.toBeNull();
-  await killed.release();
-  await lock?.release();
+test('a lock of an earlier version stays with its owner while that touches it', async () => {
+  await writeFile(path, JSON.stringify({ token: 'a', name: 'a run', process: { id: 2 ** 30, where: 'here' } }));
+  const touching = setInterval(() => void utimes(path, new Date(), new Date()), 30);
+  expect(await FileLock.take(path, 'other', QUICK)).toBeNull();
+  clearInterval(touching);
+});
+
+test('a process that was stopped and lost its lock neither renews nor removes that of another', async () => {
+  const lost = await taken('asleep', { ...QUICK, beat: 60_000 });
+  const now = await taken('awake', QUICK);
+  await lost.release();
+  expect(await FileLock.holder(path, QUICK)).toBe('awake');
+  await now.release();
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test('a takeover killed midway blocks others only briefly', async () => {
   await writeFile(path, 'dead');
   await writeFile(`${path}.takeover`, 'dead too');
-  await utimes(path, 0, 0);
-  await utimes(`${path}.takeover`, 0, 0);
-  await (await taken('next')).release();
+  await (await taken('next', QUICK)).release();
   expect(await readdir(folder)).toEqual([]);
+});
+
+test('a wait for a lock can be ended', async () => {
+  const lock = await taken('first');
+  await expect(FileLock.take(path, 'second', { signal: AbortSignal.timeout(50) })).rejects.toThrow();
+  await lock.release();
 });
 
 test('the lock of a process of this machine that has ended is free at once, and so is one that it was taking over', async () => {

@@ -1,182 +1,231 @@
 import { randomUUID } from 'node:crypto';
-import { readlinkSync } from 'node:fs';
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** A live process touches its lock this often; a lock untouched for STALE_MS counts as free. */
+/** How locks are watched. */
+export interface LockTimes {
+  /** Milliseconds after which a live process renews its lock. */
+  readonly beat?: number;
+  /** Milliseconds without renewal after which a lock is abandoned. */
+  readonly stale?: number;
+  /** Ends the wait for somebody's lock. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 const BEAT_MS = 5000;
-export const STALE_MS = 30_000;
-/** After the machine slept, locks are stale until the processes that hold them touch them, within a beat. */
-const AWAKENING_MS = 2 * BEAT_MS;
+const STALE_MS = 30_000;
 const LOOK_MS = 100;
 /** How long to wait after a takeover before the lock counts as ours. */
 const SETTLE_MS = 50;
 
 interface Content {
-  /** Identifies the holder: nobody else touches or removes the lock. */
+  /** Identifies the holder: nobody else renews or removes the lock. */
   token: string;
   /** What it is for. */
   name: string;
-  /** The process that holds it, if it can be looked up; locks of earlier versions do not name it. */
-  process?: { id: number; where: string };
+  /** The process that holds it, if it can be looked up. */
+  process?: { id: number; here: string };
 }
 
-/** Where process ids are comparable: this machine and container. */
-const HERE = `${hostname()} ${pidNamespace()}`;
+/** Where process ids are comparable: this start of this machine, and this container. Null if unknown: not on Linux. */
+const HERE = thisPlace();
 
-function pidNamespace(): string {
+function thisPlace(): string | null {
   try {
-    return readlinkSync('/proc/self/ns/pid');
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
-    return ''; // only Linux has them
+    return null;
   }
 }
 
-/** A lock file for processes on one machine, or on machines that share a folder. */
+/**
+ * A lock file for processes on one machine, or on machines that share a folder.
+ *
+ * No clock of another machine counts: the owner renews a number in the file, and whoever finds the lock watches that
+ * number over its own clock. Only a process of this very machine is known to have ended at once.
+ */
 export class FileLock {
   readonly #path: string;
   readonly #token: string;
+  /** Of the very file: if another process has replaced the lock, renewing this one changes nothing. */
+  readonly #file: FileHandle;
+  readonly #beatAt: number;
   readonly #beat: NodeJS.Timeout;
+  #beats = 0;
 
-  private constructor(path: string, token: string) {
+  private constructor(path: string, token: string, file: FileHandle, beatAt: number, beat: number) {
     this.#path = path;
     this.#token = token;
-    this.#beat = setInterval(() => void this.#touch(), BEAT_MS);
+    this.#file = file;
+    this.#beatAt = beatAt;
+    this.#beat = setInterval(() => void this.#renew(), beat);
     this.#beat.unref();
   }
 
+  /** Writes the file of a lock. @param path where it is going to be. */
+  static async #write(file: string, path: string, content: Content, beat = BEAT_MS): Promise<FileLock> {
+    const begin = `${JSON.stringify(content)}\n`;
+    const handle = await open(file, 'wx');
+    await handle.writeFile(begin + beatText(0));
+    return new FileLock(path, content.token, handle, Buffer.byteLength(begin), beat);
+  }
+
   /**
-   * Takes a lock that nobody holds. The lock of a killed process is replaced by a rename, which only one of its finders
-   * may do: it is never missing in between, and never replaced twice.
+   * Takes a lock that nobody holds. An abandoned one is replaced by a rename, which only one of its finders may do: it
+   * is never missing in between, and never replaced twice. Waits until it has seen that a lock is held or abandoned.
    *
-   * @param awakening milliseconds that a live process of this machine has to touch its stale lock.
    * @returns null if somebody holds it.
    * @throws what the file system throws, such as ENOENT for a missing folder.
    */
-  static async take(path: string, name: string, awakening = AWAKENING_MS): Promise<FileLock | null> {
-    const content: Content = { token: randomUUID(), name, process: { id: process.pid, where: HERE } };
-    if (!(await create(path, content)) && !(await takeOver(path, content, awakening))) return null;
-    return new FileLock(path, content.token);
+  static async take(path: string, name: string, times: LockTimes = {}): Promise<FileLock | null> {
+    const place = HERE === null ? {} : { process: { id: process.pid, here: HERE } };
+    const content: Content = { token: randomUUID(), name, ...place };
+    return (await this.#create(path, content, times)) ?? (await this.#takeOver(path, content, times));
   }
 
-  /** What a lock is for; null if nobody holds it. */
-  static async holder(path: string): Promise<string | null> {
-    return (await isAlive(path)) ? ((await read(path))?.name ?? '') : null;
+  /** What a lock is for; null if nobody holds it. Waits as {@link take} does. */
+  static async holder(path: string, times: LockTimes = {}): Promise<string | null> {
+    const found = await look(path, times);
+    return found.state === 'held' ? contentOf(found.print).name : null;
   }
 
   async release(): Promise<void> {
     clearInterval(this.#beat);
-    // After a long sleep another process may hold it.
-    if ((await read(this.#path))?.token === this.#token) await rm(this.#path, { force: true });
+    await this.#file.close();
+    // Another process may hold it by now.
+    const print = await printOf(this.#path);
+    if (print !== null && contentOf(print).token === this.#token) await rm(this.#path, { force: true });
   }
 
-  async #touch(): Promise<void> {
-    const now = new Date();
-    if ((await read(this.#path))?.token === this.#token) await utimes(this.#path, now, now).catch(() => undefined);
+  /**
+   * Puts a lock in place together with its content: a killed process never leaves a lock without an owner.
+   *
+   * @returns null if there is a lock already.
+   */
+  static async #create(path: string, content: Content, times: LockTimes): Promise<FileLock | null> {
+    const draft = draftOf(path, content);
+    const lock = await this.#write(draft, path, content, times.beat);
+    try {
+      await link(draft, path);
+      return lock;
+    } catch (thrown) {
+      await lock.release();
+      const { code = '' } = thrown as NodeJS.ErrnoException;
+      if (NO_LINKS.includes(code)) return await this.#createInPlace(path, content, times);
+      // The lock's holder may have removed this draft along with the drafts of killed processes.
+      if (code === 'EEXIST' || code === 'ENOENT') return null;
+      throw thrown;
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+
+  static async #createInPlace(path: string, content: Content, times: LockTimes): Promise<FileLock | null> {
+    try {
+      return await this.#write(path, path, content, times.beat);
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+      return null;
+    }
+  }
+
+  static async #takeOver(path: string, content: Content, times: LockTimes): Promise<FileLock | null> {
+    const found = await look(path, times);
+    if (found.state === 'held') return null;
+    if (found.state === 'free') return this.#create(path, content, times);
+    const guard = await FileLock.take(`${path}.takeover`, content.name, times);
+    if (guard === null) return null;
+    try {
+      // Whoever had the guard before may have replaced the lock.
+      if ((await printOf(path)) !== found.print) return null;
+      const draft = draftOf(path, content);
+      const lock = await this.#write(draft, path, content, times.beat);
+      await rename(draft, path);
+      await wait(SETTLE_MS);
+      const now = await printOf(path);
+      if (now !== null && contentOf(now).token === content.token) return lock;
+      await lock.release();
+      return null;
+    } finally {
+      await guard.release();
+    }
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#file.write(beatText(++this.#beats), this.#beatAt);
+      await this.#file.datasync();
+    } catch {
+      // It has been released meanwhile, or the disk is gone: the next beat tries again.
+    }
   }
 }
+
+/** The number that its owner renews, always of the same length. */
+const beatText = (beats: number): string => String(beats).padStart(10, '0');
 
 /** Error codes of file systems without hard links. */
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
 
-/**
- * Puts a lock in place together with its content: a killed process never leaves a lock without an owner.
- *
- * @returns whether the file is there with this content now, and was not before.
- */
-async function create(path: string, content: Content): Promise<boolean> {
-  const draft = draftOf(path, content);
-  await writeFile(draft, JSON.stringify(content));
-  try {
-    await link(draft, path);
-    return true;
-  } catch (thrown) {
-    const { code = '' } = thrown as NodeJS.ErrnoException;
-    if (NO_LINKS.includes(code)) return await createInPlace(path, content);
-    // The lock's holder may have removed this draft along with the drafts of killed processes.
-    if (code === 'EEXIST' || code === 'ENOENT') return false;
-    throw thrown;
-  } finally {
-    await rm(draft, { force: true });
-  }
-}
-
-async function createInPlace(path: string, content: Content): Promise<boolean> {
-  try {
-    await writeFile(path, JSON.stringify(content), { flag: 'wx' });
-    return true;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-    return false;
-  }
-}
-
 /** Named like the drafts of other files, which are removed once their process is dead. */
 const draftOf = (path: string, { token }: Content): string => `${path}.${token}.partial`;
 
-async function takeOver(path: string, content: Content, awakening: number): Promise<boolean> {
-  if ((await isAlive(path)) || (await awakens(path, awakening))) return false;
-  const guard = `${path}.takeover`;
-  if (!(await create(guard, content))) {
-    if (await isAlive(guard)) return false;
-    // Its owner died during this takeover.
-    await rm(guard, { force: true });
-    return takeOver(path, content, awakening);
+type Found = { readonly state: 'free' } | { readonly state: 'held' | 'abandoned'; readonly print: string };
+
+/** What each lock looked like, and since when this process has seen no change, by its own clock. */
+const seen = new Map<string, { print: string; since: number }>();
+
+/** Watches a lock until it is known whether somebody holds it. */
+async function look(path: string, { stale = STALE_MS, signal }: LockTimes): Promise<Found> {
+  for (;;) {
+    const print = await printOf(path);
+    if (print === null) {
+      seen.delete(path);
+      return { state: 'free' };
+    }
+    if (hasEnded(contentOf(print))) return { state: 'abandoned', print };
+    const before = seen.get(path);
+    if (before?.print !== print) {
+      seen.set(path, { print, since: performance.now() });
+      if (before !== undefined) return { state: 'held', print };
+    } else if (performance.now() - before.since >= stale) return { state: 'abandoned', print };
+    await wait(LOOK_MS, undefined, { signal });
   }
+}
+
+/** All that its owner may renew: the content, and the time of the last change, whatever clock that is from. */
+async function printOf(path: string): Promise<string | null> {
+  const handle = await open(path, 'r').catch((thrown: unknown) => {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw thrown;
+  });
+  if (handle === null) return null;
   try {
-    // Another process may have come between the check and the guard. If the lock is gone, whoever creates it first wins.
-    if (await isAlive(path)) return false;
-    if ((await read(path)) === null) return await create(path, content);
-    const draft = draftOf(path, content);
-    await writeFile(draft, JSON.stringify(content));
-    await rename(draft, path);
-    await wait(SETTLE_MS);
-    return (await read(path))?.token === content.token;
+    const text = await handle.readFile('utf8');
+    return `${text}\n${(await handle.stat()).mtimeMs}`;
   } finally {
-    await rm(guard, { force: true });
+    await handle.close();
   }
 }
 
-/** A lock is alive while it is touched. The lock of a process on this machine dies with it. */
-async function isAlive(path: string): Promise<boolean> {
-  return (await isTouched(path)) && lives((await read(path))?.process) !== false;
-}
-
-const isTouched = (path: string): Promise<boolean> =>
-  stat(path).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs < STALE_MS,
-    () => false,
-  );
-
-/** Whether the process of a stale lock lives on this machine, and touches the lock within so many milliseconds. */
-async function awakens(path: string, milliseconds: number): Promise<boolean> {
-  for (let left = milliseconds; left > 0; left -= LOOK_MS) {
-    if (lives((await read(path))?.process) !== true) return false;
-    await wait(LOOK_MS);
-    if (await isTouched(path)) return true;
+/** Locks of earlier versions have another form, or only their name. */
+function contentOf(print: string): Content {
+  const [line] = print.split('\n', 1);
+  try {
+    return JSON.parse(line) as Content;
+  } catch {
+    return { token: '', name: line };
   }
-  return false; // another process has got the number of a killed one
 }
 
-/** Undefined for processes elsewhere, which nobody can look up. */
-function lives(holder: Content['process']): boolean | undefined {
-  if (holder?.where !== HERE) return undefined;
+/** Whether the process of a lock is known to have ended. Nobody can look up those of other machines. */
+function hasEnded({ process: holder }: Content): boolean {
+  if (HERE === null || holder?.here !== HERE) return false;
   try {
     process.kill(holder.id, 0); // sends nothing
-    return true;
+    return false;
   } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
-/** Null if the lock is gone. Locks of earlier versions contain only their name. */
-async function read(path: string): Promise<Content | null> {
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as Content;
-  } catch {
-    return { token: '', name: text };
+    return (thrown as NodeJS.ErrnoException).code === 'ESRCH';
   }
 }

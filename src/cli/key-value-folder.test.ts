@@ -77,9 +77,10 @@ describe('a weight store in a folder', () => {
     // The lock of a dead process.
     const held = one.run('w', async () => {
       const lock = join(root, 'locks', (await readdir(join(root, 'locks')))[0]);
-      const content = JSON.parse(await readFile(lock, 'utf8')) as { process: { id: number } };
+      const [line, beats] = (await readFile(lock, 'utf8')).split('\n');
+      const content = JSON.parse(line) as { process: { id: number } };
       content.process.id = 2 ** 30; // more than any system gives
-      await writeFile(lock, JSON.stringify(content));
+      await writeFile(lock, `${JSON.stringify(content)}\n${beats}`);
       expect(await other.running()).toEqual(new Set());
       await other.run('w', () => Promise.resolve());
     });

@@ -166,9 +166,14 @@ export class FolderKeyValue implements KeyValue {
   async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const path = join(this.#locks, hashOf(name));
     let lock: FileLock | null = null;
-    while ((lock = await this.#withRoom(() => FileLock.take(path, name))) === null) {
-      signal?.throwIfAborted();
-      await wait(RETRY_MS);
+    while (lock === null) {
+      try {
+        lock = await this.#withRoom(() => FileLock.take(path, name, { signal }));
+      } catch (thrown) {
+        signal?.throwIfAborted();
+        throw thrown;
+      }
+      if (lock === null) await wait(RETRY_MS);
     }
     try {
       return await work();
@@ -179,13 +184,9 @@ export class FolderKeyValue implements KeyValue {
 
   running(): Promise<Set<string>> {
     return this.#guarded(async () => {
-      const names = new Set<string>();
-      for (const file of await readdir(this.#locks)) {
-        if (file.includes('.')) continue; // a lock that is being taken
-        const name = await FileLock.holder(join(this.#locks, file));
-        if (name !== null) names.add(name);
-      }
-      return names;
+      const locks = (await readdir(this.#locks)).filter((file) => !file.includes('.')); // which are being taken
+      const names = await Promise.all(locks.map((file) => FileLock.holder(join(this.#locks, file))));
+      return new Set(names.filter((name) => name !== null));
     });
   }
 }

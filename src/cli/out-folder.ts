@@ -75,7 +75,7 @@ async function takeLock(out: string): Promise<FileLock> {
   throw new GorpError(
     'run/out-is-busy',
     `Another run is writing into ${out}.`,
-    'Name another folder with --out, or wait for it to end; after a crash, wait half a minute.',
+    'Name another folder with --out, or wait for it to end.',
   );
 }
 
