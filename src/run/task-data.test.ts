@@ -43,6 +43,7 @@ describe('prepareTask', () => {
       labels: ['roll', 'stand', 'ball box'],
       trainExamples: 5,
       testExamples: 5,
+      texts: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     });
   });
 
