@@ -15,3 +15,24 @@ test('the page loads without an error and asks no other host for anything', asyn
   await expect(page.getByRole('button', { name: /start/i })).toBeVisible();
   expect(faults).toEqual([]);
 });
+
+test('the first stop skips the settings, and Back and a reload return to the last view', async ({ page }) => {
+  await page.goto('/');
+  const selected = (name: string): Promise<void> =>
+    expect(page.getByRole('tab', { name })).toHaveAttribute('aria-selected', 'true');
+  await selected('Run');
+  await page.keyboard.press('Tab');
+  await expect(page.getByTestId('skip')).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('tab-run')).toBeFocused();
+  await page.getByTestId('tab-models').click();
+  await page.getByTestId('tab-results').click();
+  await page.goBack();
+  await selected('Models');
+  await page.reload();
+  await selected('Models');
+  await page.goBack();
+  await selected('Run');
+  await page.goForward();
+  await selected('Models');
+});

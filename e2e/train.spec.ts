@@ -51,6 +51,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
   await waitForStatus(page, 'finished');
   expect(await longestGap(page), 'the page stayed responsive').toBeLessThan(MAX_GAP);
   await expect(page.getByTestId('phase')).toHaveText('Finished');
+  await expect(page.getByTestId('start'), 'the keyboard stays where it was').toBeFocused();
   await expectNoWorkers(page);
   expect(modelRequests('model.safetensors')).toBe(1);
   await expectTablesBehindCharts(page);

@@ -1,4 +1,4 @@
-import { Suspense, useEffect } from 'react';
+import { type MouseEvent, Suspense, useEffect } from 'react';
 import styles from './App.module.css';
 import { DeviceLine } from './device/DeviceLine.tsx';
 import { Header } from './Header.tsx';
@@ -13,7 +13,8 @@ import { isActive } from './run-state.ts';
 import { RunBar } from './setup/RunBar.tsx';
 import { SetupPanel } from './setup/SetupPanel.tsx';
 import { runTitle } from './progress/phase.ts';
-import type { Tab } from './store.ts';
+import { useTabHistory } from './tab-history.ts';
+import { TABS } from './tabs.ts';
 import { ImportDialog } from './tasks/ImportDialog.tsx';
 import { lazyPart } from './ui/lazy-part.tsx';
 import { Tabs } from './ui/Tabs.tsx';
@@ -24,32 +25,25 @@ const CompareTab = lazyPart(async () => ({ default: (await import('./compare/Com
 const DeviceTab = lazyPart(async () => ({ default: (await import('./bench/DeviceTab.tsx')).DeviceTab }));
 const QueueTab = lazyPart(async () => ({ default: (await import('./queue/QueueTab.tsx')).QueueTab }));
 
-const TABS: readonly { id: Tab; label: string }[] = [
-  { id: 'run', label: 'Run' },
-  { id: 'ranks', label: 'Ranks' },
-  { id: 'try', label: 'Try it' },
-  { id: 'results', label: 'Results' },
-  { id: 'compare', label: 'Compare' },
-  { id: 'queue', label: 'Queue' },
-  { id: 'models', label: 'Models' },
-  { id: 'device', label: 'Device' },
-];
-
 /** The workbench: settings on the left, the run and its results in the centre. */
 export function App() {
   const { look } = usePage();
   const tab = usePageState(({ view }) => view.tab);
   useLeaveGuard();
   useTitle();
+  useTabHistory();
   return (
     <>
+      <a className={styles.skip} href="#views" data-testid="skip" onClick={focusTabs}>
+        Skip the settings
+      </a>
       <Header />
       <div className={styles.bench}>
         <aside className={styles.side} aria-label="Set-up">
           <RunBar />
           <SetupPanel />
         </aside>
-        <main className={styles.centre}>
+        <main id="views" className={styles.centre}>
           <DeviceLine />
           <Notices />
           <Tabs tabs={TABS} selected={tab} onSelect={(next) => look({ tab: next })} label="Views of the run">
@@ -70,6 +64,12 @@ export function App() {
       <OfferDialog />
     </>
   );
+}
+
+/** Focuses the selected tab, past the form. The address stays: it may hold a shared set-up. */
+function focusTabs(event: MouseEvent): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('main [role=tab][aria-selected=true]')?.focus();
 }
 
 /** Makes the browser ask before leaving the page during a run. */

@@ -20,9 +20,9 @@ import { EMPTY_QUEUE, type QueueState } from './queue/queue-state.ts';
 import { CLOSED, type PreviewState } from './preview/preview-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
+import type { Tab } from './tabs.ts';
 import type { Theme } from './theme.ts';
 
-export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'compare' | 'queue' | 'models' | 'device';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
 export type Scoring = 'exact' | 'ranked';
 

@@ -3,7 +3,7 @@ import { countingDevice, type DeviceOutline, outlineOf } from '../device/countin
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
-import { readingOf } from '../tasks/reading.ts';
+import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
 import type { SavedRun } from './checkpoint/saved-run.ts';
@@ -162,7 +162,7 @@ export class Opening {
     if (this.#checkpoint) checkSame(this.#checkpoint, this.#settings, data);
     const [{ name, train }] = tasks;
     if (train.length > 0) {
-      this.#host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
+      this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
     await this.#plan(texts, tasks, () => declaredType(texts.config));
     this.#inspected = { known, tasks, data, saved, files, date };

@@ -6,6 +6,7 @@ import { checkTrainable } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet } from '../tasks/cut.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
+import { firstPresentable } from '../tasks/presentable.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Example, Task } from '../tasks/task.ts';
@@ -106,11 +107,11 @@ export async function prepareTask(
 }
 
 /**
- * The first training example of {@link prepareTask}; null if there is none.
+ * The first training example of {@link prepareTask} that can be shown to anyone; null if there is none.
  *
  * @throws GorpError `tasks/…`.
  */
-export async function firstExample(
+export async function shownExample(
   host: TaskHost,
   name: string,
   settings: RunSettings,
@@ -118,7 +119,7 @@ export async function firstExample(
 ): Promise<{ example: EncodedExample; cut: boolean } | null> {
   const { task: whole } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
   const task = settings.training.testSet === 'dev' ? onDevSet(whole) : whole;
-  const [first] = trainSample(task, settings.training);
+  const first = firstPresentable(trainSample(task, settings.training), ({ sentence }) => sentence);
   if (first === undefined) return null;
   const { encoded, cut } = await encodeExamples(tokenizer, task, [first], settings.training);
   return { example: encoded[0], cut: cut > 0 };

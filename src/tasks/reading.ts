@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedExample } from './fit.ts';
+import { firstPresentable } from './presentable.ts';
 
 /** The text of a token, and whether it belongs to the label and so counts in the loss. */
 export const ReadTokenSchema = v.strictObject({ text: v.string(), isLabel: v.boolean() });
@@ -14,6 +15,16 @@ export const ReadingSchema = v.strictObject({
   cut: v.boolean(),
 });
 export type Reading = v.InferOutput<typeof ReadingSchema>;
+
+/** The examples among which one to show is sought: decoding all of a large task would take long. */
+const SOUGHT = 200;
+
+/** What a model reads of the first of some examples that can be shown to anyone, as in {@link readingOf}. */
+export function shownReading(tokenizer: Tokenizer, examples: readonly EncodedExample[]): ReadToken[] {
+  const textOf = ({ source, label }: EncodedExample): string => tokenizer.decodeWhole([...source, ...label]);
+  const shown = firstPresentable(examples.slice(0, SOUGHT), textOf);
+  return shown ? readingOf(tokenizer, shown) : [];
+}
 
 /** What a model reads of an example, token by token, including special tokens; concatenated, the full text. */
 export function readingOf(tokenizer: Tokenizer, { source, label }: EncodedExample): ReadToken[] {

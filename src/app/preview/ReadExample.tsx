@@ -9,13 +9,13 @@ interface Props {
 /** How many tokens an example has, and how many of them count in the loss. */
 export function countsOf({ task, tokens }: Props): string {
   const label = tokens.filter(({ isLabel }) => isLabel).length;
-  return `First example of ${task}: ${tokens.length} tokens. Only the marked label, ${label} of them, counts in the loss.`;
+  return `An example of ${task}: ${tokens.length} tokens. Only the marked label, ${label} of them, counts in the loss.`;
 }
 
 /** An example exactly as the model reads it, with the label's tokens marked. */
 export function ReadExample({ task, tokens }: Props) {
   return (
-    <pre className={styles.text} tabIndex={0} aria-label={`First example of ${task}`}>
+    <pre className={styles.text} tabIndex={0} aria-label={`An example of ${task}`}>
       {tokens.map(({ text, isLabel }, i) => (isLabel ? <mark key={i}>{text}</mark> : <span key={i}>{text}</span>))}
     </pre>
   );

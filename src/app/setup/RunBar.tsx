@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from 'react';
 import { embeddedSettings, type PresetName } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
@@ -35,71 +36,94 @@ function amount({ order, training }: RunSettings): string {
 
 /** Preset and Start; during a run, Pause or Resume, Stop, One step and One round. */
 export function RunBar() {
+  const active = usePageState(({ run }) => isActive(run.status));
+  const bar = useRef<HTMLDivElement>(null);
+  const hasFocus = useRef(false);
+  // The focused button goes when the run starts or ends, without an event; the focus stays in the bar.
+  useLayoutEffect(() => {
+    if (!hasFocus.current || document.activeElement !== document.body) return;
+    bar.current?.querySelector<HTMLElement>('button:not(:disabled)')?.focus();
+  }, [active]);
+  return (
+    <div
+      ref={bar}
+      className={styles.bar}
+      onFocus={() => (hasFocus.current = true)}
+      onBlur={() => (hasFocus.current = false)}
+    >
+      {active ? <DuringRun /> : <BeforeRun />}
+    </div>
+  );
+}
+
+function DuringRun() {
   const page = usePage();
   const status = usePageState(({ run }) => run.status);
+  const canStep = status === 'running' || status === 'paused';
+  return (
+    <>
+      <div className={styles.buttons}>
+        {status === 'paused' ? (
+          <button type="button" className={buttons.primary} data-testid="resume" onClick={page.resume}>
+            Resume
+          </button>
+        ) : (
+          <button
+            type="button"
+            className={buttons.plain}
+            data-testid="pause"
+            disabled={status !== 'running'}
+            onClick={page.pause}
+          >
+            {status === 'pausing' ? 'Pausing…' : 'Pause'}
+          </button>
+        )}
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="stop"
+          disabled={status === 'stopping'}
+          onClick={page.stop}
+        >
+          {status === 'stopping' ? 'Stopping…' : 'Stop'}
+        </button>
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="step"
+          title="Runs to the end of the next optimizer step, then pauses"
+          disabled={!canStep}
+          onClick={() => page.goOnTo('step')}
+        >
+          One step
+        </button>
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="step-round"
+          title="Runs to the end of the round’s tests, then pauses"
+          disabled={!canStep}
+          onClick={() => page.goOnTo('round')}
+        >
+          One round
+        </button>
+      </div>
+      <div className={styles.amount}>
+        <p>Settings are locked during the run.</p>
+        <KeepAwake />
+      </div>
+    </>
+  );
+}
+
+function BeforeRun() {
+  const page = usePage();
   const draft = usePageState((state) => state.draft);
   const resumePoint = usePageState((state) => state.resumePoint);
   const preset = presetOf(draft);
   const estimate = useEstimate();
-  const canStep = status === 'running' || status === 'paused';
-  if (isActive(status)) {
-    return (
-      <div className={styles.bar}>
-        <div className={styles.buttons}>
-          {status === 'paused' ? (
-            <button type="button" className={buttons.primary} data-testid="resume" onClick={page.resume}>
-              Resume
-            </button>
-          ) : (
-            <button
-              type="button"
-              className={buttons.plain}
-              data-testid="pause"
-              disabled={status !== 'running'}
-              onClick={page.pause}
-            >
-              {status === 'pausing' ? 'Pausing…' : 'Pause'}
-            </button>
-          )}
-          <button
-            type="button"
-            className={buttons.plain}
-            data-testid="stop"
-            disabled={status === 'stopping'}
-            onClick={page.stop}
-          >
-            {status === 'stopping' ? 'Stopping…' : 'Stop'}
-          </button>
-          <button
-            type="button"
-            className={buttons.plain}
-            data-testid="step"
-            title="Runs to the end of the next optimizer step, then pauses"
-            disabled={!canStep}
-            onClick={() => page.goOnTo('step')}
-          >
-            One step
-          </button>
-          <button
-            type="button"
-            className={buttons.plain}
-            data-testid="step-round"
-            title="Runs to the end of the round’s tests, then pauses"
-            disabled={!canStep}
-            onClick={() => page.goOnTo('round')}
-          >
-            One round
-          </button>
-        </div>
-        <div className={styles.amount}>
-          <p>Settings are locked during the run.</p>
-          <KeepAwake />
-        </div>
-      </div>
-    );
-  }
   return (
-    <div className={styles.bar}>
+    <>
       <div className={`${styles.buttons} ${styles.begin}`}>
         <button
           type="button"
@@ -151,6 +175,6 @@ export function RunBar() {
           </button>
         </p>
       )}
-    </div>
+    </>
   );
 }

@@ -22,7 +22,7 @@ import { PageProvider } from '../page-context.tsx';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { createKeptRounds } from '../results/kept-rounds.ts';
 import { KeptRoundsProvider } from '../results/kept-rounds-context.tsx';
-import type { Tab } from '../store.ts';
+import type { Tab } from '../tabs.ts';
 import { applyTheme, type Theme } from '../theme.ts';
 import { largeResults } from './large-results.ts';
 import { memoryHistory } from './memory-history.ts';

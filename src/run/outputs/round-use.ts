@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { planOf } from '../../methods/registry.ts';
+import { firstPresentable } from '../../tasks/presentable.ts';
 import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
@@ -52,6 +53,7 @@ function exampleIn(predictions: string): RoundUse['example'] {
   } catch {
     return null;
   }
-  const shown = answers.find(({ written, label }) => written === label) ?? answers.at(0);
+  const right = answers.filter(({ written, label }) => written === label);
+  const shown = firstPresentable(right.length > 0 ? right : answers, promptOfPrediction);
   return shown ? { prompt: promptOfPrediction(shown), answer: shown.written } : null;
 }
