@@ -1,8 +1,7 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
 import { type RunHistory, runKey } from './history.ts';
-import { openedRun } from './opened-run.ts';
-import { isActive } from './run-state.ts';
+import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 
 /** What a person can do with the runs stored in this browser. */
@@ -73,7 +72,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
       // A run may have started while the results were read.
       if (results === null || isActive(getState().run.status)) return;
       setState(({ view }) => ({
-        run: openedRun(results),
+        run: endedRun(results),
         refused: null,
         // Meanwhile the person may have opened another tab.
         view: { ...view, selected: null, tab: view.tab === from ? 'run' : view.tab },

@@ -40,7 +40,7 @@ const now = awakeClock(
   (read) => setInterval(read, TICK_MS),
 );
 const page = createPage({
-  openSession: watched(openWorkerSession, now),
+  openSession: watched(openWorkerSession),
   history: browserHistory(),
   tasks: browserTasks(),
   tableClient: createTableClient(openTablesWorker()),

@@ -1,8 +1,8 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { AccuracyMatrix } from '../run/measures.ts';
+import { fold } from '../run/fold.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
-import type { DeviceReport, LayerSample, Results, TensorSpace } from '../run/results.ts';
+import type { DeviceReport, Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
@@ -11,32 +11,22 @@ type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 export type RunStatus =
   'idle' | 'starting' | 'running' | 'pausing' | 'paused' | 'stopping' | 'finished' | 'stopped' | 'failed';
 
-/** Losses as they arrived, one per optimizer step. Chunks stay separate, so that adding one copies no others. */
-export type StepChunk = Pick<EventOf<'steps'>, 'round' | 'steps' | 'losses' | 'gradientNorms'>;
-
-/** What the page knows about a run: its events so far, folded. Plain data. */
+/** What the page knows about a run: its results so far, and what only a running one has. Plain data. */
 export interface RunState {
   status: RunStatus;
   /** The settings that the run started with; the form may differ by now. */
   settings: RunSettings | null;
   device: DeviceReport | null;
-  plan: EventOf<'plan'> | null;
+  /** Planned steps of each round; empty until tasks and model are known. */
+  stepsPerRound: readonly number[];
   progress: EventOf<'progress'> | null;
-  curve: readonly StepChunk[];
   tokensPerSecond: number | null;
-  /** In the last test: prompt tokens read and answer tokens written per second. */
-  testSpeed: { prompts: number; answers: number } | null;
-  exact: AccuracyMatrix;
-  ranked: AccuracyMatrix;
-  /** The number of test examples for each cell of the matrices. */
-  examples: AccuracyMatrix;
-  spaces: readonly { round: number; tensors: TensorSpace[] }[];
-  layerSamples: readonly LayerSample[];
   /** The first example as the model reads it. */
   reading: EventOf<'reading'> | null;
   memoryPlan: MemoryPlan | null;
   memory: EventOf<'memory'> | null;
   warnings: readonly string[];
+  /** As if the run were stopped now; null until tasks and model are known. */
   results: Results | null;
   error: ErrorReport | null;
 }
@@ -45,16 +35,9 @@ export const IDLE: RunState = {
   status: 'idle',
   settings: null,
   device: null,
-  plan: null,
+  stepsPerRound: [],
   progress: null,
-  curve: [],
   tokensPerSecond: null,
-  testSpeed: null,
-  exact: [],
-  ranked: [],
-  examples: [],
-  spaces: [],
-  layerSamples: [],
   reading: null,
   memoryPlan: null,
   memory: null,
@@ -63,11 +46,20 @@ export const IDLE: RunState = {
   error: null,
 };
 
-/** Maximum number of samples of layer statistics stored for drawing. */
-export const MAX_SAMPLES = 400;
-
 /** A run that was just requested. */
 export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
+
+/** A run that has ended, from its results file. Of an interrupted round, only the completed steps are known. */
+export function endedRun(results: Results): RunState {
+  const { status, error, settings, device, tasks, curves } = results;
+  const stepsPerRound = tasks.map(() => 0);
+  for (const round of curves.round) stepsPerRound[round - 1] += 1;
+  return { ...IDLE, status, settings, device, stepsPerRound, results, error };
+}
+
+/** The round that a run is in, or the last one that it trained; 0 before the first. */
+export const roundOfRun = ({ progress, results }: Pick<RunState, 'progress' | 'results'>): number =>
+  progress?.round ?? results?.curves.round.at(-1) ?? 0;
 
 /** Whether a worker is busy with the run, so that leaving the page would interrupt it. */
 export const isActive = (status: RunStatus): boolean =>
@@ -76,69 +68,41 @@ export const isActive = (status: RunStatus): boolean =>
 /** The state after an event. Pure; events after the end of a run change nothing. */
 export function applyEvent(state: RunState, event: RunEvent): RunState {
   if (!isActive(state.status)) return state;
+  return withEvent({ ...state, results: fold(state.results, event) }, event);
+}
+
+function withEvent(state: RunState, event: RunEvent): RunState {
   switch (event.type) {
     case 'device':
       return { ...running(state), device: event.device };
-    case 'plan': {
-      const empty = emptyMatrix(event.tasks.length);
-      return { ...running(state), plan: event, exact: empty, ranked: empty, examples: empty };
-    }
+    case 'begin':
+      return { ...running(state), stepsPerRound: event.stepsPerRound };
     case 'progress':
       return { ...running(state), progress: event };
-    case 'steps': {
-      const { round, steps, losses, gradientNorms, tokensPerSecond, layers } = event;
-      const step = steps.at(-1);
-      return {
-        ...state,
-        curve: step === undefined ? state.curve : [...state.curve, { round, steps, losses, gradientNorms }],
-        tokensPerSecond,
-        layerSamples:
-          step === undefined || layers.length === 0
-            ? state.layerSamples
-            : thinned([...state.layerSamples, { round, step, layers }]),
-      };
-    }
-    case 'evaluation': {
-      const { round, task, exact, ranked, examples, time } = event;
-      return {
-        ...state,
-        testSpeed: time && {
-          prompts: time.promptTokens / time.promptSeconds,
-          answers: time.answerTokens / time.answerSeconds,
-        },
-        exact: withCell(state.exact, round, task, exact),
-        ranked: withCell(state.ranked, round, task, ranked),
-        examples: withCell(state.examples, round, task, examples),
-      };
-    }
-    case 'space':
-      return { ...state, spaces: [...state.spaces, { round: event.round, tensors: event.tensors }] };
+    case 'steps':
+      return { ...state, tokensPerSecond: event.tokensPerSecond };
     case 'reading':
       return { ...state, reading: event };
     case 'memory-plan':
       return { ...state, memoryPlan: event.plan };
     case 'memory':
       return { ...state, memory: event };
-    case 'recovering': {
-      const { curve, spaces, layerSamples } = IDLE; // the worker sends them again
-      const message = `${event.error.message} The run resumes automatically from step ${event.step}.`;
-      return { ...state, curve, spaces, layerSamples, warnings: [...state.warnings, message] };
-    }
-    case 'so-far':
-      return state; // only for whoever ends the worker
+    case 'recovering':
+      return withWarning(state, `${event.error.message} The run resumes automatically from step ${event.step}.`);
     case 'warning':
-      return state.warnings.includes(event.message)
-        ? state
-        : { ...state, warnings: [...state.warnings, event.message] };
+      return state.warnings.includes(event.message) ? state : withWarning(state, event.message);
     case 'paused':
       return { ...state, status: state.status === 'stopping' ? 'stopping' : 'paused' };
     case 'resumed':
       return { ...state, status: state.status === 'stopping' ? 'stopping' : 'running' };
     case 'finished':
     case 'stopped':
-      return { ...state, status: event.type, results: event.results };
+      return { ...state, status: event.type };
     case 'failed':
-      return { ...state, status: 'failed', results: event.results, error: event.error };
+      return { ...state, status: 'failed', error: event.error };
+    case 'evaluation':
+    case 'space':
+      return state;
   }
 }
 
@@ -148,18 +112,7 @@ export const applyEvents = (state: RunState, events: readonly RunEvent[]): RunSt
 /** The worker's first event ends `starting`. */
 const running = (state: RunState): RunState => (state.status === 'starting' ? { ...state, status: 'running' } : state);
 
-/** (T+1)×T of nulls: rows are rounds from 0 (before training), columns are tasks. */
-const emptyMatrix = (tasks: number): AccuracyMatrix =>
-  Array.from({ length: tasks + 1 }, () => Array.from({ length: tasks }, () => null));
-
-/** The matrix with one cell set, copying only its row. A cell outside the matrix is ignored. */
-function withCell(matrix: AccuracyMatrix, round: number, task: number, value: number): AccuracyMatrix {
-  return matrix.map((row, t) => (t === round ? row.map((old, j) => (j === task ? value : old)) : row));
-}
-
-/** Drops every second sample of the older half once there are too many, to bound memory. */
-function thinned(samples: LayerSample[]): LayerSample[] {
-  if (samples.length <= MAX_SAMPLES) return samples;
-  const half = samples.length >> 1;
-  return samples.filter((_, index) => index >= half || index % 2 === 0);
-}
+const withWarning = (state: RunState, warning: string): RunState => ({
+  ...state,
+  warnings: [...state.warnings, warning],
+});

@@ -2,7 +2,6 @@ import { GorpError, reportOf } from '../base/errors.ts';
 import { tokenizerTooSlow } from '../base/tokenizer-guard.ts';
 import type { RunEvent } from '../run/events.ts';
 import { isSaving, STOP_MS } from '../run/stop-limit.ts';
-import { ToldResults } from '../run/told-results.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 
@@ -13,18 +12,18 @@ export const TOKENIZER_SECONDS = 10;
 const ENDED = `The training worker did not respond to Stop within ${STOP_MS / 1000} seconds, so the page ended it.`;
 
 /**
- * Sessions that end their worker as a last resort and return what was measured: if it does not respond to Stop in time,
- * or if the model's tokenizer hangs on a text. The worker cannot do this itself, since it then receives no messages.
+ * Sessions that end their worker as a last resort: if it does not respond to Stop in time, or if the model's tokenizer
+ * hangs on a text. What it has reported until then is the result of the run. The worker cannot do this itself, since it then receives no messages.
  */
 export const watched =
-  (open: OpenSession, now: () => number): OpenSession =>
+  (open: OpenSession): OpenSession =>
   (onEvent) =>
-    new WatchedSession(open, onEvent, now);
+    new WatchedSession(open, onEvent);
 
 class WatchedSession implements TrainingSession {
   readonly #session: TrainingSession;
   readonly #onEvent: (event: RunEvent) => void;
-  readonly #told: ToldResults;
+  #hasBegun = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #model = '';
   #isTokenizing = false;
@@ -33,9 +32,8 @@ class WatchedSession implements TrainingSession {
   /** Seconds since Stop, or since the run last reported that it is saving; null before Stop. */
   #unheeded: number | null = null;
 
-  constructor(open: OpenSession, onEvent: (event: RunEvent) => void, now: () => number) {
+  constructor(open: OpenSession, onEvent: (event: RunEvent) => void) {
     this.#onEvent = onEvent;
-    this.#told = new ToldResults(now);
     this.#session = open((event) => this.#hear(event));
   }
 
@@ -56,7 +54,7 @@ class WatchedSession implements TrainingSession {
     this.#silent = 0;
     this.#isTokenizing = event.type === 'progress' && event.phase === 'tokenize';
     if (this.#unheeded !== null && isSaving(event)) this.#unheeded = 0;
-    this.#told.hear(event);
+    this.#hasBegun ||= event.type === 'begin';
     if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') clearInterval(this.#timer);
     this.#onEvent(event);
   }
@@ -72,24 +70,17 @@ class WatchedSession implements TrainingSession {
   }
 
   #stop(): void {
-    const { results } = this.#told;
-    if (results === null) {
+    if (!this.#hasBegun) {
       this.#fail(new GorpError('worker/no-answer', ENDED, 'Nothing had been measured yet: start again.'));
       return;
     }
     this.close();
     this.#onEvent({ type: 'warning', message: `${ENDED} The results hold what was measured until then.` });
-    this.#onEvent({ type: 'stopped', results });
+    this.#onEvent({ type: 'stopped', results: null });
   }
 
   #fail(error: GorpError): void {
-    const { results } = this.#told;
     this.close();
-    const report = reportOf(error);
-    this.#onEvent({
-      type: 'failed',
-      error: report,
-      results: results && { ...results, status: 'failed', error: report },
-    });
+    this.#onEvent({ type: 'failed', error: reportOf(error), results: null });
   }
 }

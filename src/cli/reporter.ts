@@ -22,19 +22,28 @@ export function runReporter(
   let tasks: string[] = [];
   let round = 0;
   const note = (text: string): void => terminal.note(label + text);
+  const noteTest = (round: number, task: number, exact: number, ranked: number, speed = ''): void => {
+    const [ofExact, ofRanked] = [exact, ranked].map((share) => `${(100 * share).toFixed(1)} %`);
+    const after = round === 0 ? 'Before training' : `After round ${round}`;
+    note(`${after}: ${tasks[task]} exact ${ofExact}, ranked ${ofRanked}${speed}`);
+  };
   return (event) => {
-    // Omitted: the last event repeats the results, and --out has them so far.
-    if (event.type !== 'so-far') terminal.event(event);
+    terminal.event(event);
     switch (event.type) {
       case 'device': {
         note(deviceText(event.device));
         break;
       }
-      case 'plan': {
-        const { parameters, trainable, name } = event.model;
-        tasks = event.tasks.map((task) => task.name);
-        note(
-          `Model: ${name}, ${(parameters / 1e6).toFixed(1)} M parameters, ${(trainable / 1e6).toFixed(2)} M trained`,
+      case 'begin': {
+        const { model, accuracy } = event.results;
+        const [parameters, trainable] = [model.parameters, model.trainable].map((count) => count / 1e6);
+        tasks = event.results.tasks.map((task) => task.name);
+        note(`Model: ${model.name}, ${parameters.toFixed(1)} M parameters, ${trainable.toFixed(2)} M trained`);
+        accuracy.exact.forEach((row, round) =>
+          row.forEach((exact, task) => {
+            const ranked = accuracy.ranked[round][task];
+            if (exact !== null && ranked !== null) noteTest(round, task, exact, ranked);
+          }),
         );
         break;
       }
@@ -60,16 +69,12 @@ export function runReporter(
         break;
       case 'steps': {
         const last = event.losses.at(-1);
-        const speed = event.tokensPerSecond > 0 ? `, ${Math.round(event.tokensPerSecond)} tokens/s` : '';
-        loss = last === undefined ? '' : `, loss ${last.toFixed(4)}${speed}`;
+        loss = last === undefined ? '' : `, loss ${last.toFixed(4)}, ${Math.round(event.tokensPerSecond)} tokens/s`;
         break;
       }
-      case 'evaluation': {
-        const [exact, ranked] = [event.exact, event.ranked].map((share) => `${(100 * share).toFixed(1)} %`);
-        const after = event.round === 0 ? 'Before training' : `After round ${event.round}`;
-        note(`${after}: ${tasks[event.task]} exact ${exact}, ranked ${ranked}${testSpeed(event.time)}`);
+      case 'evaluation':
+        noteTest(event.round, event.task, event.exact, event.ranked, testSpeed(event.time));
         break;
-      }
       case 'recovering':
         note(`Recovering: ${event.error.message} The run resumes from step ${event.step}.`);
         break;
@@ -77,7 +82,6 @@ export function runReporter(
         note(`Warning: ${event.message}`);
         break;
       case 'space':
-      case 'so-far':
       case 'memory':
       case 'paused':
       case 'resumed':
@@ -105,8 +109,7 @@ function deviceText({ kind, why, vendor, architecture, description, software }: 
 }
 
 /** `; 5210 tokens/s read, 480 written`. */
-function testSpeed(time: TestTime | null): string {
-  if (time === null) return '';
+function testSpeed(time: TestTime): string {
   const [read, written] = [time.promptTokens / time.promptSeconds, time.answerTokens / time.answerSeconds];
   return `; ${Math.round(read)} tokens/s read, ${Math.round(written)} written`;
 }

@@ -118,6 +118,11 @@ export class RunControl {
     return ((this.#waitingSince ?? this.#now()) - this.#startedAt - this.#pausedFor) / 1000;
   }
 
+  /** Sets {@link seconds}: a run that resumes has worked before. */
+  setSeconds(seconds: number): void {
+    this.#startedAt += (this.seconds - seconds) * 1000;
+  }
+
   /**
    * A place where the run may pause or stop: waits while paused.
    *

@@ -20,7 +20,7 @@ describe('the schema of a run’s events', () => {
   });
 
   it('refuses columns of different length', () => {
-    const steps = { type: 'steps', round: 1, gradientNorms: [1, 1], tokensPerSecond: 1, layers: [] };
+    const steps = { type: 'steps', round: 1, gradientNorms: [1, 1], seconds: 1, tokensPerSecond: 1, layers: [] };
     expect(problemOf({ ...steps, steps: [1, 2], losses: [1, 1] })).toBe('none');
     expect(problemOf({ ...steps, steps: [1, 2], losses: [1] })).toMatch(/differ in length/);
     expect(problemOf({ ...steps, steps: [1], losses: [1] })).toMatch(/differ in length/);

@@ -6,9 +6,7 @@ import { MemoryPlanSchema } from './memory-plan.ts';
 import {
   DeviceReportSchema,
   LayerStatisticsSchema,
-  ModelReportSchema,
   ResultsSchema,
-  TaskReportSchema,
   TensorSpaceSchema,
   TestTimeSchema,
 } from './results.ts';
@@ -45,6 +43,8 @@ const ProgressSchema = v.strictObject({
   source: v.exactOptional(v.picklist(['network', 'cache'])),
   /** Recent download speed. */
   bytesPerSecond: v.exactOptional(v.number()),
+  /** Seconds of work so far. */
+  seconds: v.number(),
   /** Estimated seconds left in the whole run, once an estimate is possible. */
   secondsLeft: v.nullable(v.number()),
 });
@@ -58,6 +58,8 @@ const StepsSchema = v.pipe(
     steps: numbers,
     losses: numbers,
     gradientNorms: numbers,
+    /** Seconds of work when they were read. */
+    seconds: v.number(),
     tokensPerSecond: v.number(),
     /** Every trained layer in the last of these steps; empty if unknown. */
     layers: v.array(LayerStatisticsSchema),
@@ -76,25 +78,27 @@ const EvaluationSchema = v.strictObject({
   exact: v.number(),
   ranked: v.number(),
   examples: v.number(),
-  /** Null for a repeated test of an earlier run. */
-  time: v.nullable(TestTimeSchema),
+  time: TestTimeSchema,
 });
 
 /** The events of a run, in order. Plain data: it crosses from the worker to the page. */
 export const RunEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('device'), device: DeviceReportSchema }),
-  /** Sent once tasks and model are known: what the page needs to lay out its charts. */
-  v.strictObject({
-    type: v.literal('plan'),
-    tasks: v.array(TaskReportSchema),
-    stepsPerRound: v.array(v.number()),
-    model: ModelReportSchema,
-  }),
+  /**
+   * Sent once tasks and model are known, and again after the loss of a device. The results hold what earlier runs did;
+   * later events add to them ({@link fold}).
+   */
+  v.strictObject({ type: v.literal('begin'), results: ResultsSchema, stepsPerRound: v.array(v.number()) }),
   ProgressSchema,
   StepsSchema,
   EvaluationSchema,
-  /** The shared space after a round. */
-  v.strictObject({ type: v.literal('space'), round: v.number(), tensors: v.array(TensorSpaceSchema) }),
+  /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
+  v.strictObject({
+    type: v.literal('space'),
+    round: v.number(),
+    tensors: v.array(TensorSpaceSchema),
+    stateBytes: v.number(),
+  }),
   /** The first example of the first task as the model reads it; sent before weights are fetched. */
   v.strictObject({
     type: v.literal('reading'),
@@ -109,15 +113,14 @@ export const RunEventSchema = v.variant('type', [
     peakBytes: v.number(),
     liveBuffers: v.number(),
   }),
-  /** All results so far, as if the run were stopped: before its first round and after each. Later events add to it. */
-  v.strictObject({ type: v.literal('so-far'), results: ResultsSchema }),
   v.strictObject({ type: v.literal('warning'), message: v.string() }),
-  /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats later events. */
-  v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number() }),
+  /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats the `again` after it. */
+  v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number(), again: v.number() }),
   v.strictObject({ type: v.literal('paused') }),
   v.strictObject({ type: v.literal('resumed') }),
   v.strictObject({ type: v.literal('finished'), results: ResultsSchema }),
-  v.strictObject({ type: v.literal('stopped'), results: ResultsSchema }),
+  // Without results if the worker was ended or crashed: those so far remain.
+  v.strictObject({ type: v.literal('stopped'), results: v.nullable(ResultsSchema) }),
   v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema, results: v.nullable(ResultsSchema) }),
 ]);
 export type RunEvent = v.InferOutput<typeof RunEventSchema>;

@@ -232,8 +232,9 @@ export class Opening {
     this.#progress({ phase: 'weights', item: file, done: bytes, total, unit: 'bytes', source, ...rate });
   }
 
-  #progress(progress: Omit<Progress, 'type' | 'round' | 'secondsLeft'>): void {
-    this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+  #progress(progress: Omit<Progress, 'type' | 'round' | 'seconds' | 'secondsLeft'>): void {
+    const { seconds } = this.#control;
+    this.#host.emit({ type: 'progress', round: 0, seconds, secondsLeft: null, ...progress });
   }
 
   /** Receives messages to pause or stop, and obeys them. */

@@ -8,7 +8,6 @@ import type { TimeEstimate } from './estimate.ts';
 import { Evaluator } from './evaluator.ts';
 import type { RunHost } from './host.ts';
 import type { TestedTask } from './outputs/metrics.ts';
-import type { RunRecord } from './record.ts';
 import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
 
@@ -25,19 +24,18 @@ export interface TestParts {
   readonly settings: RunSettings;
   readonly host: Pick<RunHost, 'emit' | 'now'>;
   readonly control: Pick<RunControl, 'seconds'>;
-  readonly record: RunRecord;
   readonly estimate: TimeEstimate;
 }
 
 /**
- * Tests tasks at a place of a run, records and reports the results. Skips tests already completed at the place.
+ * Tests tasks at a place of a run, and reports the results. Skips tests already completed at the place.
  *
  * @param indexes of the tasks, in the order, from 0.
  * @param place receives the completed tests after a round's training.
  * @param onBatch called after each batch with the completed examples of the task; the run may pause there.
  */
 export async function testTasks(
-  { device, network, learner, tokenizer, tasks, settings, host, control, record, estimate }: TestParts,
+  { device, network, learner, tokenizer, tasks, settings, host, control, estimate }: TestParts,
   indexes: readonly number[],
   place: Place,
   onBatch: (task: EncodedTask, done: number) => Promise<void>,
@@ -64,8 +62,6 @@ export async function testTasks(
         [before, counted] = [now, done];
         await onBatch(task, done);
       });
-      record.setAccuracy(round, index, accuracy);
-      record.addTestTime(time);
       host.emit({ type: 'evaluation', round, task: index, ...accuracy, time });
       const batches = Math.ceil(answers.length / training.evaluationBatchSize);
       const test = { answers, batches, seconds: control.seconds - start };

@@ -12,13 +12,13 @@ import type { Checkpointer } from './checkpoint/checkpointer.ts';
 import { leftAt, type Place, placeAt } from './checkpoint/place.ts';
 import type { RunControl } from './control.ts';
 import { amountOf } from './amount.ts';
+import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './beginning.ts';
 import { TimeEstimate } from './estimate.ts';
 import type { RoundOutput, RunHost } from './host.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
-import { replayEvents } from './outputs/replay-events.ts';
 import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
-import type { RunRecord } from './record.ts';
+import type { Results } from './results.ts';
 import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { type Round, scheduledRounds } from './schedule.ts';
@@ -26,8 +26,13 @@ import type { RunSettings } from './settings.ts';
 import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
-/** What a run has opened, and where it resumes. */
+/** What a run has opened, what is known of it, and where it resumes. */
 export interface RoundsParts {
+  readonly facts: Omit<RunFacts, 'tasks'>;
+  /** Seconds of work of this attempt so far. */
+  readonly opening: number;
+  /** The results so far, as if the run were stopped now. */
+  readonly soFar: () => Results;
   readonly device: Device;
   readonly network: Network;
   readonly learner: Learner;
@@ -49,7 +54,6 @@ export class Rounds {
   readonly #host: RunHost;
   readonly #settings: RunSettings;
   readonly #control: RunControl;
-  readonly #record: RunRecord;
   readonly #parts: RoundsParts;
   readonly #estimate: TimeEstimate;
   readonly #reports: StepReports;
@@ -61,11 +65,10 @@ export class Rounds {
   #place: Place;
   #learningSince = 0;
 
-  constructor(host: RunHost, settings: RunSettings, control: RunControl, record: RunRecord, parts: RoundsParts) {
+  constructor(host: RunHost, settings: RunSettings, control: RunControl, parts: RoundsParts) {
     this.#host = host;
     this.#settings = settings;
     this.#control = control;
-    this.#record = record;
     this.#parts = parts;
     const { tasks, checkpoint, saved } = parts;
     this.#plan = planOf(settings.method);
@@ -79,19 +82,19 @@ export class Rounds {
     this.#steps = amount.steps;
     const left = leftAt(this.#place, amount);
     this.#estimate = new TimeEstimate(left.steps, left.tests);
-    const reports = tasks.map(reportOfTask);
-    record.start(reports);
-    host.emit({ type: 'plan', tasks: reports, stepsPerRound: amount.steps, model: record.model });
-    if (checkpoint) record.takeUp(checkpoint);
-    else if (saved) record.resume(saved);
-    this.#reports = new StepReports(
-      { ...parts, host, control, record, estimate: this.#estimate },
-      from?.results.curves.step.at(-1) ?? 0,
-    );
-    if (from) {
-      for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
-    }
-    host.emit({ type: 'so-far', results: record.results('stopped', null) });
+    const results = this.#beginning();
+    control.setSeconds(results.seconds + parts.opening);
+    host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: amount.steps });
+    const step = results.curves.step.at(-1) ?? 0;
+    this.#reports = new StepReports({ ...parts, host, control, estimate: this.#estimate }, step);
+  }
+
+  /** What earlier runs did. */
+  #beginning(): Results {
+    const { facts, tasks, checkpoint, saved } = this.#parts;
+    const known = { ...facts, tasks: tasks.map(reportOfTask) };
+    if (checkpoint) return resultsAtCheckpoint(known, checkpoint);
+    return saved ? resultsAtRound(known, saved) : newResults(known);
   }
 
   async run(): Promise<void> {
@@ -110,7 +113,7 @@ export class Rounds {
   async test(): Promise<void> {
     const tests = await this.#evaluate(this.#all);
     const orderFolder = ordersFolder(this.#settings.order);
-    const soFar = this.#record.results('stopped', null);
+    const soFar = this.#parts.soFar();
     await this.#keep({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
   }
 
@@ -119,9 +122,10 @@ export class Rounds {
     this.#reports.restartClock();
     if (this.#place.phase === 'begin') {
       const { round } = this.#place;
+      const { exact } = this.#parts.soFar().accuracy;
       // Tests the tasks that a row of another run lacks: those that were not in its order.
       const first = this.#rounds.find(({ number }) => number === round)?.tests ?? this.#all;
-      await this.#evaluate(first.filter((task) => !this.#record.isMeasured(round, task)));
+      await this.#evaluate(first.filter((task) => exact[round][task] === null));
     }
     for (const [i, round] of this.#rounds.entries()) {
       const { number } = round;
@@ -141,12 +145,10 @@ export class Rounds {
         await this.#train(batches);
         this.#progress('space', name, 0, 1, 'items');
         const growths = await learner.endTask({ sample, singles: batches.singles(), examples });
-        this.#record.addStateBytes(number, learner.stateBytes);
-        if (growths.length > 0) this.#emitSpaces(growths);
+        this.#emitSpaces(growths);
         this.#place.phase = 'test';
       }
       const tests = await this.#evaluate(round.tests);
-      this.#host.emit({ type: 'so-far', results: this.#record.results('stopped', null) });
       const seen = tests.filter((_, k) => round.tests[k] < number);
       await this.#save(roundFolder(i + 1, name), { epochs, examples: examples.length }, seen);
     }
@@ -158,17 +160,17 @@ export class Rounds {
     { epochs, examples }: { epochs: number; examples: number },
     tests: TestOfTask[],
   ): Promise<void> {
-    const [record, settings] = [this.#record, this.#settings];
     const { round, seconds, paddedTokens } = this.#place;
     const { model, network } = this.#parts;
     if (!this.#host.saveRound) return;
-    const losses = record.lossesOf(round);
+    const state = this.#state(placeAt(round, 'begin'));
+    const { curves } = state.results;
+    const losses = curves.loss.filter((_, i) => curves.round[i] === round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens, parameters };
     const ended: EndedRound = { trained, tests };
-    const state = this.#state(placeAt(round, 'begin'));
     await this.#keep({
-      orderFolder: ordersFolder(settings.order),
+      orderFolder: ordersFolder(this.#settings.order),
       roundFolder: folder,
       results: resultFiles(ended),
       trained: await roundFiles(state, model),
@@ -230,9 +232,8 @@ export class Rounds {
   }
 
   async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
-    const parts = { ...this.#parts, host: this.#host, settings: this.#settings, control: this.#control };
-    const told = { ...parts, record: this.#record, estimate: this.#estimate };
-    const tests = await testTasks(told, indexes, this.#place, async ({ name, test }, done) => {
+    const own = { host: this.#host, settings: this.#settings, control: this.#control, estimate: this.#estimate };
+    const tests = await testTasks({ ...this.#parts, ...own }, indexes, this.#place, async ({ name, test }, done) => {
       this.#progress('evaluate', name, done, test.length, 'examples');
       await this.#heed();
     });
@@ -242,8 +243,7 @@ export class Rounds {
 
   #emitSpaces(tensors: Awaited<ReturnType<Learner['endTask']>>): void {
     const { round } = this.#place;
-    this.#record.addSpaces(round, tensors);
-    this.#host.emit({ type: 'space', round, tensors });
+    this.#host.emit({ type: 'space', round, tensors, stateBytes: this.#parts.learner.stateBytes });
     // A soft space leaves a part of every direction.
     const full =
       this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
@@ -265,8 +265,9 @@ export class Rounds {
     total: number,
     unit: 'steps' | 'examples' | 'items',
   ): void {
-    const { secondsLeft } = this.#estimate;
-    this.#host.emit({ type: 'progress', phase, round: this.#place.round, item, done, total, unit, secondsLeft });
+    const { round } = this.#place;
+    const [{ seconds }, { secondsLeft }] = [this.#control, this.#estimate];
+    this.#host.emit({ type: 'progress', phase, round, item, done, total, unit, seconds, secondsLeft });
   }
 
   /** A place between two steps or two batches of a test: saves a due checkpoint, and pauses or stops on request. */
@@ -292,7 +293,6 @@ export class Rounds {
   /** All that the rest of the run depends on, if it is at this place. */
   #state(place: Place): RunState {
     const { learner, data } = this.#parts;
-    const { sampling } = this.#record;
-    return { place, results: this.#record.results('stopped', null), sampling, data, learner: learner.state };
+    return { place, results: this.#parts.soFar(), data, learner: learner.state };
   }
 }

@@ -88,14 +88,21 @@ describe('a run to the end', () => {
     const ended = await execute(settings, undefined, onDevice(acquireMeasuringGpu));
     expect(ended.last.type).toBe('finished');
     const { results } = ended;
-    const [plan] = ended.of('plan');
+    const [plan] = ended.of('begin');
+    const begun = plan.results;
     const steps = plan.stepsPerRound.reduce((a, b) => a + b, 0);
 
-    expect(results).toMatchObject({ status: 'finished', error: null, settings, tasks: plan.tasks, model: plan.model });
+    expect(results).toMatchObject({
+      status: 'finished',
+      error: null,
+      settings,
+      tasks: begun.tasks,
+      model: begun.model,
+    });
     expect(ended.events[0].type).toBe('device');
     expect(results.device).toEqual(ended.of('device')[0].device);
-    expect(results.memory.peakBytes).toBeGreaterThan(plan.model.parameters * 4);
-    expect(plan.model.trainable).toBeGreaterThan(0);
+    expect(results.memory.peakBytes).toBeGreaterThan(begun.model.parameters * 4);
+    expect(begun.model.trainable).toBeGreaterThan(0);
 
     const { curves } = results;
     expect(curves.step).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
@@ -174,7 +181,7 @@ describe('a run to the end', () => {
   test('counts every optimizer step once, with micro-batches of one size and a smaller last step', async () => {
     const ended = await execute(tinySettings('gorp', { gradientAccumulation: 2, epochs: 1 }));
     expect(ended.last.type).toBe('finished');
-    expect(ended.of('plan')[0].stepsPerRound).toEqual([2, 2]);
+    expect(ended.of('begin')[0].stepsPerRound).toEqual([2, 2]);
     expect(ended.results.curves.step).toEqual([1, 2, 3, 4]);
   });
 
@@ -209,7 +216,7 @@ describe('upper bounds', () => {
     const { results } = ended;
     const examples = results.tasks.reduce((sum, { trainExamples }) => sum + trainExamples, 0);
     const steps = Math.ceil(Math.ceil(examples / 2) / 2);
-    expect(ended.of('plan')[0].stepsPerRound).toEqual([0, steps]);
+    expect(ended.of('begin')[0].stepsPerRound).toEqual([0, steps]);
     expect(results.curves.round).toEqual(new Array<number>(steps).fill(2));
     expect(measured(results)).toEqual([
       [true, true],
@@ -252,7 +259,7 @@ describe('a run that is stopped', () => {
     );
     expect(ended.last.type).toBe('stopped');
     const { results } = ended;
-    const [{ stepsPerRound }] = ended.of('plan');
+    const [{ stepsPerRound }] = ended.of('begin');
     expect(results).toMatchObject({ status: 'stopped', error: null });
     expect(results.accuracy.ranked.map((row) => row.map(isFraction))).toEqual([
       [true, true],
@@ -285,7 +292,7 @@ describe('a run that is stopped', () => {
       ),
     );
     expect(ended.last.type).toBe('stopped');
-    expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [], ranked: [] }, curves: { step: [] } });
+    expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [[]], ranked: [[]] }, curves: { step: [] } });
   });
 
   test.each(['paused and resumed', 'stopped'])('while its model downloads, when %s', async (how) => {
@@ -303,7 +310,7 @@ describe('a run that is stopped', () => {
       (event, run) => {
         if (at('weights', 0)(event) && calls === 1) setTimeout(() => (how === 'stopped' ? run.stop() : run.pause()), 0);
         if (event.type === 'paused') run.resume();
-        if (event.type === 'plan') run.stop();
+        if (event.type === 'begin') run.stop();
       },
       { openModel },
     );
@@ -386,7 +393,7 @@ describe('a run that fails', () => {
     const [{ error }] = ended.of('failed');
     expect(error.message).toContain('GPU device was lost');
     expect(error.nextStep).not.toBe('');
-    if (ended.of('plan').length > 0) expect(ended.results).toMatchObject({ status: 'failed', error });
+    if (ended.of('begin').length > 0) expect(ended.results).toMatchObject({ status: 'failed', error });
   });
 
   // At 1e20 hidden states overflow and the norm turns them into zeros; at 1e38 the loss itself is no longer a number.

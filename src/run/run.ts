@@ -1,4 +1,5 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
+import { randomId } from '../base/random-id.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
@@ -7,16 +8,17 @@ import type { SavedState } from '../gorp/state.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { readParameter, storedTypeOf } from './packed-blocks.ts';
+import { newResults, type RunFacts } from './beginning.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import type { SavedRun } from './checkpoint/saved-run.ts';
 import { type Milestone, RunControl, Stopped } from './control.ts';
 import { DeviceLosses } from './device-losses.ts';
 import type { RunEvent } from './events.ts';
+import { fold } from './fold.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
-import { RunRecord } from './record.ts';
-import type { DeviceReport, Results } from './results.ts';
+import type { Break, DeviceReport, ModelReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -31,18 +33,29 @@ export class Run {
   readonly #host: RunHost;
   readonly #settings: RunSettings;
   readonly #control: RunControl;
-  readonly #record: RunRecord;
   readonly #checkpointer: Checkpointer;
+  /** Unique to this run; taken from its checkpoint if it resumes. */
+  #identity = { id: randomId(), startedAt: new Date().toISOString() };
+  readonly #breaks: Break[] = [];
+  /** Null before `begin`. */
+  #results: Results | null = null;
   #device: Device | undefined;
+  #deviceReport: DeviceReport | undefined;
+  #model: ModelReport;
+  #buffersLeft = 0;
   /** The device of the run and the reason for it, from its first device on. */
   #opened: { kind: DeviceFacts['kind']; why: DeviceReason } | undefined;
 
   constructor(host: RunHost, settings: RunSettings) {
-    this.#host = host;
+    const emit = (event: RunEvent): void => {
+      this.#results = fold(this.#results, event);
+      host.emit(event);
+    };
+    this.#host = { ...host, emit };
     this.#settings = settings;
     this.#control = new RunControl(() => host.now());
-    this.#record = new RunRecord(settings, host.code, () => this.#control.seconds);
-    this.#checkpointer = new Checkpointer(host);
+    this.#model = { name: settings.model, commit: null, parameters: 0, trainable: 0 };
+    this.#checkpointer = new Checkpointer(this.#host);
   }
 
   pause(): void {
@@ -61,7 +74,7 @@ export class Run {
 
   /** The results so far, as if the run were stopped now; null before there are any. */
   get resultsSoFar(): Results | null {
-    return this.#record.isStarted ? this.#record.results('stopped', null) : null;
+    return this.#results && this.#soFar('stopped');
   }
 
   /** Saves a checkpoint as soon as possible: the page may be about to close. */
@@ -84,16 +97,29 @@ export class Run {
   async #toTheEnd(trains: boolean): Promise<void> {
     try {
       await this.#work(trains);
-      this.#host.emit({ type: 'finished', results: this.#record.results('finished', null) });
+      this.#host.emit({ type: 'finished', results: this.#soFar('finished') });
     } catch (thrown) {
       if (thrown instanceof Stopped) {
-        this.#host.emit({ type: 'stopped', results: this.#record.results('stopped', null) });
+        this.#host.emit({ type: 'stopped', results: this.#soFar('stopped') });
         return;
       }
       const error = reportOf(thrown);
-      const results = this.#record.isStarted ? this.#record.results('failed', error) : null;
-      this.#host.emit({ type: 'failed', error, results });
+      this.#host.emit({ type: 'failed', error, results: this.#results && this.#soFar('failed', error) });
     }
+  }
+
+  /** The results if the run ends now. */
+  #soFar(status: Results['status'], error: ErrorReport | null = null): Results {
+    const results = this.#results ?? newResults({ ...this.#facts, tasks: [] });
+    const memory = { ...results.memory, liveBuffersAtEnd: this.#buffersLeft };
+    return { ...results, status, error, seconds: this.#control.seconds, memory };
+  }
+
+  get #facts(): Omit<RunFacts, 'tasks'> {
+    const device = this.#deviceReport;
+    if (device === undefined) throw new Error('no results before the device is known');
+    const [settings, { code }] = [this.#settings, this.#host];
+    return { ...this.#identity, code, settings, device, model: this.#model, breaks: this.#breaks.slice() };
   }
 
   /** Resumes from the last checkpoint when the device is lost, unless that happens too often. */
@@ -101,6 +127,7 @@ export class Run {
     const { checkpoints } = this.#host;
     const losses = new DeviceLosses(() => this.#host.now());
     let checkpoint = trains ? await this.#host.savedCheckpoint?.() : undefined;
+    if (checkpoint) this.#resume(checkpoint);
     for (;;) {
       try {
         await this.#attempt(trains, checkpoint);
@@ -110,12 +137,19 @@ export class Run {
         if (!isLoss || !trains || checkpoints === undefined) throw thrown;
         losses.add(thrown);
         const last = await checkpoints.last();
-        if (last?.results.id === this.#record.id) checkpoint = last;
+        if (last?.results.id === this.#identity.id) checkpoint = last;
         const step = checkpoint?.learner.progress.totalSteps ?? 0;
-        this.#record.noteLoss(step);
-        this.#host.emit({ type: 'recovering', error: reportOf(thrown), step });
+        const again = Math.max(0, (this.#results?.curves.step.at(-1) ?? 0) - step);
+        this.#breaks.push({ cause: 'device-lost', step, again });
+        this.#host.emit({ type: 'recovering', error: reportOf(thrown), step, again });
       }
     }
+  }
+
+  /** Resumes the run that a checkpoint belongs to. */
+  #resume({ results: { id = this.#identity.id, startedAt, breaks = [], curves } }: SavedRun): void {
+    this.#identity = { id, startedAt };
+    this.#breaks.push(...breaks, { cause: 'restart', step: curves.step.at(-1) ?? 0, again: null });
   }
 
   /** Opens the device; after a loss one of the same kind, which may take minutes. */
@@ -138,6 +172,7 @@ export class Run {
   }
 
   async #attempt(trains: boolean, checkpoint: SavedRun | undefined): Promise<void> {
+    const began = this.#control.seconds;
     const device = await this.#acquire();
     this.#device = device;
     const owned: { destroy(): void }[] = [];
@@ -147,8 +182,8 @@ export class Run {
       const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
       const { model, tokenizer, network, tasks, data, saved, files, date } = opened;
       owned.push(network);
-      this.#record.model = {
-        ...this.#record.model,
+      this.#model = {
+        ...this.#model,
         commit: model.commit,
         weights: await model.contentHash(),
         files,
@@ -157,7 +192,10 @@ export class Run {
       const from = (checkpoint ?? saved?.state)?.learner;
       const learner = await this.#createLearner(device, opened, from, owned);
       if (from) await learner.restore(from);
-      const rounds = new Rounds(this.#host, this.#settings, this.#control, this.#record, {
+      const rounds = new Rounds(this.#host, this.#settings, this.#control, {
+        facts: this.#facts,
+        opening: this.#control.seconds - began,
+        soFar: () => this.#soFar('stopped'),
         device,
         network,
         learner,
@@ -175,7 +213,7 @@ export class Run {
     } finally {
       await device.settle();
       for (const part of owned.reverse()) part.destroy();
-      this.#record.memory = { peakBytes: device.buffers.peakBytes, liveBuffersAtEnd: device.buffers.liveBuffers };
+      this.#buffersLeft = device.buffers.liveBuffers;
       this.#host.emit({ type: 'memory', ...memoryOf(device) });
       await device.destroy();
       this.#device = undefined;
@@ -190,7 +228,7 @@ export class Run {
   #emitDevice({ facts }: Device): void {
     const why = this.#opened?.why ?? 'asked';
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
-    this.#record.device = device;
+    this.#deviceReport = device;
     this.#host.emit({ type: 'device', device });
   }
 
@@ -228,16 +266,15 @@ export class Run {
       },
     );
     owned.push(learner);
-    this.#record.model = {
-      ...this.#record.model,
-      parameters: parametersOf(network),
-      trainable: learner.trainableParameters,
-    };
+    this.#model = { ...this.#model, parameters: parametersOf(network), trainable: learner.trainableParameters };
     return learner;
   }
 
-  #progress(progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'secondsLeft'>): void {
-    this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+  #progress(
+    progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'seconds' | 'secondsLeft'>,
+  ): void {
+    const { seconds } = this.#control;
+    this.#host.emit({ type: 'progress', round: 0, seconds, secondsLeft: null, ...progress });
   }
 }
 

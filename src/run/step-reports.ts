@@ -5,7 +5,6 @@ import type { RunControl } from './control.ts';
 import { diverged, isBroken } from './divergence.ts';
 import type { TimeEstimate } from './estimate.ts';
 import { memoryOf, type RunHost } from './host.ts';
-import type { RunRecord } from './record.ts';
 
 // Approximate seconds of training between two reports.
 const REPORT_SECONDS = 0.25;
@@ -17,11 +16,10 @@ export interface ReportParts {
   readonly learner: Learner;
   readonly host: Pick<RunHost, 'emit'>;
   readonly control: Pick<RunControl, 'seconds'>;
-  readonly record: RunRecord;
   readonly estimate: TimeEstimate;
 }
 
-/** Reads loss and norms a few steps after a step was submitted, records and reports them. */
+/** Reads loss and norms a few steps after a step was submitted, and reports them. */
 export class StepReports {
   readonly #parts: ReportParts;
   /** Steps of the run with known losses. */
@@ -75,7 +73,7 @@ export class StepReports {
   }
 
   async #take(round: number, count: number, tokens: number): Promise<void> {
-    const { device, network, learner, host, control, record, estimate } = this.#parts;
+    const { device, network, learner, host, control, estimate } = this.#parts;
     const records = await learner.takeRecords();
     const now = control.seconds;
     const seconds = now - this.#since;
@@ -86,13 +84,13 @@ export class StepReports {
     const steps = sound.map((_, i) => this.#step + i + 1);
     this.#step += sound.length;
     if (sound.length > 0) {
-      record.addSteps(round, steps, sound, now);
       host.emit({
         type: 'steps',
         round,
         steps,
         losses: sound.map(({ loss }) => loss),
         gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
+        seconds: now,
         tokensPerSecond: tokens / seconds,
         layers: sound[sound.length - 1].layers,
       });

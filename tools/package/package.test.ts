@@ -111,7 +111,7 @@ describe('the command line of the package', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { type: string });
-    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['device', 'plan', 'steps', 'evaluation']));
+    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['device', 'begin', 'steps', 'evaluation']));
     expect(events.at(-1)?.type).toBe('finished');
     const rounds = join('run', 'logs_and_outputs', 'order_custom', 'outputs');
     expect(existsSync(join(consumer, rounds, '1-gloss', 'all_results.json'))).toBe(true);

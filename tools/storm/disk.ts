@@ -101,7 +101,7 @@ async function trained(out: string): Promise<{ results: Results | null; faults: 
     tinyHost(
       (event) => {
         if (event.type === 'progress' && event.phase === 'train' && event.round === 2 && event.done === 4) run.stop();
-        if ('results' in event && event.type !== 'so-far') ({ results } = event);
+        if ('results' in event) ({ results } = event);
         if (event.type === 'failed') faults.push(event.error.message);
         if (event.type === 'warning' && !event.message.includes('Check the folder and the free space on its disk.'))
           faults.push(`no next step: ${event.message}`);

@@ -9,9 +9,10 @@ export function watchSlowdown(store: PageStore, page: Visibility, now: () => num
   store.subscribe(({ run }, { run: before }) => {
     if (run.status === 'starting' && before.status !== 'starting') store.setState({ slowdown: null });
     if (run.status !== before.status) watch.rest();
-    if (run.curve === before.curve || run.curve.length === 0) return;
-    if (run.curve.at(-1)?.round !== before.curve.at(-1)?.round) watch.startRound();
-    const added = run.curve.slice(before.curve.length).reduce((sum, { steps }) => sum + steps.length, 0);
+    const [curves, known] = [run.results?.curves, before.results?.curves];
+    const added = (curves?.step.length ?? 0) - (known?.step.length ?? 0);
+    if (curves === known || added <= 0) return;
+    if (curves?.round.at(-1) !== known?.round.at(-1)) watch.startRound();
     const slowdown = watch.report(added, now());
     if (slowdown !== null) store.setState({ slowdown });
   });

@@ -5,12 +5,9 @@ import { drawnIndices, drawnPoints, lossColumns, sampledRows, smoothed, taskStre
 const oneRound = (values: readonly unknown[]): number[] => values.map(() => 1);
 
 describe('lossColumns', () => {
-  it('concatenates chunks and turns non-finite values into gaps', () => {
-    const columns = lossColumns([
-      { round: 1, steps: [1, 2], losses: [2, NaN], gradientNorms: [1, Infinity] },
-      { round: 2, steps: [3], losses: [1], gradientNorms: [0.5] },
-    ]);
-    expect(columns).toEqual({
+  it('turns non-finite values into gaps', () => {
+    const curves = { loss: [2, NaN, 1], gradientNorm: [1, Infinity, 0.5], seconds: [1, 1, 2] };
+    expect(lossColumns({ step: [1, 2, 3], round: [1, 1, 2], ...curves })).toEqual({
       steps: [1, 2, 3],
       rounds: [1, 1, 2],
       losses: [2, null, 1],
@@ -19,7 +16,7 @@ describe('lossColumns', () => {
   });
 
   it('is empty before the first step', () => {
-    expect(lossColumns([]).steps).toEqual([]);
+    expect(lossColumns(null).steps).toEqual([]);
   });
 });
 

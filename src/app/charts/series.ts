@@ -1,4 +1,4 @@
-import type { StepChunk } from '../run-state.ts';
+import type { Results } from '../../run/results.ts';
 
 /** Losses of a run in columns of equal length, one entry per optimizer step. */
 export interface LossColumns {
@@ -11,19 +11,13 @@ export interface LossColumns {
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-/** Concatenates the chunks of a run. */
-export function lossColumns(curve: readonly StepChunk[]): LossColumns {
-  const columns: LossColumns = { steps: [], rounds: [], losses: [], gradientNorms: [] };
-  for (const chunk of curve) {
-    chunk.steps.forEach((step, i) => {
-      columns.steps.push(step);
-      columns.rounds.push(chunk.round);
-      columns.losses.push(finite(chunk.losses[i] ?? NaN));
-      columns.gradientNorms.push(finite(chunk.gradientNorms[i] ?? NaN));
-    });
-  }
-  return columns;
-}
+/** The columns to draw of a run. @param curves null before there are any. */
+export const lossColumns = (curves: Results['curves'] | null): LossColumns => ({
+  steps: curves?.step ?? [],
+  rounds: curves?.round ?? [],
+  losses: curves?.loss.map(finite) ?? [],
+  gradientNorms: curves?.gradientNorm.map(finite) ?? [],
+});
 
 /**
  * Exponential moving average with Adam's bias correction, so that it begins at the first value and leaves a constant

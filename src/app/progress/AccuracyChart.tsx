@@ -7,6 +7,7 @@ import { percent } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { useWidth } from '../ui/use-width.ts';
+import { UNMEASURED } from './matrix.ts';
 import styles from './AccuracyChart.module.css';
 
 const HEIGHT = 248;
@@ -17,7 +18,7 @@ const LABEL_GAP = 14;
 /** Accuracy over the rounds: one line per task, labelled at its end. */
 export function AccuracyChart() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
-  const matrix = usePageState(({ run, view }) => run[view.score]);
+  const matrix = usePageState(({ run, view }) => run.results?.accuracy[view.score] ?? UNMEASURED);
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const rounds = [{ round: 0, name: 'before' }, ...namedRounds(settings)];

@@ -6,7 +6,7 @@ import { wilsonInterval } from '../../base/proportions.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
 import { percent, points, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
-import { changeSinceLearned, gridStep } from './matrix.ts';
+import { changeSinceLearned, gridStep, UNMEASURED } from './matrix.ts';
 import styles from './AccuracyMatrix.module.css';
 
 type Cell = readonly [round: number, task: number];
@@ -15,8 +15,8 @@ type Cell = readonly [round: number, task: number];
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const { order } = settings;
-  const matrix = usePageState(({ run, view }) => run[view.score]);
-  const examples = usePageState(({ run }) => run.examples);
+  const matrix = usePageState(({ run, view }) => run.results?.accuracy[view.score] ?? UNMEASURED);
+  const tasks = usePageState(({ run }) => run.results?.tasks);
   const heat = usePageState(({ view }) => view.heat);
   const score = usePageState(({ view }) => view.score);
   const [focused, setFocused] = useState<Cell>([0, 0]);
@@ -39,9 +39,9 @@ export function AccuracyMatrix() {
     const name = order[task] ?? '';
     const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
     if (value === null) return `${name} ${when}: not measured.`;
-    const count = examples[round]?.[task] ?? null;
+    const count = tasks?.[task]?.testExamples;
     const parts = [`${name} ${when}: ${percent(value)} % ${score}`];
-    if (count !== null) {
+    if (count !== undefined) {
       const [low, high] = wilsonInterval(value, count);
       parts[0] += ` (${whole(value * count)} of ${count}, 95 % interval ${percent(low)} to ${percent(high)})`;
     }
@@ -138,7 +138,10 @@ export function AccuracyMatrix() {
           numbers={() => ({
             columns: ['round', 'after', 'task', 'accuracy', 'examples'],
             rows: rows.flatMap(({ round, name }) =>
-              order.map((task, i) => [round, name, task, matrix[round]?.[i] ?? null, examples[round]?.[i] ?? null]),
+              order.map((task, i) => {
+                const value = matrix[round]?.[i] ?? null;
+                return [round, name, task, value, value === null ? null : (tasks?.[i]?.testExamples ?? null)];
+              }),
             ),
           })}
         />

@@ -23,8 +23,8 @@ const TABLE_ROWS = 60;
 /** Loss of every optimizer step, live. */
 export function LossChart() {
   const { look } = usePage();
-  const curve = usePageState(({ run }) => run.curve);
-  const plan = usePageState(({ run }) => run.plan);
+  const curves = usePageState(({ run }) => run.results?.curves ?? null);
+  const stepsPerRound = usePageState(({ run }) => run.stepsPerRound);
   const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
   const log = usePageState(({ view }) => view.logLoss);
@@ -36,19 +36,16 @@ export function LossChart() {
   const width = useWidth(frame);
   const measured = width > 0;
 
-  const columns = useMemo(() => lossColumns(curve), [curve]);
+  const columns = useMemo(() => lossColumns(curves), [curves]);
   const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
   const data = useMemo((): LossPlotData => {
-    const stretches =
-      plan === null || settings === null
-        ? []
-        : taskStretches(plan.stepsPerRound, (round) => roundName(settings, round));
+    const stretches = settings === null ? [] : taskStretches(stepsPerRound, (round) => roundName(settings, round));
     return {
       ...drawnPoints(columns, averages, MAX_POINTS),
       stretches,
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };
-  }, [columns, averages, plan, settings]);
+  }, [columns, averages, stepsPerRound, settings]);
   // The data now shown, for the plot's listener.
   const latest = useRef(data);
 

@@ -3,7 +3,7 @@ import type { Measures as RunMeasures } from '../../run/results.ts';
 import { percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
-import { roundsTested } from './matrix.ts';
+import { roundsTested, UNMEASURED } from './matrix.ts';
 import styles from './Measures.module.css';
 
 interface Measure {
@@ -65,8 +65,8 @@ const MEASURES: readonly Measure[] = [
 
 /** The measures of docs/method.md, eq. (21), over the rounds so far. */
 export function Measures() {
-  const matrix = usePageState(({ run, view }) => run[view.score]);
-  const tasks = usePageState(({ run }) => run.plan?.tasks.length ?? 0);
+  const matrix = usePageState(({ run, view }) => run.results?.accuracy[view.score] ?? UNMEASURED);
+  const tasks = usePageState(({ run }) => run.results?.tasks.length ?? 0);
   const tested = roundsTested(matrix);
   const measures = measuresOf(firstRounds(matrix, tested));
   return (

@@ -1,3 +1,4 @@
+import type { TestTime } from '../../run/results.ts';
 import { namedRounds } from '../../run/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../format.ts';
 import { deviceName, reasonNote } from '../device/device-words.ts';
@@ -12,6 +13,8 @@ export function StatusPanel() {
   const active = isActive(run.status);
   const where = active ? [roundText(run), progressText(run.progress)].filter((text) => text !== '').join(', ') : '';
   const left = active ? (run.progress?.secondsLeft ?? null) : null;
+  const { results } = run;
+  const testSpeed = results?.testTime && speedOf(results.testTime);
   return (
     <section className={styles.panel} aria-label="Status" data-testid="status" data-status={run.status}>
       <div className={styles.line}>
@@ -22,9 +25,9 @@ export function StatusPanel() {
         </div>
         <p className={styles.where}>{where}</p>
         {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
-        {run.results !== null && (
+        {results !== null && !active && (
           <p className={styles.left}>
-            took {duration(run.results.seconds)}, started {moment(run.results.startedAt)}
+            took {duration(results.seconds)}, started {moment(results.startedAt)}
           </p>
         )}
       </div>
@@ -34,8 +37,8 @@ export function StatusPanel() {
         <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
         <Fact
           name="Testing, tokens/s"
-          value={whole(run.testSpeed?.prompts ?? null)}
-          note={run.testSpeed === null ? '' : `read, ${whole(run.testSpeed.answers)} written`}
+          value={whole(testSpeed?.read ?? null)}
+          note={testSpeed ? `read, ${whole(testSpeed.written)} written` : ''}
         />
         <Fact
           name="Memory"
@@ -48,11 +51,11 @@ export function StatusPanel() {
           value={run.device === null ? NONE : deviceName(run.device)}
           note={run.device === null ? '' : reasonNote(run.device)}
         />
-        {run.plan !== null && (
+        {results !== null && (
           <Fact
             name="Parameters"
-            value={whole(run.plan.model.parameters)}
-            note={`${whole(run.plan.model.trainable)} trained`}
+            value={whole(results.model.parameters)}
+            note={`${whole(results.model.trainable)} trained`}
           />
         )}
       </dl>
@@ -67,10 +70,17 @@ export function StatusPanel() {
 }
 
 /** `peak 84 MiB of 91 MiB planned`, or the part that is known. */
-function memoryNote({ memory, memoryPlan }: RunState): string {
+function memoryNote({ memory, memoryPlan, results }: RunState): string {
   const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
-  if (memory === null) return planned;
-  return `peak ${bytes(memory.peakBytes)}${planned === '' ? '' : ` of ${planned}`}`;
+  const peak = memory?.peakBytes ?? results?.memory.peakBytes;
+  if (peak === undefined) return planned;
+  return `peak ${bytes(peak)}${planned === '' ? '' : ` of ${planned}`}`;
+}
+
+/** Tokens per second over all tests so far; null before the first. */
+function speedOf({ promptTokens, promptSeconds, answerTokens, answerSeconds }: TestTime) {
+  if (promptSeconds === 0) return null;
+  return { read: promptTokens / promptSeconds, written: answerSeconds > 0 ? answerTokens / answerSeconds : 0 };
 }
 
 interface FactProps {
@@ -94,14 +104,13 @@ function Fact({ name, value, note = '', title }: FactProps) {
 
 /** One bar per round, as long as its share of the steps and filled as they are done; below, the current phase. */
 function Rounds({ run }: { run: RunState }) {
-  const { plan, progress, status, settings } = run;
-  const shares = status === 'finished' ? (plan?.stepsPerRound.map(() => 1) ?? []) : roundShares(run);
-  const steps = plan?.stepsPerRound ?? [];
+  const { stepsPerRound: steps, progress, status, settings } = run;
+  const shares = status === 'finished' ? steps.map(() => 1) : roundShares(run);
   const total = steps.reduce((sum, count) => sum + count, 0);
   const done = steps.reduce((sum, count, i) => sum + count * (shares[i] ?? 0), 0);
   const part = progress === null || progress.total === 0 ? 0 : progress.done / progress.total;
   const active = isActive(status);
-  if (plan === null || settings === null) {
+  if (steps.length === 0 || settings === null) {
     return <Bar label={phaseText(run)} share={part} className={styles.single} />;
   }
   return (

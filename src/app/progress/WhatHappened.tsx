@@ -15,8 +15,9 @@ import styles from './WhatHappened.module.css';
 export function WhatHappened() {
   const run = usePageState((state) => state.run);
   const score = usePageState(({ view }) => view.score);
-  const { settings } = run;
-  const story = settings === null ? null : storyOf(settings, run[score], run.examples);
+  const { settings, results } = run;
+  const examples = results?.tasks.map(({ testExamples }) => testExamples) ?? [];
+  const story = settings === null || results === null ? null : storyOf(settings, results.accuracy[score], examples);
   if (settings === null || story === null) return null;
   return (
     <Section

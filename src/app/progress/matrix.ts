@@ -1,5 +1,8 @@
 import type { AccuracyMatrix } from '../../run/measures.ts';
 
+/** The matrix before a run. */
+export const UNMEASURED: AccuracyMatrix = [];
+
 /**
  * The last round whose own task has been tested. That test is the last of its learned tasks, so the measures can be
  * computed over the rounds up to this one.

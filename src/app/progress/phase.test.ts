@@ -1,18 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { fold } from '../../run/fold.ts';
+import { beginningOf } from '../../testing/begun-run.ts';
+import { tinySettings } from '../../testing/tiny-run.ts';
 import { IDLE, type RunState } from '../run-state.ts';
 import { paceTexts, phaseText, progressText, roundShares, roundText, runTitle } from './phase.ts';
 
-const task = (name: string) => ({ name, kind: 'TC', labels: [], trainExamples: 1, testExamples: 1 });
-const plan = {
-  type: 'plan' as const,
-  tasks: [task('gloss'), task('field'), task('emoji')],
-  stepsPerRound: [10, 20, 0],
-  model: { name: 'm', commit: null, parameters: 1, trainable: 1 },
-};
-const at = (progress: Partial<RunState['progress']>): RunState => ({
+const begin = beginningOf({ ...tinySettings('gorp'), order: ['gloss', 'field', 'emoji'] }, [10, 20, 0]);
+const at = (progress: Partial<NonNullable<RunState['progress']>>): RunState => ({
   ...IDLE,
   status: 'running',
-  plan,
+  results: begin.results,
+  stepsPerRound: begin.stepsPerRound,
   progress: {
     type: 'progress',
     phase: 'train',
@@ -21,6 +19,7 @@ const at = (progress: Partial<RunState['progress']>): RunState => ({
     done: 5,
     total: 10,
     unit: 'steps',
+    seconds: 1,
     secondsLeft: null,
     ...progress,
   },
@@ -62,8 +61,9 @@ describe('roundShares', () => {
   });
 
   it('uses the losses where they are ahead of the last progress event', () => {
-    const curve = [{ round: 2, steps: [24, 25], losses: [1, 1], gradientNorms: [1, 1] }];
-    expect(roundShares({ ...at({ round: 2, done: 5 }), curve })).toEqual([1, 0.75, 0]);
+    const losses = { losses: [1, 1], gradientNorms: [1, 1], seconds: 1, tokensPerSecond: 1, layers: [] };
+    const results = fold(begin.results, { type: 'steps', round: 2, steps: [24, 25], ...losses });
+    expect(roundShares({ ...at({ round: 2, done: 5 }), results })).toEqual([1, 0.75, 0]);
   });
 });
 

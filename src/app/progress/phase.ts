@@ -1,8 +1,8 @@
 import { planOf } from '../../methods/registry.ts';
 import { bytes, duration, whole } from '../format.ts';
-import { isActive, type RunState } from '../run-state.ts';
+import { isActive, type RunState, roundOfRun } from '../run-state.ts';
 
-type Known = Pick<RunState, 'status' | 'progress' | 'plan' | 'settings'>;
+type Known = Pick<RunState, 'status' | 'progress' | 'results' | 'settings'>;
 
 /** What a run is doing now, in a few words. */
 export function phaseText({ status, progress }: Known): string {
@@ -71,27 +71,27 @@ export function progressText(progress: RunState['progress']): string {
   return `${noun}${whole(done)} of ${whole(total)}`;
 }
 
-/** The current round: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the plan is known. */
-export function roundText({ progress, plan, settings }: Known): string {
-  if (plan === null || progress === null) return '';
+/** The current round: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the tasks are known. */
+export function roundText({ progress, results, settings }: Known): string {
+  if (results === null || progress === null) return '';
   const { round } = progress;
-  if (round > 0 && settings && planOf(settings.method).schedule === 'mixed') return `all ${plan.tasks.length} tasks`;
-  return round === 0 ? 'before training' : `task ${round} of ${plan.tasks.length}`;
+  const tasks = results.tasks.length;
+  if (round > 0 && settings && planOf(settings.method).schedule === 'mixed') return `all ${tasks} tasks`;
+  return round === 0 ? 'before training' : `task ${round} of ${tasks}`;
 }
 
 /** Share of each round's steps done, in [0, 1]. */
-export function roundShares({ progress, plan, curve }: Pick<RunState, 'progress' | 'plan' | 'curve'>): number[] {
-  if (plan === null) return [];
-  const lastRound = progress?.round ?? 0;
-  const shown = curve.at(-1);
-  return plan.stepsPerRound.map((steps, i) => {
+export function roundShares(run: Pick<RunState, 'progress' | 'stepsPerRound' | 'results'>): number[] {
+  const { progress, stepsPerRound, results } = run;
+  const lastRound = roundOfRun(run);
+  return stepsPerRound.map((steps, i) => {
     const round = i + 1;
     const isLearning = progress?.phase === 'train' || progress?.phase === 'checkpoint';
     if (round < lastRound || (round === lastRound && !isLearning)) return 1;
     if (round > lastRound || steps === 0) return 0;
     // Progress events may be rarer than losses, so take whichever is further.
-    const before = plan.stepsPerRound.slice(0, i).reduce((sum, count) => sum + count, 0);
-    const byLosses = shown?.round === round ? (shown.steps.at(-1) ?? before) - before : 0;
+    const before = stepsPerRound.slice(0, i).reduce((sum, count) => sum + count, 0);
+    const byLosses = (results?.curves.step.at(-1) ?? 0) - before;
     const byProgress = progress?.phase === 'train' && progress.unit === 'steps' ? progress.done : 0;
     return Math.min(1, Math.max(byLosses, byProgress) / steps);
   });
@@ -100,6 +100,7 @@ export function roundShares({ progress, plan, curve }: Pick<RunState, 'progress'
 /** Title of the browser's tab. */
 export function runTitle(run: Known): string {
   if (!isActive(run.status)) return run.status === 'idle' ? 'gorp-web' : `${phaseText(run)} – gorp-web`;
-  const where = run.plan !== null && run.progress !== null && run.progress.round > 0 ? roundText(run) : phaseText(run);
+  const where =
+    run.results !== null && run.progress !== null && run.progress.round > 0 ? roundText(run) : phaseText(run);
   return `${run.status === 'paused' ? 'Paused, ' : ''}${where} – gorp-web`;
 }

@@ -30,15 +30,15 @@ const COARSE = 0.2;
  * Tells what happened from R and the numbers of tests. A change counts only if its 95 % interval excludes 0
  * ({@link changeInterval}); everything else is said to be within chance.
  *
- * @param examples number of tests of each cell of R.
+ * @param examples number of test examples of each task.
  * @returns null before the first task has been tested.
  */
-export function storyOf(settings: Scheduled, matrix: AccuracyMatrix, examples: AccuracyMatrix): Story | null {
+export function storyOf(settings: Scheduled, matrix: AccuracyMatrix, examples: readonly number[]): Story | null {
   const tested = roundsTested(matrix);
   if (tested === 0) return null;
   const cell = (round: number, task: number): Proportion | null => {
-    const [share, count] = [matrix[round]?.[task] ?? null, examples[round]?.[task] ?? null];
-    return share === null || count === null || count < 1 ? null : { share, count };
+    const [share, count = 0] = [matrix[round]?.[task] ?? null, examples[task]];
+    return share === null || count < 1 ? null : { share, count };
   };
   const tasks: TaskSentence[] = [];
   const falls: (number | null)[] = [];

@@ -7,13 +7,13 @@ import { significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import styles from './Gradients.module.css';
-import { type LayerCourses, lineOf, shortName } from './ranks.ts';
+import { type LayerCourses, lineOf, NO_SAMPLES, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
 
 /** Gradient norm of every layer over the run, on one log scale. Memoised: selecting a map cell does not redraw it. */
 export const Gradients = memo(function Gradients({ courses }: { courses: LayerCourses }) {
-  const samples = usePageState(({ run }) => run.layerSamples);
-  const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
+  const samples = usePageState(({ run }) => run.results?.health ?? NO_SAMPLES);
+  const steps = usePageState(({ run }) => run.stepsPerRound.reduce((sum, count) => sum + count, 0));
   const rows = useMemo(() => {
     const lines = [...courses].map(([name, line]) => ({ name, points: lineOf(line, 'gradientNorm') }));
     return lines.map(({ name, points }) => ({

@@ -2,15 +2,15 @@ import { useMemo } from 'react';
 import { percent, significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import styles from './LayerSummary.module.css';
-import { layerSummary, shortName } from './ranks.ts';
+import { layerSummary, NO_SAMPLES, NO_SPACES, shortName } from './ranks.ts';
 
 /** A larger deviation from orthonormality is more than f32 rounding. */
 const ROUNDING = 1e-4;
 
 /** One line that shows whether the projections work as intended. */
 export function LayerSummary() {
-  const spaces = usePageState(({ run }) => run.spaces);
-  const samples = usePageState(({ run }) => run.layerSamples);
+  const spaces = usePageState(({ run }) => run.results?.spaces ?? NO_SPACES);
+  const samples = usePageState(({ run }) => run.results?.health ?? NO_SAMPLES);
   const { orthonormality, projectedAway, leakage, largest } = useMemo(
     () => layerSummary(spaces, samples),
     [spaces, samples],

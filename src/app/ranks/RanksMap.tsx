@@ -31,7 +31,7 @@ const ROOM = 46;
 export function RanksMap({ rows, courses, selected }: Props) {
   const { look } = usePage();
   const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
-  const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
+  const steps = usePageState(({ run }) => run.stepsPerRound.reduce((sum, count) => sum + count, 0));
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [heat, setHeat] = useState<Heat>('added');
   const stacks = useMemo(() => mapStacks(rows), [rows]);

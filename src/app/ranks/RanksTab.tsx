@@ -9,17 +9,17 @@ import { Gradients } from './Gradients.tsx';
 import { LayerSummary } from './LayerSummary.tsx';
 import { isHeatMap } from './map-lines.ts';
 import { RanksMap } from './RanksMap.tsx';
-import { layerLines, shortName, taskLikeness, tensorRows } from './ranks.ts';
+import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
 import { Spectrum } from './Spectrum.tsx';
 
 /** The shared spaces by layer and round, their effect on gradients and updates, and the similarity of the tasks. */
 export function RanksTab() {
-  const spaces = usePageState(({ run }) => run.spaces);
+  const spaces = usePageState(({ run }) => run.results?.spaces ?? NO_SPACES);
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const started = usePageState(({ run }) => run.status !== 'idle');
   const selected = usePageState(({ view }) => view.selected);
-  const samples = usePageState(({ run }) => run.layerSamples);
+  const samples = usePageState(({ run }) => run.results?.health ?? NO_SAMPLES);
   const courses = useMemo(() => layerLines(samples), [samples]);
   const rows = useMemo(() => tensorRows(spaces, settings.order.length), [spaces, settings]);
   const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);

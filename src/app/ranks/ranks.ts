@@ -1,5 +1,8 @@
-import type { LayerSample, TensorSpace } from '../../run/results.ts';
-import type { RunState } from '../run-state.ts';
+import type { LayerSample, Results, TensorSpace } from '../../run/results.ts';
+
+/** Before the first space, and before the first sample. */
+export const NO_SPACES: Results['spaces'] = [];
+export const NO_SAMPLES: readonly LayerSample[] = [];
 
 /** One projected tensor over the rounds of a run. */
 export interface TensorRow {
@@ -16,7 +19,7 @@ export interface TensorRow {
 }
 
 /** The spaces of a run as rows of a map: one row per tensor, in order of first appearance; columns are rounds. */
-export function tensorRows(spaces: RunState['spaces'], rounds: number): TensorRow[] {
+export function tensorRows(spaces: Results['spaces'], rounds: number): TensorRow[] {
   const rows = new Map<string, TensorRow>();
   for (const { round, tensors } of spaces) {
     for (const space of tensors) {
@@ -107,7 +110,7 @@ export function mean(values: readonly (number | null)[]): number | null {
  *
  * @returns by later and earlier task, both from 0; null if they were not compared.
  */
-export function taskLikeness(spaces: RunState['spaces'], tasks: number): (number | null)[][] {
+export function taskLikeness(spaces: Results['spaces'], tasks: number): (number | null)[][] {
   return Array.from({ length: tasks }, (_, later) => {
     const tensors = spaces.find(({ round }) => round === later + 1)?.tensors ?? [];
     return Array.from({ length: later }, (__, earlier) => {
@@ -138,7 +141,7 @@ export interface LayerSummary {
   largest: { name: string; gradientNorm: number } | null;
 }
 
-export function layerSummary(spaces: RunState['spaces'], samples: readonly LayerSample[]): LayerSummary {
+export function layerSummary(spaces: Results['spaces'], samples: readonly LayerSample[]): LayerSummary {
   const layers = samples.at(-1)?.layers ?? [];
   const errors = spaces.at(-1)?.tensors.map(({ orthonormality }) => orthonormality) ?? [];
   const [first] = layers.toSorted((a, b) => b.gradientNorm - a.gradientNorm);

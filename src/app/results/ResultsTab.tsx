@@ -12,7 +12,7 @@ import styles from './ResultsTab.module.css';
 
 /** The results file, the runs in this browser, and the published averages. */
 export function ResultsTab() {
-  const results = usePageState(({ run }) => run.results);
+  const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
   const active = usePageState(({ run }) => isActive(run.status));
   const history = usePageState((state) => state.history);
   const problem = usePageState((state) => state.historyProblem);

@@ -1,7 +1,8 @@
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { RunEvent } from '../../run/events.ts';
-import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
-import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
+import { newResults } from '../../run/beginning.ts';
+import { fold } from '../../run/fold.ts';
+import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../../run/results.ts';
 import type { SpacePlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
@@ -90,17 +91,14 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     parameters: 1_902_976,
     trainable: planOf(method).fullRank === null ? 24_576 : 221_184,
   };
-  const exact: AccuracyMatrix = Array.from({ length: rounds + 1 }, () => order.map(() => null));
-  const ranked: AccuracyMatrix = exact.map((row) => [...row]);
-  const curves: Results['curves'] = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
-  const spaces: Results['spaces'] = [];
-  const health: Results['health'] = [];
+  let spaces: TensorSpace[] = [];
   const totalSeconds = 40 * rounds;
   let secondsLeft = totalSeconds;
 
-  const progress = (event: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'secondsLeft'>): void => {
+  const progress = (event: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'seconds' | 'secondsLeft'>): void => {
     events.push({
       type: 'progress',
+      seconds: totalSeconds - secondsLeft,
       secondsLeft: event.round === 0 && event.phase !== 'evaluate' ? null : secondsLeft,
       ...event,
     });
@@ -112,14 +110,9 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
         progress({ phase: 'evaluate', round, item, done, total: training.testExamples, unit: 'examples' });
       }
       const score = scripted(settings, round, task, random);
-      const row = exact[round];
-      const rankedRow = ranked[round];
-      if (row === undefined || rankedRow === undefined) continue;
       const { testExamples: examples } = training;
       const free = rounded(score, examples);
       const best = rounded(Math.max(score, 1 / (tasks[task]?.labels.length ?? 2) + 0.5 * score), examples);
-      row[task] = free;
-      rankedRow[task] = best;
       events.push({
         type: 'evaluation',
         round,
@@ -150,7 +143,13 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     });
   }
   progress({ phase: 'tasks', round: 0, item: order[0] ?? '', done: rounds, total: rounds, unit: 'items' });
-  events.push({ type: 'plan', tasks, stepsPerRound, model });
+  const code = { version: '0.1.0', commit: options.commit ?? 'scripted' };
+  const startedAt = options.startedAt ?? '2026-11-24T16:05:00.000Z';
+  events.push({
+    type: 'begin',
+    results: newResults({ code, startedAt, device, model, settings, tasks }),
+    stepsPerRound,
+  });
   progress({ phase: 'compile', round: 0, item: 'training step', done: 14, total: 14, unit: 'items' });
   evaluate(
     0,
@@ -172,18 +171,13 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       step += count;
       secondsLeft = totalSeconds * (1 - step / (stepsEach * rounds));
       const layers = layersOf(method, round, done / steps, random);
-      curves.round.push(...numbers.map(() => round));
-      curves.step.push(...numbers);
-      curves.loss.push(...losses);
-      curves.gradientNorm.push(...gradientNorms);
-      curves.seconds.push(...numbers.map(() => totalSeconds - secondsLeft));
-      health.push({ round, step, layers });
       events.push({
         type: 'steps',
         round,
         steps: numbers,
         losses,
         gradientNorms,
+        seconds: totalSeconds - secondsLeft,
         tokensPerSecond: 21_000 + 3_000 * random.next(),
         layers,
       });
@@ -193,33 +187,15 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     const { space } = planOf(method);
     if (space) {
       progress({ phase: 'space', round, item: learned, done: 1, total: 1, unit: 'items' });
-      const tensors = spaceOf(spaces.at(-1)?.tensors ?? [], space, method.loraRank ?? 8, random);
-      spaces.push({ round, tensors });
-      events.push({ type: 'space', round, tensors });
+      spaces = spaceOf(spaces, space, method.loraRank ?? 8, random);
+      events.push({ type: 'space', round, tensors: spaces, stateBytes: 200_000 * round });
     }
     evaluate(round, tests);
   }
 
-  const results: Results = {
-    schema: 'gorp-web/results',
-    version: 2,
-    code: { version: '0.1.0', commit: options.commit ?? 'scripted' },
-    status: 'finished',
-    error: null,
-    startedAt: options.startedAt ?? '2026-11-24T16:05:00.000Z',
-    seconds: totalSeconds,
-    device,
-    model,
-    settings,
-    tasks,
-    curves,
-    accuracy: { exact, ranked },
-    measures: { exact: measuresOf(exact), ranked: measuresOf(ranked) },
-    spaces,
-    health,
-    memory: { peakBytes: 214e6, liveBuffersAtEnd: 0 },
-  };
-  events.push({ type: 'finished', results });
+  const results = events.reduce(fold, null);
+  if (results === null) throw new Error('the script does not begin');
+  events.push({ type: 'finished', results: { ...results, status: 'finished', seconds: totalSeconds } });
   return events;
 }
 

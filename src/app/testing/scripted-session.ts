@@ -51,9 +51,7 @@ export const scriptedSession =
           }
           case 'stop': {
             clearInterval(timer);
-            const last = events.at(-1);
-            if (last?.type === 'finished')
-              onEvent({ type: 'stopped', results: { ...last.results, status: 'stopped' } });
+            onEvent({ type: 'stopped', results: null });
             break;
           }
         }

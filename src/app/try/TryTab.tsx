@@ -2,6 +2,7 @@ import { type DragEvent, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { pickedFromDrop } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
+import { roundOfRun } from '../run-state.ts';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Answers } from './Answers.tsx';
@@ -19,7 +20,7 @@ const desk = createTryDesk(openTryWorker);
 export default function TryTab() {
   const page = usePage();
   const runStatus = usePageState(({ run }) => run.status);
-  const runRound = usePageState(({ run }) => run.progress?.round ?? 0);
+  const runRound = usePageState(({ run }) => roundOfRun(run));
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(desk.store);
   const [isOver, setIsOver] = useState(false);

@@ -11,6 +11,7 @@ const EVERY_SECONDS = 120;
 const at = (steps: number): RunState =>
   ({
     place: { round: 1, phase: 'learn', steps, tests: [] },
+    results: { seconds: 0 },
     learner: { progress: { totalSteps: steps }, tensors: [] },
   }) as unknown as RunState;
 

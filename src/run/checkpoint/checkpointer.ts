@@ -49,9 +49,10 @@ export class Checkpointer {
     if (store === undefined || place === this.#saved) return;
     const total = bytesOf(checkpoint);
     const tell = (done: number): void => {
-      const { round } = checkpoint.place;
-      const item = `step ${checkpoint.learner.progress.totalSteps}`;
-      emit({ type: 'progress', phase: 'checkpoint', round, item, done, total, unit: 'bytes', secondsLeft });
+      const { place, results, learner } = checkpoint;
+      const item = `step ${learner.progress.totalSteps}`;
+      const where = { phase: 'checkpoint', round: place.round, item } as const;
+      emit({ type: 'progress', ...where, done, total, unit: 'bytes', seconds: results.seconds, secondsLeft });
     };
     let toldAt = now();
     tell(0);

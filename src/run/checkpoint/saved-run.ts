@@ -18,8 +18,6 @@ export interface RunState {
   readonly place: Place;
   /** The run so far, as if it were stopped now. */
   readonly results: Results;
-  /** How layer health is sampled. */
-  readonly sampling: { every: number; seen: number };
   /** Names the data: see {@link dataHash}. */
   readonly data: string;
   readonly learner: LearnerState;
@@ -67,7 +65,6 @@ const ManifestSchema = v.strictObject({
   schema: v.literal('gorp-web/state'),
   version: v.literal(1),
   place: PlaceSchema,
-  sampling: v.strictObject({ every: v.pipe(count, v.minValue(1)), seen: count }),
   data: v.string(),
   learner: v.strictObject({
     task: count,
@@ -94,7 +91,7 @@ export const bytesOf = ({ learner }: RunState): number =>
  * @param onBytes receives how much of the tensors has been written.
  */
 export function stateFiles(
-  { place, results, sampling, data, learner }: RunState,
+  { place, results, data, learner }: RunState,
   kind: StateKind,
   onBytes: (bytes: number) => void = () => undefined,
 ): OutputFile[] {
@@ -120,7 +117,7 @@ export function stateFiles(
   const manifest = (): string => {
     const format = { schema: 'gorp-web/state', version: 1 };
     const hashed = [...written].map(([path, { bytes, hashes }]) => ({ path, bytes, hashes }));
-    return JSON.stringify({ ...format, place, sampling, data, learner: learner.progress, files: hashed, results });
+    return JSON.stringify({ ...format, place, data, learner: learner.progress, files: hashed, results });
   };
   return [...files, textFile(KINDS[kind].file, manifest)];
 }
@@ -158,7 +155,7 @@ class PieceHashes {
 export async function openRunState(open: OpenFile, kind: StateKind): Promise<SavedRun> {
   const manifest = await open(KINDS[kind].file);
   if (manifest === null) throw bad(kind, `the folder has no ${KINDS[kind].file}`);
-  const { place, sampling, data, learner, files, results } = await readManifest(manifest, kind);
+  const { place, data, learner, files, results } = await readManifest(manifest, kind);
   const opened: ByteFile[] = [];
   for (const { path, bytes } of files) {
     const file = await open(path);
@@ -168,7 +165,6 @@ export async function openRunState(open: OpenFile, kind: StateKind): Promise<Sav
   }
   return {
     place,
-    sampling,
     data,
     results,
     learner: { progress: learner, tensors: savedTensors(await openTensors(opened)) },

@@ -1,0 +1,57 @@
+import type { SavedRun } from './checkpoint/saved-run.ts';
+import { NO_TIME, thinned } from './fold.ts';
+import { type AccuracyMatrix, measuresOf } from './measures.ts';
+import type { SavedRound } from './outputs/saved-round.ts';
+import type { Results } from './results.ts';
+
+/** What is known of a run before its first measurement. */
+export type RunFacts = Pick<
+  Results,
+  'id' | 'code' | 'startedAt' | 'device' | 'model' | 'settings' | 'tasks' | 'breaks'
+>;
+
+/** The results of a run that has measured nothing yet. */
+export function newResults(facts: RunFacts): Results {
+  const { tasks } = facts;
+  const empty = Array.from({ length: tasks.length + 1 }, () => tasks.map(() => null));
+  return {
+    schema: 'gorp-web/results',
+    version: 2,
+    ...facts,
+    status: 'stopped',
+    error: null,
+    seconds: 0,
+    curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },
+    ...withMeasures(empty, empty),
+    spaces: [],
+    stateBytes: [],
+    health: [],
+    testTime: NO_TIME,
+    memory: { peakBytes: 0, liveBuffersAtEnd: 0 },
+  };
+}
+
+/** The results of a run that resumes from its checkpoint. */
+export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun, 'results'>): Results {
+  const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME } = results;
+  const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime };
+  return { ...newResults(facts), ...done };
+}
+
+/** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
+export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRound, 'round' | 'results'>): Results {
+  const { seconds, curves, accuracy, spaces, stateBytes = [], health, settings } = results;
+  // A column is a task: the learned ones come first in both orders, the others may differ.
+  const isSame = facts.settings.order.map((task, j) => task === settings.order[j]);
+  const own = (matrix: AccuracyMatrix): AccuracyMatrix =>
+    Array.from({ length: isSame.length + 1 }, (_, t) =>
+      isSame.map((same, j) => (same && t <= round ? (matrix[t]?.[j] ?? null) : null)),
+    );
+  const tested = withMeasures(own(accuracy.exact), own(accuracy.ranked));
+  return { ...newResults(facts), seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
+}
+
+const withMeasures = (exact: AccuracyMatrix, ranked: AccuracyMatrix): Pick<Results, 'accuracy' | 'measures'> => ({
+  accuracy: { exact, ranked },
+  measures: { exact: measuresOf(exact), ranked: measuresOf(ranked) },
+});
