@@ -1,4 +1,5 @@
 import { sha256Of } from '../base/sha256.ts';
+import { fileHashes } from '../run/identity.ts';
 import { type Sources, type StudyPlan, tasksOf } from '../run/study/plan.ts';
 import { loadNamed, type TaskHost } from '../run/task-data.ts';
 import { taskHash } from '../tasks/task-hash.ts';
@@ -25,7 +26,6 @@ export async function sourcesOf(plan: StudyPlan, customTasks: readonly Task[]): 
 /** SHA-256 of all files of a model that a run reads. */
 async function modelHash(name: string): Promise<string> {
   const model = await openNamedModel(name);
-  const { config, tokenizer, tokenizerConfig, generationConfig } = model;
-  const parts = [config, tokenizer, tokenizerConfig, generationConfig, await model.chatTemplate()];
-  return sha256Of(new TextEncoder().encode(JSON.stringify([await model.contentHash(), ...parts])));
+  const files = await fileHashes(model, { promptForm: 'chat' });
+  return sha256Of(new TextEncoder().encode(JSON.stringify([await model.contentHash(), files])));
 }

@@ -3,17 +3,19 @@ import { axisOver, axisScale, axisTicks } from '../charts/axis.ts';
 import { seriesColor } from '../charts/colors.ts';
 import { linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
+import { isOnFront, paretoFront, type Point } from '../../run/study/pareto.ts';
 import { percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
 import { useWidth } from '../ui/use-width.ts';
 import { dotLabels } from './dot-labels.ts';
-import { isOnFront, paretoFront, type PlanePoint } from './pareto.ts';
 import styles from './Plane.module.css';
 import type { SettingsGroup } from './settings-groups.ts';
 
-interface Dot extends PlanePoint {
+interface Dot {
+  justLearned: number;
+  backwardTransfer: number;
   key: string;
   name: string;
   /** Colour of its method. */
@@ -21,6 +23,8 @@ interface Dot extends PlanePoint {
   /** Name of its group, on the group's first dot only. */
   label: string | null;
 }
+
+const placeOf = ({ justLearned, backwardTransfer }: Dot): Point => ({ x: justLearned, y: backwardTransfer });
 
 const HEIGHT = 300;
 const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
@@ -45,8 +49,8 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
       return [{ key, name, color, justLearned, backwardTransfer, label: i === 0 ? label : null }];
     }),
   );
-  const front = paretoFront(dots);
-  const isBest = (dot: Dot): boolean => isOnFront(dot, front);
+  const front = paretoFront(dots, placeOf);
+  const isBest = (dot: Dot): boolean => isOnFront(placeOf(dot), front.map(placeOf));
   return (
     <Section
       title="Learning and forgetting"
@@ -54,7 +58,7 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
       note="Each dot is a run: further right it learned its tasks better, further up it forgot less. The line joins the runs that no other beats on both."
     >
       <div ref={frame} className={styles.frame}>
-        {width > 0 && <PlaneDrawing dots={dots} front={front} width={width} />}
+        {width > 0 && <PlaneDrawing dots={dots} front={front} isBest={isBest} width={width} />}
       </div>
       {left.length > 0 && <p className={styles.left}>Not shown because a measure is missing: {left.join('; ')}.</p>}
       <DataTable
@@ -81,7 +85,14 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   );
 }
 
-function PlaneDrawing({ dots, front, width }: { dots: readonly Dot[]; front: readonly Dot[]; width: number }) {
+interface Drawn {
+  dots: readonly Dot[];
+  front: readonly Dot[];
+  isBest: (dot: Dot) => boolean;
+  width: number;
+}
+
+function PlaneDrawing({ dots, front, isBest, width }: Drawn) {
   const x = axisOver(
     dots.map(({ justLearned }) => justLearned),
     false,
@@ -141,10 +152,10 @@ function PlaneDrawing({ dots, front, width }: { dots: readonly Dot[]; front: rea
           key={dot.key}
           className={styles.dot}
           data-key={dot.key}
-          data-front={isOnFront(dot, front)}
+          data-front={isBest(dot)}
           cx={toX(dot.justLearned)}
           cy={toY(dot.backwardTransfer)}
-          r={isOnFront(dot, front) ? 5.5 : 4.5}
+          r={isBest(dot) ? 5.5 : 4.5}
           style={{ '--series': seriesColor(dot.color) }}
         >
           <title>{`${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`}</title>

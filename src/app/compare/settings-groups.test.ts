@@ -25,6 +25,42 @@ describe('groupsOf', () => {
     expect(names).toEqual(['gorp · loraRank 8', 'gorp · loraRank 16', 'seq-lora']);
   });
 
+  it('groups no runs of other weights or other texts of a task, and names what differs', () => {
+    const [one, weights, texts, files] = [1, 2, 3, 4].map((seed) => quickResults('gorp', seed));
+    weights.model = { ...weights.model, weights: 'a'.repeat(64) };
+    texts.tasks = texts.tasks.map((task) => ({ ...task, texts: 'b'.repeat(64) }));
+    expect(groupsOf([one, weights]).map(({ name }) => name)).toEqual([
+      'gorp · weights not recorded',
+      'gorp · weights aaaaaaaa',
+    ]);
+    expect(groupsOf([one, texts]).map(({ name }) => name)).toEqual([
+      'gorp · texts of gloss not recorded · texts of field not recorded',
+      'gorp · texts of gloss bbbbbbbb · texts of field bbbbbbbb',
+    ]);
+    one.model = { ...one.model, files: { 'tokenizer.json': 'c'.repeat(64) } };
+    files.model = { ...one.model, files: { 'tokenizer.json': 'd'.repeat(64) } };
+    expect(groupsOf([one, files]).map(({ name }) => name)).toEqual([
+      'gorp · tokenizer.json cccccccc',
+      'gorp · tokenizer.json dddddddd',
+    ]);
+    delete one.model.files;
+    expect(differencesOf(groupsOf([one, weights, texts])).map(({ name }) => name)).toEqual([
+      'Weights',
+      'Texts of gloss',
+      'Texts of field',
+    ]);
+  });
+
+  it('names no texts that only other orders have', () => {
+    const other = quickResults('gorp', 1);
+    other.settings = { ...other.settings, order: ['emoji'] };
+    other.tasks = [{ ...other.tasks[0], name: 'emoji' }];
+    expect(groupsOf([quickResults('gorp', 1), other]).map(({ name }) => name)).toEqual([
+      'gorp · order gloss, field',
+      'gorp · order emoji',
+    ]);
+  });
+
   it('numbers runs with equal settings and seed', () => {
     const twice = [quickResults('gorp', 1), quickResults('gorp', 1, '2026-11-25T10:00:00.000Z')];
     const [{ runs }] = groupsOf(twice);

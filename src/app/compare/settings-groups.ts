@@ -1,9 +1,9 @@
 import type { Results } from '../../run/results.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { type FlatSettings, flatSettings, settingName } from '../handover/setting-names.ts';
+import { differingPaths, type FlatSettings, groupAlike, sourceName } from '../../run/likeness.ts';
+import { settingName } from '../handover/setting-names.ts';
 import { runKey } from '../history.ts';
 
-const SEED = 'training.seed';
 const METHOD = 'method.name';
 
 /** A run in the comparison. */
@@ -15,15 +15,16 @@ export interface ComparedRun {
   readonly results: Results;
 }
 
-/** Runs whose settings differ at most in the seed. */
+/** Runs that differ at most in the seed. */
 export interface SettingsGroup {
-  /** Its method, and the settings that distinguish it from other groups of that method. */
+  /** Its method, and what distinguishes it from other groups of that method. */
   readonly name: string;
   readonly settings: RunSettings;
+  readonly likeness: FlatSettings;
   readonly runs: readonly ComparedRun[];
 }
 
-/** A setting in which groups differ. */
+/** A setting, or a source by hash, in which groups differ. */
 export interface Difference {
   readonly path: string;
   readonly name: string;
@@ -31,47 +32,47 @@ export interface Difference {
   readonly values: readonly (string | null)[];
 }
 
-/** Groups runs by their settings, in order of first occurrence; sorts the runs of a group by seed. */
+/** Groups runs that are alike, in order of first occurrence; sorts the runs of a group by seed. */
 export function groupsOf(all: readonly Results[]): SettingsGroup[] {
-  const byText = new Map<string, { settings: RunSettings; flat: FlatSettings; results: Results[] }>();
-  for (const results of all) {
-    const flat = flatSettings(results.settings);
-    const text = textWithoutSeed(flat);
-    const group = byText.get(text) ?? { settings: results.settings, flat, results: [] };
-    group.results.push(results);
-    byText.set(text, group);
-  }
-  const groups = [...byText.values()];
-  const names = groupNames(groups.map(({ flat }) => flat));
-  return groups.map(({ settings, results }, i) => ({ name: names[i], settings, runs: namedRuns(names[i], results) }));
+  const groups = groupAlike(all);
+  const names = groupNames(groups.map(({ likeness }) => likeness));
+  return groups.map(({ likeness, runs }, i) => ({
+    name: names[i],
+    settings: runs[0].settings,
+    likeness,
+    runs: namedRuns(names[i], runs),
+  }));
 }
 
-/** The settings in which groups differ, without the seed, in the order of the form's schema. */
+/** What groups differ in, in the order of the form's schema. */
 export function differencesOf(groups: readonly SettingsGroup[]): Difference[] {
-  const flats = groups.map(({ settings }) => flatSettings(settings));
-  return differingPaths(flats).flatMap((path): Difference[] => {
-    const values = flats.map((flat) => flat.get(path) ?? null);
-    // A setting that only one method has is implied by the method's name.
+  const all = groups.map(({ likeness }) => likeness);
+  return differingPaths(all).flatMap((path): Difference[] => {
+    const values = all.map((likeness) => shown(likeness.get(path)) ?? null);
+    // What only one method or one order has is implied by its name.
     if (new Set(values.filter((value) => value !== null)).size < 2) return [];
     const owner = groups[values.findIndex((value) => value !== null)];
     return [{ path, name: settingName(path, owner.settings), values }];
   });
 }
 
-const textWithoutSeed = (flat: FlatSettings): string =>
-  JSON.stringify([...flat].filter(([path]) => path !== SEED).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+/** Whether a source is missing from some groups only because their orders lack its task. */
+const isImplied = (path: string, all: readonly FlatSettings[]): boolean =>
+  path.startsWith('texts.') && new Set(all.flatMap((one) => one.get(path) ?? [])).size < 2;
 
-function differingPaths(flats: readonly FlatSettings[]): string[] {
-  const paths = new Set(flats.flatMap((flat) => [...flat.keys()]));
-  return [...paths].filter((path) => path !== SEED && new Set(flats.map((flat) => flat.get(path))).size > 1);
-}
+/** The first digits of a hash, or the whole value. */
+const shown = (value: string | undefined): string | undefined =>
+  value !== undefined && /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 8) : value;
 
-/** The method of each group; if several groups share it, also the settings in which these differ. */
-function groupNames(flats: readonly FlatSettings[]): string[] {
-  return flats.map((flat) => {
-    const method = flat.get(METHOD) ?? '';
-    const same = flats.filter((other) => other.get(METHOD) === method);
-    const own = differingPaths(same).map((path) => `${path.split('.').at(-1) ?? path} ${flat.get(path) ?? 'none'}`);
+/** The method of each group; if several groups share it, also what distinguishes these. */
+function groupNames(all: readonly FlatSettings[]): string[] {
+  return all.map((likeness) => {
+    const method = likeness.get(METHOD) ?? '';
+    const same = all.filter((other) => other.get(METHOD) === method);
+    const differing = differingPaths(same).filter((path) => !isImplied(path, same));
+    const own = differing.map((path) => {
+      return `${sourceName(path) ?? path.split('.').at(-1)} ${shown(likeness.get(path)) ?? 'none'}`;
+    });
     return [method, ...own].join(' · ');
   });
 }

@@ -1,19 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { deviationOf, halfWidth, meanOf } from './statistics.ts';
+import { deviation } from '../../run/study/statistics.ts';
+import { halfWidth, meanOf } from './statistics.ts';
 
 describe('statistics over seeds', () => {
   it('compute the sample standard deviation', () => {
     expect(meanOf([2, 4, 4, 4, 5, 5, 7, 9])).toBe(5);
-    expect(deviationOf([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(Math.sqrt(32 / 7), 12);
-    expect([meanOf([]), deviationOf([1]), halfWidth([1], 'interval')]).toEqual([null, null, null]);
+    expect(halfWidth([2, 4, 4, 4, 5, 5, 7, 9], 'deviation')).toBeCloseTo(Math.sqrt(32 / 7), 12);
+    expect([meanOf([]), halfWidth([1], 'deviation'), halfWidth([1], 'interval')]).toEqual([null, null, null]);
   });
 
   it('compute the interval of the mean by Student’s t', () => {
     // Three values with deviation 1: t(0.975, 2) = 4.303.
     expect(halfWidth([1, 2, 3], 'interval')).toBeCloseTo(4.303 / Math.sqrt(3), 3);
     expect(halfWidth([1, 2, 3], 'deviation')).toBe(1);
-    // Beyond the table: t(0.975, 40) = 2.021.
+    // t(0.975, 40) = 2.021.
     const many = Array.from({ length: 41 }, (_, i) => i);
-    expect(halfWidth(many, 'interval')).toBeCloseTo((2.021 * (deviationOf(many) ?? 0)) / Math.sqrt(41), 2);
+    expect(halfWidth(many, 'interval')).toBeCloseTo((2.021 * deviation(many)) / Math.sqrt(41), 2);
   });
 });

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings } from '../../run/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import { flatSettings, settingName } from './setting-names.ts';
+import { flatSettings } from '../../run/likeness.ts';
+import { settingName } from './setting-names.ts';
 
 const SCHEMA = 'gorp-web/set-up';
 const VERSION = 1;

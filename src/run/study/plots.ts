@@ -1,3 +1,4 @@
+import { paretoFront, type Point } from './pareto.ts';
 import { isPlain, type MethodSummary, type PartSummary, type RunFacts } from './summary.ts';
 
 const WIDTH = 760;
@@ -9,11 +10,6 @@ const SHAPES = ['circle', 'square', 'diamond'] as const;
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (one) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[one] ?? one);
 
-interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
 /** About five round numbers that span the values. */
 export function ticksOf(values: readonly number[]): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
@@ -23,12 +19,6 @@ export function ticksOf(values: readonly number[]): number[] {
   const first = Math.floor(least / step);
   const last = Math.max(first + 1, Math.ceil(most / step));
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
-}
-
-/** The Pareto front, from left to right: points that no other equals or beats in both values; more is better. */
-export function paretoFront<P extends Point>(points: readonly P[]): P[] {
-  const dominates = (a: Point, b: Point): boolean => a.x >= b.x && a.y >= b.y && (a.x > b.x || a.y > b.y);
-  return points.filter((one) => !points.some((other) => dominates(other, one))).sort((a, b) => a.x - b.x);
 }
 
 function mark(index: number, { x, y }: Point, size: number, opacity: number): string {
@@ -145,7 +135,7 @@ export function paretoPlot({ name, methods }: PartSummary): string | null {
     numbers('BWT, points (right: forgets less)', bwt),
     numbers('just learned, % (up: learns more)', learned),
   );
-  const front = paretoFront(series.map(({ mean }) => mean)).map(place);
+  const front = paretoFront(series, ({ mean }) => mean).map(({ mean }) => place(mean));
   const path = front.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
   return document(title, [
     ...lines,

@@ -26,8 +26,16 @@ export function studentShare(t: number, freedom: number): number {
   return cosineIntegral(Math.atan(Math.abs(t) / Math.sqrt(freedom)), freedom - 1) / total;
 }
 
+const quantiles = new Map<number, number>();
+
 /** The t for which {@link studentShare} is 0.95. */
 export function studentQuantile(freedom: number): number {
+  const known = quantiles.get(freedom) ?? findQuantile(freedom);
+  quantiles.set(freedom, known);
+  return known;
+}
+
+function findQuantile(freedom: number): number {
   let [low, high] = [0, Math.PI / 2];
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2;
@@ -48,11 +56,15 @@ function cosineIntegral(to: number, power: number): number {
   return (sum * to) / (3 * parts);
 }
 
+/** Half the width of Student's 95 % interval of a mean; NaN for fewer than two values. */
+export const studentHalfWidth = (values: readonly number[]): number =>
+  (studentQuantile(values.length - 1) * deviation(values)) / Math.sqrt(values.length);
+
 /** Student's 95 % interval of a mean. */
 export function studentInterval(values: readonly number[]): Interval {
   const centre = mean(values);
   if (values.length < 2) return { mean: centre, low: null, high: null, count: values.length };
-  const half = (studentQuantile(values.length - 1) * deviation(values)) / Math.sqrt(values.length);
+  const half = studentHalfWidth(values);
   return { mean: centre, low: centre - half, high: centre + half, count: values.length };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scriptedRun } from '../../app/testing/script.ts';
 import type { Results } from '../results.ts';
 import { parseStudyPlan, type PlannedRun } from './plan.ts';
-import { apPlot, paretoFront, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
+import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';
 import { bestOf, collect, type MadeRun, summarise } from './summary.ts';
 
@@ -220,6 +220,29 @@ describe('a study', () => {
     expect([gorp?.measures.intransigence, gorp?.gaps]).toEqual([null, null]);
   });
 
+  it.each<[string, (results: Results) => Results]>([
+    ['weights', (results) => ({ ...results, model: { ...results.model, weights: 'b'.repeat(64) } })],
+    [
+      'texts of field',
+      ({ tasks, ...results }) => ({
+        ...results,
+        tasks: tasks.map((task) => (task.name === 'field' ? { ...task, texts: 'b'.repeat(64) } : task)),
+      }),
+    ],
+  ])('refuses a table of runs with other %s, naming two', async (what, change) => {
+    const mixed = made((run) => {
+      const outcome = rule(run);
+      const isOther = run.part === 'main' && run.label === 'seq-lora' && run.seed === 2;
+      return isOther && outcome && 'results' in outcome ? { results: change(outcome.results) } : outcome;
+    });
+    await expect(mixed).rejects.toMatchObject({
+      code: 'run/other-study',
+      message: expect.stringMatching(
+        new RegExp(`^tuning/ewc-.* and main/seq-lora-order1-seed2 do not .* they differ in ${what}\\.$`),
+      ) as string,
+    });
+  });
+
   it('is drawn', async () => {
     const [tuning, main] = summarise(PLAN, await made(rule)).parts;
     const pareto = paretoPlot(main) ?? '';
@@ -236,16 +259,6 @@ describe('a study', () => {
     expect(sensitivityPlots(tuning).map(({ label, setting }) => [label, setting])).toEqual([['ewc', 'ewcLambda']]);
     expect(paretoPlot({ ...main, methods: [] })).toBeNull();
   });
-});
-
-it('a Pareto front has the points that no other beats', () => {
-  const points = [
-    { x: 0, y: 3 },
-    { x: 2, y: 1 },
-    { x: 1, y: 2 },
-    { x: 1, y: 1 },
-  ];
-  expect(paretoFront(points)).toEqual([points[0], points[2], points[1]]);
 });
 
 it('ticks are round and span all values', () => {

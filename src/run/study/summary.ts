@@ -1,6 +1,7 @@
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
-import type { ErrorReport } from '../../base/errors.ts';
+import { type ErrorReport, GorpError } from '../../base/errors.ts';
+import { sourceName, sourcesOfRun } from '../likeness.ts';
 import type { Results } from '../results.ts';
 import {
   labelOf,
@@ -364,7 +365,13 @@ export function bestOf(made: readonly MadeRun[]): Choice | null {
   return { ...best, atEnd };
 }
 
-/** Every run of a plan that is known so far. @param outcomeOf the outcome of a run. */
+/**
+ * Every run of a plan that is known so far.
+ *
+ * @param outcomeOf the outcome of a run.
+ * @throws GorpError `run/other-study`, naming two runs that worked with different weights or texts: no table may have
+ *   both.
+ */
 export async function collect(
   plan: StudyPlan,
   outcomeOf: (run: PlannedRun) => Promise<MadeRun['outcome']>,
@@ -380,7 +387,26 @@ export async function collect(
     });
     for (const run of runs) made.push({ run, outcome: await outcomeOf(run) });
   }
+  checkAlike(made);
   return made;
+}
+
+function checkAlike(made: readonly MadeRun[]): void {
+  const seen = new Map<string, { value: string; name: string }>();
+  for (const { run, outcome } of made) {
+    if (outcome === null || 'error' in outcome) continue;
+    const name = `${run.part}/${run.name}`;
+    for (const [path, value] of sourcesOfRun(outcome.results)) {
+      const before = seen.get(path) ?? { value, name };
+      seen.set(path, before);
+      if (before.value === value) continue;
+      throw new GorpError(
+        'run/other-study',
+        `${before.name} and ${name} do not belong in one table: they differ in ${sourceName(path)}.`,
+        'Move the runs that do not belong to this study to another folder, or delete their lines to repeat them.',
+      );
+    }
+  }
 }
 
 /** The parts, tuning parts first. */
