@@ -49,6 +49,19 @@ test('the keyboard reaches every control, and Start names an invalid setting', a
   expect(stops.unmarked, 'the focus is visible').toEqual([]);
   expect(stops.start, 'Start is among the first').toBeLessThan(8);
 
+  const rate = page.locator('[data-setting="method.learningRate"]');
+  await rate.fill('0,002');
+  await rate.blur();
+  await expect(rate, 'a decimal comma is understood').toHaveValue('0.002');
+  await expect(page.getByTestId('unusual')).toBeHidden();
+  await rate.fill('2');
+  await expect(page.getByTestId('unusual')).toHaveText(/Unusually large/);
+  await rate.fill('1,000');
+  await rate.blur();
+  await expect(rate, 'what can be read in two ways stays in sight').toHaveValue('1,000');
+  await expect(rate).toHaveAttribute('aria-invalid', 'true');
+  await rate.fill('0.003');
+
   await page.locator('[data-setting="training.epochs"]').fill('0');
   await page.getByTestId('start').focus();
   await page.keyboard.press('Enter');

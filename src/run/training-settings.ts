@@ -37,6 +37,7 @@ export const TRAINING_SETTINGS = {
     label: 'Epochs',
     help: 'Passes over the examples of each task.',
     range: COUNT,
+    usual: [1, 30],
     initial: 2,
   }),
   batchSize: number({
@@ -44,6 +45,7 @@ export const TRAINING_SETTINGS = {
     label: 'Batch size',
     help: 'Examples processed at once. Fewer need less memory.',
     range: COUNT,
+    usual: [1, 128],
     initial: 8,
   }),
   seed: number({
@@ -65,6 +67,7 @@ export const TRAINING_SETTINGS = {
     label: 'Largest gradient norm',
     help: 'Gradients are scaled down to this global norm.',
     range: POSITIVE,
+    usual: [0.1, 10],
     initial: 1,
   }),
   sourceLength: number({
@@ -72,6 +75,7 @@ export const TRAINING_SETTINGS = {
     label: 'Prompt length',
     help: 'Tokens; longer texts are cut, never the instruction.',
     range: COUNT,
+    usual: [16, 4096],
     initial: 96,
   }),
   targetLength: number({

@@ -3,6 +3,7 @@ import type { RunSettings } from '../../run/settings.ts';
 import { usePage } from '../page-context.tsx';
 import type { ChoiceField, Field, NumberField } from './fields.ts';
 import styles from './field.module.css';
+import { typedNumber } from './typed-number.ts';
 
 interface Props<F extends Field> {
   field: F;
@@ -26,30 +27,46 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
   // While a person types, the field shows the typed text (`1e-`), not the number parsed from it.
   const [typed, setTyped] = useState<string | null>(null);
   const value = field.read(settings);
+  const refused = refusal(typed, field);
+  const fault = refused ?? issue;
+  const note = fault ?? field.unusual(value) ?? field.help;
   return (
     <div className={styles.row}>
       <label htmlFor={id}>{field.label}</label>
       <input
         id={id}
         className={`${styles.input} ${styles.number}`}
-        type="number"
+        type="text"
+        autoComplete="off"
         inputMode={field.integer ? 'numeric' : 'decimal'}
-        step="any"
         data-setting={field.id}
         value={typed ?? (Number.isNaN(value) ? '' : String(value))}
-        aria-invalid={issue !== undefined}
+        aria-invalid={fault !== undefined}
         aria-describedby={`${id}-help`}
         onChange={({ target }) => {
           setTyped(target.value);
-          edit((draft) => field.write(draft, target.valueAsNumber));
+          const read = typedNumber(target.value, field.integer);
+          edit((draft) => field.write(draft, typeof read === 'object' && read !== null ? read.value : Number.NaN));
         }}
-        onBlur={() => setTyped(null)}
+        // What is no number stays in sight; a number is shown as it was understood.
+        onBlur={() => refused === undefined && setTyped(null)}
       />
-      <p id={`${id}-help`} className={issue === undefined ? styles.help : styles.issue}>
-        {issue ?? field.help}
+      <p
+        id={`${id}-help`}
+        className={fault !== undefined ? styles.issue : note === field.help ? styles.help : styles.unusual}
+        data-testid={note === field.help || fault !== undefined ? undefined : 'unusual'}
+      >
+        {note}
       </p>
     </div>
   );
+}
+
+/** Why a typed text is not taken as a number; undefined if it is, or if nothing is being typed. */
+function refusal(typed: string | null, { integer, range }: NumberField): string | undefined {
+  const read = typed === null ? undefined : typedNumber(typed, integer);
+  if (read === 'ambiguous') return `“${typed}” can be read in two ways: write it without a separator of thousands.`;
+  return read === null ? `Must be ${range}.` : undefined;
 }
 
 function ChoiceSetting({ field, settings }: Omit<Props<ChoiceField>, 'issue'>) {

@@ -5,6 +5,7 @@ import {
   type Section,
   type Setting,
   type Settings,
+  type Usual,
 } from '../../methods/parts/setting.ts';
 import { type MethodName, methodOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
@@ -24,6 +25,8 @@ export interface NumberField extends FieldBase {
   integer: boolean;
   /** The allowed values in words, shown when a value is refused. */
   range: string;
+  /** A remark on a value that is allowed but hardly ever meant; undefined for others. */
+  unusual: (value: number) => string | undefined;
   read: (settings: RunSettings) => number;
   write: (settings: RunSettings, value: number) => RunSettings;
 }
@@ -45,6 +48,15 @@ export interface FieldGroup {
 /** The range of a field, from its setting. */
 const within = ({ words, integer }: Range): Pick<NumberField, 'range' | 'integer'> => ({ range: words, integer });
 
+/** Remarks on values outside the usual ones. */
+const unusualIn =
+  (usual: Usual | undefined) =>
+  (value: number): string | undefined => {
+    if (usual === undefined || Number.isNaN(value) || value === 0) return undefined;
+    if (value < usual[0]) return `Unusually small: most runs use ${usual[0]} to ${usual[1]}.`;
+    return value > usual[1] ? `Unusually large: most runs use ${usual[0]} to ${usual[1]}.` : undefined;
+  };
+
 /** The values of settings, by name. */
 type Values = Record<string, unknown>;
 
@@ -63,7 +75,7 @@ function fieldOf(part: 'method' | 'training', key: string, setting: Setting): Fi
   });
   if (setting.kind === 'number') {
     const read = (settings: RunSettings): number => Number(valuesOf(settings)[key]);
-    return { ...base, kind: 'number', ...within(setting.range), read, write };
+    return { ...base, kind: 'number', ...within(setting.range), unusual: unusualIn(setting.usual), read, write };
   }
   const { options } = setting;
   return {
@@ -97,6 +109,7 @@ export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField
       label: `Epochs, ${name}`,
       help: `Passes over the examples of ${name}.`,
       ...within(COUNT),
+      unusual: unusualIn(TRAINING_SETTINGS.epochs.usual),
       applies: () => true,
       read: (settings) => settings.perTask?.[name]?.epochs ?? settings.training.epochs,
       write: (settings, value) => ({ ...settings, perTask: { ...settings.perTask, [name]: { epochs: value } } }),

@@ -8,6 +8,7 @@ export const ADAPTER_SETTINGS = {
     label: 'Learning rate, LoRA',
     help: 'Adam’s step for the adapters A and B.',
     range: POSITIVE,
+    usual: [1e-6, 1e-2],
     initial: 1e-3,
   }),
   loraRank: number({
@@ -15,6 +16,7 @@ export const ADAPTER_SETTINGS = {
     label: 'LoRA rank r',
     help: 'Rows of A, columns of B.',
     range: COUNT,
+    usual: [1, 128],
     initial: 8,
   }),
   loraAlpha: number({
@@ -22,6 +24,7 @@ export const ADAPTER_SETTINGS = {
     label: 'LoRA alpha',
     help: 'The adapter’s output is scaled by alpha / r.',
     range: POSITIVE,
+    usual: [1, 256],
     initial: 32,
   }),
   loraDropout: number({
@@ -29,6 +32,7 @@ export const ADAPTER_SETTINGS = {
     label: 'LoRA dropout',
     help: 'Share of the adapter’s inputs set to 0 in training.',
     range: PART,
+    usual: [0.01, 0.3],
     initial: 0.1,
   }),
 };

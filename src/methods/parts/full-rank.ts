@@ -8,6 +8,7 @@ export const PLAIN_SETTINGS = {
     label: 'Learning rate, full rank',
     help: 'Adam’s step for the full-rank weights.',
     range: POSITIVE,
+    usual: [1e-7, 1e-2],
     initial: 1e-3,
   }),
 };
@@ -20,6 +21,7 @@ export const PROJECTED_SETTINGS = {
     label: 'Gradient rank',
     help: 'Number of singular vectors that a gradient is compressed to.',
     range: COUNT,
+    usual: [1, 256],
     initial: 8,
   }),
   galoreScale: number({
@@ -34,6 +36,7 @@ export const PROJECTED_SETTINGS = {
     label: 'Refresh interval',
     help: 'Steps between two computations of the basis.',
     range: COUNT,
+    usual: [1, 500],
     initial: 10,
   }),
   projType: choice({

@@ -31,7 +31,12 @@ interface SettingBase<T> {
 export interface NumberSetting extends SettingBase<number> {
   readonly kind: 'number';
   readonly range: Range;
+  /** Values that most runs use; the form remarks on others. 0, which often means none or all, is usual too. */
+  readonly usual?: Usual;
 }
+
+/** The smallest and the largest of usual values. */
+export type Usual = readonly [least: number, most: number];
 
 export interface ChoiceSetting<T extends string = string> extends SettingBase<T> {
   readonly kind: 'choice';
