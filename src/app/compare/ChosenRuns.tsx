@@ -19,7 +19,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   return (
     <Section
       title="Runs compared"
-      note="Tick runs in Results, or choose or drop results files here. They are stored in this browser like its own runs."
+      note="Tick runs in Results, or choose or drop results files here, or the runs of a study (PART.jsonl). They are stored in this browser like its own runs."
       testId="compared"
     >
       {groups.length === 0 && (
@@ -54,7 +54,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
           className="hidden-visually"
           type="file"
           multiple
-          accept=".json,application/json"
+          accept=".json,.jsonl,.gz,application/json"
           data-testid="take-results"
           onChange={({ target }) => {
             const files = [...(target.files ?? [])];

@@ -4,7 +4,7 @@ import { download } from '../download.ts';
 import { runKey } from '../history.ts';
 import type { PageStore } from '../store.ts';
 import type { CompareState } from './compare-state.ts';
-import { parseResultsFile } from './results-file.ts';
+import { runsIn } from './results-file.ts';
 import { zipOfRuns } from './zip-of-runs.ts';
 
 /** Actions on the compared runs. */
@@ -14,7 +14,7 @@ export interface CompareActions {
   /** Compares these runs and no others. */
   readonly tickOnly: (keys: readonly string[]) => Promise<void>;
   readonly show: (change: Partial<Pick<CompareState, 'by' | 'band' | 'task' | 'logLoss' | 'logSteps'>>) => void;
-  /** Adds results files from disk to the runs of this browser and compares them. If one is invalid, none is added. */
+  /** Adds results files and parts of studies from disk to the runs of this browser and compares them. If one is invalid, none is added. */
   readonly takeFiles: (files: readonly File[]) => Promise<void>;
   /** Writes the results files of runs as one zip into the browser's downloads. */
   readonly saveZip: (keys: readonly string[]) => Promise<void>;
@@ -66,7 +66,7 @@ export function createCompareActions(store: PageStore, runs: RunsAtHand): Compar
     show: (shown) => change(() => shown),
     takeFiles: (files) =>
       guarded(async () => {
-        const read = await Promise.all(files.map(async (file) => parseResultsFile(await file.text(), file.name)));
+        const read = (await Promise.all(files.map((file) => runsIn(file)))).flat();
         for (const results of read) await runs.add(results);
         const keys = [...new Set(read.map(runKey))]; // a file and its copy are one run
         const { ticked } = store.getState().compare;

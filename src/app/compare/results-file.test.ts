@@ -1,7 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { lineOf } from '../../run/study/run-lines.ts';
 import { resultsText } from '../download.ts';
 import { quickResults } from '../testing/scripted-results.ts';
-import { parseResultsFile } from './results-file.ts';
+import { parseResultsFile, runsIn } from './results-file.ts';
 
 const results = quickResults('gorp', 1);
 const codeOf = (text: string): string => {
@@ -39,4 +41,41 @@ describe('parseResultsFile', () => {
       'run/bad-results-file',
     ],
   ])('refuses %s', (_, text, code) => expect(codeOf(text)).toBe(code));
+});
+
+describe('runsIn', () => {
+  const other = quickResults('seq-lora', 2);
+  const error = { code: 'run/not-finite', message: 'Diverged.', nextStep: 'Start again.' } as const;
+  const part = [
+    { run: 'one', results },
+    { run: 'two', error },
+    { run: 'three', results: other },
+  ]
+    .map(lineOf)
+    .join('');
+
+  it('reads the finished runs of a part of a study, also packed, without a last line that was cut off', async () => {
+    expect(await runsIn(new File([JSON.stringify(results)], 'a.json'))).toEqual([results]);
+    expect(await runsIn(new File([part], 'a.jsonl'))).toEqual([results, other]);
+    expect(await runsIn(new File([part, part.slice(0, 99)], 'a.jsonl'))).toEqual([results, other]);
+    expect(await runsIn(new File([new Uint8Array(gzipSync(part))], 'a.jsonl.gz'))).toEqual([results, other]);
+  });
+
+  it('refuses what is damaged, by file and line', async () => {
+    const cut = new File([part.replace('"finished"', '')], 'a.jsonl');
+    await expect(runsIn(cut)).rejects.toMatchObject({
+      code: 'run/bad-results',
+      message: expect.stringMatching(/^a\.jsonl, line 1 /) as string,
+    });
+    const short = new File([new Uint8Array(gzipSync(part)).subarray(0, -9)], 'a.jsonl.gz');
+    await expect(runsIn(short)).rejects.toMatchObject({ code: 'run/bad-results-file' });
+  });
+
+  it('stops unpacking a small file that would fill the memory', async () => {
+    const bomb = new File([new Uint8Array(gzipSync(Buffer.alloc(2 ** 22)))], 'a.jsonl.gz');
+    await expect(runsIn(bomb, 2 ** 20)).rejects.toMatchObject({
+      code: 'run/bad-results-file',
+      message: expect.stringContaining('more than 1.00 MiB') as string,
+    });
+  });
 });

@@ -1,9 +1,56 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
+import { formatBytes } from '../../base/format-bytes.ts';
 import { type Results, ResultsSchema } from '../../run/results.ts';
+import { parseLine } from '../../run/study/run-lines.ts';
 
 const VERSION = 2;
 const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.number() });
+
+/** How many bytes the runs of a packed part may take, far more than those of any study. */
+const MOST_BYTES = 256 * 2 ** 20;
+
+/**
+ * The runs in a file: the one of a results file, or those of a part of a study (`PART.jsonl`, `PART.jsonl.gz`), except
+ * for runs that failed.
+ *
+ * @param mostBytes that a packed part may take.
+ * @throws GorpError as {@link parseResultsFile}; `run/bad-results`, naming the line.
+ */
+export async function runsIn(file: File, mostBytes = MOST_BYTES): Promise<Results[]> {
+  const { name } = file;
+  if (!/\.jsonl(?:\.gz)?$/.test(name)) return [parseResultsFile(await file.text(), name)];
+  const text = name.endsWith('.gz') ? await unpacked(file, mostBytes) : await file.text();
+  const lines = text.split('\n');
+  // A crash may have cut off the last line.
+  return lines.slice(0, -1).flatMap((line, i) => {
+    const where = `${name}, line ${i + 1}`;
+    const run = parseLine(line, where);
+    return 'results' in run ? [withWholeCurves(run.results, where)] : [];
+  });
+}
+
+async function unpacked(file: File, mostBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let [text, bytes] = ['', 0];
+  const reader = file.stream().pipeThrough(new DecompressionStream('gzip')).getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.length;
+      if (bytes > mostBytes) throw new Error(`it has more than ${formatBytes(mostBytes)}`);
+      text += decoder.decode(part.value, { stream: true });
+    }
+  } catch (cause) {
+    await reader.cancel().catch(() => undefined);
+    throw new GorpError(
+      'run/bad-results-file',
+      `${file.name} cannot be unpacked: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      'Copy the file again from the folder of the study.',
+      { cause },
+    );
+  }
+  return text + decoder.decode();
+}
 
 /**
  * Reads a results file.
@@ -41,7 +88,11 @@ export function parseResultsFile(text: string, name: string): Results {
       { cause: parsed.issues },
     );
   }
-  const { curves } = parsed.output;
+  return withWholeCurves(parsed.output, name);
+}
+
+function withWholeCurves(results: Results, name: string): Results {
+  const { curves } = results;
   if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) {
     throw new GorpError(
       'run/bad-results-file',
@@ -49,7 +100,7 @@ export function parseResultsFile(text: string, name: string): Results {
       'Download the file again from the browser that wrote it, and do not edit it.',
     );
   }
-  return parsed.output;
+  return results;
 }
 
 const noResultsFile = (name: string, cause: unknown): GorpError =>
