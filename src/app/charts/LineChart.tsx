@@ -20,6 +20,12 @@ export interface ChartLine {
   }[];
 }
 
+/** A vertical line where something begins, with its name. */
+export interface ChartBorder {
+  readonly x: number;
+  readonly name: string;
+}
+
 interface Props {
   /** Description for screen readers. */
   label: string;
@@ -32,11 +38,14 @@ interface Props {
   formatY: (value: number) => string;
   /** Whether every point is marked, for lines with few points. */
   marked?: boolean;
+  borders?: readonly ChartBorder[];
   height?: number;
 }
 
 const PLOT = { top: 22, right: 12, bottom: 40, left: 46 };
 const LEGEND_ROW = 18;
+/** Approximate width of a letter in the name of a border, which is left out where it does not fit. */
+const LETTER = 6;
 const DASHES = ['', '6 3', '2 3', '8 3 2 3'];
 
 /** Lines over a common axis, with bands, axes that may be logarithmic, and a legend that is part of the drawing. */
@@ -53,7 +62,7 @@ export function LineChart(props: Props) {
 
 /** {@link LineChart} at a given width, for a chart that is saved without being shown. */
 export function LineDrawing(props: Props & { width: number; height: number }) {
-  const { label, lines, x, y, xName, yName, formatX, formatY, marked = false, width, height } = props;
+  const { label, lines, x, y, xName, yName, formatX, formatY, marked = false, borders = [], width, height } = props;
   const legend = legendPlaces(
     lines.map(({ name }) => name),
     width - PLOT.left - PLOT.right,
@@ -90,6 +99,21 @@ export function LineDrawing(props: Props & { width: number; height: number }) {
           {formatX(tick)}
         </text>
       ))}
+      {borders.map(({ x: begin, name }, i) => {
+        const place = toX(begin);
+        if (place === null || place < PLOT.left || place > right) return null;
+        const next = toX(borders[i + 1]?.x ?? Infinity) ?? right;
+        return (
+          <g key={begin}>
+            <line className={styles.border} x1={place} x2={place} y1={PLOT.top} y2={bottom} />
+            {Math.min(next, right) - place > name.length * LETTER + 8 && (
+              <text className={styles.tick} x={place + 4} y={PLOT.top + 8}>
+                {name}
+              </text>
+            )}
+          </g>
+        );
+      })}
       <text className={styles.name} x={PLOT.left} y={12}>
         {yName}
       </text>

@@ -8,6 +8,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
 import styles from './CompareTab.module.css';
+import { sharedBorders } from './borders.ts';
 import { lossCurve } from './curves.ts';
 import { lineNumbers, overlayLines, thinnedLine } from './lines.ts';
 import type { SettingsGroup } from './settings-groups.ts';
@@ -30,6 +31,10 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
   );
   const drawn = useMemo(() => lines.map(thinnedLine), [lines]);
   const points = drawn.flatMap((line) => line.points);
+  const borders = useMemo(
+    () => sharedBorders(groups.flatMap(({ runs }) => runs.map(({ results }) => results))),
+    [groups],
+  );
   const top = axisOver(
     points.map(({ y }) => y),
     logLoss,
@@ -78,6 +83,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
         <LineChart
           label="Loss of the compared runs; the table below has the numbers."
           lines={drawn}
+          borders={borders}
           x={axisOver(
             points.map(({ x }) => x),
             logSteps,
