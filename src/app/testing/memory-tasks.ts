@@ -1,6 +1,6 @@
 import { NO_TASKS, type TaskData, type TaskStore } from '../tasks/task-store.ts';
 
-/** Tasks held in memory, for tests and scripted pages. */
+/** Tasks held in memory, for tests. */
 export function memoryTasks(initial: TaskData = NO_TASKS): TaskStore {
   let data = initial;
   return {

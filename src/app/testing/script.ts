@@ -11,7 +11,7 @@ import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
 
 /** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
 
-export const GPU_DEVICE: DeviceReport = {
+const GPU_DEVICE: DeviceReport = {
   kind: 'webgpu',
   why: 'hardware',
   vendor: 'nvidia',
@@ -20,28 +20,6 @@ export const GPU_DEVICE: DeviceReport = {
   software: false,
   features: ['shader-f16', 'subgroups', 'timestamp-query'],
   limits: { maxBufferSize: 2 ** 32, maxStorageBufferBindingSize: 2 ** 31 },
-};
-
-export const CPU_DEVICE: DeviceReport = {
-  kind: 'wasm',
-  why: 'no-adapter',
-  vendor: 'CPU',
-  architecture: 'WebAssembly relaxed SIMD',
-  description: 'CPU by WebAssembly, relaxed SIMD, 2 threads',
-  software: true,
-  features: ['relaxed-simd', 'threads'],
-  limits: { threads: 2, maxBufferSize: 2 ** 31, maxMemorySize: 2 ** 32 },
-};
-
-export const SOFTWARE_DEVICE: DeviceReport = {
-  kind: 'webgpu',
-  why: 'asked',
-  vendor: 'google',
-  architecture: 'swiftshader',
-  description: 'SwiftShader Device (Subzero)',
-  software: true,
-  features: ['subgroups', 'timestamp-query'],
-  limits: { maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: 2 ** 30 },
 };
 
 const TENSORS = [
@@ -62,16 +40,9 @@ type LayerStatistics = LayerSample['layers'][number];
 
 const STEPS_PER_EVENT = 3;
 
-export interface ScriptOptions {
-  device?: DeviceReport;
-  startedAt?: string;
-  commit?: string;
-}
-
 /** All events of a run with these settings, `finished` last. The same settings give the same events. */
-export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}): RunEvent[] {
+export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:05:00.000Z' } = {}): RunEvent[] {
   const { order, method, training } = settings;
-  const device = options.device ?? GPU_DEVICE;
   const random = seededRandom(mixSeed(training.seed, method.name, ...order));
   const events: RunEvent[] = [];
   const rounds = order.length;
@@ -130,7 +101,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     }
   };
 
-  events.push({ type: 'device', device });
+  events.push({ type: 'device', device: GPU_DEVICE });
   for (const part of [0, 0.25, 0.5, 0.75, 1]) {
     progress({
       phase: 'weights',
@@ -143,11 +114,10 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     });
   }
   progress({ phase: 'tasks', round: 0, item: order[0] ?? '', done: rounds, total: rounds, unit: 'items' });
-  const code = { version: '0.1.0', commit: options.commit ?? 'scripted' };
-  const startedAt = options.startedAt ?? '2026-11-24T16:05:00.000Z';
+  const code = { version: '0.1.0', commit: 'scripted' };
   events.push({
     type: 'begin',
-    results: newResults({ code, startedAt, device, model, settings, tasks }),
+    results: newResults({ code, startedAt, device: GPU_DEVICE, model, settings, tasks }),
     stepsPerRound,
   });
   progress({ phase: 'compile', round: 0, item: 'training step', done: 14, total: 14, unit: 'items' });
