@@ -26,6 +26,7 @@ export async function openEmbedded(files: Files, device: Device): Promise<Opened
     commit: null,
     fromCache: true,
     file,
+    peek: async (name) => ({ ...(await file(name)), isWhole: true }),
     optionalFile: () => Promise.resolve(null),
     has: (name) => Promise.resolve(name === 'model.safetensors'),
     expectWeights: () => Promise.resolve(),

@@ -4,7 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import { noSafetensors } from '../weights/hub.ts';
 import type { ByteFile } from '../weights/model-files.ts';
-import { missingFile, type ModelFolder } from '../weights/model-folder.ts';
+import { missingFile, type ModelFolder, type PeekedFile } from '../weights/model-folder.ts';
 
 /** A model folder on disk, read in place; its files are never removed. */
 export class DiskFolder implements ModelFolder {
@@ -56,6 +56,10 @@ export class DiskFolder implements ModelFolder {
     return { name, bytes: size, read, discard: () => Promise.resolve() };
   }
 
+  async peek(name: string): Promise<PeekedFile> {
+    return { ...(await this.file(name)), isWhole: true };
+  }
+
   async optionalFile(name: string, maxBytes: number): Promise<ByteFile | null> {
     return this.#files.has(name) ? this.file(name, maxBytes) : null;
   }
@@ -64,8 +68,9 @@ export class DiskFolder implements ModelFolder {
     return Promise.resolve(this.#files.has(name));
   }
 
-  expectWeights(): Promise<void> {
+  expectWeights(weights: readonly string[]): Promise<void> {
     const names = [...this.#files];
+    if (weights.every((name) => this.#files.has(name))) return Promise.resolve();
     if (names.some((name) => /^model\.safetensors(?:\.index\.json)?$/.test(name))) return Promise.resolve();
     return Promise.reject(
       noSafetensors(

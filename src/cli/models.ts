@@ -17,7 +17,7 @@ export const MODELS_USAGE = `Usage: gorp-web models list
        gorp-web models delete NAME
 
 Manages models fetched from the hub or from an address. NAME is org/name[@revision] or an address; verify and delete
-also take a name that list shows. Models are stored in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
+also take a name that list shows. A GGUF file is org/name[@revision]:FILE.gguf or an address ending in .gguf. Models are stored in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
 HF_TOKEN opens gated repositories; HF_ENDPOINT names another hub.
 
   --json           one JSON object on stdout
@@ -103,7 +103,7 @@ async function verify(
 async function find(store: WeightStore, name: string): Promise<StoredModel> {
   const all = await listModels(store);
   const isNamed = ({ reference, folder }: StoredModel): boolean =>
-    [reference, reference.split('@')[0], folder, folder.replace(/\/$/, '')].includes(name);
+    [reference, reference.replace(/@[^:]*/, ''), folder, folder.replace(/\/$/, '')].includes(name);
   const found = all.filter(isNamed);
   if (found.length === 1) return found[0];
   const which = all.map(({ reference }) => reference).join(', ') || 'none';

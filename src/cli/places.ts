@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embeddedModel } from '../weights/embedded-models.ts';
+import { openGguf, openGgufConfig } from '../weights/gguf/model.ts';
+import { isGgufName } from '../weights/gguf/splits.ts';
 import { HUB, type HubAccess } from '../weights/hub.ts';
 import { type ModelFiles, openConfig, openModelFolder } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
@@ -36,15 +38,19 @@ export const hubAccess = (env: Readonly<Record<string, string | undefined>> = pr
 });
 
 /**
- * Opens a model as the command line names it: `embedded`, `embedded-llama`, a folder on disk, `org/name[@revision]` or
- * an address. Stores what it fetches. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for
+ * Opens a model as the command line names it: `embedded`, `embedded-llama`, a folder or GGUF file on disk,
+ * `org/name[@revision][:FILE.gguf]` or an address. Stores what it fetches. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for
  * Hugging Face's own tools.
  *
  * @throws GorpError as {@link openModel}.
  */
 export async function openNamedModel(name: string, options: OpenOptions = {}): Promise<ModelFiles> {
-  const folder = folderOnDisk(name);
-  if (folder !== null) return openModelFolder(await DiskFolder.open(folder), options.inspect);
+  const place = placeOnDisk(name);
+  if (place !== null) {
+    const { path, gguf } = place;
+    const folder = await DiskFolder.open(path);
+    return gguf === null ? openModelFolder(folder, options.inspect) : openGguf(folder, gguf, options.inspect);
+  }
   const reference = requireReference(parseModelReference(name), name);
   return openModel(reference, await places(), options);
 }
@@ -54,11 +60,12 @@ async function places(): Promise<ModelPlaces> {
   return { hub: hubAccess(), files: [], embedded: { model: onDisk, llama: onDisk }, store: await openModels() };
 }
 
-/** The folder of a model on this machine, embedded or named; else null. */
-function folderOnDisk(name: string): string | null {
+/** The folder of a model on this machine, embedded or named, and the GGUF file in it, if it is one; else null. */
+function placeOnDisk(name: string): { path: string; gguf: string | null } | null {
   const embedded = embeddedModel(name);
-  if (embedded !== undefined) return join(embeddedFolder, embedded.folder);
-  return isFolder(name) ? name : null;
+  if (embedded !== undefined) return { path: join(embeddedFolder, embedded.folder), gguf: null };
+  if (!isOnDisk(name)) return null;
+  return isGgufName(name) ? { path: dirname(name), gguf: basename(name) } : { path: name, gguf: null };
 }
 
 /**
@@ -67,11 +74,14 @@ function folderOnDisk(name: string): string | null {
  * @throws GorpError as {@link readConfig}.
  */
 export async function openNamedConfig(name: string): Promise<unknown> {
-  const folder = folderOnDisk(name);
-  if (folder !== null) return openConfig(await DiskFolder.open(folder));
+  const place = placeOnDisk(name);
+  if (place !== null) {
+    const folder = await DiskFolder.open(place.path);
+    return place.gguf === null ? openConfig(folder) : openGgufConfig(folder, place.gguf);
+  }
   const reference = requireReference(parseModelReference(name), name);
   return readConfig(reference, await places());
 }
 
-/** Whether a model's name means a folder on disk; `org/name` does when there is such a folder. */
-export const isFolder = (name: string): boolean => name.startsWith('.') || name.startsWith('/') || existsSync(name);
+/** Whether a model's name means a folder or file on disk; `org/name` does when there is such a folder. */
+const isOnDisk = (name: string): boolean => name.startsWith('.') || name.startsWith('/') || existsSync(name);

@@ -22,8 +22,8 @@ export const SETTINGS_OPTIONS = {
   set: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
-export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder on disk, org/name[@revision] of the hub,
-                   or an address
+export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder or GGUF file on disk, org/name[@revision]
+                   of the hub, org/name[@revision]:FILE.gguf, or an address
   --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address
   --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, or an order file (the page writes them)
   --method NAME    ${METHOD_NAMES.join(', ')};

@@ -72,6 +72,16 @@ export class ConfigReader {
     return value;
   }
 
+  /** A list of positive numbers. */
+  positives(name: string): number[] {
+    const value = this.#fields[name];
+    const known = Array.isArray(value) ? value.filter((one: unknown) => Number.isFinite(one) && Number(one) > 0) : [];
+    if (!Array.isArray(value) || known.length === 0 || known.length < value.length) {
+      throw this.refuse(name, 'a list of positive numbers');
+    }
+    return known.map(Number);
+  }
+
   /** The id of a token. */
   token(name: string, vocabSize: number, fallback?: number): number {
     const value = this.#fields[name] ?? fallback;

@@ -150,7 +150,7 @@ export function parseDecoderConfig(traits: DecoderTraits, json: unknown): Decode
   const table: RotarySettings = {
     headDim,
     ropeTheta: (rope ?? read).positive('rope_theta', defaults.ropeTheta ?? 10_000),
-    ropeScaling: readRotaryScaling(rope ?? read.part('rope_scaling')),
+    ropeScaling: readRotaryScaling(rope ?? read.part('rope_scaling'), headDim),
   };
   return { ...whole, rotaries: [table] };
 }

@@ -115,12 +115,12 @@ function gemmaParts(read: ConfigReader, { headDim, hiddenSize }: DecoderConfig):
       {
         headDim,
         ropeTheta: (full ?? read).positive('rope_theta', 1_000_000),
-        ropeScaling: readRotaryScaling(full ?? read.part('rope_scaling')),
+        ropeScaling: readRotaryScaling(full ?? read.part('rope_scaling'), headDim),
       },
       {
         headDim,
         ropeTheta: local?.positive('rope_theta', 10_000) ?? read.positive('rope_local_base_freq', 10_000),
-        ropeScaling: readRotaryScaling(local),
+        ropeScaling: readRotaryScaling(local, headDim),
       },
     ],
   };

@@ -142,6 +142,23 @@ describe('loadTokenizer', () => {
     expect(guarded).toBe(times);
   });
 
+  it('splits off numbers of every script, as Hugging Face does', () => {
+    const vocab = { '</s>': 0, Ġ: 1, Â: 2, '¼': 3, 'Â¼': 4, 'ĠÂ¼': 5, ä: 6 };
+    const split = [
+      { type: 'Digits', individual_digits: true },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    ];
+    const json = small((whole) =>
+      Object.assign(whole, {
+        added_tokens: [],
+        pre_tokenizer: { type: 'Sequence', pretokenizers: split },
+        decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+        model: { type: 'BPE', vocab, merges: ['Â ¼', 'Ġ Â¼'] },
+      }),
+    );
+    expect(loadTokenizer(json, {}).encode(' ¼')).toEqual([1, 4]);
+  });
+
   it('encodes empty and unknown text', () => {
     expect(tokenizer.encode('')).toEqual([]);
     expect(tokenizer.encode(' \n ')).toEqual([]);

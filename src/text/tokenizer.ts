@@ -59,7 +59,7 @@ export function loadTokenizer(
   let library: HuggingFaceTokenizer;
   try {
     // Pass the input itself, which the schema has checked: valibot's copy of a record lacks a key "constructor".
-    library = new HuggingFaceTokenizer(withUnicodeSpaces(tokenizerJson as PreTokenized), config);
+    library = new HuggingFaceTokenizer(withUnicodeClasses(tokenizerJson as PreTokenized), config);
   } catch (error) {
     throw badTokenizer(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
@@ -146,17 +146,22 @@ interface PreTokenized {
 interface PreTokenizer {
   type: string;
   pretokenizers?: PreTokenizer[] | undefined;
+  individual_digits?: unknown;
 }
 
 /**
- * The same tokenizer with words split at Unicode's white space. The library splits at JavaScript's `\s`, Hugging Face's
- * own tokenizers at Unicode's property: they differ in U+0085 (next line) and U+FEFF (byte order mark).
+ * The same tokenizer with words split at Unicode's white space and numbers. The library splits at JavaScript's `\s` and
+ * `\d`, Hugging Face's own tokenizers at Unicode's properties: they differ in U+0085 (next line), U+FEFF (byte order
+ * mark), and numbers such as ¼ and ٣.
  */
-function withUnicodeSpaces(json: PreTokenized): object {
+function withUnicodeClasses(json: PreTokenized): object {
   const replaced = (one: PreTokenizer): PreTokenizer => {
     if (one.type === 'Sequence') return { ...one, pretokenizers: one.pretokenizers?.map(replaced) };
-    const split = { type: 'Split', pattern: { Regex: '\\p{White_Space}+' }, behavior: 'Removed', invert: false };
-    return one.type === 'WhitespaceSplit' ? split : one;
+    const split = (Regex: string, behavior: string): PreTokenizer & object => ({
+      ...{ type: 'Split', pattern: { Regex }, behavior, invert: false },
+    });
+    if (one.type === 'Digits') return split(one.individual_digits === true ? '\\p{N}' : '\\p{N}+', 'Isolated');
+    return one.type === 'WhitespaceSplit' ? split('\\p{White_Space}+', 'Removed') : one;
   };
   return json.pre_tokenizer ? { ...json, pre_tokenizer: replaced(json.pre_tokenizer) } : json;
 }

@@ -25,6 +25,13 @@ const UNREACHED = [
   'weights/insecure',
 ];
 
+/** A repository at a revision; `file` is the GGUF file to read, if it is not a model folder. */
+interface AskedModel {
+  repository: string;
+  revision: string;
+  file?: string;
+}
+
 /**
  * Opens a repository on the hub, pinned to its revision's current commit. The hub's answer is stored with the files, so
  * that a model used before works without network. A revision that is a commit is looked up only once.
@@ -32,7 +39,7 @@ const UNREACHED = [
  * @throws GorpError as {@link resolveRevision} and {@link checkListing}; `weights/bad-hub`, `weights/bad-token`.
  */
 export async function openHubFolder(
-  asked: { repository: string; revision: string },
+  asked: AskedModel,
   access: HubAccess,
   store: WeightStore,
   options: RemoteOptions,
@@ -41,12 +48,13 @@ export async function openHubFolder(
   const { endpoint } = checkedAccess;
   const fetch = authorizedFetch(checkedAccess, options.fetch);
   const listing = await findListing(asked, checkedAccess, store, { ...options, fetch });
+  checkListing(listing, asked.file ?? null);
   const { id, commit, files } = listing;
   return new RemoteFolder(commitUrl(endpoint, id, commit), store, { ...options, fetch }, { name: id, commit, files });
 }
 
 async function findListing(
-  asked: { repository: string; revision: string },
+  asked: AskedModel,
   access: HubAccess,
   store: WeightStore,
   options: RemoteOptions,
@@ -59,7 +67,7 @@ async function findListing(
   if (pinned !== undefined) return pinned;
   try {
     const listing = await resolveRevision(asked, access, options);
-    checkListing(listing);
+    checkListing(listing, asked.file ?? null);
     // Only needed without network: if the disk is full, the model works without it.
     await keepListing(store, access.endpoint, listing).catch((thrown: unknown) => {
       if (!(thrown instanceof GorpError) || !thrown.code.startsWith('store/')) throw thrown;

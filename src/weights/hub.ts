@@ -1,7 +1,9 @@
 import * as v from 'valibot';
 import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { type Patience, PATIENCE } from './connection.ts';
+import { type GgufChoice, ggufChoices, isGgufName, partsOf } from './gguf/splits.ts';
 import { denied, stalled, unreachable } from './response-checks.ts';
 
 /** Hugging Face's hub. Mirrors, and the tests' local hub, have the same API. */
@@ -24,7 +26,7 @@ const HubFileSchema = v.object({
 });
 export type HubFile = v.InferOutput<typeof HubFileSchema>;
 
-/** A commit of a repository and the files at its root. */
+/** A commit of a repository and the files at its root, with GGUF files also in folders. */
 export const HubListingSchema = v.object({
   /** As requested. */
   repository: v.string(),
@@ -149,7 +151,7 @@ export async function resolveRevision(
   }
   const { id, sha, siblings } = parsed.output;
   const files = siblings
-    .filter(({ rfilename }) => !rfilename.includes('/'))
+    .filter(({ rfilename }) => !rfilename.includes('/') || isGgufName(rfilename))
     .map(({ rfilename, size, lfs }) => ({ name: rfilename, bytes: size, sha256: lfs?.sha256 ?? null }));
   return { repository, revision, id, commit: sha, resolvedAt: new Date().toISOString(), files };
 }
@@ -189,13 +191,49 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
   );
 }
 
+/** A GGUF model of a repository. */
+export interface HubGguf extends GgufChoice {
+  /** Bytes of all parts; null if the hub does not say. */
+  readonly bytes: number | null;
+}
+
+/** The GGUF models of a repository. */
+export function ggufsIn({ files }: Pick<HubListing, 'files'>): HubGguf[] {
+  const sizes = new Map(files.map(({ name, bytes }) => [name, bytes]));
+  return ggufChoices([...sizes.keys()]).map(({ file, parts }) => {
+    const bytes = parts.reduce((sum, part) => sum + (sizes.get(part) ?? NaN), 0);
+    return { file, parts, bytes: Number.isNaN(bytes) ? null : bytes };
+  });
+}
+
 /**
  * Checks that a repository has the files this project reads, before any download.
  *
- * @throws GorpError `weights/no-safetensors`, `weights/not-found`.
+ * @param gguf the GGUF file that was asked for, if any.
+ * @throws GorpError `weights/no-safetensors`, `weights/choose-gguf`, `weights/not-found`.
  */
-export function checkListing({ id, files }: HubListing): void {
+export function checkListing(listing: HubListing, gguf: string | null): void {
+  const { id, files } = listing;
   const names = new Set(files.map(({ name }) => name));
+  const ggufs = ggufsIn(listing);
+  const named = ggufs.map(({ file, bytes }) => `${id}:${file}${bytes === null ? '' : ` (${formatBytes(bytes)})`}`);
+  if (gguf !== null) {
+    const missing = partsOf(gguf).find((part) => !names.has(part));
+    if (missing === undefined) return;
+    throw new GorpError(
+      'weights/not-found',
+      `${id} has no ${missing}.`,
+      named.length === 0 ? 'Choose a repository with GGUF files.' : `Choose one of these: ${named.join(', ')}.`,
+    );
+  }
+  const hasWeights = names.has('model.safetensors') || names.has('model.safetensors.index.json');
+  if (!hasWeights && named.length > 0) {
+    throw new GorpError(
+      'weights/choose-gguf',
+      `${id} has GGUF files, and no safetensors.`,
+      `Choose one of these: ${named.join(', ')}.`,
+    );
+  }
   // Models whose tokens are bytes have no tokenizer.json. Only tokenizer_config.json says so, so go by the name.
   const isByteModel = /byt5/i.test(id);
   for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {
@@ -209,7 +247,7 @@ export function checkListing({ id, files }: HubListing): void {
       );
     }
   }
-  if (names.has('model.safetensors') || names.has('model.safetensors.index.json')) return;
+  if (hasWeights) return;
   throw noSafetensors(
     id,
     [...names].filter((name) => /\.(?:bin|h5|msgpack|gguf|pt|pth)$/.test(name)),
@@ -221,6 +259,6 @@ export const noSafetensors = (where: string, others: readonly string[], cause?: 
   new GorpError(
     'weights/no-safetensors',
     `${where} has neither model.safetensors nor model.safetensors.index.json${others.length === 0 ? '' : `, only ${others.slice(0, 3).join(', ')}`}.`,
-    'Convert other formats (pytorch_model.bin, GGUF) to safetensors first: load the model with transformers, call save_pretrained, and choose the folder.',
+    'Convert other formats (pytorch_model.bin) to safetensors first: load the model with transformers, call save_pretrained, and choose the folder. Or choose a GGUF file of the model.',
     { cause },
   );

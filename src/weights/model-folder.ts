@@ -2,6 +2,7 @@ import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
 import { noSafetensors } from './hub.ts';
 import { licenceOf, MAX_README_BYTES } from './licence.ts';
+import type { GgufTexts } from './gguf/tensors.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from './model-files.ts';
 import { checkShards, parseShardIndex } from './shards.ts';
 
@@ -15,6 +16,14 @@ const MAX_INDEX_BYTES = 64 * MIB;
 const SINGLE = 'model.safetensors';
 const INDEX = `${SINGLE}.index.json`;
 
+/** A file that need not have been fetched. */
+export interface PeekedFile extends Pick<ByteFile, 'read' | 'discard'> {
+  /** Null if its server does not tell. */
+  readonly bytes: number | null;
+  /** Whether it is the file that {@link ModelFolder.file} returns; otherwise that may have other content. */
+  readonly isWhole: boolean;
+}
+
 /** A model's files in one folder, wherever it is. */
 export interface ModelFolder {
   /** For messages: an address, a path or `org/name`. */
@@ -27,6 +36,12 @@ export interface ModelFolder {
   file(name: string, maxBytes?: number): Promise<ByteFile>;
   /** A file that the folder may lack; null if it does. */
   optionalFile(name: string, maxBytes: number): Promise<ByteFile | null>;
+  /**
+   * A file of the folder that may be read in parts before it is fetched. Fetches it if its server cannot send parts.
+   *
+   * @throws GorpError as {@link file}.
+   */
+  peek(name: string): Promise<PeekedFile>;
   /** Whether a file is known to exist, without requesting it. */
   has(name: string): Promise<boolean>;
   /**
@@ -58,6 +73,8 @@ export interface ModelTexts {
   fromCache: boolean;
   /** Called when the files are not a usable model, so that the next start downloads them again. */
   discard(): Promise<void>;
+  /** What the header of a GGUF file says about the weights; missing for other models. */
+  gguf?: GgufTexts;
 }
 
 /** The files of a model. */

@@ -1,8 +1,9 @@
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
+import { ggufChoices, isGgufName } from './gguf/splits.ts';
 import { noSafetensors } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
-import { missingFile, type ModelFolder } from './model-folder.ts';
+import { missingFile, type ModelFolder, type PeekedFile } from './model-folder.ts';
 
 /** A file that the user picked or dropped. It stays on disk and is read in parts. */
 export interface PickedFile {
@@ -16,11 +17,14 @@ const depthOf = (path: string): number => path.split('/').length;
 
 /**
  * The files next to the topmost `config.json`: the user may pick a parent folder, and a model folder may contain other
- * forms of the model in subfolders.
+ * forms of the model in subfolders. Without one, the GGUF files, if there are any.
  */
 export function modelFilesOf(files: readonly PickedFile[]): PickedFile[] {
   const configs = files.map(({ path }) => path).filter((path) => nameOf(path) === 'config.json');
-  if (configs.length === 0) return [...files];
+  if (configs.length === 0) {
+    const ggufs = files.filter(({ path }) => isGgufName(path));
+    return ggufs.length > 0 ? ggufs : [...files];
+  }
   const top = configs.reduce((best, path) => (depthOf(path) < depthOf(best) ? path : best));
   const folder = top.slice(0, top.length - 'config.json'.length);
   return files.filter(({ path }) => path.startsWith(folder) && depthOf(path) === depthOf(top));
@@ -47,6 +51,23 @@ export class PickedFolder implements ModelFolder {
     }
   }
 
+  /**
+   * The GGUF file to open; null if the files are those of a model folder, or something else.
+   *
+   * @throws GorpError `weights/choose-gguf` if there are several models.
+   */
+  gguf(): string | null {
+    const names = [...this.#blobs.keys()];
+    if (names.includes('config.json')) return null;
+    const choices = ggufChoices(names);
+    if (choices.length < 2) return choices.at(0)?.file ?? names.find(isGgufName) ?? null;
+    throw new GorpError(
+      'weights/choose-gguf',
+      `${this.name} has several GGUF models: ${choices.map(({ file }) => file).join(', ')}.`,
+      'Choose one file, or the parts of one model.',
+    );
+  }
+
   async file(name: string, maxBytes = Infinity): Promise<ByteFile> {
     const file = await this.#find(name);
     if (file === null) throw missingFile(this.name, name);
@@ -60,6 +81,10 @@ export class PickedFolder implements ModelFolder {
     return file;
   }
 
+  async peek(name: string): Promise<PeekedFile> {
+    return { ...(await this.file(name)), isWhole: true };
+  }
+
   optionalFile(name: string): Promise<ByteFile | null> {
     return this.#find(name);
   }
@@ -68,8 +93,9 @@ export class PickedFolder implements ModelFolder {
     return Promise.resolve(this.#blobs.has(name));
   }
 
-  expectWeights(): Promise<void> {
+  expectWeights(weights: readonly string[]): Promise<void> {
     const names = [...this.#blobs.keys()];
+    if (weights.every((name) => this.#blobs.has(name))) return Promise.resolve();
     if (names.some((name) => name.endsWith('.safetensors') || name.endsWith('.safetensors.index.json'))) {
       return Promise.resolve();
     }

@@ -4,9 +4,12 @@ import { HASHED_BYTES } from './content-hash.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
 import type { HubFile } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
-import { isAbsence, missingFile, type ModelFolder } from './model-folder.ts';
+import { FIRST_PIECE } from './gguf/piece-reader.ts';
+import { isAbsence, missingFile, type ModelFolder, type PeekedFile } from './model-folder.ts';
 import type { ModelProgress } from './model-messages.ts';
+import { readRange } from './ranges.ts';
 import { type Refetch, refetchByRange } from './refetch.ts';
+import { wrongLength } from './response-checks.ts';
 import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
 import { TransferRate } from './transfer-rate.ts';
@@ -126,6 +129,33 @@ export class RemoteFolder implements ModelFolder {
     };
   }
 
+  async peek(name: string): Promise<PeekedFile> {
+    const listed = this.#listed?.get(name);
+    if (this.#listed !== null && listed === undefined) throw missingFile(this.name, name);
+    const copy = this.#nameOf(this.#base + name);
+    const stored = await this.#manifest(name);
+    if (stored === null) {
+      this.fromCache = false;
+      const url = this.#base + filePath(name);
+      const first = await readRange(url, 0, FIRST_PIECE, this.#options);
+      if (first === null) return { ...(await this.file(name)), isWhole: true };
+      const bytes = listed?.bytes ?? first.total;
+      if (bytes !== null && first.total !== null && bytes !== first.total) throw wrongLength(url, bytes, first.total);
+      const read = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
+        if (end <= first.bytes.length) return first.bytes.slice(begin, end);
+        const part = await readRange(url, begin, end, this.#options);
+        return part?.bytes ?? new Uint8Array(0);
+      };
+      return { bytes, isWhole: false, read, discard: () => Promise.resolve() };
+    }
+    return {
+      bytes: stored.bytes,
+      isWhole: true,
+      read: (begin, end) => this.#store.read(copy, begin, end, this.#refetch),
+      discard: () => this.#store.remove(copy),
+    };
+  }
+
   /** An empty copy marks a missing file, so that the next start need not ask. */
   async optionalFile(name: string, maxBytes: number): Promise<ByteFile | null> {
     try {
@@ -158,7 +188,7 @@ export class RemoteFolder implements ModelFolder {
 
   async #download(name: string, maxBytes: number | undefined): Promise<Manifest> {
     this.fromCache = false;
-    const url = this.#base + encodeURIComponent(name);
+    const url = this.#base + filePath(name);
     const { fetch, signal, patience } = this.#options;
     const listed = this.#listed?.get(name);
     let pieces = 0;
@@ -225,6 +255,9 @@ const SMALL_FILES = [
   'generation_config.json',
   'chat_template.jinja',
 ];
+
+/** A file's name, perhaps in folders, as the end of an address. */
+export const filePath = (name: string): string => name.split('/').map(encodeURIComponent).join('/');
 
 /** A folder's normalised address: with a slash at the end, without query. @throws GorpError `weights/bad-url`. */
 export function folderUrl(text: string): string {

@@ -1,6 +1,8 @@
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import type { EmbeddedModel } from './embedded-models.ts';
+import { openGguf, openGgufConfig, openGgufTexts } from './gguf/model.ts';
+import { partsOf } from './gguf/splits.ts';
 import { type HubAccess, parseCommitUrl } from './hub.ts';
 import { openHubFolder } from './hub-folder.ts';
 import { readJson } from './model-files.ts';
@@ -15,8 +17,9 @@ import {
 } from './model-folder.ts';
 import { DEFAULT_REVISION, isAddress, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
-import { folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
+import { filePath, folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openMemoryStore, type WeightStore } from './store.ts';
+import type { Manifest } from './store-format.ts';
 
 /** What opening a model may need besides its name. Not settings, so never recorded. */
 export interface ModelAccess {
@@ -49,25 +52,32 @@ export async function openModel(
   places: ModelPlaces,
   { inspect, ...options }: OpenOptions = {},
 ): Promise<ModelFiles> {
-  return openModelFolder(await folderOf(reference, places, options), inspect);
+  const { folder, gguf } = await placeOf(reference, places, options);
+  return gguf === null ? openModelFolder(folder, inspect) : openGguf(folder, gguf, inspect);
 }
 
 /** Only the small files of a model; downloads are stored. @throws GorpError as {@link openModel}. */
-export const readTextFiles = async (reference: ModelReference, places: ModelPlaces): Promise<ModelTexts> =>
-  openTexts(await folderOf(reference, places, {}));
+export async function readTextFiles(reference: ModelReference, places: ModelPlaces): Promise<ModelTexts> {
+  const { folder, gguf } = await placeOf(reference, places, {});
+  return gguf === null ? openTexts(folder) : openGgufTexts(folder, gguf);
+}
 
 const CONFIG = 'config.json';
 
 /**
- * Only the config.json of a model, a few KB, from the store or else from the model's source. Stores nothing.
+ * Only the config.json of a model, a few KB, or what the header of a GGUF file says instead, from the store or else from
+ * the model's source. Stores nothing.
  *
  * @throws GorpError as {@link openModel}.
  */
 export async function readConfig(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
   const stored = await storedConfig(reference, places);
   if (stored !== null) return stored;
-  return openConfig(await folderOf(reference, { ...places, store: await openMemoryStore() }, {}));
+  return configIn(await placeOf(reference, { ...places, store: await openMemoryStore() }, {}));
 }
+
+const configIn = ({ folder, gguf }: ModelPlace): Promise<unknown> =>
+  gguf === null ? openConfig(folder) : openGgufConfig(folder, gguf);
 
 /**
  * The config.json of a model without a request to another server: from the store, picked files or the app's own folder.
@@ -87,18 +97,23 @@ async function storedConfig(
   { store, embedded }: Pick<ModelPlaces, 'store' | 'embedded'>,
 ): Promise<unknown> {
   if (reference.kind === 'picked') return null;
-  const isThere = ({ url, file }: { url: string; file: string }): boolean => {
+  /** Whether a stored file, of this name on its server, is the model's. */
+  const isThere: IsThere = ({ url, file }, name) => {
     if (reference.kind === 'embedded') {
       const { url: home, version } = embedded[reference.folder];
       return file === nameInStore(`${folderUrl(home)}${CONFIG}`, version);
     }
-    const folder = url.slice(0, -CONFIG.length);
+    const folder = url.slice(0, -name.length);
     if (reference.kind === 'url') return folder === folderUrl(reference.url);
     const pinned = parseCommitUrl(folder);
     const { repository, revision } = reference;
     return pinned?.id === repository && [DEFAULT_REVISION, pinned.commit].includes(revision);
   };
-  const last = (await store.list()).filter(({ url }) => url.endsWith(`/${CONFIG}`)).findLast(isThere);
+  const gguf = ggufOf(reference);
+  if (gguf !== null) return storedGgufConfig(gguf, await store.list(), isThere, store);
+  const last = (await store.list())
+    .filter(({ url }) => url.endsWith(`/${CONFIG}`))
+    .findLast((one) => isThere(one, CONFIG));
   if (last === undefined) return null;
   const { file, bytes } = last;
   return readJson({
@@ -109,9 +124,44 @@ async function storedConfig(
   });
 }
 
+type IsThere = (stored: { url: string; file: string }, name: string) => boolean;
+
+/** What the header of a stored GGUF file says; null unless all of its parts are stored. */
+async function storedGgufConfig(
+  file: string,
+  list: readonly Manifest[],
+  isThere: IsThere,
+  store: WeightStore,
+): Promise<unknown> {
+  const path = filePath(partsOf(file)[0]);
+  const first = list.filter(({ url }) => url.endsWith(`/${path}`)).findLast((one) => isThere(one, path));
+  if (first === undefined) return null;
+  const folder = new RemoteFolder(first.url.slice(0, -path.length), store, {});
+  for (const part of partsOf(file)) if (!(await folder.has(part))) return null;
+  return openGgufConfig(folder, file);
+}
+
+/** Where a model's files are; `gguf` is the name of its GGUF file, null for a model of JSON and safetensors files. */
+interface ModelPlace {
+  folder: ModelFolder;
+  gguf: string | null;
+}
+
+async function placeOf(reference: ModelReference, places: ModelPlaces, options: RemoteOptions): Promise<ModelPlace> {
+  if (reference.kind === 'picked') {
+    const folder = new PickedFolder(reference.name, places.files);
+    return { folder, gguf: folder.gguf() };
+  }
+  const folder = await folderOf(reference, places, options);
+  return { folder, gguf: ggufOf(reference) };
+}
+
+/** The GGUF file that a reference names; null if it names none. */
+const ggufOf = (reference: ModelReference): string | null => ('file' in reference ? (reference.file ?? null) : null);
+
 async function folderOf(
-  reference: ModelReference,
-  { store, embedded, hub, files }: ModelPlaces,
+  reference: Exclude<ModelReference, { kind: 'picked' }>,
+  { store, embedded, hub }: ModelPlaces,
   options: RemoteOptions,
 ): Promise<ModelFolder> {
   switch (reference.kind) {
@@ -125,8 +175,6 @@ async function folderOf(
       return new RemoteFolder(reference.url, store, options);
     case 'hub':
       return openHubFolder(reference, hub, store, options);
-    case 'picked':
-      return new PickedFolder(reference.name, files);
   }
 }
 
@@ -138,6 +186,6 @@ export function requireReference(reference: ModelReference | null, text: string)
   throw new GorpError(
     'settings/model',
     `${JSON.stringify(text)} is not the name of a model.`,
-    'Use embedded, embedded-llama, a repository (org/name or org/name@revision) or a folder’s address beginning with https://.',
+    'Use embedded, embedded-llama, a repository (org/name or org/name@revision), a GGUF file in one (org/name:FILE.gguf), or the address of a folder or GGUF file beginning with https://.',
   );
 }

@@ -1,6 +1,8 @@
 import { GorpError } from '../base/errors.ts';
+import { isGgufName, partsOf } from './gguf/splits.ts';
 import { parseCommitUrl } from './hub.ts';
 import type { StoredModel, Verdict, VerifyProgress } from './model-messages.ts';
+import { filePath } from './remote-folder.ts';
 import type { Refetch } from './refetch.ts';
 import { parseShardIndex, type ShardIndex } from './shards.ts';
 import type { WeightStore } from './store.ts';
@@ -14,11 +16,22 @@ interface StoredFolder {
 const folderOf = (url: string): string => url.slice(0, url.lastIndexOf('/') + 1);
 const nameOf = (url: string): string => decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
 
+/** The address of the model that a stored file belongs to: its folder, or its GGUF file, the first part of a split one. */
+const homeOf = (url: string): string =>
+  isGgufName(nameOf(url)) ? folderOf(url) + filePath(partsOf(nameOf(url))[0]) : folderOf(url);
+
+/** The folder of a commit's files, and the name of a GGUF file in it; null for other addresses. */
+function commitOf(home: string): { folder: string; id: string; commit: string; file: string } | null {
+  const [, folder, file] = /^(.*\/resolve\/[0-9a-f]{40}\/)(.*)$/.exec(home) ?? [];
+  const pinned = folder === undefined ? null : parseCommitUrl(folder);
+  return pinned && { folder, file: decodeURIComponent(file), ...pinned };
+}
+
 async function foldersOf(store: WeightStore): Promise<Map<string, StoredFolder>> {
   const folders = new Map<string, StoredFolder>();
   const at = (url: string): StoredFolder => {
-    const folder = folders.get(folderOf(url)) ?? { files: new Map(), partials: [] };
-    folders.set(folderOf(url), folder);
+    const folder = folders.get(homeOf(url)) ?? { files: new Map(), partials: [] };
+    folders.set(homeOf(url), folder);
     return folder;
   };
   for (const manifest of await store.list()) at(manifest.url).files.set(nameOf(manifest.url), manifest);
@@ -29,19 +42,25 @@ async function foldersOf(store: WeightStore): Promise<Map<string, StoredFolder>>
 /** All models with files in the store, partial ones included, by address. */
 export async function listModels(store: WeightStore): Promise<StoredModel[]> {
   const folders = [...(await foldersOf(store))].sort(([a], [b]) => (a < b ? -1 : 1));
+  const models = folders.filter(([home, { files, partials }]) => {
+    const hasOnlyListing = partials.length === 0 && [...files.keys()].every((name) => name === '');
+    return !hasOnlyListing || !folders.some(([other]) => other !== home && other.startsWith(home));
+  });
   return Promise.all(
-    folders.map(async ([folder, { files, partials }]) => {
-      const pinned = parseCommitUrl(folder);
+    models.map(async ([folder, { files, partials }]) => {
+      const pinned = commitOf(folder);
       const whole = [...files.values()].reduce((sum, { bytes }) => sum + bytes, 0);
       const begun = partials.reduce((sum, { chunks, chunkBytes }) => sum + chunks.length * chunkBytes, 0);
-      const isComplete = partials.length === 0 && (await hasAllFiles(store, files));
-      const reference = pinned === null ? folder : `${pinned.id}@${pinned.commit}`;
+      const isComplete = partials.length === 0 && (await hasAllFiles(store, folder, files));
+      const file = pinned === null || pinned.file === '' ? '' : `:${pinned.file}`;
+      const reference = pinned === null ? folder : `${pinned.id}@${pinned.commit}${file}`;
       return { folder, reference, bytes: whole + begun, isComplete };
     }),
   );
 }
 
-async function hasAllFiles(store: WeightStore, files: ReadonlyMap<string, Manifest>): Promise<boolean> {
+async function hasAllFiles(store: WeightStore, home: string, files: ReadonlyMap<string, Manifest>): Promise<boolean> {
+  if (isGgufName(nameOf(home))) return partsOf(nameOf(home)).every((part) => files.has(part));
   if (!['config.json', 'tokenizer_config.json'].every((name) => files.has(name))) return false;
   const index = files.get('model.safetensors.index.json');
   if (index === undefined) return files.has('model.safetensors');
@@ -117,4 +136,15 @@ export async function removeModel(store: WeightStore, folder: string): Promise<v
     );
   }
   for (const { file } of all) await store.remove(file);
+  await removeListing(store, folder);
+}
+
+/** Removes the hub's answer after the last GGUF file of a commit: nothing else would. */
+async function removeListing(store: WeightStore, home: string): Promise<void> {
+  const pinned = commitOf(home);
+  if (pinned === null || pinned.file === '') return;
+  const rest = [...(await foldersOf(store))].filter(([other]) => other.startsWith(pinned.folder));
+  const only = rest.length === 1 ? rest[0] : undefined;
+  const listing = only?.[1].files.get('');
+  if (listing !== undefined && only?.[1].files.size === 1) await store.remove(listing.file);
 }

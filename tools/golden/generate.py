@@ -14,6 +14,7 @@ from continual import write_continual
 from families import DECODERS, ENCODER_DECODERS
 from files import write_json
 from gguf_blocks import write_gguf_blocks
+from gguf_models import write_gguf_models
 from gradspace import write_gradspace
 from lora import write_lora
 from metrics import write_metrics
@@ -72,6 +73,7 @@ def main() -> None:
     write_prompts(golden / "prompts.json", seed)
     write_chat(golden / "chat.json")
     write_gguf_blocks(golden / "gguf_blocks.json", seed)
+    write_gguf_models(golden / "gguf", seed)
     write_benchmark(out / "cl-benchmark", seed, **variant.get("benchmark", {}))
     write_tokenizers(out / "tokenizers")
     write_stories(out / "models" / "stories-tiny", seed, verification)
