@@ -81,12 +81,14 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
   }
 };
 
+const SETTINGS = { ...EMBEDDED.training, answerLength: EMBEDDED.training.targetLength };
+
 /** As a run tests: a new evaluator each time, whose programs use kernels that are already compiled. */
 function inBatches({ device, network, learner, tokenizer, tasks }: Opened): Contender & { answers: string[] } {
   const answers: string[] = [];
   const test = async (): Promise<void> => {
     answers.length = 0;
-    const evaluator = new Evaluator(device, network, learner, tokenizer, EMBEDDED.training, () => performance.now());
+    const evaluator = new Evaluator(device, network, learner, tokenizer, SETTINGS, () => performance.now());
     for (const task of tasks) {
       const found = await evaluator.evaluate(task, () => Promise.resolve());
       answers.push(...found.answers.map(({ text }) => text));

@@ -12,7 +12,10 @@ import type { OpenModel } from './stepping-model.ts';
 type Files = Pick<Bench, 'readEmbedded'>;
 
 /** The embedded order as the page's preset trains and tests it. */
-export const EMBEDDED = embeddedSettings('full', 'gorp');
+const preset = embeddedSettings('full', 'gorp');
+/** Tokens of the longest label with its end. */
+const ANSWER_LENGTH = 4;
+export const EMBEDDED = { ...preset, training: { ...preset.training, targetLength: ANSWER_LENGTH } };
 
 /** The model that comes with the app, on a device. */
 export async function openEmbedded(files: Files, device: Device): Promise<OpenedNetwork & { model: ModelFiles }> {
@@ -53,11 +56,11 @@ export const openEmbeddedSteps =
   async (device) => {
     const { network, targets, tokenizer, model } = await openEmbedded(files, device);
     const [task] = await embeddedTasks(files, tokenizer, 1);
-    const { batchSize, sourceLength, targetLength } = EMBEDDED.training;
+    const { batchSize, sourceLength } = EMBEDDED.training;
     const longest = task.train
       .map((_, i) => i)
       .sort((a, b) => task.train[b].source.length - task.train[a].source.length)
       .slice(0, batchSize);
-    const batch = sizedBatch(task.train, longest, { batchSize, sourceLength, targetLength });
+    const batch = sizedBatch(task.train, longest, { batchSize, sourceLength });
     return { network, targets, read: (name) => model.readTensor(name), batch };
   };

@@ -33,13 +33,15 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
       method: methodPreset('gorp'),
       training: {
         sourceLength: 512,
-        targetLength: 50,
         gradientAccumulation: 1,
         frozenWeights: 'stored',
         activations: 'recompute',
         ...FAMILY_MODULES,
       },
-      work: { tasks: 4, batch: sizes, tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }] }, // as dbpedia's
+      work: {
+        ...{ tasks: 4, batch: sizes, answer: 50 },
+        tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }], // as dbpedia's
+      },
       storedAs: () => storedAs,
       device: { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } },
     });

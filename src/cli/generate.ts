@@ -2,7 +2,9 @@ import { DEVICE_CHOICES } from '../base/device-choice.ts';
 import { openDevice } from '../device/choice.ts';
 import { type Answering, answerPrompts } from '../run/answering.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { answerLengthIn } from '../run/task-data.ts';
 import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
+import { MAX_ANSWER } from '../tasks/labels.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments, refuseOptions, wholeNumber } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
@@ -98,13 +100,14 @@ function answeringOf(
   }
   const { settings, model } = saved.results;
   const { training } = settings;
-  return { ...training, date: model.date, maxNewTokens: maxNewTokens ?? training.targetLength };
+  return { ...training, date: model.date, maxNewTokens: maxNewTokens ?? answerLengthIn(saved.results) };
 }
 
 /** `--max-new-tokens`. @throws UsageError. */
 function lengthOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const length = wholeNumber('--max-new-tokens', text);
-  if (length < 1) throw new UsageError(`--max-new-tokens takes a whole number above 0, not ${text}.`);
+  if (length < 1 || length > MAX_ANSWER)
+    throw new UsageError(`--max-new-tokens takes a whole number from 1 to ${MAX_ANSWER}, not ${text}.`);
   return length;
 }

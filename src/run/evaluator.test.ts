@@ -89,7 +89,7 @@ const taskOf = (candidates: readonly (readonly number[])[]): EncodedTask => ({
 async function evaluated(task: EncodedTask, evaluationBatchSize: number) {
   const { network, tokenizer } = opened;
   let now = 0;
-  const settings = { ...training, evaluationBatchSize };
+  const settings = { ...training, evaluationBatchSize, answerLength: training.targetLength };
   const evaluator = new Evaluator(device, network, learner, tokenizer, settings, () => now++);
   const done: number[] = [];
   const found = await evaluator.evaluate(task, (examples) => Promise.resolve(void done.push(examples)));

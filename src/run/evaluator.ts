@@ -30,6 +30,9 @@ export interface Answer extends Score {
   labelTokens: number;
 }
 
+/** What a test depends on, and the maximum number of tokens in an answer, with the end. */
+type TestSettings = Pick<TrainingSettings, 'sourceLength' | 'evaluationBatchSize'> & { readonly answerLength: number };
+
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
 /**
@@ -40,7 +43,7 @@ export class Evaluator {
   readonly #device: Device;
   readonly #network: Network;
   readonly #tokenizer: Tokenizer;
-  readonly #settings: TrainingSettings;
+  readonly #settings: TestSettings;
   readonly #now: () => number;
   readonly #programs: Evaluations;
 
@@ -50,7 +53,7 @@ export class Evaluator {
     network: Network,
     learner: Learner,
     tokenizer: Tokenizer,
-    settings: TrainingSettings,
+    settings: TestSettings,
     now: () => number,
   ) {
     this.#device = device;
@@ -58,7 +61,7 @@ export class Evaluator {
     this.#tokenizer = tokenizer;
     this.#settings = settings;
     this.#now = now;
-    this.#programs = new Evaluations(device, network, learner.layers, settings.targetLength + 1);
+    this.#programs = new Evaluations(device, network, learner.layers, settings.answerLength + 1);
   }
 
   /**
@@ -134,7 +137,7 @@ export class Evaluator {
     const answer: number[] = [];
     for (let node = 0; node >= 0;) {
       answer.push(best[node]);
-      if (this.#network.tokens.endIds.includes(best[node]) || answer.length === this.#settings.targetLength)
+      if (this.#network.tokens.endIds.includes(best[node]) || answer.length === this.#settings.answerLength)
         return answer;
       const choice = choiceOf(tree, node, best[node]);
       node = choice < 0 ? -1 : tree.choices.nodes[choice];

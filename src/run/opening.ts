@@ -31,7 +31,7 @@ import { type PlannedTask, workOfRun } from './duration.ts';
 import { workOf } from './planned-work.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { RunSettings } from './settings.ts';
-import { type EncodedTask, prepareTask } from './task-data.ts';
+import { answerLengthOf, type EncodedTask, prepareTask } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
@@ -40,6 +40,8 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
 export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
+  /** Maximum number of tokens in an answer, with the end. */
+  readonly answerLength: number;
   /** Names the tasks' examples: see {@link dataHash}. */
   readonly data: string;
   /** The round of an earlier run to resume from. */
@@ -94,7 +96,11 @@ export class Opening {
     const { tasks } = inspected;
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
-    const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
+    const { sourceLength, targetLength: asked } = this.#settings.training;
+    const targetLength = answerLengthOf(asked, tasks);
+    const opened = await discarding(model, () =>
+      openNetwork(this.#device, model, { sourceLength, targetLength }, known),
+    );
     const { network, storedName } = opened;
     const targets = chosenTargets(this.#settings, network.shapes, opened.targets); // the plan has checked them
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
@@ -106,7 +112,7 @@ export class Opening {
         throw thrown;
       }
     }
-    return { ...opened, ...inspected, targets, model };
+    return { ...opened, ...inspected, answerLength: targetLength, targets, model };
   }
 
   /** A pause or stop interrupts a download, which resumes where it stopped. */

@@ -44,6 +44,7 @@ async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ 
 const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatchSize }: TrainingSettings) => ({
   tasks: 1,
   batch: { B, S, T },
+  answer: T,
   tests: [{ B: evaluationBatchSize, S, nodes: 1 + 3 * (T - 1), choices: 3 * T, pool: { B: evaluationBatchSize, S } }],
 });
 

@@ -20,13 +20,7 @@ export interface MemoryQuestion {
   readonly method: MethodSettings;
   readonly training: Pick<
     TrainingSettings,
-    | 'sourceLength'
-    | 'targetLength'
-    | 'gradientAccumulation'
-    | 'frozenWeights'
-    | 'activations'
-    | 'loraModules'
-    | 'fullRankModules'
+    'sourceLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations' | 'loraModules' | 'fullRankModules'
   >;
   readonly work: PlannedWork;
   /** The type of a parameter in the checkpoint, as safetensors names it; F32 by default. */
@@ -66,7 +60,10 @@ const DECODED_SHARE = 0.5;
 export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const { config, method, training, work, storedAs } = question;
   const device = countingDevice(question.device);
-  const { network, targets: familyTargets } = networkOf(device, config, training);
+  const { network, targets: familyTargets } = networkOf(device, config, {
+    sourceLength: training.sourceLength,
+    targetLength: work.answer,
+  });
   const { shapes } = network;
   const targets = chosenTargets(question, shapes, familyTargets);
   const plan = planOf(method);
@@ -105,7 +102,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   for await (const { largestBytes } of learner.reserveMeasuring(work.batch)) note('measuring', largestBytes);
 
   learner.reserveTesting(work.tasks);
-  const evaluations = new Evaluations(device, network, learner.layers, training.targetLength + 1);
+  const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
   const examples: Work[] = [];
   for (const sizes of work.tests) {
     const { generation, prefill, rank } = await evaluations.of(sizes);
@@ -115,10 +112,10 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
         ? await evaluations.decoder(evaluations.pool({ ...sizes.pool, B: rows }), rows)
         : await evaluations.decoder(generation, sizes.B);
     const { B, nodes, choices } = sizes;
-    note('testing', Math.max(B * (training.targetLength + 1), B * (nodes + choices)) * 4);
+    note('testing', Math.max(B * (work.answer + 1), B * (nodes + choices)) * 4);
     const read = sumOf(device, [prefill.program, rank.program]);
     const written = sumOf(device, [decoded.program]);
-    const tokens = (DECODED_SHARE * training.targetLength) / (rows > 0 ? rows : B);
+    const tokens = (DECODED_SHARE * work.answer) / (rows > 0 ? rows : B);
     examples.push({
       operations: read.operations / B + written.operations * tokens,
       kernels: read.kernels / B + written.kernels * tokens,

@@ -26,6 +26,7 @@ test('the work of tasks follows from their longest texts; equal tests count once
   expect(workOf(settings, tasks)).toEqual({
     tasks: 3,
     batch: { B: 2, S: 40, T: 2 },
+    answer: 3,
     tests: [
       { B: 1, S: 12, nodes: 3, choices: 3, pool: { B: 1, S: 12 } },
       { B: 1, S: 36, nodes: 2, choices: 2, pool: { B: 1, S: 36 } },
@@ -40,6 +41,7 @@ test('before tasks are read, texts have full length, and labels are counted by t
   expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
     tasks: 2,
     batch: { B: 8, S: 40, T: 5 },
+    answer: 5,
     tests: [
       { B: 4, S: 40, nodes: 3, choices: 4, pool: { B: 4, S: 40 } },
       { B: 4, S: 40, nodes: 57, choices: 70, pool: { B: 4, S: 40 } },

@@ -3,10 +3,11 @@ import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
+import { answerLength, MAX_ANSWER } from '../tasks/labels.ts';
 import { planOf } from '../methods/registry.ts';
 import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
-import type { EncodedTask } from './task-data.ts';
+import { answerLengthOf, type EncodedTask } from './task-data.ts';
 
 /** A test batch, and the sources that may wait for their answers: rows and padded length. */
 export interface PlannedTest extends EvaluationSizes {
@@ -21,13 +22,15 @@ export interface PlannedWork {
   readonly batch: BatchSizes;
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
+  /** Maximum number of tokens in an answer, with the end. */
+  readonly answer: number;
 }
 
 type Planned = Pick<RunSettings, 'method' | 'training'>;
 
 /** The work of a run on encoded tasks. */
 export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
-  const { batchSize, sourceLength, evaluationBatchSize } = training;
+  const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const rounds = scheduledRounds(planOf(method).schedule, tasks.length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
@@ -50,6 +53,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
         return largest(sizes).map((batch) => ({ ...batch, ...tree, pool }));
       }),
     ),
+    answer: answerLengthOf(targetLength, tasks),
   };
 }
 
@@ -65,7 +69,8 @@ const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length }
  */
 export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
   const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
-  const tokens = (letters: number): number => Math.min(targetLength, Math.ceil(letters / LETTERS) + 1);
+  const tokens = (letters: number): number =>
+    Math.min(targetLength === 0 ? MAX_ANSWER : targetLength, Math.ceil(letters / LETTERS) + 1);
   const answers = labels.map((list) => {
     const { candidates, letters } =
       list.length === 0 ? MAX_LABELS : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
@@ -73,10 +78,12 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   });
   // Labels that share nothing but the start token.
   const trees = answers.map(({ candidates, T }) => ({ nodes: 1 + candidates * (T - 1), choices: candidates * T }));
+  const T = Math.max(...answers.map((answer) => answer.T));
   return {
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
-    batch: { B: batchSize, S, T: Math.max(...answers.map(({ T }) => T)) },
+    batch: { B: batchSize, S, T },
     tests: distinct(trees.map((tree) => ({ B, S, ...tree, pool: { B, S } }))),
+    answer: answerLength(targetLength, T),
   };
 }
 

@@ -75,6 +75,8 @@ export const TaskReportSchema = v.strictObject({
   testExamples: v.number(),
   /** SHA-256 of all its texts, labels and question, before any is drawn. Files of earlier versions do not say. */
   texts: v.optional(v.string()),
+  /** Tokens of its longest label, with the end; files of earlier versions lack it. */
+  labelTokens: v.optional(v.number()),
 });
 export type TaskReport = v.InferOutput<typeof TaskReportSchema>;
 

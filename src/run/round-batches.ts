@@ -79,7 +79,7 @@ export class RoundBatches {
     indexes: readonly number[],
     rows = Math.min(this.#settings.training.batchSize, this.examples.length),
   ): SizedBatch {
-    const { sourceLength, targetLength } = this.#settings.training;
-    return sizedBatch(examples, indexes, { batchSize: rows, sourceLength, targetLength });
+    const { sourceLength } = this.#settings.training;
+    return sizedBatch(examples, indexes, { batchSize: rows, sourceLength });
   }
 }

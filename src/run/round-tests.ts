@@ -21,6 +21,8 @@ export interface TestParts {
   readonly learner: Learner;
   readonly tokenizer: Tokenizer;
   readonly tasks: readonly EncodedTask[];
+  /** Maximum number of tokens in an answer, with the end. */
+  readonly answerLength: number;
   readonly settings: RunSettings;
   readonly host: Pick<RunHost, 'emit' | 'now'>;
   readonly control: Pick<RunControl, 'seconds'>;
@@ -35,14 +37,14 @@ export interface TestParts {
  * @param onBatch called after each batch with the completed examples of the task; the run may pause there.
  */
 export async function testTasks(
-  { device, network, learner, tokenizer, tasks, settings, host, control, estimate }: TestParts,
+  { device, network, learner, tokenizer, tasks, answerLength, settings, host, control, estimate }: TestParts,
   indexes: readonly number[],
   place: Place,
   onBatch: (task: EncodedTask, done: number) => Promise<void>,
 ): Promise<TestOfTask[]> {
   const { training } = settings;
   const { phase, round, tests: complete } = place;
-  const evaluator = new Evaluator(device, network, learner, tokenizer, training, () => host.now());
+  const evaluator = new Evaluator(device, network, learner, tokenizer, { ...training, answerLength }, () => host.now());
   const tests: TestOfTask[] = [];
   try {
     for (const index of indexes) {

@@ -38,6 +38,8 @@ export interface RoundsParts {
   readonly learner: Learner;
   readonly tokenizer: Tokenizer;
   readonly tasks: readonly EncodedTask[];
+  /** Maximum number of tokens in an answer, with the end. */
+  readonly answerLength: number;
   readonly model: ModelFiles;
   /** Names the tasks' examples. */
   readonly data: string;

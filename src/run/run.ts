@@ -180,7 +180,7 @@ export class Run {
       this.#emitDevice(device);
       device.allowHalves(this.#settings.training.arithmetic === 'f16');
       const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
-      const { model, tokenizer, network, tasks, data, saved, files, date } = opened;
+      const { model, tokenizer, network, tasks, answerLength, data, saved, files, date } = opened;
       owned.push(network);
       this.#model = {
         ...this.#model,
@@ -201,6 +201,7 @@ export class Run {
         learner,
         tokenizer,
         tasks,
+        answerLength,
         model,
         data,
         checkpointer: this.#checkpointer,

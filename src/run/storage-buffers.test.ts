@@ -49,6 +49,7 @@ afterEach(() => {
 const work = {
   tasks: 3,
   batch: { B: 2, S: 16, T: 4 },
+  answer: 4,
   tests: [{ B: 4, S: 16, nodes: 10, choices: 12, pool: { B: 4, S: 16 } }],
 };
 const LLAMA = {

@@ -5,7 +5,7 @@ import { loadTokenizer } from '../text/tokenizer.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import type { TrainingSettings } from './settings.ts';
-import { type EncodedTask, prepareTask, reportOfTask, type TaskHost } from './task-data.ts';
+import { answerLengthOf, type EncodedTask, prepareTask, reportOfTask, type TaskHost } from './task-data.ts';
 
 const { tokenizer: json } = tinyModel();
 const tokenizer = loadTokenizer(json, {});
@@ -44,13 +44,29 @@ describe('prepareTask', () => {
       trainExamples: 5,
       testExamples: 5,
       texts: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      labelTokens: 3,
     });
   });
 
-  it('cuts labels to the target length, the end included', async () => {
-    const { task } = await prepared('field', { targetLength: 2 });
-    expect(task.candidates.map((ids) => ids.length)).toEqual([2, 2, 2]);
-    expect(task.candidates.every((ids) => ids[1] === tokenizer.eosId)).toBe(true);
+  it('never cuts a label: the answer length follows from the labels, or refuses them', async () => {
+    for (const targetLength of [0, 3]) {
+      const { task } = await prepared('field', { targetLength });
+      expect(task.candidates.map((ids) => tokenizer.decode(ids))).toEqual(['roll', 'stand', 'ball box']);
+      expect(task.train.map(({ label }) => label.length)).toEqual([2, 2, 3, 2, 2]);
+      expect(answerLengthOf(targetLength, [task])).toBe(targetLength === 0 ? 4 : 3);
+    }
+    await expect(prepared('field', { targetLength: 2 })).rejects.toMatchObject({
+      code: 'tasks/label-too-long',
+      message: expect.stringMatching(/field.*“ball box” takes 3 tokens.*at most 2/) as string,
+      nextStep: expect.stringContaining('to 3 or more, or to 0') as string,
+    });
+  });
+
+  it('makes room for the longest label of all tasks', () => {
+    const ofLength = (length: number) => ({ candidates: [new Array<number>(length).fill(5), [5, 1]] });
+    expect(answerLengthOf(0, [ofLength(3), ofLength(11)])).toBe(11);
+    expect(answerLengthOf(0, [ofLength(2)])).toBe(4); // as before answers could be longer
+    expect(answerLengthOf(50, [ofLength(11)])).toBe(50);
   });
 
   it('draws other training examples with another seed, but always the same test examples', async () => {

@@ -1,9 +1,10 @@
 import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
-import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
+import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { checkTrainable } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet } from '../tasks/cut.ts';
+import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
@@ -11,7 +12,7 @@ import { sampleBalanced } from '../tasks/sample.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { TaskReport } from './results.ts';
+import type { Results, TaskReport } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
 /** A task ready for the model. */
@@ -31,14 +32,26 @@ export interface EncodedTask {
   readonly texts: string;
 }
 
-export const reportOfTask = ({ name, kind, labels, train, test, texts }: EncodedTask): TaskReport => ({
+export const reportOfTask = ({ name, kind, labels, train, test, texts, candidates }: EncodedTask): TaskReport => ({
   name,
   kind,
   labels: labels.slice(),
   trainExamples: train.length,
   testExamples: test.length,
   texts,
+  labelTokens: longestLabel(candidates),
 });
+
+const longestLabel = (candidates: EncodedTask['candidates']): number =>
+  candidates.reduce((longest, { length }) => Math.max(longest, length), 0);
+
+/** Maximum number of tokens in an answer of a run, with the token that ends it. */
+export const answerLengthOf = (targetLength: number, tasks: readonly Pick<EncodedTask, 'candidates'>[]): number =>
+  answerLength(targetLength, Math.max(0, ...tasks.map(({ candidates }) => longestLabel(candidates))));
+
+/** The same of a run by its results. */
+export const answerLengthIn = ({ settings, tasks }: Pick<Results, 'settings' | 'tasks'>): number =>
+  answerLength(settings.training.targetLength, Math.max(0, ...tasks.map(({ labelTokens = 0 }) => labelTokens)));
 
 /** The source of tasks. */
 export interface TaskHost {
@@ -58,7 +71,7 @@ export interface TaskHost {
  * @param warn reports rows left out and texts cut.
  * @param signal cancels the reading of files.
  * @param onEncoded receives the number of tokenised examples and of all: before the first, then repeatedly.
- * @throws GorpError `tasks/…`, naming file, row and field.
+ * @throws GorpError `tasks/…`, naming file, row and field, or a label that the model cannot write.
  */
 export async function prepareTask(
   host: TaskHost,
@@ -69,7 +82,7 @@ export async function prepareTask(
   signal: AbortSignal = new AbortController().signal,
   onEncoded: (done: number, total: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<EncodedTask> {
-  const { testExamples, testSet } = settings.training;
+  const { testExamples, testSet, sourceLength, targetLength } = settings.training;
   const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
   const task = testSet === 'dev' ? onDevSet(whole) : whole;
   for (const { split, label, rows } of leftOut) {
@@ -79,18 +92,19 @@ export async function prepareTask(
         : `${rows} rows of the ${split} set are left out; their`;
     warn(`${name}: ${left} label “${label}” is not listed.`);
   }
+  const candidates = encodeLabels(tokenizer, task, targetLength);
   const train = trainSample(task, settings.training);
   // Every seed is measured on the same test examples.
   const test = sampleBalanced(task.test, testExamples, mixSeed(0, 'test', name));
   const all = train.length + test.length;
   await onEncoded(0, all);
-  const encodedTrain = await encodeExamples(tokenizer, task, train, settings.training, (done) => onEncoded(done, all));
-  const encodedTest = await encodeExamples(tokenizer, task, test, settings.training, (done) =>
+  const encodedTrain = await encodeExamples(tokenizer, task, train, sourceLength, (done) => onEncoded(done, all));
+  const encodedTest = await encodeExamples(tokenizer, task, test, sourceLength, (done) =>
     onEncoded(train.length + done, all),
   );
   const cut = encodedTrain.cut + encodedTest.cut;
   if (cut > 0) {
-    warn(`${name}: ${cut} of ${all} texts are cut to fit ${settings.training.sourceLength} tokens.`);
+    warn(`${name}: ${cut} of ${all} texts are cut to fit ${sourceLength} tokens.`);
   }
   return {
     name,
@@ -102,7 +116,7 @@ export async function prepareTask(
     testSentences: test.map(({ sentence }) => sentence),
     instruction: instructionTemplate(task),
     texts: await taskHash(whole),
-    candidates: task.labels.map((label) => fitLabel(tokenizer, label, settings.training.targetLength)),
+    candidates,
   };
 }
 
@@ -119,9 +133,10 @@ export async function shownExample(
 ): Promise<{ example: EncodedExample; cut: boolean } | null> {
   const { task: whole } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
   const task = settings.training.testSet === 'dev' ? onDevSet(whole) : whole;
+  encodeLabels(tokenizer, task, settings.training.targetLength);
   const first = firstPresentable(trainSample(task, settings.training), ({ sentence }) => sentence);
   if (first === undefined) return null;
-  const { encoded, cut } = await encodeExamples(tokenizer, task, [first], settings.training);
+  const { encoded, cut } = await encodeExamples(tokenizer, task, [first], settings.training.sourceLength);
   return { example: encoded[0], cut: cut > 0 };
 }
 

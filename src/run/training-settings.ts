@@ -10,8 +10,13 @@ import {
   type Settings,
   type ValuesOf,
   WHOLE,
+  wholeFrom,
 } from '../methods/parts/setting.ts';
+import { MAX_ANSWER } from '../tasks/labels.ts';
 import { FAMILY_MODULES } from './trained-modules.ts';
+
+/** Maximum length of a prompt in tokens: more than any supported model reads. */
+export const MAX_PROMPT = 131_072;
 
 /**
  * The settings of a run that do not depend on its method, as the page's form shows them: schema, form, command line and
@@ -74,16 +79,16 @@ export const TRAINING_SETTINGS = {
     section: 'Training',
     label: 'Prompt length',
     help: 'Tokens; longer texts are cut, never the instruction.',
-    range: COUNT,
+    range: wholeFrom(1, MAX_PROMPT),
     usual: [16, 4096],
     initial: 96,
   }),
   targetLength: number({
     section: 'Training',
     label: 'Answer length',
-    help: 'Tokens, in training and when generating.',
-    range: COUNT,
-    initial: 4,
+    help: 'Tokens; 0 for as long as the labels need. A label is never cut.',
+    range: wholeFrom(0, MAX_ANSWER),
+    initial: 0,
   }),
   promptForm: choice({
     section: 'Training',

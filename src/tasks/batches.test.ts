@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type BatchShape, bucketLength, evaluationOrder, longestSource, sizedBatch, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';
 
-const shape: BatchShape = { batchSize: 3, sourceLength: 40, targetLength: 5 };
+const shape: BatchShape = { batchSize: 3, sourceLength: 40 };
 const ofLength = (source: number, label: number): EncodedExample => ({
   source: Array.from({ length: source }, (_, i) => 100 + i),
   label: Array.from({ length: label }, (_, i) => 200 + i),
@@ -35,7 +35,6 @@ describe('sizedBatch', () => {
 
   it('refuses examples that do not fit', () => {
     expect(() => sizedBatch([ofLength(41, 1)], [0], shape)).toThrow(RangeError);
-    expect(() => sizedBatch([ofLength(1, 6)], [0], shape)).toThrow(RangeError);
     expect(() => sizedBatch([ofLength(1, 1)], [0, 0, 0, 0], shape)).toThrow(RangeError);
   });
 });

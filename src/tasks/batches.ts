@@ -4,13 +4,12 @@ import type { EncodedExample } from './fit.ts';
 /** Sources are padded to multiples of this many tokens, so that few lengths occur. */
 export const SOURCE_BUCKET = 16;
 
-/** The shape of batches. Lengths in tokens. */
+/** The shape of batches. The length is in tokens. */
 export interface BatchShape {
   /** Rows, B. */
   batchSize: number;
-  /** Longest source and label. */
+  /** Longest source. */
   sourceLength: number;
-  targetLength: number;
 }
 
 /** Examples of one batch and their padded sizes: B rows, S source and T label tokens. */
@@ -107,15 +106,14 @@ export const longestSource = (batches: readonly EvaluationBatch[]): number =>
  * @throws RangeError if an example is longer than the shape allows, or there are more examples than rows.
  */
 export function sizedBatch(examples: readonly EncodedExample[], indexes: readonly number[], shape: BatchShape): Batch {
-  const { batchSize, sourceLength, targetLength } = shape;
+  const { batchSize, sourceLength } = shape;
   const rows = indexes.map((i) => examples[i]);
   const longest = (lengths: number[]): number => lengths.reduce((a, b) => Math.max(a, b), 0);
   const S = longest(rows.map(({ source }) => source.length));
   const T = longest(rows.map(({ label }) => label.length));
-  if (rows.length > batchSize || S > sourceLength || T > targetLength) {
+  if (rows.length > batchSize || S > sourceLength) {
     throw new RangeError(
-      `${rows.length} examples of up to ${S} and ${T} tokens exceed a batch of ` +
-        `${batchSize} rows of ${sourceLength} and ${targetLength}.`,
+      `${rows.length} examples of up to ${S} tokens exceed a batch of ${batchSize} rows of ${sourceLength}.`,
     );
   }
   return { sizes: { B: batchSize, S: bucketLength(S, SOURCE_BUCKET, sourceLength), T: Math.max(1, T) }, rows };

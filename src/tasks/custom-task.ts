@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
-import { normalisedAnswer } from '../text/scores.ts';
 import { answeredTexts, splitUnits } from './answered.ts';
 import { columnIndex, textAt } from './columns.ts';
 import { CHAT_ANSWERS, type Columns, TASK_FORMS } from './forms.ts';
 import { FRAMES, frameOf } from './frames.ts';
+import { checkDistinct } from './labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from './orders.ts';
 import { splitExamples } from './split.ts';
 import type { Table } from './table.ts';
@@ -215,21 +215,7 @@ function checkLabels(labels: readonly string[]): void {
       'Choose the column with the labels, or merge rare labels into one.',
     );
   }
-  const seen = new Map<string, string>();
-  for (const label of labels) {
-    const compared = normalisedAnswer(label);
-    const other = seen.get(compared);
-    if (other !== undefined || compared === '') {
-      throw customTaskError(
-        'tasks/labels-alike',
-        other === undefined
-          ? `The label “${label}” has no letters or digits, and answers are compared only by these`
-          : `The labels “${other}” and “${label}” differ only in case or punctuation, which the comparison of answers ignores`,
-        'Rename labels in the file to distinct words.',
-      );
-    }
-    seen.set(compared, label);
-  }
+  checkDistinct(labels);
 }
 
 function contradictions(examples: readonly Example[]): number {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
-import { encodeExamples, fitLabel, fitPrompt } from './fit.ts';
+import { encodeExamples, fitPrompt } from './fit.ts';
 import { promptFrame, promptOf } from './prompt.ts';
 import type { Task } from './task.ts';
 
@@ -101,20 +101,10 @@ describe('fitPrompt', () => {
   });
 });
 
-describe('fitLabel', () => {
-  it('ends a label with the end token, even if the label is cut', () => {
-    expect(fitLabel(characters, 'ab', 3)).toEqual([97, 98, EOS]);
-    expect(fitLabel(characters, 'abc', 3)).toEqual([97, 98, EOS]);
-  });
-});
-
 describe('encodeExamples', () => {
   it('preserves the order and counts cut examples', async () => {
     const examples = ['one', 'one two', 'three'].map((sentence) => ({ sentence, label: 'bb' }));
-    const { encoded, cut } = await encodeExamples(characters, task, examples, {
-      sourceLength: frame + 3,
-      targetLength: 9,
-    });
+    const { encoded, cut } = await encodeExamples(characters, task, examples, frame + 3);
     expect(encoded.map(({ source }) => textOf([...source]))).toEqual([around('one'), around('one'), around('thr')]);
     expect(encoded[1].label).toEqual([98, 98, EOS]);
     expect(cut).toBe(2);

@@ -1,13 +1,8 @@
 import { GorpError } from '../base/errors.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { encodeLabel } from './labels.ts';
 import { promptFrame } from './prompt.ts';
 import type { Example, Task } from './task.ts';
-
-/** The longest source and label in tokens, including special tokens. */
-export interface Lengths {
-  sourceLength: number;
-  targetLength: number;
-}
 
 /** An example as token ids: the prompt with its special token, and the label with its end token. */
 export interface EncodedExample {
@@ -74,14 +69,10 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
   return { ids, cut: true };
 }
 
-/** A label as at most `targetLength` token ids, including the end token. */
-export function fitLabel(tokenizer: Tokenizer, label: string, targetLength: number): number[] {
-  return [...tokenizer.encodeLabel(label).slice(0, targetLength - 1), tokenizer.eosId];
-}
-
 /**
  * Encodes examples of a task, in order.
  *
+ * @param sourceLength the longest prompt in tokens, including special tokens.
  * @param onPiece called and awaited every {@link PIECE} milliseconds with the number of encoded examples.
  * @returns the encoded examples, and the number of cut sentences.
  * @throws GorpError `tasks/prompt-too-long`, and what `onPiece` throws.
@@ -90,16 +81,19 @@ export async function encodeExamples(
   tokenizer: Tokenizer,
   task: Task,
   examples: readonly Example[],
-  { sourceLength, targetLength }: Lengths,
+  sourceLength: number,
   onPiece?: (done: number) => Promise<void>,
 ): Promise<{ encoded: EncodedExample[]; cut: number }> {
   const encoded: EncodedExample[] = [];
+  const labels = new Map<string, readonly number[]>();
   let cut = 0;
   let since = performance.now();
   for (const { sentence, label } of examples) {
     const prompt = fitPrompt(tokenizer, task, sentence, sourceLength);
     if (prompt.cut) cut++;
-    encoded.push({ source: prompt.ids, label: fitLabel(tokenizer, label, targetLength) });
+    let ids = labels.get(label);
+    if (ids === undefined) labels.set(label, (ids = encodeLabel(tokenizer, label)));
+    encoded.push({ source: prompt.ids, label: ids });
     if (onPiece === undefined || performance.now() - since < PIECE) continue;
     await onPiece(encoded.length);
     since = performance.now();

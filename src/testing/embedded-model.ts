@@ -48,12 +48,12 @@ export async function embeddedModel(
     Object.entries(LABELS).map(([label, sentences]) => ({ sentence: sentences[i], label })),
   );
   const task: Task = { name: 'gloss', kind: 'TC', instruction, labels: Object.keys(LABELS), train, dev: [], test: [] };
-  const { encoded } = await encodeExamples(tokenizer, task, train, lengths);
+  const { encoded } = await encodeExamples(tokenizer, task, train, lengths.sourceLength);
   const batches = [0, 6].map((first) =>
     sizedBatch(
       encoded,
       Array.from({ length: 6 }, (_, i) => first + i),
-      { batchSize: 6, ...lengths },
+      { batchSize: 6, sourceLength: lengths.sourceLength },
     ),
   );
   return { network, read: (name) => tensors.readTensor(name), batches };

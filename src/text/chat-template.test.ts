@@ -149,4 +149,18 @@ describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, refe
       message: expect.stringContaining('omits the answer') as string,
     });
   });
+
+  it('refuses a prompt that the template cuts or changes', async () => {
+    for (const changed of ['m.content[:40]', 'm.content | upper | lower']) {
+      const own = `(${changed}) if m.role == 'user' else m.content`;
+      const chat = await open(source.replace('m.content | trim', own));
+      const prompt = `Which is it?\nOption: yes, no\nAnswer${' again'.repeat(9)}:`;
+      expect(() => chat.encodePrompt(prompt), changed).toThrow(
+        expect.objectContaining({
+          code: 'settings/template-tokens',
+          message: expect.stringContaining('cuts or changes the prompt') as string,
+        }) as Error,
+      );
+    }
+  });
 });

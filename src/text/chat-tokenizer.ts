@@ -44,7 +44,11 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
   return {
     ...tokenizer,
     eosId: endId,
-    encodePrompt: (text) => tokenizer.encode(render([{ role: 'user', content: text }], true)),
+    encodePrompt: (text) => {
+      const rendered = render([{ role: 'user', content: text }], true);
+      if (!rendered.includes(text.trim())) throw missing('it cuts or changes the prompt');
+      return tokenizer.encode(rendered);
+    },
     encodeLabel: (label) => {
       const known = labels.get(label);
       if (known) return known;

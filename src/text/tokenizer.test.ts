@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
-import { fitLabel } from '../tasks/fit.ts';
+import { encodeLabel } from '../tasks/labels.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { checkVocabulary, loadTokenizer } from './tokenizer.ts';
 
@@ -255,7 +255,7 @@ describe('a byte-level BPE, as in SmolLM', () => {
     expect(begun.encodePrompt(prompt)).toEqual([0, ...plain]);
     expect(begun.encodeLabel(prompt)).toEqual(plain);
     expect(tokenizer.decode([0, ...plain, tokenizer.eosId])).toBe(prompt);
-    expect(fitLabel(tokenizer, ' cat', 4)).toEqual([id('Ġ'), id('c'), id('at'), 0]);
+    expect(encodeLabel(tokenizer, ' cat')).toEqual([id('Ġ'), id('c'), id('at'), 0]);
     expect(() => checkVocabulary(tokenizer, 260)).toThrow(/261 tokens/);
   });
 

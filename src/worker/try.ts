@@ -9,6 +9,7 @@ import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
 import { readTexts } from '../run/open-network.ts';
 import type { AnsweredExample } from '../run/outputs/answers-over-rounds.ts';
 import { baseOf } from '../run/identity.ts';
+import { answerLengthIn } from '../run/task-data.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
@@ -203,6 +204,7 @@ async function openForAsking(
   const parts: AskerParts = {
     known,
     settings: results.settings,
+    answerLength: answerLengthIn(results),
     tasks,
     models: new PreparedModels({ config: known.config, graphs }, await openStage()),
     loadRuntime: (provider) => {

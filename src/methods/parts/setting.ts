@@ -59,19 +59,19 @@ export interface Range {
   readonly integer: boolean;
 }
 
-export const COUNT: Range = {
-  schema: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  words: 'a whole number, 1 or more',
+/** A whole number within bounds: a file may hold any number, and none may run, or take memory, without end. */
+export const wholeFrom = (from: number, to: number): Range => ({
+  schema: v.pipe(v.number(), v.integer(), v.minValue(from), v.maxValue(to)),
+  words: `a whole number from ${from} to ${to.toLocaleString('en-US')}`,
   integer: true,
-};
-export const COUNT_OR_ZERO: Range = {
-  schema: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  words: 'a whole number, 0 or more',
-  integer: true,
-};
+});
+const BILLION = 1_000_000_000;
+export const COUNT = wholeFrom(1, BILLION);
+export const COUNT_OR_ZERO = wholeFrom(0, BILLION);
+/** Whole numbers that a JSON file holds exactly. */
 export const WHOLE: Range = {
-  schema: v.pipe(v.number(), v.integer()),
-  words: 'a whole number',
+  schema: v.pipe(v.number(), v.safeInteger()),
+  words: 'a whole number of at most 15 digits',
   integer: true,
 };
 export const POSITIVE: Range = {

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
 import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
+import { answerLengthIn } from '../task-data.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
 
@@ -40,7 +41,7 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
     hasAdapter: adapters !== null,
     hasWeights: fullRank !== null,
     promptForm: settings.training.promptForm,
-    maxNewTokens: settings.training.targetLength,
+    maxNewTokens: answerLengthIn(results),
     example: exampleIn(predictions),
   };
 }

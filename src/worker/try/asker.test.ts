@@ -93,6 +93,7 @@ async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
   return {
     known,
     settings: tinySettings('seq-lora'),
+    answerLength: 3,
     tasks: [
       {
         name: 'gloss',

@@ -4,7 +4,8 @@ import { positionsOf } from '../../onnx/decoder-graph.ts';
 import type { KnownModel } from '../../run/open-network.ts';
 import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { fitLabel, fitPrompt } from '../../tasks/fit.ts';
+import { fitPrompt } from '../../tasks/fit.ts';
+import { encodeLabels } from '../../tasks/labels.ts';
 import { instructionOf } from '../../tasks/prompt.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Question } from './messages.ts';
@@ -16,6 +17,8 @@ const RAW_ANSWER_TOKENS = 64;
 export interface PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config'>;
   settings: RunSettings;
+  /** Maximum number of tokens in an answer of the run's tests. */
+  answerLength: number;
   /** Tasks that can be asked, with their labels. */
   tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'instruction'> & { labels: readonly string[] })[];
 }
@@ -35,10 +38,12 @@ export interface Prompt {
  *
  * @throws GorpError `text/prompt-too-long`, `text/empty-prompt`, `tasks/…`.
  */
-export function promptFor({ known: { tokenizer, config }, settings, tasks }: PromptParts, question: Question): Prompt {
+export function promptFor(parts: PromptParts, question: Question): Prompt {
+  const { settings, answerLength, tasks } = parts;
+  const { tokenizer, config } = parts.known;
   const { sourceLength, targetLength } = settings.training;
   if (question.kind === 'raw') {
-    const most = Math.max(targetLength, RAW_ANSWER_TOKENS);
+    const most = Math.max(answerLength, RAW_ANSWER_TOKENS);
     const ids = wholePrompt(tokenizer, config, question.text, { sourceLength, most });
     return { ids, isCut: false, right: null, labels: [], most };
   }
@@ -65,8 +70,8 @@ export function promptFor({ known: { tokenizer, config }, settings, tasks }: Pro
     ids,
     isCut: cut,
     right: question.label,
-    labels: labels.map((label) => ({ label, ids: fitLabel(tokenizer, label, targetLength) })),
-    most: targetLength,
+    labels: encodeLabels(tokenizer, prompted, targetLength).map((ids, i) => ({ label: labels[i], ids })),
+    most: answerLength,
   };
 }
 
