@@ -28,10 +28,17 @@ export function shuffled<T>(items: readonly T[], random: Random): T[] {
   return out;
 }
 
-/** FNV-1a of a string, to derive one seed from several names (`mixSeed(1, 'shuffle', 'gloss')`). */
+/**
+ * FNV-1a of a string, to derive one seed from several names (`mixSeed(1, 'shuffle', 'gloss')`).
+ *
+ * @param seed a whole number that a double holds exactly; seeds that differ give different results, even if their lower
+ *   32 bits are equal.
+ */
 export function mixSeed(seed: number, ...parts: (string | number)[]): number {
   let hash = 0x811c9dc5 ^ seed;
-  for (const char of parts.join('\u0001')) {
+  const above = Math.floor((seed + 2 ** 31) / 2 ** 32); // 0 for signed 32-bit integers
+  const named = above === 0 ? parts : [above, ...parts];
+  for (const char of named.join('\u0001')) {
     hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
   }
   return hash | 0;

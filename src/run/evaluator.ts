@@ -1,3 +1,4 @@
+import { GorpError } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { Device } from '../device/device.ts';
 import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
@@ -67,7 +68,7 @@ export class Evaluator {
   /**
    * @param onBatch called after every batch with the number of examples done; it may throw to stop.
    * @returns the accuracy, the answers in the order of the task's test examples, and the time it took.
-   * @throws GorpError `device/lost`.
+   * @throws GorpError `device/lost`; `run/not-finite` if the model's scores are no numbers.
    */
   async evaluate(
     task: EncodedTask,
@@ -105,6 +106,7 @@ export class Evaluator {
         if (answer === undefined) open.push(row);
         else written[example] = answer;
       });
+      if (!indexes.every((example) => losses[example].every(Number.isFinite))) throw notFinite(task.name);
       await unanswered.add(programs.generation, open, indexes, written);
       time.promptSeconds += (read - began) / 1000;
       time.answerSeconds += (this.#now() - read) / 1000;
@@ -186,6 +188,13 @@ export class Evaluator {
     this.#programs.destroy();
   }
 }
+
+const notFinite = (task: string): GorpError =>
+  new GorpError(
+    'run/not-finite',
+    `The model's scores of the labels of ${task} are not finite numbers, so its answers mean nothing.`,
+    'If it was trained, lower the learning rate; with products in f16, choose f32 (training.arithmetic).',
+  );
 
 /** Rows whose answers still have to be written. */
 interface Unanswered {

@@ -5,6 +5,20 @@ import { orderId, PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { embeddedMethod, embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
 import { epochsOf, parseSettings } from './settings.ts';
 
+test('a task cannot be learned twice', () => {
+  const settings = { ...embeddedSettings('quick', 'gorp'), order: ['gloss', 'gloss'] };
+  expect(() => parseSettings(settings)).toThrow(/order: A task is listed twice/);
+});
+
+test('lengths and counts have bounds, and seeds are exact', () => {
+  const { training, ...rest } = embeddedSettings('quick', 'gorp');
+  const given = (more: Partial<typeof training>) => parseSettings({ ...rest, training: { ...training, ...more } });
+  expect(given({ sourceLength: 131_072, targetLength: 4096, seed: -(2 ** 53) + 1 }).training.targetLength).toBe(4096);
+  for (const more of [{ sourceLength: 1e9 }, { targetLength: 1e9 }, { epochs: 1e12 }, { seed: 2 ** 53 }]) {
+    expect(() => given(more)).toThrow(expect.objectContaining({ code: 'settings/invalid' }) as Error);
+  }
+});
+
 describe('embeddedSettings', () => {
   it.each(METHOD_NAMES)('gives settings that pass the schema for %s', (method) => {
     for (const preset of ['full', 'quick'] as const) {

@@ -8,6 +8,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunHost } from './host.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
@@ -411,6 +412,17 @@ describe('a run that fails', () => {
     expect(error?.message).toMatch(/the loss is no longer|the gradient of \S+|the gradient is zero/);
   });
 
+  test('says so when the answers of a model are not finite', async () => {
+    const model = tinyModel();
+    const readTensor = async (name: string): Promise<Float32Array> => (await model.readTensor(name)).fill(NaN);
+    const openModel = (): Promise<ModelFiles> => Promise.resolve({ ...model, readTensor });
+    const { last } = await execute(tinySettings('gorp'), undefined, { openModel });
+    expect(last).toMatchObject({
+      type: 'failed',
+      error: { code: 'run/not-finite', message: expect.stringContaining('labels of gloss') as string },
+    });
+  });
+
   const lost = new GorpError('weights/unreachable', 'There is no model.', 'Look elsewhere.');
   test.each<[string, RunSettings, Partial<RunHost>, string]>([
     ['no GPU', tinySettings('gorp'), { acquireDevice: () => Promise.reject(lost) }, lost.code],
@@ -419,6 +431,7 @@ describe('a run that fails', () => {
     ['an unknown task', { ...tinySettings('gorp'), order: ['gloss', 'nothing'] }, {}, 'tasks/unknown-dataset'],
     ['a rank that is too large', tinySettings('gorp', {}, { loraRank: 17 }), {}, 'settings/rank-too-large'],
     ['prompts that do not fit', tinySettings('gorp', { sourceLength: 3 }), {}, 'tasks/prompt-too-long'],
+    ['labels that would be cut', tinySettings('gorp', { targetLength: 1 }), {}, 'tasks/label-too-long'],
     [
       'a bug in the program',
       tinySettings('gorp'),

@@ -18,6 +18,7 @@ import { fold } from './fold.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
+import { checkRemembered } from './outputs/saved-round.ts';
 import type { Break, DeviceReport, ModelReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
@@ -191,7 +192,10 @@ export class Run {
       };
       const from = (checkpoint ?? saved?.state)?.learner;
       const learner = await this.#createLearner(device, opened, from, owned);
-      if (from) await learner.restore(from);
+      if (from) {
+        await learner.restore(from);
+        checkRemembered(learner.rememberedExamples, tokenizer.size);
+      }
       const rounds = new Rounds(this.#host, this.#settings, this.#control, {
         facts: this.#facts,
         opening: this.#control.seconds - began,

@@ -27,7 +27,11 @@ const Settings = v.strictObject({
    * Task names in the order they are learned; the name shows whether a task is embedded, from CL_Benchmark or the
    * user's.
    */
-  order: v.pipe(v.array(v.string()), v.minLength(1)),
+  order: v.pipe(
+    v.array(v.string()),
+    v.minLength(1),
+    v.check((order) => new Set(order).size === order.length, 'A task is listed twice.'),
+  ),
   method: MethodSchema,
   training: TrainingSchema,
   perTask: v.exactOptional(PerTaskSchema),

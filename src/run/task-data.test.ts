@@ -27,8 +27,7 @@ async function prepared(
 
 describe('prepareTask', () => {
   it('encodes every example, and the labels as candidates that end', async () => {
-    const { task, warnings } = await prepared('field');
-    expect(warnings).toEqual([]);
+    const { task } = await prepared('field');
     expect(task.candidates.map((ids) => tokenizer.decode(ids))).toEqual(task.labels);
     expect(task.candidates.every((ids) => ids.at(-1) === tokenizer.eosId)).toBe(true);
     expect(task.testLabels).toHaveLength(task.test.length);
@@ -95,9 +94,33 @@ describe('prepareTask', () => {
     const { task, warnings } = await prepared('gloss', {}, read);
     expect(task.train).toHaveLength(2);
     expect(task.train[0].source).toHaveLength(24);
-    expect(warnings).toHaveLength(2);
+    expect(warnings).toHaveLength(3); // the tiny tasks test what they train
     expect(warnings[0]).toMatch(/^gloss: 1 row of the train set is left out.*“-”/);
-    expect(warnings[1]).toMatch(/^gloss: 1 of 8 texts are cut to fit 24 tokens/);
+    expect(warnings[2]).toMatch(/^gloss: 1 of 8 texts are cut to fit 24 tokens/);
+  });
+
+  it('says when an accuracy means little: tests that are trained on, or have one label only', async () => {
+    const rows = (...texts: [string, string][]): string =>
+      JSON.stringify(texts.map(([sentence, label]) => ({ sentence, label })));
+    const reading =
+      (test: string): ReadText =>
+      (path) => {
+        if (path.endsWith('train.json')) return Promise.resolve(rows(['red ball', 'warm'], ['blue ball', 'cold']));
+        return path.endsWith('test.json') ? Promise.resolve(test) : readTinyTask(path);
+      };
+    const said = async (test: string): Promise<string[]> => (await prepared('gloss', {}, reading(test))).warnings;
+    expect(await said(rows(['red box', 'warm'], ['blue box', 'cold']))).toEqual([]);
+    expect(await said(rows(['red ball', 'warm'], ['blue box', 'cold']))).toEqual([
+      expect.stringMatching(/^gloss: 1 of 2 test texts are also trained on/),
+    ]);
+    expect(await said(rows(['red box', 'warm'], ['red', 'warm']))).toEqual([
+      expect.stringMatching(/^gloss: All tests have the label “warm”/),
+    ]);
+  });
+
+  it('refuses a dataset with a single label', async () => {
+    const read: ReadText = (path) => (path.endsWith('labels.json') ? Promise.resolve('["warm"]') : readTinyTask(path));
+    await expect(prepared('gloss', {}, read)).rejects.toMatchObject({ code: 'tasks/one-label' });
   });
 
   it('finds embedded tasks, those of a chosen folder, and no others', async () => {

@@ -3,7 +3,7 @@ import { mixSeed } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { checkTrainable } from '../tasks/forms.ts';
-import { cutByLabel, onDevSet } from '../tasks/cut.ts';
+import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
@@ -98,6 +98,7 @@ export async function prepareTask(
   const test = sampleBalanced(task.test, testExamples, mixSeed(0, 'test', name));
   const all = train.length + test.length;
   await onEncoded(0, all);
+  for (const warning of doubtsOf(task, train, test)) warn(`${name}: ${warning}`);
   const encodedTrain = await encodeExamples(tokenizer, task, train, sourceLength, (done) => onEncoded(done, all));
   const encodedTest = await encodeExamples(tokenizer, task, test, sourceLength, (done) =>
     onEncoded(train.length + done, all),
@@ -142,6 +143,21 @@ export async function shownExample(
 
 const trainSample = ({ name, train }: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
   sampleBalanced(train, trainExamples, mixSeed(seed, 'train', name));
+
+/** What makes the accuracy of a task say little. */
+function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Example[]): string[] {
+  const doubts: string[] = [];
+  const trained = new Set(train.map(textOf));
+  const repeated = test.filter((one) => trained.has(textOf(one))).length;
+  if (repeated > 0)
+    doubts.push(
+      `${repeated} of ${test.length} test texts are also trained on, so the accuracy says little of new texts.`,
+    );
+  const tested = new Set(test.map(({ label }) => label));
+  if (tested.size === 1 && labels.length > 1 && test.length > 1)
+    doubts.push(`All tests have the label “${test[0].label}”: a model that always gives it is never wrong.`);
+  return doubts;
+}
 
 /**
  * Loads a task of an order. Its name shows its source: custom tasks cannot take the name of another task.

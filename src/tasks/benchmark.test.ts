@@ -60,7 +60,10 @@ describe('loadTask', () => {
   });
 
   it('accepts a byte order mark', async () => {
-    expect((await loadTask(reading({ [own('labels')]: '\ufeff["a"]' }), 'TC', 'own')).task.labels).toEqual(['a']);
+    expect((await loadTask(reading({ [own('labels')]: '\ufeff["a", "b"]' }), 'TC', 'own')).task.labels).toEqual([
+      'a',
+      'b',
+    ]);
   });
 
   it.each<[string, string, string, string, RegExp]>([

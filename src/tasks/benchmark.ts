@@ -40,7 +40,7 @@ const InstructionsSchema = v.record(
  * @param read reads files below the folder that holds `CL_Benchmark` and `configs`.
  * @returns the task, and the number of rows left out, by label.
  * @throws GorpError, naming file, row and field: `tasks/unreadable`, `tasks/malformed-json`, `tasks/wrong-shape`, or
- * `tasks/empty` if nothing is left to train on or to test.
+ * `tasks/empty` if nothing is left to train on or to test, `tasks/one-label`.
  */
 export async function loadTask(read: ReadText, kind: string, name: string): Promise<LoadedTask> {
   const folder = `CL_Benchmark/${kind}/${name}`;
@@ -54,6 +54,12 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
     if (examples.length === 0) {
       throw taskError('tasks/empty', `${folder}/${split}.json has no row with one of the labels ${labels.join(', ')}`);
     }
+  }
+  if (labels.length < 2) {
+    throw taskError(
+      'tasks/one-label',
+      `${folder}/labels.json lists only “${labels[0]}”, so that every answer would be right; a task needs two labels`,
+    );
   }
   const instruction = Object.hasOwn(instructions, kind) ? instructions[kind][0].instruction : null;
   const leftOut = SPLITS.flatMap((split, i) => countUnlisted(split, files[i], labels));

@@ -44,6 +44,21 @@ describe('a task on its dev set', () => {
     expect(onDevSet(task)).toEqual(onDev);
   });
 
+  it('neither trains on a text that it tests, however often the text occurs, nor on nothing', () => {
+    const repeated = { ...task, train: [...task.train, ...task.train, ...task.train] };
+    const { train, test } = onDevSet(repeated);
+    const trained = new Set(train.map(({ sentence }) => sentence));
+    expect(test.filter(({ sentence }) => trained.has(sentence))).toEqual([]);
+    expect(train.length).toBeGreaterThan(repeated.train.length / 4);
+    const few = onDevSet({ ...task, train: task.train.slice(0, 2) });
+    expect([few.train.length, few.test.length]).toEqual([1, 1]);
+    for (const train of [task.train.slice(0, 1), [task.train[0], task.train[0]], []]) {
+      expect(() => onDevSet({ ...task, train })).toThrow(
+        expect.objectContaining({ code: 'tasks/too-few-examples' }) as Error,
+      );
+    }
+  });
+
   it('uses its dev set if it has one', () => {
     const dev = examples('dev', 1);
     expect(onDevSet({ ...task, dev })).toEqual({ ...task, dev, test: dev });

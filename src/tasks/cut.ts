@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { sampleBalanced } from './sample.ts';
-import type { Task } from './task.ts';
+import type { Example, Task } from './task.ts';
 
 /**
  * One part of a task, cut by label: part 1 of 2 has the first half of the labels and the examples with these labels.
@@ -22,15 +22,28 @@ export function cutByLabel(task: Task, name: string, { part, parts }: { part: nu
   return { ...task, name, labels, train: own(task.train), dev: own(task.dev), test: own(task.test) };
 }
 
+/** The text of an example; of a text to continue, the continuation. */
+export const textOf = ({ sentence, label }: Example): string => (sentence === '' ? label : sentence);
+
 /** Share of the training examples that becomes the dev set of a task without one. */
 const DEV_SHARE = 0.2;
 
 /**
  * The task with its dev set in place of its test set, for choosing settings without using the test set. Without a dev
- * set, a fifth of the training examples is held out instead, balanced over labels and the same in every run.
+ * set, a fifth of the training examples is held out instead, balanced over labels and the same in every run. All
+ * examples with a text that was held out leave the training set, so that no text is both trained on and tested.
+ *
+ * @throws GorpError `tasks/too-few-examples` if there are too few different texts to hold some out.
  */
 export function onDevSet(task: Task): Task {
   if (task.dev.length > 0) return { ...task, test: task.dev };
-  const dev = new Set(sampleBalanced(task.train, Math.round(DEV_SHARE * task.train.length), 0));
-  return { ...task, train: task.train.filter((one) => !dev.has(one)), test: [...dev] };
+  const dev = sampleBalanced(task.train, Math.max(1, Math.round(DEV_SHARE * task.train.length)), 0);
+  const held = new Set(dev.map(textOf));
+  const train = task.train.filter((one) => !held.has(textOf(one)));
+  if (train.length > 0 && dev.length > 0) return { ...task, train, test: dev };
+  throw new GorpError(
+    'tasks/too-few-examples',
+    `${task.name} has no dev set, and its ${task.train.length} training examples are too few to hold some out.`,
+    'Test on the test set (training.testSet), or add examples with other texts.',
+  );
 }

@@ -1,9 +1,19 @@
 import { expect, test } from 'vitest';
-import { parseJsonLines } from './json-rows.ts';
+import { parseJsonLines, parseJsonRows } from './json-rows.ts';
 
 test('refuses sparse objects with many keys before they fill the memory', () => {
   const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`key ${i}`, 1])));
   const many = `${wide}\n${'{}\n'.repeat(120_000)}`;
   expect(() => parseJsonLines(many, 'wide.jsonl')).toThrow(/120001 objects with 200 different keys/);
   expect(parseJsonLines(`${wide}\n{}\n`, 'wide.jsonl').rows).toHaveLength(2);
+});
+
+test('reads long numbers as they are written, and others as JavaScript does', () => {
+  const text = String.raw`[{"text":"a \" 1234567890123456789","label":9007199254740993},{"label":-9007199254740992.0,"text":1.0}]`;
+  expect(parseJsonRows(text, 'x.json').rows).toEqual([
+    ['a " 1234567890123456789', '9007199254740993'],
+    ['1', '-9007199254740992.0'],
+  ]);
+  const labels = [9, 2].map((last) => parseJsonLines(`{"label":1000000000000000000${last}}`, 'x.jsonl').rows[0][0]);
+  expect(labels).toEqual(['10000000000000000009', '10000000000000000002']);
 });

@@ -32,9 +32,21 @@ export function parseJsonLines(text: string, name: string): JsonRecords {
   );
 }
 
+// A string, or a number as it is written.
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+const MANY_DIGITS = /\d{16}/;
+
+/**
+ * The text with numbers of 16 digits or more as strings: JSON.parse would round them, and two labels could become one.
+ */
+const withExactNumbers = (text: string): string =>
+  MANY_DIGITS.test(text)
+    ? text.replace(STRING_OR_NUMBER, (part) => (part.startsWith('"') || !MANY_DIGITS.test(part) ? part : `"${part}"`))
+    : text;
+
 function parsed(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(withExactNumbers(text));
   } catch (cause) {
     throw new GorpError(
       'tasks/malformed-json',

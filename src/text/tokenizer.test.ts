@@ -94,6 +94,9 @@ function small(change: (json: Record<string, Record<string, unknown>>) => void =
 
 const REPLACE = { type: 'Replace', pattern: { Regex: '(a+)+!' }, content: '' };
 const DOUBLE = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' };
+/** A part of a tokenizer, so many levels deep. */
+const nested = (depth: number): Record<string, unknown> =>
+  JSON.parse('{"type":"Sequence","decoders":['.repeat(depth) + ']}'.repeat(depth)) as Record<string, unknown>;
 const SAME = { type: 'Replace', pattern: { String: 'a' }, content: 'b' };
 
 describe('loadTokenizer', () => {
@@ -180,6 +183,16 @@ describe('loadTokenizer', () => {
     ['an unknown token outside the vocabulary', small((json) => (json['model']['unk_id'] = 6)), {}],
     ['a decoder with a regular expression', small((json) => (json['decoder'] = REPLACE)), {}],
     ['a decoder that makes texts longer', small((json) => (json['decoder'] = DOUBLE)), {}],
+    ...['decoder', 'normalizer', 'pre_tokenizer', 'post_processor'].map((part): [string, unknown, unknown] => [
+      `a ${part} that is nested very deep`,
+      small((json) => (json[part] = nested(100_000))),
+      {},
+    ]),
+    [
+      'ids that need more than 24 bits',
+      small((json) => Object.assign(json, { added_tokens: [{ id: 2 ** 32 - 1, content: '<x>' }] })),
+      {},
+    ],
     [
       'an added token without text',
       small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: '' }] })),

@@ -9,7 +9,9 @@ import { addByteFallback } from './unigram-bytes.ts';
 
 export type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
-const idSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** Highest token id, far above any vocabulary: larger ids would need huge tables, or wrap in 32 bits. */
+const MAX_ID = 2 ** 24 - 1;
+const idSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ID));
 // Checks what the library does not: faults that would give wrong ids or an endless loop.
 const TokenizerJsonSchema = v.looseObject({
   added_tokens: v.array(
@@ -53,6 +55,7 @@ export function loadTokenizer(
 ): Tokenizer {
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
+  for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) checkDepth(json[part], part);
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
   if (mayTakeForEver(json['decoder']))
     throw badTokenizer('tokenizer.json: its decoder has a regular expression, or replaces a text by a longer one');
@@ -138,6 +141,20 @@ function mayTakeForEver(part: unknown): boolean {
   const replaced = pattern?.String;
   const grows = typeof replaced === 'string' && typeof content === 'string' && content.length > replaced.length;
   return Regex !== undefined || grows || Object.values(part).some(mayTakeForEver);
+}
+
+/** Levels of nesting, far more than any published tokenizer has: the library recurses, and so does the check above. */
+const MAX_DEPTH = 100;
+
+/** @throws GorpError `text/bad-tokenizer` if a part of the file is nested too deep. */
+function checkDepth(part: unknown, name: string): void {
+  let level = [part];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw badTokenizer(`tokenizer.json: its ${name} is nested more than ${MAX_DEPTH} deep`);
+    level = level.flatMap((one) =>
+      typeof one === 'object' && one !== null ? Object.values(one as Record<string, unknown>) : [],
+    );
+  }
 }
 
 interface PreTokenized {

@@ -62,6 +62,17 @@ describe('floatData', () => {
     expect(floatData('w', 'F64', bytesOf(Float64Array.of(0.1)))).toEqual(Float32Array.of(0.1));
   });
 
+  it.each([
+    ['F32', Float32Array.of(1, NaN)],
+    ['F16', Uint16Array.of(0x3400, 0x7c00)],
+    ['BF16', Uint16Array.of(0xff80)],
+    ['F64', Float64Array.of(1e300)], // infinite as float32
+  ] as const)('refuses %s that is not finite, naming the tensor', (dtype, data) => {
+    expect(() => floatData('h.0.w', dtype, bytesOf(data))).toThrowError(
+      expect.objectContaining({ code: 'weights/not-finite', message: expect.stringContaining('h.0.w') as string }),
+    );
+  });
+
   it.each(['I8', 'U8', 'F8_E4M3', 'F4', 'I64'] as const)('refuses %s, naming it', (dtype) => {
     expect(() => floatData('h.0.w', dtype, new Uint8Array(8))).toThrowError(
       expect.objectContaining({

@@ -117,16 +117,29 @@ export function tensorData(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Tensor
   }
 }
 
+const NEXT_STEP = 'Use a copy of the model, or another round, whose numbers are all finite.';
+
+/** @throws GorpError `weights/not-finite`, naming the tensor: whatever is computed with it would be meaningless. */
+export function checkFinite(name: string, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    throw new GorpError('weights/not-finite', `Tensor ${name} holds ${values[i]}, at element ${i}.`, NEXT_STEP);
+  }
+}
+
 /**
  * A weight's elements as float32. F32, F16 and BF16 are exact, F64 is rounded.
  *
  * @param name of the tensor, for the error.
- * @throws GorpError `weights/unsupported-dtype` for integers and quantised types: their scale is not in the tensor.
+ * @throws GorpError `weights/not-finite`; `weights/unsupported-dtype` for integers and quantised types: their scale is not in the tensor.
  */
 export function floatData(name: string, dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   const { data } = tensorData(dtype, bytes);
-  if (data instanceof Float32Array) return data;
-  if (data instanceof Float64Array) return Float32Array.from(data);
+  if (data instanceof Float32Array || data instanceof Float64Array) {
+    const values = data instanceof Float32Array ? data : Float32Array.from(data);
+    checkFinite(name, values);
+    return values;
+  }
   throw new GorpError(
     'weights/unsupported-dtype',
     `Tensor ${name} is stored as ${dtype}; weights are read as F32, F16, BF16 or F64.`,

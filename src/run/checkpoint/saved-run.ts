@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 import { sha256Of } from '../../base/sha256.ts';
 import type { LearnerState, SavedState, SavedTensors, StatePlace } from '../../gorp/state.ts';
 import { HASHED_BYTES } from '../../weights/content-hash.ts';
-import { tensorData } from '../../weights/dtypes.ts';
+import { checkFinite, tensorData } from '../../weights/dtypes.ts';
 import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { PEFT_PREFIX } from '../../weights/exports/peft.ts';
 import { PT_FORMAT } from '../../weights/exports/sharding.ts';
@@ -191,6 +191,7 @@ function savedTensors(file: ModelTensors): SavedTensors {
       const { dtype, bytes } = await file.readRaw(stored);
       const numbers = tensorData(dtype, bytes);
       if (numbers.dtype !== 'F32' && numbers.dtype !== 'F64') return undefined;
+      checkFinite(name, numbers.data);
       const [rows, columns] = info.shape;
       return { rows, columns, data: numbers.data as Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> };
     },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { scriptedRun } from '../../app/testing/script.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings } from '../presets.ts';
-import { checkGoesOn, type SavedRound } from './saved-round.ts';
+import { checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';
 
 const ORDER = ['gloss', 'field', 'people'];
 
@@ -20,6 +20,12 @@ test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the len
     new RegExp(`${name} needs the number of tasks in advance; it was set up for 3`),
   );
   expect(() => goOn(name, ['gloss', 'field'])).toThrow(/the order has 2/);
+});
+
+test('remembered examples must consist of tokens of the model', () => {
+  const remembered = (id: number) => [{ task: 1, source: [3, id], label: [1] }];
+  expect(() => checkRemembered(remembered(23), 24)).not.toThrow();
+  expect(() => checkRemembered(remembered(24), 24)).toThrow(/remembers the token 24/);
 });
 
 test('other methods may resume in a longer order', () => {

@@ -1,4 +1,5 @@
 import type { GorpError } from '../../base/errors.ts';
+import type { RememberedExample } from '../../gorp/method-plan.ts';
 import { adapterTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodOf, planOf } from '../../methods/registry.ts';
 import type { WeightChanges } from '../../weights/exports/merge.ts';
@@ -80,6 +81,21 @@ export function checkTrained({ results }: SavedRound, settings: RunSettings, mod
   if (trainsSame(results.settings, settings, model)) return;
   const { lora, fullRank } = trainedModules(results.settings, model);
   throw refusal(`it trained other layers: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
+}
+
+/**
+ * Checks that what a method remembers can be read by the model.
+ *
+ * @param tokens number of entries of the tokenizer.
+ * @throws GorpError `run/round-does-not-fit`, naming a token.
+ */
+export function checkRemembered(examples: readonly RememberedExample[], tokens: number): void {
+  const foreign = examples.flatMap(({ source, label }) => [...source, ...label]).find((id) => id >= tokens);
+  if (foreign === undefined) return;
+  throw refusal(
+    `it remembers the token ${foreign}, but the tokenizer only ${tokens} tokens`,
+    'Choose the round and the model with their original files.',
+  );
 }
 
 /** Checks that a run can resume from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */

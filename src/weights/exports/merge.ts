@@ -1,3 +1,4 @@
+import { checkFinite } from '../dtypes.ts';
 import type { ModelTensors } from '../model-files.ts';
 import type { TensorInfo, TensorSource } from '../safetensors.ts';
 
@@ -47,7 +48,7 @@ const layerOf = (name: string): string => name.replace(/\.weight$/, '');
 const isChanged = (name: string, changed: ReadonlySet<string>): boolean =>
   name.endsWith('.weight') && changed.has(layerOf(name));
 
-/** W + s·B·A of a layer, where W is W₀ unless it was trained. */
+/** W + s·B·A of a layer, where W is W₀ unless it was trained. @throws GorpError `weights/not-finite`. */
 async function mergedWeights(
   base: ModelTensors,
   { name, shape: [out, inputs] }: TensorInfo,
@@ -57,6 +58,7 @@ async function mergedWeights(
   const weights = ((await changes.weights(layer)) ?? (await base.readTensor(name))).slice();
   const pair = await changes.adapter(layer);
   if (pair !== undefined) addProduct(weights, pair.B, pair.A, out, inputs, changes.scaling);
+  checkFinite(name, weights);
   return weights;
 }
 
