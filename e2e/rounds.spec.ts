@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { choose, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+import { choose, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 };
 
@@ -63,4 +63,53 @@ test('two tabs that train at once store their rounds separately, and a damaged r
     await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
     await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 1');
   });
+});
+
+test('another run takes nothing from a stopped one: neither its checkpoint nor its model nor its place in the history', async ({
+  page,
+}, testInfo) => {
+  test.setTimeout(300_000);
+  await openWorkbench(page);
+  await choose(page, { ...TINY, trainExamples: 200, batchSize: 1 });
+  await start(page);
+  await waitForStep(page, 5);
+  await page.getByTestId('stop').click();
+  await waitForStatus(page, 'stopped');
+  const goOn = page.getByTestId('go-on-at-checkpoint');
+  const offer = await goOn.innerText();
+  await page.getByTestId('tab-results').click();
+  const stopped = testInfo.outputPath('stopped.json');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-results').click()]);
+  await download.saveAs(stopped);
+
+  await choose(page, TINY);
+  for (const models of [1, 2]) {
+    await start(page);
+    await waitForStatus(page, 'finished');
+    await expect(goOn).toHaveText(offer);
+    await page.getByTestId('tab-results').click();
+    await expect(page.getByTestId('run-model')).toHaveCount(models);
+  }
+  const list = page.getByTestId('run-models');
+  await list.locator('summary').click();
+  await list.getByRole('button', { name: /^Use the model of/ }).click();
+  await expect(page.getByTestId('kept-rounds')).toContainText('2 rounds');
+  await list
+    .getByRole('button', { name: /^Remove the model of/ })
+    .first()
+    .click();
+  await expect(page.getByTestId('run-model')).toHaveCount(1);
+
+  await goOn.click();
+  await waitForStatus(page, 'finished');
+  await page.getByTestId('tab-compare').click();
+  await page.getByTestId('take-results').setInputFiles(stopped);
+  await page.getByTestId('tab-results').click();
+  const rows = page.getByTestId('history').locator('tbody tr');
+  await expect(rows).toHaveCount(4);
+  await expect(rows.filter({ hasText: 'added file' })).toHaveCount(1);
+  await page.reload();
+  await page.getByTestId('tab-results').click();
+  await expect(rows).toHaveCount(4);
+  await expect(rows.filter({ hasText: 'stopped' })).toHaveCount(1);
 });

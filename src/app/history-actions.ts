@@ -17,8 +17,8 @@ export interface PageHistory extends HistoryActions {
   readonly refresh: () => Promise<void>;
   /** Stores a run. Shows why if that fails. */
   readonly keep: (results: Results) => Promise<void>;
-  /** Stores a run. @throws if that fails. */
-  readonly add: (results: Results) => Promise<void>;
+  /** Stores a results file that the person added, and returns its key. @throws if that fails. */
+  readonly take: (results: Results) => Promise<string>;
   readonly remove: (key: string) => Promise<void>;
 }
 
@@ -59,9 +59,10 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
     keep: async (results) => {
       await withHistory(() => history.add(results));
     },
-    add: async (results) => {
-      await history.add(results);
+    take: async (results) => {
+      const key = await history.take(results);
       await refresh();
+      return key;
     },
     remove: async (key) => {
       await withHistory(() => history.remove(key));

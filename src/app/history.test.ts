@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Results } from '../run/results.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import { resultsFileName } from './download.ts';
-import { browserHistory, KEPT_RUNS, runKey, summaryOf } from './history.ts';
+import { browserHistory, runKey, summaryOf } from './history.ts';
 import { scriptedRun } from './testing/script.ts';
 
 function resultsAt(startedAt: string): Results {
@@ -24,18 +24,39 @@ beforeEach(() => clear(inStore()));
 afterEach(() => vi.restoreAllMocks());
 
 describe('browserHistory', () => {
-  it('lists runs newest first, drops the oldest beyond the limit, and forgets on demand', async () => {
+  it('lists runs newest first, and forgets only on demand', async () => {
     const history = browserHistory();
     expect(await history.list()).toEqual([]);
     const first = resultsAt(day(1));
-    for (let n = 1; n <= KEPT_RUNS + 3; n++) await history.add({ ...first, startedAt: day(n) });
-    const kept = await history.list();
-    expect(kept).toHaveLength(KEPT_RUNS);
-    expect(kept[0]?.startedAt).toBe(day(KEPT_RUNS + 3));
-    expect(kept.at(-1)?.startedAt).toBe(day(4));
+    for (let n = 1; n <= 70; n++) await history.add({ ...first, startedAt: day(n) });
+    const listed = await history.list();
+    expect(listed).toHaveLength(70);
+    expect(listed[0]?.startedAt).toBe(day(70));
     await history.remove(day(10));
     expect((await browserHistory().list()).map(({ startedAt }) => startedAt)).not.toContain(day(10));
-    expect(await keys(inStore()), 'no results of removed runs remain').toHaveLength(2 * (KEPT_RUNS - 1));
+    expect(await keys(inStore()), 'no results of removed runs remain').toHaveLength(2 * 69);
+  });
+
+  it('stores added files beside the runs of this browser, never in their place', async () => {
+    const history = browserHistory();
+    const own = whole(1);
+    await history.add(own);
+    const stopped: Results = { ...own, status: 'stopped', seconds: 1 };
+    const key = await history.take(stopped);
+    expect(await history.take(stopped), 'the same file again').toBe(key);
+    expect(await history.open(runKey(own))).toEqual(own);
+    expect(await history.open(key)).toEqual(stopped);
+    expect(await history.take(own), 'a copy of a run is the run').toBe(runKey(own));
+    for (let n = 2; n < 70; n++) await history.take(whole(n));
+    const list = await history.list();
+    expect(list).toHaveLength(70);
+    expect(list.filter(({ file }) => file === undefined)).toMatchObject([{ id: own.id, status: 'finished' }]);
+    const reserved = await history.take({ ...own, id: undefined, startedAt: 'results/1' });
+    expect((await history.list()).map(runKey)).toContain(reserved);
+    // The run itself goes on, and is stored in its own place.
+    await history.add({ ...own, seconds: 99 });
+    expect((await history.open(runKey(own))).seconds).toBe(99);
+    expect(await history.open(key)).toEqual(stopped);
   });
 
   it('returns the full results, also in a later visit', async () => {
@@ -57,19 +78,7 @@ describe('browserHistory', () => {
     expect(await history.list()).toHaveLength(2);
   });
 
-  it('makes room by removing the oldest runs’ full results but not their summaries', async () => {
-    await browserHistory().add(whole(1));
-    const [{ resultsBytes: size }] = await browserHistory().list();
-    const history = browserHistory((size ?? 0) * 2.5);
-    for (const n of [2, 3, 4]) await history.add(whole(n));
-    const list = await history.list();
-    expect(list.map(({ resultsBytes }) => resultsBytes !== null)).toEqual([true, true, false, false]);
-    await expect(history.open(runKey(list[3]))).rejects.toMatchObject({ code: 'store/no-results' });
-    expect((await history.open(runKey(list[1]))).startedAt).toBe(day(3));
-    expect(await keys(inStore())).toHaveLength(6);
-  });
-
-  it('on a full disk removes the oldest results, then reports that the newest run has only a summary', async () => {
+  it('on a full disk stores a summary, says so, and leaves earlier runs as they are', async () => {
     const history = browserHistory();
     await history.add(whole(1));
     await history.add(whole(2));
@@ -88,8 +97,8 @@ describe('browserHistory', () => {
     const list = await history.list();
     expect(list.map(({ startedAt, resultsBytes }) => [startedAt, resultsBytes])).toEqual([
       [day(3), null],
-      [day(2), null],
-      [day(1), null],
+      [day(2), expect.any(Number)],
+      [day(1), expect.any(Number)],
     ]);
   });
 

@@ -2,19 +2,17 @@ import { createStore, delMany, getMany, keys, setMany, type UseStore } from 'idb
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
+import { sha256Of } from '../base/sha256.ts';
 import { DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
-
-/** Maximum number of runs stored; the oldest are dropped first. */
-export const KEPT_RUNS = 60;
-/** Bytes for the compressed full results of the latest runs; older runs have only a summary. */
-export const RESULTS_BYTES = 64 * 2 ** 20;
 
 /** A run as the table shows it: all but its curves, matrices and spaces. */
 const RunSummarySchema = v.strictObject({
   /** Missing from runs of earlier versions, which are identified by their start time. */
   id: v.optional(v.string()),
+  /** Names the content of a results file that a person added; a run of this browser has none. */
+  file: v.optional(v.string()),
   startedAt: v.string(),
   status: v.picklist(['finished', 'stopped', 'failed']),
   seconds: v.number(),
@@ -36,19 +34,27 @@ export interface RunHistory {
   /** Newest first. Skips entries of older versions that this one cannot read. */
   list(): Promise<RunSummary[]>;
   /**
-   * Stores a run with its full results. To make room, removes the full results of the oldest runs but not their
-   * summaries.
+   * Stores a run of this browser with its full results, in place of what it stored of the same run before. Removes
+   * nothing else: what is stored goes only when the person forgets it.
    *
-   * @throws GorpError `store/quota` if there is still no room for the results; the summary is stored anyway.
+   * @throws GorpError `store/quota` if there is no room for the results; the summary is stored anyway.
    */
   add(results: Results): Promise<void>;
+  /**
+   * Stores a results file that the person added, beside the runs of this browser, also if it has the id of one.
+   *
+   * @returns its key: that of the run itself if the file is a copy of what is stored of it.
+   * @throws GorpError as {@link add}.
+   */
+  take(results: Results): Promise<string>;
   /** The full results of a run. @throws GorpError `store/no-results`, `store/unreadable-results`. */
   open(key: string): Promise<Results>;
   remove(key: string): Promise<void>;
 }
 
 /** The key of a run in this browser. */
-export const runKey = ({ id, startedAt }: Pick<RunSummary, 'id' | 'startedAt'>): string => id ?? startedAt;
+export const runKey = ({ id, startedAt, file }: Pick<RunSummary, 'id' | 'startedAt' | 'file'>): string =>
+  file === undefined ? (id ?? startedAt) : `file/${file}`;
 
 /** The summary of a results file. @param resultsBytes compressed size of the full results; null if not stored. */
 export function summaryOf(results: Results, resultsBytes: number | null = null): RunSummary {
@@ -75,7 +81,7 @@ export const byStart = (a: RunSummary, b: RunSummary): number => b.startedAt.loc
 const RESULTS = 'results/';
 
 /** A history in IndexedDB. Its promises reject if the browser refuses to store. */
-export function browserHistory(room = RESULTS_BYTES): RunHistory {
+export function browserHistory(): RunHistory {
   // Opened on first use, so that a browser without IndexedDB can still show the page.
   let opened: UseStore | undefined;
   const store = (): UseStore => (opened ??= createStore('gorp-web-runs', 'runs'));
@@ -90,61 +96,37 @@ export function browserHistory(room = RESULTS_BYTES): RunHistory {
       .sort(byStart);
   };
 
-  const remove = (all: readonly RunSummary[]): Promise<void> =>
-    delMany(
-      all.flatMap((run) => [runKey(run), RESULTS + runKey(run)]),
-      store(),
-    );
-
-  /** Removes the full results of runs but not their summaries. */
-  const shrink = async (all: readonly RunSummary[]): Promise<void> => {
-    await setMany(
-      all.map((run): [string, RunSummary] => [runKey(run), { ...run, resultsBytes: null }]),
-      store(),
-    );
-    await delMany(
-      all.map((run) => RESULTS + runKey(run)),
-      store(),
-    );
+  const put = async (results: Results, file?: string): Promise<string> => {
+    const packed = await gzipJson(results);
+    const summary = { ...summaryOf(results, packed.length), ...(file !== undefined && { file }) };
+    const key = runKey(summary);
+    const entries: [string, unknown][] = [
+      [key, summary],
+      [RESULTS + key, packed],
+    ];
+    try {
+      await setMany(entries, store());
+    } catch (thrown) {
+      if (!isQuota(thrown)) throw thrown;
+      await setMany([[key, { ...summary, resultsBytes: null }]], store());
+      throw noRoom(packed.length, thrown);
+    }
+    return key;
   };
 
   return {
     list,
     add: async (results) => {
-      const packed = await gzipJson(results);
-      const summary = summaryOf(results, packed.length);
-      const key = runKey(summary);
-      const others = (await list()).filter((run) => runKey(run) !== key);
-      const whole = others.filter(({ resultsBytes }) => resultsBytes !== null);
-      // Only the newest full results that fit next to this one stay.
-      let left = room - packed.length;
-      await shrink(whole.filter(({ resultsBytes }) => (left -= resultsBytes ?? 0) < 0));
-      await remove(
-        [...others, summary]
-          .sort(byStart)
-          .slice(KEPT_RUNS)
-          .filter((run) => run !== summary),
-      );
-      for (;;) {
-        try {
-          await setMany(
-            [
-              [key, summary],
-              [RESULTS + key, packed],
-            ],
-            store(),
-          );
-          return;
-        } catch (thrown) {
-          if (!isQuota(thrown)) throw thrown;
-          const oldest = (await list()).findLast((run) => run.resultsBytes !== null && runKey(run) !== key);
-          if (oldest === undefined) {
-            await setMany([[key, summaryOf(results)]], store());
-            throw noRoom(packed.length, thrown);
-          }
-          await shrink([oldest]);
-        }
+      await put(results);
+    },
+    take: async (results) => {
+      const text = JSON.stringify(v.parse(ResultsSchema, results));
+      const [own] = await getMany<unknown>([RESULTS + runKey(results)], store());
+      if (own instanceof Uint8Array) {
+        const stored = v.safeParse(ResultsSchema, await gunzipJson(own as Uint8Array<ArrayBuffer>));
+        if (stored.success && JSON.stringify(stored.output) === text) return runKey(results);
       }
+      return put(results, await sha256Of(new TextEncoder().encode(text)));
     },
     open: async (key) => {
       const [packed] = await getMany<unknown>([RESULTS + key], store());
@@ -163,7 +145,7 @@ const noRoom = (bytes: number, cause: unknown): GorpError =>
   new GorpError(
     'store/quota',
     `The browser has no room for the results of this run (${formatBytes(bytes)}): its losses, matrices and spaces are lost when the page closes.`,
-    'Download the results now. Remove models or free disk space before the next run.',
+    'Download the results now. Forget runs, remove models or free disk space before the next run.',
     { cause },
   );
 

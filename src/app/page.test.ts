@@ -258,7 +258,9 @@ describe('createPage', () => {
 
   it('reports that the browser cannot store runs, and works on', async () => {
     const refuse = () => Promise.reject(new Error('storage is off'));
-    const { page, emit, run } = setUp({ history: { list: refuse, add: refuse, open: refuse, remove: refuse } });
+    const { page, emit, run } = setUp({
+      history: { list: refuse, add: refuse, take: refuse, open: refuse, remove: refuse },
+    });
     await page.load();
     expect(page.store.getState()).toMatchObject({ historyProblem: 'storage is off' });
     page.start();

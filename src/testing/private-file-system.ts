@@ -65,9 +65,6 @@ class Directory {
   }
 
   removeEntry(name: string): Promise<void> {
-    if (this.disk.keeps.has(name)) {
-      return Promise.reject(new DOMException(`${name} is in use`, 'NoModificationAllowedError'));
-    }
     return this.children.delete(name) ? Promise.resolve() : Promise.reject(missing(name));
   }
 
@@ -82,8 +79,6 @@ class Directory {
 /** A private file system that replaces the browser's until the globals are restored. */
 export class PrivateFileSystem {
   readonly root = new Directory('', this);
-  /** Names that cannot be removed because they are in use. */
-  readonly keeps = new Set<string>();
   /** Number of changes, made or failed. */
   changes = 0;
   /** The change at which the quota is full; with `stays`, from then on. */

@@ -13,6 +13,8 @@ import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { findLastRound, importRound, keptFiles, openLastRound, roundsOf } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
+import { show } from './run-folders.ts';
+import { keptModels, removeModel } from './run-models.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent, KeptFile } from './protocol.ts';
 
@@ -35,6 +37,12 @@ async function obey(command: ExportsCommand): Promise<void> {
       break;
     case 'import':
       await importRound(command.files);
+      break;
+    case 'use-model':
+      await show(command.folder);
+      break;
+    case 'remove-model':
+      await removeModel(command.folder);
       break;
     case 'zip': {
       const files = (await keptFiles()).map(({ path, file }): OutputFile => {
@@ -95,7 +103,7 @@ async function tellKept(): Promise<void> {
     settings: last.results.settings,
     use: useOfRound(last, folder.replace(/\/$/, ''), await beginningOf(files, folder + PREDICTIONS_FILE)),
   };
-  emit({ type: 'kept', rounds: roundsOf(files), last: told, broken });
+  emit({ type: 'kept', rounds: roundsOf(files), last: told, broken, models: await keptModels() });
 }
 
 /** The first lines of a file; empty if there is none. */

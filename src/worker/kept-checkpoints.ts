@@ -73,11 +73,11 @@ export class CheckpointKeeper implements CheckpointStore {
 
   /** Removes all checkpoints. */
   async clear(): Promise<void> {
-    await removeFrom(await makeFolder([FOLDER, await this.#folder.claimed()].filter(Boolean)), CHECKPOINTS);
+    await removeFrom(await makeFolder([FOLDER, await this.#folder.claimed()]), CHECKPOINTS);
   }
 
   async #all(): Promise<FileSystemDirectoryHandle> {
-    return makeFolder([FOLDER, await this.#folder.claimed(), CHECKPOINTS].filter(Boolean));
+    return makeFolder([FOLDER, await this.#folder.claimed(), CHECKPOINTS]);
   }
 }
 
@@ -119,11 +119,11 @@ export async function dropCheckpoints(folder: string): Promise<void> {
   for (const { name, above, checkpoints } of await runFolders()) {
     if (name !== folder || !(await isFree(name))) continue;
     await removeFrom(above, checkpoints.name);
-    if (name !== '' && (await filesBelow(above)).length === 0) await removeFrom(await makeFolder([FOLDER]), name);
+    if ((await filesBelow(above)).length === 0) await removeFrom(await makeFolder([FOLDER]), name);
   }
 }
 
-/** Every folder that has checkpoints; the empty name is for those an earlier version left in `rounds` itself. */
+/** Every folder that has checkpoints. */
 async function runFolders(): Promise<
   { name: string; above: FileSystemDirectoryHandle; checkpoints: FileSystemDirectoryHandle }[]
 > {
@@ -137,7 +137,6 @@ async function runFolders(): Promise<
   };
   try {
     const rounds = await (await privateFolder()).getDirectoryHandle(FOLDER);
-    await look('', rounds);
     for await (const [name, handle] of rounds.entries()) {
       if (RUN_FOLDER.test(name) && handle instanceof FileSystemDirectoryHandle) await look(name, handle);
     }

@@ -5,10 +5,10 @@ import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { CheckpointKeeper, findCheckpoint } from './kept-checkpoints.ts';
-import { findLastRound, importRound, keptFiles, RoundKeeper } from './kept-rounds.ts';
-import { makeFolder, writeInto } from './private-files.ts';
+import { findLastRound, importRound, keptFiles, openLastRound, RoundKeeper } from './kept-rounds.ts';
 import type { KeptFile } from './protocol.ts';
-import { RunFolder } from './run-folders.ts';
+import { RunFolder, show } from './run-folders.ts';
+import { keptModels, removeModel } from './run-models.ts';
 
 /** The files of a run's rounds and of its last checkpoint, read while they are available. */
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
@@ -137,30 +137,74 @@ describe('a full browser', () => {
   });
 });
 
-test('an import is complete even if the rounds it replaces cannot be removed yet', async () => {
-  const files = await savedElsewhere();
-  const { rounds } = await outputs;
-  await keepRounds(rounds);
-  disk.releaseLocks();
-  const folder = disk.root.children.get('rounds') as unknown as { children: Map<string, unknown> };
-  for (const name of folder.children.keys()) if (name !== 'shown') disk.keeps.add(name);
-  await importRound(files);
-  expect(await lastRound()).toBe(1);
-});
-
-test('rounds that 559f152 stored in the folder itself are shown, resumed, and replaced by a newer run', async () => {
-  const { rounds } = await outputs;
-  for (const { orderFolder, roundFolder, results, trained } of rounds) {
-    const order = await makeFolder(['rounds', ...orderFolder.split('/')]);
-    await writeInto(
-      order,
-      [...results, ...trained].map((file) => ({ ...file, path: `${roundFolder}/${file.path}` })),
-    );
+describe('what other runs have stored', () => {
+  /** Saves the rounds of a run that has ended since. @returns its folder. */
+  async function anotherRun(rounds: readonly RoundOutput[]): Promise<string> {
+    const folder = new RunFolder(null);
+    for (const round of rounds) await new RoundKeeper(folder, true).keep(round);
+    const name = await folder.claimed();
+    disk.releaseLocks();
+    return name;
   }
-  expect(await lastRound()).toBe(2);
-  await new RoundKeeper(new RunFolder('shown'), true).keep(rounds[0]);
-  expect(await lastRound(), 'a resumed run adds to them').toBe(2);
-  disk.releaseLocks();
-  await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
-  expect(await lastRound()).toBe(1);
+  const models = async (): Promise<[string, number, boolean][]> =>
+    (await keptModels()).map(({ folder, round, isShown }) => [folder, round, isShown]);
+
+  test('stays when a run ends a round: its rounds, to be used again or removed, and its checkpoint', async () => {
+    const { rounds, checkpoint } = await outputs;
+    const interrupted = new RunFolder(null);
+    await new RoundKeeper(interrupted, true).keep(rounds[0]);
+    await new CheckpointKeeper(interrupted, 0).keep(checkpoint);
+    const first = await interrupted.claimed();
+    disk.releaseLocks();
+    const second = await anotherRun(rounds);
+    expect(await lastRound()).toBe(2);
+    expect((await models()).sort()).toEqual(
+      [
+        [first, 1, false],
+        [second, 2, true],
+      ].sort(),
+    );
+    expect(await findCheckpoint()).toMatchObject({ folder: first });
+    await show(first);
+    expect(await lastRound()).toBe(1);
+    await removeModel(first);
+    expect(await models()).toEqual([[second, 2, false]]);
+    expect(await findCheckpoint(), 'a model is removed without its checkpoint').toMatchObject({ folder: first });
+    await removeModel(second);
+    expect(await models()).toEqual([]);
+  });
+
+  test('stays when a round is loaded from disk', async () => {
+    const files = await savedElsewhere();
+    disk = new PrivateFileSystem();
+    const before = await anotherRun((await outputs).rounds);
+    await importRound(files);
+    expect(await lastRound()).toBe(1);
+    expect((await models()).map(([folder]) => folder)).toContain(before);
+  });
+
+  test('a run that resumes after a round continues in its folder, or with a copy if that has a checkpoint', async () => {
+    const { rounds, checkpoint } = await outputs;
+    const first = await anotherRun(rounds.slice(0, 1));
+    const resumed = new RunFolder('shown');
+    expect(await resumed.claimed()).toBe(first);
+    await new CheckpointKeeper(resumed, 0).keep(checkpoint);
+    disk.releaseLocks();
+    const again = new RunFolder('shown');
+    const copy = await again.claimed();
+    expect(copy).not.toBe(first);
+    expect((await openLastRound(copy)).round).toBe(1);
+    await new RoundKeeper(again, true).keep(rounds[1]);
+    disk.releaseLocks();
+    expect(await lastRound()).toBe(2);
+    expect(await findCheckpoint()).toMatchObject({ folder: first });
+  });
+
+  test('is not removed while a run uses it', async () => {
+    const { rounds } = await outputs;
+    const folder = new RunFolder(null);
+    await new RoundKeeper(folder, true).keep(rounds[0]);
+    await expect(removeModel(await folder.claimed())).rejects.toMatchObject({ code: 'store/busy' });
+    expect(await lastRound()).toBe(1);
+  });
 });

@@ -18,15 +18,14 @@ import {
 import type { KeptFile, KeptRound } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, inNewFolder, RUN_FOLDER, type RunFolder, show, shownFolder } from './run-folders.ts';
 
-/** Every file of the shown rounds, in order of path. */
-export async function keptFiles(): Promise<KeptFile[]> {
+/** Every file of a run's rounds, in order of path. @param folder by default the shown one. */
+export async function keptFiles(folder?: string): Promise<KeptFile[]> {
   const root = await privateFolder();
   try {
     const rounds = await root.getDirectoryHandle(FOLDER);
-    const shown = await shownFolder(rounds);
-    // Next to an earlier version's rounds there may be a new run that has not completed its first.
-    const isRound = (name: string): boolean => name !== CHECKPOINTS && (shown !== '' || !RUN_FOLDER.test(name));
-    return inOrder(await filesBelow(shown === '' ? rounds : await rounds.getDirectoryHandle(shown), isRound));
+    const name = folder ?? (await shownFolder(rounds));
+    if (!RUN_FOLDER.test(name)) return [];
+    return inOrder(await filesBelow(await rounds.getDirectoryHandle(name), (name) => name !== CHECKPOINTS));
   } catch (thrown) {
     if (isMissing(thrown)) return [];
     throw failed(thrown);
@@ -68,9 +67,9 @@ export async function findLastRound(
   return { last: null, folder: '', broken };
 }
 
-/** Opens the last stored round that has weights. @throws GorpError `run/bad-round`. */
-export async function openLastRound(): Promise<SavedRound> {
-  const files = await keptFiles();
+/** Opens the last stored round that has weights, of the shown run or of one by its folder. @throws GorpError `run/bad-round`. */
+export async function openLastRound(folder?: string): Promise<SavedRound> {
+  const files = await keptFiles(folder);
   const saved = (await findLastRound(files)).last ?? (await openRoundOf(files, ''));
   await saved.state.check();
   return saved;
@@ -97,7 +96,7 @@ export class RoundKeeper {
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
     const folder = await this.#folder.claimed();
-    const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
+    const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')]);
     // The file written last makes it a round; until then, remains of an earlier run do not count as one.
     const round = await folderIn(order, roundFolder);
     await removeFrom(round, ROUND_FILE);
@@ -110,7 +109,7 @@ export class RoundKeeper {
       await removeWeights(order, [roundFolder, await roundBefore(order, roundFolder)]);
       await writeInto(order, files);
     }
-    if (folder !== '') await show(folder);
+    await show(folder);
     if (!this.#everyRound) await removeWeights(order, [roundFolder]);
   }
 }
@@ -134,7 +133,7 @@ async function removeWeights(order: FileSystemDirectoryHandle, except: readonly 
 }
 
 /**
- * Replaces the shown rounds by one chosen from disk, once all its files are stored.
+ * Shows a round chosen from disk, once all its files are stored. Those of runs stay beside it.
  *
  * @throws GorpError `run/bad-round`, `store/…`; the shown rounds then stay.
  */

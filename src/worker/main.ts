@@ -157,10 +157,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
       },
       ...pageTaskHost(pageTasks),
       ...(resumes && {
-        savedRound: async () => {
-          await saves.clear(); // they are older than the round
-          return openLastRound();
-        },
+        savedRound: async () => openLastRound(await folder.claimed()),
       }),
       saveRound: (output) => keeper.keep(output),
       ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),

@@ -250,9 +250,27 @@ export interface KeptFile {
   file: File;
 }
 
+/** What the rounds of a run have stored in this browser. */
+const KeptModelSchema = v.strictObject({
+  /** Its folder in the private file system. */
+  folder: v.string(),
+  bytes,
+  /** Milliseconds since 1970. */
+  savedAt: v.number(),
+  /** Whether it is the one that Results, Try it and resuming use. */
+  isShown: v.boolean(),
+  /** The run that saved the last round; null if no round can be read. */
+  run: v.nullable(v.string()),
+  round: v.number(),
+  settings: v.nullable(RunSettingsSchema),
+});
+export type KeptModel = v.InferOutput<typeof KeptModelSchema>;
+
 /** Commands to the worker that writes files. `to` is the target; null means the browser's downloads. */
 export type ExportsCommand =
   | { type: 'list' }
+  /** Uses the model of another run, or removes that of a run. */
+  | { type: 'use-model' | 'remove-model'; folder: string }
   | { type: 'import'; files: KeptFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
@@ -266,6 +284,7 @@ export const ExportsEventSchema = v.variant('type', [
     last: v.nullable(LastRoundSchema),
     /** Rounds after the last whose files cannot be used. */
     broken: v.array(v.string()),
+    models: v.array(KeptModelSchema),
   }),
   v.strictObject({ type: v.literal('writing'), bytes }),
   v.strictObject({ type: v.literal('written'), name: v.string(), file: v.nullable(v.instance(File)) }),

@@ -1,16 +1,28 @@
 import { GorpError } from '../base/errors.ts';
 import { randomId } from '../base/random-id.ts';
-import { fileIn, isMissing, makeFolder, privateFolder, removeFrom, textOf, writeHandle } from './private-files.ts';
+import {
+  fileIn,
+  filesBelow,
+  isMissing,
+  makeFolder,
+  piecesOf,
+  privateFolder,
+  removeFrom,
+  textOf,
+  writeHandle,
+  writeInto,
+} from './private-files.ts';
 
 /**
  * What runs store in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names
- * the one whose rounds are shown. A run shows itself, and removes the others, only when its first round is stored. It
- * holds a Web Lock on its folder, so that no other tab removes it or writes into it.
+ * the one whose rounds are shown. A run shows itself when its first round is stored, and removes nothing of another: its
+ * rounds stay until the person removes them, its checkpoint until it is finished. It holds a Web Lock on its folder, so
+ * that no other tab removes it or writes into it.
  */
 export const FOLDER = 'rounds';
 /** The checkpoints of a run, in its folder. */
 export const CHECKPOINTS = 'checkpoints';
-/** Names the shown folder. Without it, an earlier version left rounds in `rounds` itself. */
+/** Names the shown folder. */
 const SHOWN = 'shown';
 
 export const RUN_FOLDER = /^[0-9a-f-]{36}$/;
@@ -19,7 +31,7 @@ const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
 /** Held while the name of the shown folder is read or written: a file that another tab writes cannot be read. */
 const SHOWN_LOCK = 'gorp-web-shown';
 
-/** The shown folder; empty for what an earlier version left in `rounds` itself. */
+/** The shown folder; empty if there is none. */
 export async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<string> {
   return await navigator.locks.request(SHOWN_LOCK, { mode: 'shared' }, () => readShown(rounds));
 }
@@ -58,8 +70,40 @@ export class RunFolder {
 
   async #name(): Promise<string> {
     if (this.#from === null) return randomId();
-    return this.#from === 'shown' ? shownFolder(await makeFolder([FOLDER])) : this.#from.name;
+    if (this.#from !== 'shown') return this.#from.name;
+    const rounds = await makeFolder([FOLDER]);
+    const shown = await shownFolder(rounds);
+    if (!RUN_FOLDER.test(shown)) return randomId();
+    // The checkpoint belongs to a run that may still be resumed: this run continues with a copy of its rounds.
+    return (await hasCheckpoint(rounds, shown)) ? copyOf(rounds, shown) : shown;
   }
+}
+
+async function hasCheckpoint(rounds: FileSystemDirectoryHandle, folder: string): Promise<boolean> {
+  try {
+    const checkpoints = await (await rounds.getDirectoryHandle(folder)).getDirectoryHandle(CHECKPOINTS);
+    for await (const _ of checkpoints.keys()) return true;
+    return false;
+  } catch (thrown) {
+    if (isMissing(thrown)) return false;
+    throw thrown;
+  }
+}
+
+/** A new folder with the rounds of another. */
+async function copyOf(rounds: FileSystemDirectoryHandle, folder: string): Promise<string> {
+  const files = await filesBelow(await rounds.getDirectoryHandle(folder), (name) => name !== CHECKPOINTS);
+  const copy = randomId();
+  try {
+    await writeInto(
+      await makeFolder([FOLDER, copy]),
+      files.map(({ path, file }) => ({ path, content: () => piecesOf(file) })),
+    );
+  } catch (thrown) {
+    await removeFrom(rounds, copy);
+    throw thrown;
+  }
+  return copy;
 }
 
 async function claim(folder: string): Promise<void> {
@@ -79,21 +123,12 @@ async function claim(folder: string): Promise<void> {
   );
 }
 
-/** Shows a folder, and removes those of other runs that have ended. */
+/** Shows a folder. */
 export async function show(folder: string): Promise<void> {
   const rounds = await makeFolder([FOLDER]);
   await navigator.locks.request(SHOWN_LOCK, async () => {
     if ((await readShown(rounds)) !== folder) await writeHandle(await fileIn(rounds, SHOWN), textOf(folder));
   });
-  const { held = [] } = await navigator.locks.query();
-  const busy = new Set(held.map(({ name }) => name));
-  for await (const name of rounds.keys()) {
-    // The empty name stands for what an earlier version left in `rounds` itself.
-    const lock = lockOf(RUN_FOLDER.test(name) ? name : '');
-    if ([folder, SHOWN].includes(name) || busy.has(lock)) continue;
-    // A folder that is being read is removed next time; the new one is shown anyway.
-    await removeFrom(rounds, name).catch(() => undefined);
-  }
 }
 
 // A terminated worker releases its locks a moment later.
@@ -102,6 +137,18 @@ const END_MS = 2000;
 /** Whether no run is using a folder, here or in another tab. */
 export const isFree = (folder: string): Promise<boolean> =>
   navigator.locks.request(lockOf(folder), { signal: AbortSignal.timeout(END_MS) }, () => true).catch(() => false);
+
+/** Works on a folder that no run is using, here or in another tab. @throws GorpError `store/busy`, and as `work`. */
+export async function whileFree<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  return await navigator.locks.request(lockOf(folder), { ifAvailable: true }, async (lock) => {
+    if (lock !== null) return work();
+    throw new GorpError(
+      'store/busy',
+      'A run in another tab stores its files there.',
+      'Let that run end, then try again.',
+    );
+  });
+}
 
 /** Fills a new folder and shows it. On failure nothing of it remains. */
 export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {

@@ -16,7 +16,8 @@ export function createInterruptedRun(store: PageStore, ask: AskForCheckpoints): 
 
   /** Whether a run has finished and is stored, so that it no longer needs a checkpoint. */
   const isFinished = ({ id }: KeptCheckpoint): boolean =>
-    id !== undefined && getState().history.some((run) => run.id === id && run.status === 'finished');
+    id !== undefined &&
+    getState().history.some((run) => run.file === undefined && run.id === id && run.status === 'finished');
 
   const show = async (command: CheckpointsCommand): Promise<void> => {
     let found = await ask(command);

@@ -12,7 +12,7 @@ it('counts a results file and its copy as one run', async () => {
   const kept = new Map([run, other].map((results) => [runKey(results), results]));
   const actions = createCompareActions(store, {
     resultsOf: (key) => Promise.resolve(kept.get(key) ?? null),
-    add: () => Promise.resolve(),
+    take: (results) => Promise.resolve(runKey(results)),
   });
   const file = (results: object, name: string): File => new File([JSON.stringify(results)], name);
   await actions.takeFiles([file(run, 'a.json'), file(run, 'a (1).json'), file(other, 'b.json')]);

@@ -24,7 +24,8 @@ export interface CompareActions {
 export interface RunsAtHand {
   /** null if they cannot be read; the page shows why. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
-  readonly add: (results: Results) => Promise<void>;
+  /** Stores a results file beside the runs of this browser, and returns its key. */
+  readonly take: (results: Results) => Promise<string>;
 }
 
 export function createCompareActions(store: PageStore, runs: RunsAtHand): CompareActions {
@@ -67,8 +68,11 @@ export function createCompareActions(store: PageStore, runs: RunsAtHand): Compar
     takeFiles: (files) =>
       guarded(async () => {
         const read = (await Promise.all(files.map((file) => runsIn(file)))).flat();
-        for (const results of read) await runs.add(results);
-        const keys = [...new Set(read.map(runKey))]; // a file and its copy are one run
+        const keys: string[] = [];
+        for (const results of read) {
+          const key = await runs.take(results);
+          if (!keys.includes(key)) keys.push(key); // a file and its copy are one run
+        }
         const { ticked } = store.getState().compare;
         await tickOnly([...ticked.filter((key) => !keys.includes(key)), ...keys]);
       }),

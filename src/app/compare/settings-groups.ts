@@ -85,6 +85,6 @@ function namedRuns(group: string, all: readonly Results[]): ComparedRun[] {
     const { seed } = results.settings.training;
     const twins = sorted.filter((other) => other.settings.training.seed === seed);
     const which = twins.length > 1 ? `, run ${twins.indexOf(sorted[i]) + 1}` : '';
-    return { key: runKey(results), seed, name: `${group}, seed ${seed}${which}`, results };
+    return { key: runKey(results) + which, seed, name: `${group}, seed ${seed}${which}`, results };
   });
 }

@@ -8,6 +8,7 @@ import { isActive } from '../run-state.ts';
 import { lazyPart } from '../ui/lazy-part.tsx';
 import { Section } from '../ui/Section.tsx';
 import { OnnxButton } from './OnnxButton.tsx';
+import { RunModels } from './RunModels.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
@@ -31,11 +32,7 @@ export function FilesSection() {
   const rounds = listed ?? [];
   const busy = active || writing !== null;
   return (
-    <Section
-      title="Files of the last run"
-      note="Stored in this browser until the next run finishes a round."
-      testId="files"
-    >
+    <Section title="Files of a run" note="Stored in this browser until you remove them below." testId="files">
       {listed !== null ? (
         <Listed rounds={listed} />
       ) : (
@@ -112,6 +109,7 @@ export function FilesSection() {
           can ask each one
         </span>
       </label>
+      <RunModels isBusy={busy} />
       <p className={styles.about} role="status" data-testid="files-status">
         {writing !== null &&
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}

@@ -1,7 +1,7 @@
 import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
 import { bytes, duration, moment, percent, points } from '../format.ts';
-import { KEPT_RUNS, RESULTS_BYTES, runKey, type RunSummary } from '../history.ts';
+import { runKey, type RunSummary } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
@@ -40,7 +40,7 @@ export function ResultsTab() {
       <FilesSection />
       <Section
         title="Runs in this browser"
-        note={`Stored on this machine only: the last ${KEPT_RUNS} runs, the newest in full up to ${bytes(RESULTS_BYTES)} (now ${bytes(wholeBytes)}). BWT, Forgetting and FWT are in points; see Run for the formulas.`}
+        note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). BWT, Forgetting and FWT are in points; see Run for the formulas.`}
         tools={
           <>
             <CompareButton />
@@ -133,6 +133,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                 <th scope="row">
                   {settings.method.name}
                   {status !== 'finished' && <span className={styles.tag}>{status}</span>}
+                  {run.file !== undefined && <span className={styles.tag}>added file</span>}
                   <span className={styles.second}>
                     {key === current ? `shown, ${moment(startedAt)}` : moment(startedAt)}
                   </span>

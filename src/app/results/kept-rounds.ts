@@ -6,6 +6,7 @@ import {
   type ExportsEvent,
   ExportsEventSchema,
   type KeptFile,
+  type KeptModel,
   type KeptRound,
   type LastRound,
 } from '../../worker/protocol.ts';
@@ -20,6 +21,8 @@ export interface KeptState {
   last: LastRound | null;
   /** Rounds after `last` whose files cannot be used. */
   broken: readonly string[];
+  /** The models of all runs in this browser, the newest first. */
+  models: readonly KeptModel[];
   /** What is being written, and the bytes written so far. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   problem: ErrorReport | null;
@@ -37,7 +40,11 @@ export interface KeptRounds {
   readonly refresh: () => void;
   /** Writes the requested files as one zip. */
   readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
-  /** Imports a round's folder from disk, replacing the stored rounds. */
+  /** Uses the model of a run, in Results and Try it. */
+  readonly use: (folder: string) => void;
+  /** Removes the model of a run. */
+  readonly remove: (folder: string) => void;
+  /** Imports a round's folder from disk, and uses its model. */
   readonly take: (files: readonly File[]) => void;
 }
 
@@ -47,7 +54,14 @@ export function createKeptRounds(
   askWhere: AskWhere,
   handOver: (file: File, name: string) => void,
 ): KeptRounds {
-  const store = createStore<KeptState>(() => ({ rounds: null, last: null, broken: [], writing: null, problem: null }));
+  const store = createStore<KeptState>(() => ({
+    rounds: null,
+    last: null,
+    broken: [],
+    models: [],
+    writing: null,
+    problem: null,
+  }));
   const { setState, getState } = store;
 
   const receive = (event: ExportsEvent): void => {
@@ -57,6 +71,7 @@ export function createKeptRounds(
           rounds: event.rounds,
           last: event.last,
           broken: event.broken,
+          models: event.models,
           writing: writing?.what === 'import' ? null : writing,
         }));
         break;
@@ -91,6 +106,14 @@ export function createKeptRounds(
       }
       setState({ writing: { what: as.what, bytes: 0 }, problem: null });
       send(commandFor(as, name, to, access));
+    },
+    use: (folder) => {
+      setState({ problem: null });
+      send({ type: 'use-model', folder });
+    },
+    remove: (folder) => {
+      setState({ problem: null });
+      send({ type: 'remove-model', folder });
     },
     take: (files) => {
       const named = files.map((file): KeptFile => ({ path: file.webkitRelativePath || file.name, file }));

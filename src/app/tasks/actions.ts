@@ -123,7 +123,11 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     addTask: (spec) =>
       guarded(async () => {
         const made = await tableClient.make(spec);
-        await tasks.addCustom(made);
+        // If another tab has added a task of that name, show it, and leave the file open for another name.
+        await tasks.addCustom(made).catch(async (thrown: unknown) => {
+          await refresh();
+          throw thrown;
+        });
         tableClient.close();
         await refresh();
         setState(({ draft }) => ({

@@ -24,6 +24,7 @@ export const NO_TASKS: TaskData = { custom: [], folder: null };
 /** Stores tasks across reloads. Promises reject if the browser refuses to store. */
 export interface TaskStore {
   load(): Promise<TaskData>;
+  /** Adds all tasks or none. @throws GorpError `tasks/name-taken` if another task has a name, in another tab too. */
   addCustom(tasks: readonly CustomTask[]): Promise<void>;
   removeCustom(name: string): Promise<void>;
   setFolder(folder: PickedFolder | null): Promise<void>;
@@ -53,28 +54,50 @@ export function browserTasks(): TaskStore {
       }
       return { custom, folder };
     },
-    addCustom: async (tasks) => {
-      const added: string[] = [];
-      try {
-        for (const task of tasks) {
-          await guarded(() => set(customKey(task.spec.name), task, store()));
-          added.push(task.spec.name);
-        }
-      } catch (error) {
-        for (const name of added) await del(customKey(name), store());
-        throw error;
-      }
-    },
+    addCustom: (tasks) => guarded(() => store()('readwrite', (inStore) => addNew(inStore, tasks))),
     removeCustom: (name) => guarded(() => del(customKey(name), store())),
     setFolder: (folder) =>
       guarded(() => (folder === null ? del(FOLDER_KEY, store()) : set(FOLDER_KEY, folder, store()))),
   };
 }
 
+/** Adds tasks in one transaction, so that no other tab comes in between. */
+function addNew(inStore: IDBObjectStore, tasks: readonly CustomTask[]): Promise<void> {
+  const { transaction } = inStore;
+  let taken: string | undefined;
+  for (const task of tasks) {
+    const { name } = task.spec;
+    const found: IDBRequest<unknown> = inStore.get(customKey(name));
+    found.onsuccess = () => {
+      const there = v.safeParse(CustomTaskSchema, found.result);
+      if (!there.success) inStore.put(task, customKey(name));
+      else if (
+        JSON.stringify(there.output.spec) !== JSON.stringify(v.parse(CustomTaskSchema.entries.spec, task.spec))
+      ) {
+        taken = name;
+        transaction.abort();
+      }
+    };
+  }
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () =>
+      reject(taken === undefined ? (transaction.error ?? new Error('aborted')) : nameTaken(taken));
+  });
+}
+
+const nameTaken = (name: string): GorpError =>
+  new GorpError(
+    'tasks/name-taken',
+    `There is another task named ${name} in this browser already, perhaps from another tab.`,
+    'Give this one another name, or delete the other first.',
+  );
+
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
+    if (cause instanceof GorpError) throw cause;
     const full = cause instanceof Error && cause.name === 'QuotaExceededError';
     throw new GorpError(
       full ? 'store/quota' : 'store/failed',

@@ -11,6 +11,10 @@ export function memoryHistory(runs: readonly Results[] = []): RunHistory {
       kept.set(runKey(run), run);
       return Promise.resolve();
     },
+    take: (run) => {
+      kept.set(runKey(run), run);
+      return Promise.resolve(runKey(run));
+    },
     open: (key) => {
       const run = kept.get(key);
       return run === undefined ? Promise.reject(noResults()) : Promise.resolve(run);

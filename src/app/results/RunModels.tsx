@@ -1,0 +1,95 @@
+import { useId, useState } from 'react';
+import type { KeptModel } from '../../worker/protocol.ts';
+import { bytes, moment } from '../format.ts';
+import styles from './FilesSection.module.css';
+import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
+import { BUDGETS, overBudget, readBudget, saveBudget } from './model-budget.ts';
+
+/** The models of all runs in this browser, to use one or remove some. Nothing is removed unasked. */
+export function RunModels({ isBusy }: { isBusy: boolean }) {
+  const kept = useKeptRounds();
+  const models = useKeptState((state) => state.models);
+  const [budget, setBudget] = useState(readBudget);
+  const field = useId();
+  if (models.length === 0) return null;
+  const total = models.reduce((sum, model) => sum + model.bytes, 0);
+  const offered = overBudget(models, budget);
+  return (
+    <details className={styles.models} data-testid="run-models" open={offered.length > 0 || undefined}>
+      <summary>
+        Models of {models.length === 1 ? '1 run' : `${models.length} runs`} in this browser: {bytes(total)}
+      </summary>
+      <p className={styles.about}>
+        <label htmlFor={field}>Offer to remove the oldest above </label>
+        <select
+          id={field}
+          value={budget}
+          data-testid="model-budget"
+          onChange={({ target }) => {
+            setBudget(Number(target.value));
+            saveBudget(Number(target.value));
+          }}
+        >
+          {BUDGETS.map((gib) => (
+            <option key={gib} value={gib}>
+              {gib} GiB
+            </option>
+          ))}
+        </select>
+      </p>
+      {offered.length > 0 && (
+        <p className={styles.problem} role="status" data-testid="over-budget">
+          They take more than {budget} GiB.{' '}
+          <button
+            type="button"
+            className={styles.button}
+            disabled={isBusy}
+            onClick={() => {
+              for (const { folder } of offered) kept.remove(folder);
+            }}
+          >
+            Remove {offered.length === 1 ? 'the oldest' : `the ${offered.length} oldest`} (
+            {bytes(offered.reduce((sum, model) => sum + model.bytes, 0))})
+          </button>
+        </p>
+      )}
+      <ul className={styles.list}>
+        {models.map((model) => (
+          <li key={model.folder} data-testid="run-model">
+            {nameOf(model)}
+            {model.isShown ? (
+              ', in use '
+            ) : (
+              <>
+                {' '}
+                <button
+                  type="button"
+                  className={styles.button}
+                  disabled={isBusy}
+                  aria-label={`Use the model of ${nameOf(model)}`}
+                  onClick={() => kept.use(model.folder)}
+                >
+                  Use
+                </button>
+              </>
+            )}{' '}
+            <button
+              type="button"
+              className={styles.button}
+              disabled={isBusy}
+              aria-label={`Remove the model of ${nameOf(model)}`}
+              onClick={() => kept.remove(model.folder)}
+            >
+              Remove
+            </button>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+const nameOf = ({ settings, round, savedAt, bytes: size }: KeptModel): string =>
+  settings === null
+    ? `a run that cannot be read, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`
+    : `${settings.method.name}, seed ${settings.training.seed}, round ${round} of ${settings.order.length}, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;

@@ -1,0 +1,46 @@
+import 'fake-indexeddb/auto';
+import { expect, it } from 'vitest';
+import type { CustomTask } from '../../run/table-messages.ts';
+import { browserTasks } from './task-store.ts';
+
+const taskOf = (name: string, sha256: string): CustomTask => ({
+  spec: {
+    name,
+    kind: 'TC',
+    instruction: 'Which?',
+    file: `${name}.csv`,
+    sha256: sha256.repeat(64),
+    header: true,
+    textColumn: 'text',
+    labelColumn: 'label',
+    form: 'labels',
+    inputColumn: null,
+    frame: 'answer',
+    chatAnswers: 'every',
+    testShare: 0.2,
+    seed: 1,
+  },
+  labels: ['a', 'b'],
+  trainExamples: 4,
+  testExamples: 1,
+  warnings: [],
+  data: new Blob(['{}']),
+});
+
+it('two tabs that add a task of one name: the second is refused, and the first stays', async () => {
+  const [one, other] = [browserTasks(), browserTasks()];
+  const mine = taskOf('reviews', '1');
+  await one.addCustom([mine]);
+  await expect(other.addCustom([taskOf('first', '3'), taskOf('reviews', '2')])).rejects.toMatchObject({
+    code: 'tasks/name-taken',
+    message: expect.stringContaining('reviews') as string,
+  });
+  await other.addCustom([mine]); // the same task again
+  expect(
+    (await one.load()).custom.map(({ spec }) => spec),
+    'all or none',
+  ).toEqual([mine.spec]);
+  await one.removeCustom('reviews');
+  await other.addCustom([taskOf('reviews', '2')]);
+  expect((await one.load()).custom.map(({ spec }) => spec.sha256[0])).toEqual(['2']);
+});

@@ -1,0 +1,55 @@
+import { readManifest } from '../run/checkpoint/saved-run.ts';
+import { ROUND_FILE } from '../run/outputs/layout.ts';
+import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
+import type { KeptModel } from './protocol.ts';
+import { CHECKPOINTS, FOLDER, RUN_FOLDER, shownFolder, whileFree } from './run-folders.ts';
+
+/** The models of all runs in this browser, the newest first: what their rounds have stored. */
+export async function keptModels(): Promise<KeptModel[]> {
+  const models: KeptModel[] = [];
+  try {
+    const rounds = await (await privateFolder()).getDirectoryHandle(FOLDER);
+    const shown = await shownFolder(rounds);
+    for await (const [folder, handle] of rounds.entries()) {
+      if (!RUN_FOLDER.test(folder) || !(handle instanceof FileSystemDirectoryHandle)) continue;
+      const files = await filesBelow(handle, (name) => name !== CHECKPOINTS);
+      const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
+      if (bytes === 0) continue;
+      const savedAt = Math.max(...files.map(({ file }) => file.lastModified));
+      models.push({ folder, bytes, savedAt, isShown: folder === shown, ...(await describe(files)) });
+    }
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw failed(thrown);
+  }
+  return models.sort((a, b) => b.savedAt - a.savedAt);
+}
+
+/** What the last round that can be read says of its run. */
+async function describe(
+  files: readonly { path: string; file: File }[],
+): Promise<Pick<KeptModel, 'run' | 'round' | 'settings'>> {
+  const manifests = files.filter(({ path }) => path.endsWith(`/${ROUND_FILE}`));
+  manifests.sort((a, b) => b.path.localeCompare(a.path, 'en', { numeric: true }));
+  for (const { file } of manifests) {
+    const found = await readManifest(byteFile(ROUND_FILE, file), 'round').catch(() => null);
+    if (found) return { run: found.results.id ?? null, round: found.place.round, settings: found.results.settings };
+  }
+  return { run: null, round: 0, settings: null };
+}
+
+/**
+ * Removes the rounds of a run, but not its checkpoint.
+ *
+ * @throws GorpError `store/busy` while a run uses the folder, `store/failed`.
+ */
+export async function removeModel(folder: string): Promise<void> {
+  if (!RUN_FOLDER.test(folder)) return;
+  await whileFree(folder, async () => {
+    const rounds = await makeFolder([FOLDER]);
+    const own = await makeFolder([FOLDER, folder]);
+    const names: string[] = [];
+    for await (const name of own.keys()) names.push(name);
+    for (const name of names) if (name !== CHECKPOINTS) await removeFrom(own, name);
+    if (!names.includes(CHECKPOINTS)) await removeFrom(rounds, folder);
+  });
+}
