@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { reportOf } from '../base/errors.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import type { ModelFiles } from './model-folder.ts';
@@ -77,6 +78,14 @@ describe('a repository on the hub', () => {
     const second = hub.push(REPO, { ...files, 'config.json': '{"model_type":"llama"}' });
     const model = await open();
     expect([model.commit, model.config, model.fromCache]).toEqual([second, { model_type: 'llama' }, false]);
+  });
+
+  it('is stored without a stream of a Blob, which Safari cannot iterate', async () => {
+    hub.push(REPO, files);
+    const stream = vi.spyOn(Blob.prototype, 'stream');
+    await open();
+    expect(stream).not.toHaveBeenCalled();
+    stream.mockRestore();
   });
 
   it('opens another branch, a tag or a commit', async () => {
@@ -228,6 +237,18 @@ describe('what is wrong with a repository', () => {
     await expect(
       openModel(repository, { ...access, hub: { endpoint: 'ftp://hub', token: null } }),
     ).rejects.toMatchObject({ code: 'weights/bad-hub' });
+  });
+
+  it('never shows the password in the address of a hub', async () => {
+    const access = { store, embedded: NO_EMBEDDED, files: [] };
+    const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
+    for (const endpoint of ['https://me:secret@hub.example', 'ftp://me:secret@hub', 'me:secret@hub']) {
+      const thrown: unknown = await openModel(repository, { ...access, hub: { endpoint, token: null } }).catch(
+        reportOf,
+      );
+      expect(thrown).toMatchObject({ code: 'weights/bad-hub' });
+      expect(JSON.stringify(thrown)).not.toContain('secret');
+    }
   });
 
   it('refuses http on another machine: as hub, as folder, and after a redirect', async () => {

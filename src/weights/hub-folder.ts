@@ -85,7 +85,13 @@ async function keepListing(store: WeightStore, endpoint: string, listing: HubLis
   const url = commitUrl(endpoint, listing.id, listing.commit);
   const bytes = new TextEncoder().encode(JSON.stringify(listing));
   const origin = { url, etag: null, bytes: bytes.length, sha256: null };
-  await writePieces(store, url, origin, new Blob([bytes]).stream());
+  await writePieces(store, url, origin, oneByOne(bytes));
+}
+
+/** Safari cannot iterate the stream of a Blob. */
+// oxlint-disable-next-line typescript/require-await -- the store takes pieces as they arrive.
+async function* oneByOne(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
 }
 
 async function keptListings(store: WeightStore, endpoint: string): Promise<HubListing[]> {

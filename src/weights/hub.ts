@@ -61,8 +61,16 @@ export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
   if (!isUrl) {
     throw new GorpError(
       'weights/bad-hub',
-      `${JSON.stringify(endpoint)} is not the address of a hub.`,
+      `${JSON.stringify(endpoint.replace(/^.*@/, '…@'))} is not the address of a hub.`,
       `Enter an address such as ${HUB}, or leave it empty.`,
+    );
+  }
+  const { username, password, origin } = new URL(endpoint);
+  if (username !== '' || password !== '') {
+    throw new GorpError(
+      'weights/bad-hub',
+      'The address of the hub has a name or a password, which messages would show.',
+      `Give ${origin} alone, and the access token by itself.`,
     );
   }
   if (!isSecureAddress(endpoint)) throw insecureAddress('weights/insecure', endpoint);

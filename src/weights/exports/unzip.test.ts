@@ -39,6 +39,29 @@ it('reads other programs’ archives, without 64-bit fields, with folders and a 
   expect(await (await files[0].open()).text()).toBe('{}'.repeat(400));
 });
 
+/** An archive of `entries` files that are all listed at the same deflated zeros, with the size that each is said to have. */
+function bomb(entries: number, zeros: number, said: number): Blob {
+  const made = zipSync({ 'run/1-gloss/round.json': new Uint8Array(zeros) });
+  const view = new DataView(made.buffer, made.byteOffset, made.length);
+  const begin = view.getUint32(made.length - 6, true);
+  const entry = made.slice(begin, made.length - 22);
+  new DataView(entry.buffer).setUint32(24, said, true);
+  const end = made.slice(-22);
+  for (const at of [8, 10]) new DataView(end.buffer).setUint16(at, entries, true);
+  return new Blob([made.slice(0, begin), ...new Array<Uint8Array<ArrayBuffer>>(entries).fill(entry), end]);
+}
+
+it('refuses an archive that would fill the memory', async () => {
+  await expect(unzipped(bomb(2, 1000, 1000))).rejects.toMatchObject({
+    message: expect.stringContaining('overlap') as string,
+  });
+  await expect(unzipped(bomb(1, 1000, 3e8))).rejects.toMatchObject({
+    message: expect.stringContaining('unpack to 300000000') as string,
+  });
+  const [file] = await unzipped(bomb(1, 5_000_000, 100));
+  await expect(file.open()).rejects.toMatchObject({ code: 'run/bad-zip' });
+});
+
 it('refuses a file that is not an archive or is truncated', async () => {
   const whole = await archive();
   for (const broken of [new Blob(['no zip']), new Blob([]), whole.slice(0, whole.size / 2)]) {

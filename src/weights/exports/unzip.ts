@@ -13,8 +13,13 @@ const [LOCAL_HEADER, DIRECTORY_HEADER, END, END_64, LOCATOR_64] = [
 const [STORED, DEFLATED] = [0, 8];
 /** Marks a field whose value is in the zip64 field. */
 const ELSEWHERE = 0xffffffff;
+// What Deflate may add up to: a few KiB can stand for GiB. Rounds and predictions shrink to a tenth at most, weights
+// hardly at all.
+const MAX_GROWTH = 20;
+const ROOM = 256 * 2 ** 20;
 /** Size of the end record of an archive without comment. */
 const END_BYTES = 22;
+const LOCAL_BYTES = 30;
 const LONGEST_COMMENT = 0xffff;
 
 /**
@@ -27,6 +32,7 @@ export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
   const { count, begin } = await directoryOf(archive);
   const directory = await viewOf(archive, begin, archive.size);
   const files: ZippedFile[] = [];
+  const places: Sizes[] = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
     if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== DIRECTORY_HEADER)
@@ -35,10 +41,25 @@ export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
     const path = textOf(directory, at + 46, name);
     const method = directory.getUint16(at + 10, true);
     const sizes = sizesOf(directory, at, { from: at + 46 + name, bytes: extra });
-    if (!path.endsWith('/')) files.push({ path, open: () => contentOf(archive, path, method, sizes) });
+    if (!path.endsWith('/')) {
+      files.push({ path, open: () => contentOf(archive, path, method, sizes) });
+      places.push(sizes);
+    }
     at += 46 + name + extra + comment;
   }
+  checkPlaces(places, archive.size);
   return files;
+}
+
+/** @throws GorpError `run/bad-zip` if files share bytes of the archive, or unpack to far more than the archive has. */
+function checkPlaces(places: Sizes[], bytes: number): void {
+  places.sort((a, b) => a.offset - b.offset);
+  for (const [i, { offset, compressed }] of places.entries()) {
+    const next = places.at(i + 1)?.offset ?? bytes;
+    if (offset + LOCAL_BYTES + compressed > next) throw badZip('its files overlap');
+  }
+  const unpacked = places.reduce((sum, { size }) => sum + size, 0);
+  if (unpacked > ROOM + MAX_GROWTH * bytes) throw badZip(`its ${bytes} bytes unpack to ${unpacked}`);
 }
 
 /** The start of an archive's directory and the number of files it lists. */
@@ -58,6 +79,8 @@ async function directoryOf(archive: Blob): Promise<{ count: number; begin: numbe
 }
 
 interface Sizes {
+  /** Bytes of the file, as the directory says. */
+  size: number;
   compressed: number;
   offset: number;
 }
@@ -69,16 +92,21 @@ function sizesOf(directory: DataView, at: number, extra: { from: number; bytes: 
   const end = extra.from + extra.bytes;
   while (wide + 4 <= end && directory.getUint16(wide, true) !== 1) wide += 4 + directory.getUint16(wide + 2, true);
   let next = wide + 4;
-  const [, compressed, offset] = short.map((value) => {
+  const [size, compressed, offset] = short.map((value) => {
     if (value !== ELSEWHERE) return value;
     if (next + 8 > end) throw badZip('its directory lacks a size');
     next += 8;
     return Number(directory.getBigUint64(next - 8, true));
   });
-  return { compressed, offset };
+  return { size, compressed, offset };
 }
 
-async function contentOf(archive: Blob, path: string, method: number, { compressed, offset }: Sizes): Promise<Blob> {
+async function contentOf(
+  archive: Blob,
+  path: string,
+  method: number,
+  { size, compressed, offset }: Sizes,
+): Promise<Blob> {
   const header = await viewOf(archive, offset, offset + 30);
   if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_HEADER)
     throw badZip(`${path} is not at its listed offset`);
@@ -88,10 +116,26 @@ async function contentOf(archive: Blob, path: string, method: number, { compress
   if (method === STORED) return bytes;
   if (method !== DEFLATED) throw badZip(`${path} uses an unknown compression (${method})`);
   try {
-    return await new Response(bytes.stream().pipeThrough(new DecompressionStream('deflate-raw'))).blob();
+    return await inflated(bytes, size);
   } catch (cause) {
     throw badZip(`${path} is damaged`, cause);
   }
+}
+
+/** @throws RangeError as soon as there is more than the directory says. */
+async function inflated(bytes: Blob, size: number): Promise<Blob> {
+  let found = 0;
+  const counting = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform: (piece, controller) => {
+      found += piece.length;
+      if (found > size) throw new RangeError(`more than ${size} bytes`);
+      controller.enqueue(piece);
+    },
+  });
+  const pieces = bytes.stream().pipeThrough(new DecompressionStream('deflate-raw')).pipeThrough(counting);
+  const blob = await new Response(pieces).blob();
+  if (found < size) throw new RangeError(`${found} of ${size} bytes`);
+  return blob;
 }
 
 const viewOf = async (archive: Blob, begin: number, end: number): Promise<DataView> =>
