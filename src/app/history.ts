@@ -3,8 +3,10 @@ import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import { sha256Of } from '../base/sha256.ts';
-import { DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
+import { AllMeasuresSchema, DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
+import { measuresOf } from '../run/measures.ts';
+import { matrixOf, measuresIn, type Scoring } from './progress/scores.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
 /** A run as the table shows it: all but its curves, matrices and spaces. */
@@ -23,7 +25,9 @@ const RunSummarySchema = v.strictObject({
     description: v.optional(v.string(), ''), // runs of earlier versions lack it
   }),
   settings: RunSettingsSchema,
-  measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
+  measures: AllMeasuresSchema,
+  /** By each task's main score, and whether that is a loss; missing if it is exact match. */
+  main: v.exactOptional(v.strictObject({ measures: MeasuresSchema, isLoss: v.boolean() })),
   /** Compressed size of the full results; null if only this summary is stored. */
   resultsBytes: v.optional(v.nullable(v.number()), null),
 });
@@ -70,8 +74,20 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
     device: { vendor, architecture, description, software, kind, why },
     settings,
     measures,
+    ...(measures.loss !== undefined && { main: mainOf(results) }),
     resultsBytes,
   };
+}
+
+function mainOf(results: Results): NonNullable<RunSummary['main']> {
+  const { measures, isLoss } = measuresIn(matrixOf(results, 'main'), results.tasks, 'main');
+  return { measures, isLoss };
+}
+
+/** The measures of a stored run by the score of a view; none if it lacks that score. */
+export function measuresShown({ measures, main }: RunSummary, view: Scoring): NonNullable<RunSummary['main']> {
+  if (view === 'main') return main ?? { measures: measures.exact, isLoss: false };
+  return { measures: measures[view] ?? measuresOf([]), isLoss: view === 'loss' };
 }
 
 /** Newest first. */

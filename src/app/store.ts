@@ -16,15 +16,13 @@ import type { RunSummary } from './history.ts';
 import type { Offer } from './handover/offer.ts';
 import { NO_PLAN, type PlanState } from './memory/plan-state.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
+import type { Scoring } from './progress/scores.ts';
 import { EMPTY_QUEUE, type QueueState } from './queue/queue-state.ts';
 import { CLOSED, type PreviewState } from './preview/preview-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Tab } from './tabs.ts';
 import type { Theme } from './theme.ts';
-
-/** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
-export type Scoring = 'exact' | 'ranked';
 
 /** What the viewer chose to see; none of it affects a run. */
 export interface View {
@@ -136,5 +134,5 @@ export const createPageStore = (
     historyProblem: null,
     compare: NOTHING_COMPARED,
     queue: EMPTY_QUEUE,
-    view: { tab: 'run', score: 'exact', heat: 'accuracy', smoothing: 0.8, logLoss: false, selected: null, theme },
+    view: { tab: 'run', score: 'main', heat: 'accuracy', smoothing: 0.8, logLoss: false, selected: null, theme },
   }));

@@ -1,4 +1,6 @@
 import { explainedWithCode } from '../base/errors.ts';
+import type { Results } from '../run/results.ts';
+import { type Score, SCORES } from '../run/scoring.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import {
   DEVICE_OPTIONS,
@@ -48,7 +50,8 @@ export async function evaluate(args: string[]): Promise<number> {
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
   const saved = values.round === undefined ? undefined : await openRoundFolder(values.round);
-  const { settings, customTasks } = await whatToTest(args, values, saved);
+  const { settings, customTasks, notes = [] } = await whatToTest(args, values, saved);
+  for (const note of notes) terminal.note(`Warning: ${note}`);
   const { out } = values;
   const free = out === undefined ? null : await claimOut(out);
   const host = {
@@ -62,17 +65,30 @@ export async function evaluate(args: string[]): Promise<number> {
     const { exit, results, error } = await runOnce(host, settings, runReporter(terminal), 'evaluate');
     if (results) {
       if (out !== undefined) await writeResults(out, results);
-      const row = results.accuracy.exact[0] ?? [];
-      const ranked = results.accuracy.ranked[0] ?? [];
-      const percent = (share: number | null | undefined): string => (share == null ? '–' : (100 * share).toFixed(2));
-      const lines = results.tasks.map(({ name }, i) => `| ${name} | ${percent(row[i])} | ${percent(ranked[i])} |`);
-      terminal.result(['| task | exact % | ranked % |', '| --- | --- | --- |', ...lines].join('\n'));
+      terminal.result(testTable(results));
     }
     if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();
   }
+}
+
+const COLUMNS: Readonly<Record<Score, string>> = {
+  exact: 'exact %',
+  ranked: 'ranked %',
+  rougeL: 'ROUGE-L %',
+  loss: 'loss per token',
+};
+
+/** The scores of every task, as Markdown. */
+function testTable({ accuracy, tasks }: Results): string {
+  const scores = SCORES.filter((score) => accuracy[score] !== undefined);
+  const text = (score: Score, value: number | null | undefined): string =>
+    value == null ? '–' : score === 'loss' ? value.toFixed(4) : (100 * value).toFixed(2);
+  const lines = tasks.map(({ name }, i) => [name, ...scores.map((score) => text(score, accuracy[score]?.[0]?.[i]))]);
+  const rows = [['task', ...scores.map((score) => COLUMNS[score])], ['task', ...scores].map(() => '---'), ...lines];
+  return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 /** The settings of the command line, or of a round with the tasks of `--order` if given. */
@@ -84,7 +100,8 @@ async function whatToTest(
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
   refuseOptions(args, ['model', 'method'], 'the round sets model and method');
-  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the round sets the tasks');
+  if (!isGiven(args, 'order'))
+    refuseOptions(args, ['tasks', 'task', 'preset'], 'without --order, the round sets the tasks');
   if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   const { settings: chosen, customTasks } = await chooseRun({ ...values, method: settings.method.name });
   return { settings: { ...chosen, model: settings.model, method: settings.method }, customTasks };

@@ -158,6 +158,7 @@ async function published(terminal: Terminal): Promise<number> {
     const method = methodPreset('gorp');
     const work = {
       tasks: 4,
+      freeTests: [],
       answer: lengths.targetLength,
       batch: { B: batchSize, S: 512, T: 50 },
       tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, pool: { B: batchSize, S: 512 } }],

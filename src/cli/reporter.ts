@@ -3,6 +3,8 @@ import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events.ts';
 import { roughly, secondsFor, type Speed } from '../run/duration.ts';
 import type { DeviceReport, TestTime } from '../run/results.ts';
+import { isTested } from '../run/measures.ts';
+import { type Score, SCORES } from '../run/scoring.ts';
 import { spell, type Terminal } from './terminal.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
@@ -22,10 +24,9 @@ export function runReporter(
   let tasks: string[] = [];
   let round = 0;
   const note = (text: string): void => terminal.note(label + text);
-  const noteTest = (round: number, task: number, exact: number, ranked: number, speed = ''): void => {
-    const [ofExact, ofRanked] = [exact, ranked].map((share) => `${(100 * share).toFixed(1)} %`);
+  const noteTest = (round: number, task: number, scores: Scores, speed = ''): void => {
     const after = round === 0 ? 'Before training' : `After round ${round}`;
-    note(`${after}: ${tasks[task]} exact ${ofExact}, ranked ${ofRanked}${speed}`);
+    note(`${after}: ${tasks[task]} ${scoresText(scores)}${speed}`);
   };
   return (event) => {
     terminal.event(event);
@@ -40,9 +41,10 @@ export function runReporter(
         tasks = event.results.tasks.map((task) => task.name);
         note(`Model: ${model.name}, ${parameters.toFixed(1)} M parameters, ${trainable.toFixed(2)} M trained`);
         accuracy.exact.forEach((row, round) =>
-          row.forEach((exact, task) => {
-            const ranked = accuracy.ranked[round][task];
-            if (exact !== null && ranked !== null) noteTest(round, task, exact, ranked);
+          row.forEach((_, task) => {
+            if (!isTested(accuracy, round, task)) return;
+            const scores = SCORES.map((score) => [score, accuracy[score]?.[round]?.[task] ?? null]);
+            noteTest(round, task, Object.fromEntries(scores) as Scores);
           }),
         );
         break;
@@ -73,7 +75,7 @@ export function runReporter(
         break;
       }
       case 'evaluation':
-        noteTest(event.round, event.task, event.exact, event.ranked, testSpeed(event.time));
+        noteTest(event.round, event.task, event, testSpeed(event.time));
         break;
       case 'recovering':
         note(`Recovering: ${event.error.message} The run resumes from step ${event.step}.`);
@@ -108,8 +110,24 @@ function deviceText({ kind, why, vendor, architecture, description, software }: 
   return `Device: ${name} (${REASONS[why]}${slow})`;
 }
 
+type Scores = Partial<Record<Score, number | null>>;
+
+/** `exact 71.2 %, ranked 80.0 %`, or `ROUGE-L 31.2 %, exact 4.0 %, loss 2.31 per token`. */
+function scoresText({ exact = null, ranked = null, rougeL = null, loss = null }: Scores): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const parts = [
+    ...(rougeL === null ? [] : [`ROUGE-L ${percent(rougeL)}`]),
+    ...(exact === null ? [] : [`exact ${percent(exact)}`]),
+    ...(ranked === null ? [] : [`ranked ${percent(ranked)}`]),
+    ...(loss === null ? [] : [`loss ${loss.toFixed(3)} per token`]),
+    ...(loss !== null && exact === null ? [`perplexity ${Math.exp(loss).toPrecision(4)}`] : []),
+  ];
+  return parts.length === 0 ? 'no finite loss' : parts.join(', ');
+}
+
 /** `; 5210 tokens/s read, 480 written`. */
 function testSpeed(time: TestTime): string {
+  if (time.promptSeconds === 0) return `; ${Math.round(time.answerTokens / time.answerSeconds)} tokens/s`;
   const [read, written] = [time.promptTokens / time.promptSeconds, time.answerTokens / time.answerSeconds];
   return `; ${Math.round(read)} tokens/s read, ${Math.round(written)} written`;
 }

@@ -3,19 +3,21 @@ import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName, methodPreset } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
-import { embeddedMethod, embeddedSettings, publishedSettings } from '../run/presets.ts';
+import { embeddedMethod, embeddedSettings, type PresetName, publishedSettings } from '../run/presets.ts';
 import { parseSettings, type RunSettings } from '../run/settings.ts';
-import { publishedOrder } from '../tasks/orders.ts';
+import { BENCHMARK_KINDS, embeddedTask, publishedOrder } from '../tasks/orders.ts';
 import type { Task } from '../tasks/task.ts';
 import { embeddedModel } from '../weights/embedded-models.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
+import { TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
 
 /** Options that choose model, tasks and method. */
 export const SETTINGS_OPTIONS = {
   model: { type: 'string', default: 'embedded' },
   tasks: { type: 'string', default: 'embedded' },
   order: { type: 'string', default: 'embedded' },
+  task: { type: 'string', multiple: true, default: [] as string[] },
   method: { type: 'string' },
   seed: { type: 'string' },
   preset: { type: 'string', default: 'full' },
@@ -25,7 +27,9 @@ export const SETTINGS_OPTIONS = {
 export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder or GGUF file on disk, org/name[@revision]
                    of the hub, org/name[@revision]:FILE.gguf, or an address
   --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address
-  --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, or an order file (the page writes them)
+  --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, tasks by name (gloss,agnews,reviews), or an order
+                   file (the page writes them); without it, the tasks of --task in their sequence
+${TASK_USAGE}
   --method NAME    ${METHOD_NAMES.join(', ')};
                    default gorp-plus, or the order file's
   --seed N         seed of samples, example order and initial values; default 1, published orders 42
@@ -38,6 +42,7 @@ export interface SettingsValues {
   model: string;
   tasks: string;
   order: string;
+  task: string[];
   method?: string | undefined;
   seed?: string | undefined;
   preset: string;
@@ -48,6 +53,8 @@ export interface SettingsValues {
 export interface ChosenRun {
   settings: RunSettings;
   customTasks: readonly Task[];
+  /** What to check of the tasks, in sentences. */
+  notes?: readonly string[];
 }
 
 /**
@@ -62,7 +69,21 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
   const published = publishedOrder(order);
   let settings: RunSettings;
   let customTasks: readonly Task[] = [];
-  if (published) {
+  const own = values.task.length > 0 ? await ownTasks(values.task) : null;
+  if (own !== null || isListOfTasks(order)) {
+    customTasks = own?.tasks ?? [];
+    const names = customTasks.map(({ name }) => name);
+    const sequence = order === 'embedded' ? names : order.split(',').map((name) => taskNamed(name.trim(), names));
+    const unused = names.find((name) => !sequence.includes(name));
+    if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
+    const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
+    if (twice !== undefined) throw new UsageError(`--order names ${twice} twice.`);
+    settings = {
+      ...listedSettings(model, oneOf('--preset', preset, ['full', 'quick']), method),
+      tasks,
+      order: sequence,
+    };
+  } else if (published) {
     if (tasks === 'embedded' && readsTasks)
       throw new UsageError(`Order ${order} needs CL_Benchmark: name its folder with --tasks.`);
     settings = { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') };
@@ -70,7 +91,42 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
     const chosen = embeddedSettings(oneOf('--preset', preset, ['full', 'quick']), method ?? 'gorp-plus');
     settings = { ...chosen, model, tasks };
   } else ({ settings, customTasks } = await fromFile(order, model, tasks, method));
-  return { settings: changed(settings, values.seed, values.set), customTasks };
+  const notes = own?.notes ?? [];
+  return { settings: changed(settings, values.seed, values.set), customTasks, notes };
+}
+
+/** Whether `--order` lists tasks, rather than name an order or a file. */
+const isListOfTasks = (order: string): boolean =>
+  order.includes(',') ||
+  (order !== 'embedded' && (embeddedTask(order) !== null || Object.hasOwn(BENCHMARK_KINDS, order)));
+
+/** The tasks of `--task`, and what to check of them, in sentences. */
+async function ownTasks(options: readonly string[]): Promise<{ tasks: Task[]; notes: string[] }> {
+  const tasks: Task[] = [];
+  const notes: string[] = [];
+  const files = new Map<string, string>();
+  for (const option of options) {
+    const { task, warnings, sha256 } = await taskOfOption(
+      option,
+      tasks.map(({ name }) => name),
+    );
+    const other = files.get(sha256);
+    if (other !== undefined) notes.push(`${task.name} and ${other} are the same file.`);
+    files.set(sha256, task.name);
+    tasks.push(task);
+    notes.push(...warnings.map((warning) => `${task.name}: ${warning}`));
+  }
+  return { tasks, notes };
+}
+
+/** Prompts of other models may be longer than those of the embedded ones. */
+const LONG_PROMPT = 512;
+
+function listedSettings(model: string, preset: PresetName, name: MethodName = 'gorp-plus'): RunSettings {
+  const settings = embeddedSettings(preset, name, model);
+  if (embeddedModel(model)) return settings;
+  const training = { ...settings.training, sourceLength: LONG_PROMPT };
+  return { ...settings, method: methodPreset(name), training };
 }
 
 async function fromFile(

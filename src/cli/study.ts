@@ -39,6 +39,7 @@ const OPTIONS = {
   model: SETTINGS_OPTIONS.model,
   tasks: SETTINGS_OPTIONS.tasks,
   order: SETTINGS_OPTIONS.order,
+  task: SETTINGS_OPTIONS.task,
   preset: SETTINGS_OPTIONS.preset,
   set: SETTINGS_OPTIONS.set,
   methods: { type: 'string', default: 'seq-lora,gorp,gorp-plus' },

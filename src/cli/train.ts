@@ -80,7 +80,8 @@ export async function train(args: string[]): Promise<number> {
       return EXIT.ok;
     }
     const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
-    const { settings, customTasks } = await whatToTrain(args, values, origin);
+    const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin);
+    for (const note of notes) warn(note);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
     if (origin && 'round' in origin && resume !== AUTO) await refuseCheckpoint(checkpoints);
@@ -135,7 +136,7 @@ async function whatToTrain(
   if ('checkpoint' in origin || values.resume === AUTO) return sameRun(args, values, resultsOf(origin));
   const { settings } = resultsOf(origin);
   if (!isGiven(args, 'order')) {
-    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'without --order, the round sets them');
+    refuseOptions(args, ['model', 'tasks', 'task', 'method', 'preset'], 'without --order, the round sets them');
     return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   }
   const method = values.method ?? settings.method.name;

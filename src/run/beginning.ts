@@ -1,8 +1,9 @@
 import type { SavedRun } from './checkpoint/saved-run.ts';
 import { NO_TIME, thinned } from './fold.ts';
-import { type AccuracyMatrix, measuresOf } from './measures.ts';
+import { type AccuracyMatrix, withMeasures } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
+import { mainScore, SCORES } from './scoring.ts';
 
 /** What is known of a run before its first measurement. */
 export type RunFacts = Pick<
@@ -13,6 +14,7 @@ export type RunFacts = Pick<
 /** The results of a run that has measured nothing yet. */
 export function newResults(facts: RunFacts): Results {
   const { tasks } = facts;
+  const isFree = tasks.some((task) => mainScore(task) !== 'exact');
   const empty = Array.from({ length: tasks.length + 1 }, () => tasks.map(() => null));
   return {
     schema: 'gorp-web/results',
@@ -22,7 +24,10 @@ export function newResults(facts: RunFacts): Results {
     error: null,
     seconds: 0,
     curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },
-    ...withMeasures(empty, empty),
+    ...withMeasures(
+      isFree ? { exact: empty, ranked: empty, rougeL: empty, loss: empty } : { exact: empty, ranked: empty },
+      tasks,
+    ),
     spaces: [],
     stateBytes: [],
     health: [],
@@ -47,11 +52,12 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     Array.from({ length: isSame.length + 1 }, (_, t) =>
       isSame.map((same, j) => (same && t <= round ? (matrix[t]?.[j] ?? null) : null)),
     );
-  const tested = withMeasures(own(accuracy.exact), own(accuracy.ranked));
-  return { ...newResults(facts), seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
+  const fresh = newResults(facts);
+  const known = { ...fresh.accuracy };
+  for (const score of SCORES) {
+    const matrix = accuracy[score];
+    if (matrix !== undefined && known[score] !== undefined) known[score] = own(matrix);
+  }
+  const tested = withMeasures(known, facts.tasks);
+  return { ...fresh, seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
 }
-
-const withMeasures = (exact: AccuracyMatrix, ranked: AccuracyMatrix): Pick<Results, 'accuracy' | 'measures'> => ({
-  accuracy: { exact, ranked },
-  measures: { exact: measuresOf(exact), ranked: measuresOf(ranked) },
-});

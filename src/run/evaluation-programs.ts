@@ -5,7 +5,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import type { Generation, Network, Ranking, TreeSizes } from '../models/network.ts';
+import type { BatchSizes, Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../models/network.ts';
 
 /** A test batch: rows, tokens of a padded source, and the tree of the labels to rank. */
 export interface EvaluationSizes extends TreeSizes {
@@ -19,11 +19,23 @@ export interface EvaluationSizes extends TreeSizes {
  */
 export interface EvaluationPrograms {
   readonly generation: Generation;
+  readonly prefill: Compiled;
+}
+
+/** The same with labels to rank. */
+export interface RankingPrograms extends EvaluationPrograms {
   readonly ranking: Ranking;
   /** Results of `rank`, [B, choices] and [B, nodes]: read them before another of the programs runs. */
   readonly ranked: { readonly loss: Tensor; readonly best: Tensor };
-  readonly prefill: Compiled;
   readonly rank: Compiled;
+}
+
+/** The loss of a batch of answers. */
+export interface LossPrograms {
+  readonly batch: TrainingBatch;
+  /** Mean over the answers' tokens, [1]: read it before another of the programs runs. */
+  readonly loss: Tensor;
+  readonly forward: Compiled;
 }
 
 // Maximum memory for sources that wait for their answers, next to those being read.
@@ -59,7 +71,9 @@ export class Evaluations {
   readonly #layers: Layers;
   readonly #capacity: number;
   readonly #arena: Arena;
-  #batch: Kept<EvaluationPrograms> | undefined;
+  #batch: Kept<RankingPrograms> | undefined;
+  #writing: Kept<EvaluationPrograms> | undefined;
+  #loss: Kept<LossPrograms> | undefined;
   #pool: Kept<Generation> | undefined;
   #decoder: (Kept<Compiled> & { readonly generation: Generation }) | undefined;
 
@@ -73,7 +87,7 @@ export class Evaluations {
   }
 
   /** The programs of a batch shape; frees those of another. @throws GorpError as {@link compile}. */
-  async of(sizes: EvaluationSizes): Promise<EvaluationPrograms> {
+  async of(sizes: EvaluationSizes): Promise<RankingPrograms> {
     const { B, S, nodes, choices } = sizes;
     const key = `${B}×${S}×${nodes}×${choices}`;
     if (this.#batch?.key === key && this.#batch.version === this.#arena.version) return this.#batch.value;
@@ -107,6 +121,55 @@ export class Evaluations {
         }
         releasePrograms(); // a later program enlarged the shared memory; the next time all fit
       }
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The programs that read a batch to write answers; frees those of another. @throws GorpError as {@link compile}. */
+  async writing({ B, S }: { B: number; S: number }): Promise<EvaluationPrograms> {
+    const key = `${B}×${S}`;
+    if (this.#writing?.key === key && this.#writing.version === this.#arena.version) return this.#writing.value;
+    this.#releaseWriting();
+    const owned: OwnedBuffer[] = [];
+    let prefill: Compiled | undefined;
+    const release = (): void => {
+      prefill?.destroy();
+      for (const buffer of owned) buffer.destroy();
+    };
+    try {
+      const generation = this.#network.generation({ B, S, capacity: this.#capacity }, owned);
+      const g = new Graph();
+      prefill = await compile(this.#device, `encode ${key}`, g, generation.prefill(g, this.#layers), this.#arena);
+      const value = { generation, prefill };
+      this.#writing = { key, value, version: this.#arena.version, release };
+      return value;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The program for the loss of a batch of answers; frees that of another. @throws GorpError as {@link compile}. */
+  async lossOf(sizes: BatchSizes): Promise<LossPrograms> {
+    const key = `${sizes.B}×${sizes.S}×${sizes.T}`;
+    if (this.#loss?.key === key && this.#loss.version === this.#arena.version) return this.#loss.value;
+    this.#releaseLoss();
+    const owned: OwnedBuffer[] = [];
+    let forward: Compiled | undefined;
+    const release = (): void => {
+      forward?.destroy();
+      for (const buffer of owned) buffer.destroy();
+    };
+    try {
+      const batch = this.#network.batch(sizes, owned);
+      const g = new Graph();
+      const loss = batch.loss(g, this.#layers);
+      forward = await compile(this.#device, `loss ${key}`, g, [loss], this.#arena);
+      const value = { batch, loss, forward };
+      this.#loss = { key, value, version: this.#arena.version, release };
+      return value;
     } catch (error) {
       release();
       throw error;
@@ -154,6 +217,17 @@ export class Evaluations {
     this.#batch = undefined;
   }
 
+  #releaseWriting(): void {
+    if (this.#writing && this.#decoder?.generation === this.#writing.value.generation) this.#releaseDecoder();
+    this.#writing?.release();
+    this.#writing = undefined;
+  }
+
+  #releaseLoss(): void {
+    this.#loss?.release();
+    this.#loss = undefined;
+  }
+
   #releasePool(): void {
     if (this.#pool && this.#decoder?.generation === this.#pool.value) this.#releaseDecoder();
     this.#pool?.release();
@@ -167,6 +241,8 @@ export class Evaluations {
 
   destroy(): void {
     this.#releaseBatch();
+    this.#releaseWriting();
+    this.#releaseLoss();
     this.#releasePool();
     this.#releaseDecoder();
     this.#arena.destroy();

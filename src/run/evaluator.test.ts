@@ -76,13 +76,16 @@ async function lossOf(source: number[], label: readonly number[]): Promise<numbe
 const taskOf = (candidates: readonly (readonly number[])[]): EncodedTask => ({
   name: 'gloss',
   kind: 'TC',
+  form: 'labels',
   labels: candidates.map((_, i) => `label ${i}`),
   train: [],
   test: SOURCES.map((source) => ({ source, label: [1] })),
   testLabels: SOURCES.map((_, i) => `label ${i % candidates.length}`),
+  testOthers: SOURCES.map(() => []),
   testSentences: SOURCES.map(String),
   instruction: '',
   texts: '',
+  longestAnswer: 0,
   candidates,
 });
 

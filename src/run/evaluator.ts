@@ -4,35 +4,33 @@ import type { Device } from '../device/device.ts';
 import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
 import type { Generation, Network } from '../models/network.ts';
 import { type EvaluationBatch, evaluationOrder, longestSource } from '../tasks/batches.ts';
-import { type Score, scoreOf } from '../text/scores.ts';
+import { scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import type { Answer } from './answer.ts';
 import { decodeToEnd, readValues, writtenText } from './decoding.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
+import { testFree } from './free-answers.ts';
 import type { EncodedTask } from './task-data.ts';
 import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
 
-/** Accuracy of a task, scored both ways: the share of right answers. */
+/** How well a model does a task, by every score that the task has ({@link SCORES_OF}). */
 export interface Accuracy {
-  /** The generated text equals the label (docs/method.md, section 6). */
-  exact: number;
-  /** The label is the most likely of the task's own labels. */
-  ranked: number;
+  /** Share of the generated texts that equal the label, or a right answer (docs/method.md, section 6). */
+  exact: number | null;
+  /** Share of the tests in which the label is the most likely of the task's own labels. */
+  ranked: number | null;
+  /** Mean ROUGE-L F1. */
+  rougeL?: number;
+  /** Mean −log p per token of the answers. */
+  loss?: number;
   examples: number;
 }
 
-/** The answer of the model to one example. */
-export interface Answer extends Score {
-  text: string;
-  /** Tokens written, including the end-of-text token. */
-  generated: number;
-  /** −log p of the right label, summed over its tokens, and their number. */
-  loss: number;
-  labelTokens: number;
-}
-
 /** What a test depends on, and the maximum number of tokens in an answer, with the end. */
-type TestSettings = Pick<TrainingSettings, 'sourceLength' | 'evaluationBatchSize'> & { readonly answerLength: number };
+type TestSettings = Pick<TrainingSettings, 'sourceLength' | 'batchSize' | 'evaluationBatchSize'> & {
+  readonly answerLength: number;
+};
 
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
@@ -74,6 +72,7 @@ export class Evaluator {
     task: EncodedTask,
     onBatch: (done: number) => Promise<void>,
   ): Promise<{ accuracy: Accuracy; answers: Answer[]; time: TestTime }> {
+    if (task.form !== 'labels') return this.#evaluateFree(task, onBatch);
     const { sourceLength, evaluationBatchSize } = this.#settings;
     const tree = labelTree(task.candidates);
     const [nodes, choices] = [tree.tokens.length, tree.choices.tokens.length];
@@ -129,6 +128,36 @@ export class Evaluator {
     });
     const exact = answers.filter(({ exactMatch }) => exactMatch).length;
     return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers, time };
+  }
+
+  async #evaluateFree(
+    task: EncodedTask,
+    onBatch: (done: number) => Promise<void>,
+  ): Promise<{ accuracy: Accuracy; answers: Answer[]; time: TestTime }> {
+    const [device, network, tokenizer] = [this.#device, this.#network, this.#tokenizer];
+    const began = this.#now();
+    const parts = { device, network, tokenizer, programs: this.#programs, settings: this.#settings };
+    const { answers, loss } = await testFree(parts, task, onBatch);
+    const { length: examples } = answers;
+    const mean = (valueOf: (answer: Answer) => number): number =>
+      answers.reduce((sum, one) => sum + valueOf(one), 0) / examples;
+    const isWritten = task.form !== 'text';
+    const time: TestTime = {
+      ...NO_TIME,
+      answerTokens: answers.reduce((sum, one) => sum + one.labelTokens + one.generated, 0),
+      answerSeconds: (this.#now() - began) / 1000,
+    };
+    return {
+      accuracy: {
+        exact: isWritten ? mean(({ exactMatch }) => (exactMatch ? 1 : 0)) : null,
+        ranked: null,
+        ...(isWritten && { rougeL: mean(({ rougeL }) => rougeL) }),
+        ...(Number.isFinite(loss) && { loss }),
+        examples,
+      },
+      answers,
+      time,
+    };
   }
 
   /**

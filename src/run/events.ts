@@ -70,13 +70,15 @@ const StepsSchema = v.pipe(
   ),
 );
 
-/** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
+/** R[round][task] by every score of the task, null by others; `round` 0 is before any training, `task` counts from 0. */
 const EvaluationSchema = v.strictObject({
   type: v.literal('evaluation'),
   round: v.number(),
   task: v.number(),
-  exact: v.number(),
-  ranked: v.number(),
+  exact: v.nullable(v.number()),
+  ranked: v.nullable(v.number()),
+  rougeL: v.exactOptional(v.number()),
+  loss: v.exactOptional(v.number()),
   examples: v.number(),
   time: TestTimeSchema,
 });

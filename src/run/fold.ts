@@ -1,6 +1,7 @@
 import type { RunEvent } from './events.ts';
-import { type AccuracyMatrix, measuresOf } from './measures.ts';
+import { type AccuracyMatrix, withMeasures } from './measures.ts';
 import type { Break, LayerSample, Results, TestTime } from './results.ts';
+import { SCORES } from './scoring.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 
@@ -73,13 +74,18 @@ function withSteps(results: Results, event: EventOf<'steps'>): Results {
   };
 }
 
-function withTest(results: Results, { round, task, exact, ranked, time }: EventOf<'evaluation'>): Results {
-  const accuracy = {
-    exact: withCell(results.accuracy.exact, round, task, exact),
-    ranked: withCell(results.accuracy.ranked, round, task, ranked),
+function withTest(results: Results, event: EventOf<'evaluation'>): Results {
+  const { round, task, time } = event;
+  const accuracy = { ...results.accuracy };
+  for (const score of SCORES) {
+    const [matrix, value] = [accuracy[score], event[score] ?? null];
+    if (matrix !== undefined && value !== null) accuracy[score] = withCell(matrix, round, task, value);
+  }
+  return {
+    ...results,
+    ...withMeasures(accuracy, results.tasks),
+    testTime: withTime(results.testTime ?? NO_TIME, time),
   };
-  const measures = { exact: measuresOf(accuracy.exact), ranked: measuresOf(accuracy.ranked) };
-  return { ...results, accuracy, measures, testTime: withTime(results.testTime ?? NO_TIME, time) };
 }
 
 /** The matrix with one cell set; copies only its row. A cell outside the matrix is ignored. */

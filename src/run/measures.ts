@@ -1,4 +1,5 @@
-import type { Measures, Results } from './results.ts';
+import type { Measures, Results, TaskReport } from './results.ts';
+import { isScoredBy, type Score, SCORES } from './scoring.ts';
 
 /** R[t][j]: rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
 export type AccuracyMatrix = Results['accuracy']['exact'];
@@ -16,31 +17,68 @@ function mean(values: readonly (number | null)[]): number | null {
 
 const difference = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a - b);
 
+/** Which columns of a matrix count, from 0, and whether less is better. */
+export interface MeasuredBy {
+  readonly columns: readonly number[];
+  readonly isLoss: boolean;
+}
+
 /**
  * The measures of docs/method.md, eq. (21), after GEM (Lopez-Paz & Ranzato 2017) for both transfers and after Chaudhry
- * et al. 2018 for forgetting, whose maximum here includes the last round, so that it is never negative.
+ * et al. 2018 for forgetting, whose maximum (of a loss: minimum) here includes the last round, so that it is never
+ * negative.
  *
- * @param matrix (T+1)×T, fractions.
+ * @param matrix (T+1)×T, fractions or losses.
+ * @param by all columns, of fractions, by default.
  * @returns null if an entry that the measure needs is missing, or, for measures between tasks, with a single task.
  */
-export function measuresOf(matrix: AccuracyMatrix): Measures {
+export function measuresOf(matrix: AccuracyMatrix, by?: MeasuredBy): Measures {
   const rounds = matrix.length - 1;
   const at = (t: number, j: number): number | null => matrix[t]?.[j - 1] ?? null;
-  const tasks = Array.from({ length: Math.max(rounds, 0) }, (_, i) => i + 1);
-  const earlier = tasks.slice(0, -1);
+  const all = Array.from({ length: Math.max(rounds, 0) }, (_, i) => i + 1);
+  const tasks = by === undefined ? all : all.filter((j) => by.columns.includes(j - 1));
+  const earlier = tasks.filter((j) => j < rounds);
+  const isLoss = by?.isLoss === true;
   const best = (j: number): number | null => {
-    const measured = tasks.map((t) => at(t, j)).filter((value) => value !== null);
-    return at(j, j) === null ? null : Math.max(...measured);
+    const measured = all.map((t) => at(t, j)).filter((value) => value !== null);
+    return at(j, j) === null ? null : isLoss ? Math.min(...measured) : Math.max(...measured);
+  };
+  const lost = (j: number): number | null => {
+    const fall = difference(best(j), at(rounds, j));
+    return fall === null || !isLoss ? fall : -fall;
   };
   return {
     averagePerformance: mean(tasks.map((j) => at(rounds, j))),
-    averagePerformanceCurve: tasks.map((t) => mean(tasks.slice(0, t).map((j) => at(t, j)))),
+    averagePerformanceCurve: all.map((t) => mean(tasks.filter((j) => j <= t).map((j) => at(t, j)))),
     backwardTransfer: mean(earlier.map((j) => difference(at(rounds, j), at(j, j)))),
-    forgetting: mean(earlier.map((j) => difference(best(j), at(rounds, j)))),
-    forwardTransfer: mean(tasks.slice(1).map((j) => difference(at(j - 1, j), at(0, j)))),
+    forgetting: mean(earlier.map(lost)),
+    forwardTransfer: mean(tasks.filter((j) => j > 1).map((j) => difference(at(j - 1, j), at(0, j)))),
     justLearned: mean(tasks.map((j) => at(j, j))),
   };
 }
+
+/** The columns of the tasks that have a score. */
+export const measuredBy = (tasks: readonly Pick<TaskReport, 'form'>[], score: Score): MeasuredBy => ({
+  columns: [...tasks.keys()].filter((j) => isScoredBy(tasks[j], score)),
+  isLoss: score === 'loss',
+});
+
+/** The matrices of a run, and the measures of each over the tasks that it scores. */
+export function withMeasures(
+  accuracy: Results['accuracy'],
+  tasks: readonly Pick<TaskReport, 'form'>[],
+): Pick<Results, 'accuracy' | 'measures'> {
+  const measures: Partial<Results['measures']> = {};
+  for (const score of SCORES) {
+    const matrix = accuracy[score];
+    if (matrix !== undefined) measures[score] = measuresOf(matrix, measuredBy(tasks, score));
+  }
+  return { accuracy, measures: measures as Results['measures'] };
+}
+
+/** Whether a test has been done, by any score. */
+export const isTested = (accuracy: Results['accuracy'], round: number, task: number): boolean =>
+  SCORES.some((score) => (accuracy[score]?.[round]?.[task] ?? null) !== null);
 
 /** The matrix as if the run had ended after `rounds` tasks: rows 0..rounds, columns 1..rounds. */
 export function firstRounds(matrix: AccuracyMatrix, rounds: number): AccuracyMatrix {

@@ -45,6 +45,7 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   tasks: 1,
   batch: { B, S, T },
   answer: T,
+  freeTests: [],
   tests: [{ B: evaluationBatchSize, S, nodes: 1 + 3 * (T - 1), choices: 3 * T, pool: { B: evaluationBatchSize, S } }],
 });
 
@@ -123,7 +124,7 @@ describe('a plan of training is what training takes', () => {
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
     // Without tests, so that memory peaks in training.
-    const trains = { ...work, tests: [] };
+    const trains = { ...work, freeTests: [], tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });

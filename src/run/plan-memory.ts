@@ -121,6 +121,21 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       kernels: read.kernels / B + written.kernels * tokens,
     });
   }
+  for (const { loss, writing } of work.freeTests) {
+    const { forward } = await evaluations.lossOf(loss);
+    note('testing', 4);
+    const tested = sumOf(device, [forward.program]);
+    const of = { operations: tested.operations / loss.B, kernels: tested.kernels / loss.B };
+    if (writing !== null) {
+      const { generation, prefill } = await evaluations.writing(writing);
+      const decoded = await evaluations.decoder(generation, writing.B);
+      note('testing', writing.B * (work.answer + 1) * 4);
+      const [read, written] = [sumOf(device, [prefill.program]), sumOf(device, [decoded.program])];
+      of.operations += (read.operations + written.operations * work.answer) / writing.B;
+      of.kernels += (read.kernels + written.kernels * work.answer) / writing.B;
+    }
+    examples.push(of);
+  }
   const example = {
     operations: examples.reduce((sum, { operations }) => sum + operations, 0) / examples.length,
     kernels: examples.reduce((sum, { kernels }) => sum + kernels, 0) / examples.length,

@@ -10,13 +10,16 @@ const example = (source: number, label: number) => ({
 const task = (lengths: number[], test: number, candidates: number[]): EncodedTask => ({
   name: 'gloss',
   kind: 'TC',
+  form: 'labels',
   labels: candidates.map(String),
   train: lengths.map((length) => example(length, 2)),
   test: [example(test, 1)],
   testLabels: ['0'],
+  testOthers: [[]],
   testSentences: [''],
   instruction: '',
   texts: '',
+  longestAnswer: Math.max(2, ...candidates),
   candidates: candidates.map((length) => new Array<number>(length).fill(5)),
 });
 
@@ -26,6 +29,7 @@ test('the work of tasks follows from their longest texts; equal tests count once
   expect(workOf(settings, tasks)).toEqual({
     tasks: 3,
     batch: { B: 2, S: 40, T: 2 },
+    freeTests: [],
     answer: 3,
     tests: [
       { B: 1, S: 12, nodes: 3, choices: 3, pool: { B: 1, S: 12 } },
@@ -41,6 +45,7 @@ test('before tasks are read, texts have full length, and labels are counted by t
   expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
     tasks: 2,
     batch: { B: 8, S: 40, T: 5 },
+    freeTests: [],
     answer: 5,
     tests: [
       { B: 4, S: 40, nodes: 3, choices: 4, pool: { B: 4, S: 40 } },

@@ -5,6 +5,7 @@ import type { EncodedExample } from '../tasks/fit.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
 import { answerLength, MAX_ANSWER } from '../tasks/labels.ts';
 import { planOf } from '../methods/registry.ts';
+import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
 import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { answerLengthOf, type EncodedTask } from './task-data.ts';
@@ -22,6 +23,7 @@ export interface PlannedWork {
   readonly batch: BatchSizes;
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
+  readonly freeTests: readonly PlannedFreeTest[];
   /** Maximum number of tokens in an answer, with the end. */
   readonly answer: number;
 }
@@ -44,7 +46,8 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
       T: longest(learned.map(({ label }) => label)),
     },
     tests: distinct(
-      tasks.flatMap(({ test, candidates }) => {
+      tasks.flatMap(({ form, test, candidates }) => {
+        if (form !== 'labels') return [];
         const { tokens, choices } = labelTree(candidates);
         const tree = { nodes: tokens.length, choices: choices.tokens.length };
         const batches = evaluationOrder(test, { batchSize: evaluationBatchSize, sourceLength });
@@ -53,6 +56,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
         return largest(sizes).map((batch) => ({ ...batch, ...tree, pool }));
       }),
     ),
+    freeTests: tasks.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training)])),
     answer: answerLengthOf(targetLength, tasks),
   };
 }
@@ -83,6 +87,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T },
     tests: distinct(trees.map((tree) => ({ B, S, ...tree, pool: { B, S } }))),
+    freeTests: [],
     answer: answerLength(targetLength, T),
   };
 }

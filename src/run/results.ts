@@ -1,11 +1,15 @@
 import * as v from 'valibot';
 import { DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
+import { TASK_FORMS } from '../tasks/forms.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 /** Rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
 const AccuracyMatrixSchema = v.array(v.array(accuracy));
+
+/** The same of losses; null too if the loss was not finite. */
+const LossMatrixSchema = v.array(v.array(v.nullable(v.pipe(v.number(), v.minValue(0)))));
 
 /** docs/method.md, section 6; null if the matrix lacks an entry. Fractions, not percent. */
 export const MeasuresSchema = v.strictObject({
@@ -23,6 +27,22 @@ export const MeasuresSchema = v.strictObject({
   justLearned: v.nullable(v.number()),
 });
 export type Measures = v.InferOutput<typeof MeasuresSchema>;
+
+/** The measures of every score; of ROUGE-L and the loss only if there are tasks with free answers. */
+export const AllMeasuresSchema = v.strictObject({
+  exact: MeasuresSchema,
+  ranked: MeasuresSchema,
+  rougeL: v.exactOptional(MeasuresSchema),
+  loss: v.exactOptional(MeasuresSchema),
+});
+
+const AccuracySchema = v.strictObject({
+  exact: AccuracyMatrixSchema,
+  ranked: AccuracyMatrixSchema,
+  rougeL: v.exactOptional(AccuracyMatrixSchema),
+  /** −log p per token of the answers. */
+  loss: v.exactOptional(LossMatrixSchema),
+});
 
 export const TensorSpaceSchema = v.strictObject({
   /** Hugging Face name of the layer, such as `encoder.block.0.layer.0.SelfAttention.q`. */
@@ -70,6 +90,8 @@ export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
 export const TaskReportSchema = v.strictObject({
   name: v.string(),
   kind: v.string(),
+  /** What its answers are; labels if missing. */
+  form: v.optional(v.picklist(TASK_FORMS)),
   labels: v.array(v.string()),
   trainExamples: v.number(),
   testExamples: v.number(),
@@ -154,8 +176,8 @@ export const ResultsSchema = v.strictObject({
     /** Seconds of work since the start when the step's loss was read. */
     seconds: v.array(v.number()),
   }),
-  accuracy: v.strictObject({ exact: AccuracyMatrixSchema, ranked: AccuracyMatrixSchema }),
-  measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
+  accuracy: AccuracySchema,
+  measures: AllMeasuresSchema,
   spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
   /**
    * What the method stores after each round besides the model and what it trains: shared spaces, importances,

@@ -49,10 +49,10 @@ export async function testTasks(
   try {
     for (const index of indexes) {
       const task = tasks[index];
-      const { kind, name } = task;
+      const { kind, name, form } = task;
       const known = complete.find((one) => one.task === index);
       if (known) {
-        tests.push({ ...known, task, kind, name });
+        tests.push({ ...known, task, kind, name, form });
         continue;
       }
       const start = control.seconds;
@@ -67,7 +67,7 @@ export async function testTasks(
       host.emit({ type: 'evaluation', round, task: index, ...accuracy, time });
       const batches = Math.ceil(answers.length / training.evaluationBatchSize);
       const test = { answers, batches, seconds: control.seconds - start };
-      tests.push({ ...test, task, kind, name });
+      tests.push({ ...test, task, kind, name, form });
       if (phase === 'test') complete.push({ ...test, task: index });
     }
   } finally {

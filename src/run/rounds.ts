@@ -19,6 +19,7 @@ import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
+import { isTested } from './measures.ts';
 import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { type Round, scheduledRounds } from './schedule.ts';
@@ -124,10 +125,10 @@ export class Rounds {
     this.#reports.restartClock();
     if (this.#place.phase === 'begin') {
       const { round } = this.#place;
-      const { exact } = this.#parts.soFar().accuracy;
+      const { accuracy } = this.#parts.soFar();
       // Tests the tasks that a row of another run lacks: those that were not in its order.
       const first = this.#rounds.find(({ number }) => number === round)?.tests ?? this.#all;
-      await this.#evaluate(first.filter((task) => exact[round][task] === null));
+      await this.#evaluate(first.filter((task) => !isTested(accuracy, round, task)));
     }
     for (const [i, round] of this.#rounds.entries()) {
       const { number } = round;

@@ -1,8 +1,6 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { GorpError } from '../base/errors.ts';
 import { makeCustomTask } from '../tasks/custom-task.ts';
-import { checkTrainable } from '../tasks/forms.ts';
 import { previewOf } from '../tasks/preview.ts';
-import type { TablePreview } from '../tasks/table-preview.ts';
 import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import { makeOrderTasks, type MadeTask } from './order-file.ts';
 import type { CustomTask, NamedFile, TablesAnswer, TablesCommand } from './table-messages.ts';
@@ -20,12 +18,12 @@ export function createTableWork(): (command: TablesCommand) => Promise<TablesAns
         const { name, bytes } = await readBytes(command.file);
         const file = await readTableFile(name, bytes);
         // Reports a file that cannot be a table at once, not in the form for its columns.
-        const preview = trainable(previewOf(file, true, null));
+        const preview = previewOf(file, true, null);
         open = file;
         return { type: 'opened', file: { name, sha256: file.sha256, namesColumns: file.columns !== null, preview } };
       }
       case 'preview':
-        return { type: 'previewed', preview: trainable(previewOf(opened(), command.header, command.columns)) };
+        return { type: 'previewed', preview: previewOf(opened(), command.header, command.columns) };
       case 'make': {
         const { spec } = command;
         return { type: 'made', tasks: [customTask({ spec, ...makeCustomTask(tableOf(opened(), spec.header), spec) })] };
@@ -37,16 +35,6 @@ export function createTableWork(): (command: TablesCommand) => Promise<TablesAns
       }
     }
   };
-}
-
-/** A preview that says what cannot be trained on. */
-function trainable(preview: TablePreview): TablePreview {
-  try {
-    checkTrainable(preview.form);
-    return preview;
-  } catch (thrown) {
-    return { ...preview, problem: preview.problem ?? reportOf(thrown) };
-  }
 }
 
 async function readBytes({ name, file }: NamedFile): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }> {

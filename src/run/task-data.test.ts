@@ -62,7 +62,7 @@ describe('prepareTask', () => {
   });
 
   it('makes room for the longest label of all tasks', () => {
-    const ofLength = (length: number) => ({ candidates: [new Array<number>(length).fill(5), [5, 1]] });
+    const ofLength = (length: number) => ({ longestAnswer: length });
     expect(answerLengthOf(0, [ofLength(3), ofLength(11)])).toBe(11);
     expect(answerLengthOf(0, [ofLength(2)])).toBe(4); // as before answers could be longer
     expect(answerLengthOf(50, [ofLength(11)])).toBe(50);

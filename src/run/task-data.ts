@@ -1,14 +1,15 @@
 import { GorpError } from '../base/errors.ts';
-import { mixSeed } from '../base/random.ts';
+import { mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
-import { checkTrainable } from '../tasks/forms.ts';
+import { type EncodedFree, encodeFree, FREE_ANSWER } from '../tasks/encode-free.ts';
+import type { TaskForm } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
-import { sampleBalanced } from '../tasks/sample.ts';
+import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -19,10 +20,14 @@ import type { RunSettings } from './settings.ts';
 export interface EncodedTask {
   readonly name: string;
   readonly kind: string;
+  readonly form: TaskForm;
+  /** None if answers are free. */
   readonly labels: readonly string[];
   readonly train: readonly EncodedExample[];
   readonly test: readonly EncodedExample[];
   readonly testLabels: readonly string[];
+  /** Further right answers of each test example. */
+  readonly testOthers: readonly (readonly string[])[];
   /** Sentences of the test examples, and the question with `{0}` for the sentence: for result files. */
   readonly testSentences: readonly string[];
   readonly instruction: string;
@@ -30,24 +35,36 @@ export interface EncodedTask {
   readonly candidates: readonly (readonly number[])[];
   /** Names all that the task holds: see {@link taskHash}. */
   readonly texts: string;
+  /** Tokens of the longest label or answer, with its end. */
+  readonly longestAnswer: number;
 }
 
-export const reportOfTask = ({ name, kind, labels, train, test, texts, candidates }: EncodedTask): TaskReport => ({
+export const reportOfTask = ({
   name,
   kind,
+  form,
+  labels,
+  train,
+  test,
+  texts,
+  longestAnswer,
+}: EncodedTask): TaskReport => ({
+  name,
+  kind,
+  ...(form !== 'labels' && { form }),
   labels: labels.slice(),
   trainExamples: train.length,
   testExamples: test.length,
   texts,
-  labelTokens: longestLabel(candidates),
+  labelTokens: longestAnswer,
 });
 
-const longestLabel = (candidates: EncodedTask['candidates']): number =>
-  candidates.reduce((longest, { length }) => Math.max(longest, length), 0);
+const longestOf = (answers: readonly (readonly number[])[]): number =>
+  answers.reduce((longest, { length }) => Math.max(longest, length), 0);
 
 /** Maximum number of tokens in an answer of a run, with the token that ends it. */
-export const answerLengthOf = (targetLength: number, tasks: readonly Pick<EncodedTask, 'candidates'>[]): number =>
-  answerLength(targetLength, Math.max(0, ...tasks.map(({ candidates }) => longestLabel(candidates))));
+export const answerLengthOf = (targetLength: number, tasks: readonly Pick<EncodedTask, 'longestAnswer'>[]): number =>
+  answerLength(targetLength, Math.max(0, ...tasks.map(({ longestAnswer }) => longestAnswer)));
 
 /** The same of a run by its results. */
 export const answerLengthIn = ({ settings, tasks }: Pick<Results, 'settings' | 'tasks'>): number =>
@@ -92,32 +109,103 @@ export async function prepareTask(
         : `${rows} rows of the ${split} set are left out; their`;
     warn(`${name}: ${left} label “${label}” is not listed.`);
   }
-  const candidates = encodeLabels(tokenizer, task, targetLength);
+  const encode = encoderOf(tokenizer, task, settings.training);
   const train = trainSample(task, settings.training);
   // Every seed is measured on the same test examples.
-  const test = sampleBalanced(task.test, testExamples, mixSeed(0, 'test', name));
+  const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
   const all = train.length + test.length;
   await onEncoded(0, all);
   for (const warning of doubtsOf(task, train, test)) warn(`${name}: ${warning}`);
-  const encodedTrain = await encodeExamples(tokenizer, task, train, sourceLength, (done) => onEncoded(done, all));
-  const encodedTest = await encodeExamples(tokenizer, task, test, sourceLength, (done) =>
-    onEncoded(train.length + done, all),
-  );
+  const encodedTrain = await encode(train, (done) => onEncoded(done, all));
+  const encodedTest = await encode(test, (done) => onEncoded(train.length + done, all));
   const cut = encodedTrain.cut + encodedTest.cut;
   if (cut > 0) {
     warn(`${name}: ${cut} of ${all} texts are cut to fit ${sourceLength} tokens.`);
   }
+  const shortened = encodedTrain.shortened + encodedTest.shortened;
+  if (shortened > 0) {
+    const most = freeAnswerLength(targetLength);
+    warn(
+      `${name}: ${shortened} of ${all} answers are longer than ${most} tokens, and are learned and tested so far only.`,
+    );
+  }
+  const parts = task.form === 'text' ? drawWindows(name, settings.training, encodedTrain, encodedTest) : null;
+  const { encoded: trained } = parts?.train ?? encodedTrain;
+  const { encoded: tested, examples: answered } = parts?.test ?? encodedTest;
+  const { candidates } = encode;
+  if (trained.length === 0 || tested.length === 0) {
+    throw new GorpError(
+      'tasks/empty',
+      `${name} has nothing to ${trained.length === 0 ? 'train' : 'test'} on.`,
+      'Add examples or longer texts, or remove the task from the order.',
+    );
+  }
   return {
     name,
     kind: task.kind,
+    form: task.form ?? 'labels',
     labels: task.labels,
-    train: encodedTrain.encoded,
-    test: encodedTest.encoded,
-    testLabels: test.map(({ label }) => label),
-    testSentences: test.map(({ sentence }) => sentence),
+    train: trained,
+    test: tested,
+    testLabels: answered.map(({ label }) => label),
+    testOthers: answered.map(({ others = [] }) => others),
+    testSentences: answered.map(({ sentence }) => sentence),
     instruction: instructionTemplate(task),
     texts: await taskHash(whole),
     candidates,
+    longestAnswer: Math.max(longestOf(candidates), longestOf([...trained, ...tested].map(({ label }) => label))),
+  };
+}
+
+/** Maximum number of tokens in a free answer. @param targetLength as the settings give it. */
+const freeAnswerLength = (targetLength: number): number => (targetLength === 0 ? FREE_ANSWER : targetLength);
+
+type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
+
+/** Encodes examples of a task. `candidates` are its labels. @throws as {@link encodeLabels}. */
+function encoderOf(
+  tokenizer: Tokenizer,
+  task: Task,
+  { sourceLength, targetLength }: RunSettings['training'],
+): ((examples: readonly Example[], onPiece?: (done: number) => Promise<void>) => Promise<EncodedFree>) & {
+  candidates: readonly (readonly number[])[];
+} {
+  if (task.labels.length === 0) {
+    const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
+    const encode = (examples: readonly Example[], onPiece?: (done: number) => Promise<void>): Promise<EncodedFree> =>
+      encodeFree(tokenizer, task, examples, lengths, onPiece);
+    return Object.assign(encode, { candidates: [] });
+  }
+  const candidates = encodeLabels(tokenizer, task, targetLength);
+  const encode = async (
+    examples: readonly Example[],
+    onPiece?: (done: number) => Promise<void>,
+  ): Promise<EncodedFree> => {
+    const { encoded, cut } = await encodeExamples(tokenizer, task, examples, sourceLength, onPiece);
+    return { encoded, examples, cut, shortened: 0 };
+  };
+  return Object.assign(encode, { candidates });
+}
+
+/** A sample of the windows of texts, as large as the settings ask for. */
+function drawWindows(
+  name: string,
+  { seed, trainExamples, testExamples }: RunSettings['training'],
+  train: Encoded,
+  test: Encoded,
+): { train: Encoded; test: Encoded } {
+  const drawn = ({ encoded, examples }: Encoded, size: number, by: number): Encoded => {
+    if (size === 0) return { encoded, examples };
+    const kept = balancedIndexes(
+      encoded.map(() => ''),
+      size,
+      () => seededRandom(mixSeed(by, 'windows')),
+    );
+    return { encoded: kept.map((i) => encoded[i]), examples: kept.map((i) => examples[i]) };
+  };
+  return {
+    train: drawn(train, trainExamples, mixSeed(seed, 'train', name)),
+    test: drawn(test, testExamples, mixSeed(0, 'test', name)),
   };
 }
 
@@ -134,15 +222,16 @@ export async function shownExample(
 ): Promise<{ example: EncodedExample; cut: boolean } | null> {
   const { task: whole } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
   const task = settings.training.testSet === 'dev' ? onDevSet(whole) : whole;
-  encodeLabels(tokenizer, task, settings.training.targetLength);
+  const encode = encoderOf(tokenizer, task, settings.training);
   const first = firstPresentable(trainSample(task, settings.training), ({ sentence }) => sentence);
   if (first === undefined) return null;
-  const { encoded, cut } = await encodeExamples(tokenizer, task, [first], settings.training.sourceLength);
+  const { encoded, cut } = await encode([first]);
   return { example: encoded[0], cut: cut > 0 };
 }
 
-const trainSample = ({ name, train }: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
-  sampleBalanced(train, trainExamples, mixSeed(seed, 'train', name));
+/** Texts are drawn by the window, once they are encoded. */
+const trainSample = (task: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
+  task.form === 'text' ? task.train : sampleOf(task, task.train, trainExamples, mixSeed(seed, 'train', task.name));
 
 /** What makes the accuracy of a task say little. */
 function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Example[]): string[] {
@@ -183,7 +272,6 @@ export async function loadNamed(
   const task = await host.customTask(name);
   if (task === undefined)
     throw unknownTask(`${name}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor a custom task`);
-  checkTrainable(task.form ?? 'labels');
   return { task, leftOut: [] };
 }
 

@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { sampleBalanced } from './sample.ts';
+import { sampleOf } from './sample.ts';
 import type { Example, Task } from './task.ts';
 
 /**
@@ -37,7 +37,7 @@ const DEV_SHARE = 0.2;
  */
 export function onDevSet(task: Task): Task {
   if (task.dev.length > 0) return { ...task, test: task.dev };
-  const dev = sampleBalanced(task.train, Math.max(1, Math.round(DEV_SHARE * task.train.length)), 0);
+  const dev = sampleOf(task, task.train, Math.max(1, Math.round(DEV_SHARE * task.train.length)), 0);
   const held = new Set(dev.map(textOf));
   const train = task.train.filter((one) => !held.has(textOf(one)));
   if (train.length > 0 && dev.length > 0) return { ...task, train, test: dev };

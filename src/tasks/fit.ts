@@ -11,7 +11,7 @@ export interface EncodedExample {
 }
 
 /** Milliseconds of tokenising after which other work on the thread gets a turn. */
-const PIECE = 50;
+export const PIECE = 50;
 
 /** At least what prose takes, so that most texts that fit are recognised at the first try. */
 const CHARACTERS_PER_TOKEN = 6;
@@ -25,14 +25,28 @@ export interface FittedPrompt {
 /**
  * A task's prompt for a sentence as at most `sourceLength` token ids, including its special token.
  *
- * A prompt that fits is tokenised unchanged. Otherwise only the sentence is cut, after a word, or inside the first word
- * if even that does not fit. (The released code instead cuts the end of the prompt, and with it "Answer:".)
- *
  * @throws GorpError `tasks/prompt-too-long` if the prompt does not fit even without a sentence.
  */
 export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
   const { before, after } = promptFrame(task);
-  const encode = (text: string): number[] => tokenizer.encodePrompt(before + text + after);
+  return fitText((text) => tokenizer.encodePrompt(before + text + after), task.name, sentence, sourceLength);
+}
+
+/**
+ * A prompt around a text as at most `sourceLength` token ids.
+ *
+ * A prompt that fits is tokenised unchanged. Otherwise only the text is cut, after a word, or inside the first word if
+ * even that does not fit. (The released code instead cuts the end of the prompt, and with it "Answer:".)
+ *
+ * @param encode the whole prompt around a text.
+ * @throws GorpError `tasks/prompt-too-long` if the prompt does not fit even without a text.
+ */
+export function fitText(
+  encode: (text: string) => number[],
+  task: string,
+  sentence: string,
+  sourceLength: number,
+): FittedPrompt {
   // A prefix that is already too long suffices; the whole text may be thousands of times as long.
   let beginning = '';
   for (let length = CHARACTERS_PER_TOKEN * sourceLength; ; length *= 2) {
@@ -62,7 +76,7 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
   if (ids.length > sourceLength) {
     throw new GorpError(
       'tasks/prompt-too-long',
-      `The prompt of task ${task.name} takes ${ids.length} tokens even without a text, but only ${sourceLength} are allowed.`,
+      `The prompt of task ${task} takes ${ids.length} tokens even without a text, but only ${sourceLength} are allowed.`,
       'Raise the prompt length (training.sourceLength), or shorten the question or the labels of this task.',
     );
   }

@@ -1,5 +1,3 @@
-import { GorpError } from '../base/errors.ts';
-
 /**
  * What the answers of a task are: one of its labels, free text, the assistant's turns of conversations, or the
  * continuation of a text.
@@ -20,14 +18,4 @@ export interface Columns {
   readonly inputColumn: string | null;
   /** The label or the answer; empty in a conversation or a document, which contains its answers. */
   readonly labelColumn: string;
-}
-
-/** Runs train on labels. @throws GorpError `tasks/free-answers`. */
-export function checkTrainable(form: TaskForm): void {
-  if (form === 'labels') return;
-  throw new GorpError(
-    'tasks/free-answers',
-    'The answers of this task are free texts, which cannot be trained on yet.',
-    'Choose a column with labels: a few short values that occur several times.',
-  );
 }

@@ -14,7 +14,17 @@ export function promptFrame(task: Prompted): PromptFrame {
 }
 
 /** The prompt with `{0}` for the sentence and without the task's names: the `instruction` of result files. */
-export const instructionTemplate = (task: Prompted): string => `${questionOf(task)}{0}\nAnswer:`;
+export function instructionTemplate(task: Prompted): string {
+  if (task.form === undefined || task.form === 'labels') return `${questionOf(task)}{0}\nAnswer:`;
+  const { before, after } = promptFrame(task);
+  return `${before}{0}${after}`;
+}
+
+/** Recovers the frame of a task with free answers from its {@link instructionTemplate}. */
+export function frameIn(template: string): PromptFrame {
+  const [before, ...after] = template.split('{0}');
+  return { before, after: after.join('{0}') };
+}
 
 /** Recovers the instruction of a task from its {@link instructionTemplate}. */
 export function instructionOf(template: string, labels: readonly string[]): string | null {

@@ -4,7 +4,7 @@ import type { ChatTurn } from './chat-turn.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 // Stand-ins for a prompt and an answer while a template is examined.
-const [PROMPT, ANSWER] = ['somebody asks', 'somebody answers'];
+const [PROMPT, ANSWER, SYSTEM] = ['somebody asks', 'somebody answers', 'somebody explains'];
 /** How templates write special tokens: `<|im_end|>`, `<start_of_turn>`, `</s>`. */
 const WRITTEN = /<\|[^|<>\s]+\|>|<\/?[a-z_]+>/g;
 
@@ -40,10 +40,24 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
   const endId = after.find((id) => tokenizer.isSpecial(id));
   if (endId === undefined) throw missing('no special token marks the end of an answer');
 
+  let systemTaken: boolean | undefined;
+  /** Whether the template writes a system's turn rather than refuse or omit it. */
+  const takesSystem = (): boolean => {
+    if (systemTaken !== undefined) return systemTaken;
+    try {
+      systemTaken = render([{ role: 'system', content: SYSTEM }, user], true).includes(SYSTEM);
+    } catch {
+      systemTaken = false;
+    }
+    return systemTaken;
+  };
+
   const labels = new Map<string, number[]>();
   return {
     ...tokenizer,
+    raw: tokenizer,
     eosId: endId,
+    encodeTurns: (turns) => tokenizer.encode(render(takesSystem() ? [...turns] : withoutSystem(turns), true)),
     encodePrompt: (text) => {
       const rendered = render([{ role: 'user', content: text }], true);
       if (!rendered.includes(text.trim())) throw missing('it cuts or changes the prompt');
@@ -62,6 +76,13 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
       return found;
     },
   };
+}
+
+/** The turns with the system's put before the first user's, for templates that know no system. */
+function withoutSystem(turns: readonly ChatTurn[]): ChatTurn[] {
+  const [first, second, ...rest] = turns;
+  if (first?.role !== 'system' || second === undefined) return [...turns];
+  return [{ ...second, content: `${first.content}\n\n${second.content}` }, ...rest];
 }
 
 const missing = (what: string): GorpError =>

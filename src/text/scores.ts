@@ -38,6 +38,16 @@ export function scoreOf(prediction: string, label: string): Score {
   };
 }
 
+/** The best scores of an answer over all that count as right, each on its own. */
+export function bestScoreOf(prediction: string, labels: readonly string[]): Score {
+  const scores = labels.map((label) => scoreOf(prediction, label));
+  return {
+    exactMatch: scores.some(({ exactMatch }) => exactMatch),
+    rouge1: Math.max(...scores.map(({ rouge1 }) => rouge1)),
+    rougeL: Math.max(...scores.map(({ rougeL }) => rougeL)),
+  };
+}
+
 /**
  * Averages scores in percent, rounded to 4 places: over all (`exact_match`, `rouge1`, `rougeL`), then per kind and per
  * dataset (`exact_match_for_TC`, …). If a kind and a dataset share a name, the dataset's average wins, as in the

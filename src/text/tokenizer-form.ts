@@ -1,3 +1,5 @@
+import type { ChatTurn } from './chat-turn.ts';
+
 /**
  * How a model family marks a prompt: the end-of-text token closes it (T5), or what the tokenizer puts before a text
  * begins it, one token or none (decoder-only models; docs/method.md, section 5).
@@ -10,6 +12,10 @@ export interface Tokenizer {
   encode(text: string): number[];
   /** Token ids of a whole prompt, with the special token of its {@link PromptMark}. */
   encodePrompt(text: string): number[];
+  /** Token ids of a conversation up to where the assistant's answer begins; only by a chat template. */
+  encodeTurns?(turns: readonly ChatTurn[]): number[];
+  /** The tokenizer without the chat template that this one uses. */
+  readonly raw?: Tokenizer;
   /** Token ids of an answer, without the token that ends it. */
   encodeLabel(text: string): number[];
   /** Text of token ids; special tokens and ids without an entry are left out. */

@@ -107,8 +107,9 @@ async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAcc
     id: id ?? startedAt,
     settings,
     rounds: rounds.map(({ round, name, hasWeights }) => ({ round, name, hasWeights })),
-    tasks: answers.tasks.map(({ name, examples }) => ({
+    tasks: answers.tasks.map(({ name, form, examples }) => ({
       name,
+      form,
       labels: tasks.find((task) => task.name === name)?.labels ?? [],
       examples: examples.length,
       rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
@@ -198,8 +199,8 @@ async function openForAsking(
   const known = await readTexts(base, { ...settings.training, date: model.date }, tokenizerGuard(settings.model));
   const graphs: RoundsModel['graphs'] = async (round, dtype) =>
     graphsApart(base, dtype, layers, round === 0 ? undefined : await openRound(round));
-  const tasks = answers.tasks.map(({ name, kind, instruction }) => {
-    return { name, kind, instruction, labels: results.tasks.find((task) => task.name === name)?.labels ?? [] };
+  const tasks = answers.tasks.map(({ name, kind, form, instruction }) => {
+    return { name, kind, form, instruction, labels: results.tasks.find((task) => task.name === name)?.labels ?? [] };
   });
   const parts: AskerParts = {
     known,

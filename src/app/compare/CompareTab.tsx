@@ -10,7 +10,8 @@ import { Differences } from './Differences.tsx';
 import { LossOverlay } from './LossOverlay.tsx';
 import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
-import { groupsOf } from './settings-groups.ts';
+import type { TaskReport } from '../../run/results.ts';
+import { groupsOf, type SettingsGroup } from './settings-groups.ts';
 
 /** By Student's t: 12.706 ÷ √2 and 4.303 ÷ √3. */
 const OF_TWO =
@@ -31,7 +32,7 @@ export function CompareTab() {
           <Section
             title="Differences"
             note={`Settings that differ between these runs, apart from the seed.${isOfTwo ? OF_TWO : ''}`}
-            tools={<CompareTools />}
+            tools={<CompareTools of={tasksIn(groups)} />}
             testId="differences"
           >
             <Differences groups={groups} />
@@ -50,3 +51,7 @@ export function CompareTab() {
     </FileDrop>
   );
 }
+
+/** The tasks of all compared runs. */
+const tasksIn = (groups: readonly SettingsGroup[]): TaskReport[] =>
+  groups.flatMap(({ runs }) => runs.flatMap(({ results }) => results.tasks));

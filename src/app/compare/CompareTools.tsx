@@ -1,3 +1,4 @@
+import type { TaskReport } from '../../run/results.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
@@ -14,7 +15,7 @@ const BANDS: readonly { value: CompareState['band']; label: string }[] = [
 ];
 
 /** Controls that apply to all charts of the comparison. */
-export function CompareTools() {
+export function CompareTools({ of }: { of: readonly TaskReport[] }) {
   const { compare } = usePage();
   const by = usePageState((state) => state.compare.by);
   const band = usePageState((state) => state.compare.band);
@@ -24,7 +25,7 @@ export function CompareTools() {
       {by === 'setting' && (
         <Segmented label="Band" options={BANDS} value={band} onChange={(next) => compare.show({ band: next })} />
       )}
-      <ScoreTool />
+      <ScoreTool of={of} />
     </>
   );
 }

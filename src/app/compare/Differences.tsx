@@ -1,5 +1,6 @@
 import { seriesColor } from '../charts/colors.ts';
 import { NONE } from '../format.ts';
+import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { usePageState } from '../page-context.tsx';
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
@@ -56,15 +57,19 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               </th>
               <td>{needsBriefly(methodOf(settings.method).needs)}</td>
               <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
-              {MEASURES.map(({ measure, isDifference }) => (
-                <td key={measure} className={styles.number}>
-                  {measureText(
-                    runs.map(({ results }) => results.measures[score][measure]),
-                    band,
-                    isDifference,
-                  )}
-                </td>
-              ))}
+              {MEASURES.map(({ measure, isDifference }) => {
+                const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
+                return (
+                  <td key={measure} className={styles.number}>
+                    {measureText(
+                      all.map(({ measures }) => measures[measure]),
+                      band,
+                      isDifference,
+                      all.every(({ isLoss }) => isLoss),
+                    )}
+                  </td>
+                );
+              })}
               {differences.map(({ path, values }) => (
                 <td key={path} className={(values[i] ?? '').length > LONG ? styles.long : undefined}>
                   {values[i] ?? NONE}

@@ -5,6 +5,7 @@ import { linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { isOnFront, paretoFront, type Point } from '../../run/study/pareto.ts';
 import { percent, points } from '../format.ts';
+import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -40,8 +41,9 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const left: string[] = [];
   const dots = groups.flatMap(({ name: label, settings, runs }) =>
     runs.flatMap(({ key, name, results }, i): Dot[] => {
-      const { justLearned, backwardTransfer } = results.measures[score];
-      if (justLearned === null || backwardTransfer === null) {
+      const { measures, isLoss } = measuresIn(matrixOf(results, score), results.tasks, score);
+      const { justLearned, backwardTransfer } = measures;
+      if (isLoss || justLearned === null || backwardTransfer === null) {
         left.push(name);
         return [];
       }
@@ -60,7 +62,9 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
       <div ref={frame} className={styles.frame}>
         {width > 0 && <PlaneDrawing dots={dots} front={front} isBest={isBest} width={width} />}
       </div>
-      {left.length > 0 && <p className={styles.left}>Not shown because a measure is missing: {left.join('; ')}.</p>}
+      {left.length > 0 && (
+        <p className={styles.left}>Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
+      )}
       <DataTable
         caption="Just learned and BWT of the compared runs"
         columns={['Run', 'Just learned %', 'BWT', 'On the front']}

@@ -3,7 +3,8 @@ import type { Results } from '../../run/results.ts';
 import { axisOver } from '../charts/axis.ts';
 import { LineChart } from '../charts/LineChart.tsx';
 import { drawingIn } from '../charts/SaveTools.tsx';
-import { percent, whole } from '../format.ts';
+import { whole } from '../format.ts';
+import { matrixOf, measuresIn, scoreIn, scoreText } from '../progress/scores.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -19,13 +20,17 @@ interface Props {
 /** AP over the rounds. */
 export function PerformanceOverlay({ groups }: Props) {
   const score = usePageState(({ view }) => view.score);
+  const isLoss = groups.every(({ runs }) =>
+    runs.every(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score).isLoss),
+  );
   return (
     <RoundOverlay
       groups={groups}
       title="Average performance"
       file="compare-ap"
       note="Mean accuracy over the tasks learned so far."
-      yName="AP, %"
+      yName={isLoss ? 'AP, loss' : 'AP, %'}
+      isLoss={isLoss}
       curveOf={(results) => performanceCurve(results, score)}
     />
   );
@@ -38,13 +43,18 @@ export function AccuracyOverlay({ groups }: Props) {
   const chosen = usePageState((state) => state.compare.task);
   const tasks = [...new Set(groups.flatMap(({ settings }) => settings.order))];
   const task = chosen !== null && tasks.includes(chosen) ? chosen : (tasks[0] ?? '');
+  const report = groups
+    .flatMap(({ runs }) => runs.flatMap(({ results }) => results.tasks))
+    .find(({ name }) => name === task);
+  const isLoss = scoreIn(score, report) === 'loss';
   return (
     <RoundOverlay
       groups={groups}
       title="Accuracy of a task"
       file="compare-accuracy"
       note="From round 0, before training, to the last."
-      yName={`accuracy on ${task}, %`}
+      yName={isLoss ? `loss on ${task}` : `accuracy on ${task}, %`}
+      isLoss={isLoss}
       tools={
         <label className={styles.choice}>
           Task
@@ -85,14 +95,17 @@ interface RoundProps extends Props {
   yName: string;
   tools?: ReactNode;
   curveOf: (results: Results) => CurvePoint[] | null;
+  /** Whether the values are losses, not shares. */
+  isLoss?: boolean;
 }
 
 /** A chart of one share per run over the rounds. */
-function RoundOverlay({ groups, title, file, note, yName, tools, curveOf }: RoundProps) {
+function RoundOverlay({ groups, title, file, note, yName, tools, curveOf, isLoss = false }: RoundProps) {
   const by = usePageState((state) => state.compare.by);
   const band = usePageState((state) => state.compare.band);
   const frame = useRef<HTMLDivElement>(null);
   const lines = overlayLines(groups, { by, band }, curveOf);
+  const values = lines.flatMap(({ points }) => points.map(({ y }) => y ?? 0));
   const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
   return (
     <Section title={title} testId={file} note={note} tools={tools}>
@@ -101,22 +114,24 @@ function RoundOverlay({ groups, title, file, note, yName, tools, curveOf }: Roun
           label={`${title} of the compared runs; the table below has the numbers.`}
           lines={lines}
           x={axisOver(xs, false)}
-          y={{ from: 0, to: 1, isLog: false }}
+          y={{ from: 0, to: isLoss ? Math.max(1, ...values) : 1, isLog: false }}
           xName="round"
           yName={yName}
           formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
-          formatY={(share) => String(Math.round(100 * share))}
+          formatY={(value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value)))}
           marked
         />
       </div>
       <DataTable
-        caption={`${title} of the compared runs, percent`}
+        caption={`${title} of the compared runs, ${isLoss ? 'loss per token' : 'percent'}`}
         columns={['Line', ...[...new Set(xs)].toSorted((a, b) => a - b).map((x) => `Round ${x}`)]}
         rows={() => {
           const rounds = [...new Set(xs)].toSorted((a, b) => a - b);
           return lines.map((line) => [
             line.name,
-            ...rounds.map((round) => percent(line.points.find(({ x }) => x === round)?.y ?? null)),
+            ...rounds.map((round) =>
+              scoreText(isLoss ? 'loss' : 'exact', line.points.find(({ x }) => x === round)?.y ?? null),
+            ),
           ]);
         }}
         save={{

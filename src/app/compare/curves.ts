@@ -1,5 +1,6 @@
 import type { Results } from '../../run/results.ts';
-import type { Scoring } from '../store.ts';
+import type { Scoring } from '../progress/scores.ts';
+import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { smoothed } from '../charts/series.ts';
 import { type Band, halfWidth, meanOf } from './statistics.ts';
 
@@ -26,17 +27,16 @@ export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): 
 }
 
 /** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
-export const performanceCurve = ({ measures }: Pick<Results, 'measures'>, score: Scoring): CurvePoint[] =>
-  measures[score].averagePerformanceCurve.map((y, i) => ({ x: i + 1, y }));
+export const performanceCurve = (results: Results, score: Scoring): CurvePoint[] =>
+  measuresIn(matrixOf(results, score), results.tasks, score).measures.averagePerformanceCurve.map((y, i) => ({
+    x: i + 1,
+    y,
+  }));
 
 /** The accuracy of a task over the rounds, from round 0 (before training); null if the run does not have the task. */
-export function accuracyCurve(
-  { accuracy, settings }: Pick<Results, 'accuracy' | 'settings'>,
-  score: Scoring,
-  task: string,
-): CurvePoint[] | null {
-  const column = settings.order.indexOf(task);
-  return column < 0 ? null : accuracy[score].map((row, x) => ({ x, y: row[column] ?? null }));
+export function accuracyCurve(results: Results, score: Scoring, task: string): CurvePoint[] | null {
+  const column = results.settings.order.indexOf(task);
+  return column < 0 ? null : matrixOf(results, score).map((row, x) => ({ x, y: row[column] ?? null }));
 }
 
 /** The share of the dimensions that the shared spaces hold after each round, mean over the trained layers. */

@@ -3,12 +3,11 @@ import { namedRounds, roundOf } from '../../run/schedule.ts';
 import { seriesColor, seriesDash } from '../charts/colors.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { linearScale, linePath, spreadLabels } from '../charts/layout.ts';
-import { percent } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { useWidth } from '../ui/use-width.ts';
-import { UNMEASURED } from './matrix.ts';
 import styles from './AccuracyChart.module.css';
+import { matrixOf, scoreIn, scoreText } from './scores.ts';
 
 const HEIGHT = 248;
 const PLOT = { top: 10, right: 74, bottom: 26, left: 34 };
@@ -18,19 +17,30 @@ const LABEL_GAP = 14;
 /** Accuracy over the rounds: one line per task, labelled at its end. */
 export function AccuracyChart() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
-  const matrix = usePageState(({ run, view }) => run.results?.accuracy[view.score] ?? UNMEASURED);
+  const results = usePageState(({ run }) => run.results);
+  const view = usePageState((state) => state.view.score);
+  const matrix = matrixOf(results, view);
+  const scores = settings.order.map((_, task) => scoreIn(view, results?.tasks[task]));
+  // A loss cannot share an axis with a share: it is drawn as the probability of a token.
+  const isLoss = scores.length > 0 && scores.every((score) => score === 'loss');
+  const isMixed = !isLoss && scores.includes('loss');
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const rounds = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
   const last = rounds.length - 1;
   const x = linearScale(0, last, PLOT.left, width - PLOT.right);
-  const y = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
   const lines = settings.order.map((name, task) => {
-    const values = rounds.map(({ round }) => matrix[round]?.[task] ?? null);
+    const drawn = (value: number): number => (isMixed && scores[task] === 'loss' ? Math.exp(-value) : value);
+    const values = rounds.map(({ round }) => {
+      const value = matrix[round]?.[task] ?? null;
+      return value === null ? null : drawn(value);
+    });
     const learned = rounds.findIndex(({ round }) => round === roundOf(settings, task));
     const at = values.findLastIndex((value) => value !== null);
     return { name, task, values, learned, at, end: at < 0 ? null : (values[at] ?? null) };
   });
+  const top = isLoss ? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))) : 1;
+  const y = linearScale(0, top, HEIGHT - PLOT.bottom, PLOT.top);
   const ended = lines.filter(({ end }) => end !== null);
   const labels = spreadLabels(
     ended.map(({ end }) => y(end ?? 0)),
@@ -52,9 +62,15 @@ export function AccuracyChart() {
           >
             {TICKS.map((tick) => (
               <g key={tick}>
-                <line className={styles.grid} x1={PLOT.left} x2={width - PLOT.right} y1={y(tick)} y2={y(tick)} />
-                <text className={styles.tick} x={PLOT.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
-                  {tick * 100}
+                <line
+                  className={styles.grid}
+                  x1={PLOT.left}
+                  x2={width - PLOT.right}
+                  y1={y(tick * top)}
+                  y2={y(tick * top)}
+                />
+                <text className={styles.tick} x={PLOT.left - 8} y={y(tick * top)} dy="0.32em" textAnchor="end">
+                  {isLoss ? (tick * top).toFixed(1) : tick * 100}
                 </text>
               </g>
             ))}
@@ -116,10 +132,15 @@ export function AccuracyChart() {
           </svg>
         )}
       </div>
+      {isMixed && <p className={styles.note}>Losses are drawn as the probability of a token: exp(−loss).</p>}
       <DataTable
-        caption="Accuracy of each task over the rounds, percent"
+        caption={
+          isLoss ? 'Loss per token of each task over the rounds' : 'Accuracy of each task over the rounds, percent'
+        }
         columns={['Task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))]}
-        rows={() => lines.map(({ name, values }) => [name, ...values.map(percent)])}
+        rows={() =>
+          lines.map(({ name, values }) => [name, ...values.map((value) => scoreText(isLoss ? 'loss' : 'exact', value))])
+        }
         save={{
           file: 'accuracy',
           draw: (take) => drawingIn(frame.current, take),

@@ -4,9 +4,11 @@ import { withDrawing } from '../charts/save-svg.ts';
 import { SaveTools } from '../charts/SaveTools.tsx';
 import { wilsonInterval } from '../../base/proportions.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
-import { percent, points, whole } from '../format.ts';
+import type { Score } from '../../run/scoring.ts';
+import { percent, significant, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
-import { changeSinceLearned, gridStep, UNMEASURED } from './matrix.ts';
+import { changeSinceLearned, gridStep } from './matrix.ts';
+import { changeText, matrixOf, SCORE_NAMES, scoreIn, scoreText } from './scores.ts';
 import styles from './AccuracyMatrix.module.css';
 
 type Cell = readonly [round: number, task: number];
@@ -15,10 +17,14 @@ type Cell = readonly [round: number, task: number];
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const { order } = settings;
-  const matrix = usePageState(({ run, view }) => run.results?.accuracy[view.score] ?? UNMEASURED);
-  const tasks = usePageState(({ run }) => run.results?.tasks);
+  const results = usePageState(({ run }) => run.results);
+  const view = usePageState((state) => state.view.score);
+  const matrix = matrixOf(results, view);
+  const tasks = results?.tasks;
+  const scoreAt = (task: number): Score => scoreIn(view, tasks?.[task]);
   const heat = usePageState(({ view }) => view.heat);
-  const score = usePageState(({ view }) => view.score);
+  const isMixed = view === 'main' && order.some((_, task) => scoreAt(task) !== scoreAt(0));
+  const score = view === 'main' ? (isMixed ? 'each task’s own score' : SCORE_NAMES[scoreAt(0)].toLowerCase()) : view;
   const [focused, setFocused] = useState<Cell>([0, 0]);
   const [shown, setShown] = useState<Cell | null>(null);
   const table = useRef<HTMLTableElement>(null);
@@ -40,14 +46,20 @@ export function AccuracyMatrix() {
     const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
     if (value === null) return `${name} ${when}: not measured.`;
     const count = tasks?.[task]?.testExamples;
-    const parts = [`${name} ${when}: ${percent(value)} % ${score}`];
-    if (count !== undefined) {
+    const own = scoreAt(task);
+    const parts = [
+      own === 'loss'
+        ? `${name} ${when}: loss ${scoreText(own, value)} per token, perplexity ${significant(Math.exp(value))}`
+        : `${name} ${when}: ${percent(value)} % ${own === 'rougeL' ? 'ROUGE-L' : own}`,
+    ];
+    if (count !== undefined && (own === 'exact' || own === 'ranked')) {
       const [low, high] = wilsonInterval(value, count);
       parts[0] += ` (${whole(value * count)} of ${count}, 95 % interval ${percent(low)} to ${percent(high)})`;
     }
     const change = changeSinceLearned(matrix, round, task);
     if (round === roundOf(settings, task)) parts.push('just learned');
-    else if (change !== null) parts.push(`${points(change)} points since it was learned`);
+    else if (change !== null)
+      parts.push(`${changeText(own, change)}${own === 'loss' ? '' : ' points'} since it was learned`);
     else if (round > 0 && round < roundOf(settings, task)) parts.push('not learned yet');
     return `${parts.join('; ')}.`;
   };
@@ -71,9 +83,10 @@ export function AccuracyMatrix() {
           <thead>
             <tr>
               <td />
-              {order.map((name) => (
+              {order.map((name, i) => (
                 <th key={name} scope="col" title={name}>
                   <span>{name}</span>
+                  {isMixed && <small className={styles.score}>{SCORE_NAMES[scoreAt(i)]}</small>}
                 </th>
               ))}
             </tr>
@@ -86,7 +99,7 @@ export function AccuracyMatrix() {
                 </th>
                 {order.map((name, task) => {
                   const value = matrix[round]?.[task] ?? null;
-                  const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task));
+                  const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
                   return (
                     <td
                       key={name}
@@ -105,7 +118,7 @@ export function AccuracyMatrix() {
                       onBlur={() => setShown(null)}
                       onMouseEnter={() => setShown([round, task])}
                     >
-                      {value === null ? '' : percent(value)}
+                      {value === null ? '' : scoreText(scoreAt(task), value)}
                     </td>
                   );
                 })}
@@ -127,8 +140,8 @@ export function AccuracyMatrix() {
                   name: `${round} ${name}`,
                   cells: order.map((_, task) => {
                     const value = matrix[round]?.[task] ?? null;
-                    const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task));
-                    return value === null ? null : { text: percent(value), share: 0, ...tint };
+                    const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
+                    return value === null ? null : { text: scoreText(scoreAt(task), value), share: 0, ...tint };
                   }),
                 }))}
               />,
@@ -136,7 +149,7 @@ export function AccuracyMatrix() {
             )
           }
           numbers={() => ({
-            columns: ['round', 'after', 'task', 'accuracy', 'examples'],
+            columns: ['round', 'after', 'task', view === 'main' || view === 'exact' ? 'accuracy' : view, 'examples'],
             rows: rows.flatMap(({ round, name }) =>
               order.map((task, i) => {
                 const value = matrix[round]?.[i] ?? null;
@@ -162,8 +175,10 @@ interface Tint {
 /** A change of at least this much gets the full colour. */
 const FULL_CHANGE = 0.6;
 
-function tintOf(heat: 'accuracy' | 'change', value: number | null, change: number | null): Tint | null {
-  if (heat === 'accuracy') return value === null ? null : { kind: 'level', share: value };
+/** A loss is drawn as the probability of a token, and its rise as a loss. */
+function tintOf(heat: 'accuracy' | 'change', value: number | null, change: number | null, score: Score): Tint | null {
+  const isLoss = score === 'loss';
+  if (heat === 'accuracy') return value === null ? null : { kind: 'level', share: isLoss ? Math.exp(-value) : value };
   if (change === null) return null;
-  return { kind: change < 0 ? 'loss' : 'gain', share: Math.min(1, Math.abs(change) / FULL_CHANGE) };
+  return { kind: change < 0 !== isLoss ? 'loss' : 'gain', share: Math.min(1, Math.abs(change) / FULL_CHANGE) };
 }

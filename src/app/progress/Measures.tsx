@@ -1,9 +1,9 @@
-import { firstRounds, measuresOf } from '../../run/measures.ts';
+import { firstRounds } from '../../run/measures.ts';
 import type { Measures as RunMeasures } from '../../run/results.ts';
-import { percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
-import { roundsTested, UNMEASURED } from './matrix.ts';
+import { roundsTested } from './matrix.ts';
+import { changeText, matrixOf, measuresIn, scoreText } from './scores.ts';
 import styles from './Measures.module.css';
 
 interface Measure {
@@ -13,7 +13,9 @@ interface Measure {
   about: string;
   formula: string;
   source?: string;
-  value: (measures: RunMeasures) => string;
+  value: (measures: RunMeasures) => number | null;
+  /** Whether it is a difference: always signed, or never. */
+  sign: 'none' | 'signed' | 'bare';
 }
 
 /** docs/method.md, eq. (21). */
@@ -24,7 +26,8 @@ const MEASURES: readonly Measure[] = [
     unit: '%',
     about: 'Mean accuracy over the learned tasks, at the end.',
     formula: 'mean of R[T][j] over all j',
-    value: ({ averagePerformance }) => percent(averagePerformance),
+    value: ({ averagePerformance }) => averagePerformance,
+    sign: 'none',
   },
   {
     name: 'Just learned',
@@ -32,7 +35,8 @@ const MEASURES: readonly Measure[] = [
     unit: '%',
     about: 'Mean accuracy of each task right after it was learned: how well the model still learns.',
     formula: 'mean of R[j][j] over all j',
-    value: ({ justLearned }) => percent(justLearned),
+    value: ({ justLearned }) => justLearned,
+    sign: 'none',
   },
   {
     name: 'Backward transfer',
@@ -41,7 +45,8 @@ const MEASURES: readonly Measure[] = [
     about: 'How later tasks changed earlier ones; negative means forgetting.',
     formula: 'mean of R[T][j] − R[j][j] over j < T',
     source: 'after Lopez-Paz and Ranzato 2017',
-    value: ({ backwardTransfer }) => points(backwardTransfer),
+    value: ({ backwardTransfer }) => backwardTransfer,
+    sign: 'signed',
   },
   {
     name: 'Forgetting',
@@ -50,7 +55,8 @@ const MEASURES: readonly Measure[] = [
     about: 'Drop from the best accuracy on each task to the last, which counts too: never negative.',
     formula: 'mean of maxₜ R[t][j] − R[T][j] over j < T',
     source: 'after Chaudhry et al. 2018',
-    value: ({ forgetting }) => points(forgetting).replace(/^[+±]/, ''),
+    value: ({ forgetting }) => forgetting,
+    sign: 'bare',
   },
   {
     name: 'Forward transfer',
@@ -59,16 +65,34 @@ const MEASURES: readonly Measure[] = [
     about: 'How much earlier tasks help a task before it is learned.',
     formula: 'mean of R[j−1][j] − R[0][j] over j > 1',
     source: 'after Lopez-Paz and Ranzato 2017',
-    value: ({ forwardTransfer }) => points(forwardTransfer),
+    value: ({ forwardTransfer }) => forwardTransfer,
+    sign: 'signed',
   },
 ];
 
+/** Of a loss, a rise means forgetting. */
+const lossWords = (about: string): string =>
+  about
+    .replace('accuracy', 'loss')
+    .replace('negative means', 'positive means')
+    .replace('the best loss', 'the least loss');
+
+function textOf(sign: Measure['sign'], value: number | null, isLoss: boolean): string {
+  const score = isLoss ? 'loss' : 'exact';
+  if (sign === 'none') return scoreText(score, value);
+  const text = changeText(score, value);
+  return sign === 'bare' ? text.replace(/^[+±]/, '') : text;
+}
+
 /** The measures of docs/method.md, eq. (21), over the rounds so far. */
 export function Measures() {
-  const matrix = usePageState(({ run, view }) => run.results?.accuracy[view.score] ?? UNMEASURED);
-  const tasks = usePageState(({ run }) => run.results?.tasks.length ?? 0);
+  const results = usePageState(({ run }) => run.results);
+  const view = usePageState((state) => state.view.score);
+  const matrix = matrixOf(results, view);
+  const reports = results?.tasks ?? [];
+  const tasks = reports.length;
   const tested = roundsTested(matrix);
-  const measures = measuresOf(firstRounds(matrix, tested));
+  const { measures, isLoss, note: over } = measuresIn(firstRounds(matrix, tested), reports.slice(0, tested), view);
   return (
     <Section
       level={3}
@@ -77,22 +101,22 @@ export function Measures() {
         tested === 0
           ? 'Available after the first task.'
           : tested < tasks
-            ? `After ${tested} of ${tasks} tasks, as if the run ended here.`
-            : undefined
+            ? `After ${tested} of ${tasks} tasks, as if the run ended here. ${over ?? ''}`
+            : (over ?? undefined)
       }
       testId="measures"
     >
       <dl className={styles.list}>
-        {MEASURES.map(({ short, name, about, unit, value }) => (
+        {MEASURES.map(({ short, name, about, unit, value, sign }) => (
           <div key={short} className={styles.measure} data-testid={`measure-${short}`}>
             <dt className={styles.name}>
               {name} <abbr className={styles.short}>{short}</abbr>
             </dt>
             <dd className={styles.value}>
-              {value(measures)}
-              {/\d/.test(value(measures)) && <span className={styles.unit}> {unit}</span>}
+              {textOf(sign, value(measures), isLoss)}
+              {value(measures) !== null && <span className={styles.unit}> {isLoss ? 'per token' : unit}</span>}
             </dd>
-            <dd className={styles.about}>{about}</dd>
+            <dd className={styles.about}>{isLoss ? lossWords(about) : about}</dd>
           </div>
         ))}
       </dl>

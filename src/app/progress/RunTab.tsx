@@ -1,4 +1,5 @@
 import { usePageState } from '../page-context.tsx';
+import type { Scoring } from './scores.ts';
 import { Section } from '../ui/Section.tsx';
 import { AccuracyChart } from './AccuracyChart.tsx';
 import { AccuracyMatrix } from './AccuracyMatrix.tsx';
@@ -15,11 +16,20 @@ import { WhatHappened } from './WhatHappened.tsx';
 /** With more tasks than this, the matrix takes the whole width. */
 const MANY_TASKS = 6;
 
+const NOTES: Readonly<Record<Scoring, string>> = {
+  main: 'Exact match of labels, ROUGE-L of free answers, the loss per token of conversations and texts, where less is better.',
+  exact: 'Exact: the generated answer equals the label, or a right answer.',
+  ranked: 'Ranked: the correct label is the likeliest of the task’s labels.',
+  rougeL: 'ROUGE-L: words in common with the best of the right answers, in order.',
+  loss: 'Loss: −log p per token of the right answer; less is better.',
+};
+
 /** The current run: status, loss, accuracies, measures. Before the first run, an introduction. */
 export function RunTab() {
   const idle = usePageState(({ run }) => run.status === 'idle');
   const many = usePageState(({ run }) => (run.settings?.order.length ?? 0) > MANY_TASKS);
   const score = usePageState(({ view }) => view.score);
+  const isFree = usePageState(({ run }) => run.results?.accuracy.loss !== undefined);
   if (idle) return <Welcome />;
   return (
     <div className={view.stack}>
@@ -27,15 +37,7 @@ export function RunTab() {
       <WhatHappened />
       <LossChart />
       <Reading />
-      <Section
-        title="Accuracy"
-        tools={<ScoreTool />}
-        note={
-          score === 'exact'
-            ? 'Exact: the generated answer equals the label.'
-            : 'Ranked: the correct label is the likeliest of the task’s labels.'
-        }
-      >
+      <Section title="Accuracy" tools={<ScoreTool />} note={NOTES[score === 'main' && !isFree ? 'exact' : score]}>
         <div className={styles.pair} data-many={many}>
           <Section
             level={3}

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { MethodName } from '../../methods/registry.ts';
+import { mainScore } from '../../run/scoring.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -8,17 +9,26 @@ import { withMethod } from '../queue/expand.ts';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
+import { freeStory } from './free-story.ts';
 import { storyOf, type TaskSentence } from './story.ts';
 import styles from './WhatHappened.module.css';
 
 /** What the run learned and forgot, in sentences. Shown once a task has been tested. */
 export function WhatHappened() {
   const run = usePageState((state) => state.run);
-  const score = usePageState(({ view }) => view.score);
+  const view = usePageState((state) => state.view.score);
   const { settings, results } = run;
   const examples = results?.tasks.map(({ testExamples }) => testExamples) ?? [];
-  const story = settings === null || results === null ? null : storyOf(settings, results.accuracy[score], examples);
-  if (settings === null || story === null) return null;
+  if (settings === null || results === null) return null;
+  const score = view === 'ranked' ? 'ranked' : 'exact';
+  const free = freeStory(results);
+  // Tasks with free answers have sentences of their own.
+  const labelled = results.accuracy[score].map((row) =>
+    row.map((value, j) => (mainScore(results.tasks[j] ?? {}) === 'exact' ? value : null)),
+  );
+  const { tasks, limit } = storyOf(settings, labelled, examples) ?? { tasks: [], limit: null };
+  const all = [...tasks, ...free].toSorted((a, b) => settings.order.indexOf(a.task) - settings.order.indexOf(b.task));
+  if (all.length === 0) return null;
   return (
     <Section
       title={isActive(run.status) ? 'What happened so far' : 'What happened'}
@@ -26,11 +36,11 @@ export function WhatHappened() {
       testId="story"
     >
       <ul className={styles.list}>
-        {story.tasks.map((sentence) => (
+        {all.map((sentence) => (
           <Sentence key={sentence.task} sentence={sentence} />
         ))}
       </ul>
-      {story.limit !== null && <p className={styles.limit}>{story.limit}</p>}
+      {limit !== null && <p className={styles.limit}>{limit}</p>}
       {settings.order.length > 1 && <Comparison settings={settings} />}
     </Section>
   );

@@ -1,10 +1,11 @@
 import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
-import { bytes, duration, moment, percent, points } from '../format.ts';
-import { runKey, type RunSummary } from '../history.ts';
+import { bytes, duration, moment } from '../format.ts';
+import { measuresShown, runKey, type RunSummary } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
+import { changeText, scoreText } from '../progress/scores.ts';
 import { ScoreTool } from '../progress/tools.tsx';
 import { FilesSection } from './FilesSection.tsx';
 import { PublishedTable } from './PublishedTable.tsx';
@@ -114,7 +115,8 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
         <tbody>
           {runs.map((run) => {
             const { startedAt, settings, device, status } = run;
-            const measures = run.measures[score];
+            const { measures, isLoss } = measuresShown(run, score);
+            const own = isLoss ? 'loss' : 'exact';
             const key = runKey(run);
             const isWhole = run.resultsBytes !== null;
             const which = `the ${settings.method.name} run of ${moment(startedAt)}`;
@@ -138,11 +140,11 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                     {key === current ? `shown, ${moment(startedAt)}` : moment(startedAt)}
                   </span>
                 </th>
-                <td className={styles.number}>{percent(measures.averagePerformance)}</td>
-                <td className={styles.number}>{percent(measures.justLearned)}</td>
-                <td className={styles.number}>{points(measures.backwardTransfer)}</td>
-                <td className={styles.number}>{points(measures.forgetting).replace(/^[+±]/, '')}</td>
-                <td className={styles.number}>{points(measures.forwardTransfer)}</td>
+                <td className={styles.number}>{scoreText(own, measures.averagePerformance)}</td>
+                <td className={styles.number}>{scoreText(own, measures.justLearned)}</td>
+                <td className={styles.number}>{changeText(own, measures.backwardTransfer)}</td>
+                <td className={styles.number}>{changeText(own, measures.forgetting).replace(/^[+±]/, '')}</td>
+                <td className={styles.number}>{changeText(own, measures.forwardTransfer)}</td>
                 <td className={styles.tasks} title={settings.order.join(', ')}>
                   {settings.order.length > 5 ? `${settings.order.length} tasks` : settings.order.join(', ')}
                   <span className={styles.second}>{trainingText(run)}</span>

@@ -12,7 +12,7 @@ const RUN: TriedRun = {
     { round: 1, name: '1-gloss', hasWeights: false },
     { round: 2, name: '2-field', hasWeights: true },
   ],
-  tasks: [{ name: 'gloss', labels: ['warm', 'cold'], examples: 2, rounds: [1, 2] }],
+  tasks: [{ name: 'gloss', form: 'labels', labels: ['warm', 'cold'], examples: 2, rounds: [1, 2] }],
   bytes: { f32: 8, f16: 8, q8: 4, q4: 2 },
 };
 const CONTEXT: TryContext = {
@@ -95,7 +95,7 @@ describe('the tab Try it', () => {
   });
 
   it('asks the model before training a task’s examples, and resumes where it was stopped', () => {
-    const answer = { written: 'warm', isRight: true };
+    const answer = { written: 'warm', isRight: true, rougeL: 1 };
     const answered = { type: 'example-answered', task: 'gloss', dtype: 'f32', answer } as const;
     const from = () => sent.flatMap((command) => (command.type === 'ask-examples' ? [command.from] : []));
     openRun();

@@ -5,7 +5,13 @@ import { chosenExamples, EMPTY_FORM, questionOf, SHOWN, withTask } from './try-f
 const example = (sentence: string, ...answers: [round: number, isRight: boolean][]): AnsweredExample => ({
   sentence,
   label: 'warm',
-  answers: answers.map(([round, isRight]) => ({ round, isRight, written: isRight ? 'warm' : 'cold' })),
+  others: [],
+  answers: answers.map(([round, isRight]) => ({
+    round,
+    isRight,
+    written: isRight ? 'warm' : 'cold',
+    rougeL: isRight ? 1 : 0,
+  })),
 });
 const EXAMPLES = [
   example('kept', [1, true], [2, true]),
@@ -15,8 +21,8 @@ const EXAMPLES = [
   example('not tested later', [1, true]),
 ];
 const TASKS = [
-  { name: 'gloss', labels: ['warm', 'cold'], examples: 5, rounds: [1, 2] },
-  { name: 'field', labels: ['a', 'b'], examples: 5, rounds: [2] },
+  { name: 'gloss', form: 'labels' as const, labels: ['warm', 'cold'], examples: 5, rounds: [1, 2] },
+  { name: 'field', form: 'labels' as const, labels: ['a', 'b'], examples: 5, rounds: [2] },
 ];
 
 describe('the list of examples', () => {
@@ -39,7 +45,12 @@ describe('the list of examples', () => {
 });
 
 it('compares with the answers before training, as far as they exist', () => {
-  const untrained = [true, false].map((isRight) => ({ round: 0, written: isRight ? 'warm' : 'hot', isRight }));
+  const untrained = [true, false].map((isRight) => ({
+    round: 0,
+    written: isRight ? 'warm' : 'hot',
+    isRight,
+    rougeL: 0,
+  }));
   const form = { ...EMPTY_FORM, from: 0, to: 1 };
   const sentences = (more: Partial<typeof form>): string[] =>
     chosenExamples(EXAMPLES, { ...form, ...more }, untrained).map(({ example }) => example.sentence);

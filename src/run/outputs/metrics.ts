@@ -1,5 +1,6 @@
 import { averageScores, roundedTo4 } from '../../text/scores.ts';
-import type { Answer } from '../evaluator.ts';
+import type { TaskForm } from '../../tasks/forms.ts';
+import type { Answer } from '../answer.ts';
 import { PythonFloat, type PythonValue } from './python-json.ts';
 
 /** Metrics under the names of the released code's result files. */
@@ -22,6 +23,7 @@ export interface TrainedRound {
 export interface TestedTask {
   kind: string;
   name: string;
+  form: TaskForm;
   answers: readonly Answer[];
   batches: number;
   seconds: number;
@@ -55,20 +57,23 @@ export function trainMetrics(round: TrainedRound): Metrics {
  * @param steps optimizer steps of the round.
  */
 export function predictMetrics(tests: readonly TestedTask[], epochs: number, steps: number): Metrics {
-  const scores = tests.flatMap(({ kind, name, answers }) => answers.map((one) => ({ ...one, kind, dataset: name })));
-  const sum = (valueOf: (answer: Answer) => number): number => scores.reduce((total, one) => total + valueOf(one), 0);
+  // Of a text only the loss is tested.
+  const written = tests.filter(({ form }) => form !== 'text');
+  const scores = written.flatMap(({ kind, name, answers }) => answers.map((one) => ({ ...one, kind, dataset: name })));
+  const all = tests.flatMap(({ answers }) => answers);
+  const sum = (valueOf: (answer: Answer) => number): number => all.reduce((total, one) => total + valueOf(one), 0);
   const seconds = tests.reduce((total, test) => total + test.seconds, 0);
   const batches = tests.reduce((total, test) => total + test.batches, 0);
   const averages = Object.entries(averageScores(scores)).map(([name, value]) => [`predict_${name}`, float(value)]);
   return {
     epoch: float(epochs),
     ...(Object.fromEntries(averages) as Metrics),
-    predict_gen_len: float(roundedTo4(sum(({ generated }) => generated) / scores.length)),
+    predict_gen_len: float(roundedTo4(sum(({ generated }) => generated) / Math.max(1, scores.length))),
     predict_global_step: steps,
     predict_loss: float(sum(({ loss }) => loss) / sum(({ labelTokens }) => labelTokens)),
     predict_runtime: rounded(seconds, 4),
-    predict_samples: scores.length,
-    predict_samples_per_second: rounded(scores.length / seconds, 3),
+    predict_samples: all.length,
+    predict_samples_per_second: rounded(all.length / seconds, 3),
     predict_steps_per_second: rounded(batches / seconds, 3),
   };
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
+import { TASK_FORMS, type TaskForm } from '../../tasks/forms.ts';
 import { PREDICTIONS_FILE } from './layout.ts';
 
 /** A test example and the model's answer. */
@@ -11,13 +12,22 @@ export interface Prediction {
   instruction: string;
   sentence: string;
   label: string;
+  /** Further right answers. */
+  others: readonly string[];
+  form: TaskForm;
   written: string;
 }
 
 const LineSchema = v.object({
   Task: v.string(),
   Dataset: v.string(),
-  Instance: v.object({ sentence: v.string(), label: v.string(), instruction: v.string() }),
+  Instance: v.object({
+    sentence: v.string(),
+    label: v.string(),
+    instruction: v.string(),
+    form: v.optional(v.picklist(TASK_FORMS), 'labels'),
+    others: v.optional(v.array(v.string()), []),
+  }),
   Prediction: v.string(),
 });
 
@@ -56,5 +66,5 @@ const badLine = (number: number, what: string, cause: unknown): GorpError =>
   );
 
 /** The prompt that the model read, as `promptOf` makes it. */
-export const promptOfPrediction = ({ kind, task, instruction, sentence }: Prediction): string =>
-  `Task:${kind}\nDataset:${task}\n${instruction.replace('{0}', () => sentence)}`;
+export const promptOfPrediction = ({ kind, task, form, instruction, sentence }: Prediction): string =>
+  `${form === 'labels' ? `Task:${kind}\nDataset:${task}\n` : ''}${instruction.replace('{0}', () => sentence)}`;

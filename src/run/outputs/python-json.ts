@@ -4,7 +4,8 @@ export class PythonFloat {
 }
 
 /** A value in a result file; a plain number is an integer. */
-export type PythonValue = null | string | number | PythonFloat | { readonly [key: string]: PythonValue };
+export type PythonValue =
+  null | string | number | PythonFloat | readonly string[] | { readonly [key: string]: PythonValue };
 
 /**
  * JSON as Python's `json.dumps` writes it: `", "` and `": "` between parts, everything but ASCII escaped, and floats as
@@ -18,6 +19,7 @@ export function pythonJson(value: PythonValue, indent?: number): string {
     if (typeof part === 'string') return asciiString(part);
     if (typeof part === 'number') return String(part);
     if (part instanceof PythonFloat) return pythonFloat(part.value);
+    if (isList(part)) return `[${part.map(asciiString).join(', ')}]`;
     const keys = Object.keys(part);
     if (keys.length === 0) return '{}';
     const entries = (indent === undefined ? keys : keys.sort()).map(
@@ -29,6 +31,8 @@ export function pythonJson(value: PythonValue, indent?: number): string {
   };
   return write(value, 0);
 }
+
+const isList = (part: PythonValue): part is readonly string[] => Array.isArray(part);
 
 const asciiString = (text: string): string =>
   JSON.stringify(text).replaceAll(/[\u007f-\uffff]/g, (unit) =>

@@ -50,11 +50,16 @@ const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
 // oxlint-disable-next-line typescript/require-await -- all content is requested in the same way.
 async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Array> {
   for (const { task, answers } of tests) {
+    if (task.form === 'text') continue; // nothing is written
     const lines = answers.map(({ text }, i) => {
       const label = task.testLabels[i];
       const sentence = task.testSentences[i];
       const { instruction } = task;
-      const Instance = { id: String(i), sentence, label, instruction, ground_truth: label };
+      const others = task.testOthers[i];
+      const Instance = {
+        ...{ id: String(i), sentence, label, instruction, ground_truth: label },
+        ...(task.form !== 'labels' && { form: task.form, others: [...others] }),
+      };
       return `${pythonJson({ Task: task.kind, Dataset: task.name, Instance, Prediction: text })}\n`;
     });
     yield new TextEncoder().encode(lines.join(''));

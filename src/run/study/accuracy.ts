@@ -1,6 +1,7 @@
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
 import type { Results } from '../results.ts';
+import { mainScore, type Score } from '../scoring.ts';
 import { namedRounds } from '../schedule.ts';
 import { deviation, mean } from './statistics.ts';
 
@@ -12,26 +13,48 @@ function percentText(values: readonly (number | null)[]): string {
   return known.length === 1 ? centre : `${centre} ± ${deviation(known).toFixed(1)}`;
 }
 
+/** Losses as they are. */
+function lossText(values: readonly (number | null)[]): string {
+  const known = values.flatMap((value) => value ?? []);
+  if (known.length === 0) return '–';
+  const centre = mean(known).toFixed(3);
+  return known.length === 1 ? centre : `${centre} ± ${deviation(known).toFixed(3)}`;
+}
+
+const WORDS: Readonly<Record<Score, string>> = {
+  exact: 'exact',
+  ranked: 'ranked',
+  rougeL: 'ROUGE-L',
+  loss: 'loss per token',
+};
+
 const MIB = 2 ** 20;
 
 /**
- * The accuracy matrix of a method as Markdown: exact match after each round, mean ± deviation over runs, percent.
+ * The accuracy matrix of a method as Markdown: exact match after each round, or each task's own score if some have free
+ * answers; mean ± deviation over runs, percent but for losses.
  *
  * @param runs of one method on one order, at least one.
  */
 export function accuracyLines(label: string, runs: readonly Results[]): string[] {
-  const [{ settings }] = runs;
+  const [{ settings, tasks, measures }] = runs;
   const { order } = settings;
+  const isFree = measures.loss !== undefined;
+  const scores = order.map((_, j) => mainScore(tasks[j] ?? {}));
+  const names = order.map((name, j) => (isFree ? `${name} (${WORDS[scores[j]]})` : name));
   const peak = Math.max(...runs.map(({ memory }) => memory.peakBytes)) / MIB;
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
   return [
-    `**${label}**, exact match after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
+    `**${label}**, ${isFree ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
     '',
-    `| after | ${order.join(' | ')} |`,
+    `| after | ${names.join(' | ')} |`,
     `|${' --- |'.repeat(order.length + 1)}`,
     // A run that was stopped before its first test has no matrix.
     ...[{ round: 0, name: 'nothing' }, ...namedRounds(settings)].map(({ round, name }) => {
-      const cells = order.map((_, j) => percentText(runs.map(({ accuracy }) => accuracy.exact.at(round)?.[j] ?? null)));
+      const cells = scores.map((score, j) => {
+        const values = runs.map(({ accuracy }) => accuracy[score]?.at(round)?.[j] ?? null);
+        return score === 'loss' ? lossText(values) : percentText(values);
+      });
       return `| ${[name, ...cells].join(' | ')} |`;
     }),
   ];
@@ -40,7 +63,7 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
 /** The measures of a run and its accuracy matrix, as Markdown. */
 export function runTable(results: Results): string {
   const { settings, measures, seconds, stateBytes = [] } = results;
-  const { exact, ranked } = measures;
+  const { exact, ranked, rougeL, loss } = measures;
   const cells: Readonly<Record<string, string>> = {
     method: settings.method.name,
     'AP exact': percentText([exact.averagePerformance]),
@@ -50,6 +73,11 @@ export function runTable(results: Results): string {
     forgetting: percentText([exact.forgetting]),
     FWT: percentText([exact.forwardTransfer]),
     'just learned': percentText([exact.justLearned]),
+    ...(rougeL && {
+      'AP ROUGE-L': percentText([rougeL.averagePerformance]),
+      'BWT ROUGE-L': percentText([rougeL.backwardTransfer]),
+    }),
+    ...(loss && { loss: lossText([loss.averagePerformance]), 'BWT loss': lossText([loss.backwardTransfer]) }),
     seconds: seconds.toFixed(0),
     'state KiB': ((stateBytes.at(-1)?.bytes ?? 0) / 1024).toFixed(1),
     needs: needsBriefly(methodOf(settings.method).needs),

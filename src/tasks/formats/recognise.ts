@@ -111,22 +111,24 @@ const hasFew =
   ({ name }: { name: string }): boolean =>
     name !== except && hasFewValues(table, name);
 
-// A label is short and occurs several times.
-const [MAX_VALUES, MAX_LENGTH, MIN_ROWS_EACH] = [100, 80, 2];
+// A label is short and occurs several times, and all of them fit into a prompt.
+const [MAX_VALUES, MAX_LENGTH, MAX_TOGETHER, MIN_ROWS_EACH] = [100, 40, 600, 3];
 
 /** Whether a column has so few different values, all of them short, that they are labels. */
 export function hasFewValues({ columns, rows, nested }: Table, name: string): boolean {
   if (nested.includes(name)) return false;
   const at = columns.indexOf(name);
   const values = new Set<string>();
-  let filled = 0;
+  let [filled, together] = [0, 0];
   for (const row of rows) {
     const value = row[at].trim();
     if (value === '') continue;
     if (value.length > MAX_LENGTH) return false;
     filled++;
+    if (values.has(value)) continue;
     values.add(value);
-    if (values.size > MAX_VALUES) return false;
+    together += value.length;
+    if (values.size > MAX_VALUES || together > MAX_TOGETHER) return false;
   }
   return values.size > 1 && filled >= MIN_ROWS_EACH * values.size;
 }

@@ -98,6 +98,7 @@ async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
       {
         name: 'gloss',
         kind: 'TC',
+        form: 'labels',
         instruction: 'warm or cold\nOption: warm, cold \n{0}\nAnswer:',
         labels: ['warm', 'cold'],
       },
@@ -208,7 +209,7 @@ describe('rounds that are asked', () => {
   it('answer test examples before training as they answer a question, starting at a given one', async () => {
     const parts = await partsWith();
     await askRounds(parts, asking([0]), cpu());
-    const examples = ['red', 'ball', QUESTION.sentence].map((sentence) => ({ sentence, label: 'warm' }));
+    const examples = ['red', 'ball', QUESTION.sentence].map((sentence) => ({ sentence, label: 'warm', others: [] }));
     await askExamples(parts, { task: 'gloss', examples, from: 1, dtype: 'f32' }, cpu());
     const found = events.flatMap((event) => (event.type === 'example-answered' ? [event] : []));
     expect(found.map(({ task, dtype, example }) => [task, dtype, example])).toEqual([
@@ -216,7 +217,7 @@ describe('rounds that are asked', () => {
       ['gloss', 'f32', 2],
     ]);
     const [{ answer }] = answered();
-    expect(found[1].answer).toEqual({ written: answer.text, isRight: answer.isRight });
+    expect(found[1].answer).toMatchObject({ written: answer.text, isRight: answer.isRight });
     await parts.models.close();
     const failing = await partsWith({ loadRuntime: () => Promise.reject(new Error('no memory')) });
     const asked = askExamples(failing, { task: 'gloss', examples, from: 0, dtype: 'f32' }, cpu());

@@ -3,7 +3,7 @@ import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { labelProbabilities, writeAnswer } from '../../onnx/runtime/answers.ts';
 import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
 import type { KnownModel } from '../../run/open-network.ts';
-import { scoreOf } from '../../text/scores.ts';
+import { bestScoreOf, scoreOf } from '../../text/scores.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import type { Asking, TriedAnswer, TryMessage } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
@@ -59,7 +59,7 @@ export async function askRounds(
 /** Examples of a task to ask, starting at one of them. */
 export interface ExamplesToAsk {
   task: string;
-  examples: readonly Pick<AnsweredExample, 'sentence' | 'label'>[];
+  examples: readonly Pick<AnsweredExample, 'sentence' | 'label' | 'others'>[];
   from: number;
   dtype: OnnxDtype;
 }
@@ -75,14 +75,14 @@ export async function askExamples(
   provider: Provider,
 ): Promise<void> {
   try {
-    for (const [example, { sentence, label }] of examples.entries()) {
+    for (const [example, { sentence, label, others }] of examples.entries()) {
       if (example < from) continue;
       const prompt = { ...promptFor(parts, { kind: 'task', task, sentence, label }), labels: [] };
       const { text } = await onProvider(parts, provider, async (runtime, kind) =>
         answerOf(parts, await parts.models.open(runtime, kind, 0, dtype), prompt, () => undefined),
       );
-      const isRight = scoreOf(text, label).exactMatch;
-      parts.emit({ type: 'example-answered', task, dtype, example, answer: { written: text, isRight } });
+      const { exactMatch: isRight, rougeL } = bestScoreOf(text, [label, ...others]);
+      parts.emit({ type: 'example-answered', task, dtype, example, answer: { written: text, isRight, rougeL } });
     }
   } catch (thrown) {
     throw thrown instanceof StoppedAsking ? thrown : asRefusal(thrown);

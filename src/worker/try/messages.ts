@@ -3,6 +3,7 @@ import type { DeviceChoice } from '../../base/device-choice.ts';
 import { type ErrorReport, ErrorReportSchema } from '../../base/error-report.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
+import { TASK_FORMS } from '../../tasks/forms.ts';
 import { RunSettingsSchema } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 
@@ -53,6 +54,7 @@ const TriedRunSchema = v.strictObject({
   tasks: v.array(
     v.strictObject({
       name: v.string(),
+      form: v.picklist(TASK_FORMS),
       labels: v.array(v.string()),
       examples: v.number(),
       rounds: v.array(roundNumber),
@@ -92,7 +94,10 @@ export type Preparation = v.InferOutput<typeof PreparationSchema>;
 const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.strictObject({
   sentence: v.string(),
   label: v.string(),
-  answers: v.array(v.strictObject({ round: roundNumber, written: v.string(), isRight: v.boolean() })),
+  others: v.array(v.string()),
+  answers: v.array(
+    v.strictObject({ round: roundNumber, written: v.string(), isRight: v.boolean(), rougeL: v.number() }),
+  ),
 });
 
 /** Messages of that worker. `done` or `failed` ends a question or a request for examples. */
@@ -112,7 +117,7 @@ export const TryMessageSchema = v.variant('type', [
     task: v.string(),
     dtype: v.picklist(ONNX_DTYPES),
     example: v.number(),
-    answer: v.strictObject({ written: v.string(), isRight: v.boolean() }),
+    answer: v.strictObject({ written: v.string(), isRight: v.boolean(), rougeL: v.number() }),
   }),
   /** A round cannot answer; the others are still asked. */
   v.strictObject({ type: v.literal('unanswered'), round: roundNumber, error: ErrorReportSchema }),

@@ -4,9 +4,11 @@ import { positionsOf } from '../../onnx/decoder-graph.ts';
 import type { KnownModel } from '../../run/open-network.ts';
 import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { fitTurns } from '../../tasks/encode-free.ts';
 import { fitPrompt } from '../../tasks/fit.ts';
 import { encodeLabels } from '../../tasks/labels.ts';
-import { instructionOf } from '../../tasks/prompt.ts';
+import { frameIn, instructionOf } from '../../tasks/prompt.ts';
+import { turnsIn } from '../../text/chat-turn.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Question } from './messages.ts';
 
@@ -20,7 +22,7 @@ export interface PromptParts {
   /** Maximum number of tokens in an answer of the run's tests. */
   answerLength: number;
   /** Tasks that can be asked, with their labels. */
-  tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'instruction'> & { labels: readonly string[] })[];
+  tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'form' | 'instruction'> & { labels: readonly string[] })[];
 }
 
 /** A question as token ids. */
@@ -55,12 +57,18 @@ export function promptFor(parts: PromptParts, question: Question): Prompt {
       'Choose one of its tasks, or ask with a raw prompt.',
     );
   }
-  const { name, kind, labels } = task;
+  const { name, kind, form, labels } = task;
+  if (form === 'chat') {
+    const { ids, cut } = fitTurns(tokenizer, name, turnsIn(question.sentence), sourceLength);
+    return { ids, isCut: cut, right: question.label, labels: [], most: answerLength };
+  }
   const prompted = {
     name,
     kind,
     labels,
-    instruction: instructionOf(task.instruction, labels),
+    form,
+    instruction: form === 'labels' ? instructionOf(task.instruction, labels) : null,
+    ...(form === 'free' && { frame: frameIn(task.instruction) }),
     train: [],
     dev: [],
     test: [],

@@ -1,0 +1,44 @@
+import type { Results } from '../../run/results.ts';
+import { mainScore, type Score } from '../../run/scoring.ts';
+import { roundOf } from '../../run/schedule.ts';
+import { scoreText } from './scores.ts';
+import type { TaskSentence } from './story.ts';
+
+const NAMES: Readonly<Partial<Record<Score, string>>> = { rougeL: 'ROUGE-L', loss: 'loss per token' };
+
+/**
+ * What each task with free answers learned and lost, by its main score. These scores are means, not shares of right
+ * answers, so nothing is said of chance.
+ */
+export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[] {
+  return tasks.flatMap((task, j): TaskSentence[] => {
+    const score = mainScore(task);
+    if (score === 'exact') return [];
+    const matrix = accuracy[score] ?? [];
+    const at = (round: number): number | null => matrix[round]?.[j] ?? null;
+    const own = roundOf(settings, j);
+    const learned = at(own);
+    if (learned === null) return [];
+    const isBetter = (a: number, b: number): boolean => (score === 'loss' ? a < b : a > b);
+    const text = (value: number): string => `${scoreText(score, value)}${score === 'loss' ? '' : ' %'}`;
+    const before = at(0);
+    const round = matrix.findLastIndex((row) => (row[j] ?? null) !== null);
+    const last = round > own ? at(round) : null;
+    const first =
+      before === null
+        ? `had a ${NAMES[score]} of ${text(learned)}`
+        : `went from a ${NAMES[score]} of ${text(before)} to ${text(learned)} when it was learned`;
+    if (last === null || scoreText(score, last) === scoreText(score, learned)) {
+      const tone = before === null || isBetter(learned, before) ? 'learned' : 'fell';
+      return [{ task: task.name, tone, text: `${task.name} ${first}${last === null ? '' : ' and stayed there'}.` }];
+    }
+    const isWorse = isBetter(learned, last);
+    return [
+      {
+        task: task.name,
+        tone: isWorse ? 'fell' : 'rose',
+        text: `${task.name} ${first}, and is ${text(last)} now, which is ${isWorse ? 'worse' : 'better'}.`,
+      },
+    ];
+  });
+}

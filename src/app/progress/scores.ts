@@ -1,0 +1,71 @@
+import { measuredBy, measuresOf } from '../../run/measures.ts';
+import type { AccuracyMatrix } from '../../run/measures.ts';
+import type { Measures, Results, TaskReport } from '../../run/results.ts';
+import { isScoredBy, mainScore, type Score, SCORES } from '../../run/scoring.ts';
+import { NONE, percent, points } from '../format.ts';
+import { UNMEASURED } from './matrix.ts';
+
+/** The score that charts show; `main` is each task's own. */
+export type Scoring = Score | 'main';
+
+export const SCORE_NAMES: Readonly<Record<Score, string>> = {
+  exact: 'Exact',
+  ranked: 'Ranked',
+  rougeL: 'ROUGE-L',
+  loss: 'Loss',
+};
+
+type Scored = Pick<TaskReport, 'form'>;
+
+/** The scores that some task of a run has. */
+export const scoresOf = (tasks: readonly Scored[]): Score[] =>
+  SCORES.filter((score) => tasks.some((task) => isScoredBy(task, score)));
+
+/** The score of a task in a view; its own if each task shows its main one. */
+export const scoreIn = (view: Scoring, task: Scored | undefined): Score =>
+  view === 'main' ? mainScore(task ?? {}) : view;
+
+/** The matrix of a view: each task's main score, or one score for all. */
+export function matrixOf(results: Results | null, view: Scoring): AccuracyMatrix {
+  if (results === null) return UNMEASURED;
+  const { accuracy, tasks } = results;
+  if (view !== 'main') return accuracy[view] ?? accuracy.exact.map((row) => row.map(() => null));
+  return accuracy.exact.map((row, round) =>
+    row.map((_, j) => accuracy[mainScore(tasks[j] ?? {})]?.[round]?.[j] ?? null),
+  );
+}
+
+/** The measures of a view, and what their means leave out or mix, in a sentence; null if all is of one kind. */
+export function measuresIn(
+  matrix: AccuracyMatrix,
+  tasks: readonly TaskReport[],
+  view: Scoring,
+): { measures: Measures; isLoss: boolean; note: string | null } {
+  if (view !== 'main') {
+    const by = measuredBy(tasks, view);
+    const left = tasks.length - by.columns.length;
+    const note = left === 0 ? null : `Over the ${by.columns.length} of ${tasks.length} tasks that have this score.`;
+    return { measures: measuresOf(matrix, by), isLoss: by.isLoss, note };
+  }
+  const main = tasks.map((task) => mainScore(task));
+  const losses = main.filter((score) => score === 'loss').length;
+  const isLoss = tasks.length > 0 && losses === tasks.length;
+  const columns = [...main.keys()].filter((j) => isLoss || main[j] !== 'loss');
+  const kinds = [...new Set(columns.map((j) => SCORE_NAMES[main[j] ?? 'exact']))];
+  const notes = [
+    ...(kinds.length > 1 ? [`Means over different scores: ${kinds.join(' and ')}.`] : []),
+    ...(!isLoss && losses > 0 ? [`Losses are left out: ${losses} of ${tasks.length} tasks.`] : []),
+  ];
+  const known = tasks.length === 0 ? undefined : { columns, isLoss };
+  return { measures: measuresOf(matrix, known), isLoss, note: notes.length === 0 ? null : notes.join(' ') };
+}
+
+/** A value as its score is written: percent, or a loss. */
+export const scoreText = (score: Score, value: number | null): string =>
+  score === 'loss' ? (value === null ? NONE : value.toFixed(3)) : percent(value);
+
+/** A change as its score is written: points, or a difference of losses. */
+export function changeText(score: Score, change: number | null): string {
+  if (score !== 'loss' || change === null) return points(change);
+  return `${change < 0 ? '\u2212' : '+'}${Math.abs(change).toFixed(3)}`;
+}

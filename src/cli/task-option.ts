@@ -1,0 +1,91 @@
+import { CustomNameSchema, makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
+import * as v from 'valibot';
+import { CHAT_ANSWERS, TASK_FORMS } from '../tasks/forms.ts';
+import { FRAMES } from '../tasks/frames.ts';
+import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS, embeddedTask } from '../tasks/orders.ts';
+import { previewOf } from '../tasks/preview.ts';
+import { tableOf } from '../tasks/table.ts';
+import type { Task } from '../tasks/task.ts';
+import { oneOf, wholeNumber } from './arguments.ts';
+import { readDataPath } from './data-source.ts';
+import { UsageError } from './exit-codes.ts';
+
+export const TASK_USAGE = `  --task FILE      a file of examples or a folder of texts as a task, learned in this place; repeatable. Options follow
+                   after commas: reviews.csv,text=review,answer=stars,name=reviews (name, kind, question, form, text,
+                   input, answer, frame, chat, header, test, seed; docs/tasks.md). "gorp-web data" shows what is read`;
+
+const KEYS = ['name', 'kind', 'question', 'form', 'text', 'input', 'answer', 'frame', 'chat', 'header', 'test', 'seed'];
+
+/** A `--task` option: the path, and what follows it. @throws UsageError. */
+export function parseTaskOption(text: string): { path: string; options: ReadonlyMap<string, string> } {
+  // A path may hold commas: options begin with one of their keys.
+  const begins = [...text.matchAll(new RegExp(`,(${KEYS.join('|')})=`, 'g'))];
+  const path = text.slice(0, begins[0]?.index ?? text.length);
+  const options = new Map<string, string>();
+  begins.forEach((begin, i) => {
+    const value = text.slice(begin.index + begin[0].length, begins[i + 1]?.index ?? text.length);
+    if (options.has(begin[1])) throw new UsageError(`--task ${path}: ${begin[1]} is given twice.`);
+    options.set(begin[1], value);
+  });
+  if (path === '') throw new UsageError('--task takes a file or a folder.');
+  return { path, options };
+}
+
+/**
+ * Makes the task of a `--task` option.
+ *
+ * @param taken names of the tasks before it.
+ * @returns the task, and what to check, in sentences.
+ * @throws UsageError; GorpError `tasks/…`.
+ */
+export async function taskOfOption(
+  text: string,
+  taken: readonly string[],
+): Promise<{ task: Task; warnings: string[]; sha256: string }> {
+  const { path, options } = parseTaskOption(text);
+  const file = await readDataPath(path);
+  const header = options.get('header') !== 'no';
+  const likely = previewOf(file, header, null);
+  const asked = options.get('form');
+  const form = asked === undefined ? likely.form : oneOf('form', asked, TASK_FORMS);
+  const given = <T>(key: string, use: (value: string) => T, otherwise: T): T => {
+    const value = options.get(key);
+    return value === undefined ? otherwise : use(value);
+  };
+  const guess = likelySpec(file, likely, taken);
+  const same = (value: string): string => value;
+  const usual = form === likely.form ? guess : { ...guess, ...FORM_DEFAULTS[form] };
+  const spec: TaskSpec = {
+    ...usual,
+    ...{ header, form },
+    name: given('name', same, guess.name),
+    kind: given('kind', same, usual.kind),
+    instruction: given('question', (value) => (value === '' ? null : value), usual.instruction),
+    textColumn: given('text', same, guess.textColumn),
+    inputColumn: given<string | null>('input', (value) => (value === '' ? null : value), guess.inputColumn),
+    labelColumn: given('answer', same, guess.labelColumn),
+    frame: given('frame', (value) => oneOf('frame', value, FRAMES), guess.frame),
+    chatAnswers: given('chat', (value) => oneOf('chat', value, CHAT_ANSWERS), guess.chatAnswers),
+    testShare: given('test', Number, guess.testShare),
+    seed: given('seed', (value) => wholeNumber('seed', value), guess.seed),
+  };
+  const parsed = v.safeParse(TaskSpecSchema, spec);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new UsageError(`--task ${path}: ${v.getDotPath(issue) ?? 'the task'}: ${issue.message}.`);
+  }
+  if (taken.includes(spec.name)) throw new UsageError(`Two tasks are named ${spec.name}: give one a name=….`);
+  return { ...makeCustomTask(tableOf(file, header), parsed.output), sha256: file.sha256 };
+}
+
+/** The task that a name on the command line means: `sst2` is SST-2. @throws UsageError if there is none. */
+export function taskNamed(name: string, custom: readonly string[]): string {
+  const known = [...custom, ...Object.keys(EMBEDDED_KINDS), ...Object.keys(BENCHMARK_KINDS)];
+  if (known.includes(name) || embeddedTask(name) !== null) return name;
+  const bare = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+  const found = known.filter((one) => bare(one) === bare(name));
+  if (found.length === 1) return found[0];
+  const valid = v.safeParse(CustomNameSchema, name).success;
+  throw new UsageError(`There is no task ${valid ? name : JSON.stringify(name)}; known are ${known.join(', ')}.`);
+}
