@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
+import { tinyLlamaGguf } from '../src/weights/testing/gguf-of.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { damageChunk, storedWeights } from './support/stored.ts';
 import {
@@ -176,6 +177,43 @@ test('a model folder on this machine is trained in place', async ({ page }, test
   await expect(page.getByTestId('model-field')).toContainText('dropped-t5: 4 files');
   await start(page);
   await waitForStep(page, 1);
+  expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
+});
+
+test('a GGUF file is chosen from the list of its repository, trained and asked', async ({ page }) => {
+  hub.push('some-org/tiny-gguf', { 'tiny-F32.gguf': tinyLlamaGguf(), 'tiny-other.gguf': tinyLlamaGguf() });
+  await openWorkbench(page);
+  await page.getByText(/^All settings of/).click();
+  await choose(page, { ...TINY, sourceLength: 400 });
+  await chooseRepository(page);
+  const field = page.getByTestId('model-field');
+  await field.getByLabel('Repository or address').fill('some-org/tiny-gguf');
+  await page.getByTestId('list-ggufs').click();
+  await page.getByTestId('gguf-choice').selectOption({ index: 1 });
+  await expect(field.getByLabel('Repository or address')).toHaveValue('some-org/tiny-gguf:tiny-F32.gguf');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect(results.settings.model).toBe('some-org/tiny-gguf:tiny-F32.gguf');
+  expect((await storedWeights(page)).files).toContain('tiny-F32.gguf');
+  await page.getByTestId('tab-try').click();
+  await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Raw prompt').click();
+  await page.getByTestId('try-text').fill('Name an animal.');
+  await page.getByTestId('try-ask').click();
+  await expect(page.locator('[data-testid=answer][data-status=answered]')).not.toHaveCount(0, { timeout: 60_000 });
+});
+
+test('a GGUF file on this machine is trained in place', async ({ page }, testInfo) => {
+  const file = testInfo.outputPath('tiny.gguf');
+  await writeFile(file, tinyLlamaGguf());
+  await openWorkbench(page);
+  await page.getByText(/^All settings of/).click();
+  await choose(page, { ...TINY, sourceLength: 400 });
+  await page.getByLabel('Files on this machine').check();
+  await page.getByTestId('pick-model-files').setInputFiles(file);
+  await expect(page.getByTestId('model-field')).toContainText('1 files');
+  await start(page);
+  await waitForStatus(page, 'finished');
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 

@@ -12,6 +12,7 @@ export interface Choice {
   trainExamples: number;
   testExamples: number;
   batchSize: number;
+  sourceLength?: number;
 }
 
 /** Opens the page and waits until it can be used. */

@@ -17,16 +17,20 @@ const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
   'umT5-small': UMT5_SMALL,
   'T5-large': t5(1024, 4096, 24, 16),
   ...TODAY,
+  'SmolLM2-360M-Instruct, GGUF': TODAY['SmolLM2-360M'],
+  'Gemma-3-270m-it, GGUF': TODAY['Gemma-3-270m'],
+  'Qwen2.5-0.5B-Instruct, GGUF': { ...TODAY['Qwen2.5-0.5B'], tie_word_embeddings: false },
+  'Qwen3-0.6B, GGUF': TODAY['Qwen3-0.6B'],
   'TinyLlama-1.1B': llama(2048, 5632, 22, 32, 4),
   'LLaMA-2-7B': llama(4096, 11_008, 32, 32, 32),
 };
 
 test.each(GALLERY.map((model) => [model.name, model] as const))(
   'the gallery and the planner agree on the memory of %s',
-  async (name, { family, trainingBytes, largestTrained }) => {
+  async (name, { family, trainingBytes, largestTrained, blocks }) => {
     const config = CONFIGS[name];
     const isT5 = family === 't5' || family === 'umt5';
-    const [B, storedAs] = isT5 ? [8, 'F32'] : [1, 'F16'];
+    const [B, storedAs] = isT5 ? [8, 'F32'] : [1, blocks ?? 'F16'];
     const sizes = { B, S: 512, T: 10 };
     const plan = await planMemory({
       config,

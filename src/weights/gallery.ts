@@ -19,6 +19,8 @@ export interface GalleryModel {
    */
   bytes: number;
   bytesFrom: 'hub' | 'config';
+  /** The type of most of its matrices, if it is a GGUF file. */
+  blocks?: 'Q8_0';
   licence: string;
   /** Whether its owner asks for consent and a token. */
   isGated: boolean;
@@ -32,7 +34,7 @@ const t5 = (width: number, keys: number): Pick<GalleryModel, 'family' | 'largest
   isGated: false,
 });
 
-/** Smallest first: T5 and its relatives, then decoder-only models. */
+/** Smallest first: T5 and its relatives, then decoder-only models, then GGUF files that their publishers or llama.cpp's provide. */
 export const GALLERY: readonly GalleryModel[] = [
   {
     ...t5(256, 256),
@@ -223,5 +225,61 @@ export const GALLERY: readonly GalleryModel[] = [
     licence: 'Llama 2 Community License',
     isGated: true,
     note: 'The model of the paper’s LLaMA orders, 16-bit.',
+  },
+  {
+    reference: 'HuggingFaceTB/SmolLM2-360M-Instruct-GGUF:smollm2-360m-instruct-q8_0.gguf',
+    name: 'SmolLM2-360M-Instruct, GGUF',
+    family: 'llama',
+    parameters: 362_000_000,
+    trainingBytes: 799_000_000,
+    largestTrained: 2560 * 960,
+    bytes: 386_000_000,
+    bytesFrom: 'hub',
+    blocks: 'Q8_0',
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: '8-bit blocks, which stay as they are; tuned for chat.',
+  },
+  {
+    reference: 'ggml-org/gemma-3-270m-it-GGUF:gemma-3-270m-it-Q8_0.gguf',
+    name: 'Gemma-3-270m-it, GGUF',
+    family: 'gemma3_text',
+    parameters: 268_000_000,
+    trainingBytes: 465_000_000,
+    largestTrained: 2048 * 640,
+    bytes: 292_000_000,
+    bytesFrom: 'hub',
+    blocks: 'Q8_0',
+    licence: 'Gemma Terms of Use',
+    isGated: false,
+    note: '8-bit blocks, from llama.cpp’s own repository; tuned for chat.',
+  },
+  {
+    reference: 'Qwen/Qwen2.5-0.5B-Instruct-GGUF:qwen2.5-0.5b-instruct-q8_0.gguf',
+    name: 'Qwen2.5-0.5B-Instruct, GGUF',
+    family: 'qwen2',
+    parameters: 630_000_000,
+    trainingBytes: 1_180_000_000,
+    largestTrained: 4864 * 896,
+    bytes: 676_000_000,
+    bytesFrom: 'hub',
+    blocks: 'Q8_0',
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: '8-bit blocks, with an output layer of its own; tuned for chat.',
+  },
+  {
+    reference: 'Qwen/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q8_0.gguf',
+    name: 'Qwen3-0.6B, GGUF',
+    family: 'qwen3',
+    parameters: 596_000_000,
+    trainingBytes: 1_160_000_000,
+    largestTrained: 3072 * 1024,
+    bytes: 639_000_000,
+    bytesFrom: 'hub',
+    blocks: 'Q8_0',
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: '8-bit blocks; its thinking mode is turned off.',
   },
 ];

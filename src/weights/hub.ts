@@ -4,6 +4,8 @@ import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import { type Patience, PATIENCE } from './connection.ts';
 import { type GgufChoice, ggufChoices, isGgufName, partsOf } from './gguf/splits.ts';
+import type { GgufFile } from './model-messages.ts';
+import { DEFAULT_REVISION } from './model-reference.ts';
 import { denied, stalled, unreachable } from './response-checks.ts';
 
 /** Hugging Face's hub. Mirrors, and the tests' local hub, have the same API. */
@@ -212,6 +214,28 @@ export function ggufsIn({ files }: Pick<HubListing, 'files'>): HubGguf[] {
     const bytes = parts.reduce((sum, part) => sum + (sizes.get(part) ?? NaN), 0);
     return { file, parts, bytes: Number.isNaN(bytes) ? null : bytes };
   });
+}
+
+/**
+ * The GGUF models of a repository by the names that open them, at the revision that was asked for.
+ *
+ * @throws GorpError as {@link resolveRevision}; `weights/no-gguf` if there are none.
+ */
+export async function listGgufs(
+  asked: { repository: string; revision: string },
+  access: HubAccess,
+): Promise<GgufFile[]> {
+  const checkedAccess = checkAccess(access);
+  const listing = await resolveRevision(asked, checkedAccess, { fetch: authorizedFetch(checkedAccess) });
+  const { repository, revision } = asked;
+  const name = revision === DEFAULT_REVISION ? repository : `${repository}@${revision}`;
+  const files = ggufsIn(listing).map(({ file, bytes }) => ({ reference: `${name}:${file}`, file, bytes }));
+  if (files.length > 0) return files;
+  throw new GorpError(
+    'weights/no-gguf',
+    `${repository} has no GGUF files.`,
+    'Choose it as it is, or another repository.',
+  );
 }
 
 /**

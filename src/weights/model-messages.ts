@@ -4,11 +4,11 @@ import * as v from 'valibot';
 
 const bytes = v.pipe(v.number(), v.minValue(0));
 
-/** A model in the store: the files of one folder. */
+/** A model in the store: the files of one folder, or a GGUF file. */
 export const StoredModelSchema = v.strictObject({
-  /** Address of the folder, with a slash at the end; stored-models.ts identifies models by it. */
+  /** Address of the folder, with a slash at the end, or of the GGUF file; stored-models.ts identifies models by it. */
   folder: v.string(),
-  /** Its name in a run's settings: `org/name@commit`, or the address. */
+  /** Its name in a run's settings: `org/name@commit`, `org/name@commit:FILE.gguf`, or the address. */
   reference: v.string(),
   /** Bytes stored. */
   bytes,
@@ -16,6 +16,16 @@ export const StoredModelSchema = v.strictObject({
   isComplete: v.boolean(),
 });
 export type StoredModel = v.InferOutput<typeof StoredModelSchema>;
+
+/** A GGUF file of a repository. */
+export const GgufFileSchema = v.strictObject({
+  /** Its name in a run's settings. */
+  reference: v.string(),
+  file: v.string(),
+  /** Bytes of all its parts; null if the hub does not say. */
+  bytes: v.nullable(bytes),
+});
+export type GgufFile = v.InferOutput<typeof GgufFileSchema>;
 
 /** Progress over all files of a model. */
 export const ModelProgressSchema = v.strictObject({

@@ -1,6 +1,6 @@
 import { reportOf } from '../base/errors.ts';
 import { inspectTexts } from '../run/open-network.ts';
-import { authorizedFetch, checkAccess } from '../weights/hub.ts';
+import { authorizedFetch, checkAccess, listGgufs } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { refetchByRange } from '../weights/refetch.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
@@ -32,6 +32,9 @@ async function obey(command: Exclude<ModelsCommand, { type: 'break' }>): Promise
         break;
       case 'fetch':
         await fetchModel(command.model, command.access);
+        break;
+      case 'list-ggufs':
+        await tellGgufs(command.model, command.access);
         break;
       case 'verify':
         await verify(command.folder, command.access);
@@ -68,6 +71,13 @@ async function fetchModel(model: string, access: ModelAccess): Promise<void> {
     if (!signal.aborted) throw thrown;
     emit({ type: 'broken-off', model });
   }
+}
+
+/** Lists the GGUF files of a repository: one request to the hub. */
+async function tellGgufs(model: string, { hub }: ModelAccess): Promise<void> {
+  const reference = requireReference(parseModelReference(model), model);
+  if (reference.kind !== 'hub') throw new Error('only repositories have lists of files');
+  emit({ type: 'ggufs', model, files: await listGgufs(reference, hub) });
 }
 
 async function tellStored(): Promise<void> {

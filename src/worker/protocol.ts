@@ -12,6 +12,7 @@ import { ModelModulesSchema } from '../run/trained-modules.ts';
 import { ReadingSchema } from '../tasks/reading.ts';
 import {
   ModelProgressSchema,
+  GgufFileSchema,
   StoredModelSchema,
   VerdictSchema,
   VerifyProgressSchema,
@@ -162,6 +163,7 @@ export type ModelsCommand =
   | { type: 'list' }
   | { type: 'fetch'; model: string; access: ModelAccess }
   | { type: 'break' }
+  | { type: 'list-ggufs'; model: string; access: ModelAccess }
   | { type: 'verify'; folder: string; access: ModelAccess }
   | { type: 'remove'; folder: string };
 
@@ -180,6 +182,7 @@ export const ModelsEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('broken-off'), model: v.string() }),
   v.strictObject({ type: v.literal('verifying'), folder: v.string(), progress: VerifyProgressSchema }),
   v.strictObject({ type: v.literal('verified'), folder: v.string(), verdict: VerdictSchema }),
+  v.strictObject({ type: v.literal('ggufs'), model: v.string(), files: v.array(GgufFileSchema) }),
   v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
 ]);
 export type ModelsEvent = v.InferOutput<typeof ModelsEventSchema>;

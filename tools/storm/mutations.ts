@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { GorpError } from '../../src/base/errors.ts';
 import { nodeTokenizerGuard } from '../../src/cli/tokenizer-guard.ts';
 import { countingDevice } from '../../src/device/counting-device.ts';
-import { networkOf, readTexts } from '../../src/run/open-network.ts';
+import { networkOf, openNetwork, readTexts } from '../../src/run/open-network.ts';
 import { makeOrderTasks, parseOrderFile } from '../../src/run/order-file.ts';
 import { embeddedSettings } from '../../src/run/presets.ts';
 import { labelledTexts } from '../../src/tasks/custom-task.ts';
 import { readTableFile, tableOf } from '../../src/tasks/table.ts';
+import { openGguf } from '../../src/weights/gguf/model.ts';
+import { PickedFolder } from '../../src/weights/picked-folder.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
+import { tinyLlamaGguf } from '../../src/weights/testing/gguf-of.ts';
 import { mutateBytes, mutateJson } from './mutate.ts';
 import { oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
@@ -29,7 +32,7 @@ interface Kind {
 /** Reads files that were damaged or crafted at random, as a run would. */
 export const mutations: Storm = {
   whole: 10_000,
-  what: 'safetensors, config, tokenizer, CSV, JSONL and order files are changed at random',
+  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL and order files are changed at random',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     const all = await kinds();
     const problems: string[] = [];
@@ -70,6 +73,17 @@ function faultOf(thrown: unknown): string | null {
     return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   const { code, message, nextStep } = thrown;
   return message.length < 10 || nextStep.length < 10 || code.startsWith('internal/') ? `${code}: ${message}` : null;
+}
+
+/** Opens a GGUF file as a run does: its header, tokenizer and network. */
+async function openGgufBytes(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const folder = new PickedFolder('mutated', [{ path: 'mutated.gguf', blob: new Blob([bytes]) }]);
+  const model = await openGguf(folder, 'mutated.gguf');
+  const known = await readTexts(model, { promptForm: 'raw' }, nodeTokenizerGuard('a mutated model'));
+  known.tokenizer.encodePrompt('a text, 12 long');
+  const device = countingDevice({ kind: 'webgpu', limits: LIMITS });
+  openNetwork(device, model, LENGTHS, known).network.destroy();
+  await model.readTensor('model.norm.weight');
 }
 
 const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -120,6 +134,7 @@ async function kinds(): Promise<Kind[]> {
   };
   return [
     { name: 'safetensors', sound: [weights], isJson: false, use: (bytes) => readSafetensors(bytes) },
+    { name: 'GGUF', sound: [tinyLlamaGguf()], isJson: false, use: openGgufBytes },
     {
       name: 'config.json',
       sound: [t5, llama],

@@ -109,6 +109,11 @@ function isStored(stored: readonly StoredModel[] | null, { reference }: GalleryM
   const asked = parseModelReference(reference);
   return (
     asked?.kind === 'hub' &&
-    stored?.some((model) => model.isComplete && model.reference.startsWith(`${asked.repository}@`)) === true
+    stored?.some(
+      (model) =>
+        model.isComplete &&
+        model.reference.startsWith(`${asked.repository}@`) &&
+        model.reference.replace(/^[^:]*:?/, '') === (asked.file ?? ''),
+    ) === true
   );
 }

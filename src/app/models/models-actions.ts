@@ -8,6 +8,8 @@ export interface ModelsActions {
   /** Requests the list of models, and whether storage is persistent. */
   readonly refresh: () => Promise<void>;
   readonly fetch: (model: string) => void;
+  /** Asks the hub for the GGUF files of a repository. */
+  readonly listGgufs: (model: string) => void;
   readonly pause: () => void;
   readonly verify: (folder: string) => void;
   readonly remove: (folder: string) => void;
@@ -39,6 +41,11 @@ export function createModelsActions(store: PageStore, { openModels, storage }: M
       if (isBusy()) return;
       change((models) => startingWork(models, { kind: 'fetch', model, progress: null, isPausing: false }));
       open().send({ type: 'fetch', model, access: store.getState().access });
+    },
+    listGgufs: (model) => {
+      if (isBusy()) return;
+      change((models) => startingWork(models, { kind: 'list-ggufs', model }));
+      open().send({ type: 'list-ggufs', model, access: store.getState().access });
     },
     pause: () => {
       change((models) =>

@@ -1,11 +1,12 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import type { ModelProgress, StoredModel, Verdict, VerifyProgress } from '../../weights/model-messages.ts';
+import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../../weights/model-messages.ts';
 import type { ModelsEvent } from '../../worker/protocol.ts';
 
 /** The current work of the models worker. */
 export type ModelsWork =
   | { kind: 'fetch'; model: string; progress: ModelProgress | null; isPausing: boolean }
   | { kind: 'verify'; folder: string; progress: VerifyProgress | null }
+  | { kind: 'list-ggufs'; model: string }
   | { kind: 'remove'; folder: string };
 
 /** What the page knows of the models in this browser. Plain data. */
@@ -17,6 +18,8 @@ export interface ModelsState {
   work: ModelsWork | null;
   /** A paused or interrupted download, and how far it got. */
   paused: { model: string; progress: ModelProgress | null } | null;
+  /** The GGUF files of the repository that was last asked for them. */
+  ggufs: { model: string; files: readonly GgufFile[] } | null;
   /** How the last work ended, in words. */
   outcome: string | null;
   error: ErrorReport | null;
@@ -30,6 +33,7 @@ export const NO_MODELS: ModelsState = {
   quotaBytes: null,
   work: null,
   paused: null,
+  ggufs: null,
   outcome: null,
   error: null,
   isPersistent: null,
@@ -63,6 +67,8 @@ export function applyModelsEvent(state: ModelsState, event: ModelsEvent): Models
       return work?.kind === 'verify' ? { ...state, work: { ...work, progress: event.progress } } : state;
     case 'verified':
       return { ...state, work: null, outcome: inWords(event.verdict) };
+    case 'ggufs':
+      return { ...state, work: null, ggufs: { model: event.model, files: event.files } };
     case 'failed':
       return { ...state, work: null, paused: pausedOf(work), error: event.error };
   }

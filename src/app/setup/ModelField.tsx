@@ -4,6 +4,7 @@ import { GALLERY } from '../../weights/gallery.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 import { HubAccessFields } from './HubAccessFields.tsx';
+import { GgufChoice } from './GgufChoice.tsx';
 import { PickedModelField } from './PickedModelField.tsx';
 
 interface Props {
@@ -93,11 +94,12 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
       </datalist>
       <p id={`${id}-help`} className={shown === undefined ? styles.help : styles.issue}>
         {shown ??
-          'A model of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …): org/name or org/name@revision on the hub, or a folder’s address. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
+          'A model of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …): org/name or org/name@revision on the hub, a GGUF file there (org/name:FILE.gguf), or the address of a folder or GGUF file. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
       </p>
       <button type="button" className={styles.link} onClick={() => look({ tab: 'models' })}>
         Known and stored models
       </button>
+      <GgufChoice model={model} onChange={onChange} />
       <HubAccessFields />
     </>
   );

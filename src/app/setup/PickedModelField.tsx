@@ -41,7 +41,7 @@ export function PickedModelField({ issue }: Props) {
     >
       <p>
         {used.length === 0 || name === ''
-          ? 'Drop a model folder here, or'
+          ? 'Drop a model folder or GGUF file here, or'
           : `${name}: ${used.length} files, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>
       <div className={styles.picks}>
@@ -68,7 +68,7 @@ export function PickedModelField({ issue }: Props) {
       </div>
       <p className={issue === undefined || name === '' ? styles.help : styles.issue}>
         {issue === undefined || name === ''
-          ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards. Read in place, never uploaded.'
+          ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards; or a GGUF file. Read in place, never uploaded.'
           : issue}
       </p>
     </div>
