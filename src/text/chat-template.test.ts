@@ -60,6 +60,10 @@ async function failure(source: string): Promise<ReturnType<typeof reportOf>> {
   throw new Error('the template was rendered');
 }
 
+/** Sets `ns.t` to a value, and then repeatedly to another. */
+const grown = (times: number, from: string, to: string): string =>
+  `{% set ns = namespace(t=${from}) %}{% for i in range(${times}) %}{% set ns.t = ${to} %}{% endfor %}`;
+
 describe('an untrusted template', () => {
   it.each([
     ['no template', '{% for %}', ''],
@@ -80,6 +84,23 @@ describe('an untrusted template', () => {
     ],
     ['recursion', '{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}', ''],
     ['length', 'x'.repeat(131_073), '131073 characters'],
+    ...['tojson', 'string', 'join', "join(',')"].map((filter) => [
+      `a list that holds itself twice, 40 times over, as ${filter}`,
+      `${grown(40, '[1]', '[ns.t, ns.t]')}{{ ns.t | ${filter} }}`,
+      'too long',
+    ]),
+    ['such a list, added to a text', `${grown(40, '[1]', '[ns.t, ns.t]')}{{ 'a' ~ ns.t }}`, 'too long'],
+    ['a list of a hundred levels', `${grown(101, '[1]', '[ns.t]')}{{ ns.t | tojson(indent=9) }}`, 'nested too deep'],
+    ['a namespace in itself', '{% set ns = namespace() %}{% set ns.t = [ns] %}{{ ns.t }}', 'nested too deep'],
+    ['a long separator', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ range(99999) | join(ns.t) }}`, 'too long'],
+    ['a wide indent', `${grown(20, "'\\n'", 'ns.t ~ ns.t')}{{ ns.t | indent(99999, true, true) }}`, 'too long'],
+    ['a block with a wide indent', `{% filter indent(99999) %}${'a\n'.repeat(2000)}{% endfilter %}`, 'too long'],
+    ['wide JSON', '{{ range(99999) | tojson(indent=99999) }}', 'too long'],
+    ['a long replacement', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ ns.t.replace('a', ns.t) }}`, 'too long'],
+    ['the same as a filter', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ ns.t | replace('a', ns.t) }}`, 'too long'],
+    ['a range of tiny steps', '{{ range(0, 99999, 0.0001) }}', 'too long'],
+    ['a range up to a text', "{{ range('1000000000') }}", 'too long'],
+    ['a long date', `${grown(18, "'%B'", 'ns.t ~ ns.t')}{{ strftime_now(ns.t) }}`, 'date is too long'],
   ])('%s', async (_, source, words) => {
     const before = performance.now();
     const { code, message, nextStep } = await failure(source);
@@ -88,6 +109,20 @@ describe('an untrusted template', () => {
     expect(nextStep).toContain('raw prompts');
     expect(performance.now() - before).toBeLessThan(10_000);
   });
+});
+
+it('what a template does with long texts and lists of tools is rendered as before', async () => {
+  const template = await ChatTemplate.read(
+    "{% for m in messages %}{{ m.content.replace('a', '<a>') | indent(8) }}{{ m.content.split('a') | join(', ') }}{% endfor %}{{ messages | tojson(indent=4) }}",
+  );
+  const content = 'a\n'.repeat(100_000);
+  const text = template.render([{ role: 'user', content }], { addGenerationPrompt: true, tokens: {} });
+  const lines = content
+    .replaceAll('a', '<a>')
+    .split('\n')
+    .map((line, i) => (i > 0 && line ? `        ${line}` : line));
+  const json = JSON.stringify([{ role: 'user', content }], null, 4);
+  expect(text === lines.join('\n') + content.replaceAll('a', ', ') + json).toBe(true);
 });
 
 it('a machine that sleeps during a rendering does not count as a slow template', async () => {

@@ -1,6 +1,7 @@
 import type * as Jinja from '@huggingface/jinja';
 import { GorpError } from '../base/errors.ts';
 import type { ChatTurn } from './chat-turn.ts';
+import { limitedInterpreter, MAX_NUMBER } from './limited-interpreter.ts';
 
 /** What a template needs besides the turns. */
 export interface ChatOptions {
@@ -10,17 +11,10 @@ export interface ChatOptions {
   readonly tokens: Readonly<Record<string, string | null>>;
 }
 
-// The template comes with the model and is not trusted: it could run for ever. Those of the largest published models
-// have 30,000 characters and take a few thousand steps.
+// Those of the largest published models have 30,000 characters.
 const MAX_TEMPLATE = 131_072;
-const MAX_TEXT = 4_194_304;
-const MAX_STEPS = 1_000_000;
-const MAX_MILLISECONDS = 2000;
-/** Milliseconds that steps between two looks at the clock count as, at most: the machine may have slept. */
-const MAX_GAP = 500;
-/** Bounds ranges, widths and repetition counts. */
-const MAX_NUMBER = 100_000;
-const STEPS_PER_CLOCK = 32;
+/** Characters of a date's format, and of a template's own message. */
+const MAX_WORDS = 1000;
 
 /** A model's chat template: https://huggingface.co/docs/transformers/chat_templating. */
 export class ChatTemplate {
@@ -65,7 +59,7 @@ export class ChatTemplate {
     const variables = {
       ...{ true: true, false: false, none: null, True: true, False: false, None: null },
       raise_exception: (message: unknown) => {
-        throw new Error(String(message));
+        throw new Error(String(message).slice(0, MAX_WORDS));
       },
       range: rangeOf,
       strftime_now: (format: string) => formatDate(this.#now, format),
@@ -84,40 +78,18 @@ export class ChatTemplate {
   }
 }
 
-/** An interpreter that stops templates that run too long or write too much. */
-function limitedInterpreter({ Interpreter }: typeof Jinja, environment: Jinja.Environment): Jinja.Interpreter {
-  let [last, taken, steps] = [performance.now(), 0, 0];
-  const isTooLong = (): boolean => {
-    const now = performance.now();
-    taken += Math.min(now - last, MAX_GAP);
-    last = now;
-    return taken > MAX_MILLISECONDS;
-  };
-  class Limited extends Interpreter {
-    override evaluate(...node: Parameters<Jinja.Interpreter['evaluate']>): ReturnType<Jinja.Interpreter['evaluate']> {
-      if (++steps > MAX_STEPS) throw new Error('it takes more than a million steps');
-      if (steps % STEPS_PER_CLOCK === 0 && isTooLong()) throw new Error('it takes more than two seconds');
-      const found = super.evaluate(...node);
-      const value: unknown = found.value;
-      if (typeof value === 'string' && value.length > MAX_TEXT) throw new Error('its text is too long');
-      if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER)
-        throw new Error(`its number ${value} is too large`);
-      return found;
-    }
-  }
-  return new Limited(environment);
-}
-
 /** Python's range. */
 function rangeOf(start: number, stop?: number, step = 1): number[] {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   if (step === 0) throw new Error('range() with a step of 0');
   const length = Math.max(0, Math.ceil((to - from) / step));
+  if (!(length <= MAX_NUMBER)) throw new Error(`its range of ${length} numbers is too long`);
   return Array.from({ length }, (_, i) => from + i * step);
 }
 
 /** Python's strftime, as far as templates use it. */
 function formatDate(now: Date, format: string): string {
+  if (format.length > MAX_WORDS) throw new Error('the format of its date is too long');
   const named = (options: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat('en-US', options).format(now);
   const two = (value: number): string => String(value).padStart(2, '0');
   const parts: Record<string, () => string> = {
