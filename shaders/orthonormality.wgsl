@@ -1,7 +1,7 @@
 // The distance of S's columns from orthonormality, from the Gram matrices G = SᵀS of a stack
 //
 //   error[n] = max over i, j of |G[n][i][j] - d(i, j)|        G: [n, k, k], one after another
-//   d(i, j)  = 1 if i = j and G[n][j][j] is not 0, else 0; with anyLength G[n][i][j] itself if i = j
+//   d(i, j)  = 1 if i = j and G[n][j][j] is not 0, else 0
 //
 // Columns of zeros pad the narrower spaces of a stack and must not count as errors, hence the condition.
 //
@@ -9,7 +9,7 @@
 // largest of all.
 // Care: a maximum does not round. max() may drop NaN, so NaN counts as the largest float.
 
-struct Params { grid: Grid, count: u32, k: u32, anyLength: u32 }
+struct Params { grid: Grid, count: u32, k: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> gram: array<f32>;
 @group(0) @binding(2) var<storage, read_write> error: array<f32>;
@@ -25,7 +25,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   for (var at = local; at < size; at += 64u) {
     let value = gram[tensor * size + at];
     let isDiagonal = at / p.k == at % p.k;
-    let length = select(select(0.0, 1.0, value != 0.0), value, p.anyLength == 1u);
+    let length = select(0.0, 1.0, value != 0.0);
     let off = abs(value - select(0.0, length, isDiagonal));
     largest = max(largest, select(LARGEST, off, off < LARGEST));
   }

@@ -9,7 +9,7 @@ import { planOf } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { Learner } from './learner.ts';
-import { type Matrix, multiplyTranspose } from './matrix.ts';
+import type { Matrix } from './matrix.ts';
 import { T5_TARGETS } from '../models/targets.ts';
 
 let device: Device;
@@ -49,8 +49,7 @@ test('the activation space of a sample does not depend on padding', async () => 
   for (const [name, S] of tight) {
     const other = padded.get(name);
     if (!other) throw new Error(`There is no space of ${name}.`);
-    expect(other.columns, name).toBe(S.columns);
-    expect(largestDifference(multiplyTranspose(S, S), multiplyTranspose(other, other)), name).toBeLessThan(1e-3);
+    expect(largestDifference(S, other), name).toBeLessThan(1e-3);
   }
   network.destroy();
   expect(device.buffers.liveLabels).toEqual([]);

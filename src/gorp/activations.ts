@@ -1,20 +1,25 @@
 import type { OwnedBuffer } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
+import type { Device, Program } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { scaleRows } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../models/network.ts';
 import { sizesKey } from './gradient-programs.ts';
-import { type Matrix, matrix } from './matrix.ts';
+import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
-/** A sum XᵀX on the GPU, f32 [in, in], and the layers whose input is X. */
-interface CovarianceSum {
-  readonly tensor: StoredTensor;
-  readonly names: string[];
+/** The inputs of all trained layers, in the order of the model. Layers that read the same tensor share one. */
+export function distinctInputs(network: Network, parts: TrainedParts): DistinctInput[] {
+  const owned: OwnedBuffer[] = [];
+  const captured = new Map<string, Tensor>();
+  network.batch({ B: 1, S: 1, T: 1 }, owned).loss(new Graph(), trainedLayers(parts, { captured }));
+  for (const buffer of owned) buffer.destroy();
+  const readers = new Map<Tensor, string[]>();
+  for (const [name, x] of captured) readers.set(x, [...(readers.get(x) ?? []), name]);
+  return [...readers].map(([x, names]) => ({ name: names[0], names, width: x.shape.at(-1) ?? 1 }));
 }
 
 /**
@@ -83,6 +88,11 @@ export class InputCovariances {
     return tensor;
   }
 
+  /** The programs of all prepared shapes. */
+  get programs(): Program[] {
+    return [...this.#programs.values()].map(({ program }) => program);
+  }
+
   /** Bytes of the largest sum; sums are read back one by one. */
   get largestBytes(): number {
     return Math.max(0, ...[...this.#sums.values()].map(({ tensor }) => tensor.elements * 4));
@@ -97,16 +107,9 @@ export class InputCovariances {
     await this.#device.run([program.program]);
   }
 
-  /** The sums of all batches, by layer; waits for the GPU. */
-  async read(): Promise<Map<string, Matrix>> {
-    const result = new Map<string, Matrix>();
-    for (const { tensor, names } of this.#sums.values()) {
-      const [size] = tensor.shape;
-      const bytes = await this.#device.read(tensor.storage);
-      const covariance = matrix(size, size, new Float32Array(bytes, 0, size * size));
-      for (const name of names) result.set(name, covariance);
-    }
-    return result;
+  /** The sums of all batches. */
+  get sums(): readonly CovarianceSum[] {
+    return [...this.#sums.values()];
   }
 
   #destroyPrograms(): void {

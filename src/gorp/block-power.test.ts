@@ -127,12 +127,15 @@ test.each(['right', 'left'] as const)('with a space of inputs, %s: the vectors o
     {
       x: { shape: [tokens, inputs], values: x.data },
       dy: { shape: [tokens, out], values: dy.data },
-      S: { shape: [inputs, 9], values: S.data },
+      P: {
+        shape: [inputs, inputs],
+        values: projectOutRight(diagonalMatrix(new Array<number>(inputs).fill(1)), S).data,
+      },
       // From the vectors of an earlier refresh without a space.
       sketch: { shape: [size, width], values: transpose(randomOrthonormal(width, size, 9)).data },
     },
     (g, input) => {
-      recordLeadingVectors(g, { x: input('x'), dy: input('dy'), outside: input('S') }, side, input('sketch'));
+      recordLeadingVectors(g, { x: input('x'), dy: input('dy'), outside: input('P') }, side, input('sketch'));
       return { sketch: input('sketch') };
     },
   );

@@ -14,7 +14,7 @@ const PASSES = 2;
 export interface ImplicitGradient {
   readonly x: Tensor;
   readonly dy: Tensor;
-  /** S [in, k]: G − G S Sᵀ replaces G (activation space, docs/method.md, eq. (17)). */
+  /** P = I − S Sᵀ [in, in], symmetric: G P replaces G (a space of inputs, docs/method.md, eq. (17)). */
   readonly outside?: Tensor | undefined;
 }
 
@@ -22,18 +22,13 @@ export interface ImplicitGradient {
 export const sketchSize = (rank: number, out: number, inputs: number): number =>
   Math.min(Math.ceil((rank + OVERSAMPLING) / 4) * 4, out, inputs);
 
-/** Rows of x without their part in S: x − x S Sᵀ. */
-export function outsideRows(g: Graph, x: Tensor, S: Tensor | undefined): Tensor {
-  if (S === undefined) return x;
-  const inside = matmul(g, x, S, { layout: 'nn' }); // [rows, k]
-  return matmul(g, inside, S, { layout: 'nt', alpha: -1, addend: x }); // [rows, in]
-}
+/** Rows of x without their part in a space of inputs: x P. */
+export const outsideRows = (g: Graph, x: Tensor, P: Tensor | undefined): Tensor =>
+  P === undefined ? x : matmul(g, x, P, { layout: 'nn' });
 
 /** The same in place. */
-function keepOutside(g: Graph, x: Tensor, S: Tensor | undefined): void {
-  if (S === undefined) return;
-  const inside = matmul(g, x, S, { layout: 'nn' }); // [rows, k]
-  matmul(g, inside, S, { layout: 'nt', alpha: -1, into: x, accumulate: true }); // [rows, in]
+function keepOutside(g: Graph, x: Tensor, P: Tensor | undefined): void {
+  if (P !== undefined) addInto(g, outsideRows(g, x, P), x, 1, 0);
 }
 
 /** (G v_j)ᵀ as rows [n, out], for v_j the rows of `rows` [n, in], themselves outside S. */

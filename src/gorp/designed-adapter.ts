@@ -1,20 +1,43 @@
-import { type Matrix, matrix, multiply, multiplyTranspose, subtract, transpose } from './matrix.ts';
-import { leadingSingularVectors } from './singular-vectors.ts';
-import { projectOutLeft } from './space.ts';
+import type { Device } from '../device/device.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { addInto } from '../graph/ops/elementwise.ts';
+import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import { outsideRows, recordLeadingVectors, sketchSize } from './block-power.ts';
 
 /**
- * The A of InfLoRA (docs/method.md, eq. (26)): the first r left singular vectors of C − S SᵀC, as rows, over √3. It
- * responds to the main inputs of the new task outside the space of earlier tasks.
+ * Writes the A of InfLoRA (docs/method.md, eq. (26)): the first r left singular vectors of P C, as rows, over √3. It
+ * responds to the main inputs of the new task outside the space of earlier tasks. Rows without a direction left outside
+ * the space are 0 there.
  *
  * @param covariance C = X Xᵀ of the task's inputs as columns, [in, in], not necessarily divided by their number.
- * @param space S [in, k]; null before the first task.
- * @param rank r, at most in. If fewer directions lie outside S, the other rows are 0.
- * @returns [r, in].
+ * @param P of the space, [in, in]; undefined before the first task.
+ * @param into A [r, in], one for each layer that reads the input.
  */
-export function designedA(covariance: Matrix, space: Matrix | null, rank: number): Matrix {
-  const S = space ?? matrix(covariance.rows, 0);
-  const rows = transpose(leadingSingularVectors(projectOutLeft(covariance, S), rank).left);
-  // Vectors of a singular value of 0 are arbitrary and can lie in S.
-  const A = subtract(rows, multiplyTranspose(multiply(rows, S), S));
-  return { ...A, data: A.data.map((value) => value / Math.sqrt(3)) };
+export async function writeDesignedA(
+  device: Device,
+  covariance: Tensor,
+  P: Tensor | undefined,
+  into: readonly Tensor[],
+): Promise<void> {
+  const [rank, n] = into[0].shape;
+  const size = sketchSize(rank, n, n);
+  const sketch = storeTensor(device, plainTensor('main inputs', [size, n]), 'inputs');
+  const g = new Graph();
+  // P C = dYᵀ X for X = C and dY = P; and C has the singular vectors of C C.
+  recordLeadingVectors(g, { x: covariance, dy: P ?? covariance }, 'left', sketch);
+  const leading = { ...sketch, shape: [rank, n], elements: rank * n };
+  // Vectors of a singular value of 0 are arbitrary and can lie in the space.
+  const rows = outsideRows(g, leading, P);
+  for (const A of into) addInto(g, rows, A, 1 / Math.sqrt(3), 0);
+  try {
+    const compiled = await compile(device, 'designed adapters', g, []);
+    try {
+      await device.run([compiled.program]);
+    } finally {
+      compiled.destroy();
+    }
+  } finally {
+    sketch.storage.buffer.destroy();
+  }
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
-import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, MAX_DIRECTIONS } from './directions.ts';
+import { anglesToEarlier, directionsOfMoment, MAX_DIRECTIONS } from './directions.ts';
 import { columnSlice, type Matrix, matrix, multiply, multiplyTranspose } from './matrix.ts';
-import { growSpaceFromCovariance } from './space.ts';
 
 /** U diag(σ) Vᵀ of dimension × 30 with given left vectors. */
 function withDirections(u: Matrix, values: readonly number[], seed: number): Matrix {
@@ -29,17 +28,6 @@ describe('directions of a task', () => {
     expect(directionsOfMoment(moment, 1e-9).columns).toBe(1);
   });
 
-  it('are the same from a covariance, whatever the space already holds', () => {
-    const covariance = multiplyTranspose(moment, moment);
-    const expected = directionsOfMoment(moment, 0.95);
-    for (const space of [null, columnSlice(u, 0, 1), randomOrthonormal(24, 5, 4)]) {
-      const growth = growSpaceFromCovariance(space, covariance, 0.95);
-      const found = directionsOfCovariance(covariance, 0.95, growth);
-      expect(found.columns).toBe(2);
-      expect(anglesToEarlier(found, [expected])[0].cosines).toEqual([1, 1].map(() => expect.closeTo(1, 6) as number));
-    }
-  });
-
   it('are none if there was no gradient', () => {
     const none = directionsOfMoment(matrix(24, 30), 0.9);
     expect(none.columns).toBe(0);
@@ -47,9 +35,6 @@ describe('directions of a task', () => {
       { task: 1, cosines: [] },
       { task: 2, cosines: [] },
     ]);
-    const covariance = matrix(24, 24);
-    const growth = growSpaceFromCovariance(u, covariance, 0.9);
-    expect(directionsOfCovariance(covariance, 0.9, growth).columns).toBe(0);
   });
 
   it('distinguish a task rotated by an angle from one that is not', () => {

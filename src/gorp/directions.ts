@@ -1,7 +1,6 @@
 import { principalAngles } from './angles.ts';
-import { columnSlice, type Matrix, matrix, trace } from './matrix.ts';
-import { growSpace, type SpaceGrowth } from './space.ts';
-import { symmetricEigen } from './symmetric-eigen.ts';
+import { columnSlice, type Matrix } from './matrix.ts';
+import { growSpace } from './space.ts';
 
 /** Maximum number of directions stored per task to compare it with others. */
 export const MAX_DIRECTIONS = 16;
@@ -24,22 +23,6 @@ export interface TaskAngles {
 export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
   const { space } = growSpace({ space: null, moment, threshold, rule: 'paper' });
   return atMost(space);
-}
-
-/**
- * The same from a covariance X Xᵀ (dimension × dimension).
- *
- * @param growth what the task added to the space by the same threshold; for the first task these are its directions.
- */
-export function directionsOfCovariance(covariance: Matrix, threshold: number, growth?: SpaceGrowth): Matrix {
-  if (growth && growth.added === growth.total) return atMost(growth.space);
-  const all = trace(covariance);
-  if (!(all > 0)) return matrix(covariance.rows, 0);
-  return symmetricEigen(covariance, (values) => {
-    let held = 0;
-    const reached = values.findIndex((value) => (held += value) >= threshold * all);
-    return Math.min(MAX_DIRECTIONS, reached < 0 ? values.length : reached + 1);
-  }).vectors;
 }
 
 const atMost = (directions: Matrix): Matrix => columnSlice(directions, 0, Math.min(directions.columns, MAX_DIRECTIONS));

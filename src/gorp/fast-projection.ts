@@ -11,12 +11,12 @@ import {
   recordShareEstimate,
   sketchSize,
 } from './block-power.ts';
+import type { InputSpaces } from './input-spaces.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { ProjectedPlan } from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape } from './projection.ts';
 import { Stack } from './stack.ts';
 import type { DeviceTensor } from './state.ts';
-import type { GroupSpace } from './trainable-group.ts';
 
 /**
  * Probes of an estimate: its error is a few percent of the energy if several directions matter, zero for a single one.
@@ -32,7 +32,7 @@ const PROBES = 16;
  * whose N has the compressed gradient as its gradient: R = dYᵀ(X V_r), (dY U_r)ᵀ X or (dY U_r)ᵀ (X V_r).
  */
 export class FastProjection {
-  readonly #inputSpace: GroupSpace | undefined;
+  readonly #inputSpaces: InputSpaces | undefined;
 
   /** N: out × r, r × in, or r × r. */
   readonly pair: Stack;
@@ -45,15 +45,15 @@ export class FastProjection {
   readonly #side: BasisSide;
   readonly #rank: number;
 
-  /** @param inputSpace the space of each layer's inputs, removed from its basis. */
+  /** @param inputSpaces removed from the bases. */
   constructor(
     device: Device,
     { names, out, inputs }: LayerGroup,
-    { rank, side }: Pick<ProjectedPlan, 'rank' | 'side'>,
-    inputSpace: GroupSpace | undefined,
+    { rank, projType }: Pick<ProjectedPlan, 'rank' | 'projType'>,
+    inputSpaces: InputSpaces | undefined,
   ) {
-    this.#inputSpace = inputSpace;
-    this.#side = basisSide(side, out, inputs);
+    this.#inputSpaces = inputSpaces;
+    this.#side = basisSide(projType, out, inputs);
     this.#rank = Math.min(rank, out, inputs);
     const size = sketchSize(this.#rank, out, inputs);
     this.#sketch = new Stack(
@@ -69,11 +69,11 @@ export class FastProjection {
       'trained',
       'change since the last basis',
       names,
-      ...compressedShape(out, inputs, rank, side),
+      ...compressedShape(out, inputs, rank, projType),
     );
     if (this.#side === 'full')
       this.#partners = new Stack(device, 'optimizer', 'right basis', names, this.#rank, inputs);
-    if (inputSpace && this.#side !== 'left') {
+    if (inputSpaces && this.#side !== 'left') {
       this.#probes = new Stack(device, 'optimizer', 'probes', ['all layers'], PROBES, out);
       const random = seededRandom(out);
       this.#probes.write(
@@ -114,7 +114,7 @@ export class FastProjection {
     { x, dy }: ImplicitGradient,
     energies: { before: Tensor; after: Tensor; index: number },
   ): Tensor {
-    const gradient = { x, dy, outside: this.#inputSpace?.viewOf(name) };
+    const gradient = { x, dy, outside: this.#inputSpaces?.viewOf(name) };
     if (gradient.outside && this.#probes) {
       recordShareEstimate(g, gradient, this.#probes.view('all layers', false), energies);
     }

@@ -5,11 +5,15 @@ import { Graph } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
+import { diagonalMatrix, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
+import { ExactTrainer } from './exact-trainer.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
-import type { AdapterPlan, FullRankPlan } from './method-plan.ts';
-import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from './matrix.ts';
+import { type AdapterPlan, type FullRankPlan, momentsOf, type SpacePlan } from './method-plan.ts';
+import { MomentSpace } from './moment-space.ts';
+import { InputSpaces } from './input-spaces.ts';
+import { packedOf } from './packed-symmetric.ts';
+import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract, transposeMultiply } from './matrix.ts';
 import { type MethodSettings, methodPreset, planOf } from '../methods/registry.ts';
 import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';
@@ -77,7 +81,8 @@ async function train(
     for (const [i, stack] of gradients.entries()) {
       names.forEach((name, n) => stack.write(name, randomMatrix(stack.rows, stack.columns, 100 * i + 10 * step + n)));
     }
-    if (group instanceof FullRankGroup && step % GAP === 0) await group.refreshBasis();
+    const trainer = group instanceof FullRankGroup ? group.trainer : undefined;
+    if (trainer instanceof ExactTrainer && step % GAP === 0) await trainer.refreshBasis();
     await device.run([compiled.program]);
   }
   const read = async ({ stack }: { stack: Stack }): Promise<Float64Array> =>
@@ -97,14 +102,41 @@ const spacesOf = (names: readonly string[], dimension: number): [string, Matrix]
 
 const NAMES = ['first', 'second'];
 
+/** The spaces of a test, which go where those of earlier tasks are: in the group, or in those of all inputs. */
+async function give(group: LoraGroup | FullRankGroup, spaces: readonly [string, Matrix][]): Promise<void> {
+  if (group.space instanceof MomentSpace) for (const [name, S] of spaces) group.space.spaces.set(name, S);
+  else {
+    for (const [name, S] of spaces) {
+      const P = subtract(diagonalMatrix(new Array<number>(S.rows).fill(1)), multiplyTranspose(S, S));
+      inputSpaces?.states.set(name, packedOf(Float32Array.from(P.data), S.rows));
+    }
+    await inputSpaces?.rebuild();
+  }
+}
+
+let inputSpaces: InputSpaces | undefined;
+/** The spaces of the inputs of the next group, if its method has them. */
+function sourceOf(plan: SpacePlan | null, width: number): InputSpaces | undefined {
+  inputSpaces = plan?.spaceSource === 'activation' ? new InputSpaces(device, plan) : undefined;
+  inputSpaces?.define(NAMES.map((name) => ({ name, names: [name], width })));
+  return inputSpaces;
+}
+
 function loraGroup(method: MethodSettings): LoraGroup {
   const plan = planOf(method);
-  return new LoraGroup(device, { names: NAMES, out: 12, inputs: 20 }, plan.adapters as AdapterPlan, plan);
+  const layers = { names: NAMES, out: 12, inputs: 20 };
+  return new LoraGroup(device, layers, plan.adapters as AdapterPlan, plan, sourceOf(plan.space, 20));
 }
 
 function fullRankGroup([out, inputs]: [number, number], method: MethodSettings): FullRankGroup {
   const { fullRank, space } = planOf(method);
-  return new FullRankGroup(device, { names: NAMES, out, inputs }, fullRank as FullRankPlan, space);
+  const source = sourceOf(space, inputs) ?? momentsOf(space);
+  return new FullRankGroup(device, { names: NAMES, out, inputs }, fullRank as FullRankPlan, source);
+}
+
+function destroy(group: LoraGroup | FullRankGroup): void {
+  group.destroy();
+  inputSpaces?.destroy();
 }
 
 describe('adapters', () => {
@@ -121,15 +153,15 @@ describe('adapters', () => {
     const side = method.loraSpace === 'input' ? 'columns' : 'rows';
     const group = loraGroup(method);
     const spaces = spacesOf(NAMES, side === 'columns' ? 20 : RANK);
-    for (const [name, S] of spaces) group.space?.spaces.set(name, S);
-    group.beginTask(7, true, 1);
+    await give(group, spaces);
+    await group.beginTask(7, true, 1);
     const start = await group.adapters.A.read();
     const shares = await train(group, [group.gradA, group.gradB]);
     const [A, moment] = [await group.adapters.A.read(), await group.momentsA.m.read()];
     for (const [i, [name, S]] of spaces.entries()) {
       check(name, S, { start: found(start, name), A: found(A, name), moment: found(moment, name) }, shares[i]);
     }
-    group.destroy();
+    destroy(group);
   }
 
   test('input side, updates projected: A S = 0 from the start', async () => {
@@ -181,7 +213,7 @@ describe('full-rank weights', () => {
       ...settings,
     };
     const group = fullRankGroup([out, inputs], method);
-    for (const [name, S] of spaces) group.space?.spaces.set(name, S);
+    await give(group, spaces);
     group.beginTask();
     // The weights begin at zero, so that rounding does not hide the change.
     await train(group, [group.gradient]);
@@ -189,7 +221,7 @@ describe('full-rank weights', () => {
     for (const [name, S] of spaces) {
       check(name, { S, change: found(changes, name), moment: found(moments, name) });
     }
-    group.destroy();
+    destroy(group);
   }
   const TALL: [number, number] = [20, 12];
   const WIDE: [number, number] = [12, 20];
@@ -261,9 +293,9 @@ describe('measurements', () => {
   ])('%s: the leakage is the share of the change of weights inside S', async (_, make, dimension, side) => {
     const group = make();
     const spaces = spacesOf(NAMES, dimension);
-    for (const [name, S] of spaces) group.space?.spaces.set(name, S);
+    await give(group, spaces);
     const isLora = group instanceof LoraGroup;
-    if (isLora) group.beginTask(7, true, 1);
+    if (isLora) await group.beginTask(7, true, 1);
     else group.beginTask();
     const stack = isLora ? group.adapters.A : group.weights;
     const start = await stack.read();
@@ -274,7 +306,7 @@ describe('measurements', () => {
       expect(inside, name).toBeGreaterThan(FAR);
       expect(shares[i].leaked, name).toBeCloseTo(inside, 4);
     }
-    group.destroy();
+    destroy(group);
   });
 
   test.each<[string, () => LoraGroup | FullRankGroup, number]>([
@@ -285,8 +317,8 @@ describe('measurements', () => {
   ])('%s: Adam’s moment is what the unprojected one has outside S', async (_, make, dimension) => {
     const group = make();
     const spaces = spacesOf(NAMES, dimension);
-    for (const [name, S] of spaces) group.space?.spaces.set(name, S);
-    if (group instanceof LoraGroup) group.beginTask(7, true, 1);
+    await give(group, spaces);
+    if (group instanceof LoraGroup) await group.beginTask(7, true, 1);
     else group.beginTask();
     await train(group, group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient]);
     for (const { name, moment, unprojected } of await group.momentsForSpace()) {
@@ -295,7 +327,7 @@ describe('measurements', () => {
       const outside = subtract(unprojected, multiply(S, transposeMultiply(S, unprojected)));
       expect(Math.sqrt(energy(subtract(moment, outside)) / energy(outside)), name).toBeLessThan(EXACT);
     }
-    group.destroy();
+    destroy(group);
   });
 });
 

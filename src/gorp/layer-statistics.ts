@@ -104,7 +104,7 @@ export class Meters implements StateOwner {
   statistics([squares, before, after, update, leaked]: readonly Float32Array[]): LayerStatistics[] {
     return [...this.#first].flatMap(([group, first]) => {
       const { names } = group.layers;
-      const hasSpace = group.space?.stackSpace !== undefined;
+      const hasSpace = group.space?.isActive === true;
       const isLora = group instanceof LoraGroup;
       return names.map((name, i): LayerStatistics => {
         const at = first + i;

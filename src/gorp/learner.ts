@@ -8,9 +8,11 @@ import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from
 import { restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
+import type { OnPart } from './input-spaces.ts';
 import type { Matrix } from './matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
+import { MomentSpace } from './moment-space.ts';
 import type { NamedGrowth } from './space-growth.ts';
 import type { LearnerState, SavedState } from './state.ts';
 import { readTrained, type ReadTrained } from './trained-groups.ts';
@@ -57,9 +59,10 @@ export class Learner {
    * apart, drops the previous task's pair, so that the model is the base model again.
    *
    * @param sample batches of the task's training prompts, read if learning rates compensate for a space of inputs.
+   * @param onPart receives how many of them are read.
    */
-  beginTask(sample: readonly SizedBatch[] = []): Promise<void> {
-    return beginTask(this.#core, this.#programs, sample);
+  beginTask(sample: readonly SizedBatch[] = [], onPart?: OnPart): Promise<void> {
+    return beginTask(this.#core, this.#programs, sample, onPart);
   }
 
   /** Compiles what a step of micro-batches of these sizes still needs. */
@@ -103,9 +106,11 @@ export class Learner {
   /**
    * Ends a task: runs the method's passes, updates its state, and grows the shared spaces from first moments or from
    * the layers' inputs.
+   *
+   * @param onPart receives how far the spaces of inputs are.
    */
-  endTask(data: TaskData): Promise<NamedGrowth[]> {
-    return endTask(this.#core, this.#programs, data);
+  endTask(data: TaskData, onPart?: OnPart): Promise<NamedGrowth[]> {
+    return endTask(this.#core, this.#programs, data, onPart);
   }
 
   /** Examples of earlier tasks that the method remembers, to mix into batches. */
@@ -115,9 +120,13 @@ export class Learner {
 
   /** Bytes that the method stores between tasks besides the trained model: shared spaces and its own state. */
   get stateBytes(): number {
-    const spaces = this.#core.groups.flatMap(({ space }) => [...(space?.spaces.values() ?? [])]);
-    const numbers = spaces.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
-    return 4 * numbers + stateBytes(this.#core.progress.state);
+    const { groups, inputSpaces, progress } = this.#core;
+    const ofMoments = groups.flatMap(({ space }) => (space instanceof MomentSpace ? [...space.spaces.values()] : []));
+    const ofInputs = [...(inputSpaces?.states.values() ?? [])];
+    const numbers =
+      ofMoments.reduce((sum, { rows, columns }) => sum + rows * columns, 0) +
+      ofInputs.reduce((sum, { length }) => sum + length, 0);
+    return 4 * numbers + stateBytes(progress.state);
   }
 
   /** All that the rest of a run depends on: see {@link LearnerState}. Read its tensors before any other call. */

@@ -3,7 +3,7 @@ import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
 import { adam, applyUpdate } from '../graph/ops/optimizer.ts';
 import { OutputMagnitudes } from './output-magnitudes.ts';
-import { designedA } from './designed-adapter.ts';
+import type { InputSpaces } from './input-spaces.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { Matrix } from './matrix.ts';
 import {
@@ -13,9 +13,9 @@ import {
   type MethodPlan,
   type MethodState,
   type RowMaskPlan,
-  type SpacePlan,
   weightIn,
 } from './method-plan.ts';
+import { MomentSpace } from './moment-space.ts';
 import {
   recordCrossedPenalty,
   recordNormPenalty,
@@ -32,11 +32,8 @@ import {
   type StateOwner,
   type StateTensor,
 } from './state.ts';
-import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
-import { recordPlainUpdate } from './update.ts';
-
-/** Place of the adapters' step size in `rates`. */
-const RATE = 0;
+import { type GroupSpace, LORA_RATE, type MomentPair, Moments, type UpdateContext } from './trainable-group.ts';
+import { recordStep } from './update.ts';
 
 /** Turns matrices of A and B by layer into matrices by {@link adapterName}. */
 export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string, Matrix>): [string, Matrix][] => [
@@ -60,8 +57,7 @@ export class LoraGroup implements StateOwner {
   #task = 1;
   /** Whether A is trained, not only B. */
   readonly trainsA: boolean;
-  readonly #unprojected: Stack | undefined;
-  readonly #spacePlan: SpacePlan | null;
+  readonly #inputSpaces: InputSpaces | undefined;
   readonly #quadratic = new Map<LossTerm, readonly [onA: QuadraticTerm, onB: QuadraticTerm]>();
   /** Whether the pairs of earlier tasks stay active. */
   readonly #keepsPairs: boolean;
@@ -71,37 +67,42 @@ export class LoraGroup implements StateOwner {
     readonly layers: LayerGroup,
     plan: AdapterPlan,
     { schedule, space, rowMask }: Pick<MethodPlan, 'schedule' | 'space' | 'rowMask'>,
+    inputSpaces?: InputSpaces,
   ) {
+    this.#inputSpaces = inputSpaces;
     this.#device = device;
     this.#plan = plan;
     this.#rowMask = rowMask;
     this.trainsA = plan.design === 'random';
     const { names, out, inputs } = layers;
     const r = plan.rank;
-    this.#spacePlan = space;
     this.#keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
     this.adapters = new AdapterGroup(device, names, out, inputs, r);
     this.gradA = new Stack(device, 'trained', 'gradient of lora_A', names, r, inputs);
     this.gradB = new Stack(device, 'trained', 'gradient of lora_B', names, out, r);
     this.momentsA = new Moments(device, 'lora_A', names, r, inputs);
     this.#momentsB = new Moments(device, 'lora_B', names, out, r);
-    if (space) {
-      const onInput = space.adapterSide === 'input';
-      this.space = new GroupSpace(device, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
-      if (space.source === 'moment')
-        this.#unprojected = new Stack(device, 'spaces', 'lora_A unprojected', names, r, inputs);
+    if (inputSpaces) this.space = inputSpaces.ofGroup(names, inputs);
+    else if (space?.spaceSource === 'moment') {
+      const side = space.loraSpace === 'input' ? 'columns' : 'rows';
+      const target = { names, rows: r, columns: inputs, side, unprojected: 'lora_A unprojected' } as const;
+      this.space = new MomentSpace(device, space, target);
     }
   }
 
   /** Sets a fresh pair and moments, and the space of earlier tasks. */
-  beginTask(seed: number, freshPair: boolean, task: number): void {
+  async beginTask(seed: number, freshPair: boolean, task: number): Promise<void> {
     this.#task = task;
     this.#maskRows(task > 1);
-    this.space?.upload();
+    this.space?.beginTask();
     this.momentsA.clear();
-    this.#unprojected?.clear();
     this.#momentsB.clear();
-    if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
+    if (!freshPair) return;
+    this.adapters.reset(
+      seed,
+      this.space instanceof MomentSpace && this.space.side === 'columns' ? this.space.spaces : undefined,
+    );
+    await this.#inputSpaces?.projectOut(this.adapters.A);
   }
 
   /** Resumes a task that another learner had begun; the caller restores the state afterwards. */
@@ -118,20 +119,11 @@ export class LoraGroup implements StateOwner {
         : undefined;
   }
 
-  /** Gives every layer the A designed from its inputs and the space of earlier tasks. @param covariances by layer. */
-  designA(covariances: ReadonlyMap<string, Matrix>): void {
-    for (const name of this.layers.names) {
-      const covariance = covariances.get(name);
-      if (covariance === undefined) throw new Error(`the inputs of ${name} were not measured`);
-      this.adapters.A.write(name, designedA(covariance, this.space?.spaces.get(name) ?? null, this.#plan.rank));
-    }
-  }
-
   /** Allocates memory for the pairs and spaces of earlier tasks at their largest size, for a memory plan. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
     this.#maskRows(pairs > 0);
-    this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
+    if (this.space instanceof MomentSpace) this.space.reserve(spaces * this.#plan.rank);
   }
 
   /** Bytes on the device of tensors that terms of the loss use. */
@@ -210,38 +202,23 @@ export class LoraGroup implements StateOwner {
         ['A', this.gradA, this.momentsA] as const,
         ['B', this.gradB, this.#momentsB] as const,
       ]) {
-        const update = adam(g, gradient.tensor, gradient.shape, moments.state(clip, rates, RATE));
+        const update = adam(g, gradient.tensor, gradient.shape, moments.state(clip, rates, LORA_RATE));
         const { tensor, shape } = this.adapters[part];
         applyUpdate(g, this.magnitudes.masked(g, part, update, shape), shape, tensor);
       }
       return;
     }
     if (this.trainsA) {
-      recordPlainUpdate(
-        g,
-        { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
-        this.momentsA.state(clip, rates, RATE),
-        this.space?.stackSpace,
-        { projectUpdate: this.#spacePlan?.keepsOut === 'update', meters, unprojected: this.#unprojected?.tensor },
-      );
+      const step = { gradient: this.gradA.tensor, into: A.tensor, shape: A.shape };
+      recordStep(g, step, this.momentsA.state(clip, rates, LORA_RATE), this.space?.excluded(meters));
     }
-    recordPlainUpdate(
-      g,
-      { gradient: this.gradB.tensor, weights: B.tensor, shape: B.shape },
-      this.#momentsB.state(clip, rates, RATE),
-    );
+    const step = { gradient: this.gradB.tensor, into: B.tensor, shape: B.shape };
+    recordStep(g, step, this.#momentsB.state(clip, rates, LORA_RATE));
   }
 
-  /**
-   * First moments of A, transposed where needed so that their columns are vectors of the space: Adam's own, and as they
-   * would be with nothing projected away.
-   */
+  /** First moments of A, from which its space grows; waits for the device. */
   async momentsForSpace(): Promise<MomentPair[]> {
-    return pairMoments(
-      this.momentsA.m,
-      this.space?.stackSpace && this.#unprojected,
-      this.#spacePlan?.adapterSide === 'input',
-    );
+    return this.space instanceof MomentSpace ? this.space.moments(this.momentsA.m) : [];
   }
 
   state(training: boolean): StateTensor[] {
@@ -250,15 +227,13 @@ export class LoraGroup implements StateOwner {
 
   /** What a step passes to the next, besides the pair. */
   #ofStep(): DeviceTensor[] {
-    return [this.momentsA, this.#momentsB, this.#unprojected].flatMap((part) => part?.parts() ?? []);
+    return [this.momentsA, this.#momentsB, this.space].flatMap((part) => part?.parts() ?? []);
   }
 
   async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
     await this.adapters.restore(saved, this.#keepsPairs ? Math.max(1, task) : 1);
     await this.space?.restore(saved, training ? task - 1 : task);
-    if (!training) return;
-    this.space?.upload();
-    await restoreTensors(this.#ofStep(), saved);
+    if (training) await restoreTensors(this.#ofStep(), saved);
   }
 
   destroy(): void {
@@ -266,7 +241,6 @@ export class LoraGroup implements StateOwner {
     this.magnitudes?.destroy();
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
-    this.#unprojected?.destroy();
     this.space?.destroy();
   }
 }

@@ -74,7 +74,7 @@ export interface ProjectedPlan {
   readonly scale: number;
   /** Steps between two refreshes of the basis. */
   readonly gap: number;
-  readonly side: ProjType;
+  readonly projType: ProjType;
   /**
    * `exact`: forms gradients, and decomposes them exactly on the host. `fast`: never forms gradients, and computes
    * singular vectors by block power iteration on the device.
@@ -92,46 +92,85 @@ export type FullRankPlan = PlainPlan | ProjectedPlan;
 /** The rule for the number of new directions: the paper's or the released code's. */
 export type SpaceRule = 'paper' | 'official';
 
-/** The space of directions that earlier tasks used, removed from training. */
-export interface SpacePlan {
-  /** The source of the space: Adam's first moment, or the layers' inputs. */
-  readonly source: 'moment' | 'activation';
+/**
+ * The space of directions that earlier tasks used, removed from training: built from Adam's first moments or from the
+ * layers' inputs, and in the second case cut off at a threshold or weighted. Fields are named as the settings are.
+ */
+export type SpacePlan = MomentSpacePlan | InputSpacePlan;
+export type InputSpacePlan = HardInputSpacePlan | SoftInputSpacePlan;
+
+interface ExcludedSpace {
+  /** What the space is removed from: the gradient, or the update too. */
+  readonly project: 'gradient' | 'update';
+}
+
+/** The main directions of Adam's first moments at the end of a task. */
+export interface MomentSpacePlan extends ExcludedSpace {
+  readonly spaceSource: 'moment';
   /** Side of A on which the space acts. */
-  readonly adapterSide: 'rank' | 'input';
+  readonly loraSpace: 'rank' | 'input';
   /** Side of a projected full-rank gradient on which it acts: the uncompressed one, or always the left. */
-  readonly weightSide: 'kept' | 'left';
-  readonly rule: SpaceRule;
-  /** What it is removed from: the gradient, or the update too. */
-  readonly keepsOut: 'gradient' | 'update';
+  readonly spaceSide: 'kept' | 'left';
+  readonly spaceRule: SpaceRule;
   /** Energy that the space must hold of each tensor, in (0, 1]. */
+  readonly threshold: number;
+}
+
+/** A space of the inputs of each layer, on the input side of A and of full-rank weights. */
+interface InputSpace extends ExcludedSpace {
+  readonly spaceSource: 'activation';
+  /**
+   * Learning rates from task to task: constant, or raised to compensate for what the space removes from a step's effect
+   * ({@link compensation}).
+   */
+  readonly taskRates: 'constant' | 'compensated';
+}
+
+/** The main directions of the inputs. */
+export interface HardInputSpacePlan extends InputSpace {
+  readonly form: 'hard';
+  /** Energy that the space must hold of each layer's inputs, in (0, 1]. */
   readonly threshold: number;
   /** Whether the threshold rises in equal steps, to 1 after the last task of the order ({@link thresholdOf}). */
   readonly rises: boolean;
   /**
-   * The energies in a space of inputs: of the `inputs`, the eigenvalues of C = X Xᵀ; or of the `covariances`, their
+   * The energies that the threshold counts: of the `inputs`, the eigenvalues of C = X Xᵀ; or of the `covariances`, their
    * squares, which concentrate in few directions.
    */
   readonly energyOf: 'inputs' | 'covariances';
-  /**
-   * For a space of inputs: 0 cuts directions off at the threshold. Above 0 there is no threshold: each direction is
-   * removed by a weight, which is one half if its energy is `softness` times the average ({@link growSoftSpace}).
-   */
-  readonly softness: number;
-  /** For a soft space: whether the energies of earlier tasks are added up or averaged. */
-  readonly energies: 'sum' | 'mean';
-  /**
-   * Learning rates from task to task: constant, or raised to compensate for what a space of inputs removes from a
-   * step's effect ({@link compensation}).
-   */
-  readonly rates: 'constant' | 'compensated';
 }
 
-/** Whether directions are removed by weights, not cut off at a threshold. */
-export const isSoft = ({ source, softness }: SpacePlan): boolean => source === 'activation' && softness > 0;
+/** All directions of the inputs, each by its weight (docs/method.md, eq. (18)). */
+export interface SoftInputSpacePlan extends InputSpace {
+  readonly form: 'soft';
+  /** Above 0: the energy, relative to the average of all directions, at which the weight is one half. */
+  readonly softness: number;
+  /** Whether the energies of earlier tasks are added up or averaged. */
+  readonly energies: 'sum' | 'mean';
+}
 
-/** The threshold at the end of a task, counted from 1. @param tasks number of tasks in the order. */
-export const thresholdOf = ({ threshold, rises }: SpacePlan, task: number, tasks: number): number =>
-  rises ? threshold + ((1 - threshold) * (task - 1)) / tasks : threshold;
+/** The plan of a space of moments; null for any other. */
+export const momentsOf = (plan: SpacePlan | null): MomentSpacePlan | null =>
+  plan?.spaceSource === 'moment' ? plan : null;
+
+/** Whether directions are removed by weights, not cut off at a threshold. */
+export const isSoft = (plan: SpacePlan): plan is SoftInputSpacePlan =>
+  plan.spaceSource === 'activation' && plan.form === 'soft';
+
+/** Side of A on which a space acts. */
+export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>
+  plan.spaceSource === 'activation' ? 'input' : plan.loraSpace;
+
+/** Whether the method must know the number of tasks because its threshold rises. */
+export const hasRisingThreshold = (plan: SpacePlan | null): boolean =>
+  plan?.spaceSource === 'activation' && plan.form === 'hard' && plan.rises;
+
+/** The threshold of a hard space at the end of a task, counted from 1. @param tasks number of tasks in the order. */
+export const thresholdOf = (
+  { threshold, rises }: Pick<HardInputSpacePlan, 'threshold' | 'rises'>,
+  task: number,
+  tasks: number,
+): number => (rises ? threshold + ((1 - threshold) * (task - 1)) / tasks : threshold);
 
 /** Whether updates of full-rank weights exclude the weights' own main directions: see {@link FrozenDirections}. */
 export const keepsDirections = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>

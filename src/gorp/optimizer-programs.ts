@@ -52,7 +52,7 @@ export class OptimizerPrograms {
   static async compile(device: Device, parts: OptimizerParts): Promise<OptimizerPrograms> {
     const { lora, full } = parts;
     // Without a space there is nothing to measure.
-    const hasSpace = [...lora, ...full].some(({ space }) => space?.stackSpace !== undefined);
+    const hasSpace = [...lora, ...full].some(({ space }) => space?.isActive);
     const graphs: [string, Graph][] = [
       ['gradient norm', normGraph(parts)],
       ['update', updateGraph(parts, true)],

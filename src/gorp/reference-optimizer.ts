@@ -1,5 +1,5 @@
 import { type Matrix, matrix, subtract } from './matrix.ts';
-import type { ProjType, SpacePlan } from './method-plan.ts';
+import type { MomentSpacePlan, ProjType, SpacePlan } from './method-plan.ts';
 import { type Basis, compress, compressedShape, expand, makeBasis } from './projection.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 
@@ -15,7 +15,7 @@ const EPSILON = 1e-6;
  * - `left`: always the left of the low-rank form, as released.
  * - `input`: the input side of the full gradient, before its SVD (activation space).
  */
-export type FullRankSpaceSide = SpacePlan['weightSide'] | 'input';
+export type FullRankSpaceSide = MomentSpacePlan['spaceSide'] | 'input';
 
 interface Rates {
   learningRate: number;
@@ -27,7 +27,7 @@ interface Projected {
   /** S with orthonormal columns, in the dimension of the side it acts on; null means an empty one. */
   space: Matrix | null;
   /** What S is removed from: the gradient, or the update as well. */
-  project: SpacePlan['keepsOut'];
+  project: SpacePlan['project'];
 }
 
 /** How a tensor is trained, in the groups of the released optimizer: docs/method.md, section 3. */
@@ -37,7 +37,7 @@ export type ReferenceGroup =
   | (Rates & { kind: 'masked'; rows: readonly boolean[] })
   /** The columns of U are removed on the left, those of V on the right. */
   | (Rates & { kind: 'two-sided'; U: Matrix; V: Matrix })
-  | (Rates & Projected & { kind: 'lora'; loraSpace: SpacePlan['adapterSide'] })
+  | (Rates & Projected & { kind: 'lora'; loraSpace: MomentSpacePlan['loraSpace'] })
   | (Rates &
       Projected & {
         kind: 'galore';
@@ -136,7 +136,7 @@ function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup):
   return { ...full, data: full.data.map((value) => value * group.scale) };
 }
 
-const actsOnLeft = ({ right }: Basis, side: SpacePlan['weightSide']): boolean => side === 'left' || right !== null;
+const actsOnLeft = ({ right }: Basis, side: MomentSpacePlan['spaceSide']): boolean => side === 'left' || right !== null;
 
 function outside(a: Matrix, space: Matrix | null, left: boolean): Matrix {
   if (!space) return a;

@@ -3,20 +3,23 @@ import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { orthonormality } from '../graph/ops/orthonormality.ts';
 import { plainTensor, storeTensor } from '../graph/tensor.ts';
-import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, type TaskAngles } from './directions.ts';
+import type { InputCovariances } from './activations.ts';
+import { anglesToEarlier, directionsOfMoment, type TaskAngles } from './directions.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
-import { isSoft, type SpacePlan } from './method-plan.ts';
-import type { SpaceGrowth } from './space.ts';
-import type { GroupSpace } from './trainable-group.ts';
+import type { InputSpaces, OnPart } from './input-spaces.ts';
+import type { PlaceInOrder } from './input-space-growth.ts';
+import type { MomentSpacePlan } from './method-plan.ts';
+import { MomentSpace } from './moment-space.ts';
+import { growSpace, type SpaceGrowth } from './space.ts';
 
 /** The growth of one tensor's space after a task. */
 export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
   name: string;
   part: 'lora' | 'full-rank';
   dimension: number;
-  /** ‖SᵀS − I‖max of the space on the GPU; without the diagonal for a soft space, whose columns are shorter. */
+  /** ‖SᵀS − I‖max of the space on the device; for a space of inputs, how far P is from what it should be. */
   orthonormality: number;
   /** Number of the task's own main directions. */
   directions: number;
@@ -24,89 +27,91 @@ export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
   angles: TaskAngles[];
 }
 
-/** A tensor's growth, with the task's own main directions. */
-interface Grown {
-  growth: SpaceGrowth;
-  directions: Matrix;
-}
+type Group = LoraGroup | FullRankGroup;
 
 /**
- * Grows the shared space of every tensor at the end of a task (docs/method.md, section 4), uploads it to the GPU and
- * measures it.
- *
- * @param task the finished task, counted from 1.
- * @param covariances of the inputs of each layer, if spaces come from activations; else reads first moments.
+ * Grows the shared space of every tensor from Adam's first moments at the end of a task (docs/method.md, eq. (15)),
+ * uploads it to the device and measures it.
  */
-export async function growSpaces(
+export async function growFromMoments(
   device: Device,
-  groups: readonly (LoraGroup | FullRankGroup)[],
-  plan: SpacePlan,
-  task: number,
-  covariances: ReadonlyMap<string, Matrix> | undefined,
+  groups: readonly Group[],
+  { threshold, spaceRule }: MomentSpacePlan,
 ): Promise<NamedGrowth[]> {
-  const { threshold, rule } = plan;
-  const soft = isSoft(plan);
   const growths: NamedGrowth[] = [];
-  // Layers with the same inputs (q and v, and every layer on the encoder's output) share one computation.
-  const shared = new Map<Matrix, Grown>();
-  const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
-    const growth = space.grownFromCovariance(name, covariance, plan, task);
-    const isCut = !soft && plan.energyOf === 'inputs';
-    return { growth, directions: directionsOfCovariance(covariance, threshold, isCut ? growth : undefined) };
-  };
   for (const group of groups) {
     const { space } = group;
-    if (space === undefined) continue;
-    const grown = new Map<string, Grown>();
-    if (covariances) {
-      for (const name of space.names) {
-        const covariance = covariances.get(name) as Matrix;
-        const one = shared.get(covariance) ?? fromCovariance(space, name, covariance);
-        shared.set(covariance, one);
-        grown.set(name, one);
-      }
-    } else {
-      for (const { name, moment, unprojected } of await group.momentsForSpace()) {
-        const growth = space.grownFromMoment(name, moment, threshold, rule);
-        grown.set(name, { growth, directions: directionsOfMoment(unprojected, threshold) });
-      }
-    }
-    for (const [name, { growth }] of grown) space.spaces.set(name, growth.space);
+    if (!(space instanceof MomentSpace)) continue;
+    const grown = (await group.momentsForSpace()).map(({ name, moment, unprojected }) => ({
+      name,
+      growth: growSpace({ space: space.spaces.get(name) ?? null, moment, threshold, rule: spaceRule }),
+      directions: directionsOfMoment(unprojected, threshold),
+    }));
+    for (const { name, growth } of grown) space.spaces.set(name, growth.space);
     space.upload();
-    const errors = await measureOrthonormality(device, space, soft);
-    for (const [i, [name, { growth, directions }]] of [...grown].entries()) {
+    const errors = await measureOrthonormality(device, space);
+    for (const [i, { name, growth, directions }] of grown.entries()) {
       const earlier = space.directions.get(name) ?? [];
-      const { added, total, heldBefore, spectrum, threshold: held } = growth;
-      growths.push({
-        name,
-        part: group instanceof LoraGroup ? 'lora' : 'full-rank',
-        dimension: space.dimension,
-        added,
-        total,
-        heldBefore,
-        spectrum,
-        threshold: held,
-        orthonormality: errors[i],
-        directions: directions.columns,
-        angles: anglesToEarlier(directions, earlier),
-      });
       space.directions.set(name, [...earlier, directions]);
+      growths.push(named(group, name, space.dimension, { ...growth, orthonormality: errors[i], directions }, earlier));
     }
   }
   return growths;
 }
 
+/**
+ * Grows the shared spaces of all inputs at the end of a task (docs/method.md, sections 4.2 and 4.3).
+ *
+ * @returns the growth of every trained tensor; tensors with the same input have the same.
+ */
+export async function growFromInputs(
+  spaces: InputSpaces,
+  groups: readonly Group[],
+  { sums }: InputCovariances,
+  place: PlaceInOrder,
+  onPart: OnPart,
+): Promise<NamedGrowth[]> {
+  const grown = await spaces.grow(sums, place, onPart);
+  return groups.flatMap((group) =>
+    group.layers.names.flatMap((layer): NamedGrowth[] => {
+      const { name, width } = spaces.inputOf(layer);
+      const growth = grown.get(name);
+      return growth ? [named(group, layer, width, growth, (spaces.directions.get(name) ?? []).slice(0, -1))] : [];
+    }),
+  );
+}
+
+/** What is told of a tensor's growth. @param earlier main directions of the tasks before. */
+function named(
+  group: Group,
+  name: string,
+  dimension: number,
+  growth: Omit<SpaceGrowth, 'space'> & { orthonormality: number; directions: Matrix },
+  earlier: readonly Matrix[],
+): NamedGrowth {
+  const { added, total, heldBefore, spectrum, threshold, orthonormality, directions } = growth;
+  return {
+    name,
+    part: group instanceof LoraGroup ? 'lora' : 'full-rank',
+    dimension,
+    added,
+    total,
+    heldBefore,
+    spectrum,
+    threshold,
+    orthonormality,
+    directions: directions.columns,
+    angles: anglesToEarlier(directions, earlier),
+  };
+}
+
 /** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 if all are empty. */
-async function measureOrthonormality(
-  device: Device,
-  { names, stackSpace }: GroupSpace,
-  soft: boolean,
-): Promise<ArrayLike<number>> {
-  if (stackSpace === undefined) return names.map(() => 0);
+async function measureOrthonormality(device: Device, { names, S }: MomentSpace): Promise<ArrayLike<number>> {
+  if (S === undefined) return names.map(() => 0);
   const errors = storeTensor(device, plainTensor('orthonormality', [names.length]), 'inputs');
   try {
     const g = new Graph();
-    orthonormality(g, stackSpace.S, errors, soft);
+    orthonormality(g, S.tensor, errors);
     const compiled = await compile(device, 'orthonormality', g, []);
     try {
       await device.run([compiled.program]);

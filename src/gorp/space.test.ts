@@ -9,7 +9,8 @@ import {
   randomOrthonormal,
 } from '../testing/matrices.ts';
 import { columnSlice, energy, type Matrix, matrix, multiply, multiplyTranspose, transpose } from './matrix.ts';
-import { growSpace, growSpaceFromCovariance, projectOutLeft, projectOutRight } from './space.ts';
+import { growSpaceFromCovariance } from '../testing/input-space.ts';
+import { growSpace, projectOutLeft, projectOutRight } from './space.ts';
 
 const projector = (space: Matrix): Matrix => multiplyTranspose(space, space);
 

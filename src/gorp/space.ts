@@ -7,14 +7,12 @@ import {
   multiply,
   multiplyTranspose,
   subtract,
-  trace,
   transpose,
   transposeMultiply,
 } from './matrix.ts';
 import type { SpaceRule } from './method-plan.ts';
 import { orthonormaliseRows } from './orthonormal.ts';
 import { svd } from './svd.ts';
-import { symmetricEigen } from './symmetric-eigen.ts';
 
 /** What a task added to the shared space of one tensor. */
 export interface SpaceGrowth {
@@ -85,39 +83,11 @@ export function growSpace(options: {
   return extended(space, columnSlice(u, 0, added), { heldBefore, spectrum, threshold });
 }
 
-/**
- * Grows the space of a layer's inputs (docs/method.md, section 4.2, after GPM). The same as {@link growSpace} by the
- * paper's rule for any moment M with M Mᵀ = C, such as the inputs X themselves (dimension × tokens).
- *
- * @param space S so far, dimension × columns; null before the first task.
- * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
- * @throws GorpError as {@link growSpace}.
- */
-export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix, threshold: number): SpaceGrowth {
-  const held = space ?? matrix(covariance.rows, 0);
-  const all = trace(covariance);
-  const heldBefore = heldShare(held, covariance);
-  const outside = projectOutRight(projectOutLeft(covariance, held), held);
-  let spectrum: number[] = [];
-  const { vectors } = symmetricEigen(outside, (values) => {
-    // Rounding makes some of the zeros negative.
-    spectrum = Array.from(values, (value) => (all > 0 ? Math.max(0, value) / all : 0)).slice(0, room(held));
-    return fewest(spectrum, heldBefore, threshold);
-  });
-  return extended(held, vectors, { heldBefore, spectrum, threshold });
-}
-
-/** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 if there is no energy. */
-export function heldShare(space: Matrix, covariance: Matrix): number {
-  const all = trace(covariance);
-  return all > 0 ? Math.min(1, trace(multiply(transposeMultiply(space, covariance), space)) / all) : 0;
-}
-
 /** How many more columns fit in the space. */
-const room = ({ rows, columns }: Matrix): number => rows - columns;
+export const room = ({ rows, columns }: Matrix): number => rows - columns;
 
 /** The smallest number of new directions with which the space holds the threshold. */
-function fewest(spectrum: readonly number[], heldBefore: number, threshold: number): number {
+export function fewest(spectrum: readonly number[], heldBefore: number, threshold: number): number {
   let held = heldBefore;
   let count = 0;
   while (count < spectrum.length && spectrum[count] > 0 && held < threshold - ROUNDING) held += spectrum[count++];
@@ -131,7 +101,8 @@ function firstOfficial(spectrum: readonly number[], threshold: number): number {
   return Math.max(0, reached);
 }
 
-function extended(
+/** The space with new columns, all orthonormal. */
+export function extended(
   space: Matrix,
   added: Matrix,
   about: Pick<SpaceGrowth, 'heldBefore' | 'spectrum' | 'threshold'>,

@@ -55,8 +55,43 @@ export function symmetricEigen(a: Matrix, count: number | ((values: Float64Array
   return { values, vectors: transpose(rows) };
 }
 
+/**
+ * The eigenvalues alone, descending, without stopping the thread for long.
+ *
+ * @param between is awaited between parts of the work; what it throws ends it.
+ * @throws GorpError `run/not-finite` if an entry is not finite.
+ */
+export async function eigenvaluesOf(a: Matrix, between: () => Promise<void>): Promise<Float64Array> {
+  const { unit, normal } = normalised(a);
+  const columns = reduction(normal);
+  const rest = a.rows * a.rows * 4; // operations of a column
+  let sinceRest = 0;
+  let step = columns.next();
+  for (; step.done !== true; step = columns.next()) {
+    if ((sinceRest += rest) < REST) continue;
+    sinceRest = 0;
+    await new Promise((resolve) => setTimeout(resolve)); // lets messages in
+    await between();
+  }
+  const { diagonal, offDiagonal } = step.value;
+  implicitQl(diagonal, offDiagonal);
+  return diagonal
+    .sort()
+    .reverse()
+    .map((value) => value * unit);
+}
+
+/** Operations after which {@link eigenvaluesOf} lets others have a turn: some tens of milliseconds. */
+const REST = 3e7;
+
 /** Householder reduction of a symmetric matrix; reads its lower triangle and overwrites it. */
 function tridiagonalise(a: Matrix): Tridiagonal {
+  const columns = reduction(a);
+  for (let step = columns.next(); ; step = columns.next()) if (step.done === true) return step.value;
+}
+
+/** The same, column by column. */
+function* reduction(a: Matrix): Generator<undefined, Tridiagonal> {
   const { rows: n, data } = a;
   const diagonal = new Float64Array(n);
   const offDiagonal = new Float64Array(n);
@@ -82,6 +117,7 @@ function tridiagonalise(a: Matrix): Tridiagonal {
     const factor = 2 / (v[k + 1] * v[k + 1] + tail);
     factors[k] = factor;
     reflectBothSides(data, n, k + 1, v, factor, product);
+    yield;
   }
   if (n > 0) diagonal[n - 1] = data[n * n - 1];
   return { diagonal, offDiagonal, reflections: a, factors };

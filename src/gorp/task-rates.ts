@@ -1,6 +1,3 @@
-import type { Matrix } from './matrix.ts';
-import { heldShare } from './space.ts';
-
 // If almost nothing lies outside the space, full compensation would only amplify noise.
 const MOST = 4;
 
@@ -10,20 +7,9 @@ const MOST = 4;
  * and a change restricted to inputs outside the space changes the output in proportion to the root of their share. For
  * a soft space this is an approximation, since weights w let (1 − w)² of the energy through, not 1 − w.
  *
- * @param spaces S of each layer, by name.
- * @param covariances of the inputs of the new task, by layer.
+ * @param outside the share of each trained tensor's inputs outside their space, in the new task.
  */
-export function compensation(
-  spaces: Iterable<readonly [string, Matrix]>,
-  covariances: ReadonlyMap<string, Matrix>,
-): number {
-  let outside = 0;
-  let count = 0;
-  for (const [name, space] of spaces) {
-    const covariance = covariances.get(name);
-    if (covariance === undefined) throw new Error(`the inputs of ${name} were not measured`);
-    outside += 1 - heldShare(space, covariance);
-    count++;
-  }
-  return count === 0 ? 1 : Math.min(MOST, 1 / Math.sqrt(outside / count));
+export function compensation(outside: readonly number[]): number {
+  const sum = outside.reduce((total, share) => total + share, 0);
+  return outside.length === 0 ? 1 : Math.min(MOST, 1 / Math.sqrt(sum / outside.length));
 }

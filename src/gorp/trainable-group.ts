@@ -3,13 +3,14 @@ import type { BufferRange } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
 import { plainTensor, type Tensor } from '../graph/tensor.ts';
-import { type Matrix, matrix, transpose } from './matrix.ts';
-import type { SpacePlan } from './method-plan.ts';
-import { growSoftSpace } from './soft-space.ts';
-import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
+import type { Matrix } from './matrix.ts';
 import { Stack } from './stack.ts';
 import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from './state.ts';
-import type { Side, SpaceMeters, StackSpace } from './update.ts';
+import type { ExcludedSpace, SpaceMeters } from './update.ts';
+
+/** Places of the step sizes in the tensor of learning rates: of adapters, and of full-rank weights. */
+export const LORA_RATE = 0;
+export const FULL_RANK_RATE = 1;
 
 /** A tensor [n] inside a shared buffer, by position. */
 export function slice(name: string, whole: BufferRange, first: number, count: number): Tensor {
@@ -46,113 +47,45 @@ export class Moments {
   }
 }
 
-/** Names in a state. Tasks count from 1. */
-const spaceName = (tensor: string): string => `space/${tensor}`;
-const directionsName = (tensor: string, task: number): string => `directions_${task}/${tensor}`;
-
-/** The shared spaces of the tensors of a group: on the host while they grow, on the GPU for the task in training. */
-export class GroupSpace {
-  readonly #device: Device;
-
-  /** S [dimension, k] of each tensor; absent before the first task. */
-  readonly spaces = new Map<string, Matrix>();
-  /** Main directions [dimension, ≤ 16] of each learned task, by tensor, to compare tasks. */
-  readonly directions = new Map<string, Matrix[]>();
-  #onGpu: Stack | undefined;
-
-  /**
-   * @param dimension size of the side on which S acts.
-   * @param side that side of the projected matrices.
-   */
-  constructor(
-    device: Device,
-    readonly names: readonly string[],
-    readonly dimension: number,
-    readonly side: Side,
-  ) {
-    this.#device = device;
-  }
-
-  /** Uploads the current spaces to the GPU; narrower ones are padded with zero columns. */
-  upload(): void {
-    this.#onGpu?.destroy();
-    this.#onGpu = undefined;
-    const widest = Math.max(0, ...[...this.spaces.values()].map((S) => S.columns));
-    if (widest === 0) return;
-    this.#onGpu = new Stack(this.#device, 'spaces', 'shared space', this.names, this.dimension, widest);
-    for (const [name, S] of this.spaces) {
-      const padded = matrix(this.dimension, widest);
-      for (let i = 0; i < S.rows; i++) {
-        padded.data.set(S.data.subarray(i * S.columns, (i + 1) * S.columns), i * widest);
-      }
-      this.#onGpu.write(name, padded);
-    }
-  }
-
-  /** Allocates memory for spaces of this many directions each without writing to it, for a memory plan. */
-  reserve(directions: number): void {
-    this.#onGpu?.destroy();
-    const widest = Math.min(directions, this.dimension);
-    this.#onGpu =
-      widest === 0 ? undefined : new Stack(this.#device, 'spaces', 'shared space', this.names, this.dimension, widest);
-  }
-
-  /** The spaces and directions of earlier tasks. */
-  state(): StateTensor[] {
-    return [
-      ...[...this.spaces].map(([name, S]) => hostTensor(spaceName(name), S)),
-      ...[...this.directions].flatMap(([name, tasks]) =>
-        tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one)),
-      ),
-    ];
-  }
-
+/** The shared space of a group of tensors, as its trainer sees it. */
+export interface GroupSpace {
+  readonly names: readonly string[];
+  /** Size of the side on which the space acts. */
+  readonly dimension: number;
+  /** Whether there is something to exclude: not in the first task. */
+  readonly isActive: boolean;
+  beginTask(): void;
+  /** What an update program excludes; undefined while there is nothing. */
+  excluded(meters: SpaceMeters | undefined): ExcludedSpace | undefined;
+  /** What the next task needs of the spaces of this group alone. */
+  state(): StateTensor[];
   /** @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
-  async restore(saved: SavedTensors, tasks: number): Promise<void> {
-    if (tasks === 0) return;
-    for (const name of this.names) {
-      this.spaces.set(name, await readHostMatrix(saved, spaceName(name), this.dimension));
-      const directions: Matrix[] = [];
-      for (let task = 1; task <= tasks; task++) {
-        directions.push(await readHostMatrix(saved, directionsName(name, task), this.dimension));
-      }
-      this.directions.set(name, directions);
-    }
-  }
+  restore(saved: SavedTensors, tasks: number): Promise<void>;
+  /** The state on the device that a step needs besides. */
+  parts(): DeviceTensor[];
+  destroy(): void;
+}
 
-  /** The spaces for an update program; undefined while they are empty. */
-  get stackSpace(): StackSpace | undefined {
-    return this.#onGpu && { S: this.#onGpu.tensor, side: this.side };
-  }
+/** Names in a state. Tasks count from 1. */
+export const spaceName = (tensor: string): string => `space/${tensor}`;
+export const directionsName = (tensor: string, task: number): string => `directions_${task}/${tensor}`;
 
-  /** The space of one tensor, [dimension, k], for programs that treat tensors one by one. */
-  viewOf(name: string): Tensor | undefined {
-    return this.#onGpu?.view(name, false);
-  }
+/** Main directions of each learned task, by tensor or input, to save. */
+export const directionsToSave = (directions: ReadonlyMap<string, readonly Matrix[]>): StateTensor[] =>
+  [...directions].flatMap(([name, tasks]) => tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one)));
 
-  /** The space of a tensor, grown by a task's first moment, whose columns are vectors of the space. */
-  grownFromMoment(name: string, moment: Matrix, threshold: number, rule: 'paper' | 'official'): SpaceGrowth {
-    return growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });
+/** The same, saved. @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
+export async function savedDirections(
+  saved: SavedTensors,
+  name: string,
+  dimension: number,
+  tasks: number,
+): Promise<Matrix[]> {
+  const directions: Matrix[] = [];
+  for (let task = 1; task <= tasks; task++) {
+    directions.push(await readHostMatrix(saved, directionsName(name, task), dimension));
   }
-
-  /** The space of a tensor, grown by the covariance of its layer's inputs; a soft one if `softness` is not 0. */
-  grownFromCovariance(
-    name: string,
-    covariance: Matrix,
-    plan: Pick<SpacePlan, 'threshold' | 'softness' | 'energies' | 'energyOf'>,
-    task: number,
-  ): SpaceGrowth {
-    const space = this.spaces.get(name) ?? null;
-    const { threshold, softness, energyOf } = plan;
-    if (energyOf === 'covariances') return growSpace({ space, moment: covariance, threshold, rule: 'paper' });
-    return softness > 0
-      ? growSoftSpace(space, covariance, plan, task)
-      : growSpaceFromCovariance(space, covariance, threshold);
-  }
-
-  destroy(): void {
-    this.#onGpu?.destroy();
-  }
+  return directions;
 }
 
 /** What the update programs of all groups share. */
@@ -171,12 +104,4 @@ export interface MomentPair {
   readonly moment: Matrix;
   /** With nothing projected away. The same without a space. */
   readonly unprojected: Matrix;
-}
-
-/** Reads moments back, transposed if vectors of the space are rows; waits for the GPU. */
-export async function pairMoments(m: Stack, unprojected: Stack | undefined, turned: boolean): Promise<MomentPair[]> {
-  const moments = await m.read();
-  const others = unprojected ? await unprojected.read() : moments;
-  const turn = (x: Matrix | undefined): Matrix => (turned ? transpose(x as Matrix) : (x as Matrix));
-  return m.names.map((name) => ({ name, moment: turn(moments.get(name)), unprojected: turn(others.get(name)) }));
 }

@@ -2,16 +2,21 @@ import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { FullRankGroup } from './full-rank-group.ts';
+import { InputSpaces } from './input-spaces.ts';
 import { LoraGroup } from './lora-group.ts';
-import type { Matrix } from './matrix.ts';
+import { type Matrix, multiplyTranspose } from './matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type LayerGroup, layerGroups } from './method-groups.ts';
-import type { LossTerm, MethodPlan } from './method-plan.ts';
+import { MomentSpace } from './moment-space.ts';
+import type { GroupSpace } from './trainable-group.ts';
+import { type LossTerm, type MethodPlan, momentsOf } from './method-plan.ts';
 
 /** Everything that a method trains, in groups of layers of one shape. */
 export interface TrainedGroups {
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
+  /** The spaces of the inputs that all groups exclude; undefined without such a plan. */
+  readonly inputSpaces: InputSpaces | undefined;
 }
 
 /** @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; then nothing stays allocated. */
@@ -24,13 +29,14 @@ export function createGroups(
   const lora: LoraGroup[] = [];
   const full: FullRankGroup[] = [];
   const limit = device.limits.buffer;
+  const inputSpaces = plan.space?.spaceSource === 'activation' ? new InputSpaces(device, plan.space) : undefined;
   try {
     const { adapters, fullRank } = plan;
     if (adapters) {
       for (const group of layerGroups(shapes, targets.lora, limit)) {
         checkRank('loraRank', adapters.rank, group.names[0], group.out, group.inputs);
         checkTerms(plan.loss, group);
-        lora.push(new LoraGroup(device, group, adapters, plan));
+        lora.push(new LoraGroup(device, group, adapters, plan, inputSpaces));
       }
     }
     if (fullRank) {
@@ -38,10 +44,10 @@ export function createGroups(
         if (fullRank.form === 'projected') {
           checkRank('galoreRank', fullRank.rank, group.names[0], group.out, group.inputs);
         }
-        full.push(new FullRankGroup(device, group, fullRank, plan.space));
+        full.push(new FullRankGroup(device, group, fullRank, inputSpaces ?? momentsOf(plan.space)));
       }
     }
-    return { lora, full };
+    return { lora, full, inputSpaces };
   } catch (error) {
     for (const group of [...lora, ...full]) group.destroy();
     throw error;
@@ -72,11 +78,12 @@ export interface ReadTrained {
   readonly weights: Map<string, Matrix>;
   /** Adam's first moments of A and of full-rank weights. */
   readonly moments: Map<string, Matrix>;
+  /** S Sᵀ of every tensor that excludes a space. */
   readonly spaces: Map<string, Matrix>;
 }
 
 /** Waits for the GPU. The pairs of fast projections must have been merged. */
-export async function readTrained({ lora, full }: TrainedGroups): Promise<ReadTrained> {
+export async function readTrained({ lora, full, inputSpaces }: TrainedGroups): Promise<ReadTrained> {
   const read: ReadTrained = { adapters: new Map(), weights: new Map(), moments: new Map(), spaces: new Map() };
   for (const group of lora) {
     const [A, B] = [await group.adapters.A.read(), await group.adapters.B.read()];
@@ -85,12 +92,25 @@ export async function readTrained({ lora, full }: TrainedGroups): Promise<ReadTr
       read.adapters.set(name, { ...pair, previous: group.adapters.previous.get(name) });
     }
     for (const [name, m] of await group.momentsA.m.read()) read.moments.set(name, m);
-    for (const [name, S] of group.space?.spaces ?? []) read.spaces.set(name, S);
+    await readSpaces(group.space, inputSpaces, read.spaces);
   }
   for (const group of full) {
     for (const [name, W] of await group.weights.read()) read.weights.set(name, W);
     for (const [name, m] of await group.moments.m.read()) read.moments.set(name, m);
-    for (const [name, S] of group.space?.spaces ?? []) read.spaces.set(name, S);
+    await readSpaces(group.space, inputSpaces, read.spaces);
   }
   return read;
+}
+
+async function readSpaces(
+  space: GroupSpace | undefined,
+  inputSpaces: InputSpaces | undefined,
+  into: Map<string, Matrix>,
+): Promise<void> {
+  for (const name of space?.names ?? []) {
+    const S = space instanceof MomentSpace ? space.spaces.get(name) : undefined;
+    if (S) into.set(name, multiplyTranspose(S, S));
+    const P = await inputSpaces?.read(name);
+    if (P) into.set(name, { ...P, data: P.data.map((value, at) => (at % (P.columns + 1) === 0 ? 1 : 0) - value) });
+  }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { adamStepSize } from '../graph/ops/optimizer.ts';
+import { adam, adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
@@ -14,8 +14,10 @@ import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
 import { type Basis, basisSide, compressedShape, makeBasis } from './projection.ts';
 import type { ProjType } from './method-plan.ts';
 import { Stack } from './stack.ts';
+import { BasisSpace } from './stack-space.ts';
 import { slice } from './trainable-group.ts';
-import { recordPlainUpdate, recordProjectedUpdate } from './update.ts';
+import { compress, expandInto } from './exact-trainer.ts';
+import { gradientOutside, recordStep } from './update.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -88,16 +90,21 @@ class UpdateUnderTest {
     };
     const state = { m: m.tensor, v: v.tensor, clip: firstOf(this.#clip), rates: firstOf(this.#rates), index: 0 };
     // The released code applies S on the left of what Adam sees.
-    const S = space && { S: this.#stack('space', space.rows, space.columns).tensor, side: 'rows' as const };
-    const whole = { gradient: gradient.tensor, weights: weights.tensor, shape: weights.shape };
+    const S = space && new BasisSpace(this.#stack('space', space.rows, space.columns).tensor, 'rows');
+    const excluded = S && { space: S, project: 'gradient' as const };
     if (one.group === 'galore') {
       const side = basisSide(proj_type, rows, columns);
       const basis = {
         U: side === 'right' ? undefined : this.#stack('U', rows, rank).tensor,
         Vt: side === 'left' ? undefined : this.#stack('Vt', rank, columns).tensor,
       };
-      recordProjectedUpdate(this.#graph, { ...whole, lowRank: m.shape, basis, scale }, state, S ?? undefined);
-    } else recordPlainUpdate(this.#graph, whole, state, S ?? undefined);
+      const R = compress(this.#graph, gradient.tensor, basis, m.shape);
+      const outside = excluded ? gradientOutside(this.#graph, R, m.shape, excluded) : R;
+      expandInto(this.#graph, adam(this.#graph, outside, m.shape, state), basis, weights.tensor, scale);
+    } else {
+      const step = { gradient: gradient.tensor, into: weights.tensor, shape: weights.shape };
+      recordStep(this.#graph, step, state, excluded ?? undefined);
+    }
     if (space) this.write('space', [space, space]);
     const unclipped = matrix(1, 2, [0, 1]);
     this.write('clip', [unclipped, unclipped]);

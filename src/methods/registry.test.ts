@@ -55,10 +55,6 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     if (plan.space) expect(plan.adapters?.pairs === 'per-task' || plan.fullRank !== null).toBe(true);
   });
 
-  it('builds the space from inputs only if it acts on the input side', () => {
-    if (plan.space?.source === 'activation') expect(plan.space.adapterSide).toBe('input');
-  });
-
   it('needs what its plan uses', () => {
     expect(needs.oldData).toBe(plan.schedule === 'mixed' || plan.replay !== null);
     expect(needs.taskIdentity).toBe(plan.schedule === 'apart');

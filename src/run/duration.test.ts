@@ -9,6 +9,7 @@ const task = (name: string, train: number, test: number, promptTokens = 96) => (
 const effort: Effort = {
   step: { operations: 1000, kernels: 10 },
   example: { operations: 100, kernels: 2 },
+  space: null,
   promptTokens: 96,
 };
 
@@ -36,6 +37,18 @@ test('the work of a run is the sum of its steps and tests, by the length of thei
   const speed = { operationsPerSecond: 100, secondsPerKernel: 0.5 };
   expect(secondsFor({ operations: 200, kernels: 4 }, speed)).toBeCloseTo(1.6 * 2 + 2, 6);
   expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBeCloseTo(1.5 * (1.6 * 2 + 2), 6);
+});
+
+test('the work of a run counts what its spaces of inputs read and build', () => {
+  const settings = { ...embeddedSettings('quick', 'gorp-plus') };
+  const training = { ...settings.training, batchSize: 8, epochs: 1 };
+  const tasks = [task('a', 64, 0), task('b', 24, 0)];
+  const of = (space: Effort['space']) => workOfRun({ ...settings, training }, tasks, { ...effort, space });
+  const space = { read: { operations: 100, kernels: 3 }, build: { operations: 7, kernels: 5 } };
+  // 48 prompts of the first task; all 24 of the second, and 16 at its beginning.
+  const batches = 6 + 3 + 2;
+  expect(of(space).operations - of(null).operations).toBeCloseTo(batches * 100 + 2 * 7, 6);
+  expect(of(space).kernels - of(null).kernels).toBe(batches * 3 + 2 * 5);
 });
 
 test('unread tasks have the requested number of examples, or all if they have fewer', () => {

@@ -5,6 +5,7 @@ import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
 import { amountOf, type TaskAmount } from './amount.ts';
 import type { RunSettings } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
+import { spaceSamples } from './space-samples.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 export const WorkSchema = v.strictObject({ operations: v.number(), kernels: v.number() });
@@ -15,6 +16,8 @@ export const EffortSchema = v.strictObject({
   step: WorkSchema,
   /** One example of a test. */
   example: WorkSchema,
+  /** Spaces of inputs: reading a batch of prompts, and building the spaces of a task; null without any. */
+  space: v.nullable(v.strictObject({ read: WorkSchema, build: WorkSchema })),
   promptTokens: v.number(),
 });
 export type Effort = v.InferOutput<typeof EffortSchema>;
@@ -82,6 +85,16 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   };
   steps.forEach((count, i) => add(count, effort.step, tokensOf(i + 1) + PADDING));
   for (const count of tests) add(count, effort.example, all);
+  if (effort.space) {
+    const { read, build } = effort.space;
+    const { begin, end } = spaceSamples(settings.method);
+    for (const [i, { train }] of tasks.entries()) {
+      const batches = (prompts: number): number => Math.ceil(Math.min(prompts, train) / settings.training.batchSize);
+      add(batches(end) + (i > 0 ? batches(begin) : 0), read, tokensOf(i + 1) + PADDING);
+      operations += build.operations;
+      kernels += build.kernels;
+    }
+  }
   return { operations, kernels };
 }
 

@@ -33,4 +33,12 @@ describe('TimeEstimate', () => {
     estimate.didExamples(5, 5);
     expect(estimate.secondsLeft).toBe(0);
   });
+
+  it('counts the spaces that are yet to be built, by steps until the first has been', () => {
+    const estimate = new TimeEstimate(10, 0, 2);
+    estimate.didSteps(2, 6);
+    expect(estimate.secondsLeft).toBe(8 * 3 + 2 * 4 * 3);
+    estimate.didSpace(7);
+    expect(estimate.secondsLeft).toBe(8 * 3 + 7);
+  });
 });

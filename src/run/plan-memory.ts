@@ -99,7 +99,15 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
   );
 
-  for await (const { largestBytes } of learner.reserveMeasuring(work.batch)) note('measuring', largestBytes);
+  let space: Effort['space'] = null;
+  for await (const { largestBytes, spaces } of learner.reserveMeasuring(work.batch)) {
+    note('measuring', largestBytes);
+    if (spaces) {
+      const one = sumOf(device, spaces.build);
+      const build = { operations: one.operations * spaces.times, kernels: one.kernels * spaces.count };
+      space = { read: sumOf(device, [spaces.read]), build };
+    }
+  }
 
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
@@ -140,7 +148,10 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     operations: examples.reduce((sum, { operations }) => sum + operations, 0) / examples.length,
     kernels: examples.reduce((sum, { kernels }) => sum + kernels, 0) / examples.length,
   };
-  return { memory: { ...fullestOf(moments), checkpoint }, effort: { step, example, promptTokens: work.batch.S } };
+  return {
+    memory: { ...fullestOf(moments), checkpoint },
+    effort: { step, example, space, promptTokens: work.batch.S },
+  };
 }
 
 /** The memory of {@link planRun}. */

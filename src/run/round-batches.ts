@@ -7,10 +7,8 @@ import type { EncodedExample } from '../tasks/fit.ts';
 import { withReplay } from '../tasks/replay.ts';
 import { type Round, roundName } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
+import { spaceSamples } from './space-samples.ts';
 import type { EncodedTask } from './task-data.ts';
-
-// Prompts from which a task's activation space is built.
-const ACTIVATION_SAMPLE = 192;
 
 /** What a round trains on, the examples of one task or of all tasks together, and their batches. */
 export class RoundBatches {
@@ -58,12 +56,23 @@ export class RoundBatches {
     );
   }
 
-  /** Batches of the first examples, for the activation space. */
-  sample(): SizedBatch[] {
+  /** Batches of examples from all parts of the data, from whose inputs the task's space is built. */
+  spaceSample(): SizedBatch[] {
+    return this.#sample(spaceSamples(this.#settings.method).end);
+  }
+
+  /** The same for the beginning of the task: for adapters made from inputs, or only for learning rates. */
+  beginSample(): SizedBatch[] {
+    return this.#sample(spaceSamples(this.#settings.method).begin);
+  }
+
+  #sample(most: number): SizedBatch[] {
     const { batchSize } = this.#settings.training;
-    const first = [...this.examples.keys()].slice(0, ACTIVATION_SAMPLE);
-    const starts = Array.from({ length: Math.ceil(first.length / batchSize) }, (_, i) => i * batchSize);
-    return starts.map((start) => this.#batch(this.examples, first.slice(start, start + batchSize)));
+    const { length } = this.examples;
+    const count = Math.min(most, length);
+    const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+    const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
+    return starts.map((start) => this.#batch(this.examples, indexes.slice(start, start + batchSize)));
   }
 
   /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */

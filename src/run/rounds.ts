@@ -1,5 +1,6 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
+import type { OnPart } from '../gorp/input-spaces.ts';
 import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
 import type { Device } from '../device/device.ts';
 import { planOf } from '../methods/registry.ts';
@@ -67,6 +68,8 @@ export class Rounds {
   /** The place of the run in its data. Its seconds of training count up to {@link #learningSince}. */
   #place: Place;
   #learningSince = 0;
+  /** Seconds that the task in training took to begin. */
+  #spaceSeconds = 0;
 
   constructor(host: RunHost, settings: RunSettings, control: RunControl, parts: RoundsParts) {
     this.#host = host;
@@ -84,7 +87,7 @@ export class Rounds {
     );
     this.#steps = amount.steps;
     const left = leftAt(this.#place, amount);
-    this.#estimate = new TimeEstimate(left.steps, left.tests);
+    this.#estimate = new TimeEstimate(left.steps, left.tests, this.#plan.space ? left.rounds : 0);
     const results = this.#beginning();
     control.setSeconds(results.seconds + parts.opening);
     host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: amount.steps });
@@ -136,18 +139,24 @@ export class Rounds {
       if (number < begun || (number === begun && phase === 'begin')) continue;
       const batches = new RoundBatches(this.#settings, this.#parts.tasks, round);
       const { name, epochs, examples } = batches;
-      const sample = batches.sample();
       if (number > begun) {
         this.#control.reached('round');
         await this.#heed();
         this.#place = placeAt(number, 'learn');
         this.#progress('compile', name, 0, 1, 'items');
-        await learner.beginTask(sample);
+        const began = this.#control.seconds;
+        await learner.beginTask(batches.beginSample(), this.#partsOf('compile', name));
+        this.#spaceSeconds += this.#control.seconds - began;
       }
       if (this.#place.phase === 'learn') {
         await this.#train(batches);
+        await this.#heed();
         this.#progress('space', name, 0, 1, 'items');
-        const growths = await learner.endTask({ sample, singles: batches.singles(), examples });
+        const began = this.#control.seconds;
+        const data = { sample: batches.spaceSample(), singles: batches.singles(), examples };
+        const growths = await learner.endTask(data, this.#partsOf('space', name));
+        this.#estimate.didSpace(this.#spaceSeconds + this.#control.seconds - began);
+        this.#spaceSeconds = 0;
         this.#emitSpaces(growths);
         this.#place.phase = 'test';
       }
@@ -259,6 +268,15 @@ export class Rounds {
           .join(', ')}${full.length > 3 ? ', …' : ''}.`,
       });
     }
+  }
+
+  /** Reports the parts of a phase, and ends it when the run is stopped. A pause waits for its end. */
+  #partsOf(phase: 'compile' | 'space', item: string): OnPart {
+    let last = -1;
+    return (done, total) => {
+      if (done !== last) this.#progress(phase, item, (last = done), total, 'items');
+      return this.#control.untilStopped(Promise.resolve());
+    };
   }
 
   #progress(

@@ -3,6 +3,7 @@ import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
 import { type Matrix, matrix } from '../gorp/matrix.ts';
+import { squareOf } from '../gorp/packed-symmetric.ts';
 import type { MethodState } from '../gorp/method-plan.ts';
 import type { Results } from '../run/results.ts';
 import { Run } from '../run/run.ts';
@@ -59,4 +60,11 @@ export async function methodStateOf(files: Files): Promise<MethodState> {
   const own = tensors.names.filter((name) => name.startsWith('method/'));
   const read = own.map(async (name): Promise<[string, Matrix]> => [name.slice(7), await tensorOf(files, name)]);
   return { tensors: new Map(await Promise.all(read)), examples: progress.examples };
+}
+
+/** P of the hard space of an input, as a round saved it. @param reader the first layer that reads the input. */
+export async function spaceOf(files: Files, reader: string): Promise<Matrix> {
+  const { columns, data } = await tensorOf(files, `space/${reader}`);
+  const n = (Math.sqrt(8 * columns + 1) - 1) / 2;
+  return matrix(n, n, squareOf(Float32Array.from(data), n));
 }

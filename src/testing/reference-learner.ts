@@ -4,10 +4,11 @@ import type { TaskData } from '../gorp/learner/task.ts';
 import {
   adapterName,
   frozenCount,
-  isSoft,
+  type InputSpacePlan,
   type MethodPlan,
   type MethodState,
   NO_STATE,
+  sideOfA,
   stateName,
   thresholdOf,
   weightIn,
@@ -20,10 +21,11 @@ import {
   referenceState,
   referenceStep,
 } from '../gorp/reference-optimizer.ts';
-import { growSoftSpace } from '../gorp/soft-space.ts';
-import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
+import { growSpace, type SpaceGrowth } from '../gorp/space.ts';
 import { svd } from '../gorp/svd.ts';
 import { compensation } from '../gorp/task-rates.ts';
+import { growSpaceFromCovariance, heldShare } from './input-space.ts';
+import { growSoftSpace } from './soft-space.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
@@ -132,15 +134,15 @@ export class ReferenceLearner {
         this.#frozenSides.set(layer, { U: columnSlice(u, 0, count), V: columnSlice(v, 0, count) });
       }
     }
-    if (this.#plan.space?.rates !== 'compensated') return;
+    const { space: plan } = this.#plan;
+    if (plan?.spaceSource !== 'activation' || plan.taskRates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
     const factor = (layers: readonly string[]): number =>
       compensation(
-        layers.flatMap((layer): [string, Matrix][] => {
+        layers.flatMap((layer) => {
           const space = this.#spaces.get(layer);
-          return space ? [[layer, space]] : [];
+          return space ? [1 - heldShare(space, covariances.get(layer) as Matrix)] : [];
         }),
-        covariances,
       );
     this.#rateFactors = { lora: factor([...this.pairs.keys()]), full: factor([...this.weights.keys()]) };
   }
@@ -193,28 +195,30 @@ export class ReferenceLearner {
       this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
     }
     if (!this.#plan.space) return;
-    const { source, rule, adapterSide, energyOf } = this.#plan.space;
-    const threshold = thresholdOf(this.#plan.space, this.#task, this.#tasks);
-    const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
+    const { space: plan } = this.#plan;
+    const covariances = plan.spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     const designed =
       this.#plan.adapters?.design === 'inputs' ? [...this.pairs.keys()].map((layer) => `A ${layer}`) : [];
     for (const key of [...designed, ...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
-      if (source === 'activation') {
-        const covariance = covariances.get(layer) as Matrix;
-        const grown = isSoft(this.#plan.space)
-          ? growSoftSpace(space, covariance, this.#plan.space, this.#task)
-          : energyOf === 'covariances'
-            ? growSpace({ space, moment: covariance, threshold, rule: 'paper' })
-            : growSpaceFromCovariance(space, covariance, threshold);
-        this.#spaces.set(layer, grown.space);
+      if (plan.spaceSource === 'activation') {
+        this.#spaces.set(layer, this.#grown(space, covariances.get(layer) as Matrix, plan).space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
-        const moment = part === 'A' && adapterSide === 'input' ? transpose(m) : m;
+        const { threshold, spaceRule: rule } = plan;
+        const moment = part === 'A' && plan.loraSpace === 'input' ? transpose(m) : m;
         this.#spaces.set(layer, growSpace({ space, moment, threshold, rule }).space);
       }
     }
+  }
+
+  #grown(space: Matrix | null, covariance: Matrix, plan: InputSpacePlan): SpaceGrowth {
+    if (plan.form === 'soft') return growSoftSpace(space, covariance, plan, this.#task);
+    const threshold = thresholdOf(plan, this.#task, this.#tasks);
+    return plan.energyOf === 'covariances'
+      ? growSpace({ space, moment: covariance, threshold, rule: 'paper' })
+      : growSpaceFromCovariance(space, covariance, threshold);
   }
 
   /** The mean over examples of (∂ log p / ∂θ)²; the loss is −log p divided by the number of label tokens. */
@@ -255,16 +259,16 @@ export class ReferenceLearner {
     const { lora, full } = this.#rateFactors;
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
-    const projected = { space: this.#spaces.get(layer) ?? null, project: space?.keepsOut ?? 'gradient' };
+    const projected = { space: this.#spaces.get(layer) ?? null, project: space?.project ?? 'gradient' };
     // A plain weight with a space of its inputs takes the same steps as A.
     const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
     if (part === 'A' || isPlain)
-      return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+      return { ...rates, ...projected, kind: 'lora', loraSpace: space ? sideOfA(space) : 'rank' };
     const sides = part === 'W' ? this.#frozenSides.get(layer) : undefined;
     if (sides) return { ...rates, ...sides, kind: 'two-sided' };
     if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
-    const { rank, gap: updateProjGap, scale, side: projType } = fullRank;
-    const spaceSide = space?.source === 'activation' ? 'input' : (space?.weightSide ?? 'kept');
+    const { rank, gap: updateProjGap, scale, projType } = fullRank;
+    const spaceSide = space?.spaceSource === 'activation' ? 'input' : (space?.spaceSide ?? 'kept');
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
   }
 

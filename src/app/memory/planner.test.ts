@@ -22,6 +22,7 @@ const plan: MemoryPlan = {
 const effort: Effort = {
   step: { operations: 9e6, kernels: 90 },
   example: { operations: 1e6, kernels: 20 },
+  space: null,
   promptTokens: 96,
 };
 

@@ -95,7 +95,7 @@ export function RanksTab() {
 /** What the cells of the map show. @param isSoft whether directions are suppressed by weights. */
 function aboutCells(isSoft: boolean, isHeat: boolean): string {
   const added = isSoft
-    ? 'The directions that each task added to those suppressed by half or more'
+    ? 'The directions that each task added, each counted by how much it is suppressed'
     : 'The rank that each task added';
   if (isHeat) return `${added}, or the room left after it, in percent.`;
   return isSoft

@@ -43,7 +43,7 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
         <>
           <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}:{' '}
           {isSoft
-            ? `${space.added} more directions suppressed by half or more, ${space.total} in all.`
+            ? `${space.added} more directions, each counted by how much it is suppressed, ${space.total} in all.`
             : `${space.added} of ${count} directions added.`}{' '}
           Energy held: {percent(heldAfter)} % (before: {percent(held)} %).
           {!isSoft && space.total >= space.dimension && ' The space is full.'}

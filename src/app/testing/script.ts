@@ -3,7 +3,7 @@ import type { RunEvent } from '../../run/events.ts';
 import { newResults } from '../../run/beginning.ts';
 import { fold } from '../../run/fold.ts';
 import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../../run/results.ts';
-import type { SpacePlan } from '../../gorp/method-plan.ts';
+import { isSoft, sideOfA, type SpacePlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { scheduledRounds, roundName } from '../../run/schedule.ts';
@@ -199,16 +199,17 @@ const partOf = (name: string): LayerStatistics['part'] => (name.includes('SelfAt
 
 function spaceOf(before: TensorSpace[], space: SpacePlan, rank: number, random: Random): TensorSpace[] {
   return TENSORS.map((name, i) => {
-    const dimension = partOf(name) === 'lora' && space.adapterSide === 'rank' ? rank : 128;
+    const dimension = partOf(name) === 'lora' && sideOfA(space) === 'rank' ? rank : 128;
     const held = before[i]?.total ?? 0;
     const heldBefore = held === 0 ? 0 : Math.min(0.85, 0.35 + 0.1 * random.next() + held / dimension / 2);
     const decay = 0.55 + 0.3 * random.next();
     const raw = Array.from({ length: Math.min(dimension - held, 32) }, (_, k) => decay ** k);
     const sum = raw.reduce((a, b) => a + b, 0);
     const spectrum = raw.map((value) => ((1 - heldBefore) * value) / sum);
+    const threshold = isSoft(space) ? 0.97 : space.threshold;
     let reached = heldBefore;
     let added = 0;
-    while (added < spectrum.length && reached < space.threshold) reached += spectrum[added++] ?? 0;
+    while (added < spectrum.length && reached < threshold) reached += spectrum[added++] ?? 0;
     const directions = Math.max(1, Math.min(16, added));
     const tasks = before.length === 0 ? 0 : (before[i]?.angles.length ?? 0) + 1;
     return {
@@ -219,7 +220,7 @@ function spaceOf(before: TensorSpace[], space: SpacePlan, rank: number, random: 
       total: held + added,
       heldBefore,
       spectrum,
-      threshold: space.threshold,
+      threshold,
       orthonormality: 2.4e-7 * (0.5 + random.next()),
       directions,
       angles: Array.from({ length: tasks }, (_, task) => ({

@@ -427,16 +427,14 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       [3, 9],
       [5, 13],
     ])('orthonormality of %i matrices with %i columns', (n, k) => {
-      for (const anyLength of [false, true]) {
-        for (const isBad of [false, true]) {
-          const values = noise(n * 16 * k, 7).map((v, i) => (i % k === k - 1 ? 0 : isBad && i === 0 ? NaN : v));
-          const inputs = { S: { shape: [n, 16, k], values }, error: { shape: [n] } };
-          const t = new GraphUnderTest(inputs, (g, input) => {
-            orthonormality(g, input('S'), input('error'), anyLength);
-            return { error: input('error') };
-          });
-          check(t, 'orthonormality');
-        }
+      for (const isBad of [false, true]) {
+        const values = noise(n * 16 * k, 7).map((v, i) => (i % k === k - 1 ? 0 : isBad && i === 0 ? NaN : v));
+        const inputs = { S: { shape: [n, 16, k], values }, error: { shape: [n] } };
+        const t = new GraphUnderTest(inputs, (g, input) => {
+          orthonormality(g, input('S'), input('error'));
+          return { error: input('error') };
+        });
+        check(t, 'orthonormality');
       }
     });
   });

@@ -6,12 +6,16 @@ import { ScalarRing } from '../../device/scalar-ring.ts';
 import { type DataType, plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
+import { distinctInputs } from '../activations.ts';
+import { AdamTrainer } from '../adam-trainer.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
 import { Meters } from '../layer-statistics.ts';
+import type { InputSpaces } from '../input-spaces.ts';
 import type { LoraGroup } from '../lora-group.ts';
 import type { TargetModules } from '../../models/targets.ts';
 import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
 import type { SavedProgress } from '../state.ts';
+import type { Stack } from '../stack.ts';
 import { createGroups, type TrainedGroups } from '../trained-groups.ts';
 import type { TrainedParts } from '../trained-layers.ts';
 
@@ -42,6 +46,8 @@ export class LearnerCore {
   readonly #parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
+  /** The spaces of the inputs of all trained layers; undefined if the method has none. */
+  readonly inputSpaces: InputSpaces | undefined;
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
   readonly clip: StoredTensor;
@@ -76,6 +82,7 @@ export class LearnerCore {
     this.#parameters = parameters;
     this.lora = groups.lora;
     this.full = groups.full;
+    this.inputSpaces = groups.inputSpaces;
     this.meters = new Meters(device, this.groups);
     this.clip = this.#persistent('clip', 2);
     this.rates = this.#persistent('step sizes', 2);
@@ -84,6 +91,7 @@ export class LearnerCore {
     const scalars = [this.loss, this.clip].map((t) => ({ ...t.storage, bytes: t.elements * 4 }));
     this.ring = new ScalarRing(device, [...scalars, ...this.meters.sources], RING_STEPS);
     this.parts = { parameters, ...groups, plan, dropoutStep: this.dropoutStep, records: this.meters };
+    this.inputSpaces?.define(distinctInputs(network, this.parts));
   }
 
   /**
@@ -128,6 +136,11 @@ export class LearnerCore {
     );
   }
 
+  /** The trainers on whole gradients. */
+  get plain(): readonly { readonly trainer: AdamTrainer; readonly weights: Stack }[] {
+    return this.full.flatMap(({ trainer, weights }) => (trainer instanceof AdamTrainer ? [{ trainer, weights }] : []));
+  }
+
   get groups(): readonly (LoraGroup | FullRankGroup)[] {
     return [...this.lora, ...this.full];
   }
@@ -158,6 +171,7 @@ export class LearnerCore {
     this.ring.destroy();
     this.meters.destroy();
     for (const group of this.groups) group.destroy();
+    this.inputSpaces?.destroy();
     this.#parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();
   }

@@ -10,6 +10,16 @@ import type { LearnerPrograms } from './programs.ts';
 export interface Reserved {
   /** Bytes that it reads back at once. */
   readonly largestBytes: number;
+  /** The work of spaces of inputs. */
+  readonly spaces?: {
+    /** Reads a batch of prompts. */
+    readonly read: Program;
+    /** Builds the space of a widest input. */
+    readonly build: readonly Program[];
+    /** How many spaces there are, and as many of the widest take as long. */
+    readonly count: number;
+    readonly times: number;
+  };
   destroy(): void;
 }
 
@@ -27,6 +37,7 @@ export async function reserveTraining(
 ): Promise<Program[]> {
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
+  core.inputSpaces?.reserve(tasks > 1);
   if (tasks > 1) for (const group of core.lora) group.prepareTerms(core.plan.loss, NO_STATE, true);
   if (core.hasFast) await programs.gradients(sizes, true);
   const gradients = await programs.gradients(sizes, false);
@@ -38,6 +49,7 @@ export async function reserveTraining(
 export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tasks: number): void {
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks });
+  core.inputSpaces?.reserve(true);
 }
 
 /**
@@ -51,11 +63,21 @@ export async function* reserveMeasuring(
 ): AsyncGenerator<Reserved> {
   const { device, network, parts, plan, loss, options } = core;
   programs.drop();
-  if (plan.space?.source === 'activation') {
+  if (core.inputSpaces) {
     const sums = new InputCovariances(device, network, parts);
     await sums.prepare([sizes]);
-    yield sums;
-    sums.destroy();
+    core.inputSpaces.reserve(true);
+    const { growth, build } = await core.inputSpaces.reserveGrowth();
+    const widths = core.inputSpaces.inputs.map(({ width }) => width);
+    const widest = Math.max(1, ...widths);
+    const times = widths.reduce((sum, width) => sum + (width / widest) ** 3, 0);
+    const destroy = (): void => {
+      growth.destroy();
+      sums.destroy();
+    };
+    const [read] = sums.programs;
+    yield { largestBytes: sums.largestBytes, spaces: { read, build, count: widths.length, times }, destroy };
+    destroy();
   }
   if (plan.passes.squares > 0) {
     const { recompute = false } = options;

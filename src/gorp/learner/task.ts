@@ -1,9 +1,14 @@
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { SizedBatch, TokenPair } from '../../models/network.ts';
 import { InputCovariances } from '../activations.ts';
+import { writeDesignedA } from '../designed-adapter.ts';
+import type { FullRankGroup } from '../full-rank-group.ts';
+import type { OnPart } from '../input-spaces.ts';
+import type { CovarianceSum } from '../layer-inputs.ts';
+import type { LoraGroup } from '../lora-group.ts';
 import type { Matrix } from '../matrix.ts';
-import { keepsDirections, type MethodState, thresholdOf } from '../method-plan.ts';
-import { growSpaces, type NamedGrowth } from '../space-growth.ts';
+import { hasRisingThreshold, keepsDirections, type MethodState } from '../method-plan.ts';
+import { growFromInputs, growFromMoments, type NamedGrowth } from '../space-growth.ts';
 import { SquaredGradients } from '../squared-gradients.ts';
 import { compensation } from '../task-rates.ts';
 import type { LearnerCore } from './core.ts';
@@ -24,11 +29,12 @@ export async function beginTask(
   core: LearnerCore,
   programs: LearnerPrograms,
   sample: readonly SizedBatch[],
+  onPart: OnPart = noted,
 ): Promise<void> {
   const { plan, progress, options, lora, full } = core;
   const keepsOwn = keepsDirections(plan);
   // Read this first: it throws if the number is not known.
-  const tasks = keepsOwn || plan.space?.rises === true ? core.tasks : 0;
+  const tasks = keepsOwn || hasRisingThreshold(plan.space) ? core.tasks : 0;
   progress.task++;
   progress.step = 0;
   progress.training = true;
@@ -38,41 +44,76 @@ export async function beginTask(
   const keeps = plan.schedule !== 'apart';
   if (fresh && keeps && progress.task > 1) for (const group of lora) await group.adapters.freeze();
   for (const group of lora) {
-    group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh, progress.task);
+    await group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh, progress.task);
     group.prepareTerms(plan.loss, progress.state);
   }
-  if (plan.adapters?.design === 'inputs') {
-    const covariances = await inputCovariances(core, sample); // B is 0, so the fresh pair does not affect them
-    for (const group of lora) group.designA(covariances);
-  }
   for (const group of full) group.beginTask();
-  if (keepsOwn) for (const group of full) await group.freezeDirections(progress.task, tasks);
-  progress.rateFactors = await compensations(core, sample);
+  if (keepsOwn) {
+    for (const { trainer, weights } of core.plain) await trainer.freezeDirections(weights, progress.task, tasks);
+  }
+  const isDesigned = plan.adapters?.design === 'inputs';
+  const isCompensated = plan.space?.spaceSource === 'activation' && plan.space.taskRates === 'compensated';
+  progress.rateFactors = [1, 1];
+  if (!isDesigned && !(isCompensated && core.inputSpaces?.isActive)) return;
+  // B is 0, so a fresh pair does not affect the inputs.
+  await withCovariances(core, sample, { onPart, more: 0 }, async ({ sums }) => {
+    if (isDesigned) await designAdapters(core, sums);
+    if (isCompensated) progress.rateFactors = await compensations(core, sums);
+  });
+}
+
+/** Gives every layer the A designed from its inputs and the space of earlier tasks. */
+async function designAdapters(
+  { device, lora, inputSpaces }: LearnerCore,
+  sums: readonly CovarianceSum[],
+): Promise<void> {
+  for (const { tensor, names } of sums) {
+    const adapters = lora.filter(({ layers }) => names.some((name) => layers.names.includes(name)));
+    const A = adapters.flatMap(({ layers, adapters: { A } }) =>
+      layers.names.filter((name) => names.includes(name)).map((name) => A.view(name, false)),
+    );
+    if (A.length > 0) await writeDesignedA(device, tensor, inputSpaces?.viewOf(names[0]), A);
+  }
 }
 
 /** Factors of the learning rates of adapters and of full-rank weights in the new task. */
 async function compensations(
-  core: LearnerCore,
-  sample: readonly SizedBatch[],
+  { lora, full, inputSpaces }: LearnerCore,
+  sums: readonly CovarianceSum[],
 ): Promise<readonly [lora: number, full: number]> {
-  const spaces = [core.lora, core.full].map((groups) => groups.flatMap(({ space }) => [...(space?.spaces ?? [])]));
-  if (core.plan.space?.rates !== 'compensated' || spaces.flat().length === 0) return [1, 1];
-  const covariances = await inputCovariances(core, sample);
-  const [lora, full] = spaces.map((each) => compensation(each, covariances));
-  return [lora, full];
+  const shares = await inputSpaces?.sharesOutside(sums);
+  const factor = (groups: readonly (LoraGroup | FullRankGroup)[]): number =>
+    compensation(
+      groups.flatMap(({ layers }) =>
+        layers.names.map((name) => shares?.get(inputSpaces?.inputOf(name).name ?? '') ?? 1),
+      ),
+    );
+  return [factor(lora), factor(full)];
 }
 
 /** Ends a task: see {@link Learner.endTask}. */
-export async function endTask(core: LearnerCore, programs: LearnerPrograms, data: TaskData): Promise<NamedGrowth[]> {
-  const { plan, progress, device, groups } = core;
+export async function endTask(
+  core: LearnerCore,
+  programs: LearnerPrograms,
+  data: TaskData,
+  onPart: OnPart = noted,
+): Promise<NamedGrowth[]> {
+  const { plan, progress, device, groups, inputSpaces } = core;
   progress.training = false;
   await programs.merge();
   programs.drop();
   if (plan.endTask) progress.state = await nextState(core, data);
   if (!plan.space) return [];
-  const covariances = plan.space.source === 'activation' ? await inputCovariances(core, data.sample) : undefined;
-  const threshold = plan.space.rises ? thresholdOf(plan.space, progress.task, core.tasks) : plan.space.threshold;
-  return growSpaces(device, groups, { ...plan.space, threshold }, progress.task, covariances);
+  if (plan.space.spaceSource === 'moment') return growFromMoments(device, groups, plan.space);
+  if (inputSpaces === undefined) throw new Error('a space of inputs without inputs');
+  const tasks = hasRisingThreshold(plan.space) ? core.tasks : 1;
+  const more = inputSpaces.inputs.length;
+  const read = data.sample.length;
+  return withCovariances(core, data.sample, { onPart, more }, (covariances) =>
+    growFromInputs(inputSpaces, groups, covariances, { task: progress.task, tasks }, (done) =>
+      onPart(read + done, read + more),
+    ),
+  );
 }
 
 /** The method's state after the task, including what it stored before. */
@@ -98,13 +139,25 @@ async function squaredGradients(core: LearnerCore, singles: readonly SizedBatch[
   }
 }
 
-async function inputCovariances(core: LearnerCore, sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
-  const sums = new InputCovariances(core.device, core.network, core.parts);
+/** For work whose progress nobody follows. */
+const noted: OnPart = () => Promise.resolve();
+
+/** Reads a sample, and hands over C of every input. @param more parts of the work that follow. */
+async function withCovariances<T>(
+  core: LearnerCore,
+  sample: readonly SizedBatch[],
+  { onPart, more }: { onPart: OnPart; more: number },
+  use: (covariances: InputCovariances) => Promise<T>,
+): Promise<T> {
+  const covariances = new InputCovariances(core.device, core.network, core.parts);
   try {
-    await sums.prepare(sample.map(({ sizes }) => sizes));
-    for (const batch of sample) await sums.add(batch);
-    return await sums.read();
+    await covariances.prepare(sample.map(({ sizes }) => sizes));
+    for (const [done, batch] of sample.entries()) {
+      await onPart(done, sample.length + more);
+      await covariances.add(batch);
+    }
+    return await use(covariances);
   } finally {
-    sums.destroy();
+    covariances.destroy();
   }
 }

@@ -1,8 +1,8 @@
-import type { HalfOperands, MatmulLayout, MatmulShape } from '../../device/matmul-shape.ts';
+import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { matmulReference } from '../../device/matmul-reference.ts';
 import type { Planner, ProductTensors } from '../../device/planner.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
-import { sizeOf, type Tensor } from '../tensor.ts';
+import { sizeOf, storageOf, type Tensor } from '../tensor.ts';
 
 /** Options of a product of two matrices, or of two stacks of matrices. */
 export interface MatmulOptions {
@@ -61,6 +61,83 @@ export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOpt
   if (bK !== K) throw new Error(`matmul ${a.name} × ${b.name}: inner sizes ${K} and ${bK} differ`);
   const batch = Math.max(an, bn);
   return recordMatmul(g, a, b, [batch, M, N], { ...options, M, N, K, batch });
+}
+
+/** Consecutive matrices of a stack that are products with evenly spaced matrices of one buffer, as one batched product. */
+interface Run {
+  readonly first: number;
+  readonly count: number;
+  /** The matrices, from the first on. */
+  readonly b: Tensor;
+  readonly strideB: number;
+}
+
+/**
+ * alpha x_i M_i + addend for every matrix x_i of a stack, each with a square matrix of its own. The result has the layout
+ * of x.
+ *
+ * @param x [n, rows, size].
+ * @param matrices n matrices [size, size] in memory of their own; several may be the same.
+ * @param options `addend`: of the layout of x.
+ */
+export function matmulEach(
+  g: Graph,
+  x: Tensor,
+  matrices: readonly Tensor[],
+  { alpha = 1, addend }: Pick<MatmulOptions, 'alpha' | 'addend'> = {},
+): Tensor {
+  const [n, M, size] = x.shape;
+  const stride = x.elements / n;
+  const runs = (): Run[] => evenlySpaced(matrices);
+  const y = g.intermediate(`${x.name} times each`, x.shape, 'f32', x.elements);
+  const shapeOf = ({ first, count, strideB }: Run): MatmulShape => ({
+    ...plainProduct('nn', M, size, size),
+    batch: count,
+    ...{ batchStrideA: stride, batchStrideB: strideB, batchStrideC: stride, batchStrideD: addend ? stride : 0 },
+    alpha,
+    addend: addend !== undefined,
+    window: { offsetA: first * stride, offsetC: first * stride },
+  });
+  return g.record({
+    name: 'matmul each',
+    inputs: [x, ...new Set(matrices), ...(addend ? [addend] : [])],
+    outputs: [y],
+    scratch: (planner) => [
+      productScratch(
+        runs().map((run) => [shapeOf(run), run.b]),
+        planner,
+      ),
+    ],
+    calls: (planner, [scratch]) =>
+      runs().flatMap((run) => productCalls(shapeOf(run), { a: x, b: run.b, c: y, d: addend }, scratch, planner)),
+    reference: (value) => {
+      for (const [i, one] of matrices.entries()) {
+        const part = { ...plainProduct('nn', M, size, size), alpha, addend: addend !== undefined };
+        const window = { offsetA: i * stride, offsetC: i * stride };
+        matmulReference({ ...part, window }, value(x), value(one), value(y) as Float64Array, addend && value(addend));
+      }
+    },
+  });
+}
+
+/** Groups matrices in memory into as few runs as possible. */
+function evenlySpaced(matrices: readonly Tensor[]): Run[] {
+  const runs: Run[] = [];
+  for (let first = 0; first < matrices.length;) {
+    const begin = storageOf(matrices[first]);
+    const distance = (i: number): number | undefined => {
+      const storage = i < matrices.length ? storageOf(matrices[i]) : undefined;
+      return storage?.buffer === begin.buffer ? storage.offset - begin.offset : undefined;
+    };
+    const step = distance(first + 1) ?? -1;
+    let count = 1;
+    if (step >= 0) while (distance(first + count) === count * step) count++;
+    const bytes = begin.bytes + (count > 1 ? (count - 1) * step : 0);
+    const b = { ...matrices[first], elements: bytes / 4, storage: { ...begin, bytes } };
+    runs.push({ first, count, b, strideB: count > 1 ? step / 4 : 0 });
+    first += count;
+  }
+  return runs;
 }
 
 /** Stride of the matrices of a stack; 0 shares a single one. */

@@ -18,7 +18,13 @@ export function adamStepSize(learningRate: number, step: number): number {
   return (learningRate * Math.sqrt(1 - ADAM.beta2 ** step)) / (1 - ADAM.beta1 ** step);
 }
 
-const ENTRIES = { SQUARES: 'squares', CLIP: 'clipFactor', ADAM: 'adam', APPLY: 'applyUpdate' } as const;
+const ENTRIES = {
+  SQUARES: 'squares',
+  PRODUCTS: 'innerProducts',
+  CLIP: 'clipFactor',
+  ADAM: 'adam',
+  APPLY: 'applyUpdate',
+} as const;
 type Form = keyof typeof ENTRIES;
 
 /** `count` tensors of `size` elements, `stride` elements apart. */
@@ -38,7 +44,7 @@ function call(
   const { sharesRows = false } = options;
   const elements = count * stride;
   const width = elements % 4 === 0 ? 4 : 1;
-  const isSum = form === 'SQUARES' || form === 'CLIP';
+  const isSum = form === 'SQUARES' || form === 'PRODUCTS' || form === 'CLIP';
   const threads = isSum ? threadsOfRow(form === 'CLIP' ? count : size, sharesRows) : 64;
   const workgroups = isSum ? flatWorkgroups(form === 'CLIP' ? 1 : count, 1) : flatWorkgroups(elements / width, threads);
   return {
@@ -49,6 +55,7 @@ function call(
         fillTemplate(template, {
           THREADS: threads,
           SQUARES: form === 'SQUARES',
+          PRODUCTS: form === 'PRODUCTS',
           CLIP: form === 'CLIP',
           ADAM: form === 'ADAM',
           APPLY: form === 'APPLY',
@@ -64,7 +71,7 @@ function call(
     ],
     tensors,
     workgroups,
-    units: form === 'SQUARES' ? count : form === 'CLIP' ? 1 : elementUnits(elements),
+    units: form === 'CLIP' ? 1 : isSum ? count : elementUnits(elements),
     cost: elements * (form === 'ADAM' ? 24 : 8),
   };
 }
@@ -81,6 +88,24 @@ export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): v
       for (let n = 0; n < stack.count; n++) {
         let sum = 0;
         for (let i = 0; i < stack.size; i++) sum += value(x)[n * stack.stride + i] ** 2;
+        value(into)[n] = sum;
+      }
+    },
+  });
+}
+
+/** Σ x y of every pair of tensors of two stacks of one layout, into `into` [≥ count]. */
+export function innerProducts(g: Graph, x: Tensor, y: Tensor, stack: StackShape, into: Tensor): void {
+  g.record({
+    name: 'inner products',
+    inputs: [x, y],
+    outputs: [into],
+    effect: true,
+    calls: ({ sharesRows }) => [call('PRODUCTS', stack, [x, y, into], { sharesRows })],
+    reference: (value) => {
+      for (let n = 0; n < stack.count; n++) {
+        let sum = 0;
+        for (let i = 0; i < stack.size; i++) sum += value(x)[n * stack.stride + i] * value(y)[n * stack.stride + i];
         value(into)[n] = sum;
       }
     },

@@ -14,9 +14,8 @@ const LARGEST = 3.4e38;
  *
  * @param S [n, dimension, k].
  * @param into [≥ n].
- * @param anyLength whether columns may be of any length, and need only be orthogonal.
  */
-export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = false): void {
+export function orthonormality(g: Graph, S: Tensor, into: Tensor): void {
   const gram = batchedMatmul(g, S, S, { layout: 'tn' }); // [n, k, k]
   const [count, k] = gram.shape;
   g.record({
@@ -31,7 +30,7 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
           wgsl: () => workgroupTree({ name: 'largestOf', type: 'f32', threads: 64, combine: 'max(a, b)' }) + text,
           wasm: { entry: 'orthonormality' },
         },
-        params: [u32(count), u32(k), u32(anyLength ? 1 : 0)],
+        params: [u32(count), u32(k)],
         tensors: [gram, into],
         workgroups: flatWorkgroups(count, 1),
         units: count,
@@ -42,8 +41,7 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
       for (let n = 0; n < count; n++) {
         const one = value(gram).subarray(n * k * k, (n + 1) * k * k);
         const errors = Array.from(one, (x, at) => {
-          const length = anyLength ? x : x !== 0 ? 1 : 0;
-          const error = Math.abs(x - (at % (k + 1) === 0 ? length : 0));
+          const error = Math.abs(x - (at % (k + 1) === 0 && x !== 0 ? 1 : 0));
           return error < LARGEST ? error : LARGEST;
         });
         value(into)[n] = Math.max(...errors);

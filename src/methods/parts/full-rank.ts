@@ -90,7 +90,7 @@ export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): Projecte
   rank: values.galoreRank,
   scale: values.galoreScale,
   gap: values.updateProjGap,
-  side: values.projType,
+  projType: values.projType,
   projection: values.projection,
   clipNorm: values.clipNorm,
 });

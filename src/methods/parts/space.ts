@@ -1,4 +1,4 @@
-import type { SpacePlan } from '../../gorp/method-plan.ts';
+import type { HardInputSpacePlan, SpacePlan } from '../../gorp/method-plan.ts';
 import type { Rule } from './method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings, SHARE, type ValuesOf } from './setting.ts';
 
@@ -114,37 +114,28 @@ export const SPACE_RULE: Rule<typeof SPACE_SETTINGS> = {
 };
 
 /** The space that the settings describe. */
-export const space = (
+export function space(
   values: ValuesOf<typeof SPACE_SETTINGS> & Partial<ValuesOf<typeof WEIGHT_SPACE_SETTINGS>>,
-): SpacePlan => ({
-  source: values.spaceSource,
-  adapterSide: values.loraSpace,
-  weightSide: values.spaceSide ?? 'kept',
-  rule: values.spaceRule,
-  keepsOut: values.project,
-  threshold: values.threshold,
-  rises: false,
-  energyOf: 'inputs',
-  softness: values.softness,
-  energies: values.energies,
-  rates: values.spaceSource === 'activation' ? values.taskRates : 'constant',
-});
+): SpacePlan {
+  const { spaceSource, loraSpace, spaceSide = 'kept', spaceRule, project, threshold, softness, energies } = values;
+  if (spaceSource === 'moment') return { spaceSource, loraSpace, spaceSide, spaceRule, project, threshold };
+  const { taskRates } = values;
+  return softness > 0
+    ? { spaceSource, form: 'soft', softness, energies, project, taskRates }
+    : { ...hardInputSpace(threshold), project, taskRates };
+}
 
 /** A space of inputs cut at a threshold, on the input side of all trained weights. */
 export const hardInputSpace = (
   threshold: number,
-  more: Partial<Pick<SpacePlan, 'rises' | 'energyOf'>> = {},
-): SpacePlan => ({
-  source: 'activation',
-  adapterSide: 'input',
-  weightSide: 'kept',
-  rule: 'paper',
-  keepsOut: 'update',
+  more: Partial<Pick<HardInputSpacePlan, 'rises' | 'energyOf'>> = {},
+): HardInputSpacePlan => ({
+  spaceSource: 'activation',
+  form: 'hard',
   threshold,
   rises: false,
   energyOf: 'inputs',
-  softness: 0,
-  energies: 'sum',
-  rates: 'constant',
+  project: 'update',
+  taskRates: 'constant',
   ...more,
 });

@@ -25,6 +25,16 @@ export function squares(args: usize, from: u32, to: u32): void {
   }
 }
 
+/** Tensors: x, y, products. */
+export function innerProducts(args: usize, from: u32, to: u32): void {
+  const size = word(args, 1);
+  const stride = word(args, 2);
+  for (let n = from; n < to; n++) {
+    const product = dot(element(word(args, 10), n * stride), element(word(args, 11), n * stride), size);
+    store<f32>(element(word(args, 12), n), product);
+  }
+}
+
 /** Tensors: squares, clip [norm, factor]. */
 export function clipFactor(args: usize, from: u32, to: u32): void {
   if (from >= to) return;

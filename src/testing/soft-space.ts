@@ -1,12 +1,11 @@
-import { type Matrix, matrix, multiplyTranspose, trace } from './matrix.ts';
-import type { SpacePlan } from './method-plan.ts';
-import { heldShare, projectOutLeft, projectOutRight, type SpaceGrowth } from './space.ts';
-import { symmetricEigen } from './symmetric-eigen.ts';
+import { type Matrix, matrix, multiplyTranspose, trace } from '../gorp/matrix.ts';
+import type { SoftInputSpacePlan } from '../gorp/method-plan.ts';
+import { projectOutLeft, projectOutRight, type SpaceGrowth } from '../gorp/space.ts';
+import { symmetricEigen } from '../gorp/symmetric-eigen.ts';
+import { heldShare } from './input-space.ts';
 
 // Weights above this round to 1 in f32, in which spaces are saved, and their energy could not be recovered.
 const MAX_WEIGHT = 1 - 1e-6;
-// Directions with a smaller weight are dropped, so that S stays narrower.
-const LEAST_WEIGHT = 0.02;
 
 /**
  * Grows the soft space of a layer's inputs (docs/method.md, eq. (18)). Instead of cutting directions off at a
@@ -29,7 +28,7 @@ const LEAST_WEIGHT = 0.02;
 export function growSoftSpace(
   space: Matrix | null,
   covariance: Matrix,
-  { softness, energies: over }: Pick<SpacePlan, 'softness' | 'energies'>,
+  { softness, energies: over }: Pick<SoftInputSpacePlan, 'softness' | 'energies'>,
   task: number,
 ): SpaceGrowth {
   const n = covariance.rows;
@@ -50,10 +49,7 @@ export function growSoftSpace(
   if (all > 0) covariance.data.forEach((value, at) => (energies.data[at] += (now * value) / all));
   const weightOf = (energy: number): number =>
     Math.min(MAX_WEIGHT, Math.max(0, energy) / (Math.max(0, energy) + alpha));
-  const { values, vectors } = symmetricEigen(
-    energies,
-    (each) => each.filter((value) => weightOf(value) >= LEAST_WEIGHT).length,
-  );
+  const { values, vectors } = symmetricEigen(energies, (each) => each.filter((value) => value > 0).length);
   const grown = scaledColumns(
     vectors,
     Array.from(values, (value) => Math.sqrt(weightOf(value))),
