@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
 import { TASK_FORMS } from '../tasks/forms.ts';
+import { count, finite, MOST_TASKS, round, sizeFault, text, time } from './results-bounds.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
@@ -9,22 +10,22 @@ const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 const AccuracyMatrixSchema = v.array(v.array(accuracy));
 
 /** The same of losses; null too if the loss was not finite. */
-const LossMatrixSchema = v.array(v.array(v.nullable(v.pipe(v.number(), v.minValue(0)))));
+const LossMatrixSchema = v.array(v.array(v.nullable(v.pipe(finite, v.minValue(0)))));
 
 /** docs/method.md, section 6; null if the matrix lacks an entry. Fractions, not percent. */
 export const MeasuresSchema = v.strictObject({
   /** Mean of R[T][·]. */
-  averagePerformance: v.nullable(v.number()),
+  averagePerformance: v.nullable(finite),
   /** Mean of R[t][1..t], for every t = 1..T. */
-  averagePerformanceCurve: v.array(v.nullable(v.number())),
+  averagePerformanceCurve: v.array(v.nullable(finite)),
   /** Mean over j < T of R[T][j] − R[j][j]. */
-  backwardTransfer: v.nullable(v.number()),
+  backwardTransfer: v.nullable(finite),
   /** Mean over j < T of max over t of R[t][j], less R[T][j]. */
-  forgetting: v.nullable(v.number()),
+  forgetting: v.nullable(finite),
   /** Mean over j > 1 of R[j−1][j] − R[0][j]. */
-  forwardTransfer: v.nullable(v.number()),
+  forwardTransfer: v.nullable(finite),
   /** Mean of R[j][j]. */
-  justLearned: v.nullable(v.number()),
+  justLearned: v.nullable(finite),
 });
 export type Measures = v.InferOutput<typeof MeasuresSchema>;
 
@@ -46,98 +47,98 @@ const AccuracySchema = v.strictObject({
 
 export const TensorSpaceSchema = v.strictObject({
   /** Hugging Face name of the layer, such as `encoder.block.0.layer.0.SelfAttention.q`. */
-  name: v.string(),
+  name: text,
   part: v.picklist(['lora', 'full-rank']),
   /** Number of dimensions the space lives in. */
-  dimension: v.number(),
+  dimension: count,
   /** Directions added after this round, and the total. */
-  added: v.number(),
-  total: v.number(),
+  added: count,
+  total: count,
   /** Share of this round's energy that the space held before anything was added. */
-  heldBefore: v.number(),
+  heldBefore: finite,
   /** Energy of the remaining directions, largest first, as shares of the round's energy. */
-  spectrum: v.array(v.number()),
-  threshold: v.number(),
+  spectrum: v.array(finite),
+  threshold: finite,
   /** ‖SᵀS − I‖max: how far the space on the GPU is from orthonormal. */
-  orthonormality: v.number(),
+  orthonormality: finite,
   /** Number of this task's own main directions, regardless of the space; at most 16. */
-  directions: v.number(),
+  directions: count,
   /** Cosines of the principal angles with the main directions of each earlier task (from 1), descending. */
-  angles: v.array(v.strictObject({ task: v.number(), cosines: v.array(v.number()) })),
+  angles: v.array(v.strictObject({ task: round, cosines: v.array(finite) })),
 });
 export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
 
 /** A trained layer in one step. */
 export const LayerStatisticsSchema = v.strictObject({
-  name: v.string(),
+  name: text,
   part: v.picklist(['lora', 'full-rank']),
   /** Norm of its gradient before clipping, of A and B together for adapters. */
-  gradientNorm: v.number(),
+  gradientNorm: finite,
   /** Share of the gradient's energy that lay in the shared space and was removed; null while there is none. */
-  projectedAway: v.nullable(v.number()),
+  projectedAway: v.nullable(finite),
   /** Share of the update's energy that still falls in the shared space; null while there is none. */
-  leakage: v.nullable(v.number()),
+  leakage: v.nullable(finite),
 });
 
 /** All trained layers in one step. */
 export const LayerSampleSchema = v.strictObject({
-  round: v.number(),
-  step: v.number(),
+  round,
+  step: count,
   layers: v.array(LayerStatisticsSchema),
 });
 export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
 
 export const TaskReportSchema = v.strictObject({
-  name: v.string(),
-  kind: v.string(),
+  name: text,
+  kind: text,
   /** What its answers are; labels if missing. */
   form: v.optional(v.picklist(TASK_FORMS)),
-  labels: v.array(v.string()),
-  trainExamples: v.number(),
-  testExamples: v.number(),
+  labels: v.array(text),
+  trainExamples: count,
+  testExamples: count,
   /** SHA-256 of all its texts, labels and question, before any is drawn. Files of earlier versions do not say. */
-  texts: v.optional(v.string()),
+  texts: v.optional(text),
   /** Tokens of its longest label, with the end; files of earlier versions lack it. */
-  labelTokens: v.optional(v.number()),
+  labelTokens: v.optional(count),
 });
 export type TaskReport = v.InferOutput<typeof TaskReportSchema>;
 
 export const DeviceReportSchema = v.strictObject({
-  vendor: v.string(),
-  architecture: v.string(),
-  description: v.string(),
+  vendor: text,
+  architecture: text,
+  description: text,
   /** True if the adapter computes on the CPU. */
   software: v.boolean(),
   /** The kind of device; results of versions that had only WebGPU do not say. */
   kind: v.optional(v.picklist(['webgpu', 'wasm']), 'webgpu'),
   /** Why this device, see {@link DeviceReason}. */
   why: v.optional(v.picklist(DEVICE_REASONS), 'asked'),
-  features: v.array(v.string()),
-  limits: v.record(v.string(), v.number()),
+  features: v.array(text),
+  limits: v.record(text, finite),
 });
 export type DeviceReport = v.InferOutput<typeof DeviceReportSchema>;
 
 export const ModelReportSchema = v.strictObject({
-  name: v.string(),
+  name: text,
   /** The commit that a repository on the hub was pinned to. */
-  commit: v.nullable(v.string()),
+  commit: v.nullable(text),
   /** Names the content of its weight files (src/weights/content-hash.ts); files of earlier versions lack it. */
-  weights: v.optional(v.string()),
+  weights: v.optional(text),
   /** SHA-256 of its small files by name; null for those it lacks. Files of earlier versions do not say. */
-  files: v.optional(v.record(v.string(), v.nullable(v.string()))),
+  files: v.optional(v.record(text, v.nullable(text))),
   /** The local time that its chat template prints, fixed when the run began; only with `promptForm: chat`. */
-  date: v.optional(v.string()),
-  parameters: v.number(),
-  trainable: v.number(),
+  date: v.optional(text),
+  parameters: count,
+  trainable: count,
 });
 export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
 
 /** Tokens of prompts read and answers written in tests, without padding, and the time this took. */
 export const TestTimeSchema = v.strictObject({
-  promptTokens: v.number(),
-  promptSeconds: v.number(),
-  answerTokens: v.number(),
-  answerSeconds: v.number(),
+  promptTokens: count,
+  promptSeconds: finite,
+  answerTokens: count,
+  answerSeconds: finite,
 });
 export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 
@@ -145,51 +146,59 @@ export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 export const BreakSchema = v.strictObject({
   cause: v.picklist(['restart', 'device-lost']),
   /** The step it resumed from. */
-  step: v.number(),
+  step: count,
   /** Completed steps that had to be repeated; null if unknown. */
-  again: v.nullable(v.number()),
+  again: v.nullable(count),
 });
 export type Break = v.InferOutput<typeof BreakSchema>;
 
 /** The results file. Its version increases when a field changes its meaning or is removed. */
-export const ResultsSchema = v.strictObject({
+const FieldsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
   version: v.literal(2),
   /** Unique among all runs; files of earlier versions lack it. */
   id: v.optional(v.pipe(v.string(), v.uuid())),
-  code: v.strictObject({ version: v.string(), commit: v.string() }),
+  code: v.strictObject({ version: text, commit: text }),
   status: v.picklist(['finished', 'stopped', 'failed']),
   error: v.nullable(ErrorReportSchema),
-  startedAt: v.string(),
+  startedAt: time,
   /** Seconds of work, without pauses. */
-  seconds: v.number(),
+  seconds: finite,
   device: DeviceReportSchema,
   model: ModelReportSchema,
   settings: RunSettingsSchema,
-  tasks: v.array(TaskReportSchema),
+  tasks: v.pipe(v.array(TaskReportSchema), v.maxLength(MOST_TASKS)),
   /** One entry per optimizer step, in columns of equal length. */
   curves: v.strictObject({
-    round: v.array(v.number()),
-    step: v.array(v.number()),
-    loss: v.array(v.number()),
-    gradientNorm: v.array(v.number()),
+    round: v.array(round),
+    step: v.array(count),
+    loss: v.array(finite),
+    gradientNorm: v.array(finite),
     /** Seconds of work since the start when the step's loss was read. */
-    seconds: v.array(v.number()),
+    seconds: v.array(finite),
   }),
   accuracy: AccuracySchema,
   measures: AllMeasuresSchema,
-  spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
+  spaces: v.array(v.strictObject({ round, tensors: v.array(TensorSpaceSchema) })),
   /**
    * What the method stores after each round besides the model and what it trains: shared spaces, importances,
    * remembered examples. Files of earlier versions do not say.
    */
-  stateBytes: v.optional(v.array(v.strictObject({ round: v.number(), bytes: v.number() }))),
+  stateBytes: v.optional(v.array(v.strictObject({ round, bytes: count }))),
   /** Where the run was interrupted and resumed; files of earlier versions do not say. */
   breaks: v.optional(v.array(BreakSchema)),
   /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
   health: v.array(LayerSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */
   testTime: v.optional(TestTimeSchema),
-  memory: v.strictObject({ peakBytes: v.number(), liveBuffersAtEnd: v.number() }),
+  memory: v.strictObject({ peakBytes: count, liveBuffersAtEnd: count }),
 });
+
+export const ResultsSchema = v.pipe(
+  FieldsSchema,
+  v.check(
+    (results) => sizeFault(results) === null,
+    ({ input }) => sizeFault(input) ?? '',
+  ),
+);
 export type Results = v.InferOutput<typeof ResultsSchema>;

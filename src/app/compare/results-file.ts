@@ -26,7 +26,7 @@ export async function runsIn(file: File, mostBytes = MOST_BYTES): Promise<Result
   return lines.slice(0, -1).flatMap((line, i) => {
     const where = `${name}, line ${i + 1}`;
     const run = parseLine(line, where);
-    return 'results' in run ? [withWholeCurves(run.results, where)] : [];
+    return 'results' in run ? [run.results] : [];
   });
 }
 
@@ -88,19 +88,7 @@ export function parseResultsFile(text: string, name: string): Results {
       { cause: parsed.issues },
     );
   }
-  return withWholeCurves(parsed.output, name);
-}
-
-function withWholeCurves(results: Results, name: string): Results {
-  const { curves } = results;
-  if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) {
-    throw new GorpError(
-      'run/bad-results-file',
-      `${name} is a damaged results file: its curves differ in length.`,
-      'Download the file again from the browser that wrote it, and do not edit it.',
-    );
-  }
-  return results;
+  return parsed.output;
 }
 
 const noResultsFile = (name: string, cause: unknown): GorpError =>

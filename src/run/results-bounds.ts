@@ -1,0 +1,50 @@
+import * as v from 'valibot';
+
+/**
+ * Bounds of what a results file may say, generous to any run and small enough that the page can show what passes: a
+ * file comes from anywhere, and a few bytes of it can ask for gigabytes of tables.
+ */
+export const MOST_TASKS = 128;
+const MOST_LETTERS = 100_000;
+
+/** A number that JSON can hold: 1e999 would be read as infinite and stored as null. */
+export const finite = v.pipe(v.number(), v.finite());
+/** A count, also of bytes. */
+export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** A round from 0 (before training), or a task from 1. */
+export const round = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MOST_TASKS));
+export const text = v.pipe(v.string(), v.maxLength(MOST_LETTERS));
+/** A date and time, as `Date` writes it. */
+export const time = v.pipe(v.string(), v.isoTimestamp());
+
+/** The parts of results that have to agree in size. */
+interface Sized {
+  readonly settings: { readonly order: readonly string[] };
+  readonly tasks: readonly unknown[];
+  readonly accuracy: Readonly<Record<string, readonly (readonly unknown[])[] | undefined>>;
+  readonly curves: Readonly<Record<string, readonly unknown[]>>;
+  readonly spaces: readonly {
+    readonly round: number;
+    readonly tensors: readonly {
+      readonly dimension: number;
+      readonly total: number;
+      readonly spectrum: readonly unknown[];
+    }[];
+  }[];
+}
+
+/** What does not agree in size, in words; null if all does. */
+export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized): string | null {
+  const [rows, columns] = [settings.order.length + 1, tasks.length];
+  for (const [score, matrix = []] of Object.entries(accuracy)) {
+    if (matrix.length !== rows || matrix.some((row) => row.length !== columns))
+      return `accuracy.${score} is not a matrix of ${rows} × ${columns}, as its tasks need`;
+  }
+  if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) return 'its curves differ in length';
+  const late = spaces.find((one) => one.round < 1 || one.round >= rows);
+  if (late !== undefined) return `it has a space after round ${late.round}, but ${rows - 1} tasks`;
+  const wide = spaces.some(({ tensors }) =>
+    tensors.some(({ dimension, total, spectrum }) => total > dimension || spectrum.length > dimension),
+  );
+  return wide ? 'a space has more directions than dimensions' : null;
+}

@@ -1,0 +1,46 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { quickResults } from '../app/testing/scripted-results.ts';
+import { type Results, ResultsSchema } from './results.ts';
+import { MOST_TASKS } from './results-bounds.ts';
+
+const good = quickResults('gorp', 1);
+const parsed = (results: unknown): Results => v.parse(ResultsSchema, results);
+const [space] = good.spaces;
+const [tensor] = space.tensors;
+
+describe('ResultsSchema', () => {
+  it('takes what a run writes', () => {
+    expect(parsed(JSON.parse(JSON.stringify(good)))).toEqual(good);
+  });
+
+  it.each<[fault: string, change: (results: Results) => unknown]>([
+    ['a number that JSON reads as infinite', (one) => ({ ...one, seconds: JSON.parse('1e999') as number })],
+    ['text that is not a date', (one) => ({ ...one, startedAt: 'yesterday' })],
+    ['a round of 300 million', (one) => ({ ...one, spaces: [{ ...space, round: 3e8 }] })],
+    ['a space after a round that the order does not have', (one) => ({ ...one, spaces: [{ ...space, round: 3 }] })],
+    ['a step that is no whole number', (one) => ({ ...one, breaks: [{ cause: 'restart', step: 1.5, again: null }] })],
+    ['an empty matrix', (one) => ({ ...one, accuracy: { ...one.accuracy, exact: [] } })],
+    [
+      'a matrix wider than its tasks',
+      (one) => ({ ...one, accuracy: { ...one.accuracy, ranked: one.accuracy.ranked.map((row) => [...row, 0.5]) } }),
+    ],
+    ['curves of unequal length', (one) => ({ ...one, curves: { ...one.curves, loss: one.curves.loss.slice(1) } })],
+    [
+      'more directions than dimensions',
+      (one) => ({ ...one, spaces: [{ ...space, tensors: [{ ...tensor, total: tensor.dimension + 1 }] }] }),
+    ],
+    [
+      'thousands of tasks',
+      (one) => {
+        const order = Array.from({ length: MOST_TASKS + 1 }, (_, i) => `task${i}`);
+        const matrix = Array.from({ length: order.length + 1 }, () => order.map(() => null));
+        const tasks = order.map((name) => ({ ...one.tasks[0], name }));
+        const accuracy = { exact: matrix, ranked: matrix };
+        return { ...one, settings: { ...one.settings, order }, tasks, accuracy, spaces: [] };
+      },
+    ],
+  ])('refuses %s', (_, change) => {
+    expect(v.safeParse(ResultsSchema, change(structuredClone(good))).success).toBe(false);
+  });
+});
