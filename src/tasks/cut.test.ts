@@ -59,6 +59,11 @@ describe('a task on its dev set', () => {
     }
   });
 
+  it('never tests a label that is not left to learn', () => {
+    const train = [task.train[0], task.train[20]]; // one example of a, one of b
+    expect(() => onDevSet({ ...task, train })).toThrow(/leave none with the label “[ab]” to learn from/);
+  });
+
   it('uses its dev set if it has one', () => {
     const dev = examples('dev', 1);
     expect(onDevSet({ ...task, dev })).toEqual({ ...task, dev, test: dev });

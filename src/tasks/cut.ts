@@ -40,10 +40,14 @@ export function onDevSet(task: Task): Task {
   const dev = sampleOf(task, task.train, Math.max(1, Math.round(DEV_SHARE * task.train.length)), 0);
   const held = new Set(dev.map(textOf));
   const train = task.train.filter((one) => !held.has(textOf(one)));
-  if (train.length > 0 && dev.length > 0) return { ...task, train, test: dev };
+  const learned = new Set(train.map(({ label }) => label));
+  const unlearned = task.labels.length > 0 ? dev.find(({ label }) => !learned.has(label)) : undefined;
+  if (train.length > 0 && dev.length > 0 && unlearned === undefined) return { ...task, train, test: dev };
   throw new GorpError(
     'tasks/too-few-examples',
-    `${task.name} has no dev set, and its ${task.train.length} training examples are too few to hold some out.`,
+    unlearned === undefined
+      ? `${task.name} has no dev set, and its ${task.train.length} training examples are too few to hold some out.`
+      : `${task.name} has no dev set, and holding some of its ${task.train.length} training examples out would leave none with the label “${unlearned.label}” to learn from.`,
     'Test on the test set (training.testSet), or add examples with other texts.',
   );
 }
