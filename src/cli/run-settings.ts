@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { METHOD_NAMES, type MethodName, methodPreset } from '../methods/registry.ts';
+import { METHOD_NAMES, type MethodName, methodPreset, withValues } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
 import { embeddedMethod, embeddedSettings, type PresetName, publishedSettings } from '../run/presets.ts';
 import { parseSettings, type RunSettings } from '../run/settings.ts';
 import { BENCHMARK_KINDS, embeddedTask, publishedOrder } from '../tasks/orders.ts';
+import { loadSuperNi, SUPERNI_FOLDERS, SUPERNI_ORDERS, SUPERNI_SETTINGS } from '../tasks/super-ni-orders.ts';
 import type { Task } from '../tasks/task.ts';
 import { embeddedModel } from '../weights/embedded-models.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
+import { nodeTaskReader } from './host.ts';
 import { TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
 
 /** Options that choose model, tasks and method. */
@@ -27,7 +29,7 @@ export const SETTINGS_OPTIONS = {
 export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder or GGUF file on disk, org/name[@revision]
                    of the hub, org/name[@revision]:FILE.gguf, or an address
   --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address
-  --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, tasks by name (gloss,agnews,reviews), or an order
+  --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, superni-1, superni-2, tasks by name (gloss,agnews,reviews), or an order
                    file (the page writes them); without it, the tasks of --task in their sequence
 ${TASK_USAGE}
   --method NAME    ${METHOD_NAMES.join(', ')};
@@ -70,10 +72,12 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
   let settings: RunSettings;
   let customTasks: readonly Task[] = [];
   const own = values.task.length > 0 ? await ownTasks(values.task) : null;
-  if (own !== null || isListOfTasks(order)) {
-    customTasks = own?.tasks ?? [];
-    const names = customTasks.map(({ name }) => name);
-    const sequence = order === 'embedded' ? names : order.split(',').map((name) => taskNamed(name.trim(), names));
+  const superNi = Object.hasOwn(SUPERNI_ORDERS, order) ? SUPERNI_ORDERS[order] : null;
+  if (own !== null || superNi !== null || isListOfTasks(order)) {
+    const names = own?.tasks.map(({ name }) => name) ?? [];
+    const sequence =
+      superNi ?? (order === 'embedded' ? names : order.split(',').map((name) => taskNamed(name.trim(), names)));
+    customTasks = [...(own?.tasks ?? []), ...(await superNiTasks(sequence, names, tasks))];
     const unused = names.find((name) => !sequence.includes(name));
     if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
     const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
@@ -81,8 +85,9 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
     settings = {
       ...listedSettings(model, oneOf('--preset', preset, ['full', 'quick']), method),
       tasks,
-      order: sequence,
+      order: [...sequence],
     };
+    if (superNi !== null) settings = asPublished(settings);
   } else if (published) {
     if (tasks === 'embedded' && readsTasks)
       throw new UsageError(`Order ${order} needs CL_Benchmark: name its folder with --tasks.`);
@@ -95,10 +100,31 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
   return { settings: changed(settings, values.seed, values.set), customTasks, notes };
 }
 
+/** The tasks of SuperNI in an order, from the folder of `--tasks`. @param own names of the tasks of `--task`. */
+async function superNiTasks(order: readonly string[], own: readonly string[], folder: string): Promise<Task[]> {
+  const names = order.filter((name) => !own.includes(name) && Object.hasOwn(SUPERNI_FOLDERS, name));
+  if (names.length === 0) return [];
+  if (folder === 'embedded') throw new UsageError(`${names[0]} needs SuperNI: name its parent folder with --tasks.`);
+  const read = nodeTaskReader(folder);
+  return Promise.all(names.map((name) => loadSuperNi(read, name)));
+}
+
+/** The settings published for the orders of SuperNI, on all examples. */
+const asPublished = (settings: RunSettings): RunSettings => ({
+  ...settings,
+  method: withValues(methodPreset(settings.method.name), SUPERNI_SETTINGS.method),
+  training: {
+    ...settings.training,
+    ...SUPERNI_SETTINGS.training,
+    ...{ trainExamples: 0, testExamples: 0, activations: 'recompute' },
+  },
+});
+
 /** Whether `--order` lists tasks, rather than name an order or a file. */
 const isListOfTasks = (order: string): boolean =>
   order.includes(',') ||
-  (order !== 'embedded' && (embeddedTask(order) !== null || Object.hasOwn(BENCHMARK_KINDS, order)));
+  (order !== 'embedded' && [BENCHMARK_KINDS, SUPERNI_FOLDERS].some((known) => Object.hasOwn(known, order))) ||
+  embeddedTask(order) !== null;
 
 /** The tasks of `--task`, and what to check of them, in sentences. */
 async function ownTasks(options: readonly string[]): Promise<{ tasks: Task[]; notes: string[] }> {

@@ -4,6 +4,7 @@ import { CHAT_ANSWERS, TASK_FORMS } from '../tasks/forms.ts';
 import { FRAMES } from '../tasks/frames.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS, embeddedTask } from '../tasks/orders.ts';
+import { SUPERNI_FOLDERS } from '../tasks/super-ni-orders.ts';
 import { previewOf } from '../tasks/preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
@@ -81,7 +82,12 @@ export async function taskOfOption(
 
 /** The task that a name on the command line means: `sst2` is SST-2. @throws UsageError if there is none. */
 export function taskNamed(name: string, custom: readonly string[]): string {
-  const known = [...custom, ...Object.keys(EMBEDDED_KINDS), ...Object.keys(BENCHMARK_KINDS)];
+  const known = [
+    ...custom,
+    ...Object.keys(EMBEDDED_KINDS),
+    ...Object.keys(BENCHMARK_KINDS),
+    ...Object.keys(SUPERNI_FOLDERS),
+  ];
   if (known.includes(name) || embeddedTask(name) !== null) return name;
   const bare = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
   const found = known.filter((one) => bare(one) === bare(name));
