@@ -40,7 +40,10 @@ describe('gorp-web export', () => {
     [['--model', 'embedded']],
     [['--out', 'x']],
     [['--model', 'embedded', '--out', 'x', '--dtype', 'q3']],
-    [['--model', 'embedded', '--out', 'x', '--format', 'gguf']],
+    [['--model', 'embedded', '--out', 'x', '--format', 'mlx']],
+    [['--model', 'embedded', '--out', 'x', '--format', 'gguf', '--dtype', 'q8']],
+    [['--model', 'embedded', '--out', 'x', '--format', 'gguf', '--adapter']],
+    [['--round', 'x', '--out', 'y', '--adapter']],
     [['--model', 'embedded', '--out', 'x', 'y']],
   ])('does not understand %j', async (args) => {
     await expect(exportModel(args)).rejects.toBeInstanceOf(UsageError);

@@ -1,30 +1,44 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { explained, GorpError } from '../base/errors.ts';
+import { GGUF_DTYPES, type GgufDtype } from '../gguf/dtypes.ts';
+import { ggufFiles } from '../gguf/gguf-files.ts';
+import { mergedName } from '../gguf/names.ts';
+import { roundAsGguf } from '../gguf/round.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { checkRuntimeHolds } from '../onnx/runtime-memory.ts';
 import { cardOf } from '../run/outputs/model-card.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { templateOf } from '../text/chat-template.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { openRoundFolder, writeFiles } from './round-folder.ts';
 import { openShown, openTrainedModel } from './shown-model.ts';
 import { Terminal } from './terminal.ts';
 
-export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--model NAME] [--dtype DTYPE]
-       gorp-web export --model NAME --out DIR [--dtype DTYPE]
+export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--model NAME] [--format FORMAT] [--dtype DTYPE]
+       gorp-web export --model NAME --out DIR [--format FORMAT] [--dtype DTYPE]
+       gorp-web export --round DIR --out DIR --format gguf --adapter [--model NAME]
 
-Writes a model as ONNX, with a round's training merged in: a folder that transformers.js, Optimum and
-onnxruntime load. Weights are written one tensor at a time, in files next to the graphs.
+Writes a model with a round's training merged in. As ONNX it is a folder that transformers.js, Optimum and
+onnxruntime load, with weights in files next to the graphs; as GGUF it is one file for llama.cpp, Ollama and LM
+Studio, with a Modelfile for Ollama. Weights are written one tensor at a time.
 
   --round DIR      the folder of a round that train --out wrote
   --model NAME     the model to export; with --round, the base model if it has moved
   --out DIR        where the model is written
-  --dtype DTYPE    how weights are stored: f32, f16, q8 or q4 (8 and 4 bits in blocks of 32); f32 by default
-  --format onnx    the only format
+  --format FORMAT  onnx, by default, or gguf
+  --dtype DTYPE    how weights are stored. onnx: f32, f16, q8 or q4 (8 and 4 bits in blocks of 32), f32 by default.
+                   gguf: f16, q8_0, q4_0 or f32, f16 by default
+  --adapter        only the round's adapter, as a GGUF file for llama.cpp's --lora
   --json           one JSON object on stdout at the end
   --help`;
+
+/** Maximum number of tokens that Ollama writes for a model that no round limits. */
+const MAX_NEW_TOKENS = 128;
 
 /** `gorp-web export`. @returns the exit code. */
 export async function exportModel(args: string[]): Promise<number> {
@@ -32,47 +46,74 @@ export async function exportModel(args: string[]): Promise<number> {
     round: { type: 'string' },
     model: { type: 'string' },
     out: { type: 'string' },
-    dtype: { type: 'string', default: 'f32' },
+    dtype: { type: 'string' },
     format: { type: 'string', default: 'onnx' },
+    adapter: { type: 'boolean', default: false },
   } as const);
   noPositionals(positionals);
-  const { round, model, out } = values;
-  oneOf('--format', values.format, ['onnx']);
-  const dtype = oneOf('--dtype', values.dtype, ONNX_DTYPES);
+  const { round, model, out, adapter } = values;
+  const format = oneOf('--format', values.format, ['onnx', 'gguf'] as const);
   if (out === undefined) throw new UsageError('export needs --out.');
-  if (existsSync(join(out, 'config.json'))) {
+  if (round === undefined && model === undefined) throw new UsageError('export needs --round or --model.');
+  if (adapter && (format === 'onnx' || round === undefined || values.dtype !== undefined)) {
+    throw new UsageError('--adapter goes with --format gguf and --round, without --dtype.');
+  }
+  const last = format === 'onnx' ? 'config.json' : 'Modelfile';
+  if (existsSync(join(out, last))) {
     throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
   }
   const terminal = new Terminal(values.json);
-  const { files, config } = await whatToWrite(round, model, dtype, terminal);
-  // config.json last: if writing is interrupted, a folder without it does not pass for a model.
-  for (const file of [...files].reverse()) {
-    terminal.live(`Writing ${file.path}`);
-    await writeFiles(out, [file]);
+  const source = { round, model, terminal };
+  if (format === 'gguf') {
+    const dtype = oneOf('--dtype', values.dtype ?? 'f16', GGUF_DTYPES);
+    const files = await ggufExport(source, adapter ? null : dtype);
+    await writeAll(out, files, terminal);
+    terminal.event({ type: 'exported', format, out, ...(adapter ? { adapter } : { dtype }), files: pathsOf(files) });
+    return EXIT.ok;
   }
-  const tooLarge = whyTooLarge(config, dtype);
-  const paths = files.map(({ path }) => path);
-  terminal.event({ type: 'exported', out, dtype, files: paths, fitsOnnxruntimeWeb: tooLarge === null });
-  terminal.result(`Wrote ${paths.join(', ')} to ${out}.`);
+  const dtype = oneOf('--dtype', values.dtype ?? 'f32', ONNX_DTYPES);
+  const { saved, base } = await openSource(source);
+  const files = [...(await onnxFiles(base, dtype, saved)), ...(saved ? [await cardOf(saved, base, 'onnx')] : [])];
+  // config.json last: if writing is interrupted, a folder without it does not pass for a model.
+  await writeAll(out, [...files].reverse(), terminal);
+  const tooLarge = whyTooLarge(base.config, dtype);
+  terminal.event({ type: 'exported', out, dtype, files: pathsOf(files), fitsOnnxruntimeWeb: tooLarge === null });
   if (tooLarge !== null) terminal.note(`A browser cannot run this export. ${tooLarge}`);
   return EXIT.ok;
 }
 
-async function whatToWrite(
-  round: string | undefined,
-  model: string | undefined,
-  dtype: OnnxDtype,
-  terminal: Terminal,
-): Promise<{ files: OutputFile[]; config: unknown }> {
-  if (round !== undefined) {
-    const saved = await openRoundFolder(round);
-    const base = await openTrainedModel(saved, model, terminal);
-    const files = [...(await onnxFiles(base, dtype, saved)), await cardOf(saved, base, 'onnx')];
-    return { files, config: base.config };
+const pathsOf = (files: readonly OutputFile[]): string[] => files.map(({ path }) => path);
+
+async function writeAll(out: string, files: readonly OutputFile[], terminal: Terminal): Promise<void> {
+  for (const file of files) {
+    terminal.live(`Writing ${file.path}`);
+    await writeFiles(out, [file]);
   }
-  if (model === undefined) throw new UsageError('export needs --round or --model.');
-  const base = await openShown(model, terminal);
-  return { files: await onnxFiles(base, dtype), config: base.config };
+  terminal.result(`Wrote ${pathsOf(files).join(', ')} to ${out}.`);
+}
+
+/** What an export is made from; a round, a model, or a round with its base model. */
+interface Source {
+  readonly round: string | undefined;
+  readonly model: string | undefined;
+  readonly terminal: Terminal;
+}
+
+async function openSource({ round, model = '', terminal }: Source): Promise<{ saved?: SavedRound; base: ModelFiles }> {
+  if (round === undefined) return { base: await openShown(model, terminal) };
+  const saved = await openRoundFolder(round);
+  return { saved, base: await openTrainedModel(saved, model === '' ? undefined : model, terminal) };
+}
+
+/** @param dtype null for the adapter alone. */
+async function ggufExport(source: Source, dtype: GgufDtype | null): Promise<OutputFile[]> {
+  const { saved, base } = await openSource(source);
+  if (saved !== undefined) return roundAsGguf(base, saved, dtype);
+  // A model that knows conversations is asked in one.
+  const template = templateOf(base.tokenizerConfig, await base.chatTemplate());
+  const asking = { promptForm: template === null ? 'raw' : 'chat', maxNewTokens: MAX_NEW_TOKENS } as const;
+  const written = dtype ?? 'f16';
+  return ggufFiles(base, { name: mergedName(source.model ?? '', undefined, written), dtype: written, asking });
 }
 
 /** Why onnxruntime-web cannot hold an export, and what to do; null if it can. Other runtimes have more room. */

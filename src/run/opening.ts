@@ -170,7 +170,12 @@ export class Opening {
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
-    await this.#plan(texts, tasks, () => declaredType(texts.config));
+    const stored = texts.gguf?.tensors;
+    await this.#plan(
+      texts,
+      tasks,
+      stored === undefined ? () => declaredType(texts.config) : (name) => stored.get(name)?.type.name,
+    );
     this.#inspected = { known, tasks, data, saved, files, date };
     return this.#inspected;
   }

@@ -1,4 +1,5 @@
 import { reportOf } from '../base/errors.ts';
+import { roundAsGguf } from '../gguf/round.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import { cardOf } from '../run/outputs/model-card.ts';
@@ -61,6 +62,11 @@ async function obey(command: ExportsCommand): Promise<void> {
       const { saved, base } = await openTrained(command.access);
       const files = await onnxFiles(base, command.dtype, saved);
       await write([await cardOf(saved, base, 'onnx'), ...files], command.name, command.to);
+      break;
+    }
+    case 'gguf': {
+      const { saved, base } = await openTrained(command.access);
+      await write(await roundAsGguf(base, saved, command.dtype), command.name, command.to);
       break;
     }
   }

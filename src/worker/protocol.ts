@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type DeviceChoice, DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
+import type { GgufDtype } from '../gguf/dtypes.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { Milestone } from '../run/control.ts';
 import { EffortSchema, SpeedSchema } from '../run/duration.ts';
@@ -277,7 +278,9 @@ export type ExportsCommand =
   | { type: 'import'; files: KeptFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
-  | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype };
+  | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype }
+  /** `dtype` is null for the adapter alone. */
+  | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null };
 
 /** Messages of that worker. `kept` ends every command that succeeded. */
 export const ExportsEventSchema = v.variant('type', [

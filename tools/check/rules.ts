@@ -30,13 +30,14 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   weights: { layers: ['base'], core: true },
   onnx: { layers: ['base', 'models', 'weights'], core: true },
   run: { layers: run, core: true },
+  gguf: { layers: ['base', 'models', 'text', 'weights', 'run'], core: true },
   bench: { layers: [...run, 'run'], core: true },
-  worker: { layers: [...run, 'onnx', 'run', 'bench'], core: false },
-  cli: { layers: [...run, 'onnx', 'run'], core: false },
+  worker: { layers: [...run, 'onnx', 'gguf', 'run', 'bench'], core: false },
+  cli: { layers: [...run, 'onnx', 'gguf', 'run'], core: false },
   app: {
     layers: ['base'],
     files: ['worker/protocol.ts', 'worker/try/messages.ts', 'worker/bench/messages.ts'],
-    pureFilesOf: ['bench', 'run', 'gorp', 'methods', 'tasks', 'weights', 'onnx'],
+    pureFilesOf: ['bench', 'run', 'gorp', 'methods', 'tasks', 'weights', 'onnx', 'gguf'],
     core: false,
   },
 };

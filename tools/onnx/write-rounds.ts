@@ -29,7 +29,7 @@ export async function main([folder]: string[]): Promise<number> {
         use,
         prompts: answers.map(promptOfPrediction),
         answers: answers.map(({ written }) => written),
-        programs: snippetsFor(use, 'f32', method).map(({ id, code }) => ({ id, code })),
+        programs: snippetsFor(use, { onnx: 'f32', gguf: 'f16' }, method).map(({ id, code }) => ({ id, code })),
       };
       await writeText(join(folder, name, 'facts.json'), JSON.stringify(facts));
       console.log(`${name}: ${new Set(facts.answers).size} different answers to ${answers.length} prompts`);

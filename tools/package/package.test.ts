@@ -150,7 +150,7 @@ describe('programs that the page shows for a round', () => {
     const round = join(consumer, 'gorp-web-rounds', folder);
     const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
     const use = useOfRound(await openRoundFolder(round), folder, predictions);
-    programs = snippetsFor(use, 'f32', 'seq-lora');
+    programs = snippetsFor(use, { onnx: 'f32', gguf: 'f16' }, 'seq-lora');
     answer = use.example?.answer;
     expect(answer).toMatch(/./);
   }, 60_000);

@@ -1,5 +1,6 @@
 import { Suspense, useEffect, useId, useState } from 'react';
-import type { OnnxDtype } from '../../onnx/dtypes.ts';
+import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype } from '../../gguf/dtypes.ts';
+import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
 import type { KeptRound } from '../../worker/protocol.ts';
 import { bytes } from '../format.ts';
 import { ErrorText } from '../ErrorText.tsx';
@@ -7,7 +8,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { lazyPart } from '../ui/lazy-part.tsx';
 import { Section } from '../ui/Section.tsx';
-import { OnnxButton } from './OnnxButton.tsx';
+import { ExportButton } from './ExportButton.tsx';
 import { RunModels } from './RunModels.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
@@ -24,6 +25,7 @@ export function FilesSection() {
   const access = usePageState((state) => state.access);
   const active = isActive(status);
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
+  const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const picker = useId();
   // Rounds are saved during a run, but listed only after it has ended.
   useEffect(() => {
@@ -63,12 +65,41 @@ export function FilesSection() {
         >
           Merged model (zip)
         </button>
-        <OnnxButton
+        <ExportButton
+          id="onnx"
+          title="ONNX model (zip)"
+          label="Weights of the ONNX model"
+          words={DTYPE_WORDS}
+          options={ONNX_DTYPES}
           isDisabled={busy || last === null}
           dtype={dtype}
           choose={setDtype}
           save={() => void kept.save({ what: 'onnx', dtype }, access)}
         />
+        {last?.use.isDecoderOnly === true && (
+          <ExportButton
+            id="gguf"
+            title="GGUF model (zip)"
+            label="Weights of the GGUF model"
+            words={GGUF_WORDS}
+            options={GGUF_DTYPES}
+            isDisabled={busy}
+            dtype={ggufDtype}
+            choose={setGgufDtype}
+            save={() => void kept.save({ what: 'gguf', dtype: ggufDtype }, access)}
+          />
+        )}
+        {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && (
+          <button
+            type="button"
+            className={styles.button}
+            data-testid="download-gguf-adapter"
+            disabled={busy}
+            onClick={() => void kept.save({ what: 'gguf-adapter' }, access)}
+          >
+            GGUF adapter (zip)
+          </button>
+        )}
         <button
           type="button"
           className={styles.button}
@@ -121,7 +152,7 @@ export function FilesSection() {
       )}
       {last !== null && (
         <Suspense fallback={null}>
-          <UseModel last={last} dtype={dtype} />
+          <UseModel last={last} dtypes={{ onnx: dtype, gguf: ggufDtype }} />
         </Suspense>
       )}
     </Section>

@@ -1,15 +1,14 @@
 import { useState } from 'react';
-import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { LastRound } from '../../worker/protocol.ts';
 import { Section } from '../ui/Section.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
 import { CopyButton } from './CopyButton.tsx';
-import { type Snippet, snippetsFor } from './use-snippets.ts';
+import { type Dtypes, type Snippet, snippetsFor } from './use-snippets.ts';
 import styles from './UseModel.module.css';
 
 /** Short programs in common libraries that ask the model of the last round for an answer. */
-export default function UseModel({ last: { round, settings, use }, dtype }: { last: LastRound; dtype: OnnxDtype }) {
-  const snippets = snippetsFor(use, dtype, settings.method.name);
+export default function UseModel({ last: { round, settings, use }, dtypes }: { last: LastRound; dtypes: Dtypes }) {
+  const snippets = snippetsFor(use, dtypes, settings.method.name);
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
   const { id, title, needs, code } = snippets.find((one) => one.id === chosen) ?? snippets[0];
   return (

@@ -131,6 +131,10 @@ function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, 
       return { type: 'merge', name, to, access };
     case 'onnx':
       return { type: 'onnx', name, to, access, dtype: as.dtype };
+    case 'gguf':
+      return { type: 'gguf', name, to, access, dtype: as.dtype };
+    case 'gguf-adapter':
+      return { type: 'gguf', name, to, access, dtype: null };
   }
 }
 

@@ -15,7 +15,8 @@ const T5: RoundUse = {
 };
 
 const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' = 'f32'): string =>
-  snippetsFor({ ...T5, ...use }, dtype, 'seq-lora').find((snippet) => snippet.id === id)?.code ?? '';
+  snippetsFor({ ...T5, ...use }, { onnx: dtype, gguf: 'q8_0' }, 'seq-lora').find((snippet) => snippet.id === id)
+    ?.code ?? '';
 
 // The programs are run by e2e/downloads.spec.ts, tools/package and tools/onnx/use_check.py.
 describe('programs that use a round', () => {
@@ -30,7 +31,8 @@ describe('programs that use a round', () => {
   });
 
   test('say where to put a base model that cannot be fetched by name', () => {
-    const needs = (model: string): string[] => snippetsFor({ ...T5, model }, 'f32', 'gorp').map((one) => one.needs);
+    const needs = (model: string): string[] =>
+      snippetsFor({ ...T5, model }, { onnx: 'f32', gguf: 'f16' }, 'gorp').map((one) => one.needs);
     expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
     expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
     expect(needs('picked:mine').filter((text) => text.includes('base-model'))).toHaveLength(2);
@@ -57,5 +59,25 @@ describe('programs that use a round', () => {
     expect(codeOf('transformers.js', chat)).toContain('generate([{ role: "user", content: prompt }], options)');
     expect(codeOf('optimum', chat)).toContain('apply_chat_template');
     expect(codeOf('peft', chat)).toContain('do_sample=False');
+  });
+
+  test('name the GGUF file for llama.cpp and what is built on it, for decoder-only models', () => {
+    const llama = { isDecoderOnly: true, model: 'HuggingFaceTB/SmolLM2-135M@main' } as const;
+    const file = 'gorp-web-gguf-q8_0-seq-lora/SmolLM2-135M-seq-lora-q8_0.gguf';
+    expect(codeOf('ollama', llama)).toBe(
+      `ollama create gorp-web -f gorp-web-gguf-q8_0-seq-lora/Modelfile\nollama run gorp-web 'Task:TC\nit'\\''s\nAnswer:'\n`,
+    );
+    expect(codeOf('llama.cpp', llama)).toContain(`llama-server --model ${file} --port 8080\n`);
+    expect(codeOf('llama.cpp', llama)).toContain(String.raw`/v1/completions`);
+    expect(codeOf('llama.cpp', llama)).toContain(String.raw`"prompt":"Task:TC\nit'\''s\nAnswer:","max_tokens":4`);
+    expect(codeOf('lm-studio', llama)).toContain(`lms import ${file}\n`);
+    expect(codeOf('llama.cpp', { ...llama, promptForm: 'chat' })).toMatch(
+      /--jinja\n.*\/v1\/chat\/completions.*"messages"/,
+    );
+    const about = snippetsFor({ ...T5, ...llama }, { onnx: 'f32', gguf: 'f16' }, 'gorp');
+    for (const id of ['ollama', 'lm-studio'] as const) {
+      expect(about.find((one) => one.id === id)?.needs).toContain('were not run by this project');
+    }
+    expect(codeOf('ollama', {})).toBe('');
   });
 });

@@ -1,3 +1,5 @@
+import type { GgufDtype } from '../../gguf/dtypes.ts';
+import { mergedName } from '../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../onnx/dtypes.ts';
 import type { RoundUse } from '../../run/outputs/round-use.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
@@ -5,11 +7,17 @@ import { archiveName } from './archive-name.ts';
 
 /** A program of a few lines that asks the trained model for an answer. */
 export interface Snippet {
-  readonly id: 'transformers.js' | 'optimum' | 'peft' | 'command-line';
+  readonly id: 'transformers.js' | 'optimum' | 'peft' | 'ollama' | 'llama.cpp' | 'lm-studio' | 'command-line';
   readonly title: string;
   /** A sentence that says what the program needs. */
   readonly needs: string;
   readonly code: string;
+}
+
+/** Weight formats of the exports. */
+export interface Dtypes {
+  readonly onnx: OnnxDtype;
+  readonly gguf: GgufDtype;
 }
 
 /** Folder assumed for a base model that no program can fetch by name. */
@@ -21,10 +29,9 @@ const NO_EXAMPLE = 'Write a prompt here, in the format of the tasks.';
  * Programs that use the model trained in a round, from the page's archives unpacked into folders of the same name. They
  * ask for the answer to a prompt from the round's test.
  *
- * @param dtype weight format of the ONNX export.
  * @param method method name in the archive names.
  */
-export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Snippet[] {
+export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method: string): Snippet[] {
   const onnx = archiveName({ what: 'onnx', dtype }, method);
   const rounds = archiveName({ what: 'zip' }, method);
   const round = `${folderOf(rounds)}/${use.folder}`;
@@ -48,6 +55,7 @@ export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Sn
       needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}.`,
       code: peft(use, round, base),
     },
+    ...(use.isDecoderOnly ? ggufSnippets(use, gguf, method) : []),
     {
       id: 'command-line',
       title: 'Command line',
@@ -176,6 +184,54 @@ function pythonAnswer(use: RoundUse): string[] {
 function commandLine(use: RoundUse, round: string): string {
   const model = isPicked(use) ? ` --model ./${BASE_FOLDER}` : '';
   return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} --prompt ${shellQuoted(promptOf(use))}\n`;
+}
+
+/** What a model is called in programs that give models names. */
+const NAME = 'gorp-web';
+const NOT_RUN = 'These lines follow its documentation; they were not run by this project.';
+
+/** Programs built on llama.cpp. They read the model's file; only the first also reads its Modelfile. */
+function ggufSnippets(use: RoundUse, dtype: GgufDtype, method: string): Snippet[] {
+  const archive = archiveName({ what: 'gguf', dtype }, method);
+  const folder = folderOf(archive);
+  const file = `${folder}/${mergedName(use.model, method, dtype)}.gguf`;
+  const unpack = `Unpack ${archive} into a folder of that name`;
+  const prompt = promptOf(use);
+  const isChat = use.promptForm === 'chat';
+  const asked = isChat ? { messages: [{ role: 'user', content: prompt }] } : { prompt };
+  const path = isChat ? '/v1/chat/completions' : '/v1/completions';
+  const request = (port: number, model: object): string =>
+    `curl http://localhost:${port}${path} -H 'Content-Type: application/json' -d ${shellQuoted(
+      JSON.stringify({ ...model, ...asked, max_tokens: use.maxNewTokens, temperature: 0 }),
+    )}`;
+  return [
+    {
+      id: 'ollama',
+      title: 'Ollama',
+      needs: `${unpack}; install Ollama (ollama.com). ${NOT_RUN}`,
+      code: lines(`ollama create ${NAME} -f ${folder}/Modelfile`, `ollama run ${NAME} ${shellQuoted(prompt)}`),
+    },
+    {
+      id: 'llama.cpp',
+      title: 'llama.cpp',
+      needs: `${unpack}; install llama.cpp (github.com/ggml-org/llama.cpp). The first line starts a server; run the second in another terminal.`,
+      code: lines(
+        `llama-server --model ${shellQuoted(file)} --port 8080${isChat ? ' --jinja' : ''}`,
+        request(8080, {}),
+      ),
+    },
+    {
+      id: 'lm-studio',
+      title: 'LM Studio',
+      needs: `${unpack}; install LM Studio (lmstudio.ai) with its command line, lms. Choose the imported file when asked. ${NOT_RUN}`,
+      code: lines(
+        `lms import ${shellQuoted(file)}`,
+        `lms load --identifier ${NAME}`,
+        'lms server start',
+        request(1234, { model: NAME }),
+      ),
+    },
+  ];
 }
 
 /** Quotes a text for POSIX shells. */

@@ -7,8 +7,9 @@ import type { Results } from '../results.ts';
 import type { SavedRound } from './saved-round.ts';
 import { namedRounds, roundOf } from '../schedule.ts';
 
-/** What a model was saved as: PEFT's adapter, or the whole model in a format. */
-export type SavedAs = 'adapter' | 'safetensors' | 'onnx' | 'gguf';
+/** What a model was saved as: an adapter, PEFT's or llama.cpp's, or the whole model in a format. */
+export type SavedAs = 'adapter' | 'gguf-adapter' | 'safetensors' | 'onnx' | 'gguf';
+const isAdapter = (savedAs: SavedAs): boolean => savedAs === 'adapter' || savedAs === 'gguf-adapter';
 
 /** The base model as another program would name it: a repository of the hub, an address, or a folder's name. */
 export function baseName(model: string): string {
@@ -24,6 +25,7 @@ export const licenceOfBase = async (model: string, base: Pick<ModelTexts, 'licen
 
 const LIBRARY: Readonly<Record<SavedAs, string>> = {
   adapter: 'peft',
+  'gguf-adapter': 'gguf',
   safetensors: 'transformers',
   onnx: 'transformers.js',
   gguf: 'gguf',
@@ -54,7 +56,7 @@ function header({ settings }: Results, licence: string | null, savedAs: SavedAs)
     ...(isOnHub
       ? [
           `base_model: ${JSON.stringify(baseName(settings.model))}`,
-          `base_model_relation: ${savedAs === 'adapter' ? 'adapter' : 'finetune'}`,
+          `base_model_relation: ${isAdapter(savedAs) ? 'adapter' : 'finetune'}`,
         ]
       : []),
     `library_name: ${LIBRARY[savedAs]}`,
@@ -83,10 +85,10 @@ function body(results: Results, licence: string | null, savedAs: SavedAs): strin
   };
   return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${settings.method.name}
 
-${savedAs === 'adapter' ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${settings.method.name}\`, starting ${startedAt.slice(0, 10)}.
+${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${settings.method.name}\`, starting ${startedAt.slice(0, 10)}.
 
 - **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights \`${model.weights.slice(0, 12)}\``}
-- **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${savedAs === 'adapter' ? 'adapter' : 'model'} too, as far as it says so.
+- **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
 - **Method:** \`${settings.method.name}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
 
 ## Results

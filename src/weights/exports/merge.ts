@@ -25,7 +25,7 @@ export function mergedTensors(
 ): TensorSource[] {
   return [...base.tensors.values()].map((info): TensorSource => {
     const { name, dtype, shape } = info;
-    if (!isChanged(name, changed)) {
+    if (!isChangedBy(name, changed)) {
       return { name, dtype, shape, read: async () => (await base.readRaw(name)).bytes };
     }
     return { name, dtype: 'F32', shape, read: () => mergedWeights(base, info, changes) };
@@ -41,11 +41,12 @@ export const mergedReader =
   (base: ModelTensors, changed: ReadonlySet<string>, changes: WeightChanges) =>
   (name: string): Promise<Float32Array> => {
     const info = base.tensors.get(name);
-    return info && isChanged(name, changed) ? mergedWeights(base, info, changes) : base.readTensor(name);
+    return info && isChangedBy(name, changed) ? mergedWeights(base, info, changes) : base.readTensor(name);
   };
 
 const layerOf = (name: string): string => name.replace(/\.weight$/, '');
-const isChanged = (name: string, changed: ReadonlySet<string>): boolean =>
+/** Whether training changed a tensor. @param changed names of layers, without `.weight`. */
+export const isChangedBy = (name: string, changed: ReadonlySet<string>): boolean =>
   name.endsWith('.weight') && changed.has(layerOf(name));
 
 /** W + s·B·A of a layer, where W is W₀ unless it was trained. @throws GorpError `weights/not-finite`. */

@@ -115,3 +115,14 @@ export function tensorRules(architecture: string, names: { has(name: string): bo
     addsOne: isGemma,
   };
 }
+
+/** The opposite of {@link TensorRules.nameOnHub} for a decoder: a parameter's name in a file; undefined if it has none. */
+export function nameInFile(architecture: string, nameOnHub: string): string | undefined {
+  const norms = architecture === 'gemma3' ? GEMMA_NORMS : BEFORE_FEED_FORWARD;
+  const [stem, end] = split(nameOnHub);
+  const whole = Object.entries(DECODER).find(([, hub]) => hub === stem);
+  if (whole !== undefined) return whole[0] + end;
+  const [, layer, part] = /^model\.layers\.(\d+)\.(.+)$/.exec(stem) ?? [];
+  const found = Object.entries({ ...ATTENTION, ...norms }).find(([, hub]) => hub === part);
+  return found && `blk.${layer}.${found[0]}${end}`;
+}

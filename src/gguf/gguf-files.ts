@@ -1,0 +1,79 @@
+import { templateOf } from '../text/chat-template.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
+import { textFile } from '../weights/exports/output-file.ts';
+import type { WrittenType } from '../weights/gguf/quantise.ts';
+import type { GgufValue } from '../weights/gguf/values.ts';
+import { ggufBytes } from '../weights/gguf/write.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { type WrittenForm, writtenForm } from './architecture.ts';
+import type { GgufDtype } from './dtypes.ts';
+import { type Asking, type KnownForms, modelfile, readForms } from './modelfile.ts';
+import { modelTensors, type TrainedChanges } from './model-tensors.ts';
+import { tokenizerValues } from './tokenizer-values.ts';
+
+const WRITTEN: Readonly<Record<GgufDtype, WrittenType>> = { f32: 'F32', f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' };
+/** What a file mostly holds (`llama_ftype`). */
+const FILE_TYPE: Readonly<Record<WrittenType, number>> = { F32: 0, F16: 1, Q4_0: 2, Q8_0: 7 };
+/** Version of the blocks' layouts (`GGML_QNT_VERSION`). */
+const QUANTISATION_VERSION = 2;
+
+/** What an export is called, and how it is asked. */
+export interface GgufExport {
+  /** File name without `.gguf`. */
+  readonly name: string;
+  readonly dtype: GgufDtype;
+  readonly asking: Asking;
+}
+
+/**
+ * A model as one GGUF file for llama.cpp and the programs built on it, with all training merged in, and a `Modelfile` for
+ * Ollama. Weights are read, merged and written one tensor at a time.
+ *
+ * @param trained the changes of a round; undefined exports the base model.
+ * @throws GorpError `model/no-gguf`, `text/no-gguf` if llama.cpp does not compute this model or its tokens in the same
+ *   way; `model/…`, `text/…` as {@link readForms}; `weights/other-model`. While writing: the errors of reading tensors,
+ *   `weights/f16-overflow`.
+ */
+export async function ggufFiles(
+  base: ModelFiles,
+  { name, dtype, asking }: GgufExport,
+  trained?: TrainedChanges,
+): Promise<OutputFile[]> {
+  const form = writtenForm(base.config);
+  const known = await readForms(base, asking);
+  const type = WRITTEN[dtype];
+  const tensors = modelTensors(base, form, type, trained);
+  const own = base.gguf?.metadata.values;
+  const metadata = new Map<string, GgufValue>([
+    // A model that came as GGUF keeps what its file says, but not that the file was one of several.
+    ...(own === undefined
+      ? await valuesOf(base, form, known, name)
+      : [...own].filter(([key]) => !key.startsWith('split.'))),
+    ['general.file_type', { type: 'uint32', value: FILE_TYPE[type] }],
+    ['general.quantization_version', { type: 'uint32', value: QUANTISATION_VERSION }],
+  ]);
+  const file = `${name}.gguf`;
+  const recipe = await modelfile(base, known, asking, { model: file });
+  return [{ path: file, content: () => ggufBytes(metadata, tensors) }, textFile('Modelfile', () => recipe)];
+}
+
+/** The metadata of a model that has none. */
+async function valuesOf(
+  base: ModelFiles,
+  { architecture, fields }: WrittenForm,
+  { raw, asked }: KnownForms,
+  name: string,
+): Promise<[string, GgufValue][]> {
+  const template = templateOf(base.tokenizerConfig, await base.chatTemplate());
+  return [
+    ['general.architecture', { type: 'string', value: architecture }],
+    ['general.type', { type: 'string', value: 'model' }],
+    ['general.name', { type: 'string', value: name }],
+    ...fields,
+    ...tokenizerValues(base, { ...raw, endIds: asked.endIds }),
+    ...templateValue(template),
+  ];
+}
+
+const templateValue = (template: string | null): [string, GgufValue][] =>
+  template === null ? [] : [['tokenizer.chat_template', { type: 'string', value: template }]];

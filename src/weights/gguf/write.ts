@@ -1,0 +1,188 @@
+/**
+ * Writes GGUF files, version 3 (github.com/ggml-org/ggml, docs/gguf.md): magic, version, counts, metadata and tensor
+ * infos; then the tensors' bytes, each at a multiple of the alignment. Tensors are read one at a time.
+ */
+import type { BlockType } from './blocks.ts';
+import { type GgufValue, VALUE_TYPES, type ValueType } from './values.ts';
+
+/** A tensor to write. */
+export interface GgufSource {
+  readonly name: string;
+  readonly type: BlockType;
+  /** Row-major; rows are whole blocks. */
+  readonly shape: readonly number[];
+  /** Its blocks, row by row. */
+  read(): Promise<Uint8Array>;
+}
+
+const MAGIC = 0x46554747; // "GGUF", little-endian
+const VERSION = 3;
+const ALIGNMENT = 32;
+
+/**
+ * The bytes of a file, piece by piece.
+ *
+ * @param metadata `general.alignment`, if it has one, is where tensors begin.
+ * @throws what reading a tensor throws.
+ */
+export async function* ggufBytes(
+  metadata: ReadonlyMap<string, GgufValue>,
+  tensors: readonly GgufSource[],
+): AsyncGenerator<Uint8Array> {
+  const stated = metadata.get('general.alignment');
+  const alignment = stated !== undefined && 'value' in stated ? Number(stated.value) : ALIGNMENT;
+  const header = new HeaderWriter();
+  header.number('uint32', MAGIC);
+  header.number('uint32', VERSION);
+  header.number('uint64', tensors.length);
+  header.number('uint64', metadata.size);
+  for (const [key, value] of metadata) {
+    header.string(key);
+    header.value(value);
+  }
+  let end = 0;
+  for (const { name, type, shape } of tensors) {
+    const begin = padded(end, alignment);
+    header.string(name);
+    header.number('uint32', shape.length);
+    for (const size of shape.toReversed()) header.number('uint64', size);
+    header.number('uint32', type.id);
+    header.number('uint64', begin);
+    end = begin + bytesOf(type, shape);
+  }
+  header.pad(padded(header.length, alignment));
+  yield* header.pieces();
+  for (const [i, tensor] of tensors.entries()) {
+    const bytes = await tensor.read();
+    if (bytes.length !== bytesOf(tensor.type, tensor.shape)) {
+      throw new Error(`${tensor.name} has ${bytes.length} bytes, not ${bytesOf(tensor.type, tensor.shape)}`);
+    }
+    yield bytes;
+    const rest = i + 1 < tensors.length ? padded(bytes.length, alignment) - bytes.length : 0;
+    if (rest > 0) yield new Uint8Array(rest);
+  }
+}
+
+const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
+const bytesOf = ({ length, bytes }: BlockType, shape: readonly number[]): number =>
+  (shape.reduce((product, size) => product * size, 1) / length) * bytes;
+
+/** Bytes of the pieces of a header: a vocabulary takes many. */
+const PIECE = 2 ** 16;
+
+/** Little-endian numbers and strings, collected in pieces. */
+class HeaderWriter {
+  readonly #full: Uint8Array[] = [];
+  #piece = new DataView(new ArrayBuffer(PIECE));
+  #used = 0;
+  #before = 0;
+  readonly #encoder = new TextEncoder();
+
+  get length(): number {
+    return this.#before + this.#used;
+  }
+
+  number(type: Exclude<ValueType, 'string' | 'array' | 'bool'>, value: number | bigint): void {
+    const at = this.#room(8);
+    const view = this.#piece;
+    const whole = typeof value === 'bigint' ? value : null;
+    const real = Number(value);
+    switch (type) {
+      case 'uint8':
+        view.setUint8(at, real);
+        break;
+      case 'int8':
+        view.setInt8(at, real);
+        break;
+      case 'uint16':
+        view.setUint16(at, real, true);
+        break;
+      case 'int16':
+        view.setInt16(at, real, true);
+        break;
+      case 'uint32':
+        view.setUint32(at, real, true);
+        break;
+      case 'int32':
+        view.setInt32(at, real, true);
+        break;
+      case 'float32':
+        view.setFloat32(at, real, true);
+        break;
+      case 'float64':
+        view.setFloat64(at, real, true);
+        break;
+      case 'uint64':
+        view.setBigUint64(at, whole ?? BigInt(real), true);
+        break;
+      case 'int64':
+        view.setBigInt64(at, whole ?? BigInt(real), true);
+        break;
+    }
+    this.#used += SIZES[type];
+  }
+
+  string(text: string): void {
+    const bytes = this.#encoder.encode(text);
+    this.number('uint64', bytes.length);
+    if (bytes.length > PIECE) {
+      this.#finish();
+      this.#full.push(bytes);
+      this.#before += bytes.length;
+      return;
+    }
+    const at = this.#room(bytes.length);
+    new Uint8Array(this.#piece.buffer).set(bytes, at);
+    this.#used += bytes.length;
+  }
+
+  value(value: GgufValue): void {
+    this.number('uint32', VALUE_TYPES.indexOf(value.type));
+    if (value.type === 'string') this.string(value.value);
+    else if (value.type === 'bool') this.number('uint8', value.value ? 1 : 0);
+    else if (value.type !== 'array') this.number(value.type, value.value);
+    else {
+      this.number('uint32', VALUE_TYPES.indexOf(value.of));
+      this.number('uint64', value.items.length);
+      if (value.of === 'string') for (const item of value.items) this.string(item);
+      else if (value.of === 'bool') for (const item of value.items) this.number('uint8', item ? 1 : 0);
+      else for (let i = 0; i < value.items.length; i++) this.number(value.of, value.items[i]);
+    }
+  }
+
+  /** Zeros up to a length. */
+  pad(length: number): void {
+    while (this.length < length) this.number('uint8', 0);
+  }
+
+  *pieces(): Generator<Uint8Array> {
+    this.#finish();
+    yield* this.#full;
+  }
+
+  /** @returns where `bytes` bytes fit in the current piece. */
+  #room(bytes: number): number {
+    if (this.#used + bytes > PIECE) this.#finish();
+    return this.#used;
+  }
+
+  #finish(): void {
+    this.#full.push(new Uint8Array(this.#piece.buffer, 0, this.#used));
+    this.#before += this.#used;
+    this.#piece = new DataView(new ArrayBuffer(PIECE));
+    this.#used = 0;
+  }
+}
+
+const SIZES = {
+  uint8: 1,
+  int8: 1,
+  uint16: 2,
+  int16: 2,
+  uint32: 4,
+  int32: 4,
+  float32: 4,
+  uint64: 8,
+  int64: 8,
+  float64: 8,
+} as const;
