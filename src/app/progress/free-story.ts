@@ -29,7 +29,8 @@ export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[
         ? `had a ${NAMES[score]} of ${text(learned)}`
         : `went from a ${NAMES[score]} of ${text(before)} to ${text(learned)} when it was learned`;
     if (last === null || scoreText(score, last) === scoreText(score, learned)) {
-      const tone = before === null || isBetter(learned, before) ? 'learned' : 'fell';
+      const isSame = before !== null && scoreText(score, before) === scoreText(score, learned);
+      const tone = isSame ? 'same' : before === null || isBetter(learned, before) ? 'learned' : 'fell';
       return [{ task: task.name, tone, text: `${task.name} ${first}${last === null ? '' : ' and stayed there'}.` }];
     }
     const isWorse = isBetter(learned, last);

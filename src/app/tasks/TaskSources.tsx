@@ -81,7 +81,8 @@ function CustomTasks() {
               <span className={styles.name}>
                 <bdi>{spec.name}</bdi>
                 <span className={styles.facts} title={visibleText(labels.join(', '), 400)}>
-                  {spec.kind}, {labels.length} labels, {trainExamples} to train, {testExamples} to test
+                  {spec.kind}, {labels.length > 0 ? `${labels.length} labels` : 'free answers'}, {trainExamples} to
+                  train, {testExamples} to test
                 </span>
               </span>
               <button
