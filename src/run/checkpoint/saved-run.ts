@@ -202,7 +202,12 @@ function savedTensors(file: ModelTensors): SavedTensors {
 export async function readManifest(file: ByteFile, kind: StateKind): Promise<Manifest> {
   const json = await readJson(file);
   const parsed = v.safeParse(ManifestSchema, json);
-  if (parsed.success) return parsed.output;
+  if (parsed.success) {
+    const { place, results } = parsed.output;
+    const tasks = results.settings.order.length;
+    if (place.round <= tasks) return parsed.output;
+    throw bad(kind, `${KINDS[kind].file}: it is in round ${place.round} of ${tasks} tasks`);
+  }
   if (v.is(EarlierSchema, json)) throw bad(kind, 'an earlier version of gorp-web saved it, in another format');
   const [issue] = parsed.issues;
   throw bad(kind, `${KINDS[kind].file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);

@@ -195,9 +195,23 @@ describe('a round that was saved', () => {
     expect(general(tensors.keys())).toEqual(general(wanted));
   });
 
+  interface Manifest {
+    place: { round: number };
+    results: { accuracy: { exact: unknown[] } };
+  }
+  const manifest =
+    (change: (json: Manifest) => void) =>
+    (all: Files): void => {
+      const json = jsonOf(all, 'round.json') as Manifest & Record<string, unknown>;
+      change(json);
+      all.set('round.json', new TextEncoder().encode(JSON.stringify(json)));
+    };
+
   test.each<[string, (files: Files) => void, Partial<RunSettings>, string]>([
     ['the round file is missing', (all) => all.delete('round.json'), {}, 'run/bad-round'],
     ['the adapter is missing', (all) => all.delete('adapter/adapter_model.safetensors'), {}, 'run/bad-round'],
+    ['its accuracies are missing', manifest(({ results }) => (results.accuracy.exact = [])), {}, 'run/bad-round'],
+    ['it is after the last task', manifest(({ place }) => (place.round = 99)), {}, 'run/bad-round'],
     ['the order begins differently', () => undefined, { order: ['field', 'gloss'] }, 'run/round-does-not-fit'],
     ['nothing is left to learn', () => undefined, { order: ['gloss'] }, 'run/round-does-not-fit'],
     [
