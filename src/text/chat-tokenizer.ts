@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { ChatTurn } from './chat-turn.ts';
+import { checkPromptLength } from './prompt-length.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 // Stand-ins for a prompt and an answer while a template is examined.
@@ -59,6 +60,7 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
     eosId: endId,
     encodeTurns: (turns) => tokenizer.encode(render(takesSystem() ? [...turns] : withoutSystem(turns), true)),
     encodePrompt: (text) => {
+      checkPromptLength(text);
       const rendered = render([{ role: 'user', content: text }], true);
       if (!rendered.includes(text.trim())) throw missing('it cuts or changes the prompt');
       return tokenizer.encode(rendered);

@@ -106,6 +106,15 @@ describe('loadTokenizer', () => {
     expect(tokenizer).toMatchObject({ padId: 0, eosId: 1, unkId: 2, bosId: null, size: 6 });
   });
 
+  it.each([
+    ['a long word', 'a'.repeat(3_000_000), 'The prompt has 3000000 characters'],
+    ['a word that is too long', `b ${'a'.repeat(100_001)} b`, 'A word of the prompt has 100001 characters'],
+  ])('refuses a prompt of %s before it is tokenised', (_, text, message) => {
+    const refusal = { code: 'text/prompt-too-long', message: expect.stringContaining(message) as string };
+    expect(() => tokenizer.encodePrompt(text)).toThrow(expect.objectContaining(refusal) as Error);
+    expect(tokenizer.encodePrompt('a b '.repeat(20_000)).length).toBeGreaterThan(20_000);
+  });
+
   it('reads a special token given as text or as an object', () => {
     expect(loadTokenizer(small(), { eos_token: { content: 'b' }, pad_token: '▁' })).toMatchObject({
       eosId: 5,

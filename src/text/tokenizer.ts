@@ -4,6 +4,7 @@ import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
+import { checkPromptLength } from './prompt-length.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 import { addByteFallback } from './unigram-bytes.ts';
 
@@ -94,7 +95,10 @@ export function loadTokenizer(
   const behind = promptMark === 'closed' ? [eosId] : [];
   return {
     encode,
-    encodePrompt: (text) => [...front, ...encode(text), ...behind],
+    encodePrompt: (text) => {
+      checkPromptLength(text);
+      return [...front, ...encode(text), ...behind];
+    },
     encodeLabel: encode,
     decode: (ids) => decodeIds(library, ids, true),
     decodeWhole: (ids) => decodeIds(library, ids, false),
