@@ -61,6 +61,32 @@ test('the built page has the policy for hosts that send no headers, and the file
   ]);
 });
 
+test('another page cannot take a click to ours: with headers no frame shows it, without them it offers only a link', async ({
+  page,
+  baseURL,
+}) => {
+  const framing = await serveLocally((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end(`<iframe src="${baseURL}" width=1200 height=900>`);
+  });
+  try {
+    await page.goto(framing.url);
+    await expect.poll(() => page.frames().length).toBe(2);
+    await expect(page.frameLocator('iframe').locator('#root')).toHaveCount(0);
+
+    await page.route(`${baseURL}**`, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, headers: { 'content-type': response.headers()['content-type'] ?? '' } });
+    });
+    await page.goto(framing.url);
+    const frame = page.frameLocator('iframe');
+    await expect(frame.getByTestId('framed').getByRole('link')).toHaveAttribute('target', '_blank');
+    await expect(frame.getByRole('button')).toHaveCount(0);
+    expect(page.workers()).toEqual([]);
+  } finally {
+    await framing.close();
+  }
+});
+
 /** Runs in the worker: the outcome of each attempt, `allowed` or the directive of the policy that forbade it. */
 async function attempts(): Promise<Record<string, string>> {
   const outcome: Record<string, string> = {};

@@ -10,6 +10,7 @@ import { askCheckpointsWorker } from './checkpoints/ask.ts';
 import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
 import { askLookWorker } from './device/look-worker.ts';
 import { keepPreferences, storedPreferences } from './device/preferences.ts';
+import { framedNotice } from './framed.ts';
 import { browserPace } from './estimate/pace.ts';
 import { browserAddress } from './handover/handover.ts';
 import { browserHistory } from './history.ts';
@@ -35,41 +36,47 @@ if (root === null) throw new Error('index.html has no element #root.');
 const theme = storedTheme();
 applyTheme(theme);
 
-const now = awakeClock(
-  () => performance.now(),
-  (read) => setInterval(read, TICK_MS),
-);
-const page = createPage({
-  openSession: watched(openWorkerSession),
-  history: browserHistory(),
-  tasks: browserTasks(),
-  tableClient: createTableClient(openTablesWorker()),
-  theme,
-  models: { openModels: openModelsWorker, storage: navigator.storage },
-  askForPreview: askPreviewWorker,
-  memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
-  device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
-  bench: askBenchWorker,
-  pace: browserPace(),
-  checkpoints: askCheckpointsWorker,
-  queue: browserQueue(),
-  address: browserAddress,
-});
-const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
-// Despite its type, the property is missing in browsers without wake locks.
-keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
-watchSlowdown(page.store, document, now);
-saveWhenHidden(page, document);
-void page.load();
-// A set-up link may be opened in a tab that already shows the page.
-window.addEventListener('hashchange', page.handOver.readAddress);
+if (window.self === window.top) start(root);
+else root.replaceChildren(framedNotice(document));
 
-createRoot(root).render(
-  <StrictMode>
-    <PageProvider value={page}>
-      <KeptRoundsProvider value={kept}>
-        <App />
-      </KeptRoundsProvider>
-    </PageProvider>
-  </StrictMode>,
-);
+/** Opens the workbench. */
+function start(at: HTMLElement): void {
+  const now = awakeClock(
+    () => performance.now(),
+    (read) => setInterval(read, TICK_MS),
+  );
+  const page = createPage({
+    openSession: watched(openWorkerSession),
+    history: browserHistory(),
+    tasks: browserTasks(),
+    tableClient: createTableClient(openTablesWorker()),
+    theme,
+    models: { openModels: openModelsWorker, storage: navigator.storage },
+    askForPreview: askPreviewWorker,
+    memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
+    device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
+    bench: askBenchWorker,
+    pace: browserPace(),
+    checkpoints: askCheckpointsWorker,
+    queue: browserQueue(),
+    address: browserAddress,
+  });
+  const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
+  // Despite its type, the property is missing in browsers without wake locks.
+  keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
+  watchSlowdown(page.store, document, now);
+  saveWhenHidden(page, document);
+  void page.load();
+  // A set-up link may be opened in a tab that already shows the page.
+  window.addEventListener('hashchange', page.handOver.readAddress);
+
+  createRoot(at).render(
+    <StrictMode>
+      <PageProvider value={page}>
+        <KeptRoundsProvider value={kept}>
+          <App />
+        </KeptRoundsProvider>
+      </PageProvider>
+    </StrictMode>,
+  );
+}

@@ -45,6 +45,8 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   ...ISOLATION_HEADERS,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
+  // A `<meta>` cannot say this, so on hosts that send no headers the page itself refuses (src/app/framed.ts).
+  'X-Frame-Options': 'DENY',
 };
 
 /** The headers as static hosts read them from a file `_headers` (Cloudflare Pages, Netlify). */
