@@ -12,7 +12,9 @@ import { openGguf } from '../../src/weights/gguf/model.ts';
 import { PickedFolder } from '../../src/weights/picked-folder.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
 import { tinyLlamaGguf } from '../../src/weights/testing/gguf-of.ts';
+import { encode, type Kind } from './kind.ts';
 import { mutateBytes, mutateJson } from './mutate.ts';
+import { runKinds } from './run-kinds.ts';
 import { oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const EMBEDDED = join(import.meta.dirname, '../../public/embedded');
@@ -21,20 +23,12 @@ const LONG = 5000;
 const LENGTHS = { sourceLength: 64, targetLength: 8 };
 const LIMITS = { buffer: 2 ** 31, total: 2 ** 33 };
 
-/** A kind of file: valid examples, and the function that reads them. */
-interface Kind {
-  readonly name: string;
-  readonly sound: readonly Uint8Array[];
-  readonly isJson: boolean;
-  readonly use: (bytes: Uint8Array<ArrayBuffer>) => unknown;
-}
-
 /** Reads files that were damaged or crafted at random, as a run would. */
 export const mutations: Storm = {
   whole: 10_000,
-  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL and order files are changed at random',
+  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL, order and results files, chat templates, zips and round folders are changed at random',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
-    const all = await kinds();
+    const all = [...(await kinds()), ...(await runKinds())];
     const problems: string[] = [];
     const codes = new Set<string>();
     let [read, refused, longest] = [0, 0, 0];
@@ -85,8 +79,6 @@ async function openGgufBytes(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   openNetwork(device, model, LENGTHS, known).network.destroy();
   await model.readTensor('model.norm.weight');
 }
-
-const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** The parsed JSON, or null if it is invalid, which the model's folder then reports by name. */
 const jsonOf = (bytes: Uint8Array): unknown => {

@@ -1,0 +1,96 @@
+import { parseResultsFile } from '../../src/app/compare/results-file.ts';
+import { scriptedRun } from '../../src/app/testing/script.ts';
+import { placeAt } from '../../src/run/checkpoint/place.ts';
+import { type RunState, stateFiles } from '../../src/run/checkpoint/saved-run.ts';
+import { adapterTensor } from '../../src/gorp/state.ts';
+import { ROUND_FILE } from '../../src/run/outputs/layout.ts';
+import { checkGoesOn, checkRemembered, openSavedRound } from '../../src/run/outputs/saved-round.ts';
+import { embeddedSettings } from '../../src/run/presets.ts';
+import type { Results } from '../../src/run/results.ts';
+import { bytesOfFile, memoryFile } from '../../src/testing/output-files.ts';
+import { ChatTemplate } from '../../src/text/chat-template.ts';
+import { unzipped } from '../../src/weights/exports/unzip.ts';
+import { zipped } from '../../src/weights/exports/zip.ts';
+import { encode, type Kind } from './kind.ts';
+
+const TEMPLATE = `{{ bos_token }}{% set ns = namespace(all=[], found=false) %}{% for m in messages %}
+{%- if loop.first and m['role'] != 'system' %}{{ '<|system|>\\n' ~ strftime_now('%d %b %Y') }}{% endif %}
+{%- set ns.all = ns.all + [m] %}{% for i in range(2) %}{{ m.content.replace('a', 'b') | indent(4) | trim }}{% endfor %}
+{{- ns.all | map(attribute='content') | join(', ') }}{{ m | tojson(indent=2) }}{{ m.content[:5] | upper }}
+{%- endfor %}{% macro end(x) %}<|{{ x }}|>{% endmacro %}{{ end('im_end') }}{% if add_generation_prompt %}A:{% endif %}`;
+
+/** What a run, or a page, reads besides models and tables. */
+export async function runKinds(): Promise<Kind[]> {
+  const results = finishedResults();
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const file of stateFiles(stateOf(results), 'round')) files.set(file.path, await bytesOfFile(file));
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of zipped(stateFiles(stateOf(results), 'round'))) pieces.push(piece.slice());
+  const archive = new Uint8Array(await new Blob(pieces).arrayBuffer());
+  return [
+    {
+      name: 'results file',
+      sound: [encode(JSON.stringify(results))],
+      isJson: true,
+      use: (bytes) => parseResultsFile(new TextDecoder().decode(bytes), 'results.json'),
+    },
+    {
+      name: 'chat template',
+      sound: [encode(TEMPLATE)],
+      isJson: false,
+      use: async (bytes) => {
+        const template = await ChatTemplate.read(new TextDecoder().decode(bytes));
+        const turns = [{ role: 'user' as const, content: 'Is it a warm text?\nAnswer:' }];
+        template.render(turns, { addGenerationPrompt: true, tokens: { bos_token: '<s>' } });
+      },
+    },
+    {
+      name: 'zip',
+      sound: [archive],
+      isJson: false,
+      use: async (bytes) => {
+        for (const { open } of await unzipped(new Blob([bytes]))) await (await open()).arrayBuffer();
+      },
+    },
+    ...[...files].map(([changed, content]): Kind => ({
+      name: `round folder, ${changed}`,
+      sound: [content],
+      isJson: changed === ROUND_FILE,
+      use: async (bytes) => {
+        const round = await openSavedRound((path) => {
+          const found = path === changed ? bytes : files.get(path);
+          return Promise.resolve(found ? memoryFile(path, found) : null);
+        });
+        const order = [...results.settings.order, 'emoji'];
+        checkGoesOn(round, { ...results.settings, order });
+        checkRemembered(round.state.learner.progress.examples, 24);
+        await round.state.check();
+        for (const layer of round.changed) await round.changes.adapter(layer);
+      },
+    })),
+  ];
+}
+
+function finishedResults(): Results {
+  const last = scriptedRun(embeddedSettings('quick', 'seq-lora')).at(-1);
+  if (last?.type !== 'finished') throw new Error('The script does not end in results.');
+  return last.results;
+}
+
+/** A round of one adapter that remembers one example. */
+function stateOf(results: Results): RunState {
+  const progress = { task: 1, step: 0, totalSteps: 4, training: false, isUnmerged: false } as const;
+  const remembered = { task: 1, source: [3, 4], label: [5] };
+  const sides = (['lora_A', 'lora_B'] as const).map((side) => ({
+    ...({
+      name: adapterTensor('encoder.block.0.layer.0.SelfAttention.q', side),
+      place: 'adapter',
+      dtype: 'F32',
+    } as const),
+    ...{ rows: 2, columns: 3, read: () => Promise.resolve(new Float32Array(6).fill(0.5)) },
+  }));
+  return {
+    ...{ place: placeAt(1, 'begin'), results, data: 'data' },
+    learner: { progress: { ...progress, rateFactors: [1, 1], examples: [remembered] }, tensors: sides },
+  };
+}
