@@ -35,7 +35,8 @@ interface Sized {
 
 /** What does not agree in size, in words; null if all does. */
 export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized): string | null {
-  const [rows, columns] = [settings.order.length + 1, tasks.length];
+  // A run that was stopped before its tasks were read has none.
+  const [rows, columns] = [tasks.length === 0 ? 1 : settings.order.length + 1, tasks.length];
   for (const [score, matrix = []] of Object.entries(accuracy)) {
     if (matrix.length !== rows || matrix.some((row) => row.length !== columns))
       return `accuracy.${score} is not a matrix of ${rows} × ${columns}, as its tasks need`;

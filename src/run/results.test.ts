@@ -14,6 +14,12 @@ describe('ResultsSchema', () => {
     expect(parsed(JSON.parse(JSON.stringify(good)))).toEqual(good);
   });
 
+  it('takes those of a run that was stopped before it read its tasks', () => {
+    const curves = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
+    const accuracy = { exact: [[]], ranked: [[]] };
+    expect(() => parsed({ ...good, tasks: [], curves, accuracy, spaces: [] })).not.toThrow();
+  });
+
   it.each<[fault: string, change: (results: Results) => unknown]>([
     ['a number that JSON reads as infinite', (one) => ({ ...one, seconds: JSON.parse('1e999') as number })],
     ['text that is not a date', (one) => ({ ...one, startedAt: 'yesterday' })],
