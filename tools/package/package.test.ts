@@ -83,7 +83,7 @@ describe('the command line of the package', () => {
     [['merge', '--round', 'x'], 2, '--out'],
     [['generate', '--prompt', 'x'], 2, '--round or --model'],
     [['generate', '--round', 'absent', '--prompt', 'x'], 3, 'run/bad-round'],
-    [['generate', '--model', 'embedded', '--prompt', 'x', '--max-new-tokens', '0'], 2, 'above 0'],
+    [['generate', '--model', 'embedded', '--prompt', 'x', '--max-new-tokens', '0'], 2, 'a whole number from 1 to'],
     [['generate', '--round', 'absent', '--prompt-form', 'chat', '--prompt', 'x'], 2, 'has no effect'],
     [['models', 'verify', 'no/model'], 3, 'store/no-model'],
     [['study', '--shard', '2/2'], 2, '--shard'],
