@@ -13,9 +13,9 @@ export type RunFacts = Pick<
 
 /** The results of a run that has measured nothing yet. */
 export function newResults(facts: RunFacts): Results {
-  const { tasks } = facts;
+  const { tasks, settings } = facts;
   const isFree = tasks.some((task) => mainScore(task) !== 'exact');
-  const empty = Array.from({ length: tasks.length + 1 }, () => tasks.map(() => null));
+  const empty = Array.from({ length: settings.order.length + 1 }, () => tasks.map(() => null));
   return {
     schema: 'gorp-web/results',
     version: 2,

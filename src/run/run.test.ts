@@ -293,7 +293,7 @@ describe('a run that is stopped', () => {
       ),
     );
     expect(ended.last.type).toBe('stopped');
-    expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [[]], ranked: [[]] }, curves: { step: [] } });
+    expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [[], [], []] }, curves: { step: [] } });
   });
 
   test.each(['paused and resumed', 'stopped'])('while its model downloads, when %s', async (how) => {
