@@ -79,7 +79,7 @@ test('an older browser trains to the end, and the page says what cannot be saved
     Reflect.deleteProperty(globalThis, 'showSaveFilePicker');
     Reflect.deleteProperty(Navigator.prototype, 'wakeLock');
   });
-  await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
+  await page.route(/\/assets\/(ahead|train)-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     const body = `delete FileSystemFileHandle.prototype.createWritable;\n${await response.text()}`;
     await route.fulfill({ response, body });
@@ -95,7 +95,7 @@ test('an older browser trains to the end, and the page says what cannot be saved
 });
 
 test('an engine without SIMD is reported before Start, with what to do', async ({ page }) => {
-  await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
+  await page.route(/\/assets\/(ahead|train)-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `WebAssembly.validate = () => false;\n${await response.text()}` });
   });

@@ -46,7 +46,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     new TextDecoder().decode(await server.original('embedded/tasks/CL_Benchmark/TC/gloss/train.json')),
   ) as object[];
   // A broken connection is retried for half a minute: in the worker, time passes 20 times as fast.
-  await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
+  await page.route(/\/assets\/(ahead|train)-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     const hurry = 'const later = setTimeout; self.setTimeout = (work, ms) => later(work, ms / 20);';
     await route.fulfill({ response, body: `${hurry}\n${await response.text()}` });

@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test';
+import type { FromWorker } from '../../src/base/worker-calls.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import type { ThreadRequest } from '../../src/worker/protocol.ts';
 
@@ -25,10 +26,10 @@ function install(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      // Threads of the CPU device send no events, and a request for a thread is not an event.
-      this.addEventListener('message', ({ data }: MessageEvent<RunEvent | ThreadRequest | 'ready'>) => {
-        if (data === 'ready' || data.type === 'start-thread') return;
-        probe.events.push(data);
+      // Threads of the CPU device send no events; versions, results and requests for a thread are not events.
+      this.addEventListener('message', ({ data }: MessageEvent<FromWorker<RunEvent> | ThreadRequest | 'ready'>) => {
+        if (data === 'ready' || !('event' in data)) return;
+        probe.events.push(data.event);
         probe.frames.push(frames);
       });
     }

@@ -1,9 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type RunEvent, RunEventSchema } from '../run/events.ts';
-import { embeddedSettings } from '../run/presets.ts';
+import type { RunEvent } from '../run/events.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import { openWorkerSession } from './session.ts';
-import { scriptedRun } from './testing/script.ts';
 import { connectWorker } from './worker-client.ts';
 
 class FakeWorker {
@@ -24,42 +22,54 @@ class FakeWorker {
   }
 }
 
+type Echo = { echo: (text: string) => string };
+
 const lastMade = (): FakeWorker => {
   const worker = FakeWorker.made.at(-1);
   if (worker === undefined) throw new Error('no worker was made');
   return worker;
 };
 
+const VERSION = { version: '1.2.3 (abc)' };
+
 const open = () => {
   const events: RunEvent[] = [];
   const session = openWorkerSession((event) => events.push(event));
   session.send({ type: 'pause' });
-  return { events, session, worker: lastMade() };
+  const worker = lastMade();
+  worker.onmessage?.({ data: VERSION });
+  return { events, session, worker };
 };
 
 beforeEach(() => {
   FakeWorker.made = [];
   vi.stubGlobal('Worker', FakeWorker);
+  vi.stubGlobal('__APP_VERSION__', '1.2.3');
+  vi.stubGlobal('__APP_COMMIT__', 'abc');
 });
 afterEach(() => vi.unstubAllGlobals());
 
 describe('a client of a worker', () => {
-  it('passes commands and events', () => {
+  it('calls functions by name and passes events', () => {
     const { events, session, worker } = open();
     const command: WorkerCommand = { type: 'stop' };
     session.send(command);
-    expect(worker.sent).toEqual([{ type: 'pause' }, command]);
+    expect(worker.sent).toEqual([
+      { call: 0, name: 'pause', argument: { type: 'pause' } },
+      { call: 1, name: 'stop', argument: command },
+    ]);
     expect(FakeWorker.made).toHaveLength(1);
-    worker.onmessage?.({ data: { type: 'paused' } });
+    worker.onmessage?.({ data: { event: { type: 'paused' } } });
     expect(events).toEqual([{ type: 'paused' }]);
-    expect(worker.url.pathname).toMatch(/worker\/main\.ts$/);
+    expect(worker.url.pathname).toMatch(/worker\/train\.ts$/);
   });
 
-  it('passes every event of a run unchanged', () => {
+  it('talks to no worker of another version', () => {
     const { events, worker } = open();
-    const sent = scriptedRun(embeddedSettings('quick', 'gorp'));
-    for (const event of sent) worker.onmessage?.({ data: event });
-    expect(events).toEqual(sent);
+    worker.onmessage?.({ data: { version: '1.2.4 (abd)' } });
+    worker.onmessage?.({ data: { event: { type: 'paused' } } });
+    expect(events).toMatchObject([{ type: 'failed', error: { code: 'worker/other-version' } }]);
+    expect(worker.terminated).toBe(true);
   });
 
   it('turns a crash into a failed event and ends the worker', () => {
@@ -70,11 +80,7 @@ describe('a client of a worker', () => {
     expect(worker.terminated).toBe(true);
   });
 
-  it('fails once on a message that it cannot read or understand', () => {
-    const unknown = open();
-    unknown.worker.onmessage?.({ data: { type: 'exploded' } });
-    unknown.worker.onmessage?.({ data: { type: 'paused' } });
-    expect(unknown.events).toMatchObject([{ type: 'failed', error: { code: 'worker/bad-event' } }]);
+  it('fails on a message that it cannot read', () => {
     const unreadable = open();
     unreadable.worker.onmessageerror?.();
     expect(unreadable.events).toMatchObject([{ type: 'failed', error: { code: 'worker/unreadable-message' } }]);
@@ -83,7 +89,7 @@ describe('a client of a worker', () => {
   it('ignores events after it was closed', () => {
     const { events, session, worker } = open();
     session.close();
-    worker.onmessage?.({ data: { type: 'paused' } });
+    worker.onmessage?.({ data: { event: { type: 'paused' } } });
     worker.onerror?.({ message: '', preventDefault: () => undefined });
     expect(events).toEqual([]);
     expect(worker.terminated).toBe(true);
@@ -111,23 +117,16 @@ describe('a client of a worker', () => {
     expect(events, 'the run continues without the thread that could not start').toEqual([]);
   });
 
-  it('starts another worker for the first command after a fault', () => {
-    const faults: string[] = [];
-    const { send } = connectWorker<string, RunEvent>(
-      () => new Worker(new URL('x.ts', import.meta.url)),
-      RunEventSchema,
-      {
-        name: 'The worker',
-        nextStep: 'Again.',
-        onMessage: () => undefined,
-        onFault: ({ message }) => faults.push(message),
-      },
-    );
-    send('first');
+  it('rejects pending calls after a fault, and starts another worker for the next', async () => {
+    const { call } = connectWorker<Echo>(() => new Worker(new URL('x.ts', import.meta.url)), {
+      name: 'The worker',
+      nextStep: 'Again.',
+    });
+    const first = call('echo', 'first');
     lastMade().onerror?.({ message: 'gone', preventDefault: () => undefined });
-    send('second');
-    expect(faults).toEqual(['The worker stopped: gone.']);
-    expect(FakeWorker.made.map(({ sent }) => sent)).toEqual([['first'], ['second']]);
+    await expect(first).rejects.toMatchObject({ message: 'The worker stopped: gone.', nextStep: 'Again.' });
+    void call('echo', 'second');
+    expect(FakeWorker.made.map(({ sent }) => sent)).toMatchObject([[{ argument: 'first' }], [{ argument: 'second' }]]);
   });
 
   it('does not hide an error thrown by the page itself', () => {
@@ -135,7 +134,7 @@ describe('a client of a worker', () => {
       throw new Error('the page is broken');
     }).send({ type: 'pause' });
     const worker = lastMade();
-    expect(() => worker.onmessage?.({ data: { type: 'paused' } })).toThrow('the page is broken');
+    expect(() => worker.onmessage?.({ data: { event: { type: 'paused' } } })).toThrow('the page is broken');
     expect(worker.terminated).toBe(false);
   });
 });

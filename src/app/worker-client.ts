@@ -1,77 +1,136 @@
-import * as v from 'valibot';
-import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
+import { type ErrorReport, errorOf, GorpError, reportOf } from '../base/errors.ts';
+import { versionText } from '../base/version.ts';
+import type { FromWorker, Functions } from '../base/worker-calls.ts';
 import { WorkerThreads } from './worker-threads.ts';
 
-/** The page's view of a worker. */
-export interface WorkerClient<Command> {
-  /** Sends a command. Starts the worker if none is running. */
-  readonly send: (command: Command) => void;
-  /** Ends the worker and its threads, and frees its memory, including the GPU's. No messages arrive afterwards. */
+/** The page's view of a worker with these functions. */
+export interface WorkerClient<F extends Functions> {
+  /**
+   * Calls a function of the worker, and starts the worker if none is running.
+   *
+   * @returns what the function returns. Rejects with a GorpError if it throws, or if the worker stops.
+   */
+  readonly call: <Name extends keyof F & string>(
+    name: Name,
+    argument: Parameters<F[Name]>[0],
+  ) => Promise<Awaited<ReturnType<F[Name]>>>;
+  /** Ends the worker and its threads, and frees its memory, including the GPU's. Nothing arrives afterwards. */
   readonly close: () => void;
 }
 
-export interface WorkerListener<Message> {
+export interface WorkerListener<Event> {
   /** The worker as the subject of a sentence: `The training worker`. */
   readonly name: string;
   /** What the person can do after it stopped. */
   readonly nextStep: string;
-  readonly onMessage: (message: Message) => void;
-  /** Called after the worker stopped, or was ended because the page could not understand a message. */
-  readonly onFault: (error: ErrorReport) => void;
+  readonly onEvent?: (event: Event) => void;
+  /** Called after the worker stopped, instead of rejecting pending calls. */
+  readonly onFault?: (error: ErrorReport) => void;
 }
 
-/**
- * A client of a Web Worker that checks every message, since after an update of the site page and worker may have
- * different versions.
- *
- * @param start creates the worker; it must spell out `new Worker(new URL(…))` for the bundler to find it.
- * @param schema the schema of the worker's messages.
- */
-export function connectWorker<Command, Message>(
+interface Pending {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: GorpError) => void;
+}
+
+/** @param start creates the worker; it must spell out `new Worker(new URL(…))` for the bundler to find it. */
+export function connectWorker<F extends Functions, Event = never>(
   start: () => Worker,
-  schema: v.GenericSchema<unknown, Message>,
-  { name, nextStep, onMessage, onFault }: WorkerListener<Message>,
-): WorkerClient<Command> {
+  { name, nextStep, onEvent, onFault }: WorkerListener<Event>,
+): WorkerClient<F> {
   let worker: Worker | null = null;
   const threads = new WorkerThreads();
+  const pending = new Map<number, Pending>();
+  let calls = 0;
   const close = (): void => {
+    pending.clear();
     if (worker === null) return;
     worker.onmessage = worker.onerror = worker.onmessageerror = null;
     worker.terminate();
     threads.close();
     worker = null;
   };
-  const fail = (error: GorpError): void => {
+  const fail = (code: 'crashed' | 'unreadable-message' | 'other-version', problem: string): void => {
+    const error = new GorpError(`worker/${code}`, `${name} ${problem}.`, nextStep);
+    const waiting = [...pending.values()];
     close();
-    onFault(reportOf(error));
+    if (onFault) onFault(reportOf(error));
+    else for (const { reject } of waiting) reject(error);
+  };
+  const receive = (message: FromWorker<Event>): void => {
+    if ('version' in message) {
+      if (message.version !== versionText())
+        fail('other-version', `is of version ${message.version}, the page of ${versionText()}`);
+    } else if ('event' in message) onEvent?.(message.event);
+    else {
+      const one = pending.get(message.call);
+      pending.delete(message.call);
+      if ('error' in message) one?.reject(errorOf(message.error));
+      else one?.resolve(message.result as never);
+    }
   };
   const started = (): Worker => {
     const made = start();
-    made.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (threads.take(data)) return;
-      const parsed = v.safeParse(schema, data);
-      if (parsed.success) onMessage(parsed.output);
-      else fail(notUnderstood(name, nextStep, parsed.issues));
+    made.onmessage = ({ data }: MessageEvent<FromWorker<Event>>) => {
+      if (!threads.take(data)) receive(data);
     };
     made.onerror = (event) => {
       event.preventDefault();
-      fail(new GorpError('worker/crashed', `${name} stopped: ${event.message || 'it could not be loaded'}.`, nextStep));
+      fail('crashed', `stopped: ${event.message || 'it could not be loaded'}`);
     };
-    made.onmessageerror = () =>
-      fail(new GorpError('worker/unreadable-message', `${name} sent something that cannot be read.`, nextStep));
+    made.onmessageerror = () => fail('unreadable-message', 'sent something that cannot be read');
     return made;
   };
-  return { send: (command) => (worker ??= started()).postMessage(command), close };
+  return {
+    call: (name, argument) => {
+      worker ??= started();
+      const call = calls++;
+      worker.postMessage({ call, name, argument });
+      return new Promise((resolve, reject) => pending.set(call, { resolve, reject }));
+    },
+    close,
+  };
 }
 
-function notUnderstood(
-  name: string,
-  nextStep: string,
-  issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
-): GorpError {
-  const [issue] = issues;
-  const what = `${v.getDotPath(issue) ?? '(root)'}: ${issue.message}`;
-  return new GorpError('worker/bad-event', `${name} sent something the page does not understand (${what}).`, nextStep, {
-    cause: issues,
+/**
+ * Calls one function in a worker that lives for this call, so that canceling it frees everything.
+ *
+ * @returns a function that cancels the call.
+ */
+export function callOnce<F extends Functions, Name extends keyof F & string, Event = never>(
+  start: () => Worker,
+  listener: Omit<WorkerListener<Event>, 'onFault'>,
+  name: Name,
+  argument: Parameters<F[Name]>[0],
+  onResult: (result: Awaited<ReturnType<F[Name]>>) => void,
+  onError: (error: ErrorReport) => void,
+): () => void {
+  const { call, close } = connectWorker<F, Event>(start, listener);
+  void call(name, argument)
+    .finally(close)
+    .then(onResult, (thrown: unknown) => onError(reportOf(thrown)));
+  return close;
+}
+
+/** A worker that obeys commands. */
+export interface WorkerSession<Command> {
+  readonly send: (command: Command) => void;
+  readonly close: () => void;
+}
+
+/**
+ * A worker that obeys commands and tells events. Calls `onError` if it cannot carry out a command, or, without
+ * `onFault`, after it stopped.
+ */
+export function openSession<Command extends { type: string }, Event>(
+  start: () => Worker,
+  { onError, onFault = onError, ...listener }: WorkerListener<Event> & { onError: (error: ErrorReport) => void },
+): WorkerSession<Command> {
+  const { call, close } = connectWorker<Record<string, (command: Command) => void>, Event>(start, {
+    ...listener,
+    onFault,
   });
+  const send = (command: Command): void =>
+    void call(command.type, command).catch((thrown: unknown) => onError(reportOf(thrown)));
+  return { send, close };
 }

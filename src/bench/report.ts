@@ -19,7 +19,7 @@ export const OutcomeSchema = v.variant('status', [
 export type Outcome = v.InferOutput<typeof OutcomeSchema>;
 
 /** What was measured, when and by what code. It says nothing about the person: only adapter and browser. */
-export const BenchHeadSchema = v.strictObject({
+const BenchHeadSchema = v.strictObject({
   /** ISO 8601, UTC. */
   date: v.string(),
   code: v.strictObject({ version: v.string(), commit: v.string() }),

@@ -8,19 +8,17 @@ import { planOf } from '../methods/registry.ts';
 import { spaceSamples } from './space-samples.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
-export const WorkSchema = v.strictObject({ operations: v.number(), kernels: v.number() });
 
 /** The cost of a run's parts, on prompts of {@link Effort.promptTokens} tokens. */
-export const EffortSchema = v.strictObject({
+export interface Effort {
   /** One optimizer step. */
-  step: WorkSchema,
+  step: Work;
   /** One example of a test. */
-  example: WorkSchema,
+  example: Work;
   /** Spaces of inputs: reading a batch of prompts, and building the spaces of a task; null without any. */
-  space: v.nullable(v.strictObject({ read: WorkSchema, build: WorkSchema })),
-  promptTokens: v.number(),
-});
-export type Effort = v.InferOutput<typeof EffortSchema>;
+  space: { read: Work; build: Work } | null;
+  promptTokens: number;
+}
 
 /** The measured speed of a device. */
 export const SpeedSchema = v.strictObject({ operationsPerSecond: positive, secondsPerKernel: positive });

@@ -1,128 +1,99 @@
-import * as v from 'valibot';
-import { ErrorReportSchema } from '../base/error-report.ts';
-import { ReadTokenSchema } from '../tasks/reading.ts';
-import { WorkSchema } from './duration.ts';
-import { MemoryPlanSchema } from './memory-plan.ts';
-import {
-  DeviceReportSchema,
-  LayerStatisticsSchema,
-  ResultsSchema,
-  TensorSpaceSchema,
-  TestTimeSchema,
-} from './results.ts';
-
-/** Thousands of numbers: checks that they are an array, not the elements. */
-const numbers = v.custom<number[]>(Array.isArray);
+import type { ErrorReport } from '../base/errors.ts';
+import type { ReadToken } from '../tasks/reading.ts';
+import type { Work } from '../device/counting-device.ts';
+import type { MemoryPlan } from './memory-plan.ts';
+import type { DeviceReport, LayerStatistics, Results, TensorSpace, TestTime } from './results.ts';
 
 /** What a run is doing now. `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
-const PhaseSchema = v.picklist([
-  'device',
-  'weights',
-  'tasks',
-  'tokenize',
-  'compile',
-  'evaluate',
-  'train',
-  'space',
-  'save',
-  'checkpoint',
-]);
-export type Phase = v.InferOutput<typeof PhaseSchema>;
+export type Phase =
+  'device' | 'weights' | 'tasks' | 'tokenize' | 'compile' | 'evaluate' | 'train' | 'space' | 'save' | 'checkpoint';
 
-const ProgressSchema = v.strictObject({
-  type: v.literal('progress'),
-  phase: PhaseSchema,
+interface Progress {
+  type: 'progress';
+  phase: Phase;
   /** Round 1..T; 0 before the first. */
-  round: v.number(),
+  round: number;
   /** The current file or task. */
-  item: v.string(),
-  done: v.number(),
-  total: v.number(),
-  unit: v.picklist(['bytes', 'steps', 'examples', 'items']),
+  item: string;
+  done: number;
+  total: number;
+  unit: 'bytes' | 'steps' | 'examples' | 'items';
   /** Weights only: where the bytes come from. */
-  source: v.exactOptional(v.picklist(['network', 'cache'])),
+  source?: 'network' | 'cache';
   /** Recent download speed. */
-  bytesPerSecond: v.exactOptional(v.number()),
+  bytesPerSecond?: number;
   /** Seconds of work so far. */
-  seconds: v.number(),
+  seconds: number;
   /** Estimated seconds left in the whole run, once an estimate is possible. */
-  secondsLeft: v.nullable(v.number()),
-});
+  secondsLeft: number | null;
+}
 
 /** Losses read back since the last event of this type; arrays of equal length, one entry per optimizer step. */
-const StepsSchema = v.pipe(
-  v.strictObject({
-    type: v.literal('steps'),
-    round: v.number(),
-    /** Step within the run, from 1. */
-    steps: numbers,
-    losses: numbers,
-    gradientNorms: numbers,
-    /** Seconds of work when they were read. */
-    seconds: v.number(),
-    tokensPerSecond: v.number(),
-    /** Every trained layer in the last of these steps; empty if unknown. */
-    layers: v.array(LayerStatisticsSchema),
-  }),
-  v.check(
-    ({ steps, losses, gradientNorms }) => losses.length === steps.length && gradientNorms.length === steps.length,
-    'steps, losses and gradientNorms differ in length',
-  ),
-);
+interface Steps {
+  type: 'steps';
+  round: number;
+  /** Step within the run, from 1. */
+  steps: number[];
+  losses: number[];
+  gradientNorms: number[];
+  /** Seconds of work when they were read. */
+  seconds: number;
+  tokensPerSecond: number;
+  /** Every trained layer in the last of these steps; empty if unknown. */
+  layers: LayerStatistics[];
+}
 
 /** R[round][task] by every score of the task, null by others; `round` 0 is before any training, `task` counts from 0. */
-const EvaluationSchema = v.strictObject({
-  type: v.literal('evaluation'),
-  round: v.number(),
-  task: v.number(),
-  exact: v.nullable(v.number()),
-  ranked: v.nullable(v.number()),
-  rougeL: v.exactOptional(v.number()),
-  loss: v.exactOptional(v.number()),
-  examples: v.number(),
-  time: TestTimeSchema,
-});
+interface Evaluation {
+  type: 'evaluation';
+  round: number;
+  task: number;
+  exact: number | null;
+  ranked: number | null;
+  rougeL?: number;
+  loss?: number;
+  examples: number;
+  time: TestTime;
+}
 
 /** The events of a run, in order. Plain data: it crosses from the worker to the page. */
-export const RunEventSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('device'), device: DeviceReportSchema }),
+export type RunEvent =
+  | { type: 'device'; device: DeviceReport }
   /**
    * Sent once tasks and model are known, and again after the loss of a device. The results hold what earlier runs did;
    * later events add to them ({@link fold}).
    */
-  v.strictObject({ type: v.literal('begin'), results: ResultsSchema, stepsPerRound: v.array(v.number()) }),
-  ProgressSchema,
-  StepsSchema,
-  EvaluationSchema,
+  | { type: 'begin'; results: Results; stepsPerRound: number[] }
+  | Progress
+  | Steps
+  | Evaluation
   /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
-  v.strictObject({
-    type: v.literal('space'),
-    round: v.number(),
-    tensors: v.array(TensorSpaceSchema),
-    stateBytes: v.number(),
-  }),
+  | {
+      type: 'space';
+      round: number;
+      tensors: TensorSpace[];
+      stateBytes: number;
+    }
   /** The first example of the first task as the model reads it; sent before weights are fetched. */
-  v.strictObject({
-    type: v.literal('reading'),
-    task: v.string(),
-    tokens: v.array(ReadTokenSchema),
-  }),
+  | {
+      type: 'reading';
+      task: string;
+      tokens: ReadToken[];
+    }
   /** The memory and the compute that the run will take; sent before weights are fetched. */
-  v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema, work: WorkSchema }),
-  v.strictObject({
-    type: v.literal('memory'),
-    liveBytes: v.number(),
-    peakBytes: v.number(),
-    liveBuffers: v.number(),
-  }),
-  v.strictObject({ type: v.literal('warning'), message: v.string() }),
+  | { type: 'memory-plan'; plan: MemoryPlan; work: Work }
+  | {
+      type: 'memory';
+      liveBytes: number;
+      peakBytes: number;
+      liveBuffers: number;
+    }
+  | { type: 'warning'; message: string }
   /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats the `again` after it. */
-  v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number(), again: v.number() }),
-  v.strictObject({ type: v.literal('paused') }),
-  v.strictObject({ type: v.literal('resumed') }),
-  v.strictObject({ type: v.literal('finished'), results: ResultsSchema }),
+  | { type: 'recovering'; error: ErrorReport; step: number; again: number }
+  | { type: 'paused' }
+  | { type: 'resumed' }
+  | { type: 'finished'; results: Results }
   // Without results if the worker was ended or crashed: those so far remain.
-  v.strictObject({ type: v.literal('stopped'), results: v.nullable(ResultsSchema) }),
-  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema, results: v.nullable(ResultsSchema) }),
-]);
-export type RunEvent = v.InferOutput<typeof RunEventSchema>;
+  | { type: 'stopped'; results: Results | null }
+  | { type: 'failed'; error: ErrorReport; results: Results | null };

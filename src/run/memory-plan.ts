@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { BUFFER_PURPOSES } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
@@ -27,20 +26,17 @@ export const PART_NAMES: Readonly<Record<Part, string>> = {
 export const MOMENTS = ['training', 'measuring', 'testing'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-const bytes = v.pipe(v.number(), v.minValue(0));
-
-/** GPU memory of a run at its peak. Drivers take a little more. */
-export const MemoryPlanSchema = v.strictObject({
-  total: bytes,
-  moment: v.picklist(MOMENTS),
+/** GPU memory of a run at its peak, in bytes. Drivers take a little more. */
+export interface MemoryPlan {
+  total: number;
+  moment: Moment;
   /** The parts of that moment. */
-  parts: v.strictObject(v.entriesFromList(PARTS, bytes)),
+  parts: Record<Part, number>;
   /** Totals of every moment. */
-  moments: v.partial(v.strictObject(v.entriesFromList(MOMENTS, bytes))),
+  moments: Partial<Record<Moment, number>>;
   /** The most that a checkpoint takes on disk. */
-  checkpoint: bytes,
-});
-export type MemoryPlan = v.InferOutput<typeof MemoryPlanSchema>;
+  checkpoint: number;
+}
 
 export const totalOf = (parts: Parts): number => PARTS.reduce((sum, part) => sum + parts[part], 0);
 

@@ -45,7 +45,7 @@ const AccuracySchema = v.strictObject({
   loss: v.exactOptional(LossMatrixSchema),
 });
 
-export const TensorSpaceSchema = v.strictObject({
+const TensorSpaceSchema = v.strictObject({
   /** Hugging Face name of the layer, such as `encoder.block.0.layer.0.SelfAttention.q`. */
   name: text,
   part: v.picklist(['lora', 'full-rank']),
@@ -69,7 +69,7 @@ export const TensorSpaceSchema = v.strictObject({
 export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
 
 /** A trained layer in one step. */
-export const LayerStatisticsSchema = v.strictObject({
+const LayerStatisticsSchema = v.strictObject({
   name: text,
   part: v.picklist(['lora', 'full-rank']),
   /** Norm of its gradient before clipping, of A and B together for adapters. */
@@ -80,15 +80,17 @@ export const LayerStatisticsSchema = v.strictObject({
   leakage: v.nullable(finite),
 });
 
+export type LayerStatistics = v.InferOutput<typeof LayerStatisticsSchema>;
+
 /** All trained layers in one step. */
-export const LayerSampleSchema = v.strictObject({
+const LayerSampleSchema = v.strictObject({
   round,
   step: count,
   layers: v.array(LayerStatisticsSchema),
 });
 export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
 
-export const TaskReportSchema = v.strictObject({
+const TaskReportSchema = v.strictObject({
   name: text,
   kind: text,
   /** What its answers are; labels if missing. */
@@ -118,7 +120,7 @@ export const DeviceReportSchema = v.strictObject({
 });
 export type DeviceReport = v.InferOutput<typeof DeviceReportSchema>;
 
-export const ModelReportSchema = v.strictObject({
+const ModelReportSchema = v.strictObject({
   name: text,
   /** The commit that a repository on the hub was pinned to. */
   commit: v.nullable(text),
@@ -134,7 +136,7 @@ export const ModelReportSchema = v.strictObject({
 export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
 
 /** Tokens of prompts read and answers written in tests, without padding, and the time this took. */
-export const TestTimeSchema = v.strictObject({
+const TestTimeSchema = v.strictObject({
   promptTokens: count,
   promptSeconds: finite,
   answerTokens: count,

@@ -1,8 +1,7 @@
 import * as v from 'valibot';
-import { ErrorReportSchema } from '../base/error-report.ts';
 import { type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import type { Columns } from '../tasks/forms.ts';
-import { TablePreviewSchema } from '../tasks/table-preview.ts';
+import type { TablePreview } from '../tasks/table-preview.ts';
 import type { OrderFile } from './order-file.ts';
 
 /** A file and its name; a Blob is passed on, not copied. */
@@ -25,30 +24,24 @@ export const CustomTaskSchema = v.strictObject({
 export type CustomTask = v.InferOutput<typeof CustomTaskSchema>;
 
 /** The file of examples for which columns are chosen. */
-const OpenedFileSchema = v.strictObject({
-  name: v.string(),
+export interface OpenedFile {
+  name: string;
   /** SHA-256 of its bytes, in hexadecimal. */
-  sha256: v.string(),
+  sha256: string;
   /** Whether its format names the columns, so that the first row is data. */
-  namesColumns: v.boolean(),
+  namesColumns: boolean;
   /** With the first row as names, and the likely columns. */
-  preview: TablePreviewSchema,
-});
-export type OpenedFile = v.InferOutput<typeof OpenedFileSchema>;
+  preview: TablePreview;
+}
 
-/** Commands to the worker that reads files of examples. Each has one answer, in order. */
-export type TablesCommand =
-  | { type: 'open'; file: NamedFile }
-  /** If `columns` is null, takes the likely ones. */
-  | { type: 'preview'; header: boolean; columns: Columns | null }
-  | { type: 'make'; spec: TaskSpec }
-  | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };
-
-/** Answers of that worker. */
-export const TablesAnswerSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('opened'), file: OpenedFileSchema }),
-  v.strictObject({ type: v.literal('previewed'), preview: TablePreviewSchema }),
-  v.strictObject({ type: v.literal('made'), tasks: v.array(CustomTaskSchema) }),
-  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
-]);
-export type TablesAnswer = v.InferOutput<typeof TablesAnswerSchema>;
+/** The functions of the worker that reads files of examples. */
+export type TablesFunctions = {
+  /** Opens a file, and frees the one before. */
+  open: (file: NamedFile) => Promise<OpenedFile>;
+  /** Previews the open file with other columns; null guesses them. */
+  preview: (chosen: { header: boolean; columns: Columns | null }) => TablePreview | Promise<TablePreview>;
+  /** Makes a task from the open file. */
+  make: (spec: TaskSpec) => CustomTask[] | Promise<CustomTask[]>;
+  /** Makes the tasks that an order describes and this browser does not store. */
+  makeOrder: (from: { order: OrderFile; kept: TaskSpec[]; files: NamedFile[] }) => Promise<CustomTask[]>;
+};

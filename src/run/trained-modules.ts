@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import type { MethodPlan } from '../gorp/method-plan.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
@@ -10,15 +9,11 @@ export type Role = (typeof ROLES)[number];
 /** Names of the modules trained in each way. */
 export type TrainedModules = Readonly<Record<Role, readonly string[]>>;
 
-const names = v.array(v.string());
-const size = v.number();
-
 /** The modules that a model has (`TargetModule` of src/models/targets.ts), and those that its family trains by default. */
-export const ModelModulesSchema = v.strictObject({
-  modules: v.array(v.strictObject({ name: v.string(), layers: size, out: size, inputs: size })),
-  defaults: v.strictObject({ lora: names, fullRank: names }),
-});
-export type ModelModules = v.InferOutput<typeof ModelModulesSchema>;
+export interface ModelModules {
+  modules: { name: string; layers: number; out: number; inputs: number }[];
+  defaults: { lora: string[]; fullRank: string[] };
+}
 
 /** The settings that name modules. */
 export const MODULE_SETTINGS = { lora: 'loraModules', fullRank: 'fullRankModules' } as const;

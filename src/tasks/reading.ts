@@ -1,20 +1,20 @@
-import * as v from 'valibot';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedExample } from './fit.ts';
 import { firstPresentable } from './presentable.ts';
 
 /** The text of a token, and whether it belongs to the label and so counts in the loss. */
-export const ReadTokenSchema = v.strictObject({ text: v.string(), isLabel: v.boolean() });
-export type ReadToken = v.InferOutput<typeof ReadTokenSchema>;
+export interface ReadToken {
+  text: string;
+  isLabel: boolean;
+}
 
 /** An example of a task as a model reads it. */
-export const ReadingSchema = v.strictObject({
-  task: v.string(),
-  tokens: v.array(ReadTokenSchema),
+export interface Reading {
+  task: string;
+  tokens: ReadToken[];
   /** Whether its text was cut to fit the prompt length. */
-  cut: v.boolean(),
-});
-export type Reading = v.InferOutput<typeof ReadingSchema>;
+  cut: boolean;
+}
 
 /** The examples among which one to show is sought: decoding all of a large task would take long. */
 const SOUGHT = 200;

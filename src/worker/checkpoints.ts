@@ -1,18 +1,16 @@
-import { reportOf } from '../base/errors.ts';
+import { versionText } from '../base/version.ts';
+import { serve } from '../base/worker-calls.ts';
 import { dropCheckpoints, findCheckpoint } from './kept-checkpoints.ts';
-import type { CheckpointsAnswer, CheckpointsCommand } from './protocol.ts';
+import type { CheckpointsFunctions } from './protocol.ts';
 
-// The worker that manages checkpoints of ended or interrupted runs. It answers once.
+// The worker that manages checkpoints of ended or interrupted runs.
 declare const self: DedicatedWorkerGlobalScope;
 
-self.onmessage = ({ data }: MessageEvent<CheckpointsCommand>) => {
-  answer(data).then(
-    (message) => self.postMessage(message),
-    (thrown: unknown) => self.postMessage({ type: 'failed', error: reportOf(thrown) } satisfies CheckpointsAnswer),
-  );
+const functions: CheckpointsFunctions = {
+  find: findCheckpoint,
+  drop: async ({ folder }) => {
+    await dropCheckpoints(folder);
+    return findCheckpoint();
+  },
 };
-
-async function answer(command: CheckpointsCommand): Promise<CheckpointsAnswer> {
-  if (command.type === 'drop') await dropCheckpoints(command.folder);
-  return { type: 'found', checkpoint: await findCheckpoint() };
-}
+serve(self, versionText(), functions);

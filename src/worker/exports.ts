@@ -1,4 +1,5 @@
-import { reportOf } from '../base/errors.ts';
+import { versionText } from '../base/version.ts';
+import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { roundAsGguf } from '../gguf/round.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
@@ -22,56 +23,45 @@ import type { ExportsCommand, ExportsEvent, KeptFile } from './protocol.ts';
 // The worker that writes archives of a run's files. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (event: ExportsEvent): void => self.postMessage(event);
+const emit = (event: ExportsEvent): void => self.postMessage({ event });
 /** Bytes of a round's predictions in which to look for an example of its use. */
 const SHOWN_BYTES = 2 ** 16;
-/** Commands run one after another. */
-let last: Promise<void> = Promise.resolve();
 
-self.onmessage = ({ data }: MessageEvent<ExportsCommand>) => {
-  last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
+/** Work on the stored rounds, one after another; what is stored is told after it. */
+const turn = inTurn();
+const working = <Command>(work: (command: Command) => Promise<void>): ((command: Command) => Promise<void>) =>
+  turn(async (command) => {
+    await work(command);
+    await tellKept();
+  });
+
+const functions: FunctionsFor<ExportsCommand> = {
+  list: working(() => Promise.resolve()),
+  import: working(({ files }) => importRound(files)),
+  'use-model': working(({ folder }) => show(folder)),
+  'remove-model': working(({ folder }) => removeModel(folder)),
+  zip: working(async ({ name, to }) => {
+    const files = (await keptFiles()).map(({ path, file }): OutputFile => {
+      return { path, content: () => piecesOf(file) };
+    });
+    await write(files, name, to);
+  }),
+  merge: working(async ({ name, to, access }) => {
+    const { saved, base } = await openTrained(access);
+    const files = await mergedModelFiles(base, saved.changed, saved.changes);
+    await write([await cardOf(saved, base, 'safetensors'), ...files], name, to);
+  }),
+  onnx: working(async ({ name, to, access, dtype }) => {
+    const { saved, base } = await openTrained(access);
+    const files = await onnxFiles(base, dtype, saved);
+    await write([await cardOf(saved, base, 'onnx'), ...files], name, to);
+  }),
+  gguf: working(async ({ name, to, access, dtype }) => {
+    const { saved, base } = await openTrained(access);
+    await write(await roundAsGguf(base, saved, dtype), name, to);
+  }),
 };
-
-async function obey(command: ExportsCommand): Promise<void> {
-  switch (command.type) {
-    case 'list':
-      break;
-    case 'import':
-      await importRound(command.files);
-      break;
-    case 'use-model':
-      await show(command.folder);
-      break;
-    case 'remove-model':
-      await removeModel(command.folder);
-      break;
-    case 'zip': {
-      const files = (await keptFiles()).map(({ path, file }): OutputFile => {
-        return { path, content: () => piecesOf(file) };
-      });
-      await write(files, command.name, command.to);
-      break;
-    }
-    case 'merge': {
-      const { saved, base } = await openTrained(command.access);
-      const files = await mergedModelFiles(base, saved.changed, saved.changes);
-      await write([await cardOf(saved, base, 'safetensors'), ...files], command.name, command.to);
-      break;
-    }
-    case 'onnx': {
-      const { saved, base } = await openTrained(command.access);
-      const files = await onnxFiles(base, command.dtype, saved);
-      await write([await cardOf(saved, base, 'onnx'), ...files], command.name, command.to);
-      break;
-    }
-    case 'gguf': {
-      const { saved, base } = await openTrained(command.access);
-      await write(await roundAsGguf(base, saved, command.dtype), command.name, command.to);
-      break;
-    }
-  }
-  await tellKept();
-}
+serve(self, versionText(), functions);
 
 /** Writes a zip where the user wants it, or to the private file system for the page to download. */
 async function write(files: readonly OutputFile[], name: string, to: FileSystemFileHandle | null): Promise<void> {

@@ -1,48 +1,39 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
-import { reportOf } from '../base/errors.ts';
 import { type ChosenDevice, chooseDevice, type DeviceHost, factsAhead, openDevice } from '../device/choice.ts';
 import type { DeviceFacts } from '../device/device.ts';
 import type { Speed } from '../run/duration.ts';
 import { measureSpeed } from '../run/measure-speed.ts';
-import type { DeviceOutlook, LookAnswer, SingleThreadReason } from './protocol.ts';
+import type { DeviceOutlook, SingleThreadReason } from './protocol.ts';
 import { browserSpeedStore } from './speed-store.ts';
 
 /**
- * Reports the device that a run would use, then its speed. Measures a speed only if it is unknown. Opens a graphics
- * card only to measure it; always starts the CPU's threads, since only that shows how many there are.
+ * Reports the device that a run would use, and returns its speed. Measures a speed only if it is unknown. Opens a
+ * graphics card only to measure it; always starts the CPU's threads, since only that shows how many there are.
  */
 export async function lookAtDevice(
   choice: DeviceChoice,
   host: DeviceHost,
-  answer: (message: LookAnswer) => void,
-): Promise<void> {
+  tell: (outlook: DeviceOutlook) => void,
+): Promise<Speed> {
   const speeds = browserSpeedStore();
+  const chosen = await chooseDevice(choice, () => host.webgpu());
+  const ahead = factsAhead(chosen);
+  if (ahead !== undefined) {
+    const outlook = outlookOf(chosen, ahead);
+    tell(outlook);
+    const speed = await speeds.read(outlook.name);
+    if (speed !== undefined) return speed;
+  }
+  const { device } = await openDevice(choice, host);
   try {
-    const chosen = await chooseDevice(choice, () => host.webgpu());
-    const ahead = factsAhead(chosen);
-    if (ahead !== undefined) {
-      const outlook = outlookOf(chosen, ahead);
-      answer({ type: 'device', outlook });
-      const speed = await speeds.read(outlook.name);
-      if (speed !== undefined) {
-        answer({ type: 'speed', speed });
-        return;
-      }
-    }
-    const { device } = await openDevice(choice, host);
-    let speed: Speed;
-    try {
-      const outlook = outlookOf(chosen, device.facts);
-      if (ahead === undefined) answer({ type: 'device', outlook });
-      await device.settle(); // its own measurements would interfere
-      speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
-      await speeds.write(outlook.name, speed);
-    } finally {
-      await device.destroy();
-    }
-    answer({ type: 'speed', speed });
-  } catch (thrown) {
-    answer({ type: 'no-device', error: reportOf(thrown) });
+    const outlook = outlookOf(chosen, device.facts);
+    if (ahead === undefined) tell(outlook);
+    await device.settle(); // its own measurements would interfere
+    const speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
+    await speeds.write(outlook.name, speed);
+    return speed;
+  } finally {
+    await device.destroy();
   }
 }
 

@@ -1,4 +1,5 @@
-import { reportOf } from '../base/errors.ts';
+import { versionText } from '../base/version.ts';
+import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { inspectTexts } from '../run/open-network.ts';
 import { authorizedFetch, checkAccess, listGgufs } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
@@ -12,41 +13,29 @@ import type { ModelsCommand, ModelsEvent } from './protocol.ts';
 // The worker that manages stored models: it fetches, checks and removes them while nothing trains.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (event: ModelsEvent): void => self.postMessage(event);
+const emit = (event: ModelsEvent): void => self.postMessage({ event });
 let stop = new AbortController();
-/** Commands run one after another. */
-let last: Promise<void> = Promise.resolve();
 
-self.onmessage = ({ data }: MessageEvent<ModelsCommand>) => {
-  if (data.type === 'break') {
-    stop.abort();
-    return;
-  }
-  last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
-};
-
-async function obey(command: Exclude<ModelsCommand, { type: 'break' }>): Promise<void> {
-  try {
-    switch (command.type) {
-      case 'list':
-        break;
-      case 'fetch':
-        await fetchModel(command.model, command.access);
-        break;
-      case 'list-ggufs':
-        await tellGgufs(command.model, command.access);
-        break;
-      case 'verify':
-        await verify(command.folder, command.access);
-        break;
-      case 'remove':
-        await removeModel(await openBrowserStore(), command.folder);
-        break;
+/** Work that may change the store, one after another; what is stored is told after it. */
+const turn = inTurn();
+const changing = <Command>(work: (command: Command) => Promise<void>): ((command: Command) => Promise<void>) =>
+  turn(async (command) => {
+    try {
+      await work(command);
+    } finally {
+      await tellStored();
     }
-  } finally {
-    await tellStored();
-  }
-}
+  });
+
+const functions: FunctionsFor<ModelsCommand> = {
+  list: changing(() => Promise.resolve()),
+  fetch: changing(({ model, access }) => fetchModel(model, access)),
+  break: () => stop.abort(),
+  'list-ggufs': changing(({ model, access }) => tellGgufs(model, access)),
+  verify: changing(({ folder, access }) => verify(folder, access)),
+  remove: changing(async ({ folder }) => removeModel(await openBrowserStore(), folder)),
+};
+serve(self, versionText(), functions);
 
 async function verify(folder: string, { hub }: ModelAccess): Promise<void> {
   const refetch = refetchByRange({ fetch: authorizedFetch(checkAccess(hub)) });

@@ -1,28 +1,21 @@
-import * as v from 'valibot';
-import { type DeviceChoice, DEVICE_REASONS } from '../base/device-choice.ts';
-import { ErrorReportSchema } from '../base/error-report.ts';
+import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
+import type { ErrorReport } from '../base/errors.ts';
+import type { FunctionsFor } from '../base/worker-calls.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
 import type { GgufDtype } from '../gguf/dtypes.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { Milestone } from '../run/control.ts';
-import { EffortSchema, SpeedSchema } from '../run/duration.ts';
-import { MemoryPlanSchema } from '../run/memory-plan.ts';
-import { RoundUseSchema } from '../run/outputs/round-use.ts';
-import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
-import { ModelModulesSchema } from '../run/trained-modules.ts';
-import { ReadingSchema } from '../tasks/reading.ts';
-import {
-  ModelProgressSchema,
-  GgufFileSchema,
-  StoredModelSchema,
-  VerdictSchema,
-  VerifyProgressSchema,
-} from '../weights/model-messages.ts';
+import type { Effort, Speed } from '../run/duration.ts';
+import type { MemoryPlan } from '../run/memory-plan.ts';
+import type { RoundUse } from '../run/outputs/round-use.ts';
+import type { RunSettings } from '../run/settings.ts';
+import type { ModelModules } from '../run/trained-modules.ts';
+import type { Reading } from '../tasks/reading.ts';
+import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../weights/model-messages.ts';
 import type { ModelAccess } from '../weights/source.ts';
 
-// Messages between the page and its workers. Commands are types: the page makes them. Messages of a worker have a
-// schema, which the page checks: after an update of the site, a page and a worker of different versions may meet. A run
-// sends its events (src/run/events.ts); the worker that reads files of examples has src/run/table-messages.ts.
+// What the page and its workers say to each other, by src/base/worker-calls.ts. A run tells its events
+// (src/run/events.ts); src/run/table-messages.ts has the worker that reads files of examples.
 
 /**
  * Texts that the page holds and a run needs, sent when it starts; a Blob is passed on, not copied. Results do not
@@ -70,9 +63,8 @@ export type WorkerCommand =
   | { type: 'go-on-to'; milestone: Milestone }
   | { type: 'stop' };
 
-/** Asks a training worker, instead of a run, how much memory a run with these settings would take. */
+/** Asks how much memory a run with these settings would take. */
 export interface PlanCommand {
-  type: 'plan';
   settings: RunSettings;
   device: DeviceChoice;
   /** Without token if `mayAsk` is false. */
@@ -85,29 +77,25 @@ export interface PlanCommand {
   config: unknown;
 }
 
-/** The answer, which is the only message. */
-export const PlanAnswerSchema = v.variant('type', [
-  v.strictObject({
-    type: v.literal('planned'),
-    plan: MemoryPlanSchema,
-    effort: EffortSchema,
-    config: v.unknown(),
-    modules: ModelModulesSchema,
-  }),
+export type PlanAnswer =
+  | {
+      type: 'planned';
+      plan: MemoryPlan;
+      effort: Effort;
+      config: unknown;
+      modules: ModelModules;
+    }
   /** The config is not stored here, and no server may be asked for it yet. */
-  v.strictObject({ type: v.literal('unknown-model') }),
+  | { type: 'unknown-model' }
   /** The device cannot hold it, or the config cannot be fetched or used (then `modules` is null). */
-  v.strictObject({
-    type: v.literal('unplanned'),
-    error: ErrorReportSchema,
-    modules: v.nullable(ModelModulesSchema),
-  }),
-]);
-export type PlanAnswer = v.InferOutput<typeof PlanAnswerSchema>;
+  | {
+      type: 'unplanned';
+      error: ErrorReport;
+      modules: ModelModules | null;
+    };
 
-/** Asks a training worker, instead of a run, what the model would read first. */
+/** Asks what the model would read first. */
 export interface PreviewCommand {
-  type: 'preview';
   settings: RunSettings;
   access: ModelAccess;
   tasks: PageTasks;
@@ -115,49 +103,39 @@ export interface PreviewCommand {
   mayAsk: boolean;
 }
 
-/** The answer, which is the only message. */
-export const PreviewAnswerSchema = v.variant('type', [
+export type PreviewAnswer =
   /** Null if the first task has no examples. */
-  v.strictObject({ type: v.literal('preview'), preview: v.nullable(ReadingSchema) }),
+  | { type: 'preview'; preview: Reading | null }
   /** Model or tasks are on another server, which may not be asked yet. */
-  v.strictObject({ type: v.literal('elsewhere') }),
-  v.strictObject({ type: v.literal('no-preview'), error: ErrorReportSchema }),
-]);
-export type PreviewAnswer = v.InferOutput<typeof PreviewAnswerSchema>;
-
-/** Asks a training worker, instead of a run, which device it would use, and its speed. */
-export interface LookCommand {
-  type: 'look';
-  device: DeviceChoice;
-}
+  | { type: 'elsewhere' }
+  | { type: 'no-preview'; error: ErrorReport };
 
 /** The device that a run would use. */
-const DeviceOutlookSchema = v.strictObject({
-  kind: v.picklist(['webgpu', 'wasm']),
-  why: v.picklist(DEVICE_REASONS),
-  name: v.string(),
+export interface DeviceOutlook {
+  kind: 'webgpu' | 'wasm';
+  why: DeviceReason;
+  name: string;
   /** True if a graphics adapter computes on the CPU. */
-  isSoftwareAdapter: v.boolean(),
+  isSoftwareAdapter: boolean;
   /** On the CPU; null on WebGPU. */
-  threads: v.nullable(v.number()),
+  threads: number | null;
   /**
    * Why there is only one thread: the page is not isolated, there is one core, or no worker starts. Null with several
    * threads, and on WebGPU.
    */
-  singleThread: v.nullable(v.picklist(['not-isolated', 'one-core', 'no-worker'])),
+  singleThread: 'not-isolated' | 'one-core' | 'no-worker' | null;
   /** Bytes of the largest buffer. */
-  bufferBytes: v.number(),
-});
-export type DeviceOutlook = v.InferOutput<typeof DeviceOutlookSchema>;
+  bufferBytes: number;
+}
 export type SingleThreadReason = NonNullable<DeviceOutlook['singleThread']>;
 
-/** The answers: the device, then its speed; or why there is no device. */
-export const LookAnswerSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('device'), outlook: DeviceOutlookSchema }),
-  v.strictObject({ type: v.literal('speed'), speed: SpeedSchema }),
-  v.strictObject({ type: v.literal('no-device'), error: ErrorReportSchema }),
-]);
-export type LookAnswer = v.InferOutput<typeof LookAnswerSchema>;
+/** The functions of the worker that answers what can be known before a run. */
+export type AheadFunctions = {
+  plan: (command: PlanCommand) => Promise<PlanAnswer>;
+  preview: (command: PreviewCommand) => Promise<PreviewAnswer>;
+  /** Tells the device that a run would use, and returns its speed. */
+  look: (choice: DeviceChoice) => Promise<Speed>;
+};
 
 /** Commands to the worker that manages the models. It does one thing at a time; `break` ends a fetch. */
 export type ModelsCommand =
@@ -168,25 +146,21 @@ export type ModelsCommand =
   | { type: 'verify'; folder: string; access: ModelAccess }
   | { type: 'remove'; folder: string };
 
-const bytes = v.pipe(v.number(), v.minValue(0));
-
 /** Messages of that worker. `stored` follows everything that may have changed the store. */
-export const ModelsEventSchema = v.variant('type', [
-  v.strictObject({
-    type: v.literal('stored'),
-    models: v.array(StoredModelSchema),
-    usageBytes: v.nullable(bytes),
-    quotaBytes: v.nullable(bytes),
-  }),
-  v.strictObject({ type: v.literal('fetching'), model: v.string(), progress: ModelProgressSchema }),
-  v.strictObject({ type: v.literal('fetched'), model: v.string() }),
-  v.strictObject({ type: v.literal('broken-off'), model: v.string() }),
-  v.strictObject({ type: v.literal('verifying'), folder: v.string(), progress: VerifyProgressSchema }),
-  v.strictObject({ type: v.literal('verified'), folder: v.string(), verdict: VerdictSchema }),
-  v.strictObject({ type: v.literal('ggufs'), model: v.string(), files: v.array(GgufFileSchema) }),
-  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
-]);
-export type ModelsEvent = v.InferOutput<typeof ModelsEventSchema>;
+export type ModelsEvent =
+  | {
+      type: 'stored';
+      models: StoredModel[];
+      usageBytes: number | null;
+      quotaBytes: number | null;
+    }
+  | { type: 'fetching'; model: string; progress: ModelProgress }
+  | { type: 'fetched'; model: string }
+  | { type: 'broken-off'; model: string }
+  | { type: 'verifying'; folder: string; progress: VerifyProgress }
+  | { type: 'verified'; folder: string; verdict: Verdict }
+  | { type: 'ggufs'; model: string; files: GgufFile[] }
+  | { type: 'failed'; error: ErrorReport };
 
 /** What is stored of a run's rounds, and whether it resumes from the last stored one. */
 export interface RoundsChoice {
@@ -204,49 +178,42 @@ export interface CheckpointsChoice {
 }
 
 /** A checkpoint stored in this browser. */
-const KeptCheckpointSchema = v.strictObject({
+export interface KeptCheckpoint {
   /** Its folder. */
-  folder: v.string(),
+  folder: string;
   /** Milliseconds since 1970. */
-  savedAt: v.number(),
-  bytes,
+  savedAt: number;
+  bytes: number;
   /** The run it belongs to. */
-  id: v.optional(v.string()),
-  settings: RunSettingsSchema,
-  round: v.number(),
+  id: string | undefined;
+  settings: RunSettings;
+  round: number;
   /** Optimizer steps done in all. */
-  step: v.number(),
-});
-export type KeptCheckpoint = v.InferOutput<typeof KeptCheckpointSchema>;
+  step: number;
+}
 
-/** Commands to the worker that manages checkpoints, which answers once. */
+/** Commands to the worker that manages checkpoints. */
 export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
 
-/** The answer: the newest checkpoint after the command. */
-export const CheckpointsAnswerSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('found'), checkpoint: v.nullable(KeptCheckpointSchema) }),
-  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
-]);
-export type CheckpointsAnswer = v.InferOutput<typeof CheckpointsAnswerSchema>;
+/** Its functions return the newest checkpoint after the command. */
+export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, KeptCheckpoint | null>;
 
 /** A stored round. */
-const KeptRoundSchema = v.strictObject({
+export interface KeptRound {
   /** `1-gloss`. */
-  name: v.string(),
-  bytes,
+  name: string;
+  bytes: number;
   /** Whether its adapter, weights and spaces are stored, not only its result files. */
-  hasWeights: v.boolean(),
-});
-export type KeptRound = v.InferOutput<typeof KeptRoundSchema>;
+  hasWeights: boolean;
+}
 
 /** The last round whose weights are stored. */
-const LastRoundSchema = v.strictObject({
-  round: v.number(),
+export interface LastRound {
+  round: number;
   /** Settings of its run. */
-  settings: RunSettingsSchema,
-  use: RoundUseSchema,
-});
-export type LastRound = v.InferOutput<typeof LastRoundSchema>;
+  settings: RunSettings;
+  use: RoundUse;
+}
 
 /** A file of the stored rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
 export interface KeptFile {
@@ -255,20 +222,19 @@ export interface KeptFile {
 }
 
 /** What the rounds of a run have stored in this browser. */
-const KeptModelSchema = v.strictObject({
+export interface KeptModel {
   /** Its folder in the private file system. */
-  folder: v.string(),
-  bytes,
+  folder: string;
+  bytes: number;
   /** Milliseconds since 1970. */
-  savedAt: v.number(),
+  savedAt: number;
   /** Whether it is the one that Results, Try it and resuming use. */
-  isShown: v.boolean(),
+  isShown: boolean;
   /** The run that saved the last round; null if no round can be read. */
-  run: v.nullable(v.string()),
-  round: v.number(),
-  settings: v.nullable(RunSettingsSchema),
-});
-export type KeptModel = v.InferOutput<typeof KeptModelSchema>;
+  run: string | null;
+  round: number;
+  settings: RunSettings | null;
+}
 
 /** Commands to the worker that writes files. `to` is the target; null means the browser's downloads. */
 export type ExportsCommand =
@@ -283,17 +249,15 @@ export type ExportsCommand =
   | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null };
 
 /** Messages of that worker. `kept` ends every command that succeeded. */
-export const ExportsEventSchema = v.variant('type', [
-  v.strictObject({
-    type: v.literal('kept'),
-    rounds: v.array(KeptRoundSchema),
-    last: v.nullable(LastRoundSchema),
-    /** Rounds after the last whose files cannot be used. */
-    broken: v.array(v.string()),
-    models: v.array(KeptModelSchema),
-  }),
-  v.strictObject({ type: v.literal('writing'), bytes }),
-  v.strictObject({ type: v.literal('written'), name: v.string(), file: v.nullable(v.instance(File)) }),
-  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
-]);
-export type ExportsEvent = v.InferOutput<typeof ExportsEventSchema>;
+export type ExportsEvent =
+  | {
+      type: 'kept';
+      rounds: KeptRound[];
+      last: LastRound | null;
+      /** Rounds after the last whose files cannot be used. */
+      broken: string[];
+      models: KeptModel[];
+    }
+  | { type: 'writing'; bytes: number }
+  | { type: 'written'; name: string; file: File | null }
+  | { type: 'failed'; error: ErrorReport };

@@ -1,6 +1,8 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
-import { GorpError, reportOf } from '../base/errors.ts';
+import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
+import { versionText } from '../base/version.ts';
+import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { chooseDevice } from '../device/choice.ts';
 import { DTYPE_WORDS, ONNX_DTYPES } from '../onnx/dtypes.ts';
 import { graphsApart } from '../onnx/onnx-files.ts';
@@ -15,6 +17,7 @@ import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
 import { type ModelAccess, openModel, readConfigHere, requireReference } from '../weights/source.ts';
+import { webgpu } from './device-host.ts';
 import { keptFiles } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
 import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
@@ -28,53 +31,44 @@ import { openStage } from './try/stage.ts';
 // left.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (message: TryMessage): void => self.postMessage(message);
+const emit = (event: TryMessage): void => self.postMessage({ event });
 let isStopping = false;
-/** Commands run one after another. */
-let last: Promise<void> = Promise.resolve();
-
-self.onmessage = ({ data }: MessageEvent<TryCommand>) => {
-  if (data.type === 'stop') {
-    isStopping = true;
-    return;
-  }
-  if (data.type !== 'open' && data.type !== 'examples') isStopping = false;
-  last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
-};
 
 /** The open run, and what has been prepared of it. */
 let opened: { files: RunFiles; asker: Promise<OpenedModel> | undefined } | undefined;
 let provider: (Provider & { device: DeviceChoice }) | undefined;
 const runtimes = new Map<string, Promise<Runtime>>();
 
-async function obey(command: Exclude<TryCommand, { type: 'stop' }>): Promise<void> {
-  switch (command.type) {
-    case 'open':
-      await open(command.files, command.access);
-      break;
-    case 'examples': {
-      const { task } = command;
-      emit({ type: 'examples', task, examples: examplesOf(task) });
-      break;
-    }
-    case 'ask': {
-      const { asking } = command;
-      const [round] = asking.rounds;
-      await answer(
-        asking,
-        (parts, provider) => askRounds(parts, asking, provider),
-        (what) => emit({ type: 'preparing', round, what }),
-      );
-      break;
-    }
-    case 'ask-examples': {
-      const { task, from, answering } = command;
-      const asked = { task, examples: examplesOf(task), from, dtype: answering.dtype };
-      await answer(answering, (parts, provider) => askExamples(parts, asked, provider));
-      break;
-    }
-  }
-}
+const turn = inTurn();
+/** A stop before an answer begins also counts. */
+const answering = <Command>(work: (command: Command) => Promise<void>): ((command: Command) => Promise<void>) => {
+  const inOrder = turn(work);
+  return (command) => {
+    isStopping = false;
+    return inOrder(command);
+  };
+};
+
+const functions: FunctionsFor<TryCommand> = {
+  open: turn(({ files, access }) => open(files, access)),
+  examples: turn(({ task }) => emit({ type: 'examples', task, examples: examplesOf(task) })),
+  ask: answering(({ asking }) => {
+    const [round] = asking.rounds;
+    return answer(
+      asking,
+      (parts, provider) => askRounds(parts, asking, provider),
+      (what) => emit({ type: 'preparing', round, what }),
+    );
+  }),
+  'ask-examples': answering(({ task, from, answering }) => {
+    const asked = { task, examples: examplesOf(task), from, dtype: answering.dtype };
+    return answer(answering, (parts, provider) => askExamples(parts, asked, provider));
+  }),
+  stop: () => {
+    isStopping = true;
+  },
+};
+serve(self, versionText(), functions);
 
 async function open(given: readonly GivenFile[] | null, access: ModelAccess): Promise<void> {
   const files = await openRunFiles(given === null ? await keptFiles() : await unpacked(given));
@@ -233,6 +227,3 @@ const tokenizerGuard =
       emit({ type: 'tokenized' });
     }
   };
-
-/** `navigator.gpu`, which browsers without WebGPU lack. */
-const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);

@@ -1,24 +1,20 @@
-import { type BenchCommand, type BenchEvent, BenchEventSchema } from '../../worker/bench/messages.ts';
-import { connectWorker } from '../worker-client.ts';
+import type { BenchCommand, BenchEvent, BenchFunctions, BenchProgress } from '../../worker/bench/messages.ts';
+import { callOnce } from '../worker-client.ts';
 
 /** Asks for abilities or a measurement. Returns a function that ends it and frees all its memory. */
 export type AskForBench = (command: BenchCommand, onEvent: (event: BenchEvent) => void) => () => void;
 
-/** Asks a training worker that lives for this one request. */
-export const askBenchWorker: AskForBench = (command, onEvent) => {
-  const { send, close } = connectWorker<BenchCommand, BenchEvent>(
-    () => new Worker(new URL('../../worker/main.ts', import.meta.url), { type: 'module', name: 'bench' }),
-    BenchEventSchema,
+/** Asks a worker that lives for this one request. */
+export const askBenchWorker: AskForBench = (command, onEvent) =>
+  callOnce<BenchFunctions, BenchCommand['type'], BenchProgress>(
+    () => new Worker(new URL('../../worker/bench.ts', import.meta.url), { type: 'module', name: 'bench' }),
     {
       name: 'The worker that measures the device',
       nextStep: 'Reload the page and measure again. If it happens again, update the graphics driver or choose the CPU.',
-      onMessage: (event) => {
-        if (event.type === 'abilities' || event.type === 'done' || event.type === 'failed') close();
-        onEvent(event);
-      },
-      onFault: (error) => onEvent({ type: 'failed', error }),
+      onEvent,
     },
+    command.type,
+    command,
+    (abilities) => onEvent(abilities ? { type: 'abilities', abilities } : { type: 'done' }),
+    (error) => onEvent({ type: 'failed', error }),
   );
-  send(command);
-  return close;
-};

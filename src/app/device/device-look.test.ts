@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
-import type { DeviceOutlook, LookAnswer, LookCommand } from '../../worker/protocol.ts';
+import type { DeviceChoice } from '../../base/device-choice.ts';
+import type { DeviceOutlook } from '../../worker/protocol.ts';
 import { IDLE, startingRun } from '../run-state.ts';
 import { createPageStore } from '../store.ts';
 import { createDeviceLook } from './device-look.ts';
+import type { LookAnswer } from './look-worker.ts';
 
 const outlook: DeviceOutlook = {
   kind: 'wasm',
@@ -18,9 +20,9 @@ const speed = { operationsPerSecond: 1e9, secondsPerKernel: 1e-6 };
 
 test('looks at once, when another device is chosen, and after a run that interrupted it', () => {
   const store = createPageStore('system');
-  const asked: { command: LookCommand; answer: (answer: LookAnswer) => void; givenUp: boolean }[] = [];
-  const look = createDeviceLook(store, (command, answer) => {
-    const one = { command, answer, givenUp: false };
+  const asked: { choice: DeviceChoice; answer: (answer: LookAnswer) => void; givenUp: boolean }[] = [];
+  const look = createDeviceLook(store, (choice, answer) => {
+    const one = { choice, answer, givenUp: false };
     asked.push(one);
     return () => (one.givenUp = true);
   });
@@ -32,7 +34,7 @@ test('looks at once, when another device is chosen, and after a run that interru
   expect(store.getState().deviceFound).toEqual({ status: 'known', outlook, speed });
 
   store.setState({ device: 'gpu' });
-  expect(asked.map(({ command }) => command.device)).toEqual(['auto', 'gpu']);
+  expect(asked.map(({ choice }) => choice)).toEqual(['auto', 'gpu']);
   const error = { code: 'gpu/no-adapter', message: 'none', nextStep: 'CPU' } as const;
   asked[1].answer({ type: 'no-device', error });
   expect(store.getState().deviceFound).toEqual({ status: 'none', error });

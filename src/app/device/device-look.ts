@@ -23,7 +23,7 @@ export function createDeviceLook(store: PageStore, ask: AskForDevice): DeviceLoo
     giveUp = null;
     isDue = false;
     setState({ deviceFound: LOOKING });
-    giveUp = ask({ type: 'look', device: getState().device }, (answer) => {
+    giveUp = ask(getState().device, (answer) => {
       if (answer.type === 'device') {
         setState({ deviceFound: { status: 'known', outlook: answer.outlook, speed: null } });
         return;

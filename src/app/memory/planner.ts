@@ -51,7 +51,6 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
     const source = sourceOf(getState());
     const config = known && isSame(known.source, source) ? known.config : null;
     const command: PlanCommand = {
-      type: 'plan',
       settings: draft,
       device,
       access: mayAsk ? access : { ...access, hub: { ...access.hub, token: null } },

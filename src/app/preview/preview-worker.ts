@@ -1,6 +1,6 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
-import { type PreviewAnswer, PreviewAnswerSchema, type PreviewCommand } from '../../worker/protocol.ts';
-import { connectWorker } from '../worker-client.ts';
+import type { AheadFunctions, PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
+import { callOnce } from '../worker-client.ts';
 
 /** Time limit for reading an example: a tokenizer from an untrusted file may never finish. */
 const SECONDS = 30;
@@ -8,34 +8,32 @@ const SECONDS = 30;
 /** Requests the first example, answered once. Returns a function that cancels the request. */
 export type AskForPreview = (command: PreviewCommand, onAnswer: (answer: PreviewAnswer) => void) => () => void;
 
-/** Asks a training worker that lives for this one request: canceling an outdated example ends the worker. */
+/** Asks a worker that lives for this one request. */
 export const askPreviewWorker: AskForPreview = (command, onAnswer) => {
-  const client = connectWorker<PreviewCommand, PreviewAnswer>(
-    () => new Worker(new URL('../../worker/main.ts', import.meta.url), { type: 'module', name: 'preview' }),
-    PreviewAnswerSchema,
+  const done = (answer: PreviewAnswer): void => {
+    clearTimeout(timer);
+    onAnswer(answer);
+  };
+  const end = callOnce<AheadFunctions, 'preview'>(
+    () => new Worker(new URL('../../worker/ahead.ts', import.meta.url), { type: 'module', name: 'preview' }),
     {
       name: 'The worker that reads an example',
       nextStep: 'Reload the page, or start a run, which also shows what the model reads.',
-      onMessage: (answer) => {
-        close();
-        onAnswer(answer);
-      },
-      onFault: (error) => {
-        close();
-        onAnswer({ type: 'no-preview', error });
-      },
     },
+    'preview',
+    command,
+    done,
+    (error) => done({ type: 'no-preview', error }),
   );
-  const close = (): void => {
+  const cancel = (): void => {
     clearTimeout(timer);
-    client.close();
+    end();
   };
   const timer = setTimeout(() => {
-    close();
+    cancel();
     onAnswer({ type: 'no-preview', error: reportOf(tooSlow(command.settings.model)) });
   }, 1000 * SECONDS);
-  client.send(command);
-  return close;
+  return cancel;
 };
 
 const tooSlow = (model: string): GorpError =>

@@ -26,7 +26,7 @@ test('reads an example while the preview is open, and again after settings stop 
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked).toEqual([]);
   previewer.open();
-  expect(asked[0].command).toMatchObject({ type: 'preview', mayAsk: false, settings: { order: ['field'] } });
+  expect(asked[0].command).toMatchObject({ mayAsk: false, settings: { order: ['field'] } });
   asked[0].answer({ type: 'preview', preview });
   expect(state()).toEqual({ status: 'read', preview });
   edit({ order: ['gloss'] });

@@ -52,7 +52,7 @@ export function createPreviewer(store: PageStore, ask: AskForPreview): Previewer
     const hub = mayAsk ? access.hub : { ...access.hub, token: null };
     const tasks = pageTasksOf(draft, taskData);
     show({ status: 'reading', last: preview.status === 'read' ? preview.preview : null });
-    giveUp = ask({ type: 'preview', settings: draft, access: { ...access, hub }, tasks, mayAsk }, (answer) => {
+    giveUp = ask({ settings: draft, access: { ...access, hub }, tasks, mayAsk }, (answer) => {
       giveUp = null;
       switch (answer.type) {
         case 'preview':

@@ -1,16 +1,8 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { ModelAccess } from '../../weights/source.ts';
-import {
-  type ExportsCommand,
-  type ExportsEvent,
-  ExportsEventSchema,
-  type KeptFile,
-  type KeptModel,
-  type KeptRound,
-  type LastRound,
-} from '../../worker/protocol.ts';
-import { connectWorker, type WorkerClient } from '../worker-client.ts';
+import type { ExportsCommand, ExportsEvent, KeptFile, KeptModel, KeptRound, LastRound } from '../../worker/protocol.ts';
+import { openSession, type WorkerSession } from '../worker-client.ts';
 import { archiveName, type SavedAs } from './archive-name.ts';
 
 /** The rounds of the last run that this browser has stored. */
@@ -29,7 +21,7 @@ export interface KeptState {
 }
 
 /** Opens the worker that writes files. `onEvent` receives its events, and its faults as a `failed` event. */
-export type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<WorkerClient<ExportsCommand>, 'send'>;
+export type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<WorkerSession<ExportsCommand>, 'send'>;
 
 /** Asks where to write a file; null if the browser only supports downloads. @throws DOMException if cancelled. */
 export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
@@ -140,14 +132,13 @@ function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, 
 
 /** A Web Worker that starts when first needed and lives as long as the page. */
 export const openExportsWorker: OpenExports = (onEvent) =>
-  connectWorker(
+  openSession<ExportsCommand, ExportsEvent>(
     () => new Worker(new URL('../../worker/exports.ts', import.meta.url), { type: 'module', name: 'exports' }),
-    ExportsEventSchema,
     {
       name: 'The worker that writes files',
       nextStep: 'Reload the page and try again.',
-      onMessage: onEvent,
-      onFault: (error) => onEvent({ type: 'failed', error }),
+      onEvent,
+      onError: (error) => onEvent({ type: 'failed', error }),
     },
   );
 

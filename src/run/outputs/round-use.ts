@@ -1,32 +1,30 @@
-import * as v from 'valibot';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
-import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
+import type { PromptForm } from '../../tasks/prompt-form.ts';
 import { answerLengthIn } from '../task-data.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
 
 /** What a user has to know to use what a round trained. */
-export const RoundUseSchema = v.strictObject({
+export interface RoundUse {
   /** Its folder below those of all rounds: `logs_and_outputs/order_1/outputs/1-dbpedia`. */
-  folder: v.string(),
+  folder: string;
   /** The base model as the settings name it, and its commit; null if it has none. */
-  model: v.string(),
-  commit: v.nullable(v.string()),
-  isDecoderOnly: v.boolean(),
+  model: string;
+  commit: string | null;
+  isDecoderOnly: boolean;
   /** Whether the round has an adapter, and weights trained full-rank. */
-  hasAdapter: v.boolean(),
-  hasWeights: v.boolean(),
-  promptForm: v.picklist(PROMPT_FORMS),
+  hasAdapter: boolean;
+  hasWeights: boolean;
+  promptForm: PromptForm;
   /** Maximum number of tokens in an answer, as in the round's test. */
-  maxNewTokens: v.number(),
+  maxNewTokens: number;
   /** A prompt of the round's test and its answer; null if the predictions are missing. */
-  example: v.nullable(v.strictObject({ prompt: v.string(), answer: v.string() })),
-});
-export type RoundUse = v.InferOutput<typeof RoundUseSchema>;
+  example: { prompt: string; answer: string } | null;
+}
 
 /**
- * @param folder of the round, as in {@link RoundUseSchema}.
+ * @param folder of the round, as in {@link RoundUse}.
  * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty if there is none.
  */
 export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {

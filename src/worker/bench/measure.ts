@@ -6,7 +6,7 @@ import { MINUTE, minuteParts } from '../../bench/minute.ts';
 import type { BenchHead } from '../../bench/report.ts';
 import { type DeviceHost, openDevice } from '../../device/choice.ts';
 import { appRoot } from '../places.ts';
-import type { BenchEvent } from './messages.ts';
+import type { BenchProgress } from './messages.ts';
 
 /**
  * Measures the device that a run would use, and reports each part. A part that is cut off continues, so the page ends
@@ -16,7 +16,7 @@ export async function measureDevice(
   choice: DeviceChoice,
   host: DeviceHost,
   code: BenchHead['code'],
-  tell: (event: BenchEvent) => void,
+  tell: (event: BenchProgress) => void,
 ): Promise<void> {
   const { now } = host.tuning;
   const opened = await openDevice(choice, host);
@@ -46,7 +46,6 @@ export async function measureDevice(
     begun: (name) => tell({ type: 'begun', name }),
     ended: (outcome) => tell({ type: 'ended', outcome }),
   });
-  tell({ type: 'done' });
 }
 
 /** A file of the embedded model or its tasks, from the app's own origin. */

@@ -1,0 +1,62 @@
+import { choiceOf } from '../base/device-choice.ts';
+import { code, versionText } from '../base/version.ts';
+import { type FunctionsFor, serve } from '../base/worker-calls.ts';
+import { openDevice } from '../device/choice.ts';
+import type { RunEvent } from '../run/events.ts';
+import { Run } from '../run/run.ts';
+import { parseSettings } from '../run/settings.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
+import { openModel, requireReference } from '../weights/source.ts';
+import { deviceHost, now } from './device-host.ts';
+import { CheckpointKeeper } from './kept-checkpoints.ts';
+import { openLastRound, RoundKeeper } from './kept-rounds.ts';
+import { pageTaskHost } from './page-tasks.ts';
+import { openPlaces } from './places.ts';
+import type { WorkerCommand } from './protocol.ts';
+import { RunFolder } from './run-folders.ts';
+
+// The training worker: one run, controlled by commands, reporting by events.
+declare const self: DedicatedWorkerGlobalScope;
+
+let run: Run | undefined;
+
+const functions: FunctionsFor<WorkerCommand> = {
+  start,
+  pause: () => run?.pause(),
+  resume: () => run?.resume(),
+  save: () => run?.save(),
+  'go-on-to': ({ milestone }) => run?.goOnTo(milestone),
+  stop: () => run?.stop(),
+};
+serve(self, versionText(), functions);
+
+function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void> {
+  const { access, tasks: pageTasks, rounds, checkpoints, memoryBudget, gpuShare } = command;
+  const { everyRound, resumes } = rounds;
+  const settings = parseSettings(command.settings);
+  const folder = new RunFolder(checkpoints.from !== null ? { name: checkpoints.from } : resumes ? 'shown' : null);
+  const keeper = new RoundKeeper(folder, everyRound);
+  const saves = new CheckpointKeeper(folder, checkpoints.everySeconds);
+  run = new Run(
+    {
+      acquireDevice: (kind) => openDevice(choiceOf(kind, command.device), { ...deviceHost(), gpuShare }),
+      openModel: async (model, onProgress, signal, inspect) => {
+        const reference = requireReference(parseModelReference(model), model);
+        return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
+      },
+      ...pageTaskHost(pageTasks),
+      ...(resumes && {
+        savedRound: async () => openLastRound(await folder.claimed()),
+      }),
+      saveRound: (output) => keeper.keep(output),
+      ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),
+      ...(checkpoints.from !== null && { savedCheckpoint: () => saves.mustHave() }),
+      memoryBudget,
+      emit: (event: RunEvent) => self.postMessage({ event }),
+      now,
+      code: code(),
+    },
+    settings,
+  );
+  return run.execute();
+}
