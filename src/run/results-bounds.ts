@@ -35,10 +35,11 @@ interface Sized {
 
 /** What does not agree in size, in words; null if all does. */
 export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized): string | null {
-  // A run that was stopped before its tasks were read has none.
-  const [rows, columns] = [tasks.length === 0 ? 1 : settings.order.length + 1, tasks.length];
+  const [rows, columns] = [settings.order.length + 1, tasks.length];
   for (const [score, matrix = []] of Object.entries(accuracy)) {
-    if (matrix.length !== rows || matrix.some((row) => row.length !== columns))
+    // A run that was stopped before its tasks were read has none; earlier versions then wrote a single row.
+    const hasRows = matrix.length === rows || (columns === 0 && matrix.length === 1);
+    if (!hasRows || matrix.some((row) => row.length !== columns))
       return `accuracy.${score} is not a matrix of ${rows} × ${columns}, as its tasks need`;
   }
   if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) return 'its curves differ in length';

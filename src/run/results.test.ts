@@ -16,8 +16,10 @@ describe('ResultsSchema', () => {
 
   it('takes those of a run that was stopped before it read its tasks', () => {
     const curves = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
-    const accuracy = { exact: [[]], ranked: [[]] };
-    expect(() => parsed({ ...good, tasks: [], curves, accuracy, spaces: [] })).not.toThrow();
+    const early = { ...good, tasks: [], curves, spaces: [] };
+    expect(() => parsed({ ...early, accuracy: { exact: [[], [], []], ranked: [[], [], []] } })).not.toThrow();
+    expect(() => parsed({ ...early, accuracy: { exact: [[]], ranked: [[]] } }), 'of earlier versions').not.toThrow();
+    expect(() => parsed({ ...early, accuracy: { exact: [[0.5]], ranked: [[]] } })).toThrow();
   });
 
   it.each<[fault: string, change: (results: Results) => unknown]>([
