@@ -2,7 +2,7 @@ import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/progress/matrix.ts';
 import { measuresOf } from '../../src/run/measures.ts';
 import type { Results } from '../../src/run/results.ts';
-import { isSoft } from '../../src/gorp/method-plan.ts';
+import { isSoft, roundingOf } from '../../src/gorp/method-plan.ts';
 import { planOf } from '../../src/methods/registry.ts';
 import { scheduledRounds } from '../../src/run/schedule.ts';
 
@@ -92,7 +92,7 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
   }
   for (const { round, tensors } of spaces) {
     for (const { name, orthonormality, directions, angles } of tensors) {
-      expect(orthonormality, name).toBeLessThan(1e-4);
+      expect(orthonormality, name).toBeLessThan(roundingOf(space));
       expect(angles.map(({ task }) => task)).toEqual(Array.from({ length: round - 1 }, (_, i) => i + 1));
       for (const { task, cosines } of angles) {
         const other = spaces[task - 1].tensors.find((tensor) => tensor.name === name);

@@ -157,6 +157,12 @@ export const momentsOf = (plan: SpacePlan | null): MomentSpacePlan | null =>
 export const isSoft = (plan: SpacePlan): plan is SoftInputSpacePlan =>
   plan.spaceSource === 'activation' && plan.form === 'soft';
 
+/**
+ * The largest error of a space that f32 rounding explains: ‖SᵀS − I‖max of orthonormal columns, or ‖P − P A P‖max of an
+ * inverse, which is some 10⁻⁷ times the condition of A, up to 2·10⁴ (docs/method.md, section 4.3).
+ */
+export const roundingOf = (plan: SpacePlan): number => (isSoft(plan) ? 5e-3 : 1e-4);
+
 /** Side of A on which a space acts. */
 export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>
   plan.spaceSource === 'activation' ? 'input' : plan.loraSpace;

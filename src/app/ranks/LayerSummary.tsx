@@ -1,11 +1,10 @@
 import { useMemo } from 'react';
+import { isSoft, roundingOf } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import { percent, significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import styles from './LayerSummary.module.css';
 import { layerSummary, NO_SAMPLES, NO_SPACES, shortName } from './ranks.ts';
-
-/** A larger deviation from orthonormality is more than f32 rounding. */
-const ROUNDING = 1e-4;
 
 /** One line that shows whether the projections work as intended. */
 export function LayerSummary() {
@@ -15,18 +14,11 @@ export function LayerSummary() {
     () => layerSummary(spaces, samples),
     [spaces, samples],
   );
+  const method = usePageState(({ run, draft }) => (run.settings ?? draft).method);
+  const { space } = planOf(method);
   if (largest === null) return null;
   return (
     <dl className={styles.facts} data-testid="layer-summary">
-      {orthonormality !== null && (
-        <Fact
-          name="Orthonormality"
-          value={orthonormality.toExponential(1)}
-          note={orthonormality <= ROUNDING ? 'rounding only' : 'too large: projections are inexact'}
-          warn={orthonormality > ROUNDING}
-          title="‖SᵀS − I‖max, the worst of all spaces as stored on the device"
-        />
-      )}
       {projectedAway !== null && (
         <Fact
           name="Projected away"
@@ -49,6 +41,15 @@ export function LayerSummary() {
         note={shortName(largest.name)}
         title="Largest gradient norm of a layer before clipping, at the latest step"
       />
+      {orthonormality !== null && space !== null && (
+        <Fact
+          name={isSoft(space) ? 'Error of projections' : 'Orthonormality'}
+          value={orthonormality.toExponential(1)}
+          note={orthonormality <= roundingOf(space) ? 'rounding only' : 'too large: projections are inexact'}
+          warn={orthonormality > roundingOf(space)}
+          title={`${isSoft(space) ? '‖P − P A P‖max' : '‖SᵀS − I‖max'}, the worst of all spaces as stored on the device`}
+        />
+      )}
     </dl>
   );
 }
