@@ -10,8 +10,8 @@ import type { GroupSpace } from './trainable-group.ts';
 export type SpaceSource = InputSpaces | MomentSpacePlan | null;
 
 /**
- * The space that projected weights exclude: of their inputs, or of their compressed first moments on the side that eq.
- * (10) of docs/method.md names.
+ * The space that projected weights exclude: of their inputs, or of their compressed first moments on the side of
+ * docs/method.md, eq. (10).
  */
 export function spaceOfProjected(
   device: Device,

@@ -79,8 +79,8 @@ export function recordLeakage(
 }
 
 /**
- * One step of Adam outside a space: docs/method.md, eq. (6) and (12). For weights trained by plain Adam, LoRA's A and B,
- * and the compressed change of a projected weight.
+ * One step of Adam outside a space: docs/method.md, eq. (6) and eq. (12). For weights trained by plain Adam, LoRA's A and
+ * B, and the compressed change of a projected weight.
  */
 export function recordStep(g: Graph, step: Step, state: AdamState, excluded?: ExcludedSpace): void {
   const { gradient, into, shape, scale } = step;

@@ -132,7 +132,7 @@ describe('a chat template that prints the date', () => {
 
   const template =
     '{% if strftime_now("%Y") == "2030" %}red {% else %}blue {% endif %}' +
-    '{% for m in messages %}{{ m.content }}{% if m.role == "assistant" %}</s>{% endif %}{% endfor %}';
+    '{% for m in messages %}{{ m.content }}{% if m.role == "assistant" %}</s>{% else %} {% endif %}{% endfor %}';
   const openModel = (): Promise<ModelFiles> =>
     Promise.resolve({ ...tinyModel(), chatTemplate: () => Promise.resolve(template) });
   const chat = tinySettings('seq-lora', { epochs: 1, promptForm: 'chat' });

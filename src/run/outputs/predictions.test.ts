@@ -58,6 +58,8 @@ it('reads answers back as a round wrote them', async () => {
       instruction: 'Which?\nOption: warm, cold \n{0}\nAnswer:',
       sentence: '„rot“ ball',
       label: 'warm',
+      form: 'labels',
+      others: [],
       written: 'Warm.',
     },
     expect.objectContaining({ sentence: 'line\nfeed', label: 'cold', written: 'hot' }),
@@ -87,15 +89,15 @@ describe('answers over rounds', () => {
     ]);
     expect(answers.tasks[0].examples.map((example) => example.answers)).toEqual([
       [
-        { round: 1, written: 'Warm.', isRight: true },
-        { round: 2, written: 'roll', isRight: false },
+        { round: 1, written: 'Warm.', isRight: true, rougeL: 1 },
+        { round: 2, written: 'roll', isRight: false, rougeL: 0 },
       ],
       [
-        { round: 1, written: 'hot', isRight: false },
-        { round: 2, written: 'cold', isRight: true },
+        { round: 1, written: 'hot', isRight: false, rougeL: 0 },
+        { round: 2, written: 'cold', isRight: true, rougeL: 1 },
       ],
     ]);
-    expect(answers.tasks[1].examples[0].answers).toEqual([{ round: 2, written: 'warm', isRight: true }]);
+    expect(answers.tasks[1].examples[0].answers).toEqual([{ round: 2, written: 'warm', isRight: true, rougeL: 1 }]);
   });
 
   it('leave out another test set', async () => {
