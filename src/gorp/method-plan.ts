@@ -158,10 +158,11 @@ export const isSoft = (plan: SpacePlan): plan is SoftInputSpacePlan =>
   plan.spaceSource === 'activation' && plan.form === 'soft';
 
 /**
- * The largest error of a space that f32 rounding explains: ‖SᵀS − I‖max of orthonormal columns, or ‖P − P A P‖max of an
- * inverse, which is some 10⁻⁷ times the condition of A, up to 2·10⁴ (docs/method.md, section 4.3).
+ * The largest error of a space that f32 rounding explains: ‖SᵀS − I‖max of orthonormal columns, or how far the matrix P
+ * of a space of inputs is from exact. P comes from sums of products whose condition is up to 2·10⁴, and loses some 10⁻⁷
+ * times as much (docs/method.md, section 4.3).
  */
-export const roundingOf = (plan: SpacePlan): number => (isSoft(plan) ? 5e-3 : 1e-4);
+export const roundingOf = ({ spaceSource }: SpacePlan): number => (spaceSource === 'activation' ? 5e-3 : 1e-4);
 
 /** Side of A on which a space acts. */
 export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>

@@ -59,7 +59,7 @@ const TensorSpaceSchema = v.strictObject({
   /** Energy of the remaining directions, largest first, as shares of the round's energy. */
   spectrum: v.array(finite),
   threshold: finite,
-  /** ‖SᵀS − I‖max of an orthonormal space on the device; ‖P − P A P‖max of a soft one. */
+  /** ‖SᵀS − I‖max of a space of moments on the device; how far P of a space of inputs is from exact. */
   orthonormality: finite,
   /** Number of this task's own main directions, regardless of the space; at most 16. */
   directions: count,

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { isSoft, roundingOf } from '../../gorp/method-plan.ts';
+import { roundingOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { percent, significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
@@ -43,11 +43,11 @@ export function LayerSummary() {
       />
       {orthonormality !== null && space !== null && (
         <Fact
-          name={isSoft(space) ? 'Error of projections' : 'Orthonormality'}
+          name={space.spaceSource === 'activation' ? 'Error of projections' : 'Orthonormality'}
           value={orthonormality.toExponential(1)}
           note={orthonormality <= roundingOf(space) ? 'rounding only' : 'too large: projections are inexact'}
           warn={orthonormality > roundingOf(space)}
-          title={`${isSoft(space) ? '‖P − P A P‖max' : '‖SᵀS − I‖max'}, the worst of all spaces as stored on the device`}
+          title="How far the spaces on the device are from exact, the worst of all"
         />
       )}
     </dl>
