@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type * as transformers from '@huggingface/transformers';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
+import type { FromWorker } from '../src/base/worker-calls.ts';
 import type { RunEvent } from '../src/run/events.ts';
 import { promptOfPrediction, readPredictions, type Prediction } from '../src/run/outputs/predictions.ts';
 import { runProgram } from './support/program-page.ts';
@@ -33,8 +34,10 @@ function stopInSecondRound(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
-        if (isDone || data.type !== 'progress' || data.phase !== 'train' || data.round !== 2) return;
+      this.addEventListener('message', ({ data }: MessageEvent<FromWorker<RunEvent> | 'ready'>) => {
+        if (isDone || data === 'ready' || !('event' in data)) return;
+        const { event } = data;
+        if (event.type !== 'progress' || event.phase !== 'train' || event.round !== 2) return;
         isDone = true;
         document.querySelector<HTMLButtonElement>('[data-testid=stop]')?.click();
       });
