@@ -53,7 +53,7 @@ describe('browserHistory', () => {
     expect(list.filter(({ file }) => file === undefined)).toMatchObject([{ id: own.id, status: 'finished' }]);
     const reserved = history.take({ ...own, id: undefined, startedAt: 'results/1' });
     await expect(reserved, 'a name that the store needs').rejects.toThrow(/timestamp/);
-    // The run itself goes on, and is stored in its own place.
+    // The run continues and is stored in its own place.
     await history.add({ ...own, seconds: 99 });
     expect((await history.open(runKey(own))).seconds).toBe(99);
     expect(await history.open(key)).toEqual(stopped);

@@ -232,7 +232,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
-  test('work ends where it is told to', async () => {
+  test('work ends where it is stopped', async () => {
     const spaces = spacesOf(SOFT, 67);
     const sums = ['first', 'second'].map((name) => upload(name, covarianceOf(67, 1)));
     let told = 0;

@@ -81,7 +81,7 @@ export async function growFromInputs(
   );
 }
 
-/** What is told of a tensor's growth. @param earlier main directions of the tasks before. */
+/** What a run reports of a tensor's growth. @param earlier main directions of the tasks before. */
 function named(
   group: Group,
   name: string,

@@ -44,6 +44,6 @@ test('a task with free answers was learned, fell or rose since, or did not chang
   ).toEqual(['same', 'same']);
 });
 
-test('tasks with labels are told by their answers instead', () => {
+test('tasks with labels are left to storyOf', () => {
   expect(freeStory(results)).toEqual([]);
 });

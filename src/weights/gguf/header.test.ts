@@ -139,7 +139,7 @@ describe('readGgufHeader', () => {
     await expect(readGgufHeader(fileOf(text))).rejects.toThrow(/not UTF-8/);
   });
 
-  it('refuses every truncated file, and one with more behind it', async () => {
+  it('refuses every truncated file, and one with bytes after its end', async () => {
     const file = ggufOf({
       metadata: { a: ['string', 'text'], b: ['array', 'int32', [1, 2]] },
       tensors: [tensor('a'), tensor('b')],
