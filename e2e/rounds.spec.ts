@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { choose, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
+import { choose, downloadResults, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 };
 
@@ -112,4 +112,38 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   await page.getByTestId('tab-results').click();
   await expect(rows).toHaveCount(4);
   await expect(rows.filter({ hasText: 'stopped' })).toHaveCount(1);
+});
+
+test('a run stops with its model, and the page opens again as it was left', async ({ page }) => {
+  test.setTimeout(300_000);
+  await openWorkbench(page);
+  await choose(page, { ...TINY, trainExamples: 200, batchSize: 1, leaveOut: ['field'] });
+  await start(page);
+  await waitForStep(page, 3);
+  await page.getByTestId('stop-and-keep').click();
+  await waitForStatus(page, 'stopped');
+  await expect(page.getByTestId('story')).toContainText('gloss');
+  const label = page.getByTestId('run-label');
+  await label.locator('summary').click();
+  await label.getByTestId('run-name').fill('first try');
+  await label.getByTestId('run-name').press('Enter');
+  await expect(label.locator('summary')).toHaveText('Name and notes');
+
+  await page.reload();
+  await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'stopped');
+  await expect(page.getByTestId('status')).toContainText('first try');
+  await expect(page.getByTestId('method-select')).toHaveValue('seq-lora');
+  await expect(page.getByTestId('go-on-at-checkpoint')).toBeVisible();
+  await page.getByTestId('tab-results').click();
+  await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
+  await expect(page.getByTestId('download-merged')).toBeEnabled();
+  expect((await downloadResults(page)).results).toMatchObject({
+    name: 'first try',
+    cutShort: [{ round: 1, planned: 200 }],
+  });
+
+  await page.getByTestId('go-on-at-checkpoint').click();
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect([results.name, results.curves.step.length, results.cutShort]).toEqual(['first try', 200, undefined]);
 });

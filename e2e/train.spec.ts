@@ -99,6 +99,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     await page.reload();
     await page.getByTestId('tab-results').click();
     await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(1);
+    await page.getByTestId('unfold-run').click();
     const [file] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'Download the' }).click(),

@@ -1,6 +1,7 @@
-import { explained, GorpError, reportOf } from '../base/errors.ts';
+import { type ErrorReport, explained, GorpError, reportOf } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
 import { type RunHistory, runKey } from './history.ts';
+import { labelOf, type RunLabel, withLabel } from './run-label.ts';
 import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 
@@ -10,6 +11,8 @@ export interface HistoryActions {
   readonly resultsOf: (key: string) => Promise<Results | null>;
   /** Shows a stored run in Run and Ranks as it was when it ended. */
   readonly openRun: (key: string) => Promise<void>;
+  /** Names a stored run. Returns why if that is not possible. */
+  readonly labelRun: (key: string, label: RunLabel) => Promise<ErrorReport | null>;
 }
 
 /** What else the page does with stored runs. */
@@ -53,11 +56,29 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
       : withHistory(() => history.open(key));
   };
 
+  /** Shows name and notes with a run, if it is the one shown. */
+  const showLabel = (key: string, label: RunLabel): void =>
+    setState(({ run }) => {
+      if (run.results === null || runKey(run.results) !== key) return {};
+      return { run: { ...run, results: withLabel(run.results, label) } };
+    });
+
   return {
     refresh,
     resultsOf,
+    labelRun: async (key, wanted) => {
+      try {
+        const label = await history.label(key, wanted);
+        await refresh();
+        showLabel(key, label);
+        return null;
+      } catch (error) {
+        return reportOf(error);
+      }
+    },
     keep: async (results) => {
-      await withHistory(() => history.add(results));
+      const labelled = await withHistory(() => history.add(results));
+      if (labelled !== null) showLabel(runKey(results), labelOf(labelled));
     },
     take: async (results) => {
       const key = await history.take(results);

@@ -7,6 +7,7 @@ import { AllMeasuresSchema, DeviceReportSchema, MeasuresSchema, type Results, Re
 import { RunSettingsSchema } from '../run/settings.ts';
 import { measuresOf } from '../run/measures.ts';
 import { matrixOf, measuresIn, type Scoring } from './progress/scores.ts';
+import { checkedLabel, labelOf, type RunLabel, storedLabel, withLabel } from './run-label.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
 /** A run as the table shows it: all but its curves, matrices and spaces. */
@@ -15,6 +16,9 @@ const RunSummarySchema = v.strictObject({
   id: v.optional(v.string()),
   /** Names the content of a results file that a person added; a run of this browser has none. */
   file: v.optional(v.string()),
+  /** What the person called the run, and wrote about it. */
+  name: v.exactOptional(v.string()),
+  notes: v.exactOptional(v.string()),
   startedAt: v.string(),
   status: v.picklist(['finished', 'stopped', 'failed']),
   seconds: v.number(),
@@ -38,12 +42,15 @@ export interface RunHistory {
   /** Newest first. Skips entries of older versions that this one cannot read. */
   list(): Promise<RunSummary[]>;
   /**
-   * Stores a run of this browser with its full results, in place of what it stored of the same run before. Removes
-   * nothing else: what is stored goes only when the person forgets it.
+   * Stores a run of this browser with its full results, in place of what it stored of the same run before; name and
+   * notes stay. Removes nothing else: what is stored goes only when the person forgets it.
    *
+   * @returns the results with name and notes.
    * @throws GorpError `store/quota` if there is no room for the results; the summary is stored anyway.
    */
-  add(results: Results): Promise<void>;
+  add(results: Results): Promise<Results>;
+  /** Names a stored run. @throws GorpError as {@link checkedLabel}, {@link open} and {@link add}. */
+  label(key: string, label: RunLabel): Promise<RunLabel>;
   /**
    * Stores a results file that the person added, beside the runs of this browser, also if it has the id of one.
    *
@@ -58,14 +65,19 @@ export interface RunHistory {
 
 /** The key of a run in this browser. */
 export const runKey = ({ id, startedAt, file }: Pick<RunSummary, 'id' | 'startedAt' | 'file'>): string =>
-  file === undefined ? (id ?? startedAt) : `file/${file}`;
+  file === undefined ? (id ?? startedAt) : FILE + file;
+
+/** Key prefix of files that a person added. */
+const FILE = 'file/';
 
 /** The summary of a results file. @param resultsBytes compressed size of the full results; null if not stored. */
 export function summaryOf(results: Results, resultsBytes: number | null = null): RunSummary {
   const { id, startedAt, status, seconds, settings, measures } = results;
+  const label = storedLabel(labelOf(results));
   const { vendor, architecture, description, software, kind, why } = results.device;
   return {
     ...(id !== undefined && { id }),
+    ...label,
     startedAt,
     status,
     seconds,
@@ -89,6 +101,10 @@ export function measuresShown({ measures, main }: RunSummary, view: Scoring): No
   if (view === 'main') return main ?? { measures: measures.exact, isLoss: false };
   return { measures: measures[view] ?? measuresOf([]), isLoss: view === 'loss' };
 }
+
+/** The names of all runs but one. */
+export const otherNames = (key: string, runs: readonly RunSummary[]): string[] =>
+  runs.filter((run) => runKey(run) !== key).flatMap(({ name }) => name ?? []);
 
 /** Newest first. */
 export const byStart = (a: RunSummary, b: RunSummary): number => b.startedAt.localeCompare(a.startedAt);
@@ -130,27 +146,38 @@ export function browserHistory(): RunHistory {
     return key;
   };
 
+  const open = async (key: string): Promise<Results> => {
+    const [packed] = await getMany<unknown>([RESULTS + key], store());
+    if (!(packed instanceof Uint8Array)) throw noResults();
+    const parsed = v.safeParse(ResultsSchema, await gunzipJson(packed as Uint8Array<ArrayBuffer>));
+    if (parsed.success) return parsed.output;
+    throw unreadable(v.getDotPath(parsed.issues[0]) ?? 'the file', parsed.issues);
+  };
+
   return {
     list,
     add: async (results) => {
-      await put(results);
+      const before = (await list()).find((run) => runKey(run) === runKey(results));
+      const labelled = withLabel(results, labelOf(before ?? results));
+      await put(labelled);
+      return labelled;
+    },
+    label: async (key, wanted) => {
+      const label = checkedLabel(wanted, otherNames(key, await list()));
+      await put(withLabel(await open(key), label), key.startsWith(FILE) ? key.slice(FILE.length) : undefined);
+      return label;
     },
     take: async (results) => {
-      const text = JSON.stringify(v.parse(ResultsSchema, results));
+      const given = v.parse(ResultsSchema, results);
+      const content = (one: Results): string => JSON.stringify({ ...one, name: '', notes: '' });
       const [own] = await getMany<unknown>([RESULTS + runKey(results)], store());
       if (own instanceof Uint8Array) {
         const stored = v.safeParse(ResultsSchema, await gunzipJson(own as Uint8Array<ArrayBuffer>));
-        if (stored.success && JSON.stringify(stored.output) === text) return runKey(results);
+        if (stored.success && content(stored.output) === content(given)) return runKey(results);
       }
-      return put(results, await sha256Of(new TextEncoder().encode(text)));
+      return put(results, await sha256Of(new TextEncoder().encode(JSON.stringify(given))));
     },
-    open: async (key) => {
-      const [packed] = await getMany<unknown>([RESULTS + key], store());
-      if (!(packed instanceof Uint8Array)) throw noResults();
-      const parsed = v.safeParse(ResultsSchema, await gunzipJson(packed as Uint8Array<ArrayBuffer>));
-      if (parsed.success) return parsed.output;
-      throw unreadable(v.getDotPath(parsed.issues[0]) ?? 'the file', parsed.issues);
-    },
+    open,
     remove: (key) => delMany([key, RESULTS + key], store()),
   };
 }

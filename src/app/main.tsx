@@ -14,6 +14,7 @@ import { framedNotice } from './framed.ts';
 import { browserPace } from './estimate/pace.ts';
 import { browserAddress } from './handover/handover.ts';
 import { browserHistory } from './history.ts';
+import { browserLeftOff } from './left-off.ts';
 import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
 import { openModelsWorker } from './models/models-session.ts';
@@ -60,6 +61,7 @@ function start(at: HTMLElement): void {
     checkpoints: askCheckpointsWorker,
     queue: browserQueue(),
     address: browserAddress,
+    leftOff: browserLeftOff,
   });
   const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
   // Despite its type, the property is missing in browsers without wake locks.

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunEvent } from '../run/events.ts';
+import type { Results } from '../run/results.ts';
+import type { RunSettings } from '../run/settings.ts';
 import type { KeptCheckpoint, WorkerCommand } from '../worker/protocol.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-control.ts';
@@ -27,6 +29,12 @@ function setUp(parts: Partial<PageParts> = {}) {
     closed: () => closed,
     run: () => page.store.getState().run,
   };
+}
+
+function resultsOf(settings: RunSettings): Results {
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end');
+  return last.results;
 }
 
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(BATCH_MS);
@@ -87,44 +95,52 @@ describe('createPage', () => {
     const last = scriptedRun(settings).at(-1);
     if (last?.type !== 'finished') throw new Error('the script does not end');
     const id = '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f';
-    let kept: KeptCheckpoint | null = { folder: 'f', savedAt: 1, bytes: 2, id, settings, round: 1, step: 3 };
+    const { results } = last;
+    const startedAt = results.startedAt;
+    let kept: KeptCheckpoint[] = [
+      { folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
+    ];
     const asked: string[] = [];
     const { page, commands, emit } = setUp({
       checkpoints: (command) => {
         asked.push(command.type);
-        if (command.type === 'drop') kept = null;
+        if (command.type === 'drop') kept = [];
         return Promise.resolve(kept);
       },
     });
     page.saveNow();
     await page.load();
-    expect(page.store.getState().interrupted).toEqual(kept);
-    page.goOnAtCheckpoint();
+    expect(page.store.getState().unfinished).toEqual(kept);
+    page.goOnAtCheckpoint(kept[0]);
     expect(commands[0]).toMatchObject({ settings, rounds: { resumes: false }, checkpoints: { from: 'f' } });
-    expect(page.store.getState()).toMatchObject({ draft: settings, interrupted: null });
+    expect(page.store.getState()).toMatchObject({ draft: settings, unfinished: [] });
     page.saveNow();
     expect(commands.map(({ type }) => type)).toEqual(['start', 'save']);
     emit({ ...last, results: { ...last.results, id } });
     await settle();
     expect(asked).toEqual(['find', 'find', 'drop']);
-    expect(page.store.getState().interrupted).toBeNull();
+    expect(page.store.getState().unfinished).toEqual([]);
   });
 
   it('offers a stopped run until it is removed', async () => {
     const settings = embeddedSettings('quick', 'gorp');
-    let kept: KeptCheckpoint | null = { folder: 'f', savedAt: 1, bytes: 2, id: 'x', settings, round: 1, step: 3 };
+    const results = resultsOf(settings);
+    const { startedAt } = results;
+    let kept: KeptCheckpoint[] = [
+      { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt, results, settings, round: 1, step: 3 },
+    ];
     const { page, commands, emit } = setUp({
-      checkpoints: ({ type }) => Promise.resolve(type === 'drop' ? (kept = null) : kept),
+      checkpoints: ({ type }) => Promise.resolve(type === 'drop' ? (kept = []) : kept),
     });
     page.prefer({ checkpointMinutes: 0 });
     page.start();
     expect(commands[0]).toMatchObject({ checkpoints: { everySeconds: 0, from: null } });
     emit(...scriptedRun(settings).slice(0, -1), { type: 'stopped', results: null });
     await settle();
-    expect(page.store.getState().interrupted).toEqual(kept);
-    page.dropCheckpoint();
+    expect(page.store.getState().unfinished).toEqual(kept);
+    page.dropCheckpoint('f');
     await settle();
-    expect(page.store.getState().interrupted).toBeNull();
+    expect(page.store.getState().unfinished).toEqual([]);
   });
 
   it('refuses invalid settings without starting a worker, and names them', () => {
@@ -259,7 +275,7 @@ describe('createPage', () => {
   it('reports that the browser cannot store runs, and works on', async () => {
     const refuse = () => Promise.reject(new Error('storage is off'));
     const { page, emit, run } = setUp({
-      history: { list: refuse, add: refuse, take: refuse, open: refuse, remove: refuse },
+      history: { list: refuse, add: refuse, label: refuse, take: refuse, open: refuse, remove: refuse },
     });
     await page.load();
     expect(page.store.getState()).toMatchObject({ historyProblem: 'storage is off' });

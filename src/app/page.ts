@@ -2,7 +2,7 @@ import { reportOf } from '../base/errors.ts';
 import { type BenchActions, createBenchActions } from './bench/bench-actions.ts';
 import type { AskForBench } from './bench/bench-worker.ts';
 import type { AskForCheckpoints } from './checkpoints/ask.ts';
-import { createInterruptedRun } from './checkpoints/interrupted.ts';
+import { createUnfinishedRuns } from './checkpoints/unfinished.ts';
 import { type CompareActions, createCompareActions } from './compare/compare-actions.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
@@ -11,8 +11,9 @@ import { estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
 import { createHandOver, type HandOverActions, type PageAddress } from './handover/handover.ts';
 import { createPageHistory, type HistoryActions } from './history-actions.ts';
-import type { RunHistory } from './history.ts';
+import { type RunHistory, runKey } from './history.ts';
 import type { AskForPlan } from './memory/plan-worker.ts';
+import { firstShown, type LeftOff } from './left-off.ts';
 import { createMemoryPlanner } from './memory/planner.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models/models-actions.ts';
 import { createPreviewer, type Previewer } from './preview/previewer.ts';
@@ -20,7 +21,7 @@ import type { AskForPreview } from './preview/preview-worker.ts';
 import { createQueue, type QueueActions } from './queue/queue-actions.ts';
 import type { QueuePlace } from './queue/queue-place.ts';
 import { createRunControl, type RunActions } from './run-control.ts';
-import type { RunState } from './run-state.ts';
+import { endedRun, isActive, type RunState } from './run-state.ts';
 import type { OpenSession } from './session.ts';
 import { createSetUpActions, type SetUpActions } from './setup/setup-actions.ts';
 import { checkedSettings } from './setup/validate.ts';
@@ -46,6 +47,7 @@ export interface PageParts {
   checkpoints: AskForCheckpoints;
   queue: QueuePlace;
   address: PageAddress;
+  leftOff: LeftOff;
 }
 
 /** How devices are detected, and where choices about this machine are stored. */
@@ -82,8 +84,8 @@ export interface Page extends SetUpActions, RunActions, HistoryActions {
   readonly bench: BenchActions;
   /** How long earlier runs took, compared with their estimates. */
   readonly pace: Pace;
-  /** Removes the checkpoint of the interrupted run. */
-  readonly dropCheckpoint: () => void;
+  /** Removes the checkpoint in a folder. */
+  readonly dropCheckpoint: (folder: string) => void;
   /** Removes a stored run. */
   readonly forget: (key: string) => Promise<void>;
   /** Compares several runs, and exports the comparison. */
@@ -96,23 +98,40 @@ export interface Page extends SetUpActions, RunActions, HistoryActions {
 
 /** Assembles the page; each subject has its own file. */
 export function createPage(parts: PageParts): Page {
-  const { memory, device, pace, address } = parts;
-  const store = createPageStore(parts.theme, memory.budget, device.preferences);
+  const { memory, device, pace, address, leftOff } = parts;
+  const store = createPageStore(parts.theme, memory.budget, device.preferences, leftOff.draft());
   const { getState, setState } = store;
+  store.subscribe(({ draft, run }, before) => {
+    if (draft !== before.draft) leftOff.keepDraft(draft);
+    // What a run has shown counts once it has ended.
+    if (isActive(run.status) && !isActive(before.run.status)) leftOff.keepShown(null);
+  });
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const deviceLook = createDeviceLook(store, device.ask);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
   const handOver = createHandOver(store, address);
   const history = createPageHistory(store, parts.history);
   const compare = createCompareActions(store, history);
-  const interruptedRun = createInterruptedRun(store, parts.checkpoints);
+  const unfinished = createUnfinishedRuns(store, parts.checkpoints);
 
   /** Stores an ended run before the next run of the queue begins. */
   const keepEnded = async (run: RunState): Promise<void> => {
-    if (run.results !== null) await history.keep(run.results);
-    await interruptedRun.look();
+    if (run.results !== null) {
+      await history.keep(run.results);
+      leftOff.keepShown(runKey(run.results));
+    }
+    await unfinished.look();
     queue.ended(run);
   };
+  /** Shows the run that was shown when the page was left, unless something else has begun meanwhile. */
+  const showLeftOff = async (): Promise<void> => {
+    const state = getState();
+    const first = firstShown(leftOff.shown(), state.history, state.unfinished);
+    if (first === null) return;
+    const results = 'key' in first ? await parts.history.open(first.key).catch(() => null) : first.checkpoint.results;
+    if (results !== null && getState().run.status === 'idle') setState({ run: endedRun(results) });
+  };
+
   const control = createRunControl(store, {
     openSession: parts.openSession,
     pace,
@@ -122,12 +141,12 @@ export function createPage(parts: PageParts): Page {
   const queue = createQueue(store, {
     place: parts.queue,
     begin: (settings) => {
-      const { interrupted, taskData } = getState();
+      const { taskData } = getState();
       // An interrupted run of the queue resumes from its checkpoint.
-      const isSame = interrupted !== null && JSON.stringify(interrupted.settings) === JSON.stringify(settings);
+      const same = getState().unfinished.find((one) => JSON.stringify(one.settings) === JSON.stringify(settings));
       try {
         // No estimate: it would use the plan of another method, which says nothing about the device's pace.
-        const from = isSame ? interrupted.folder : null;
+        const from = same?.folder ?? null;
         control.begin(checkedSettings(settings, taskData), { resumes: false, from, estimated: null });
         return null;
       } catch (error) {
@@ -145,7 +164,7 @@ export function createPage(parts: PageParts): Page {
       deviceLook.watch();
       // Reading the tasks changes what a plan depends on: one made before would be made again.
       const readTasks = tasks.load().then(memoryPlanner.watch);
-      await Promise.all([history.refresh().then(interruptedRun.look), readTasks]);
+      await Promise.all([history.refresh().then(unfinished.look).then(showLeftOff), readTasks]);
       handOver.readAddress();
       queue.load();
     },
@@ -157,9 +176,13 @@ export function createPage(parts: PageParts): Page {
     lookAgain: deviceLook.again,
     bench: createBenchActions(store, { ask: parts.bench, onEnd: queue.measured }),
     pace,
-    dropCheckpoint: () => void interruptedRun.drop(),
+    dropCheckpoint: (folder) => void unfinished.drop(folder),
     resultsOf: history.resultsOf,
-    openRun: history.openRun,
+    openRun: async (key) => {
+      await history.openRun(key);
+      leftOff.keepShown(key);
+    },
+    labelRun: history.labelRun,
     forget: async (key) => {
       await compare.tick(key, false);
       await history.remove(key);

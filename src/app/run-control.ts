@@ -2,11 +2,12 @@ import { reportOf } from '../base/errors.ts';
 import type { Milestone } from '../run/control.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunSettings } from '../run/settings.ts';
+import type { KeptCheckpoint } from '../worker/protocol.ts';
 import { refuseWhileMeasuring } from './bench/bench-actions.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
 import { budgetBytes } from './memory/budget.ts';
-import { applyEvents, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
+import { applyEvents, canKeep, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 import { checkedSettings } from './setup/validate.ts';
 import type { PageStore } from './store.ts';
@@ -18,8 +19,8 @@ export const BATCH_MS = 80;
 /** What a person can do with the current run, and how to start one. */
 export interface RunActions {
   readonly start: () => void;
-  /** Resumes the interrupted run from its last checkpoint, with its settings. */
-  readonly goOnAtCheckpoint: () => void;
+  /** Resumes an unfinished run from its last checkpoint, with its settings. */
+  readonly goOnAtCheckpoint: (checkpoint: KeptCheckpoint) => void;
   /** Saves a checkpoint of the current run as soon as possible. */
   readonly saveNow: () => void;
   readonly pause: () => void;
@@ -27,6 +28,8 @@ export interface RunActions {
   /** Runs to the end of the next optimizer step or of the round, then pauses. */
   readonly goOnTo: (milestone: Milestone) => void;
   readonly stop: () => void;
+  /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
+  readonly stopAndKeep: () => void;
 }
 
 /** How a run begins. */
@@ -94,7 +97,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
     setState(({ view }) => ({
       run: startingRun(settings),
       refused: null,
-      interrupted: null,
+      unfinished: [],
       view: { ...view, selected: null },
     }));
     session = openSession(receive);
@@ -131,13 +134,11 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
         const settings = checkedSettings(draft, taskData, modelModules);
         begin(settings, { resumes: resumePoint !== null, from: null, estimated: estimateOf(getState(), pace) });
       }),
-    goOnAtCheckpoint: () => {
-      const { interrupted, taskData } = getState();
-      if (interrupted === null) return;
+    goOnAtCheckpoint: (checkpoint) => {
       beginShown(() => {
-        const settings = checkedSettings(interrupted.settings, taskData);
-        setState({ draft: interrupted.settings });
-        begin(settings, { resumes: false, from: interrupted.folder, estimated: estimateOf(getState(), pace) });
+        const settings = checkedSettings(checkpoint.settings, getState().taskData);
+        setState({ draft: checkpoint.settings });
+        begin(settings, { resumes: false, from: checkpoint.folder, estimated: estimateOf(getState(), pace) });
       });
     },
     saveNow: () => {
@@ -161,6 +162,12 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
       if (!isActive(status) || status === 'stopping') return;
       setStatus('stopping');
       session?.send({ type: 'stop' });
+    },
+    stopAndKeep: () => {
+      const { run } = getState();
+      if (!canKeep(run)) return;
+      setStatus('keeping');
+      session?.send({ type: 'stop-and-keep' });
     },
   };
   return { begin, actions };

@@ -7,9 +7,12 @@ import type { RunSettings } from '../run/settings.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 
-/** The status of a run. `pausing` and `stopping` last from the click to the worker's answer. */
+/**
+ * The status of a run. `pausing` and `stopping` last from the click to the worker's answer, `keeping` until what was
+ * learned is tested and saved.
+ */
 export type RunStatus =
-  'idle' | 'starting' | 'running' | 'pausing' | 'paused' | 'stopping' | 'finished' | 'stopped' | 'failed';
+  'idle' | 'starting' | 'running' | 'pausing' | 'paused' | 'keeping' | 'stopping' | 'finished' | 'stopped' | 'failed';
 
 /** What the page knows about a run: its results so far, and what only a running one has. Plain data. */
 export interface RunState {
@@ -65,6 +68,13 @@ export const roundOfRun = ({ progress, results }: Pick<RunState, 'progress' | 'r
 export const isActive = (status: RunStatus): boolean =>
   status !== 'idle' && status !== 'finished' && status !== 'stopped' && status !== 'failed';
 
+/** Whether the person has asked for the end. */
+export const isEnding = (status: RunStatus): boolean => status === 'stopping' || status === 'keeping';
+
+/** Whether a run can stop with what it has learned until now: there is something, and the worker listens. */
+export const canKeep = ({ status, results }: Pick<RunState, 'status' | 'results'>): boolean =>
+  (status === 'running' || status === 'pausing' || status === 'paused') && (results?.curves.step.length ?? 0) > 0;
+
 /** The state after an event. Pure; events after the end of a run change nothing. */
 export function applyEvent(state: RunState, event: RunEvent): RunState {
   if (!isActive(state.status)) return state;
@@ -92,9 +102,9 @@ function withEvent(state: RunState, event: RunEvent): RunState {
     case 'warning':
       return state.warnings.includes(event.message) ? state : withWarning(state, event.message);
     case 'paused':
-      return { ...state, status: state.status === 'stopping' ? 'stopping' : 'paused' };
+      return { ...state, status: isEnding(state.status) ? state.status : 'paused' };
     case 'resumed':
-      return { ...state, status: state.status === 'stopping' ? 'stopping' : 'running' };
+      return { ...state, status: isEnding(state.status) ? state.status : 'running' };
     case 'finished':
     case 'stopped':
       return { ...state, status: event.type };
@@ -102,6 +112,7 @@ function withEvent(state: RunState, event: RunEvent): RunState {
       return { ...state, status: 'failed', error: event.error };
     case 'evaluation':
     case 'space':
+    case 'cut-short':
       return state;
   }
 }

@@ -54,8 +54,8 @@ export interface PageState {
   keepAwake: boolean;
   /** Minutes between two checkpoints; 0 for none. Stored in this browser. */
   checkpointMinutes: number;
-  /** The stored checkpoint of an unfinished run, to resume from. */
-  interrupted: KeptCheckpoint | null;
+  /** The last checkpoint of every unfinished run, to resume from; the newest first. */
+  unfinished: readonly KeptCheckpoint[];
   /** How many times as long this run's steps take while the tab is hidden; null if not much longer. */
   slowdown: number | null;
   /** GiB of memory that a run may use; null for no limit. Stored in this browser. */
@@ -103,9 +103,10 @@ export const createPageStore = (
   theme: Theme,
   memoryBudget: number | null = null,
   { device, keepAwake, checkpointMinutes, gpuShare }: Preferences = USUAL,
+  draft: RunSettings | null = null,
 ): PageStore =>
   createStore<PageState>(() => ({
-    draft: embeddedSettings('full', 'gorp-plus'),
+    draft: draft ?? embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
     models: NO_MODELS,
     device,
@@ -113,7 +114,7 @@ export const createPageStore = (
     bench: NOTHING_MEASURED,
     keepAwake,
     checkpointMinutes,
-    interrupted: null,
+    unfinished: [],
     slowdown: null,
     memoryBudget,
     gpuShare,

@@ -69,6 +69,9 @@ export function runReporter(
         }
         terminal.live(`${label}${progressText(event)}${event.phase === 'train' ? loss : ''}${timeLeft(event)}`);
         break;
+      case 'cut-short':
+        note(`Round ${event.round} ends after ${event.steps} of ${event.planned} steps`);
+        break;
       case 'steps': {
         const last = event.losses.at(-1);
         loss = last === undefined ? '' : `, loss ${last.toFixed(4)}, ${Math.round(event.tokensPerSecond)} tokens/s`;

@@ -40,7 +40,7 @@ export function newResults(facts: RunFacts): Results {
 export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun, 'results'>): Results {
   const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME } = results;
   const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime };
-  return { ...newResults(facts), ...done };
+  return { ...newResults(facts), ...done, ...cutShortOf(results) };
 }
 
 /** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
@@ -59,5 +59,8 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     if (matrix !== undefined && known[score] !== undefined) known[score] = own(matrix);
   }
   const tested = withMeasures(known, facts.tasks);
-  return { ...fresh, seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
+  const done = { seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
+  return { ...fresh, ...done, ...cutShortOf(results) };
 }
+
+const cutShortOf = ({ cutShort }: Results): Pick<Results, 'cutShort'> => (cutShort === undefined ? {} : { cutShort });

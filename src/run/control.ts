@@ -24,6 +24,7 @@ export type Milestone = 'step' | 'round';
 export class RunControl {
   readonly #now: () => number;
   #stopped = false;
+  #isEnding = false;
   #until: Milestone | undefined;
   #paused: { promise: Promise<void>; resume: () => void } | undefined;
   #startedAt: number;
@@ -40,7 +41,7 @@ export class RunControl {
 
   pause(): void {
     this.#until = undefined;
-    if (this.#paused || this.#stopped) return;
+    if (this.#paused || this.#stopped || this.#isEnding) return;
     let resume = (): void => undefined;
     const promise = new Promise<void>((resolve) => (resume = resolve));
     this.#paused = { promise, resume };
@@ -62,6 +63,17 @@ export class RunControl {
   /** Called by the run at a milestone. */
   reached(milestone: Milestone): void {
     if (this.#until === milestone) this.pause();
+  }
+
+  /** Asks the run to end its round now, with what it has learned, and then to stop. */
+  endRound(): void {
+    this.#isEnding = true;
+    this.resume();
+  }
+
+  /** Whether {@link endRound} was called. */
+  get isEnding(): boolean {
+    return this.#isEnding;
   }
 
   stop(): void {

@@ -91,6 +91,8 @@ export type RunEvent =
   | { type: 'warning'; message: string }
   /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats the `again` after it. */
   | { type: 'recovering'; error: ErrorReport; step: number; again: number }
+  /** The round ended before its last step, as somebody asked; its tests and its files follow. */
+  | { type: 'cut-short'; round: number; steps: number; planned: number }
   | { type: 'paused' }
   | { type: 'resumed' }
   | { type: 'finished'; results: Results }

@@ -42,6 +42,10 @@ function withEvent(results: Results, event: RunEvent): Results {
       const lost: Break = { cause: 'device-lost', step: event.step, again: event.again };
       return { ...results, breaks: [...(results.breaks ?? []), lost] };
     }
+    case 'cut-short': {
+      const { round, steps, planned } = event;
+      return { ...results, cutShort: [...(results.cutShort ?? []), { round, steps, planned }] };
+    }
     case 'device':
     case 'begin':
     case 'reading':

@@ -6,6 +6,9 @@ import * as v from 'valibot';
  */
 export const MOST_TASKS = 128;
 const MOST_LETTERS = 100_000;
+/** Letters in the name of a run, and in its notes. */
+export const MOST_NAME = 100;
+export const MOST_NOTES = 10_000;
 
 /** A number that JSON can hold: 1e999 would be read as infinite and stored as null. */
 export const finite = v.pipe(v.number(), v.finite());

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
 import { TASK_FORMS } from '../tasks/forms.ts';
-import { count, finite, MOST_TASKS, round, sizeFault, text, time } from './results-bounds.ts';
+import { count, finite, MOST_NAME, MOST_NOTES, MOST_TASKS, round, sizeFault, text, time } from './results-bounds.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
@@ -160,6 +160,9 @@ const FieldsSchema = v.strictObject({
   version: v.literal(2),
   /** Unique among all runs; files of earlier versions lack it. */
   id: v.optional(v.pipe(v.string(), v.uuid())),
+  /** What a person called the run, and wrote about it. */
+  name: v.exactOptional(v.pipe(text, v.maxLength(MOST_NAME))),
+  notes: v.exactOptional(v.pipe(text, v.maxLength(MOST_NOTES))),
   code: v.strictObject({ version: text, commit: text }),
   status: v.picklist(['finished', 'stopped', 'failed']),
   error: v.nullable(ErrorReportSchema),
@@ -189,6 +192,8 @@ const FieldsSchema = v.strictObject({
   stateBytes: v.optional(v.array(v.strictObject({ round, bytes: count }))),
   /** Where the run was interrupted and resumed; files of earlier versions do not say. */
   breaks: v.optional(v.array(BreakSchema)),
+  /** Rounds that somebody ended before their last step, to keep what they had learned; missing if there are none. */
+  cutShort: v.exactOptional(v.array(v.strictObject({ round, steps: count, planned: count }))),
   /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
   health: v.array(LayerSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */

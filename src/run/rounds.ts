@@ -11,7 +11,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunState, SavedRun } from './checkpoint/saved-run.ts';
 import type { Checkpointer } from './checkpoint/checkpointer.ts';
 import { leftAt, type Place, placeAt } from './checkpoint/place.ts';
-import type { RunControl } from './control.ts';
+import { type RunControl, Stopped } from './control.ts';
 import { amountOf } from './amount.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './beginning.ts';
 import { TimeEstimate } from './estimate.ts';
@@ -70,6 +70,8 @@ export class Rounds {
   #learningSince = 0;
   /** Seconds that the task in training took to begin. */
   #spaceSeconds = 0;
+  /** Whether the round was ended before its last step: its checkpoint stays where it would resume. */
+  #isCutShort = false;
 
   constructor(host: RunHost, settings: RunSettings, control: RunControl, parts: RoundsParts) {
     this.#host = host;
@@ -142,11 +144,13 @@ export class Rounds {
       if (number > begun) {
         this.#control.reached('round');
         await this.#heed();
+        if (this.#control.isEnding) throw new Stopped(); // the round before is saved
         this.#place = placeAt(number, 'learn');
         this.#progress('compile', name, 0, 1, 'items');
         const began = this.#control.seconds;
         await learner.beginTask(batches.beginSample(), this.#partsOf('compile', name));
         this.#spaceSeconds += this.#control.seconds - began;
+        if (this.#control.isEnding) throw new Stopped();
       }
       if (this.#place.phase === 'learn') {
         await this.#train(batches);
@@ -162,7 +166,9 @@ export class Rounds {
       }
       const tests = await this.#evaluate(round.tests);
       const seen = tests.filter((_, k) => round.tests[k] < number);
-      await this.#save(roundFolder(i + 1, name), { epochs, examples: examples.length }, seen);
+      const done = this.#steps[number - 1] === 0 ? 1 : this.#place.steps / this.#steps[number - 1];
+      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, seen);
+      if (this.#isCutShort) throw new Stopped();
     }
   }
 
@@ -226,10 +232,20 @@ export class Rounds {
         this.#progress('train', batches.name, done, total, 'steps');
         this.#control.reached('step');
         await this.#heed();
+        if (this.#control.isEnding && done < total) return this.#cutShort(done, total);
       }
     }
     await this.#settle();
     this.#countLearning();
+  }
+
+  /** Ends the training of a round before its last step. It can still resume here, from a checkpoint. */
+  async #cutShort(steps: number, planned: number): Promise<void> {
+    if (this.#parts.checkpointer.isOn) await this.#saveCheckpoint();
+    await this.#settle();
+    this.#countLearning();
+    this.#isCutShort = true;
+    this.#host.emit({ type: 'cut-short', round: this.#place.round, steps, planned });
   }
 
   #settle(): Promise<void> {
@@ -294,7 +310,8 @@ export class Rounds {
   /** A place between two steps or two batches of a test: saves a due checkpoint, and pauses or stops on request. */
   async #heed(): Promise<void> {
     const { checkpointer } = this.#parts;
-    if (checkpointer.isOn && (this.#control.isHeldUp || checkpointer.isDue)) await this.#saveCheckpoint();
+    if (checkpointer.isOn && !this.#isCutShort && (this.#control.isHeldUp || checkpointer.isDue))
+      await this.#saveCheckpoint();
     await this.#control.heed({
       // Steps that the GPU has yet to finish count as time before the pause.
       settle: () => this.#settle(),

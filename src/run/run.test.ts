@@ -274,6 +274,39 @@ describe('a run that is stopped', () => {
     expect(results.spaces.map(({ round }) => round)).toEqual([1]);
   });
 
+  test('with its model saved ends the round there: grown spaces, tests, files', async () => {
+    const saved: string[] = [];
+    const ended = await execute(
+      tinySettings('gorp'),
+      once(at('train', 2, 2), (run) => run.stopAndKeep()),
+      { saveRound: ({ roundFolder }) => Promise.resolve(void saved.push(roundFolder)) },
+    );
+    expect(ended.last.type).toBe('stopped');
+    const { results } = ended;
+    const planned = ended.of('begin')[0].stepsPerRound[1];
+    const [{ steps }] = results.cutShort ?? [];
+    expect(results.cutShort).toEqual([{ round: 2, steps, planned }]);
+    expect([steps >= 2, steps < planned]).toEqual([true, true]);
+    expect(results.curves.round.filter((round) => round === 2)).toHaveLength(steps);
+    expect(results.accuracy.exact.map((row) => row.map(isFraction))).toEqual(new Array(3).fill([true, true]));
+    expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
+    expect(saved).toEqual(['1-gloss', '2-field']);
+  });
+
+  test.each([
+    ['before its first step saves nothing', at('evaluate', 0, 4), []],
+    ['while a round is tested saves that round', at('evaluate', 1, 4), ['1-gloss']],
+  ])('with its model saved, %s', async (_, is, rounds) => {
+    const saved: string[] = [];
+    const ended = await execute(
+      tinySettings('gorp'),
+      once(is, (run) => run.stopAndKeep()),
+      { saveRound: ({ roundFolder }) => Promise.resolve(void saved.push(roundFolder)) },
+    );
+    expect([ended.last.type, saved]).toEqual(['stopped', rounds]);
+    expect(ended.results.cutShort).toBeUndefined();
+  });
+
   test('in the middle of an evaluation has no accuracy for it', async () => {
     const ended = await execute(
       tinySettings('seq-lora'),

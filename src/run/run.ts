@@ -72,6 +72,11 @@ export class Run {
   stop(): void {
     this.#control.stop();
   }
+  /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
+  stopAndKeep(): void {
+    if (this.#results?.curves.step.length) this.#control.endRound();
+    else this.#control.stop(); // nothing is learned yet
+  }
 
   /** The results so far, as if the run were stopped now; null before there are any. */
   get resultsSoFar(): Results | null {

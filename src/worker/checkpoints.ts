@@ -1,16 +1,16 @@
 import { versionText } from '../base/version.ts';
 import { serve } from '../base/worker-calls.ts';
-import { dropCheckpoints, findCheckpoint } from './kept-checkpoints.ts';
+import { dropCheckpoints, findCheckpoints } from './kept-checkpoints.ts';
 import type { CheckpointsFunctions } from './protocol.ts';
 
 // The worker that manages checkpoints of ended or interrupted runs.
 declare const self: DedicatedWorkerGlobalScope;
 
 const functions: CheckpointsFunctions = {
-  find: findCheckpoint,
+  find: findCheckpoints,
   drop: async ({ folder }) => {
     await dropCheckpoints(folder);
-    return findCheckpoint();
+    return findCheckpoints();
   },
 };
 serve(self, versionText(), functions);

@@ -95,9 +95,9 @@ async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedRun> {
   });
 }
 
-/** The newest checkpoint of a run that no tab is running; null if there is none. Does not read its state. */
-export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
-  let newest: KeptCheckpoint | null = null;
+/** The last checkpoint of every run that no tab is running, the newest first. Does not read their state. */
+export async function findCheckpoints(): Promise<KeptCheckpoint[]> {
+  const found: KeptCheckpoint[] = [];
   for (const { name, checkpoints } of await runFolders()) {
     if (!(await isFree(name))) continue;
     for (const number of (await numbersIn(checkpoints)).reverse()) {
@@ -107,11 +107,11 @@ export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
       if (!manifest || !summary) continue;
       const savedAt = manifest.file.lastModified;
       const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
-      if (newest === null || savedAt > newest.savedAt) newest = { folder: name, savedAt, bytes, ...summary };
+      found.push({ folder: name, savedAt, bytes, ...summary });
       break;
     }
   }
-  return newest;
+  return found.sort((a, b) => b.savedAt - a.savedAt);
 }
 
 /** Removes the checkpoints of the run in a folder, and the folder if it is then empty. */

@@ -4,7 +4,7 @@ import { Run } from '../run/run.ts';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import { CheckpointKeeper, findCheckpoint } from './kept-checkpoints.ts';
+import { CheckpointKeeper, findCheckpoints } from './kept-checkpoints.ts';
 import { findLastRound, importRound, keptFiles, openLastRound, RoundKeeper } from './kept-rounds.ts';
 import type { KeptFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
@@ -118,7 +118,7 @@ describe('a full browser', () => {
         expect(thrown, where).toMatchObject(QUOTA);
         expect(await keeper.last(), where).not.toBeNull();
         disk.releaseLocks();
-        expect(await findCheckpoint(), where).toMatchObject({ round: 2 });
+        expect((await findCheckpoints()).at(0), where).toMatchObject({ round: 2 });
       },
     );
   });
@@ -164,12 +164,14 @@ describe('what other runs have stored', () => {
         [second, 2, true],
       ].sort(),
     );
-    expect(await findCheckpoint()).toMatchObject({ folder: first });
+    expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
     await show(first);
     expect(await lastRound()).toBe(1);
     await removeModel(first);
     expect(await models()).toEqual([[second, 2, false]]);
-    expect(await findCheckpoint(), 'a model is removed without its checkpoint').toMatchObject({ folder: first });
+    expect((await findCheckpoints()).at(0), 'a model is removed without its checkpoint').toMatchObject({
+      folder: first,
+    });
     await removeModel(second);
     expect(await models()).toEqual([]);
   });
@@ -197,7 +199,7 @@ describe('what other runs have stored', () => {
     await new RoundKeeper(again, true).keep(rounds[1]);
     disk.releaseLocks();
     expect(await lastRound()).toBe(2);
-    expect(await findCheckpoint()).toMatchObject({ folder: first });
+    expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
   });
 
   test('is not removed while a run uses it', async () => {

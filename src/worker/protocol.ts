@@ -8,6 +8,7 @@ import type { Milestone } from '../run/control.ts';
 import type { Effort, Speed } from '../run/duration.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RoundUse } from '../run/outputs/round-use.ts';
+import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { ModelModules } from '../run/trained-modules.ts';
 import type { Reading } from '../tasks/reading.ts';
@@ -61,7 +62,9 @@ export type WorkerCommand =
   | { type: 'save' }
   /** Continues to the end of the next optimizer step or of the round, and pauses there. */
   | { type: 'go-on-to'; milestone: Milestone }
-  | { type: 'stop' };
+  | { type: 'stop' }
+  /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
+  | { type: 'stop-and-keep' };
 
 /** Asks how much memory a run with these settings would take. */
 export interface PlanCommand {
@@ -186,6 +189,9 @@ export interface KeptCheckpoint {
   bytes: number;
   /** The run it belongs to. */
   id: string | undefined;
+  startedAt: string;
+  /** What the run had measured. */
+  results: Results;
   settings: RunSettings;
   round: number;
   /** Optimizer steps done in all. */
@@ -195,8 +201,8 @@ export interface KeptCheckpoint {
 /** Commands to the worker that manages checkpoints. */
 export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
 
-/** Its functions return the newest checkpoint after the command. */
-export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, KeptCheckpoint | null>;
+/** Its functions return the last checkpoint of every run after the command, the newest first. */
+export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, KeptCheckpoint[]>;
 
 /** A stored round. */
 export interface KeptRound {

@@ -27,6 +27,7 @@ const functions: FunctionsFor<WorkerCommand> = {
   save: () => run?.save(),
   'go-on-to': ({ milestone }) => run?.goOnTo(milestone),
   stop: () => run?.stop(),
+  'stop-and-keep': () => run?.stopAndKeep(),
 };
 serve(self, versionText(), functions);
 

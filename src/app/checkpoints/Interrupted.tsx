@@ -5,11 +5,13 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import styles from './Interrupted.module.css';
+import { offered } from './unfinished.ts';
 
 /** Offers to resume or remove a run that a reload, a crash or Stop interrupted. */
 export function Interrupted() {
   const { goOnAtCheckpoint, dropCheckpoint } = usePage();
-  const checkpoint = usePageState(({ interrupted }) => interrupted);
+  const unfinished = usePageState((state) => state.unfinished);
+  const checkpoint = usePageState((state) => offered(state.unfinished, state.run));
   const active = usePageState(({ run }) => isActive(run.status));
   if (checkpoint === null || active) return null;
   const { settings, round, step, savedAt, bytes: size } = checkpoint;
@@ -22,12 +24,24 @@ export function Interrupted() {
         An unfinished run of <strong>{settings.method.name}</strong> was saved at step {whole(step)}, {where}, on{' '}
         {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Resuming gives the same losses as an uninterrupted
         run.
+        {unfinished.length > 1 &&
+          ` ${unfinished.length === 2 ? 'Another unfinished run' : `${unfinished.length - 1} more unfinished runs`} can be resumed under Results.`}
       </p>
       <div className={`${buttons.row} ${styles.buttons}`}>
-        <button type="button" className={buttons.primary} data-testid="go-on-at-checkpoint" onClick={goOnAtCheckpoint}>
+        <button
+          type="button"
+          className={buttons.primary}
+          data-testid="go-on-at-checkpoint"
+          onClick={() => goOnAtCheckpoint(checkpoint)}
+        >
           Resume at step {whole(step)}
         </button>
-        <button type="button" className={buttons.plain} data-testid="drop-checkpoint" onClick={dropCheckpoint}>
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="drop-checkpoint"
+          onClick={() => dropCheckpoint(checkpoint.folder)}
+        >
           Remove
         </button>
       </div>

@@ -2,7 +2,9 @@ import type { TestTime } from '../../run/results.ts';
 import { namedRounds } from '../../run/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../format.ts';
 import { deviceName, reasonNote } from '../device/device-words.ts';
+import { runKey } from '../history.ts';
 import { usePageState } from '../page-context.tsx';
+import { RunLabelFields } from '../results/RunLabelFields.tsx';
 import { isActive, type RunState } from '../run-state.ts';
 import { phaseText, progressText, roundShares, roundText } from './phase.ts';
 import styles from './StatusPanel.module.css';
@@ -23,6 +25,7 @@ export function StatusPanel() {
             {phaseText(run)}
           </h2>
         </div>
+        {results?.name !== undefined && <p className={styles.name}>{results.name}</p>}
         <p className={styles.where}>{where}</p>
         {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
         {results !== null && !active && (
@@ -59,6 +62,7 @@ export function StatusPanel() {
           />
         )}
       </dl>
+      <Label />
       {run.device?.software === true && run.device.kind === 'webgpu' && (
         <p className={styles.software}>
           This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as
@@ -66,6 +70,22 @@ export function StatusPanel() {
         </p>
       )}
     </section>
+  );
+}
+
+/** Name and notes of an ended run. */
+function Label() {
+  const label = usePageState(({ run }) => run.results);
+  const key = label === null ? null : runKey(label);
+  const isStored = usePageState(
+    ({ run, history }) => !isActive(run.status) && history.some((one) => runKey(one) === key),
+  );
+  if (label === null || key === null || !isStored) return null;
+  return (
+    <details className={styles.label} data-testid="run-label">
+      <summary>{label.name === undefined ? 'Name this run' : 'Name and notes'}</summary>
+      <RunLabelFields key={key} runKey={key} stored={label} />
+    </details>
   );
 }
 

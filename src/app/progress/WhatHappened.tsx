@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { mainScore } from '../../run/scoring.ts';
+import { roundName } from '../../run/schedule.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -40,11 +41,19 @@ export function WhatHappened() {
           <Sentence key={sentence.task} sentence={sentence} />
         ))}
       </ul>
+      {results.cutShort?.map(({ round, steps, planned }) => (
+        <p key={round} className={styles.limit}>
+          {cutShortText(roundName(settings, round), steps, planned)}
+        </p>
+      ))}
       {limit !== null && <p className={styles.limit}>{limit}</p>}
       {settings.order.length > 1 && <Comparison settings={settings} />}
     </Section>
   );
 }
+
+const cutShortText = (task: string, steps: number, planned: number): string =>
+  `You ended the training on ${task} after ${steps} of ${planned} steps; its tests are of the model at that point.`;
 
 function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }) {
   return (

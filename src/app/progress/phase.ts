@@ -24,6 +24,7 @@ export function phaseText({ status, progress }: Known): string {
     case 'failed':
       return 'Failed';
     case 'running':
+    case 'keeping':
       break;
   }
   switch (progress?.phase) {

@@ -5,7 +5,7 @@ import { embeddedModel } from '../../weights/embedded-models.ts';
 import { estimateText } from '../estimate/estimate.ts';
 import { useEstimate } from '../estimate/use-estimate.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import { isActive } from '../run-state.ts';
+import { canKeep, isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import { KeepAwake } from './KeepAwake.tsx';
 import styles from './RunBar.module.css';
@@ -59,6 +59,7 @@ export function RunBar() {
 function DuringRun() {
   const page = usePage();
   const status = usePageState(({ run }) => run.status);
+  const keeps = usePageState(({ run }) => canKeep(run));
   const canStep = status === 'running' || status === 'paused';
   return (
     <>
@@ -86,6 +87,16 @@ function DuringRun() {
           onClick={page.stop}
         >
           {status === 'stopping' ? 'Stopping…' : 'Stop'}
+        </button>
+        <button
+          type="button"
+          className={`${buttons.plain} ${styles.wide}`}
+          data-testid="stop-and-keep"
+          title="Ends the round here: what was learned until now is tested, saved, and can be tried and downloaded"
+          disabled={!keeps}
+          onClick={page.stopAndKeep}
+        >
+          {status === 'keeping' ? 'Saving the model…' : 'Stop and keep the model'}
         </button>
         <button
           type="button"

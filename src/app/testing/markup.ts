@@ -23,8 +23,9 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     bench: () => () => undefined,
     pace: { factor: () => null, note: () => undefined },
-    checkpoints: () => Promise.resolve(null),
+    checkpoints: () => Promise.resolve([]),
     queue: memoryQueue(),
+    leftOff: { draft: () => null, keepDraft: () => undefined, shown: () => null, keepShown: () => undefined },
     address: { read: () => 'http://localhost/', dropHash: () => undefined },
     ...parts,
   });

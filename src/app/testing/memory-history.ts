@@ -1,5 +1,6 @@
 import type { Results } from '../../run/results.ts';
-import { byStart, noResults, type RunHistory, runKey, summaryOf } from '../history.ts';
+import { checkedLabel, labelOf, withLabel } from '../run-label.ts';
+import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf } from '../history.ts';
 
 /** A history that lasts as long as the page. */
 export function memoryHistory(runs: readonly Results[] = []): RunHistory {
@@ -8,8 +9,18 @@ export function memoryHistory(runs: readonly Results[] = []): RunHistory {
     list: () =>
       Promise.resolve([...kept.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
     add: (run) => {
-      kept.set(runKey(run), run);
-      return Promise.resolve();
+      const labelled = withLabel(run, labelOf(kept.get(runKey(run)) ?? run));
+      kept.set(runKey(run), labelled);
+      return Promise.resolve(labelled);
+    },
+    // oxlint-disable-next-line typescript/require-await -- a refusal rejects, as in the browser.
+    label: async (key, wanted) => {
+      const run = kept.get(key);
+      if (run === undefined) throw noResults();
+      const runs = [...kept.values()].map((one) => summaryOf(one));
+      const label = checkedLabel(wanted, otherNames(key, runs));
+      kept.set(key, withLabel(run, label));
+      return label;
     },
     take: (run) => {
       kept.set(runKey(run), run);

@@ -1,3 +1,4 @@
+import type { Results } from '../results.ts';
 import type { RunSettings } from '../settings.ts';
 import type { ByteFile } from '../../weights/model-files.ts';
 import { type OpenFile, openRunState, readManifest, type SavedRun } from './saved-run.ts';
@@ -13,6 +14,9 @@ export async function openCheckpoint(open: OpenFile): Promise<SavedRun> {
 export interface CheckpointSummary {
   /** The run it belongs to. */
   readonly id: string | undefined;
+  readonly startedAt: string;
+  /** What it had measured. */
+  readonly results: Results;
   readonly settings: RunSettings;
   readonly round: number;
   /** Optimizer steps done in all. */
@@ -22,5 +26,6 @@ export interface CheckpointSummary {
 /** Describes a checkpoint from its manifest alone. @throws GorpError `run/bad-checkpoint`. */
 export async function summaryOf(file: ByteFile): Promise<CheckpointSummary> {
   const { place, learner, results } = await readManifest(file, 'checkpoint');
-  return { id: results.id, settings: results.settings, round: place.round, step: learner.totalSteps };
+  const { id, startedAt, settings } = results;
+  return { id, startedAt, results, settings, round: place.round, step: learner.totalSteps };
 }

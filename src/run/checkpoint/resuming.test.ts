@@ -15,13 +15,14 @@ async function execute(
   settings: RunSettings,
   parts: Partial<RunHost>,
   stopAt: (event: RunEvent) => boolean = () => false,
+  stop = (run: Run): void => run.stop(),
 ): Promise<{ type: string; results: Results; events: RunEvent[] }> {
   const events: RunEvent[] = [];
   const run: Run = new Run(
     tinyHost(
       (event) => {
         events.push(structuredClone(event));
-        if (stopAt(event)) run.stop();
+        if (stopAt(event)) stop(run);
       },
       { openModel: () => Promise.resolve(open()), ...parts },
     ),
@@ -120,6 +121,18 @@ describe('a run resumed from its checkpoints ends as an uninterrupted one, bit f
 
   test('gorp-plus on llama-tiny', () =>
     breaksMakeNoDifference(LLAMA, tinySettings('gorp-plus', LLAMA.lengths, DROPOUT), placesOf('gorp-plus')));
+
+  test('after a stop that kept the model of an unfinished round', async () => {
+    const settings = tinySettings('gorp-plus', {}, DROPOUT);
+    const whole = await execute(T5, settings, {});
+    const checkpoints = memoryCheckpoints(0);
+    const stopAndKeep = (run: Run): void => run.stopAndKeep();
+    const cut = await execute(T5, settings, checkpoints.parts(), PLACES['a step of the second round'], stopAndKeep);
+    expect([cut.type, cut.results.cutShort?.map(({ round }) => round)]).toEqual(['stopped', [2]]);
+    const last = await execute(T5, settings, checkpoints.parts());
+    expect(comparable(last.results)).toEqual(comparable(whole.results));
+    expect(last.results.cutShort).toBeUndefined();
+  });
 
   test.each(WAYS)('with %s', (_, method, training, own) =>
     breaksMakeNoDifference(

@@ -54,6 +54,14 @@ describe('modelCard', () => {
     expect(text).toContain(`Average performance ${percent(results.measures.exact.averagePerformance)} %`);
   });
 
+  it('says that a round was ended early', async () => {
+    const cut = { ...results, cutShort: [{ round: 1, steps: 12, planned: 40 }] };
+    expect(await cardText(cut, 'mit', 'adapter')).toContain(
+      '\n- **Ended early:** gloss, after 12 of 40 steps\n\n## Results',
+    );
+    expect(await cardText(results, 'mit', 'adapter')).not.toContain('Ended early');
+  });
+
   it('does not tell where the model lies on the machine', async () => {
     const local = { ...results, settings: { ...results.settings, model: 'picked:my-model' } };
     expect(await cardText(local, null, 'gguf')).toContain('# my-model, trained on 2 tasks with gorp-plus');

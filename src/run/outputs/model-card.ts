@@ -5,7 +5,7 @@ import { parseModelReference } from '../../weights/model-reference.ts';
 import { firstRounds, measuresOf } from '../measures.ts';
 import type { Results } from '../results.ts';
 import type { SavedRound } from './saved-round.ts';
-import { namedRounds, roundOf } from '../schedule.ts';
+import { namedRounds, roundName, roundOf } from '../schedule.ts';
 
 /** What a model was saved as: an adapter, PEFT's or llama.cpp's, or the whole model in a format. */
 export type SavedAs = 'adapter' | 'gguf-adapter' | 'safetensors' | 'onnx' | 'gguf';
@@ -83,6 +83,12 @@ function body(results: Results, licence: string | null, savedAs: SavedAs): strin
     const cells = [cell(name), about.trainExamples, about.testExamples, percent(accuracy.exact[own]?.[j])];
     return `| ${[...cells, percent(accuracy.exact[last]?.[j])].join(' | ')} |`;
   };
+  const cutShort = (results.cutShort ?? [])
+    .map(
+      ({ round, steps, planned }) =>
+        `- **Ended early:** ${roundName(settings, round)}, after ${steps} of ${planned} steps\n`,
+    )
+    .join('');
   return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${settings.method.name}
 
 ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${settings.method.name}\`, starting ${startedAt.slice(0, 10)}.
@@ -90,7 +96,7 @@ ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below 
 - **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights \`${model.weights.slice(0, 12)}\``}
 - **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
 - **Method:** \`${settings.method.name}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
-
+${cutShort}
 ## Results
 
 Percent of test answers that equal the label.

@@ -1,0 +1,34 @@
+import type { CheckpointsCommand, KeptCheckpoint } from '../../worker/protocol.ts';
+import { isActive, type RunState } from '../run-state.ts';
+import type { PageStore } from '../store.ts';
+import type { AskForCheckpoints } from './ask.ts';
+
+/** The unfinished runs whose checkpoints this browser stores. */
+export interface UnfinishedRuns {
+  /** Looks for them. */
+  readonly look: () => Promise<void>;
+  /** Removes the checkpoint in a folder. */
+  readonly drop: (folder: string) => Promise<void>;
+}
+
+/** The checkpoint to offer first: that of the run on the page, else the newest; null if there is none. */
+export const offered = (unfinished: readonly KeptCheckpoint[], { results }: RunState): KeptCheckpoint | null =>
+  unfinished.find(({ id }) => id !== undefined && id === results?.id) ?? unfinished.at(0) ?? null;
+
+export function createUnfinishedRuns(store: PageStore, ask: AskForCheckpoints): UnfinishedRuns {
+  const { getState, setState } = store;
+
+  /** Whether a run has finished and is stored, so that it no longer needs a checkpoint. */
+  const isFinished = ({ id }: KeptCheckpoint): boolean =>
+    id !== undefined &&
+    getState().history.some((run) => run.file === undefined && run.id === id && run.status === 'finished');
+
+  const show = async (command: CheckpointsCommand): Promise<void> => {
+    let found = await ask(command);
+    for (let done = found.find(isFinished); done !== undefined; done = found.find(isFinished))
+      found = await ask({ type: 'drop', folder: done.folder });
+    if (!isActive(getState().run.status)) setState({ unfinished: found });
+  };
+
+  return { look: () => show({ type: 'find' }), drop: (folder) => show({ type: 'drop', folder }) };
+}

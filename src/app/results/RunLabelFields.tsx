@@ -1,0 +1,52 @@
+import { useId, useState } from 'react';
+import type { ErrorReport } from '../../base/errors.ts';
+import { MOST_NAME, MOST_NOTES } from '../../run/results-bounds.ts';
+import { ErrorLine } from '../ErrorLine.tsx';
+import { usePage } from '../page-context.tsx';
+import { labelOf, type RunLabel } from '../run-label.ts';
+import styles from './RunLabelFields.module.css';
+
+/** Name and notes of a stored run, saved when a field is left. */
+export function RunLabelFields({ runKey, stored }: { runKey: string; stored: { name?: string; notes?: string } }) {
+  const { labelRun } = usePage();
+  const saved = labelOf(stored);
+  const [typed, setTyped] = useState<Partial<RunLabel>>({});
+  const [problem, setProblem] = useState<ErrorReport | null>(null);
+  const [nameField, notesField] = [useId(), useId()];
+  const label = { ...saved, ...typed };
+  const save = async (): Promise<void> => {
+    if (label.name === saved.name && label.notes === saved.notes) return;
+    const refused = await labelRun(runKey, label);
+    setProblem(refused);
+    if (refused === null) setTyped({});
+  };
+  return (
+    <div className={styles.fields}>
+      <label htmlFor={nameField}>Name</label>
+      <input
+        id={nameField}
+        type="text"
+        data-testid="run-name"
+        maxLength={MOST_NAME}
+        value={label.name}
+        aria-invalid={problem !== null || undefined}
+        onChange={({ target }) => setTyped({ ...typed, name: target.value })}
+        onBlur={() => void save()}
+        onKeyDown={({ key }) => {
+          if (key === 'Enter') void save();
+        }}
+      />
+      <label htmlFor={notesField}>Notes</label>
+      <textarea
+        id={notesField}
+        rows={2}
+        data-testid="run-notes"
+        maxLength={MOST_NOTES}
+        value={label.notes}
+        onChange={({ target }) => setTyped({ ...typed, notes: target.value })}
+        onBlur={() => void save()}
+      />
+      {problem !== null && <ErrorLine error={problem} isNew />}
+    </div>
+  );
+}
