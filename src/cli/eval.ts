@@ -24,6 +24,7 @@ import {
   SETTINGS_USAGE,
   type SettingsValues,
 } from './run-settings.ts';
+import { withFiles } from './resume.ts';
 import { Terminal } from './terminal.ts';
 
 export const EVAL_USAGE = `Usage: gorp-web eval [options]
@@ -100,9 +101,11 @@ async function whatToTest(
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
   refuseOptions(args, ['model', 'method'], 'the round sets model and method');
-  if (!isGiven(args, 'order'))
-    refuseOptions(args, ['tasks', 'task', 'preset'], 'without --order, the round sets the tasks');
-  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), customTasks: [] };
-  const { settings: chosen, customTasks } = await chooseRun({ ...values, method: settings.method.name });
-  return { settings: { ...chosen, model: settings.model, method: settings.method }, customTasks };
+  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the round sets the tasks');
+  if (!isGiven(args, 'order')) {
+    const known = await withFiles(settings, values);
+    return { ...known, settings: changed(settings, values.seed, values.set) };
+  }
+  const { settings: chosen, ...tasks } = await chooseRun({ ...values, method: settings.method.name });
+  return { ...tasks, settings: { ...chosen, model: settings.model, method: settings.method } };
 }

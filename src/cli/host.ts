@@ -65,11 +65,11 @@ const warn = (text: string): void => console.warn(text);
 export const nodeDeviceHost = (): DeviceHost =>
   nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now, warn });
 
-/** The folder that holds CL_Benchmark and configs: the named one, or the parent of a named CL_Benchmark. */
-const benchmarkRoot = (folder: string): string =>
-  basename(resolve(folder)) === 'CL_Benchmark' && !existsSync(join(folder, 'CL_Benchmark'))
-    ? join(folder, '..')
-    : folder;
+/** The folder that holds a benchmark: the named one, or the parent of a named CL_Benchmark or SuperNI. */
+function benchmarkRoot(folder: string): string {
+  const name = basename(resolve(folder));
+  return ['CL_Benchmark', 'SuperNI'].includes(name) && !existsSync(join(folder, name)) ? join(folder, '..') : folder;
+}
 
 /** Reads text files of the embedded tasks, of a folder on disk or at an address. */
 export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null): ReadText {

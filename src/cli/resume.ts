@@ -8,11 +8,12 @@ import type { SavedRun } from '../run/checkpoint/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import { type Results, ResultsSchema } from '../run/results.ts';
+import type { RunSettings } from '../run/settings.ts';
 import { isGiven } from './arguments.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
 import { UsageError } from './exit-codes.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
-import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, type SettingsValues } from './run-settings.ts';
+import { chooseRun, type ChosenRun, givenTasks, SETTINGS_OPTIONS, type SettingsValues } from './run-settings.ts';
 
 /** Resumes from whatever `--out` has, or begins if it has nothing: for jobs that are restarted. */
 export const AUTO = 'auto';
@@ -74,6 +75,19 @@ export async function resultsIn(out: string): Promise<Results | null> {
   }
 }
 
+/** Options that name the files of tasks, which a saved run does not hold. */
+export const FILE_OPTIONS: readonly string[] = ['task', 'watch'];
+
+/** A run by its settings, with the tasks that `--task` and `--watch` make of files. @throws UsageError for others. */
+export async function withFiles(settings: RunSettings, values: SettingsValues): Promise<ChosenRun> {
+  const { tasks, learned, watch, notes } = await givenTasks(values);
+  const foreign =
+    learned.find(({ name }) => !settings.order.includes(name))?.name ??
+    watch.find((name) => settings.watch?.includes(name) !== true);
+  if (foreign !== undefined) throw new UsageError(`The run has no task ${foreign}: give the options of its beginning.`);
+  return { settings, customTasks: tasks, notes };
+}
+
 /**
  * The settings of a resumed run. Other options may repeat them but not change them, so that a job can be restarted with
  * the command that began it.
@@ -81,9 +95,8 @@ export async function resultsIn(out: string): Promise<Results | null> {
  * @throws GorpError `run/checkpoint-does-not-fit`, naming the setting that differs.
  */
 export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
-  if (!Object.keys(SETTINGS_OPTIONS).some((option) => isGiven(args, option))) {
-    return { settings: results.settings, customTasks: [] };
-  }
+  const options = Object.keys(SETTINGS_OPTIONS).filter((option) => isGiven(args, option));
+  if (options.every((option) => FILE_OPTIONS.includes(option))) return withFiles(results.settings, values);
   const chosen = await chooseRun(values);
   checkSettings({ results }, chosen.settings);
   return chosen;

@@ -5,14 +5,14 @@ import { METHOD_NAMES, type MethodName, methodPreset, withValues } from '../meth
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
 import { embeddedMethod, embeddedSettings, type PresetName, publishedSettings } from '../run/presets.ts';
 import { parseSettings, type RunSettings } from '../run/settings.ts';
-import { BENCHMARK_KINDS, embeddedTask, publishedOrder } from '../tasks/orders.ts';
-import { loadSuperNi, SUPERNI_FOLDERS, SUPERNI_ORDERS, SUPERNI_SETTINGS } from '../tasks/super-ni-orders.ts';
+import { isEmbedded } from '../tasks/embedded-text.ts';
+import { BENCHMARK_KINDS, publishedOrder } from '../tasks/orders.ts';
+import { SUPERNI_FOLDERS, SUPERNI_ORDERS, SUPERNI_SETTINGS } from '../tasks/super-ni-orders.ts';
 import type { Task } from '../tasks/task.ts';
 import { embeddedModel } from '../weights/embedded-models.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
-import { nodeTaskReader } from './host.ts';
-import { TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
+import { knownTask, TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
 
 /** Options that choose model, tasks and method. */
 export const SETTINGS_OPTIONS = {
@@ -20,6 +20,7 @@ export const SETTINGS_OPTIONS = {
   tasks: { type: 'string', default: 'embedded' },
   order: { type: 'string', default: 'embedded' },
   task: { type: 'string', multiple: true, default: [] as string[] },
+  watch: { type: 'string', multiple: true, default: [] as string[] },
   method: { type: 'string' },
   seed: { type: 'string' },
   preset: { type: 'string', default: 'full' },
@@ -32,6 +33,8 @@ export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embe
   --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, superni-1, superni-2, tasks by name (gloss,agnews,reviews), or an order
                    file (the page writes them); without it, the tasks of --task in their sequence
 ${TASK_USAGE}
+  --watch NAME     a task by name, or a file as for --task, that is only tested: before training and after every round;
+                   repeatable
   --method NAME    ${METHOD_NAMES.join(', ')};
                    default gorp-plus, or the order file's
   --seed N         seed of samples, example order and initial values; default 1, published orders 42
@@ -45,6 +48,7 @@ export interface SettingsValues {
   tasks: string;
   order: string;
   task: string[];
+  watch: string[];
   method?: string | undefined;
   seed?: string | undefined;
   preset: string;
@@ -66,47 +70,52 @@ export interface ChosenRun {
  * @throws UsageError; GorpError `settings/…`, `tasks/…` if something named cannot be used.
  */
 export async function chooseRun(values: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
-  const { model, tasks, order, preset } = values;
-  const method = values.method === undefined ? undefined : oneOf('--method', values.method, METHOD_NAMES);
-  const published = publishedOrder(order);
-  let settings: RunSettings;
-  let customTasks: readonly Task[] = [];
-  const own = values.task.length > 0 ? await ownTasks(values.task) : null;
-  const superNi = Object.hasOwn(SUPERNI_ORDERS, order) ? SUPERNI_ORDERS[order] : null;
-  if (own !== null || superNi !== null || isListOfTasks(order)) {
-    const names = own?.tasks.map(({ name }) => name) ?? [];
-    const sequence =
-      superNi ?? (order === 'embedded' ? names : order.split(',').map((name) => taskNamed(name.trim(), names)));
-    customTasks = [...(own?.tasks ?? []), ...(await superNiTasks(sequence, names, tasks))];
-    const unused = names.find((name) => !sequence.includes(name));
-    if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
-    const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
-    if (twice !== undefined) throw new UsageError(`--order names ${twice} twice.`);
-    settings = {
-      ...listedSettings(model, oneOf('--preset', preset, ['full', 'quick']), method),
-      tasks,
-      order: [...sequence],
-    };
-    if (superNi !== null) settings = asPublished(settings);
-  } else if (published) {
-    if (tasks === 'embedded' && readsTasks)
-      throw new UsageError(`Order ${order} needs CL_Benchmark: name its folder with --tasks.`);
-    settings = { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') };
-  } else if (order === 'embedded') {
-    const chosen = embeddedSettings(oneOf('--preset', preset, ['full', 'quick']), method ?? 'gorp-plus');
-    settings = { ...chosen, model, tasks };
-  } else ({ settings, customTasks } = await fromFile(order, model, tasks, method));
-  const notes = own?.notes ?? [];
-  return { settings: changed(settings, values.seed, values.set), customTasks, notes };
+  const given = await givenTasks(values);
+  const learned = given.learned.map(({ name }) => name);
+  const { settings, customTasks } = await chosenOrder(values, learned, readsTasks);
+  const unused = learned.find((name) => !settings.order.includes(name));
+  if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
+  const watch = [...new Set([...(settings.watch ?? []), ...given.watch])];
+  return {
+    settings: changed({ ...settings, ...(watch.length > 0 && { watch }) }, values.seed, values.set),
+    customTasks: [...customTasks, ...given.tasks],
+    notes: given.notes,
+  };
 }
 
-/** The tasks of SuperNI in an order, from the folder of `--tasks`. @param own names of the tasks of `--task`. */
-async function superNiTasks(order: readonly string[], own: readonly string[], folder: string): Promise<Task[]> {
-  const names = order.filter((name) => !own.includes(name) && Object.hasOwn(SUPERNI_FOLDERS, name));
-  if (names.length === 0) return [];
-  if (folder === 'embedded') throw new UsageError(`${names[0]} needs SuperNI: name its parent folder with --tasks.`);
-  const read = nodeTaskReader(folder);
-  return Promise.all(names.map((name) => loadSuperNi(read, name)));
+/** The order that a command line names, with its settings. @param learned names of the tasks of `--task`. */
+async function chosenOrder(
+  { model, tasks, order, preset: named, method: asked }: SettingsValues,
+  learned: readonly string[],
+  readsTasks: boolean,
+): Promise<Pick<ChosenRun, 'settings' | 'customTasks'>> {
+  const method = asked === undefined ? undefined : oneOf('--method', asked, METHOD_NAMES);
+  const preset = oneOf('--preset', named, ['full', 'quick']);
+  const published = publishedOrder(order);
+  const superNi = Object.hasOwn(SUPERNI_ORDERS, order) ? SUPERNI_ORDERS[order] : null;
+  const none: readonly Task[] = [];
+  if (superNi !== null) {
+    if (tasks === 'embedded' && readsTasks)
+      throw new UsageError(`Order ${order} needs SuperNI: name its parent folder with --tasks.`);
+    const settings = { ...listedSettings(model, preset, method), tasks, order: [...superNi] };
+    return { settings: asPublished(settings), customTasks: none };
+  }
+  if (learned.length > 0 || isListOfTasks(order)) {
+    const sequence = order === 'embedded' ? learned : order.split(',').map((name) => taskNamed(name.trim(), learned));
+    const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
+    if (twice !== undefined) throw new UsageError(`--order names ${twice} twice.`);
+    return { settings: { ...listedSettings(model, preset, method), tasks, order: [...sequence] }, customTasks: none };
+  }
+  if (published) {
+    if (tasks === 'embedded' && readsTasks)
+      throw new UsageError(`Order ${order} needs CL_Benchmark: name its folder with --tasks.`);
+    return {
+      settings: { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') },
+      customTasks: none,
+    };
+  }
+  if (order !== 'embedded') return fromFile(order, model, tasks, method);
+  return { settings: { ...embeddedSettings(preset, method ?? 'gorp-plus', model), model, tasks }, customTasks: none };
 }
 
 /** The settings published for the orders of SuperNI, on all examples. */
@@ -124,25 +133,43 @@ const asPublished = (settings: RunSettings): RunSettings => ({
 const isListOfTasks = (order: string): boolean =>
   order.includes(',') ||
   (order !== 'embedded' && [BENCHMARK_KINDS, SUPERNI_FOLDERS].some((known) => Object.hasOwn(known, order))) ||
-  embeddedTask(order) !== null;
+  isEmbedded(order);
 
-/** The tasks of `--task`, and what to check of them, in sentences. */
-async function ownTasks(options: readonly string[]): Promise<{ tasks: Task[]; notes: string[] }> {
+/** The tasks that `--task` and `--watch` make of files. */
+interface GivenTasks {
+  readonly tasks: readonly Task[];
+  /** Those of `--task`. */
+  readonly learned: readonly Task[];
+  /** Names of all tasks of `--watch`, whether made of files or not. */
+  readonly watch: readonly string[];
+  /** What to check of them, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** @throws UsageError; GorpError `tasks/…`. */
+export async function givenTasks({ task, watch }: Pick<SettingsValues, 'task' | 'watch'>): Promise<GivenTasks> {
   const tasks: Task[] = [];
   const notes: string[] = [];
   const files = new Map<string, string>();
-  for (const option of options) {
-    const { task, warnings, sha256 } = await taskOfOption(
-      option,
-      tasks.map(({ name }) => name),
-    );
-    const other = files.get(sha256);
-    if (other !== undefined) notes.push(`${task.name} and ${other} are the same file.`);
-    files.set(sha256, task.name);
-    tasks.push(task);
-    notes.push(...warnings.map((warning) => `${task.name}: ${warning}`));
+  const make = async (option: string): Promise<Task> => {
+    const taken = tasks.map(({ name }) => name);
+    const made = await taskOfOption(option, taken);
+    const { name } = made.task;
+    const other = files.get(made.sha256);
+    if (other !== undefined) notes.push(`${name} and ${other} are the same file.`);
+    files.set(made.sha256, name);
+    tasks.push(made.task);
+    notes.push(...made.warnings.map((warning) => `${name}: ${warning}`));
+    return made.task;
+  };
+  for (const option of task) await make(option);
+  const learned = tasks.slice();
+  const watched: string[] = [];
+  for (const option of watch) {
+    const name = knownTask(option, []);
+    watched.push(name ?? (await make(option)).name);
   }
-  return { tasks, notes };
+  return { tasks, learned, watch: watched, notes };
 }
 
 /** Prompts of other models may be longer than those of the embedded ones. */
@@ -178,8 +205,12 @@ async function fromFile(
   const files = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const made = await makeOrderTasks(file, [], files);
   const own = method === undefined || method === file.method.name ? file.method : methodFor(model, method);
-  const { order, training, perTask } = file;
-  const settings = { model, tasks, order, method: own, training, ...(perTask !== undefined && { perTask }) };
+  const { order, watch, training, perTask } = file;
+  const settings = {
+    ...{ model, tasks, order, method: own, training },
+    ...(watch !== undefined && { watch }),
+    ...(perTask !== undefined && { perTask }),
+  };
   return { settings, customTasks: made.map(({ task }) => task) };
 }
 

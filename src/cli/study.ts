@@ -30,7 +30,7 @@ end the study, but settings that the model does not allow and tasks that cannot 
   --plan FILE      executes a plan (docs/studies/README.md), which sets methods, orders, seeds and settings
   --report         with --plan: reports on existing runs without executing any
   --merge          combines the runs of several folders in OUT, if they are of one study
-  --model, --tasks, --order, --preset, --set: as for train
+  --model, --tasks, --order, --task, --watch, --preset, --set: as for train
 ${DEVICE_USAGE}
   --json           the runs' events on stdout, one JSON object per line, "run" before those of each, "table" at the end
   --help`;
@@ -40,6 +40,7 @@ const OPTIONS = {
   tasks: SETTINGS_OPTIONS.tasks,
   order: SETTINGS_OPTIONS.order,
   task: SETTINGS_OPTIONS.task,
+  watch: SETTINGS_OPTIONS.watch,
   preset: SETTINGS_OPTIONS.preset,
   set: SETTINGS_OPTIONS.set,
   methods: { type: 'string', default: 'seq-lora,gorp,gorp-plus' },

@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { CHAT_ANSWERS, TASK_FORMS } from '../tasks/forms.ts';
 import { FRAMES } from '../tasks/frames.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS, embeddedTask } from '../tasks/orders.ts';
+import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-text.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { SUPERNI_FOLDERS } from '../tasks/super-ni-orders.ts';
 import { previewOf } from '../tasks/preview.ts';
 import { tableOf } from '../tasks/table.ts';
@@ -80,18 +81,29 @@ export async function taskOfOption(
   return { ...makeCustomTask(tableOf(file, header), parsed.output), sha256: file.sha256 };
 }
 
-/** The task that a name on the command line means: `sst2` is SST-2. @throws UsageError if there is none. */
-export function taskNamed(name: string, custom: readonly string[]): string {
-  const known = [
-    ...custom,
-    ...Object.keys(EMBEDDED_KINDS),
-    ...Object.keys(BENCHMARK_KINDS),
-    ...Object.keys(SUPERNI_FOLDERS),
-  ];
-  if (known.includes(name) || embeddedTask(name) !== null) return name;
+/** The task that a name on the command line means: `sst2` is SST-2; null if there is none. */
+export function knownTask(name: string, custom: readonly string[]): string | null {
+  const known = knownNames(custom);
+  if (known.includes(name) || isEmbedded(name)) return name;
   const bare = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
   const found = known.filter((one) => bare(one) === bare(name));
-  if (found.length === 1) return found[0];
+  return found.length === 1 ? found[0] : null;
+}
+
+const knownNames = (custom: readonly string[]): string[] => [
+  ...custom,
+  ...Object.keys(EMBEDDED_KINDS),
+  ...Object.keys(EMBEDDED_TEXTS),
+  ...Object.keys(BENCHMARK_KINDS),
+  ...Object.keys(SUPERNI_FOLDERS),
+];
+
+/** The same, if there must be one. @throws UsageError. */
+export function taskNamed(name: string, custom: readonly string[]): string {
+  const found = knownTask(name, custom);
+  if (found !== null) return found;
   const valid = v.safeParse(CustomNameSchema, name).success;
-  throw new UsageError(`There is no task ${valid ? name : JSON.stringify(name)}; known are ${known.join(', ')}.`);
+  throw new UsageError(
+    `There is no task ${valid ? name : JSON.stringify(name)}; known are ${knownNames(custom).join(', ')}.`,
+  );
 }

@@ -20,7 +20,7 @@ import { CheckpointFolder } from './checkpoint-folder.ts';
 import { EXIT } from './exit-codes.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
 import { nodeProvenance, refuseChanged } from './reuse.ts';
-import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun } from './resume.ts';
+import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun, withFiles } from './resume.ts';
 import { RESULTS_FILE, writeResults, writeRound } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
 import {
@@ -42,8 +42,9 @@ ${SETTINGS_USAGE}
   --out DIR        gets results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, in DIR/logs_and_outputs/order_K/outputs/N-TASK
   --checkpoint MINUTES  saves the run this often in DIR/checkpoints, to resume after a crash (default: 2; 0: never)
-  --resume DIR     resumes from the folder of a checkpoint or of a round, with its settings; after a round, --order (and
-                   --tasks) may name another order that begins with the same tasks
+  --resume DIR     resumes from the folder of a checkpoint or of a round, with its settings; tasks of files are named
+                   again (--task, --watch), since a run does not hold their texts; after a round, --order (and --tasks)
+                   may name another order that begins with the same tasks
   --resume auto    resumes from the last checkpoint in --out, else from its last round, else begins: restart with the
                    same command however the run ended
 ${DEVICE_USAGE}
@@ -136,18 +137,22 @@ async function whatToTrain(
   if ('checkpoint' in origin || values.resume === AUTO) return sameRun(args, values, resultsOf(origin));
   const { settings } = resultsOf(origin);
   if (!isGiven(args, 'order')) {
-    refuseOptions(args, ['model', 'tasks', 'task', 'method', 'preset'], 'without --order, the round sets them');
-    return { settings: changed(settings, values.seed, values.set), customTasks: [] };
+    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'without --order, the round sets them');
+    const known = await withFiles(settings, values);
+    return { ...known, settings: changed(settings, values.seed, values.set) };
   }
   const method = values.method ?? settings.method.name;
-  const { settings: chosen, customTasks } = await chooseRun({ ...values, method, set: [] });
+  const { settings: chosen, customTasks, notes = [] } = await chooseRun({ ...values, method, set: [] });
+  // What was watched so far stays so, unless it is learned now or others are named.
+  const watch = (chosen.watch ?? settings.watch ?? []).filter((name) => !chosen.order.includes(name));
   const onward: RunSettings = {
     ...chosen,
+    ...(watch.length > 0 && { watch }),
     model: isGiven(args, 'model') ? chosen.model : settings.model,
     method: settings.method.name === method ? settings.method : chosen.method,
     training: settings.training,
   };
-  return { settings: changed(onward, values.seed, values.set), customTasks };
+  return { settings: changed(onward, values.seed, values.set), customTasks, notes };
 }
 
 function resultText(results: Results, out: string | undefined): string {

@@ -17,16 +17,18 @@ export interface RunAmount {
   readonly tests: number[];
 }
 
-/** Optimizer steps and tests of a run, round by round. */
+/** Optimizer steps and tests of a run, round by round. @param tasks as {@link testedTasks} lists them. */
 export function amountOf(
   settings: Pick<RunSettings, 'method' | 'training' | 'perTask' | 'order' | 'model' | 'tasks'>,
   tasks: readonly TaskAmount[],
 ): RunAmount {
   const { batchSize, gradientAccumulation } = settings.training;
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
-  const steps = tasks.map(() => 0);
-  const tests = [sum(tasks.map(({ test }) => test)), ...tasks.map(() => 0)];
-  for (const round of scheduledRounds(planOf(settings.method).schedule, tasks.length)) {
+  const { length } = settings.order;
+  const steps = Array.from({ length }, () => 0);
+  const watched = sum(tasks.slice(length).map(({ test }) => test));
+  const tests = [sum(tasks.map(({ test }) => test)), ...steps];
+  for (const round of scheduledRounds(planOf(settings.method).schedule, length)) {
     const learned = round.trains.map((task) => tasks[task]);
     const epochs = epochsOf(
       settings,
@@ -34,7 +36,7 @@ export function amountOf(
     );
     const batches = Math.ceil(sum(learned.map(({ train }) => train)) / batchSize);
     steps[round.number - 1] = epochs * Math.ceil(batches / gradientAccumulation);
-    tests[round.number] = sum(round.tests.map((task) => tasks[task].test));
+    tests[round.number] = sum(round.tests.map((task) => tasks[task].test)) + watched;
   }
   return { steps, tests };
 }

@@ -46,11 +46,18 @@ export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun,
 /** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
 export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRound, 'round' | 'results'>): Results {
   const { seconds, curves, accuracy, spaces, stateBytes = [], health, settings } = results;
-  // A column is a task: the learned ones come first in both orders, the others may differ.
-  const isSame = facts.settings.order.map((task, j) => task === settings.order[j]);
+  // A column is a task: the learned ones come first in both orders, the others may differ, and so may those only tested.
+  const { order, watch = [] } = facts.settings;
+  const columns = [
+    ...order.map((task, j) => (task === settings.order[j] ? j : -1)),
+    ...watch.map((task) => {
+      const j = settings.watch?.indexOf(task) ?? -1;
+      return j < 0 ? j : settings.order.length + j;
+    }),
+  ];
   const own = (matrix: AccuracyMatrix): AccuracyMatrix =>
-    Array.from({ length: isSame.length + 1 }, (_, t) =>
-      isSame.map((same, j) => (same && t <= round ? (matrix[t]?.[j] ?? null) : null)),
+    Array.from({ length: order.length + 1 }, (_, t) =>
+      columns.map((j) => (j >= 0 && t <= round ? (matrix[t]?.[j] ?? null) : null)),
     );
   const fresh = newResults(facts);
   const known = { ...fresh.accuracy };

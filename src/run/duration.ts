@@ -3,7 +3,7 @@ import type { Work } from '../device/counting-device.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
 import { amountOf, type TaskAmount } from './amount.ts';
-import type { RunSettings } from './settings.ts';
+import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { spaceSamples } from './space-samples.ts';
 
@@ -47,12 +47,12 @@ const BESIDE_PRODUCTS = 1.6;
  * @returns null if a task's examples are not known.
  */
 export function tasksAhead(
-  { order, training }: Pick<RunSettings, 'order' | 'training'>,
+  { training, ...listed }: Pick<RunSettings, 'order' | 'watch' | 'training'>,
   own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
 ): PlannedTask[] | null {
   const { trainExamples, testExamples, sourceLength } = training;
   const taken = (asked: number, there: number): number => (asked === 0 ? there : Math.min(asked, there));
-  const tasks = order.map((name): PlannedTask | null => {
+  const tasks = testedTasks(listed).map((name): PlannedTask | null => {
     const known = Object.hasOwn(DATASET_SIZES, name) ? DATASET_SIZES[name] : own.get(name);
     if (known === undefined) return null;
     const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
@@ -71,10 +71,11 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   const { steps, tests } = amountOf(settings, tasks);
   const meanTokens = (of: readonly PlannedTask[]): number =>
     of.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, of.length);
+  const learned = tasks.slice(0, settings.order.length);
   const all = meanTokens(tasks);
   // A mixed round trains on all tasks, any other on its own.
   const tokensOf = (round: number): number =>
-    planOf(settings.method).schedule === 'mixed' ? all : tasks[round - 1].promptTokens;
+    planOf(settings.method).schedule === 'mixed' ? meanTokens(learned) : learned[round - 1].promptTokens;
   let operations = 0;
   let kernels = 0;
   const add = (count: number, { operations: each, kernels: called }: Work, tokens: number): void => {
@@ -86,7 +87,7 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   if (effort.space) {
     const { read, build } = effort.space;
     const { begin, end } = spaceSamples(settings.method);
-    for (const [i, { train }] of tasks.entries()) {
+    for (const [i, { train }] of learned.entries()) {
       const batches = (prompts: number): number => Math.ceil(Math.min(prompts, train) / settings.training.batchSize);
       add(batches(end) + (i > 0 ? batches(begin) : 0), read, tokensOf(i + 1) + PADDING);
       operations += build.operations;

@@ -77,6 +77,8 @@ const taskOf = (candidates: readonly (readonly number[])[]): EncodedTask => ({
   name: 'gloss',
   kind: 'TC',
   form: 'labels',
+  watched: false,
+  vocabulary: 10,
   labels: candidates.map((_, i) => `label ${i}`),
   train: [],
   test: SOURCES.map((source) => ({ source, label: [1] })),

@@ -57,16 +57,16 @@ export function measuresOf(matrix: AccuracyMatrix, by?: MeasuredBy): Measures {
   };
 }
 
-/** The columns of the tasks that have a score. */
-export const measuredBy = (tasks: readonly Pick<TaskReport, 'form'>[], score: Score): MeasuredBy => ({
-  columns: [...tasks.keys()].filter((j) => isScoredBy(tasks[j], score)),
+/** The columns of the learned tasks that have a score. */
+export const measuredBy = (tasks: readonly Pick<TaskReport, 'form' | 'watched'>[], score: Score): MeasuredBy => ({
+  columns: [...tasks.keys()].filter((j) => isScoredBy(tasks[j], score) && tasks[j].watched !== true),
   isLoss: score === 'loss',
 });
 
 /** The matrices of a run, and the measures of each over the tasks that it scores. */
 export function withMeasures(
   accuracy: Results['accuracy'],
-  tasks: readonly Pick<TaskReport, 'form'>[],
+  tasks: readonly Pick<TaskReport, 'form' | 'watched'>[],
 ): Pick<Results, 'accuracy' | 'measures'> {
   const measures: Partial<Results['measures']> = {};
   for (const score of SCORES) {

@@ -30,8 +30,8 @@ import { declaredType, planRun } from './plan-memory.ts';
 import { type PlannedTask, workOfRun } from './duration.ts';
 import { workOf } from './planned-work.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
-import type { RunSettings } from './settings.ts';
-import { answerLengthOf, type EncodedTask, prepareTask } from './task-data.ts';
+import { type RunSettings, testedTasks } from './settings.ts';
+import { answerLengthOf, type EncodedTask, prepareTask, targetLengthOf } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
@@ -97,7 +97,7 @@ export class Opening {
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
-    const targetLength = answerLengthOf(asked, tasks);
+    const targetLength = targetLengthOf(asked, tasks);
     const opened = await discarding(model, () =>
       openNetwork(this.#device, model, { sourceLength, targetLength }, known),
     );
@@ -112,7 +112,7 @@ export class Opening {
         throw thrown;
       }
     }
-    return { ...opened, ...inspected, answerLength: targetLength, targets, model };
+    return { ...opened, ...inspected, answerLength: answerLengthOf(asked, tasks), targets, model };
   }
 
   /** A pause or stop interrupts a download, which resumes where it stopped. */
@@ -192,10 +192,9 @@ export class Opening {
   }
 
   async #prepareTasks({ tokenizer }: KnownModel): Promise<EncodedTask[]> {
-    const { order } = this.#settings;
     const from = await this.#takenUp();
     const tasks: EncodedTask[] = [];
-    for (const [i, name] of order.entries()) {
+    for (const [i, name] of testedTasks(this.#settings).entries()) {
       const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
       // A server that never answers does not delay a stop.
       const { stopSignal } = this.#control;
@@ -214,9 +213,9 @@ export class Opening {
 
   /** @param index in the order. */
   #readingTask(index: number): void {
-    const { order } = this.#settings;
-    const item = order[Math.min(index, order.length - 1)];
-    this.#progress({ phase: 'tasks', item, done: index, total: order.length, unit: 'items' });
+    const names = testedTasks(this.#settings);
+    const item = names[Math.min(index, names.length - 1)];
+    this.#progress({ phase: 'tasks', item, done: index, total: names.length, unit: 'items' });
   }
 
   /** Reports what the run will take on the GPU, and refuses too much. */

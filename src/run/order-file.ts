@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { MethodSchema } from '../methods/schema.ts';
-import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
+import { isEmbedded } from '../tasks/embedded-text.ts';
+import { BENCHMARK_KINDS } from '../tasks/orders.ts';
 import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import { readTableFile, tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
-import { PerTaskSchema, type RunSettings, TrainingSchema } from './settings.ts';
+import { PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './settings.ts';
 
 /**
  * An order with its settings, as a file. It contains no texts: a custom task is described by how to make it from a
@@ -21,6 +22,8 @@ export const OrderFileSchema = v.strictObject({
     v.minLength(1, 'It names no task'),
     v.check((order) => new Set(order).size === order.length, 'It names a task twice'),
   ),
+  /** Tasks that are only tested. */
+  watch: v.exactOptional(WatchSchema),
   method: MethodSchema,
   training: TrainingSchema,
   perTask: v.exactOptional(PerTaskSchema),
@@ -31,12 +34,12 @@ export type OrderFile = v.InferOutput<typeof OrderFileSchema>;
 
 /** The settings of a run without its model, and the custom tasks among the known ones, as an order file. */
 export function orderFileOf(
-  { tasks, order, method, training, perTask }: RunSettings,
+  { tasks, order, watch, method, training, perTask }: RunSettings,
   known: readonly TaskSpec[],
 ): OrderFile {
-  const own = known.filter(({ name }) => order.includes(name));
+  const own = known.filter(({ name }) => [...order, ...(watch ?? [])].includes(name));
   const file = { schema: 'gorp-web/order' as const, version: 1 as const, tasks, order, method, training };
-  return { ...file, ...(perTask !== undefined && { perTask }), own };
+  return { ...file, ...(watch !== undefined && { watch }), ...(perTask !== undefined && { perTask }), own };
 }
 
 /** Whether a text looks like an order file rather than a file of examples. */
@@ -63,8 +66,8 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   }
   const file = parsed.output;
   const own = file.own.map((spec) => spec.name);
-  const unknown = file.order.find(
-    (task) => !own.includes(task) && embeddedTask(task) === null && !Object.hasOwn(BENCHMARK_KINDS, task),
+  const unknown = [...file.order, ...(file.watch ?? [])].find(
+    (task) => !own.includes(task) && !isEmbedded(task) && !Object.hasOwn(BENCHMARK_KINDS, task),
   );
   if (unknown === undefined) return file;
   throw new GorpError(

@@ -11,6 +11,8 @@ const task = (lengths: number[], test: number, candidates: number[]): EncodedTas
   name: 'gloss',
   kind: 'TC',
   form: 'labels',
+  watched: false,
+  vocabulary: 10,
   labels: candidates.map(String),
   train: lengths.map((length) => example(length, 2)),
   test: [example(test, 1)],

@@ -33,7 +33,7 @@ type Planned = Pick<RunSettings, 'method' | 'training'>;
 /** The work of a run on encoded tasks. */
 export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
-  const rounds = scheduledRounds(planOf(method).schedule, tasks.length);
+  const rounds = scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
   const learned = tasks.flatMap(({ train }) => train);

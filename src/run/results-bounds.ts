@@ -22,8 +22,8 @@ export const time = v.pipe(v.string(), v.isoTimestamp());
 
 /** The parts of results that have to agree in size. */
 interface Sized {
-  readonly settings: { readonly order: readonly string[] };
-  readonly tasks: readonly unknown[];
+  readonly settings: { readonly order: readonly string[]; readonly watch?: readonly string[] };
+  readonly tasks: readonly { readonly watched?: true }[];
   readonly accuracy: Readonly<Record<string, readonly (readonly unknown[])[] | undefined>>;
   readonly curves: Readonly<Record<string, readonly unknown[]>>;
   readonly spaces: readonly {
@@ -39,6 +39,9 @@ interface Sized {
 /** What does not agree in size, in words; null if all does. */
 export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized): string | null {
   const [rows, columns] = [settings.order.length + 1, tasks.length];
+  const learned = tasks.findIndex(({ watched }) => watched === true);
+  if (learned >= 0 && (learned !== rows - 1 || tasks.slice(learned).some(({ watched }) => watched !== true)))
+    return `its tasks are not the ${rows - 1} of its order, then those that are only tested`;
   for (const [score, matrix = []] of Object.entries(accuracy)) {
     // A run that was stopped before its tasks were read has none; earlier versions then wrote a single row.
     const hasRows = matrix.length === rows || (columns === 0 && matrix.length === 1);

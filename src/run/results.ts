@@ -102,6 +102,10 @@ const TaskReportSchema = v.strictObject({
   texts: v.optional(text),
   /** Tokens of its longest label, with the end; files of earlier versions lack it. */
   labelTokens: v.optional(count),
+  /** That it is only tested, never learned. */
+  watched: v.exactOptional(v.literal(true)),
+  /** The loss per token of guessing among all tokens alike, of a watched task with free answers. */
+  chanceLoss: v.exactOptional(v.pipe(finite, v.minValue(0))),
 });
 export type TaskReport = v.InferOutput<typeof TaskReportSchema>;
 

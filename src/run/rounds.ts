@@ -80,7 +80,7 @@ export class Rounds {
     this.#parts = parts;
     const { tasks, checkpoint, saved } = parts;
     this.#plan = planOf(settings.method);
-    this.#rounds = scheduledRounds(this.#plan.schedule, tasks.length);
+    this.#rounds = scheduledRounds(this.#plan.schedule, settings.order.length);
     const from = checkpoint ?? saved?.state;
     this.#place = from ? structuredClone(from.place) : placeAt(0, 'begin');
     const amount = amountOf(
@@ -132,7 +132,8 @@ export class Rounds {
       const { round } = this.#place;
       const { accuracy } = this.#parts.soFar();
       // Tests the tasks that a row of another run lacks: those that were not in its order.
-      const first = this.#rounds.find(({ number }) => number === round)?.tests ?? this.#all;
+      const own = this.#rounds.find(({ number }) => number === round)?.tests;
+      const first = own ? [...own, ...this.#watched] : this.#all;
       await this.#evaluate(first.filter((task) => !isTested(accuracy, round, task)));
     }
     for (const [i, round] of this.#rounds.entries()) {
@@ -164,10 +165,10 @@ export class Rounds {
         this.#emitSpaces(growths);
         this.#place.phase = 'test';
       }
-      const tests = await this.#evaluate(round.tests);
-      const seen = tests.filter((_, k) => round.tests[k] < number);
+      const tests = await this.#evaluate([...round.tests, ...this.#watched]);
+      const kept = tests.filter(({ task }, k) => task.watched || round.tests[k] < number);
       const done = this.#steps[number - 1] === 0 ? 1 : this.#place.steps / this.#steps[number - 1];
-      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, seen);
+      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, kept);
       if (this.#isCutShort) throw new Stopped();
     }
   }
@@ -211,6 +212,11 @@ export class Rounds {
 
   get #all(): number[] {
     return this.#parts.tasks.map((_, task) => task);
+  }
+
+  /** The tasks that are only tested. */
+  get #watched(): number[] {
+    return this.#all.filter((task) => this.#parts.tasks[task].watched);
   }
 
   async #train(batches: RoundBatches): Promise<void> {
@@ -275,7 +281,7 @@ export class Rounds {
     // A soft space leaves a part of every direction.
     const full =
       this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
-    if (full.length > 0 && round < this.#parts.tasks.length) {
+    if (full.length > 0 && round < this.#settings.order.length) {
       this.#host.emit({
         type: 'warning',
         message: `The shared space of ${full.length} of ${tensors.length} tensors is full; these no longer learn: ${full

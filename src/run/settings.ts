@@ -11,6 +11,13 @@ export { TrainingSchema, type TrainingSettings } from './training-settings.ts';
 /** What differs for individual tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
 export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: COUNT.schema }));
 
+/** Names of tasks that are only tested. */
+export const WatchSchema = v.pipe(
+  v.array(v.string()),
+  v.minLength(1),
+  v.check((watch) => new Set(watch).size === watch.length, 'A task is listed twice.'),
+);
+
 const Settings = v.strictObject({
   /**
    * Where the model comes from: `embedded`, a repository on the hub as `org/name` or `org/name@revision`, the URL of a
@@ -32,6 +39,8 @@ const Settings = v.strictObject({
     v.minLength(1),
     v.check((order) => new Set(order).size === order.length, 'A task is listed twice.'),
   ),
+  /** Tasks that are only tested, before training and after every round, and never learned. */
+  watch: v.exactOptional(WatchSchema),
   method: MethodSchema,
   training: TrainingSchema,
   perTask: v.exactOptional(PerTaskSchema),
@@ -40,6 +49,13 @@ const Settings = v.strictObject({
 /** {@link Settings} that go together. */
 export const RunSettingsSchema = v.pipe(
   Settings,
+  v.forward(
+    v.check(
+      ({ order, watch = [] }) => !watch.some((name) => order.includes(name)),
+      'A task is either learned or only tested.',
+    ),
+    ['watch'],
+  ),
   v.forward(
     v.check(({ method, training: { gradientAccumulation } }) => {
       const { fullRank } = planOf(method);
@@ -50,6 +66,12 @@ export const RunSettingsSchema = v.pipe(
   ),
 );
 export type RunSettings = v.InferOutput<typeof RunSettingsSchema>;
+
+/** The tasks of a run by name, as the columns of its matrices: those it learns, then those that are only tested. */
+export const testedTasks = ({ order, watch = [] }: Pick<RunSettings, 'order' | 'watch'>): string[] => [
+  ...order,
+  ...watch,
+];
 
 /** Passes over the examples of a round: its task's, or the run's if it trains on several. */
 export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonly string[]): number {

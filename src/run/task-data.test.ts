@@ -62,7 +62,7 @@ describe('prepareTask', () => {
   });
 
   it('makes room for the longest label of all tasks', () => {
-    const ofLength = (length: number) => ({ longestAnswer: length });
+    const ofLength = (length: number) => ({ form: 'labels' as const, longestAnswer: length });
     expect(answerLengthOf(0, [ofLength(3), ofLength(11)])).toBe(11);
     expect(answerLengthOf(0, [ofLength(2)])).toBe(4); // as before answers could be longer
     expect(answerLengthOf(50, [ofLength(11)])).toBe(50);

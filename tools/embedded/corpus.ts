@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { definitionLine, kindPair } from './held-out.ts';
 import { normalised, type SplitTask, textFinder } from './split.ts';
 import { domainOf, type Emoji, emojiText, firstWords, withoutMark } from './tasks.ts';
 import type { WordNet } from './wordnet.ts';
@@ -35,13 +36,12 @@ export function writeCorpus(folder: string, sources: CorpusSources, tasks: reado
   for (const synset of wordnet.synsets.values()) {
     if (!allowed(synset.definition)) continue;
     const definition = firstWords(withoutMark(synset.definition), 24);
-    add('definitions.txt', `${synset.words.slice(0, 3).join(', ')}: ${withoutMark(synset.definition)}`);
+    add('definitions.txt', definitionLine(synset));
     for (const example of synset.examples) if (allowed(example)) add('examples.txt', example);
-    const broader = synset.pointers.find(({ symbol }) => symbol === '@' || symbol === '@i');
-    const term = broader && wordnet.synsets.get(broader.key)?.words[0];
-    if (term && !/[0-9]/.test(term)) {
-      add('kind.tsv', `${definition}\t${term}`);
-      add('kind-of-word.tsv', `${synset.words[0] ?? ''}\t${term}`);
+    const kind = kindPair(synset, wordnet);
+    if (kind) {
+      add('kind.tsv', `${kind.text}\t${kind.term}`);
+      add('kind-of-word.tsv', `${synset.words[0] ?? ''}\t${kind.term}`);
     }
     const domain = domainOf(synset, wordnet);
     if (domain) add('domain.tsv', `${synset.words[0] ?? ''}: ${definition}\t${domain}`);

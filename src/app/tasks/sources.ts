@@ -1,6 +1,7 @@
 import type { RunSettings } from '../../run/settings.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { BENCHMARK_KINDS, embeddedTask } from '../../tasks/orders.ts';
+import { isEmbedded } from '../../tasks/embedded-text.ts';
+import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';
 import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
 import type { TaskData } from './task-store.ts';
@@ -12,7 +13,6 @@ export interface TaskGroup {
 }
 
 const isBenchmark = (name: string): boolean => Object.hasOwn(BENCHMARK_KINDS, name);
-const isEmbedded = (name: string): boolean => embeddedTask(name) !== null;
 
 /** What can be added to a draft's order. CL_Benchmark datasets need a folder or an address. */
 export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): TaskGroup[] {

@@ -15,6 +15,8 @@ const tested = (name: string, ...written: [string, string]): Tests[number] => {
       name,
       kind: 'TC',
       form: 'labels',
+      watched: false,
+      vocabulary: 10,
       labels,
       train: [],
       test: [],

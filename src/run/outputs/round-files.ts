@@ -5,7 +5,7 @@ import { peftConfig } from '../../weights/exports/peft.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import { type RunState, stateFiles } from '../checkpoint/saved-run.ts';
 import type { EncodedTask } from '../task-data.ts';
-import { ADAPTER_CONFIG_FILE, PREDICTIONS_FILE } from './layout.ts';
+import { ADAPTER_CONFIG_FILE, PREDICTIONS_FILE, WATCHED_FILE } from './layout.ts';
 import { baseName, licenceOfBase, modelCard } from './model-card.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
 import { pythonJson } from './python-json.ts';
@@ -13,38 +13,42 @@ import { pythonJson } from './python-json.ts';
 /** A round as it ended. */
 export interface EndedRound {
   trained: TrainedRound;
-  /** Tasks seen so far with the answers of this round's test. */
+  /** Tasks seen so far, and those that are only tested, with the answers of this round's test. */
   tests: readonly (TestedTask & { task: EncodedTask })[];
 }
 
 /**
  * The result files of a round, with the names, keys and number formats of the released code (docs/method.md, section 6):
- * `train_results.json`, `predict_results.json`, `all_results.json`, `predict_eval_predictions.jsonl`.
+ * `train_results.json`, `predict_results.json`, `all_results.json`, `predict_eval_predictions.jsonl`. The answers to tasks
+ * that are only tested are in a file of their own.
  */
 export function resultFiles({ trained, tests }: EndedRound): OutputFile[] {
   const train = trainMetrics(trained);
-  const predict = predictMetrics(tests, trained.epochs, trained.losses.length);
+  const predict = predictMetrics(learnedOf(tests), trained.epochs, trained.losses.length);
   return [
     metricsFile('train', train),
     metricsFile('predict', predict),
     metricsFile('all', { ...train, ...predict }),
-    predictionsFile(tests),
+    ...predictionFiles(tests),
   ];
 }
 
+const learnedOf = (tests: EndedRound['tests']): EndedRound['tests'] => tests.filter(({ task }) => !task.watched);
+
 /** The result files of a test without training: `predict_results.json`, `predict_eval_predictions.jsonl`. */
 export const testFiles = (tests: EndedRound['tests']): OutputFile[] => [
-  metricsFile('predict', predictMetrics(tests, 0, 0)),
-  predictionsFile(tests),
+  metricsFile('predict', predictMetrics(learnedOf(tests), 0, 0)),
+  ...predictionFiles(tests),
 ];
 
 const metricsFile = (name: string, metrics: Metrics): OutputFile =>
   textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
 
-const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
-  path: PREDICTIONS_FILE,
-  content: () => predictions(tests),
-});
+function predictionFiles(tests: EndedRound['tests']): OutputFile[] {
+  const watched = tests.filter(({ task }) => task.watched);
+  const file = (path: string, of: EndedRound['tests']): OutputFile => ({ path, content: () => predictions(of) });
+  return [file(PREDICTIONS_FILE, learnedOf(tests)), ...(watched.length > 0 ? [file(WATCHED_FILE, watched)] : [])];
+}
 
 /** A line for every test example: the task, the example and the answer. */
 // oxlint-disable-next-line typescript/require-await -- all content is requested in the same way.

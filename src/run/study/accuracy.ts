@@ -1,6 +1,9 @@
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
-import type { Results } from '../results.ts';
+import { measuredBy } from '../measures.ts';
+import type { Results, TaskReport } from '../results.ts';
+import { testedTasks } from '../settings.ts';
+import { idleTasks, watchedSums } from '../watched.ts';
 import { mainScore, type Score } from '../scoring.ts';
 import { namedRounds } from '../schedule.ts';
 import { deviation, mean } from './statistics.ts';
@@ -37,18 +40,21 @@ const MIB = 2 ** 20;
  * @param runs of one method on one order, at least one.
  */
 export function accuracyLines(label: string, runs: readonly Results[]): string[] {
-  const [{ settings, tasks, measures }] = runs;
-  const { order } = settings;
-  const isFree = measures.loss !== undefined;
-  const scores = order.map((_, j) => mainScore(tasks[j] ?? {}));
-  const names = order.map((name, j) => (isFree ? `${name} (${WORDS[scores[j]]})` : name));
+  const [{ settings, tasks }] = runs;
+  const columns = testedTasks(settings);
+  const scores = columns.map((_, j) => mainScore(tasks[j] ?? {}));
+  const isFree = scores.some((score, j) => score !== 'exact' && tasks[j]?.watched !== true);
+  const isNamed = scores.some((score) => score !== 'exact');
+  const names = columns.map((name, j) =>
+    [name, ...(tasks[j]?.watched === true ? ['watched'] : []), ...(isNamed ? [`(${WORDS[scores[j]]})`] : [])].join(' '),
+  );
   const peak = Math.max(...runs.map(({ memory }) => memory.peakBytes)) / MIB;
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
   return [
     `**${label}**, ${isFree ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
     '',
     `| after | ${names.join(' | ')} |`,
-    `|${' --- |'.repeat(order.length + 1)}`,
+    `|${' --- |'.repeat(columns.length + 1)}`,
     // A run that was stopped before its first test has no matrix.
     ...[{ round: 0, name: 'nothing' }, ...namedRounds(settings)].map(({ round, name }) => {
       const cells = scores.map((score, j) => {
@@ -60,9 +66,23 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   ];
 }
 
+const isLearnedBy = (score: Score, tasks: readonly TaskReport[]): boolean =>
+  measuredBy(tasks, score).columns.length > 0;
+
+/** What became of what the model could do before, a line for each score. */
+function watchedLines(results: Results): string[] {
+  const lines = watchedSums(results).map(({ score, before, now, tasks }) => {
+    const text = score === 'loss' ? lossText : percentText;
+    const count = tasks.length === 1 ? '' : `, mean of ${tasks.length} tasks`;
+    return `What the model could do before (${tasks.join(', ')}; ${WORDS[score]}${count}): ${text([before])} → ${text([now])}`;
+  });
+  const idle = idleTasks(results).map((name) => `${name} can show nothing: the model was near chance on it before.`);
+  return lines.length + idle.length === 0 ? [] : ['', ...lines, ...idle];
+}
+
 /** The measures of a run and its accuracy matrix, as Markdown. */
 export function runTable(results: Results): string {
-  const { settings, measures, seconds, stateBytes = [] } = results;
+  const { settings, tasks, measures, seconds, stateBytes = [] } = results;
   const { exact, ranked, rougeL, loss } = measures;
   const cells: Readonly<Record<string, string>> = {
     method: settings.method.name,
@@ -73,11 +93,16 @@ export function runTable(results: Results): string {
     forgetting: percentText([exact.forgetting]),
     FWT: percentText([exact.forwardTransfer]),
     'just learned': percentText([exact.justLearned]),
-    ...(rougeL && {
-      'AP ROUGE-L': percentText([rougeL.averagePerformance]),
-      'BWT ROUGE-L': percentText([rougeL.backwardTransfer]),
-    }),
-    ...(loss && { loss: lossText([loss.averagePerformance]), 'BWT loss': lossText([loss.backwardTransfer]) }),
+    ...(rougeL &&
+      isLearnedBy('rougeL', tasks) && {
+        'AP ROUGE-L': percentText([rougeL.averagePerformance]),
+        'BWT ROUGE-L': percentText([rougeL.backwardTransfer]),
+      }),
+    ...(loss &&
+      isLearnedBy('loss', tasks) && {
+        loss: lossText([loss.averagePerformance]),
+        'BWT loss': lossText([loss.backwardTransfer]),
+      }),
     seconds: seconds.toFixed(0),
     'state KiB': ((stateBytes.at(-1)?.bytes ?? 0) / 1024).toFixed(1),
     needs: needsBriefly(methodOf(settings.method).needs),
@@ -88,6 +113,7 @@ export function runTable(results: Results): string {
     `| ${Object.values(cells).join(' | ')} |`,
     '',
     ...accuracyLines(settings.method.name, [results]),
+    ...watchedLines(results),
   ];
   return `${lines.join('\n')}\n`;
 }

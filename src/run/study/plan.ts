@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { METHOD_NAMES, methodPreset, withValues } from '../../methods/registry.ts';
-import { BENCHMARK_KINDS, embeddedTask } from '../../tasks/orders.ts';
+import { isEmbedded } from '../../tasks/embedded-text.ts';
+import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { embeddedMethod, embeddedSettings } from '../presets.ts';
-import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema } from '../settings.ts';
+import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from '../settings.ts';
 
 const values = v.record(v.string(), v.union([v.number(), v.string()]));
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]*$/, 'Use small letters, digits, - and .'));
@@ -59,6 +60,8 @@ export const StudyPlanSchema = v.strictObject({
   title: v.string(),
   model: v.optional(v.string(), 'embedded'),
   tasks: v.optional(v.string(), 'embedded'),
+  /** Tasks that are only tested. */
+  watch: v.exactOptional(WatchSchema),
   training: v.optional(training, {}),
   /** Average performance of `entry` against each of `rivals` in `part`; all else is exploratory. Values are labels. */
   claim: v.exactOptional(v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) })),
@@ -73,7 +76,9 @@ export type StudyPart = StudyPlan['parts'][number];
 export type StudyEntry = StudyPart['entries'][number];
 
 /** The tasks of a plan, each once. */
-export const tasksOf = ({ parts }: StudyPlan): string[] => [...new Set(parts.flatMap(ordersOf).flat())];
+export const tasksOf = ({ parts, watch = [] }: StudyPlan): string[] => [
+  ...new Set([...parts.flatMap(ordersOf).flat(), ...watch]),
+];
 
 export const labelOf = ({ label, method }: StudyEntry): string => label ?? method;
 
@@ -136,7 +141,7 @@ function checkOrder(
   if (twice !== undefined) throw bad(`an order of ${part} names ${twice} twice`);
   // The folder of a study with custom tasks names them among its sources.
   const known = { ...BENCHMARK_KINDS, ...sources?.tasks };
-  const unknown = order.find((task) => embeddedTask(task) === null && !Object.hasOwn(known, task));
+  const unknown = order.find((task) => !isEmbedded(task) && !Object.hasOwn(known, task));
   if (unknown === undefined) return;
   throw new GorpError(
     'tasks/unknown-dataset',
@@ -221,6 +226,7 @@ function settingsOf(
   const shared = withValues(preset, part.settings);
   return parseSettings({
     ...{ model: plan.model, tasks: plan.tasks, order },
+    ...(plan.watch !== undefined && { watch: plan.watch }),
     method: { ...shared, ...settings, ...chosen },
     training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, seed },
     ...(part.perTask !== undefined && { perTask: part.perTask }),

@@ -12,11 +12,12 @@ const PART = 'study';
  * @param all settings of each method, which differ in nothing else; at least one.
  */
 export function planOfMethods(all: readonly RunSettings[], seeds: readonly number[]): StudyPlan {
-  const [{ model, tasks, order, training, perTask }] = all;
+  const [{ model, tasks, order, watch, training, perTask }] = all;
   const entries = all.map(({ method: { name, ...settings } }) => ({ method: name, settings }));
   return {
     ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Methods and seeds', model, tasks },
     curves: true,
+    ...(watch !== undefined && { watch }),
     training,
     parts: [
       {
@@ -50,10 +51,13 @@ export function joined(there: StudyPlan, added: StudyPlan, out: string): StudyPl
 }
 
 /** What two studies that are joined must share, under the names that people know. */
-function commonOf({ parts: [part], model, tasks, training, claim }: StudyPlan, labels: readonly string[]): unknown {
+function commonOf(
+  { parts: [part], model, tasks, watch, training, claim }: StudyPlan,
+  labels: readonly string[],
+): unknown {
   const methods = part.entries.filter((entry) => labels.includes(labelOf(entry)));
   return {
-    ...{ claim, model, tasks, training, perTask: part.perTask },
+    ...{ claim, model, tasks, watch, training, perTask: part.perTask },
     orders: ordersOf(part)
       .map((order) => order.join(', '))
       .join('; '),

@@ -1,7 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import { ROUND_FILE } from '../../run/outputs/layout.ts';
 import { AnswersOverRounds } from '../../run/outputs/answers-over-rounds.ts';
-import { PREDICTIONS_FILE } from '../../run/outputs/layout.ts';
+import { PREDICTIONS_FILE, WATCHED_FILE } from '../../run/outputs/layout.ts';
 import { readPredictions } from '../../run/outputs/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/outputs/saved-round.ts';
 import type { Results } from '../../run/results.ts';
@@ -53,8 +53,10 @@ export async function openRunFiles(files: readonly GivenFile[]): Promise<RunFile
     .filter((one) => one.round > 0);
   const answers = new AnswersOverRounds();
   for (const { round, path } of rounds) {
-    const file = files.find((one) => one.path === path + PREDICTIONS_FILE);
-    if (file !== undefined) answers.add(round, readPredictions(await file.file.text()));
+    for (const name of [PREDICTIONS_FILE, WATCHED_FILE]) {
+      const file = files.find((one) => one.path === path + name);
+      if (file !== undefined) answers.add(round, readPredictions(await file.file.text()));
+    }
   }
   return {
     results,

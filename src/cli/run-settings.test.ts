@@ -1,0 +1,86 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { orderFileOf } from '../run/order-file.ts';
+import { chooseRun, type SettingsValues } from './run-settings.ts';
+import { withFiles } from './resume.ts';
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'settings-'))));
+afterEach(() => rm(folder, { recursive: true }));
+
+const values = (given: Partial<SettingsValues> = {}): SettingsValues => ({
+  ...{ model: 'embedded', tasks: 'embedded', order: 'embedded', preset: 'quick' },
+  ...{ task: [], watch: [], set: [] },
+  ...given,
+});
+
+async function file(name: string, content: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+const qa = (name: string): Promise<string> =>
+  file(
+    name,
+    Array.from({ length: 10 }, (_, i) => JSON.stringify({ prompt: `question ${i}`, completion: `answer ${i}` })).join(
+      '\n',
+    ),
+  );
+
+describe('watched tasks on the command line', () => {
+  test('are named, or made of files, and stay out of the order', async () => {
+    const path = await qa('mine.jsonl');
+    const { settings, customTasks } = await chooseRun(values({ watch: ['sst2', 'kinds', `${path},name=own`] }));
+    expect(settings.watch).toEqual(['SST-2', 'kinds', 'own']);
+    expect(settings.order).toEqual(['gloss', 'field']);
+    expect(customTasks.map(({ name }) => name)).toEqual(['own']);
+  });
+
+  test('are refused if they are learned too, or if there is neither such a task nor a file', async () => {
+    await expect(chooseRun(values({ watch: ['gloss'] }))).rejects.toThrow(/either learned or only tested/);
+    await expect(chooseRun(values({ watch: ['nothing'] }))).rejects.toMatchObject({ code: 'tasks/not-found' });
+  });
+
+  test('are in an order file, and more can be added', async () => {
+    const { settings } = await chooseRun(values({ watch: ['emoji'] }));
+    const order = await file('order.json', JSON.stringify(orderFileOf(settings, [])));
+    expect((await chooseRun(values({ order, watch: ['kinds'] }))).settings.watch).toEqual(['emoji', 'kinds']);
+  });
+
+  test('of the same file as a learned task are said', async () => {
+    const path = await qa('mine.jsonl');
+    const { notes } = await chooseRun(values({ task: [path], watch: [`${path},name=again`] }));
+    expect(notes).toContain('again and mine are the same file.');
+  });
+});
+
+describe('orders on the command line', () => {
+  test('of SuperNI have the published settings, and need its folder', async () => {
+    await mkdir(join(folder, 'SuperNI'));
+    const { settings } = await chooseRun(values({ order: 'superni-2', tasks: folder }));
+    expect(settings.order).toHaveLength(15);
+    expect(settings.training).toMatchObject({ epochs: 100, trainExamples: 0, sourceLength: 512 });
+    await expect(chooseRun(values({ order: 'superni-2' }))).rejects.toThrow(/needs SuperNI/);
+  });
+
+  test('may be lists of tasks, in any spelling', async () => {
+    const { settings } = await chooseRun(values({ order: 'AGnews,sst2,gloss-1of2' }));
+    expect(settings.order).toEqual(['agnews', 'SST-2', 'gloss-1of2']);
+    await expect(chooseRun(values({ order: 'gloss,gloss' }))).rejects.toThrow(/names gloss twice/);
+    await expect(chooseRun(values({ order: 'gloss,unknown' }))).rejects.toThrow(/no task unknown/);
+  });
+});
+
+describe('a resumed run', () => {
+  test('takes the files of its tasks again, without its other options', async () => {
+    const path = await qa('mine.jsonl');
+    const { settings } = await chooseRun(values({ task: [path], watch: ['kinds'] }));
+    const resumed = await withFiles(settings, values({ task: [path] }));
+    expect(resumed.settings).toBe(settings);
+    expect(resumed.customTasks.map(({ name }) => name)).toEqual(['mine']);
+    await expect(withFiles(settings, values({ watch: ['emoji'] }))).rejects.toThrow(/no task emoji/);
+    await expect(withFiles(settings, values({ task: [`${path},name=other`] }))).rejects.toThrow(/no task other/);
+  });
+});
