@@ -209,6 +209,17 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await page.getByTestId('try-text').fill('red ball');
     await page.getByTestId('try-ask').click();
     expect((await answers(page)).size).toBe(2);
+
+    await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Conversation').click();
+    await page.getByTestId('try-most').fill('4');
+    for (const turn of ['red?', 'blue?']) {
+      await page.getByTestId('try-text').fill(turn);
+      await page.getByTestId('try-text').press('Enter');
+      await expect(page.getByTestId('turn').last().locator('[data-status=answered]')).toHaveCount(2);
+    }
+    await expect(page.getByTestId('turn')).toHaveCount(2);
+    await expect(page.getByTestId('turn').last().getByTestId('answer-cut').first()).toHaveText('Cut at 4 tokens.');
+    expect(await namelessControls(page)).toEqual([]);
   } finally {
     await hub.close();
   }

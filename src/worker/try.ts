@@ -8,11 +8,13 @@ import { DTYPE_WORDS, ONNX_DTYPES } from '../onnx/dtypes.ts';
 import { graphsApart } from '../onnx/onnx-files.ts';
 import type { Runtime } from '../onnx/runtime/text-model.ts';
 import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
-import { readTexts } from '../run/open-network.ts';
+import { type KnownModel, readTexts } from '../run/open-network.ts';
 import type { AnsweredExample } from '../run/outputs/answers-over-rounds.ts';
 import { baseOf } from '../run/identity.ts';
+import { isDecoderOnly } from '../run/outputs/round-use.ts';
 import { answerLengthIn } from '../run/task-data.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
+import { templateOf } from '../text/chat-template.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
@@ -95,7 +97,7 @@ async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile
   return Promise.all(inside.map(async ({ path, open }) => ({ path, file: await open() })));
 }
 
-async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAccess): Promise<TriedRun> {
+async function triedRun({ results, rounds, answers, layers }: RunFiles, access: ModelAccess): Promise<TriedRun> {
   const { id, startedAt, settings, tasks } = results;
   return {
     id: id ?? startedAt,
@@ -109,6 +111,7 @@ async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAcc
       rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
     })),
     bytes: await plannedBytes(baseOf(results), access),
+    converses: isDecoderOnly(layers) || answers.tasks.some(({ form }) => form === 'chat'),
   };
 }
 
@@ -190,7 +193,8 @@ async function openForAsking(
     openModel(requireReference(parseModelReference(model), model), await openPlaces(answering.access), { inspect });
   const base = await openBaseModel({ results }, open);
   const { settings, model } = results;
-  const known = await readTexts(base, { ...settings.training, date: model.date }, tokenizerGuard(settings.model));
+  const reading = { ...settings.training, date: model.date };
+  const known = await readTexts(base, reading, tokenizerGuard(settings.model));
   const graphs: RoundsModel['graphs'] = async (round, dtype) =>
     graphsApart(base, dtype, layers, round === 0 ? undefined : await openRound(round));
   const tasks = answers.tasks.map(({ name, kind, form, instruction }) => {
@@ -198,6 +202,7 @@ async function openForAsking(
   });
   const parts: AskerParts = {
     known,
+    chat: await readerOfChats(base, reading, known),
     settings: results.settings,
     answerLength: answerLengthIn(results),
     tasks,
@@ -214,6 +219,17 @@ async function openForAsking(
     },
   };
   return { base, parts };
+}
+
+/** How a model reads conversations: by its chat template, whatever the run used; without one, as plain text. */
+async function readerOfChats(
+  base: ModelFiles,
+  reading: Parameters<typeof readTexts>[1],
+  known: KnownModel,
+): Promise<KnownModel> {
+  if (reading.promptForm === 'chat') return known;
+  if (templateOf(base.tokenizerConfig, await base.chatTemplate()) === null) return known;
+  return readTexts(base, { ...reading, promptForm: 'chat' });
 }
 
 /** Reports every text that may take the tokenizer for ever, so that the page can end this worker. */

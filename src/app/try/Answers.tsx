@@ -66,14 +66,19 @@ const PREPARING: Readonly<Record<Preparation, string>> = {
   round: 'preparing the round…',
 };
 
-function AnswerText({ state }: { state: AnswerState }) {
+export function AnswerText({ state }: { state: AnswerState }) {
   switch (state.status) {
     case 'waiting':
       return <p className={styles.pending}>waiting</p>;
     case 'preparing':
       return <p className={styles.pending}>{PREPARING[state.what]}</p>;
     case 'stopped':
-      return <p className={styles.pending}>stopped</p>;
+      return (
+        <>
+          {state.text !== '' && <p className={styles.text}>{state.text}</p>}
+          <p className={styles.pending}>stopped</p>
+        </>
+      );
     case 'failed':
       return (
         <p className={styles.problem}>
@@ -87,13 +92,18 @@ function AnswerText({ state }: { state: AnswerState }) {
         </p>
       );
     case 'answered': {
-      const { text, isCut, isRight } = state.answer;
+      const { text, isCut, isRight, cutAt } = state.answer;
       return (
         <>
           <p className={styles.text} data-right={isRight ?? undefined}>
             <span data-testid="answer-text">{text === '' ? <em>nothing</em> : text}</span>
             {isRight !== null && <span className={styles.verdict}>{isRight ? '✓ right' : '✗ wrong'}</span>}
           </p>
+          {cutAt !== null && (
+            <p className={styles.pending} data-testid="answer-cut">
+              Cut at {cutAt === 1 ? '1 token' : `${cutAt} tokens`}.
+            </p>
+          )}
           {isCut && <p className={styles.pending}>The text was cut to fit, as in training.</p>}
         </>
       );

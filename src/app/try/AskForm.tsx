@@ -10,33 +10,40 @@ import { Segmented } from '../ui/Segmented.tsx';
 import { Choice } from './Choice.tsx';
 import { limitOf, type TryDesk } from './try-desk.ts';
 import { questionOf } from './try-form.ts';
-import { roundsToAsk } from './try-state.ts';
+import { Transcript } from './Transcript.tsx';
+import { chosenRounds, roundsOfTalk, roundsToAsk } from './try-state.ts';
 import { useTryContext } from './use-try-context.ts';
+import { WritingFields } from './WritingFields.tsx';
 import styles from './TryTab.module.css';
 
 const KINDS = [
   { value: 'task', label: 'Text for a task' },
   { value: 'raw', label: 'Raw prompt' },
+  { value: 'chat', label: 'Conversation' },
 ] as const;
 
 const DTYPES = ONNX_DTYPES.map((value) => ({ value, label: DTYPE_WORDS[value] }));
 
-/** The question, the rounds to ask, and the bits of their weights. */
+/** The question or the conversation, the rounds to ask, and the bits of their weights. */
 export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const context = useTryContext();
-  const { form, status } = useStore(desk.store);
-  const field = useId();
-  const isChat = run.settings.training.promptForm === 'chat';
+  const { form, talk, status } = useStore(desk.store);
+  const isChat = form.kind === 'chat';
+  const isBusy = status === 'asking' || status === 'stopping';
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     desk.ask(context());
   };
-  const rounds = roundsToAsk(run);
-  const asksNone = rounds.every(({ round, hasWeights }) => !hasWeights || form.skipped.includes(round));
+  const asked = isChat ? roundsOfTalk(run, form, talk) : chosenRounds(run, form);
   return (
     <form className={styles.form} onSubmit={submit}>
       <div className={styles.line}>
-        <Segmented label="What to ask" options={KINDS} value={form.kind} onChange={(kind) => desk.edit({ kind })} />
+        <Segmented
+          label="What to ask"
+          options={KINDS.filter(({ value }) => value !== 'chat' || run.converses)}
+          value={form.kind}
+          onChange={(kind) => desk.edit({ kind })}
+        />
         {form.kind === 'task' && (
           <Choice
             label="Task"
@@ -46,47 +53,19 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
             onChange={desk.chooseTask}
           />
         )}
+        {isChat && talk.length > 0 && (
+          <button type="button" className={styles.stop} data-testid="new-talk" disabled={isBusy} onClick={desk.newTalk}>
+            New conversation
+          </button>
+        )}
       </div>
-      <label className="hidden-visually" htmlFor={field}>
-        {form.kind === 'task' ? 'Text for the task’s prompt' : 'Prompt'}
-      </label>
-      <textarea
-        id={field}
-        className={styles.text}
-        data-testid="try-text"
-        rows={form.kind === 'task' ? 2 : 5}
-        placeholder={
-          form.kind === 'task'
-            ? 'Enter a text, or choose a test example below'
-            : isChat
-              ? 'The user’s turn; the model’s chat template is added, as in training'
-              : 'The whole prompt, exactly as the model reads it'
-        }
-        value={form.kind === 'task' ? form.sentence : form.text}
-        onChange={({ target: { value } }) =>
-          desk.edit(form.kind === 'task' ? { sentence: value, label: null } : { text: value })
-        }
-      />
-      <fieldset className={styles.rounds}>
-        <legend className="hidden-visually">Rounds to ask</legend>
-        {rounds.map(({ round, name, hasWeights }) => (
-          <label key={round} className={styles.round} title={hasWeights ? undefined : 'Its weights were not saved.'}>
-            <input
-              type="checkbox"
-              disabled={!hasWeights}
-              checked={hasWeights && !form.skipped.includes(round)}
-              onChange={({ target }) =>
-                desk.edit({
-                  skipped: target.checked ? form.skipped.filter((one) => one !== round) : [...form.skipped, round],
-                })
-              }
-            />
-            {name}
-          </label>
-        ))}
-      </fieldset>
+      <Rounds desk={desk} run={run} isLocked={isChat && talk.length > 0} asked={asked.map(({ round }) => round)} />
+      {isChat && <SystemField desk={desk} />}
+      {isChat && <Transcript desk={desk} />}
+      <QuestionField desk={desk} run={run} />
+      {form.kind !== 'task' && <WritingFields desk={desk} />}
       <div className={styles.line}>
-        {status === 'asking' || status === 'stopping' ? (
+        {isBusy ? (
           <button
             type="button"
             className={styles.stop}
@@ -101,9 +80,9 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
             type="submit"
             className={styles.ask}
             data-testid="try-ask"
-            disabled={status !== 'open' || asksNone || questionOf(form) === null}
+            disabled={status !== 'open' || asked.length === 0 || questionOf(form) === null}
           >
-            Ask
+            {isChat ? 'Send' : 'Ask'}
           </button>
         )}
         <Choice
@@ -116,6 +95,114 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
         <Memory desk={desk} run={run} />
       </div>
     </form>
+  );
+}
+
+interface RoundsProps {
+  desk: TryDesk;
+  run: TriedRun;
+  /** Whether a conversation has begun: its rounds stay. */
+  isLocked: boolean;
+  asked: readonly number[];
+}
+
+function Rounds({ desk, run, isLocked, asked }: RoundsProps) {
+  const { form } = useStore(desk.store);
+  const choose = (round: number, isAsked: boolean): void => {
+    const others = (rounds: readonly number[]): number[] => rounds.filter((one) => one !== round);
+    if (form.kind === 'chat') desk.edit({ talkers: isAsked ? [...asked, round] : others(asked) });
+    else desk.edit({ skipped: isAsked ? others(form.skipped) : [...form.skipped, round] });
+  };
+  return (
+    <fieldset className={styles.rounds} title={isLocked ? 'A new conversation can ask other rounds.' : undefined}>
+      <legend className="hidden-visually">Rounds to ask</legend>
+      {roundsToAsk(run).map(({ round, name, hasWeights }) => (
+        <label key={round} className={styles.round} title={hasWeights ? undefined : 'Its weights were not saved.'}>
+          <input
+            type="checkbox"
+            disabled={!hasWeights || isLocked}
+            checked={asked.includes(round)}
+            onChange={({ target }) => choose(round, target.checked)}
+          />
+          {name}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** What the assistant is told before the conversation; it may change between turns. */
+function SystemField({ desk }: { desk: TryDesk }) {
+  const { form } = useStore(desk.store);
+  const field = useId();
+  return (
+    <details className={styles.system} open={form.system !== ''}>
+      <summary>System prompt</summary>
+      <label className="hidden-visually" htmlFor={field}>
+        System prompt
+      </label>
+      <textarea
+        id={field}
+        className={styles.text}
+        data-testid="try-system"
+        rows={2}
+        placeholder="How the assistant should answer; may stay empty"
+        value={form.system}
+        onChange={({ target }) => desk.edit({ system: target.value })}
+      />
+    </details>
+  );
+}
+
+function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+  const { form } = useStore(desk.store);
+  const field = useId();
+  const isTemplated = run.settings.training.promptForm === 'chat';
+  const { label, rows, placeholder, value, edit } = {
+    task: {
+      label: 'Text for the task’s prompt',
+      rows: 2,
+      placeholder: 'Enter a text, or choose a test example below',
+      value: form.sentence,
+      edit: (sentence: string) => desk.edit({ sentence, label: null }),
+    },
+    raw: {
+      label: 'Prompt',
+      rows: 5,
+      placeholder: isTemplated
+        ? 'The user’s turn; the model’s chat template is added, as in training'
+        : 'The whole prompt, exactly as the model reads it',
+      value: form.text,
+      edit: (text: string) => desk.edit({ text }),
+    },
+    chat: {
+      label: 'Your turn',
+      rows: 2,
+      placeholder: 'Write to the model; Enter sends, Shift and Enter begin a new line',
+      value: form.turn,
+      edit: (turn: string) => desk.edit({ turn }),
+    },
+  }[form.kind];
+  return (
+    <>
+      <label className="hidden-visually" htmlFor={field}>
+        {label}
+      </label>
+      <textarea
+        id={field}
+        className={styles.text}
+        data-testid="try-text"
+        rows={rows}
+        placeholder={placeholder}
+        value={value}
+        onChange={({ target }) => edit(target.value)}
+        onKeyDown={(event) => {
+          if (form.kind !== 'chat' || event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+          event.preventDefault();
+          event.currentTarget.form?.requestSubmit();
+        }}
+      />
+    </>
   );
 }
 

@@ -14,6 +14,7 @@ const RUN: TriedRun = {
   ],
   tasks: [{ name: 'gloss', form: 'labels', labels: ['warm', 'cold'], examples: 2, rounds: [1, 2] }],
   bytes: { f32: 8, f16: 8, q8: 4, q4: 2 },
+  converses: true,
 };
 const CONTEXT: TryContext = {
   access: { hub: { endpoint: '', token: null }, files: [] },
@@ -29,6 +30,7 @@ const ANSWER: TriedAnswer = {
     { label: 'cold', probability: 0.125 },
   ],
   isCut: false,
+  cutAt: null,
 };
 
 let sent: TryCommand[];
@@ -65,10 +67,11 @@ describe('the tab Try it', () => {
   it('asks every round that has weights, and shows the answers', () => {
     openRun();
     desk.ask({ ...CONTEXT, budget: 5 });
+    const { writing } = state().form;
     const question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm' };
     expect(sent.at(-1)).toEqual({
       type: 'ask',
-      asking: { question, rounds: [0, 2], dtype: 'f32', device: 'auto', access: CONTEXT.access, limit: 5 },
+      asking: { question, rounds: [0, 2], writing, dtype: 'f32', device: 'auto', access: CONTEXT.access, limit: 5 },
     });
     desk.ask(CONTEXT);
     expect(sent, 'one question at a time').toHaveLength(3);
@@ -80,6 +83,45 @@ describe('the tab Try it', () => {
     tell({ type: 'done', isStopped: false });
     expect(state()).toMatchObject({ status: 'open', asked: [{ run: { id: 'a-run', method: 'seq-lora' }, question }] });
     expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'failed']);
+  });
+
+  it('talks with the model before training and the last round, each with what it has said itself', () => {
+    openRun();
+    const say = (turn: string) => {
+      desk.edit({ kind: 'chat', system: 'Be brief.', turn });
+      desk.ask(CONTEXT);
+      return sent.at(-1);
+    };
+    const chat = { kind: 'chat', system: 'Be brief.' };
+    expect(say('red?')).toMatchObject({ asking: { question: { ...chat, before: [], text: 'red?' }, rounds: [0, 2] } });
+    expect(state().form.turn, 'the field is empty for the next turn').toBe('');
+    tell({ type: 'answered', round: 0, answer: ANSWER });
+    tell({ type: 'token', round: 2, text: 'ho' });
+    desk.stop();
+    tell({ type: 'done', isStopped: true });
+    expect(state().talk[0].answers.map((one) => one.state)).toEqual([
+      { status: 'answered', answer: ANSWER },
+      { status: 'stopped', text: 'ho' },
+    ]);
+    desk.edit({ talkers: [0] });
+    const before = [{ text: 'red?', answers: { 0: 'warm', 2: 'ho' } }];
+    expect(say('blue?'), 'the rounds stay').toMatchObject({ asking: { question: { before }, rounds: [0, 2] } });
+    tell({ type: 'done', isStopped: false });
+    expect([state().talk.length, state().asked.length]).toEqual([2, 0]);
+    tell({ type: 'opened', run: { ...RUN, id: 'another' } });
+    expect(state().talk, 'another run cannot continue it').toEqual([]);
+    expect(say('blue?')).toMatchObject({ asking: { question: { before: [] }, rounds: [0] } });
+    tell({ type: 'done', isStopped: false });
+    desk.newTalk();
+    expect(state().talk).toEqual([]);
+  });
+
+  it('asks nothing until numbers make sense', () => {
+    openRun();
+    desk.edit({ kind: 'raw', text: 'red', writing: { most: Number.NaN, temperature: 0, seed: 1 } });
+    const before = sent.length;
+    desk.ask(CONTEXT);
+    expect(sent).toHaveLength(before);
   });
 
   it('asks nothing while the device is measured, says so, and asks afterwards', () => {

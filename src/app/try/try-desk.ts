@@ -7,7 +7,17 @@ import type { ModelAccess } from '../../weights/source.ts';
 import type { Picked } from '../models/picked-files.ts';
 import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
 import type { OpenTrySession } from './try-session.ts';
-import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState, untrainedKey } from './try-state.ts';
+import {
+  applyTryEvent,
+  asking,
+  chosenRounds,
+  CLOSED,
+  ended,
+  exchanges,
+  roundsOfTalk,
+  type TryState,
+  untrainedKey,
+} from './try-state.ts';
 
 /** The parts of the page's state that a question depends on. */
 export interface TryContext {
@@ -32,6 +42,8 @@ export interface TryDesk {
   readonly ask: (context: TryContext) => void;
   /** Asks the model before training the task's test examples that it has not answered yet. */
   readonly askExamples: (context: TryContext) => void;
+  /** Forgets the conversation. */
+  readonly newTalk: () => void;
   readonly stop: () => void;
   /** Ends the worker and frees its memory. Questions and answers stay. */
   readonly close: () => void;
@@ -63,6 +75,7 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     files = opening;
     setState({ source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name } });
     const { run } = event;
+    if (getState().talk.some((turn) => turn.run.id !== run?.id)) setState({ talk: [] }); // no other run can continue it
     if (run === null) return;
     setState(({ form }) => ({ form: formFor(form, run) }));
     showTask(getState().form.task);
@@ -95,10 +108,10 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
       showTask(name);
     },
     ask: (context) => {
-      const { run, form, status } = getState();
-      const question = questionOf(form);
+      const { run, form, status, talk } = getState();
+      const question = questionOf(form, exchanges(talk));
       if (run === null || question === null || status !== 'open') return;
-      const rounds = roundsToAsk(run).filter(({ round, hasWeights }) => hasWeights && !form.skipped.includes(round));
+      const rounds = question.kind === 'chat' ? roundsOfTalk(run, form, talk) : chosenRounds(run, form);
       if (rounds.length === 0) return;
       if (isRefused(context)) return;
       const { id, settings } = run;
@@ -110,8 +123,10 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
           answers: rounds.map(({ round, name }) => ({ round, name, state: { status: 'waiting' } })),
         }),
       );
+      if (question.kind === 'chat') setState({ form: { ...form, turn: '' } });
       const asked = rounds.map(({ round }) => round);
-      session.send({ type: 'ask', asking: { question, rounds: asked, ...answering(form, context) } });
+      const { writing } = form;
+      session.send({ type: 'ask', asking: { question, rounds: asked, writing, ...answering(form, context) } });
     },
     askExamples: (context) => {
       const { form, status, untrained } = getState();
@@ -121,6 +136,9 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
       const from = untrained[untrainedKey(task, dtype)]?.length ?? 0;
       setState({ status: 'asking', asksExamples: true, problem: null });
       session.send({ type: 'ask-examples', task, from, answering: answering(form, context) });
+    },
+    newTalk: () => {
+      if (getState().status !== 'asking') setState({ talk: [] });
     },
     stop: () => {
       if (getState().status !== 'asking') return;

@@ -1,6 +1,6 @@
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
-import type { Question, TriedRun } from '../../worker/try/messages.ts';
+import type { Exchange, Question, TriedRun, Writing } from '../../worker/try/messages.ts';
 
 /** Which test examples are listed: those that turned wrong or right between two rounds, those still wrong, or all. */
 export const SHOWN = ['turned-wrong', 'turned-right', 'wrong', 'all'] as const;
@@ -14,9 +14,16 @@ export interface TryForm {
   /** The right answer if the sentence is an unchanged test example; otherwise null. */
   label: string | null;
   text: string;
+  /** The next turn of the conversation, and its system prompt. */
+  turn: string;
+  system: string;
+  /** How raw prompts and conversations are answered; empty numbers are NaN. */
+  writing: Writing;
   dtype: OnnxDtype;
   /** Rounds not to ask. */
   skipped: number[];
+  /** Rounds to talk with; null for the model before training and the last round. */
+  talkers: number[] | null;
   shown: Shown;
   /** The two rounds whose answers are compared; the first may be 0, before training. */
   from: number;
@@ -30,8 +37,12 @@ export const EMPTY_FORM: TryForm = {
   sentence: '',
   label: null,
   text: '',
+  turn: '',
+  system: '',
+  writing: { most: 128, temperature: 0, seed: 1 },
   dtype: 'f32',
   skipped: [],
+  talkers: null,
   shown: 'turned-wrong',
   from: 0,
   to: 0,
@@ -51,8 +62,27 @@ export function withTask(form: TryForm, tasks: TriedRun['tasks'], name: string):
   return { ...form, task: name, ...(isSame ? {} : compared), ...(form.task === name ? {} : { label: null }) };
 }
 
-/** The form's question; null if nothing is entered. */
-export function questionOf({ kind, task, sentence, label, text }: TryForm): Question | null {
+/** How far a raw prompt or a conversation can be answered. */
+export const MOST_TOKENS = 4096;
+
+/** Whether answers can be written so: whole numbers, in range. */
+export const isWritable = ({ most, temperature, seed }: Writing): boolean =>
+  Number.isInteger(most) &&
+  most >= 1 &&
+  most <= MOST_TOKENS &&
+  temperature >= 0 &&
+  temperature <= 5 &&
+  Number.isSafeInteger(seed);
+
+/**
+ * The form's question; null if nothing is entered.
+ *
+ * @param before the conversation so far.
+ */
+export function questionOf(form: TryForm, before: readonly Exchange[] = []): Question | null {
+  const { kind, task, sentence, label, text, turn, system, writing } = form;
+  if (kind !== 'task' && !isWritable(writing)) return null;
+  if (kind === 'chat') return turn.trim() === '' ? null : { kind, system, before, text: turn };
   if (kind === 'raw') return text.trim() === '' ? null : { kind, text };
   return sentence.trim() === '' || task === '' ? null : { kind, task, sentence, label };
 }

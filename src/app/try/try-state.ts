@@ -1,7 +1,15 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
-import type { Preparation, Question, TriedAnswer, TriedRun, TryEvent, TryRuntime } from '../../worker/try/messages.ts';
+import type {
+  Exchange,
+  Preparation,
+  Question,
+  TriedAnswer,
+  TriedRun,
+  TryEvent,
+  TryRuntime,
+} from '../../worker/try/messages.ts';
 
 /** The progress of a round's answer. */
 export type AnswerState =
@@ -10,7 +18,8 @@ export type AnswerState =
   | { status: 'writing'; text: string }
   | { status: 'answered'; answer: TriedAnswer }
   | { status: 'failed'; error: ErrorReport }
-  | { status: 'stopped' };
+  /** With what was written until then. */
+  | { status: 'stopped'; text: string };
 
 /** A question, and the answers of a run's rounds, in order. */
 export interface Asked {
@@ -33,6 +42,10 @@ export interface TryState {
   runtime: TryRuntime | null;
   /** Newest first. */
   asked: Asked[];
+  /** The turns of the conversation with their answers, the newest last. All asked the same rounds of a run. */
+  talk: Asked[];
+  /** Whether the conversation is being answered, rather than a question. */
+  isTalking: boolean;
   /** Test examples of the chosen task. */
   examples: { task: string; examples: AnsweredExample[] } | null;
   /** Answers of the model before training to the first examples of tasks, by {@link untrainedKey}. */
@@ -48,6 +61,8 @@ export const CLOSED: TryState = {
   run: null,
   runtime: null,
   asked: [],
+  talk: [],
+  isTalking: false,
   examples: null,
   untrained: {},
   asksExamples: false,
@@ -72,13 +87,54 @@ export const roundsToAsk = ({ rounds }: TriedRun): { round: number; name: string
   ...rounds,
 ];
 
+type Choice = { round: number; name: string; hasWeights: boolean };
+
+/** The rounds that the person asks. */
+export const chosenRounds = (run: TriedRun, { skipped }: { skipped: readonly number[] }): Choice[] =>
+  roundsToAsk(run).filter(({ round, hasWeights }) => hasWeights && !skipped.includes(round));
+
+/** The rounds that take part in a conversation: those it began with, at first the chosen ones. */
+export function roundsOfTalk(
+  run: TriedRun,
+  form: { talkers: readonly number[] | null },
+  talk: readonly Asked[],
+): Choice[] {
+  const rounds = roundsToAsk(run).filter(({ hasWeights }) => hasWeights);
+  const [first] = talk;
+  const chosen = form.talkers ?? [0, rounds.at(-1)?.round ?? 0];
+  const own = first === undefined ? chosen : first.answers.map(({ round }) => round);
+  return rounds.filter(({ round }) => own.includes(round));
+}
+
+/** The conversation so far, as a question tells it: what each round has answered, also if it was stopped. */
+export const exchanges = (talk: readonly Asked[]): Exchange[] =>
+  talk.map(({ question, answers }) => ({
+    text: question.kind === 'chat' ? question.text : '',
+    answers: Object.fromEntries(
+      answers.flatMap(({ round, state }) => {
+        const text = state.status === 'answered' ? state.answer.text : state.status === 'stopped' ? state.text : '';
+        return text === '' ? [] : [[round, text]];
+      }),
+    ),
+  }));
+
 /** The state after a question is asked. */
 export function asking(state: TryState, asked: Omit<Asked, 'id'>): TryState {
   const id = (state.asked.at(0)?.id ?? 0) + 1;
+  const isTalking = asked.question.kind === 'chat';
+  if (isTalking)
+    return {
+      ...state,
+      status: 'asking',
+      problem: null,
+      isTalking,
+      talk: [...state.talk, { ...asked, id: state.talk.length }],
+    };
   return {
     ...state,
     status: 'asking',
     problem: null,
+    isTalking,
     asked: [{ ...asked, id }, ...state.asked].slice(0, KEPT_QUESTIONS),
   };
 }
@@ -127,17 +183,20 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
 /** Marks unfinished answers as stopped. */
 export function ended(state: TryState): TryState {
   return changed(state, (answer) =>
-    answer.status === 'answered' || answer.status === 'failed' ? answer : { status: 'stopped' },
+    answer.status === 'answered' || answer.status === 'failed' || answer.status === 'stopped'
+      ? answer
+      : { status: 'stopped', text: answer.status === 'writing' ? answer.text : '' },
   );
 }
 
 const withAnswer = (state: TryState, round: number, next: AnswerState): TryState =>
   changed(state, (answer, of) => (of === round ? next : answer));
 
-/** The state with answers of the newest question changed. */
+/** The state with answers of the question that is being answered changed. */
 function changed(state: TryState, change: (answer: AnswerState, round: number) => AnswerState): TryState {
-  const [newest, ...others] = state.asked;
+  const newest = state.isTalking ? state.talk.at(-1) : state.asked.at(0);
   if (newest === undefined) return state;
   const answers = newest.answers.map((one) => ({ ...one, state: change(one.state, one.round) }));
-  return { ...state, asked: [{ ...newest, answers }, ...others] };
+  if (state.isTalking) return { ...state, talk: [...state.talk.slice(0, -1), { ...newest, answers }] };
+  return { ...state, asked: [{ ...newest, answers }, ...state.asked.slice(1)] };
 }

@@ -1,3 +1,4 @@
+import { type ChooseToken, likeliest } from './choose-token.ts';
 import type { ReadText, TextModel } from './text-model.ts';
 
 /** When an answer ends. */
@@ -6,26 +7,35 @@ export interface AnswerEnd {
   endIds: readonly number[];
   /** Maximum number of tokens to write. */
   most: number;
+  /** Chooses each token; the likeliest if missing. */
+  choose?: ChooseToken;
+}
+
+/** An answer in tokens. */
+export interface WrittenAnswer {
+  /** Without the one that ends the text. */
+  tokens: number[];
+  /** Whether the model ended it, rather than the limit. */
+  hasEnded: boolean;
 }
 
 /**
- * Writes the likeliest tokens until one ends the text.
+ * Writes tokens until one ends the text. Does not free `prompt`.
  *
  * @param onToken receives all tokens so far after each one; it may throw to stop.
- * @returns the tokens, without the one that ends the text. Does not free `prompt`.
  */
 export async function writeAnswer(
   model: TextModel,
   prompt: ReadText,
-  { endIds, most }: AnswerEnd,
+  { endIds, most, choose = likeliest }: AnswerEnd,
   onToken: (tokens: readonly number[]) => Promise<void>,
-): Promise<number[]> {
+): Promise<WrittenAnswer> {
   const tokens: number[] = [];
   let text = prompt;
   try {
     while (tokens.length < most) {
-      const token = likeliest(text.next);
-      if (endIds.includes(token)) break;
+      const token = choose(text.next);
+      if (endIds.includes(token)) return { tokens, hasEnded: true };
       tokens.push(token);
       await onToken(tokens);
       if (tokens.length === most) break;
@@ -33,7 +43,7 @@ export async function writeAnswer(
       ({ text } = await model.follow(before, [token]));
       if (before !== prompt) model.drop(before, text);
     }
-    return tokens;
+    return { tokens, hasEnded: false };
   } finally {
     if (text !== prompt) model.drop(text, prompt);
   }
@@ -71,11 +81,4 @@ export function logProbability(logits: Float32Array, token: number): number {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
   return logits[token] - largest - Math.log(sum);
-}
-
-/** The token of the largest logit, the first on a tie. */
-function likeliest(logits: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  return best;
 }

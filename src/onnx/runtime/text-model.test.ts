@@ -56,11 +56,12 @@ describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny', 'gemma3-tiny'])('%s on o
     for (const [i, prompt] of prompts.entries()) {
       const read = await model.read(prompt);
       const shown: number[] = [];
-      const tokens = await writeAnswer(model, read, { endIds, most }, (all) => {
+      const { tokens, hasEnded } = await writeAnswer(model, read, { endIds, most }, (all) => {
         shown.push(all[all.length - 1]);
         return Promise.resolve();
       });
       expect(tokens).toEqual(written[i]);
+      expect(hasEnded || tokens.length === most).toBe(true);
       expect(shown, 'one token after the other').toEqual(tokens);
       const stop = new Error('stop');
       await expect(writeAnswer(model, read, { endIds: [], most }, () => Promise.reject(stop))).rejects.toBe(stop);

@@ -34,8 +34,7 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
     folder,
     model: settings.model,
     commit: model.commit,
-    // Layers of T5 begin with `encoder.` or `decoder.`.
-    isDecoderOnly: [...changed].some((layer) => layer.startsWith('model.layers.')),
+    isDecoderOnly: isDecoderOnly(changed),
     hasAdapter: adapters !== null,
     hasWeights: fullRank !== null,
     promptForm: settings.training.promptForm,
@@ -43,6 +42,10 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
     example: exampleIn(predictions),
   };
 }
+
+/** Whether trained layers are those of a decoder-only model. Layers of T5 begin with `encoder.` or `decoder.`. */
+export const isDecoderOnly = (layers: ReadonlySet<string>): boolean =>
+  [...layers].some((layer) => layer.startsWith('model.layers.'));
 
 /** Prefers a right answer. Unreadable predictions do not hide a round: it then has no example. */
 function exampleIn(predictions: string): RoundUse['example'] {

@@ -92,6 +92,7 @@ async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
   );
   return {
     known,
+    chat: known,
     settings: tinySettings('seq-lora'),
     answerLength: 3,
     tasks: [
@@ -114,6 +115,7 @@ async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
 const asking = (rounds: number[], question: Question = QUESTION): Asking => ({
   question,
   rounds,
+  writing: { most: 4, temperature: 0, seed: 1 },
   dtype: 'f32',
   device: 'auto',
   limit: Infinity,
@@ -183,6 +185,45 @@ describe('rounds that are asked', () => {
     const note = 'The graphics card could not run it (no kernel for RotaryEmbedding).';
     expect(provider).toEqual({ kind: 'wasm', note });
     expect(events).toContainEqual({ type: 'runtime', runtime: { provider: 'wasm', note } });
+    await parts.models.close();
+  });
+
+  it('hold a conversation, each with its own answers before, and say where an answer was cut', async () => {
+    const told: string[] = [];
+    const parts = await partsWith();
+    const { tokenizer } = parts.known;
+    const encodePrompt = (text: string): number[] => {
+      told.push(text);
+      return tokenizer.encodePrompt(text);
+    };
+    const chat = { ...parts.known, tokenizer: { ...tokenizer, encodePrompt } };
+    const before = [
+      { text: 'red', answers: { 0: 'warm', 1: 'cold' } },
+      { text: 'blue', answers: { 1: 'cold' } },
+    ];
+    const question: Question = { kind: 'chat', system: 'ball', before, text: 'box' };
+    await askRounds({ ...parts, chat }, asking([0, 1], question), cpu());
+    expect(told).toEqual([
+      'System: ball\nUser: red\nAssistant: warm\nUser: box\nAssistant:',
+      'System: ball\nUser: red\nAssistant: cold\nUser: blue\nAssistant: cold\nUser: box\nAssistant:',
+    ]);
+    expect(answered().map(({ answer }) => [answer.isRight, answer.labels])).toEqual(new Array(2).fill([null, []]));
+    for (const { answer } of answered()) expect([null, 4]).toContain(answer.cutAt);
+    await parts.models.close();
+  });
+
+  it('draw an answer again from its seed', async () => {
+    const parts = await partsWith();
+    const draw = async (seed: number): Promise<string> => {
+      events = [];
+      const writing = { most: 12, temperature: 5, seed };
+      await askRounds(parts, { ...asking([0], { kind: 'raw', text: 'red ball' }), writing }, cpu());
+      const [{ answer }] = answered();
+      return answer.text;
+    };
+    const first = await draw(1);
+    expect(await draw(1)).toBe(first);
+    expect(await draw(2)).not.toBe(first);
     await parts.models.close();
   });
 

@@ -1,8 +1,8 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { labelProbabilities, writeAnswer } from '../../onnx/runtime/answers.ts';
+import { type ChooseToken, likeliest, tokenChooser } from '../../onnx/runtime/choose-token.ts';
 import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
-import type { KnownModel } from '../../run/open-network.ts';
 import { bestScoreOf, scoreOf } from '../../text/scores.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import type { Asking, TriedAnswer, TryMessage } from './messages.ts';
@@ -14,7 +14,6 @@ export class StoppedAsking extends Error {}
 
 /** What answering questions needs. */
 export interface AskerParts extends PromptParts {
-  known: Pick<KnownModel, 'tokenizer' | 'config' | 'endIds'>;
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
   emit: (message: TryMessage) => void;
@@ -35,18 +34,19 @@ export interface Provider {
  */
 export async function askRounds(
   parts: AskerParts,
-  { question, rounds, dtype }: Asking,
+  { question, rounds, dtype, writing }: Asking,
   provider: Provider,
 ): Promise<void> {
   const { emit } = parts;
-  const prompt = promptFor(parts, question);
-  for (const round of rounds) {
+  const prompts = new Map(rounds.map((round) => [round, promptFor(parts, question, writing.most, round)]));
+  for (const [round, prompt] of prompts) {
     await parts.breathe();
     try {
       const answer = await onProvider(parts, provider, async (runtime, kind) => {
         emit({ type: 'preparing', round, what: 'round' });
         const model = await parts.models.open(runtime, kind, round, dtype);
-        return answerOf(parts, model, prompt, (text) => emit({ type: 'token', round, text }));
+        const choose = question.kind === 'task' ? likeliest : tokenChooser(writing);
+        return answerOf(parts, model, { ...prompt, choose }, (text) => emit({ type: 'token', round, text }));
       });
       emit({ type: 'answered', round, answer });
     } catch (thrown) {
@@ -77,7 +77,8 @@ export async function askExamples(
   try {
     for (const [example, { sentence, label, others }] of examples.entries()) {
       if (example < from) continue;
-      const prompt = { ...promptFor(parts, { kind: 'task', task, sentence, label }), labels: [] };
+      const asked = promptFor(parts, { kind: 'task', task, sentence, label });
+      const prompt = { ...asked, labels: [], choose: likeliest };
       const { text } = await onProvider(parts, provider, async (runtime, kind) =>
         answerOf(parts, await parts.models.open(runtime, kind, 0, dtype), prompt, () => undefined),
       );
@@ -110,15 +111,15 @@ async function onProvider<T>(
 }
 
 async function answerOf(
-  { known: { tokenizer, endIds }, breathe }: AskerParts,
+  { breathe }: AskerParts,
   model: TextModel,
-  { ids, labels, right, most, isCut }: Prompt,
+  { ids, tokenizer, endIds, labels, right, most, isCut, choose }: Prompt & { choose: ChooseToken },
   onText: (text: string) => void,
 ): Promise<TriedAnswer> {
   const read = await model.read(ids);
   try {
     await breathe();
-    const tokens = await writeAnswer(model, read, { endIds, most }, async (all) => {
+    const { tokens, hasEnded } = await writeAnswer(model, read, { endIds, most, choose }, async (all) => {
       onText(tokenizer.decode([...all]));
       await breathe();
     });
@@ -130,6 +131,7 @@ async function answerOf(
       isRight: right === null ? null : scoreOf(text, right).exactMatch,
       labels: labels.map(({ label }, i) => ({ label, probability: probabilities[i] })),
       isCut,
+      cutAt: hasEnded ? null : most,
     };
   } finally {
     model.drop(read);

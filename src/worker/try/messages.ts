@@ -1,14 +1,32 @@
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
+import type { Decoding } from '../../onnx/runtime/choose-token.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 
-/** A question: a sentence for a task's prompt, with the right answer if known, or a raw prompt. */
+/**
+ * A question: a sentence for a task's prompt, with the right answer if known; a raw prompt; or the next turn of a
+ * conversation, in which every round has answered for itself.
+ */
 export type Question =
-  { kind: 'task'; task: string; sentence: string; label: string | null } | { kind: 'raw'; text: string };
+  | { kind: 'task'; task: string; sentence: string; label: string | null }
+  | { kind: 'raw'; text: string }
+  | { kind: 'chat'; system: string; before: readonly Exchange[]; text: string };
+
+/** A turn of the person, and each round's answer. A round that did not answer does not remember the turn. */
+export interface Exchange {
+  text: string;
+  answers: Readonly<Record<number, string>>;
+}
+
+/** How answers to raw prompts and in conversations are written; those to tasks as in the run's tests. */
+export interface Writing extends Decoding {
+  /** Maximum number of tokens in an answer. */
+  most: number;
+}
 
 /** Settings for answering. */
 export interface Answering {
@@ -24,6 +42,7 @@ export interface Asking extends Answering {
   question: Question;
   /** Rounds to ask, in this order; 0 is the model before training. */
   rounds: readonly number[];
+  writing: Writing;
 }
 
 /** Files of rounds from disk: a folder's, or one zip of them. */
@@ -59,6 +78,8 @@ export interface TriedRun {
    * Bytes that the weights take in the runtime, by weight format; null if the model's config is not in this browser.
    */
   bytes: { f32: number; f16: number; q8: number; q4: number } | null;
+  /** Whether it can hold a conversation: it is a decoder-only model, or has learned conversations. */
+  converses: boolean;
 }
 
 /** The device of onnxruntime-web. `note` says why it is not the graphics card, if that was chosen. */
@@ -76,6 +97,8 @@ export interface TriedAnswer {
   labels: { label: string; probability: number }[];
   /** Whether the sentence was cut to fit, as in training. */
   isCut: boolean;
+  /** The limit that ended the answer, in tokens; null if the model ended it. */
+  cutAt: number | null;
 }
 
 /** The current step before a round can answer. */

@@ -4,20 +4,18 @@ import { positionsOf } from '../../onnx/decoder-graph.ts';
 import type { KnownModel } from '../../run/open-network.ts';
 import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { fitTurns } from '../../tasks/encode-free.ts';
+import { encodeTurns, fitTurns } from '../../tasks/encode-free.ts';
 import { fitPrompt } from '../../tasks/fit.ts';
 import { encodeLabels } from '../../tasks/labels.ts';
 import { frameIn, instructionOf } from '../../tasks/prompt.ts';
-import { turnsIn } from '../../text/chat-turn.ts';
-import type { Tokenizer } from '../../text/tokenizer.ts';
+import { type ChatTurn, turnsIn } from '../../text/chat-turn.ts';
 import type { Question } from './messages.ts';
-
-/** Maximum number of tokens in an answer to a raw prompt, unless the run allows more. */
-const RAW_ANSWER_TOKENS = 64;
 
 /** What is needed to turn questions into prompts. */
 export interface PromptParts {
-  known: Pick<KnownModel, 'tokenizer' | 'config'>;
+  known: Reader & Pick<KnownModel, 'config'>;
+  /** How it reads conversations: by its chat template, or as plain text if it has none. */
+  chat: Reader;
   settings: RunSettings;
   /** Maximum number of tokens in an answer of the run's tests. */
   answerLength: number;
@@ -25,8 +23,10 @@ export interface PromptParts {
   tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'form' | 'instruction'> & { labels: readonly string[] })[];
 }
 
-/** A question as token ids. */
-export interface Prompt {
+type Reader = Pick<KnownModel, 'tokenizer' | 'endIds'>;
+
+/** A question as token ids, and what reads its answer. */
+export interface Prompt extends Reader {
   ids: readonly number[];
   isCut: boolean;
   right: string | null;
@@ -36,18 +36,24 @@ export interface Prompt {
 }
 
 /**
- * A question as the model reads it: a sentence of a task is cut to fit, as in training; a raw prompt must fit as it is.
+ * A question as the model reads it: a sentence of a task is cut to fit, as in training; a raw prompt and a conversation
+ * must fit as they are.
  *
+ * @param most maximum number of tokens in an answer, except to a task.
+ * @param round that is asked: it has its own answers in a conversation.
  * @throws GorpError `text/prompt-too-long`, `text/empty-prompt`, `tasks/…`.
  */
-export function promptFor(parts: PromptParts, question: Question): Prompt {
-  const { settings, answerLength, tasks } = parts;
-  const { tokenizer, config } = parts.known;
+export function promptFor(parts: PromptParts, question: Question, most = 0, round = 0): Prompt {
+  const { settings, answerLength, tasks, chat } = parts;
+  const { tokenizer, endIds, config } = parts.known;
   const { sourceLength, targetLength } = settings.training;
   if (question.kind === 'raw') {
-    const most = Math.max(answerLength, RAW_ANSWER_TOKENS);
-    const ids = wholePrompt(tokenizer, config, question.text, { sourceLength, most });
-    return { ids, isCut: false, right: null, labels: [], most };
+    const fitted = fitting(tokenizer.encodePrompt(question.text), config, { sourceLength, most });
+    return { ...fitted, tokenizer, endIds, isCut: false, right: null, labels: [] };
+  }
+  if (question.kind === 'chat') {
+    const fitted = fitting(encodeTurns(chat.tokenizer, turnsOf(question, round)), config, { sourceLength, most });
+    return { ...fitted, ...chat, isCut: false, right: null, labels: [] };
   }
   const task = tasks.find(({ name }) => name === question.task);
   if (task === undefined) {
@@ -60,7 +66,7 @@ export function promptFor(parts: PromptParts, question: Question): Prompt {
   const { name, kind, form, labels } = task;
   if (form === 'chat') {
     const { ids, cut } = fitTurns(tokenizer, name, turnsIn(question.sentence), sourceLength);
-    return { ids, isCut: cut, right: question.label, labels: [], most: answerLength };
+    return { ids, tokenizer, endIds, isCut: cut, right: question.label, labels: [], most: answerLength };
   }
   const prompted = {
     name,
@@ -76,6 +82,8 @@ export function promptFor(parts: PromptParts, question: Question): Prompt {
   const { ids, cut } = fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
   return {
     ids,
+    tokenizer,
+    endIds,
     isCut: cut,
     right: question.label,
     labels: encodeLabels(tokenizer, prompted, targetLength).map((ids, i) => ({ label: labels[i], ids })),
@@ -86,22 +94,38 @@ export function promptFor(parts: PromptParts, question: Question): Prompt {
 /** The prompt length of T5's pre-training; it reads longer prompts, but less well. */
 const T5_POSITIONS = 512;
 
-/** @throws GorpError `text/prompt-too-long`, `text/empty-prompt`. */
-function wholePrompt(
-  tokenizer: Tokenizer,
+/**
+ * A prompt that the model can read, and how long an answer it leaves room for, at most `most` tokens.
+ *
+ * @throws GorpError `text/prompt-too-long`, `text/empty-prompt`.
+ */
+function fitting(
+  ids: readonly number[],
   config: ParsedConfig,
-  text: string,
   { sourceLength, most }: { sourceLength: number; most: number },
-): readonly number[] {
-  const room = config.kind === 'decoder-only' ? positionsOf(config) - most : Math.max(T5_POSITIONS, sourceLength);
-  const ids = tokenizer.encodePrompt(text);
+): Pick<Prompt, 'ids' | 'most'> {
   if (ids.length === 0) {
     throw new GorpError('text/empty-prompt', 'The prompt is empty.', 'Write something to ask the model.');
   }
-  if (ids.length <= room) return ids;
+  const isDecoder = config.kind === 'decoder-only';
+  const room = isDecoder ? positionsOf(config) - 1 : Math.max(T5_POSITIONS, sourceLength);
+  if (ids.length <= room) return { ids, most: isDecoder ? Math.min(most, room + 1 - ids.length) : most };
   throw new GorpError(
     'text/prompt-too-long',
     `The prompt takes ${ids.length} tokens; this model reads ${room} at most.`,
-    'Shorten it.',
+    'Shorten it, or begin a new conversation.',
   );
+}
+
+/** The turns of a conversation, with the answers of one round. */
+function turnsOf({ system, before, text }: Extract<Question, { kind: 'chat' }>, round: number): ChatTurn[] {
+  const said = before.flatMap((one): ChatTurn[] => {
+    if (!Object.hasOwn(one.answers, round)) return [];
+    return [
+      { role: 'user', content: one.text },
+      { role: 'assistant', content: one.answers[round] },
+    ];
+  });
+  const first: ChatTurn[] = system.trim() === '' ? [] : [{ role: 'system', content: system }];
+  return [...first, ...said, { role: 'user', content: text }];
 }
