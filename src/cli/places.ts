@@ -3,12 +3,20 @@ import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embeddedModel } from '../weights/embedded-models.ts';
-import { openGguf, openGgufConfig } from '../weights/gguf/model.ts';
+import { openGguf } from '../weights/gguf/model.ts';
 import { isGgufName } from '../weights/gguf/splits.ts';
 import { HUB, type HubAccess } from '../weights/hub.ts';
-import { type ModelFiles, openConfig, openModelFolder } from '../weights/model-folder.ts';
+import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import type { ModelOutline } from '../weights/model-outline.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { type ModelPlaces, openModel, type OpenOptions, readConfig, requireReference } from '../weights/source.ts';
+import {
+  type ModelPlaces,
+  openModel,
+  type OpenOptions,
+  outlineIn,
+  readOutline,
+  requireReference,
+} from '../weights/source.ts';
 import { openStore, type WeightStore } from '../weights/store.ts';
 import { DiskFolder } from './disk-folder.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
@@ -69,18 +77,17 @@ function placeOnDisk(name: string): { path: string; gguf: string | null } | null
 }
 
 /**
- * The config.json of a model as the command line names it; nothing is stored.
+ * The outline of a model as the command line names it; nothing is stored.
  *
- * @throws GorpError as {@link readConfig}.
+ * @throws GorpError as {@link readOutline}.
  */
-export async function openNamedConfig(name: string): Promise<unknown> {
+export async function openNamedOutline(name: string): Promise<ModelOutline> {
   const place = placeOnDisk(name);
   if (place !== null) {
-    const folder = await DiskFolder.open(place.path);
-    return place.gguf === null ? openConfig(folder) : openGgufConfig(folder, place.gguf);
+    return outlineIn({ folder: await DiskFolder.open(place.path), gguf: place.gguf });
   }
   const reference = requireReference(parseModelReference(name), name);
-  return readConfig(reference, await places());
+  return readOutline(reference, await places());
 }
 
 /** Whether a model's name means a folder or file on disk; `org/name` does when there is such a folder. */

@@ -8,7 +8,7 @@ import { familyOf } from '../models/families.ts';
 import { methodPreset } from '../methods/registry.ts';
 import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
 import { asRefusal, checkBudget, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
-import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } from '../run/plan-memory.ts';
+import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { loadTask } from '../tasks/benchmark.ts';
@@ -18,7 +18,7 @@ import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './a
 import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
 import { nodeDeviceHost, nodeTaskReader } from './host.ts';
-import { openNamedConfig } from './places.ts';
+import { openNamedOutline } from './places.ts';
 import { PUBLISHED_MODELS } from '../run/published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
 import { Terminal } from './terminal.ts';
@@ -27,7 +27,7 @@ export const PLAN_USAGE = `Usage: gorp-web plan [options]
        gorp-web plan --published
 
 Estimates the memory that training takes, with texts of full length, and its time, from a short measurement of the
-device. Needs no weights, only the config.json of the model. Drivers take some more memory.
+device. Needs no weights, only the config.json of the model or the header of its GGUF file. Drivers take some more memory.
 
 ${SETTINGS_USAGE}
   --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu; no time for gpu if there is none
@@ -53,15 +53,15 @@ export async function plan(args: string[]): Promise<number> {
   const { device: choice, memoryBudget: budget } = deviceChoices(values);
   const chosen = await chooseRun(values, { readsTasks: false });
   const { model, method, training, order } = chosen.settings;
-  const config = await openNamedConfig(model);
+  const outline = await openNamedOutline(model);
   const work = workAhead(chosen.settings, await labelsOf(chosen));
   const measured = await measuredDevice(choice);
   const { memory: planned, effort } = await planOf({
-    config,
+    config: outline.config,
     method,
     training,
     work,
-    storedAs: () => declaredType(config),
+    storedAs: storedTypes(outline),
     device: measured?.outline ?? DEVICE,
   });
   const own = chosen.customTasks.map(

@@ -7,7 +7,7 @@ import { trainedModules } from '../run/trained-modules.ts';
 import { EXIT } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { ELSEWHERE, oneByOne } from './one-by-one.ts';
-import { openNamedConfig } from './places.ts';
+import { openNamedOutline } from './places.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
 import { partOf, type Shard } from './shard.ts';
@@ -73,7 +73,7 @@ export async function conclude(folder: StudyFolder, terminal: Terminal): Promise
 
 /** Before any run, since a study takes hours. @throws GorpError `settings/modules`, naming the first run that fails. */
 async function checkModules(plan: StudyPlan): Promise<void> {
-  const model = modulesOfConfig(await openNamedConfig(plan.model));
+  const model = modulesOfConfig((await openNamedOutline(plan.model)).config);
   for (const run of plan.parts.flatMap((part) => plannedRuns(plan, part, () => ({})))) {
     try {
       trainedModules(run.settings(), model);

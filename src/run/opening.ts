@@ -5,6 +5,7 @@ import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
+import { modelOutline } from '../weights/model-outline.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
 import type { SavedRun } from './checkpoint/saved-run.ts';
 import { dataHash } from './checkpoint/data-hash.ts';
@@ -26,7 +27,7 @@ import { asRefusal, checkBudget } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { storedTypeOf } from './packed-blocks.ts';
-import { declaredType, planRun } from './plan-memory.ts';
+import { planRun, storedTypes } from './plan-memory.ts';
 import { type PlannedTask, workOfRun } from './duration.ts';
 import { workOf } from './planned-work.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
@@ -170,12 +171,7 @@ export class Opening {
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
-    const stored = texts.gguf?.tensors;
-    await this.#plan(
-      texts,
-      tasks,
-      stored === undefined ? () => declaredType(texts.config) : (name) => stored.get(name)?.type.name,
-    );
+    await this.#plan(texts, tasks);
     this.#inspected = { known, tasks, data, saved, files, date };
     return this.#inspected;
   }
@@ -220,10 +216,11 @@ export class Opening {
 
   /** Reports what the run will take on the GPU, and refuses too much. */
   async #plan(
-    { config }: ModelTexts,
+    texts: ModelTexts,
     tasks: readonly EncodedTask[],
-    storedAs: (name: string) => string | undefined,
+    storedAs = storedTypes(modelOutline(texts)),
   ): Promise<void> {
+    const { config } = texts;
     const { method, training } = this.#settings;
     const device = outlineOf(this.#device);
     const work = workOf(this.#settings, tasks);

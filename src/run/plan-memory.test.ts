@@ -4,6 +4,7 @@ import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
 import { type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
+import { familyOf } from '../models/families.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
@@ -12,12 +13,13 @@ import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import type { ModelOutline } from '../weights/model-outline.ts';
 import type { RunEvent } from './events.ts';
 import { FROZEN_WEIGHTS, frozenPacking } from './frozen-weights.ts';
 import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget, type MemoryPlan, totalOf } from './memory-plan.ts';
 import { networkOf } from './open-network.ts';
-import { bytesByPart, type MemoryQuestion, planMemory } from './plan-memory.ts';
+import { bytesByPart, type MemoryQuestion, planMemory, storedTypes } from './plan-memory.ts';
 import { embeddedMethod, embeddedSettings } from './presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
@@ -210,6 +212,23 @@ test('every setting that should save memory does', async () => {
   expect((await planMemory(question({ batchSize: 4 }))).parts.arena).toBeLessThan(kept.parts.arena * 0.6);
   const { moments } = await planMemory(question({ evaluationBatchSize: 4 }));
   expect(moments.testing).toBeLessThan(kept.moments.testing ?? 0);
+});
+
+test('a model’s outline tells how its weights are stored', async () => {
+  const weightsOf = async (outline: ModelOutline): Promise<number> => {
+    const planned = { ...question({ frozenWeights: 'f32' }), storedAs: storedTypes(outline) };
+    return (await planMemory(planned)).parts.weights;
+  };
+  const { shapes } = familyOf(WIDE).read(WIDE);
+  const inBlocks = (type: string): ModelOutline => ({
+    config: WIDE,
+    types: new Map([...shapes.keys()].map((name) => [name, type])),
+  });
+  const f32 = await weightsOf({ config: WIDE, types: null });
+  expect((await weightsOf(inBlocks('Q8_0'))) / f32).toBeCloseTo(9 / 32, 2);
+  expect((await weightsOf(inBlocks('Q4_K'))) / f32).toBeCloseTo(6 / 32, 2);
+  expect(await weightsOf(inBlocks('Q6_K'))).toBe(f32); // no packing holds it
+  expect(storedTypes({ config: { torch_dtype: 'bfloat16' }, types: null })('any')).toBe('BF16');
 });
 
 test('no buffer exceeds the device’s limit; a plan that needs a larger one fails', async () => {

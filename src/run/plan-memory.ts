@@ -11,6 +11,7 @@ import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memo
 import { networkOf } from './open-network.ts';
 import type { PlannedWork } from './planned-work.ts';
 import type { TrainingSettings } from './settings.ts';
+import type { ModelOutline } from '../weights/model-outline.ts';
 import { chosenTargets } from './model-modules.ts';
 
 /** What a memory plan depends on. */
@@ -23,15 +24,17 @@ export interface MemoryQuestion {
     'sourceLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations' | 'loraModules' | 'fullRankModules'
   >;
   readonly work: PlannedWork;
-  /** The type of a parameter in the checkpoint, as safetensors names it; F32 by default. */
+  /** The type of a parameter in the checkpoint, as safetensors or GGUF names it; F32 by default. */
   readonly storedAs?: (name: string) => string | undefined;
   readonly device: DeviceOutline;
 }
 
-/** The type of stored weights according to config.json, as safetensors names it; F32 if not given. */
-export function declaredType(config: unknown): string {
+/** The type of a parameter in its checkpoint: as a GGUF file tells for each, or config.json for all; otherwise F32. */
+export function storedTypes({ config, types }: ModelOutline): (name: string) => string | undefined {
+  if (types !== null) return (name) => types.get(name);
   const { dtype, torch_dtype: earlier } = (config ?? {}) as Record<string, unknown>;
-  return { float16: 'F16', bfloat16: 'BF16' }[String(dtype ?? earlier)] ?? 'F32';
+  const declared = { float16: 'F16', bfloat16: 'BF16' }[String(dtype ?? earlier)] ?? 'F32';
+  return () => declared;
 }
 
 /** Bytes of buffers by use. Nothing is being read back. */

@@ -1,7 +1,7 @@
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import type { EmbeddedModel } from './embedded-models.ts';
-import { openGguf, openGgufConfig, openGgufTexts } from './gguf/model.ts';
+import { openGguf, openGgufTexts } from './gguf/model.ts';
 import { partsOf } from './gguf/splits.ts';
 import { type HubAccess, parseCommitUrl } from './hub.ts';
 import { openHubFolder } from './hub-folder.ts';
@@ -15,6 +15,7 @@ import {
   openModelFolder,
   openTexts,
 } from './model-folder.ts';
+import { type ModelOutline, modelOutline } from './model-outline.ts';
 import { DEFAULT_REVISION, isAddress, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
 import { filePath, folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
@@ -65,37 +66,38 @@ export async function readTextFiles(reference: ModelReference, places: ModelPlac
 const CONFIG = 'config.json';
 
 /**
- * Only the config.json of a model, a few KB, or what the header of a GGUF file says instead, from the store or else from
+ * The outline of a model from its config.json, a few KB, or from the header of its GGUF file; from the store or else from
  * the model's source. Stores nothing.
  *
  * @throws GorpError as {@link openModel}.
  */
-export async function readConfig(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
-  const stored = await storedConfig(reference, places);
+export async function readOutline(reference: ModelReference, places: ModelPlaces): Promise<ModelOutline> {
+  const stored = await storedOutline(reference, places);
   if (stored !== null) return stored;
-  return configIn(await placeOf(reference, { ...places, store: await openMemoryStore() }, {}));
+  return outlineIn(await placeOf(reference, { ...places, store: await openMemoryStore() }, {}));
 }
 
-const configIn = ({ folder, gguf }: ModelPlace): Promise<unknown> =>
-  gguf === null ? openConfig(folder) : openGgufConfig(folder, gguf);
+/** The outline of a model in a folder. @throws GorpError as {@link openModel}. */
+export const outlineIn = async ({ folder, gguf }: ModelPlace): Promise<ModelOutline> =>
+  modelOutline(gguf === null ? { config: await openConfig(folder) } : await openGgufTexts(folder, gguf));
 
 /**
- * The config.json of a model without a request to another server: from the store, picked files or the app's own folder.
+ * The outline of a model without a request to another server: from the store, picked files or the app's own folder.
  * Null if it is in none of them.
  *
  * @throws GorpError as {@link openModel}.
  */
-export async function readConfigHere(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
+export async function readOutlineHere(reference: ModelReference, places: ModelPlaces): Promise<ModelOutline | null> {
   return reference.kind === 'hub' || reference.kind === 'url'
-    ? storedConfig(reference, places)
-    : readConfig(reference, places);
+    ? storedOutline(reference, places)
+    : readOutline(reference, places);
 }
 
-/** The config of a repository's latest commit in the store. */
-async function storedConfig(
+/** The outline of a repository's latest commit in the store. */
+async function storedOutline(
   reference: ModelReference,
   { store, embedded }: Pick<ModelPlaces, 'store' | 'embedded'>,
-): Promise<unknown> {
+): Promise<ModelOutline | null> {
   if (reference.kind === 'picked') return null;
   /** Whether a stored file, of this name on its server, is the model's. */
   const isThere: IsThere = ({ url, file }, name) => {
@@ -110,39 +112,40 @@ async function storedConfig(
     return pinned?.id === repository && [DEFAULT_REVISION, pinned.commit].includes(revision);
   };
   const gguf = ggufOf(reference);
-  if (gguf !== null) return storedGgufConfig(gguf, await store.list(), isThere, store);
+  if (gguf !== null) return storedGgufOutline(gguf, await store.list(), isThere, store);
   const last = (await store.list())
     .filter(({ url }) => url.endsWith(`/${CONFIG}`))
     .findLast((one) => isThere(one, CONFIG));
   if (last === undefined) return null;
   const { file, bytes } = last;
-  return readJson({
+  const config = await readJson({
     name: CONFIG,
     bytes,
     read: (begin, end) => store.read(file, begin, end),
     discard: () => store.remove(file),
   });
+  return modelOutline({ config });
 }
 
 type IsThere = (stored: { url: string; file: string }, name: string) => boolean;
 
 /** What the header of a stored GGUF file says; null unless all of its parts are stored. */
-async function storedGgufConfig(
+async function storedGgufOutline(
   file: string,
   list: readonly Manifest[],
   isThere: IsThere,
   store: WeightStore,
-): Promise<unknown> {
+): Promise<ModelOutline | null> {
   const path = filePath(partsOf(file)[0]);
   const first = list.filter(({ url }) => url.endsWith(`/${path}`)).findLast((one) => isThere(one, path));
   if (first === undefined) return null;
   const folder = new RemoteFolder(first.url.slice(0, -path.length), store, {});
   for (const part of partsOf(file)) if (!(await folder.has(part))) return null;
-  return openGgufConfig(folder, file);
+  return outlineIn({ folder, gguf: file });
 }
 
 /** Where a model's files are; `gguf` is the name of its GGUF file, null for a model of JSON and safetensors files. */
-interface ModelPlace {
+export interface ModelPlace {
   folder: ModelFolder;
   gguf: string | null;
 }

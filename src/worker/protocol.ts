@@ -13,6 +13,7 @@ import type { RunSettings } from '../run/settings.ts';
 import type { ModelModules } from '../run/trained-modules.ts';
 import type { Reading } from '../tasks/reading.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../weights/model-messages.ts';
+import type { ModelOutline } from '../weights/model-outline.ts';
 import type { ModelAccess } from '../weights/source.ts';
 
 // What the page and its workers say to each other, by src/base/worker-calls.ts. A run tells its events
@@ -76,8 +77,8 @@ export interface PlanCommand {
   mayAsk: boolean;
   /** Labels of each task of the order, empty if the page does not know them. */
   labels: string[][];
-  /** The model's config.json from an earlier answer, to avoid fetching it again; null if there is none. */
-  config: unknown;
+  /** From an earlier answer, to avoid fetching it again; null if there is none. */
+  outline: ModelOutline | null;
 }
 
 export type PlanAnswer =
@@ -85,10 +86,10 @@ export type PlanAnswer =
       type: 'planned';
       plan: MemoryPlan;
       effort: Effort;
-      config: unknown;
+      outline: ModelOutline;
       modules: ModelModules;
     }
-  /** The config is not stored here, and no server may be asked for it yet. */
+  /** The model's config is not stored here, and no server may be asked for it yet. */
   | { type: 'unknown-model' }
   /** The device cannot hold it, or the config cannot be fetched or used (then `modules` is null). */
   | {

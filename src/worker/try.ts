@@ -18,7 +18,7 @@ import { templateOf } from '../text/chat-template.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
-import { type ModelAccess, openModel, readConfigHere, requireReference } from '../weights/source.ts';
+import { type ModelAccess, openModel, readOutlineHere, requireReference } from '../weights/source.ts';
 import { webgpu } from './device-host.ts';
 import { keptFiles } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
@@ -118,9 +118,14 @@ async function triedRun({ results, rounds, answers, layers }: RunFiles, access: 
 /** Bytes that the weights take, if known without asking another server. */
 async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRun['bytes']> {
   try {
-    const config = await readConfigHere(requireReference(parseModelReference(model), model), await openPlaces(access));
-    if (config === null) return null;
-    return Object.fromEntries(ONNX_DTYPES.map((dtype) => [dtype, loadedBytes(config, dtype)])) as TriedRun['bytes'];
+    const outline = await readOutlineHere(
+      requireReference(parseModelReference(model), model),
+      await openPlaces(access),
+    );
+    if (outline === null) return null;
+    return Object.fromEntries(
+      ONNX_DTYPES.map((dtype) => [dtype, loadedBytes(outline.config, dtype)]),
+    ) as TriedRun['bytes'];
   } catch (thrown) {
     // A missing base model is reported when a question needs it.
     if (thrown instanceof GorpError) return null;

@@ -1,4 +1,5 @@
 import type { PlanCommand } from '../../worker/protocol.ts';
+import type { ModelOutline } from '../../weights/model-outline.ts';
 import { draftIssues } from '../setup/validate.ts';
 import type { PageState, PageStore } from '../store.ts';
 import { taskCard } from '../tasks/sources.ts';
@@ -20,7 +21,7 @@ const basisOf = ({ draft, access, taskData, device }: PageState): readonly unkno
 export interface MemoryPlanner {
   /** Updates the store's `memoryPlan` whenever the settings change. Asks no other server. */
   readonly watch: () => void;
-  /** Plans at once, and lets the worker fetch the config from the model's hub or server. */
+  /** Plans at once, and lets the worker fetch the outline from the model's hub or server. */
   readonly lookUp: () => void;
 }
 
@@ -33,8 +34,8 @@ const isSame = (a: Source, b: Source): boolean => a.every((part, i) => part === 
 
 export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPlanner {
   const { getState, setState } = store;
-  /** The config of the last planned model, so that it is read once. */
-  let known: { source: Source; config: unknown } | null = null;
+  /** The outline of the last planned model, so that it is read once. */
+  let known: { source: Source; outline: ModelOutline } | null = null;
   let giveUp: (() => void) | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -49,21 +50,21 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
     }
     const labels = draft.order.map((name) => [...taskCard(name, taskData).labels]);
     const source = sourceOf(getState());
-    const config = known && isSame(known.source, source) ? known.config : null;
+    const outline = known && isSame(known.source, source) ? known.outline : null;
     const command: PlanCommand = {
       settings: draft,
       device,
       access: mayAsk ? access : { ...access, hub: { ...access.hub, token: null } },
       mayAsk,
       labels,
-      config,
+      outline,
     };
     setState({ memoryPlan: { status: 'planning', last: memoryPlan.status === 'planned' ? memoryPlan.plan : null } });
     giveUp = ask(command, (answer) => {
       giveUp = null;
       switch (answer.type) {
         case 'planned':
-          known = { source, config: answer.config };
+          known = { source, outline: answer.outline };
           setState({
             memoryPlan: { status: 'planned', plan: answer.plan, effort: answer.effort },
             modelModules: answer.modules,

@@ -5,7 +5,7 @@ import { serveLocally } from '../../testing/local-server.ts';
 import { MemoryKeyValue } from '../key-value-memory.ts';
 import type { InspectTexts, ModelFiles } from '../model-folder.ts';
 import { parseModelReference } from '../model-reference.ts';
-import { type ModelPlaces, openModel, readConfig, readConfigHere, requireReference } from '../source.ts';
+import { type ModelPlaces, openModel, readOutline, readOutlineHere, requireReference } from '../source.ts';
 import { openStore } from '../store.ts';
 import { listModels, removeModel } from '../stored-models.ts';
 import { ggufOf, type TestValue, tinyLlamaGguf } from '../testing/gguf-of.ts';
@@ -56,6 +56,8 @@ function splitLlama(): Uint8Array[] {
   return parts;
 }
 
+const OUTLINE = { config: { model_type: 'llama' } };
+
 describe('a GGUF file of a repository', () => {
   it('is inspected by its header before the weights are fetched, and opened from the store afterwards', async () => {
     hub.push('org/one', { [FILE]: tinyLlamaGguf() });
@@ -80,12 +82,14 @@ describe('a GGUF file of a repository', () => {
   it('gives its config without being stored, and from the store without a request', async () => {
     hub.push('org/one', { [FILE]: tinyLlamaGguf() });
     const reference = requireReference(parseModelReference(`org/one:${FILE}`), '');
-    expect(await readConfigHere(reference, places)).toBeNull();
-    expect(await readConfig(reference, places)).toMatchObject({ model_type: 'llama' });
+    expect(await readOutlineHere(reference, places)).toBeNull();
+    expect(await readOutline(reference, places)).toMatchObject(OUTLINE);
     expect(await places.store.list()).toEqual([]);
     await open(`org/one:${FILE}`);
     hub.cdnRequests.length = 0;
-    expect(await readConfigHere(reference, places)).toMatchObject({ model_type: 'llama' });
+    const here = await readOutlineHere(reference, places);
+    expect(here).toMatchObject(OUTLINE);
+    expect(here?.types?.get(EMBEDDING)).toBe('F32');
     expect(hub.cdnRequests).toEqual([]);
   });
 
@@ -180,7 +184,7 @@ describe('a GGUF file from disk', () => {
 
   it('is opened beside other files, in place', async () => {
     pick(`models/${FILE}`, 'models/README.md');
-    expect((await open('picked:models')).config).toMatchObject({ model_type: 'llama' });
+    expect((await open('picked:models')).config).toMatchObject(OUTLINE.config);
   });
 
   it('must be one', async () => {

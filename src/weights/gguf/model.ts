@@ -48,10 +48,6 @@ export async function openGguf(folder: ModelFolder, file: string, inspect?: Insp
 export const openGgufTexts = async (folder: ModelFolder, file: string): Promise<ModelTexts> =>
   textsOf(folder, await readHeaders(folder, file));
 
-/** Only the config that the header describes. @throws GorpError as {@link openGguf}. */
-export const openGgufConfig = async (folder: ModelFolder, file: string): Promise<unknown> =>
-  (await readHeaders(folder, file)).config;
-
 async function readHeaders(folder: ModelFolder, file: string): Promise<Headers> {
   const parts = partsOf(file);
   const peeked: PeekedFile[] = [];
