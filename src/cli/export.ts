@@ -58,20 +58,18 @@ export async function exportModel(args: string[]): Promise<number> {
   if (adapter && (format === 'onnx' || round === undefined || values.dtype !== undefined)) {
     throw new UsageError('--adapter goes with --format gguf and --round, without --dtype.');
   }
-  const last = format === 'onnx' ? 'config.json' : 'Modelfile';
-  if (existsSync(join(out, last))) {
-    throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
-  }
   const terminal = new Terminal(values.json);
   const source = { round, model, terminal };
   if (format === 'gguf') {
     const dtype = oneOf('--dtype', values.dtype ?? 'f16', GGUF_DTYPES);
     const files = await ggufExport(source, adapter ? null : dtype);
+    checkFree(out, pathsOf(files));
     await writeAll(out, files, terminal);
     terminal.event({ type: 'exported', format, out, ...(adapter ? { adapter } : { dtype }), files: pathsOf(files) });
     return EXIT.ok;
   }
   const dtype = oneOf('--dtype', values.dtype ?? 'f32', ONNX_DTYPES);
+  checkFree(out, ['config.json']);
   const { saved, base } = await openSource(source);
   const files = [...(await onnxFiles(base, dtype, saved)), ...(saved ? [await cardOf(saved, base, 'onnx')] : [])];
   // config.json last: if writing is interrupted, a folder without it does not pass for a model.
@@ -80,6 +78,12 @@ export async function exportModel(args: string[]): Promise<number> {
   terminal.event({ type: 'exported', out, dtype, files: pathsOf(files), fitsOnnxruntimeWeb: tooLarge === null });
   if (tooLarge !== null) terminal.note(`A browser cannot run this export. ${tooLarge}`);
   return EXIT.ok;
+}
+
+/** @throws GorpError `run/out-is-taken` if the folder has one of the files. */
+function checkFree(out: string, paths: readonly string[]): void {
+  if (!paths.some((path) => existsSync(join(out, path)))) return;
+  throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
 }
 
 const pathsOf = (files: readonly OutputFile[]): string[] => files.map(({ path }) => path);

@@ -9,7 +9,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
 import { interleavedRows } from './interleaved.ts';
 import { type Asking, modelfile, readForms } from './modelfile.ts';
-import { fileName, headsOf, type TrainedChanges } from './model-tensors.ts';
+import { fileName, type TrainedChanges } from './model-tensors.ts';
 
 /** What an adapter is called, and how its model is asked. */
 export interface GgufAdapterExport {
@@ -32,6 +32,7 @@ export async function ggufAdapterFiles(
 ): Promise<OutputFile[]> {
   checkTrainedLayers(model, changed);
   const form = writtenForm(model.config);
+  if (form.kind === 'encoder-decoder') throw noAdapter('no program takes adapters of encoder–decoder models');
   const known = await readForms(model, asking);
   const shapeOf = (layer: string): readonly number[] => form.shapes.get(`${layer}.weight`) ?? [];
   const layers = [...changed];
@@ -44,7 +45,7 @@ export async function ggufAdapterFiles(
   if (rank === 0) throw notAlone(null);
   const tensors = layers.flatMap((layer): GgufSource[] => {
     const [out, inputs] = shapeOf(layer);
-    const heads = form.interleaves ? headsOf(layer, form) : 0;
+    const heads = form.interleavedHeads(layer);
     const part = async (which: 'A' | 'B'): Promise<Uint8Array<ArrayBuffer>> => {
       const pair = await changes.adapter(layer);
       const bytes = quantise(layer, pair?.[which] ?? new Float32Array(), 'F32');
@@ -71,8 +72,11 @@ export async function ggufAdapterFiles(
 
 /** @param layer whose weights were trained; null if no layer has an adapter. */
 const notAlone = (layer: string | null): GorpError =>
+  noAdapter(layer === null ? 'no layer has one' : `the weights of ${layer} were trained themselves`);
+
+const noAdapter = (why: string): GorpError =>
   new GorpError(
     'run/no-gguf-adapter',
-    `This round cannot be written as an adapter: ${layer === null ? 'no layer has one' : `the weights of ${layer} were trained themselves`}.`,
+    `This round cannot be written as an adapter: ${why}.`,
     'Write the merged model: on the command line without --adapter, on the page with GGUF model.',
   );

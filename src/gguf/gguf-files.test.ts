@@ -1,16 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { familyOf } from '../models/families.ts';
-import { readTexts } from '../run/open-network.ts';
+import { type KnownModel, readTexts } from '../run/open-network.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import type { WeightChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { readGgufHeader } from '../weights/gguf/header.ts';
+import { mergesByScore } from '../weights/gguf/score-merges.ts';
 import { openGguf } from '../weights/gguf/model.ts';
 import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './adapter-files.ts';
 import type { GgufDtype } from './dtypes.ts';
 import { ggufFiles } from './gguf-files.ts';
+import { tokenizerValues } from './tokenizer-values.ts';
 
 const ASKING = { promptForm: 'raw', maxNewTokens: 5 } as const;
 const [reference] = referencesWith('tokenizers/golden.json');
@@ -44,14 +46,35 @@ async function opened(files: readonly OutputFile[]): Promise<ModelFiles> {
   return openGguf(folder, path);
 }
 
+interface UnigramModel {
+  vocab: [string, number][];
+}
+interface TokenizerJson {
+  added_tokens: { id: number; content: string; special: boolean }[];
+  model: { vocab: Record<string, number>; merges: unknown };
+  normalizer?: unknown;
+}
+
 interface Family {
   tokenizer: string;
+  /** Changes the tokenizer, which is cut from a published one. */
+  edit?: (tokenizer: TokenizerJson) => object;
   config: Record<string, unknown>;
 }
 
 const SIZES = {
   ...{ vocab_size: 512, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 6, max_position_embeddings: 128 },
   ...{ num_attention_heads: 4, num_key_value_heads: 2, head_dim: 16, rms_norm_eps: 1e-5, rope_theta: 5000 },
+};
+const T5 = {
+  ...{
+    model_type: 't5',
+    architectures: ['T5ForConditionalGeneration'],
+    is_encoder_decoder: true,
+    d_model: 32,
+    d_kv: 16,
+  },
+  ...{ d_ff: 64, num_layers: 2, num_heads: 2, decoder_start_token_id: 0 },
 };
 const LLAMA3 = {
   rope_type: 'llama3',
@@ -62,7 +85,17 @@ const LLAMA3 = {
 };
 const local = (_: unknown, i: number): string => ((i + 1) % 6 === 0 ? 'full_attention' : 'sliding_attention');
 
-/** Every decoder that llama.cpp computes in the same way, with a tokenizer of its kind. */
+/** With all merges that its tokens allow, as a whole vocabulary has: the more letters a token has, the later it is made. */
+function complete({ model, ...tokenizer }: TokenizerJson): object {
+  const tokens: string[] = [];
+  for (const [token, id] of Object.entries(model.vocab)) tokens[id] = token;
+  const added = new Set(tokenizer.added_tokens.map(({ id }) => id));
+  const scores = tokens.map((token, id) => -1000 * token.length - id);
+  const merges = mergesByScore(tokens, scores, (id) => !added.has(id) && !/^<0x..>$/.test(tokens[id]));
+  return { ...tokenizer, model: { ...model, merges } };
+}
+
+/** Every model that llama.cpp computes in the same way, with a tokenizer of its kind. */
 const FAMILIES: Record<string, Family> = {
   llama: {
     tokenizer: 'byte-level-smollm2',
@@ -93,8 +126,32 @@ const FAMILIES: Record<string, Family> = {
       no_rope_layers: [1, 1, 1, 0, 1, 1],
     },
   },
+  'llama with words': {
+    tokenizer: 'unigram-t5',
+    edit: (tokenizer) => ({ ...tokenizer, normalizer: null }),
+    config: { model_type: 'llama', architectures: ['LlamaForCausalLM'], tie_word_embeddings: true },
+  },
+  t5: {
+    tokenizer: 'unigram-t5',
+    edit: (tokenizer) => ({ ...tokenizer, normalizer: { type: 'NFC' } }),
+    config: { ...T5, tie_word_embeddings: true, feed_forward_proj: 'relu' },
+  },
+  'gated t5': {
+    tokenizer: 'unigram-t5',
+    edit: (tokenizer) => ({ ...tokenizer, normalizer: null }),
+    config: { ...T5, tie_word_embeddings: false, feed_forward_proj: 'gated-gelu', num_decoder_layers: 3 },
+  },
+  umt5: {
+    tokenizer: 'unigram-t5',
+    edit: (tokenizer) => ({ ...tokenizer, normalizer: null }),
+    config: {
+      ...T5,
+      ...{ model_type: 'umt5', architectures: ['UMT5ForConditionalGeneration'], tie_word_embeddings: false },
+    },
+  },
   gemma3: {
-    tokenizer: 'byte-level-smollm2',
+    tokenizer: 'byte-fallback-gemma',
+    edit: complete,
     config: {
       ...{ model_type: 'gemma3_text', architectures: ['Gemma3ForCausalLM'], tie_word_embeddings: true },
       ...{ hidden_activation: 'gelu_pytorch_tanh', query_pre_attn_scalar: 16, sliding_window: 8 },
@@ -104,16 +161,17 @@ const FAMILIES: Record<string, Family> = {
 };
 
 /** A model of a family with random weights and a tokenizer of the references. */
-function modelOf({ tokenizer, config }: Family, from: ReferenceFolder = reference): ModelFiles {
+function modelOf({ tokenizer, edit, config }: Family, from: ReferenceFolder = reference): ModelFiles {
   const folder = `tokenizers/${tokenizer}`;
   const tokenizerConfig = from.json<Record<string, { content: string } | string | undefined>>(
     `${folder}/tokenizer_config.json`,
   );
-  const tokenizerJson = from.json<{ added_tokens: { id: number; content: string }[] }>(`${folder}/tokenizer.json`);
+  const cut = from.json<TokenizerJson>(`${folder}/tokenizer.json`);
   const end = tokenizerConfig['eos_token'];
   const text = typeof end === 'string' ? end : end?.content;
-  const eos_token_id = tokenizerJson.added_tokens.find(({ content }) => content === text)?.id;
-  return { ...tinyModel({ ...SIZES, ...config, eos_token_id }), tokenizer: tokenizerJson, tokenizerConfig };
+  const eos_token_id = cut.added_tokens.find(({ content }) => content === text)?.id;
+  const model = tinyModel({ ...SIZES, ...config, eos_token_id });
+  return { ...model, tokenizer: edit ? edit(cut) : cut, tokenizerConfig };
 }
 
 const exported = (model: ModelFiles, dtype: GgufDtype, trained?: Parameters<typeof ggufFiles>[2]) =>
@@ -136,6 +194,8 @@ describe.each(Object.entries(FAMILIES))('%s as GGUF', (_, family) => {
     const [mine, theirs] = [await readTexts(again, ASKING), await readTexts(model, ASKING)];
     expect(mine.endIds).toEqual(expect.arrayContaining([...theirs.endIds]));
     for (const { text } of reference.json<{ items: { text: string }[] }>('tokenizers/golden.json').items) {
+      // llama.cpp does not compose characters.
+      if (family.tokenizer === 'unigram-t5' && text !== text.normalize('NFC')) continue;
       expect(mine.tokenizer.encodePrompt(text), JSON.stringify(text)).toEqual(theirs.tokenizer.encodePrompt(text));
     }
   });
@@ -157,18 +217,54 @@ describe('a model that llama.cpp would compute otherwise is refused by name:', (
     });
   });
 
-  test('encoder–decoder models', async () => {
-    await expect(exported(tinyModel(), 'f32')).rejects.toMatchObject({ code: 'model/no-gguf' });
+  test.each([
+    ['another distance of positions', { relative_attention_max_distance: 64 }, /distance of 64/],
+    ['another activation', { feed_forward_proj: 'gated-silu' }, /silu/],
+  ])('T5 with %s', async (_, more, told) => {
+    const { config, ...family } = FAMILIES['t5'];
+    await expect(exported(modelOf({ ...family, config: { ...config, ...more } }), 'f32')).rejects.toMatchObject({
+      code: 'model/no-gguf',
+      message: expect.stringMatching(told) as string,
+    });
   });
 
-  test.each([
-    ['merges that llama.cpp would not follow', 'byte-fallback-llama2', /would join|no token/],
-    ['no byte-pair encoding', 'unigram-t5', /no byte-pair encoding/],
-  ])('a tokenizer with %s', async (_, tokenizer, told) => {
-    await expect(exported(modelOf({ ...FAMILIES['llama'], tokenizer }), 'f32')).rejects.toMatchObject({
+  test.each([['merges that llama.cpp would not follow', 'byte-fallback-llama2', /would join|no token/]])(
+    'a tokenizer with %s',
+    async (_, tokenizer, told) => {
+      await expect(exported(modelOf({ ...FAMILIES['llama'], tokenizer }), 'f32')).rejects.toMatchObject({
+        code: 'text/no-gguf',
+        message: expect.stringMatching(told) as string,
+      });
+    },
+  );
+
+  test.each<[string, (model: UnigramModel) => void, RegExp]>([
+    ['a token that spans words', ({ vocab }) => vocab.push(['▁a▁b', -5]), /spans words/],
+    [
+      'no token for a space',
+      ({ vocab }) =>
+        vocab.splice(
+          vocab.findIndex(([token]) => token === '▁'),
+          1,
+          ['#', -9],
+        ),
+      /for a space/,
+    ],
+  ])('a Unigram model with %s', async (_, change, told) => {
+    const model = modelOf(FAMILIES['t5']);
+    const tokenizer = structuredClone(model.tokenizer) as { model: UnigramModel };
+    change(tokenizer.model);
+    await expect(exported({ ...model, tokenizer }, 'f32')).rejects.toMatchObject({
       code: 'text/no-gguf',
       message: expect.stringMatching(told) as string,
     });
+  });
+
+  test('bytes as tokens, and bytes in a Unigram model', () => {
+    const known = { config: { vocabSize: 512 } } as KnownModel;
+    expect(() => tokenizerValues({ tokenizer: null }, known)).toThrow(/neither a byte-pair encoding nor/);
+    const tokenizer = reference.json<object>('tokenizers/unigram-umt5/tokenizer.json');
+    expect(() => tokenizerValues({ tokenizer }, known)).toThrow(/as bytes/);
   });
 
   test('a way to split texts that llama.cpp has no name for', async () => {
@@ -176,6 +272,23 @@ describe('a model that llama.cpp would compute otherwise is refused by name:', (
     const tokenizer = { ...(model.tokenizer as object), normalizer: { type: 'Lowercase' } };
     await expect(exported({ ...model, tokenizer }, 'f32')).rejects.toMatchObject({ code: 'text/no-gguf' });
   });
+});
+
+test('every token is written, whatever its text', async () => {
+  const model = modelOf(FAMILIES['llama']);
+  const tokenizer = structuredClone(model.tokenizer) as TokenizerJson;
+  const { vocab } = tokenizer.model;
+  vocab['constructor'] = Object.keys(vocab).length + 5;
+  const again = await opened(await exported({ ...model, tokenizer }, 'f32'));
+  expect((again.tokenizer as TokenizerJson).model.vocab).toHaveProperty('constructor', vocab['constructor']);
+});
+
+test('an encoder–decoder model has no Modelfile, and no adapter', async () => {
+  const model = modelOf(FAMILIES['t5']);
+  expect((await exported(model, 'f16')).map(({ path }) => path)).toEqual(['tiny.gguf']);
+  const changed = new Set(['encoder.block.0.layer.0.SelfAttention.q']);
+  const attempt = ggufAdapterFiles(model, { name: 'x', base: 'y', asking: ASKING }, { ...TRAINED, changed });
+  await expect(attempt).rejects.toMatchObject({ code: 'run/no-gguf-adapter' });
 });
 
 const Q = 'model.layers.0.self_attn.q_proj';

@@ -5,11 +5,12 @@ import type { WrittenType } from '../weights/gguf/quantise.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { ggufBytes } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { type WrittenForm, writtenForm } from './architecture.ts';
+import { writtenForm } from './architecture.ts';
 import type { GgufDtype } from './dtypes.ts';
 import { type Asking, type KnownForms, modelfile, readForms } from './modelfile.ts';
 import { modelTensors, type TrainedChanges } from './model-tensors.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
+import type { WrittenForm } from './written-form.ts';
 
 const WRITTEN: Readonly<Record<GgufDtype, WrittenType>> = { f32: 'F32', f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' };
 /** What a file mostly holds (`llama_ftype`). */
@@ -26,8 +27,8 @@ export interface GgufExport {
 }
 
 /**
- * A model as one GGUF file for llama.cpp and the programs built on it, with all training merged in, and a `Modelfile` for
- * Ollama. Weights are read, merged and written one tensor at a time.
+ * A model as one GGUF file for llama.cpp and the programs built on it, with all training merged in; for a decoder-only
+ * model with a `Modelfile` for Ollama. Weights are read, merged and written one tensor at a time.
  *
  * @param trained the changes of a round; undefined exports the base model.
  * @throws GorpError `model/no-gguf`, `text/no-gguf` if llama.cpp does not compute this model or its tokens in the same
@@ -52,9 +53,11 @@ export async function ggufFiles(
     ['general.file_type', { type: 'uint32', value: FILE_TYPE[type] }],
     ['general.quantization_version', { type: 'uint32', value: QUANTISATION_VERSION }],
   ]);
-  const file = `${name}.gguf`;
-  const recipe = await modelfile(base, known, asking, { model: file });
-  return [{ path: file, content: () => ggufBytes(metadata, tensors) }, textFile('Modelfile', () => recipe)];
+  const path = `${name}.gguf`;
+  const file: OutputFile = { path, content: () => ggufBytes(metadata, tensors) };
+  if (form.kind === 'encoder-decoder') return [file]; // Ollama runs none
+  const recipe = await modelfile(base, known, asking, { model: path });
+  return [file, textFile('Modelfile', () => recipe)];
 }
 
 /** The metadata of a model that has none. */

@@ -1,15 +1,13 @@
-import { GorpError } from '../base/errors.ts';
-import { tiedDecoderNames } from '../models/decoder-config.ts';
 import { checkShapes } from '../models/parameters.ts';
 import { isChangedBy, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
 import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
 import { BLOCK_TYPES } from '../weights/gguf/blocks.ts';
-import { nameInFile, ROTARY_FACTORS } from '../weights/gguf/names.ts';
+import { ROTARY_FACTORS } from '../weights/gguf/names.ts';
 import { quantise, type WrittenType } from '../weights/gguf/quantise.ts';
 import type { GgufSource } from '../weights/gguf/write.ts';
 import type { ModelTensors } from '../weights/model-files.ts';
-import type { WrittenForm } from './architecture.ts';
 import { interleavedRows } from './interleaved.ts';
+import { noGguf, type WrittenForm } from './written-form.ts';
 
 /** What to merge into a model. */
 export interface TrainedChanges {
@@ -18,14 +16,16 @@ export interface TrainedChanges {
   readonly changes: WeightChanges;
 }
 
-const VOCABULARY = /(^|\.)(embed_tokens|lm_head)\.weight$/;
+/** T5's table of position biases, which its readers take value by value. */
+const POSITIONS = /\.relative_attention_bias\.weight$/;
+const VOCABULARY = /(^|\.)(shared|embed_tokens|lm_head)\.weight$/;
 
 /**
- * The type of a parameter in a file of weights in `asked`. As llama.cpp's converter does: vectors stay F32, and F16 takes
+ * The type of a parameter in a file of weights in `asked`. As llama.cpp's converter and quantiser do: vectors and position biases stay F32, and F16 takes
  * matrices whose rows are not whole blocks. With Q4_0, the vocabulary's table is Q8_0.
  */
 function typeOf(asked: WrittenType, name: string, shape: readonly number[]): WrittenType {
-  if (shape.length < 2) return 'F32';
+  if (shape.length < 2 || POSITIONS.test(name)) return 'F32';
   const type = asked === 'Q4_0' && VOCABULARY.test(name) ? 'Q8_0' : asked;
   return (shape.at(-1) ?? 1) % BLOCK_TYPES[type].length === 0 ? type : 'F16';
 }
@@ -44,23 +44,17 @@ export function modelTensors(
   trained: TrainedChanges | undefined,
 ): GgufSource[] {
   if (trained) checkTrainedLayers(base, trained.changed);
-  const { config, shapes } = form;
-  const others = (name: string): string[] => tiedDecoderNames(name, config);
-  const storedName = (name: string): string => [name, ...others(name)].find((one) => base.tensors.has(one)) ?? name;
-  const redundant = /(^|\.)rotary_emb\.inv_freq$/;
-  checkShapes(
-    shapes,
-    base.tensors,
-    (name) => redundant.test(name) || others('model.embed_tokens.weight').includes(name),
-    storedName,
-  );
+  const { shapes } = form;
+  const storedName = (name: string): string =>
+    [name, ...form.tiedNames(name)].find((one) => base.tensors.has(one)) ?? name;
+  checkShapes(shapes, base.tensors, form.isRedundant, storedName);
   const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
   const isChanged = (name: string): boolean => trained !== undefined && isChangedBy(name, trained.changed);
 
   const tensors = [...shapes].map(([name, shape]): GgufSource => {
     const type = typeOf(asked, name, shape);
     const stored = storedName(name);
-    const heads = form.interleaves ? headsOf(name, form) : 0;
+    const heads = form.interleavedHeads(name);
     const rows = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
       heads === 0 ? bytes : interleavedRows(bytes, shape[0], heads);
     return {
@@ -88,19 +82,9 @@ export function modelTensors(
   return [rotary, ...tensors];
 }
 
-/** Heads of a layer whose rows llama.cpp interleaves; 0 for other layers. @param name of a parameter or a layer. */
-export function headsOf(name: string, { config }: Pick<WrittenForm, 'config'>): number {
-  if (/\.self_attn\.q_proj(\.|$)/.test(name)) return config.numHeads;
-  return /\.self_attn\.k_proj(\.|$)/.test(name) ? config.numKeyHeads : 0;
-}
-
 /** @throws GorpError `model/no-gguf`. */
-export function fileName({ architecture }: WrittenForm, name: string): string {
-  const found = nameInFile(architecture, name);
+export function fileName({ nameInFile }: Pick<WrittenForm, 'nameInFile'>, name: string): string {
+  const found = nameInFile(name);
   if (found !== undefined) return found;
-  throw new GorpError(
-    'model/no-gguf',
-    `This model cannot be written as GGUF: llama.cpp has no name for ${name}.`,
-    'Export it as ONNX, or merge it for transformers.',
-  );
+  throw noGguf(`llama.cpp has no name for ${name}`);
 }

@@ -76,19 +76,17 @@ export function FilesSection() {
           choose={setDtype}
           save={() => void kept.save({ what: 'onnx', dtype }, access)}
         />
-        {last?.use.isDecoderOnly === true && (
-          <ExportButton
-            id="gguf"
-            title="GGUF model (zip)"
-            label="Weights of the GGUF model"
-            words={GGUF_WORDS}
-            options={GGUF_DTYPES}
-            isDisabled={busy}
-            dtype={ggufDtype}
-            choose={setGgufDtype}
-            save={() => void kept.save({ what: 'gguf', dtype: ggufDtype }, access)}
-          />
-        )}
+        <ExportButton
+          id="gguf"
+          title="GGUF model (zip)"
+          label="Weights of the GGUF model"
+          words={GGUF_WORDS}
+          options={GGUF_DTYPES}
+          isDisabled={busy || last === null}
+          dtype={ggufDtype}
+          choose={setGgufDtype}
+          save={() => void kept.save({ what: 'gguf', dtype: ggufDtype }, access)}
+        />
         {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && (
           <button
             type="button"

@@ -42,6 +42,17 @@ describe('programs that use a round', () => {
     expect(needs('org/name').join(' ')).not.toContain('base-model');
   });
 
+  test('name the GGUF file that the base model was read from', () => {
+    const hub = codeOf('peft', { model: 'org/name:tiny-Q4_K_M.gguf', commit: null });
+    expect(hub).toContain('("org/name", revision="main", gguf_file="tiny-Q4_K_M.gguf", dtype="float32")');
+    const picked = { model: 'picked:my tiny.gguf', commit: null };
+    expect(codeOf('peft', picked)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
+    expect(codeOf('command-line', picked)).toContain(" --model './base-model/my tiny.gguf' ");
+    const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' }, 'gorp')[2];
+    expect(needs).toContain('copy my tiny.gguf into base-model');
+    expect(needs).toContain(' gguf.');
+  });
+
   test('add weights trained in addition to an adapter, and omit PEFT without one', () => {
     const both = codeOf('peft', { hasWeights: true });
     expect(both).toContain('full_rank_weights.safetensors');
@@ -75,9 +86,16 @@ describe('programs that use a round', () => {
       /--jinja\n.*\/v1\/chat\/completions.*"messages"/,
     );
     const about = snippetsFor({ ...T5, ...llama }, { onnx: 'f32', gguf: 'f16' }, 'gorp');
-    for (const id of ['ollama', 'lm-studio'] as const) {
+    for (const id of ['ollama', 'llama.cpp', 'lm-studio'] as const) {
       expect(about.find((one) => one.id === id)?.needs).toContain('were not run by this project');
     }
     expect(codeOf('ollama', {})).toBe('');
+    expect(codeOf('wllama', llama)).toBe('');
+  });
+
+  test('run T5 as GGUF in wllama, whose script the prompt cannot end', () => {
+    const code = codeOf('wllama', { example: { prompt: 'a </script> "b"', answer: 'c' } });
+    expect(code).toContain('gorp-web-gguf-q8_0-seq-lora/t5-small-seq-lora-q8_0.gguf');
+    expect(code).toContain(String.raw`"a <\/script> \"b\""`);
   });
 });

@@ -2,12 +2,14 @@ import type { GgufDtype } from '../../gguf/dtypes.ts';
 import { mergedName } from '../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../onnx/dtypes.ts';
 import type { RoundUse } from '../../run/outputs/round-use.ts';
-import { parseModelReference } from '../../weights/model-reference.ts';
+import { isGgufName } from '../../weights/gguf/splits.ts';
+import { type ModelReference, parseModelReference } from '../../weights/model-reference.ts';
 import { archiveName } from './archive-name.ts';
 
 /** A program of a few lines that asks the trained model for an answer. */
 export interface Snippet {
-  readonly id: 'transformers.js' | 'optimum' | 'peft' | 'ollama' | 'llama.cpp' | 'lm-studio' | 'command-line';
+  readonly id:
+    'transformers.js' | 'optimum' | 'peft' | 'ollama' | 'llama.cpp' | 'lm-studio' | 'wllama' | 'command-line';
   readonly title: string;
   /** A sentence that says what the program needs. */
   readonly needs: string;
@@ -52,15 +54,15 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method
     {
       id: 'peft',
       title: use.hasAdapter ? 'PEFT' : 'transformers',
-      needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}.`,
+      needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}${base.gguf === null ? '' : ' gguf'}.`,
       code: peft(use, round, base),
     },
-    ...(use.isDecoderOnly ? ggufSnippets(use, gguf, method) : []),
+    ...(use.isDecoderOnly ? ggufSnippets(use, gguf, method) : [wllama(use, gguf, method)]),
     {
       id: 'command-line',
       title: 'Command line',
       needs: `Unpack ${rounds} into a folder of that name; ${isPicked(use) ? base.needs : ''}install this project as a package.`,
-      code: commandLine(use, round),
+      code: commandLine(use, round, base),
     },
   ];
 }
@@ -74,21 +76,33 @@ const quoted = (text: string): string => JSON.stringify(text);
 const isPicked = ({ model }: RoundUse): boolean => parseModelReference(model)?.kind === 'picked';
 
 interface BaseModel {
-  /** Name in Python and in this project's command line. */
+  /** Its name in Python, or its folder. */
   readonly name: string;
   readonly revision: string | null;
+  /** The GGUF file in it; null for a model of JSON and safetensors files. */
+  readonly gguf: string | null;
   /** How to provide it, as the beginning of a sentence; may be empty. */
   readonly needs: string;
 }
 
 function baseModel(use: RoundUse): BaseModel {
   const reference = parseModelReference(use.model);
+  const gguf = fileOf(reference);
   if (reference?.kind === 'hub') {
     const revision = use.commit ?? reference.revision;
-    return { name: reference.repository, revision, needs: '' };
+    return { name: reference.repository, revision, gguf, needs: '' };
   }
-  const what = reference?.kind === 'embedded' ? 'the embedded model (public/embedded/model)' : 'the base model';
-  return { name: BASE_FOLDER, revision: null, needs: `copy the files of ${what} into ${BASE_FOLDER}; ` };
+  const what =
+    reference?.kind === 'embedded'
+      ? `the files of the embedded model (public/embedded/${reference.folder})`
+      : (gguf ?? 'the files of the base model');
+  return { name: BASE_FOLDER, revision: null, gguf, needs: `copy ${what} into ${BASE_FOLDER}; ` };
+}
+
+/** The GGUF file that a model is read from; null if there is none. */
+function fileOf(reference: ModelReference | null): string | null {
+  if (reference?.kind === 'picked') return isGgufName(reference.name) ? reference.name : null;
+  return reference !== null && 'file' in reference ? (reference.file ?? null) : null;
 }
 
 /** The messages of a conversation to answer. */
@@ -136,9 +150,10 @@ function optimum(use: RoundUse, folder: string, suffix: string): string {
   );
 }
 
-function peft(use: RoundUse, round: string, { name, revision }: BaseModel): string {
+function peft(use: RoundUse, round: string, { name, revision, gguf }: BaseModel): string {
   const model = `AutoModel${autoModel(use)}`;
-  const at = revision === null ? '' : `, revision=${quoted(revision)}`;
+  const at =
+    (revision === null ? '' : `, revision=${quoted(revision)}`) + (gguf === null ? '' : `, gguf_file=${quoted(gguf)}`);
   return lines(
     ...(use.hasWeights ? ['import torch'] : []),
     ...(use.hasAdapter ? ['from peft import PeftModel'] : []),
@@ -181,8 +196,9 @@ function pythonAnswer(use: RoundUse): string[] {
   ];
 }
 
-function commandLine(use: RoundUse, round: string): string {
-  const model = isPicked(use) ? ` --model ./${BASE_FOLDER}` : '';
+function commandLine(use: RoundUse, round: string, { gguf }: BaseModel): string {
+  const place = gguf === null ? `./${BASE_FOLDER}` : `./${BASE_FOLDER}/${gguf}`;
+  const model = isPicked(use) ? ` --model ${shellQuoted(place)}` : '';
   return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} --prompt ${shellQuoted(promptOf(use))}\n`;
 }
 
@@ -190,7 +206,7 @@ function commandLine(use: RoundUse, round: string): string {
 const NAME = 'gorp-web';
 const NOT_RUN = 'These lines follow its documentation; they were not run by this project.';
 
-/** Programs built on llama.cpp. They read the model's file; only the first also reads its Modelfile. */
+/** Programs built on llama.cpp that run decoder-only models; only Ollama also reads the Modelfile. */
 function ggufSnippets(use: RoundUse, dtype: GgufDtype, method: string): Snippet[] {
   const archive = archiveName({ what: 'gguf', dtype }, method);
   const folder = folderOf(archive);
@@ -214,7 +230,7 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype, method: string): Snippet[
     {
       id: 'llama.cpp',
       title: 'llama.cpp',
-      needs: `${unpack}; install llama.cpp (github.com/ggml-org/llama.cpp). The first line starts a server; run the second in another terminal.`,
+      needs: `${unpack}; install llama.cpp (github.com/ggml-org/llama.cpp). The first line starts a server; run the second in another terminal. ${NOT_RUN}`,
       code: lines(
         `llama-server --model ${shellQuoted(file)} --port 8080${isChat ? ' --jinja' : ''}`,
         request(8080, {}),
@@ -233,6 +249,32 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype, method: string): Snippet[
     },
   ];
 }
+
+/** T5 as GGUF, which Ollama, LM Studio and llama.cpp's server do not run. */
+function wllama(use: RoundUse, dtype: GgufDtype, method: string): Snippet {
+  const archive = archiveName({ what: 'gguf', dtype }, method);
+  const file = `${folderOf(archive)}/${mergedName(use.model, method, dtype)}.gguf`;
+  return {
+    id: 'wllama',
+    title: 'wllama',
+    needs: `Unpack ${archive} into a folder of that name beside the page; npm install @wllama/wllama@2.4.0; serve the folder by HTTP. Version 2 of wllama, llama.cpp in a browser, is the last that runs T5.`,
+    code: lines(
+      '<script type="module">',
+      "import { Wllama } from './node_modules/@wllama/wllama/esm/index.js';",
+      '',
+      "const wllama = new Wllama({ 'single-thread/wllama.wasm': './node_modules/@wllama/wllama/esm/single-thread/wllama.wasm' });",
+      `await wllama.loadModelFromUrl(new URL(${scriptQuoted(file)}, location.href).href);`,
+      `const prompt = ${scriptQuoted(promptOf(use))};`,
+      "// wllama does not add the token that ends T5's prompts.",
+      `const answer = await wllama.createCompletion(prompt + '</s>', { nPredict: ${use.maxNewTokens}, sampling: { temp: 0 } });`,
+      'console.log(answer);',
+      '</script>',
+    ),
+  };
+}
+
+/** A string literal for a script within HTML. */
+const scriptQuoted = (text: string): string => quoted(text).replaceAll('</', String.raw`<\/`);
 
 /** Quotes a text for POSIX shells. */
 const shellQuoted = (text: string): string =>

@@ -52,6 +52,14 @@ const T5_CROSS: Readonly<Record<string, string>> = {
   cross_attn_rel_b: 'EncDecAttention.relative_attention_bias',
 };
 
+/** @param isGated whether the feed-forward part has a gate: its matrices have other names then. */
+const t5Dense = (isGated: boolean): Readonly<Record<string, string>> => ({
+  ffn_norm: 'layer_norm',
+  ffn_gate: 'DenseReluDense.wi_0',
+  ffn_up: `DenseReluDense.${isGated ? 'wi_1' : 'wi'}`,
+  ffn_down: 'DenseReluDense.wo',
+});
+
 /** The tensor with divisors of rotary frequencies: part of the config on the hub. */
 export const ROTARY_FACTORS = 'rope_freqs.weight';
 
@@ -73,7 +81,7 @@ const decoderName =
     return part !== undefined && Object.hasOwn(parts, part) ? `model.layers.${layer}.${parts[part]}${end}` : name;
   };
 
-/** @param isGated whether the feed-forward part has a gate: its matrices have other names then. */
+/** @param isGated as in {@link t5Dense}. */
 const t5Name =
   (isGated: boolean): NameOnHub =>
   (name) => {
@@ -85,12 +93,7 @@ const t5Name =
     if (Object.hasOwn(T5_SELF, part)) return `${block}.0.${T5_SELF[part]}${end}`;
     if (stack === 'dec' && Object.hasOwn(T5_CROSS, part)) return `${block}.1.${T5_CROSS[part]}${end}`;
     const last = `${block}.${stack === 'dec' ? 2 : 1}`;
-    const dense: Readonly<Record<string, string>> = {
-      ffn_norm: 'layer_norm',
-      ffn_gate: 'DenseReluDense.wi_0',
-      ffn_up: `DenseReluDense.${isGated ? 'wi_1' : 'wi'}`,
-      ffn_down: 'DenseReluDense.wo',
-    };
+    const dense = t5Dense(isGated);
     return Object.hasOwn(dense, part) ? `${last}.${dense[part]}${end}` : name;
   };
 
@@ -116,8 +119,8 @@ export function tensorRules(architecture: string, names: { has(name: string): bo
   };
 }
 
-/** The opposite of {@link TensorRules.nameOnHub} for a decoder: a parameter's name in a file; undefined if it has none. */
-export function nameInFile(architecture: string, nameOnHub: string): string | undefined {
+/** A parameter of a decoder as a file names it; undefined if it has no name there. */
+export function decoderNameInFile(architecture: string, nameOnHub: string): string | undefined {
   const norms = architecture === 'gemma3' ? GEMMA_NORMS : BEFORE_FEED_FORWARD;
   const [stem, end] = split(nameOnHub);
   const whole = Object.entries(DECODER).find(([, hub]) => hub === stem);
@@ -125,4 +128,19 @@ export function nameInFile(architecture: string, nameOnHub: string): string | un
   const [, layer, part] = /^model\.layers\.(\d+)\.(.+)$/.exec(stem) ?? [];
   const found = Object.entries({ ...ATTENTION, ...norms }).find(([, hub]) => hub === part);
   return found && `blk.${layer}.${found[0]}${end}`;
+}
+
+/** A parameter of T5 as a file names it; undefined if it has no name there. */
+export function t5NameInFile(nameOnHub: string): string | undefined {
+  const [stem, end] = split(nameOnHub);
+  const keyOf = (names: Readonly<Record<string, string>>, hub: string): string | undefined =>
+    Object.keys(names).find((key) => names[key] === hub);
+  const whole = keyOf(T5, stem);
+  if (whole !== undefined) return whole + end;
+  const [, stack, layer, at, part] = /^(encoder|decoder)\.block\.(\d+)\.layer\.(\d)\.(.+)$/.exec(stem) ?? [];
+  if (part === undefined) return undefined;
+  const isGated = part.endsWith('.wi_0') || part.endsWith('.wi_1');
+  const groups = [T5_SELF, ...(stack === 'decoder' ? [T5_CROSS] : []), t5Dense(isGated)];
+  const found = keyOf(groups[Number(at)] ?? {}, part);
+  return found && `${keyOf(T5_STACKS, stack)}.blk.${layer}.${found}${end}`;
 }

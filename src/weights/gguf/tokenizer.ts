@@ -4,13 +4,12 @@
  */
 import { SPLITTINGS } from './pre-tokenizers.ts';
 import { mergesByScore } from './score-merges.ts';
+import { SPACE, TOKEN_TYPE } from './token-types.ts';
 import { badValue, type GgufMetadata } from './values.ts';
+import { whitespaceMap } from './whitespace-map.ts';
 
 const KEY = 'tokenizer.ggml.';
 const NOT_SUPPORTED = 'Take another model: this field would change how texts are read, and it is not supported.';
-/** Types of tokens (`llama_token_type`). */
-const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
-const SPACE = '▁';
 
 /** Fields of the tokenizer that do not change which tokens a text has. */
 const IGNORED = new Set([
@@ -68,7 +67,7 @@ export class GgufTokenizer {
     const repeated = new Set(this.#tokens).size < this.#tokens.length;
     if (this.#tokens.length === 0 || repeated)
       throw badValue(`${KEY}tokens`, repeated ? 'has a token twice' : 'is missing');
-    this.#types = this.#perToken('token_type') ?? new Uint8Array(this.#tokens.length).fill(TYPE.normal);
+    this.#types = this.#perToken('token_type') ?? new Uint8Array(this.#tokens.length).fill(TOKEN_TYPE.normal);
     this.special = this.#specialIds();
   }
 
@@ -158,8 +157,8 @@ export class GgufTokenizer {
   #addedTokens(): object[] {
     return this.#tokens.flatMap((content, id) => {
       const type = this.#types[id];
-      const isSpecial = type === TYPE.control || type === TYPE.unknown;
-      if ((!isSpecial && type !== TYPE.userDefined) || content === '') return [];
+      const isSpecial = type === TOKEN_TYPE.control || type === TOKEN_TYPE.unknown;
+      if ((!isSpecial && type !== TOKEN_TYPE.userDefined) || content === '') return [];
       return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: isSpecial }];
     });
   }
@@ -245,7 +244,7 @@ export class GgufTokenizer {
     const merges = mergesByScore(
       this.#tokens,
       scores,
-      (id) => types[id] === TYPE.normal || types[id] === TYPE.userDefined,
+      (id) => types[id] === TOKEN_TYPE.normal || types[id] === TOKEN_TYPE.userDefined,
     );
     const spaces = { type: 'Replace', pattern: { String: ' ' }, content: SPACE };
     const decoders = [
@@ -273,13 +272,14 @@ export class GgufTokenizer {
     this.#neutral('remove_extra_whitespaces', true);
     const scores = this.#scores();
     const types = this.#types;
-    const map = this.#metadata.numbers(this.#key('precompiled_charsmap'));
+    const map = Uint8Array.from(this.#metadata.numbers(this.#key('precompiled_charsmap')) ?? []); // bytes, signed or not
+    const own = whitespaceMap();
+    const isOwn = map.length === own.length && map.every((byte, i) => byte === own[i]); // words are split there anyway
     const metaspace = { type: 'Metaspace', replacement: SPACE, prepend_scheme: 'always', split: true };
-    const hasBytes = this.#tokens.some((_, id) => types[id] === TYPE.byte);
+    const hasBytes = this.#tokens.some((_, id) => types[id] === TOKEN_TYPE.byte);
     return {
       form: {
-        normalizer:
-          map === undefined || map.length === 0 ? null : { type: 'Precompiled', precompiled_charsmap: base64(map) },
+        normalizer: map.length === 0 || isOwn ? null : { type: 'Precompiled', precompiled_charsmap: base64(map) },
         pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
         decoder: hasBytes ? { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, metaspace] } : metaspace,
         model: {
@@ -332,9 +332,9 @@ function template(parts: readonly (string | null)[], ids: ReadonlyMap<string, nu
   };
 }
 
-function base64(bytes: ArrayLike<number>): string {
+function base64(bytes: Uint8Array): string {
   let text = '';
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] & 255);
+  for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text);
 }
 
