@@ -46,10 +46,7 @@ export interface Effort {
 
 export type Section = (place: Place, effort: Effort) => Promise<Report>;
 
-/**
- * A device that chooses its kernels by measurement; `gpu.tuning.settled()` waits until it has. Devices that share a
- * store share its measurements.
- */
+/** A device that chooses its kernels by measurement. Devices that share a store share its measurements. */
 export function tunedDevice(place: Place, store = memoryStore()): Promise<WebGpuDevice> {
   return place.acquire({ now: () => place.clock.now(), store, platform: place.platform });
 }

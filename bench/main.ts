@@ -16,12 +16,10 @@ const PAPER_NAMES = Object.keys(ON_PAPER) as PaperName[];
 const PLACES = ['node', 'chromium'] as const;
 // Takes minutes on an adapter that computes on the CPU.
 const SLOW: SectionName = 't5-small';
-// Models of what graphics cards would do, not measurements of this one.
-const ON_REQUEST: readonly SectionName[] = ['access'];
 
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
   --on        where to measure (default: both)
-  --only      ${NAMES.join(', ')} (default: all but ${ON_REQUEST.join(', ')}; with --quick neither ${SLOW}),
+  --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW}),
               or on paper, without an adapter: ${PAPER_NAMES.join(', ')}
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
   --rounds    turns that contenders take (default: 5; ${SLOW} at most 3)
@@ -50,7 +48,7 @@ export async function main(args: string[]): Promise<number> {
     },
   });
   const places = chosenFrom(PLACES, values.on);
-  const usual = NAMES.filter((name) => !ON_REQUEST.includes(name) && (!values.quick || name !== SLOW));
+  const usual = NAMES.filter((name) => !values.quick || name !== SLOW);
   const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, ...PAPER_NAMES], values.only);
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (values.help || !places || !chosen || !Number.isInteger(rounds) || rounds < 1) {

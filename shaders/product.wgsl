@@ -2,7 +2,6 @@
 // writing. matmul.wgsl explains them.
 //
 // VEC reads four floats at once. PACKED: B is unpacked when read.
-// TYPE_C vec4f writes four floats at once: N, rowC and the offsets of C and D are multiples of 4.
 // HALVES rounds operands to f16 when read: the error is 2^-11 of a value, or 3e-8 for values below 6e-5; finite values
 // are clamped to +-65504.
 
@@ -14,9 +13,9 @@ struct Params {
   rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(3) var<storage, read_write> C: array<{{TYPE_C}}>;
+@group(0) @binding(3) var<storage, read_write> C: array<f32>;
 #if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
+@group(0) @binding(4) var<storage, read> D: array<f32>;
 #endif
 
 @group(0) @binding(1) var<storage, read> A: array<{{TYPE}}>;
@@ -46,17 +45,17 @@ fn partOfK(z: u32) -> vec2u {
 // Writes up to four adjacent columns. One call for four keeps unrolled code short and quick to compile.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M || column >= p.N) { return; }
-#for n in WRITES
-    let at = p.offsetC + row * p.rowC + column + {{n}};
-    var sum = p.alpha * {{VALUES}};
+  for (var n = 0u; n < min(4u, p.N - column); n++) {
+    let at = p.offsetC + row * p.rowC + column + n;
+    var sum = p.alpha * values[n];
 #if ADDEND
-    sum += D[(z * p.batchD + at) / {{WIDTH_C}}u];
+    sum += D[z * p.batchD + at];
 #endif
 #if ACCUMULATE
-    sum += C[(z * p.batchC + at) / {{WIDTH_C}}u];
+    sum += C[z * p.batchC + at];
 #endif
-    C[(z * p.batchC + at) / {{WIDTH_C}}u] = sum;
-#endfor
+    C[z * p.batchC + at] = sum;
+  }
 }
 
 #if HALVES

@@ -6,7 +6,7 @@ import {
   scratchOf,
   variantsOf,
 } from '../../src/device/webgpu/kernels/matmul-variants.ts';
-import { Tuning, type Wanted } from '../../src/device/webgpu/tuning.ts';
+import type { Tuning, Wanted } from '../../src/device/webgpu/tuning.ts';
 import type { AdapterTraits } from '../../src/device/webgpu/adapter-traits.ts';
 import type { Card } from './cards.ts';
 import { estimate } from './estimate.ts';
@@ -14,31 +14,17 @@ import { describe } from './families/index.ts';
 import { callOf } from './calls.ts';
 import type { RecordedCall } from './work.ts';
 
-/** Threads of a subgroup, as Dawn reports for the cards of NVIDIA and Apple. */
-const LANES = 32;
-
-/** The choices of a graphics card that has measured nothing. */
-export const firstRun = (): Tuning => new Tuning(LANES, false);
-
 /**
- * The choices of a card that has measured everything, if it measures what the model says. As in a run, the first
- * program that needs a class of kernels makes it known, and the next recording has it.
+ * Lets a card choose what programs have asked for, as measuring does, by what the model says. Programs recorded after it
+ * have its choices.
  */
-export function tunedFor(card: Card): Tuning {
-  const tuning = firstRun();
-  tuning.measureWith({
-    wake: () => {
-      for (let { wanted } = tuning; wanted; { wanted } = tuning) choose(tuning, wanted, card);
-    },
-    finish: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
-  });
-  return tuning;
+export function chooseFor(tuning: Tuning, card: Card): void {
+  for (const wanted of tuning.wanted) choose(tuning, wanted, card);
 }
 
 function choose(tuning: Tuning, wanted: Wanted, card: Card): void {
   // Loops serve only where a driver compiles tiles wrongly.
-  if (wanted.of === 'attention') return tuning.chooseAttention(wanted.shapeClass, tuning.safeAttention);
+  if (wanted.of === 'attention') return tuning.chooseAttention(wanted.shapeClass, tuning.startAttention);
   const { shape, shapeClass } = wanted;
   const seconds = (variant: MatmulVariant): number =>
     secondsOf(productCalls(shape, planVariant(shape, variant, tuning), tuning), card);

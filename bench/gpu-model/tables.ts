@@ -1,7 +1,6 @@
 import type { WorkName } from '../dispatches/model-programs.ts';
 import { digits, markdownTable } from '../../src/bench/table.ts';
 import { type Card, CARDS } from './cards.ts';
-import { firstRun, tunedFor } from './choices.ts';
 import { type Estimate, estimate } from './estimate.ts';
 import { describe } from './families/index.ts';
 import { type RecordedProgram, recordPrograms } from './programs.ts';
@@ -30,8 +29,7 @@ export interface ProgramCost extends Sum {
 /** All programs on a card. */
 export interface CardCosts {
   readonly card: string;
-  readonly tuned: readonly ProgramCost[];
-  readonly firstRun: readonly ProgramCost[];
+  readonly programs: readonly ProgramCost[];
 }
 
 /** A call's row and estimate, each worked out once. */
@@ -69,16 +67,13 @@ function sumOf(calls: readonly RecordedCall[], on: Estimated): Sum {
   return { dispatches: calls.length, estimate: milliseconds('seconds'), roof: milliseconds('roof') };
 }
 
-/** The costs of all programs on all cards: with measured choices, and at a first run. */
+/** The costs of all programs on all cards. */
 export async function costs(): Promise<CardCosts[]> {
-  const untuned = await recordPrograms(firstRun);
   const all: CardCosts[] = [];
   for (const card of CARDS) {
-    const tuned = await recordPrograms(() => tunedFor(card));
     const estimated = estimatedOn(card);
-    const costsOf = (programs: readonly RecordedProgram[]): ProgramCost[] =>
-      programs.map((program) => costOf(program, estimated));
-    all.push({ card: card.name, tuned: costsOf(tuned), firstRun: costsOf(untuned) });
+    const programs = (await recordPrograms(card)).map((program) => costOf(program, estimated));
+    all.push({ card: card.name, programs });
   }
   return all;
 }
@@ -93,25 +88,24 @@ export function costTables(all: readonly CardCosts[]): string {
     `${digits(estimate)} / ${digits(roof)} = ${digits(estimate / roof)}`;
   const [first] = all;
   const programs = markdownTable(
-    ['program', 'dispatches', ...cards, ...cards.map((card) => `first run, ${card}`)],
-    first.tuned.map(({ program, dispatches }, i) => [
+    ['program', 'dispatches', ...cards],
+    first.programs.map(({ program, dispatches }, i) => [
       ...[program, String(dispatches)],
-      ...all.map(({ tuned }) => cell(tuned[i])),
-      ...all.map(({ firstRun }) => digits(firstRun[i].estimate)),
+      ...all.map((one) => cell(one.programs[i])),
     ]),
   );
-  const families = first.tuned.map(({ program, families: rows }, i) => {
+  const families = first.programs.map(({ program, families: rows }, i) => {
     const isNotable = (row: string): boolean =>
-      all.some(({ tuned }) => {
-        const { estimate, roof } = tuned[i].families[row] ?? { estimate: 0, roof: 0 };
-        return estimate - roof > LEAST_SHARE * tuned[i].estimate;
+      all.some((one) => {
+        const { estimate, roof } = one.programs[i].families[row] ?? { estimate: 0, roof: 0 };
+        return estimate - roof > LEAST_SHARE * one.programs[i].estimate;
       });
     const shown = Object.keys(rows).filter(isNotable);
     const table = markdownTable(
       ['kernels', 'dispatches', ...cards],
       shown.map((row) => [
         ...[row, String(rows[row].dispatches)],
-        ...all.map(({ tuned }) => (row in tuned[i].families ? cell(tuned[i].families[row]) : '–')),
+        ...all.map((one) => (row in one.programs[i].families ? cell(one.programs[i].families[row]) : '–')),
       ]),
     );
     return `### ${program}\n\n${table}`;

@@ -44,7 +44,6 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
     const single = oneByOne(opened);
     // Kernels for both are chosen before either is timed.
     for (const contender of [batched, single]) await contender.run(1);
-    await device.gpu.tuning.settled();
     const [evaluation, oneAtATime] = await takeTurns(place.clock, [batched, single], rounds);
     const agreement = agreed(batched.answers, single.answers);
     const generation = [];
@@ -124,7 +123,6 @@ function oneByOne({ device, network, learner, tokenizer, tasks }: Opened): Conte
 async function writing({ device, network, learner, tasks }: Opened, B: number): Promise<Contender> {
   const S = EMBEDDED.training.sourceLength;
   const greedy = await Greedy.create(device, network, learner.layers, { B, S, capacity: LONG_ANSWER + 1 });
-  await device.gpu.tuning.settled();
   const prompts = tasks.flatMap(({ test }) => test.map(({ source }) => source));
   const sources = Array.from({ length: B }, (_, row) => prompts[row % prompts.length]);
   const run = (times: number): Promise<void> => repeat(times, () => greedy.write(sources, LONG_ANSWER));

@@ -1,5 +1,4 @@
 import type { Section } from '../bench.ts';
-import { accessSection } from './access.ts';
 import { cpuSection } from './cpu.ts';
 import { blockSection } from './block.ts';
 import { evaluationSection } from './evaluation.ts';
@@ -18,7 +17,6 @@ export const SECTIONS = {
   slices: slicesSection,
   evaluation: evaluationSection,
   't5-small': t5SmallSteps,
-  access: accessSection,
 } satisfies Record<string, Section>;
 
 export type SectionName = keyof typeof SECTIONS;

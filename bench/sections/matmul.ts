@@ -1,4 +1,4 @@
-import type { Gpu } from '../../src/device/webgpu/gpu.ts';
+import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
 import type { MatmulLayout } from '../../src/device/matmul-shape.ts';
 import { type Place, type Section, tunedDevice } from '../bench.ts';
 import { plainProduct } from '../../src/device/matmul-shape.ts';
@@ -41,17 +41,17 @@ export const matmulSection: Section = async (place, { rounds, quick }) => {
       for (const layout of LAYOUTS) {
         // Other libraries multiply matrices as they are: layout nn.
         const peers = layout === 'nn' && place.peerMatmul ? [await place.peerMatmul(...sizes)] : [];
-        products.push(await compareKernels(place.clock, gpu, { layout, sizes }, rounds, peers));
+        products.push(await compareKernels(place.clock, device, { layout, sizes }, rounds, peers));
       }
     }
     if (gpu.device.features.has('shader-f16')) {
       for (const sizes of quick ? [] : SHAPES.slice(0, 3)) {
-        products.push(await compareKernels(place.clock, gpu, { layout: 'nt', sizes, halves: 'both' }, rounds));
+        products.push(await compareKernels(place.clock, device, { layout: 'nt', sizes, halves: 'both' }, rounds));
       }
     }
     const odd: OddRatio[] = [];
     for (const pair of quick ? ODD.slice(0, 1) : ODD) {
-      for (const layout of LAYOUTS) odd.push(await oddRatio(place, gpu, layout, pair, rounds));
+      for (const layout of LAYOUTS) odd.push(await oddRatio(place, device, layout, pair, rounds));
     }
     const oddTable = markdownTable(
       ['layout', 'odd', 'by', 'padded', 'by', 'time of odd / padded'],
@@ -84,7 +84,7 @@ interface OddRatio {
 
 async function oddRatio(
   { clock }: Place,
-  gpu: Gpu,
+  device: WebGpuDevice,
   layout: MatmulLayout,
   [odd, padded]: readonly [Sizes, Sizes],
   rounds: number,
@@ -94,7 +94,7 @@ async function oddRatio(
     for (const sizes of [odd, padded]) {
       const [M, K, N] = sizes;
       const shape = plainProduct(layout, M, N, K);
-      contenders.push(await productBy(gpu, shape, await chosenKernel(gpu, shape)));
+      contenders.push(await productBy(device.gpu, shape, await chosenKernel(device, shape)));
     }
     const [a, b] = await takeTurns(clock, contenders, rounds);
     return { layout, odd, padded, kernels: [a.name, b.name], ratio: cost(a) / cost(b) };

@@ -37,7 +37,7 @@ export const selectionSection: Section = async (place, { rounds, quick }) => {
   try {
     const products: (Comparison & { best: string; ratio: number })[] = [];
     for (const [layout, sizes] of quick ? PRODUCTS.filter((_, i) => i % 6 === 0) : PRODUCTS) {
-      const compared = await compareKernels(place.clock, device.gpu, { layout, sizes }, rounds);
+      const compared = await compareKernels(place.clock, device, { layout, sizes }, rounds);
       products.push({ ...compared, ...distance(compared) });
     }
     const rows = products.map(({ layout, sizes, shapeClass, chosen, best, ratio, timings }) => [

@@ -1,6 +1,6 @@
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device, Program } from '../device/device.ts';
-import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
+import { ownProgram, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
@@ -150,7 +150,7 @@ export class BlockStep {
   /** Runs a program and reads the first number of a range: on WebGPU in one submit. */
   async #run(program: Program, from: BufferRange): Promise<number> {
     const device = this.#device;
-    if (this.#reader && device instanceof WebGpuDevice) return this.#reader.run(device.programOf(program), from);
+    if (this.#reader && device instanceof WebGpuDevice) return this.#reader.run(ownProgram(program), from);
     await device.run([program]);
     return new Float32Array(await device.read({ ...from, bytes: 4 }))[0];
   }

@@ -16,15 +16,14 @@ export async function measureBlock(bench: Bench): Promise<PartReport> {
   const store = memoryStore();
   let opened = await firstStep(bench, store);
   const unknownDevice = opened.spent;
-  let measuring: Spent | null = null;
+  let knownChoices: Spent | null = null;
   if (opened.device instanceof WebGpuDevice) {
-    const { tuning } = opened.device.gpu;
-    measuring = await timed(clock, () => tuning.settled());
     opened.block.destroy();
     await opened.device.destroy();
     opened = await firstStep(bench, store);
+    knownChoices = opened.spent;
   }
-  const { device, block, losses, spent: knownChoices } = opened;
+  const { device, block, losses } = opened;
   try {
     const calls = await countCalls(async () => losses.push(await block.step()));
     losses.push(await block.step());
@@ -39,7 +38,7 @@ export async function measureBlock(bench: Bench): Promise<PartReport> {
     const overhead =
       device instanceof WebGpuDevice ? await apiOverhead(device.gpu, clock, calls.dispatches, scope.rounds) : null;
     const { peakBytes } = device.buffers;
-    const first = { unknownDevice, measuring, knownChoices };
+    const first = { unknownDevice, knownChoices };
     const rows = [...timings, ...(overhead === null ? [] : [overhead])].map(
       ({ name, wallMedian, wallMin, cpuMedian }) => [name, ...[wallMedian, wallMin, cpuMedian].map(digits)],
     );
@@ -58,18 +57,17 @@ export async function measureBlock(bench: Bench): Promise<PartReport> {
   }
 }
 
-/** How a device starts: `measuring` is null if there are no kernels to choose from. */
+/** How a device starts: `knownChoices` is null on the CPU, which has one kernel of each kind. */
 interface Start {
   readonly unknownDevice: Spent;
-  readonly measuring: Spent | null;
-  readonly knownChoices: Spent;
+  readonly knownChoices: Spent | null;
 }
 
-function startInWords({ unknownDevice, measuring, knownChoices }: Start, calls: ApiCounts): string {
-  if (measuring === null) return `First step ${both(unknownDevice)}.`;
+function startInWords({ unknownDevice, knownChoices }: Start, calls: ApiCounts): string {
+  if (knownChoices === null) return `First step ${both(unknownDevice)}.`;
   return (
     `${calls.dispatches} dispatches, ${calls.passes} pass, ${calls.submits} submit a step. First step ` +
-    `${both(unknownDevice)} on an unknown device, whose kernels were then measured for ${both(measuring)}, ` +
+    `${both(unknownDevice)} on an unknown device, whose kernels are measured first, ` +
     `${both(knownChoices)} with known choices.`
   );
 }

@@ -87,7 +87,6 @@ async function writing(
   try {
     const sources = Array.from({ length: rows }, (_, row) => batch.rows[row % batch.rows.length].source);
     await greedy.write(sources, TOKENS);
-    if (device instanceof WebGpuDevice) await device.gpu.tuning.settled();
     await greedy.write(sources, TOKENS);
     // The prompts are read in both; the difference is the answers'.
     const differences: number[] = [];

@@ -7,11 +7,12 @@ import {
   type MatmulVariant,
   planVariant,
   scratchOf,
-  shapeClass,
+  shapeClassOf,
   startVariant,
   variantsOf,
 } from '../device/webgpu/kernels/matmul-variants.ts';
 import { GpuProgram, submitWhole } from '../device/webgpu/program.ts';
+import type { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { readBytes } from '../device/webgpu/readback.ts';
 import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts';
 
@@ -22,10 +23,11 @@ export type Sizes = readonly [number, number, number];
 export type OwnedContender = Contender & { destroy(): void };
 
 /** The kernel that the device chooses for a product, measured first if necessary. */
-export async function chosenKernel(gpu: Gpu, shape: MatmulShape): Promise<MatmulVariant> {
-  gpu.tuning.variantOf(shape);
-  await gpu.tuning.settled();
-  return gpu.tuning.variantOf(shape);
+export async function chosenKernel(device: WebGpuDevice, shape: MatmulShape): Promise<MatmulVariant> {
+  const { tuning } = device.gpu;
+  tuning.variantOf(shape);
+  await device.prepare(() => undefined);
+  return tuning.variantOf(shape);
 }
 
 /** A product by one of its kernels, over random numbers. */
@@ -82,7 +84,7 @@ type ComparedProduct = Pick<Comparison, 'layout' | 'sizes' | 'halves'> & {
 /** @param peers contenders of other libraries, freed afterwards. */
 export async function compareKernels(
   clock: Clock,
-  gpu: Gpu,
+  device: WebGpuDevice,
   { onlyChosen = false, ...product }: ComparedProduct,
   rounds: number,
   peers: readonly OwnedContender[] = [],
@@ -90,10 +92,11 @@ export async function compareKernels(
   const [M, K, N] = product.sizes;
   const { layout, halves } = product;
   const shape = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
+  const { gpu } = device;
   const contenders = [...peers];
   try {
-    const name = shapeClass(shape, gpu.tuning) ?? null;
-    const chosen = await chosenKernel(gpu, shape);
+    const name = shapeClassOf(shape, gpu.tuning) ?? null;
+    const chosen = await chosenKernel(device, shape);
     const all = name === null ? [startVariant(shape, gpu.tuning)] : variantsOf(shape, gpu.tuning);
     for (const variant of onlyChosen ? [chosen] : all) {
       contenders.push(await productBy(gpu, shape, variant));

@@ -60,7 +60,7 @@ export async function measureProducts({ clock, scope, open }: Bench): Promise<Pa
 async function measureProduct(clock: Clock, device: Device, sizes: Sizes, scope: Scope): Promise<Product> {
   if (device instanceof WebGpuDevice) {
     const product = { layout: 'nt', sizes, onlyChosen: scope.chosenKernels } as const;
-    return compareKernels(clock, device.gpu, product, scope.rounds);
+    return compareKernels(clock, device, product, scope.rounds);
   }
   const [M, K, N] = sizes;
   const contender = await plannedProduct(device, plainProduct('nt', M, N, K), 'WebAssembly');

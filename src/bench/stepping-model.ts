@@ -2,7 +2,6 @@ import { Learner, type LearnerOptions } from '../gorp/learner.ts';
 import { type MethodSettings, planOf, withValues } from '../methods/registry.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { Device } from '../device/device.ts';
-import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
@@ -135,10 +134,6 @@ export class SteppingModel {
     this.#first = wall;
     await this.#learner.endTask({ sample: [this.#batch] });
     await this.#learner.beginTask([this.#batch]);
-    await this.#step();
-    await this.#step();
-    // Programs of both kinds of steps switch to the kernels measured fastest, which some drivers compile at first use.
-    if (this.device instanceof WebGpuDevice) await this.device.gpu.tuning.settled();
     await this.#step();
     await this.#step();
   }

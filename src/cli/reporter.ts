@@ -137,6 +137,7 @@ function testSpeed(time: TestTime): string {
 
 const DOING: Record<Progress['phase'], string> = {
   device: 'Opening',
+  kernels: 'Measuring',
   weights: 'Loading',
   tasks: 'Reading',
   tokenize: 'Tokenizing',

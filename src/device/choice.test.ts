@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { chooseDevice, factsAhead } from './choice.ts';
-import { lanesOf } from './webgpu/subgroups.ts';
 
 const CARD_LIMITS = { maxBufferSize: 7, maxStorageBufferBindingSize: 5 };
 
@@ -50,7 +49,6 @@ describe('the automatic choice', () => {
     const chosen = await chooseDevice('auto', finding(WITHOUT_INFO));
     expect(chosen).toMatchObject({ kind: 'webgpu', why: 'hardware' });
     expect(factsAhead(chosen)).toMatchObject({ vendor: '', architecture: '', description: '', software: false });
-    expect(lanesOf(WITHOUT_INFO)).toBeUndefined();
   });
 
   test('states what the device can hold', async () => {

@@ -1,6 +1,7 @@
 import { type Allocator, BufferLedger } from './buffers.ts';
 import type { Device, DeviceFacts, MemoryLimits, Program } from './device.ts';
 import { bytesOfArguments } from './wasm/program.ts';
+import type { Planner } from './planner.ts';
 import { WasmPlanner } from './wasm/planner.ts';
 import { GpuPlanner } from './webgpu/planner.ts';
 import { bytesOfUniforms } from './webgpu/program.ts';
@@ -10,6 +11,8 @@ import { Tuning } from './webgpu/tuning.ts';
 export type DeviceOutline = Pick<DeviceFacts, 'kind'> &
   Partial<Pick<DeviceFacts, 'software'>> & {
     readonly limits: MemoryLimits;
+    /** The device's own, which then knows what a run will ask it for. */
+    readonly planner?: Planner;
   };
 
 /** The outline of this device. */
@@ -35,7 +38,7 @@ const PARAMETER_BYTES = { webgpu: bytesOfUniforms, wasm: bytesOfArguments };
  * A device that stores and computes nothing: its ledger counts what a real one of its kind and limits would hold. Code
  * that allocates on a device can allocate on this one, so it plans its own memory. Reading from it is an error.
  */
-export function countingDevice({ kind, software = false, limits }: DeviceOutline): CountingDevice {
+export function countingDevice({ kind, software = false, limits, planner }: DeviceOutline): CountingDevice {
   const nothing = (): void => undefined;
   const allocator: Allocator<undefined> = {
     limit: () => limits.buffer,
@@ -48,7 +51,7 @@ export function countingDevice({ kind, software = false, limits }: DeviceOutline
     facts: { kind, vendor: '', architecture: '', description: '', software, features: [], limits: {} },
     limits,
     buffers,
-    planner: kind === 'wasm' ? new WasmPlanner() : new GpuPlanner(new Tuning(undefined, software)),
+    planner: planner ?? (kind === 'wasm' ? new WasmPlanner() : new GpuPlanner(new Tuning(software))),
     write: nothing,
     clear: nothing,
     record: (name, plan): Promise<Program> => {
@@ -60,6 +63,7 @@ export function countingDevice({ kind, software = false, limits }: DeviceOutline
       works.set(program, { operations, kernels: dispatchCount });
       return Promise.resolve(program);
     },
+    prepare: () => Promise.resolve(),
     workOf: (program) => {
       const work = works.get(program);
       if (work === undefined) throw new Error(`${program.name} is a program of another device`);

@@ -59,11 +59,18 @@ export interface Device {
   /**
    * Records a program.
    *
-   * @param plan returns the kernels that the planner currently has. A device that later finds better kernels calls it
-   * again and replaces the program's; the plan must then compute the same values.
+   * @param plan returns the kernels that the planner currently has. A device that measures kernels first calls it again.
    * @throws GorpError `device/out-of-memory`; then nothing stays allocated.
    */
   record(name: string, plan: () => readonly Dispatch[]): Promise<Program>;
+  /**
+   * Chooses kernels for everything that the planner was asked for, by measurement where the device has several. Programs
+   * that need others have them measured when they are recorded.
+   *
+   * @param report is called with the number of choices made, and of all.
+   * @throws GorpError `device/wrong-results`, `device/lost`.
+   */
+  prepare(report: (done: number, total: number) => void): Promise<void>;
   /**
    * Runs programs one after another, then copies.
    *
@@ -83,7 +90,7 @@ export interface Device {
   check(): void;
   /** Rejects with GorpError `device/lost` when the device is lost unexpectedly; pending otherwise. */
   readonly lost: Promise<never>;
-  /** Ends the device's own background work, and resolves when its memory is freed. */
+  /** Ends measurements, and resolves when their memory is freed. */
   settle(): Promise<void>;
   /** Breaks the device as a driver crash would, to test the failure path. */
   breakOnPurpose(): void;

@@ -4,9 +4,19 @@ import type { Work } from '../device/counting-device.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { DeviceReport, LayerStatistics, Results, TensorSpace, TestTime } from './results.ts';
 
-/** What a run is doing now. `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
+/** What a run is doing now. `kernels`, `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
 export type Phase =
-  'device' | 'weights' | 'tasks' | 'tokenize' | 'compile' | 'evaluate' | 'train' | 'space' | 'save' | 'checkpoint';
+  | 'device'
+  | 'kernels'
+  | 'weights'
+  | 'tasks'
+  | 'tokenize'
+  | 'compile'
+  | 'evaluate'
+  | 'train'
+  | 'space'
+  | 'save'
+  | 'checkpoint';
 
 interface Progress {
   type: 'progress';

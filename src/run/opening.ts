@@ -222,7 +222,8 @@ export class Opening {
   ): Promise<void> {
     const { config } = texts;
     const { method, training } = this.#settings;
-    const device = outlineOf(this.#device);
+    // The device's planner then knows every kernel that the run asks for.
+    const device = { ...outlineOf(this.#device), planner: this.#device.planner };
     const work = workOf(this.#settings, tasks);
     try {
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });

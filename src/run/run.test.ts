@@ -2,7 +2,6 @@ import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, planOf } from '../methods/registry.ts';
-import type { Device } from '../device/device.ts';
 import { acquireMeasuringGpu, acquirePacedGpu, acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
@@ -86,7 +85,7 @@ const isFraction = (value: unknown): boolean => typeof value === 'number' && val
 describe('a run to the end', () => {
   test('reports its plan, losses, accuracies and spaces, and returns them all as results', async () => {
     const settings = tinySettings('gorp-plus');
-    const ended = await execute(settings, undefined, onDevice(acquireMeasuringGpu));
+    const ended = await execute(settings, undefined, onDevice(acquirePacedGpu));
     expect(ended.last.type).toBe('finished');
     const { results } = ended;
     const [plan] = ended.of('begin');
@@ -366,35 +365,24 @@ describe('a run that is stopped', () => {
 describe('a run whose kernels are being measured', () => {
   // It waits for the measuring to begin; leaks and unhandled rejections fail the test.
   test.each(['stopped', 'failed', 'finished'] as const)('is %s with everything freed', async (end) => {
-    let run: Run | undefined;
-    let hasBegun = false;
-    const began = (): void => {
-      hasBegun = true;
-      if (end === 'stopped') run?.stop();
-      else if (end === 'failed') run?.breakDevice();
-      else run?.resume();
-    };
-    const acquireDevice = async (): Promise<Device> => {
-      const device = await acquireMeasuringGpu();
-      const { buffers } = device.gpu;
-      const confirmed = buffers.confirmed.bind(buffers);
-      buffers.confirmed = (...asked) => {
-        setTimeout(began, 0);
-        return confirmed(...asked);
-      };
-      return device;
-    };
+    const measured: number[] = [];
     const ended = await execute(
       tinySettings('seq-lora', { epochs: 1 }),
-      (event, running) => {
-        run = running;
-        if (!hasBegun && at('train', 1, 1)(event)) run.pause();
+      (event, run) => {
+        if (event.type !== 'progress' || event.phase !== 'kernels') return;
+        measured.push(event.done);
+        if (end === 'stopped') run.stop();
+        else if (end === 'failed') run.breakDevice();
       },
-      onDevice(acquireDevice),
+      onDevice(acquireMeasuringGpu),
     );
-    expect(hasBegun).toBe(true);
     expect(ended.last.type).toBe(end);
     if (end === 'failed') expect(ended.last).toMatchObject({ error: { code: 'device/lost' } });
+    expect(measured[0]).toBe(0);
+    const firstStep = ended.events.findIndex(at('train', 1, 1));
+    const lastMeasured = ended.events.findLastIndex((event) => event.type === 'progress' && event.phase === 'kernels');
+    if (end === 'finished') expect(lastMeasured).toBeLessThan(firstStep);
+    else expect(firstStep).toBe(-1);
   });
 });
 

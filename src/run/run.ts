@@ -195,6 +195,7 @@ export class Run {
         files,
         ...(date !== undefined && { date }),
       };
+      await this.#chooseKernels(device);
       const from = (checkpoint ?? saved?.state)?.learner;
       const learner = await this.#createLearner(device, opened, from, owned);
       if (from) {
@@ -240,6 +241,14 @@ export class Run {
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#deviceReport = device;
     this.#host.emit({ type: 'device', device });
+  }
+
+  /** Before the first step, so that the whole run computes with the same kernels. */
+  async #chooseKernels(device: Device): Promise<void> {
+    const preparing = device.prepare((done, total) =>
+      this.#progress({ phase: 'kernels', item: 'kernels for this graphics card', done, total, unit: 'items' }),
+    );
+    await this.#control.untilStopped(preparing);
   }
 
   async #createLearner(

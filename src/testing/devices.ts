@@ -3,7 +3,6 @@ import { nodeWasmHost } from '../cli/wasm-host.ts';
 import type { Device } from '../device/device.ts';
 import { WasmDevice } from '../device/wasm/wasm-device.ts';
 import { type Gpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';
-import type { MatmulVariant } from '../device/webgpu/kernels/matmul-variants.ts';
 import { Pace, type Paced, type Place, type Slice } from '../device/webgpu/pace.ts';
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
@@ -53,26 +52,21 @@ const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
  * An adapter that reports only what WebGPU guarantees: its device has default limits and no optional feature.
  *
  * @param name to report instead of its own.
+ * @param wanted features to report, as far as it has them.
  */
-function plain(adapter: GPUAdapter, name?: string): GPUAdapter {
+function plain(adapter: GPUAdapter, name?: string, wanted: readonly GPUFeatureName[] = []): GPUAdapter {
   const { vendor, architecture, device, description } = adapter.info;
   const plainAdapter = {
     info: name === undefined ? { vendor, architecture, device, description } : { description: name },
-    features: new Set<string>(),
+    features: new Set<string>(wanted.filter((feature) => adapter.features.has(feature))),
     limits: DEFAULT_LIMITS,
     requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
   };
   return plainAdapter as unknown as GPUAdapter; // the only parts that opening a device uses
 }
 
-/** Whether the tests run without optional features: on wgpu in Deno, or with default limits. */
-const LACKS_FEATURES = 'Deno' in globalThis || process.env.GORP_TEST_GPU === 'plain';
-
 /** Whether tests of a device's own clock run: unless told to do without optional features. */
 export const TESTS_CLOCK = process.env.GORP_TEST_GPU !== 'plain';
-
-/** Whether tests of a kernel variant run: those that need subgroups do not run without optional features. */
-export const testsKernel = (variant: MatmulVariant): boolean => !LACKS_FEATURES || !variant.startsWith('subgroup');
 
 /** As {@link acquireTestGpu}, with WebGPU's default limits and no optional feature. */
 export async function acquirePlainGpu(): Promise<WebGpuDevice> {
@@ -81,17 +75,21 @@ export async function acquirePlainGpu(): Promise<WebGpuDevice> {
 
 /**
  * A device with the kernels for graphics cards, whatever it computes on. Like the least of cards, it has default limits
- * (16 KiB of workgroup memory) and no optional feature (no subgroups).
+ * (16 KiB of workgroup memory) and no optional feature.
+ *
+ * @param features that it has too, if the adapter has them.
  */
-export async function acquireCardGpu(): Promise<WebGpuDevice> {
-  const gpu = await openAdapter(plain(await requestAdapter(instance), 'least graphics card'));
-  return new WebGpuDevice(gpu, { pace: new HalvingPace() });
+export async function acquireCardGpu(...features: GPUFeatureName[]): Promise<WebGpuDevice> {
+  return new WebGpuDevice(await openAdapter(await cardAdapter(features)), { pace: new HalvingPace() });
 }
 
-/** As {@link acquireTestGpu}, but chooses kernels by measurement, as a run does, with no memory of an earlier start. */
+const cardAdapter = async (features: readonly GPUFeatureName[]): Promise<GPUAdapter> =>
+  plain(await requestAdapter(instance), 'least graphics card', features);
+
+/** As {@link acquireCardGpu}, but chooses kernels by measurement, as a run does, with no memory of an earlier start. */
 export async function acquireMeasuringGpu(): Promise<WebGpuDevice> {
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
-  return openWebGpu(await requestAdapter(instance), { now: () => performance.now(), store, platform: 'test' });
+  return openWebGpu(await cardAdapter([]), { now: () => performance.now(), store, platform: 'test' });
 }
 
 /** The CPU with one thread, since tests run in parallel. */
@@ -109,7 +107,7 @@ export const TEST_DEVICES: readonly { readonly name: string; readonly acquire: (
 /** Those, and the kernels for graphics cards: for tests of kernels that differ there. */
 export const TEST_DEVICES_AND_CARD: typeof TEST_DEVICES = [
   ...TEST_DEVICES,
-  { name: 'WebGPU as on a graphics card', acquire: acquireCardGpu },
+  { name: 'WebGPU as on a graphics card', acquire: () => acquireCardGpu() },
 ];
 
 /** The device with a lower reported limit of bytes per buffer. */
@@ -121,6 +119,7 @@ export const limitedDevice = (device: Device, bytes: number): Device => ({
   record: (name, plan) => device.record(name, plan),
   run: (programs, copies) => device.run(programs, copies),
   read: (range) => device.read(range),
+  prepare: (report) => device.prepare(report),
   allowHalves: (allowed) => device.allowHalves(allowed),
   check: () => device.check(),
   settle: () => device.settle(),

@@ -28,7 +28,6 @@ export async function lookAtDevice(
   try {
     const outlook = outlookOf(chosen, device.facts);
     if (ahead === undefined) tell(outlook);
-    await device.settle(); // its own measurements would interfere
     const speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
     await speeds.write(outlook.name, speed);
     return speed;

@@ -13,7 +13,6 @@ import type { Results } from '../../src/run/results.ts';
 import { type StormBrowser, stormBrowser } from './browser.ts';
 import { CrashedRun, TimedRun } from './crashed-run.ts';
 import { drawMoment, type Moment, type Stretch, type Work, WORK } from './moments.ts';
-import { pinKernels, requirePinned } from './pinned-kernels.ts';
 import { type RunWatch, watchRuns } from './run-watch.ts';
 import { differences } from './same-results.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';
@@ -55,11 +54,10 @@ interface CrashStorm extends StormOptions {
   readonly draw: (work: Work) => Moment;
 }
 
-/** @throws Error if buffers are alive at its end, or if it has measured kernels. */
+/** @throws Error if buffers are alive at its end. */
 async function uninterrupted(browser: StormBrowser): Promise<{ expected: Results; stretches: Stretch[] }> {
   const { page, watch } = await begin(browser, () => new TimedRun());
   await waitForStatus(page, 'finished', RUN_MS);
-  await requirePinned(page);
   const { results: expected } = await downloadResults(page);
   if (expected.memory.liveBuffersAtEnd > 0) throw new Error('Buffers are alive at the end of an uninterrupted run.');
   return { expected, stretches: watch.stretches };
@@ -125,7 +123,7 @@ async function crashTooOften({ browser, expected, stretches, draw, note }: Crash
 
 const hasAdapter = async (): Promise<boolean> => (await navigator.gpu.requestAdapter()) !== null;
 
-/** Begins a run with pinned kernels in a new browser. @param watchIn hears what the run says. @param flags of Chromium. */
+/** Begins a run in a new browser. @param watchIn hears what the run says. @param flags of Chromium. */
 async function begin<Watch extends RunWatch>(
   browser: StormBrowser,
   watchIn: (context: BrowserContext) => Watch,
@@ -136,7 +134,6 @@ async function begin<Watch extends RunWatch>(
   await watchRuns(context, watch);
   const page = await context.newPage();
   await openWorkbench(page, browser.url);
-  await pinKernels(page);
   await choose(page, CHOICE);
   await page.getByText(/^All settings of/).click();
   await page.locator('[data-setting="method.updateProjGap"]').fill(String(GAP));

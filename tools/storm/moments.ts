@@ -49,6 +49,7 @@ export function workAfter({ phase, done }: Report, gap: number): Work | 'opening
     case 'save':
       return 'saving a round';
     case 'device':
+    case 'kernels':
     case 'weights':
     case 'tasks':
     case 'tokenize':

@@ -1,4 +1,4 @@
-import { type Access, adjacent, type Loop, type RecordedCall, shared, uniform, type Work } from '../work.ts';
+import { type Access, adjacent, type Loop, type RecordedCall, shared, type Work } from '../work.ts';
 import type { Family } from './family.ts';
 
 /** Bytes of a value of B, with its share of a scale, and instructions to unpack four. */
@@ -188,34 +188,5 @@ const fewRows: Family = {
   },
 };
 
-/** `shaders/matmul-subgroup.wgsl`: lanes read different rows of A and broadcast them. */
-const subgroups: Family = {
-  kernels: /^matmul\/(?:nt|nn|tn)-subgroup-(\d+)x(\d+)(-scalar)?/,
-  row,
-  work: (call, [, rows, columns, scalar]) => {
-    const product = productOf(call);
-    const { layout, K, rowA, rowB, needed } = product;
-    const [TM, TN] = [Number(rows), Number(columns)];
-    const each = scalar ? 4 : 1;
-    const readsA = (layout === 'tn' ? 4 : 1) * each;
-    const ofA = (lane: number): number => (layout === 'tn' ? lane * 16 : lane * rowA * 4);
-    const [first] = readsOfB(product, TN * each, layout === 'nt' ? (lane) => lane * 4 * rowB : (lane) => lane * 4);
-    const broadcasts = TM * 4;
-    return {
-      ...needed,
-      registers: TM * TN + 4 * TN + 32,
-      loops: [
-        {
-          times: Math.ceil(K / 4),
-          slots: slotsOf(product, TM * TN * 4, readsA, TN * each) + broadcasts,
-          accesses: [{ count: readsA, width: 16, at: ofA }, first, shared(uniform(broadcasts))],
-          waits: { l2: 1 },
-        },
-        writing(product, TM * TN, (lane) => [0, lane * 4]),
-      ],
-    };
-  },
-};
-
 /** The kernels of products. */
-export const products: readonly Family[] = [registerTiles, blocks, fewRows, subgroups];
+export const products: readonly Family[] = [registerTiles, blocks, fewRows];

@@ -1,5 +1,6 @@
 import type { Param, Workgroups } from '../../../src/device/kernel.ts';
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
+import { SOFTWARE } from '../../../src/device/webgpu/adapter-traits.ts';
 import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/device/webgpu/kernels/matmul-variants.ts';
 import { wgslOf } from '../../../src/device/webgpu/pipelines.ts';
 
@@ -14,26 +15,18 @@ function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Para
 
 const ONE: Workgroups = [1, 1, 1];
 
-/** Subgroup sizes of the two software adapters, llvmpipe and SwiftShader. With any other size results are wrong. */
-const LANES = [8, 4];
-
 /** The kernels that the peers are compared with: in f32 and one dispatch, for any number of rows. */
 const F32_VARIANTS = MATMUL_VARIANTS.filter((variant) => !ROUNDING_VARIANTS.has(variant) && variant !== 'few-rows');
 
 /** The project's matrix products with the interface of the peers' harness. */
-export const variants = F32_VARIANTS.flatMap((variant) => {
-  const isSubgroup = variant.startsWith('subgroup');
-  return (isSubgroup ? LANES : [undefined]).map((lanes) => ({
-    name: `gorp-web ${variant}${lanes === undefined ? '' : ` of ${lanes}`}`,
-    ...(isSubgroup && { needs: ['subgroups'] }),
+export const variants = F32_VARIANTS.map((variant) => {
+  const plan = (M: number, K: number, N: number) => planVariant(plainProduct('nn', M, N, K), variant, SOFTWARE);
+  return {
+    name: `gorp-web ${variant}`,
     code: (M: number, K: number, N: number): string => {
-      const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, {
-        isSoftware: true,
-        lanes,
-      });
+      const { kernel, params, workgroups } = plan(M, K, N);
       return withoutUniform(wgslOf(kernel), workgroups ?? ONE, params);
     },
-    grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, { isSoftware: true, lanes }).workgroups ?? ONE,
-  }));
+    grid: (M: number, K: number, N: number): readonly number[] => plan(M, K, N).workgroups ?? ONE,
+  };
 });

@@ -18,14 +18,6 @@ test('a graphics card, and a software adapter', () => {
   expect(of('Vendor', { vendor: '', architecture: '' })).toContain('not reported');
 });
 
-test('subgroups of one size, of several, of unknown size, and none', () => {
-  expect(of('Subgroups')).toMatch(/^32 lanes: Nothing.*workgroup memory/);
-  expect(of('Subgroups', { software: true })).toMatch(/^32 lanes: .*lane to lane/);
-  expect(of('Subgroups', { lanes: { min: 4, max: 128 } })).toMatch(/^4 to 128 lanes: .*varies/);
-  expect(of('Subgroups', { lanes: null })).toMatch(/^yes, of unknown size: .*workgroup memory only/);
-  expect(of('Subgroups', { lanes: null, features: [] })).toMatch(/^no: .*workgroup memory only/);
-});
-
 test('16-bit floats and timestamps, with and without', () => {
   expect(of('16-bit floats')).toMatch(/^yes: .*can be f16/);
   expect(of('16-bit floats', { features: [] })).toMatch(/^no: .*stay at f32/);

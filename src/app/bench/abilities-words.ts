@@ -31,7 +31,6 @@ export function adapterFacts(adapter: Adapter): Fact[] {
       value: [vendor, architecture].filter(Boolean).join(', ') || 'not reported',
       follows: 'Nothing: kernels are chosen by measuring them here, not by name.',
     },
-    subgroupFact(adapter, has('subgroups')),
     {
       name: '16-bit floats (shader-f16)',
       value: yes(has('shader-f16')),
@@ -67,31 +66,6 @@ export function adapterFacts(adapter: Adapter): Fact[] {
       follows: 'Kernels start at most 256, which every adapter has.',
     },
   ];
-}
-
-function subgroupFact({ lanes, software }: Adapter, has: boolean): Fact {
-  const name = 'Subgroups';
-  if (!has || lanes === null) {
-    return {
-      name,
-      value: has ? 'yes, of unknown size' : 'no',
-      follows: 'Threads share operands and sums through workgroup memory only.',
-    };
-  }
-  if (lanes.min === lanes.max) {
-    return {
-      name,
-      value: `${lanes.min} lanes`,
-      follows: software
-        ? 'Matrix products can pass operands from lane to lane, where that is measured to be faster.'
-        : 'Nothing: on graphics cards, threads share through workgroup memory.',
-    };
-  }
-  return {
-    name,
-    value: `${lanes.min} to ${lanes.max} lanes`,
-    follows: 'Their size varies from kernel to kernel, so none relies on it: threads share through workgroup memory.',
-  };
 }
 
 /** What WebAssembly can do here. @param isSecure whether the page is in a secure context. */

@@ -32,6 +32,8 @@ export function phaseText({ status, progress }: Known): string {
       return 'Starting';
     case 'device':
       return 'Opening the device';
+    case 'kernels':
+      return 'Measuring kernels for this graphics card';
     case 'weights':
       return 'Loading weights';
     case 'tasks':

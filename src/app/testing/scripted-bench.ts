@@ -17,7 +17,6 @@ const ADAPTER: NonNullable<Abilities['adapter']> = {
     maxComputeWorkgroupStorageSize: 49152,
   },
   storageBuffers: 10,
-  lanes: { min: 32, max: 32 },
 };
 export const ABILITIES: Abilities = {
   adapter: ADAPTER,

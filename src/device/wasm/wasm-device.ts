@@ -137,6 +137,11 @@ export class WasmDevice implements Device {
     }
   }
 
+  /** The CPU has one kernel of each kind. */
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
   read({ buffer, offset, bytes }: BufferRange): Promise<ArrayBuffer> {
     const address = this.buffers.memoryOf(buffer) + offset;
     checkRange(buffer, offset, bytes);

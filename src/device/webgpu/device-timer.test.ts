@@ -31,7 +31,7 @@ describe('DeviceTimer', () => {
       await GpuProgram.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
     ];
     submitWhole(gpu, programs); // compiles where that is done at first use
-    const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
+    const timer = new DeviceTimer(gpu, clocks, 2);
     const repeats = await timer.repeatsFor(programs[0]);
     // The minimum of some: the machine does other things as well.
     const least = [Infinity, Infinity];
@@ -77,7 +77,7 @@ describe('DeviceTimer', () => {
     const dispatch = { ...planVariant(plainProduct('nt', 8, 8, 8), 'register-4', SOFTWARE), tensors };
     const program = await GpuProgram.record(gpu, 'small', [dispatch]);
     const clocks = { now: () => performance.now(), timestamps: true };
-    const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
+    const timer = new DeviceTimer(gpu, clocks, 2);
     const times = await timer.times([3, 2].map((repeats) => ({ program, repeats })));
     timer.destroy();
     expect(times).toEqual([1, 3.5]);

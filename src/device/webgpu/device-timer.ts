@@ -16,10 +16,8 @@ export interface Clocks {
 // host learns of completion by a message.
 const SHORTEST = { device: 3, host: 30 };
 const MAX_REPEATS = 1024;
-// If a device's clock reports less than that although LONG milliseconds passed on the host, it is read again; after
-// DOUBTS such readings it is no longer used.
+// A device's clock that reports less than it can measure, although LONG milliseconds passed on the host, is not used.
 const LONG = 50;
-const DOUBTS = 3;
 
 /** A program, and how often it runs to be timed. */
 export interface Timed {
@@ -27,25 +25,17 @@ export interface Timed {
   readonly repeats: number;
 }
 
-/**
- * Times programs on a device that others use too: by timestamps around a pass if the device has them, otherwise from
- * the end of earlier submits to the end of the program.
- */
+/** Times programs on an idle device: by timestamps around a pass if it has them, otherwise by the host's clock. */
 export class DeviceTimer {
   readonly #gpu: Gpu;
   readonly #clocks: Clocks;
-  readonly #givenUp: Promise<never>;
   readonly #set: GPUQuerySet | undefined;
   readonly #ticks: OwnedBuffer | undefined;
 
-  /**
-   * @param max maximum number of programs timed at once.
-   * @param givenUp rejects when timing is no longer needed.
-   */
-  constructor(gpu: Gpu, clocks: Clocks, max: number, givenUp: Promise<never>) {
+  /** @param max maximum number of programs timed at once. */
+  constructor(gpu: Gpu, clocks: Clocks, max: number) {
     this.#gpu = gpu;
     this.#clocks = clocks;
-    this.#givenUp = givenUp;
     if (!clocks.timestamps) return;
     this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * max });
     this.#ticks = gpu.buffers.create('timestamps', 16 * max, BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC);
@@ -53,36 +43,26 @@ export class DeviceTimer {
 
   /** How often a program must be repeated to be timed well. Also finds out whether the device's clock can be used. */
   async repeatsFor(program: GpuProgram): Promise<number> {
-    let repeats = 1;
-    for (let doubts = 0; ;) {
-      let spent = await this.#spent(program, repeats);
-      if (spent >= this.#shortest) spent = await this.#spent(program, repeats); // other work may have lengthened it
-      const needed = this.repeatsAfter(repeats, spent);
-      const standsStill = this.#clocks.timestamps && needed === repeats && spent === 0;
-      if (needed === repeats && !standsStill) return repeats;
-      if (this.#clocks.timestamps && (standsStill || (await this.hostSpan(program, repeats)) > LONG)) {
-        if (standsStill || ++doubts === DOUBTS) this.#clocks.timestamps = false;
-        continue;
-      }
-      repeats = needed;
+    for (let repeats = 1; ;) {
+      const begin = this.#clocks.now();
+      const [one] = await this.times([{ program, repeats }]);
+      const needed = this.repeatsAfter(repeats, one * repeats);
+      const passed = this.#clocks.now() - begin;
+      const isSound = needed > repeats ? passed <= LONG : one > 0;
+      if (this.#clocks.timestamps && !isSound) {
+        this.#clocks.timestamps = false;
+        repeats = 1;
+      } else if (needed > repeats) repeats = needed;
+      else return repeats;
     }
   }
 
   /** How often a program must be repeated that took so many milliseconds with `repeats`. */
   repeatsAfter(repeats: number, spent: number): number {
-    const shortest = this.#shortest;
+    const shortest = this.#clocks.timestamps ? SHORTEST.device : SHORTEST.host;
     if (spent >= shortest) return repeats;
     const factor = Math.min(8, Math.max(2, Math.ceil((1.5 * shortest) / Math.max(spent, shortest / 8))));
     return Math.min(MAX_REPEATS, repeats * factor);
-  }
-
-  get #shortest(): number {
-    return this.#clocks.timestamps ? SHORTEST.device : SHORTEST.host;
-  }
-
-  async #spent(program: GpuProgram, repeats: number): Promise<number> {
-    const [one] = await this.times([{ program, repeats }]);
-    return one * repeats;
   }
 
   /** Milliseconds of one execution of each program, in their order. */
@@ -91,34 +71,22 @@ export class DeviceTimer {
     if (spans) return spans.map((span, i) => span / work[i].repeats);
     this.#clocks.timestamps = false;
     const times: number[] = [];
-    for (const { program, repeats } of work) times.push((await this.hostSpan(program, repeats)) / repeats);
+    for (const { program, repeats } of work) times.push((await this.#hostSpan(program, repeats)) / repeats);
     return times;
   }
 
-  /**
-   * Milliseconds of a program by the host's clock, including a driver's compilation at first use.
-   *
-   * Counts from the end of earlier submits. A busy host learns of that end late, at worst together with the program's
-   * own end, and Deno always reports both at once. If both seem to end together, the program runs again with nothing
-   * before it; if they still do, the time counts from its submission.
-   */
-  async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
-    const work = new Array<GpuProgram>(repeats).fill(program);
-    for (let isAlone = false; ; isAlone = true) {
-      if (isAlone) await this.#whenDone();
-      const asked = this.#clocks.now();
-      const before = this.#whenDone();
-      submitWhole(this.#gpu, work);
-      const [begin, end] = await Promise.all([before, this.#whenDone()]);
-      if (2 * (end - begin) >= end - asked) return end - begin;
-      if (isAlone) return end - asked;
-    }
+  /** Milliseconds of a program by the host's clock, including a driver's compilation at first use. */
+  async #hostSpan(program: GpuProgram, repeats: number): Promise<number> {
+    await this.#whenDone();
+    const begin = this.#clocks.now();
+    submitWhole(this.#gpu, new Array<GpuProgram>(repeats).fill(program));
+    await this.#whenDone();
+    return this.#clocks.now() - begin;
   }
 
-  /** The host's time when the device has finished everything submitted so far. */
-  #whenDone(): Promise<number> {
-    const done = this.#gpu.answers.of(this.#gpu.device.queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
-    return Promise.race([done, this.#gpu.lost, this.#givenUp]);
+  /** Resolves when the device has finished everything submitted so far. */
+  async #whenDone(): Promise<void> {
+    await Promise.race([this.#gpu.answers.of(this.#gpu.device.queue.onSubmittedWorkDone()), this.#gpu.lost]);
   }
 
   /** Milliseconds by the device's clock; undefined if it returns nonsense. */

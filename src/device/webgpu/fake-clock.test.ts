@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { acquireCardGpu, acquirePacedGpu, TESTS_CLOCK } from '../../testing/devices.ts';
+import { acquireCardGpu, TESTS_CLOCK } from '../../testing/devices.ts';
 import { type MatmulShape, plainProduct } from '../matmul-shape.ts';
 import type { Gpu } from './gpu.ts';
 import { type MatmulVariant, planVariant, startVariant, variantsOf } from './kernels/matmul-variants.ts';
-import { tuneGpu } from './tune.ts';
+import { Tuner } from './tune.ts';
 
 type Costs = Partial<Record<MatmulVariant, number>>;
 
@@ -31,9 +31,9 @@ async function chosen(shape: MatmulShape, costs: Costs, clock?: keyof typeof CLO
   const milliseconds = new Map(named.map(([name, cost]) => [planVariant(shape, name, gpu.tuning).kernel.name, cost]));
   const costOf = (kernel: string): number => milliseconds.get(kernel) ?? (kernel.startsWith('matmul/reduce') ? 0 : 10);
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
-  await tuneGpu(gpu, { now: simulated(costOf, clock), platform: 'test', store });
+  const tuner = await Tuner.open(gpu, { now: simulated(costOf, clock), platform: 'test', store });
   gpu.tuning.variantOf(shape);
-  await gpu.tuning.settled();
+  await tuner.measure();
   return gpu.tuning.variantOf(shape);
 }
 
@@ -97,9 +97,9 @@ describe('the tuner finds the quickest kernel', () => {
     ['stands still', 0.05],
   ] as const;
   it.runIf(TESTS_CLOCK).each(clocks)('by a device’s clock that %s, kernels of %d ms', async (clock, unit) => {
-    ({ gpu } = await acquirePacedGpu());
-    expect(variantsOf(SHAPE, gpu.tuning)[0]).toBe('register-4');
-    const costs = { 'register-4': 3.1 * unit, 'register-8': 0.25 * unit, block: 0.23 * unit };
+    ({ gpu } = await acquireCardGpu('timestamp-query'));
+    expect(variantsOf(SHAPE, gpu.tuning)[0]).toBe('block-light');
+    const costs = { 'block-light': 3.1 * unit, 'register-8': 0.25 * unit, block: 0.23 * unit };
     expect(await chosen(SHAPE, costs, clock)).toBe('block');
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
@@ -140,8 +140,6 @@ describe('a kernel that cannot be measured leaves the others in', () => {
 
   it('if it takes too long to compile', async () => {
     ({ gpu } = await acquireCardGpu());
-    const original = setInterval;
-    vi.spyOn(globalThis, 'setInterval').mockImplementation((f: () => void) => original(f, 1));
     replaced(planVariant(SHAPE, 'register-8', gpu.tuning).kernel.name, () => new Promise<never>(() => undefined));
     expect(await chosen(SHAPE, costs)).toBe('block');
   });

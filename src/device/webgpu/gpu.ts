@@ -5,7 +5,6 @@ import { Turns } from '../turns.ts';
 import { infoOf } from './adapter-info.ts';
 import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
-import { lanesOf } from './subgroups.ts';
 import { Tuning } from './tuning.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
@@ -26,7 +25,7 @@ export interface Gpu {
   fail(reason: GorpError): void;
   /** Rejects with GorpError `device/lost` when the device is lost unexpectedly; pending otherwise. */
   readonly lost: Promise<never>;
-  /** Stops measuring kernels, then frees every buffer and the device. */
+  /** Frees every buffer and the device. */
   destroy(): Promise<void>;
 }
 
@@ -52,7 +51,7 @@ export function gpuAllocator(device: GPUDevice, turns: Turns): Allocator<GPUBuff
   };
 }
 
-const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16'];
 // Limits raised to the adapter's; for all others the defaults suffice, including the number of storage buffers per
 // kernel: some cards have only the eight that are guaranteed.
 const WANTED_LIMITS = [
@@ -119,7 +118,7 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
       { cause },
     );
   }
-  return wrapDevice(device, factsOf(adapter), new Tuning(lanesOf(adapter), isSoftware(adapter)));
+  return wrapDevice(device, factsOf(adapter), new Tuning(isSoftware(adapter)));
 }
 
 /** The facts of a device that its adapter reports. */
@@ -177,7 +176,6 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
       failure ??= reason;
     },
     destroy: async () => {
-      await tuning.stop();
       await turns.idle();
       buffers.destroyAll();
       device.destroy();

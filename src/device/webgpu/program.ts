@@ -22,8 +22,7 @@ interface Recording {
 /** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
 export class GpuProgram implements Program {
   readonly #gpu: Gpu;
-  #recording: Recording;
-  #isDestroyed = false;
+  readonly #recording: Recording;
 
   private constructor(
     gpu: Gpu,
@@ -38,27 +37,6 @@ export class GpuProgram implements Program {
   static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<GpuProgram> {
     const pipelines = await pipelinesOf(gpu, dispatches);
     return new GpuProgram(gpu, name, record(gpu, name, dispatches, pipelines));
-  }
-
-  /**
-   * Switches to other kernels with the same result, from the next encoding after they are compiled. Does nothing if the
-   * kernels are unchanged or do not compile, or if the program has been destroyed meanwhile.
-   *
-   * Also does nothing if the memory's owner has destroyed some of it, as an arena does to make room for other programs:
-   * then {@link calls} requires that this one be recorded again before it runs.
-   *
-   * @throws GorpError `device/buffer-too-large`; any other error is a bug.
-   */
-  async replace(dispatches: readonly Dispatch[]): Promise<void> {
-    const pipelines = await pipelinesOf(this.#gpu, dispatches).catch(() => undefined);
-    if (pipelines === undefined || this.#isDestroyed) return;
-    const before = this.#recording;
-    const isSame = before.calls.length === pipelines.length;
-    if (isSame && pipelines.every((pipeline, i) => pipeline === before.calls[i].pipeline)) return;
-    // Other kernels may need other scratch memory, so the buffers of both must be live.
-    if (!this.#gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
-    this.#recording = record(this.#gpu, this.name, dispatches, pipelines);
-    before.uniforms.destroy();
   }
 
   get dispatchCount(): number {
@@ -81,7 +59,6 @@ export class GpuProgram implements Program {
   }
 
   destroy(): void {
-    this.#isDestroyed = true;
     this.#recording.uniforms.destroy();
   }
 }

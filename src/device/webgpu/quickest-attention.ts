@@ -4,11 +4,8 @@ import type { Gpu } from './gpu.ts';
 import { type AttentionClass, type AttentionVariant, attentionVariantsOf, planAttention } from './kernels/attention.ts';
 import { type Measuring, quickestOf } from './quickest.ts';
 
-/** Sizes that fill a device: on a CPU like a training step of the embedded model, on a card like one of t5-small. */
-const SIZES = {
-  software: { B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4 },
-  card: { B: 4, Sq: 256, Bk: 4, Sk: 256, H: 8, Hk: 8 },
-};
+/** Sizes that fill a card, like a training step of t5-small. */
+const SIZES = { B: 4, Sq: 256, Bk: 4, Sk: 256, H: 8, Hk: 8 };
 
 /** Largest error that rounding explains: of a weighted mean of values of at most 1, and of sums of such values. */
 const ERROR = { FORWARD: 1e-4, GRAD_Q: 1e-3, GRAD_KV: 1e-3 } as const;
@@ -19,11 +16,9 @@ export function quickestAttention(
   { form, d }: AttentionClass,
   measuring: Measuring,
 ): Promise<AttentionVariant> {
-  const { isSoftware } = gpu.tuning;
-  const sizes = SIZES[isSoftware ? 'software' : 'card'];
-  const { B, Sq, Bk, Sk, H } = sizes;
+  const { B, Sq, Bk, Sk, H } = SIZES;
   const optional = { causal: false, offset: 0, window: null, bias: false, position: false } as const;
-  const shape: AttentionShape = { ...sizes, d, scale: 0.1, ...optional };
+  const shape: AttentionShape = { ...SIZES, d, scale: 0.1, ...optional };
   const [values, queries, keys] = [B * Sq * H * d, B * H * Sq, Bk * Sk];
   // The last result is compared: o, dq, or dk, which depends on all that dv does.
   const { inputs, outputs } = {
@@ -33,7 +28,7 @@ export function quickestAttention(
   }[form];
   const ordered = (tensors: readonly BufferRange[]): readonly BufferRange[] =>
     form === 'GRAD_KV' ? [...tensors.slice(0, 5), tensors[6], tensors[5]] : tensors;
-  const candidates = attentionVariantsOf(isSoftware).map((name) => ({
+  const candidates = attentionVariantsOf(gpu.tuning.isSoftware).map((name) => ({
     name,
     steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, shape, name), tensors: ordered(tensors) }],
     error: ERROR[form],

@@ -1,14 +1,12 @@
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import { type BufferRange, wholeOf } from '../buffers.ts';
-import type { AdapterTraits } from './adapter-traits.ts';
 import type { Dispatch } from '../kernel.ts';
 import { pack, packedBytes, type Packing, unpack } from '../packing.ts';
 import type { Gpu } from './gpu.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
-import { chooseTile, stepsOf } from './kernels/matmul.ts';
+import { stepsOf } from './kernels/matmul.ts';
 import { type MatmulShape, plainProduct, areInputsVec4Aligned, windowOf } from '../matmul-shape.ts';
 import { wrongResults } from './tuning.ts';
-import { isOutputVec4Aligned } from './kernels/matmul-subgroup.ts';
 import {
   type MatmulVariant,
   planVariant,
@@ -16,8 +14,7 @@ import {
   scratchOf,
   variantsOf,
 } from './kernels/matmul-variants.ts';
-import { GpuProgram } from './program.ts';
-import { QuietTime } from './quiet-time.ts';
+import { GpuProgram, submitWhole } from './program.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
 
 /** Shared state of a device's measurements. */
@@ -25,29 +22,25 @@ export interface Measuring {
   readonly clocks: Clocks;
   /** Kernels that took too long to compile. */
   readonly tooSlow: Set<unknown>;
-  /** Rejects when measuring ends. */
-  readonly givenUp: Promise<never>;
-  /** Leaves the device to others for a while, for the milliseconds that it was used. */
-  readonly pause: (used: number) => Promise<void>;
+  /** Called with the name of a kernel that gives wrong results. */
+  readonly leaveOut: (kernel: string) => void;
 }
 
-// Largest sides that are measured. Beyond them the order of kernels does not change: on a CPU early, on a card when
-// every kernel starts several workgroups a core.
-const LARGEST = { software: 512, card: 2048 };
+// Largest sides that are measured. Beyond them the order of kernels does not change, since every kernel starts several
+// workgroups a core.
+const LARGEST = 2048;
 // The maximum of multiplications at once: some 50 ms of the weakest card.
 const MOST_WORK = 2 ** 31;
-// A multiple of four that is long, and too short to be split.
-const UNSPLIT = 252;
 // Contenders take turns in rounds. After each, those within a multiple of the best time stay. There are many rounds
 // while all together take no longer than a limit in milliseconds; after that only a few, of those that are close.
-const MAX_ROUNDS = 24;
+const MAX_ROUNDS = 12;
 // The first of them also find out how often each contender must be repeated.
 const ROUGH_ROUNDS = 2;
-const LONGEST = 500;
+const LONGEST = 200;
 const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
-// Limit for compiling a kernel, in quiet milliseconds, or as a multiple of the safe one's time if that is more. A
-// kernel above it is left out; this measurer does not retry it.
-const COMPILE_LIMIT = 4000;
+// Limit for compiling a kernel, in milliseconds, or as a multiple of the first one's time if that is more. A kernel
+// above it is left out, in every class.
+const COMPILE_LIMIT = 1000;
 const COMPILE_FACTOR = 6;
 // Entries of a result that are computed on the host, to be compared.
 const PROBES = 64;
@@ -59,22 +52,20 @@ const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
  * A product that the same kernels compute in the same way, in the time of a measurement. Parts of larger matrices
  * become whole matrices with the same alignment of rows to four floats.
  */
-export function measured(product: MatmulShape, traits: AdapterTraits): MatmulShape {
+export function measured(product: MatmulShape): MatmulShape {
   const { layout, halves, packedB, window } = product;
-  const largest = LARGEST[traits.isSoftware ? 'software' : 'card'];
   // Sides stay odd or multiples of four, as they were.
-  const side = (size: number, most = largest): number => (size > most ? most + (size % 4) : size);
+  const side = (size: number, most = LARGEST): number => (size > most ? most + (size % 4) : size);
   const [M, N] = [side(product.M), side(product.N)];
   const K = side(side(product.K), Math.floor(MOST_WORK / (M * N) / 4) * 4);
   const batch = Math.min(product.batch, Math.ceil(MOST_WORK / (M * N * K * 4)));
-  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape, traits).splits > 1;
-  const plain = { ...plainProduct(layout, M, N, K), batch, ...(halves && { halves }) };
-  const small = traits.isSoftware && isSplit(plain) && !isSplit(product) ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
+  const small = { ...plainProduct(layout, M, N, K), batch, ...(halves && { halves }) };
   const { rowA, rowB, rowC } = windowOf(small);
-  const row = (size: number, isAligned: boolean): number =>
-    isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
-  const [starts, ends] = [areInputsVec4Aligned(product), isOutputVec4Aligned(product)];
-  const placed = { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) };
+  const row = (size: number): number => {
+    if (areInputsVec4Aligned(product)) return Math.ceil(size / 4) * 4;
+    return size % 4 === 0 ? size + 1 : size;
+  };
+  const placed = { rowA: row(rowA), rowB: row(rowB), rowC };
   const whole = window ? { ...small, window: placed } : small;
   const [a, b, c] = sizesOf(whole);
   const strides = { batchStrideA: a, batchStrideB: b, batchStrideC: c, batchStrideD: c };
@@ -92,7 +83,7 @@ function sizesOf(shape: MatmulShape): [a: number, b: number, c: number] {
 /** The fastest kernel for products like this one. */
 export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
   const traits = gpu.tuning;
-  const shape = measured(product, traits);
+  const shape = measured(product);
   const { layout, M, N, K, batch, packedB } = shape;
   const { rowA, rowB, rowC } = windowOf(shape);
   const [sizeA, sizeB, sizeC] = sizesOf(shape);
@@ -169,7 +160,7 @@ export async function quickestOf<Name>(
   probe: Probe,
   measuring: Measuring,
 ): Promise<Name> {
-  const { clocks, givenUp, pause } = measuring;
+  const { clocks } = measuring;
   const sizes = [
     ...inputs.map(({ packing, floats }) => (packing ? packedBytes(packing, floats) : floats * 4)),
     ...outputs.map((floats) => floats * 4),
@@ -177,7 +168,7 @@ export async function quickestOf<Name>(
   const buffers = await gpu.buffers.confirmed('tuning', sizes);
   const tensors = buffers.map(wholeOf);
   const entries: Entry<Name>[] = [];
-  const timer = new DeviceTimer(gpu, clocks, candidates.length, givenUp);
+  const timer = new DeviceTimer(gpu, clocks, candidates.length);
   try {
     const values = inputs.map(({ floats, packing }, i) => {
       const value = noise(floats);
@@ -185,9 +176,9 @@ export async function quickestOf<Name>(
       gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(buffers[i]), 0, words);
       return packing ? unpack(words as Uint32Array<ArrayBuffer>, packing, floats) : value;
     });
-    await enter(gpu, candidates, tensors, probesOf(probe, values), entries, timer, measuring);
-    if (entries.length === 0 && gpu.tuning.wrong.length === 0) throw new Error('no kernel compiles');
-    if (entries.length === 0) throw wrongResults(candidates.map(({ name }) => String(name)).join(', '));
+    const wrong = await enter(gpu, candidates, tensors, probesOf(probe, values), entries, measuring);
+    if (entries.length === 0 && wrong.length === 0) throw new Error('no kernel compiles');
+    if (entries.length === 0) throw wrongResults(wrong.join(', '));
     // The others are likely to be quicker, so they are repeated more often once they have been timed.
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
     for (const entry of entries) entry.repeats = repeats;
@@ -205,7 +196,6 @@ export async function quickestOf<Name>(
         const needed = timer.repeatsAfter(entry.repeats, entry.repeats * entry.times[entry.times.length - 1]);
         if (needed > entry.repeats) [entry.repeats, entry.times] = [needed, []]; // what was timed is rounded too much
       }
-      await pause(used);
     }
     return left.reduce((a, b) => (undisturbed(b.times) < undisturbed(a.times) ? b : a)).name;
   } finally {
@@ -215,50 +205,61 @@ export async function quickestOf<Name>(
   }
 }
 
-/** Compiles candidates, one after another, and enters those that are right into `entries`. */
+/** Compiles candidates, one after another, and enters those that are right into `entries`. @returns those that are wrong. */
 async function enter<Name>(
   gpu: Gpu,
   candidates: readonly Candidate<Name>[],
   tensors: readonly BufferRange[],
   probes: ReadonlyMap<number, number>,
   entries: Entry<Name>[],
-  timer: DeviceTimer,
-  { tooSlow, givenUp, pause }: Measuring,
-): Promise<void> {
+  { clocks, tooSlow, leaveOut }: Measuring,
+): Promise<string[]> {
   const result = tensors[tensors.length - 1];
+  const wrong: string[] = [];
   let right: Float32Array | undefined;
-  let limit = Infinity; // the first is needed in any case, however busy the machine is
+  let limit = Infinity; // the first is needed in any case
   for (const { name, steps, error } of candidates) {
     if (tooSlow.has(name)) continue;
-    await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
+    const began = clocks.now();
     const dispatches = steps(tensors);
-    const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
-      () => true,
-      () => false,
-    );
-    const compiling = new QuietTime(limit, () => gpu.answers.of(gpu.device.queue.onSubmittedWorkDone()));
-    const isReady = await Promise.race([compiled, givenUp, compiling.over]).finally(() => compiling.stop());
-    if (isReady === 'late') {
-      tooSlow.add(name);
-      continue;
-    }
-    if (!isReady) continue;
+    const compiled = await compiledWithin(gpu, dispatches, limit);
+    if (compiled === 'late') tooSlow.add(name);
+    if (compiled !== 'ready') continue;
     clear(gpu, result); // another kernel's result there would be correct
     const program = await GpuProgram.record(gpu, `tuning ${String(name)}`, dispatches);
     entries.push({ name, program, repeats: 1, times: [] });
-    const first = await timer.hostSpan(program); // some drivers only compile now
+    submitWhole(gpu, [program]);
     const values = new Float32Array(await readBytes(gpu, result, AT_ONCE));
     const isRight = [...probes].every(([place, value]) => Math.abs(values[place] - value) <= error);
-    if (isRight && agree(values, right ?? values, 2 * error)) right ??= values;
-    else {
+    if (isRight && agree(values, right ?? values, 2 * error)) {
+      right ??= values;
+    } else {
       entries.pop()?.program.destroy();
-      gpu.tuning.leaveOut(dispatches.map(({ kernel }) => kernel.name).join(', '), name === candidates[0].name);
+      const kernels = dispatches.map(({ kernel }) => kernel.name).join(', ');
+      wrong.push(kernels);
+      leaveOut(kernels);
     }
-    const taken = compiling.spent + first;
+    const taken = clocks.now() - began; // some drivers only compile at the first use
     if (limit === Infinity) limit = Math.max(COMPILE_LIMIT, COMPILE_FACTOR * taken);
     else if (taken > limit) tooSlow.add(name);
-    await pause(taken);
   }
+  return wrong;
+}
+
+/** Compiles what dispatches need, for so many milliseconds at most. */
+async function compiledWithin(
+  gpu: Gpu,
+  dispatches: readonly Dispatch[],
+  limit: number,
+): Promise<'ready' | 'failed' | 'late'> {
+  const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
+    () => 'ready' as const,
+    () => 'failed' as const,
+  );
+  if (limit === Infinity) return compiled;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<'late'>((resolve) => (timer = setTimeout(() => resolve('late'), limit)));
+  return Promise.race([compiled, late]).finally(() => clearTimeout(timer));
 }
 
 function clear(gpu: Gpu, { buffer }: BufferRange): void {

@@ -1,11 +1,11 @@
-import { GorpError } from '../../base/errors.ts';
 import type { DeviceFacts } from '../device.ts';
 import type { Gpu } from './gpu.ts';
 import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestMatmul } from './quickest.ts';
 import { quickestAttention } from './quickest-attention.ts';
-import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
+import { GorpError } from '../../base/errors.ts';
+import { type KernelChoices, readKernelChoices, type Wanted } from './tuning.ts';
 
 /** Stores choices by device from one start to the next. */
 export interface TuningStore {
@@ -24,153 +24,98 @@ export interface TuningHost {
   warn?: (text: string) => void;
 }
 
+/** Reports how many of all classes have been measured. */
+export type OnMeasured = (done: number, total: number) => void;
+
 /** What choices are stored under: where there are other kernels to choose from, other choices may be right. */
 export function tuningKey(
   { vendor, architecture, description }: Pick<DeviceFacts, 'vendor' | 'architecture' | 'description'>,
-  lanes: number | undefined,
   platform: string,
 ): string {
-  const kernels = [`subgroups of ${lanes ?? 'many sizes'}`, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
-  return [vendor, architecture, description, platform, ...kernels].join(' | ');
+  return [vendor, architecture, description, platform, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS].join(' | ');
 }
 
 /**
- * Makes the device choose its kernels by measurement, since the best on one adapter is bad on another and names do not
- * tell. Takes known choices from the store. Measures the rest in the background when a program needs it, and stores the
- * result; the program meanwhile starts with a safe kernel (see {@link compile}).
+ * Measures which of several kernels is the fastest on a device, since the best on one adapter is bad on another and
+ * names do not tell. It measures before a program runs with them, so that a run uses one choice from its first step to
+ * its last, and stores the choices for the next.
  */
-export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
-  if (gpu.tuning.isMeasuring) return;
-  const device = tuningKey(gpu.facts, gpu.tuning.lanes, host.platform);
-  const known = readKernelChoices(await host.store.read(device));
-  if (known !== undefined) gpu.tuning.adopt(known);
-  gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
-}
-
-// A program counts as compiled when nothing has been compiled for this many milliseconds.
-const QUIET = 200;
-
-/** Thrown to abandon a measurement. */
-class GivenUp extends Error {}
-
-/**
- * Measures one class after another, in the background: it starts after pending programs have compiled and run once, and
- * after each use leaves the device to others for as long.
- */
-class BackgroundMeasurer implements Measurer {
+export class Tuner {
   readonly #gpu: Gpu;
-  readonly #host: Pick<TuningHost, 'now' | 'warn'>;
-  readonly #keep: () => Promise<void>;
+  readonly #host: TuningHost;
+  readonly #key: string;
   readonly #measuring: Measuring;
-  readonly #givenUp: Promise<never>;
-  #giveUp: (reason: GivenUp) => void = () => undefined;
-  /** Wrong kernels already reported. */
-  readonly #told = new Set<string>();
-  #hasEnded = false;
-  #working: Promise<void> | undefined;
-  /** Number of callers that wait for the end; then there is no pause. */
-  #waiting = 0;
-  #endPause: (() => void) | undefined;
+  #last: Promise<void> = Promise.resolve();
+  #isStopped = false;
 
-  constructor(gpu: Gpu, host: Pick<TuningHost, 'now' | 'warn'>, keep: () => Promise<void>) {
+  private constructor(gpu: Gpu, host: TuningHost, key: string) {
     this.#gpu = gpu;
     this.#host = host;
-    this.#keep = keep;
-    this.#givenUp = new Promise((_, reject) => (this.#giveUp = reject));
-    this.#givenUp.catch(() => undefined); // reported to the running measurement
+    this.#key = key;
     this.#measuring = {
       clocks: { now: host.now, timestamps: gpu.device.features.has('timestamp-query') },
       tooSlow: new Set(),
-      givenUp: this.#givenUp,
-      pause: (used) => this.#pause(used),
+      leaveOut: (kernel) => this.#leaveOut(kernel),
     };
   }
 
-  wake(): void {
-    if (!this.#hasEnded) this.#working ??= this.#work();
+  /** Takes known choices from the store. */
+  static async open(gpu: Gpu, host: TuningHost): Promise<Tuner> {
+    const key = tuningKey(gpu.facts, host.platform);
+    const known = readKernelChoices(await host.store.read(key));
+    if (known !== undefined) gpu.tuning.adopt(known);
+    return new Tuner(gpu, host, key);
   }
 
-  async finish(): Promise<void> {
-    this.#waiting++;
-    this.#endPause?.();
-    try {
-      while (this.#working) await this.#working;
-    } finally {
-      this.#waiting--;
-    }
+  /**
+   * Measures what programs asked for and no measurement has decided, on an idle device; nothing is left to measure then.
+   * A class that cannot be measured, for instance because there is no room, keeps its first kernel.
+   *
+   * @throws GorpError `device/wrong-results` where the driver compiles every kernel of a class wrongly; `device/lost`.
+   */
+  measure(report: OnMeasured = () => undefined): Promise<void> {
+    const measured = this.#last.then(() => this.#measureAll(report));
+    this.#last = measured.catch(() => undefined); // reported to its caller
+    return measured;
   }
 
-  async stop(): Promise<void> {
-    this.#hasEnded = true;
-    this.#giveUp(new GivenUp());
-    await this.#working;
+  /** Stops measuring for good; resolves when its memory on the device is free. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    return this.#last;
   }
 
-  async #work(): Promise<void> {
-    await Promise.resolve(); // the caller may request more kernels
-    const { tuning } = this.#gpu;
-    try {
-      for (let { wanted } = tuning; wanted; { wanted } = tuning) {
-        await this.#wait();
-        try {
-          await this.#measure(wanted);
-        } catch (thrown) {
-          if (thrown instanceof GivenUp) throw thrown;
-          this.#gpu.check();
-          if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') this.#gpu.fail(thrown);
-          tuning.giveUp(wanted); // for instance no room: the safe kernel serves
-          continue;
-        } finally {
-          this.#tellOfWrong();
-        }
-        await this.#keep();
-        if (tuning.wrongSafe !== undefined) this.#gpu.fail(wrongResults(tuning.wrongSafe));
+  async #measureAll(report: OnMeasured): Promise<void> {
+    const { tuning, turns } = this.#gpu;
+    const { wanted } = tuning;
+    if (wanted.length === 0) return;
+    await turns.idle();
+    for (const [i, one] of wanted.entries()) {
+      if (this.#isStopped) return;
+      report(i, wanted.length);
+      try {
+        await this.#choose(one);
+      } catch (thrown) {
+        this.#gpu.check(); // on a lost device, failures have that cause
+        if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') throw thrown;
+        tuning.giveUp(one);
       }
-    } catch {
-      this.#hasEnded = true; // stopped, cannot store, or the device is lost, which others report
-    } finally {
-      this.#working = undefined;
     }
+    report(wanted.length, wanted.length);
+    await this.#host.store.write(this.#key, tuning.choices);
   }
 
-  #tellOfWrong(): void {
-    for (const kernel of this.#gpu.tuning.wrong) {
-      if (this.#told.has(kernel)) continue;
-      this.#told.add(kernel);
-      this.#host.warn?.(`The graphics driver compiles the kernel ${kernel} wrongly: it is left out.`);
-    }
-  }
-
-  async #measure(wanted: Wanted): Promise<void> {
-    const gpu = this.#gpu;
+  async #choose(wanted: Wanted): Promise<void> {
+    const { tuning } = this.#gpu;
     if (wanted.of === 'attention') {
-      gpu.tuning.chooseAttention(wanted.shapeClass, await quickestAttention(gpu, wanted, this.#measuring));
-    } else gpu.tuning.choose(wanted.shapeClass, await quickestMatmul(gpu, wanted.shape, this.#measuring));
+      tuning.chooseAttention(wanted.shapeClass, await quickestAttention(this.#gpu, wanted, this.#measuring));
+    } else tuning.choose(wanted.shapeClass, await quickestMatmul(this.#gpu, wanted.shape, this.#measuring));
   }
 
-  /** Until programs that are being compiled are ready and have run once. */
-  async #wait(): Promise<void> {
-    const { pipelines, device } = this.#gpu;
-    for (let size = -1; size !== pipelines.size;) {
-      ({ size } = pipelines);
-      await Promise.race([pipelines.idle(), this.#givenUp]);
-      await this.#pause(QUIET);
-    }
-    await Promise.race([this.#gpu.answers.of(device.queue.onSubmittedWorkDone()), this.#givenUp, this.#gpu.lost]);
-  }
-
-  async #pause(milliseconds: number): Promise<void> {
-    if (this.#waiting > 0) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const over = new Promise<void>((resolve) => {
-      this.#endPause = resolve;
-      timer = setTimeout(resolve, milliseconds);
-    });
-    try {
-      await Promise.race([over, this.#givenUp]);
-    } finally {
-      clearTimeout(timer);
-      this.#endPause = undefined;
-    }
+  #leaveOut(kernel: string): void {
+    const { tuning } = this.#gpu;
+    if (tuning.wrong.includes(kernel)) return;
+    tuning.leaveOut(kernel);
+    this.#host.warn?.(`The graphics driver compiles the kernel ${kernel} wrongly: it is left out.`);
   }
 }

@@ -8,20 +8,23 @@ import { GpuPlanner } from './planner.ts';
 import { GpuProgram } from './program.ts';
 import { readBytes } from './readback.ts';
 import { type PaceOptions, Submitter } from './submitter.ts';
-import { tuneGpu, type TuningHost } from './tune.ts';
+import { type OnMeasured, Tuner, type TuningHost } from './tune.ts';
 
 // Maximum bytes per write: of larger pieces, the page, the transfer and the driver would each hold a copy.
 const PIECE = 2 ** 24;
 
-/** The device of a graphics adapter: WGSL kernels, chosen by measurement, submitted in slices. */
+/** The device of a graphics adapter: WGSL kernels, chosen by measurement where there is a tuner, submitted in slices. */
 export class WebGpuDevice implements Device {
   readonly planner: Planner;
   readonly #submitter: Submitter;
+  readonly #tuner: Tuner | undefined;
 
   constructor(
     readonly gpu: Gpu,
     options: Partial<PaceOptions> = {},
+    tuner?: Tuner,
   ) {
+    this.#tuner = tuner;
     const { now = () => performance.now(), share = 1, ...rest } = options;
     this.planner = new GpuPlanner(gpu.tuning);
     this.#submitter = new Submitter(gpu.device, gpu.answers, gpu.lost, { now, share, ...rest });
@@ -66,31 +69,27 @@ export class WebGpuDevice implements Device {
   }
 
   async record(name: string, plan: () => readonly Dispatch[]): Promise<Program> {
-    const { version } = this.gpu.tuning;
-    const program = await GpuProgram.record(this.gpu, name, plan());
-    return new FollowingProgram(this.gpu, program, plan, version);
+    let dispatches = plan();
+    if (this.#tuner && this.gpu.tuning.wanted.length > 0) {
+      await this.#tuner.measure();
+      dispatches = plan();
+    }
+    return GpuProgram.record(this.gpu, name, dispatches);
+  }
+
+  async prepare(report: OnMeasured): Promise<void> {
+    await this.#tuner?.measure(report);
   }
 
   run(programs: readonly Program[], copies: readonly Copy[] = []): Promise<void> {
     const { buffers, turns } = this.gpu;
-    const calls = programs.flatMap((program) => this.programOf(program).calls);
+    const calls = programs.flatMap((program) => ownProgram(program).calls);
     const memory = copies.map(({ from, to, ...copy }) => ({
       ...copy,
       from: buffers.memoryOf(from),
       to: buffers.memoryOf(to),
     }));
     return turns.follow(() => this.#submitter.submit(calls, memory));
-  }
-
-  /**
-   * What a program currently runs.
-   *
-   * @throws Error when the program belongs to another device, or when a bug kept it from adopting the chosen kernels;
-   *   GorpError `device/lost` if that is the cause.
-   */
-  programOf(program: Program): GpuProgram {
-    if (!(program instanceof FollowingProgram)) throw new Error(`${program.name} is a program of another device`);
-    return program.current();
   }
 
   read(range: BufferRange): Promise<ArrayBuffer> {
@@ -113,16 +112,23 @@ export class WebGpuDevice implements Device {
   }
 
   settle(): Promise<void> {
-    return this.gpu.tuning.stop();
+    return this.#tuner?.stop() ?? Promise.resolve();
   }
 
   breakOnPurpose(): void {
     this.gpu.device.destroy();
   }
 
-  destroy(): Promise<void> {
-    return this.gpu.destroy();
+  async destroy(): Promise<void> {
+    await this.settle();
+    await this.gpu.destroy();
   }
+}
+
+/** @throws Error when the program belongs to another device. */
+export function ownProgram(program: Program): GpuProgram {
+  if (!(program instanceof GpuProgram)) throw new Error(`${program.name} is a program of another device`);
+  return program;
 }
 
 /**
@@ -133,65 +139,5 @@ export class WebGpuDevice implements Device {
  */
 export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost, share = 1): Promise<WebGpuDevice> {
   const gpu = await openAdapter(adapter);
-  await tuneGpu(gpu, tuning);
-  return new WebGpuDevice(gpu, { now: tuning.now, share });
-}
-
-/**
- * A program that adopts better kernels as they are measured. If the device lacks memory for them or cannot compile
- * them, it stays as it is and computes the same. Any other failure is a bug, reported when the program is next run.
- */
-class FollowingProgram implements Program {
-  readonly #gpu: Gpu;
-  readonly #program: GpuProgram;
-  readonly #plan: () => readonly Dispatch[];
-  #version: number;
-  #fault: Error | undefined;
-  #isAtIt = false;
-  readonly #unfollow: () => void;
-
-  /** @param version of the choices with which the program was recorded. */
-  constructor(gpu: Gpu, program: GpuProgram, plan: () => readonly Dispatch[], version: number) {
-    this.#gpu = gpu;
-    this.#program = program;
-    this.#plan = plan;
-    this.#version = version;
-    this.#unfollow = gpu.tuning.follow(version, () => this.#update());
-  }
-
-  get name(): string {
-    return this.#program.name;
-  }
-
-  get dispatchCount(): number {
-    return this.#program.dispatchCount;
-  }
-
-  /** The program to run. @throws as {@link WebGpuDevice.programOf}. */
-  current(): GpuProgram {
-    if (this.#fault === undefined) return this.#program;
-    this.#gpu.check(); // on a lost device, failures are not bugs
-    throw this.#fault;
-  }
-
-  async #update(): Promise<void> {
-    if (this.#isAtIt) return; // the running update sees the new version too
-    this.#isAtIt = true;
-    try {
-      while (this.#version !== this.#gpu.tuning.version) {
-        this.#version = this.#gpu.tuning.version;
-        await this.#program.replace(this.#plan());
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof GorpError))
-        this.#fault ??= new Error(`${this.name} takes no other kernels`, { cause: thrown });
-    } finally {
-      this.#isAtIt = false;
-    }
-  }
-
-  destroy(): void {
-    this.#unfollow();
-    this.#program.destroy();
-  }
+  return new WebGpuDevice(gpu, { now: tuning.now, share }, await Tuner.open(gpu, tuning));
 }

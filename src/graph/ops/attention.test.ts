@@ -1,31 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
-import { attentionClassOf, type AttentionVariant, nameOfClass } from '../../device/webgpu/kernels/attention.ts';
 import { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { acquireCardGpu, TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, type TestInput, weight } from '../../testing/graphs.ts';
 import { attention } from './attention.ts';
 import { mergedAttention } from './merged-attention.ts';
 
 describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
   let device: Device;
+  let card: Device | undefined;
   beforeAll(async () => {
     device = await acquire();
+    card = device instanceof WebGpuDevice ? await acquireCardGpu() : undefined;
   });
-  afterAll(() => device.destroy());
-
-  /** With other kernels than the one that programs begin with. */
-  const checkKernels = async (t: GraphUnderTest, d: number, variants: AttentionVariant[], tolerance: number) => {
-    if (!(device instanceof WebGpuDevice)) return;
-    const { tuning } = device.gpu;
-    for (const variant of [...variants, tuning.safeAttention]) {
-      for (const form of ['FORWARD', 'GRAD_Q', 'GRAD_KV'] as const) {
-        tuning.chooseAttention(nameOfClass(attentionClassOf(form, d, tuning.isSoftware)), variant);
-      }
-      if (variant !== tuning.safeAttention) await t.checkDevice(device, tolerance);
-    }
-  };
+  afterAll(async () => {
+    await card?.destroy();
+    await device.destroy();
+  });
 
   describe('attention', () => {
     interface Case {
@@ -111,11 +103,10 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       const t = graphOf(c);
       t.checkFiniteDifferences(1e-5);
       await t.checkDevice(device, 1e-4);
-      await checkKernels(t, c.d, ['rolled', 'several-rows'], 1e-4);
     });
-    test.each(forTiles)('in tiles: %o', async (c) => {
+    test.each(forTiles)('in tiles on a graphics card: %o', async (c) => {
       const t = graphOf(c);
-      await (device instanceof WebGpuDevice ? checkKernels(t, c.d, ['tiles'], 1e-4) : t.checkDevice(device, 1e-4));
+      await t.checkDevice(card ?? device, 1e-4);
     });
 
     test.each([null, 2, 4])('with a position, as in generation, and window %s', async (window) => {
@@ -175,7 +166,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
         },
       );
       await t.checkDevice(device, F32);
-      await checkKernels(t, d, ['tiles'], F32);
+      if (card) await t.checkDevice(card, F32);
     });
 
     test('equals attention over all keys at once', async () => {

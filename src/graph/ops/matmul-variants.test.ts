@@ -1,91 +1,76 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type MatmulLayout, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
-import { shapeClass, variantsOf } from '../../device/webgpu/kernels/matmul-variants.ts';
+import { shapeClassOf, variantsOf } from '../../device/webgpu/kernels/matmul-variants.ts';
 import { GpuPlanner } from '../../device/webgpu/planner.ts';
 import { Tuning } from '../../device/webgpu/tuning.ts';
 import type { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
-import { acquireTestGpu, testsKernel } from '../../testing/devices.ts';
+import { acquireCardGpu, acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, operandsOf, weight } from '../../testing/graphs.ts';
 import { matmul } from './matmul.ts';
 
 let device: WebGpuDevice;
+let card: WebGpuDevice;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  [device, card] = [await acquireTestGpu(), await acquireCardGpu('shader-f16')];
 });
-afterAll(() => device.destroy());
+afterAll(async () => {
+  await device.destroy();
+  await card.destroy();
+});
 
 /** The class of a product, for which kernels are chosen. */
 function classOf(shape: MatmulShape): string {
-  const name = shapeClass(shape, device.gpu.tuning);
+  const name = shapeClassOf(shape, card.gpu.tuning);
   if (name === undefined) throw new Error('this product has no choice of kernels');
   return name;
 }
 
 describe('a product', () => {
-  // Sizes that are not multiples of the tiles.
+  // Sizes that are not multiples of the tiles; of adapters, with K split.
   const large = [
-    { layout: 'nt', variant: 'block', sizes: [260, 132, 36] },
-    { layout: 'nn', variant: 'block', sizes: [67, 129, 37] },
-    { layout: 'tn', variant: 'block', sizes: [67, 129, 37] },
-    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 132, 36] },
-    { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 132, 260] },
-    { layout: 'tn', variant: 'subgroup-wide', sizes: [68, 132, 37] },
-    { layout: 'nt', variant: 'subgroup-tall', sizes: [67, 132, 260] },
-    { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 68, 37] },
-    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 37] },
-    { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
-    { layout: 'tn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
-    { layout: 'nn', variant: 'subgroup-tall', sizes: [65, 129, 259] },
-    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 36] },
-    { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 65, 37] },
-    // Products of adapters, with K split by the kernels that can.
-    { layout: 'nt', variant: 'subgroup-tall', sizes: [515, 16, 128] },
-    { layout: 'nn', variant: 'subgroup-wide', sizes: [509, 128, 8] },
-    { layout: 'tn', variant: 'subgroup-wide', sizes: [16, 128, 512] },
-    { layout: 'tn', variant: 'register-4', sizes: [128, 16, 509] },
+    { layout: 'nt', sizes: [260, 132, 36] },
+    { layout: 'nn', sizes: [67, 129, 37] },
+    { layout: 'tn', sizes: [67, 129, 37] },
+    { layout: 'nt', sizes: [515, 16, 128] },
+    { layout: 'tn', sizes: [128, 16, 509] },
   ] as const;
-  test.each(large.filter(({ variant }) => testsKernel(variant)))(
-    '$layout by $variant, $sizes',
-    async ({ layout, variant, sizes: [M, N, K] }) => {
-      const shape = { ...plainProduct(layout, M, N, K), alpha: 0.5, addend: true };
-      expect(variantsOf(shape, device.gpu.tuning)).toContain(variant);
-      device.gpu.tuning.choose(classOf(shape), variant);
-      expect(device.gpu.tuning.variantOf(shape)).toBe(variant);
-      const [a, b] = operandsOf(layout, M, N, K);
-      await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
-        y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
-      })).checkDevice(device, F32);
-    },
-  );
+  test.each(large)('$layout on a software adapter, $sizes', async ({ layout, sizes: [M, N, K] }) => {
+    const shape = { ...plainProduct(layout, M, N, K), alpha: 0.5, addend: true };
+    expect(device.gpu.tuning.variantOf(shape)).toBe('register-4');
+    const [a, b] = operandsOf(layout, M, N, K);
+    await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
+    })).checkDevice(device, F32);
+  });
 
   describe('with operands rounded to 16-bit floats', () => {
     // Rounding errors of two operands are random, at most 2^-11 of each: for a product, about half of that.
     const F16 = 5e-4;
     const HALF = { nt: 'both', nn: 'b', tn: 'b' } as const;
-    const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16'); // not in SwiftShader
+    const canBeHalf = (): boolean => card.gpu.device.features.has('shader-f16'); // not in SwiftShader
     beforeAll(() => {
-      device.gpu.tuning.halves = canBeHalf();
+      card.gpu.tuning.halves = canBeHalf();
     });
     afterAll(() => {
-      device.gpu.tuning.halves = false;
+      card.gpu.tuning.halves = false;
     });
 
     /** Chooses the 16-bit kernel for a product; false if the device does not support it. */
     function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
       const plain = plainProduct(layout, M, N, K);
       const shape = { ...plain, halves: HALF[layout] };
-      expect(variantsOf(plain, device.gpu.tuning)).not.toContain('block-half');
-      expect(variantsOf(shape, device.gpu.tuning)).toContain('block-half');
+      expect(variantsOf(plain, card.gpu.tuning)).not.toContain('block-half');
+      expect(variantsOf(shape, card.gpu.tuning)).toContain('block-half');
       expect(classOf(shape)).not.toBe(classOf(plain));
-      device.gpu.tuning.choose(classOf(shape), 'block-half');
+      card.gpu.tuning.choose(classOf(shape), 'block-half');
       return canBeHalf();
     }
 
     /** Expects results whose distance from the reference matches 16-bit rounding. */
     async function expectRounded(t: GraphUnderTest, isHalf: boolean): Promise<void> {
       const expected = t.onCpu();
-      for (const [name, actual] of await t.onDevice(device)) {
+      for (const [name, actual] of await t.onDevice(card)) {
         const error = relativeError(actual, expected.get(name) ?? []);
         expect(error, name).toBeLessThan(isHalf ? F16 : F32);
         if (isHalf) expect(error, `${name} is rounded`).toBeGreaterThan(F32);
@@ -133,7 +118,7 @@ describe('a product', () => {
       await new GraphUnderTest({ dy, b: { shape: [N, K] }, x: { shape: [M, K] } }, (g, input) => ({
         dx: matmul(g, input('dy'), input('b'), { layout: 'nn', halves: 'b' }),
         dw: matmul(g, input('dy'), input('x'), { layout: 'tn', halves: 'b' }),
-      })).checkDevice(device, isHalf ? F16 : F32);
+      })).checkDevice(card, isHalf ? F16 : F32);
     });
 
     test('clamps values beyond the range to its bounds, and NaN stays NaN', async () => {
@@ -151,7 +136,7 @@ describe('a product', () => {
       );
       const rows = (y: Float64Array | undefined, first: number, end: number): Float64Array =>
         (y ?? new Float64Array()).subarray(first * N, end * N);
-      const [found, expected] = [(await t.onDevice(device)).get('y'), t.onCpu(clamped).get('y')];
+      const [found, expected] = [(await t.onDevice(card)).get('y'), t.onCpu(clamped).get('y')];
       for (const [first, end] of [
         [0, 1],
         [1, 2],
@@ -182,21 +167,15 @@ describe('a product', () => {
     });
   });
 
-  test.each([
-    [67, 132, 36, 'subgroup-wide'],
-    [67, 129, 35, 'subgroup-wide'],
-  ] as const)('%i × %i × %i by %s accumulates', async (M, N, K, variant) => {
-    device.gpu.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
+  test.each([36, 35])('67 × 129 × %i accumulates', async (K) => {
+    const [M, N] = [67, 129];
     const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({
       into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
     })).checkDevice(device, F32);
   });
 
-  test.each(['register-8', 'subgroup-tall'] as const)('%s over a packed matrix', async (variant) => {
-    const packedB = { packing: 'int8' as const, elements: 68 * 36 };
-    const name = classOf({ ...plainProduct('nt', 260, 68, 36), packedB });
-    device.gpu.tuning.choose(name, variant);
+  test('over a packed matrix', async () => {
     const b = { shape: [68, 36], packing: 'int8' as const };
     await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout: 'nt' }),

@@ -10,8 +10,8 @@ import type { Abilities } from './messages.ts';
 export async function readAbilities({ webgpu }: Pick<DeviceHost, 'webgpu'>): Promise<Abilities> {
   const cpu = cpuAbilities();
   try {
-    const { facts, lanes, storageBuffers } = abilitiesOf(await requestAdapter(await webgpu()));
-    const adapter = { ...facts, features: [...facts.features], storageBuffers, lanes };
+    const { facts, storageBuffers } = abilitiesOf(await requestAdapter(await webgpu()));
+    const adapter = { ...facts, features: [...facts.features], storageBuffers };
     return { adapter, noAdapter: null, cpu };
   } catch (thrown) {
     return { adapter: null, noAdapter: reportOf(thrown), cpu };

@@ -19,8 +19,6 @@ export interface Abilities {
     | (BenchHead['adapter'] & {
         /** Storage buffers that a kernel may bind. */
         storageBuffers: number;
-        /** Threads per subgroup; null without subgroups. */
-        lanes: { min: number; max: number } | null;
       })
     | null;
   /** Why there is no adapter; null if there is one. */

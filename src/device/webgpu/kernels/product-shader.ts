@@ -4,35 +4,28 @@ import { packedReader, valueWords } from '../../packing.ts';
 import { fillTemplate } from '../../template.ts';
 import { type MatmulShape, windowOf } from '../../matmul-shape.ts';
 
-/** How a kernel reads and writes, and what it does to operands. */
+/** How a kernel reads operands, and what it does to them. */
 interface ProductForm {
   /** Reads four floats at once. */
   readonly vec: boolean;
-  /** Writes four floats at once. */
-  readonly vecC?: boolean;
   /** Rounds operands to 16-bit floats. */
   readonly halves?: boolean;
-  /** Exchanges values between the lanes of a subgroup. */
-  readonly subgroups?: boolean;
 }
 
 /** The text that the kernels of a product begin with (`shaders/product.wgsl`), and the reader of a packed B. */
 export function productShader(
   { addend, accumulate, packedB }: MatmulShape,
-  { vec, vecC = false, halves = false, subgroups = false }: ProductForm,
+  { vec, halves = false }: ProductForm,
 ): string {
   const shared = fillTemplate(template, {
     PACKED: packedB !== undefined,
     ...{ VEC: vec, TYPE: vec ? 'vec4f' : 'f32' },
     UNPACKED: vec ? 'unpacked(i, p.scalesB)' : 'unpacked(i / 4u, p.scalesB)[i % 4u]',
-    ...(vecC
-      ? { TYPE_C: 'vec4f', WIDTH_C: 4, WRITES: 1, VALUES: 'values' }
-      : { TYPE_C: 'f32', WIDTH_C: 1, WRITES: 'min(4u, p.N - column)', VALUES: 'values[n]' }),
     HALVES: halves,
     ...{ ADDEND: addend, ACCUMULATE: accumulate },
   });
   const reader = packedB ? packedReader(packedB.packing, 2) : '';
-  return [halves && 'enable f16;\n', subgroups && 'enable subgroups;\n', reader, shared].filter(Boolean).join('');
+  return [halves && 'enable f16;\n', reader, shared].filter(Boolean).join('');
 }
 
 /** What `Params` of these kernels holds. @param splits parts that K is cut into. */
