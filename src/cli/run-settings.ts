@@ -3,8 +3,14 @@ import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName, methodPreset, withValues } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
-import { embeddedMethod, embeddedSettings, type PresetName, publishedSettings } from '../run/presets.ts';
-import { parseSettings, type RunSettings } from '../run/settings.ts';
+import {
+  embeddedMethod,
+  embeddedSettings,
+  type PresetName,
+  publishedSettings,
+  watchingByDefault,
+} from '../run/presets.ts';
+import { parseSettings, type RunSettings, watching } from '../run/settings.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
 import { BENCHMARK_KINDS, publishedOrder } from '../tasks/orders.ts';
 import { SUPERNI_FOLDERS, SUPERNI_ORDERS, SUPERNI_SETTINGS } from '../tasks/super-ni-orders.ts';
@@ -34,7 +40,8 @@ export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embe
                    file (the page writes them); without it, the tasks of --task in their sequence
 ${TASK_USAGE}
   --watch NAME     a task by name, or a file as for --task, that is only tested: before training and after every round;
-                   repeatable
+                   repeatable. The embedded models watch "kinds", what they could do before, where it costs less than
+                   a tenth of the tests; none leaves it out
   --method NAME    ${METHOD_NAMES.join(', ')};
                    default gorp-plus, or the order file's
   --seed N         seed of samples, example order and initial values; default 1, published orders 42
@@ -72,12 +79,14 @@ export interface ChosenRun {
 export async function chooseRun(values: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
   const given = await givenTasks(values);
   const learned = given.learned.map(({ name }) => name);
-  const { settings, customTasks } = await chosenOrder(values, learned, readsTasks);
+  const sizes = new Map(given.tasks.map(({ name, train, test }) => [name, { train: train.length, test: test.length }]));
+  const { settings, customTasks } = await chosenOrder(values, learned, sizes, readsTasks);
   const unused = learned.find((name) => !settings.order.includes(name));
   if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
-  const watch = [...new Set([...(settings.watch ?? []), ...given.watch])];
+  const { watch: before = [] } = settings;
+  const watch = [...new Set([...(values.watch.includes(NOTHING) ? [] : before), ...given.watch])];
   return {
-    settings: changed({ ...settings, ...(watch.length > 0 && { watch }) }, values.seed, values.set),
+    settings: changed(watching(settings, watch), values.seed, values.set),
     customTasks: [...customTasks, ...given.tasks],
     notes: given.notes,
   };
@@ -87,6 +96,7 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
 async function chosenOrder(
   { model, tasks, order, preset: named, method: asked }: SettingsValues,
   learned: readonly string[],
+  sizes: Parameters<typeof watchingByDefault>[1],
   readsTasks: boolean,
 ): Promise<Pick<ChosenRun, 'settings' | 'customTasks'>> {
   const method = asked === undefined ? undefined : oneOf('--method', asked, METHOD_NAMES);
@@ -97,14 +107,15 @@ async function chosenOrder(
   if (superNi !== null) {
     if (tasks === 'embedded' && readsTasks)
       throw new UsageError(`Order ${order} needs SuperNI: name its parent folder with --tasks.`);
-    const settings = { ...listedSettings(model, preset, method), tasks, order: [...superNi] };
+    const settings = watching({ ...listedSettings(model, preset, method), tasks, order: [...superNi] }, []);
     return { settings: asPublished(settings), customTasks: none };
   }
   if (learned.length > 0 || isListOfTasks(order)) {
     const sequence = order === 'embedded' ? learned : order.split(',').map((name) => taskNamed(name.trim(), learned));
     const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
     if (twice !== undefined) throw new UsageError(`--order names ${twice} twice.`);
-    return { settings: { ...listedSettings(model, preset, method), tasks, order: [...sequence] }, customTasks: none };
+    const listed = watching({ ...listedSettings(model, preset, method), tasks, order: [...sequence] }, []);
+    return { settings: watchingByDefault(listed, sizes), customTasks: none };
   }
   if (published) {
     if (tasks === 'embedded' && readsTasks)
@@ -134,6 +145,9 @@ const isListOfTasks = (order: string): boolean =>
   order.includes(',') ||
   (order !== 'embedded' && [BENCHMARK_KINDS, SUPERNI_FOLDERS].some((known) => Object.hasOwn(known, order))) ||
   isEmbedded(order);
+
+/** As a value of `--watch`: no task that comes with the settings. */
+const NOTHING = 'none';
 
 /** The tasks that `--task` and `--watch` make of files. */
 interface GivenTasks {
@@ -165,7 +179,7 @@ export async function givenTasks({ task, watch }: Pick<SettingsValues, 'task' | 
   for (const option of task) await make(option);
   const learned = tasks.slice();
   const watched: string[] = [];
-  for (const option of watch) {
+  for (const option of watch.filter((one) => one !== NOTHING)) {
     const name = knownTask(option, []);
     watched.push(name ?? (await make(option)).name);
   }

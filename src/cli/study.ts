@@ -85,7 +85,8 @@ async function planOf(values: Values): Promise<{ plan: StudyPlan; customTasks: r
   const methods = [...new Set(values.methods.split(','))].map((name) => oneOf('--methods', name, METHOD_NAMES));
   const seeds = [...new Set(values.seeds.split(',').map((text) => wholeNumber('--seeds', text)))];
   const chosen = [];
-  for (const method of methods) chosen.push(await chooseRun({ ...values, method }));
+  const watch = [...values.watch, 'none']; // only what is asked for, so that studies stay comparable
+  for (const method of methods) chosen.push(await chooseRun({ ...values, watch, method }));
   return {
     plan: planOfMethods(
       chosen.map(({ settings }) => settings),

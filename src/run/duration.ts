@@ -66,6 +66,23 @@ export function tasksAhead(
   return tasks.includes(null) ? null : tasks.filter((task) => task !== null);
 }
 
+/**
+ * The share of the watched tasks in the prompt tokens that a run reads in its tests.
+ *
+ * @param own as for {@link tasksAhead}.
+ * @returns null if a task's examples are not known.
+ */
+export function watchShare(settings: RunSettings, own: Parameters<typeof tasksAhead>[1]): number | null {
+  const tasks = tasksAhead(settings, own);
+  if (tasks === null) return null;
+  const tokensOf = (counted: (task: number) => boolean): number => {
+    const weighed = tasks.map((task, j) => ({ ...task, test: counted(j) ? task.test * task.promptTokens : 0 }));
+    return amountOf(settings, weighed).tests.reduce((a, b) => a + b, 0);
+  };
+  const all = tokensOf(() => true);
+  return all === 0 ? 0 : tokensOf((j) => j >= settings.order.length) / all;
+}
+
 /** The compute of a whole run: its steps and tests, each by the length of its texts. */
 export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
   const { steps, tests } = amountOf(settings, tasks);

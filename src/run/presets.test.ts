@@ -2,6 +2,7 @@ import { describe, expect, it, test } from 'vitest';
 import type { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodPreset, withValues } from '../methods/registry.ts';
 import { orderId, PUBLISHED_ORDERS } from '../tasks/orders.ts';
+import { watchShare } from './duration.ts';
 import { embeddedMethod, embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
 import { epochsOf, parseSettings } from './settings.ts';
 
@@ -109,4 +110,14 @@ test.each([
   })();
   expect(thrown).toMatchObject({ code: 'settings/address', message: expect.stringContaining(field) as string });
   expect(String(thrown) + (thrown as GorpError).nextStep).not.toContain('secret');
+});
+
+test('the embedded models watch what they could do before only where it costs less than a tenth of the tests', () => {
+  const full = embeddedSettings('full', 'gorp');
+  expect(full.watch).toEqual(['kinds']);
+  expect(watchShare(full, new Map())).toBeLessThan(0.1);
+  expect(embeddedSettings('full', 'gorp', 'embedded-llama').watch).toEqual(['kinds']);
+  expect(embeddedSettings('full', 'gorp', 'org/name').watch).toBeUndefined();
+  expect(embeddedSettings('quick', 'gorp').watch).toBeUndefined();
+  expect(watchShare({ ...embeddedSettings('quick', 'gorp'), watch: ['kinds'] }, new Map())).toBeGreaterThan(0.1);
 });

@@ -1,5 +1,7 @@
 import { type MethodName, methodPreset, type MethodSettings, sameMethod, withValues } from '../methods/registry.ts';
 import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/orders.ts';
+import { embeddedModel } from '../weights/embedded-models.ts';
+import { watchShare } from './duration.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 import { initialTraining } from './training-settings.ts';
 
@@ -14,6 +16,24 @@ export function embeddedMethod(name: MethodName): MethodSettings {
   return withValues(methodPreset(name), { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 });
 }
 
+/** The largest share of the tests' work for which a task is watched unasked. */
+const SMALL_SHARE = 0.1;
+
+/**
+ * Settings that also watch what the embedded models can do before they learn, if the model is one of them and this costs
+ * less than a tenth of the tests.
+ *
+ * @param own examples of custom tasks, by name.
+ */
+export function watchingByDefault(
+  settings: RunSettings,
+  own: Parameters<typeof watchShare>[1] = new Map(),
+): RunSettings {
+  const watching = { ...settings, watch: ['kinds'] };
+  const share = embeddedModel(settings.model) === undefined ? null : watchShare(watching, own);
+  return share !== null && share < SMALL_SHARE ? watching : settings;
+}
+
 /**
  * Settings for the embedded models and tasks.
  *
@@ -21,13 +41,13 @@ export function embeddedMethod(name: MethodName): MethodSettings {
  * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows quickly that everything works.
  */
 export function embeddedSettings(preset: PresetName, method: MethodName, model = 'embedded'): RunSettings {
-  return {
+  return watchingByDefault({
     model,
     tasks: 'embedded',
     order: preset === 'full' ? EMBEDDED_ORDER.slice() : EMBEDDED_ORDER.slice(0, 2),
     method: embeddedMethod(method),
     training: { ...initialTraining(), ...(preset === 'quick' && QUICK) },
-  };
+  });
 }
 
 /** A method with the rates, ranks and scale of the released scripts for an order. */

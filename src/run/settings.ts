@@ -73,6 +73,13 @@ export const testedTasks = ({ order, watch = [] }: Pick<RunSettings, 'order' | '
   ...watch,
 ];
 
+/** Settings with other watched tasks. */
+export function watching(settings: RunSettings, watch: readonly string[]): RunSettings {
+  const next: RunSettings = { ...settings, watch: [...watch] };
+  if (watch.length === 0) delete next.watch;
+  return next;
+}
+
 /** Passes over the examples of a round: its task's, or the run's if it trains on several. */
 export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonly string[]): number {
   const own = tasks.length === 1 && Object.hasOwn(perTask, tasks[0]) ? perTask[tasks[0]] : undefined;

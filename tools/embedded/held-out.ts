@@ -1,6 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { seededRandom, shuffled } from '../../src/base/random.ts';
 import { EMBEDDED_TEXTS } from '../../src/tasks/embedded-text.ts';
 import { isPresentable } from '../../src/tasks/presentable.ts';
+import { loadTokenizer } from '../../src/text/tokenizer.ts';
+import { root } from './sources.ts';
 import { normalised, type SplitTask } from './split.ts';
 import { firstWords, withoutMark, words } from './tasks.ts';
 import type { Synset, WordNet } from './wordnet.ts';
@@ -21,8 +25,16 @@ export function kindPair(
 
 const SEED = 11;
 const LEAST_WORDS = 6;
-/** A term as short as the labels of the tasks, so that no answer of a run gets longer. */
-const SHORT_WORD = /^[a-z]{3,7}$/;
+/** The most tokens of a term, with its end: as many as the labels of the tasks have, so that no answer gets longer. */
+const MOST_TOKENS = 4;
+
+/** Whether a term is a word that the embedded models write in few tokens; both have the same vocabulary. */
+function shortWords(): (term: string) => boolean {
+  const read = (name: string): unknown =>
+    JSON.parse(readFileSync(join(root, 'public', 'embedded', 'model', name), 'utf8'));
+  const tokenizer = loadTokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
+  return (term) => /^[a-z]{3,9}$/.test(term) && tokenizer.encodeLabel(term).length < MOST_TOKENS;
+}
 
 /**
  * The rows of {@link EMBEDDED_TEXTS} by their paths: texts as in pre-training that the embedded models have not read,
@@ -34,9 +46,10 @@ export function heldOutFiles(wordnet: WordNet, tasks: readonly SplitTask[]): Map
     ({ definition }) => tested.has(normalised(withoutMark(definition))) && words(definition) >= LEAST_WORDS,
   );
   const lines = synsets.map((synset) => ({ sentence: '', label: definitionLine(synset) }));
+  const isShort = shortWords();
   const pairs = synsets.flatMap((synset) => {
     const pair = kindPair(synset, wordnet);
-    return pair !== undefined && SHORT_WORD.test(pair.term) ? [{ sentence: pair.text, label: pair.term }] : [];
+    return pair !== undefined && isShort(pair.term) ? [{ sentence: pair.text, label: pair.term }] : [];
   });
   const fileOf = (rows: readonly { sentence: string; label: string }[], count: number): string => {
     const shown = rows.filter(({ sentence, label }) => isPresentable(`${sentence} ${label}`));

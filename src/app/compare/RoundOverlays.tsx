@@ -1,5 +1,6 @@
 import { type ReactNode, useRef } from 'react';
 import type { Results } from '../../run/results.ts';
+import { testedTasks } from '../../run/settings.ts';
 import { axisOver } from '../charts/axis.ts';
 import { LineChart } from '../charts/LineChart.tsx';
 import { drawingIn } from '../charts/SaveTools.tsx';
@@ -41,7 +42,7 @@ export function AccuracyOverlay({ groups }: Props) {
   const { compare } = usePage();
   const score = usePageState(({ view }) => view.score);
   const chosen = usePageState((state) => state.compare.task);
-  const tasks = [...new Set(groups.flatMap(({ settings }) => settings.order))];
+  const tasks = [...new Set(groups.flatMap(({ settings }) => testedTasks(settings)))];
   const task = chosen !== null && tasks.includes(chosen) ? chosen : (tasks[0] ?? '');
   const report = groups
     .flatMap(({ runs }) => runs.flatMap(({ results }) => results.tasks))

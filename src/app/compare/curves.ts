@@ -1,4 +1,5 @@
 import type { Results } from '../../run/results.ts';
+import { testedTasks } from '../../run/settings.ts';
 import type { Scoring } from '../progress/scores.ts';
 import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { smoothed } from '../charts/series.ts';
@@ -35,7 +36,7 @@ export const performanceCurve = (results: Results, score: Scoring): CurvePoint[]
 
 /** The accuracy of a task over the rounds, from round 0 (before training); null if the run does not have the task. */
 export function accuracyCurve(results: Results, score: Scoring, task: string): CurvePoint[] | null {
-  const column = results.settings.order.indexOf(task);
+  const column = testedTasks(results.settings).indexOf(task);
   return column < 0 ? null : matrixOf(results, score).map((row, x) => ({ x, y: row[column] ?? null }));
 }
 

@@ -1,4 +1,5 @@
 import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/duration.ts';
+import { sizesOf } from '../tasks/sources.ts';
 import { draftIssues } from '../setup/validate.ts';
 import type { PageState } from '../store.ts';
 import type { Pace } from './pace.ts';
@@ -25,10 +26,7 @@ export function estimateOf(
   if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;
-  const custom = new Map(
-    taskData.custom.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]),
-  );
-  const tasks = tasksAhead(draft, custom);
+  const tasks = tasksAhead(draft, sizesOf(taskData));
   if (tasks === null) return null;
   const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
   const factor = pace.factor(outlook.name, draft.model);

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { parseSettings, type RunSettings } from '../../run/settings.ts';
+import { parseSettings, type RunSettings, testedTasks } from '../../run/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { flatSettings } from '../../run/likeness.ts';
 import { settingName } from './setting-names.ts';
@@ -40,7 +40,7 @@ export interface SetUp {
 export function setUpText(draft: RunSettings, own: readonly string[]): string {
   // This already refuses an address that holds a secret.
   const { model, ...settings } = parseSettings(draft);
-  const mine = settings.order.filter((name) => own.includes(name));
+  const mine = testedTasks(settings).filter((name) => own.includes(name));
   if (mine.length > 0) {
     throw new GorpError(
       'settings/private',

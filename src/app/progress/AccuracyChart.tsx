@@ -1,5 +1,6 @@
 import { useRef } from 'react';
 import { namedRounds, roundOf } from '../../run/schedule.ts';
+import { testedTasks } from '../../run/settings.ts';
 import { seriesColor, seriesDash } from '../charts/colors.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { linearScale, linePath, spreadLabels } from '../charts/layout.ts';
@@ -20,7 +21,8 @@ export function AccuracyChart() {
   const results = usePageState(({ run }) => run.results);
   const view = usePageState((state) => state.view.score);
   const matrix = matrixOf(results, view);
-  const scores = settings.order.map((_, task) => scoreIn(view, results?.tasks[task]));
+  const names = testedTasks(settings);
+  const scores = names.map((_, task) => scoreIn(view, results?.tasks[task]));
   // A loss cannot share an axis with a share: it is drawn as the probability of a token.
   const isLoss = scores.length > 0 && scores.every((score) => score === 'loss');
   const isMixed = !isLoss && scores.includes('loss');
@@ -29,15 +31,16 @@ export function AccuracyChart() {
   const rounds = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
   const last = rounds.length - 1;
   const x = linearScale(0, last, PLOT.left, width - PLOT.right);
-  const lines = settings.order.map((name, task) => {
+  const lines = names.map((name, task) => {
     const drawn = (value: number): number => (isMixed && scores[task] === 'loss' ? Math.exp(-value) : value);
     const values = rounds.map(({ round }) => {
       const value = matrix[round]?.[task] ?? null;
       return value === null ? null : drawn(value);
     });
-    const learned = rounds.findIndex(({ round }) => round === roundOf(settings, task));
+    const isWatched = task >= settings.order.length;
+    const learned = isWatched ? 0 : rounds.findIndex(({ round }) => round === roundOf(settings, task));
     const at = values.findLastIndex((value) => value !== null);
-    return { name, task, values, learned, at, end: at < 0 ? null : (values[at] ?? null) };
+    return { name, task, values, learned, isWatched, at, end: at < 0 ? null : (values[at] ?? null) };
   });
   const top = isLoss ? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))) : 1;
   const y = linearScale(0, top, HEIGHT - PLOT.bottom, PLOT.top);
@@ -86,7 +89,7 @@ export function AccuracyChart() {
                 {name}
               </text>
             ))}
-            {lines.map(({ name, task, values, learned }) => (
+            {lines.map(({ name, task, values, learned, isWatched }) => (
               <g key={name} className={styles.series} style={{ '--series': seriesColor(task) }}>
                 <path
                   d={linePath(
@@ -96,17 +99,17 @@ export function AccuracyChart() {
                 />
                 <path
                   d={linePath(values.map((value, i) => (value === null || i < learned ? null : [x(i), y(value)])))}
-                  className={styles.line}
-                  strokeDasharray={seriesDash(task)}
+                  className={isWatched ? styles.watched : styles.line}
+                  strokeDasharray={isWatched ? undefined : seriesDash(task)}
                 />
                 {values.map((value, i) =>
-                  value === null || i === 0 ? null : (
+                  value === null || (i === 0 && !isWatched) ? null : (
                     <circle
                       key={i}
-                      className={i === learned ? styles.own : styles.dot}
+                      className={i === learned && !isWatched ? styles.own : styles.dot}
                       cx={x(i)}
                       cy={y(value)}
-                      r={i === learned ? 4.5 : i > learned ? 2.5 : 0}
+                      r={i === learned && !isWatched ? 4.5 : i >= learned ? 2.5 : 0}
                     />
                   ),
                 )}
@@ -139,7 +142,10 @@ export function AccuracyChart() {
         }
         columns={['Task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))]}
         rows={() =>
-          lines.map(({ name, values }) => [name, ...values.map((value) => scoreText(isLoss ? 'loss' : 'exact', value))])
+          lines.map(({ name, values, isWatched }) => [
+            isWatched ? `${name} (watched)` : name,
+            ...values.map((value) => scoreText(isLoss ? 'loss' : 'exact', value)),
+          ])
         }
         save={{
           file: 'accuracy',

@@ -5,6 +5,7 @@ import { SaveTools } from '../charts/SaveTools.tsx';
 import { wilsonInterval } from '../../base/proportions.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
 import type { Score } from '../../run/scoring.ts';
+import { testedTasks } from '../../run/settings.ts';
 import { percent, significant, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { changeSinceLearned, gridStep } from './matrix.ts';
@@ -16,14 +17,15 @@ type Cell = readonly [round: number, task: number];
 /** R as a table drawn as a heat map: rows are rounds, columns are tasks. One tab stop; arrow keys move within it. */
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
-  const { order } = settings;
+  const columns = testedTasks(settings);
+  const isWatched = (task: number): boolean => task >= settings.order.length;
   const results = usePageState(({ run }) => run.results);
   const view = usePageState((state) => state.view.score);
   const matrix = matrixOf(results, view);
   const tasks = results?.tasks;
   const scoreAt = (task: number): Score => scoreIn(view, tasks?.[task]);
   const heat = usePageState(({ view }) => view.heat);
-  const isMixed = view === 'main' && order.some((_, task) => scoreAt(task) !== scoreAt(0));
+  const isMixed = columns.some((_, task) => scoreAt(task) !== scoreAt(0));
   const score = view === 'main' ? (isMixed ? 'each task’s own score' : SCORE_NAMES[scoreAt(0)].toLowerCase()) : view;
   const [focused, setFocused] = useState<Cell>([0, 0]);
   const [shown, setShown] = useState<Cell | null>(null);
@@ -32,7 +34,7 @@ export function AccuracyMatrix() {
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const row = rows.findIndex(({ round }) => round === focused[0]);
-    const next = gridStep(event.key, [row, focused[1]], rows.length, order.length);
+    const next = gridStep(event.key, [row, focused[1]], rows.length, columns.length);
     if (next === null) return;
     event.preventDefault();
     const cell: Cell = [rows[next[0]]?.round ?? 0, next[1]];
@@ -42,7 +44,7 @@ export function AccuracyMatrix() {
 
   const describe = ([round, task]: Cell): string => {
     const value = matrix[round]?.[task] ?? null;
-    const name = order[task] ?? '';
+    const name = columns[task] ?? '';
     const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
     if (value === null) return `${name} ${when}: not measured.`;
     const count = tasks?.[task]?.testExamples;
@@ -57,7 +59,11 @@ export function AccuracyMatrix() {
       parts[0] += ` (${whole(value * count)} of ${count}, 95 % interval ${percent(low)} to ${percent(high)})`;
     }
     const change = changeSinceLearned(matrix, round, task);
-    if (round === roundOf(settings, task)) parts.push('just learned');
+    if (isWatched(task)) {
+      if (round > 0 && change !== null)
+        parts.push(`${changeText(own, change)}${own === 'loss' ? '' : ' points'} since before training`);
+      parts.push('only tested, never learned');
+    } else if (round === roundOf(settings, task)) parts.push('just learned');
     else if (change !== null)
       parts.push(`${changeText(own, change)}${own === 'loss' ? '' : ' points'} since it was learned`);
     else if (round > 0 && round < roundOf(settings, task)) parts.push('not learned yet');
@@ -73,7 +79,7 @@ export function AccuracyMatrix() {
           className={styles.matrix}
           data-testid="r-matrix"
           data-heat={heat}
-          data-many={order.length > 6}
+          data-many={columns.length > 6}
           onKeyDown={onKeyDown}
           onMouseLeave={() => setShown(null)}
         >
@@ -83,9 +89,10 @@ export function AccuracyMatrix() {
           <thead>
             <tr>
               <td />
-              {order.map((name, i) => (
-                <th key={name} scope="col" title={name}>
+              {columns.map((name, i) => (
+                <th key={name} scope="col" title={name} data-watched={isWatched(i)}>
                   <span>{name}</span>
+                  {isWatched(i) && <small className={styles.score}>only tested</small>}
                   {isMixed && <small className={styles.score}>{SCORE_NAMES[scoreAt(i)]}</small>}
                 </th>
               ))}
@@ -97,7 +104,7 @@ export function AccuracyMatrix() {
                 <th scope="row">
                   <span className={styles.round}>{round}</span> {learned}
                 </th>
-                {order.map((name, task) => {
+                {columns.map((name, task) => {
                   const value = matrix[round]?.[task] ?? null;
                   const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
                   return (
@@ -105,7 +112,8 @@ export function AccuracyMatrix() {
                       key={name}
                       role="gridcell"
                       data-testid={`cell-${round}-${task}`}
-                      data-own={round === roundOf(settings, task)}
+                      data-own={!isWatched(task) && round === roundOf(settings, task)}
+                      data-watched={isWatched(task)}
                       data-tint={tint?.kind}
                       className="tinted"
                       style={tint === null ? undefined : { '--share': `${Math.round(tint.share * 100)}%` }}
@@ -135,10 +143,10 @@ export function AccuracyMatrix() {
             withDrawing(
               <HeatFigure
                 title={`Accuracy after each task, ${score}, percent`}
-                columns={order}
+                columns={columns}
                 rows={rows.map(({ round, name }) => ({
                   name: `${round} ${name}`,
-                  cells: order.map((_, task) => {
+                  cells: columns.map((_, task) => {
                     const value = matrix[round]?.[task] ?? null;
                     const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
                     return value === null ? null : { text: scoreText(scoreAt(task), value), share: 0, ...tint };
@@ -151,7 +159,7 @@ export function AccuracyMatrix() {
           numbers={() => ({
             columns: ['round', 'after', 'task', view === 'main' || view === 'exact' ? 'accuracy' : view, 'examples'],
             rows: rows.flatMap(({ round, name }) =>
-              order.map((task, i) => {
+              columns.map((task, i) => {
                 const value = matrix[round]?.[i] ?? null;
                 return [round, name, task, value, value === null ? null : (tasks?.[i]?.testExamples ?? null)];
               }),

@@ -90,7 +90,7 @@ export function Measures() {
   const view = usePageState((state) => state.view.score);
   const matrix = matrixOf(results, view);
   const reports = results?.tasks ?? [];
-  const tasks = reports.length;
+  const tasks = results?.settings.order.length ?? 0;
   const tested = roundsTested(matrix);
   const { measures, isLoss, note: over } = measuresIn(firstRounds(matrix, tested), reports.slice(0, tested), view);
   return (

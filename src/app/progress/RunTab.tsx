@@ -50,7 +50,7 @@ export function RunTab() {
           <Section
             level={3}
             title="Each task over the run"
-            note="A ring marks where a task was learned; lines are dotted before that."
+            note="A ring marks where a task was learned; lines are dotted before that, and dashed for tasks that are only tested."
           >
             <AccuracyChart />
           </Section>

@@ -11,6 +11,7 @@ import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
 import { freeStory } from './free-story.ts';
+import { watchedStory } from './watched-story.ts';
 import { storyOf, type TaskSentence } from './story.ts';
 import styles from './WhatHappened.module.css';
 
@@ -29,6 +30,7 @@ export function WhatHappened() {
   );
   const { tasks, limit } = storyOf(settings, labelled, examples) ?? { tasks: [], limit: null };
   const all = [...tasks, ...free].toSorted((a, b) => settings.order.indexOf(a.task) - settings.order.indexOf(b.task));
+  const before = watchedStory(results);
   if (all.length === 0) return null;
   return (
     <Section
@@ -44,6 +46,11 @@ export function WhatHappened() {
       {results.cutShort?.map(({ round, steps, planned }) => (
         <p key={round} className={styles.limit}>
           {cutShortText(roundName(settings, round), steps, planned)}
+        </p>
+      ))}
+      {before.map((text) => (
+        <p key={text} className={styles.before} data-testid="watched-story">
+          {text}
         </p>
       ))}
       {limit !== null && <p className={styles.limit}>{limit}</p>}

@@ -13,7 +13,7 @@ const NAMES: Readonly<Partial<Record<Score, string>>> = { rougeL: 'ROUGE-L', los
 export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[] {
   return tasks.flatMap((task, j): TaskSentence[] => {
     const score = mainScore(task);
-    if (score === 'exact') return [];
+    if (score === 'exact' || task.watched === true) return [];
     const matrix = accuracy[score] ?? [];
     const at = (round: number): number | null => matrix[round]?.[j] ?? null;
     const own = roundOf(settings, j);

@@ -14,15 +14,16 @@ export const roundsTested = (matrix: AccuracyMatrix): number =>
   );
 
 /**
- * Change in accuracy since the task was learned: R[round][task] − R[task + 1][task]. null before it was learned and
- * where either is missing.
+ * Change in accuracy since the task was learned: R[round][task] − R[task + 1][task], or of a watched task since before
+ * training. null until then and where either is missing.
  *
- * @param task column, from 0; its own round is `task + 1`.
+ * @param task column, from 0; its own round is `task + 1`. Columns of watched tasks follow the learned ones.
  */
 export function changeSinceLearned(matrix: AccuracyMatrix, round: number, task: number): number | null {
+  const own = task + 1 < matrix.length ? task + 1 : 0;
   const now = matrix[round]?.[task] ?? null;
-  const learned = matrix[task + 1]?.[task] ?? null;
-  return round <= task || now === null || learned === null ? null : now - learned;
+  const learned = matrix[own]?.[task] ?? null;
+  return round < own || now === null || learned === null ? null : now - learned;
 }
 
 /** The cell that a key moves to in a grid of `rows` × `columns`; null for other keys. Movement stops at the edges. */

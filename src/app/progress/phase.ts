@@ -78,7 +78,7 @@ export function progressText(progress: RunState['progress']): string {
 export function roundText({ progress, results, settings }: Known): string {
   if (results === null || progress === null) return '';
   const { round } = progress;
-  const tasks = results.tasks.length;
+  const tasks = results.settings.order.length;
   if (round > 0 && settings && planOf(settings.method).schedule === 'mixed') return `all ${tasks} tasks`;
   return round === 0 ? 'before training' : `task ${round} of ${tasks}`;
 }

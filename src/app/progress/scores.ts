@@ -15,32 +15,32 @@ export const SCORE_NAMES: Readonly<Record<Score, string>> = {
   loss: 'Loss',
 };
 
-type Scored = Pick<TaskReport, 'form'>;
+type Scored = Pick<TaskReport, 'form' | 'watched'>;
 
-/** The scores that some task of a run has. */
+const isLearned = ({ watched }: Scored): boolean => watched !== true;
+
+/** The scores that some learned task of a run has. */
 export const scoresOf = (tasks: readonly Scored[]): Score[] =>
-  SCORES.filter((score) => tasks.some((task) => isScoredBy(task, score)));
+  SCORES.filter((score) => tasks.some((task) => isLearned(task) && isScoredBy(task, score)));
 
-/** The score of a task in a view; its own if each task shows its main one. */
-export const scoreIn = (view: Scoring, task: Scored | undefined): Score =>
-  view === 'main' ? mainScore(task ?? {}) : view;
+/** The score of a task in a view; its own if each task shows its main one, and of a watched task without that score. */
+export const scoreIn = (view: Scoring, task: Scored = {}): Score =>
+  view === 'main' || (!isLearned(task) && !isScoredBy(task, view)) ? mainScore(task) : view;
 
 /** The matrix of a view: each task's main score, or one score for all. */
 export function matrixOf(results: Results | null, view: Scoring): AccuracyMatrix {
   if (results === null) return UNMEASURED;
   const { accuracy, tasks } = results;
-  if (view !== 'main') return accuracy[view] ?? accuracy.exact.map((row) => row.map(() => null));
-  return accuracy.exact.map((row, round) =>
-    row.map((_, j) => accuracy[mainScore(tasks[j] ?? {})]?.[round]?.[j] ?? null),
-  );
+  return accuracy.exact.map((row, round) => row.map((_, j) => accuracy[scoreIn(view, tasks[j])]?.[round]?.[j] ?? null));
 }
 
 /** The measures of a view, and what their means leave out or mix, in a sentence; null if all is of one kind. */
 export function measuresIn(
   matrix: AccuracyMatrix,
-  tasks: readonly TaskReport[],
+  all: readonly TaskReport[],
   view: Scoring,
 ): { measures: Measures; isLoss: boolean; note: string | null } {
+  const tasks = all.filter(isLearned);
   if (view !== 'main') {
     const by = measuredBy(tasks, view);
     const left = tasks.length - by.columns.length;

@@ -117,5 +117,5 @@ function signed(share: number): string {
 }
 
 /** `a`, `a and b`, `a, b and c`. */
-const listed = (names: readonly string[]): string =>
+export const listed = (names: readonly string[]): string =>
   names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;

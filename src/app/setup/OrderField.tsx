@@ -3,9 +3,12 @@ import { publishedOrderOf } from '../../run/presets.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { filesOfDrop } from '../tasks/given-files.ts';
-import { addableTasks } from '../tasks/sources.ts';
+import { addableTasks, sizesOf } from '../tasks/sources.ts';
 import { TaskSources } from '../tasks/TaskSources.tsx';
-import { moved } from './arrange.ts';
+import { watchShare } from '../../run/duration.ts';
+import { isEmbeddedText } from '../../tasks/embedded-text.ts';
+import { watching } from '../../run/settings.ts';
+import { learnToo, moved, testOnly } from './arrange.ts';
 import fieldStyles from './field.module.css';
 import styles from './OrderField.module.css';
 
@@ -48,7 +51,8 @@ export function OrderField({ issue, sourceIssue }: Props) {
       <legend className={fieldStyles.label}>Tasks, in the order they are learned</legend>
       <PublishedOrders />
       <TaskList />
-      <AddTask />
+      <AddTask label="Add a task…" use="learn" />
+      <WatchedTasks />
       {issue !== undefined && <p className={fieldStyles.issue}>{issue}</p>}
       <button
         type="button"
@@ -193,6 +197,15 @@ function TaskList() {
           <button
             type="button"
             className={styles.button}
+            aria-label={`Only test ${name}`}
+            title="Only test it, never learn it"
+            onClick={() => edit((draft) => testOnly(draft, name))}
+          >
+            ◎
+          </button>
+          <button
+            type="button"
+            className={styles.button}
             aria-label={`Leave out ${name}`}
             onClick={() => setOrder(order.filter((other) => other !== name))}
           >
@@ -204,21 +217,83 @@ function TaskList() {
   );
 }
 
-function AddTask() {
+/** Tasks that are only tested, and what they cost. */
+function WatchedTasks() {
   const { edit } = usePage();
   const draft = usePageState((state) => state.draft);
   const data = usePageState((state) => state.taskData);
-  const groups = addableTasks(draft, data);
+  const { watch = [] } = draft;
+  const share = watch.length === 0 ? null : watchShare(draft, sizesOf(data));
+  return (
+    <section className={styles.watched} aria-label="Tasks that are only tested">
+      <h3 className={styles.watchedTitle}>Only tested, never learned</h3>
+      {watch.length > 0 && (
+        <ul className={styles.list} data-testid="task-watch">
+          {watch.map((name) => (
+            <li key={name} className={styles.watchedItem} data-task={name}>
+              <span className={styles.name}>
+                <bdi>{name}</bdi>
+              </span>
+              <button
+                type="button"
+                className={styles.button}
+                aria-label={`Learn ${name} too`}
+                title="Learn it, as the last task"
+                disabled={isEmbeddedText(name)}
+                onClick={() => edit((old) => learnToo(old, name))}
+              >
+                ↑
+              </button>
+              <button
+                type="button"
+                className={styles.button}
+                aria-label={`Do not test ${name}`}
+                onClick={() =>
+                  edit((old) =>
+                    watching(
+                      old,
+                      watch.filter((other) => other !== name),
+                    ),
+                  )
+                }
+              >
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <AddTask label="Watch a task…" use="watch" />
+      <p className={fieldStyles.help}>
+        {watch.length === 0
+          ? 'Shows what becomes of what the model can do before.'
+          : `Tested before training and after every round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.`}
+      </p>
+    </section>
+  );
+}
+
+function AddTask({ label, use }: { label: string; use: 'learn' | 'watch' }) {
+  const { edit } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const data = usePageState((state) => state.taskData);
+  const groups = addableTasks(draft, data, use);
   if (groups.length === 0) return null;
   return (
     <select
       className={fieldStyles.select}
-      aria-label="Add a task"
+      aria-label={label.replace('…', '')}
       value=""
-      onChange={({ target }) => edit((old) => ({ ...old, order: [...old.order, target.value] }))}
+      onChange={({ target }) =>
+        edit((old) =>
+          use === 'learn'
+            ? { ...old, order: [...old.order, target.value] }
+            : watching(old, [...(old.watch ?? []), target.value]),
+        )
+      }
     >
       <option value="" disabled>
-        Add a task…
+        {label}
       </option>
       {groups.map(({ title, names }) => (
         <optgroup key={title} label={title}>

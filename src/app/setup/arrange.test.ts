@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { moved } from './arrange.ts';
+import { embeddedSettings } from '../../run/presets.ts';
+import { learnToo, moved, testOnly } from './arrange.ts';
 
 describe('moved', () => {
   it.each([
@@ -13,5 +14,15 @@ describe('moved', () => {
     const items = [...'abcd'];
     expect(moved(items, from, to).join('')).toBe(expected);
     expect(items.join('')).toBe('abcd');
+  });
+});
+
+describe('a task that is only tested', () => {
+  const draft = { ...embeddedSettings('quick', 'gorp'), order: ['gloss', 'field'] };
+
+  it('leaves the order, and can be learned again, as the last task', () => {
+    const tested = testOnly(draft, 'gloss');
+    expect(tested).toMatchObject({ order: ['field'], watch: ['gloss'] });
+    expect(learnToo(tested, 'gloss')).toEqual({ ...draft, order: ['field', 'gloss'] });
   });
 });

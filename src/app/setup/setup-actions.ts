@@ -1,8 +1,9 @@
 import { FAMILY_MODULES } from '../../run/trained-modules.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/presets.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { type RunSettings, watching } from '../../run/settings.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
+import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { withEndpoint } from '../../weights/hub.ts';
 import type { ModelAccess } from '../../weights/source.ts';
@@ -50,7 +51,9 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
     chooseModel: (model) =>
       setState(({ draft }) => {
         const training = { ...draft.training, ...FAMILY_MODULES };
-        return { draft: { ...draft, model, training }, refused: null };
+        // What comes with the embedded models shows little of others.
+        const watch = (draft.watch ?? []).filter((name) => embeddedModel(model) !== undefined || !isEmbeddedText(name));
+        return { draft: watching({ ...draft, model, training }, watch), refused: null };
       }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
@@ -64,14 +67,12 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
     chooseOrder: (id) => {
       const order = publishedOrder(id);
       if (order === undefined) return;
-      setState(({ draft: { model, tasks: source, method }, taskData }) => ({
-        draft: {
-          model,
-          tasks: source === 'embedded' && taskData.folder !== null ? 'picked' : source,
-          ...publishedSettings(order, method.name),
-        },
-        refused: null,
-      }));
+      setState(({ draft: { model, tasks: source, method, watch = [] }, taskData }) => {
+        const published = publishedSettings(order, method.name);
+        const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
+        const kept = watch.filter((name) => !published.order.includes(name));
+        return { draft: watching({ model, tasks, ...published }, kept), refused: null };
+      });
     },
     prefer: (change) => {
       setState({ ...change, refused: null });

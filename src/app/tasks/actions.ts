@@ -6,6 +6,7 @@ import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import type { NamedFile } from '../../run/table-messages.ts';
+import { watching } from '../../run/settings.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';
@@ -70,13 +71,13 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     const made = await tableClient.makeOrder(order, kept, files.map(namedFile)).finally(() => tableClient.close());
     await tasks.addCustom(made);
     await refresh();
-    const { perTask, method, training } = order;
+    const { perTask, watch, method, training } = order;
     setState(({ draft: { model }, taskData }) => {
       // An order made with a folder on disk uses the folder stored here; an order with an address keeps the address.
       const source = order.tasks === 'embedded' && taskData.folder !== null ? 'picked' : order.tasks;
       const draft = { model, tasks: source, order: order.order, method, training };
       return {
-        draft: perTask === undefined ? draft : { ...draft, perTask },
+        draft: { ...draft, ...(watch !== undefined && { watch }), ...(perTask !== undefined && { perTask }) },
         refused: null,
         taskNotes: made.flatMap(({ warnings }) => warnings),
       };
@@ -144,7 +145,12 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
       guarded(async () => {
         await tasks.removeCustom(name);
         await refresh();
-        setState(({ draft }) => ({ draft: { ...draft, order: draft.order.filter((other) => other !== name) } }));
+        setState(({ draft }) => ({
+          draft: watching(
+            { ...draft, order: draft.order.filter((other) => other !== name) },
+            (draft.watch ?? []).filter((other) => other !== name),
+          ),
+        }));
       }),
     forgetFolder: () =>
       guarded(async () => {

@@ -1,6 +1,6 @@
-import type { RunSettings } from '../../run/settings.ts';
+import { type RunSettings, testedTasks } from '../../run/settings.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { isEmbedded } from '../../tasks/embedded-text.ts';
+import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';
 import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
@@ -14,15 +14,21 @@ export interface TaskGroup {
 
 const isBenchmark = (name: string): boolean => Object.hasOwn(BENCHMARK_KINDS, name);
 
-/** What can be added to a draft's order. CL_Benchmark datasets need a folder or an address. */
-export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): TaskGroup[] {
+/** What can be added to a draft, to be learned or only tested. CL_Benchmark datasets need a folder or an address. */
+export function addableTasks(
+  draft: Pick<RunSettings, 'order' | 'watch' | 'tasks'>,
+  data: TaskData,
+  use: 'learn' | 'watch' = 'learn',
+): TaskGroup[] {
+  const chosen = testedTasks(draft);
   const groups: TaskGroup[] = [
     { title: 'Custom', names: data.custom.map(({ spec }) => spec.name) },
+    { title: 'What the embedded models can do', names: use === 'watch' ? Object.keys(EMBEDDED_TEXTS) : [] },
     { title: 'Embedded', names: EMBEDDED_TASKS.map(({ name }) => name) },
-    { title: 'CL_Benchmark', names: datasetsOf(tasks, data) },
+    { title: 'CL_Benchmark', names: datasetsOf(draft.tasks, data) },
   ];
   return groups
-    .map(({ title, names }) => ({ title, names: names.filter((name) => !order.includes(name)) }))
+    .map(({ title, names }) => ({ title, names: names.filter((name) => !chosen.includes(name)) }))
     .filter(({ names }) => names.length > 0);
 }
 
@@ -44,7 +50,11 @@ export function taskCard(name: string, { custom }: TaskData): TaskCard {
 }
 
 /** Why an order cannot run with the tasks at hand, in words; null if it can. */
-export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): string | null {
+export function orderProblem(draft: Pick<RunSettings, 'order' | 'watch' | 'tasks'>, data: TaskData): string | null {
+  const { tasks } = draft;
+  const order = testedTasks(draft);
+  const untrained = draft.order.find(isEmbeddedText);
+  if (untrained !== undefined) return `${untrained} can only be tested.`;
   const custom = data.custom.map(({ spec }) => spec.name);
   const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !custom.includes(name));
   if (unknown.length > 0) return `${listed(unknown)} missing: add the file again, or remove the task.`;
@@ -58,9 +68,14 @@ export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'task
 const listed = (names: readonly string[]): string =>
   `${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and others' : ''} ${names.length === 1 ? 'is' : 'are'}`;
 
+/** The examples of the custom tasks, by name. */
+export const sizesOf = ({ custom }: TaskData): ReadonlyMap<string, { train: number; test: number }> =>
+  new Map(custom.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]));
+
 /** The custom tasks that a run with these settings needs. */
-export function pageTasksOf({ order, tasks }: RunSettings, { custom, folder }: TaskData): PageTasks {
-  const needed = custom.filter(({ spec }) => order.includes(spec.name));
+export function pageTasksOf(settings: RunSettings, { custom, folder }: TaskData): PageTasks {
+  const { tasks } = settings;
+  const needed = custom.filter(({ spec }) => testedTasks(settings).includes(spec.name));
   return {
     folder: tasks === 'picked' && folder !== null ? folder.files : new Map(),
     custom: new Map(needed.map(({ spec, data }) => [spec.name, data])),
