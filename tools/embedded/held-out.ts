@@ -25,7 +25,7 @@ export function kindPair(
 
 const SEED = 11;
 const LEAST_WORDS = 6;
-/** The most tokens of a term, with its end: as many as the labels of the tasks have, so that no answer gets longer. */
+/** Maximum number of tokens of a term, with its end: that of the labels of the tasks, so that no answer gets longer. */
 const MOST_TOKENS = 4;
 
 /** Whether a term is a word that the embedded models write in few tokens; both have the same vocabulary. */
