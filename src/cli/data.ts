@@ -5,21 +5,22 @@ import { previewOf } from '../tasks/preview.ts';
 import { promptOf } from '../tasks/prompt.ts';
 import type { TablePreview } from '../tasks/table-preview.ts';
 import { tableOf } from '../tasks/table.ts';
-import { oneOf, readArguments } from './arguments.ts';
-import { readDataPath } from './data-source.ts';
+import { oneOf, readArguments, wholeNumber } from './arguments.ts';
+import { readDataPath, USUAL_HUB_ROWS } from './data-source.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { Terminal } from './terminal.ts';
 
 export const DATA_USAGE = `Usage: gorp-web data FILE [options]
 
-Shows what would be read from a file of examples (CSV, TSV, JSON, JSONL, Parquet), from a text (.txt, .md) or a folder of
-texts: its format, the columns, what is left out, and the first examples as a model reads them.
+Shows what would be read from a file of examples (CSV, TSV, JSON, JSONL, Parquet), from a text (.txt, .md), a folder of
+texts or a data set of the Hugging Face hub (org/name): its format, the columns, what is left out, and the first examples as a model reads them.
 
   --form NAME      what the answers are: ${TASK_FORMS.join(', ')}
   --text COLUMN    the column with the text, the conversation or the document
   --input COLUMN   a second part of the text
   --answer COLUMN  the column with the label or the answer
   --no-header      the first row of a CSV or TSV file is an example
+  --config NAME, --split NAME, --rows N  of a data set on the hub; by default train, and its first ${USUAL_HUB_ROWS.rows} rows
   --json           the same as JSON
   --help`;
 
@@ -34,11 +35,15 @@ export async function data(args: string[]): Promise<number> {
     input: { type: 'string' },
     answer: { type: 'string' },
     'no-header': { type: 'boolean', default: false },
+    config: { type: 'string' },
+    split: { type: 'string' },
+    rows: { type: 'string', default: String(USUAL_HUB_ROWS.rows) },
   });
   const [path, ...others] = positionals;
   if (path === undefined || others.length > 0) throw new UsageError('Name one file or folder.');
   const header = !values['no-header'];
-  const file = await readDataPath(path);
+  const { config = null, split = null, rows } = values;
+  const file = await readDataPath(path, { config, split, rows: wholeNumber('--rows', rows) });
   const likely = previewOf(file, header, null);
   const form = values.form === undefined ? likely.form : oneOf('--form', values.form, TASK_FORMS);
   const chosen = {

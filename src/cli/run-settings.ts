@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName, methodPreset, withValues } from '../methods/registry.ts';
@@ -10,6 +11,9 @@ import {
   publishedSettings,
   watchingByDefault,
 } from '../run/presets.ts';
+import { readHubSource } from '../run/hub-rows.ts';
+import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
+import { hubAccess } from './places.ts';
 import { parseSettings, type RunSettings, watching } from '../run/settings.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
 import { BENCHMARK_KINDS, publishedOrder } from '../tasks/orders.ts';
@@ -35,7 +39,8 @@ export const SETTINGS_OPTIONS = {
 
 export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder or GGUF file on disk, org/name[@revision]
                    of the hub, org/name[@revision]:FILE.gguf, or an address
-  --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address
+  --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address; org/name, a data set of the
+                   hub, is a task as with --task
   --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, superni-1, superni-2, tasks by name (gloss,agnews,reviews), or an order
                    file (the page writes them); without it, the tasks of --task in their sequence
 ${TASK_USAGE}
@@ -76,7 +81,8 @@ export interface ChosenRun {
  * @param options `readsTasks`: whether the tasks must be readable.
  * @throws UsageError; GorpError `settings/…`, `tasks/…` if something named cannot be used.
  */
-export async function chooseRun(values: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
+export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
+  const values = withDataset(asked);
   const given = await givenTasks(values);
   const learned = given.learned.map(({ name }) => name);
   const sizes = new Map(given.tasks.map(({ name, train, test }) => [name, { train: train.length, test: test.length }]));
@@ -90,6 +96,14 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
     customTasks: [...customTasks, ...given.tasks],
     notes: given.notes,
   };
+}
+
+/** `--tasks org/name`, a data set on the hub, is the task of the run. */
+function withDataset(values: SettingsValues): SettingsValues {
+  const { tasks, task } = values;
+  const [path] = tasks.split(',');
+  if (existsSync(path) || datasetName(path) === null) return values;
+  return { ...values, tasks: 'embedded', task: [...task, tasks] };
 }
 
 /** The order that a command line names, with its settings. @param learned names of the tasks of `--task`. */
@@ -211,13 +225,13 @@ async function fromFile(
     );
   });
   const file = parseOrderFile(text, basename(path));
-  const names = [...new Set(file.own.map((spec) => spec.file))];
+  const names = [...new Set(file.own.map((spec) => spec.file).filter((name) => parseHubSource(name) === null))];
   // The source files of custom tasks lie beside the order file; makeOrderTasks reports missing ones.
   const read = await Promise.allSettled(
     names.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(join(dirname(path), basename(name)))) })),
   );
   const files = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const made = await makeOrderTasks(file, [], files);
+  const made = await makeOrderTasks(file, [], files, (source) => readHubSource(source, hubAccess()));
   const own = method === undefined || method === file.method.name ? file.method : methodFor(model, method);
   const { order, watch, training, perTask } = file;
   const settings = {

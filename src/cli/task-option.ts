@@ -10,14 +10,31 @@ import { previewOf } from '../tasks/preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { readDataPath } from './data-source.ts';
+import { readDataPath, USUAL_HUB_ROWS } from './data-source.ts';
 import { UsageError } from './exit-codes.ts';
 
-export const TASK_USAGE = `  --task FILE      a file of examples or a folder of texts as a task, learned in this place; repeatable. Options follow
-                   after commas: reviews.csv,text=review,answer=stars,name=reviews (name, kind, question, form, text,
-                   input, answer, frame, chat, header, test, seed; docs/tasks.md). "gorp-web data" shows what is read`;
+export const TASK_USAGE = `  --task FILE      a file of examples, a folder of texts, or a data set of the Hugging Face hub (org/name) as a task, learned
+                   in this place; repeatable. Options follow after commas: reviews.csv,text=review,answer=stars,name=reviews
+                   (name, kind, question, form, text, input, answer, frame, chat, header, test, seed, and of a data set
+                   config, split, rows; docs/tasks.md). "gorp-web data" shows what is read`;
 
-const KEYS = ['name', 'kind', 'question', 'form', 'text', 'input', 'answer', 'frame', 'chat', 'header', 'test', 'seed'];
+const KEYS = [
+  'name',
+  'kind',
+  'question',
+  'form',
+  'text',
+  'input',
+  'answer',
+  'frame',
+  'chat',
+  'header',
+  'test',
+  'seed',
+  'config',
+  'split',
+  'rows',
+];
 
 /** A `--task` option: the path, and what follows it. @throws UsageError. */
 export function parseTaskOption(text: string): { path: string; options: ReadonlyMap<string, string> } {
@@ -46,7 +63,11 @@ export async function taskOfOption(
   taken: readonly string[],
 ): Promise<{ task: Task; warnings: string[]; sha256: string }> {
   const { path, options } = parseTaskOption(text);
-  const file = await readDataPath(path);
+  const file = await readDataPath(path, {
+    config: options.get('config') ?? null,
+    split: options.get('split') ?? null,
+    rows: wholeNumber('rows', options.get('rows') ?? String(USUAL_HUB_ROWS.rows)),
+  });
   const header = options.get('header') !== 'no';
   const likely = previewOf(file, header, null);
   const asked = options.get('form');

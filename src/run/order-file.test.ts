@@ -55,19 +55,21 @@ describe('an order file', () => {
   });
 });
 
+const noHub = (): Promise<never> => Promise.reject(new Error('asks the hub'));
+
 describe('makeOrderTasks', () => {
   const data = [{ name: 'renamed.csv', bytes }];
 
   it('makes custom tasks from the file of that hash, whatever its name', async () => {
-    const [made, ...others] = await makeOrderTasks(file, [], data);
+    const [made, ...others] = await makeOrderTasks(file, [], data, noHub);
     expect(others).toEqual([]);
     expect(made).toMatchObject({ spec: SPEC, task: { name: 'mine', labels: ['a', 'b'] }, warnings: [] });
     expect(made.task.train.length + made.task.test.length).toBe(4);
-    expect(await makeOrderTasks(file, [], data)).toEqual([made]);
+    expect(await makeOrderTasks(file, [], data, noHub)).toEqual([made]);
   });
 
   it('leaves stored tasks unchanged', async () => {
-    expect(await makeOrderTasks(file, [{ ...SPEC }], [])).toEqual([]);
+    expect(await makeOrderTasks(file, [{ ...SPEC }], [], noHub)).toEqual([]);
   });
 
   it.each<[string, OrderFile, TaskSpec[], typeof data, string, RegExp]>([
@@ -83,7 +85,7 @@ describe('makeOrderTasks', () => {
     ['the name is taken', file, [{ ...SPEC, seed: 2 }], data, 'tasks/name-taken', /mine/],
     ['a column is missing', { ...file, own: [{ ...SPEC, labelColumn: 'x' }] }, [], data, 'tasks/unknown-column', /x/],
   ])('says so when %s', async (_, order, kept, files, code, message) => {
-    await expect(makeOrderTasks(order, kept, files)).rejects.toMatchObject({
+    await expect(makeOrderTasks(order, kept, files, noHub)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message) as string,
     });

@@ -4,7 +4,8 @@ import { MethodSchema } from '../methods/schema.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
 import { BENCHMARK_KINDS } from '../tasks/orders.ts';
 import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
-import { readTableFile, tableOf } from '../tasks/table.ts';
+import { type HubSource, parseHubSource } from '../weights/hub-dataset.ts';
+import { readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
 import { PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './settings.ts';
 
@@ -89,6 +90,7 @@ export interface MadeTask {
  *
  * @param kept stored custom tasks.
  * @param files name and bytes of each; only the hash decides which one is meant.
+ * @param readHub reads rows of a data set on the hub, as the description names them.
  * @throws GorpError `tasks/name-taken` if another task of that name is stored, `tasks/data-missing` if the file is not
  *   among those given, and as `readTableFile` and `makeCustomTask`.
  */
@@ -96,6 +98,7 @@ export async function makeOrderTasks(
   { own }: OrderFile,
   kept: readonly TaskSpec[],
   files: readonly { name: string; bytes: Uint8Array<ArrayBuffer> }[],
+  readHub: (source: HubSource) => Promise<TableFile>,
 ): Promise<MadeTask[]> {
   const wanted = own.filter((spec) => {
     const other = kept.find(({ name }) => name === spec.name);
@@ -108,7 +111,11 @@ export async function makeOrderTasks(
     );
   });
   if (wanted.length === 0) return [];
-  const tables = await Promise.all(files.map(({ name, bytes }) => readTableFile(name, bytes)));
+  const ofHub = wanted.flatMap(({ file }) => parseHubSource(file) ?? []);
+  const tables = await Promise.all([
+    ...files.map(({ name, bytes }) => readTableFile(name, bytes)),
+    ...ofHub.map((source) => readHub(source)),
+  ]);
   return wanted.map((spec) => {
     const table = tables.find(({ sha256 }) => sha256 === spec.sha256);
     if (table === undefined) {

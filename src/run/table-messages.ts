@@ -2,6 +2,8 @@ import * as v from 'valibot';
 import { type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import type { Columns } from '../tasks/forms.ts';
 import type { TablePreview } from '../tasks/table-preview.ts';
+import type { HubAccess } from '../weights/hub.ts';
+import type { HubDataset, SplitChoice } from '../weights/hub-dataset.ts';
 import type { OrderFile } from './order-file.ts';
 
 /** A file and its name; a Blob is passed on, not copied. */
@@ -38,10 +40,24 @@ export interface OpenedFile {
 export type TablesFunctions = {
   /** Opens a file, and frees the one before. */
   open: (file: NamedFile) => Promise<OpenedFile>;
+  /** Lists the splits of a data set on the hub. */
+  listHub: (asked: { name: string; access: HubAccess }) => Promise<HubDataset>;
+  /** Opens rows of a data set on the hub, and frees the file before. */
+  openHub: (asked: {
+    dataset: HubDataset;
+    choice: SplitChoice;
+    rows: number;
+    access: HubAccess;
+  }) => Promise<OpenedFile>;
   /** Previews the open file with other columns; null guesses them. */
   preview: (chosen: { header: boolean; columns: Columns | null }) => TablePreview | Promise<TablePreview>;
   /** Makes a task from the open file. */
   make: (spec: TaskSpec) => CustomTask[] | Promise<CustomTask[]>;
   /** Makes the tasks that an order describes and this browser does not store. */
-  makeOrder: (from: { order: OrderFile; kept: TaskSpec[]; files: NamedFile[] }) => Promise<CustomTask[]>;
+  makeOrder: (from: {
+    order: OrderFile;
+    kept: TaskSpec[];
+    files: NamedFile[];
+    access: HubAccess;
+  }) => Promise<CustomTask[]>;
 };

@@ -3,7 +3,9 @@ import { makeCustomTask } from '../tasks/custom-task.ts';
 import { previewOf } from '../tasks/preview.ts';
 import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import { makeOrderTasks, type MadeTask } from './order-file.ts';
-import type { CustomTask, NamedFile, TablesFunctions } from './table-messages.ts';
+import { listDataset } from '../weights/hub-dataset.ts';
+import { readHubRows, readHubSource } from './hub-rows.ts';
+import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from './table-messages.ts';
 
 /** The functions of the table worker: it holds the open file, so that the page need not. */
 export function createTableWork(): TablesFunctions {
@@ -12,19 +14,25 @@ export function createTableWork(): TablesFunctions {
     if (open === null) throw new GorpError('tasks/no-file', 'No file is open.', 'Choose the file again.');
     return open;
   };
+  const shown = (file: TableFile): OpenedFile => {
+    // Reports a file that cannot be a table at once, not in the form for its columns.
+    const preview = previewOf(file, true, null);
+    open = file;
+    return { name: file.name, sha256: file.sha256, namesColumns: file.columns !== null, preview };
+  };
   return {
     open: async (chosen) => {
       const { name, bytes } = await readBytes(chosen);
-      const file = await readTableFile(name, bytes);
-      // Reports a file that cannot be a table at once, not in the form for its columns.
-      const preview = previewOf(file, true, null);
-      open = file;
-      return { name, sha256: file.sha256, namesColumns: file.columns !== null, preview };
+      return shown(await readTableFile(name, bytes));
     },
+    listHub: ({ name, access }) => listDataset(name, access),
+    openHub: async ({ dataset, choice, rows, access }) => shown(await readHubRows(dataset, choice, rows, access)),
     preview: ({ header, columns }) => previewOf(opened(), header, columns),
     make: (spec) => [customTask({ spec, ...makeCustomTask(tableOf(opened(), spec.header), spec) })],
-    makeOrder: async ({ order, kept, files }) =>
-      (await makeOrderTasks(order, kept, await Promise.all(files.map(readBytes)))).map(customTask),
+    makeOrder: async ({ order, kept, files, access }) => {
+      const read = await Promise.all(files.map(readBytes));
+      return (await makeOrderTasks(order, kept, read, (source) => readHubSource(source, access))).map(customTask);
+    },
   };
 }
 

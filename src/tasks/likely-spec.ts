@@ -34,7 +34,10 @@ export function likelySpec(
 
 /** A file's name without its extension, reduced to what a task name allows and made unique. */
 function freeName(file: string, taken: readonly string[]): string {
-  const stem = file.replace(/\.[a-z]+$/i, '').replace(/[^\p{L}\p{N}_-]+/gu, ' ');
+  const stem = file
+    .replace(/^hf:\/\/datasets\/[^/]+\/([^@/]+)@.*$/, '$1')
+    .replace(/\.[a-z]+$/i, '')
+    .replace(/[^\p{L}\p{N}_-]+/gu, ' ');
   const name =
     stem
       .replace(/^[ _-]+/, '')

@@ -3,7 +3,7 @@ import { formatBytes } from '../base/format-bytes.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
-import { readParquet } from './formats/parquet.ts';
+import { type ByteSource, readParquet } from './formats/parquet.ts';
 import { MAX_COLUMNS, parseJsonLines, parseJsonRows } from './json-rows.ts';
 import { TABLE_ENDINGS } from './table-endings.ts';
 
@@ -62,8 +62,7 @@ export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>
     const { buffer, byteOffset, byteLength } = bytes;
     const slice = (start: number, end = byteLength): Promise<ArrayBuffer> =>
       Promise.resolve(buffer.slice(byteOffset + start, byteOffset + end));
-    const found = await readParquet({ byteLength, slice }, name);
-    return filled({ name, sha256, encoding: 'UTF-8', ...found });
+    return readParquetFiles([{ name, byteLength, slice }], { name, sha256 });
   }
   const { text, encoding } = decodeText(bytes, name);
   const warnings =
@@ -71,6 +70,48 @@ export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>
       ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accented letters.']
       : [];
   return filled({ name, sha256, encoding, ...(await parse(text, name, format)), warnings });
+}
+
+/**
+ * Reads the first rows of Parquet files as one table. Only the row groups that hold them are read.
+ *
+ * @param named the name of all together, and what identifies their content.
+ * @throws GorpError `tasks/empty`, and as {@link readParquet}.
+ */
+export async function readParquetFiles(
+  files: readonly (ByteSource & { readonly name: string })[],
+  { name, sha256 }: Pick<TableFile, 'name' | 'sha256'>,
+  maxRows = Infinity,
+): Promise<TableFile> {
+  let all: TableFile = {
+    ...{ name, sha256, encoding: 'UTF-8', columns: null },
+    ...{ rows: [], nested: [], lines: [], warnings: [] },
+  };
+  let isCut = false;
+  for (const file of files) {
+    const left = maxRows - all.rows.length;
+    isCut = left <= 0;
+    if (isCut) break;
+    const { total, columns, rows, nested, warnings } = await readParquet(file, file.name, left);
+    isCut = total > left;
+    if (all.columns !== null && columns.join('\n') !== all.columns.join('\n')) {
+      throw new GorpError(
+        'tasks/wrong-shape',
+        `${file.name} has other columns than the files before it: ${columns.slice(0, 10).join(', ')}.`,
+        'Read fewer rows, or another split.',
+      );
+    }
+    all = {
+      ...all,
+      columns,
+      rows: [...all.rows, ...rows],
+      nested: [...new Set([...all.nested, ...nested])],
+      warnings: [...new Set([...all.warnings, ...warnings])],
+    };
+  }
+  const lines = all.rows.map((_, i) => i + 1);
+  const cut = isCut ? [`Only the first ${maxRows} rows were read.`] : [];
+  return filled({ ...all, lines, warnings: [...all.warnings, ...cut] });
 }
 
 /** The ending of a file's name in lower case, without the dot. */

@@ -37,7 +37,7 @@ export interface LocalHub {
   requests: string[];
   /** Requests that reached the CDN, in order. */
   cdnRequests: CdnRequest[];
-  /** Points `revision` of a repository to a new commit with these files. @returns its hash. */
+  /** Points `revision` of a model, or of `datasets/org/name`, to a new commit with these files. @returns its hash. */
   push(repo: string, files: Record<string, string | Uint8Array>, revision?: string): string;
   /** Gates the repository: files need this token; null opens it. */
   gate(repo: string, token: string | null): void;
@@ -77,9 +77,11 @@ export async function startLocalHub(): Promise<LocalHub> {
   const hub = await serveLocally((request, response) => {
     if (preflight(request, response)) return;
     const url = new URL(request.url ?? '/', 'http://hub');
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(url.pathname);
-    const resolve = /^\/([^/]+\/[^/]+)\/resolve\/([0-9a-f]{40})\/(.+)$/.exec(url.pathname);
-    const [, name = '', revision = '', file] = api ?? resolve ?? [];
+    const api = /^\/api\/(?:models|(datasets))\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(url.pathname);
+    const resolve = /^\/(?:(datasets)\/)?([^/]+\/[^/]+)\/resolve\/([0-9a-f]{40})\/(.+)$/.exec(url.pathname);
+    const [, kind, id = '', revision = '', path] = api ?? resolve ?? [];
+    const name = kind === undefined ? id : `${kind}/${id}`;
+    const file = path === undefined ? undefined : decodeURIComponent(path);
     const repository = repositories.get(name);
     const { authorization } = request.headers;
     const fail = (status: number, code: string): void => {
@@ -95,7 +97,7 @@ export async function startLocalHub(): Promise<LocalHub> {
       if (commit === undefined) fail(404, 'RevisionNotFound');
       else if (api !== null) {
         response.writeHead(200, { ...CORS, 'content-type': 'application/json' });
-        response.end(JSON.stringify(modelInfo(name, commit, repository.token !== null)));
+        response.end(JSON.stringify(modelInfo(id, commit, repository.token !== null)));
       } else if (repository.token !== null && authorization !== `Bearer ${repository.token}`) fail(403, 'GatedRepo');
       else if (!commit.files.has(file ?? '')) fail(404, 'EntryNotFound');
       else {

@@ -131,13 +131,16 @@ export async function resolveRevision(
     fetch = globalThis.fetch,
     signal,
     patience: { stallMs } = PATIENCE,
+    kind = 'models',
   }: {
     fetch?: typeof globalThis.fetch | undefined;
     signal?: AbortSignal | undefined;
     patience?: Patience | undefined;
+    /** Of a data set, files in folders are listed too. */
+    kind?: 'models' | 'datasets';
   },
 ): Promise<HubListing> {
-  const url = `${endpoint}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const url = `${endpoint}/api/${kind}/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const limit = AbortSignal.timeout(stallMs);
   const ended = signal === undefined ? limit : AbortSignal.any([signal, limit]);
   const response = await fetch(url, { signal: ended }).catch(async (cause: unknown) => {
@@ -145,7 +148,8 @@ export async function resolveRevision(
     throw limit.aborted ? stalled(url, 0, stallMs / 1000) : await unreachable(url, fetch, cause);
   });
   if (response.redirected && !isSecureAddress(response.url)) throw insecureAddress('weights/insecure', response.url);
-  if (response.status !== 200) throw hubRefusal(response, { repository, revision, url, hasToken: token !== null });
+  if (response.status !== 200)
+    throw hubRefusal(response, { repository, revision, kind, url, hasToken: token !== null });
   const json: unknown = await response.json().catch(() => {
     signal?.throwIfAborted();
     if (limit.aborted) throw stalled(url, 0, stallMs / 1000);
@@ -161,7 +165,7 @@ export async function resolveRevision(
   }
   const { id, sha, siblings } = parsed.output;
   const files = siblings
-    .filter(({ rfilename }) => !rfilename.includes('/') || isGgufName(rfilename))
+    .filter(({ rfilename }) => kind === 'datasets' || !rfilename.includes('/') || isGgufName(rfilename))
     .map(({ rfilename, size, lfs }) => ({ name: rfilename, bytes: size, sha256: lfs?.sha256 ?? null }));
   return { repository, revision, id, commit: sha, resolvedAt: new Date().toISOString(), files };
 }
@@ -169,11 +173,13 @@ export async function resolveRevision(
 interface Asked {
   repository: string;
   revision: string;
+  kind: 'models' | 'datasets';
   url: string;
   hasToken: boolean;
 }
 
-function hubRefusal(response: Response, { repository, revision, url, hasToken }: Asked): GorpError {
+function hubRefusal(response: Response, { repository, revision, kind, url, hasToken }: Asked): GorpError {
+  const what = kind === 'models' ? 'model' : 'data set';
   const { status, headers } = response;
   const code = headers.get('x-error-code');
   if (code === 'RevisionNotFound') {
@@ -187,8 +193,8 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
   if (status === 404 || code === 'RepoNotFound' || (status === 401 && !hasToken)) {
     return new GorpError(
       'weights/no-repository',
-      `The hub has no model ${repository}${hasToken ? ' that this token may read' : ', or it is private'}.`,
-      'Check the name (org/name). For a private model, give an access token that may read it (on the command line: HF_TOKEN).',
+      `The hub has no ${what} ${repository}${hasToken ? ' that this token may read' : ', or it is private'}.`,
+      `Check the name (org/name). For a private ${what}, give an access token that may read it (on the command line: HF_TOKEN).`,
     );
   }
   if (status === 401 || status === 403) return denied(response, url);

@@ -6,9 +6,11 @@ import { createTableWork } from '../run/table-work.ts';
 declare const self: DedicatedWorkerGlobalScope;
 
 const turn = inTurn();
-const { open, preview, make, makeOrder } = createTableWork();
+const { open, listHub, openHub, preview, make, makeOrder } = createTableWork();
 serve(self, versionText(), {
   open: turn(open),
+  listHub: turn(listHub),
+  openHub: turn(openHub),
   preview: turn(preview),
   make: turn(make),
   makeOrder: turn(makeOrder),

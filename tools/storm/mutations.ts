@@ -153,7 +153,8 @@ async function kinds(): Promise<Kind[]> {
       isJson: true,
       use: async (bytes) => {
         const file = parseOrderFile(new TextDecoder().decode(bytes), 'order.json');
-        await makeOrderTasks(file, [], [{ name: 'mine.csv', bytes: encode(csv) }]);
+        const noHub = (): Promise<never> => Promise.reject(new GorpError('tasks/data-missing', 'No hub.', 'None.'));
+        await makeOrderTasks(file, [], [{ name: 'mine.csv', bytes: encode(csv) }], noHub);
       },
     },
   ];

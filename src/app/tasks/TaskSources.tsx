@@ -1,5 +1,7 @@
-import { useEffect, useId, useRef } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
+import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-dataset.ts';
+import { bytes, whole } from '../format.ts';
 import { downloadText } from '../download.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fieldStyles from '../setup/field.module.css';
@@ -24,6 +26,7 @@ export function TaskSources({ issue }: { issue: string | undefined }) {
         </p>
       ))}
       <CustomTasks />
+      <HubDatasets />
       <Benchmark issue={issue} />
       <OrderFiles />
     </div>
@@ -101,7 +104,81 @@ function CustomTasks() {
         <Pick label="Add a file…" accept={TABLES} />
       </div>
       <p className={fieldStyles.help}>
-        CSV, TSV, JSON or JSONL with a text and a label in each row; or drop it here. It stays in this browser.
+        Instructions, chats, questions, labelled texts or plain texts, as CSV, TSV, JSON, JSONL, Parquet, .txt or .md;
+        or drop a file or a folder of texts here. It stays in this browser.
+      </p>
+    </div>
+  );
+}
+
+/** Data sets of the Hugging Face hub: a name, then a split. */
+function HubDatasets() {
+  const { tasks } = usePage();
+  const [name, setName] = useState('');
+  const [found, setFound] = useState<HubDataset | null>(null);
+  const [chosen, setChosen] = useState(0);
+  const [isBusy, setBusy] = useState(false);
+  const id = useId();
+  const known = datasetName(name);
+  const wait = async (work: () => Promise<void>): Promise<void> => {
+    setBusy(true);
+    try {
+      await work();
+    } finally {
+      setBusy(false);
+    }
+  };
+  const split = found?.splits[chosen];
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>Data set of the Hugging Face hub</h3>
+      <input
+        className={fieldStyles.input}
+        aria-label="Data set of the hub"
+        aria-describedby={`${id}-help`}
+        placeholder="org/name"
+        value={name}
+        onChange={({ target }) => {
+          setName(target.value);
+          setFound(null);
+        }}
+      />
+      {found !== null && (
+        <select
+          className={fieldStyles.select}
+          aria-label="Configuration and split"
+          value={chosen}
+          onChange={({ target }) => setChosen(Number(target.value))}
+        >
+          {found.splits.map(({ config, split: part, bytes: size }, i) => (
+            <option key={`${config} ${part}`} value={i}>
+              {config}, {part} ({bytes(size)})
+            </option>
+          ))}
+        </select>
+      )}
+      <div className={styles.row}>
+        <button
+          type="button"
+          className={styles.button}
+          disabled={known === null || isBusy}
+          onClick={() =>
+            void wait(async () => {
+              if (found !== null && split !== undefined) await tasks.openHub(found, split);
+              else if (known !== null) {
+                const listed = await tasks.listHub(known);
+                setFound(listed);
+                setChosen(Math.max(0, listed?.splits.findIndex((one) => one.split === 'train') ?? 0));
+              }
+            })
+          }
+        >
+          {isBusy ? 'Asking the hub…' : found === null ? 'Find its splits' : 'Read its first rows…'}
+        </button>
+      </div>
+      <p id={`${id}-help`} className={fieldStyles.help}>
+        The first {whole(USUAL_ROWS)} rows of a split are read, as Parquet by range. A gated data set needs the access
+        token of the model’s field.
       </p>
     </div>
   );

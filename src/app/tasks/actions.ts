@@ -2,6 +2,7 @@ import { GorpError, reportOf } from '../../base/errors.ts';
 import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmark } from '../../tasks/folder.ts';
+import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
@@ -23,6 +24,10 @@ export interface TaskActions {
   load(): Promise<void>;
   /** Takes a CL_Benchmark folder, an order file with its data files, or a file of examples. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
+  /** The splits of a data set on the hub; null after a failure. */
+  listHub(name: string): Promise<HubDataset | null>;
+  /** Opens the first rows of a split. */
+  openHub(dataset: HubDataset, choice: SplitChoice): Promise<void>;
   /** Previews the open file with other columns; null guesses them. Rejects with a GorpError. */
   preview(header: boolean, columns: Columns | null): Promise<TablePreview>;
   /** Makes a task from the open file and appends it to the order. */
@@ -68,7 +73,8 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
     const kept = getState().taskData.custom.map(({ spec }) => spec);
-    const made = await tableClient.makeOrder(order, kept, files.map(namedFile)).finally(() => tableClient.close());
+    const { hub } = getState().access;
+    const made = await tableClient.makeOrder(order, kept, files.map(namedFile), hub).finally(() => tableClient.close());
     await tasks.addCustom(made);
     await refresh();
     const { perTask, watch, method, training } = order;
@@ -120,6 +126,16 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
   return {
     load: () => guarded(refresh),
     give: (files) => guarded(async () => give(await files)),
+    listHub: async (name) => {
+      let found: HubDataset | null = null;
+      await guarded(async () => void (found = await tableClient.listHub(name, getState().access.hub)));
+      return found;
+    },
+    openHub: (dataset, choice) =>
+      guarded(async () => {
+        const { hub } = getState().access;
+        setState({ openFile: await tableClient.openHub(dataset, choice, USUAL_ROWS, hub) });
+      }),
     preview: (header, columns) => tableClient.preview(header, columns),
     addTask: (spec) =>
       guarded(async () => {

@@ -72,11 +72,12 @@ describe('a table client', () => {
     const { train, test } = v.parse(TaskSchema, JSON.parse(await task.data.text()));
     expect([train.length, test.length]).toEqual([24, 6]);
     const order = orderFileOf({ ...embeddedSettings('quick', 'gorp'), order: [spec.name] }, [spec]);
+    const hub = { endpoint: 'https://hub.invalid', token: null };
     const renamed = { ...reviews, name: 'other.csv' };
-    const [again] = await tableClient.makeOrder(order, [], [named('x.csv', 'a,b\n1,2'), renamed]);
+    const [again] = await tableClient.makeOrder(order, [], [named('x.csv', 'a,b\n1,2'), renamed], hub);
     expect(await again.data.text()).toBe(await task.data.text());
-    expect(await tableClient.makeOrder(order, [spec], [])).toEqual([]);
-    await expect(tableClient.makeOrder(order, [], [])).rejects.toMatchObject({ code: 'tasks/data-missing' });
+    expect(await tableClient.makeOrder(order, [spec], [], hub)).toEqual([]);
+    await expect(tableClient.makeOrder(order, [], [], hub)).rejects.toMatchObject({ code: 'tasks/data-missing' });
   });
 
   it('reports why a file is refused, and leaves the previous one open', async () => {

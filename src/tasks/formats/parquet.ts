@@ -19,6 +19,7 @@ const MAX_UNPACKED = 2 ** 29;
  * first file that needs them.
  *
  * @param maxRows number of first rows to read.
+ * @returns the rows, and how many there are in `total`.
  * @throws GorpError `tasks/bad-parquet`; `tasks/parquet-codec` if a column is compressed in a way that cannot be read;
  *   `tasks/too-large`; `tasks/wrong-shape`. Errors of the source pass through.
  */
@@ -26,7 +27,7 @@ export async function readParquet(
   source: ByteSource,
   name: string,
   maxRows = Infinity,
-): Promise<JsonRecords & { warnings: string[] }> {
+): Promise<JsonRecords & { warnings: string[]; total: number }> {
   const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
   const damaged = (cause: unknown): unknown => (cause instanceof GorpError ? cause : badParquet(name, cause));
   let metadata: FileMetaData;
@@ -67,7 +68,7 @@ export async function readParquet(
     (i) => i + 1,
   );
   const warnings = [...unread].map((column) => `Column ${column} holds bytes that are no text; they count as missing.`);
-  return { ...records, warnings };
+  return { ...records, warnings, total: Number(metadata.num_rows) };
 }
 
 /** Columns of the row groups that hold the first rows. */
