@@ -1,34 +1,29 @@
 import { expect, test } from 'vitest';
 import { llama, t5 } from '../run/published-models.ts';
-import type { Device } from '../device/device.ts';
-import { acquirePacedGpu, acquireTestWasm } from '../testing/devices.ts';
+import { acquireTestWasm } from '../testing/devices.ts';
 import type { Bench } from './bench.ts';
 import { measureModel } from './model-steps.ts';
 import { modelOf, type Subject } from './random-models.ts';
 
-// Measures no kernels, which would take minutes on an adapter that computes on the CPU.
-const benchOn = (open: () => Promise<Device>): Bench => ({
+const BENCH: Bench = {
   clock: { now: () => performance.now(), cpuMs: () => Promise.resolve(null) },
   scope: { rounds: 3, smallProducts: true, chosenKernels: true },
-  open,
+  open: acquireTestWasm,
   readEmbedded: () => Promise.reject(new Error('these models are random')),
-});
+};
 const TINY = { batch: { B: 2, S: 16, T: 3 }, rows: 2 };
 
-// One of them on WebGPU: a software adapter takes seconds to compile the kernels of a model.
-test.each<Subject & { readonly open: () => Promise<Device> }>([
+test.each<Subject>([
   {
-    open: acquireTestWasm,
     shape: { name: 'T5', config: t5(64, 128, 1, 2), frozenWeights: 'f32', recompute: false, ...TINY },
     ...{ method: 'GORP fast', frozenWeights: 'f32', halves: false },
   },
   {
-    open: acquirePacedGpu,
     shape: { name: 'LLaMA', config: llama(64, 96, 2, 4, 2), frozenWeights: '8-bit', recompute: true, ...TINY },
     ...{ method: 'LoRA only', frozenWeights: '4-bit', halves: false },
   },
-])('steps, memory and answers of a small $shape.name', async ({ open, ...subject }) => {
-  const { numbers, text } = await measureModel(benchOn(open), modelOf(subject));
+])('steps, memory and answers of a small $shape.name', async (subject) => {
+  const { numbers, text } = await measureModel(BENCH, modelOf(subject));
   const { peakBytes, planned, generation } = numbers as {
     peakBytes: number;
     planned: number;

@@ -72,7 +72,8 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
   const model = `tiny/${family.family}`;
   beforeAll(async () => void hub.push(model, await repositoryOf(family.open())));
 
-  test.each(['gorp-plus', 'gorp'] as const)(
+  // Projected gradients without soft spaces: on one family, which stands for all.
+  test.each(family === TINY_FAMILIES[0] ? (['gorp-plus', 'gorp'] as const) : (['gorp-plus'] as const))(
     'trains with %s and tests; merges a round and resumes from it',
     async (method) => {
       const name = `${family.family}-${method}`;
