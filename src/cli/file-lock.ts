@@ -67,7 +67,14 @@ export class FileLock {
   static async #write(file: string, path: string, content: Content, beat = BEAT_MS): Promise<FileLock> {
     const begin = `${JSON.stringify(content)}\n`;
     const handle = await open(file, 'wx');
-    await handle.writeFile(begin + beatText(0));
+    try {
+      await handle.writeFile(begin + beatText(0));
+    } catch (thrown) {
+      // The disk is full.
+      await handle.close();
+      await rm(file, { force: true });
+      throw thrown;
+    }
     return new FileLock(path, content.token, handle, Buffer.byteLength(begin), beat);
   }
 

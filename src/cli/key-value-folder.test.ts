@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openStore, writePieces } from '../weights/store.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
 
@@ -42,6 +42,19 @@ describe('a weight store in a folder', () => {
     await utimes(old, 0, 0);
     await FolderKeyValue.open(root);
     expect(await readdir(join(root, 'bytes'))).toEqual(['recent.draft']);
+  });
+
+  it('judges the age of drafts by the clock that dates them, not by its own', async () => {
+    await FolderKeyValue.open(root);
+    await writeFile(join(root, 'bytes', 'live.draft'), 'half');
+    const now = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(now + 7_200_000);
+    try {
+      await FolderKeyValue.open(root);
+    } finally {
+      vi.restoreAllMocks();
+    }
+    expect(await readdir(join(root, 'bytes'))).toEqual(['live.draft']);
   });
 
   it('reports the free space on the disk, and detects a damaged chunk', async () => {

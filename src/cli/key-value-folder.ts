@@ -12,11 +12,29 @@ const RETRY_MS = 200;
 const ABANDONED_MS = 3_600_000;
 
 async function removeOldDrafts(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!/\.(draft|partial)$/.test(name)) continue;
+  const drafts = (await readdir(folder)).filter((name) => /\.(draft|partial)$/.test(name));
+  if (drafts.length === 0) return;
+  const now = await timeOf(folder);
+  for (const name of drafts) {
     const path = join(folder, name);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
-    if (Date.now() - mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+    if (now - mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
+}
+
+/**
+ * The time now by the clock that dates the files of a folder: that of this machine may be an hour ahead of a server's,
+ * and other machines write there too. Minus infinity if it cannot be told: then no file is old.
+ */
+async function timeOf(folder: string): Promise<number> {
+  const path = join(folder, `${randomUUID()}.draft`);
+  try {
+    await writeFile(path, '');
+    return (await stat(path)).mtimeMs;
+  } catch {
+    return -Infinity;
+  } finally {
+    await rm(path, { force: true });
   }
 }
 

@@ -75,6 +75,17 @@ describe('a crash', () => {
     }
   });
 
+  test('never costs a whole last line, even one that this version cannot read', async () => {
+    const whole = await readFile(plain(), 'utf8');
+    const later = whole.trimEnd().replace(/"version":2(?!.*"version":2)/s, '"version":3');
+    await writeFile(plain(), later);
+    await expect(part().mend()).rejects.toMatchObject({
+      code: 'run/bad-results',
+      message: expect.stringMatching(/main\.jsonl, line 2 is not a run/) as string,
+    });
+    expect(await readFile(plain(), 'utf8')).toBe(later);
+  });
+
   test('that leaves zeros after the lines costs no run', async () => {
     await appendFile(plain(), Buffer.alloc(4096));
     expect(await part().add(failure('three'))).toBe(true);

@@ -1,7 +1,8 @@
 import { checkShapes } from '../models/parameters.ts';
 import { isChangedBy, mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
 import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
-import { BLOCK_TYPES } from '../weights/gguf/blocks.ts';
+import { checkFinite } from '../weights/dtypes.ts';
+import { BLOCK_TYPES, dequantise } from '../weights/gguf/blocks.ts';
 import { ROTARY_FACTORS } from '../weights/gguf/names.ts';
 import { quantise, type WrittenType } from '../weights/gguf/quantise.ts';
 import type { GgufSource } from '../weights/gguf/write.ts';
@@ -63,7 +64,9 @@ export function modelTensors(
       shape,
       read: async () => {
         if (base.tensors.get(stored)?.blocks === type && !isChanged(stored) && base.readBlocks) {
-          return rows((await base.readBlocks(stored)).bytes);
+          const { bytes } = await base.readBlocks(stored);
+          checkFinite(stored, dequantise(BLOCK_TYPES[type], bytes));
+          return rows(bytes);
         }
         const values = await read(stored);
         const addsOne = form.addsOne && name.endsWith('norm.weight');

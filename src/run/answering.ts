@@ -80,7 +80,8 @@ export async function* answerPrompts(
   }
 }
 
-const longestOf = (sources: readonly (readonly number[])[]): number => Math.max(...sources.map(({ length }) => length));
+const longestOf = (sources: readonly (readonly number[])[]): number =>
+  sources.reduce((longest, { length }) => Math.max(longest, length), 0);
 
 /** The tokens of the answers to a batch of prompts. @param sizes tokens of a padded prompt; of an answer, and one more. */
 async function writeBatch(

@@ -105,7 +105,7 @@ export class Evaluator {
         if (answer === undefined) open.push(row);
         else written[example] = answer;
       });
-      if (!indexes.every((example) => losses[example].every(Number.isFinite))) throw notFinite(task.name);
+      if (!indexes.every((example) => losses[example].every(Number.isFinite))) throw notFinite(task.name, 'labels');
       await unanswered.add(programs.generation, open, indexes, written);
       time.promptSeconds += (read - began) / 1000;
       time.answerSeconds += (this.#now() - read) / 1000;
@@ -138,6 +138,7 @@ export class Evaluator {
     const began = this.#now();
     const parts = { device, network, tokenizer, programs: this.#programs, settings: this.#settings };
     const { answers, loss } = await testFree(parts, task, onBatch);
+    if (!Number.isFinite(loss)) throw notFinite(task.name, 'answers');
     const { length: examples } = answers;
     const mean = (valueOf: (answer: Answer) => number): number =>
       answers.reduce((sum, one) => sum + valueOf(one), 0) / examples;
@@ -152,7 +153,7 @@ export class Evaluator {
         exact: isWritten ? mean(({ exactMatch }) => (exactMatch ? 1 : 0)) : null,
         ranked: null,
         ...(isWritten && { rougeL: mean(({ rougeL }) => rougeL) }),
-        ...(Number.isFinite(loss) && { loss }),
+        loss,
         examples,
       },
       answers,
@@ -218,10 +219,10 @@ export class Evaluator {
   }
 }
 
-const notFinite = (task: string): GorpError =>
+const notFinite = (task: string, what: 'labels' | 'answers'): GorpError =>
   new GorpError(
     'run/not-finite',
-    `The model's scores of the labels of ${task} are not finite numbers, so its answers mean nothing.`,
+    `The model's scores of the ${what} of ${task} are not finite numbers, so its answers mean nothing.`,
     'If it was trained, lower the learning rate; with products in f16, choose f32 (training.arithmetic).',
   );
 

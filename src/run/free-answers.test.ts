@@ -89,6 +89,17 @@ describe.each([
   });
 });
 
+test('free answers of a model whose scores are no numbers end the run instead of scoring 0', async () => {
+  const sound = tinyModel();
+  const readTensor: typeof sound.readTensor = async (name) => {
+    const values = await sound.readTensor(name);
+    return name === 'shared.weight' ? values.map((value) => 3e38 * value) : values;
+  };
+  await expect(resultsOf({ ...sound, readTensor })).rejects.toThrow(
+    /run\/not-finite.*scores of the answers of open are not finite/,
+  );
+});
+
 describe('measures over tasks that not all have the score', () => {
   const accuracy = {
     exact: [[0, 0.5, null], [0.5, 0.5, null], [0.25, 1, null], [0.5, 0.5, null]], // prettier-ignore

@@ -1,4 +1,4 @@
-import type { Measures, Results, TaskReport } from './results.ts';
+import type { Measures, Results, TaskReport } from './results-fields.ts';
 import { isScoredBy, type Score, SCORES } from './scoring.ts';
 
 /** R[t][j]: rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
@@ -74,6 +74,32 @@ export function withMeasures(
     if (matrix !== undefined) measures[score] = measuresOf(matrix, measuredBy(tasks, score));
   }
   return { accuracy, measures: measures as Results['measures'] };
+}
+
+/** Differences that come of adding in another order. */
+const ROUNDING = 1e-9;
+
+/** Which measures of results do not follow from their matrices, in words; null if all do. */
+export function measuresFault({ accuracy, measures, tasks }: Results): string | null {
+  const { measures: right } = withMeasures(accuracy, tasks);
+  for (const score of SCORES) {
+    const [given, wanted] = [measures[score], right[score]];
+    if ((given === undefined) !== (wanted === undefined)) return `accuracy and measures do not both have ${score}`;
+    if (given === undefined || wanted === undefined) continue;
+    for (const name of Object.keys(wanted) as (keyof Measures)[]) {
+      if (!isAlike(given[name], wanted[name])) return `measures.${score}.${name} does not follow from its matrix`;
+    }
+  }
+  return null;
+}
+
+type Measured = Measures[keyof Measures];
+
+function isAlike(one: Measured, other: Measured): boolean {
+  if (Array.isArray(one) && Array.isArray(other))
+    return one.length === other.length && one.every((value, i) => isAlike(value, other[i]));
+  if (typeof one !== 'number' || typeof other !== 'number') return one === other;
+  return Math.abs(one - other) <= ROUNDING * Math.max(1, Math.abs(other));
 }
 
 /** Whether a test has been done, by any score. */

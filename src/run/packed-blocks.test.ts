@@ -41,7 +41,7 @@ test('five types are held as they are', () => {
 
 describe.each(held)('$name in its packing', ({ type, bytes, packing, shape }) => {
   const values = dequantise(type, bytes);
-  const packed = packedBlocks({ type, bytes, shape }, packing);
+  const packed = packedBlocks('w', { type, bytes, shape }, packing);
 
   test('has the same bits, whole and in parts', () => {
     expect(packed.length).toBe(values.length);
@@ -55,6 +55,15 @@ describe.each(held)('$name in its packing', ({ type, bytes, packing, shape }) =>
       expect(words.byteLength).toBe(packedBytes(packing, end - begin));
       expect(bitsOf(unpack(words, packing, end - begin))).toEqual(bitsOf(values.subarray(begin, end)));
     }
+  });
+
+  test('is refused where a scale is no number', () => {
+    const broken = bytes.slice();
+    broken.set([0, 0x7e], 0); // every block begins with its scale in 16 bits
+    const packed = packedBlocks('w', { type, bytes: broken, shape }, packing);
+    expect(() => packed.words(0, values.length)).toThrow(
+      expect.objectContaining({ code: 'weights/not-finite' }) as Error,
+    );
   });
 
   test.each(TEST_DEVICES)('has the same bits on $name, whole and in parts', async ({ acquire }) => {

@@ -1,6 +1,7 @@
 import { valueOfHalf } from '../base/half.ts';
 import { BLOCK, emptyBlocks, type Packing } from '../device/packing.ts';
 import type { PackedValues } from '../models/parameters.ts';
+import { checkFinite } from '../weights/dtypes.ts';
 import { type BlockTypeName, scaleAndMinimum } from '../weights/gguf/blocks.ts';
 import type { BlockTensor, ModelTensors } from '../weights/model-files.ts';
 
@@ -40,15 +41,17 @@ export async function readParameter(
 ): Promise<Float32Array | PackedValues> {
   const held = packingOfBlocks(model.tensors.get(name)?.blocks);
   if (held === undefined || held !== packing || model.readBlocks === undefined) return model.readTensor(name);
-  return packedBlocks(await model.readBlocks(name), held);
+  return packedBlocks(name, await model.readBlocks(name), held);
 }
 
 /**
  * A quantised tensor in a packing that holds it without loss: each integer and scale as it is, in another order.
  *
+ * @param name of the tensor, for the error.
  * @param packing of {@link packingOfBlocks}. Rows are whole blocks, as in every GGUF file.
+ * @throws GorpError `weights/not-finite` when it is read.
  */
-export function packedBlocks({ type, bytes }: BlockTensor, packing: BlockPacking): PackedValues {
+export function packedBlocks(name: string, { type, bytes }: BlockTensor, packing: BlockPacking): PackedValues {
   const repack = REPACK[type.name];
   if (repack === undefined) throw new Error(`${packing} does not hold ${type.name}`);
   return {
@@ -61,6 +64,7 @@ export function packedBlocks({ type, bytes }: BlockTensor, packing: BlockPacking
         const at = Math.floor(from / type.length) * type.bytes;
         repack(bytes, at, (from % type.length) / BLOCK, packed.values, packed.floats, to);
       }
+      checkFinite(name, packed.floats);
       return packed.words;
     },
   };

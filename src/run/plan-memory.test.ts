@@ -23,6 +23,7 @@ import { bytesByPart, type MemoryQuestion, planMemory, storedTypes } from './pla
 import { embeddedMethod, embeddedSettings } from './presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
+import { MAX_PROMPT } from './training-settings.ts';
 
 const outlineFor = (buffer: number): DeviceOutline => ({ kind: 'webgpu', limits: { buffer, total: null } });
 const OUTLINE = outlineFor(2 ** 31);
@@ -229,6 +230,22 @@ test('a model’s outline tells how its weights are stored', async () => {
   expect((await weightsOf(inBlocks('Q4_K'))) / f32).toBeCloseTo(6 / 32, 2);
   expect(await weightsOf(inBlocks('Q6_K'))).toBe(f32); // no packing holds it
   expect(storedTypes({ config: { torch_dtype: 'bfloat16' }, types: null })('any')).toBe('BF16');
+});
+
+test('settings of the largest values are planned, or refused, at once', async () => {
+  const { total } = await planMemory(question({ gradientAccumulation: 2 }));
+  expect((await planMemory(question({ gradientAccumulation: 1e9 }))).total).toBe(total);
+  const begun = performance.now();
+  for (const more of [
+    { sourceLength: MAX_PROMPT },
+    { sourceLength: MAX_PROMPT, batchSize: 1e9, evaluationBatchSize: 1e9 },
+  ]) {
+    const outcome: unknown = await planMemory(question(more)).catch((thrown: unknown) => thrown);
+    expect(outcome).toMatchObject({ code: 'device/buffer-too-large' });
+  }
+  const unlimited = { ...question({ sourceLength: MAX_PROMPT }), device: outlineFor(2 ** 50) };
+  expect((await planMemory(unlimited)).total).toBeGreaterThan(2 ** 36);
+  expect(performance.now() - begun).toBeLessThan(10_000);
 });
 
 test('no buffer exceeds the device’s limit; a plan that needs a larger one fails', async () => {

@@ -94,8 +94,11 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 
   const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
   const checkpoint = learner.savedBytes(work.tasks);
-  const micro = new Array<Program>(training.gradientAccumulation).fill(gradients);
-  const step = sumOf(device, [...micro, ...optimizer]);
+  const [micro, update] = [sumOf(device, [gradients]), sumOf(device, optimizer)];
+  const step = {
+    operations: training.gradientAccumulation * micro.operations + update.operations,
+    kernels: training.gradientAccumulation * micro.kernels + update.kernels,
+  };
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   note(
     'training',

@@ -11,6 +11,19 @@ test('a task cannot be learned twice', () => {
   expect(() => parseSettings(settings)).toThrow(/order: A task is listed twice/);
 });
 
+it('refuses an order of more tasks than results can hold', () => {
+  const of = (tasks: number, watch?: string[]) => {
+    return parseSettings({
+      ...embeddedSettings('quick', 'gorp'),
+      order: Array.from({ length: tasks }, (_, i) => `task ${i}`),
+      ...(watch && { watch }),
+    });
+  };
+  expect(of(128).order).toHaveLength(128);
+  expect(() => of(129)).toThrow(/order: A run has at most 128 tasks/);
+  expect(() => of(128, ['gloss'])).toThrow(/order: A run has at most 128 tasks/);
+});
+
 test('lengths and counts have bounds, and seeds are exact', () => {
   const { training, ...rest } = embeddedSettings('quick', 'gorp');
   const given = (more: Partial<typeof training>) => parseSettings({ ...rest, training: { ...training, ...more } });

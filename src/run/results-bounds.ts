@@ -17,6 +17,8 @@ export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 /** A round from 0 (before training), or a task from 1. */
 export const round = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MOST_TASKS));
 export const text = v.pipe(v.string(), v.maxLength(MOST_LETTERS));
+/** The cosine of an angle, with its rounding. */
+export const cosine = v.pipe(v.number(), v.minValue(-1.01), v.maxValue(1.01));
 /** A date and time, as `Date` writes it. */
 export const time = v.pipe(v.string(), v.isoTimestamp());
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { quickResults } from '../app/testing/scripted-results.ts';
+import { withMeasures } from './measures.ts';
 import { type Results, ResultsSchema } from './results.ts';
 import { MOST_TASKS } from './results-bounds.ts';
 
@@ -16,10 +17,12 @@ describe('ResultsSchema', () => {
 
   it('takes those of a run that was stopped before it read its tasks', () => {
     const curves = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
-    const early = { ...good, tasks: [], curves, spaces: [] };
-    expect(() => parsed({ ...early, accuracy: { exact: [[], [], []], ranked: [[], [], []] } })).not.toThrow();
-    expect(() => parsed({ ...early, accuracy: { exact: [[]], ranked: [[]] } }), 'of earlier versions').not.toThrow();
-    expect(() => parsed({ ...early, accuracy: { exact: [[0.5]], ranked: [[]] } })).toThrow();
+    const early = (accuracy: Results['accuracy']): object => {
+      return { ...good, tasks: [], curves, spaces: [], ...withMeasures(accuracy, []) };
+    };
+    expect(() => parsed(early({ exact: [[], [], []], ranked: [[], [], []] }))).not.toThrow();
+    expect(() => parsed(early({ exact: [[]], ranked: [[]] })), 'of earlier versions').not.toThrow();
+    expect(() => parsed(early({ exact: [[0.5]], ranked: [[]] }))).toThrow();
   });
 
   it.each<[fault: string, change: (results: Results) => unknown]>([
@@ -28,6 +31,21 @@ describe('ResultsSchema', () => {
     ['a round of 300 million', (one) => ({ ...one, spaces: [{ ...space, round: 3e8 }] })],
     ['a space after a round that the order does not have', (one) => ({ ...one, spaces: [{ ...space, round: 3 }] })],
     ['a step that is no whole number', (one) => ({ ...one, breaks: [{ cause: 'restart', step: 1.5, again: null }] })],
+    [
+      'measures that do not follow from the matrix',
+      (one) => ({ ...one, accuracy: { ...one.accuracy, exact: one.accuracy.exact.map((row) => row.map(() => 0)) } }),
+    ],
+    [
+      'measures of a score without its matrix',
+      (one) => ({ ...one, measures: { ...one.measures, loss: one.measures.exact } }),
+    ],
+    [
+      'an angle whose cosine is 5',
+      (one) => ({
+        ...one,
+        spaces: [{ ...space, tensors: [{ ...tensor, angles: [{ task: 1, cosines: [5] }] }] }],
+      }),
+    ],
     ['an empty matrix', (one) => ({ ...one, accuracy: { ...one.accuracy, exact: [] } })],
     [
       'a matrix wider than its tasks',

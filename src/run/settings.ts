@@ -4,6 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import { planOf } from '../methods/registry.ts';
 import { COUNT } from '../methods/parts/setting.ts';
 import { MethodSchema } from '../methods/schema.ts';
+import { MOST_TASKS } from './results-bounds.ts';
 import { TrainingSchema } from './training-settings.ts';
 
 export { TrainingSchema, type TrainingSettings } from './training-settings.ts';
@@ -49,6 +50,13 @@ const Settings = v.strictObject({
 /** {@link Settings} that go together. */
 export const RunSettingsSchema = v.pipe(
   Settings,
+  v.forward(
+    v.check(
+      ({ order, watch = [] }) => order.length + watch.length <= MOST_TASKS,
+      `A run has at most ${MOST_TASKS} tasks, with those that are only tested.`,
+    ),
+    ['order'],
+  ),
   v.forward(
     v.check(
       ({ order, watch = [] }) => !watch.some((name) => order.includes(name)),

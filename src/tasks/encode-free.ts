@@ -1,6 +1,7 @@
 import { plainChat, type ChatTurn } from '../text/chat-turn.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { type EncodedExample, fitPrompt, fitText, type FittedPrompt, PIECE } from './fit.ts';
+import { type Breathe, breathing, type EncodedExample, fitPrompt, fitText, type FittedPrompt } from './fit.ts';
+import { encodeBeginning, encodeLong } from './long-text.ts';
 import type { Example, Task } from './task.ts';
 
 /** The longest free answer in tokens, with its end, if the settings leave it open. */
@@ -33,63 +34,103 @@ export async function encodeFree(
 ): Promise<EncodedFree> {
   const encoded: EncodedExample[] = [];
   const from: Example[] = [];
-  let [cut, shortened, since] = [0, 0, performance.now()];
-  for (const [i, example] of examples.entries()) {
+  let [done, cut, shortened] = [0, 0, 0];
+  const breathe = breathing(onPiece && (() => onPiece(done)));
+  for (const example of examples) {
     if (task.form === 'text') {
-      for (const window of windowsOf(tokenizer, example.label, sourceLength, answerLength)) {
+      for (const window of await windowsOf(tokenizer, example.label, { sourceLength, answerLength }, breathe)) {
         encoded.push(window);
         from.push(example);
       }
     } else {
       const prompt =
         example.turns === undefined
-          ? fitPrompt(tokenizer, task, example.sentence, sourceLength)
-          : fitTurns(tokenizer, task.name, example.turns, sourceLength);
-      const answer = [...tokenizer.encodeLabel(example.label), tokenizer.eosId];
+          ? await fitPrompt(tokenizer, task, example.sentence, sourceLength, breathe)
+          : await fitTurns(tokenizer, task.name, example.turns, sourceLength, breathe);
+      const answer = [...encodeBeginning(tokenizer, example.label, answerLength), tokenizer.eosId];
       if (prompt.cut) cut++;
       if (answer.length > answerLength) shortened++;
       encoded.push({ source: prompt.ids, label: answer.slice(0, answerLength) });
       from.push(example);
     }
-    if (onPiece === undefined || performance.now() - since < PIECE) continue;
-    await onPiece(i + 1);
-    since = performance.now();
+    done++;
+    await breathe();
   }
   return { encoded, examples: from, cut, shortened };
 }
+
+/** Letters for each token of a conversation that is likely to fit as a whole, and of one that never does. */
+const [LIKELY_LETTERS, MOST_LETTERS] = [4, 64];
+
+const lettersOf = (turns: readonly ChatTurn[]): number => turns.reduce((sum, { content }) => sum + content.length, 0);
 
 /** The turns before an answer by the model's chat template, or as plain text if the run does not use it. */
 export const encodeTurns = (tokenizer: Tokenizer, turns: readonly ChatTurn[]): number[] =>
   tokenizer.encodeTurns?.(turns) ?? tokenizer.encodePrompt(plainChat(turns));
 
-/** The turns before an answer as at most `sourceLength` token ids. @throws as {@link fitText}. */
-export function fitTurns(
+/**
+ * The turns before an answer as at most `sourceLength` token ids: the last ones that fit.
+ *
+ * @throws as {@link fitText}.
+ */
+export async function fitTurns(
   tokenizer: Tokenizer,
   task: string,
   turns: readonly ChatTurn[],
   sourceLength: number,
-): FittedPrompt {
+  breathe: Breathe = () => Promise.resolve(),
+): Promise<FittedPrompt> {
   const system = turns.filter(({ role }) => role === 'system');
   const spoken = turns.slice(system.length);
-  for (let from = 0; from < spoken.length; from += 2) {
-    const ids = encodeTurns(tokenizer, [...system, ...spoken.slice(from)]);
-    if (ids.length <= sourceLength) return { ids, cut: from > 0 };
+  // Exchanges, of which the last is only the user's turn.
+  const all = Math.ceil(spoken.length / 2);
+  const lastOnes = async (count: number): Promise<number[] | null> => {
+    const last = spoken.slice(Math.max(0, spoken.length + 1 - 2 * count));
+    if (lettersOf(last) > MOST_LETTERS * sourceLength) return null;
+    const ids = encodeTurns(tokenizer, [...system, ...last]);
+    await breathe();
+    return ids.length <= sourceLength ? ids : null;
+  };
+  if (lettersOf(spoken) <= LIKELY_LETTERS * sourceLength) {
+    const ids = await lastOnes(all);
+    if (ids !== null) return { ids, cut: false };
   }
+  // More turns take more tokens. Doubled from the end, since the whole may be thousands of times as long as what fits.
+  let [fitting, best, tooMany]: [number, number[] | null, number] = [0, null, all + 1];
+  for (let count = 1; count < tooMany; count = Math.min(2 * count, all)) {
+    const ids = await lastOnes(count);
+    if (ids === null) tooMany = count;
+    else if (count === all) return { ids, cut: false };
+    else [fitting, best] = [count, ids];
+  }
+  while (fitting + 1 < tooMany) {
+    const middle = (fitting + tooMany) >>> 1;
+    const ids = await lastOnes(middle);
+    if (ids === null) tooMany = middle;
+    else [fitting, best] = [middle, ids];
+  }
+  if (best !== null) return { ids: best, cut: true };
   const { content } = spoken.at(-1) ?? { content: '' };
   const encode = (text: string): number[] => encodeTurns(tokenizer, [...system, { role: 'user', content: text }]);
-  return { ...fitText(encode, task, content, sourceLength), cut: true };
+  return { ...(await fitText(encode, task, content, sourceLength, breathe)), cut: true };
 }
 
 /**
  * A text in windows. A decoder learns every token of a window after the first; an encoder-decoder reads the first part
  * and learns the rest. The text's end is learned too.
  */
-function windowsOf(tokenizer: Tokenizer, text: string, sourceLength: number, answerLength: number): EncodedExample[] {
+async function windowsOf(
+  tokenizer: Tokenizer,
+  text: string,
+  { sourceLength, answerLength }: { sourceLength: number; answerLength: number },
+  breathe: Breathe,
+): Promise<EncodedExample[]> {
   const plain = tokenizer.raw ?? tokenizer;
   const { eosId } = plain;
   const isClosed = plain.encodePrompt('a').at(-1) === eosId;
   const front = isClosed ? [] : plain.encodePrompt('');
-  const ids = [...plain.encode(text), eosId];
+  const ids = await encodeLong(plain, text, breathe);
+  ids.push(eosId);
   const read = isClosed ? Math.max(1, Math.min(sourceLength - 1, answerLength)) : front.length === 0 ? 1 : 0;
   const windows: EncodedExample[] = [];
   for (let at = 0; at < ids.length; at += read + answerLength) {

@@ -13,6 +13,19 @@ export interface EncodedExample {
 /** Milliseconds of tokenising after which other work on the thread gets a turn. */
 export const PIECE = 50;
 
+/** Gives other work on the thread a turn if it is due, or throws to stop. */
+export type Breathe = () => Promise<void>;
+
+/** @param onPiece called and awaited every {@link PIECE} milliseconds. */
+export function breathing(onPiece?: () => Promise<void>): Breathe {
+  let since = performance.now();
+  return async () => {
+    if (onPiece === undefined || performance.now() - since < PIECE) return;
+    await onPiece();
+    since = performance.now();
+  };
+}
+
 /** At least what prose takes, so that most texts that fit are recognised at the first try. */
 const CHARACTERS_PER_TOKEN = 6;
 
@@ -25,11 +38,18 @@ export interface FittedPrompt {
 /**
  * A task's prompt for a sentence as at most `sourceLength` token ids, including its special token.
  *
+ * @param breathe as in {@link fitText}.
  * @throws GorpError `tasks/prompt-too-long` if the prompt does not fit even without a sentence.
  */
-export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
+export function fitPrompt(
+  tokenizer: Tokenizer,
+  task: Task,
+  sentence: string,
+  sourceLength: number,
+  breathe?: Breathe,
+): Promise<FittedPrompt> {
   const { before, after } = promptFrame(task);
-  return fitText((text) => tokenizer.encodePrompt(before + text + after), task.name, sentence, sourceLength);
+  return fitText((text) => tokenizer.encodePrompt(before + text + after), task.name, sentence, sourceLength, breathe);
 }
 
 /**
@@ -38,32 +58,39 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
  * A prompt that fits is tokenised unchanged. Otherwise only the text is cut, after a word, or inside the first word if
  * even that does not fit. (The released code instead cuts the end of the prompt, and with it "Answer:".)
  *
- * @param encode the whole prompt around a text.
- * @throws GorpError `tasks/prompt-too-long` if the prompt does not fit even without a text.
+ * @param tokens of the whole prompt around a text.
+ * @param breathe called and awaited after each tokenisation: one may take long, by a chat template for instance.
+ * @throws GorpError `tasks/prompt-too-long` if the prompt does not fit even without a text, and what `breathe` throws.
  */
-export function fitText(
-  encode: (text: string) => number[],
+export async function fitText(
+  tokens: (text: string) => number[],
   task: string,
   sentence: string,
   sourceLength: number,
-): FittedPrompt {
+  breathe: Breathe = () => Promise.resolve(),
+): Promise<FittedPrompt> {
+  const encode = async (text: string): Promise<number[]> => {
+    const ids = tokens(text);
+    await breathe();
+    return ids;
+  };
   // A prefix that is already too long suffices; the whole text may be thousands of times as long.
   let beginning = '';
   for (let length = CHARACTERS_PER_TOKEN * sourceLength; ; length *= 2) {
     beginning = beginningOf(sentence, length);
-    const ids = encode(beginning);
+    const ids = await encode(beginning);
     if (ids.length > sourceLength) break;
     if (beginning.length === sentence.length) return { ids, cut: false };
   }
 
   // The longest part that fits, by bisection: more text hardly ever takes fewer tokens.
-  const longest = (cuts: readonly number[]): number[] | null => {
+  const longest = async (cuts: readonly number[]): Promise<number[] | null> => {
     let best: number[] | null = null;
     let low = 0;
     let high = cuts.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const ids = encode(beginning.slice(0, cuts[middle]));
+      const ids = await encode(beginning.slice(0, cuts[middle]));
       if (ids.length <= sourceLength) {
         best = ids;
         low = middle + 1;
@@ -72,7 +99,8 @@ export function fitText(
     return best;
   };
   const words = ends(beginning, /\S+/g);
-  const ids = longest(words) ?? longest(ends(beginning.slice(0, words[0] ?? 0), /./gsu)) ?? encode('');
+  const ids =
+    (await longest(words)) ?? (await longest(ends(beginning.slice(0, words[0] ?? 0), /./gsu))) ?? (await encode(''));
   if (ids.length > sourceLength) {
     throw new GorpError(
       'tasks/prompt-too-long',
@@ -101,16 +129,14 @@ export async function encodeExamples(
   const encoded: EncodedExample[] = [];
   const labels = new Map<string, readonly number[]>();
   let cut = 0;
-  let since = performance.now();
+  const breathe = breathing(onPiece && (() => onPiece(encoded.length)));
   for (const { sentence, label } of examples) {
-    const prompt = fitPrompt(tokenizer, task, sentence, sourceLength);
+    const prompt = await fitPrompt(tokenizer, task, sentence, sourceLength, breathe);
     if (prompt.cut) cut++;
     let ids = labels.get(label);
     if (ids === undefined) labels.set(label, (ids = encodeLabel(tokenizer, label)));
     encoded.push({ source: prompt.ids, label: ids });
-    if (onPiece === undefined || performance.now() - since < PIECE) continue;
-    await onPiece(encoded.length);
-    since = performance.now();
+    await breathe();
   }
   return { encoded, cut };
 }

@@ -17,3 +17,13 @@ test('reads long numbers as they are written, and others as JavaScript does', ()
   const labels = [9, 2].map((last) => parseJsonLines(`{"label":1000000000000000000${last}}`, 'x.jsonl').rows[0][0]);
   expect(labels).toEqual(['10000000000000000009', '10000000000000000002']);
 });
+
+test.each([
+  ['lists', '[', ']'],
+  ['objects', '{"a":', '}'],
+])('refuses a cell of %s within each other without end', (_, open, close) => {
+  const deep = `${open.repeat(200_000)}1${close.repeat(200_000)}`;
+  expect(() => parseJsonRows(`[{"text":"a"},{"text":${deep}}]`, 'x.json')).toThrow(
+    /x\.json, entry 2: “text” is nested more than 100 deep/,
+  );
+});

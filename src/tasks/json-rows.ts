@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import { isSuperNi, superNiRows } from './formats/super-ni.ts';
 import type { JsonRecords } from './records.ts';
 
@@ -39,7 +40,7 @@ const MANY_DIGITS = /\d{16}/;
 /**
  * The text with numbers of 16 digits or more as strings: JSON.parse would round them, and two labels could become one.
  */
-const withExactNumbers = (text: string): string =>
+export const withExactNumbers = (text: string): string =>
   MANY_DIGITS.test(text)
     ? text.replace(STRING_OR_NUMBER, (part) => (part.startsWith('"') || !MANY_DIGITS.test(part) ? part : `"${part}"`))
     : text;
@@ -78,7 +79,10 @@ export function tabulated(
       let column = columns.get(key);
       if (column === undefined) columns.set(key, (column = columns.size));
       if (columns.size > MAX_COLUMNS) throw wrongShape(where(i), `the objects have more than ${MAX_COLUMNS} keys`);
-      if (typeof value === 'object' && value !== null) nested.add(key);
+      if (typeof value === 'object' && value !== null) {
+        if (isTooDeep(value)) throw wrongShape(where(i), `“${key}” is nested more than ${MAX_NESTING} deep`);
+        nested.add(key);
+      }
       values[column] = value === null ? '' : cellOf(value as string | number | boolean | object);
     }
     return values;

@@ -26,6 +26,19 @@ describe.each(TOKENIZERS)('what is read with $name of $reference.name', ({ folde
     else if (source[0] === tokenizer.bosId) expect(text(false).startsWith(begin ?? '')).toBe(true);
   });
 
+  it('is the whole text of a long prompt, whose tokens are decoded a few at a time', () => {
+    const text = Array.from({ length: 400 }, (_, i) => (i % 7 === 0 ? `é${i}再` : `some ${i} words`)).join(' ');
+    const ids = tokenizer.encode(text);
+    let decoded = 0;
+    const decodeWhole = (some: readonly number[]): string => {
+      decoded += some.length;
+      return tokenizer.decodeWhole(some);
+    };
+    const tokens = readingOf({ ...tokenizer, decodeWhole }, { source: ids, label: [] });
+    expect(tokens.map((token) => token.text).join('')).toBe(tokenizer.decodeWhole(ids));
+    expect(decoded).toBeLessThan(130 * ids.length);
+  });
+
   it('shows a character of several tokens once', () => {
     const ids = tokenizer.encodeLabel('再☃ no');
     if (tokenizer.unkId !== null && ids.includes(tokenizer.unkId)) return;

@@ -19,6 +19,9 @@ export interface Reading {
 /** The examples among which one to show is sought: decoding all of a large task would take long. */
 const SOUGHT = 200;
 
+/** Tokens decoded together at most, and those before a token that it may depend on: all would take long for many. */
+const [DECODED, DECODED_BEFORE] = [128, 16];
+
 /** What a model reads of the first of some examples that can be shown to anyone, as in {@link readingOf}. */
 export function shownReading(tokenizer: Tokenizer, examples: readonly EncodedExample[]): ReadToken[] {
   const textOf = ({ source, label }: EncodedExample): string => tokenizer.decodeWhole([...source, ...label]);
@@ -29,13 +32,17 @@ export function shownReading(tokenizer: Tokenizer, examples: readonly EncodedExa
 /** What a model reads of an example, token by token, including special tokens; concatenated, the full text. */
 export function readingOf(tokenizer: Tokenizer, { source, label }: EncodedExample): ReadToken[] {
   const part = (ids: readonly number[], isLabel: boolean): ReadToken[] => {
-    let shown = '';
+    let [from, shown] = [0, ''];
     return ids.map((_, i) => {
-      const text = tokenizer.decodeWhole(ids.slice(0, i + 1));
+      const text = tokenizer.decodeWhole(ids.slice(from, i + 1));
       // A character may take several tokens; it is shown with the last.
       if (i < ids.length - 1 && text.endsWith('\ufffd')) return { text: '', isLabel };
       const added = text.slice(shown.length);
       shown = text;
+      if (i - from >= DECODED) {
+        from = i - DECODED_BEFORE;
+        shown = tokenizer.decodeWhole(ids.slice(from, i + 1));
+      }
       return { text: added, isLabel };
     });
   };

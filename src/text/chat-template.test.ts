@@ -185,6 +185,40 @@ describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, refe
     });
   });
 
+  it('refuses a prompt that is too long before the template is applied to it', async () => {
+    const chat = await open();
+    for (const [text, message] of [
+      ['a'.repeat(3_000_000), 'The prompt has 3000000 characters'],
+      [`b ${'a'.repeat(100_001)} b`, 'A word of the prompt has 100001 characters'],
+    ] as const) {
+      const refusal = { code: 'text/prompt-too-long', message: expect.stringContaining(message) as string };
+      const turns: ChatTurn[] = [{ role: 'user', content: text }];
+      for (const encode of [() => chat.encodePrompt(text), () => chat.encodeTurns?.(turns)])
+        expect(encode).toThrow(expect.objectContaining(refusal) as Error);
+    }
+  });
+
+  it('refuses a conversation of which the template writes only some turns', async () => {
+    const turns: ChatTurn[] = [
+      { role: 'user', content: 'Is it so?' },
+      { role: 'assistant', content: '<think>Is it?</think>\n\nIt is.' },
+      { role: 'user', content: 'Why?' },
+    ];
+    const chat = await open(source.replace('m.content | trim', "m.content.split('</think>')[-1] | trim"));
+    expect(tokenizer.decodeWhole(chat.encodeTurns?.(turns) ?? [])).toContain('It is.');
+    for (const [what, some] of Object.entries({ first: 'messages[1:]', others: 'messages[-2:]' })) {
+      const cut = await open(
+        source.replace('in messages %}', `in (${some} if messages | length > 2 else messages) %}`),
+      );
+      expect(() => cut.encodeTurns?.(turns), what).toThrow(
+        expect.objectContaining({
+          code: 'settings/template-tokens',
+          message: expect.stringContaining('cuts or changes turns') as string,
+        }) as Error,
+      );
+    }
+  });
+
   it('refuses a prompt that the template cuts or changes', async () => {
     for (const changed of ['m.content[:40]', 'm.content | upper | lower']) {
       const own = `(${changed}) if m.role == 'user' else m.content`;

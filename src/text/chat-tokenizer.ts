@@ -58,7 +58,12 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
     ...tokenizer,
     raw: tokenizer,
     eosId: endId,
-    encodeTurns: (turns) => tokenizer.encode(render(takesSystem() ? [...turns] : withoutSystem(turns), true)),
+    encodeTurns: (turns) => {
+      for (const { content } of turns) checkPromptLength(content);
+      const rendered = render(takesSystem() ? [...turns] : withoutSystem(turns), true);
+      if (!turns.every(({ content }) => rendered.includes(spoken(content)))) throw missing('it cuts or changes turns');
+      return tokenizer.encode(rendered);
+    },
     encodePrompt: (text) => {
       checkPromptLength(text);
       const rendered = render([{ role: 'user', content: text }], true);
@@ -79,6 +84,9 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
     },
   };
 }
+
+/** What templates write of a turn: some leave out what the model thought before it answered. */
+const spoken = (content: string): string => (content.split('</think>').at(-1) ?? '').trim();
 
 /** The turns with the system's put before the first user's, for templates that know no system. */
 function withoutSystem(turns: readonly ChatTurn[]): ChatTurn[] {

@@ -8,9 +8,9 @@ type Value = ReturnType<Evaluate>;
 // have 30,000 characters and take a few thousand steps.
 const MAX_TEXT = 4_194_304;
 const MAX_STEPS = 1_000_000;
-const MAX_MILLISECONDS = 2000;
+const MAX_MILLISECONDS = 1000;
 /** Milliseconds that steps between two looks at the clock count as, at most: the machine may have slept. */
-const MAX_GAP = 500;
+const MAX_GAP = 200;
 /** Bounds ranges, widths and repetition counts. */
 export const MAX_NUMBER = 100_000;
 /** Levels of lists within lists: the library recurses, and indents each level further. */
@@ -56,7 +56,7 @@ export function limitedInterpreter({ Interpreter }: typeof Jinja, environment: J
   class Limited extends Interpreter {
     override evaluate(node: Node, scope: Jinja.Environment): Value {
       if (++steps > MAX_STEPS) throw new Error('it takes more than a million steps');
-      if (isTooLong()) throw new Error('it takes more than two seconds');
+      if (isTooLong()) throw new Error('it takes more than a second');
       const [outer, growing] = [applied.at(-1), growingOf(node)];
       if (growing) applied.push(growing);
       let found: Value;

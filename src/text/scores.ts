@@ -43,8 +43,8 @@ export function bestScoreOf(prediction: string, labels: readonly string[]): Scor
   const scores = labels.map((label) => scoreOf(prediction, label));
   return {
     exactMatch: scores.some(({ exactMatch }) => exactMatch),
-    rouge1: Math.max(...scores.map(({ rouge1 }) => rouge1)),
-    rougeL: Math.max(...scores.map(({ rougeL }) => rougeL)),
+    rouge1: scores.reduce((best, { rouge1 }) => Math.max(best, rouge1), 0),
+    rougeL: scores.reduce((best, { rougeL }) => Math.max(best, rougeL), 0),
   };
 }
 

@@ -2,6 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
+import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
 import { checkPromptLength } from './prompt-length.ts';
@@ -147,18 +148,9 @@ function mayTakeForEver(part: unknown): boolean {
   return Regex !== undefined || grows || Object.values(part).some(mayTakeForEver);
 }
 
-/** Levels of nesting, far more than any published tokenizer has: the library recurses, and so does the check above. */
-const MAX_DEPTH = 100;
-
-/** @throws GorpError `text/bad-tokenizer` if a part of the file is nested too deep. */
+/** The library recurses, and so does the check above. @throws GorpError `text/bad-tokenizer` if a part is nested too deep. */
 function checkDepth(part: unknown, name: string): void {
-  let level = [part];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) throw badTokenizer(`tokenizer.json: its ${name} is nested more than ${MAX_DEPTH} deep`);
-    level = level.flatMap((one) =>
-      typeof one === 'object' && one !== null ? Object.values(one as Record<string, unknown>) : [],
-    );
-  }
+  if (isTooDeep(part)) throw badTokenizer(`tokenizer.json: its ${name} is nested more than ${MAX_NESTING} deep`);
 }
 
 interface PreTokenized {

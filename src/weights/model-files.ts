@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import { contentHash } from './content-hash.ts';
 import { type Dtype, floatData } from './dtypes.ts';
 import type { BlockType, BlockTypeName } from './gguf/blocks.ts';
@@ -57,7 +58,9 @@ export interface ModelTensors {
 export async function readJson(file: ByteFile): Promise<unknown> {
   const bytes = await file.read(0, file.bytes);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (isTooDeep(json)) throw new SyntaxError(`it is nested more than ${MAX_NESTING} deep`);
+    return json;
   } catch (cause) {
     await file.discard();
     throw new GorpError(

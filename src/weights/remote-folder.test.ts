@@ -272,6 +272,12 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
       'weights/header-too-large',
     ],
     ['a truncated config', 'config.json', (good: Buffer) => good.subarray(0, 7), 'weights/invalid-json'],
+    [
+      'a config without end',
+      'config.json',
+      () => Buffer.from(`{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`),
+      'weights/invalid-json',
+    ],
     ['an empty config', 'config.json', () => Buffer.alloc(0), 'weights/invalid-json'],
     ['a tokenizer that is not UTF-8', 'tokenizer.json', () => Buffer.of(0x22, 0xff, 0x22), 'weights/invalid-json'],
     ['a config of 5 MiB', 'config.json', () => Buffer.alloc(5 * 2 ** 20, ' '), 'weights/too-large'],

@@ -56,8 +56,8 @@ function saveEverySecond(): void {
   // oxlint-disable-next-line typescript/unbound-method -- it is called on its worker
   const { postMessage } = Worker.prototype;
   Worker.prototype.postMessage = function (this: Worker, message: unknown, ...rest: unknown[]): void {
-    const { type, checkpoints } = message as { type?: string; checkpoints?: { everySeconds: number } };
-    if (type === 'start' && checkpoints) checkpoints.everySeconds = 1;
+    const { argument } = message as { argument?: { checkpoints?: { everySeconds: number } } };
+    if (argument?.checkpoints) argument.checkpoints.everySeconds = 1;
     Reflect.apply(postMessage, this, [message, ...rest]);
   };
 }

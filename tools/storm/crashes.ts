@@ -60,6 +60,7 @@ async function uninterrupted(browser: StormBrowser): Promise<{ expected: Results
   await waitForStatus(page, 'finished', RUN_MS);
   const { results: expected } = await downloadResults(page);
   if (expected.memory.liveBuffersAtEnd > 0) throw new Error('Buffers are alive at the end of an uninterrupted run.');
+  if (watch.stretches.length === 0) throw new Error('The storm did not hear the training worker.');
   return { expected, stretches: watch.stretches };
 }
 

@@ -12,6 +12,7 @@ import { openGguf } from '../../src/weights/gguf/model.ts';
 import { PickedFolder } from '../../src/weights/picked-folder.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
 import { tinyLlamaGguf } from '../../src/weights/testing/gguf-of.ts';
+import { dataKinds } from './data-kinds.ts';
 import { encode, type Kind } from './kind.ts';
 import { mutateBytes, mutateJson } from './mutate.ts';
 import { runKinds } from './run-kinds.ts';
@@ -26,9 +27,9 @@ const LIMITS = { buffer: 2 ** 31, total: 2 ** 33 };
 /** Reads files that were damaged or crafted at random, as a run would. */
 export const mutations: Storm = {
   whole: 10_000,
-  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL, order and results files, chat templates, zips and round folders are changed at random',
+  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL, Parquet, chat, SuperNI, text, order and results files, parts of studies, chat templates, zips and round folders are changed at random',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
-    const all = [...(await kinds()), ...(await runKinds())];
+    const all = [...(await kinds()), ...dataKinds(), ...(await runKinds())];
     const problems: string[] = [];
     const codes = new Set<string>();
     let [read, refused, longest] = [0, 0, 0];

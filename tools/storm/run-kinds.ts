@@ -1,4 +1,5 @@
-import { parseResultsFile } from '../../src/app/compare/results-file.ts';
+import { gzipSync } from 'node:zlib';
+import { parseResultsFile, runsIn } from '../../src/app/compare/results-file.ts';
 import { scriptedRun } from '../../src/app/testing/script.ts';
 import { placeAt } from '../../src/run/checkpoint/place.ts';
 import { type RunState, stateFiles } from '../../src/run/checkpoint/saved-run.ts';
@@ -7,6 +8,7 @@ import { ROUND_FILE } from '../../src/run/outputs/layout.ts';
 import { checkGoesOn, checkRemembered, openSavedRound } from '../../src/run/outputs/saved-round.ts';
 import { embeddedSettings } from '../../src/run/presets.ts';
 import type { Results } from '../../src/run/results.ts';
+import { lineOf } from '../../src/run/study/run-lines.ts';
 import { bytesOfFile, memoryFile } from '../../src/testing/output-files.ts';
 import { ChatTemplate } from '../../src/text/chat-template.ts';
 import { unzipped } from '../../src/weights/exports/unzip.ts';
@@ -34,6 +36,7 @@ export async function runKinds(): Promise<Kind[]> {
       isJson: true,
       use: (bytes) => parseResultsFile(new TextDecoder().decode(bytes), 'results.json'),
     },
+    ...partKinds(results),
     {
       name: 'chat template',
       sound: [encode(TEMPLATE)],
@@ -69,6 +72,16 @@ export async function runKinds(): Promise<Kind[]> {
       },
     })),
   ];
+}
+
+/** A part of a study, plain and packed. */
+function partKinds(results: Results): Kind[] {
+  const text = ['one', 'two'].map((run) => lineOf({ run, results: { ...results, health: [], spaces: [] } })).join('');
+  const kind = (file: string, sound: Uint8Array<ArrayBuffer>): Kind => ({
+    ...{ name: `part of a study, ${file}`, sound: [sound], isJson: false },
+    use: (bytes) => runsIn(new File([bytes], file)),
+  });
+  return [kind('part.jsonl', encode(text)), kind('part.jsonl.gz', new Uint8Array(gzipSync(text)))];
 }
 
 function finishedResults(): Results {

@@ -1,4 +1,5 @@
 import type { BrowserContext } from '@playwright/test';
+import type { FromWorker } from '../../src/base/worker-calls.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 
 /** The training worker's report of its place. */
@@ -27,10 +28,12 @@ function tell(): void {
       super(...args);
       // The binding of watchRuns.
       const { stormHears } = globalThis as unknown as { stormHears: (report: Report | null) => void };
-      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
-        if (data.type === 'recovering') stormHears(null);
-        else if (data.type === 'progress') {
-          const { phase, round, item, done } = data;
+      this.addEventListener('message', ({ data }: MessageEvent<FromWorker<RunEvent> | 'ready'>) => {
+        if (data === 'ready' || !('event' in data)) return;
+        const { event } = data;
+        if (event.type === 'recovering') stormHears(null);
+        else if (event.type === 'progress') {
+          const { phase, round, item, done } = event;
           stormHears({ phase, round, item, done });
         }
       });

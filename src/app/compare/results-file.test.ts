@@ -58,6 +58,8 @@ describe('runsIn', () => {
     expect(await runsIn(new File([JSON.stringify(results)], 'a.json'))).toEqual([results]);
     expect(await runsIn(new File([part], 'a.jsonl'))).toEqual([results, other]);
     expect(await runsIn(new File([part, part.slice(0, 99)], 'a.jsonl'))).toEqual([results, other]);
+    const last = new File([part.trimEnd()], 'a.jsonl');
+    expect(await runsIn(last), 'only its line feed is missing').toEqual([results, other]);
     expect(await runsIn(new File([new Uint8Array(gzipSync(part))], 'a.jsonl.gz'))).toEqual([results, other]);
   });
 

@@ -22,12 +22,22 @@ export async function runsIn(file: File, mostBytes = MOST_BYTES): Promise<Result
   if (!/\.jsonl(?:\.gz)?$/.test(name)) return [parseResultsFile(await file.text(), name)];
   const text = name.endsWith('.gz') ? await unpacked(file, mostBytes) : await file.text();
   const lines = text.split('\n');
-  // A crash may have cut off the last line.
-  return lines.slice(0, -1).flatMap((line, i) => {
+  // What follows the last line feed is nothing, a line that lacks only its line feed, or what a crash left of one.
+  if (!isWhole(lines.at(-1) ?? '')) lines.pop();
+  return lines.flatMap((line, i) => {
     const where = `${name}, line ${i + 1}`;
     const run = parseLine(line, where);
     return 'results' in run ? [run.results] : [];
   });
+}
+
+function isWhole(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function unpacked(file: File, mostBytes: number): Promise<string> {

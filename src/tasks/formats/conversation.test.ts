@@ -32,6 +32,7 @@ it.each<[string, unknown]>([
   ['empty turns', [{ role: 'user', content: ' ' }, assistant]],
   ['tool calls', [user, { role: 'assistant', content: null, tool_calls: [{ id: 'a' }] }]],
   ['tool calls', [user, assistant, { role: 'tool', content: '3' }, assistant]],
+  ['answers with a weight of 0', [user, { role: 'assistant', content: 'a', weight: 0 }]],
   ['images or sounds', [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }, assistant]],
   ['an unknown role “narrator”', [{ role: 'narrator', content: 'x' }]],
   ['turns without a role', [{ content: 'x' }]],

@@ -50,10 +50,19 @@ export function readConversation(cell: string): Conversation {
 
 function readTurn(entry: unknown): ChatTurn | string {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return 'turns that are no objects';
-  const { role, from, content, value, tool_calls: calls, function_call: call } = entry as Record<string, unknown>;
+  const {
+    role,
+    from,
+    content,
+    value,
+    weight,
+    tool_calls: calls,
+    function_call: call,
+  } = entry as Record<string, unknown>;
   const named = role ?? from;
   if (typeof named !== 'string') return 'turns without a role';
   if (TOOLS.test(named.toLowerCase()) || isFilled(calls) || isFilled(call)) return 'tool calls';
+  if (weight === 0) return 'answers with a weight of 0';
   const name = named.toLowerCase();
   if (!Object.hasOwn(ROLES, name)) return `an unknown role “${named.slice(0, 30)}”`;
   const text = textOf(content ?? value);

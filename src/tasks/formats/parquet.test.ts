@@ -14,6 +14,10 @@ const COLUMNS = [
 const OF_PYARROW =
   'UEFSMRUEFSoVPEwVBBUAEgAAKLUv/SAVqQAABAAAAHVzZXIJAAAAYXNzaXN0YW50FQAVHhUwLBUIFRAVBhUGHAAAACi1L/0gD3kAAAIAAAADCgIAAAAIBAEDChUEFToVTEwVCBUAEgAAKLUv/SAd6QAACAAAAEdyw7zDn2U/AwAAAEphLgEAAABiAQAAAGMVABUgFTIsFQgVEBUGFQYcAAAAKLUv/SAQgQAAAgAAAAMKAgAAAAgEAgPkABUEFSAVMkwVBBUAEgAAKLUv/SAQgQAAAAAAAAAAABABAAAAAAAAABUAFRIVJCwVBBUQFQYVBhwAAAAotS/9IAlJAAACAAAABAEBAwIVBBUQFSJMFQIVABIAACi1L/0gCEEAAABEjWNvAQAAFQAVEhUkLBUEFRAVBhUGHAAAACi1L/0gCUkAAAIAAAAEAQEEABUEFR4VMEwVBBUAEgAAKLUv/SAPeQAAAwAAAP/YAAQAAACJUE5HFQAVEhUkLBUEFRAVBhUGHAAAACi1L/0gCUkAAAIAAAAEAQEDAhUEGZw1ABgGc2NoZW1hFQgANQIYCG1lc3NhZ2VzFQIVBkw8AAAANQQYBGxpc3QVAgA1AhgHZWxlbWVudBUEABUMJQIYBHJvbGUlAEwcAAAAFQwlAhgHY29udGVudCUATBwAAAAVBCUCGAJpZAAVBCUCGAR3aGVuJRJMjBIcHAAAAAAAFQwlAhgFaW1hZ2UAFgQZHBlcJgAcFQwZNQAGEBlICG1lc3NhZ2VzBGxpc3QHZWxlbWVudARyb2xlFQwWCBaKARauASZgJggpLBUEFQAVAgAVABUQFQIAPBY0GSYEBBlWAAAAAAgAAAAmABwVDBk1AAYQGUgIbWVzc2FnZXMEbGlzdAdlbGVtZW50B2NvbnRlbnQVDBYIFpwBFsABJp4CJrYBKSwVBBUAFQIAFQAVEBUCADwWGhkmBAQZVgAAAAAIAAAAJgAcFQQZNQAGEBkYAmlkFQwWBBZ0FpgBJsQDJvYCKSwVBBUAFQIAFQAVEBUCADwpBhkmAAQAAAAmABwVBBk1AAYQGRgEd2hlbhUMFgQWZBaIASbMBCaOBCksFQQVABUCABUAFRAVAgA8KQYZJgAEAAAAJgAcFQwZNQAGEBkYBWltYWdlFQwWBBZyFpYBJuIFJpYFKSwVBBUAFQIAFQAVEBUCADwWDhkGGSYABAAAABbwBBYEJggWpAYAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRlcHAAAHAAAHAAAHAAAHAAAADQCAABQQVIx';
 
+/** Texts and decimal numbers of 38 digits, as pyarrow writes them with Snappy. */
+const DECIMALS =
+  'UEFSMRUEFSgVLEwVCBUAEgAAFEwBAAAAYQEAAABiAQAAAGMBAAAAZBUAFRQVGCwVCBUQFQYVBhw2ACgBZBgBYRERAAAACiQCAAAACAECA+QAFQQVQBU8TBUEFQASAAAgAAAFASQCnUK2TnZxQkTLBQ8oAAKdQrZOdnFCRMwVABUSFRYsFQgVEBUGFQYcGBAAAAAAAAACnUK2TnZxQkTMGBAAAAAAAAACnUK2TnZxQkTLFgAoEAAAAAAAAAKdQrZOdnFCRMwYEAAAAAAAAAKdQrZOdnFCRMsREQAAAAkgAgAAAAgBAQMKFQQZPDUAGAZzY2hlbWEVBAAVDCUCGAR0ZXh0JQBMHAAAABUOFSAVAhgFbGFiZWwlChUAFUwsXBUAFUwAAAAWCBkcGSwmABwVDBk1AAYQGRgEdGV4dBUCFggWkgEWmgEmUCYIHDYAKAFkGAFhEREAGSwVBBUAFQIAFQAVEBUCADwWCBkGGSYACAAAACYAHBUOGTUABhAZGAVsYWJlbBUCFggWrAIWrAIm+gEmogEcGBAAAAAAAAACnUK2TnZxQkTMGBAAAAAAAAACnUK2TnZxQkTLFgAoEAAAAAAAAAKdQrZOdnFCRMwYEAAAAAAAAAKdQrZOdnFCRMsREQAZLBUEFQAVAgAVABUQFQIAPCkGGSYACAAAABa+AxYIJggWxgMAGRwYDEFSUk9XOnNjaGVtYRjsAS8vLy8vNmdBQUFBUUFBQUFBQUFLQUF3QUJnQUZBQWdBQ2dBQUFBQUJCQUFNQUFBQUNBQUlBQUFBQkFBSUFBQUFCQUFBQUFJQUFBQklBQUFBQkFBQUFORC8vLzhBQUFFSEVBQUFBQndBQUFBRUFBQUFBQUFBQUFVQUFBQnNZV0psYkFBR0FBZ0FCQUFHQUFBQUpnQUFBQkFBRkFBSUFBWUFCd0FNQUFBQUVBQVFBQUFBQUFBQkJSQUFBQUFjQUFBQUJBQUFBQUFBQUFBRUFBQUFkR1Y0ZEFBQUFBQUVBQVFBQkFBQUFBQUFBQUE9ABggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZLBwAABwAAABLAgAAUEFSMQ==';
+
 it.each([
   ['Snappy', parquetWriteBuffer({ columnData: COLUMNS })],
   ['no compression', parquetWriteBuffer({ columnData: COLUMNS, codec: 'UNCOMPRESSED' })],
@@ -57,4 +61,30 @@ it.each([
   ['empty', new Uint8Array()],
 ])('a file that is %s is refused', async (_, file) => {
   await expect(readTableFile('a.parquet', file)).rejects.toMatchObject({ code: 'tasks/bad-parquet' });
+});
+
+it('decimals that would be rounded count as missing, and so do strings that are not valid UTF-8', async () => {
+  const decimals = await readTableFile('a.parquet', new Uint8Array(Buffer.from(DECIMALS, 'base64')));
+  expect(decimals.rows.slice(0, 2)).toEqual([['a', ''], ['b', '']]); // prettier-ignore
+  expect(decimals.warnings).toEqual([expect.stringMatching(/^Column label holds decimal numbers/)]);
+  const names = { name: 'label', data: ['caf\u00e9', 'x'], type: 'STRING' as const };
+  const file = bytes(parquetWriteBuffer({ columnData: [names], codec: 'UNCOMPRESSED' }));
+  const at = Buffer.from(file).indexOf(Buffer.from('caf')) + 3;
+  file.set([0xff, 0xfe], at);
+  const broken = await readTableFile('a.parquet', file);
+  expect(broken.rows).toEqual([[''], ['x']]);
+  expect(broken.warnings).toEqual([expect.stringMatching(/^Column label holds bytes that are no text/)]);
+});
+
+it('a file that has other rows than it says is refused', async () => {
+  const file = bytes(parquetWriteBuffer({ columnData: COLUMNS, codec: 'UNCOMPRESSED' }));
+  const { parquetMetadata } = await import('hyparquet');
+  const footer = file.length - 8 - parquetMetadata(file.buffer).metadata_length;
+  // The number of rows follows the schema, as a field of type i64 (0x16) with the value 3, in zigzag form.
+  const at = file.findIndex((byte, i) => i >= footer && byte === 0x16 && file[i + 1] === 6 && file[i + 2] === 0x19);
+  file[at + 1] = 4;
+  await expect(readTableFile('a.parquet', file)).rejects.toMatchObject({
+    code: 'tasks/bad-parquet',
+    message: expect.stringMatching(/has 3 rows, but says that there are 2/) as string,
+  });
 });

@@ -1,7 +1,7 @@
-import type { ColumnMetaData, Compressors, FileMetaData } from 'hyparquet';
+import type { ColumnMetaData, Compressors, FileMetaData, ParquetParsers } from 'hyparquet';
 import { GorpError, type ErrorCode } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
-import { tabulated } from '../json-rows.ts';
+import { tabulated, withExactNumbers } from '../json-rows.ts';
 import type { JsonRecords } from '../records.ts';
 
 /** Part of a file, by bytes: a Blob, a file on disk, or an address that answers ranges. */
@@ -36,7 +36,10 @@ export async function readParquet(
   } catch (cause) {
     throw damaged(cause);
   }
-  const rowEnd = Math.min(maxRows, Number(metadata.num_rows));
+  const counted = metadata.row_groups.reduce((sum, { num_rows: rows }) => sum + Number(rows), 0);
+  if (counted !== Number(metadata.num_rows))
+    throw badParquet(name, new Error(`it has ${counted} rows, but says that there are ${metadata.num_rows}`));
+  const rowEnd = Math.min(maxRows, counted);
   const columns = columnsOf(metadata, rowEnd);
   const compressors = await compressorsFor(columns, name);
   const bytes = columns.reduce((sum, one) => sum + Number(one.total_uncompressed_size), 0);
@@ -47,28 +50,78 @@ export async function readParquet(
       'Use only part of its rows or columns.',
     );
   }
+  const unread = new Set<string>();
+  const rounded = roundedColumns(metadata);
   let rows: Record<string, unknown>[];
   try {
-    rows = await parquetReadObjects({
+    const read = await parquetReadObjects({
       file: source,
       metadata,
       rowEnd,
       utf8: false,
+      parsers: PARSERS,
       ...(compressors && { compressors }),
     });
+    if (read.length !== rowEnd) throw new Error(`it has ${read.length} of the ${rowEnd} rows that it should have`);
+    const cell = (key: string, value: unknown): unknown =>
+      rounded.has(key) ? null : plain(value, () => unread.add(key));
+    rows = read.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([key, value]) => [key, cell(key, value)] as const)),
+    );
   } catch (cause) {
     throw damaged(cause);
   }
-  const unread = new Set<string>();
   const records = tabulated(
-    rows.map((row) =>
-      Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value, () => unread.add(key))])),
-    ),
+    rows,
     (i) => `${name}, row ${i + 1}`,
     (i) => i + 1,
   );
-  const warnings = [...unread].map((column) => `Column ${column} holds bytes that are no text; they count as missing.`);
-  return { ...records, warnings, total: Number(metadata.num_rows) };
+  const missing = (columns: Iterable<string>, what: string): string[] =>
+    Array.from(columns, (column) => `Column ${column} holds ${what}; they count as missing.`);
+  return {
+    ...records,
+    warnings: [
+      ...missing(unread, 'bytes that are no text'),
+      ...missing(rounded, 'decimal numbers of more digits than can be read exactly'),
+    ],
+    total: counted,
+  };
+}
+
+/** The library replaces what is no text by other characters, and rounds numbers in JSON. */
+const PARSERS: Partial<ParquetParsers> = {
+  stringFromBytes: (bytes: Uint8Array | undefined) => bytes && (textIn(bytes) ?? bytes),
+  jsonFromBytes: (bytes: Uint8Array | undefined): unknown =>
+    bytes && JSON.parse(withExactNumbers(new TextDecoder('utf-8', { fatal: true }).decode(bytes))),
+};
+
+/** Digits of a decimal number that are always read exactly. */
+const EXACT_DIGITS = 15;
+
+/** Columns of decimal numbers that the library would round: two labels could become one. */
+function roundedColumns({ schema, row_groups: groups }: FileMetaData): Set<string> {
+  const leaves = schema.filter(({ num_children: children }) => !children);
+  const isRounded = ({
+    precision = 0,
+    converted_type: type,
+    logical_type: logical,
+  }: (typeof leaves)[number]): boolean =>
+    precision > EXACT_DIGITS && (type === 'DECIMAL' || logical?.type === 'DECIMAL');
+  const found = new Set<string>();
+  groups[0]?.columns.forEach(({ meta_data: column }, i) => {
+    const [top] = column?.path_in_schema ?? [];
+    if (top !== undefined && leaves[i] !== undefined && isRounded(leaves[i])) found.add(top);
+  });
+  return found;
+}
+
+/** UTF-8 bytes as text; null if they are none. */
+function textIn(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
 }
 
 /** Columns of the row groups that hold the first rows. */
@@ -109,12 +162,9 @@ function plain(value: unknown, onBytes: () => void): unknown {
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof Uint8Array) {
-    try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(value);
-    } catch {
-      onBytes();
-      return null;
-    }
+    const text = textIn(value);
+    if (text === null) onBytes();
+    return text;
   }
   if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array);
   if (Array.isArray(value)) return value.map((one) => plain(one, onBytes));

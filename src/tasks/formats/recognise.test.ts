@@ -36,6 +36,18 @@ describe('a file of a known format', () => {
       rows({ question: 'Who?', context: 'Me.', answers: { text: ['Me', 'I'], answer_start: [0] } }),
       { form: 'free', textColumn: 'question', inputColumn: 'context', labelColumn: 'answers' },
     ],
+    [
+      'SuperNI',
+      'a.jsonl',
+      '{"definition": "Do.", "input": "a", "output": "b"}\n{"definition": "Do.", "input": "c", "output": "d"}\n',
+      { textColumn: 'input', inputColumn: null, labelColumn: 'output', frame: 'super-ni', instruction: 'Do.' },
+    ],
+    [
+      'instructions', // each row has its own
+      'a.jsonl',
+      '{"definition": "Do.", "input": "a", "output": "b"}\n{"definition": "Undo.", "input": "c", "output": "d"}\n',
+      { textColumn: 'definition', inputColumn: 'input', labelColumn: 'output', frame: 'answer', instruction: null },
+    ],
     ['TRACE', 'a.json', rows({ prompt: 'a', answer: 'b' }), { form: 'free', labelColumn: 'answer', frame: 'bare' }],
     ['messages', 'a.jsonl', `${JSON.stringify({ messages: turns })}\n`, { form: 'chat', textColumn: 'messages' }],
     [

@@ -23,6 +23,10 @@ const FORMATS: readonly Format[] = [
     ...{ name: 'SuperNI', form: 'free', text: 'input', answer: 'output', frame: 'super-ni' },
     ...{ isPublished: true, input: [] },
   },
+  {
+    ...{ name: 'instructions', form: 'free', text: DEFINITION, input: ['input'], answer: 'output', frame: 'answer' },
+    isPublished: true,
+  },
   { name: 'Alpaca', form: 'free', text: 'instruction', input: ['input'], answer: 'output', frame: 'answer' },
   { name: 'Alpaca', form: 'free', text: 'instruction', input: ['context'], answer: 'response', frame: 'answer' },
   { name: 'prompt and completion', form: 'free', text: 'prompt', answer: 'completion', frame: 'bare' },
@@ -56,11 +60,11 @@ export interface Recognised extends Columns {
 export function recognise(table: Table): Recognised {
   const columnOf = (name: string): string | undefined =>
     table.columns.find((column) => column.toLowerCase() === name) ?? undefined;
-  const at = table.columns.findIndex((column) => column.toLowerCase() === DEFINITION);
+  const definition = definitionOf(table);
   for (const format of FORMATS) {
     const [text, answer] = [columnOf(format.text), format.answer === undefined ? '' : columnOf(format.answer)];
     if (text === undefined || answer === undefined) continue;
-    if (format.name === 'SuperNI' && at < 0) continue;
+    if (format.name === 'SuperNI' && definition === null) continue;
     const found = format.input?.map(columnOf).find((name) => name !== undefined) ?? null;
     const isLabelled = format.form === 'free' && format.isPublished !== true && hasFewValues(table, answer);
     return {
@@ -70,10 +74,18 @@ export function recognise(table: Table): Recognised {
       inputColumn: found,
       labelColumn: answer,
       frame: format.frame,
-      instruction: at < 0 ? null : (table.rows[0]?.[at] ?? null),
+      instruction: definition,
     };
   }
   return guessed(table);
+}
+
+/** The description of all rows; null if there is none, or if rows have others. */
+function definitionOf({ columns, rows }: Table): string | null {
+  const at = columns.findIndex((column) => column.toLowerCase() === DEFINITION);
+  const [first] = rows;
+  const isOne = at >= 0 && rows.every((row) => row[at] === first[at]) && first[at].trim() !== '';
+  return isOne ? first[at] : null;
 }
 
 const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|question)/i;

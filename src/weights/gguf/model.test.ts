@@ -8,8 +8,10 @@ import { parseModelReference } from '../model-reference.ts';
 import { type ModelPlaces, openModel, readOutline, readOutlineHere, requireReference } from '../source.ts';
 import { openStore } from '../store.ts';
 import { listModels, removeModel } from '../stored-models.ts';
+import { PickedFolder } from '../picked-folder.ts';
 import { ggufOf, type TestValue, tinyLlamaGguf } from '../testing/gguf-of.ts';
 import { NO_EMBEDDED } from '../testing/no-embedded.ts';
+import { openGguf } from './model.ts';
 import { FIRST_PIECE } from './piece-reader.ts';
 
 const FILE = 'tiny-F32.gguf';
@@ -57,6 +59,21 @@ function splitLlama(): Uint8Array[] {
 }
 
 const OUTLINE = { config: { model_type: 'llama' } };
+
+it('is refused by the name of a tensor that holds what is no number', async () => {
+  const bytes = tinyLlamaGguf(({ metadata, tensors }) => ({
+    metadata,
+    tensors: tensors.map((one) =>
+      one.name === 'blk.0.attn_q.weight' ? { ...one, values: one.values.map(() => NaN) } : one,
+    ),
+  }));
+  const model = await openGguf(new PickedFolder('own', [{ path: FILE, blob: new Blob([bytes]) }]), FILE);
+  expect(await failed(model.readTensor('model.layers.0.self_attn.q_proj.weight'))).toMatchObject({
+    code: 'weights/not-finite',
+    message: expect.stringContaining('layers.0.self_attn.q_proj') as string,
+  });
+  expect((await model.readTensor('model.layers.0.self_attn.k_proj.weight')).length).toBeGreaterThan(0);
+});
 
 describe('a GGUF file of a repository', () => {
   it('is inspected by its header before the weights are fetched, and opened from the store afterwards', async () => {

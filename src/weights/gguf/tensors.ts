@@ -1,5 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import { contentHash } from '../content-hash.ts';
+import { checkFinite } from '../dtypes.ts';
 import type { BlockTensor, ByteFile, ModelTensors, RawTensor } from '../model-files.ts';
 import { type BlockTypeName, dequantise } from './blocks.ts';
 import type { GgufHeader, GgufTensor } from './header.ts';
@@ -91,6 +92,7 @@ export function ggufTensors(
   const readTensor = async (name: string): Promise<Float32Array> => {
     const { type, bytes } = await readBlocks(name);
     const values = dequantise(type, bytes);
+    checkFinite(name, values);
     return find(name).addsOne ? values.map((value) => value - 1) : values;
   };
   const readRaw = async (name: string): Promise<RawTensor> => {

@@ -38,7 +38,8 @@ export async function askRounds(
   provider: Provider,
 ): Promise<void> {
   const { emit } = parts;
-  const prompts = new Map(rounds.map((round) => [round, promptFor(parts, question, writing.most, round)]));
+  const prompts = new Map<number, Prompt>();
+  for (const round of rounds) prompts.set(round, await promptFor(parts, question, writing.most, round));
   for (const [round, prompt] of prompts) {
     await parts.breathe();
     try {
@@ -77,7 +78,7 @@ export async function askExamples(
   try {
     for (const [example, { sentence, label, others }] of examples.entries()) {
       if (example < from) continue;
-      const asked = promptFor(parts, { kind: 'task', task, sentence, label });
+      const asked = await promptFor(parts, { kind: 'task', task, sentence, label });
       const prompt = { ...asked, labels: [], choose: likeliest };
       const { text } = await onProvider(parts, provider, async (runtime, kind) =>
         answerOf(parts, await parts.models.open(runtime, kind, 0, dtype), prompt, () => undefined),

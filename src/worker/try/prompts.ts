@@ -43,7 +43,7 @@ export interface Prompt extends Reader {
  * @param round that is asked: it has its own answers in a conversation.
  * @throws GorpError `text/prompt-too-long`, `text/empty-prompt`, `tasks/…`.
  */
-export function promptFor(parts: PromptParts, question: Question, most = 0, round = 0): Prompt {
+export async function promptFor(parts: PromptParts, question: Question, most = 0, round = 0): Promise<Prompt> {
   const { settings, answerLength, tasks, chat } = parts;
   const { tokenizer, endIds, config } = parts.known;
   const { sourceLength, targetLength } = settings.training;
@@ -65,7 +65,7 @@ export function promptFor(parts: PromptParts, question: Question, most = 0, roun
   }
   const { name, kind, form, labels } = task;
   if (form === 'chat') {
-    const { ids, cut } = fitTurns(tokenizer, name, turnsIn(question.sentence), sourceLength);
+    const { ids, cut } = await fitTurns(tokenizer, name, turnsIn(question.sentence), sourceLength);
     return { ids, tokenizer, endIds, isCut: cut, right: question.label, labels: [], most: answerLength };
   }
   const prompted = {
@@ -79,7 +79,7 @@ export function promptFor(parts: PromptParts, question: Question, most = 0, roun
     dev: [],
     test: [],
   };
-  const { ids, cut } = fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
+  const { ids, cut } = await fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
   return {
     ids,
     tokenizer,

@@ -1,0 +1,207 @@
+import * as v from 'valibot';
+import { DEVICE_REASONS } from '../base/device-choice.ts';
+import { ErrorReportSchema } from '../base/error-report.ts';
+import { TASK_FORMS } from '../tasks/forms.ts';
+import { cosine, count, finite, MOST_NAME, MOST_NOTES, MOST_TASKS, round, text, time } from './results-bounds.ts';
+import { RunSettingsSchema } from './settings.ts';
+
+const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
+/** Rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
+const AccuracyMatrixSchema = v.array(v.array(accuracy));
+
+/** The same of losses; null too if the loss was not finite. */
+const LossMatrixSchema = v.array(v.array(v.nullable(v.pipe(finite, v.minValue(0)))));
+
+/** docs/method.md, section 6; null if the matrix lacks an entry. Fractions, not percent. */
+export const MeasuresSchema = v.strictObject({
+  /** Mean of R[T][·]. */
+  averagePerformance: v.nullable(finite),
+  /** Mean of R[t][1..t], for every t = 1..T. */
+  averagePerformanceCurve: v.array(v.nullable(finite)),
+  /** Mean over j < T of R[T][j] − R[j][j]. */
+  backwardTransfer: v.nullable(finite),
+  /** Mean over j < T of max over t of R[t][j], less R[T][j]. */
+  forgetting: v.nullable(finite),
+  /** Mean over j > 1 of R[j−1][j] − R[0][j]. */
+  forwardTransfer: v.nullable(finite),
+  /** Mean of R[j][j]. */
+  justLearned: v.nullable(finite),
+});
+export type Measures = v.InferOutput<typeof MeasuresSchema>;
+
+/** The measures of every score; of ROUGE-L and the loss only if there are tasks with free answers. */
+export const AllMeasuresSchema = v.strictObject({
+  exact: MeasuresSchema,
+  ranked: MeasuresSchema,
+  rougeL: v.exactOptional(MeasuresSchema),
+  loss: v.exactOptional(MeasuresSchema),
+});
+
+const AccuracySchema = v.strictObject({
+  exact: AccuracyMatrixSchema,
+  ranked: AccuracyMatrixSchema,
+  rougeL: v.exactOptional(AccuracyMatrixSchema),
+  /** −log p per token of the answers. */
+  loss: v.exactOptional(LossMatrixSchema),
+});
+
+const TensorSpaceSchema = v.strictObject({
+  /** Hugging Face name of the layer, such as `encoder.block.0.layer.0.SelfAttention.q`. */
+  name: text,
+  part: v.picklist(['lora', 'full-rank']),
+  /** Number of dimensions the space lives in. */
+  dimension: count,
+  /** Directions added after this round, and the total. */
+  added: count,
+  total: count,
+  /** Share of this round's energy that the space held before anything was added. */
+  heldBefore: finite,
+  /** Energy of the remaining directions, largest first, as shares of the round's energy. */
+  spectrum: v.array(finite),
+  threshold: finite,
+  /** ‖SᵀS − I‖max of a space of moments on the device; how far P of a space of inputs is from exact. */
+  orthonormality: finite,
+  /** Number of this task's own main directions, regardless of the space; at most 16. */
+  directions: count,
+  /** Cosines of the principal angles with the main directions of each earlier task (from 1), descending. */
+  angles: v.array(v.strictObject({ task: round, cosines: v.array(cosine) })),
+});
+export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
+
+/** A trained layer in one step. */
+const LayerStatisticsSchema = v.strictObject({
+  name: text,
+  part: v.picklist(['lora', 'full-rank']),
+  /** Norm of its gradient before clipping, of A and B together for adapters. */
+  gradientNorm: finite,
+  /** Share of the gradient's energy that lay in the shared space and was removed; null while there is none. */
+  projectedAway: v.nullable(finite),
+  /** Share of the update's energy that still falls in the shared space; null while there is none. */
+  leakage: v.nullable(finite),
+});
+
+export type LayerStatistics = v.InferOutput<typeof LayerStatisticsSchema>;
+
+/** All trained layers in one step. */
+const LayerSampleSchema = v.strictObject({
+  round,
+  step: count,
+  layers: v.array(LayerStatisticsSchema),
+});
+export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
+
+const TaskReportSchema = v.strictObject({
+  name: text,
+  kind: text,
+  /** What its answers are; labels if missing. */
+  form: v.optional(v.picklist(TASK_FORMS)),
+  labels: v.array(text),
+  trainExamples: count,
+  testExamples: count,
+  /** SHA-256 of all its texts, labels and question, before any is drawn. Files of earlier versions do not say. */
+  texts: v.optional(text),
+  /** Tokens of its longest label, with the end; files of earlier versions lack it. */
+  labelTokens: v.optional(count),
+  /** That it is only tested, never learned. */
+  watched: v.exactOptional(v.literal(true)),
+  /** The loss per token of guessing among all tokens alike, of a watched task with free answers. */
+  chanceLoss: v.exactOptional(v.pipe(finite, v.minValue(0))),
+});
+export type TaskReport = v.InferOutput<typeof TaskReportSchema>;
+
+export const DeviceReportSchema = v.strictObject({
+  vendor: text,
+  architecture: text,
+  description: text,
+  /** True if the adapter computes on the CPU. */
+  software: v.boolean(),
+  /** The kind of device; results of versions that had only WebGPU do not say. */
+  kind: v.optional(v.picklist(['webgpu', 'wasm']), 'webgpu'),
+  /** Why this device, see {@link DeviceReason}. */
+  why: v.optional(v.picklist(DEVICE_REASONS), 'asked'),
+  features: v.array(text),
+  limits: v.record(text, finite),
+});
+export type DeviceReport = v.InferOutput<typeof DeviceReportSchema>;
+
+const ModelReportSchema = v.strictObject({
+  name: text,
+  /** The commit that a repository on the hub was pinned to. */
+  commit: v.nullable(text),
+  /** Names the content of its weight files (src/weights/content-hash.ts); files of earlier versions lack it. */
+  weights: v.optional(text),
+  /** SHA-256 of its small files by name; null for those it lacks. Files of earlier versions do not say. */
+  files: v.optional(v.record(text, v.nullable(text))),
+  /** The local time that its chat template prints, fixed when the run began; only with `promptForm: chat`. */
+  date: v.optional(text),
+  parameters: count,
+  trainable: count,
+});
+export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
+
+/** Tokens of prompts read and answers written in tests, without padding, and the time this took. */
+const TestTimeSchema = v.strictObject({
+  promptTokens: count,
+  promptSeconds: finite,
+  answerTokens: count,
+  answerSeconds: finite,
+});
+export type TestTime = v.InferOutput<typeof TestTimeSchema>;
+
+/** A break: the run was restarted from a checkpoint, or lost its device and resumed by itself. */
+export const BreakSchema = v.strictObject({
+  cause: v.picklist(['restart', 'device-lost']),
+  /** The step it resumed from. */
+  step: count,
+  /** Completed steps that had to be repeated; null if unknown. */
+  again: v.nullable(count),
+});
+export type Break = v.InferOutput<typeof BreakSchema>;
+
+/** The results file, field by field. Its version increases when a field changes its meaning or is removed. */
+export const FieldsSchema = v.strictObject({
+  schema: v.literal('gorp-web/results'),
+  version: v.literal(2),
+  /** Unique among all runs; files of earlier versions lack it. */
+  id: v.optional(v.pipe(v.string(), v.uuid())),
+  /** What a person called the run, and wrote about it. */
+  name: v.exactOptional(v.pipe(text, v.maxLength(MOST_NAME))),
+  notes: v.exactOptional(v.pipe(text, v.maxLength(MOST_NOTES))),
+  code: v.strictObject({ version: text, commit: text }),
+  status: v.picklist(['finished', 'stopped', 'failed']),
+  error: v.nullable(ErrorReportSchema),
+  startedAt: time,
+  /** Seconds of work, without pauses. */
+  seconds: finite,
+  device: DeviceReportSchema,
+  model: ModelReportSchema,
+  settings: RunSettingsSchema,
+  tasks: v.pipe(v.array(TaskReportSchema), v.maxLength(MOST_TASKS)),
+  /** One entry per optimizer step, in columns of equal length. */
+  curves: v.strictObject({
+    round: v.array(round),
+    step: v.array(count),
+    loss: v.array(finite),
+    gradientNorm: v.array(finite),
+    /** Seconds of work since the start when the step's loss was read. */
+    seconds: v.array(finite),
+  }),
+  accuracy: AccuracySchema,
+  measures: AllMeasuresSchema,
+  spaces: v.array(v.strictObject({ round, tensors: v.array(TensorSpaceSchema) })),
+  /**
+   * What the method stores after each round besides the model and what it trains: shared spaces, importances,
+   * remembered examples. Files of earlier versions do not say.
+   */
+  stateBytes: v.optional(v.array(v.strictObject({ round, bytes: count }))),
+  /** Where the run was interrupted and resumed; files of earlier versions do not say. */
+  breaks: v.optional(v.array(BreakSchema)),
+  /** Rounds that somebody ended before their last step, to keep what they had learned; missing if there are none. */
+  cutShort: v.exactOptional(v.array(v.strictObject({ round, steps: count, planned: count }))),
+  /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
+  health: v.array(LayerSampleSchema),
+  /** Over all tests of this run; files of earlier versions lack it. */
+  testTime: v.optional(TestTimeSchema),
+  memory: v.strictObject({ peakBytes: count, liveBuffersAtEnd: count }),
+});
+export type Results = v.InferOutput<typeof FieldsSchema>;
