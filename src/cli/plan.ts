@@ -11,9 +11,9 @@ import { asRefusal, checkBudget, type MemoryPlan, PART_NAMES, PARTS, type Moment
 import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
-import { loadTask } from '../tasks/benchmark.ts';
+import { loadLabels, loadTask } from '../tasks/benchmark.ts';
 import { cutByLabel } from '../tasks/cut.ts';
-import { embeddedTask } from '../tasks/orders.ts';
+import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
 import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
@@ -54,7 +54,8 @@ export async function plan(args: string[]): Promise<number> {
   const chosen = await chooseRun(values, { readsTasks: false });
   const { model, method, training, order } = chosen.settings;
   const outline = await openNamedOutline(model);
-  const work = workAhead(chosen.settings, await labelsOf(chosen));
+  const labels = await labelsOf(chosen);
+  const work = workAhead(chosen.settings, labels);
   const measured = await measuredDevice(choice);
   const { memory: planned, effort } = await planOf({
     config: outline.config,
@@ -67,7 +68,7 @@ export async function plan(args: string[]): Promise<number> {
   const own = chosen.customTasks.map(
     ({ name, train, test }) => [name, { train: train.length, test: test.length }] as const,
   );
-  const tasks = tasksAhead(chosen.settings, new Map(own));
+  const tasks = tasksAhead(chosen.settings, new Map(own), labels);
   const seconds = measured && tasks && secondsFor(workOfRun(chosen.settings, tasks, effort), measured.speed);
   const device = measured?.name ?? null;
   const what = { model, method: method.name, order, training, device, seconds: seconds ?? null };
@@ -104,13 +105,18 @@ async function planOf(question: MemoryQuestion & { training: Parameters<typeof c
   }
 }
 
-/** Labels of every task of the order; empty for tasks read from elsewhere. */
+/** Labels of every task of the order; empty if they cannot be read. */
 function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
   const own = new Map(customTasks.map(({ name, labels }) => [name, labels]));
   return Promise.all(
     settings.order.map(async (name) => {
       const embedded = embeddedTask(name);
-      if (embedded === null) return [...(own.get(name) ?? [])];
+      if (embedded === null) {
+        const known = own.get(name);
+        if (known !== undefined || settings.tasks === 'embedded') return [...(known ?? [])];
+        const kind = BENCHMARK_KINDS[name] ?? '';
+        return loadLabels(nodeTaskReader(settings.tasks), kind, name).catch(() => []);
+      }
       const { source, kind, cut } = embedded;
       const { task } = await loadTask(nodeTaskReader('embedded'), kind, source);
       return [...(cut ? cutByLabel(task, name, cut) : task).labels];

@@ -27,6 +27,7 @@ export class DecoderNetwork implements Network {
   readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
+  readonly readsAnswersApart = false;
   readonly #owned: OwnedBuffer[] = [];
   readonly #constants: Constants;
 

@@ -94,6 +94,8 @@ export interface Network {
   /** Parameters by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly tokens: { readonly padId: number; readonly endIds: readonly number[] };
+  /** Whether some layers see only answers, as those of T5's decoder do, which are far shorter than prompts. */
+  readonly readsAnswersApart: boolean;
   /** The gradient of a loss with respect to itself. */
   readonly one: Tensor;
   /** Other names of a parameter: a checkpoint may store it under any of them, even several. */

@@ -21,6 +21,7 @@ export class T5Network implements Network {
   readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
+  readonly readsAnswersApart = true;
   readonly #owned: OwnedBuffer[] = [];
   readonly #encoderBuckets: BucketLookup;
   readonly #decoderBuckets: BucketLookup;

@@ -5,10 +5,19 @@ import { embeddedSettings, publishedSettings } from './presets.ts';
 import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 
 const quick = embeddedSettings('quick', 'gorp');
-const task = (name: string, train: number, test: number, promptTokens = 96) => ({ name, train, test, promptTokens });
+const answers = { nodes: 5, answerTokens: 4 };
+const task = (name: string, train: number, test: number, promptTokens = 96) => ({
+  ...{ name, train, test, promptTokens },
+  ...answers,
+});
+const labels = {
+  read: { operations: 1, kernels: 0.01 },
+  rank: { operations: 2, kernels: 0.1 },
+  write: { operations: 3, kernels: 0.2 },
+};
 const effort: Effort = {
   step: { operations: 1000, kernels: 10 },
-  example: { operations: 100, kernels: 2 },
+  tests: { labels, free: null },
   space: null,
   promptTokens: 96,
 };
@@ -32,11 +41,20 @@ test('the work of a run is the sum of its steps and tests, by the length of thei
   const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
   // One step and two, half as long in the second task but for 12 tokens of padding; 2 tests before and after each round.
   const work = workOfRun(settings, [task('a', 10, 1), task('b', 20, 1, 48)], effort);
-  expect(work.operations).toBeCloseTo(1000 + 2 * 1000 * ((48 + 12) / 96) + 6 * 100 * (72 / 96), 6);
-  expect(work.kernels).toBe(3 * 10 + 6 * 2);
+  const [a, b] = [96, 48].map((tokens) => tokens * 1 + 5 * 2 + 2 * 3); // half of 4 tokens are written
+  expect(work.operations).toBeCloseTo(1000 + 2 * 1000 * ((48 + 12) / 96) + 3 * (a + b), 6);
+  expect(work.kernels).toBeCloseTo(3 * 10 + 3 * (0.96 + 0.48 + 2 * 0.5 + 2 * 0.4), 6);
   const speed = { operationsPerSecond: 100, secondsPerKernel: 0.5 };
   expect(secondsFor({ operations: 200, kernels: 4 }, speed)).toBeCloseTo(1.6 * 2 + 2, 6);
   expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBeCloseTo(1.5 * (1.6 * 2 + 2), 6);
+});
+
+test('a test of free answers reads and writes answers, and ranks no labels', () => {
+  const free = { ...labels, rank: { operations: 1e9, kernels: 1e9 } };
+  const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
+  const tasks = [{ ...task('a', 0, 1, 10), nodes: 0, answerTokens: 7 }];
+  const work = workOfRun({ ...settings, order: ['a'] }, tasks, { ...effort, tests: { labels: null, free } });
+  expect(work.operations).toBeCloseTo(2 * (10 + 7 + 7 * 3), 6);
 });
 
 test('the work of a run counts what its spaces of inputs read and build', () => {
@@ -44,7 +62,11 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   const training = { ...settings.training, batchSize: 8, epochs: 1 };
   const tasks = [task('a', 64, 0), task('b', 24, 0)];
   const of = (space: Effort['space']) => workOfRun({ ...settings, training }, tasks, { ...effort, space });
-  const space = { read: { operations: 100, kernels: 3 }, build: { operations: 7, kernels: 5 } };
+  const space = {
+    samples: { begin: 16, end: 48 },
+    read: { operations: 100, kernels: 3 },
+    build: { operations: 7, kernels: 5 },
+  };
   // 48 prompts of the first task; all 24 of the second, and 16 at its beginning.
   const batches = 6 + 3 + 2;
   expect(of(space).operations - of(null).operations).toBeCloseTo(batches * 100 + 2 * 7, 6);
@@ -57,16 +79,24 @@ test('unread tasks have the requested number of examples, or all if they have fe
     order: ['gloss', 'people'],
     training: { ...quick.training, trainExamples: 900, testExamples: 0 },
   };
-  expect(tasksAhead(many, new Map())?.map(({ train, test }) => [train, test])).toEqual([
+  expect(tasksAhead(many, new Map(), [[], []])?.map(({ train, test }) => [train, test])).toEqual([
     [900, 238],
     [571, 150],
   ]);
   const own = { ...quick, order: ['mine'] };
-  expect(tasksAhead(own, new Map())).toBeNull();
-  expect(tasksAhead(own, new Map([['mine', { train: 30, test: 9 }]]))?.[0]).toMatchObject({ train: 30, test: 9 });
+  expect(tasksAhead(own, new Map(), [[]])).toBeNull();
+  const known = new Map([['mine', { train: 30, test: 9 }]]);
+  expect(tasksAhead(own, known, [['yes', 'no']])?.[0]).toMatchObject({ train: 30, test: 9, nodes: 3, answerTokens: 2 });
   for (const order of PUBLISHED_ORDERS) {
     const settings = { model: 'a/b', tasks: 'picked', ...publishedSettings(order, 'gorp') };
-    expect(tasksAhead(settings, new Map()), order.rounds[0].dataset).toHaveLength(order.rounds.length);
+    expect(
+      tasksAhead(
+        settings,
+        new Map(),
+        settings.order.map(() => []),
+      ),
+      order.rounds[0].dataset,
+    ).toHaveLength(order.rounds.length);
   }
 });
 

@@ -5,18 +5,30 @@ import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
 import { amountOf, type TaskAmount } from './amount.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
-import { spaceSamples } from './space-samples.ts';
+import { answersAhead } from './answers-ahead.ts';
+import { type Round, scheduledRounds } from './schedule.ts';
+import type { SpaceSamples } from './space-samples.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
-/** The cost of a run's parts, on prompts of {@link Effort.promptTokens} tokens. */
+/** The cost of a test. */
+export interface TestEffort {
+  /** Reading a token of a prompt, with padding. */
+  read: Work;
+  /** Ranking a node of the tree of labels; nothing if answers are free. */
+  rank: Work;
+  /** Writing a token of an answer. */
+  write: Work;
+}
+
+/** The cost of a run's parts. */
 export interface Effort {
-  /** One optimizer step. */
+  /** One optimizer step, on prompts of {@link promptTokens} tokens. */
   step: Work;
-  /** One example of a test. */
-  example: Work;
-  /** Spaces of inputs: reading a batch of prompts, and building the spaces of a task; null without any. */
-  space: { read: Work; build: Work } | null;
+  /** Tests that rank labels, and tests of free answers; null if the run has none. */
+  tests: { labels: TestEffort | null; free: TestEffort | null };
+  /** Spaces of inputs: reading a batch of such prompts, and building the spaces of a task; null without any. */
+  space: { samples: SpaceSamples; read: Work; build: Work } | null;
   promptTokens: number;
 }
 
@@ -28,10 +40,16 @@ export type Speed = v.InferOutput<typeof SpeedSchema>;
 export interface PlannedTask extends TaskAmount {
   /** Tokens of a prompt on average. */
   readonly promptTokens: number;
+  /** Nodes of the tree of its labels; 0 if answers are free. */
+  readonly nodes: number;
+  /** Tokens of the longest answer. */
+  readonly answerTokens: number;
 }
 
 /** Tokens of a prompt when the texts are unknown: most are far shorter than the limit. */
 const TYPICAL_TOKENS = 160;
+/** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
+const DECODED_SHARE = 0.5;
 /** Tokens of padding: a batch is as long as its longest text, rounded up to the next bucket. */
 const PADDING = 0.75 * SOURCE_BUCKET;
 /**
@@ -44,15 +62,22 @@ const BESIDE_PRODUCTS = 1.6;
  * The tasks of a run before they are read, from what is known of them.
  *
  * @param own examples of custom tasks, by name.
+ * @param labels of each task, in the order of {@link testedTasks}; empty or missing if unknown.
  * @returns null if a task's examples are not known.
  */
 export function tasksAhead(
   { training, ...listed }: Pick<RunSettings, 'order' | 'watch' | 'training'>,
   own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
+  labels: readonly (readonly string[])[] = [],
 ): PlannedTask[] | null {
   const { trainExamples, testExamples, sourceLength } = training;
   const taken = (asked: number, there: number): number => (asked === 0 ? there : Math.min(asked, there));
-  const tasks = testedTasks(listed).map((name): PlannedTask | null => {
+  const names = testedTasks(listed);
+  const answers = answersAhead(
+    training,
+    names.map((_, i) => labels[i] ?? []),
+  );
+  const tasks = names.map((name, i): PlannedTask | null => {
     const known = Object.hasOwn(DATASET_SIZES, name) ? DATASET_SIZES[name] : own.get(name);
     if (known === undefined) return null;
     const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
@@ -61,6 +86,8 @@ export function tasksAhead(
       train: taken(trainExamples, known.train),
       test: taken(testExamples, known.test),
       promptTokens: Math.min(promptTokens, sourceLength),
+      nodes: answers[i].nodes,
+      answerTokens: answers[i].T,
     };
   });
   return tasks.includes(null) ? null : tasks.filter((task) => task !== null);
@@ -83,35 +110,87 @@ export function watchShare(settings: RunSettings, own: Parameters<typeof tasksAh
   return all === 0 ? 0 : tokensOf((j) => j >= settings.order.length) / all;
 }
 
-/** The compute of a whole run: its steps and tests, each by the length of its texts. */
-export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
-  const { steps, tests } = amountOf(settings, tasks);
-  const meanTokens = (of: readonly PlannedTask[]): number =>
-    of.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, of.length);
+/** The work of a run's parts. */
+export interface RunCosts {
+  /** One step of round 1, 2, …. */
+  readonly steps: readonly Work[];
+  /** One test example of each task. */
+  readonly tests: readonly Work[];
+  /** What round 1, 2, … reads when it begins; and what it reads and builds at its end. */
+  readonly begins: readonly Work[];
+  readonly ends: readonly Work[];
+}
+
+/** The cost of each part of a run, by the length of its texts. */
+export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): RunCosts {
+  const { method, training } = settings;
+  const { schedule } = planOf(method);
   const learned = tasks.slice(0, settings.order.length);
-  const all = meanTokens(tasks);
+  const mean = learned.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, learned.length);
   // A mixed round trains on all tasks, any other on its own.
-  const tokensOf = (round: number): number =>
-    planOf(settings.method).schedule === 'mixed' ? meanTokens(learned) : learned[round - 1].promptTokens;
-  let operations = 0;
-  let kernels = 0;
-  const add = (count: number, { operations: each, kernels: called }: Work, tokens: number): void => {
-    operations += count * each * Math.min(1, tokens / effort.promptTokens);
-    kernels += count * called;
+  const share = ({ promptTokens }: PlannedTask): number =>
+    Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING) / effort.promptTokens);
+  const { space } = effort;
+  const reading = (task: PlannedTask, when: keyof SpaceSamples): Work => {
+    if (space === null) return NO_WORK;
+    const batches = Math.ceil(Math.min(space.samples[when], task.train) / training.batchSize);
+    return times(batches, shorter(space.read, share(task)));
   };
-  steps.forEach((count, i) => add(count, effort.step, tokensOf(i + 1) + PADDING));
-  for (const count of tests) add(count, effort.example, all);
-  if (effort.space) {
-    const { read, build } = effort.space;
-    const { begin, end } = spaceSamples(settings.method);
-    for (const [i, { train }] of learned.entries()) {
-      const batches = (prompts: number): number => Math.ceil(Math.min(prompts, train) / settings.training.batchSize);
-      add(batches(end) + (i > 0 ? batches(begin) : 0), read, tokensOf(i + 1) + PADDING);
-      operations += build.operations;
-      kernels += build.kernels;
-    }
-  }
-  return { operations, kernels };
+  return {
+    steps: learned.map((task) => shorter(effort.step, share(task))),
+    tests: tasks.map((task) => testCost(task, effort)),
+    begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : NO_WORK)),
+    ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
+  };
+}
+
+function testCost({ promptTokens, nodes, answerTokens }: PlannedTask, { tests }: Effort): Work {
+  const isFree = nodes === 0;
+  const effort = isFree ? tests.free : tests.labels;
+  if (effort === null) return NO_WORK;
+  const written = isFree ? answerTokens : DECODED_SHARE * answerTokens;
+  return sumOf([
+    times(promptTokens + (isFree ? answerTokens : 0), effort.read),
+    times(nodes, effort.rank),
+    times(written, effort.write),
+  ]);
+}
+
+export const NO_WORK: Work = { operations: 0, kernels: 0 };
+
+/** The work of shorter texts: as many kernels, with a share of the operations. */
+const shorter = ({ operations, kernels }: Work, share: number): Work => ({ operations: operations * share, kernels });
+
+export const times = (count: number, { operations, kernels }: Work): Work => ({
+  operations: count * operations,
+  kernels: count * kernels,
+});
+
+export const sumOf = (works: readonly Work[]): Work => ({
+  operations: works.reduce((sum, { operations }) => sum + operations, 0),
+  kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
+});
+
+/** The rounds of a run, with the watched tasks in their tests. @param tasks number of tasks, with those watched. */
+export function roundsOf({ method, order }: Pick<RunSettings, 'method' | 'order'>, tasks: number): Round[] {
+  const watched = Array.from({ length: tasks - order.length }, (_, i) => order.length + i);
+  const rounds = scheduledRounds(planOf(method).schedule, order.length);
+  return rounds.map((round) => ({ ...round, tests: [...round.tests, ...watched] }));
+}
+
+/** The compute of a whole run. */
+export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
+  const costs = costsOf(settings, tasks, effort);
+  const { steps } = amountOf(settings, tasks);
+  const testing = (indexes: readonly number[]): Work =>
+    sumOf(indexes.map((task) => times(tasks[task].test, costs.tests[task])));
+  return sumOf([
+    testing([...tasks.keys()]),
+    ...roundsOf(settings, tasks.length).flatMap(({ number, tests }) => {
+      const i = number - 1;
+      return [costs.begins[i], times(steps[i], costs.steps[i]), costs.ends[i], testing(tests)];
+    }),
+  ]);
 }
 
 /** Seconds that work takes at a speed. @param factor by which earlier runs exceeded their estimate. */

@@ -1,44 +1,50 @@
 import { describe, expect, it } from 'vitest';
-import { TimeEstimate } from './estimate.ts';
+import { type Amounts, TimeEstimate } from './estimate.ts';
+
+const left = (some: Partial<Amounts>): Amounts => ({ test: 0, begin: 0, train: 0, end: 0, save: 0, ...some });
 
 describe('TimeEstimate', () => {
-  it('gives no estimate until both kinds of work have been seen', () => {
-    const estimate = new TimeEstimate(10, 20);
-    expect([estimate.secondsLeft, estimate.stepSeconds]).toEqual([null, undefined]);
-    estimate.didExamples(5, 10);
+  it('assumes that work of a kind not seen yet is as fast as the rest', () => {
+    const estimate = new TimeEstimate(left({ test: 100, train: 1000, end: 50 }));
     expect(estimate.secondsLeft).toBeNull();
-    estimate.didSteps(2, 6);
-    expect(estimate.stepSeconds).toBe(3);
-    expect(estimate.secondsLeft).toBe(8 * 3 + 15 * 2);
-  });
-
-  it('needs no price of work that is not requested', () => {
-    const estimate = new TimeEstimate(4, 0);
-    estimate.didSteps(1, 2);
-    expect(estimate.secondsLeft).toBe(6);
-    expect(new TimeEstimate(0, 0).secondsLeft).toBe(0);
+    estimate.did('test', 20, 10);
+    expect(estimate.secondsLeft).toBe((80 + 1000 + 50) * 0.5);
+    estimate.did('train', 100, 20);
+    // Operations so far took a quarter of a second on average.
+    expect(estimate.secondsLeft).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 50 * (30 / 120), 9);
+    estimate.did('end', 25, 50);
+    expect(estimate.secondsLeft).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 25 * 2, 9);
   });
 
   it('follows a change of pace', () => {
-    const estimate = new TimeEstimate(1000, 0);
-    estimate.didSteps(1, 1);
-    for (let i = 0; i < 20; i++) estimate.didSteps(1, 3);
-    expect(estimate.stepSeconds).toBeGreaterThan(2.9);
-    expect(estimate.stepSeconds).toBeLessThan(3);
+    const estimate = new TimeEstimate(left({ train: 1000 }));
+    estimate.did('train', 1, 1);
+    for (let i = 0; i < 20; i++) estimate.did('train', 1, 3);
+    const pace = (estimate.secondsLeft ?? 0) / 979;
+    expect(pace).toBeGreaterThan(2.9);
+    expect(pace).toBeLessThan(3);
   });
 
   it('ends at 0, not below', () => {
-    const estimate = new TimeEstimate(2, 2);
-    estimate.didSteps(3, 3);
-    estimate.didExamples(5, 5);
+    expect(new TimeEstimate(left({})).secondsLeft).toBe(0);
+    const estimate = new TimeEstimate(left({ train: 2, test: 2 }));
+    estimate.did('train', 3, 3);
+    estimate.did('test', 5, 5);
     expect(estimate.secondsLeft).toBe(0);
   });
 
-  it('counts the spaces that are yet to be built, by steps until the first has been', () => {
-    const estimate = new TimeEstimate(10, 0, 2);
-    estimate.didSteps(2, 6);
-    expect(estimate.secondsLeft).toBe(8 * 3 + 2 * 4 * 3);
-    estimate.didSpace(7);
-    expect(estimate.secondsLeft).toBe(8 * 3 + 7);
+  it('counts what is saved by its bytes', () => {
+    const estimate = new TimeEstimate(left({ train: 2, save: 300e6 }));
+    estimate.did('train', 1, 1);
+    expect(estimate.secondsLeft).toBeCloseTo(1 + 2, 9);
+    estimate.did('save', 100e6, 4);
+    expect(estimate.secondsLeft).toBeCloseTo(1 + 8, 9);
+  });
+
+  it('leaves room for checkpoints', () => {
+    const estimate = new TimeEstimate(left({ train: 20 }));
+    estimate.did('train', 1, 1);
+    estimate.pauses(0.05);
+    expect(estimate.secondsLeft).toBeCloseTo(20, 9);
   });
 });

@@ -1,55 +1,52 @@
-/** Steps that the spaces of a task take, until the first have been built. */
-const SPACE_STEPS = 4;
+/** Kinds of work that cost differently for each planned operation. */
+export const WORK_KINDS = ['test', 'begin', 'train', 'end', 'save'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
 
-/** Estimates the time left from what steps and examples have cost so far. */
+/** Planned operations by kind; bytes to be written of `save`. */
+export type Amounts = Readonly<Record<WorkKind, number>>;
+
+/** Seconds that a saved byte takes until one has been saved. */
+const SECONDS_PER_BYTE = 1 / 150e6;
+
+/** Estimates the time left from planned operations and what each kind of them has taken so far. */
 export class TimeEstimate {
-  #stepsLeft: number;
-  #examplesLeft: number;
-  #spacesLeft: number;
-  #stepSeconds: number | undefined;
-  #exampleSeconds: number | undefined;
-  #spaceSeconds: number | undefined;
+  readonly #left: Record<WorkKind, number>;
+  /** Seconds for each operation, with more weight on recent ones. */
+  readonly #paces = new Map<WorkKind, number>();
+  /** Operations and seconds so far of all kinds but `save`. */
+  #operations = 0;
+  #seconds = 0;
+  /** Share of the time that checkpoints take. */
+  #pauses = 0;
 
-  /**
-   * @param stepsLeft optimizer steps of the whole run, @param examplesLeft evaluated examples, @param spacesLeft tasks
-   *   whose spaces are yet to be built.
-   */
-  constructor(stepsLeft: number, examplesLeft: number, spacesLeft = 0) {
-    this.#spacesLeft = spacesLeft;
-    this.#stepsLeft = stepsLeft;
-    this.#examplesLeft = examplesLeft;
+  /** @param left of the whole run. */
+  constructor(left: Amounts) {
+    this.#left = { ...left };
   }
 
-  /** Seconds of one step, averaged with more weight on recent ones; undefined before the first. */
-  get stepSeconds(): number | undefined {
-    return this.#stepSeconds;
+  /** Counts work that was done. @param amount planned for it. */
+  did(kind: WorkKind, amount: number, seconds: number): void {
+    this.#left[kind] = Math.max(0, this.#left[kind] - amount);
+    if (amount <= 0) return;
+    this.#paces.set(kind, blend(this.#paces.get(kind), seconds / amount));
+    if (kind === 'save') return;
+    this.#operations += amount;
+    this.#seconds += seconds;
   }
 
-  didSteps(count: number, seconds: number): void {
-    this.#stepsLeft -= count;
-    this.#stepSeconds = blend(this.#stepSeconds, seconds / count);
+  /** @param share of the time, from 0 to 1, that checkpoints will take. */
+  pauses(share: number): void {
+    this.#pauses = share;
   }
 
-  didExamples(count: number, seconds: number): void {
-    this.#examplesLeft -= count;
-    this.#exampleSeconds = blend(this.#exampleSeconds, seconds / count);
-  }
-
-  /** @param seconds of building the spaces of a task, and of its beginning. */
-  didSpace(seconds: number): void {
-    this.#spacesLeft--;
-    this.#spaceSeconds = blend(this.#spaceSeconds, seconds);
-  }
-
-  /** Null until each kind of work that is left has been seen. */
+  /** Null until some work has been seen; a kind not seen yet is assumed to be as fast as the others. */
   get secondsLeft(): number | null {
-    const part = (left: number, each: number | undefined): number => (left <= 0 ? 0 : left * (each ?? NaN));
-    const space = this.#spaceSeconds ?? SPACE_STEPS * (this.#stepSeconds ?? NaN);
-    const total =
-      part(this.#stepsLeft, this.#stepSeconds) +
-      part(this.#examplesLeft, this.#exampleSeconds) +
-      part(this.#spacesLeft, space);
-    return Number.isNaN(total) ? null : Math.max(0, total);
+    if (WORK_KINDS.every((kind) => this.#left[kind] === 0)) return 0;
+    if (this.#operations === 0) return null;
+    const usual = this.#seconds / this.#operations;
+    const paceOf = (kind: WorkKind): number => this.#paces.get(kind) ?? (kind === 'save' ? SECONDS_PER_BYTE : usual);
+    const working = WORK_KINDS.reduce((sum, kind) => sum + this.#left[kind] * paceOf(kind), 0);
+    return working / (1 - this.#pauses);
   }
 }
 

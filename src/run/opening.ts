@@ -28,9 +28,8 @@ import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork
 import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { storedTypeOf } from './packed-blocks.ts';
 import { planRun, storedTypes } from './plan-memory.ts';
-import { type PlannedTask, workOfRun } from './duration.ts';
-import { workOf } from './planned-work.ts';
-import { SOURCE_BUCKET } from '../tasks/batches.ts';
+import { type Effort, workOfRun } from './duration.ts';
+import { plannedTask, workOf } from './planned-work.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { answerLengthOf, type EncodedTask, prepareTask, targetLengthOf } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
@@ -50,10 +49,18 @@ export interface Opened extends OpenedNetwork {
   /** The hashes of the model's small files, and the date that its chat template prints. */
   readonly files: FileHashes;
   readonly date: string | undefined;
+  /** What the parts of the run cost, and the most bytes that its state takes on disk. */
+  readonly planned: PlannedParts;
+}
+
+/** What a plan says to those who estimate the time of a run. */
+export interface PlannedParts {
+  readonly effort: Effort;
+  readonly stateBytes: number;
 }
 
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
-interface Inspected extends Pick<Opened, 'tasks' | 'data' | 'saved' | 'files' | 'date'> {
+interface Inspected extends Pick<Opened, 'tasks' | 'data' | 'saved' | 'files' | 'date' | 'planned'> {
   readonly known: KnownModel;
 }
 
@@ -171,8 +178,8 @@ export class Opening {
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
-    await this.#plan(texts, tasks);
-    this.#inspected = { known, tasks, data, saved, files, date };
+    const planned = await this.#plan(texts, tasks);
+    this.#inspected = { known, tasks, data, saved, files, date, planned };
     return this.#inspected;
   }
 
@@ -214,12 +221,12 @@ export class Opening {
     this.#progress({ phase: 'tasks', item, done: index, total: names.length, unit: 'items' });
   }
 
-  /** Reports what the run will take on the GPU, and refuses too much. */
+  /** Reports what the run will take, and refuses too much. */
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
     storedAs = storedTypes(modelOutline(texts)),
-  ): Promise<void> {
+  ): Promise<PlannedParts> {
     const { config } = texts;
     const { method, training } = this.#settings;
     // The device's planner then knows every kernel that the run asks for.
@@ -229,6 +236,7 @@ export class Opening {
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
+      return { effort, stateBytes: plan.checkpoint };
     } catch (thrown) {
       throw asRefusal(thrown, training);
     }
@@ -262,13 +270,6 @@ export class Opening {
 /** A local time without its zone, such as `2026-11-28T09:30:00`: `new Date` reads it as local again. */
 const localTime = (date: Date): string =>
   new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-
-/** What the time of a run needs to know of an encoded task. */
-function plannedTask({ name, train, test }: EncodedTask): PlannedTask {
-  const texts = [...train, ...test];
-  const tokens = texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length);
-  return { name, train: train.length, test: test.length, promptTokens: tokens + SOURCE_BUCKET / 2 };
-}
 
 export const parametersOf = ({ shapes }: Pick<Network, 'shapes'>): number =>
   [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);

@@ -4,7 +4,7 @@ import { type MethodSettings, planOf } from '../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../device/counting-device.ts';
 import type { Device, Program } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
-import type { Effort } from './duration.ts';
+import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
@@ -12,6 +12,7 @@ import { networkOf } from './open-network.ts';
 import type { PlannedWork } from './planned-work.ts';
 import type { TrainingSettings } from './settings.ts';
 import type { ModelOutline } from '../weights/model-outline.ts';
+import { spaceSamples } from './space-samples.ts';
 import { chosenTargets } from './model-modules.ts';
 
 /** What a memory plan depends on. */
@@ -49,9 +50,6 @@ export interface RunPlan {
   readonly memory: MemoryPlan;
   readonly effort: Effort;
 }
-
-/** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
-const DECODED_SHARE = 0.5;
 
 /**
  * The memory and work of a run, computed without a GPU or weights: everything is set up on a device that only counts,
@@ -94,11 +92,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 
   const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
   const checkpoint = learner.savedBytes(work.tasks);
-  const [micro, update] = [sumOf(device, [gradients]), sumOf(device, optimizer)];
-  const step = {
-    operations: training.gradientAccumulation * micro.operations + update.operations,
-    kernels: training.gradientAccumulation * micro.kernels + update.kernels,
-  };
+  const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   note(
     'training',
@@ -109,15 +103,15 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   for await (const { largestBytes, spaces } of learner.reserveMeasuring(work.batch)) {
     note('measuring', largestBytes);
     if (spaces) {
-      const one = sumOf(device, spaces.build);
+      const one = programsOf(device, spaces.build);
       const build = { operations: one.operations * spaces.times, kernels: one.kernels * spaces.count };
-      space = { read: sumOf(device, [spaces.read]), build };
+      space = { samples: spaceSamples(method, network), read: device.workOf(spaces.read), build };
     }
   }
 
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
-  const examples: Work[] = [];
+  const labelled: TestEffort[] = [];
   for (const sizes of work.tests) {
     const { generation, prefill, rank } = await evaluations.of(sizes);
     const rows = poolRows(network, sizes.pool);
@@ -125,51 +119,54 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       rows > 0
         ? await evaluations.decoder(evaluations.pool({ ...sizes.pool, B: rows }), rows)
         : await evaluations.decoder(generation, sizes.B);
-    const { B, nodes, choices } = sizes;
+    const { B, S, nodes, choices } = sizes;
     note('testing', Math.max(B * (work.answer + 1), B * (nodes + choices)) * 4);
-    const read = sumOf(device, [prefill.program, rank.program]);
-    const written = sumOf(device, [decoded.program]);
-    const tokens = (DECODED_SHARE * work.answer) / (rows > 0 ? rows : B);
-    examples.push({
-      operations: read.operations / B + written.operations * tokens,
-      kernels: read.kernels / B + written.kernels * tokens,
+    labelled.push({
+      read: perUnit(device, prefill.program, B * S),
+      rank: perUnit(device, rank.program, B * nodes),
+      write: perUnit(device, decoded.program, rows > 0 ? rows : B),
     });
   }
+  const free: TestEffort[] = [];
   for (const { loss, writing } of work.freeTests) {
     const { forward } = await evaluations.lossOf(loss);
     note('testing', 4);
-    const tested = sumOf(device, [forward.program]);
-    const of = { operations: tested.operations / loss.B, kernels: tested.kernels / loss.B };
-    if (writing !== null) {
-      const { generation, prefill } = await evaluations.writing(writing);
-      const decoded = await evaluations.decoder(generation, writing.B);
-      note('testing', writing.B * (work.answer + 1) * 4);
-      const [read, written] = [sumOf(device, [prefill.program]), sumOf(device, [decoded.program])];
-      of.operations += (read.operations + written.operations * work.answer) / writing.B;
-      of.kernels += (read.kernels + written.kernels * work.answer) / writing.B;
+    const tested = perUnit(device, forward.program, loss.B * (loss.S + loss.T));
+    if (writing === null) {
+      free.push({ read: tested, rank: NO_WORK, write: NO_WORK });
+      continue;
     }
-    examples.push(of);
+    const { generation, prefill } = await evaluations.writing(writing);
+    const decoded = await evaluations.decoder(generation, writing.B);
+    note('testing', writing.B * (work.answer + 1) * 4);
+    free.push({
+      read: sumOf([tested, perUnit(device, prefill.program, writing.B * writing.S)]),
+      rank: NO_WORK,
+      write: perUnit(device, decoded.program, writing.B),
+    });
   }
-  const example = {
-    operations: examples.reduce((sum, { operations }) => sum + operations, 0) / examples.length,
-    kernels: examples.reduce((sum, { kernels }) => sum + kernels, 0) / examples.length,
-  };
   return {
     memory: { ...fullestOf(moments), checkpoint },
-    effort: { step, example, space, promptTokens: work.batch.S },
+    effort: { step, tests: { labels: meanOf(labelled), free: meanOf(free) }, space, promptTokens: work.batch.S },
   };
+}
+
+const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
+  sumOf(programs.map((program) => device.workOf(program)));
+
+/** The work of a program for each of the units that it works on. */
+const perUnit = (device: CountingDevice, program: Program, units: number): Work =>
+  times(1 / units, device.workOf(program));
+
+/** The mean of tests; null without any. */
+function meanOf(efforts: readonly TestEffort[]): TestEffort | null {
+  if (efforts.length === 0) return null;
+  const mean = (of: (effort: TestEffort) => Work): Work => times(1 / efforts.length, sumOf(efforts.map(of)));
+  return { read: mean(({ read }) => read), rank: mean(({ rank }) => rank), write: mean(({ write }) => write) };
 }
 
 /** The memory of {@link planRun}. */
 export const planMemory = async (question: MemoryQuestion): Promise<MemoryPlan> => (await planRun(question)).memory;
-
-function sumOf(device: CountingDevice, programs: readonly Program[]): Work {
-  const works = programs.map((program) => device.workOf(program));
-  return {
-    operations: works.reduce((sum, { operations }) => sum + operations, 0),
-    kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
-  };
-}
 
 function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'checkpoint'> {
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));

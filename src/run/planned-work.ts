@@ -3,7 +3,9 @@ import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
-import { answerLength, MAX_ANSWER } from '../tasks/labels.ts';
+import { answerLength } from '../tasks/labels.ts';
+import { answersAhead } from './answers-ahead.ts';
+import type { PlannedTask } from './duration.ts';
 import { planOf } from '../methods/registry.ts';
 import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
 import { scheduledRounds } from './schedule.ts';
@@ -61,10 +63,16 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
   };
 }
 
-/** Approximate letters per label token. */
-const LETTERS = 3;
-/** If labels are unknown, assumes as many, and as long ones, as dbpedia has: the most in CL_Benchmark. */
-const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
+/** What the time of a run needs to know of an encoded task. */
+export function plannedTask({ name, train, test, form, candidates, longestAnswer }: EncodedTask): PlannedTask {
+  const texts = [...train, ...test];
+  return {
+    ...{ name, train: train.length, test: test.length },
+    promptTokens: texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length),
+    nodes: form === 'labels' ? labelTree(candidates).tokens.length : 0,
+    answerTokens: longestAnswer,
+  };
+}
 
 /**
  * The work of a run whose tasks have not been read: prompts of full length, and labels by the length of their text.
@@ -73,20 +81,12 @@ const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length }
  */
 export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
   const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
-  const tokens = (letters: number): number =>
-    Math.min(targetLength === 0 ? MAX_ANSWER : targetLength, Math.ceil(letters / LETTERS) + 1);
-  const answers = labels.map((list) => {
-    const { candidates, letters } =
-      list.length === 0 ? MAX_LABELS : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
-    return { candidates, T: tokens(letters) };
-  });
-  // Labels that share nothing but the start token.
-  const trees = answers.map(({ candidates, T }) => ({ nodes: 1 + candidates * (T - 1), choices: candidates * T }));
+  const answers = answersAhead(training, labels);
   const T = Math.max(...answers.map((answer) => answer.T));
   return {
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T },
-    tests: distinct(trees.map((tree) => ({ B, S, ...tree, pool: { B, S } }))),
+    tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, pool: { B, S } }))),
     freeTests: [],
     answer: answerLength(targetLength, T),
   };

@@ -7,7 +7,7 @@ import type { EncodedExample } from '../tasks/fit.ts';
 import { withReplay } from '../tasks/replay.ts';
 import { type Round, roundName } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
-import { spaceSamples } from './space-samples.ts';
+import type { SpaceSamples } from './space-samples.ts';
 import type { EncodedTask } from './task-data.ts';
 
 /** What a round trains on, the examples of one task or of all tasks together, and their batches. */
@@ -18,9 +18,11 @@ export class RoundBatches {
   readonly epochs: number;
   readonly #settings: RunSettings;
   readonly #round: number;
+  readonly #samples: SpaceSamples;
 
   /** @param tasks all tasks of the order. */
-  constructor(settings: RunSettings, tasks: readonly EncodedTask[], { number, trains }: Round) {
+  constructor(settings: RunSettings, tasks: readonly EncodedTask[], { number, trains }: Round, samples: SpaceSamples) {
+    this.#samples = samples;
     const learned = trains.map((task) => tasks[task]);
     this.name = roundName(settings, number);
     this.examples = learned.flatMap(({ train }) => train);
@@ -58,12 +60,12 @@ export class RoundBatches {
 
   /** Batches of examples from all parts of the data, from whose inputs the task's space is built. */
   spaceSample(): SizedBatch[] {
-    return this.#sample(spaceSamples(this.#settings.method).end);
+    return this.#sample(this.#samples.end);
   }
 
   /** The same for the beginning of the task: for adapters made from inputs, or only for learning rates. */
   beginSample(): SizedBatch[] {
-    return this.#sample(spaceSamples(this.#settings.method).begin);
+    return this.#sample(this.#samples.begin);
   }
 
   #sample(most: number): SizedBatch[] {

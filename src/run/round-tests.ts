@@ -4,7 +4,6 @@ import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { Place } from './checkpoint/place.ts';
 import type { RunControl } from './control.ts';
-import type { TimeEstimate } from './estimate.ts';
 import { Evaluator } from './evaluator.ts';
 import type { RunHost } from './host.ts';
 import type { TestedTask } from './outputs/metrics.ts';
@@ -26,7 +25,8 @@ export interface TestParts {
   readonly settings: RunSettings;
   readonly host: Pick<RunHost, 'emit' | 'now'>;
   readonly control: Pick<RunControl, 'seconds'>;
-  readonly estimate: TimeEstimate;
+  /** Told how many examples of a task took how long. */
+  readonly didExamples: (task: number, count: number, seconds: number) => void;
 }
 
 /**
@@ -37,7 +37,7 @@ export interface TestParts {
  * @param onBatch called after each batch with the completed examples of the task; the run may pause there.
  */
 export async function testTasks(
-  { device, network, learner, tokenizer, tasks, answerLength, settings, host, control, estimate }: TestParts,
+  { device, network, learner, tokenizer, tasks, answerLength, settings, host, control, didExamples }: TestParts,
   indexes: readonly number[],
   place: Place,
   onBatch: (task: EncodedTask, done: number) => Promise<void>,
@@ -60,7 +60,7 @@ export async function testTasks(
       let counted = 0;
       const { accuracy, answers, time } = await evaluator.evaluate(task, async (done) => {
         const now = control.seconds;
-        estimate.didExamples(done - counted, now - before);
+        didExamples(index, done - counted, now - before);
         [before, counted] = [now, done];
         await onBatch(task, done);
       });

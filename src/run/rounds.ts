@@ -10,12 +10,15 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunState, SavedRun } from './checkpoint/saved-run.ts';
 import type { Checkpointer } from './checkpoint/checkpointer.ts';
-import { leftAt, type Place, placeAt } from './checkpoint/place.ts';
+import { type Place, placeAt } from './checkpoint/place.ts';
 import { type RunControl, Stopped } from './control.ts';
 import { amountOf } from './amount.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './beginning.ts';
+import { costsOf, roundsOf, type RunCosts } from './duration.ts';
+import { plannedTask } from './planned-work.ts';
 import { TimeEstimate } from './estimate.ts';
 import type { RoundOutput, RunHost } from './host.ts';
+import type { PlannedParts } from './opening.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
@@ -25,8 +28,10 @@ import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { type Round, scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
+import { spaceSamples } from './space-samples.ts';
 import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
+import { workLeft } from './work-left.ts';
 
 /** What a run has opened, what is known of it, and where it resumes. */
 export interface RoundsParts {
@@ -42,6 +47,7 @@ export interface RoundsParts {
   readonly tasks: readonly EncodedTask[];
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
+  readonly planned: PlannedParts;
   readonly model: ModelFiles;
   /** Names the tasks' examples. */
   readonly data: string;
@@ -68,10 +74,9 @@ export class Rounds {
   /** The place of the run in its data. Its seconds of training count up to {@link #learningSince}. */
   #place: Place;
   #learningSince = 0;
-  /** Seconds that the task in training took to begin. */
-  #spaceSeconds = 0;
   /** Whether the round was ended before its last step: its checkpoint stays where it would resume. */
   #isCutShort = false;
+  readonly #costs: RunCosts;
 
   constructor(host: RunHost, settings: RunSettings, control: RunControl, parts: RoundsParts) {
     this.#host = host;
@@ -83,18 +88,25 @@ export class Rounds {
     this.#rounds = scheduledRounds(this.#plan.schedule, settings.order.length);
     const from = checkpoint ?? saved?.state;
     this.#place = from ? structuredClone(from.place) : placeAt(0, 'begin');
-    const amount = amountOf(
-      settings,
-      tasks.map(({ name, train, test }) => ({ name, train: train.length, test: test.length })),
-    );
-    this.#steps = amount.steps;
-    const left = leftAt(this.#place, amount);
-    this.#estimate = new TimeEstimate(left.steps, left.tests, this.#plan.space ? left.rounds : 0);
+    const planned = tasks.map(plannedTask);
+    const { steps } = amountOf(settings, planned);
+    this.#steps = steps;
+    this.#costs = costsOf(settings, planned, parts.planned.effort);
+    const run = {
+      rounds: roundsOf(settings, tasks.length),
+      costs: this.#costs,
+      steps,
+      examples: planned.map(({ test }) => test),
+    };
+    const stateBytes = host.saveRound ? parts.planned.stateBytes : 0;
+    this.#estimate = new TimeEstimate(workLeft(this.#place, { ...run, stateBytes }));
     const results = this.#beginning();
     control.setSeconds(results.seconds + parts.opening);
-    host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: amount.steps });
+    host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: [...steps] });
     const step = results.curves.step.at(-1) ?? 0;
-    this.#reports = new StepReports({ ...parts, host, control, estimate: this.#estimate }, step);
+    const didSteps = (round: number, count: number, seconds: number): void =>
+      this.#estimate.did('train', count * this.#costs.steps[round - 1].operations, seconds);
+    this.#reports = new StepReports({ ...parts, host, control, didSteps }, step);
   }
 
   /** What earlier runs did. */
@@ -126,7 +138,8 @@ export class Rounds {
   }
 
   async #learn(): Promise<void> {
-    const { learner } = this.#parts;
+    const { learner, network } = this.#parts;
+    const samples = spaceSamples(this.#settings.method, network);
     this.#reports.restartClock();
     if (this.#place.phase === 'begin') {
       const { round } = this.#place;
@@ -140,7 +153,7 @@ export class Rounds {
       const { number } = round;
       const { round: begun, phase } = this.#place;
       if (number < begun || (number === begun && phase === 'begin')) continue;
-      const batches = new RoundBatches(this.#settings, this.#parts.tasks, round);
+      const batches = new RoundBatches(this.#settings, this.#parts.tasks, round, samples);
       const { name, epochs, examples } = batches;
       if (number > begun) {
         this.#control.reached('round');
@@ -150,7 +163,7 @@ export class Rounds {
         this.#progress('compile', name, 0, 1, 'items');
         const began = this.#control.seconds;
         await learner.beginTask(batches.beginSample(), this.#partsOf('compile', name));
-        this.#spaceSeconds += this.#control.seconds - began;
+        this.#estimate.did('begin', this.#costs.begins[number - 1].operations, this.#control.seconds - began);
         if (this.#control.isEnding) throw new Stopped();
       }
       if (this.#place.phase === 'learn') {
@@ -160,8 +173,7 @@ export class Rounds {
         const began = this.#control.seconds;
         const data = { sample: batches.spaceSample(), singles: batches.singles(), examples };
         const growths = await learner.endTask(data, this.#partsOf('space', name));
-        this.#estimate.didSpace(this.#spaceSeconds + this.#control.seconds - began);
-        this.#spaceSeconds = 0;
+        this.#estimate.did('end', this.#costs.ends[number - 1].operations, this.#control.seconds - began);
         this.#emitSpaces(growths);
         this.#place.phase = 'test';
       }
@@ -200,8 +212,10 @@ export class Rounds {
   async #keep(output: RoundOutput): Promise<void> {
     if (!this.#host.saveRound) return;
     this.#progress('save', output.roundFolder, 0, 1, 'items');
+    const began = this.#control.seconds;
     try {
       await this.#host.saveRound(output);
+      this.#estimate.did('save', this.#parts.planned.stateBytes, this.#control.seconds - began);
     } catch (thrown) {
       const error = reportOf(thrown);
       if (error.code.startsWith('device/')) throw thrown;
@@ -266,7 +280,9 @@ export class Rounds {
   }
 
   async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
-    const own = { host: this.#host, settings: this.#settings, control: this.#control, estimate: this.#estimate };
+    const didExamples = (task: number, count: number, seconds: number): void =>
+      this.#estimate.did('test', count * this.#costs.tests[task].operations, seconds);
+    const own = { host: this.#host, settings: this.#settings, control: this.#control, didExamples };
     const tests = await testTasks({ ...this.#parts, ...own }, indexes, this.#place, async ({ name, test }, done) => {
       this.#progress('evaluate', name, done, test.length, 'examples');
       await this.#heed();

@@ -186,7 +186,7 @@ export class Run {
       this.#emitDevice(device);
       device.allowHalves(this.#settings.training.arithmetic === 'f16');
       const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
-      const { model, tokenizer, network, tasks, answerLength, data, saved, files, date } = opened;
+      const { model, tokenizer, network, tasks, answerLength, data, saved, files, date, planned } = opened;
       owned.push(network);
       this.#model = {
         ...this.#model,
@@ -212,6 +212,7 @@ export class Run {
         tokenizer,
         tasks,
         answerLength,
+        planned,
         model,
         data,
         checkpointer: this.#checkpointer,

@@ -3,7 +3,6 @@ import type { Learner } from '../gorp/learner.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
 import type { RunControl } from './control.ts';
 import { diverged, isBroken } from './divergence.ts';
-import type { TimeEstimate } from './estimate.ts';
 import { memoryOf, type RunHost } from './host.ts';
 
 // Approximate seconds of training between two reports.
@@ -16,7 +15,8 @@ export interface ReportParts {
   readonly learner: Learner;
   readonly host: Pick<RunHost, 'emit'>;
   readonly control: Pick<RunControl, 'seconds'>;
-  readonly estimate: TimeEstimate;
+  /** Told how many steps of a round took how long. */
+  readonly didSteps: (round: number, count: number, seconds: number) => void;
 }
 
 /** Reads loss and norms a few steps after a step was submitted, and reports them. */
@@ -27,6 +27,8 @@ export class StepReports {
   /** Tokens of the prompts since the last report. */
   #tokens = 0;
   #since: number;
+  /** Seconds of one of the last steps; undefined before the first. */
+  #stepSeconds: number | undefined;
   #pending: Promise<void> | undefined;
 
   /** @param step the last reported step of a resumed run, else 0. */
@@ -38,9 +40,9 @@ export class StepReports {
 
   /** Call after each step: reports when due. @param batches of the step. */
   async stepped(round: number, batches: readonly SizedBatch[]): Promise<void> {
-    const { learner, estimate } = this.#parts;
+    const { learner } = this.#parts;
     for (const { rows } of batches) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
-    const every = Math.max(1, Math.round(REPORT_SECONDS / (estimate.stepSeconds ?? REPORT_SECONDS)));
+    const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#stepSeconds ?? REPORT_SECONDS)));
     if (learner.untakenSteps >= Math.min(every, learner.ringSteps)) await this.#report(round);
   }
 
@@ -73,12 +75,13 @@ export class StepReports {
   }
 
   async #take(round: number, count: number, tokens: number): Promise<void> {
-    const { device, network, learner, host, control, estimate } = this.#parts;
+    const { device, network, learner, host, control, didSteps } = this.#parts;
     const records = await learner.takeRecords();
     const now = control.seconds;
     const seconds = now - this.#since;
     this.#since = now;
-    estimate.didSteps(count, seconds);
+    this.#stepSeconds = seconds / count;
+    didSteps(round, count, seconds);
     const broken = records.findIndex(isBroken);
     const sound = broken < 0 ? records : records.slice(0, broken);
     const steps = sound.map((_, i) => this.#step + i + 1);

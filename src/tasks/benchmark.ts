@@ -66,6 +66,10 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
   return { task: { name, kind, instruction, labels, train, dev, test }, leftOut };
 }
 
+/** The labels of a task alone, which is a small file. @throws GorpError as {@link loadTask}. */
+export const loadLabels = (read: ReadText, kind: string, name: string): Promise<string[]> =>
+  readJson(read, `CL_Benchmark/${kind}/${name}/labels.json`, LabelsSchema);
+
 /** A row without the extra columns that a user's own data may have. */
 const exampleOf = ({ sentence, label }: Example): Example => ({ sentence, label });
 

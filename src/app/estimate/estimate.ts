@@ -1,6 +1,7 @@
 import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/duration.ts';
-import { sizesOf } from '../tasks/sources.ts';
+import { testedTasks } from '../../run/settings.ts';
 import { draftIssues } from '../setup/validate.ts';
+import { sizesOf, taskCard } from '../tasks/sources.ts';
 import type { PageState } from '../store.ts';
 import type { Pace } from './pace.ts';
 
@@ -26,7 +27,8 @@ export function estimateOf(
   if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;
-  const tasks = tasksAhead(draft, sizesOf(taskData));
+  const labels = testedTasks(draft).map((name) => taskCard(name, taskData).labels);
+  const tasks = tasksAhead(draft, sizesOf(taskData), labels);
   if (tasks === null) return null;
   const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
   const factor = pace.factor(outlook.name, draft.model);

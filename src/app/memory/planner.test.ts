@@ -24,7 +24,7 @@ const T5: ModelOutline = { config: { model_type: 't5' }, types: null };
 
 const effort: Effort = {
   step: { operations: 9e6, kernels: 90 },
-  example: { operations: 1e6, kernels: 20 },
+  tests: { labels: null, free: null },
   space: null,
   promptTokens: 96,
 };

@@ -51,19 +51,3 @@ export const placeAt = (round: number, phase: 'begin' | 'learn'): Place => ({
   paddedTokens: 0,
   tests: [],
 });
-
-/** Optimizer steps and test examples left at a place. @param amount of rounds 1, 2, … and of tests from round 0 on. */
-export function leftAt(
-  { round, phase, steps, tests }: Place,
-  amount: { steps: readonly number[]; tests: readonly number[] },
-): { steps: number; tests: number; rounds: number } {
-  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
-  const tested = sum(tests.map(({ answers }) => answers.length));
-  // A round saved by another run is tested at most on one task that it lacks: a negligible cost.
-  const isTestLeft = phase !== 'begin' || round === 0;
-  return {
-    steps: sum(amount.steps.slice(round)) + (phase === 'learn' ? amount.steps[round - 1] - steps : 0),
-    rounds: amount.steps.slice(round).filter((steps) => steps > 0).length + (phase === 'learn' ? 1 : 0),
-    tests: sum(amount.tests.slice(isTestLeft ? round : round + 1)) - tested,
-  };
-}

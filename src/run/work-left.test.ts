@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { placeAt, type Place } from './checkpoint/place.ts';
+import { scheduledRounds } from './schedule.ts';
+import { type PlannedRun, workLeft } from './work-left.ts';
+
+const each = (...operations: number[]) => operations.map((one) => ({ operations: one, kernels: 0 }));
+const run: PlannedRun = {
+  rounds: scheduledRounds('in-turn', 3),
+  costs: { steps: each(10, 20, 30), tests: each(1, 2, 3), begins: each(0, 5, 6), ends: each(7, 8, 9) },
+  steps: [4, 4, 4],
+  examples: [100, 100, 100],
+  stateBytes: 1000,
+};
+/** A finished test of a task. */
+const tested = (task: number): Place['tests'][number] => ({ task, batches: 1, seconds: 1, answers: [] });
+
+test('a run begins with all its tests, beginnings, steps, ends and states', () => {
+  expect(workLeft(placeAt(0, 'begin'), run)).toEqual({
+    test: 600 + 300 + 600 + 600, // all tasks, then after each round those learned and the next
+    begin: 11,
+    train: 4 * 60,
+    end: 24,
+    save: 3000,
+  });
+});
+
+test('within a round its last steps, its end and its tests are left', () => {
+  expect(workLeft({ ...placeAt(2, 'learn'), steps: 3 }, run)).toEqual({
+    test: 600 + 600,
+    begin: 6,
+    train: 20 + 120,
+    end: 17,
+    save: 2000,
+  });
+});
+
+test('after its training the tests not yet made are left', () => {
+  const place: Place = { ...placeAt(2, 'learn'), phase: 'test', steps: 4, tests: [tested(0), tested(1)] };
+  expect(workLeft(place, run)).toEqual({ test: 300 + 600, begin: 6, train: 120, end: 9, save: 2000 });
+});
+
+test('after a saved round the next begins', () => {
+  expect(workLeft(placeAt(2, 'begin'), run)).toEqual({ test: 600, begin: 6, train: 120, end: 9, save: 1000 });
+});
+
+test('a mixed round is one', () => {
+  const left = workLeft(placeAt(0, 'begin'), { ...run, rounds: scheduledRounds('mixed', 3), steps: [0, 0, 12] });
+  expect(left).toMatchObject({ test: 1200, train: 360, save: 1000 });
+});
