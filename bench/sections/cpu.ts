@@ -1,6 +1,6 @@
 import { plainProduct } from '../../src/device/matmul-shape.ts';
 import type { WasmDevice } from '../../src/device/wasm/wasm-device.ts';
-import { embeddedMethod } from '../../src/run/presets.ts';
+import { startingMethod } from '../../src/run/starting-values.ts';
 import type { CpuForm, Place, Section } from '../bench.ts';
 import { BlockStep } from '../../src/bench/block-step.ts';
 import { blockValues } from '../../src/bench/block-values.ts';
@@ -75,7 +75,7 @@ async function embedded(place: Place, threads: number, rounds: number): Promise<
   const models: SteppingModel[] = [];
   try {
     for (const { label, method } of EMBEDDED_METHODS) {
-      const settings = { ...embeddedMethod(method.name), ...method };
+      const settings = { ...startingMethod('embedded', method.name), ...method };
       const acquire = (): Promise<WasmDevice> => place.acquireCpu({ threads });
       models.push(await SteppingModel.open(place, acquire, label, settings, openEmbeddedSteps(place)));
     }

@@ -3,7 +3,7 @@ import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
 import type { Network } from '../../src/models/network.ts';
 import { Evaluator } from '../../src/run/evaluator.ts';
 import { planOf } from '../../src/methods/registry.ts';
-import { embeddedMethod } from '../../src/run/presets.ts';
+import { startingMethod } from '../../src/run/starting-values.ts';
 import type { EncodedTask } from '../../src/run/task-data.ts';
 import { bucketLength, SOURCE_BUCKET } from '../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
@@ -36,7 +36,14 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
     const { network, targets, tokenizer, model } = await openEmbedded(place, device);
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
     const read = (name: string): Promise<Float32Array> => model.readTensor(name);
-    const learner = await Learner.create(device, network, planOf(embeddedMethod('gorp-b')), targets, options, read);
+    const learner = await Learner.create(
+      device,
+      network,
+      planOf(startingMethod('embedded', 'gorp-b')),
+      targets,
+      options,
+      read,
+    );
     await learner.beginTask();
     const tasks = await embeddedTasks(place, tokenizer, quick ? 10 : EMBEDDED.training.testExamples);
     const opened = { device, network, tokenizer, learner, tasks };

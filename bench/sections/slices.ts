@@ -1,6 +1,6 @@
 import { Pace, type Paced, type Place as PlaceInWork, type Slice } from '../../src/device/webgpu/pace.ts';
 import { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
-import { embeddedMethod } from '../../src/run/presets.ts';
+import { startingMethod } from '../../src/run/starting-values.ts';
 import { timeSubmits } from '../../src/testing/submit-times.ts';
 import { memoryStore } from '../../src/bench/bench.ts';
 import { type Place, type Section, tunedDevice } from '../bench.ts';
@@ -68,7 +68,7 @@ async function compare(place: Place, name: string, open: OpenModel, rounds: numb
     firstSteps.push(timeSubmits(gpu.device.queue));
     return new WebGpuDevice(gpu, { now: () => place.clock.now(), pace });
   };
-  const openModel = () => SteppingModel.open(place, acquire, name, embeddedMethod('gorp'), open);
+  const openModel = () => SteppingModel.open(place, acquire, name, startingMethod('embedded', 'gorp'), open);
   // Drivers that compute on the CPU compile a kernel during its first submit and cache the result.
   const compiling = await openModel();
   await firstSteps[0]();

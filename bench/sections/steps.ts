@@ -1,4 +1,4 @@
-import { embeddedMethod } from '../../src/run/presets.ts';
+import { startingMethod } from '../../src/run/starting-values.ts';
 import { networkOf } from '../../src/run/open-network.ts';
 import { apiOverhead } from '../../src/bench/api-overhead.ts';
 import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
@@ -53,7 +53,7 @@ async function steps(place: Place, rounds: number, name: string, methods: readon
   const models: SteppingModel[] = [];
   try {
     for (const { label, method } of methods) {
-      const settings = { ...embeddedMethod(method.name), ...method };
+      const settings = { ...startingMethod('embedded', method.name), ...method };
       models.push(await SteppingModel.open(place, acquire, label, settings, open));
     }
     for (let round = 0; round < rounds; round++) {

@@ -1,4 +1,4 @@
-import { embeddedMethod } from '../run/presets.ts';
+import { startingMethod } from '../run/starting-values.ts';
 import type { Bench, PartReport } from './bench.ts';
 import { measureBlock } from './block.ts';
 import { openEmbeddedSteps } from './embedded.ts';
@@ -29,7 +29,7 @@ export const EMBEDDED_STEPS: Part = {
   run: (bench) =>
     measureModel(bench, {
       name: 'embedded model, GORP fast',
-      method: embeddedMethod('gorp'),
+      method: startingMethod('embedded', 'gorp'),
       open: openEmbeddedSteps(bench),
       halves: false,
     }),

@@ -4,13 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName, methodPreset, withValues } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
-import {
-  embeddedMethod,
-  embeddedSettings,
-  type PresetName,
-  publishedSettings,
-  watchingByDefault,
-} from '../run/presets.ts';
+import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/presets.ts';
+import { startingMethod } from '../run/starting-values.ts';
 import { readHubSource } from '../run/hub-rows.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
 import { hubAccess } from './places.ts';
@@ -19,7 +14,6 @@ import { isEmbedded } from '../tasks/embedded-text.ts';
 import { BENCHMARK_KINDS, publishedOrder } from '../tasks/orders.ts';
 import { SUPERNI_FOLDERS, SUPERNI_ORDERS, SUPERNI_SETTINGS } from '../tasks/super-ni-orders.ts';
 import type { Task } from '../tasks/task.ts';
-import { embeddedModel } from '../weights/embedded-models.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 import { knownTask, TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
@@ -121,14 +115,20 @@ async function chosenOrder(
   if (superNi !== null) {
     if (tasks === 'embedded' && readsTasks)
       throw new UsageError(`Order ${order} needs SuperNI: name its parent folder with --tasks.`);
-    const settings = watching({ ...listedSettings(model, preset, method), tasks, order: [...superNi] }, []);
+    const settings = watching(
+      { ...embeddedSettings(preset, method ?? 'gorp-plus', model), tasks, order: [...superNi] },
+      [],
+    );
     return { settings: asPublished(settings), customTasks: none };
   }
   if (learned.length > 0 || isListOfTasks(order)) {
     const sequence = order === 'embedded' ? learned : order.split(',').map((name) => taskNamed(name.trim(), learned));
     const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
     if (twice !== undefined) throw new UsageError(`--order names ${twice} twice.`);
-    const listed = watching({ ...listedSettings(model, preset, method), tasks, order: [...sequence] }, []);
+    const listed = watching(
+      { ...embeddedSettings(preset, method ?? 'gorp-plus', model), tasks, order: [...sequence] },
+      [],
+    );
     return { settings: watchingByDefault(listed, sizes), customTasks: none };
   }
   if (published) {
@@ -200,16 +200,6 @@ export async function givenTasks({ task, watch }: Pick<SettingsValues, 'task' | 
   return { tasks, learned, watch: watched, notes };
 }
 
-/** Prompts of other models may be longer than those of the embedded ones. */
-const LONG_PROMPT = 512;
-
-function listedSettings(model: string, preset: PresetName, name: MethodName = 'gorp-plus'): RunSettings {
-  const settings = embeddedSettings(preset, name, model);
-  if (embeddedModel(model)) return settings;
-  const training = { ...settings.training, sourceLength: LONG_PROMPT };
-  return { ...settings, method: methodPreset(name), training };
-}
-
 async function fromFile(
   path: string,
   model: string,
@@ -232,7 +222,7 @@ async function fromFile(
   );
   const files = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const made = await makeOrderTasks(file, [], files, (source) => readHubSource(source, hubAccess()));
-  const own = method === undefined || method === file.method.name ? file.method : methodFor(model, method);
+  const own = method === undefined || method === file.method.name ? file.method : startingMethod(model, method);
   const { order, watch, training, perTask } = file;
   const settings = {
     ...{ model, tasks, order, method: own, training },
@@ -241,9 +231,6 @@ async function fromFile(
   };
   return { settings, customTasks: made.map(({ task }) => task) };
 }
-
-const methodFor = (model: string, name: MethodName): RunSettings['method'] =>
-  embeddedModel(model) ? embeddedMethod(name) : methodPreset(name);
 
 /** The settings with `--seed` and every `--set`. @throws UsageError; GorpError `settings/invalid`. */
 export function changed(settings: RunSettings, seed: string | undefined, sets: readonly string[]): RunSettings {

@@ -20,7 +20,8 @@ import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget, type MemoryPlan, totalOf } from './memory-plan.ts';
 import { networkOf } from './open-network.ts';
 import { bytesByPart, type MemoryQuestion, planMemory, storedTypes } from './plan-memory.ts';
-import { embeddedMethod, embeddedSettings } from './presets.ts';
+import { embeddedSettings } from './presets.ts';
+import { startingMethod } from './starting-values.ts';
 import { Run } from './run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 import { MAX_PROMPT } from './training-settings.ts';
@@ -194,7 +195,13 @@ const WIDE = {
 const question = (more: Partial<TrainingSettings> = {}): MemoryQuestion & { training: TrainingSettings } => {
   const lengths = { batchSize: 8, sourceLength: 512, targetLength: 50, evaluationBatchSize: 8 };
   const training = { ...tinySettings('gorp').training, ...lengths, ...more };
-  return { config: WIDE, method: embeddedMethod('gorp'), training, work: workOf(training), device: OUTLINE };
+  return {
+    config: WIDE,
+    method: startingMethod('embedded', 'gorp'),
+    training,
+    work: workOf(training),
+    device: OUTLINE,
+  };
 };
 
 test('every setting that should save memory does', async () => {

@@ -3,7 +3,8 @@ import type { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodPreset, withValues } from '../methods/registry.ts';
 import { orderId, PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { watchShare } from './duration.ts';
-import { embeddedMethod, embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
+import { embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
+import { startingMethod } from './starting-values.ts';
 import { epochsOf, parseSettings } from './settings.ts';
 
 test('a task cannot be learned twice', () => {
@@ -71,11 +72,15 @@ describe('embeddedSettings', () => {
   });
 });
 
-describe('embeddedMethod', () => {
+describe('startingMethod', () => {
   it('changes only rates and dropout of a method', () => {
-    expect(embeddedMethod('seq-lora')).toEqual({ ...methodPreset('seq-lora'), learningRate: 3e-3, loraDropout: 0 });
+    expect(startingMethod('embedded', 'seq-lora')).toEqual({
+      ...methodPreset('seq-lora'),
+      learningRate: 3e-3,
+      loraDropout: 0,
+    });
     const rates = { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 };
-    expect(embeddedMethod('gorp')).toEqual({ ...methodPreset('gorp'), ...rates });
+    expect(startingMethod('embedded', 'gorp')).toEqual({ ...methodPreset('gorp'), ...rates });
   });
 });
 

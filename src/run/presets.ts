@@ -3,6 +3,7 @@ import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/
 import { embeddedModel } from '../weights/embedded-models.ts';
 import { watchShare } from './duration.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
+import { startingMethod, startingTraining } from './starting-values.ts';
 import { initialTraining } from './training-settings.ts';
 
 export { EMBEDDED_ORDER };
@@ -10,11 +11,6 @@ export { EMBEDDED_ORDER };
 export type PresetName = 'full' | 'quick';
 
 const QUICK: Partial<TrainingSettings> = { epochs: 1, trainExamples: 48, testExamples: 24 };
-
-/** A method for the embedded model: the published form with learning rates for so small a model, no dropout. */
-export function embeddedMethod(name: MethodName): MethodSettings {
-  return withValues(methodPreset(name), { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 });
-}
 
 /** The largest share of the tests' work for which a task is watched unasked. */
 const SMALL_SHARE = 0.1;
@@ -35,18 +31,18 @@ export function watchingByDefault(
 }
 
 /**
- * Settings for the embedded models and tasks.
+ * Settings for the embedded tasks.
  *
- * @param model one of the embedded models.
  * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows quickly that everything works.
+ * @param model any; the embedded T5 by default.
  */
 export function embeddedSettings(preset: PresetName, method: MethodName, model = 'embedded'): RunSettings {
   return watchingByDefault({
     model,
     tasks: 'embedded',
     order: preset === 'full' ? EMBEDDED_ORDER.slice() : EMBEDDED_ORDER.slice(0, 2),
-    method: embeddedMethod(method),
-    training: { ...initialTraining(), ...(preset === 'quick' && QUICK) },
+    method: startingMethod(model, method),
+    training: { ...startingTraining(model), ...(preset === 'quick' && QUICK) },
   });
 }
 

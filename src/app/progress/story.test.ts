@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedMethod } from '../../run/presets.ts';
+import { startingMethod } from '../../run/starting-values.ts';
 import { storyOf } from './story.ts';
 
 const order = ['gloss', 'field', 'emoji'];
-const settings = { order, method: embeddedMethod('seq-lora') };
+const settings = { order, method: startingMethod('embedded', 'seq-lora') };
 const counts = (count: number): number[] => order.map(() => count);
 
 describe('storyOf', () => {
@@ -78,7 +78,7 @@ describe('storyOf', () => {
       [null, null, null],
       [0.9, 0.9, 0.9],
     ];
-    const story = storyOf({ order, method: embeddedMethod('mtl') }, mixed, counts(50));
+    const story = storyOf({ order, method: startingMethod('embedded', 'mtl') }, mixed, counts(50));
     expect(story?.tasks).toHaveLength(3);
     expect(story?.limit).toBeNull();
     expect(storyOf(settings, [[0.1, 0.1, 0.1]], counts(9))).toBeNull();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedMethod, embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/presets.ts';
+import { startingMethod } from '../../run/starting-values.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { offeredOrders, parseSeeds, settingsOfQueue } from './expand.ts';
 
@@ -60,7 +61,7 @@ describe('settingsOfQueue', () => {
       ['seq-lora', 'field', 2],
     ]);
     expect(all[0].method.loraRank).toBe(4);
-    expect(all[4].method).toEqual(embeddedMethod('seq-lora'));
+    expect(all[4].method).toEqual(startingMethod('embedded', 'seq-lora'));
     expect(all[4].training).toEqual({ ...draft.training, seed: 1 });
   });
 });

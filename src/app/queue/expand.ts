@@ -1,15 +1,16 @@
 import type { MethodName } from '../../methods/registry.ts';
-import { embeddedMethod, publishedMethod, publishedOrderOf } from '../../run/presets.ts';
+import { publishedMethod, publishedOrderOf } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { startingMethod } from '../../run/starting-values.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
 /** Orders of more tasks are not offered rotated. */
 const MOST_ROTATED = 6;
 
-/** Settings with another method, whose own settings are the preset for the order. */
+/** Settings with another method, whose own settings are those published for the order, or the starting values of the model. */
 export function withMethod(settings: RunSettings, name: MethodName): RunSettings {
   const order = publishedOrderOf(settings);
-  return { ...settings, method: order === null ? embeddedMethod(name) : publishedMethod(order, name) };
+  return { ...settings, method: order === null ? startingMethod(settings.model, name) : publishedMethod(order, name) };
 }
 
 /** An order that can be queued. */

@@ -2,6 +2,7 @@ import { FAMILY_MODULES } from '../../run/trained-modules.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/presets.ts';
 import { type RunSettings, watching } from '../../run/settings.ts';
+import { withModel } from '../../run/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
@@ -14,7 +15,7 @@ import type { PageStore } from '../store.ts';
 /** What a person can change before starting a run. */
 export interface SetUpActions {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
-  /** Chooses another model, with the default layers of its family. */
+  /** Chooses another model, with the default layers of its family and the starting values of its kind. */
   readonly chooseModel: (model: string) => void;
   /** Sets the hub. The token is cleared if that is another server. */
   readonly setHub: (endpoint: string) => void;
@@ -50,10 +51,11 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
     chooseModel: (model) =>
       setState(({ draft }) => {
-        const training = { ...draft.training, ...FAMILY_MODULES };
+        const next = withModel(draft, model);
+        const training = { ...next.training, ...FAMILY_MODULES };
         // What comes with the embedded models shows little of others.
         const watch = (draft.watch ?? []).filter((name) => embeddedModel(model) !== undefined || !isEmbeddedText(name));
-        return { draft: watching({ ...draft, model, training }, watch), refused: null };
+        return { draft: watching({ ...next, training }, watch), refused: null };
       }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { METHOD_NAMES, methodPreset, withValues } from '../../methods/registry.ts';
+import { METHOD_NAMES, withValues } from '../../methods/registry.ts';
 import { isEmbedded } from '../../tasks/embedded-text.ts';
 import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
-import { embeddedModel } from '../../weights/embedded-models.ts';
-import { embeddedMethod, embeddedSettings } from '../presets.ts';
+import { embeddedSettings } from '../presets.ts';
+import { startingMethod } from '../starting-values.ts';
 import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from '../settings.ts';
 
 const values = v.record(v.string(), v.union([v.number(), v.string()]));
@@ -222,7 +222,7 @@ function settingsOf(
   seed: number,
   chosen: Values,
 ): RunSettings {
-  const preset = embeddedModel(plan.model) ? embeddedMethod(method) : methodPreset(method);
+  const preset = startingMethod(plan.model, method);
   const shared = withValues(preset, part.settings);
   return parseSettings({
     ...{ model: plan.model, tasks: plan.tasks, order },
