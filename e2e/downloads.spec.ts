@@ -1,13 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type * as transformers from '@huggingface/transformers';
 import { expect, type Page, test } from '@playwright/test';
-import { unzipSync } from 'fflate';
 import type { FromWorker } from '../src/base/worker-calls.ts';
 import type { RunEvent } from '../src/run/events.ts';
 import { promptOfPrediction, readPredictions, type Prediction } from '../src/run/outputs/predictions.ts';
 import { runProgram } from './support/program-page.ts';
+import { unzipped } from './support/unzipped.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const CHOICE = { method: 'gorp', trainExamples: 60, testExamples: 6, batchSize: 1 };
@@ -43,12 +43,6 @@ function stopInSecondRound(): void {
       });
     }
   };
-}
-
-/** Presses a button that ends in a download, and unpacks the zip. */
-async function unzipped(page: Page, button: string): Promise<Record<string, Uint8Array>> {
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId(button).click()]);
-  return unzipSync(new Uint8Array(await readFile(await download.path())));
 }
 
 /** Unpacks the ONNX model, runs the program that the page shows for it, and expects the answers of the run's test. */

@@ -3,9 +3,11 @@ import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
+import { readGgufHeader } from '../src/weights/gguf/header.ts';
 import { tinyLlamaGguf } from '../src/weights/testing/gguf-of.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { damageChunk, storedWeights } from './support/stored.ts';
+import { unzipped } from './support/unzipped.ts';
 import {
   choose,
   downloadResults,
@@ -180,8 +182,9 @@ test('a model folder on this machine is trained in place', async ({ page }, test
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 
-test('a GGUF file is chosen from the list of its repository, trained and asked', async ({ page }) => {
+test('a GGUF file is chosen from the list of its repository, trained, asked and exported', async ({ page }) => {
   hub.push('some-org/tiny-gguf', { 'tiny-F32.gguf': tinyLlamaGguf(), 'tiny-other.gguf': tinyLlamaGguf() });
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
   await openWorkbench(page);
   await page.getByText(/^All settings of/).click();
   await choose(page, { ...TINY, sourceLength: 400 });
@@ -201,6 +204,21 @@ test('a GGUF file is chosen from the list of its repository, trained and asked',
   await page.getByTestId('try-text').fill('Name an animal.');
   await page.getByTestId('try-ask').click();
   await expect(page.locator('[data-testid=answer][data-status=answered]')).not.toHaveCount(0, { timeout: 60_000 });
+  // It leaves as GGUF, with what its file said, and as ONNX.
+  await page.getByTestId('tab-results').click();
+  await page.getByTestId('gguf-dtype').selectOption('q8_0');
+  const gguf = await unzipped(page, 'download-gguf');
+  const [written, ...others] = Object.keys(gguf);
+  expect([written, ...others]).toEqual([expect.stringMatching(/^tiny-F32-.*q8_0\.gguf$/), 'Modelfile', 'README.md']);
+  const bytes = Uint8Array.from(gguf[written]);
+  const read = (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> =>
+    Promise.resolve(bytes.slice(begin, end));
+  const { metadata, tensors } = await readGgufHeader({ bytes: bytes.length, read });
+  expect(metadata.text('general.architecture')).toBe('llama');
+  expect(tensors.size).toBeGreaterThan(9);
+  expect(Object.keys(await unzipped(page, 'download-onnx'))).toContain('onnx/model.onnx');
+  await page.getByRole('radiogroup', { name: 'Program' }).getByText('PEFT').click();
+  await expect(page.getByTestId('use-code')).toContainText('gguf_file="tiny-F32.gguf"');
 });
 
 test('a GGUF file on this machine is trained in place', async ({ page }, testInfo) => {

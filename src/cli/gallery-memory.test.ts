@@ -21,6 +21,7 @@ const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
   'Gemma-3-270m-it, GGUF': TODAY['Gemma-3-270m'],
   'Qwen2.5-0.5B-Instruct, GGUF': { ...TODAY['Qwen2.5-0.5B'], tie_word_embeddings: false },
   'Qwen3-0.6B, GGUF': TODAY['Qwen3-0.6B'],
+  'SmolLM3-3B, GGUF': TODAY['SmolLM3-3B'],
   'TinyLlama-1.1B': llama(2048, 5632, 22, 32, 4),
   'LLaMA-2-7B': llama(4096, 11_008, 32, 32, 32),
 };

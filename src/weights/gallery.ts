@@ -282,4 +282,18 @@ export const GALLERY: readonly GalleryModel[] = [
     isGated: false,
     note: '8-bit blocks; its thinking mode is turned off.',
   },
+  {
+    reference: 'ggml-org/SmolLM3-3B-GGUF:SmolLM3-Q8_0.gguf',
+    name: 'SmolLM3-3B, GGUF',
+    family: 'smollm3',
+    parameters: 3_080_000_000,
+    trainingBytes: 6_290_000_000,
+    largestTrained: 11_008 * 2048,
+    bytes: 3_280_000_000,
+    bytesFrom: 'config',
+    blocks: 'Q8_0',
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: '8-bit blocks, from llama.cpp’s own repository; its thinking mode is turned off.',
+  },
 ];

@@ -20,7 +20,7 @@ const REPORT_MS = 100;
 export interface RemoteOptions {
   fetch?: DownloadOptions['fetch'];
   signal?: AbortSignal | undefined;
-  /** Called at the first and last piece of every file, and a few times a second in between. */
+  /** Called at the first and last piece of every file, a few times a second in between, and for parts that are peeked at. */
   onProgress?: ((progress: ModelProgress) => void) | undefined;
   patience?: Patience | undefined;
 }
@@ -137,14 +137,17 @@ export class RemoteFolder implements ModelFolder {
     if (stored === null) {
       this.fromCache = false;
       const url = this.#base + filePath(name);
+      this.#reportHeader(name, 0);
       const first = await readRange(url, 0, FIRST_PIECE, this.#options);
       if (first === null) return { ...(await this.file(name)), isWhole: true };
+      this.#reportHeader(name, first.bytes.length);
       const bytes = listed?.bytes ?? first.total;
       if (bytes !== null && first.total !== null && bytes !== first.total) throw wrongLength(url, bytes, first.total);
       const read = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
         if (end <= first.bytes.length) return first.bytes.slice(begin, end);
-        const part = await readRange(url, begin, end, this.#options);
-        return part?.bytes ?? new Uint8Array(0);
+        const part = (await readRange(url, begin, end, this.#options))?.bytes ?? new Uint8Array(0);
+        this.#reportHeader(name, begin + part.length);
+        return part;
       };
       return { bytes, isWhole: false, read, discard: () => Promise.resolve() };
     }
@@ -201,6 +204,11 @@ export class RemoteFolder implements ModelFolder {
       expected: listed === undefined ? undefined : { bytes: listed.bytes, sha256: listed.sha256 },
       onProgress: (bytes, total) => this.#report(name, bytes, total, 'network', pieces++ === 0 ? 'first' : 'between'),
     });
+  }
+
+  /** Reports the beginning of a file, which may be a header of many MB. It does not count as downloaded. */
+  #reportHeader(file: string, bytes: number): void {
+    this.#options.onProgress?.({ file, bytes, totalBytes: null, source: 'network', bytesPerSecond: null });
   }
 
   #report(

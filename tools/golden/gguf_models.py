@@ -1,4 +1,5 @@
 """Tiny models of every architecture as GGUF files by the package gguf, and their logits by transformers."""
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -84,6 +85,8 @@ MODELS: dict[str, dict] = {
     },
 }
 
+BlocksOf = Callable[[np.ndarray, gguf.GGMLQuantizationType], np.ndarray]
+
 PROMPT = [1, 7, 12, 30, 9, 9, 21, 4, 17, 33, 3]
 
 
@@ -164,19 +167,25 @@ def _add_metadata(writer: gguf.GGUFWriter, config: dict) -> None:
     writer.add_pad_token_id(config["pad_token_id"])
 
 
-def write_gguf_model(folder: Path, name: str, seed: int) -> None:
-    config, types = MODELS[name]["config"], MODELS[name]["types"]
+def write_gguf_model(
+    path: Path, config: dict, types: list[str], seed: int, blocks_of: BlocksOf | None = None
+) -> dict[str, np.ndarray]:
+    """Writes PATH.gguf and PATH.json, and returns the values that a reader should find, by their names on the hub.
+
+    blocks_of makes the blocks of a matrix, in place of gguf.quantize.
+    """
     model = open_model({"attention_dropout": 0.0, **config}, seed)
     architecture = ARCHITECTURES[config["model_type"]]
     layers = config.get("num_hidden_layers", config.get("num_layers"))
     names = gguf.get_tensor_name_map(architecture, layers)
-    folder.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(folder / f"{name}.gguf", gguf.MODEL_ARCH_NAMES[architecture])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(path.with_name(f"{path.name}.gguf"), gguf.MODEL_ARCH_NAMES[architecture])
     _add_metadata(writer, config)
     factors = _rope_factors(config)
     if factors is not None:
         writer.add_tensor("rope_freqs.weight", factors)
     matrices = 0
+    found: dict[str, np.ndarray] = {}
     for parameter_name, parameter in model.named_parameters(remove_duplicate=True):
         values = parameter.detach().numpy()
         stored = names.get_name(parameter_name, try_suffixes=(".weight", ".bias"))
@@ -184,17 +193,25 @@ def write_gguf_model(folder: Path, name: str, seed: int) -> None:
         if values.ndim == 2 and "relative_attention_bias" not in parameter_name:
             kind = gguf.GGMLQuantizationType[types[matrices % len(types)]]
             matrices += 1
-            values = gguf.dequantize(gguf.quantize(values, kind), kind).astype(np.float32)
+            blocks = (blocks_of or gguf.quantize)(values, kind)
+            values = gguf.dequantize(blocks, kind).astype(np.float32)
             with torch.no_grad():
                 parameter.copy_(torch.from_numpy(values))
+        found[parameter_name] = values
+        permuted = 0
         if config["model_type"] in ("llama", "smollm3"):
             heads = {"q_proj": "num_attention_heads", "k_proj": "num_key_value_heads"}
             for part, count in heads.items():
                 if f".{part}." in parameter_name:
-                    values = _permuted(values, config[count])
+                    permuted = config[count]
+                    values = _permuted(values, permuted)
         if config["model_type"] == "gemma3_text" and parameter_name.endswith("norm.weight"):
             values = values + 1
-        data = gguf.quantize(np.ascontiguousarray(values), kind)
+            found[parameter_name] = values - 1
+        if blocks_of is None or kind == gguf.GGMLQuantizationType.F32:
+            data = gguf.quantize(np.ascontiguousarray(values), kind)
+        else:
+            data = np.ascontiguousarray(_permuted(blocks, permuted)) if permuted > 0 else blocks
         writer.add_tensor(stored, data, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -207,9 +224,10 @@ def write_gguf_model(folder: Path, name: str, seed: int) -> None:
             logits = model(input_ids=ids, decoder_input_ids=start).logits[0]
         else:
             logits = model(input_ids=ids).logits[0]
-    write_json(folder / f"{name}.json", {"prompt": PROMPT, "logits": logits.tolist()}, compact=True)
+    write_json(path.with_name(f"{path.name}.json"), {"prompt": PROMPT, "logits": logits.tolist()}, compact=True)
+    return found
 
 
 def write_gguf_models(folder: Path, seed: int) -> None:
-    for name in MODELS:
-        write_gguf_model(folder, name, seed)
+    for name, model in MODELS.items():
+        write_gguf_model(folder / name, model["config"], model["types"], seed)

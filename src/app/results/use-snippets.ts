@@ -267,7 +267,7 @@ function wllama(use: RoundUse, dtype: GgufDtype, method: string): Snippet {
       `const prompt = ${scriptQuoted(promptOf(use))};`,
       "// wllama does not add the token that ends T5's prompts.",
       `const answer = await wllama.createCompletion(prompt + '</s>', { nPredict: ${use.maxNewTokens}, sampling: { temp: 0 } });`,
-      'console.log(answer);',
+      'console.log(answer.trim());',
       '</script>',
     ),
   };

@@ -4,6 +4,7 @@ import { type LocalHub, sendFile, startLocalHub } from '../../testing/local-hub.
 import { serveLocally } from '../../testing/local-server.ts';
 import { MemoryKeyValue } from '../key-value-memory.ts';
 import type { InspectTexts, ModelFiles } from '../model-folder.ts';
+import type { ModelProgress } from '../model-messages.ts';
 import { parseModelReference } from '../model-reference.ts';
 import { type ModelPlaces, openModel, readOutline, readOutlineHere, requireReference } from '../source.ts';
 import { openStore } from '../store.ts';
@@ -94,6 +95,27 @@ describe('a GGUF file of a repository', () => {
     expect(asked()).toEqual([]);
     expect(await again.readTensor(EMBEDDING)).toEqual(await model.readTensor(EMBEDDING));
     expect(await again.contentHash()).toBe(await model.contentHash());
+  });
+
+  it('reports how much of its header has come, before the weights are known', async () => {
+    const tokens = Array.from({ length: 2 ** 18 }, (_, i) => `token number ${i}`); // more than one request
+    const change: Parameters<typeof tinyLlamaGguf>[0] = ({ metadata, tensors }) => ({
+      metadata: { ...metadata, 'general.tags': ['array', 'string', tokens] },
+      tensors,
+    });
+    hub.push('org/one', { [FILE]: tinyLlamaGguf(change) });
+    const progress: ModelProgress[] = [];
+    const reference = requireReference(parseModelReference(`org/one:${FILE}`), '');
+    const inspect = (): Promise<void> => {
+      const bytes = progress.map((one) => one.bytes);
+      expect(progress.every(({ file, totalBytes }) => file === FILE && totalBytes === null)).toBe(true);
+      expect(bytes.length).toBeGreaterThan(2);
+      expect(bytes).toEqual([...new Set(bytes)].sort((a, b) => a - b));
+      return Promise.resolve();
+    };
+    const model = await openModel(reference, places, { inspect, onProgress: (at) => progress.push(at) });
+    expect(progress.at(-1)).toMatchObject({ file: FILE, bytes: progress.at(-1)?.totalBytes });
+    expect(model.tensors.has(EMBEDDING)).toBe(true);
   });
 
   it('gives its config without being stored, and from the store without a request', async () => {
