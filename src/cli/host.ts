@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -32,6 +33,9 @@ export interface NodeChoices {
   readonly onSpeed?: (speed: Speed) => void;
 }
 
+/** Bytes of memory that this process may use: the machine's, or less in a container. */
+export const hostMemory = (): number => Math.min(totalmem(), process.constrainedMemory() || Infinity);
+
 /** What a run needs in Node: Dawn, and models and tasks as the command line names them. */
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   const { customTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
@@ -46,6 +50,7 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
     customTask: (name) => Promise.resolve(customTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,
     memoryBudget,
+    hostMemory: hostMemory(),
     now,
     code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
   };

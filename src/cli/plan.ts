@@ -7,7 +7,15 @@ import { sizeOf } from '../graph/tensor.ts';
 import { familyOf } from '../models/families.ts';
 import { methodPreset } from '../methods/registry.ts';
 import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
-import { asRefusal, checkBudget, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
+import {
+  asRefusal,
+  checkBudget,
+  checkHost,
+  type MemoryPlan,
+  PART_NAMES,
+  PARTS,
+  type Moment,
+} from '../run/memory-plan.ts';
 import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
@@ -17,7 +25,7 @@ import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
 import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
-import { nodeDeviceHost, nodeTaskReader } from './host.ts';
+import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { openNamedOutline } from './places.ts';
 import { PUBLISHED_MODELS } from '../run/published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
@@ -74,9 +82,11 @@ export async function plan(args: string[]): Promise<number> {
   const what = { model, method: method.name, order, training, device, seconds: seconds ?? null };
   terminal.event({ type: 'memory-plan', ...what, plan: planned });
   terminal.result(describe(planned));
+  if (planned.host > 0) terminal.result(`\nSpaces: ${formatBytes(planned.host)} of the computer’s own memory`);
   terminal.result(`\nCheckpoints: two of ${formatBytes(planned.checkpoint)} at most, on disk`);
   if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds)} on ${measured.name}`);
   checkBudget(planned, budget, training);
+  checkHost(planned, measured?.outline.kind ?? 'webgpu', hostMemory());
   return EXIT.ok;
 }
 

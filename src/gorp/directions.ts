@@ -4,6 +4,8 @@ import { growSpace } from './space.ts';
 
 /** Maximum number of directions stored per task to compare it with others. */
 export const MAX_DIRECTIONS = 16;
+/** Maximum bytes per row of a tensor for the main directions of a task, in f64. */
+export const DIRECTIONS_BYTES = 8 * MAX_DIRECTIONS;
 
 /** The angles between the main directions of a task and of an earlier one, for one tensor. */
 export interface TaskAngles {

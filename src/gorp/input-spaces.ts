@@ -8,6 +8,7 @@ import { trace } from '../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { type GrownInput, InputSpaceGrowth, type PlaceInOrder } from './input-space-growth.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
+import { DIRECTIONS_BYTES } from './directions.ts';
 import { type Matrix, matrix } from './matrix.ts';
 import type { InputSpacePlan } from './method-plan.ts';
 import { type PackedSymmetric, packedLength } from './packed-symmetric.ts';
@@ -19,6 +20,12 @@ import type { ExcludedSpace, SpaceMeters } from './update.ts';
 
 /** Bytes that the matrices of a stack may be apart beyond their size. */
 const STACK_GAP = 256;
+
+/**
+ * Squares of f32 on the host at once while a space grows: E, C, the next E and its copy; of a hard one its residual, and
+ * two of f64 for its eigenvalues.
+ */
+const SQUARES_OF_GROWTH = 6;
 
 /** Told how many parts of a work are done, and how many there are; may throw to end it. */
 export type OnPart = (done: number, total: number) => Promise<void>;
@@ -123,6 +130,17 @@ export class InputSpaces implements StateOwner {
 
   #stackOf(input: string): Stack | undefined {
     return this.#stacks.find(({ names }) => names.includes(input));
+  }
+
+  /** Maximum bytes of {@link states} and {@link directions} after a number of tasks. */
+  stateBytes(tasks: number): number {
+    return this.#inputs.reduce((sum, { width }) => sum + 4 * packedLength(width) + tasks * width * DIRECTIONS_BYTES, 0);
+  }
+
+  /** The same with what growing the widest space takes on the host. */
+  hostBytes(tasks: number): number {
+    const widest = this.#inputs.reduce((most, { width }) => Math.max(most, width), 0);
+    return this.stateBytes(tasks) + SQUARES_OF_GROWTH * 4 * widest * widest;
   }
 
   /** Takes the memory in which the largest space grows, for a memory plan. The caller destroys it. */

@@ -5,7 +5,7 @@ import type { ReadParameter } from '../models/parameters.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
 import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
-import { restore, savedBytes, stateOf } from './learner/state.ts';
+import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
 import type { OnPart } from './input-spaces.ts';
@@ -137,6 +137,11 @@ export class Learner {
   /** Maximum bytes of the tensors of {@link state} in the last task, once memory for this many tasks is reserved. */
   savedBytes(tasks: number): number {
     return savedBytes(this.#core, tasks);
+  }
+
+  /** Maximum bytes of the host that spaces take in the last task, once memory for this many tasks is reserved. */
+  hostBytes(tasks: number): number {
+    return hostBytes(this.#core, tasks);
   }
 
   /**

@@ -57,6 +57,8 @@ export interface RunHost extends TaskHost {
   guardTokenizer?(model: string): TokenizerGuard;
   /** Bytes of GPU memory that the run may take, if known; browsers do not say. */
   memoryBudget?: number | null;
+  /** Bytes of memory of the computer, if known; browsers do not say. */
+  hostMemory?: number | null;
   /** A round of an earlier run to resume from. */
   savedRound?(): Promise<SavedRound>;
   /** Saves the files of a round. If this throws, the run warns and continues. */

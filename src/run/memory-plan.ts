@@ -1,6 +1,7 @@
 import { BUFFER_PURPOSES } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
+import type { DeviceFacts } from '../device/device.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** What memory is used for: the purposes of buffers, and read-back. */
@@ -36,6 +37,8 @@ export interface MemoryPlan {
   moments: Partial<Record<Moment, number>>;
   /** The most that a checkpoint takes on disk. */
   checkpoint: number;
+  /** The computer's own memory that spaces take, with what growing one of them takes; the device's is not in it. */
+  host: number;
 }
 
 export const totalOf = (parts: Parts): number => PARTS.reduce((sum, part) => sum + parts[part], 0);
@@ -67,6 +70,23 @@ export function checkBudget(plan: MemoryPlan, budget: number | null, training: A
     'run/too-little-memory',
     `${when} needs ${formatBytes(plan.total)} of memory; the limit is ${formatBytes(budget)}.`,
     adviceFor(training, plan.moment),
+  );
+}
+
+/**
+ * Refuses a plan whose spaces do not fit the computer's own memory. What the CPU computes on lies there as well.
+ *
+ * @param memory bytes of the computer; null if unknown, as in browsers.
+ * @throws GorpError `run/too-little-memory`, with the sizes and what to choose instead.
+ */
+export function checkHost({ total, host }: MemoryPlan, kind: DeviceFacts['kind'], memory: number | null): void {
+  const onDevice = kind === 'wasm' ? total : 0;
+  if (memory === null || host + onDevice <= memory) return;
+  const rest = onDevice > 0 ? `, and training on the CPU ${formatBytes(onDevice)}` : '';
+  throw new GorpError(
+    'run/too-little-memory',
+    `The spaces of earlier tasks need ${formatBytes(host)} of this computer’s memory${rest}; it has ${formatBytes(memory)}.`,
+    'Choose a method without spaces of inputs, such as gorp or seq-lora; train fewer layers (training.loraModules, training.fullRankModules); or choose a narrower model.',
   );
 }
 

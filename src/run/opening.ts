@@ -23,7 +23,7 @@ import {
   type Identity,
   type TakenUp,
 } from './identity.ts';
-import { asRefusal, checkBudget } from './memory-plan.ts';
+import { asRefusal, checkBudget, checkHost } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { storedTypeOf } from './packed-blocks.ts';
@@ -236,6 +236,7 @@ export class Opening {
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
+      checkHost(plan, device.kind, this.#host.hostMemory ?? null);
       return { effort, stateBytes: plan.checkpoint };
     } catch (thrown) {
       throw asRefusal(thrown, training);

@@ -17,7 +17,7 @@ import type { ModelOutline } from '../weights/model-outline.ts';
 import type { RunEvent } from './events.ts';
 import { FROZEN_WEIGHTS, frozenPacking } from './frozen-weights.ts';
 import type { RunHost } from './host.ts';
-import { asRefusal, checkBudget, type MemoryPlan, totalOf } from './memory-plan.ts';
+import { asRefusal, checkBudget, checkHost, type MemoryPlan, totalOf } from './memory-plan.ts';
 import { networkOf } from './open-network.ts';
 import { bytesByPart, type MemoryQuestion, planMemory, storedTypes } from './plan-memory.ts';
 import { embeddedSettings } from './presets.ts';
@@ -281,4 +281,25 @@ test('refuses a plan above the budget, and says what would help', async () => {
       nextStep: expect.stringMatching(ADVICE) as string,
     }) as Error,
   );
+});
+
+test('plans the memory that spaces take on the host, and refuses what it does not have', async () => {
+  const plan = await planMemory({ ...question(), method: startingMethod('embedded', 'gorp-plus') });
+  // A triangle of f32 for each distinct input is most of it.
+  expect(plan.host).toBeGreaterThan(((512 * 513) / 2) * 4);
+  expect(await planMemory({ ...question(), method: startingMethod('embedded', 'seq-lora') })).toMatchObject({
+    host: 0,
+  });
+  const needed = plan.host + plan.total;
+  expect(() => checkHost(plan, 'wasm', needed)).not.toThrow();
+  expect(() => checkHost(plan, 'webgpu', plan.host)).not.toThrow();
+  expect(() => checkHost(plan, 'webgpu', null)).not.toThrow();
+  const refused = expect.objectContaining({
+    code: 'run/too-little-memory',
+    message: expect.stringMatching(
+      /^The spaces of earlier tasks need .* of this computer’s memory, .*; it has /,
+    ) as string,
+    nextStep: expect.stringMatching(/such as gorp or seq-lora; train fewer layers/) as string,
+  }) as Error;
+  expect(() => checkHost(plan, 'wasm', needed - 1)).toThrow(refused);
 });

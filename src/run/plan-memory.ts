@@ -91,7 +91,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   };
 
   const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
-  const checkpoint = learner.savedBytes(work.tasks);
+  const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   note(
@@ -146,7 +146,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     });
   }
   return {
-    memory: { ...fullestOf(moments), checkpoint },
+    memory: { ...fullestOf(moments), checkpoint, host },
     effort: { step, tests: { labels: meanOf(labelled), free: meanOf(free) }, space, promptTokens: work.batch.S },
   };
 }
@@ -168,7 +168,7 @@ function meanOf(efforts: readonly TestEffort[]): TestEffort | null {
 /** The memory of {@link planRun}. */
 export const planMemory = async (question: MemoryQuestion): Promise<MemoryPlan> => (await planRun(question)).memory;
 
-function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'checkpoint'> {
+function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'checkpoint' | 'host'> {
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
   const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };

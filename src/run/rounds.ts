@@ -345,7 +345,9 @@ export class Rounds {
   async #saveCheckpoint(): Promise<void> {
     await this.#settle();
     if (this.#place.phase === 'learn') this.#countLearning();
-    await this.#parts.checkpointer.save(this.#state(this.#place), this.#estimate.secondsLeft);
+    const { checkpointer } = this.#parts;
+    await checkpointer.save(this.#state(this.#place), this.#estimate.secondsLeft);
+    this.#estimate.pauses(checkpointer.share);
     this.#reports.restartClock();
     this.#learningSince = this.#control.seconds;
   }

@@ -18,6 +18,7 @@ const plan: MemoryPlan = {
   parts,
   moments: { testing: 8 * 2 ** 20 },
   checkpoint: 2 ** 20,
+  host: 0,
 };
 
 const T5: ModelOutline = { config: { model_type: 't5' }, types: null };

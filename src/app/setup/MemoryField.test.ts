@@ -10,7 +10,14 @@ const GIB = 2 ** 30;
 function planOf(gib: number): MemoryPlan {
   const none = Object.fromEntries(PARTS.map((part) => [part, 0])) as Parts;
   const total = gib * GIB;
-  return { total, moment: 'testing', parts: { ...none, caches: total }, moments: { testing: total }, checkpoint: 0 };
+  return {
+    total,
+    moment: 'testing',
+    parts: { ...none, caches: total },
+    moments: { testing: total },
+    checkpoint: 0,
+    host: 0,
+  };
 }
 
 /** What the page says of the memory before a run. */

@@ -101,6 +101,11 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
             ))}
           </tbody>
         </table>
+        {plan.host > 0 && (
+          <p className={fields.help} data-testid="host-memory">
+            The spaces of earlier tasks also take up to {bytes(plan.host)} of the computer’s own memory.
+          </p>
+        )}
         <p className={fields.help}>
           Assumes texts of full length. The run plans again from its tasks before any download. Drivers need a little
           more.

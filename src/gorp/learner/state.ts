@@ -1,7 +1,7 @@
 import { type Matrix, matrix } from '../matrix.ts';
+import { DIRECTIONS_BYTES } from '../directions.ts';
 import { keepsDirections } from '../method-plan.ts';
 import { MomentSpace } from '../moment-space.ts';
-import { packedLength } from '../packed-symmetric.ts';
 import { hostTensor, type LearnerState, type SavedState, type SavedTensors, type StateOwner } from '../state.ts';
 import type { LearnerCore } from './core.ts';
 
@@ -53,22 +53,28 @@ async function methodTensors(saved: SavedTensors): Promise<Map<string, Matrix>> 
 
 // Spaces of moments and a method's tensors are f32 on the device, but saved in f64 from the host.
 const HOST_SHARE = 2;
-/** Maximum bytes per row of a tensor for the main directions of a task. */
-const MOST_DIRECTIONS_BYTES = 16 * 8;
-
 /** See {@link Learner.savedBytes}. @param tasks with reserved memory. */
 export function savedBytes({ groups, inputSpaces, meters }: LearnerCore, tasks: number): number {
   const onDevice = [...groups, meters]
     .flatMap((owner) => owner.state(true))
     .reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
-  const ofInputs = (inputSpaces?.inputs ?? []).reduce(
-    (sum, { width }) => sum + 4 * packedLength(width) + tasks * width * MOST_DIRECTIONS_BYTES,
-    0,
-  );
+  const ofInputs = inputSpaces?.stateBytes(tasks) ?? 0;
   return groups.reduce((sum, group) => {
     const space = group.space instanceof MomentSpace ? group.space : undefined;
     const held = (space?.S?.tensor.elements ?? 0) * 4 + ('adapters' in group ? group.termBytes : 0);
-    const directions = space ? tasks * space.names.length * space.dimension * MOST_DIRECTIONS_BYTES : 0;
+    const directions = space ? tasks * space.names.length * space.dimension * DIRECTIONS_BYTES : 0;
     return sum + held * HOST_SHARE + directions + ('adapters' in group ? group.adapters.previousBytes : 0);
   }, onDevice + ofInputs);
+}
+
+/** See {@link Learner.hostBytes}. @param tasks with reserved memory. */
+export function hostBytes({ groups, inputSpaces }: LearnerCore, tasks: number): number {
+  return groups.reduce(
+    (sum, { space }) => {
+      if (!(space instanceof MomentSpace)) return sum;
+      const held = (space.S?.tensor.elements ?? 0) * 8;
+      return sum + held + tasks * space.names.length * space.dimension * DIRECTIONS_BYTES;
+    },
+    inputSpaces?.hostBytes(tasks) ?? 0,
+  );
 }

@@ -17,11 +17,12 @@ const at = (steps: number): RunState =>
 
 let seconds: number;
 let saved: number;
+let takes: number;
 let refusal: Error | null;
 let events: RunEvent[];
 let checkpointer: Checkpointer;
 beforeEach(() => {
-  [seconds, saved, refusal, events] = [0, 0, null, []];
+  [seconds, saved, takes, refusal, events] = [0, 0, 0, null, []];
   checkpointer = new Checkpointer({
     now: () => 1000 * seconds,
     emit: (event) => events.push(event),
@@ -30,6 +31,7 @@ beforeEach(() => {
       keep: () => {
         if (refusal !== null) return Promise.reject(refusal);
         saved++;
+        seconds += takes;
         return Promise.resolve();
       },
       last: () => Promise.resolve(null),
@@ -56,6 +58,23 @@ describe('a checkpoint', () => {
     await checkpointer.save(at(1), null);
     seconds = 40;
     expect(checkpointer.isDue, 'it was asked for once').toBe(false);
+  });
+
+  it('that took long is followed by the next only when both take a twentieth of the time', async () => {
+    takes = 30;
+    seconds = EVERY_SECONDS;
+    await checkpointer.save(at(1), null);
+    expect(checkpointer.share).toBeCloseTo(0.05, 9);
+    const end = seconds;
+    seconds = end + 19 * takes - 1;
+    expect(checkpointer.isDue).toBe(false);
+    seconds = end + 19 * takes;
+    expect(checkpointer.isDue).toBe(true);
+    takes = 1;
+    await checkpointer.save(at(2), null);
+    expect(checkpointer.share, 'of a quick one').toBeCloseTo(1 / 121, 9);
+    seconds += EVERY_SECONDS;
+    expect(checkpointer.isDue).toBe(true);
   });
 
   it('is not saved twice at the same place', async () => {

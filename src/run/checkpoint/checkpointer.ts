@@ -5,12 +5,19 @@ import { bytesOf, type RunState, stateFiles } from './saved-run.ts';
 
 // A page that is hidden repeatedly does not save each time.
 const LEAST_SECONDS = 15;
+/** Maximum share of a run's time that checkpoints take. */
+const MOST_SHARE = 0.05;
 const TELL_MS = 200;
 
-/** Saves the checkpoints of a run when they are due. A failure to save does not end the run. */
+/**
+ * Saves the checkpoints of a run when they are due, less often if they would take more than a twentieth of its time. A
+ * failure to save does not end the run.
+ */
 export class Checkpointer {
   readonly #host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>;
   #savedAt: number;
+  /** Seconds that saving the last one took. */
+  #took = 0;
   #isAsked = false;
   #saved = '';
 
@@ -29,7 +36,20 @@ export class Checkpointer {
     const { checkpoints } = this.#host;
     if (checkpoints === undefined) return false;
     const seconds = (this.#host.now() - this.#savedAt) / 1000;
-    return seconds >= checkpoints.everySeconds || (this.#isAsked && seconds >= LEAST_SECONDS);
+    return seconds >= this.#every(checkpoints.everySeconds) || (this.#isAsked && seconds >= LEAST_SECONDS);
+  }
+
+  /** Seconds from the end of one checkpoint to the next. */
+  #every(asked: number): number {
+    return Math.max(asked, this.#took * (1 / MOST_SHARE - 1));
+  }
+
+  /** Share of the time that checkpoints will take if they go on as the last. */
+  get share(): number {
+    const { checkpoints } = this.#host;
+    return checkpoints === undefined || this.#took === 0
+      ? 0
+      : this.#took / (this.#every(checkpoints.everySeconds) + this.#took);
   }
 
   /** Requests one as soon as possible: the page may close. */
@@ -54,7 +74,8 @@ export class Checkpointer {
       const where = { phase: 'checkpoint', round: place.round, item } as const;
       emit({ type: 'progress', ...where, done, total, unit: 'bytes', seconds: results.seconds, secondsLeft });
     };
-    let toldAt = now();
+    const began = now();
+    let toldAt = began;
     tell(0);
     try {
       await store.keep(
@@ -72,6 +93,7 @@ export class Checkpointer {
     }
     this.#isAsked = false;
     this.#savedAt = now();
+    this.#took = (this.#savedAt - began) / 1000;
   }
 }
 
