@@ -113,6 +113,10 @@ describe('prepareTask', () => {
     expect(await said(rows(['red ball', 'warm'], ['blue box', 'cold']))).toEqual([
       expect.stringMatching(/^gloss: 1 of 2 test texts are also trained on/),
     ]);
+    expect(await said(rows(['Red  ball.', 'warm'], ['blue ball', 'cold'], ['?', 'cold'], ['!', 'cold']))).toEqual([
+      expect.stringMatching(/^gloss: 1 of 4 test texts are also trained on/),
+      expect.stringMatching(/^gloss: 1 of 4 test texts differ from a trained one only in case/),
+    ]);
     expect(await said(rows(['red box', 'warm'], ['red', 'warm']))).toEqual([
       expect.stringMatching(/^gloss: All tests have the label “warm”/),
     ]);

@@ -47,6 +47,15 @@ it('nested values are cells of JSON, and bytes that are no text count as missing
   expect(file.warnings).toEqual([expect.stringContaining('image')]);
 });
 
+it('a page of Zstandard that unpacks to more than it says is damaged, however much that is', async () => {
+  // A frame of 60,000 blocks, each of which repeats one byte 131,072 times: 7.3 GiB.
+  const block = [2 + (131_072 << 3), 0].flatMap((value, i) => (i === 0 ? [value, value >> 8, value >> 16] : [value]));
+  const blocks = Array.from({ length: 60_000 }, () => block.map((value) => value & 255)).flat();
+  const frame = Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x58, ...blocks, 1, 0, 0]);
+  const file = parquetWriteBuffer({ columnData: COLUMNS, codec: 'ZSTD', compressors: { ZSTD: () => frame } });
+  await expect(readTableFile('a.parquet', bytes(file))).rejects.toMatchObject({ code: 'tasks/bad-parquet' });
+});
+
 it('a codec that cannot be read is named with its column', async () => {
   const file = parquetWriteBuffer({ columnData: COLUMNS, codec: 'LZO', compressors: { LZO: (part) => part } });
   await expect(readTableFile('a.parquet', bytes(file))).rejects.toMatchObject({

@@ -1,3 +1,4 @@
+import type { Decompress as ZstdStream } from 'fzstd';
 import type { ColumnMetaData, Compressors, FileMetaData, ParquetParsers } from 'hyparquet';
 import { GorpError, type ErrorCode } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
@@ -43,13 +44,7 @@ export async function readParquet(
   const columns = columnsOf(metadata, rowEnd);
   const compressors = await compressorsFor(columns, name);
   const bytes = columns.reduce((sum, one) => sum + Number(one.total_uncompressed_size), 0);
-  if (bytes > MAX_UNPACKED) {
-    throw parquetError(
-      'tasks/too-large',
-      `${name} unpacks to ${formatBytes(bytes)}; the limit is ${formatBytes(MAX_UNPACKED)}`,
-      'Use only part of its rows or columns.',
-    );
-  }
+  if (bytes > MAX_UNPACKED) throw tooLarge(name, bytes);
   const unread = new Set<string>();
   const rounded = roundedColumns(metadata);
   let rows: Record<string, unknown>[];
@@ -145,17 +140,46 @@ async function compressorsFor(columns: readonly ColumnMetaData[], name: string):
       'Write the file again with Snappy, Zstandard, gzip, Brotli or LZ4.',
     );
   }
-  // The library itself reads Snappy.
-  if (columns.every(({ codec }) => codec === 'UNCOMPRESSED' || codec === 'SNAPPY')) return null;
-  const read = await import('hyparquet-compressors');
+  if (columns.every(({ codec }) => codec === 'UNCOMPRESSED')) return null;
+  // Pages say their own size, which may be more than the file says of their columns.
+  let unpacked = 0;
+  const bounded =
+    (unpack: (input: Uint8Array, length: number) => Uint8Array) =>
+    (input: Uint8Array, length: number): Uint8Array => {
+      unpacked += length;
+      if (!(unpacked <= MAX_UNPACKED)) throw tooLarge(name, unpacked);
+      return unpack(input, length);
+    };
+  const [read, zstd] = await Promise.all([import('hyparquet-compressors'), import('fzstd')]);
   return {
-    GZIP: read.decompressGzip,
-    BROTLI: read.decompressBrotli,
-    ZSTD: (input) => read.decompressZstd(input),
-    LZ4: read.decompressLz4,
-    LZ4_RAW: read.decompressLz4Raw,
+    SNAPPY: bounded(read.decompressSnappy),
+    GZIP: bounded(read.decompressGzip),
+    BROTLI: bounded(read.decompressBrotli),
+    ZSTD: bounded((input, length) => unpackedZstd(zstd.Decompress, input, length)),
+    LZ4: bounded(read.decompressLz4),
+    LZ4_RAW: bounded(read.decompressLz4Raw),
   };
 }
+
+/** Unpacks a page in pieces, since a frame of few bytes can claim any size. @throws Error if it has another length. */
+function unpackedZstd(Decompress: typeof ZstdStream, input: Uint8Array, length: number): Uint8Array {
+  const page = new Uint8Array(length);
+  let at = 0;
+  const stream = new Decompress((piece) => {
+    if (at + piece.length > length) throw new Error(`a page unpacks to more than its ${length} bytes`);
+    page.set(piece, at);
+    at += piece.length;
+  });
+  stream.push(input, true);
+  return page.subarray(0, at);
+}
+
+const tooLarge = (name: string, bytes: number): GorpError =>
+  parquetError(
+    'tasks/too-large',
+    `${name} unpacks to ${formatBytes(bytes)}; the limit is ${formatBytes(MAX_UNPACKED)}`,
+    'Use only part of its rows or columns.',
+  );
 
 /** A value for JSON: large integers as digits, dates as ISO 8601, bytes as text if they are. */
 function plain(value: unknown, onBytes: () => void): unknown {
