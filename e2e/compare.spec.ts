@@ -136,6 +136,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
   });
 
   await test.step('the link of the set-up brings its settings elsewhere, and starts nothing', async () => {
+    await page.getByTestId('preset-select').selectOption('full'); // the page opens with the form as it was left
     await page.goto('about:blank');
     await page.goto(link);
     const offer = page.getByTestId('offer');

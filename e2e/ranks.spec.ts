@@ -20,7 +20,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
   const map = page.getByTestId('ranks-map');
   const lines = map.getByRole('row').filter({ has: page.getByRole('rowheader') });
   await expect(lines, 'folded').toHaveCount(2);
-  await map.getByRole('button', { name: /^decoder EncDecAttention/ }).click();
+  await map.getByRole('button', { name: /^decoder cross-attention/ }).click();
   await expect(lines).toHaveCount(2 + 24);
   await map.getByRole('button', { name: /^Layer 7,/ }).click();
   await expect(lines).toHaveCount(2 + 24 + 2);
@@ -30,21 +30,21 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
     const space = tensors.find(({ name }) => name === 'decoder.block.7.layer.1.EncDecAttention.q');
     const task = results.settings.order[4];
     const cell = map.getByRole('gridcell', {
-      name: `decoder 7 EncDecAttention.q, ${task}: ${space?.added} added, ${space?.total} of 1024 held`,
+      name: `decoder 7 cross-attention query, ${task}: ${space?.added} added, ${space?.total} of 1024 held`,
     });
     await cell.click();
     await expect(cell).toHaveAttribute('aria-selected', 'true');
-    await expect(page.getByTestId('spectrum')).toContainText(`decoder 7 EncDecAttention.q after task 5, ${task}`);
+    await expect(page.getByTestId('spectrum')).toContainText(`decoder 7 cross-attention query after task 5, ${task}`);
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
-    await expect(page.getByTestId('spectrum')).toContainText('decoder 7 EncDecAttention.v after task 6');
+    await expect(page.getByTestId('spectrum')).toContainText('decoder 7 cross-attention value after task 6');
   });
 
   await test.step('with everything unfolded, a choice redraws two lines, not a hundred', async () => {
     await page.getByTestId('unfold-all').click();
     await expect(lines).toHaveCount(2 + 48 + 96);
-    const far = map.getByRole('gridcell', { name: /^encoder 20 SelfAttention\.v, WiC/ });
+    const far = map.getByRole('gridcell', { name: /^encoder 20 self-attention value, WiC/ });
     await expect(far, 'no cell is drawn out of sight').toHaveCount(0);
     await map.getByRole('button', { name: /^Layer 20, adapters/ }).focus();
     await expect(far, 'a line is drawn when it comes into sight').toHaveCount(1);

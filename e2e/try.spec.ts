@@ -199,7 +199,7 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await waitForStatus(page, 'paused');
 
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('1 round, the last run in this browser');
+    await expect(page.getByTestId('try-source')).toContainText('1 round, in this browser');
     await page.getByTestId('examples-shown').selectOption('all');
     const row = page.getByTestId('example').first();
     await row.getByTestId('example-ask').click();

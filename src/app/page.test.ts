@@ -48,7 +48,7 @@ describe('createPage', () => {
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
     const tasks = { folder: new Map(), custom: new Map() };
-    const rounds = { everyRound: true, resumes: false };
+    const rounds = { everyRound: true, from: null };
     const settings = embeddedSettings('full', 'gorp-plus');
     const checkpoints = { everySeconds: 120, from: null };
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1, checkpoints };
@@ -83,10 +83,10 @@ describe('createPage', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');
     page.keepEveryRound(true);
-    page.resumeFrom({ round: 1, settings });
+    page.resumeFrom({ round: 1, folder: 'f', settings });
     expect(page.store.getState().draft).toEqual(settings);
     page.start();
-    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, resumes: true } });
+    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, from: 'f' } });
     expect(page.store.getState().resumePoint).toBeNull();
   });
 
@@ -112,7 +112,7 @@ describe('createPage', () => {
     await page.load();
     expect(page.store.getState().unfinished).toEqual(kept);
     page.goOnAtCheckpoint(kept[0]);
-    expect(commands[0]).toMatchObject({ settings, rounds: { resumes: false }, checkpoints: { from: 'f' } });
+    expect(commands[0]).toMatchObject({ settings, rounds: { from: null }, checkpoints: { from: 'f' } });
     expect(page.store.getState()).toMatchObject({ draft: settings, unfinished: [] });
     page.saveNow();
     expect(commands.map(({ type }) => type)).toEqual(['start', 'save']);
@@ -267,9 +267,9 @@ describe('createPage', () => {
     const draft = () => page.store.getState().draft;
     page.edit((old) => ({ ...old, training: { ...old.training, seed: 7 } }));
     page.choosePreset('quick');
-    expect(draft()).toMatchObject({ order: ['gloss', 'field'], training: { seed: 7, epochs: 1 } });
+    expect(draft()).toMatchObject({ order: ['people', 'emoji'], training: { seed: 7, epochs: 2 } });
     page.chooseMethod('seq-lora');
-    expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { seed: 7, epochs: 1 } });
+    expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { seed: 7, epochs: 2 } });
   });
 
   it('reports that the browser cannot store runs, and works on', async () => {

@@ -147,7 +147,7 @@ export function createPage(parts: PageParts): Page {
       try {
         // No estimate: it would use the plan of another method, which says nothing about the device's pace.
         const from = same?.folder ?? null;
-        control.begin(checkedSettings(settings, taskData), { resumes: false, from, estimated: null });
+        control.begin(checkedSettings(settings, taskData), { rounds: null, from, estimated: null });
         return null;
       } catch (error) {
         return reportOf(error);

@@ -34,8 +34,8 @@ export interface RunActions {
 
 /** How a run begins. */
 export interface Beginning {
-  /** Whether it resumes from the last saved round. */
-  readonly resumes: boolean;
+  /** The folder of the saved rounds to resume from; null for none. */
+  readonly rounds: string | null;
   /** The folder of the checkpoint to resume from; null for none. */
   readonly from: string | null;
   /** The estimated duration; null if unknown. */
@@ -91,7 +91,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
     } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
-  const begin = (settings: RunSettings, { resumes, from, estimated }: Beginning): void => {
+  const begin = (settings: RunSettings, { rounds, from, estimated }: Beginning): void => {
     const { access, device, everyRound, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
     estimate = estimated;
     setState(({ view }) => ({
@@ -107,7 +107,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
       device,
       access,
       tasks: pageTasksOf(settings, taskData),
-      rounds: { everyRound, resumes },
+      rounds: { everyRound, from: rounds },
       checkpoints: { everySeconds: checkpointMinutes * 60, from },
       memoryBudget: budgetBytes(memoryBudget),
       gpuShare: gpuShare / 100,
@@ -132,13 +132,13 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
       beginShown(() => {
         const { draft, taskData, modelModules, resumePoint } = getState();
         const settings = checkedSettings(draft, taskData, modelModules);
-        begin(settings, { resumes: resumePoint !== null, from: null, estimated: estimateOf(getState(), pace) });
+        begin(settings, { rounds: resumePoint?.folder ?? null, from: null, estimated: estimateOf(getState(), pace) });
       }),
     goOnAtCheckpoint: (checkpoint) => {
       beginShown(() => {
         const settings = checkedSettings(checkpoint.settings, getState().taskData);
         setState({ draft: checkpoint.settings });
-        begin(settings, { resumes: false, from: checkpoint.folder, estimated: estimateOf(getState(), pace) });
+        begin(settings, { rounds: null, from: checkpoint.folder, estimated: estimateOf(getState(), pace) });
       });
     },
     saveNow: () => {

@@ -71,7 +71,7 @@ export interface PageState {
   /** Whether the next run saves the weights of every round. */
   everyRound: boolean;
   /** The round that the next run resumes from; null to start from the beginning. */
-  resumePoint: { round: number } | null;
+  resumePoint: { round: number; folder: string } | null;
   /** Why the last start was refused before a worker started. */
   refused: ErrorReport | null;
   /** Custom tasks, and the CL_Benchmark folder on disk. */

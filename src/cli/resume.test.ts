@@ -35,7 +35,7 @@ async function trainAndBeKilled(out: string): Promise<void> {
   const child = spawn(process.execPath, args, { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)));
   const rounds = join(out, 'logs_and_outputs', 'order_custom', 'outputs');
-  while (child.exitCode === null && !existsSync(join(rounds, '1-gloss'))) {
+  while (child.exitCode === null && !existsSync(join(rounds, '1-people'))) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   child.kill('SIGKILL');

@@ -34,19 +34,19 @@ describe('watched tasks on the command line', () => {
     const path = await qa('mine.jsonl');
     const { settings, customTasks } = await chooseRun(values({ watch: ['sst2', 'kinds', `${path},name=own`] }));
     expect(settings.watch).toEqual(['SST-2', 'kinds', 'own']);
-    expect(settings.order).toEqual(['gloss', 'field']);
+    expect(settings.order).toEqual(['people', 'emoji']);
     expect(customTasks.map(({ name }) => name)).toEqual(['own']);
   });
 
   test('are refused if they are learned too, or if there is neither such a task nor a file', async () => {
-    await expect(chooseRun(values({ watch: ['gloss'] }))).rejects.toThrow(/either learned or only tested/);
+    await expect(chooseRun(values({ watch: ['people'] }))).rejects.toThrow(/either learned or only tested/);
     await expect(chooseRun(values({ watch: ['nothing'] }))).rejects.toMatchObject({ code: 'tasks/not-found' });
   });
 
   test('are in an order file, and more can be added', async () => {
-    const { settings } = await chooseRun(values({ watch: ['emoji'] }));
+    const { settings } = await chooseRun(values({ watch: ['field'] }));
     const order = await file('order.json', JSON.stringify(orderFileOf(settings, [])));
-    expect((await chooseRun(values({ order, watch: ['kinds'] }))).settings.watch).toEqual(['emoji', 'kinds']);
+    expect((await chooseRun(values({ order, watch: ['kinds'] }))).settings.watch).toEqual(['field', 'kinds']);
   });
 
   test('of the same file as a learned task are said', async () => {

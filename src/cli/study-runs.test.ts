@@ -151,7 +151,7 @@ describe('a study of methods and seeds', () => {
     const text = await readFile(join(out, 'report.md'), 'utf8');
     expect(text).toContain('3 of 4 runs have been made.');
     expect(text).toMatch(/\| gorp \| 2 \|.*\n\| seq-lora \| 1 of 2 \|/);
-    expect(text).toMatch(/\*\*gorp\*\*, exact match after each round, 2 runs.*\n\n\| after \| gloss \| field \|\n/);
+    expect(text).toMatch(/\*\*gorp\*\*, exact match after each round, 2 runs.*\n\n\| after \| people \| emoji \|\n/);
     const plan = await folder.plan();
     const [run] = plannedRuns(plan, plan.parts[0], () => null);
     const outcome = await folder.outcomeOf(run);
@@ -168,7 +168,7 @@ describe('a study of methods and seeds', () => {
       [{ model: 'embedded-llama' }, 'model'],
       [{ training: { ...training, epochs: 9 } }, 'training.epochs'],
       [{ method: { ...method, loraRank: 3 } }, 'methods.gorp.settings.loraRank'],
-      [{ perTask: { gloss: { epochs: 3 } } }, 'perTask'],
+      [{ perTask: { people: { epochs: 3 } } }, 'perTask'],
     ];
     for (const [change, name] of changes) {
       await expect(openJoined(planned('gorp', [2], change)), name).rejects.toMatchObject({

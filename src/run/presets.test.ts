@@ -56,8 +56,8 @@ describe('embeddedSettings', () => {
     const quick = embeddedSettings('quick', 'gorp');
     const examples = ({ order, training }: typeof full): number =>
       order.length * training.trainExamples * training.epochs;
-    expect(examples(quick)).toBeLessThan(examples(full) / 10);
-    expect(full.order.slice(0, quick.order.length)).toEqual(quick.order);
+    expect(examples(quick)).toBeLessThan(examples(full) / 5);
+    expect(full.order).toEqual(expect.arrayContaining(quick.order));
   });
 
   it('returns a fresh object every time, so that an edited draft does not change the preset', () => {

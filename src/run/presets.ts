@@ -10,7 +10,9 @@ export { EMBEDDED_ORDER };
 
 export type PresetName = 'full' | 'quick';
 
-const QUICK: Partial<TrainingSettings> = { epochs: 1, trainExamples: 48, testExamples: 24 };
+/** Two tasks of which a method without protection forgets the first by more than chance: from 65 to 40 %. */
+const QUICK_ORDER = ['people', 'emoji'];
+const QUICK: Partial<TrainingSettings> = { epochs: 2, trainExamples: 64, testExamples: 40 };
 
 /** The largest share of the tests' work for which a task is watched unasked. */
 const SMALL_SHARE = 0.1;
@@ -33,14 +35,14 @@ export function watchingByDefault(
 /**
  * Settings for the embedded tasks.
  *
- * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows quickly that everything works.
+ * @param preset `full` learns four tasks well enough to see forgetting; `quick` the two of them that show it soonest.
  * @param model any; the embedded T5 by default.
  */
 export function embeddedSettings(preset: PresetName, method: MethodName, model = 'embedded'): RunSettings {
   return watchingByDefault({
     model,
     tasks: 'embedded',
-    order: preset === 'full' ? EMBEDDED_ORDER.slice() : EMBEDDED_ORDER.slice(0, 2),
+    order: (preset === 'full' ? EMBEDDED_ORDER : QUICK_ORDER).slice(),
     method: startingMethod(model, method),
     training: { ...startingTraining(model), ...(preset === 'quick' && QUICK) },
   });

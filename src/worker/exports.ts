@@ -16,9 +16,9 @@ import { type ModelAccess, openModel, requireReference } from '../weights/source
 import { findLastRound, importRound, keptFiles, openLastRound, roundsOf } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
 import { show } from './run-folders.ts';
-import { keptModels, removeModel } from './run-models.ts';
+import { folderOf, keptModels, removeModel } from './run-models.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
-import type { ExportsCommand, ExportsEvent, KeptFile } from './protocol.ts';
+import type { ExportsCommand, ExportsEvent, KeptFile, ModelChoice } from './protocol.ts';
 
 // The worker that writes archives of a run's files. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;
@@ -29,35 +29,39 @@ const SHOWN_BYTES = 2 ** 16;
 
 /** Work on the stored rounds, one after another; what is stored is told after it. */
 const turn = inTurn();
-const working = <Command>(work: (command: Command) => Promise<void>): ((command: Command) => Promise<void>) =>
+const working = <Command extends { model: ModelChoice }>(
+  work: (command: Command) => Promise<ModelChoice | void>,
+): ((command: Command) => Promise<void>) =>
   turn(async (command) => {
-    await work(command);
-    await tellKept();
+    await tellKept((await work(command)) ?? command.model);
   });
 
 const functions: FunctionsFor<ExportsCommand> = {
   list: working(() => Promise.resolve()),
-  import: working(({ files }) => importRound(files)),
-  'use-model': working(({ folder }) => show(folder)),
+  import: working(async ({ files }) => ({ folder: await importRound(files) })),
+  'use-model': working(async ({ model }) => {
+    const { folder } = await folderOf(model);
+    if (folder !== null) await show(folder);
+  }),
   'remove-model': working(({ folder }) => removeModel(folder)),
-  zip: working(async ({ name, to }) => {
-    const files = (await keptFiles()).map(({ path, file }): OutputFile => {
+  zip: working(async ({ name, to, model }) => {
+    const files = (await keptFiles((await folderOf(model)).folder)).map(({ path, file }): OutputFile => {
       return { path, content: () => piecesOf(file) };
     });
     await write(files, name, to);
   }),
-  merge: working(async ({ name, to, access }) => {
-    const { saved, base } = await openTrained(access);
+  merge: working(async ({ name, to, access, model }) => {
+    const { saved, base } = await openTrained(access, model);
     const files = await mergedModelFiles(base, saved.changed, saved.changes);
     await write([await cardOf(saved, base, 'safetensors'), ...files], name, to);
   }),
-  onnx: working(async ({ name, to, access, dtype }) => {
-    const { saved, base } = await openTrained(access);
+  onnx: working(async ({ name, to, access, dtype, model }) => {
+    const { saved, base } = await openTrained(access, model);
     const files = await onnxFiles(base, dtype, saved);
     await write([await cardOf(saved, base, 'onnx'), ...files], name, to);
   }),
-  gguf: working(async ({ name, to, access, dtype }) => {
-    const { saved, base } = await openTrained(access);
+  gguf: working(async ({ name, to, access, dtype, model }) => {
+    const { saved, base } = await openTrained(access, model);
     await write(await roundAsGguf(base, saved, dtype), name, to);
   }),
 };
@@ -84,22 +88,25 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 /** The last round and the model it was trained on. */
-async function openTrained(access: ModelAccess): Promise<{ saved: SavedRound; base: ModelFiles }> {
-  const saved = await openLastRound();
+async function openTrained(access: ModelAccess, choice: ModelChoice): Promise<{ saved: SavedRound; base: ModelFiles }> {
+  const saved = await openLastRound((await folderOf(choice)).folder);
   const open = async (model: string): Promise<ModelFiles> =>
     openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
   return { saved, base: await openBaseModel(saved, open) };
 }
 
-async function tellKept(): Promise<void> {
-  const files = await keptFiles();
+async function tellKept(choice: ModelChoice): Promise<void> {
+  const { folder: used, isAsked } = await folderOf(choice);
+  const files = await keptFiles(used);
   const { last, folder, broken } = await findLastRound(files);
   const told = last && {
     round: last.round,
     settings: last.results.settings,
     use: useOfRound(last, folder.replace(/\/$/, ''), await beginningOf(files, folder + PREDICTIONS_FILE)),
   };
-  emit({ type: 'kept', rounds: roundsOf(files), last: told, broken, models: await keptModels() });
+  const rounds = roundsOf(files);
+  const own = rounds.length === 0 ? null : used;
+  emit({ type: 'kept', folder: own, isAsked, rounds, last: told, broken, models: await keptModels(own) });
 }
 
 /** The first lines of a file; empty if there is none. */

@@ -8,7 +8,7 @@ import { CheckpointKeeper, findCheckpoints } from './kept-checkpoints.ts';
 import { findLastRound, importRound, keptFiles, openLastRound, RoundKeeper } from './kept-rounds.ts';
 import type { KeptFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
-import { keptModels, removeModel } from './run-models.ts';
+import { folderOf, keptModels, removeModel } from './run-models.ts';
 
 /** The files of a run's rounds and of its last checkpoint, read while they are available. */
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
@@ -46,14 +46,17 @@ let disk: PrivateFileSystem;
 beforeEach(() => void (disk = new PrivateFileSystem()));
 afterEach(() => vi.unstubAllGlobals());
 
+/** The files of the rounds that were shown last. */
+const shownFiles = async (): Promise<KeptFile[]> => keptFiles((await folderOf(null)).folder);
+
 /** The last round that can be opened; 0 if there is none. */
-const lastRound = async (): Promise<number> => (await findLastRound(await keptFiles())).last?.round ?? 0;
+const lastRound = async (): Promise<number> => (await findLastRound(await shownFiles())).last?.round ?? 0;
 
 /** Round 1 of a run, as another browser saved it. */
 async function savedElsewhere(): Promise<KeptFile[]> {
   const { rounds } = await outputs;
   await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
-  return keptFiles();
+  return shownFiles();
 }
 
 /** Saves a run's rounds on a new disk. */
@@ -128,7 +131,7 @@ describe('a full browser', () => {
     const { rounds } = await outputs;
     await atEveryChange(
       () => keepRounds(rounds),
-      () => importRound(files),
+      async () => void (await importRound(files)),
       async (thrown, where) => {
         expect(thrown, where).toMatchObject(QUOTA);
         expect(await lastRound(), where).toBe(2);
@@ -147,7 +150,7 @@ describe('what other runs have stored', () => {
     return name;
   }
   const models = async (): Promise<[string, number, boolean][]> =>
-    (await keptModels()).map(({ folder, round, isShown }) => [folder, round, isShown]);
+    (await keptModels((await folderOf(null)).folder)).map(({ folder, round, isShown }) => [folder, round, isShown]);
 
   test('stays when a run ends a round: its rounds, to be used again or removed, and its checkpoint', async () => {
     const { rounds, checkpoint } = await outputs;
@@ -188,11 +191,11 @@ describe('what other runs have stored', () => {
   test('a run that resumes after a round continues in its folder, or with a copy if that has a checkpoint', async () => {
     const { rounds, checkpoint } = await outputs;
     const first = await anotherRun(rounds.slice(0, 1));
-    const resumed = new RunFolder('shown');
+    const resumed = new RunFolder({ rounds: first });
     expect(await resumed.claimed()).toBe(first);
     await new CheckpointKeeper(resumed, 0).keep(checkpoint);
     disk.releaseLocks();
-    const again = new RunFolder('shown');
+    const again = new RunFolder({ rounds: first });
     const copy = await again.claimed();
     expect(copy).not.toBe(first);
     expect((await openLastRound(copy)).round).toBe(1);
@@ -200,6 +203,21 @@ describe('what other runs have stored', () => {
     disk.releaseLocks();
     expect(await lastRound()).toBe(2);
     expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
+  });
+
+  test('belongs to its run: each tab uses the model of the run that it shows', async () => {
+    const { rounds } = await outputs;
+    const first = await anotherRun(rounds);
+    const second = await anotherRun(rounds.slice(0, 1));
+    const { run } = (await keptModels(null))[0];
+    if (run === null) throw new Error('the rounds do not name their run');
+    const ofRun = await folderOf({ run });
+    expect([first, second]).toContain(ofRun.folder);
+    expect(ofRun.isAsked).toBe(true);
+    expect(await folderOf({ run: 'without a model' })).toEqual({ folder: second, isAsked: false });
+    expect(await folderOf({ folder: first })).toEqual({ folder: first, isAsked: true });
+    await importRound(await keptFiles(first));
+    expect((await folderOf({ folder: first })).folder, 'whatever another tab shows').toBe(first);
   });
 
   test('is not removed while a run uses it', async () => {

@@ -16,16 +16,15 @@ import {
   writeInto,
 } from './private-files.ts';
 import type { KeptFile, KeptRound } from './protocol.ts';
-import { CHECKPOINTS, FOLDER, inNewFolder, RUN_FOLDER, type RunFolder, show, shownFolder } from './run-folders.ts';
+import { CHECKPOINTS, FOLDER, inNewFolder, RUN_FOLDER, type RunFolder, show } from './run-folders.ts';
 
-/** Every file of a run's rounds, in order of path. @param folder by default the shown one. */
-export async function keptFiles(folder?: string): Promise<KeptFile[]> {
+/** Every file of the rounds in a folder, in order of path. */
+export async function keptFiles(folder: string | null): Promise<KeptFile[]> {
   const root = await privateFolder();
   try {
     const rounds = await root.getDirectoryHandle(FOLDER);
-    const name = folder ?? (await shownFolder(rounds));
-    if (!RUN_FOLDER.test(name)) return [];
-    return inOrder(await filesBelow(await rounds.getDirectoryHandle(name), (name) => name !== CHECKPOINTS));
+    if (folder === null || !RUN_FOLDER.test(folder)) return [];
+    return inOrder(await filesBelow(await rounds.getDirectoryHandle(folder), (name) => name !== CHECKPOINTS));
   } catch (thrown) {
     if (isMissing(thrown)) return [];
     throw failed(thrown);
@@ -67,8 +66,8 @@ export async function findLastRound(
   return { last: null, folder: '', broken };
 }
 
-/** Opens the last stored round that has weights, of the shown run or of one by its folder. @throws GorpError `run/bad-round`. */
-export async function openLastRound(folder?: string): Promise<SavedRound> {
+/** Opens the last round in a folder that has weights. @throws GorpError `run/bad-round`. */
+export async function openLastRound(folder: string | null): Promise<SavedRound> {
   const files = await keptFiles(folder);
   const saved = (await findLastRound(files)).last ?? (await openRoundOf(files, ''));
   await saved.state.check();
@@ -135,9 +134,10 @@ async function removeWeights(order: FileSystemDirectoryHandle, except: readonly 
 /**
  * Shows a round chosen from disk, once all its files are stored. Those of runs stay beside it.
  *
+ * @returns its folder.
  * @throws GorpError `run/bad-round`, `store/…`; the shown rounds then stay.
  */
-export async function importRound(files: readonly KeptFile[]): Promise<void> {
+export async function importRound(files: readonly KeptFile[]): Promise<string> {
   const manifest = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));
   const folder = manifest?.path.slice(0, -ROUND_FILE.length) ?? '';
   const { round, results, state } = await openRoundOf(files, folder);
@@ -145,7 +145,7 @@ export async function importRound(files: readonly KeptFile[]): Promise<void> {
   const name = roundFolder(round, results.settings.order[round - 1]);
   const own = files.filter(({ path }) => path.startsWith(folder));
   await privateFolder();
-  await inNewFolder(async (target) => {
+  return inNewFolder(async (target) => {
     await writeInto(
       target,
       within(

@@ -170,8 +170,12 @@ export type ModelsEvent =
 export interface RoundsChoice {
   /** Whether to store the weights of every round, not only of the last. */
   everyRound: boolean;
-  resumes: boolean;
+  /** The folder of the rounds that it resumes from; null if it begins. */
+  from: string | null;
 }
+
+/** The stored rounds that a tab uses: in a folder, or those of a run; null for the last ones that any tab showed. */
+export type ModelChoice = { folder: string } | { run: string } | null;
 
 /** How often to save checkpoints of a run, and the one it resumes from. */
 export interface CheckpointsChoice {
@@ -235,7 +239,7 @@ export interface KeptModel {
   bytes: number;
   /** Milliseconds since 1970. */
   savedAt: number;
-  /** Whether it is the one that Results, Try it and resuming use. */
+  /** Whether it is the one that Results, Try it and resuming use in this tab. */
   isShown: boolean;
   /** The run that saved the last round; null if no round can be read. */
   run: string | null;
@@ -244,21 +248,30 @@ export interface KeptModel {
 }
 
 /** Commands to the worker that writes files. `to` is the target; null means the browser's downloads. */
-export type ExportsCommand =
+export type ExportsCommand = (
   | { type: 'list' }
-  /** Uses the model of another run, or removes that of a run. */
-  | { type: 'use-model' | 'remove-model'; folder: string }
+  /** Uses the model of another run, also in the next tab. */
+  | { type: 'use-model' }
+  | { type: 'remove-model'; folder: string }
   | { type: 'import'; files: KeptFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
   | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype }
   /** `dtype` is null for the adapter alone. */
-  | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null };
+  | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null }
+) & {
+  /** The rounds to work on. */
+  model: ModelChoice;
+};
 
 /** Messages of that worker. `kept` ends every command that succeeded. */
 export type ExportsEvent =
   | {
       type: 'kept';
+      /** The folder of the used rounds; null if there is none. */
+      folder: string | null;
+      /** Whether these are the rounds that were asked for, rather than those shown last. */
+      isAsked: boolean;
       rounds: KeptRound[];
       last: LastRound | null;
       /** Rounds after the last whose files cannot be used. */

@@ -48,11 +48,11 @@ async function readShown(rounds: FileSystemDirectoryHandle): Promise<string> {
 
 /** The folder in which a run stores its rounds and checkpoints, by its name below {@link FOLDER}. */
 export class RunFolder {
-  readonly #from: { readonly name: string } | 'shown' | null;
+  readonly #from: { readonly checkpoint: string } | { readonly rounds: string } | null;
   #claimed: Promise<string> | undefined;
 
-  /** @param from the folder that the run continues in: by name, or the shown one; null for a new one. */
-  constructor(from: { readonly name: string } | 'shown' | null) {
+  /** @param from the folder with the checkpoint or the rounds that the run resumes from; null for a new one. */
+  constructor(from: { readonly checkpoint: string } | { readonly rounds: string } | null) {
     this.#from = from;
   }
 
@@ -70,12 +70,11 @@ export class RunFolder {
 
   async #name(): Promise<string> {
     if (this.#from === null) return randomId();
-    if (this.#from !== 'shown') return this.#from.name;
+    if ('checkpoint' in this.#from) return this.#from.checkpoint;
+    const { rounds: name } = this.#from;
     const rounds = await makeFolder([FOLDER]);
-    const shown = await shownFolder(rounds);
-    if (!RUN_FOLDER.test(shown)) return randomId();
     // The checkpoint belongs to a run that may still be resumed: this run continues with a copy of its rounds.
-    return (await hasCheckpoint(rounds, shown)) ? copyOf(rounds, shown) : shown;
+    return (await hasCheckpoint(rounds, name)) ? copyOf(rounds, name) : name;
   }
 }
 
@@ -150,8 +149,8 @@ export async function whileFree<T>(folder: string, work: () => Promise<T>): Prom
   });
 }
 
-/** Fills a new folder and shows it. On failure nothing of it remains. */
-export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {
+/** Fills a new folder and shows it. On failure nothing of it remains. @returns its name. */
+export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<string> {
   const name = randomId();
   await navigator.locks.request(lockOf(name), async () => {
     try {
@@ -162,4 +161,5 @@ export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => P
       throw thrown;
     }
   });
+  return name;
 }

@@ -1,27 +1,41 @@
+import { GorpError } from '../base/errors.ts';
 import { readManifest } from '../run/checkpoint/saved-run.ts';
 import { ROUND_FILE } from '../run/outputs/layout.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
-import type { KeptModel } from './protocol.ts';
+import type { KeptModel, ModelChoice } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, RUN_FOLDER, shownFolder, whileFree } from './run-folders.ts';
 
 /** The models of all runs in this browser, the newest first: what their rounds have stored. */
-export async function keptModels(): Promise<KeptModel[]> {
+export async function keptModels(used: string | null): Promise<KeptModel[]> {
   const models: KeptModel[] = [];
   try {
     const rounds = await (await privateFolder()).getDirectoryHandle(FOLDER);
-    const shown = await shownFolder(rounds);
     for await (const [folder, handle] of rounds.entries()) {
       if (!RUN_FOLDER.test(folder) || !(handle instanceof FileSystemDirectoryHandle)) continue;
       const files = await filesBelow(handle, (name) => name !== CHECKPOINTS);
       const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
       if (bytes === 0) continue;
       const savedAt = Math.max(...files.map(({ file }) => file.lastModified));
-      models.push({ folder, bytes, savedAt, isShown: folder === shown, ...(await describe(files)) });
+      models.push({ folder, bytes, savedAt, isShown: folder === used, ...(await describe(files)) });
     }
   } catch (thrown) {
     if (!isMissing(thrown)) throw failed(thrown);
   }
   return models.sort((a, b) => b.savedAt - a.savedAt);
+}
+
+/** The folder of the rounds that a tab uses, and whether it is what was asked for; null if there are none. */
+export async function folderOf(choice: ModelChoice): Promise<{ folder: string | null; isAsked: boolean }> {
+  if (choice !== null && 'folder' in choice) return { folder: choice.folder, isAsked: true };
+  const own = choice && (await keptModels(null)).find(({ run }) => run === choice.run);
+  if (own) return { folder: own.folder, isAsked: true };
+  try {
+    const shown = await shownFolder(await (await privateFolder()).getDirectoryHandle(FOLDER));
+    return { folder: RUN_FOLDER.test(shown) ? shown : null, isAsked: choice === null };
+  } catch (thrown) {
+    if (isMissing(thrown)) return { folder: null, isAsked: choice === null };
+    throw thrown instanceof GorpError ? thrown : failed(thrown);
+  }
 }
 
 /** What the last round that can be read says of its run. */

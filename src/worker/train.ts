@@ -33,9 +33,10 @@ serve(self, versionText(), functions);
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void> {
   const { access, tasks: pageTasks, rounds, checkpoints, memoryBudget, gpuShare } = command;
-  const { everyRound, resumes } = rounds;
+  const { everyRound, from } = rounds;
   const settings = parseSettings(command.settings);
-  const folder = new RunFolder(checkpoints.from !== null ? { name: checkpoints.from } : resumes ? 'shown' : null);
+  const before = from === null ? null : { rounds: from };
+  const folder = new RunFolder(checkpoints.from === null ? before : { checkpoint: checkpoints.from });
   const keeper = new RoundKeeper(folder, everyRound);
   const saves = new CheckpointKeeper(folder, checkpoints.everySeconds);
   run = new Run(
@@ -46,7 +47,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
       },
       ...pageTaskHost(pageTasks),
-      ...(resumes && {
+      ...(from !== null && {
         savedRound: async () => openLastRound(await folder.claimed()),
       }),
       saveRound: (output) => keeper.keep(output),

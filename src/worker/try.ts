@@ -22,6 +22,8 @@ import { type ModelAccess, openModel, readOutlineHere, requireReference } from '
 import { webgpu } from './device-host.ts';
 import { keptFiles } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
+import type { ModelChoice } from './protocol.ts';
+import { folderOf } from './run-models.ts';
 import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
 import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
@@ -52,7 +54,7 @@ const answering = <Command>(work: (command: Command) => Promise<void>): ((comman
 };
 
 const functions: FunctionsFor<TryCommand> = {
-  open: turn(({ files, access }) => open(files, access)),
+  open: turn(({ files, model, access }) => open(files, model, access)),
   examples: turn(({ task }) => emit({ type: 'examples', task, examples: examplesOf(task) })),
   ask: answering(({ asking }) => {
     const [round] = asking.rounds;
@@ -72,8 +74,10 @@ const functions: FunctionsFor<TryCommand> = {
 };
 serve(self, versionText(), functions);
 
-async function open(given: readonly GivenFile[] | null, access: ModelAccess): Promise<void> {
-  const files = await openRunFiles(given === null ? await keptFiles() : await unpacked(given));
+async function open(given: readonly GivenFile[] | null, model: ModelChoice, access: ModelAccess): Promise<void> {
+  const files = await openRunFiles(
+    given === null ? await keptFiles((await folderOf(model)).folder) : await unpacked(given),
+  );
   if (files === null && given !== null) {
     throw new GorpError(
       'run/bad-round',

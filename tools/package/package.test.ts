@@ -103,7 +103,7 @@ describe('the command line of the package', () => {
 
   test('a run leaves its rounds, and a round is merged into a model', () => {
     const small = ['--preset', 'quick', '--method', 'seq-lora'];
-    for (const set of ['order=["gloss"]', 'training.trainExamples=8', 'training.testExamples=4'])
+    for (const set of ['order=["people"]', 'training.trainExamples=8', 'training.testExamples=4'])
       small.push('--set', set);
     const first = gorpWeb('train', ...small, '--out', 'run', '--json');
     expect(first.code, first.err).toBe(0);
@@ -114,20 +114,29 @@ describe('the command line of the package', () => {
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['device', 'begin', 'steps', 'evaluation']));
     expect(events.at(-1)?.type).toBe('finished');
     const rounds = join('run', 'logs_and_outputs', 'order_custom', 'outputs');
-    expect(existsSync(join(consumer, rounds, '1-gloss', 'all_results.json'))).toBe(true);
+    expect(existsSync(join(consumer, rounds, '1-people', 'all_results.json'))).toBe(true);
     // Nothing is overwritten.
     expect(gorpWeb('train', ...small, '--out', 'run').err).toContain('run/out-is-taken');
 
     // Resumes from the round with a longer order: method and settings are the round's.
-    const onward = ['--resume', join(rounds, '1-gloss'), '--order', 'embedded', '--preset', 'quick', '--out', 'onward'];
+    const onward = [
+      '--resume',
+      join(rounds, '1-people'),
+      '--order',
+      'embedded',
+      '--preset',
+      'quick',
+      '--out',
+      'onward',
+    ];
     const second = gorpWeb('train', ...onward);
     expect(second.code, second.err).toBe(0);
     const results = readFileSync(join(consumer, 'onward', 'results.json'), 'utf8');
     expect(JSON.parse(results)).toMatchObject({
-      settings: { order: ['gloss', 'field'], method: { name: 'seq-lora' }, training: { trainExamples: 8 } },
+      settings: { order: ['people', 'emoji'], method: { name: 'seq-lora' }, training: { trainExamples: 8 } },
     });
 
-    const merged = gorpWeb('merge', '--round', join(rounds, '1-gloss'), '--out', 'model', '--json');
+    const merged = gorpWeb('merge', '--round', join(rounds, '1-people'), '--out', 'model', '--json');
     expect(merged.code, merged.err).toBe(0);
     for (const file of (JSON.parse(merged.out) as { files: string[] }).files) {
       expect(existsSync(join(consumer, 'model', file)), file).toBe(true);
@@ -136,7 +145,7 @@ describe('the command line of the package', () => {
 });
 
 describe('programs that the page shows for a round', () => {
-  const folder = 'logs_and_outputs/order_custom/outputs/1-gloss';
+  const folder = 'logs_and_outputs/order_custom/outputs/1-people';
   let programs: Snippet[];
   let answer: string | undefined;
   beforeAll(async () => {
@@ -209,6 +218,6 @@ describe('the library of the package', () => {
     expect(faults.join('\n')).toBe('');
     const used = spawnSync(process.execPath, [join(consumer, 'out', 'use.mjs')], { encoding: 'utf8', cwd: consumer });
     expect(used.stderr).toBe('');
-    expect(used.stdout.trim()).toBe('gloss field true');
+    expect(used.stdout.trim()).toBe('people emoji true');
   }, 120_000);
 });

@@ -25,8 +25,14 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const band = usePageState((state) => state.compare.band);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
+  const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
   return (
     <div className={styles.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
+      {hasOtherRanks && (
+        <p className={styles.ranks} data-testid="other-ranks">
+          These runs have different ranks: a method that trains more numbers can be better for that alone.
+        </p>
+      )}
       <table className={styles.table}>
         <caption className="hidden-visually">
           Settings that differ between the compared runs, and their measures: mean and{' '}

@@ -31,6 +31,14 @@ const HEIGHT = 300;
 const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
 /** Approximate width of a letter in a label. */
 const LETTER = 7;
+const LEAST_SPAN = 0.1;
+
+/** Values with a span of at least ten points, so that a difference within chance does not fill the plane. */
+export function withSpan(values: readonly number[]): number[] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const lacking = LEAST_SPAN - (high - low);
+  return lacking > 0 && values.length > 0 ? [...values, low - lacking / 2, high + lacking / 2] : [...values];
+}
 
 /** Plots BWT against just-learned accuracy, with the Pareto front. */
 export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
@@ -97,12 +105,8 @@ interface Drawn {
 }
 
 function PlaneDrawing({ dots, front, isBest, width }: Drawn) {
-  const x = axisOver(
-    dots.map(({ justLearned }) => justLearned),
-    false,
-    0.12,
-  );
-  const y = axisOver([0, ...dots.map(({ backwardTransfer }) => backwardTransfer)], false, 0.12);
+  const x = axisOver(withSpan(dots.map(({ justLearned }) => justLearned)), false, 0.12);
+  const y = axisOver(withSpan([0, ...dots.map(({ backwardTransfer }) => backwardTransfer)]), false, 0.12);
   const [right, bottom] = [width - PLOT.right, HEIGHT - PLOT.bottom];
   const scaleX = axisScale(x, PLOT.left, right);
   const scaleY = axisScale(y, bottom, PLOT.top);

@@ -78,7 +78,7 @@ describe('differencesOf', () => {
     };
     expect(differencesOf(groupsOf([quickResults('gorp', 1), longer]))).toEqual([
       { path: 'order', name: 'Order', values: ['gloss, field', 'field, gloss'] },
-      { path: 'training.epochs', name: 'Epochs', values: ['1', '3'] },
+      { path: 'training.epochs', name: 'Epochs', values: ['2', '3'] },
     ]);
     expect(differencesOf(groupsOf([quickResults('gorp', 1), quickResults('gorp', 2)]))).toEqual([]);
   });

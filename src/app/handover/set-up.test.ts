@@ -69,8 +69,8 @@ describe('changesOf', () => {
   it('lists what would change, by the form’s names', () => {
     const then = { ...settings, order: ['field'], training: { ...settings.training, epochs: 4 } };
     expect(changesOf(settings, then)).toEqual([
-      { path: 'order', name: 'Order', now: 'gloss, field', then: 'field' },
-      { path: 'training.epochs', name: 'Epochs', now: '1', then: '4' },
+      { path: 'order', name: 'Order', now: 'people, emoji', then: 'field' },
+      { path: 'training.epochs', name: 'Epochs', now: '2', then: '4' },
     ]);
     expect(changesOf(settings, settings)).toEqual([]);
     expect(changesOf(settings, embeddedSettings('quick', 'seq-ft'))).toContainEqual({

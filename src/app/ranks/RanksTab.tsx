@@ -62,7 +62,8 @@ export function RanksTab() {
             .map((row) => shortName(row.name))
             .join(', ')}
           {full.length > 6 ? ` and ${full.length - 6} more` : ''}.
-          {full.some(({ part }) => part === 'lora') && ' The B of an adapter still learns.'}
+          {full.some(({ part }) => part === 'lora') && ' The B of an adapter still learns.'} Later tasks need room:
+          choose a lower threshold, or <code>gorp-plus</code>, whose spaces leave a part of every direction.
         </div>
       )}
       <div className={styles.pair}>

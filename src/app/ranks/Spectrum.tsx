@@ -1,10 +1,11 @@
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import type { TensorSpace } from '../../run/results.ts';
 import { linearScale, linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { percent } from '../format.ts';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
+import { Segmented } from '../ui/Segmented.tsx';
 import { useWidth } from '../ui/use-width.ts';
 import { shortName, spectrumPoints } from './ranks.ts';
 import styles from './Spectrum.module.css';
@@ -21,7 +22,14 @@ const HEIGHT = 230;
 const PLOT = { top: 12, right: 12, bottom: 34, left: 34 };
 /** Room for at least this many bars, so that a few are not drawn too wide. */
 const LEAST_PLACES = 12;
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
+const TICKS = { linear: [0, 0.25, 0.5, 0.75, 1], log: [1e-4, 1e-3, 1e-2, 0.1, 1] };
+type Axis = keyof typeof TICKS;
+const AXES: readonly { value: Axis; label: string }[] = [
+  { value: 'log', label: 'Log' },
+  { value: 'linear', label: 'Linear' },
+];
+/** Energies below this share have no bar on the logarithmic axis. */
+const LEAST = TICKS.log[0];
 
 /** Energy of the directions of one tensor after a round: a bar each, a line for their sum, and the threshold. */
 export function Spectrum({ space, isSoft, round, task }: Props) {
@@ -30,7 +38,12 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
   const points = spectrumPoints(space, isSoft);
   const count = points.length;
   const x = linearScale(0, Math.max(count, LEAST_PLACES), PLOT.left + 14, width - PLOT.right);
-  const y = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
+  // The first direction often holds nine tenths: on a linear axis the others would be invisible.
+  const [axis, setAxis] = useState<Axis>('log');
+  const logs = linearScale(Math.log10(LEAST), 0, HEIGHT - PLOT.bottom, PLOT.top);
+  const shares = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
+  const y = (share: number): number => (axis === 'log' ? logs(Math.log10(Math.max(share, LEAST))) : shares(share));
+  const first = points[0]?.energy ?? 0;
   const bar = Math.max(1, (x(1) - x(0)) * 0.7);
   const every = Math.max(1, Math.ceil((count * 24) / Math.max(width - PLOT.left - PLOT.right, 1)));
   const held = space.heldBefore;
@@ -38,6 +51,7 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
   return (
     <Section
       title="Energy spectrum"
+      tools={<Segmented label="Axis" options={AXES} value={axis} onChange={setAxis} />}
       testId="spectrum"
       note={
         <>
@@ -47,17 +61,18 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
             : `${space.added} of ${count} directions added.`}{' '}
           Energy held: {percent(heldAfter)} % (before: {percent(held)} %).
           {!isSoft && space.total >= space.dimension && ' The space is full.'}
+          {first >= 0.5 && ` The first direction alone has ${percent(first)} %.`}
         </>
       }
     >
       <div ref={frame} className={styles.frame}>
         {width > 0 && (
           <svg width={width} height={HEIGHT} role="img" aria-label="Energy spectrum; the table below has the numbers.">
-            {TICKS.map((tick) => (
+            {TICKS[axis].map((tick) => (
               <g key={tick}>
                 <line className={styles.grid} x1={PLOT.left} x2={width - PLOT.right} y1={y(tick)} y2={y(tick)} />
                 <text className={styles.tick} x={PLOT.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
-                  {tick * 100}
+                  {Number((tick * 100).toPrecision(3))}
                 </text>
               </g>
             ))}

@@ -11,12 +11,12 @@ describe('the map of T5-large', () => {
   it('is grouped by stack and layer', () => {
     expect(rows).toHaveLength(96);
     expect(stacks.map(({ line, layers }) => [line.name, line.part, layers.length, line.rows.length])).toEqual([
-      ['encoder SelfAttention', 'lora', 24, 48],
-      ['decoder EncDecAttention', 'full-rank', 24, 48],
+      ['encoder self-attention', 'lora', 24, 48],
+      ['decoder cross-attention', 'full-rank', 24, 48],
     ]);
     expect(stacks[0].layers[3].tensors.map(({ name }) => name)).toEqual([
-      'encoder 3 SelfAttention.q',
-      'encoder 3 SelfAttention.v',
+      'encoder 3 self-attention query',
+      'encoder 3 self-attention value',
     ]);
   });
 
@@ -42,14 +42,14 @@ describe('the map of T5-large', () => {
 
   it('leaves out of a heading what the lines above say, and finds the longest heading', () => {
     const [{ line, layers }] = stacks;
-    expect(headOf(line, true)).toEqual({ name: 'encoder SelfAttention', mark: 'A' });
-    expect(headOf(line, false)).toEqual({ name: 'encoder SelfAttention', mark: 'adapters, A' });
+    expect(headOf(line, true)).toEqual({ name: 'encoder self-attention', mark: 'A' });
+    expect(headOf(line, false)).toEqual({ name: 'encoder self-attention', mark: 'adapters, A' });
     expect([true, false].map((isNested) => headOf(layers[3].tensors[0], isNested).name)).toEqual([
-      'q',
-      'encoder 3 SelfAttention.q',
+      'query',
+      'encoder 3 self-attention query',
     ]);
-    expect(longestHead(stacks, true)).toBe('decoder EncDecAttention W 48'.length);
-    expect(longestHead(stacks, false)).toBe('decoder 10 EncDecAttention.q'.length);
+    expect(longestHead(stacks, true)).toBe('decoder cross-attention W 48'.length);
+    expect(longestHead(stacks, false)).toBe('decoder 10 cross-attention query'.length);
   });
 
   it('leaves rounds that have not ended empty, and parses the names of decoders and others', () => {
@@ -64,7 +64,7 @@ describe('the map of T5-large', () => {
       name: ['model.layers.12.mlp.gate_proj', 'lm_head'][i],
     }));
     expect(mapStacks(named).map(({ line, layers }) => [line.name, layers[0].line.name])).toEqual([
-      ['mlp', 'Layer 12'],
+      ['MLP', 'Layer 12'],
       ['lm_head', 'Layer '],
     ]);
   });

@@ -1,4 +1,4 @@
-import { mean, shortName, type TensorRow } from './ranks.ts';
+import { mean, inWords, shortName, type TensorRow } from './ranks.ts';
 
 /** With more tensors than this, the map starts folded. */
 const MOST_UNFOLDED = 32;
@@ -43,12 +43,12 @@ export interface MapStack {
 
 const NAME = /^(?:(encoder|decoder)\.block\.(\d+)\.layer\.\d+|(?:model\.)?layers\.(\d+))\.(.+)\.[^.]+$/;
 
-/** `encoder.block.3.layer.0.SelfAttention.q` → stack `encoder SelfAttention`, layer 3. Other names are stacks of one layer. */
+/** `encoder.block.3.layer.0.SelfAttention.q` → stack `encoder self-attention`, layer 3. Other names are stacks of one layer. */
 function placeOf(name: string): { stack: string; layer: string } {
   const match = NAME.exec(name);
   if (match === null) return { stack: shortName(name), layer: '' };
   const [, side, block, layer, module] = match;
-  return { stack: [side, module].filter(Boolean).join(' '), layer: block ?? layer };
+  return { stack: [side, inWords(module)].filter(Boolean).join(' '), layer: block ?? layer };
 }
 
 /** The tensors of a run by part, stack and layer, in the order in which they first occur. */
@@ -97,7 +97,7 @@ export const PARTS: Readonly<Record<MapLine['part'], string>> = {
  */
 export function headOf({ kind, name, part }: MapLine, isNested: boolean): { name: string; mark: string } {
   if (kind === 'stack') return { name, mark: isNested ? PARTS[part].slice(-1) : PARTS[part] };
-  return { name: kind === 'tensor' && isNested ? (name.split('.').at(-1) ?? name) : name, mark: '' };
+  return { name: kind === 'tensor' && isNested ? (name.split(/[. ]/).at(-1) ?? name) : name, mark: '' };
 }
 
 /** Length of the longest heading of a line with cells, in letters. It determines the column layout of all lines. */

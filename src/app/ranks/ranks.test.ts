@@ -48,10 +48,10 @@ describe('tensorRows', () => {
 });
 
 describe('shortName', () => {
-  it('drops only what every row repeats', () => {
-    expect(shortName('encoder.block.0.layer.0.SelfAttention.q')).toBe('encoder 0 SelfAttention.q');
-    expect(shortName('decoder.block.11.layer.1.EncDecAttention.v')).toBe('decoder 11 EncDecAttention.v');
-    expect(shortName('model.layers.12.mlp.gate_proj')).toBe('12 mlp.gate_proj');
+  it('says in words which layer it is', () => {
+    expect(shortName('encoder.block.0.layer.0.SelfAttention.q')).toBe('encoder 0 self-attention query');
+    expect(shortName('decoder.block.11.layer.1.EncDecAttention.v')).toBe('decoder 11 cross-attention value');
+    expect(shortName('model.layers.12.mlp.gate_proj')).toBe('12 MLP gate');
     expect(shortName('something.else')).toBe('something.else');
   });
 });

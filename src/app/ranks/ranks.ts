@@ -39,15 +39,35 @@ export function tensorRows(spaces: Results['spaces'], rounds: number): TensorRow
   return [...rows.values()];
 }
 
+/** Parts of layer names in words: T5's, and those of decoder-only models. */
+const PARTS: Readonly<Record<string, string>> = {
+  SelfAttention: 'self-attention',
+  EncDecAttention: 'cross-attention',
+  self_attn: 'self-attention',
+  DenseReluDense: 'MLP',
+  mlp: 'MLP',
+  ...{ q: 'query', k: 'key', v: 'value', o: 'output' },
+  ...{ q_proj: 'query', k_proj: 'key', v_proj: 'value', o_proj: 'output' },
+  ...{ gate_proj: 'gate', up_proj: 'up', down_proj: 'down', wi: 'up', wi_0: 'gate', wi_1: 'up', wo: 'down' },
+};
+
 /**
- * A Hugging Face layer name without the parts that every row repeats:
- * `encoder.block.0.layer.0.SelfAttention.q` → `encoder 0 SelfAttention.q`, `model.layers.12.mlp.gate_proj` → `12 mlp.gate_proj`.
+ * A Hugging Face layer name in words, numbers from 0 as there: `encoder.block.0.layer.0.SelfAttention.q` → `encoder 0
+ * self-attention query`, `model.layers.12.mlp.gate_proj` → `12 MLP gate`. A name of another form stays as it is.
  */
 export function shortName(name: string): string {
-  return name
-    .replace(/^(encoder|decoder)\.block\.(\d+)\.layer\.\d+\./, '$1 $2 ')
-    .replace(/^(?:model\.)?layers\.(\d+)\./, '$1 ');
+  const match = /^(?:(encoder|decoder)\.block\.(\d+)\.layer\.\d+|(?:model\.)?layers\.(\d+))\.(.+)$/.exec(name);
+  if (match === null) return name;
+  const [, stack, block, layer, rest] = match;
+  return [...(stack === undefined ? [layer] : [stack, block]), inWords(rest)].join(' ');
 }
+
+/** A part of a layer's name in words: `SelfAttention.q` → `self-attention query`. */
+export const inWords = (path: string): string =>
+  path
+    .split('.')
+    .map((part) => PARTS[part] ?? part)
+    .join(' ');
 
 /** A point of the energy spectrum of one tensor and round, in shares of the round's energy. */
 export interface SpectrumPoint {

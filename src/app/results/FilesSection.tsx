@@ -20,7 +20,8 @@ const UseModel = lazyPart(() => import('./UseModel.tsx'));
 export function FilesSection() {
   const kept = useKeptRounds();
   const page = usePage();
-  const { rounds: listed, last, broken, writing, problem } = useKeptState((state) => state);
+  const { rounds: listed, folder, isAsked, last, broken, writing, problem } = useKeptState((state) => state);
+  const run = usePageState((state) => state.run.results?.id ?? null);
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
@@ -29,8 +30,8 @@ export function FilesSection() {
   const picker = useId();
   // Rounds are saved during a run, but listed only after it has ended.
   useEffect(() => {
-    if (!active) kept.refresh();
-  }, [active, kept]);
+    if (!active) kept.refresh(run);
+  }, [active, run, kept]);
   const rounds = listed ?? [];
   const busy = active || writing !== null;
   return (
@@ -39,6 +40,12 @@ export function FilesSection() {
         <Listed rounds={listed} />
       ) : (
         problem === null && <p className={styles.about}>{active ? 'Listed once the run has ended.' : 'Loading…'}</p>
+      )}
+      {!isAsked && rounds.length > 0 && (
+        <p className={styles.about} data-testid="other-model">
+          The run on the page has no model in this browser. These files are of another run
+          {last && `, ${last.settings.method.name}`}.
+        </p>
       )}
       {broken.length > 0 && (
         <p className={styles.problem} data-testid="broken-rounds">
@@ -55,15 +62,6 @@ export function FilesSection() {
           onClick={() => void kept.save({ what: 'zip' }, access)}
         >
           Result files, adapter, space (zip)
-        </button>
-        <button
-          type="button"
-          className={styles.button}
-          data-testid="download-merged"
-          disabled={busy || last === null}
-          onClick={() => void kept.save({ what: 'merge' }, access)}
-        >
-          Merged model (zip)
         </button>
         <ExportButton
           id="onnx"
@@ -103,7 +101,7 @@ export function FilesSection() {
           className={styles.button}
           data-testid="resume-round"
           disabled={busy || last === null}
-          onClick={() => last !== null && page.resumeFrom(last)}
+          onClick={() => last !== null && folder !== null && page.resumeFrom({ ...last, folder })}
         >
           {last === null ? 'Resume from a round' : `Resume after round ${last.round}`}
         </button>

@@ -5,7 +5,9 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
+import buttons from '../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
+import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import { PublishedTable } from './PublishedTable.tsx';
 import { RunsTable } from './RunsTable.tsx';
 import styles from './ResultsTab.module.css';
@@ -13,31 +15,13 @@ import styles from './ResultsTab.module.css';
 /** The results file, the runs in this browser, and the published averages. */
 export function ResultsTab() {
   const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
-  const active = usePageState(({ run }) => isActive(run.status));
   const history = usePageState((state) => state.history);
   const problem = usePageState((state) => state.historyProblem);
   const wholeBytes = history.reduce((sum, { resultsBytes }) => sum + (resultsBytes ?? 0), 0);
   return (
     <div className={styles.stack}>
+      <Downloads />
       <FilesSection />
-      <div className={styles.download}>
-        <button
-          type="button"
-          className={styles.button}
-          data-testid="download-results"
-          disabled={results === null}
-          onClick={() => results !== null && downloadResults(results)}
-        >
-          Download results (JSON)
-        </button>
-        <p className={styles.about}>
-          {results !== null
-            ? 'Settings, seed, device, every loss, both matrices, measures and spaces.'
-            : active
-              ? 'The file is ready when the run ends or is stopped.'
-              : 'Finish a run or open one below to download its settings, losses, matrices, measures and spaces.'}
-        </p>
-      </div>
       <Section
         title="Runs in this browser"
         note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). BWT, Forgetting and FWT are in points; see Run for the formulas.`}
@@ -57,6 +41,44 @@ export function ResultsTab() {
         )}
       </Section>
       <PublishedTable />
+    </div>
+  );
+}
+
+/** The model of the run, and its results. */
+function Downloads() {
+  const kept = useKeptRounds();
+  const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
+  const active = usePageState(({ run }) => isActive(run.status));
+  const access = usePageState((state) => state.access);
+  const canSave = useKeptState(({ last, writing }) => last !== null && writing === null);
+  return (
+    <div className={styles.download}>
+      <button
+        type="button"
+        className={buttons.primary}
+        data-testid="download-merged"
+        disabled={active || !canSave}
+        onClick={() => void kept.save({ what: 'merge' }, access)}
+      >
+        Download the model (zip)
+      </button>
+      <button
+        type="button"
+        className={buttons.plain}
+        data-testid="download-results"
+        disabled={results === null}
+        onClick={() => results !== null && downloadResults(results)}
+      >
+        Download results (JSON)
+      </button>
+      <p className={styles.about}>
+        {results !== null
+          ? 'The model has everything trained merged in, for Hugging Face libraries; other formats are below. The results have settings, seed, device, every loss, the matrices, measures and spaces.'
+          : active
+            ? 'Both are ready when the run ends or is stopped.'
+            : 'Finish a run or open one below to download its model and its results.'}
+      </p>
     </div>
   );
 }

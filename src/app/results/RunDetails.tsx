@@ -72,7 +72,7 @@ function Act({ label, of, isDisabled, act }: { label: string; of: string; isDisa
       type="button"
       className={`${buttons.plain} ${buttons.small}`}
       disabled={isDisabled}
-      aria-label={`${label} ${label === 'Use settings' ? 'of ' : ''}${of}`}
+      aria-label={`${label} ${label.startsWith('Use') ? 'of ' : ''}${of}`}
       onClick={act}
     >
       {label}

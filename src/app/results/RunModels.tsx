@@ -53,6 +53,11 @@ export function RunModels({ isBusy }: { isBusy: boolean }) {
           </button>
         </p>
       )}
+      {offered.length === 0 && total > budget * 2 ** 30 && (
+        <p className={styles.about} data-testid="budget-too-small">
+          The model in use alone takes more than {budget} GiB. It stays until you remove it.
+        </p>
+      )}
       <ul className={styles.list}>
         {models.map((model) => (
           <li key={model.folder} data-testid="run-model">

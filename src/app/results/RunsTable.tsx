@@ -120,7 +120,7 @@ function Row({ run, isCurrent, columns }: RowProps) {
             type="button"
             className={styles.act}
             aria-expanded={isUnfolded}
-            aria-label={`Details of ${which}`}
+            aria-label={`${isUnfolded ? 'Less' : 'More'} of ${which}`}
             data-testid="unfold-run"
             onClick={() => setIsUnfolded(!isUnfolded)}
           >

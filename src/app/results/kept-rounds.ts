@@ -1,7 +1,15 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { ModelAccess } from '../../weights/source.ts';
-import type { ExportsCommand, ExportsEvent, KeptFile, KeptModel, KeptRound, LastRound } from '../../worker/protocol.ts';
+import type {
+  ExportsCommand,
+  ExportsEvent,
+  KeptFile,
+  KeptModel,
+  KeptRound,
+  LastRound,
+  ModelChoice,
+} from '../../worker/protocol.ts';
 import { openSession, type WorkerSession } from '../worker-client.ts';
 import { archiveName, type SavedAs } from './archive-name.ts';
 
@@ -9,6 +17,10 @@ import { archiveName, type SavedAs } from './archive-name.ts';
 export interface KeptState {
   /** Null until they have been listed. */
   rounds: readonly KeptRound[] | null;
+  /** Their folder; null if there are none. */
+  folder: string | null;
+  /** Whether they are those of the run on the page, or chosen, rather than the last ones that any tab showed. */
+  isAsked: boolean;
   /** The last round with stored weights. */
   last: LastRound | null;
   /** Rounds after `last` whose files cannot be used. */
@@ -29,7 +41,10 @@ export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 /** Actions on the stored rounds. */
 export interface KeptRounds {
   readonly store: StoreApi<KeptState>;
-  readonly refresh: () => void;
+  /** Lists the rounds of the run on the page, by its id; null if it has none. */
+  readonly refresh: (run: string | null) => void;
+  /** The rounds that this tab uses for a run: those chosen since it is shown, else its own. */
+  readonly choiceFor: (run: string | null) => ModelChoice;
   /** Writes the requested files as one zip. */
   readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
   /** Uses the model of a run, in Results and Try it. */
@@ -48,6 +63,8 @@ export function createKeptRounds(
 ): KeptRounds {
   const store = createStore<KeptState>(() => ({
     rounds: null,
+    folder: null,
+    isAsked: true,
     last: null,
     broken: [],
     models: [],
@@ -55,12 +72,22 @@ export function createKeptRounds(
     problem: null,
   }));
   const { setState, getState } = store;
+  /** The run on the page, and the folder chosen instead of its own. */
+  let shown: { run: string | null; chosen: string | null } = { run: null, chosen: null };
+
+  const choiceFor = (run: string | null): ModelChoice => {
+    if (run === shown.run && shown.chosen !== null) return { folder: shown.chosen };
+    return run === null ? null : { run };
+  };
 
   const receive = (event: ExportsEvent): void => {
     switch (event.type) {
       case 'kept':
+        if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.folder };
         setState(({ writing }) => ({
           rounds: event.rounds,
+          folder: event.folder,
+          isAsked: event.isAsked,
           last: event.last,
           broken: event.broken,
           models: event.models,
@@ -79,11 +106,16 @@ export function createKeptRounds(
         break;
     }
   };
-  const { send } = open(receive);
+  const session = open(receive);
+  const send = (command: Unaimed): void => session.send({ ...command, model: choiceFor(shown.run) });
 
   return {
     store,
-    refresh: () => send({ type: 'list' }),
+    choiceFor,
+    refresh: (run) => {
+      if (run !== shown.run) shown = { run, chosen: null };
+      send({ type: 'list' });
+    },
     save: async (as, access) => {
       const { last, writing } = getState();
       if (writing !== null) return;
@@ -101,10 +133,12 @@ export function createKeptRounds(
     },
     use: (folder) => {
       setState({ problem: null });
-      send({ type: 'use-model', folder });
+      shown = { ...shown, chosen: folder };
+      send({ type: 'use-model' });
     },
     remove: (folder) => {
       setState({ problem: null });
+      if (shown.chosen === folder) shown = { ...shown, chosen: null };
       send({ type: 'remove-model', folder });
     },
     take: (files) => {
@@ -115,7 +149,10 @@ export function createKeptRounds(
   };
 }
 
-function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, access: ModelAccess): ExportsCommand {
+/** A command that does not yet say on which rounds. */
+type Unaimed = ExportsCommand extends infer One ? (One extends ExportsCommand ? Omit<One, 'model'> : never) : never;
+
+function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, access: ModelAccess): Unaimed {
   switch (as.what) {
     case 'zip':
       return { type: 'zip', name, to };

@@ -226,7 +226,7 @@ function WatchedTasks() {
   const share = watch.length === 0 ? null : watchShare(draft, sizesOf(data));
   return (
     <section className={styles.watched} aria-label="Tasks that are only tested">
-      <h3 className={styles.watchedTitle}>Only tested, never learned</h3>
+      <h2 className={styles.watchedTitle}>Only tested, never learned</h2>
       {watch.length > 0 && (
         <ul className={styles.list} data-testid="task-watch">
           {watch.map((name) => (

@@ -8,6 +8,7 @@ import {
   shortName,
   type Training,
   trainingOf,
+  withAllLayers,
   withOwnLayers,
   withTraining,
 } from './trained-layers.ts';
@@ -89,6 +90,16 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
         <p className={fields.issue} role="status">
           {issue}
         </p>
+      )}
+      {model?.modules.some(({ name }) => trainingOf(draft, model, name) === 'frozen') === true && (
+        <button
+          type="button"
+          className={fields.link}
+          data-testid="all-layers"
+          onClick={() => edit((now) => withAllLayers(now, model))}
+        >
+          Train all linear layers
+        </button>
       )}
       {namesLayers(draft) && (
         <button type="button" className={fields.link} onClick={() => edit(withOwnLayers)}>

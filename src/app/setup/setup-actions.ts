@@ -32,7 +32,7 @@ export interface SetUpActions {
   /** Sets whether the next run saves the weights of every round. */
   readonly keepEveryRound: (everyRound: boolean) => void;
   /** Makes the next run resume from a saved round, with its settings; null starts from the beginning. */
-  readonly resumeFrom: (last: { round: number; settings: RunSettings } | null) => void;
+  readonly resumeFrom: (last: { round: number; folder: string; settings: RunSettings } | null) => void;
 }
 
 /** Stores choices in this browser. */
@@ -89,7 +89,7 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
     resumeFrom: (last) =>
       setState(({ draft }) => ({
         draft: last?.settings ?? draft,
-        resumePoint: last && { round: last.round },
+        resumePoint: last && { round: last.round, folder: last.folder },
         refused: null,
       })),
   };

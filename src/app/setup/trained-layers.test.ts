@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
 import type { ModelModules } from '../../run/trained-modules.ts';
-import { layersInWords, namesLayers, shortName, trainingOf, withOwnLayers, withTraining } from './trained-layers.ts';
+import {
+  layersInWords,
+  namesLayers,
+  shortName,
+  trainingOf,
+  withAllLayers,
+  withOwnLayers,
+  withTraining,
+} from './trained-layers.ts';
 import { draftIssues } from './validate.ts';
 
 const LAYER = 'model.layers.*';
@@ -24,6 +32,13 @@ describe('trained layers', () => {
     expect(withOwnLayers(more)).toEqual(draft);
     const back = withTraining(withTraining(more, MODEL, Q, 'lora'), MODEL, UP, 'frozen');
     expect(back).toEqual(draft);
+  });
+
+  it('are all trained by one choice: the frozen ones with LoRA, the others as before', () => {
+    const all = withAllLayers(draft, MODEL);
+    expect([Q, V, GATE, UP].map((name) => trainingOf(all, MODEL, name))).toEqual(['lora', 'lora', 'fullRank', 'lora']);
+    const full = withAllLayers({ ...draft, method: embeddedSettings('quick', 'seq-ft').method }, MODEL);
+    expect(layersInWords(full, MODEL)).toBe('24 full-rank');
   });
 
   it('are each trained in only one way', () => {

@@ -32,6 +32,12 @@ export function withTraining(draft: RunSettings, model: ModelModules, name: stri
   return { ...draft, training };
 }
 
+/** A draft that trains every layer: those that were frozen in the method's first way. */
+export const withAllLayers = (draft: RunSettings, model: ModelModules): RunSettings =>
+  model.modules
+    .filter(({ name }) => trainingOf(draft, model, name) === 'frozen')
+    .reduce((now, { name }) => withTraining(now, model, name, rolesOf(draft)[0]), draft);
+
 /** A draft with the default layers of its model's family. */
 export const withOwnLayers = (draft: RunSettings): RunSettings => ({
   ...draft,

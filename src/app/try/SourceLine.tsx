@@ -1,17 +1,19 @@
 import { useStore } from 'zustand';
 import { pickedFrom } from '../models/picked-files.ts';
 import { usePage } from '../page-context.tsx';
+import { useKeptRounds } from '../results/kept-rounds-context.tsx';
 import type { TryDesk } from './try-desk.ts';
 import styles from './TryTab.module.css';
 
 /** The run being asked, and buttons to open another. */
 export function SourceLine({ desk }: { desk: TryDesk }) {
   const page = usePage();
+  const kept = useKeptRounds();
   const { status, run, source } = useStore(desk.store);
   const access = () => page.store.getState().access;
   const take = (list: FileList | null): void => {
     const picked = pickedFrom(list ?? []);
-    if (picked !== null) desk.open(access(), picked);
+    if (picked !== null) desk.open(access(), null, picked);
   };
   const busy = status === 'opening' || status === 'asking' || status === 'stopping';
   return (
@@ -23,7 +25,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
           <>
             <strong>{run.settings.method.name}</strong> on {run.settings.model},{' '}
             {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
-            {source.kind === 'files' ? ` from ${source.name}` : ', the last run in this browser'}
+            {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
           </>
         )}
       </p>
@@ -51,7 +53,12 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
           />
         </label>
         {source.kind === 'files' && (
-          <button type="button" className={styles.pick} disabled={busy} onClick={() => desk.open(access())}>
+          <button
+            type="button"
+            className={styles.pick}
+            disabled={busy}
+            onClick={() => desk.open(access(), kept.choiceFor(page.store.getState().run.results?.id ?? null))}
+          >
             Back to the last run
           </button>
         )}

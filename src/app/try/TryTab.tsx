@@ -3,10 +3,12 @@ import { useStore } from 'zustand';
 import { pickedFromDrop } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { roundOfRun } from '../run-state.ts';
+import { useKeptRounds } from '../results/kept-rounds-context.tsx';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Answers } from './Answers.tsx';
 import { AskForm } from './AskForm.tsx';
+import { Confusion } from './Confusion.tsx';
 import { Examples } from './Examples.tsx';
 import { SourceLine } from './SourceLine.tsx';
 import { createTryDesk } from './try-desk.ts';
@@ -21,6 +23,8 @@ export default function TryTab() {
   const page = usePage();
   const runStatus = usePageState(({ run }) => run.status);
   const runRound = usePageState(({ run }) => roundOfRun(run));
+  const runId = usePageState(({ run }) => run.results?.id ?? null);
+  const kept = useKeptRounds();
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(desk.store);
   const [isOver, setIsOver] = useState(false);
@@ -28,17 +32,17 @@ export default function TryTab() {
   // A run adds rounds. Reopen for them only when no answer is being written.
   useEffect(() => {
     isDue.current = true;
-  }, [runStatus, runRound]);
+  }, [runId, runStatus, runRound]);
   useEffect(() => {
     if (!isDue.current || !['closed', 'open'].includes(status)) return;
     isDue.current = false;
-    if (status === 'closed' || source.kind === 'kept') desk.reopen(page.store.getState().access);
-  }, [page, runStatus, runRound, status, source]);
+    if (status === 'closed' || source.kind === 'kept') desk.reopen(page.store.getState().access, kept.choiceFor(runId));
+  }, [page, kept, runId, runStatus, runRound, status, source]);
   const drop = (event: DragEvent): void => {
     event.preventDefault();
     setIsOver(false);
     void pickedFromDrop(event.dataTransfer.items).then((picked) => {
-      if (picked !== null) desk.open(page.store.getState().access, picked);
+      if (picked !== null) desk.open(page.store.getState().access, null, picked);
     });
   };
   return (
@@ -83,6 +87,7 @@ export default function TryTab() {
           testId="examples"
         >
           <Examples desk={desk} run={run} />
+          <Confusion desk={desk} run={run} />
         </Section>
       )}
     </div>

@@ -49,7 +49,7 @@ beforeEach(() => {
 });
 
 function openRun(): void {
-  desk.open(CONTEXT.access);
+  desk.open(CONTEXT.access, null);
   tell({ type: 'opened', run: RUN });
   desk.edit({ sentence: 'red ball', label: 'warm' });
 }
@@ -58,7 +58,7 @@ describe('the tab Try it', () => {
   it('opens the saved rounds and requests the examples of the first task', () => {
     openRun();
     expect(sent).toEqual([
-      { type: 'open', files: null, access: CONTEXT.access },
+      { type: 'open', files: null, model: null, access: CONTEXT.access },
       { type: 'examples', task: 'gloss' },
     ]);
     expect(state()).toMatchObject({ status: 'open', form: { task: 'gloss', from: 1, to: 2 } });
@@ -160,7 +160,7 @@ describe('the tab Try it', () => {
     expect(from(), 'another weight format starts from the first example').toEqual([0, 1, 0]);
     expect(state().untrained).toEqual({ 'f32 gloss': [answer, answer].map((one) => ({ round: 0, ...one })) });
     desk.close();
-    desk.reopen(CONTEXT.access);
+    desk.reopen(CONTEXT.access, null);
     tell({ type: 'opened', run: RUN });
     expect(Object.keys(state().untrained), 'of the same run').toHaveLength(1);
     tell({ type: 'opened', run: { ...RUN, id: 'another' } });
@@ -180,26 +180,26 @@ describe('the tab Try it', () => {
   });
 
   it('ends its worker when left, and opens the same files when shown again', () => {
-    desk.open(CONTEXT.access, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
+    desk.open(CONTEXT.access, null, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
     tell({ type: 'opened', run: RUN });
     desk.edit({ sentence: 'red ball' });
     desk.ask(CONTEXT);
     desk.close();
     expect(closed).toBe(1);
     expect(state().asked[0].answers[0].state.status).toBe('stopped');
-    desk.reopen(CONTEXT.access);
+    desk.reopen(CONTEXT.access, null);
     expect(sent.at(-1)).toMatchObject({ type: 'open', files: [{ path: 'round.json' }] });
     expect(state().source).toEqual({ kind: 'files', name: 'rounds' });
   });
 
   it('shows why a run cannot be opened, and lets the person try again', () => {
-    desk.open(CONTEXT.access);
+    desk.open(CONTEXT.access, null);
     const error = { code: 'run/bad-round', message: 'm', nextStep: 'n' } as const;
     tell({ type: 'failed', error });
     expect(state()).toMatchObject({ status: 'closed', problem: error });
     openRun();
     expect(state().problem).toBeNull();
-    desk.open(CONTEXT.access, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
+    desk.open(CONTEXT.access, null, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
     tell({ type: 'failed', error });
     expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, source: { kind: 'kept' } });
   });

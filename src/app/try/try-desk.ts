@@ -4,6 +4,7 @@ import type { DeviceChoice } from '../../base/device-choice.ts';
 import { RUNTIME_BYTES } from '../../onnx/runtime-limit.ts';
 import type { Answering } from '../../worker/try/messages.ts';
 import type { ModelAccess } from '../../weights/source.ts';
+import type { ModelChoice } from '../../worker/protocol.ts';
 import type { Picked } from '../models/picked-files.ts';
 import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
 import type { OpenTrySession } from './try-session.ts';
@@ -33,9 +34,9 @@ export interface TryContext {
 export interface TryDesk {
   readonly store: StoreApi<TryState & { form: TryForm }>;
   /** Opens the rounds stored in this browser, or those in files. */
-  readonly open: (access: ModelAccess, picked?: Picked) => void;
+  readonly open: (access: ModelAccess, model: ModelChoice, picked?: Picked) => void;
   /** Opens the same source again, starting a new worker if the last one has ended. */
-  readonly reopen: (access: ModelAccess) => void;
+  readonly reopen: (access: ModelAccess, model: ModelChoice) => void;
   readonly edit: (change: Partial<TryForm>) => void;
   readonly chooseTask: (name: string) => void;
   /** Asks the form's question. */
@@ -91,17 +92,17 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     return isMeasured;
   };
 
-  const open = (access: ModelAccess, picked?: Picked): void => {
+  const open = (access: ModelAccess, model: ModelChoice, picked?: Picked): void => {
     opening = picked;
     setState({ status: 'opening' });
     const given = picked?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
-    session.send({ type: 'open', files: given, access });
+    session.send({ type: 'open', files: given, model, access });
   };
 
   return {
     store,
     open,
-    reopen: (access) => open(access, files),
+    reopen: (access, model) => open(access, model, files),
     edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
     chooseTask: (name) => {
       setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));

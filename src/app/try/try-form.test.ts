@@ -64,7 +64,7 @@ it('compares with the answers before training, as far as they exist', () => {
 it('compares the examples of a task between the first and the last round that tested it', () => {
   const first = withTask(EMPTY_FORM, TASKS, 'gloss');
   expect(first).toMatchObject({ task: 'gloss', from: 1, to: 2 });
-  expect(withTask(first, TASKS, 'field')).toMatchObject({ task: 'field', from: 2, to: 2 });
+  expect(withTask(first, TASKS, 'field')).toMatchObject({ task: 'field', from: 0, to: 2, shown: 'all' });
   const chosen = { ...first, from: 2, label: 'warm' };
   expect(withTask(chosen, TASKS, 'gloss'), 'what was chosen stays').toEqual(chosen);
 });

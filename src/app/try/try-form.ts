@@ -57,9 +57,16 @@ export function formFor(form: TryForm, { tasks }: TriedRun): TryForm {
 /** The form for a task, comparing the first and the last round that tested it. */
 export function withTask(form: TryForm, tasks: TriedRun['tasks'], name: string): TryForm {
   const rounds = tasks.find((task) => task.name === name)?.rounds ?? [];
-  const compared = { from: rounds[0] ?? 0, to: rounds.at(-1) ?? 0 };
+  // After a single round nothing can have changed since: all of its answers are shown.
+  const isSingle = rounds.length === 1;
+  const compared = { from: isSingle ? 0 : (rounds[0] ?? 0), to: rounds.at(-1) ?? 0 };
   const isSame = form.task === name && [0, ...rounds].includes(form.from) && form.to === compared.to;
-  return { ...form, task: name, ...(isSame ? {} : compared), ...(form.task === name ? {} : { label: null }) };
+  return {
+    ...form,
+    task: name,
+    ...(isSame ? {} : { ...compared, ...(isSingle && { shown: 'all' as const }) }),
+    ...(form.task === name ? {} : { label: null }),
+  };
 }
 
 /** How far a raw prompt or a conversation can be answered. */

@@ -6,6 +6,7 @@ import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
+import type { ModelChoice } from '../protocol.ts';
 
 /**
  * A question: a sentence for a task's prompt, with the right answer if known; a raw prompt; or the next turn of a
@@ -54,7 +55,7 @@ export interface GivenFile {
 /** Commands to the worker that tries models. It does one thing after another; `stop` interrupts an answer. */
 export type TryCommand =
   /** Opens the rounds stored in this browser, or those in files. */
-  | { type: 'open'; files: readonly GivenFile[] | null; access: ModelAccess }
+  | { type: 'open'; files: readonly GivenFile[] | null; model: ModelChoice; access: ModelAccess }
   | { type: 'examples'; task: string }
   | { type: 'ask'; asking: Asking }
   /** Asks the model before training the test examples of a task, starting at one of them. */
