@@ -1,6 +1,6 @@
 import { CustomNameSchema, makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import * as v from 'valibot';
-import { CHAT_ANSWERS, TASK_FORMS } from '../tasks/forms.ts';
+import { CHAT_ANSWERS, SCORES, TASK_FORMS } from '../tasks/forms.ts';
 import { FRAMES } from '../tasks/frames.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
 import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-text.ts';
@@ -15,7 +15,7 @@ import { UsageError } from './exit-codes.ts';
 
 export const TASK_USAGE = `  --task FILE      a file of examples, a folder of texts, or a data set of the Hugging Face hub (org/name) as a task, learned
                    in this place; repeatable. Options follow after commas: reviews.csv,text=review,answer=stars,name=reviews
-                   (name, kind, question, form, text, input, answer, frame, chat, header, test, seed, and of a data set
+                   (name, kind, question, form, text, input, answer, frame, chat, score, header, test, seed, and of a data set
                    config, split, rows; docs/tasks.md). "gorp-web data" shows what is read`;
 
 const KEYS = [
@@ -34,6 +34,7 @@ const KEYS = [
   'config',
   'split',
   'rows',
+  'score',
 ];
 
 /** A `--task` option: the path, and what follows it. @throws UsageError. */
@@ -90,6 +91,7 @@ export async function taskOfOption(
     labelColumn: given('answer', same, guess.labelColumn),
     frame: given('frame', (value) => oneOf('frame', value, FRAMES), guess.frame),
     chatAnswers: given('chat', (value) => oneOf('chat', value, CHAT_ANSWERS), guess.chatAnswers),
+    ...(options.has('score') && { score: oneOf('score', options.get('score') ?? '', SCORES) }),
     testShare: given('test', Number, guess.testShare),
     seed: given('seed', (value) => wholeNumber('seed', value), guess.seed),
   };

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
-import { TASK_FORMS } from '../tasks/forms.ts';
+import { SCORES, TASK_FORMS } from '../tasks/forms.ts';
 import { cosine, count, finite, MOST_NAME, MOST_NOTES, MOST_TASKS, round, text, time } from './results-bounds.ts';
 import { RunSettingsSchema } from './settings.ts';
 
@@ -95,6 +95,8 @@ const TaskReportSchema = v.strictObject({
   kind: text,
   /** What its answers are; labels if missing. */
   form: v.optional(v.picklist(TASK_FORMS)),
+  /** Its main score, if not the first of its form. */
+  score: v.exactOptional(v.picklist(SCORES)),
   labels: v.array(text),
   trainExamples: count,
   testExamples: count,

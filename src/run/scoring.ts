@@ -1,26 +1,16 @@
-import type { TaskForm } from '../tasks/forms.ts';
+import { type Score, SCORES_OF, type TaskForm } from '../tasks/forms.ts';
 
-/**
- * How tests are scored: `exact` and `ranked` as docs/method.md, section 6; `rougeL`, the best F1 over the acceptable
- * answers, stemmed; `loss`, −log p per token of the answer, where less is better.
- */
-export const SCORES = ['exact', 'ranked', 'rougeL', 'loss'] as const;
-export type Score = (typeof SCORES)[number];
-
-/** Scores of a task, its main one first. */
-export const SCORES_OF: Readonly<Record<TaskForm, readonly Score[]>> = {
-  labels: ['exact', 'ranked'],
-  free: ['rougeL', 'exact', 'loss'],
-  chat: ['loss', 'rougeL', 'exact'],
-  text: ['loss'],
-};
+export { type Score, SCORES, SCORES_OF } from '../tasks/forms.ts';
 
 /** A task as its report gives it; those of earlier versions have labels. */
 interface Scored {
   readonly form?: TaskForm | undefined;
+  /** The score that counts for it, if not the first of its form. */
+  readonly score?: Score | undefined;
 }
 
 export const isScoredBy = ({ form = 'labels' }: Scored, score: Score): boolean => SCORES_OF[form].includes(score);
 
 /** The score that counts for a task. */
-export const mainScore = ({ form = 'labels' }: Scored): Score => SCORES_OF[form][0];
+export const mainScore = ({ form = 'labels', score }: Scored): Score =>
+  score !== undefined && SCORES_OF[form].includes(score) ? score : SCORES_OF[form][0];

@@ -40,6 +40,8 @@ export interface OpenedFile {
 export type TablesFunctions = {
   /** Opens a file, and frees the one before. */
   open: (file: NamedFile) => Promise<OpenedFile>;
+  /** Opens a folder of texts as one file with a row for each, and frees the file before. */
+  openFolder: (folder: { name: string; files: NamedFile[] }) => Promise<OpenedFile>;
   /** Lists the splits of a data set on the hub. */
   listHub: (asked: { name: string; access: HubAccess }) => Promise<HubDataset>;
   /** Opens rows of a data set on the hub, and frees the file before. */

@@ -2,6 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import { makeCustomTask } from '../tasks/custom-task.ts';
 import { previewOf } from '../tasks/preview.ts';
 import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
+import { readTextFolder } from '../tasks/text-folder.ts';
 import { makeOrderTasks, type MadeTask } from './order-file.ts';
 import { listDataset } from '../weights/hub-dataset.ts';
 import { readHubRows, readHubSource } from './hub-rows.ts';
@@ -24,6 +25,19 @@ export function createTableWork(): TablesFunctions {
     open: async (chosen) => {
       const { name, bytes } = await readBytes(chosen);
       return shown(await readTableFile(name, bytes));
+    },
+    openFolder: async ({ name, files }) => {
+      checkFileSize(
+        name,
+        files.reduce((sum, { file }) => sum + file.size, 0),
+      );
+      const read = await Promise.all(files.map(readBytes));
+      return shown(
+        await readTextFolder(
+          name,
+          read.map(({ name: path, bytes }) => ({ path, bytes })),
+        ),
+      );
     },
     listHub: ({ name, access }) => listDataset(name, access),
     openHub: async ({ dataset, choice, rows, access }) => shown(await readHubRows(dataset, choice, rows, access)),

@@ -3,7 +3,7 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { type EncodedFree, encodeFree, FREE_ANSWER } from '../tasks/encode-free.ts';
-import type { TaskForm } from '../tasks/forms.ts';
+import type { Score, TaskForm } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
@@ -23,6 +23,8 @@ export interface EncodedTask {
   readonly name: string;
   readonly kind: string;
   readonly form: TaskForm;
+  /** Its main score, if not the first of its form. */
+  readonly score?: Score | undefined;
   /** Whether it is only tested: it then has nothing to train on. */
   readonly watched: boolean;
   /** None if answers are free. */
@@ -56,10 +58,12 @@ export const reportOfTask = ({
   longestAnswer,
   watched,
   vocabulary,
+  score,
 }: EncodedTask): TaskReport => ({
   name,
   kind,
   ...(form !== 'labels' && { form }),
+  ...(score !== undefined && { score }),
   labels: labels.slice(),
   trainExamples: train.length,
   testExamples: test.length,
@@ -173,6 +177,7 @@ export async function prepareTask(
     name,
     kind: task.kind,
     form: task.form ?? 'labels',
+    score: task.score,
     watched,
     labels: task.labels,
     train: trained,

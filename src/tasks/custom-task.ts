@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
 import { answeredTexts, splitUnits } from './answered.ts';
 import { columnIndex, textAt } from './columns.ts';
-import { CHAT_ANSWERS, type Columns, TASK_FORMS } from './forms.ts';
+import { CHAT_ANSWERS, type Columns, SCORES, SCORES_OF, TASK_FORMS } from './forms.ts';
 import { FRAMES, frameOf } from './frames.ts';
 import { checkDistinct } from './labels.ts';
 import { isEmbedded } from './embedded-text.ts';
@@ -53,6 +53,8 @@ export const TaskSpecSchema = v.strictObject({
   frame: v.optional(v.picklist(FRAMES), 'answer'),
   /** The assistant's turns to learn. */
   chatAnswers: v.optional(v.picklist(CHAT_ANSWERS), 'every'),
+  /** The score that counts for the task, if not the first of its form. */
+  score: v.exactOptional(v.picklist(SCORES)),
   /** Share of the texts held out for testing. */
   testShare: v.pipe(v.number(), v.gtValue(0, 'Must be above 0'), v.ltValue(1, 'Must be below 1')),
   seed: v.pipe(v.number('Must be a whole number'), v.integer('Must be a whole number')),
@@ -74,6 +76,7 @@ export const TaskSchema = v.strictObject({
   instruction: v.nullable(v.string()),
   labels: v.array(v.string()),
   form: v.optional(v.picklist(TASK_FORMS)),
+  score: v.optional(v.picklist(SCORES)),
   frame: v.optional(v.strictObject({ before: v.string(), after: v.string() })),
   train: v.pipe(v.array(ExampleSchema), v.minLength(1)),
   dev: v.array(ExampleSchema),
@@ -146,7 +149,16 @@ export function labelledTexts(table: Table, { textColumn, inputColumn, labelColu
  *   train and test on.
  */
 export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
-  return spec.form === 'labels' ? makeLabelled(table, spec) : makeAnswered(table, spec);
+  const { score, form, name } = spec;
+  if (score !== undefined && !SCORES_OF[form].includes(score)) {
+    throw customTaskError(
+      'tasks/no-such-score',
+      `${name} has no score ${score}`,
+      `Choose one of these: ${SCORES_OF[form].join(', ')}.`,
+    );
+  }
+  const made = form === 'labels' ? makeLabelled(table, spec) : makeAnswered(table, spec);
+  return score === undefined ? made : { ...made, task: { ...made.task, score } };
 }
 
 function makeLabelled(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {

@@ -19,3 +19,18 @@ export interface Columns {
   /** The label or the answer; empty in a conversation or a document, which contains its answers. */
   readonly labelColumn: string;
 }
+
+/**
+ * How tests are scored: `exact` and `ranked` as docs/method.md, section 6; `rougeL`, the best F1 over the acceptable
+ * answers, stemmed; `loss`, −log p per token of the answer, where less is better.
+ */
+export const SCORES = ['exact', 'ranked', 'rougeL', 'loss'] as const;
+export type Score = (typeof SCORES)[number];
+
+/** Scores of a task; its main one is the first, unless the task says otherwise. */
+export const SCORES_OF: Readonly<Record<TaskForm, readonly Score[]>> = {
+  labels: ['exact', 'ranked'],
+  free: ['rougeL', 'exact', 'loss'],
+  chat: ['loss', 'rougeL', 'exact'],
+  text: ['loss'],
+};

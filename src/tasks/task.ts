@@ -1,5 +1,5 @@
 import type { ChatTurn } from '../text/chat-turn.ts';
-import type { TaskForm } from './forms.ts';
+import type { Score, TaskForm } from './forms.ts';
 import type { PromptFrame } from './frames.ts';
 
 /** A text and its answer. */
@@ -26,6 +26,8 @@ export interface Task {
   labels: readonly string[];
   /** What answers are; labels by default. */
   form?: TaskForm | undefined;
+  /** The score that counts for it, if not the first of its form. */
+  score?: Score | undefined;
   /** What surrounds the text in the prompt of a task with free answers. */
   frame?: PromptFrame | undefined;
   train: readonly Example[];

@@ -6,9 +6,10 @@ import { createTableWork } from '../run/table-work.ts';
 declare const self: DedicatedWorkerGlobalScope;
 
 const turn = inTurn();
-const { open, listHub, openHub, preview, make, makeOrder } = createTableWork();
+const { open, openFolder, listHub, openHub, preview, make, makeOrder } = createTableWork();
 serve(self, versionText(), {
   open: turn(open),
+  openFolder: turn(openFolder),
   listHub: turn(listHub),
   openHub: turn(openHub),
   preview: turn(preview),

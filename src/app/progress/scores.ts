@@ -15,7 +15,7 @@ export const SCORE_NAMES: Readonly<Record<Score, string>> = {
   loss: 'Loss',
 };
 
-type Scored = Pick<TaskReport, 'form' | 'watched'>;
+type Scored = Pick<TaskReport, 'form' | 'score' | 'watched'>;
 
 const isLearned = ({ watched }: Scored): boolean => watched !== true;
 

@@ -4,7 +4,8 @@ import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { FORM_DEFAULTS } from '../../tasks/likely-spec.ts';
 import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
-import type { Columns } from '../../tasks/forms.ts';
+import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
+import { SCORE_NAMES } from '../progress/scores.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import type { OpenedFile } from '../../run/table-messages.ts';
 import fieldStyles from '../setup/field.module.css';
@@ -40,7 +41,8 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
   const { form, textColumn, inputColumn, labelColumn } = spec;
   const choose = (columns: Columns): void => {
-    change(columns.form === form ? columns : { ...columns, ...FORM_DEFAULTS[columns.form] });
+    if (columns.form === form) change(columns);
+    else setSpec((old) => withScore({ ...old, ...columns, ...FORM_DEFAULTS[columns.form] }, ''));
     void look(spec.header, columns);
   };
   const nameColumns = async (header: boolean): Promise<void> => {
@@ -140,6 +142,35 @@ function ImportForm({ file }: { file: OpenedFile }) {
             onChange={({ target: { value } }) => change({ instruction: value === '' ? null : value })}
           />
           {help('instruction', 'Precedes the labels in the prompt. If empty, the prompt has neither.')}
+          {form === 'chat' && (
+            <>
+              <label htmlFor={`${id}-chatAnswers`}>Learn</label>
+              <select
+                {...field('chatAnswers')}
+                className={fieldStyles.select}
+                value={spec.chatAnswers}
+                onChange={({ target }) => change({ chatAnswers: target.value === 'last' ? 'last' : 'every' })}
+              >
+                <option value="every">every answer of the assistant</option>
+                <option value="last">only the last answer</option>
+              </select>
+              {help('chatAnswers', 'Each answer is an example, with the turns before it as its prompt.')}
+            </>
+          )}
+          <label htmlFor={`${id}-score`}>Main score</label>
+          <select
+            {...field('score')}
+            className={fieldStyles.select}
+            value={spec.score ?? SCORES_OF[form][0]}
+            onChange={({ target }) => setSpec((old) => withScore(old, target.value))}
+          >
+            {SCORES_OF[form].map((score) => (
+              <option key={score} value={score}>
+                {SCORE_NAMES[score]}
+              </option>
+            ))}
+          </select>
+          {help('score', 'Shown for the task in charts and means. All of its scores are measured.')}
           <label htmlFor={`${id}-testShare`}>Test share</label>
           <input
             {...field('testShare')}
@@ -234,6 +265,14 @@ function usePreview(file: OpenedFile) {
     }
   };
   return [state, look] as const;
+}
+
+/** A specification with a main score, which is left out if it is the usual one. */
+function withScore(spec: TaskSpec, value: string): TaskSpec {
+  const next: TaskSpec = { ...spec };
+  delete next.score;
+  const score = SCORES_OF[spec.form].slice(1).find((one) => one === value);
+  return score === undefined ? next : { ...next, score };
 }
 
 function specIssues(spec: TaskSpec): ReadonlyMap<string, string> {

@@ -102,6 +102,7 @@ function CustomTasks() {
       )}
       <div className={styles.row}>
         <Pick label="Add a file…" accept={TABLES} />
+        <Pick label="Add a folder of texts…" folder />
       </div>
       <p className={fieldStyles.help}>
         Instructions, chats, questions, labelled texts or plain texts, as CSV, TSV, JSON, JSONL, Parquet, .txt or .md;

@@ -6,7 +6,8 @@ import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
-import type { NamedFile } from '../../run/table-messages.ts';
+import type { NamedFile, OpenedFile } from '../../run/table-messages.ts';
+import { isTextFile } from '../../tasks/text-folder.ts';
 import { watching } from '../../run/settings.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
@@ -22,7 +23,7 @@ export interface GivenFile {
 export interface TaskActions {
   /** Reads what earlier visits stored. */
   load(): Promise<void>;
-  /** Takes a CL_Benchmark folder, an order file with its data files, or a file of examples. */
+  /** Takes a CL_Benchmark folder, a folder of texts, an order file with its data files, or a file of examples. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
   /** The splits of a data set on the hub; null after a failure. */
   listHub(name: string): Promise<HubDataset | null>;
@@ -70,6 +71,23 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     }));
   };
 
+  /** Opens a folder of texts; paths count from that folder. */
+  const takeTexts = async (files: readonly GivenFile[]): Promise<void> => {
+    const name = files[0]?.path.split('/')[0] ?? '';
+    const below = files.map(({ path, file }) => ({ name: path.slice(path.indexOf('/') + 1), file }));
+    await opening(() => tableClient.openFolder(name, below));
+  };
+
+  /** Shows an opened file; frees what the worker holds of one that cannot be used. */
+  const opening = async (open: () => Promise<OpenedFile>): Promise<void> => {
+    try {
+      setState({ openFile: await open() });
+    } catch (thrown) {
+      tableClient.close();
+      throw thrown;
+    }
+  };
+
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
     const kept = getState().taskData.custom.map(({ spec }) => spec);
@@ -93,7 +111,10 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
   const give = async (files: readonly GivenFile[]): Promise<void> => {
     if (files.length === 0) return;
     if (files.some(({ path }) => path.includes('/'))) {
-      await takeFolder(files);
+      const texts = files.filter(({ path }) => isTextFile(path));
+      const isBenchmark = files.some(({ path }) => /(^|\/)CL_Benchmark\//.test(path));
+      if (isBenchmark || texts.length === 0) await takeFolder(files);
+      else await takeTexts(texts);
       return;
     }
     for (const given of files) {
@@ -115,12 +136,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
         'Add files of examples one at a time.',
       );
     }
-    try {
-      setState({ openFile: await tableClient.open(namedFile(first)) });
-    } catch (thrown) {
-      tableClient.close();
-      throw thrown;
-    }
+    await opening(() => tableClient.open(namedFile(first)));
   };
 
   return {
@@ -132,10 +148,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
       return found;
     },
     openHub: (dataset, choice) =>
-      guarded(async () => {
-        const { hub } = getState().access;
-        setState({ openFile: await tableClient.openHub(dataset, choice, USUAL_ROWS, hub) });
-      }),
+      guarded(() => opening(() => tableClient.openHub(dataset, choice, USUAL_ROWS, getState().access.hub))),
     preview: (header, columns) => tableClient.preview(header, columns),
     addTask: (spec) =>
       guarded(async () => {

@@ -80,6 +80,17 @@ describe('a table client', () => {
     await expect(tableClient.makeOrder(order, [], [], hub)).rejects.toMatchObject({ code: 'tasks/data-missing' });
   });
 
+  it('opens a folder of texts, and nothing else in it, as a row for each', async () => {
+    const tableClient = createTableClient(tablesHere());
+    const files = [named('b.md', 'second text'), named('sub/a.txt', 'third'), named('a.txt', 'first text')];
+    const opened = await tableClient.openFolder('notes', files);
+    expect(opened).toMatchObject({ name: 'notes', preview: { form: 'text', found: { examples: 3 } } });
+    const [task] = await tableClient.make(guessedSpec(opened, []));
+    expect(task).toMatchObject({ spec: { name: 'notes', form: 'text' }, labels: [] });
+    const none = tableClient.openFolder('empty', [named('a.txt', ' ')]);
+    await expect(none).rejects.toMatchObject({ code: 'tasks/empty' });
+  });
+
   it('reports why a file is refused, and leaves the previous one open', async () => {
     const tableClient = createTableClient(tablesHere());
     const spec = guessedSpec(await tableClient.open(reviews), []);

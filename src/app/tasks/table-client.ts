@@ -10,6 +10,8 @@ import { connectWorker, type WorkerClient } from '../worker-client.ts';
 /** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
 export interface TableClient {
   open(file: NamedFile): Promise<OpenedFile>;
+  /** Opens a folder of texts. */
+  openFolder(name: string, files: NamedFile[]): Promise<OpenedFile>;
   /** Lists the splits of a data set on the hub. */
   listHub(name: string, access: HubAccess): Promise<HubDataset>;
   /** Opens rows of a data set on the hub. */
@@ -30,6 +32,7 @@ export type TablesWorker = WorkerClient<TablesFunctions>;
 /** A client whose worker starts with the first call. */
 export const createTableClient = ({ call, close }: TablesWorker): TableClient => ({
   open: (file) => call('open', file),
+  openFolder: (name, files) => call('openFolder', { name, files }),
   listHub: (name, access) => call('listHub', { name, access }),
   openHub: (dataset, choice, rows, access) => call('openHub', { dataset, choice, rows, access }),
   preview: (header, columns) => call('preview', { header, columns }),
