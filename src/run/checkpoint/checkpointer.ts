@@ -39,9 +39,9 @@ export class Checkpointer {
     return seconds >= this.#every(checkpoints.everySeconds) || (this.#isAsked && seconds >= LEAST_SECONDS);
   }
 
-  /** Seconds from the end of one checkpoint to the next. */
+  /** Seconds from the end of one checkpoint to the next. Who asks for 0 gets one at every step. */
   #every(asked: number): number {
-    return Math.max(asked, this.#took * (1 / MOST_SHARE - 1));
+    return asked === 0 ? 0 : Math.max(asked, this.#took * (1 / MOST_SHARE - 1));
   }
 
   /** Share of the time that checkpoints will take if they go on as the last. */
