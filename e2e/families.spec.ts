@@ -71,8 +71,8 @@ async function chooseFamily(page: Page, family: string, method: string): Promise
   const set = (name: string, value: string): Promise<void> => page.locator(`[data-setting="${name}"]`).fill(value);
   await set('method.loraRank', '4');
   await set('method.galoreRank', '4');
+  await chooseModel(page, `tiny/${family}`); // which may bring a length of its own
   await set('training.sourceLength', family === 'byt5-tiny' ? PROMPT.bytes : PROMPT.pieces);
-  await chooseModel(page, `tiny/${family}`);
 }
 
 /** The merged model, downloaded. */

@@ -191,6 +191,7 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await field.getByLabel('Repository or address').fill('tiny/chat');
     await field.getByText('Gated models and mirrors').click();
     await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+    await page.locator('[data-setting="training.sourceLength"]').fill('96'); // the model reads few tokens
     await start(page);
     await page.getByTestId('step').click();
     await waitForStatus(page, 'paused');

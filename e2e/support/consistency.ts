@@ -1,17 +1,21 @@
 import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/progress/matrix.ts';
-import { measuresOf } from '../../src/run/measures.ts';
+import { measuredBy, measuresOf } from '../../src/run/measures.ts';
 import type { Results } from '../../src/run/results.ts';
 import { isSoft, roundingOf } from '../../src/gorp/method-plan.ts';
 import { planOf } from '../../src/methods/registry.ts';
 import { scheduledRounds } from '../../src/run/schedule.ts';
+import { isScoredBy } from '../../src/run/scoring.ts';
+import { testedTasks } from '../../src/run/settings.ts';
 
 /** Checks that the parts of a results file agree with each other. The run must have reached its first step. */
 export function expectConsistent(results: Results): void {
   const { settings, tasks, accuracy, measures, memory, model } = results;
+  const learned = tasks.filter(({ watched }) => watched !== true).length;
   // Completed rounds.
-  const rounds = results.status === 'finished' ? tasks.length : roundsTested(accuracy.exact);
-  expect(tasks.map(({ name }) => name)).toEqual(settings.order);
+  const rounds = results.status === 'finished' ? learned : roundsTested(accuracy.exact);
+  expect(tasks.map(({ name }) => name)).toEqual(testedTasks(settings));
+  expect(learned).toBe(settings.order.length);
   expect(Date.now() - Date.parse(results.startedAt)).toBeGreaterThan(1000 * results.seconds - 1000);
   expect(model.trainable).toBeGreaterThan(0);
   expect(model.parameters).toBeGreaterThan(model.trainable);
@@ -19,12 +23,16 @@ export function expectConsistent(results: Results): void {
   expect(memory.peakBytes).toBeGreaterThan(0);
   expectCurves(results, rounds);
   for (const score of ['exact', 'ranked'] as const) {
-    expect(measures[score]).toEqual(measuresOf(accuracy[score]));
-    expect(accuracy[score].length).toBe(tasks.length + 1);
+    expect(measures[score]).toEqual(measuresOf(accuracy[score], measuredBy(tasks, score)));
+    expect(accuracy[score].length).toBe(learned + 1);
     accuracy[score].forEach((row, round) => {
       expect(row.length).toBe(tasks.length);
       row.forEach((value, task) => {
         const where = `R[${round}][${task}], ${score}`;
+        if (!isScoredBy(tasks[task], score)) {
+          expect(value, where).toBeNull();
+          return;
+        }
         // A stopped round may have been tested on some tasks.
         if (round !== rounds + 1)
           expect(value !== null, `${where} is measured`).toBe(round <= rounds && isMeasured(settings, round, task));
@@ -36,9 +44,10 @@ export function expectConsistent(results: Results): void {
   expectSpaces(results, rounds);
 }
 
-/** Before training all tasks are tested; after a round, those that the schedule names. */
+/** Before training all tasks are tested; after a round, those that the schedule names and those that are watched. */
 const isMeasured = ({ method, order }: Results['settings'], round: number, task: number): boolean =>
   round === 0 ||
+  task >= order.length ||
   scheduledRounds(planOf(method).schedule, order.length).some(
     ({ number, tests }) => number === round && tests.includes(task),
   );
