@@ -22,7 +22,7 @@ export type First = { key: string } | { checkpoint: KeptCheckpoint } | null;
 
 /**
  * The run to show when the page opens: the one that was shown; else the newest, also if it was cut off by a crash or a
- * closed tab, of which only a checkpoint tells.
+ * closed tab, which only its checkpoint records.
  */
 export function firstShown(
   shown: string | null,

@@ -10,7 +10,7 @@ export { EMBEDDED_ORDER };
 
 export type PresetName = 'full' | 'quick';
 
-/** Two tasks of which a method without protection forgets the first by more than chance: from 65 to 40 %. */
+/** Two tasks. A method without protection forgets the first by more than chance explains: from 65 to 40 %. */
 const QUICK_ORDER = ['people', 'emoji'];
 const QUICK: Partial<TrainingSettings> = { epochs: 2, trainExamples: 64, testExamples: 40 };
 

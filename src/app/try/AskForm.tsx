@@ -131,7 +131,7 @@ function Rounds({ desk, run, isLocked, asked }: RoundsProps) {
   );
 }
 
-/** What the assistant is told before the conversation; it may change between turns. */
+/** The system prompt, sent before the conversation. It may change between turns. */
 function SystemField({ desk }: { desk: TryDesk }) {
   const { form } = useStore(desk.store);
   const field = useId();

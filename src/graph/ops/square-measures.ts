@@ -13,7 +13,7 @@ const MAX_GROUPS = 256;
 
 type Form = 'TRACE' | 'LARGEST';
 
-/** A call of `groups` parts, of which each takes `each` of `count` elements. */
+/** A call of `groups` parts. Each part takes `each` of `count` elements. */
 function callOf(form: Form, tensors: Tensor[], index: number, sizes: Record<'count' | 'each' | 'groups', number>) {
   const { count, each, groups } = sizes;
   return {
