@@ -102,6 +102,44 @@ test('a file becomes a task that survives a reload, is learned with embedded one
   });
 });
 
+test('answers are shown after a run beside the right ones, with the words that differ marked', async ({ page }) => {
+  await openWorkbench(page);
+  await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 6, testExamples: 2, batchSize: 2 });
+  await sources(page).click();
+  const rows = Array.from({ length: 20 }, (_, i) => ({
+    question: `What is thing ${i}?`,
+    answer: `The thing ${i} there`,
+  }));
+  await page
+    .getByLabel('Add a file…')
+    .locator('visible=false')
+    .setInputFiles({ name: 'things.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(rows)) });
+  await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
+  await expect(page.getByTestId('import-dialog')).toHaveCount(0);
+  await page.getByLabel('Leave out gloss').click();
+  await page.getByLabel('Add a task').selectOption('gloss');
+  await start(page);
+  await waitForStatus(page, 'finished');
+
+  const answers = page.getByTestId('run-answers');
+  const examples = answers.getByTestId('example');
+  await expect(answers.getByTestId('examples-task')).toHaveValue('things');
+  await expect(examples, 'free answers need no click').toHaveCount(2);
+  const [right, , last] = await examples.first().locator('td').all();
+  const words = async (cell: typeof right): Promise<string[]> =>
+    (await cell.locator('mark').allInnerTexts()).join(' ').split(/\W+/);
+  const written = (await last.locator('[data-written]').innerText()).toLowerCase();
+  for (const word of await words(right)) expect(written.split(/\W+/)).not.toContain(word.toLowerCase());
+  await expect(right).toContainText('The thing');
+  await answers.getByTestId('examples-task').selectOption('gloss');
+  await expect(answers.getByTestId('confusion')).toBeVisible();
+
+  await answers.getByTestId('examples-task').selectOption('things');
+  const text = await examples.first().getByRole('rowheader').innerText();
+  await examples.first().getByTestId('example-ask').click();
+  await expect(page.getByTestId('try-text')).toHaveValue(text);
+});
+
 test('a published order fills in its settings, and reads a folder from disk', async ({ page }, info) => {
   await openWorkbench(page);
   const value = (name: string) => page.locator(`[data-setting="${name}"]`);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import { averageScores, type GroupedScore, normalisedAnswer, roundedTo4, scoreOf } from './scores.ts';
+import { averageScores, closestOf, type GroupedScore, normalisedAnswer, roundedTo4, scoreOf } from './scores.ts';
 
 interface Pair {
   task: string;
@@ -109,4 +109,10 @@ describe('roundedTo4', () => {
     expect(roundedTo4(200 / 3)).toBe(66.6667);
     expect(roundedTo4(100)).toBe(100);
   });
+});
+
+it('finds the right answer that is closest to a written one', () => {
+  expect(closestOf('a blue house', ['a red car', 'the blue house', 'a blue house'])).toBe('a blue house');
+  expect(closestOf('nothing alike', ['first', 'second'])).toBe('first');
+  expect(closestOf('', [])).toBe('');
 });

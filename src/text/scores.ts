@@ -48,6 +48,13 @@ export function bestScoreOf(prediction: string, labels: readonly string[]): Scor
   };
 }
 
+/** The first of the right answers that a written one matches best, by ROUGE-L. */
+export function closestOf(prediction: string, labels: readonly string[]): string {
+  if (labels.length < 2) return labels.at(0) ?? '';
+  const scores = labels.map((label) => scoreOf(prediction, label).rougeL);
+  return labels[scores.indexOf(Math.max(...scores))] ?? '';
+}
+
 /**
  * Averages scores in percent, rounded to 4 places: over all (`exact_match`, `rouge1`, `rougeL`), then per kind and per
  * dataset (`exact_match_for_TC`, …). If a kind and a dataset share a name, the dataset's average wins, as in the

@@ -37,7 +37,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   app: {
     layers: ['base'],
     files: ['worker/protocol.ts', 'worker/try/messages.ts', 'worker/bench/messages.ts'],
-    pureFilesOf: ['bench', 'run', 'gorp', 'methods', 'tasks', 'weights', 'onnx', 'gguf'],
+    pureFilesOf: ['bench', 'run', 'gorp', 'methods', 'tasks', 'text', 'weights', 'onnx', 'gguf'],
     core: false,
   },
 };

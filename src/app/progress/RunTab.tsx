@@ -9,6 +9,7 @@ import { Reading } from './Reading.tsx';
 import view from '../ui/view.module.css';
 import styles from './RunTab.module.css';
 import { StatusPanel } from './StatusPanel.tsx';
+import { TestAnswers } from './TestAnswers.tsx';
 import { HeatTool, ScoreTool } from './tools.tsx';
 import { Welcome } from './Welcome.tsx';
 import { WhatHappened } from './WhatHappened.tsx';
@@ -57,6 +58,7 @@ export function RunTab() {
         </div>
         <Measures />
       </Section>
+      <TestAnswers />
     </div>
   );
 }

@@ -47,3 +47,16 @@ test('a task with free answers was learned, fell or rose since, or did not chang
 test('tasks with labels are left to storyOf', () => {
   expect(freeStory(results)).toEqual([]);
 });
+
+test('of a text, the loss and the perplexity are told', () => {
+  const tasks = results.tasks.map((task) => ({ ...task, form: 'text' as const }));
+  const loss = [
+    [3, 3],
+    [2, 3],
+    [2.5, 1],
+  ];
+  expect(freeStory({ ...results, tasks, accuracy: { ...results.accuracy, loss } }).map(({ text }) => text)).toEqual([
+    `${tasks[0].name} went from a loss per token of 3.000 (perplexity 20.1) to 2.000 (perplexity 7.39) when it was learned, and is 2.500 (perplexity 12.2) now, which is worse.`,
+    `${tasks[1].name} went from a loss per token of 3.000 (perplexity 20.1) to 1.000 (perplexity 2.72) when it was learned.`,
+  ]);
+});

@@ -1,6 +1,7 @@
 import type { Results } from '../../run/results.ts';
 import { mainScore, type Score } from '../../run/scoring.ts';
 import { roundOf } from '../../run/schedule.ts';
+import { significant } from '../format.ts';
 import { scoreText } from './scores.ts';
 import type { TaskSentence } from './story.ts';
 
@@ -20,7 +21,11 @@ export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[
     const learned = at(own);
     if (learned === null) return [];
     const isBetter = (a: number, b: number): boolean => (score === 'loss' ? a < b : a > b);
-    const text = (value: number): string => `${scoreText(score, value)}${score === 'loss' ? '' : ' %'}`;
+    const text = (value: number): string => {
+      if (score !== 'loss') return `${scoreText(score, value)} %`;
+      const perplexity = task.form === 'text' ? ` (perplexity ${significant(Math.exp(value))})` : '';
+      return `${scoreText(score, value)}${perplexity}`;
+    };
     const before = at(0);
     const round = matrix.findLastIndex((row) => (row[j] ?? null) !== null);
     const last = round > own ? at(round) : null;

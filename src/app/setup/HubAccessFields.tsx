@@ -4,8 +4,8 @@ import { hubOrigin } from '../../weights/hub.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-/** The hub, and the token for its gated models. Both exist in memory only, until the page closes. */
-export function HubAccessFields() {
+/** The hub, and the token for its gated models and data sets. Both exist in memory only, until the page closes. */
+export function HubAccessFields({ of }: { of: 'models' | 'data sets' }) {
   const { setHub, setToken } = usePage();
   const hub = usePageState(({ access }) => access.hub);
   const id = useId();
@@ -13,7 +13,7 @@ export function HubAccessFields() {
   const receiver = origin !== null && isSecureAddress(origin) ? origin : null;
   return (
     <details className={styles.fold}>
-      <summary>Gated models and mirrors</summary>
+      <summary>Gated {of} and mirrors</summary>
       <div className={styles.block}>
         <label htmlFor={`${id}-hub`}>Hub</label>
         <input
@@ -43,7 +43,7 @@ export function HubAccessFields() {
         <p id={`${id}-token-help`} className={styles.help}>
           {receiver === null
             ? 'First enter the https:// address of the hub.'
-            : `Sent only to ${receiver}, when you start a run, or download or look up a model. Not stored: enter it again after a reload or for another hub.`}
+            : `Sent only to ${receiver}, when you start a run, download or look up a model, or read a data set. Not stored: enter it again after a reload or for another hub.`}
         </p>
       </div>
     </details>

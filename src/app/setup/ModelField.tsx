@@ -100,7 +100,7 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
         Known and stored models
       </button>
       <GgufChoice model={model} onChange={onChange} />
-      <HubAccessFields />
+      <HubAccessFields of="models" />
     </>
   );
 }

@@ -117,7 +117,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
             value={spec.name}
             onChange={({ target }) => change({ name: target.value })}
           />
-          {help('name', 'Appears in the prompt, like the names of datasets.')}
+          {help(
+            'name',
+            form === 'labels' ? 'Appears in the prompt, like the names of datasets.' : 'Not part of the prompt.',
+          )}
           <label htmlFor={`${id}-kind`}>Kind</label>
           <input
             {...field('kind')}
@@ -134,14 +137,23 @@ function ImportForm({ file }: { file: OpenedFile }) {
             ))}
           </datalist>
           {help('kind', 'A CL_Benchmark kind (SC sentiment, TC topic, NLI, …) or your own; scores are grouped by it.')}
-          <label htmlFor={`${id}-instruction`}>Question</label>
-          <input
-            {...field('instruction')}
-            className={fieldStyles.input}
-            value={spec.instruction ?? ''}
-            onChange={({ target: { value } }) => change({ instruction: value === '' ? null : value })}
-          />
-          {help('instruction', 'Precedes the labels in the prompt. If empty, the prompt has neither.')}
+          {(form === 'labels' || form === 'free') && (
+            <>
+              <label htmlFor={`${id}-instruction`}>Question</label>
+              <input
+                {...field('instruction')}
+                className={fieldStyles.input}
+                value={spec.instruction ?? ''}
+                onChange={({ target: { value } }) => change({ instruction: value === '' ? null : value })}
+              />
+              {help(
+                'instruction',
+                form === 'labels'
+                  ? 'Precedes the labels in the prompt. If empty, the prompt has neither.'
+                  : 'Precedes every text in the prompt. May be empty.',
+              )}
+            </>
+          )}
           {form === 'chat' && (
             <>
               <label htmlFor={`${id}-chatAnswers`}>Learn</label>
@@ -180,7 +192,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
             value={Number.isNaN(spec.testShare) ? '' : spec.testShare}
             onChange={({ target }) => change({ testShare: target.valueAsNumber })}
           />
-          {help('testShare', 'Drawn at random from each label, never trained on; equal texts stay together.')}
+          {help(
+            'testShare',
+            `Drawn at random${form === 'labels' ? ' from each label' : ''}, never trained on; equal texts stay together.`,
+          )}
           <label htmlFor={`${id}-seed`}>Seed of the split</label>
           <input
             {...field('seed')}

@@ -5,6 +5,7 @@ import { bytes, whole } from '../format.ts';
 import { downloadText } from '../download.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fieldStyles from '../setup/field.module.css';
+import { HubAccessFields } from '../setup/HubAccessFields.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
 import { filesOfInput } from './given-files.ts';
 import { visibleText } from './visible.ts';
@@ -178,9 +179,10 @@ function HubDatasets() {
         </button>
       </div>
       <p id={`${id}-help`} className={fieldStyles.help}>
-        The first {whole(USUAL_ROWS)} rows of a split are read, as Parquet by range. A gated data set needs the access
-        token of the model’s field.
+        The first {whole(USUAL_ROWS)} rows of a split are read, as Parquet by range. A gated data set needs an access
+        token.
       </p>
+      <HubAccessFields of="data sets" />
     </div>
   );
 }

@@ -1,6 +1,9 @@
 import { useStore } from 'zustand';
 import type { Preparation } from '../../worker/try/messages.ts';
 import { DTYPE_WORDS } from '../../onnx/dtypes.ts';
+import { changedWords } from '../../text/changed-words.ts';
+import { closestOf } from '../../text/scores.ts';
+import { MarkedText } from './MarkedText.tsx';
 import { labelBars, type LabelBar } from './label-bars.ts';
 import type { TryDesk } from './try-desk.ts';
 import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from './try-state.ts';
@@ -30,6 +33,7 @@ function statusText(newest: Asked | undefined, isAsking: boolean): string {
 function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boolean }) {
   const { question, run, dtype, answers } = asked;
   const label = rightAnswer(question);
+  const right = question.kind === 'task' && label !== null ? [label, ...question.others] : [];
   return (
     <article className={styles.card} data-testid="asked" data-method={run.method}>
       <header className={styles.head}>
@@ -51,7 +55,7 @@ function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boole
         {answers.map(({ round, name, state }) => (
           <li key={round} className={styles.answer} data-testid="answer" data-round={round} data-status={state.status}>
             <h4 className={styles.round}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h4>
-            <AnswerText state={state} />
+            <AnswerText state={state} right={right} />
             {state.status === 'answered' && <Bars bars={labelBars(asked, round)} />}
           </li>
         ))}
@@ -66,7 +70,8 @@ const PREPARING: Readonly<Record<Preparation, string>> = {
   round: 'preparing the round…',
 };
 
-export function AnswerText({ state }: { state: AnswerState }) {
+/** @param right answers, if known: the words of a free answer that are not in the closest one are marked. */
+export function AnswerText({ state, right = [] }: { state: AnswerState; right?: readonly string[] }) {
   switch (state.status) {
     case 'waiting':
       return <p className={styles.pending}>waiting</p>;
@@ -92,11 +97,20 @@ export function AnswerText({ state }: { state: AnswerState }) {
         </p>
       );
     case 'answered': {
-      const { text, isCut, isRight, cutAt } = state.answer;
+      const { text, isCut, isRight, cutAt, labels } = state.answer;
+      const isMarked = right.length > 0 && labels.length === 0;
       return (
         <>
           <p className={styles.text} data-right={isRight ?? undefined}>
-            <span data-testid="answer-text">{text === '' ? <em>nothing</em> : text}</span>
+            <span data-testid="answer-text">
+              {text === '' ? (
+                <em>nothing</em>
+              ) : isMarked ? (
+                <MarkedText kind="extra" pieces={changedWords(text, closestOf(text, right)).written} />
+              ) : (
+                text
+              )}
+            </span>
             {isRight !== null && <span className={styles.verdict}>{isRight ? '✓ right' : '✗ wrong'}</span>}
           </p>
           {cutAt !== null && (

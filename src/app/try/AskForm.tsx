@@ -164,7 +164,7 @@ function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
       rows: 2,
       placeholder: 'Enter a text, or choose a test example below',
       value: form.sentence,
-      edit: (sentence: string) => desk.edit({ sentence, label: null }),
+      edit: (sentence: string) => desk.edit({ sentence, label: null, others: [] }),
     },
     raw: {
       label: 'Prompt',

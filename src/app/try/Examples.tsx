@@ -1,9 +1,13 @@
 import { useState } from 'react';
 import { useStore } from 'zustand';
 import type { TriedRun } from '../../worker/try/messages.ts';
-import type { RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
-import { whole } from '../format.ts';
+import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
+import type { TaskForm } from '../../tasks/forms.ts';
+import { changedWords } from '../../text/changed-words.ts';
+import { closestOf } from '../../text/scores.ts';
+import { percent, whole } from '../format.ts';
 import { Choice } from './Choice.tsx';
+import { LongText, MarkedText } from './MarkedText.tsx';
 import type { TryDesk } from './try-desk.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown } from './try-form.ts';
 import { UNTRAINED, untrainedKey } from './try-state.ts';
@@ -11,24 +15,32 @@ import { useTryContext } from './use-try-context.ts';
 import styles from './Examples.module.css';
 import tab from './TryTab.module.css';
 
-const SHOWN_WORDS: Readonly<Record<Shown, string>> = {
-  'turned-wrong': 'turned wrong',
-  'turned-right': 'turned right',
-  wrong: 'wrong in the end',
-  all: 'all',
+const SHOWN_WORDS: Readonly<Record<Shown, { labels: string; free: string }>> = {
+  'turned-wrong': { labels: 'turned wrong', free: 'got worse' },
+  'turned-right': { labels: 'turned right', free: 'got better' },
+  wrong: { labels: 'wrong in the end', free: 'not exactly right in the end' },
+  all: { labels: 'all', free: 'all' },
 };
-const SHOWN_OPTIONS = SHOWN.map((value) => ({ value, label: SHOWN_WORDS[value] }));
+const optionsFor = (form: TaskForm) =>
+  SHOWN.map((value) => ({ value, label: SHOWN_WORDS[value][form === 'labels' ? 'labels' : 'free'] }));
 /** Rows shown at first, and added per click. */
 const ROWS = 25;
 
-/** Test examples of a task with the answers of two rounds, filtered and searched. */
-export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+interface Props {
+  desk: TryDesk;
+  run: TriedRun;
+  /** What asks the model an example, and whether it can be asked now. */
+  ask: { label: string; isReady: boolean; example: (task: string, example: AnsweredExample) => void };
+}
+
+/** Test examples of a task with the answers of two rounds, filtered and searched; those that got worse come first. */
+export function Examples({ desk, run, ask }: Props) {
   const { form, examples, untrained } = useStore(desk.store);
   const [rows, setRows] = useState(ROWS);
-  const rounds = run.tasks.find(({ name }) => name === form.task)?.rounds ?? [];
+  const { rounds = [], form: taskForm = 'labels' } = run.tasks.find(({ name }) => name === form.task) ?? {};
   const all = examples?.task === form.task ? examples.examples : [];
   const answersBefore = untrained[untrainedKey(form.task, form.dtype)] ?? [];
-  const found = chosenExamples(all, form, answersBefore);
+  const found = chosenExamples(all, form, taskForm, answersBefore);
   const nameOf = (round: number): string => run.rounds.find((one) => one.round === round)?.name ?? String(round);
   const tested = rounds.map((round) => ({ value: round, label: nameOf(round) }));
   return (
@@ -52,7 +64,7 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
         <Choice
           label="Show"
           testId="examples-shown"
-          options={SHOWN_OPTIONS}
+          options={optionsFor(taskForm)}
           value={form.shown}
           onChange={(shown) => desk.edit({ shown })}
         />
@@ -70,6 +82,12 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
       <p className={styles.count} role="status" data-testid="examples-count">
         {whole(found.length)} of {whole(all.length)} examples
       </p>
+      {taskForm !== 'labels' && (
+        <p className={styles.count}>
+          Got worse by ROUGE-L, the percentage. <MarkedText kind="extra" pieces={EXTRA} /> are not in the right answer,{' '}
+          <MarkedText kind="missing" pieces={MISSING} /> are missing from the last one.
+        </p>
+      )}
       {form.from === 0 && <Untrained desk={desk} answered={answersBefore.length} all={all.length} />}
       {found.length > 0 && (
         <div className={styles.scroll} tabIndex={0} role="region" aria-label="Test examples">
@@ -86,7 +104,7 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
             </thead>
             <tbody>
               {found.slice(0, rows).map((compared, i) => (
-                <Row key={i} desk={desk} compared={compared} />
+                <Row key={i} task={form.task} taskForm={taskForm} compared={compared} ask={ask} />
               ))}
             </tbody>
           </table>
@@ -136,46 +154,92 @@ function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; a
   );
 }
 
-function Row({ desk, compared: { example, before, after } }: { desk: TryDesk; compared: Compared }) {
-  const context = useTryContext();
-  const { status } = useStore(desk.store);
+const EXTRA = [{ text: 'Marked words', differs: true }];
+const MISSING = [{ text: 'underlined ones', differs: true }];
+
+type RowProps = Pick<Props, 'ask'> & { task: string; taskForm: TaskForm; compared: Compared };
+
+function Row({ task, taskForm, compared: { example, before, after }, ask }: RowProps) {
   const { sentence, label } = example;
-  const ask = (): void => {
-    desk.edit({ kind: 'task', sentence, label });
-    desk.ask(context());
-  };
+  const isFree = taskForm !== 'labels';
   return (
     <tr data-testid="example">
       <th scope="row" className={styles.sentence}>
-        {sentence}
+        <LongText length={sentence.length} label="Text">
+          {sentence}
+        </LongText>
       </th>
-      <td>{label}</td>
-      <Written answer={before} />
-      <Written answer={after} />
+      <td>{isFree ? <RightAnswers example={example} answer={after} /> : label}</td>
+      <Written answer={before} example={example} isFree={isFree} />
+      <Written answer={after} example={example} isFree={isFree} />
       <td className={styles.act}>
         <button
           type="button"
           className={styles.more}
           data-testid="example-ask"
-          disabled={status !== 'open'}
-          aria-label={`Ask: ${sentence.slice(0, 80)}`}
-          onClick={ask}
+          disabled={!ask.isReady}
+          aria-label={`${ask.label}: ${sentence.slice(0, 80)}`}
+          onClick={() => ask.example(task, example)}
         >
-          Ask
+          {ask.label}
         </button>
       </td>
     </tr>
   );
 }
 
-/** A round's answer, right or wrong; empty if the round was not tested. */
-function Written({ answer }: { answer: RoundAnswer | undefined }) {
-  if (answer === undefined) return <td />;
+const rightOf = ({ label, others }: AnsweredExample): string[] => [label, ...others];
+
+/** The right answers; in the one closest to a written answer, the words that it lacks are marked. */
+function RightAnswers({ example, answer }: { example: AnsweredExample; answer: RoundAnswer | undefined }) {
+  const all = rightOf(example);
+  const closest = answer === undefined ? null : closestOf(answer.written, all);
   return (
-    <td data-right={answer.isRight} className={styles.written}>
-      <span aria-hidden="true">{answer.isRight ? '✓ ' : '✗ '}</span>
-      <span className="hidden-visually">{answer.isRight ? 'right: ' : 'wrong: '}</span>
-      <span data-written>{answer.written === '' ? <em>nothing</em> : answer.written}</span>
+    <LongText length={all.join('').length} label="Right answer">
+      {all.map((right, i) => (
+        <span key={i} className={styles.right} data-right-answer>
+          {i > 0 && <span className={styles.or}>or </span>}
+          {right === closest && answer !== undefined ? (
+            <MarkedText kind="missing" pieces={changedWords(answer.written, right).right} />
+          ) : (
+            right
+          )}
+        </span>
+      ))}
+    </LongText>
+  );
+}
+
+interface WrittenProps {
+  answer: RoundAnswer | undefined;
+  example: AnsweredExample;
+  isFree: boolean;
+}
+
+/** A round's answer, right or wrong, or how close to the right one; empty if the round was not tested. */
+function Written({ answer, example, isFree }: WrittenProps) {
+  if (answer === undefined) return <td />;
+  const { written, isRight, rougeL } = answer;
+  const text =
+    written === '' ? (
+      <em>nothing</em>
+    ) : isFree ? (
+      <MarkedText kind="extra" pieces={changedWords(written, closestOf(written, rightOf(example))).written} />
+    ) : (
+      written
+    );
+  return (
+    <td data-right={isFree ? undefined : isRight} className={styles.written}>
+      <span aria-hidden="true">{isRight ? '✓ ' : isFree ? '' : '✗ '}</span>
+      {(isRight || !isFree) && <span className="hidden-visually">{isRight ? 'right: ' : 'wrong: '}</span>}
+      <LongText length={written.length} label="Answer">
+        <span data-written>{text}</span>
+      </LongText>
+      {isFree && (
+        <span className={styles.closeness} title="ROUGE-L">
+          {percent(rougeL)} %
+        </span>
+      )}
     </td>
   );
 }

@@ -11,12 +11,9 @@ import { AskForm } from './AskForm.tsx';
 import { Confusion } from './Confusion.tsx';
 import { Examples } from './Examples.tsx';
 import { SourceLine } from './SourceLine.tsx';
-import { createTryDesk } from './try-desk.ts';
-import { openTryWorker } from './try-session.ts';
+import { tryDesk as desk } from './shared-desk.ts';
+import { useTryContext } from './use-try-context.ts';
 import styles from './TryTab.module.css';
-
-/** One for the whole page, so that questions and answers survive a change of tab. */
-const desk = createTryDesk(openTryWorker);
 
 /** Asks a run's model before training and after every round, and lists each round's answers to test examples. */
 export default function TryTab() {
@@ -27,6 +24,7 @@ export default function TryTab() {
   const kept = useKeptRounds();
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(desk.store);
+  const context = useTryContext();
   const [isOver, setIsOver] = useState(false);
   useEffect(() => desk.close, []);
   // A run adds rounds. Reopen for them only when no answer is being written.
@@ -83,10 +81,21 @@ export default function TryTab() {
       {run !== null && run.tasks.length > 0 && (
         <Section
           title="Test examples"
-          note="Answers from the tests after each round. Compare two rounds to see what was forgotten between them."
+          note="Answers from the tests after each round. Compare two rounds to see what was forgotten between them: examples that got worse come first."
           testId="examples"
         >
-          <Examples desk={desk} run={run} />
+          <Examples
+            desk={desk}
+            run={run}
+            ask={{
+              label: 'Ask',
+              isReady: status === 'open',
+              example: (_, { sentence, label, others }) => {
+                desk.edit({ kind: 'task', sentence, label, others });
+                desk.ask(context());
+              },
+            }}
+          />
           <Confusion desk={desk} run={run} />
         </Section>
       )}

@@ -68,7 +68,7 @@ describe('the tab Try it', () => {
     openRun();
     desk.ask({ ...CONTEXT, budget: 5 });
     const { writing } = state().form;
-    const question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm' };
+    const question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm', others: [] };
     expect(sent.at(-1)).toEqual({
       type: 'ask',
       asking: { question, rounds: [0, 2], writing, dtype: 'f32', device: 'auto', access: CONTEXT.access, limit: 5 },
@@ -235,7 +235,7 @@ it('limits memory to the person’s budget and the runtime’s capacity', () => 
 });
 
 describe('labelBars', () => {
-  const question = { kind: 'task', task: 'gloss', sentence: 's', label: 'l9' } as const;
+  const question = { kind: 'task', task: 'gloss', sentence: 's', label: 'l9', others: [] } as const;
 
   it('returns the labels and anything else, summing to 1', () => {
     const answers = [{ round: 1, name: '1-gloss', state: { status: 'answered', answer: ANSWER } as const }];

@@ -30,18 +30,34 @@ describe('the list of examples', () => {
     ['turned-wrong', ['forgotten']],
     ['turned-right', ['learned']],
     ['wrong', ['forgotten', 'never known']],
-    ['all', EXAMPLES.map(({ sentence }) => sentence)],
+    ['all', ['forgotten', 'kept', 'never known', 'learned', 'not tested later']],
   ] as const)('shows %s', (shown, sentences) => {
     expect(SHOWN).toContain(shown);
-    const found = chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown });
+    const found = chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown }, 'labels');
     expect(found.map(({ example }) => example.sentence)).toEqual(sentences);
   });
 
   it('can be searched by text and answer, ignoring case', () => {
     const search = (text: string) =>
-      chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown: 'all', search: text }).length;
+      chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown: 'all', search: text }, 'labels').length;
     expect([search(' Known '), search('COLD'), search('nothing')]).toEqual([1, 3, 0]);
   });
+});
+
+it('lists free answers by how much their ROUGE-L fell, and shows all of them at first', () => {
+  const scored = (sentence: string, ...rougeL: number[]): AnsweredExample => ({
+    ...{ sentence, label: 'warm', others: [] },
+    answers: rougeL.map((one, i) => ({ round: i + 1, written: 'lukewarm', isRight: false, rougeL: one })),
+  });
+  const examples = [scored('rose', 0.2, 0.3), scored('fell', 0.5, 0.4), scored('same', 1, 1), scored('lost', 0.9, 0)];
+  const task = { name: 'free', form: 'free' as const, labels: [], examples: 4, rounds: [1, 2] };
+  const form = withTask(EMPTY_FORM, [...TASKS, task], 'free');
+  expect(form).toMatchObject({ from: 1, to: 2, shown: 'all' });
+  const listed = (shown: (typeof SHOWN)[number]): string[] =>
+    chosenExamples(examples, { ...form, shown }, 'free').map(({ example }) => example.sentence);
+  expect(listed('all')).toEqual(['lost', 'fell', 'same', 'rose']);
+  expect(listed('turned-wrong')).toEqual(['lost', 'fell']);
+  expect(listed('turned-right')).toEqual(['rose']);
 });
 
 it('compares with the answers before training, as far as they exist', () => {
@@ -53,7 +69,7 @@ it('compares with the answers before training, as far as they exist', () => {
   }));
   const form = { ...EMPTY_FORM, from: 0, to: 1 };
   const sentences = (more: Partial<typeof form>): string[] =>
-    chosenExamples(EXAMPLES, { ...form, ...more }, untrained).map(({ example }) => example.sentence);
+    chosenExamples(EXAMPLES, { ...form, ...more }, 'labels', untrained).map(({ example }) => example.sentence);
   expect(sentences({ shown: 'turned-right' })).toEqual(['forgotten']);
   expect(sentences({ shown: 'turned-wrong' })).toEqual([]);
   expect(sentences({ shown: 'all', search: 'hot' })).toEqual(['forgotten']);
@@ -72,7 +88,13 @@ it('compares the examples of a task between the first and the last round that te
 it('asks nothing until a question is entered', () => {
   const form = { ...EMPTY_FORM, task: 'gloss' };
   expect(questionOf(form)).toBeNull();
-  expect(questionOf({ ...form, sentence: 'a' })).toEqual({ kind: 'task', task: 'gloss', sentence: 'a', label: null });
+  expect(questionOf({ ...form, sentence: 'a' })).toEqual({
+    kind: 'task',
+    task: 'gloss',
+    sentence: 'a',
+    label: null,
+    others: [],
+  });
   expect(questionOf({ ...form, kind: 'raw', text: ' ' })).toBeNull();
   expect(questionOf({ ...form, kind: 'raw', text: 'a' })).toEqual({ kind: 'raw', text: 'a' });
 });

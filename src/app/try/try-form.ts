@@ -1,8 +1,12 @@
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
+import type { TaskForm } from '../../tasks/forms.ts';
 import type { Exchange, Question, TriedRun, Writing } from '../../worker/try/messages.ts';
 
-/** Which test examples are listed: those that turned wrong or right between two rounds, those still wrong, or all. */
+/**
+ * Which test examples are listed: those that turned wrong or right between two rounds, of free answers those whose
+ * ROUGE-L fell or rose; those wrong in the end, or all.
+ */
 export const SHOWN = ['turned-wrong', 'turned-right', 'wrong', 'all'] as const;
 export type Shown = (typeof SHOWN)[number];
 
@@ -13,6 +17,8 @@ export interface TryForm {
   sentence: string;
   /** The right answer if the sentence is an unchanged test example; otherwise null. */
   label: string | null;
+  /** Further right answers. */
+  others: readonly string[];
   text: string;
   /** The next turn of the conversation, and its system prompt. */
   turn: string;
@@ -36,6 +42,7 @@ export const EMPTY_FORM: TryForm = {
   task: '',
   sentence: '',
   label: null,
+  others: [],
   text: '',
   turn: '',
   system: '',
@@ -56,16 +63,17 @@ export function formFor(form: TryForm, { tasks }: TriedRun): TryForm {
 
 /** The form for a task, comparing the first and the last round that tested it. */
 export function withTask(form: TryForm, tasks: TriedRun['tasks'], name: string): TryForm {
-  const rounds = tasks.find((task) => task.name === name)?.rounds ?? [];
-  // After a single round nothing can have changed since: all of its answers are shown.
+  const { rounds = [], form: taskForm = 'labels' } = tasks.find((task) => task.name === name) ?? {};
   const isSingle = rounds.length === 1;
+  // After a single round nothing can have changed since, and free answers seldom turn from right to wrong.
+  const showsAll = isSingle || taskForm !== 'labels';
   const compared = { from: isSingle ? 0 : (rounds[0] ?? 0), to: rounds.at(-1) ?? 0 };
   const isSame = form.task === name && [0, ...rounds].includes(form.from) && form.to === compared.to;
   return {
     ...form,
     task: name,
-    ...(isSame ? {} : { ...compared, ...(isSingle && { shown: 'all' as const }) }),
-    ...(form.task === name ? {} : { label: null }),
+    ...(isSame ? {} : { ...compared, ...(showsAll && { shown: 'all' as const }) }),
+    ...(form.task === name ? {} : { label: null, others: [] }),
   };
 }
 
@@ -87,11 +95,11 @@ export const isWritable = ({ most, temperature, seed }: Writing): boolean =>
  * @param before the conversation so far.
  */
 export function questionOf(form: TryForm, before: readonly Exchange[] = []): Question | null {
-  const { kind, task, sentence, label, text, turn, system, writing } = form;
+  const { kind, task, sentence, label, others, text, turn, system, writing } = form;
   if (kind !== 'task' && !isWritable(writing)) return null;
   if (kind === 'chat') return turn.trim() === '' ? null : { kind, system, before, text: turn };
   if (kind === 'raw') return text.trim() === '' ? null : { kind, text };
-  return sentence.trim() === '' || task === '' ? null : { kind, task, sentence, label };
+  return sentence.trim() === '' || task === '' ? null : { kind, task, sentence, label, others };
 }
 
 /** An example with its answers after two rounds. */
@@ -102,13 +110,15 @@ export interface Compared {
 }
 
 /**
- * The examples that match the form, in the order of the test set.
+ * The examples that match the form: first those that got worse, the worst of all at the top; those without two answers
+ * last.
  *
  * @param untrained answers of the model before training to the first examples.
  */
 export function chosenExamples(
   examples: readonly AnsweredExample[],
   form: TryForm,
+  taskForm: TaskForm,
   untrained: readonly RoundAnswer[] = [],
 ): Compared[] {
   const wanted = form.search.trim().toLowerCase();
@@ -118,19 +128,30 @@ export function chosenExamples(
         round === 0 ? untrained.at(i) : example.answers.find((answer) => answer.round === round);
       return { example, before: of(form.from), after: of(form.to) };
     })
-    .filter((compared) => isShown(compared, form.shown) && (wanted === '' || textOf(compared).includes(wanted)));
+    .filter(
+      (compared) => isShown(compared, form.shown, taskForm) && (wanted === '' || textOf(compared).includes(wanted)),
+    )
+    .sort((a, b) => (changeOf(a, taskForm) ?? 2) - (changeOf(b, taskForm) ?? 2));
 }
 
-function isShown({ before, after }: Compared, shown: Shown): boolean {
+/** How much better the second answer is, from −1 to 1: by ROUGE-L if answers are free. Null if one is missing. */
+function changeOf({ before, after }: Compared, taskForm: TaskForm): number | null {
+  if (before === undefined || after === undefined) return null;
+  const worth = ({ isRight, rougeL }: RoundAnswer): number => (taskForm === 'labels' ? Number(isRight) : rougeL);
+  return worth(after) - worth(before);
+}
+
+function isShown(compared: Compared, shown: Shown, taskForm: TaskForm): boolean {
+  const change = changeOf(compared, taskForm) ?? 0;
   switch (shown) {
     case 'all':
       return true;
     case 'wrong':
-      return after?.isRight === false;
+      return compared.after?.isRight === false;
     case 'turned-wrong':
-      return before?.isRight === true && after?.isRight === false;
+      return change < 0;
     case 'turned-right':
-      return before?.isRight === false && after?.isRight === true;
+      return change > 0;
   }
 }
 

@@ -30,7 +30,13 @@ const trainedIn = (round: number): TrainedChanges => ({
   },
 });
 
-const QUESTION: Question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm' };
+const QUESTION: Extract<Question, { kind: 'task' }> = {
+  kind: 'task',
+  task: 'gloss',
+  sentence: 'red ball',
+  label: 'warm',
+  others: [],
+};
 
 let written: string[];
 let reads: { path: string; bytes: number }[];
@@ -263,6 +269,16 @@ describe('rounds that are asked', () => {
     const failing = await partsWith({ loadRuntime: () => Promise.reject(new Error('no memory')) });
     const asked = askExamples(failing, { task: 'gloss', examples, from: 0, dtype: 'f32' }, cpu());
     await expect(asked).rejects.toMatchObject({ code: 'worker/runtime-failed' });
+  });
+
+  it('are right by any of the answers that count', async () => {
+    const parts = await partsWith();
+    await askRounds(parts, asking([0]), cpu());
+    const [{ answer }] = answered();
+    await askRounds(parts, asking([0], { ...QUESTION, label: 'other', others: [answer.text] }), cpu());
+    await askRounds(parts, asking([0], { ...QUESTION, label: null }), cpu());
+    expect(answered().map(({ answer: { isRight } }) => isRight)).toEqual([false, true, null]);
+    await parts.models.close();
   });
 
   it('cut a sentence as training does, and say so', async () => {

@@ -3,7 +3,7 @@ import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { labelProbabilities, writeAnswer } from '../../onnx/runtime/answers.ts';
 import { type ChooseToken, likeliest, tokenChooser } from '../../onnx/runtime/choose-token.ts';
 import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
-import { bestScoreOf, scoreOf } from '../../text/scores.ts';
+import { bestScoreOf } from '../../text/scores.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import type { Asking, TriedAnswer, TryMessage } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
@@ -78,7 +78,7 @@ export async function askExamples(
   try {
     for (const [example, { sentence, label, others }] of examples.entries()) {
       if (example < from) continue;
-      const asked = await promptFor(parts, { kind: 'task', task, sentence, label });
+      const asked = await promptFor(parts, { kind: 'task', task, sentence, label, others });
       const prompt = { ...asked, labels: [], choose: likeliest };
       const { text } = await onProvider(parts, provider, async (runtime, kind) =>
         answerOf(parts, await parts.models.open(runtime, kind, 0, dtype), prompt, () => undefined),
@@ -129,7 +129,7 @@ async function answerOf(
     const text = tokenizer.decode(tokens);
     return {
       text,
-      isRight: right === null ? null : scoreOf(text, right).exactMatch,
+      isRight: right.length === 0 ? null : bestScoreOf(text, right).exactMatch,
       labels: labels.map(({ label }, i) => ({ label, probability: probabilities[i] })),
       isCut,
       cutAt: hasEnded ? null : most,

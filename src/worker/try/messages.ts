@@ -9,11 +9,11 @@ import type { ModelAccess } from '../../weights/source.ts';
 import type { ModelChoice } from '../protocol.ts';
 
 /**
- * A question: a sentence for a task's prompt, with the right answer if known; a raw prompt; or the next turn of a
+ * A question: a sentence for a task's prompt, with the right answer, if known, and others that count as right; a raw prompt; or the next turn of a
  * conversation, in which every round has answered for itself.
  */
 export type Question =
-  | { kind: 'task'; task: string; sentence: string; label: string | null }
+  | { kind: 'task'; task: string; sentence: string; label: string | null; others: readonly string[] }
   | { kind: 'raw'; text: string }
   | { kind: 'chat'; system: string; before: readonly Exchange[]; text: string };
 

@@ -29,7 +29,8 @@ type Reader = Pick<KnownModel, 'tokenizer' | 'endIds'>;
 export interface Prompt extends Reader {
   ids: readonly number[];
   isCut: boolean;
-  right: string | null;
+  /** The answers that count as right; empty if unknown. */
+  right: readonly string[];
   labels: readonly { label: string; ids: readonly number[] }[];
   /** Maximum number of tokens in the answer. */
   most: number;
@@ -49,11 +50,11 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
   const { sourceLength, targetLength } = settings.training;
   if (question.kind === 'raw') {
     const fitted = fitting(tokenizer.encodePrompt(question.text), config, { sourceLength, most });
-    return { ...fitted, tokenizer, endIds, isCut: false, right: null, labels: [] };
+    return { ...fitted, tokenizer, endIds, isCut: false, right: [], labels: [] };
   }
   if (question.kind === 'chat') {
     const fitted = fitting(encodeTurns(chat.tokenizer, turnsOf(question, round)), config, { sourceLength, most });
-    return { ...fitted, ...chat, isCut: false, right: null, labels: [] };
+    return { ...fitted, ...chat, isCut: false, right: [], labels: [] };
   }
   const task = tasks.find(({ name }) => name === question.task);
   if (task === undefined) {
@@ -66,7 +67,7 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
   const { name, kind, form, labels } = task;
   if (form === 'chat') {
     const { ids, cut } = await fitTurns(tokenizer, name, turnsIn(question.sentence), sourceLength);
-    return { ids, tokenizer, endIds, isCut: cut, right: question.label, labels: [], most: answerLength };
+    return { ids, tokenizer, endIds, isCut: cut, right: rightAnswers(question), labels: [], most: answerLength };
   }
   const prompted = {
     name,
@@ -85,7 +86,7 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
     tokenizer,
     endIds,
     isCut: cut,
-    right: question.label,
+    right: rightAnswers(question),
     labels: encodeLabels(tokenizer, prompted, targetLength).map((ids, i) => ({ label: labels[i], ids })),
     most: answerLength,
   };
@@ -129,3 +130,6 @@ function turnsOf({ system, before, text }: Extract<Question, { kind: 'chat' }>, 
   const first: ChatTurn[] = system.trim() === '' ? [] : [{ role: 'system', content: system }];
   return [...first, ...said, { role: 'user', content: text }];
 }
+
+const rightAnswers = ({ label, others }: { label: string | null; others: readonly string[] }): string[] =>
+  label === null ? [] : [label, ...others];

@@ -1,0 +1,49 @@
+import { useEffect, useState } from 'react';
+import { useStore } from 'zustand';
+import { usePage } from '../page-context.tsx';
+import { useKeptRounds } from '../results/kept-rounds-context.tsx';
+import { ErrorNote } from '../tasks/ErrorNote.tsx';
+import { Confusion } from './Confusion.tsx';
+import { Examples } from './Examples.tsx';
+import { tryDesk } from './shared-desk.ts';
+import { createTryDesk } from './try-desk.ts';
+import { openTryWorker } from './try-session.ts';
+import styles from './TryTab.module.css';
+
+/** The answers of a run's tests, from the rounds that this browser has stored. */
+export default function RunAnswers({ runId }: { runId: string | null }) {
+  const { store, look } = usePage();
+  const kept = useKeptRounds();
+  const [desk] = useState(() => createTryDesk(openTryWorker));
+  const { status, run, problem } = useStore(desk.store);
+  useEffect(() => {
+    desk.open(store.getState().access, kept.choiceFor(runId));
+    return desk.close;
+  }, [desk, store, kept, runId]);
+  if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
+  if (run === null && status !== 'open') return <p className={styles.about}>Reading the answers…</p>;
+  if (run?.id !== runId || run === null) {
+    return (
+      <p className={styles.about} data-testid="no-answers">
+        The rounds of this run are no longer stored in this browser, so its answers cannot be shown.
+      </p>
+    );
+  }
+  return (
+    <>
+      <Examples
+        desk={desk}
+        run={run}
+        ask={{
+          label: 'Try it',
+          isReady: true,
+          example: (task, { sentence, label, others }) => {
+            tryDesk.edit({ kind: 'task', task, sentence, label, others });
+            look({ tab: 'try' });
+          },
+        }}
+      />
+      <Confusion desk={desk} run={run} />
+    </>
+  );
+}
