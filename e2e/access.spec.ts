@@ -42,8 +42,9 @@ test('the page works with a screen reader and without a mouse', async ({ page })
 
 test('the keyboard reaches every control, and Start names an invalid setting', async ({ page }) => {
   await openWorkbench(page);
-  // The memory plan appears a little later, with a breakdown to unfold.
+  // The memory plan and the lengths of the texts appear a little later, with controls of their own.
   await expect(page.locator('summary', { hasText: 'Breakdown' })).toBeVisible();
+  await expect(page.getByTestId('start-facts')).toHaveAttribute('data-status', 'counted');
   const stops = await tabThrough(page);
   expect(stops.missed).toEqual([]);
   expect(stops.unmarked, 'the focus is visible').toEqual([]);

@@ -230,6 +230,31 @@ test('the page stays responsive while a large file is read and becomes a task', 
   expect(Math.max(0, ...tasks)).toBeLessThan(600);
 });
 
+test('beside Start, the page says which texts would be cut, and reads them whole when asked', async ({ page }) => {
+  await openWorkbench(page);
+  await choose(page, {
+    method: 'seq-lora',
+    leaveOut: ['gloss', 'field'],
+    trainExamples: 0,
+    testExamples: 0,
+    batchSize: 2,
+  });
+  await sources(page).click();
+  const words = (count: number): string => Array.from({ length: count }, (_, i) => `word${i}`).join(' ');
+  const rows = Array.from({ length: 20 }, (_, i) => `${i} ${words(i < 3 ? 200 : 5)},${i % 2 === 0 ? 'good' : 'bad'}`);
+  await page
+    .getByLabel('Add a file…')
+    .locator('visible=false')
+    .setInputFiles(csv('long.csv', ['text,label', ...rows].join('\n')));
+  await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
+  const facts = page.getByTestId('start-facts');
+  await expect(facts).toContainText('3 of 20 texts of long would be cut.');
+  await expect(facts).toContainText('Prompts of up to 96 tokens');
+  await facts.getByRole('button', { name: /^Raise the prompt length to \d+$/ }).click();
+  await expect(facts).not.toContainText('would be cut');
+  await expect(facts).not.toContainText('up to 96 tokens');
+});
+
 test('an order is changed by the keyboard', async ({ page }) => {
   await openWorkbench(page);
   await page.getByTestId('preset-select').selectOption('full');

@@ -4,6 +4,7 @@ import { DeviceLine } from './device/DeviceLine.tsx';
 import { Header } from './Header.tsx';
 import { usePage, usePageState } from './page-context.tsx';
 import { OfferDialog } from './handover/OfferDialog.tsx';
+import { StartFacts } from './lengths/StartFacts.tsx';
 import { ModelsTab } from './models/ModelsTab.tsx';
 import { Notices } from './Notices.tsx';
 import { RunTab } from './progress/RunTab.tsx';
@@ -41,6 +42,7 @@ export function App() {
       <div className={styles.bench}>
         <aside className={styles.side} aria-label="Set-up">
           <RunBar />
+          <StartFacts id="start-facts" />
           <SetupPanel />
         </aside>
         <main id="views" className={styles.centre}>

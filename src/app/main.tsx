@@ -15,6 +15,7 @@ import { browserPace } from './estimate/pace.ts';
 import { browserAddress } from './handover/handover.ts';
 import { browserHistory } from './history.ts';
 import { browserLeftOff } from './left-off.ts';
+import { askLengthsWorker } from './lengths/lengths-worker.ts';
 import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
 import { openModelsWorker } from './models/models-session.ts';
@@ -54,6 +55,7 @@ function start(at: HTMLElement): void {
     theme,
     models: { openModels: openModelsWorker, storage: navigator.storage },
     askForPreview: askPreviewWorker,
+    askForLengths: askLengthsWorker,
     memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
     device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
     bench: askBenchWorker,

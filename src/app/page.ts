@@ -14,6 +14,8 @@ import { createPageHistory, type HistoryActions } from './history-actions.ts';
 import { type RunHistory, runKey } from './history.ts';
 import type { AskForPlan } from './memory/plan-worker.ts';
 import { firstShown, type LeftOff } from './left-off.ts';
+import { createLengthCounter } from './lengths/length-counter.ts';
+import type { AskForLengths } from './lengths/lengths-worker.ts';
 import { createMemoryPlanner } from './memory/planner.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models/models-actions.ts';
 import { createPreviewer, type Previewer } from './preview/previewer.ts';
@@ -41,6 +43,7 @@ export interface PageParts {
   models: ModelsParts;
   memory: MemoryParts;
   askForPreview: AskForPreview;
+  askForLengths: AskForLengths;
   device: DeviceParts;
   bench: AskForBench;
   pace: Pace;
@@ -76,6 +79,8 @@ export interface Page extends SetUpActions, RunActions, HistoryActions {
   readonly preview: Previewer;
   /** Fetches the model's config from its hub or server, to plan memory. Nothing else does so before a start. */
   readonly lookUp: () => void;
+  /** Counts the tokens of the texts; asks the servers of model and tasks for them. */
+  readonly countTexts: () => void;
   /** Custom tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   /** Detects the device again. */
@@ -107,6 +112,7 @@ export function createPage(parts: PageParts): Page {
     if (isActive(run.status) && !isActive(before.run.status)) leftOff.keepShown(null);
   });
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
+  const lengthCounter = createLengthCounter(store, parts.askForLengths);
   const deviceLook = createDeviceLook(store, device.ask);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
   const handOver = createHandOver(store, address);
@@ -163,7 +169,10 @@ export function createPage(parts: PageParts): Page {
     load: async () => {
       deviceLook.watch();
       // Reading the tasks changes what a plan depends on: one made before would be made again.
-      const readTasks = tasks.load().then(memoryPlanner.watch);
+      const readTasks = tasks.load().then(() => {
+        memoryPlanner.watch();
+        lengthCounter.watch();
+      });
       await Promise.all([history.refresh().then(unfinished.look).then(showLeftOff), readTasks]);
       handOver.readAddress();
       queue.load();
@@ -171,7 +180,11 @@ export function createPage(parts: PageParts): Page {
     look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
     models: createModelsActions(store, parts.models),
     preview: createPreviewer(store, parts.askForPreview),
-    lookUp: memoryPlanner.lookUp,
+    lookUp: () => {
+      memoryPlanner.lookUp();
+      lengthCounter.lookUp();
+    },
+    countTexts: lengthCounter.lookUp,
     tasks,
     lookAgain: deviceLook.again,
     bench: createBenchActions(store, { ask: parts.bench, onEnd: queue.measured }),

@@ -2,6 +2,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DeviceChoice } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
+import type { Brought } from '../run/brought-values.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { ModelModules } from '../run/trained-modules.ts';
 import { HUB } from '../weights/hub.ts';
@@ -11,9 +12,11 @@ import type { KeptCheckpoint } from '../worker/protocol.ts';
 import { type BenchState, NOTHING_MEASURED } from './bench/bench-state.ts';
 import { type CompareState, NOTHING_COMPARED } from './compare/compare-state.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
+
 import { type Preferences, USUAL } from './device/preferences.ts';
 import type { RunSummary } from './history.ts';
 import type { Offer } from './handover/offer.ts';
+import { type LengthsState, NOT_COUNTED } from './lengths/lengths-state.ts';
 import { NO_PLAN, type PlanState } from './memory/plan-state.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
 import type { Scoring } from './progress/scores.ts';
@@ -66,6 +69,10 @@ export interface PageState {
   memoryPlan: PlanState;
   /** The preview of the first example. */
   preview: PreviewState;
+  /** How many tokens the texts take. */
+  lengths: LengthsState;
+  /** What the chosen model has set by itself; null if the settings came from elsewhere. */
+  brought: Brought | null;
   /** The layers of the model that can be trained; null until known. */
   modelModules: ModelModules | null;
   /** Whether the next run saves the weights of every round. */
@@ -120,6 +127,8 @@ export const createPageStore = (
     gpuShare,
     memoryPlan: NO_PLAN,
     preview: CLOSED,
+    lengths: NOT_COUNTED,
+    brought: null,
     modelModules: null,
     everyRound: true,
     resumePoint: null,

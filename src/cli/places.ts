@@ -3,10 +3,10 @@ import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embeddedModel } from '../weights/embedded-models.ts';
-import { openGguf } from '../weights/gguf/model.ts';
+import { openGguf, openGgufTexts } from '../weights/gguf/model.ts';
 import { isGgufName } from '../weights/gguf/splits.ts';
 import { HUB, type HubAccess } from '../weights/hub.ts';
-import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import { type ModelFiles, type ModelTexts, openModelFolder, openTexts } from '../weights/model-folder.ts';
 import type { ModelOutline } from '../weights/model-outline.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type OpenOptions,
   outlineIn,
   readOutline,
+  readTextFiles,
   requireReference,
 } from '../weights/source.ts';
 import { openStore, type WeightStore } from '../weights/store.ts';
@@ -88,6 +89,21 @@ export async function openNamedOutline(name: string): Promise<ModelOutline> {
   }
   const reference = requireReference(parseModelReference(name), name);
   return readOutline(reference, await places());
+}
+
+/**
+ * The small files of a model as the command line names it; downloads are stored.
+ *
+ * @throws GorpError as {@link readTextFiles}.
+ */
+export async function openNamedTexts(name: string): Promise<ModelTexts> {
+  const place = placeOnDisk(name);
+  if (place !== null) {
+    const folder = await DiskFolder.open(place.path);
+    return place.gguf === null ? openTexts(folder) : openGgufTexts(folder, place.gguf);
+  }
+  const reference = requireReference(parseModelReference(name), name);
+  return readTextFiles(reference, await places());
 }
 
 /** Whether a model's name means a folder or file on disk; `org/name` does when there is such a folder. */

@@ -27,6 +27,7 @@ import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
 import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { openNamedOutline } from './places.ts';
+import { printLengths } from './plan-lengths.ts';
 import { PUBLISHED_MODELS } from '../run/published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
 import { Terminal } from './terminal.ts';
@@ -35,7 +36,8 @@ export const PLAN_USAGE = `Usage: gorp-web plan [options]
        gorp-web plan --published
 
 Estimates the memory that training takes, with texts of full length, and its time, from a short measurement of the
-device. Needs no weights, only the config.json of the model or the header of its GGUF file. Drivers take some more memory.
+device. Counts the tokens of the texts, and says which would be cut. Needs no weights, only the small files of the model
+or the header of its GGUF file. Drivers take some more memory.
 
 ${SETTINGS_USAGE}
   --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu; no time for gpu if there is none
@@ -85,6 +87,7 @@ export async function plan(args: string[]): Promise<number> {
   if (planned.host > 0) terminal.result(`\nSpaces: ${formatBytes(planned.host)} of the computer’s own memory`);
   terminal.result(`\nCheckpoints: two of ${formatBytes(planned.checkpoint)} at most, on disk`);
   if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds)} on ${measured.name}`);
+  await printLengths(chosen, terminal);
   checkBudget(planned, budget, training);
   checkHost(planned, measured?.outline.kind ?? 'webgpu', hostMemory());
   return EXIT.ok;

@@ -2,8 +2,8 @@ import { GorpError } from '../base/errors.ts';
 import { mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
-import { type EncodedFree, encodeFree, FREE_ANSWER } from '../tasks/encode-free.ts';
-import type { Score, TaskForm } from '../tasks/forms.ts';
+import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
+import { freeAnswerLength, type Score, type TaskForm } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
@@ -128,10 +128,8 @@ export async function prepareTask(
   signal: AbortSignal = new AbortController().signal,
   onEncoded: (done: number, total: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<EncodedTask> {
-  const { testExamples, testSet, sourceLength, targetLength } = settings.training;
-  const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
-  const watched = settings.watch?.includes(name) === true;
-  const task = testSet === 'dev' && !watched ? onDevSet(whole) : whole;
+  const { sourceLength, targetLength } = settings.training;
+  const { whole, task, watched, leftOut, train, test } = await drawTask(host, name, settings, signal);
   for (const { split, label, rows } of leftOut) {
     const left =
       rows === 1
@@ -140,9 +138,6 @@ export async function prepareTask(
     warn(`${name}: ${left} label “${label}” is not listed.`);
   }
   const encode = encoderOf(tokenizer, task, settings.training);
-  const train = watched ? [] : trainSample(task, settings.training);
-  // Every seed is measured on the same test examples.
-  const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
   const all = train.length + test.length;
   await onEncoded(0, all);
   for (const warning of doubtsOf(task, train, test)) warn(`${name}: ${warning}`);
@@ -193,8 +188,33 @@ export async function prepareTask(
   };
 }
 
-/** Maximum number of tokens in a free answer. @param targetLength as the settings give it. */
-const freeAnswerLength = (targetLength: number): number => (targetLength === 0 ? FREE_ANSWER : targetLength);
+/** A task of a run, and the examples that the settings draw of it. Texts are drawn by the window, once encoded. */
+export interface DrawnTask {
+  /** The task as it is in its files, and with its dev set as tests if the settings ask for that. */
+  readonly whole: Task;
+  readonly task: Task;
+  readonly leftOut: LoadedTask['leftOut'];
+  readonly watched: boolean;
+  readonly train: readonly Example[];
+  readonly test: readonly Example[];
+}
+
+/** @throws GorpError `tasks/…`. */
+export async function drawTask(
+  host: TaskHost,
+  name: string,
+  settings: RunSettings,
+  signal: AbortSignal,
+): Promise<DrawnTask> {
+  const { testExamples, testSet } = settings.training;
+  const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
+  const watched = settings.watch?.includes(name) === true;
+  const task = testSet === 'dev' && !watched ? onDevSet(whole) : whole;
+  const train = watched ? [] : trainSample(task, settings.training);
+  // Every seed is measured on the same test examples.
+  const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
+  return { whole, task, leftOut, watched, train, test };
+}
 
 type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
 
@@ -256,10 +276,9 @@ export async function shownExample(
   settings: RunSettings,
   tokenizer: Tokenizer,
 ): Promise<{ example: EncodedExample; cut: boolean } | null> {
-  const { task: whole } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
-  const task = settings.training.testSet === 'dev' ? onDevSet(whole) : whole;
+  const { task, train } = await drawTask(host, name, settings, new AbortController().signal);
   const encode = encoderOf(tokenizer, task, settings.training);
-  const first = firstPresentable(trainSample(task, settings.training), ({ sentence }) => sentence);
+  const first = firstPresentable(train, ({ sentence, label }) => `${sentence}\n${label}`);
   if (first === undefined) return null;
   const { encoded, cut } = await encode([first]);
   return { example: encoded[0], cut: cut > 0 };

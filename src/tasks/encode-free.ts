@@ -4,9 +4,6 @@ import { type Breathe, breathing, type EncodedExample, fitPrompt, fitText, type 
 import { encodeBeginning, encodeLong } from './long-text.ts';
 import type { Example, Task } from './task.ts';
 
-/** The longest free answer in tokens, with its end, if the settings leave it open. */
-export const FREE_ANSWER = 128;
-
 /** Encoded examples with free answers. A text gives several, one per window. */
 export interface EncodedFree {
   readonly encoded: readonly EncodedExample[];

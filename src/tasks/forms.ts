@@ -34,3 +34,9 @@ export const SCORES_OF: Readonly<Record<TaskForm, readonly Score[]>> = {
   chat: ['loss', 'rougeL', 'exact'],
   text: ['loss'],
 };
+
+/** The longest free answer in tokens, with its end, if the settings leave it open. */
+const FREE_ANSWER = 128;
+
+/** Maximum number of tokens in a free answer. @param targetLength as the settings give it. */
+export const freeAnswerLength = (targetLength: number): number => (targetLength === 0 ? FREE_ANSWER : targetLength);

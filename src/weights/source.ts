@@ -63,6 +63,29 @@ export async function readTextFiles(reference: ModelReference, places: ModelPlac
   return gguf === null ? openTexts(folder) : openGgufTexts(folder, gguf);
 }
 
+/**
+ * The small files of a model without a request to another server: from the store, picked files or the app's own folder.
+ * Null if they are in none of them.
+ *
+ * @throws GorpError as {@link openModel}.
+ */
+export async function readTextFilesHere(reference: ModelReference, places: ModelPlaces): Promise<ModelTexts | null> {
+  if (reference.kind !== 'hub' && reference.kind !== 'url') return readTextFiles(reference, places);
+  try {
+    const { folder, gguf } = await placeOf(reference, places, OFFLINE);
+    return gguf === null ? await openTexts(folder) : await openGgufTexts(folder, gguf);
+  } catch (thrown) {
+    if (thrown instanceof GorpError && thrown.code.startsWith('weights/')) return null;
+    throw thrown;
+  }
+}
+
+/** As if there were no network: what is stored can still be read. */
+const OFFLINE: RemoteOptions = {
+  fetch: () => Promise.reject(new TypeError('No request is made.')),
+  patience: { stallMs: 1, backoffMs: [] },
+};
+
 const CONFIG = 'config.json';
 
 /**

@@ -1,17 +1,19 @@
 import { serve } from '../base/worker-calls.ts';
 import { versionText } from '../base/version.ts';
 import { deviceHost } from './device-host.ts';
+import { lengths } from './lengths.ts';
 import { lookAtDevice } from './look.ts';
 import { plan } from './plan.ts';
 import { preview } from './preview.ts';
 import type { AheadFunctions, DeviceOutlook } from './protocol.ts';
 
-// The worker that answers what can be known before a run: its memory and work, what the model reads first, the device.
+// The worker that answers what can be known before a run: its memory and work, its texts, the device.
 declare const self: DedicatedWorkerGlobalScope;
 
 const functions: AheadFunctions = {
   plan,
   preview,
+  lengths,
   look: (choice) =>
     lookAtDevice(choice, deviceHost(), (outlook: DeviceOutlook) => self.postMessage({ event: outlook })),
 };

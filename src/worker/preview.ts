@@ -1,22 +1,35 @@
 import { reportOf } from '../base/errors.ts';
 import { previewOf } from '../run/preview.ts';
+import { type RunSettings, testedTasks } from '../run/settings.ts';
 import { BENCHMARK_KINDS } from '../tasks/orders.ts';
+import type { ModelTexts } from '../weights/model-folder.ts';
 import { isAddress, parseModelReference } from '../weights/model-reference.ts';
-import { readTextFiles, requireReference } from '../weights/source.ts';
+import { readTextFiles, readTextFilesHere, requireReference } from '../weights/source.ts';
 import { pageTaskHost } from './page-tasks.ts';
 import { openPlaces } from './places.ts';
 import type { PreviewAnswer, PreviewCommand } from './protocol.ts';
 
 /** The first example that the model would read in a run with these settings. */
-export async function preview({ settings, access, tasks, mayAsk }: PreviewCommand): Promise<PreviewAnswer> {
+export async function preview(command: PreviewCommand): Promise<PreviewAnswer> {
+  const { settings, tasks } = command;
   try {
-    const reference = requireReference(parseModelReference(settings.model), settings.model);
-    const isElsewhere = reference.kind === 'hub' || reference.kind === 'url';
-    const readsAddress = isAddress(settings.tasks) && Object.hasOwn(BENCHMARK_KINDS, settings.order[0]);
-    if (!mayAsk && (isElsewhere || readsAddress)) return { type: 'elsewhere' };
-    const texts = await readTextFiles(reference, await openPlaces(access));
+    if (readsElsewhere(command, settings.order.slice(0, 1))) return { type: 'elsewhere' };
+    const texts = await textsToRead(command);
+    if (texts === null) return { type: 'elsewhere' };
     return { type: 'preview', preview: await previewOf(pageTaskHost(tasks), settings, texts) };
   } catch (thrown) {
     return { type: 'no-preview', error: reportOf(thrown) };
   }
+}
+
+/** Whether a task is on another server that may not be asked. @param names of the tasks to read; all by default. */
+export const readsElsewhere = (
+  { settings, mayAsk }: { settings: RunSettings; mayAsk: boolean },
+  names: readonly string[] = testedTasks(settings),
+): boolean => !mayAsk && isAddress(settings.tasks) && names.some((name) => Object.hasOwn(BENCHMARK_KINDS, name));
+
+/** The small files of the model; null if they are on another server that may not be asked. */
+export async function textsToRead({ settings: { model }, access, mayAsk }: PreviewCommand): Promise<ModelTexts | null> {
+  const read = mayAsk ? readTextFiles : readTextFilesHere;
+  return read(requireReference(parseModelReference(model), model), await openPlaces(access));
 }

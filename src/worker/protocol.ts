@@ -10,6 +10,7 @@ import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RoundUse } from '../run/outputs/round-use.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
+import type { TextLengths } from '../run/text-lengths.ts';
 import type { ModelModules } from '../run/trained-modules.ts';
 import type { Reading } from '../tasks/reading.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../weights/model-messages.ts';
@@ -114,6 +115,13 @@ export type PreviewAnswer =
   | { type: 'elsewhere' }
   | { type: 'no-preview'; error: ErrorReport };
 
+/** Asks how many tokens the texts take. The command is that of a preview. */
+export type LengthsAnswer =
+  | { type: 'counted'; lengths: TextLengths }
+  /** Model or tasks are on another server, which may not be asked yet. */
+  | { type: 'elsewhere' }
+  | { type: 'not-counted'; error: ErrorReport };
+
 /** The device that a run would use. */
 export interface DeviceOutlook {
   kind: 'webgpu' | 'wasm';
@@ -137,6 +145,7 @@ export type SingleThreadReason = NonNullable<DeviceOutlook['singleThread']>;
 export type AheadFunctions = {
   plan: (command: PlanCommand) => Promise<PlanAnswer>;
   preview: (command: PreviewCommand) => Promise<PreviewAnswer>;
+  lengths: (command: PreviewCommand) => Promise<LengthsAnswer>;
   /** Tells the device that a run would use, and returns its speed. */
   look: (choice: DeviceChoice) => Promise<Speed>;
 };

@@ -78,7 +78,7 @@ export function createHandOver(store: PageStore, address: PageAddress): HandOver
     accept: () => {
       const { offer: given } = getState();
       if (given !== null && 'setUp' in given)
-        setState({ draft: given.setUp.settings, resumePoint: null, refused: null });
+        setState({ draft: given.setUp.settings, resumePoint: null, brought: null, refused: null });
       close();
     },
     decline: close,

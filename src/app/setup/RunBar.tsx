@@ -140,7 +140,7 @@ function BeforeRun() {
           type="button"
           className={buttons.primary}
           data-testid="start"
-          aria-describedby="run-amount"
+          aria-describedby="run-amount start-facts"
           onClick={page.start}
         >
           Start

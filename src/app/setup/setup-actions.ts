@@ -2,6 +2,7 @@ import { FAMILY_MODULES } from '../../run/trained-modules.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/presets.ts';
 import { type RunSettings, watching } from '../../run/settings.ts';
+import { firstBrought } from '../../run/brought-values.ts';
 import { withModel } from '../../run/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
@@ -55,7 +56,7 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
         const training = { ...next.training, ...FAMILY_MODULES };
         // What comes with the embedded models shows little of others.
         const watch = (draft.watch ?? []).filter((name) => embeddedModel(model) !== undefined || !isEmbeddedText(name));
-        return { draft: watching({ ...next, training }, watch), refused: null };
+        return { draft: watching({ ...next, training }, watch), brought: firstBrought(model), refused: null };
       }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
@@ -63,7 +64,11 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);
-        return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
+        return {
+          draft: { ...next, training: { ...next.training, seed: draft.training.seed } },
+          brought: null,
+          refused: null,
+        };
       }),
     chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
     chooseOrder: (id) => {
@@ -73,7 +78,7 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
         const published = publishedSettings(order, method.name);
         const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
         const kept = watch.filter((name) => !published.order.includes(name));
-        return { draft: watching({ model, tasks, ...published }, kept), refused: null };
+        return { draft: watching({ model, tasks, ...published }, kept), brought: null, refused: null };
       });
     },
     prefer: (change) => {
@@ -90,6 +95,7 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
       setState(({ draft }) => ({
         draft: last?.settings ?? draft,
         resumePoint: last && { round: last.round, folder: last.folder },
+        brought: null,
         refused: null,
       })),
   };

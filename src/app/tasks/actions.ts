@@ -102,6 +102,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
       const draft = { model, tasks: source, order: order.order, method, training };
       return {
         draft: { ...draft, ...(watch !== undefined && { watch }), ...(perTask !== undefined && { perTask }) },
+        brought: null,
         refused: null,
         taskNotes: made.flatMap(({ warnings }) => warnings),
       };

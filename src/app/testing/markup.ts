@@ -19,6 +19,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     askForPreview: () => () => undefined,
+    askForLengths: () => () => undefined,
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     bench: () => () => undefined,

@@ -1,0 +1,101 @@
+import { type Brought, withTexts } from '../../run/brought-values.ts';
+import type { TextLengths } from '../../run/text-lengths.ts';
+import { isActive } from '../run-state.ts';
+import { draftIssues } from '../setup/validate.ts';
+import type { PageState, PageStore } from '../store.ts';
+import { pageTasksOf } from '../tasks/sources.ts';
+import { NOT_COUNTED } from './lengths-state.ts';
+import type { AskForLengths } from './lengths-worker.ts';
+
+/** Milliseconds without a change before the texts are counted, so that typing does not start a count per letter. */
+export const QUIET_MS = 500;
+
+/** Counts the tokens of the texts for the page's settings, and lets the chosen model set what follows from them. */
+export interface LengthCounter {
+  /** Updates the store's `lengths` whenever the settings change. Asks no other server. */
+  readonly watch: () => void;
+  /** Counts at once, and lets the worker ask the servers of model and tasks until the settings name others. */
+  readonly lookUp: () => void;
+}
+
+/** The settings that decide which servers are asked. */
+const serversOf = ({ draft, access }: PageState): string =>
+  JSON.stringify([draft.model, draft.tasks, access.hub.endpoint]);
+
+/** What the lengths depend on. During a run nothing is counted. */
+const basisOf = (state: PageState): readonly unknown[] => {
+  const { draft, access, taskData, run } = state;
+  const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;
+  const training = [sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed];
+  const settings = JSON.stringify([draft.model, draft.tasks, draft.order, draft.watch, training]);
+  return [settings, access, taskData, isActive(run.status)];
+};
+
+export function createLengthCounter(store: PageStore, ask: AskForLengths): LengthCounter {
+  const { getState, setState } = store;
+  let allowed: string | null = null;
+  let giveUp: (() => void) | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const drop = (): void => {
+    clearTimeout(timer);
+    giveUp?.();
+    giveUp = null;
+  };
+
+  const bring = (lengths: TextLengths): void => {
+    const { draft, brought } = getState();
+    if (brought === null) return;
+    const next = withTexts(draft, brought, lengths);
+    if (next.settings !== draft) setState({ draft: next.settings });
+    if (!isSame(next.brought, brought)) setState({ brought: next.brought });
+  };
+
+  const count = (): void => {
+    drop();
+    const { draft, access, taskData, lengths, run, modelModules } = getState();
+    if (isActive(run.status) || draftIssues(draft, taskData, modelModules).size > 0) {
+      setState({ lengths: NOT_COUNTED });
+      return;
+    }
+    const mayAsk = allowed === serversOf(getState());
+    const hub = mayAsk ? access.hub : { ...access.hub, token: null };
+    setState({ lengths: { status: 'counting', last: lengths.status === 'counted' ? lengths.lengths : null } });
+    const command = { settings: draft, access: { ...access, hub }, tasks: pageTasksOf(draft, taskData), mayAsk };
+    giveUp = ask(command, (answer) => {
+      giveUp = null;
+      switch (answer.type) {
+        case 'counted':
+          setState({ lengths: { status: 'counted', lengths: answer.lengths } });
+          bring(answer.lengths);
+          break;
+        case 'elsewhere':
+          setState({ lengths: { status: 'elsewhere' } });
+          break;
+        case 'not-counted':
+          setState({ lengths: { status: 'failed', error: answer.error } });
+      }
+    });
+  };
+
+  return {
+    watch: () => {
+      let basis = basisOf(getState());
+      timer = setTimeout(count, QUIET_MS);
+      store.subscribe((state) => {
+        const next = basisOf(state);
+        if (next.every((part, i) => part === basis[i])) return;
+        basis = next;
+        drop();
+        timer = setTimeout(count, QUIET_MS);
+      });
+    },
+    lookUp: () => {
+      allowed = serversOf(getState());
+      count();
+    },
+  };
+}
+
+const isSame = (a: Brought, b: Brought): boolean =>
+  a.model === b.model && a.sourceLength === b.sourceLength && a.form === b.form;
