@@ -8,7 +8,8 @@ import type { Network } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import type { RunState, SavedRun } from './checkpoint/saved-run.ts';
+import { sparsely } from './byte-reports.ts';
+import { bytesOf, type RunState, type SavedRun } from './checkpoint/saved-run.ts';
 import type { Checkpointer } from './checkpoint/checkpointer.ts';
 import { type Place, placeAt } from './checkpoint/place.ts';
 import { type RunControl, Stopped } from './control.ts';
@@ -101,6 +102,7 @@ export class Rounds {
     const stateBytes = host.saveRound ? parts.planned.stateBytes : 0;
     this.#estimate = new TimeEstimate(workLeft(this.#place, { ...run, stateBytes }));
     const results = this.#beginning();
+    parts.checkpointer.begin(this.#place, results);
     control.setSeconds(results.seconds + parts.opening);
     host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: [...steps] });
     const step = results.curves.step.at(-1) ?? 0;
@@ -195,6 +197,7 @@ export class Rounds {
     const { model, network } = this.#parts;
     if (!this.#host.saveRound) return;
     const state = this.#state(placeAt(round, 'begin'));
+    const total = bytesOf(state);
     const { curves } = state.results;
     const losses = curves.loss.filter((_, i) => curves.round[i] === round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
@@ -204,7 +207,14 @@ export class Rounds {
       orderFolder: ordersFolder(this.#settings.order),
       roundFolder: folder,
       results: resultFiles(ended),
-      trained: await roundFiles(state, model),
+      trained: await roundFiles(
+        state,
+        model,
+        sparsely(
+          () => this.#host.now(),
+          (bytes) => this.#progress('save', folder, Math.min(bytes, total), total, 'bytes'),
+        ),
+      ),
       soFar: state.results,
     });
   }
@@ -322,7 +332,7 @@ export class Rounds {
     item: string,
     done: number,
     total: number,
-    unit: 'steps' | 'examples' | 'items',
+    unit: 'steps' | 'examples' | 'items' | 'bytes',
   ): void {
     const { round } = this.#place;
     const [{ seconds }, { secondsLeft }] = [this.#control, this.#estimate];

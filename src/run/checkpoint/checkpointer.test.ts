@@ -11,7 +11,7 @@ const EVERY_SECONDS = 120;
 const at = (steps: number): RunState =>
   ({
     place: { round: 1, phase: 'learn', steps, tests: [] },
-    results: { seconds: 0 },
+    results: { seconds: 0, tasks: [], accuracy: {} },
     learner: { progress: { totalSteps: steps }, tensors: [] },
   }) as unknown as RunState;
 
@@ -47,6 +47,18 @@ describe('a checkpoint', () => {
     expect(checkpointer.isDue).toBe(true);
     await checkpointer.save(at(1), null);
     expect([saved, checkpointer.isDue]).toEqual([1, false]);
+  });
+
+  it('saves nothing before the run has done more than it began with', async () => {
+    seconds = 2 * EVERY_SECONDS; // loading the model
+    checkpointer.begin(at(3).place, at(3).results);
+    expect(checkpointer.isDue).toBe(false);
+    await checkpointer.save(at(3), null);
+    expect([saved, events]).toEqual([0, []]);
+    seconds += EVERY_SECONDS;
+    expect(checkpointer.isDue).toBe(true);
+    await checkpointer.save(at(4), null);
+    expect(saved).toBe(1);
   });
 
   it('is due early when the page is hidden, but not each time', async () => {

@@ -1,5 +1,8 @@
 import { reportOf } from '../../base/errors.ts';
 import type { RunHost } from '../host.ts';
+import { sparsely } from '../byte-reports.ts';
+import { isTested } from '../measures.ts';
+import type { Results } from '../results.ts';
 import type { Place } from './place.ts';
 import { bytesOf, type RunState, stateFiles } from './saved-run.ts';
 
@@ -7,7 +10,6 @@ import { bytesOf, type RunState, stateFiles } from './saved-run.ts';
 const LEAST_SECONDS = 15;
 /** Maximum share of a run's time that checkpoints take. */
 const MOST_SHARE = 0.05;
-const TELL_MS = 200;
 
 /**
  * Saves the checkpoints of a run when they are due, less often if they would take more than a twentieth of its time. A
@@ -24,6 +26,12 @@ export class Checkpointer {
   constructor(host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
     this.#host = host;
     this.#savedAt = host.now();
+  }
+
+  /** The run begins or resumes at a place: there is nothing to save until it has done more. */
+  begin(place: Place, results: Results): void {
+    this.#saved = keyOf(place, results);
+    this.#savedAt = this.#host.now();
   }
 
   /** Whether checkpoints are saved at all. */
@@ -65,7 +73,7 @@ export class Checkpointer {
    */
   async save(checkpoint: RunState, secondsLeft: number | null): Promise<void> {
     const { checkpoints: store, emit, now } = this.#host;
-    const place = keyOf(checkpoint.place);
+    const place = keyOf(checkpoint.place, checkpoint.results);
     if (store === undefined || place === this.#saved) return;
     const total = bytesOf(checkpoint);
     const tell = (done: number): void => {
@@ -75,15 +83,14 @@ export class Checkpointer {
       emit({ type: 'progress', ...where, done, total, unit: 'bytes', seconds: results.seconds, secondsLeft });
     };
     const began = now();
-    let toldAt = began;
     tell(0);
     try {
       await store.keep(
-        stateFiles(checkpoint, 'checkpoint', (bytes) => {
-          if (now() - toldAt < TELL_MS) return;
-          toldAt = now();
-          tell(Math.min(bytes, total));
-        }),
+        stateFiles(
+          checkpoint,
+          'checkpoint',
+          sparsely(now, (bytes) => tell(Math.min(bytes, total))),
+        ),
       );
       this.#saved = place;
     } catch (thrown) {
@@ -97,4 +104,8 @@ export class Checkpointer {
   }
 }
 
-const keyOf = ({ round, phase, steps, tests }: Place): string => [round, phase, steps, tests.length].join(' ');
+/** Names what a run has done: two checkpoints of one name would be the same. */
+function keyOf({ round, phase, steps }: Place, { tasks, accuracy }: Results): string {
+  const tested = tasks.filter((_, task) => isTested(accuracy, round, task));
+  return [round, phase, steps, tested.length].join(' ');
+}

@@ -36,13 +36,17 @@ async function execute(
 }
 
 const isAt =
-  (phase: string, round: number, done: number) =>
+  (phase: string, round: number, done: number, item?: string) =>
   (event: RunEvent): boolean =>
-    event.type === 'progress' && event.phase === phase && event.round === round && event.done === done;
+    event.type === 'progress' &&
+    event.phase === phase &&
+    event.round === round &&
+    event.done === done &&
+    event.item === (item ?? event.item);
 
 /** Places of every kind: tests before training, steps of both rounds, tests after training. */
 const PLACES = {
-  'the tests before training': isAt('evaluate', 0, 4),
+  'the tests before training': isAt('evaluate', 0, 4, 'field'), // the first test is complete
   'the first step': isAt('train', 1, 1),
   'a step of the first round': isAt('train', 1, 4),
   'the tests of the first round': isAt('evaluate', 1, 4),

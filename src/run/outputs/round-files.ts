@@ -75,15 +75,20 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
  * read from the device when a file is written.
  *
  * @param base the trained model, as it was loaded.
+ * @param onBytes receives how much of the tensors has been written.
  */
-export async function roundFiles(state: RunState, base: ModelFiles): Promise<OutputFile[]> {
+export async function roundFiles(
+  state: RunState,
+  base: ModelFiles,
+  onBytes?: (bytes: number) => void,
+): Promise<OutputFile[]> {
   const { settings, model } = state.results;
   const { adapters } = planOf(settings.method);
   const pairs = state.learner.tensors.flatMap(({ name, place, rows }) => {
     const layer = place === 'adapter' ? /^(.*)\.lora_A\.weight$/.exec(name)?.[1] : undefined;
     return layer === undefined ? [] : [{ layer, rank: rows }];
   });
-  const files = stateFiles(state, 'round');
+  const files = stateFiles(state, 'round', onBytes);
   if (adapters === null || pairs.length === 0) return files;
   const config = peftConfig(
     pairs.map(({ layer }) => layer),
