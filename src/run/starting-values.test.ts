@@ -10,7 +10,7 @@ test('a pre-trained model starts with the published rates and long prompts, an e
   expect(startingMethod('embedded-llama', 'gorp-plus')).toMatchObject({ learningRate: 3e-3, loraDropout: 0 });
   expect(embeddedSettings('full', 'gorp', REAL)).toMatchObject({
     ...{ model: REAL, method: methodPreset('gorp') },
-    training: { sourceLength: 512 },
+    training: { sourceLength: 256, epochs: 1 },
   });
 });
 

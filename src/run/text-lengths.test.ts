@@ -88,14 +88,14 @@ test('a chosen model brings its template and the length of its texts, until a pe
     hasTemplate: true,
     positions: 2048,
   };
-  const settings = { ...own({ sourceLength: 512, promptForm: 'raw' }), model };
+  const settings = { ...own({ sourceLength: 256, promptForm: 'raw' }), model };
   const first = withTexts(settings, firstBrought(model), lengths);
-  expect(first.settings.training).toMatchObject({ promptForm: 'chat', sourceLength: 512 });
+  expect(first.settings.training).toMatchObject({ promptForm: 'chat', sourceLength: 256 });
   const second = withTexts(first.settings, first.brought, lengths);
   expect(second.settings.training).toMatchObject({ promptForm: 'chat', sourceLength: 112 });
 
   const longer: TextLengths = { ...lengths, tasks: [{ name: 'own', longest: 600, ...counted }] };
-  expect(withTexts(second.settings, second.brought, longer).settings.training.sourceLength).toBe(512);
+  expect(withTexts(second.settings, second.brought, longer).settings.training.sourceLength).toBe(256);
   const entered = {
     ...second.settings,
     training: { ...second.settings.training, sourceLength: 64, promptForm: 'raw' as const },
