@@ -196,8 +196,8 @@ test('a dropped folder is read completely', async ({ page }, info) => {
   for (let i = 0; i < 250; i++) await write(`CL_Benchmark/TC/agnews/a${i}.json`, 0);
   await openWorkbench(page);
   await dropFromDisk(page.getByTestId('task-order'), root);
-  await expect(page.getByTestId('task-problem'), 'the error is in sight').toBeVisible();
-  await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
+  await expect(page.getByTestId('drop-problem'), 'the error is in sight').toBeVisible();
+  await expect(page.getByTestId('drop-problem')).toContainText('instruction_config.json');
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
   await write('CL_Benchmark/TC/agnews/labels.json', ['a', 'b']);
   await dropFromDisk(page.getByTestId('task-order'), root);

@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
+import { quickResults } from '../src/app/testing/scripted-results.ts';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
 import { readGgufHeader } from '../src/weights/gguf/header.ts';
@@ -221,6 +222,41 @@ test('a GGUF file is chosen from the list of its repository, trained, asked and 
   await expect(page.getByTestId('use-code')).toContainText('gguf_file="tiny-F32.gguf"');
 });
 
+test('files dropped anywhere are taken up where they belong, or refused with the reason', async ({
+  page,
+}, testInfo) => {
+  const at = async (name: string, content: string | Record<string, string | Uint8Array>): Promise<string> => {
+    const path = testInfo.outputPath(name);
+    const all = typeof content === 'string' ? { [name]: content } : content;
+    if (typeof content !== 'string') await mkdir(path, { recursive: true });
+    else await mkdir(testInfo.outputPath(), { recursive: true });
+    for (const [file, body] of Object.entries(all))
+      await writeFile(typeof content === 'string' ? path : join(path, file), body);
+    return path;
+  };
+  await openWorkbench(page);
+  const place = page.getByRole('main');
+  const problem = page.getByTestId('drop-problem');
+  await dropFromDisk(place, await at('photo.png', 'x'));
+  await expect(problem).toContainText('photo.png is nothing that this page reads.');
+  const small = NAMES.filter((name) => name !== 'model.safetensors').map((name) => [name, files[name]] as const);
+  await dropFromDisk(place, await at('no-weights', Object.fromEntries(small)));
+  await expect(problem).toContainText('no-weights has neither model.safetensors nor');
+  await expect(page.getByLabel('Embedded small T5'), 'nothing is chosen').toBeChecked();
+  await dropFromDisk(place, await at('whole', files));
+  await expect(page.getByTestId('model-field')).toContainText('whole: 4 files');
+  await expect(problem).toBeHidden();
+  await dropFromDisk(place, await at('pets.csv', 'text,label\nmeow,cat\nwoof,dog\npurr,cat\nbark,dog\n'));
+  await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
+  await expect(page.locator('[data-task=pets]')).toBeVisible();
+  await dropFromDisk(place, await at('run.json', JSON.stringify(quickResults('gorp', 1))));
+  await expect(page.getByTestId('tab-compare')).toHaveAttribute('aria-selected', 'true');
+  await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);
+  await page.reload();
+  await page.getByTestId('start').click();
+  await expect(page.getByTestId('error-panel')).toContainText('The model’s files are needed again');
+});
+
 test('a GGUF file on this machine is trained in place', async ({ page }, testInfo) => {
   const file = testInfo.outputPath('tiny.gguf');
   await writeFile(file, tinyLlamaGguf());
@@ -229,7 +265,7 @@ test('a GGUF file on this machine is trained in place', async ({ page }, testInf
   await choose(page, { ...TINY, sourceLength: 400 });
   await page.getByLabel('Files on this machine').check();
   await page.getByTestId('pick-model-files').setInputFiles(file);
-  await expect(page.getByTestId('model-field')).toContainText('1 files');
+  await expect(page.getByTestId('model-field')).toContainText('1 file,');
   await start(page);
   await waitForStatus(page, 'finished');
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });

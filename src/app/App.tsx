@@ -1,6 +1,7 @@
 import { type MouseEvent, Suspense, useEffect } from 'react';
 import styles from './App.module.css';
 import { DeviceLine } from './device/DeviceLine.tsx';
+import { DropAnywhere } from './drop/DropAnywhere.tsx';
 import { Header } from './Header.tsx';
 import { usePage, usePageState } from './page-context.tsx';
 import { OfferDialog } from './handover/OfferDialog.tsx';
@@ -62,6 +63,7 @@ export function App() {
           </Tabs>
         </main>
       </div>
+      <DropAnywhere />
       <ImportDialog />
       <OfferDialog />
     </>

@@ -1,8 +1,10 @@
 import type { ReactNode } from 'react';
+import type { ErrorReport } from '../base/errors.ts';
 import { Interrupted } from './checkpoints/Interrupted.tsx';
 import { ErrorText } from './ErrorText.tsx';
 import styles from './Notices.module.css';
-import { usePageState } from './page-context.tsx';
+import { usePage, usePageState } from './page-context.tsx';
+import buttons from './ui/buttons.module.css';
 
 /** Shown above the views: an unfinished run, an error, warnings, a browser that slows the run down. */
 export function Notices() {
@@ -11,17 +13,27 @@ export function Notices() {
   const results = usePageState(({ run }) => run.results);
   const warnings = usePageState(({ run }) => run.warnings);
   const slowdown = usePageState((state) => state.slowdown);
+  const dropProblem = usePageState((state) => state.dropProblem);
+  const { closeDropProblem } = usePage();
   const report = refused ?? error;
   return (
     <div className={styles.notices}>
       <Interrupted />
       {report !== null && (
         <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="error-panel">
-          <h2 className={styles.title}>{refused === null ? 'The run has failed' : 'The run cannot start'}</h2>
+          <h2 className={styles.title}>{titleOf(report, refused !== null)}</h2>
           <ErrorText error={report} />
           {refused === null && results !== null && (
             <p>What was measured before that is below and can be downloaded under Results.</p>
           )}
+        </div>
+      )}
+      {dropProblem !== null && (
+        <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="drop-problem">
+          <ErrorText error={dropProblem} title="The files were not taken" />
+          <button type="button" className={buttons.plain} onClick={closeDropProblem}>
+            Close
+          </button>
         </div>
       )}
       {slowdown !== null && (
@@ -41,6 +53,12 @@ export function Notices() {
       )}
     </div>
   );
+}
+
+/** What is missing is no failure. */
+function titleOf({ code }: ErrorReport, isRefused: boolean): string {
+  if (code === 'settings/files-again') return 'The model’s files are needed again';
+  return isRefused ? 'The run cannot start' : 'The run has failed';
 }
 
 function Fold({ title, children }: { title: string; children: ReactNode }) {

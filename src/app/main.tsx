@@ -10,6 +10,7 @@ import { askCheckpointsWorker } from './checkpoints/ask.ts';
 import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
 import { askLookWorker } from './device/look-worker.ts';
 import { keepPreferences, storedPreferences } from './device/preferences.ts';
+import { askModelCheckWorker } from './drop/model-check-worker.ts';
 import { framedNotice } from './framed.ts';
 import { browserPace } from './estimate/pace.ts';
 import { browserAddress } from './handover/handover.ts';
@@ -56,6 +57,8 @@ function start(at: HTMLElement): void {
     models: { openModels: openModelsWorker, storage: navigator.storage },
     askForPreview: askPreviewWorker,
     askForLengths: askLengthsWorker,
+    checkModel: askModelCheckWorker,
+    openRounds: async (picked, access) => (await import('./try/shared-desk.ts')).tryDesk.open(access, null, picked),
     memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
     device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
     bench: askBenchWorker,

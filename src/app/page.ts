@@ -9,6 +9,7 @@ import type { AskForDevice } from './device/look-worker.ts';
 import type { Preferences } from './device/preferences.ts';
 import { estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
+import { type AskForModelCheck, createFileActions, type FileActions, type OpenRounds } from './drop/take-files.ts';
 import { createHandOver, type HandOverActions, type PageAddress } from './handover/handover.ts';
 import { createPageHistory, type HistoryActions } from './history-actions.ts';
 import { type RunHistory, runKey } from './history.ts';
@@ -44,6 +45,8 @@ export interface PageParts {
   memory: MemoryParts;
   askForPreview: AskForPreview;
   askForLengths: AskForLengths;
+  checkModel: AskForModelCheck;
+  openRounds: OpenRounds;
   device: DeviceParts;
   bench: AskForBench;
   pace: Pace;
@@ -68,7 +71,7 @@ export interface MemoryParts {
 }
 
 /** Everything a person can do on the page, over one store. */
-export interface Page extends SetUpActions, RunActions, HistoryActions {
+export interface Page extends SetUpActions, RunActions, HistoryActions, FileActions {
   readonly store: PageStore;
   /** Detects the device, and reads stored tasks and runs. */
   readonly load: () => Promise<void>;
@@ -118,6 +121,7 @@ export function createPage(parts: PageParts): Page {
   const handOver = createHandOver(store, address);
   const history = createPageHistory(store, parts.history);
   const compare = createCompareActions(store, history);
+  const setUp = createSetUpActions(store, { keepPreferences: device.keep, keepBudget: memory.keep });
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);
 
   /** Stores an ended run before the next run of the queue begins. */
@@ -163,8 +167,13 @@ export function createPage(parts: PageParts): Page {
   });
 
   return {
-    ...createSetUpActions(store, { keepPreferences: device.keep, keepBudget: memory.keep }),
+    ...setUp,
     ...control.actions,
+    ...createFileActions(store, {
+      ...{ tasks, compare, handOver, setUp },
+      check: parts.checkModel,
+      openRounds: parts.openRounds,
+    }),
     store,
     load: async () => {
       deviceLook.watch();

@@ -1,7 +1,9 @@
-import { reportOf } from '../base/errors.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import type { Milestone } from '../run/control.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
+import type { ModelAccess } from '../weights/source.ts';
 import type { KeptCheckpoint } from '../worker/protocol.ts';
 import { refuseWhileMeasuring } from './bench/bench-actions.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
@@ -93,6 +95,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
 
   const begin = (settings: RunSettings, { rounds, from, estimated }: Beginning): void => {
     const { access, device, everyRound, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
+    requireFiles(settings, access);
     estimate = estimated;
     setState(({ view }) => ({
       run: startingRun(settings),
@@ -171,4 +174,19 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
     },
   };
   return { begin, actions };
+}
+
+/**
+ * A page loses access to files of the disk when it reloads.
+ *
+ * @throws GorpError `settings/files-again` if a model's files have to be given again.
+ */
+function requireFiles({ model }: RunSettings, { files }: ModelAccess): void {
+  const reference = parseModelReference(model);
+  if (reference?.kind !== 'picked' || files.length > 0) return;
+  throw new GorpError(
+    'settings/files-again',
+    `A page loses its access to files on this machine when it reloads, and with it the model ${reference.name}.`,
+    `Drop ${reference.name} again anywhere on the page, or choose it under Model, and repeat what you did.`,
+  );
 }

@@ -79,6 +79,10 @@ export interface PageState {
   everyRound: boolean;
   /** The round that the next run resumes from; null to start from the beginning. */
   resumePoint: { round: number; folder: string } | null;
+  /** The name of the model whose files are being checked; null if none are. */
+  checkingModel: string | null;
+  /** Why the last files that were dropped, or chosen as a model, were not taken. */
+  dropProblem: ErrorReport | null;
   /** Why the last start was refused before a worker started. */
   refused: ErrorReport | null;
   /** Custom tasks, and the CL_Benchmark folder on disk. */
@@ -132,6 +136,8 @@ export const createPageStore = (
     modelModules: null,
     everyRound: true,
     resumePoint: null,
+    checkingModel: null,
+    dropProblem: null,
     refused: null,
     taskData: NO_TASKS,
     openFile: null,

@@ -14,10 +14,10 @@ export const FORM_DEFAULTS: Readonly<Record<TaskForm, { kind: string; instructio
 /** A first specification for a file, with the likely columns. @param taken names of other tasks. */
 export function likelySpec(
   { name, sha256 }: { name: string; sha256: string },
-  { form, textColumn, inputColumn, labelColumn, frame, instruction }: Recognised,
+  { form, textColumn, inputColumn, labelColumn, frame, instruction, kind }: Recognised,
   taken: readonly string[],
 ): TaskSpec {
-  const usual = FORM_DEFAULTS[form];
+  const usual = form === 'labels' ? kind : FORM_DEFAULTS[form];
   return {
     name: freeName(name, taken),
     kind: usual.kind,

@@ -1,6 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { TaskForm } from './forms.ts';
 import type { FrameName } from './frames.ts';
+import type { LikelyKind } from './likely-kind.ts';
 
 /** The part of a file shown while its columns are chosen, small even if the file is large. */
 export interface TablePreview {
@@ -13,6 +14,8 @@ export interface TablePreview {
   frame: FrameName;
   /** The task's description in the file, for its question; null if it has none. */
   instruction: string | null;
+  /** The kind and question that its labels suggest. */
+  kind: LikelyKind;
   columns: string[];
   /** The beginnings of the cells of the first rows. */
   rows: string[][];

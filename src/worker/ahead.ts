@@ -1,5 +1,6 @@
 import { serve } from '../base/worker-calls.ts';
 import { versionText } from '../base/version.ts';
+import { checkModel } from './check-model.ts';
 import { deviceHost } from './device-host.ts';
 import { lengths } from './lengths.ts';
 import { lookAtDevice } from './look.ts';
@@ -14,6 +15,7 @@ const functions: AheadFunctions = {
   plan,
   preview,
   lengths,
+  check: checkModel,
   look: (choice) =>
     lookAtDevice(choice, deviceHost(), (outlook: DeviceOutlook) => self.postMessage({ event: outlook })),
 };

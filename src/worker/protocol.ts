@@ -146,6 +146,8 @@ export type AheadFunctions = {
   plan: (command: PlanCommand) => Promise<PlanAnswer>;
   preview: (command: PreviewCommand) => Promise<PreviewAnswer>;
   lengths: (command: PreviewCommand) => Promise<LengthsAnswer>;
+  /** Returns why the files of a model cannot be used; null if they can. */
+  check: (command: { model: string; access: ModelAccess }) => Promise<ErrorReport | null>;
   /** Tells the device that a run would use, and returns its speed. */
   look: (choice: DeviceChoice) => Promise<Speed>;
 };

@@ -1,8 +1,7 @@
-import { type DragEvent, useEffect, useId, useRef, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { publishedOrderOf } from '../../run/presets.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import { filesOfDrop } from '../tasks/given-files.ts';
 import { addableTasks, sizesOf } from '../tasks/sources.ts';
 import { TaskSources } from '../tasks/TaskSources.tsx';
 import { watchShare } from '../../run/duration.ts';
@@ -20,34 +19,14 @@ interface Props {
 
 type Direction = 'up' | 'down';
 
-/** The tasks in the order they are learned, and their sources. Accepts dropped files and folders. */
+/** The tasks in the order they are learned, and their sources. */
 export function OrderField({ issue, sourceIssue }: Props) {
-  const { tasks } = usePage();
   const plain = usePageState(({ draft, taskData }) => draft.tasks === 'embedded' && taskData.custom.length === 0);
   const [asked, setAsked] = useState(false);
-  const [dropping, setDropping] = useState(false);
   const id = useId();
   const open = asked || !plain || issue !== undefined;
-  const carriesFiles = (event: DragEvent): boolean => event.dataTransfer.types.includes('Files');
   return (
-    <fieldset
-      className={`${fieldStyles.block} ${styles.field}`}
-      data-dropping={dropping}
-      data-testid="task-field"
-      onDragOver={(event) => {
-        if (!carriesFiles(event)) return;
-        event.preventDefault();
-        setDropping(true);
-      }}
-      onDragLeave={() => setDropping(false)}
-      onDrop={(event) => {
-        setDropping(false);
-        if (!carriesFiles(event)) return;
-        event.preventDefault();
-        setAsked(true); // the result or the error appears there
-        void tasks.give(filesOfDrop(event.dataTransfer));
-      }}
-    >
+    <fieldset className={`${fieldStyles.block} ${styles.field}`} data-testid="task-field">
       <legend className={fieldStyles.label}>Tasks, in the order they are learned</legend>
       <PublishedOrders />
       <TaskList />

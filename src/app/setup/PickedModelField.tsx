@@ -1,8 +1,6 @@
-import { type DragEvent, useState } from 'react';
-import { pickedReference } from '../../weights/model-reference.ts';
 import { modelFilesOf } from '../../weights/picked-folder.ts';
 import { bytes } from '../format.ts';
-import { type Picked, pickedFrom, pickedFromDrop } from '../models/picked-files.ts';
+import { type Picked, pickedFrom } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
@@ -12,37 +10,22 @@ interface Props {
 
 /** A model folder, or its files, picked or dropped; read in place. */
 export function PickedModelField({ issue }: Props) {
-  const { chooseModel, setFiles } = usePage();
+  const { takeModel } = usePage();
   const files = usePageState(({ access }) => access.files);
   const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
-  const [isOver, setIsOver] = useState(false);
+  const checking = usePageState(({ checkingModel }) => checkingModel);
   const take = (picked: Picked | null): void => {
-    if (picked === null) return;
-    setFiles(picked.files);
-    chooseModel(pickedReference(picked.name));
-  };
-  const drop = (event: DragEvent): void => {
-    event.preventDefault();
-    setIsOver(false);
-    void pickedFromDrop(event.dataTransfer.items).then(take);
+    if (picked !== null) void takeModel(picked);
   };
   const used = modelFilesOf(files);
   return (
-    <div
-      className={styles.drop}
-      data-testid="model-drop"
-      data-over={isOver}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setIsOver(true);
-      }}
-      onDragLeave={() => setIsOver(false)}
-      onDrop={drop}
-    >
+    <div className={styles.drop} data-testid="model-drop">
       <p>
-        {used.length === 0 || name === ''
-          ? 'Drop a model folder or GGUF file here, or'
-          : `${name}: ${used.length} files, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
+        {checking !== null
+          ? `Checking the files of ${checking}…`
+          : used.length === 0 || name === ''
+            ? 'Drop a model folder or GGUF file here, or'
+            : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>
       <div className={styles.picks}>
         <label className={styles.pick}>

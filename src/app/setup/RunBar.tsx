@@ -34,7 +34,10 @@ function amount({ order, training }: RunSettings): string {
   return `${tasks}, ${examples}, ${epochs}`;
 }
 
-/** Preset and Start; during a run, Pause or Resume, Stop, One step and One round. */
+/**
+ * Preset and Start; during a run, Pause or Resume, Stop, One step and One round. Pause and Stop stay focusable while they
+ * do nothing, so that the focus does not fall off the page, nor from Start onto Stop.
+ */
 export function RunBar() {
   const active = usePageState(({ run }) => isActive(run.status));
   const bar = useRef<HTMLDivElement>(null);
@@ -73,8 +76,8 @@ function DuringRun() {
             type="button"
             className={buttons.plain}
             data-testid="pause"
-            disabled={status !== 'running'}
-            onClick={page.pause}
+            aria-disabled={status !== 'running'}
+            onClick={() => status === 'running' && page.pause()}
           >
             {status === 'pausing' ? 'Pausing…' : 'Pause'}
           </button>
@@ -83,8 +86,8 @@ function DuringRun() {
           type="button"
           className={buttons.plain}
           data-testid="stop"
-          disabled={status === 'stopping'}
-          onClick={page.stop}
+          aria-disabled={status === 'stopping'}
+          onClick={() => status !== 'stopping' && page.stop()}
         >
           {status === 'stopping' ? 'Stopping…' : 'Stop'}
         </button>

@@ -20,6 +20,8 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     askForPreview: () => () => undefined,
     askForLengths: () => () => undefined,
+    checkModel: () => Promise.resolve(null),
+    openRounds: () => Promise.resolve(),
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     bench: () => () => undefined,

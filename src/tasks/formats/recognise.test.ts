@@ -93,6 +93,28 @@ describe('a table of no known format', () => {
     expect(await guess(rows(...summaries))).toMatchObject({ form: 'free', labelColumn: 'summary', format: null });
   });
 
+  it('prefers a column that is named as labels are, and asks what its labels answer', async () => {
+    const [topic, sentiment] = [/^What is the topic/, /^What is the sentiment/].map(
+      (pattern) => expect.stringMatching(pattern) as string,
+    );
+    const many = (row: (i: number) => object) => guess(free(row));
+    expect(await many((i) => ({ id: i % 2, body: `some words ${i}`, gold_label: `c${i % 3}` }))).toMatchObject({
+      ...{ form: 'labels', textColumn: 'body', labelColumn: 'gold_label' },
+      kind: { kind: 'TC', instruction: topic },
+    });
+    // An average of stars has many values, what was meant by the class has few.
+    expect(
+      await many((i) => ({ words: `some words ${i}`, starsAverage: `${i}.${i}`, className: `c${i % 3}` })),
+    ).toMatchObject({ labelColumn: 'className' });
+    expect(await many((i) => ({ classroom: `room ${i % 2}`, label: i % 2 ? 'good' : 'bad' }))).toMatchObject({
+      ...{ textColumn: 'classroom', labelColumn: 'label' },
+      kind: { kind: 'SC', instruction: sentiment },
+    });
+    expect(await many((i) => ({ words: `some words ${i}`, emotion: `e${i % 3}` }))).toMatchObject({
+      kind: { kind: 'TC', instruction: 'What is the emotion of the following paragraph? Choose one from the option.' },
+    });
+  });
+
   it('takes a column with few values for the labels', async () => {
     const found = await guess(free((i) => ({ words: `some words ${i}`, mood: i % 3 ? 'good' : 'bad' })));
     expect(found).toMatchObject({ form: 'labels', textColumn: 'words', labelColumn: 'mood' });

@@ -1,5 +1,6 @@
 import type { Columns, TaskForm } from '../forms.ts';
 import type { FrameName } from '../frames.ts';
+import { likelyKind, type LikelyKind } from '../likely-kind.ts';
 import { DEFINITION } from './super-ni.ts';
 import type { Table } from '../table.ts';
 
@@ -54,10 +55,18 @@ export interface Recognised extends Columns {
   readonly frame: FrameName;
   /** The task's description in the file; null if it has none. */
   readonly instruction: string | null;
+  /** The kind and question for its labels, if answers are labels. */
+  readonly kind: LikelyKind;
 }
 
 /** Recognises a file by the names of its columns, otherwise guesses from its values. */
 export function recognise(table: Table): Recognised {
+  const found = recognised(table);
+  const labels = found.labelColumn === '' ? found.textColumn : found.labelColumn;
+  return { ...found, kind: likelyKind(table, labels) };
+}
+
+function recognised(table: Table): Omit<Recognised, 'kind'> {
   const columnOf = (name: string): string | undefined =>
     table.columns.find((column) => column.toLowerCase() === name) ?? undefined;
   const definition = definitionOf(table);
@@ -89,11 +98,13 @@ function definitionOf({ columns, rows }: Table): string | null {
 }
 
 const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|question)/i;
-const LABEL_NAMES = /^(label|class|category|target|sentiment|topic|rating|stars)/i;
+/** Whole words of a name: `gold_label` and `labelText` are labels, `classroom` is not. */
+const LABEL_NAMES =
+  /(?:^|[^a-z])(?:labels?|class(?:es)?|categor(?:y|ies)|target|sentiment|polarity|topic|rating|stars|intent|emotion)(?![a-z])/i;
 const ANSWER_NAMES = /^(answer|output|response|summary|completion|highlights)/i;
 const SAMPLE_ROWS = 100;
 
-function guessed(table: Table): Recognised {
+function guessed(table: Table): Omit<Recognised, 'kind'> {
   const { columns, rows } = table;
   const sample = rows.slice(0, SAMPLE_ROWS);
   const facts = columns.map((name, i) => ({
@@ -102,8 +113,11 @@ function guessed(table: Table): Recognised {
     different: new Set(sample.map((row) => row[i])).size,
   }));
   const plain = { inputColumn: null, frame: 'answer', instruction: null } as const;
-  const named = facts.find(({ name }) => LABEL_NAMES.test(name));
-  const answer = named ?? facts.find(({ name }) => ANSWER_NAMES.test(name));
+  const named = labelNamed(
+    table,
+    facts.map(({ name }) => name),
+  );
+  const answer = facts.find(({ name }) => name === named) ?? facts.find(({ name }) => ANSWER_NAMES.test(name));
   const text = facts.find(({ name }) => /^text$/i.test(name));
   if (facts.length === 1 || (text !== undefined && answer === undefined && !facts.some(hasFew(table, text.name)))) {
     const { name } = text ?? facts[0];
@@ -116,6 +130,13 @@ function guessed(table: Table): Recognised {
     others.find(({ name }) => TEXT_NAMES.test(name)) ?? others.reduce((a, b) => (b.length > a.length ? b : a));
   const form = named !== undefined || hasFewValues(table, label.name) ? 'labels' : 'free';
   return { ...plain, format: null, form, textColumn: chosen.name, labelColumn: label.name };
+}
+
+/** The column whose name says that it holds labels, above all one with few values: a number of stars may be an average. */
+function labelNamed(table: Table, names: readonly string[]): string | undefined {
+  const words = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1 $2');
+  const named = names.filter((name) => LABEL_NAMES.test(words(name)));
+  return named.find((name) => hasFewValues(table, name)) ?? named[0];
 }
 
 const hasFew =
