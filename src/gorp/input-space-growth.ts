@@ -18,11 +18,15 @@ import { eigenvaluesOf } from './symmetric-eigen.ts';
 export interface GrownInput extends Omit<SpaceGrowth, 'space'> {
   /** What the next task adds to: E of a soft space, P of a hard one. */
   readonly state: PackedSymmetric;
-  /** The task's own main directions, [n, ≤ 16]. */
+  /** The task's own main directions, [n, ≤ 16], and the share of each that lies in the space now. */
   readonly directions: Matrix;
+  readonly suppressed: number[];
   /** ‖P − P A P‖max of a soft space, where P should be A⁻¹; ‖P − P²‖max of a hard one. */
   readonly orthonormality: number;
 }
+
+/** The same, before what it suppresses is measured. */
+type Grown = Omit<GrownInput, 'suppressed'>;
 
 /** An input whose space grows. */
 export interface GrowingInput {
@@ -112,9 +116,10 @@ export class InputSpaceGrowth {
   /** Compiles what takes most memory and time, for a plan. @returns the programs that one space takes. */
   async prepare(): Promise<Program[]> {
     const { look, soft, outside, hard } = this.#records;
+    const suppressed = this.#leading.recordLeft;
     const bench = this.#bench;
     const inverse = (await bench.inverse.prepare()).map(({ program }) => program);
-    const records = this.#plan.form === 'soft' ? { look, soft } : { look, outside, hard };
+    const records = this.#plan.form === 'soft' ? { look, soft, suppressed } : { look, outside, hard, suppressed };
     const programs: Program[] = [...inverse];
     for (const [name, record] of Object.entries(records)) programs.push((await bench.prepare(name, record)).program);
     if (this.#plan.form === 'soft') return programs;
@@ -134,7 +139,7 @@ export class InputSpaceGrowth {
         ? await this.#growSoft(this.#plan, input, look, place, between)
         : await this.#growHard(this.#plan, input, look, place, between);
     await bench.copy([bench.P, input.P]);
-    return grown;
+    return { ...grown, suppressed: await this.#leading.suppressed(look.leading, grown.directions.columns) };
   }
 
   async #look(name: string): Promise<Look> {
@@ -157,7 +162,7 @@ export class InputSpaceGrowth {
     { leading, energy, heldBefore, leftBefore }: Look,
     { task }: PlaceInOrder,
     between: Between,
-  ): Promise<GrownInput> {
+  ): Promise<Grown> {
     const bench = this.#bench;
     const { n } = bench;
     const [before, now] = plan.energies === 'mean' ? [(task - 1) / task, 1 / task] : [1, 1];
@@ -211,7 +216,7 @@ export class InputSpaceGrowth {
     { leading, energy, squares, heldBefore, leftBefore }: Look,
     place: PlaceInOrder,
     between: Between,
-  ): Promise<GrownInput> {
+  ): Promise<Grown> {
     const bench = this.#bench;
     const { n } = bench;
     const threshold = thresholdOf(plan, place.task, place.tasks);

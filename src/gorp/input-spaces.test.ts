@@ -19,6 +19,7 @@ import {
   multiplyTranspose,
   subtract,
   transpose,
+  transposeMultiply,
 } from './matrix.ts';
 import type { HardInputSpacePlan, InputSpacePlan, SoftInputSpacePlan } from './method-plan.ts';
 import type { SpaceGrowth } from './space.ts';
@@ -125,6 +126,13 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     );
   };
 
+  /** 1 − uᵀ P u for each main direction u; f32 on the device. */
+  function expectSuppressed({ directions, suppressed }: GrownInput, P: Matrix): void {
+    const left = transposeMultiply(directions, multiply(P, directions));
+    expect(suppressed).toHaveLength(directions.columns);
+    suppressed.forEach((share, i) => expect(share).toBeCloseTo(1 - left.data[i * (directions.columns + 1)], 4));
+  }
+
   /** ‖(P̃ − P) C^½‖ / ‖P C^½‖. */
   const error = (found: Matrix, wanted: Matrix, C: Matrix): number => {
     const root = rootOf(C);
@@ -143,6 +151,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         expect(growth.threshold).toBeCloseTo(wanted.threshold, 2);
         expect(growth.spectrum[0]).toBeCloseTo(wanted.spectrum[0], 2);
         expect(growth.orthonormality).toBeLessThan(1e-4);
+        expectSuppressed(growth, P);
         // Counted by weights, not those of one half or more.
         const weights = wanted.space.data.reduce((sum, value) => sum + value * value, 0);
         expect(Math.abs(growth.total - weights)).toBeLessThan(0.6);
@@ -160,6 +169,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         expect(growth.heldBefore).toBeCloseTo(wanted.heldBefore, 4);
         expect(error(P, projector(wanted), C)).toBeLessThan(0.02);
         expect(growth.orthonormality).toBeLessThan(0.05);
+        expectSuppressed(growth, P);
       },
     );
   });

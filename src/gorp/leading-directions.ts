@@ -83,6 +83,31 @@ export class LeadingDirections {
     return { rows, energies, outside: quotients(matrix(size, size, G), matrix(size, size, H)) };
   }
 
+  /** Records how P maps the main directions, over their images. */
+  readonly recordLeft = (g: Graph): void => {
+    matmul(g, this.#rows, this.#bench.P, { layout: 'nn', into: this.#images });
+  };
+
+  /**
+   * The share of each of the first main directions that lies in the space now, 1 − x P xᵀ; waits for the device.
+   *
+   * @param rows the main directions of this input.
+   */
+  async suppressed({ rows }: Leading, count: number): Promise<number[]> {
+    if (count === 0) return [];
+    await this.#bench.run('suppressed', this.recordLeft);
+    const images = await this.#bench.read(this.#images);
+    const n = rows.columns;
+    return Array.from({ length: count }, (_, i) => {
+      let [left, all] = [0, 0];
+      for (let j = i * n; j < (i + 1) * n; j++) {
+        left += rows.data[j] * images[j];
+        all += rows.data[j] ** 2;
+      }
+      return all > 0 ? Math.min(1, Math.max(0, 1 - left / all)) : 0;
+    });
+  }
+
   destroy(): void {
     for (const { storage } of [this.#rows, this.#images, ...this.#grams]) storage.buffer.destroy();
   }

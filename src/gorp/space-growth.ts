@@ -7,7 +7,7 @@ import type { InputCovariances } from './activations.ts';
 import { anglesToEarlier, directionsOfMoment, type TaskAngles } from './directions.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
-import type { Matrix } from './matrix.ts';
+import { type Matrix, transposeMultiply } from './matrix.ts';
 import type { InputSpaces, OnPart } from './input-spaces.ts';
 import type { PlaceInOrder } from './input-space-growth.ts';
 import type { MomentSpacePlan } from './method-plan.ts';
@@ -23,6 +23,8 @@ export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
   orthonormality: number;
   /** Number of the task's own main directions. */
   directions: number;
+  /** The share of each of them that lies in the space now: what it suppresses of it from now on. */
+  suppressed: number[];
   /** Their angles to the main directions of each earlier task. */
   angles: TaskAngles[];
 }
@@ -53,7 +55,9 @@ export async function growFromMoments(
     for (const [i, { name, growth, directions }] of grown.entries()) {
       const earlier = space.directions.get(name) ?? [];
       space.directions.set(name, [...earlier, directions]);
-      growths.push(named(group, name, space.dimension, { ...growth, orthonormality: errors[i], directions }, earlier));
+      const suppressed = sharesInside(directions, growth.space);
+      const one = { ...growth, orthonormality: errors[i], directions, suppressed };
+      growths.push(named(group, name, space.dimension, one, earlier));
     }
   }
   return growths;
@@ -86,10 +90,14 @@ function named(
   group: Group,
   name: string,
   dimension: number,
-  growth: Omit<SpaceGrowth, 'space'> & { orthonormality: number; directions: Matrix },
+  growth: Omit<SpaceGrowth, 'space'> & {
+    orthonormality: number;
+    directions: Matrix;
+    suppressed: number[];
+  },
   earlier: readonly Matrix[],
 ): NamedGrowth {
-  const { added, total, heldBefore, spectrum, threshold, orthonormality, directions } = growth;
+  const { added, total, heldBefore, spectrum, threshold, orthonormality, directions, suppressed } = growth;
   return {
     name,
     part: group instanceof LoraGroup ? 'lora' : 'full-rank',
@@ -101,8 +109,19 @@ function named(
     threshold,
     orthonormality,
     directions: directions.columns,
+    suppressed,
     angles: anglesToEarlier(directions, earlier),
   };
+}
+
+/** ‖Sᵀ u‖² of every direction u, columns of unit length. */
+function sharesInside(directions: Matrix, space: Matrix): number[] {
+  const inside = transposeMultiply(space, directions);
+  return Array.from({ length: directions.columns }, (_, j) => {
+    let share = 0;
+    for (let i = 0; i < inside.rows; i++) share += inside.data[i * inside.columns + j] ** 2;
+    return Math.min(1, share);
+  });
 }
 
 /** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 if all are empty. */

@@ -1,6 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { ReadToken } from '../tasks/reading.ts';
 import type { Work } from '../device/counting-device.ts';
+import type { AnswerCount } from './confusion.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { DeviceReport, LayerStatistics, Results, TensorSpace, TestTime } from './results.ts';
 
@@ -63,6 +64,8 @@ interface Evaluation {
   rougeL?: number;
   loss?: number;
   examples: number;
+  /** How often a label was answered as which, of tasks with labels. */
+  answers?: AnswerCount[];
   time: TestTime;
 }
 

@@ -3,6 +3,7 @@ import { type AccuracyMatrix, withMeasures } from './measures.ts';
 import type { Break, LayerSample, Results, TestTime } from './results.ts';
 import { SCORES } from './scoring.ts';
 
+type Confusion = NonNullable<Results['confusion']>;
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 
 /** Maximum number of samples of layer statistics in the results of a run. */
@@ -79,7 +80,7 @@ function withSteps(results: Results, event: EventOf<'steps'>): Results {
 }
 
 function withTest(results: Results, event: EventOf<'evaluation'>): Results {
-  const { round, task, time } = event;
+  const { round, task, answers, time } = event;
   const accuracy = { ...results.accuracy };
   for (const score of SCORES) {
     const [matrix, value] = [accuracy[score], event[score] ?? null];
@@ -88,9 +89,16 @@ function withTest(results: Results, event: EventOf<'evaluation'>): Results {
   return {
     ...results,
     ...withMeasures(accuracy, results.tasks),
+    ...(answers !== undefined && { confusion: withAnswers(results, { round, task: task + 1, answers }) }),
     testTime: withTime(results.testTime ?? NO_TIME, time),
   };
 }
+
+/** The answers to all tests, with those of one in place of earlier ones. */
+const withAnswers = ({ confusion = [] }: Results, added: Confusion[number]): Confusion => [
+  ...confusion.filter(({ round, task }) => round !== added.round || task !== added.task),
+  added,
+];
 
 /** The matrix with one cell set; copies only its row. A cell outside the matrix is ignored. */
 const withCell = (matrix: AccuracyMatrix, round: number, task: number, value: number): AccuracyMatrix =>

@@ -63,6 +63,11 @@ const TensorSpaceSchema = v.strictObject({
   orthonormality: finite,
   /** Number of this task's own main directions, regardless of the space; at most 16. */
   directions: count,
+  /**
+   * How much of each of them lies in the space after this round: what it suppresses. Files of earlier versions do not
+   * say.
+   */
+  suppressed: v.exactOptional(v.array(v.pipe(v.number(), v.minValue(0), v.maxValue(1)))),
   /** Cosines of the principal angles with the main directions of each earlier task (from 1), descending. */
   angles: v.array(v.strictObject({ task: round, cosines: v.array(cosine) })),
 });
@@ -190,6 +195,14 @@ export const FieldsSchema = v.strictObject({
   }),
   accuracy: AccuracySchema,
   measures: AllMeasuresSchema,
+  /**
+   * Answers to the tests of tasks with labels, by task (from 1) and round: how often a label was answered as which. Both
+   * are indexes of the task's labels; any other answer has the index after the last. Files of earlier
+   * versions do not say.
+   */
+  confusion: v.exactOptional(
+    v.array(v.strictObject({ round, task: round, answers: v.array(v.tuple([count, count, count])) })),
+  ),
   spaces: v.array(v.strictObject({ round, tensors: v.array(TensorSpaceSchema) })),
   /**
    * What the method stores after each round besides the model and what it trains: shared spaces, importances,

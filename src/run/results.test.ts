@@ -18,7 +18,7 @@ describe('ResultsSchema', () => {
   it('takes those of a run that was stopped before it read its tasks', () => {
     const curves = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
     const early = (accuracy: Results['accuracy']): object => {
-      return { ...good, tasks: [], curves, spaces: [], ...withMeasures(accuracy, []) };
+      return { ...good, tasks: [], curves, spaces: [], confusion: [], ...withMeasures(accuracy, []) };
     };
     expect(() => parsed(early({ exact: [[], [], []], ranked: [[], [], []] }))).not.toThrow();
     expect(() => parsed(early({ exact: [[]], ranked: [[]] })), 'of earlier versions').not.toThrow();

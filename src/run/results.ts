@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { confusionFault } from './confusion.ts';
 import { measuresFault } from './measures.ts';
 import { sizeFault } from './results-bounds.ts';
 import { FieldsSchema, type Results } from './results-fields.ts';
@@ -15,4 +16,4 @@ const agrees = (
   );
 
 /** The results file: its fields, which agree with each other. */
-export const ResultsSchema = v.pipe(FieldsSchema, agrees(sizeFault), agrees(measuresFault));
+export const ResultsSchema = v.pipe(FieldsSchema, agrees(sizeFault), agrees(measuresFault), agrees(confusionFault));

@@ -4,6 +4,7 @@ import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { Place } from './checkpoint/place.ts';
 import type { RunControl } from './control.ts';
+import { countAnswers } from './confusion.ts';
 import { Evaluator } from './evaluator.ts';
 import type { RunHost } from './host.ts';
 import type { TestedTask } from './outputs/metrics.ts';
@@ -64,7 +65,14 @@ export async function testTasks(
         [before, counted] = [now, done];
         await onBatch(task, done);
       });
-      host.emit({ type: 'evaluation', round, task: index, ...accuracy, time });
+      const byLabel = form === 'labels' && {
+        answers: countAnswers(
+          task.labels,
+          task.testLabels,
+          answers.map(({ text }) => text),
+        ),
+      };
+      host.emit({ type: 'evaluation', round, task: index, ...accuracy, ...byLabel, time });
       const batches = Math.ceil(answers.length / training.evaluationBatchSize);
       const test = { answers, batches, seconds: control.seconds - start };
       tests.push({ ...test, task, kind, name, form });

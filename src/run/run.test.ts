@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { confusionFault } from './confusion.ts';
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, planOf } from '../methods/registry.ts';
@@ -136,6 +137,8 @@ describe('a run to the end', () => {
     expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
     expect(ended.of('space').map(({ tensors }) => tensors)).toEqual(results.spaces.map(({ tensors }) => tensors));
     const [first, second] = results.spaces.map(({ tensors }) => tensors);
+    expect(confusionFault(results)).toBeNull();
+    expect(results.confusion).toHaveLength(ended.of('evaluation').length);
     expect(first.map(({ name }) => name).filter((name) => name.includes('.SelfAttention.'))).toHaveLength(6);
     expect(first.map(({ name }) => name).filter((name) => name.includes('.EncDecAttention.'))).toHaveLength(4);
     first.forEach((tensor, i) => {
@@ -145,6 +148,10 @@ describe('a run to the end', () => {
       expect(second[i].total).toBeLessThanOrEqual(tensor.dimension);
     });
     for (const tensor of [...first, ...second]) expect(tensor.orthonormality).toBeLessThan(1e-5);
+    for (const { suppressed = [], directions } of [...first, ...second]) {
+      expect(suppressed).toHaveLength(directions);
+      expect(suppressed[0], 'the direction with most energy is in the space').toBeGreaterThan(0.9);
+    }
     first.forEach((tensor, i) => {
       expect(tensor.angles).toEqual([]);
       const [{ task, cosines }] = second[i].angles;

@@ -102,7 +102,7 @@ async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile
 }
 
 async function triedRun({ results, rounds, answers, layers }: RunFiles, access: ModelAccess): Promise<TriedRun> {
-  const { id, startedAt, settings, tasks } = results;
+  const { id, startedAt, settings, tasks, confusion = [] } = results;
   return {
     id: id ?? startedAt,
     settings,
@@ -114,6 +114,7 @@ async function triedRun({ results, rounds, answers, layers }: RunFiles, access: 
       examples: examples.length,
       rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
     })),
+    confusion,
     bytes: await plannedBytes(baseOf(results), access),
     converses: isDecoderOnly(layers) || answers.tasks.some(({ form }) => form === 'chat'),
   };

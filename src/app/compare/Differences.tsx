@@ -4,6 +4,7 @@ import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { usePageState } from '../page-context.tsx';
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
+import table from '../ui/table.module.css';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
 import { measureText } from './measure-text.ts';
@@ -27,13 +28,13 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
   const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
   return (
-    <div className={styles.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
+    <div className={table.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
       {hasOtherRanks && (
         <p className={styles.ranks} data-testid="other-ranks">
           These runs have different ranks: a method that trains more numbers can be better for that alone.
         </p>
       )}
-      <table className={styles.table}>
+      <table className={`${table.table} ${styles.differences}`}>
         <caption className="hidden-visually">
           Settings that differ between the compared runs, and their measures: mean and{' '}
           {band === 'deviation' ? 'deviation' : '95 % interval'} over seeds
@@ -44,7 +45,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
             <th scope="col">Needs</th>
             <th scope="col">Seeds</th>
             {MEASURES.map(({ name }) => (
-              <th key={name} scope="col" className={styles.number}>
+              <th key={name} scope="col" className={table.number}>
                 {name}
               </th>
             ))}
@@ -66,7 +67,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               {MEASURES.map(({ measure, isDifference }) => {
                 const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
                 return (
-                  <td key={measure} className={styles.number}>
+                  <td key={measure} className={table.number}>
                     {measureText(
                       all.map(({ measures }) => measures[measure]),
                       band,

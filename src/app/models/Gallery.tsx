@@ -6,29 +6,30 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { budgetBytes } from '../memory/budget.ts';
 import { whyTooLarge } from './device-fit.ts';
+import table from '../ui/table.module.css';
 import styles from './ModelsTab.module.css';
 import { roomLeft } from './models-state.ts';
 
 /** Known models, what each needs, and whether this device can hold it. */
 export function Gallery() {
   return (
-    <div className={styles.scroll}>
+    <div className={table.scroll}>
       <p className={styles.muted}>
         ≈ is computed from the config, not measured. Memory is for <code>gorp</code> with prompts of 512 tokens, 8 at a
         time (T5) or 1 (others), weights as stored, activations recomputed.
       </p>
-      <table className={styles.table}>
+      <table className={`${table.table} ${styles.models}`}>
         <caption className="hidden-visually">Known models</caption>
         <thead>
           <tr>
             <th scope="col">Model</th>
-            <th scope="col" className={styles.number}>
+            <th scope="col" className={table.number}>
               Parameters
             </th>
-            <th scope="col" className={styles.number}>
+            <th scope="col" className={table.number}>
               Download
             </th>
-            <th scope="col" className={styles.number}>
+            <th scope="col" className={table.number}>
               GPU memory
             </th>
             <th scope="col">Licence</th>
@@ -62,25 +63,25 @@ function Row({ model }: { model: GalleryModel }) {
     <tr data-model={model.reference}>
       <th scope="row">
         {model.name}
-        <span className={styles.second}>
+        <span className={table.second}>
           <code>{model.reference}</code>
         </span>
-        <span className={styles.second}>{model.note}</span>
+        <span className={table.second}>{model.note}</span>
       </th>
-      <td className={styles.number}>{millions(model.parameters)}</td>
-      <td className={styles.number}>{`${model.bytesFrom === 'config' ? '≈ ' : ''}${bytes(model.bytes)}`}</td>
-      <td className={styles.number}>
+      <td className={table.number}>{millions(model.parameters)}</td>
+      <td className={table.number}>{`${model.bytesFrom === 'config' ? '≈ ' : ''}${bytes(model.bytes)}`}</td>
+      <td className={table.number}>
         ≈ {bytes(model.trainingBytes)}
         {obstacle !== null && <span className={styles.obstacle}>not on this device: {obstacle}</span>}
       </td>
       <td>
         {model.licence}
-        {model.isGated && <span className={styles.second}>gated: terms and a token</span>}
+        {model.isGated && <span className={table.second}>gated: terms and a token</span>}
       </td>
-      <td className={styles.acts}>
+      <td className={table.acts}>
         <button
           type="button"
-          className={styles.act}
+          className={table.act}
           disabled={active || chosen}
           aria-label={`${chosen ? 'Chosen' : 'Choose'} ${model.name}`}
           onClick={() => chooseModel(model.reference)}
@@ -89,7 +90,7 @@ function Row({ model }: { model: GalleryModel }) {
         </button>
         <button
           type="button"
-          className={styles.act}
+          className={table.act}
           disabled={busy || active || stored}
           aria-label={`${stored ? 'Stored' : 'Download'}: ${model.name}`}
           onClick={() => models.fetch(model.reference)}

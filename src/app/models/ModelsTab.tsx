@@ -3,6 +3,7 @@ import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Gallery } from './Gallery.tsx';
+import table from '../ui/table.module.css';
 import styles from './ModelsTab.module.css';
 import { roomLeft } from './models-state.ts';
 import { StoredModels } from './StoredModels.tsx';
@@ -47,7 +48,7 @@ function Storage() {
       {isPersistent === true ? (
         <span className={styles.muted}>stored until you remove them</span>
       ) : (
-        <button type="button" className={styles.act} data-testid="persist" onClick={() => void models.persist()}>
+        <button type="button" className={table.act} data-testid="persist" onClick={() => void models.persist()}>
           Ask the browser to keep them
         </button>
       )}

@@ -3,6 +3,7 @@ import type { StoredModel } from '../../weights/model-messages.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import table from '../ui/table.module.css';
 import styles from './ModelsTab.module.css';
 
 /** The models stored in this browser. */
@@ -11,13 +12,13 @@ export function StoredModels() {
   if (stored === null) return <p className={styles.muted}>Loading…</p>;
   if (stored.length === 0) return <p className={styles.muted}>None yet. The first run with a model stores it here.</p>;
   return (
-    <div className={styles.scroll}>
-      <table className={styles.table}>
+    <div className={table.scroll}>
+      <table className={`${table.table} ${styles.models}`}>
         <caption className="hidden-visually">Models in this browser</caption>
         <thead>
           <tr>
             <th scope="col">Model</th>
-            <th scope="col" className={styles.number}>
+            <th scope="col" className={table.number}>
               Size
             </th>
             <td />
@@ -43,14 +44,14 @@ function Row({ model }: { model: StoredModel }) {
     <tr data-folder={model.folder} data-complete={model.isComplete}>
       <th scope="row">
         {name}
-        <span className={styles.second}>{detailOf(model)}</span>
+        <span className={table.second}>{detailOf(model)}</span>
       </th>
-      <td className={styles.number}>{bytes(model.bytes)}</td>
-      <td className={styles.acts}>
+      <td className={table.number}>{bytes(model.bytes)}</td>
+      <td className={table.acts}>
         {!isEmbedded && (
           <button
             type="button"
-            className={styles.act}
+            className={table.act}
             disabled={active}
             aria-label={`Choose ${name}`}
             onClick={() => chooseModel(model.reference)}
@@ -61,7 +62,7 @@ function Row({ model }: { model: StoredModel }) {
         {model.isComplete ? (
           <button
             type="button"
-            className={styles.act}
+            className={table.act}
             disabled={busy || active}
             aria-label={`Check ${name}`}
             onClick={() => models.verify(model.folder)}
@@ -71,7 +72,7 @@ function Row({ model }: { model: StoredModel }) {
         ) : (
           <button
             type="button"
-            className={styles.act}
+            className={table.act}
             disabled={busy || active || isEmbedded}
             aria-label={`Resume downloading ${name}`}
             onClick={() => models.fetch(model.reference)}
@@ -81,7 +82,7 @@ function Row({ model }: { model: StoredModel }) {
         )}
         <button
           type="button"
-          className={styles.act}
+          className={table.act}
           disabled={busy || active}
           aria-label={`Remove ${name}`}
           onClick={() => models.remove(model.folder)}

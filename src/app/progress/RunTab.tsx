@@ -1,3 +1,4 @@
+import { RunLabels } from '../labels/RunLabels.tsx';
 import { usePageState } from '../page-context.tsx';
 import type { Scoring } from './scores.ts';
 import { Section } from '../ui/Section.tsx';
@@ -43,7 +44,7 @@ export function RunTab() {
           <Section
             level={3}
             title="After each task"
-            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested, since the task comes later."
+            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested, since the round or the task comes later."
             tools={<HeatTool />}
           >
             <AccuracyMatrix />
@@ -56,6 +57,7 @@ export function RunTab() {
             <AccuracyChart />
           </Section>
         </div>
+        <RunLabels />
         <Measures />
       </Section>
       <TestAnswers />

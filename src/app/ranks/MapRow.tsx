@@ -1,5 +1,5 @@
 import { memo } from 'react';
-import { percent } from '../format.ts';
+import { NONE, percent } from '../format.ts';
 import { heatShare, heatText } from './map-heat.ts';
 import { headOf, type MapCell, type MapLine, PARTS } from './map-lines.ts';
 import { type LayerPoint, lineOf } from './ranks.ts';
@@ -31,9 +31,9 @@ interface Props {
 
 const NO_COURSE: readonly LayerPoint[] = [];
 
-/** Percent; empty while there is no space to project out. */
+/** Percent; a dash while there is no space to project out. */
 const shareText = (share: number | null | undefined): string =>
-  typeof share === 'number' ? `${percent(share)} %` : '';
+  typeof share === 'number' ? `${percent(share)} %` : NONE;
 
 const inPercent = (share: number): string => `${Math.round(100 * share)}%`;
 
@@ -86,7 +86,13 @@ export const MapRow = memo(function MapRow(props: Props) {
       </div>
       {isDrawn ? (
         line.cells.map((cell, i) =>
-          cell === null ? <div key={i} role="gridcell" /> : <Cell key={i} {...props} cell={cell} round={i + 1} />,
+          cell === null ? (
+            <div key={i} role="gridcell" className={styles.toCome}>
+              {NONE}
+            </div>
+          ) : (
+            <Cell key={i} {...props} cell={cell} round={i + 1} />
+          ),
         )
       ) : (
         <div role="gridcell" aria-colspan={line.cells.length} className={styles.undrawn} />
@@ -145,7 +151,7 @@ function Cell({ line, cell, round, order, most, chosen, isStop, onChoose }: Prop
       />
     );
   }
-  const [{ dimension }] = rows;
+  const [{ dimension, full }] = rows;
   const isChosen = chosen === round;
   const words = `${name}, ${task}: ${cell.added} added, ${cell.total} of ${dimension} held`;
   return (
@@ -160,7 +166,7 @@ function Cell({ line, cell, round, order, most, chosen, isStop, onChoose }: Prop
       data-added={heatText(cell, 'added')}
       data-room={heatText(cell, 'room')}
       data-total={cell.total}
-      data-full={cell.total >= dimension}
+      data-full={full && cell.total >= dimension}
       onClick={() => onChoose(line.key, round)}
       style={{ ...tints, '--held': inPercent(cell.total / dimension) }}
     />

@@ -12,6 +12,7 @@ import { RanksMap } from './RanksMap.tsx';
 import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
 import { Spectrum } from './Spectrum.tsx';
+import { Suppressed } from './Suppressed.tsx';
 
 /** The shared spaces by layer and round, their effect on gradients and updates, and the similarity of the tasks. */
 export function RanksTab() {
@@ -21,10 +22,11 @@ export function RanksTab() {
   const selected = usePageState(({ view }) => view.selected);
   const samples = usePageState(({ run }) => run.results?.health ?? NO_SAMPLES);
   const courses = useMemo(() => layerLines(samples), [samples]);
-  const rows = useMemo(() => tensorRows(spaces, settings.order.length), [spaces, settings]);
+  const { space: spacePlan } = planOf(settings.method);
+  const soft = spacePlan !== null && isSoft(spacePlan);
+  const rows = useMemo(() => tensorRows(spaces, settings.order.length, soft), [spaces, settings, soft]);
   const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);
 
-  const { space: spacePlan } = planOf(settings.method);
   if (spacePlan === null) {
     return (
       <div className={view.stack}>
@@ -36,13 +38,13 @@ export function RanksTab() {
       </div>
     );
   }
-  const soft = isSoft(spacePlan);
-  const full = soft ? [] : rows.filter((row) => row.full);
+  const full = rows.filter((row) => row.full);
   const latest = spaces.at(-1)?.round ?? 1;
   const name = selected?.name ?? rows[0]?.name;
   const round = selected?.round ?? latest;
   const row = rows.find((one) => one.name === name);
   const space = row?.rounds[round - 1];
+  const task = settings.order[round - 1] ?? '';
   return (
     <div className={view.stack}>
       <LayerSummary />
@@ -82,7 +84,12 @@ export function RanksTab() {
           )}
         </Section>
         {space !== undefined && (
-          <Spectrum space={space} isSoft={soft} round={round} task={settings.order[round - 1] ?? ''} />
+          <div className={styles.chosen}>
+            <Spectrum space={space} isSoft={soft} round={round} task={task} />
+            {space.suppressed !== undefined && space.suppressed.length > 0 && (
+              <Suppressed name={space.name} task={task} shares={space.suppressed} />
+            )}
+          </div>
         )}
       </div>
       {row !== undefined && settings.order.length > 1 && (
@@ -98,8 +105,9 @@ function aboutCells(isSoft: boolean, isHeat: boolean): string {
   const added = isSoft
     ? 'The directions that each task added, each counted by how much it is suppressed'
     : 'The rank that each task added';
-  if (isHeat) return `${added}, or the room left after it, in percent.`;
+  const open = isSoft ? ' Little room left is no problem: a direction is suppressed in part, and none is closed.' : '';
+  if (isHeat) return `${added}, or the room left after it, in percent.${open}`;
   return isSoft
-    ? `${added} (+), and their total; the bar is its share of the dimension.`
+    ? `${added} (+), and their total; the bar is its share of the dimension.${open}`
     : `${added} (+), and the directions held after it; the bar is their share of the dimension.`;
 }

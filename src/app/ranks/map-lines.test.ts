@@ -4,7 +4,7 @@ import { foldableKeys, headOf, keysAbove, longestHead, mapStacks, visibleLines }
 import { tensorRows } from './ranks.ts';
 
 const spaces = largeSpaces(15);
-const rows = tensorRows(spaces, 15);
+const rows = tensorRows(spaces, 15, false);
 const stacks = mapStacks(rows);
 
 describe('the map of T5-large', () => {
@@ -53,7 +53,7 @@ describe('the map of T5-large', () => {
   });
 
   it('leaves rounds that have not ended empty, and parses the names of decoders and others', () => {
-    const early = tensorRows(largeSpaces(2), 15);
+    const early = tensorRows(largeSpaces(2), 15, false);
     expect(
       mapStacks(early)[0]
         .line.cells.map((cell) => cell === null)

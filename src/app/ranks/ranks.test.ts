@@ -34,6 +34,7 @@ describe('tensorRows', () => {
         { round: 2, tensors: [space('a', 6, 8), space('b', 0, 3)] },
       ],
       3,
+      false,
     );
     expect(rows.map(({ name, total, full }) => [name, total, full])).toEqual([
       ['b', 3, false],
@@ -42,8 +43,13 @@ describe('tensorRows', () => {
     expect(rows[1]?.rounds.map((round) => round?.added)).toEqual([2, 6, undefined]);
   });
 
+  it('never calls a soft space full', () => {
+    const [row] = tensorRows([{ round: 1, tensors: [space('a', 8, 8)] }], 1, true);
+    expect([row?.total, row?.full]).toEqual([8, false]);
+  });
+
   it('has no rows before the first space', () => {
-    expect(tensorRows([], 4)).toEqual([]);
+    expect(tensorRows([], 4, false)).toEqual([]);
   });
 });
 

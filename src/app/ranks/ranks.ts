@@ -14,12 +14,12 @@ export interface TensorRow {
   total: number;
   /** By round 1..T; undefined for rounds not yet ended. */
   rounds: (TensorSpace | undefined)[];
-  /** Whether the space spans its whole dimension, so that it removes every gradient entirely. */
+  /** Whether the space spans its whole dimension, so that it removes every gradient entirely; a soft one never does. */
   full: boolean;
 }
 
 /** The spaces of a run as rows of a map: one row per tensor, in order of first appearance; columns are rounds. */
-export function tensorRows(spaces: Results['spaces'], rounds: number): TensorRow[] {
+export function tensorRows(spaces: Results['spaces'], rounds: number, isSoft: boolean): TensorRow[] {
   const rows = new Map<string, TensorRow>();
   for (const { round, tensors } of spaces) {
     for (const space of tensors) {
@@ -33,7 +33,7 @@ export function tensorRows(spaces: Results['spaces'], rounds: number): TensorRow
         full: false,
       };
       row.rounds[round - 1] = space;
-      rows.set(name, { ...row, dimension, total, full: total >= dimension });
+      rows.set(name, { ...row, dimension, total, full: !isSoft && total >= dimension });
     }
   }
   return [...rows.values()];

@@ -5,6 +5,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { calledRun, columnText, readColumns, RUN_COLUMNS, type RunColumn, saveColumns } from './run-columns.ts';
 import { RunDetails } from './RunDetails.tsx';
+import table from '../ui/table.module.css';
 import styles from './RunsTable.module.css';
 
 /** The runs in this browser, newest first: a line each, with more to unfold. */
@@ -17,15 +18,15 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
   };
   return (
     <>
-      <div className={styles.scroll}>
-        <table className={styles.table}>
+      <div className={table.scroll}>
+        <table className={`${table.table} ${styles.runs}`}>
           <caption className="hidden-visually">Runs in this browser, newest first</caption>
           <thead>
             <tr>
               <td />
               <th scope="col">Run</th>
               {columns.map((column) => (
-                <th key={column} scope="col" className={styles.number}>
+                <th key={column} scope="col" className={table.number}>
                   {column === 'AP' || column === 'Just learned' ? `${column} %` : column}
                 </th>
               ))}
@@ -93,22 +94,22 @@ function Row({ run, isCurrent, columns }: RowProps) {
           {name ?? method.name}
           {status !== 'finished' && <span className={styles.tag}>{status}</span>}
           {run.file !== undefined && <span className={styles.tag}>added file</span>}
-          <span className={styles.second}>
+          <span className={table.second}>
             {[isCurrent && 'shown', name !== undefined && method.name, moment(startedAt)].filter(Boolean).join(', ')}
           </span>
-          <span className={styles.second}>
+          <span className={table.second}>
             {tasks}; seed {training.seed}
           </span>
         </th>
         {columns.map((column) => (
-          <td key={column} className={styles.number}>
+          <td key={column} className={table.number}>
             {columnText(column, run, score)}
           </td>
         ))}
-        <td className={styles.acts}>
+        <td className={table.acts}>
           <button
             type="button"
-            className={styles.act}
+            className={table.act}
             disabled={active || !isWhole}
             title={isWhole ? undefined : 'Only the summary of this run is stored.'}
             aria-label={`Open ${which}`}
@@ -118,7 +119,7 @@ function Row({ run, isCurrent, columns }: RowProps) {
           </button>
           <button
             type="button"
-            className={styles.act}
+            className={table.act}
             aria-expanded={isUnfolded}
             aria-label={`${isUnfolded ? 'Less' : 'More'} of ${which}`}
             data-testid="unfold-run"

@@ -1,6 +1,7 @@
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { newResults } from '../../run/beginning.ts';
+import { type AnswerCount, countAnswers } from '../../run/confusion.ts';
 import { fold } from '../../run/fold.ts';
 import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../../run/results.ts';
 import { isSoft, sideOfA, type SpacePlan } from '../../gorp/method-plan.ts';
@@ -91,6 +92,7 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
         exact: free,
         ranked: best,
         examples,
+        answers: answersOf(tasks[task]?.labels ?? [], Math.round(free * examples), examples),
         time: {
           promptTokens: 41 * examples,
           promptSeconds: 0.003 * examples,
@@ -169,6 +171,16 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
   return events;
 }
 
+/** Answers to as many tests of each label, so many of them right; the others are another label, or none. */
+function answersOf(labels: readonly string[], right: number, examples: number): AnswerCount[] {
+  const tests = Array.from({ length: examples }, (_, i) => labels[i % labels.length]);
+  const answered = tests.map((label, i) => {
+    if (i >= examples - right) return label;
+    return i % 7 === 0 ? 'nothing' : labels[(i + 1) % labels.length];
+  });
+  return countAnswers(labels, tests, answered);
+}
+
 /** Accuracy rounded to a multiple of 1 / examples, like a measured one. */
 const rounded = (share: number, examples: number): number => Math.round(Math.min(1, share) * examples) / examples;
 
@@ -223,6 +235,7 @@ function spaceOf(before: TensorSpace[], space: SpacePlan, rank: number, random: 
       threshold,
       orthonormality: 2.4e-7 * (0.5 + random.next()),
       directions,
+      suppressed: Array.from({ length: directions }, (_, k) => 1 / (1 + 0.02 * k)),
       angles: Array.from({ length: tasks }, (_, task) => ({
         task: task + 1,
         cosines: Array.from({ length: directions }, (__, k) => (0.95 - 0.08 * task) * 0.88 ** k),

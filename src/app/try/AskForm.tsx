@@ -7,7 +7,7 @@ import { bytes } from '../format.ts';
 import { budgetBytes } from '../memory/budget.ts';
 import { usePageState } from '../page-context.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
-import { Choice } from './Choice.tsx';
+import { Choice } from '../ui/Choice.tsx';
 import { limitOf, type TryDesk } from './try-desk.ts';
 import { questionOf } from './try-form.ts';
 import { Transcript } from './Transcript.tsx';

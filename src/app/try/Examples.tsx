@@ -6,14 +6,14 @@ import type { TaskForm } from '../../tasks/forms.ts';
 import { changedWords } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';
 import { percent, whole } from '../format.ts';
-import { Choice } from './Choice.tsx';
+import { Choice } from '../ui/Choice.tsx';
+import choice from '../ui/Choice.module.css';
 import { LongText, MarkedText } from './MarkedText.tsx';
 import type { TryDesk } from './try-desk.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown } from './try-form.ts';
 import { UNTRAINED, untrainedKey } from './try-state.ts';
 import { useTryContext } from './use-try-context.ts';
 import styles from './Examples.module.css';
-import tab from './TryTab.module.css';
 
 const SHOWN_WORDS: Readonly<Record<Shown, { labels: string; free: string }>> = {
   'turned-wrong': { labels: 'turned wrong', free: 'got worse' },
@@ -68,11 +68,11 @@ export function Examples({ desk, run, ask }: Props) {
           value={form.shown}
           onChange={(shown) => desk.edit({ shown })}
         />
-        <label className={tab.choice}>
+        <label className={choice.choice}>
           Search
           <input
             type="search"
-            className={tab.select}
+            className={choice.select}
             data-testid="examples-search"
             value={form.search}
             onChange={({ target }) => desk.edit({ search: target.value })}
@@ -90,7 +90,7 @@ export function Examples({ desk, run, ask }: Props) {
       )}
       {form.from === 0 && <Untrained desk={desk} answered={answersBefore.length} all={all.length} />}
       {found.length > 0 && (
-        <div className={styles.scroll} tabIndex={0} role="region" aria-label="Test examples">
+        <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of test examples">
           <table className={styles.table}>
             <caption className="hidden-visually">Test examples of {form.task}</caption>
             <thead>

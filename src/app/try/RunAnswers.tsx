@@ -3,7 +3,6 @@ import { useStore } from 'zustand';
 import { usePage } from '../page-context.tsx';
 import { useKeptRounds } from '../results/kept-rounds-context.tsx';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
-import { Confusion } from './Confusion.tsx';
 import { Examples } from './Examples.tsx';
 import { tryDesk } from './shared-desk.ts';
 import { createTryDesk } from './try-desk.ts';
@@ -43,7 +42,6 @@ export default function RunAnswers({ runId }: { runId: string | null }) {
           },
         }}
       />
-      <Confusion desk={desk} run={run} />
     </>
   );
 }

@@ -8,11 +8,11 @@ import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Answers } from './Answers.tsx';
 import { AskForm } from './AskForm.tsx';
-import { Confusion } from './Confusion.tsx';
 import { Examples } from './Examples.tsx';
 import { SourceLine } from './SourceLine.tsx';
 import { tryDesk as desk } from './shared-desk.ts';
 import { useTryContext } from './use-try-context.ts';
+import { TriedLabels } from './TriedLabels.tsx';
 import styles from './TryTab.module.css';
 
 /** Asks a run's model before training and after every round, and lists each round's answers to test examples. */
@@ -96,7 +96,8 @@ export default function TryTab() {
               },
             }}
           />
-          <Confusion desk={desk} run={run} />
+          <TriedLabels desk={desk} run={run} />
+          import {TriedLabels} from './TriedLabels.tsx';
         </Section>
       )}
     </div>

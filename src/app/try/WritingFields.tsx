@@ -2,7 +2,8 @@ import { useId } from 'react';
 import { useStore } from 'zustand';
 import type { Writing } from '../../worker/try/messages.ts';
 import { typedNumber } from '../setup/typed-number.ts';
-import { Choice } from './Choice.tsx';
+import { Choice } from '../ui/Choice.tsx';
+import choice from '../ui/Choice.module.css';
 import type { TryDesk } from './try-desk.ts';
 import { isWritable, MOST_TOKENS } from './try-form.ts';
 import styles from './TryTab.module.css';
@@ -71,7 +72,7 @@ function NumberField({ label, testId, value, isWhole = false, set }: NumberProps
     return typed === null || typed === 'ambiguous' ? Number.NaN : typed.value;
   };
   return (
-    <span className={styles.choice}>
+    <span className={choice.choice}>
       <label htmlFor={id}>{label}</label>
       <input
         id={id}

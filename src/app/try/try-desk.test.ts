@@ -13,6 +13,7 @@ const RUN: TriedRun = {
     { round: 2, name: '2-field', hasWeights: true },
   ],
   tasks: [{ name: 'gloss', form: 'labels', labels: ['warm', 'cold'], examples: 2, rounds: [1, 2] }],
+  confusion: [],
   bytes: { f32: 8, f16: 8, q8: 4, q4: 2 },
   converses: true,
 };

@@ -4,6 +4,7 @@ import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { Decoding } from '../../onnx/runtime/choose-token.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
+import type { Results } from '../../run/results.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { ModelChoice } from '../protocol.ts';
@@ -75,6 +76,8 @@ export interface TriedRun {
     examples: number;
     rounds: number[];
   }[];
+  /** How often a label was answered as which; empty if an earlier version tested the rounds. */
+  confusion: NonNullable<Results['confusion']>;
   /**
    * Bytes that the weights take in the runtime, by weight format; null if the model's config is not in this browser.
    */

@@ -1,4 +1,4 @@
-import styles from './TryTab.module.css';
+import styles from './Choice.module.css';
 
 interface Props<Value extends string | number> {
   label: string;
