@@ -120,14 +120,18 @@ test('a run stops with its model, and the page opens again as it was left', asyn
   await choose(page, { ...TINY, trainExamples: 200, batchSize: 1, leaveOut: ['field'] });
   await start(page);
   await waitForStep(page, 3);
+  const label = page.getByTestId('run-label');
+  await label.locator('summary').click();
+  await label.getByTestId('run-name').fill('a try');
+  await label.getByTestId('run-name').press('Enter');
+  await expect(label.locator('summary'), 'also during a run').toHaveText('Name and notes');
   await page.getByTestId('stop-and-keep').click();
   await waitForStatus(page, 'stopped');
   await expect(page.getByTestId('story')).toContainText('gloss');
-  const label = page.getByTestId('run-label');
-  await label.locator('summary').click();
+  await expect(page.getByTestId('status')).toContainText('a try');
   await label.getByTestId('run-name').fill('first try');
   await label.getByTestId('run-name').press('Enter');
-  await expect(label.locator('summary')).toHaveText('Name and notes');
+  await expect(page.getByTestId('status')).toContainText('first try');
 
   await page.reload();
   await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'stopped');

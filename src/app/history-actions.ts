@@ -1,7 +1,7 @@
 import { type ErrorReport, explained, GorpError, reportOf } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
+import { labelOf, type RunLabel, withLabel } from '../run/run-label.ts';
 import { type RunHistory, runKey } from './history.ts';
-import { labelOf, type RunLabel, withLabel } from './run-label.ts';
 import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 

@@ -4,10 +4,11 @@ import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { AllMeasuresSchema, DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
+import { labelOf, type RunLabel, storedLabel, withLabel } from '../run/run-label.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
 import { measuresOf } from '../run/measures.ts';
 import { matrixOf, measuresIn, type Scoring } from './progress/scores.ts';
-import { checkedLabel, labelOf, type RunLabel, storedLabel, withLabel } from './run-label.ts';
+import { checkedLabel, freeName } from './run-label.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
 /** A run as the table shows it: all but its curves, matrices and spaces. */
@@ -42,10 +43,10 @@ export interface RunHistory {
   /** Newest first. Skips entries of older versions that this one cannot read. */
   list(): Promise<RunSummary[]>;
   /**
-   * Stores a run of this browser with its full results, in place of what it stored of the same run before; name and
-   * notes stay. Removes nothing else: what is stored goes only when the person forgets it.
+   * Stores a run of this browser with its full results, in place of what it stored of the same run before. Removes
+   * nothing else: what is stored goes only when the person forgets it.
    *
-   * @returns the results with name and notes.
+   * @returns the results, with a number after their name if another run has got it meanwhile, in another tab.
    * @throws GorpError `store/quota` if there is no room for the results; the summary is stored anyway.
    */
   add(results: Results): Promise<Results>;
@@ -106,6 +107,12 @@ export function measuresShown({ measures, main }: RunSummary, view: Scoring): No
 export const otherNames = (key: string, runs: readonly RunSummary[]): string[] =>
   runs.filter((run) => runKey(run) !== key).flatMap(({ name }) => name ?? []);
 
+/** Results with a number after their name if another run has it. */
+export function withFreeName(results: Results, runs: readonly RunSummary[]): Results {
+  const { name, notes } = labelOf(results);
+  return withLabel(results, { name: freeName(name, otherNames(runKey(results), runs)), notes });
+}
+
 /** Newest first. */
 export const byStart = (a: RunSummary, b: RunSummary): number => b.startedAt.localeCompare(a.startedAt);
 
@@ -157,8 +164,7 @@ export function browserHistory(): RunHistory {
   return {
     list,
     add: async (results) => {
-      const before = (await list()).find((run) => runKey(run) === runKey(results));
-      const labelled = withLabel(results, labelOf(before ?? results));
+      const labelled = withFreeName(results, await list());
       await put(labelled);
       return labelled;
     },

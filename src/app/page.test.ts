@@ -183,6 +183,35 @@ describe('createPage', () => {
     expect(page.store.getState().history).toEqual([]);
   });
 
+  it('names a run while it trains, but not like another one', async () => {
+    const { page, commands, emit, run } = setUp({
+      history: memoryHistory([{ ...resultsOf(embeddedSettings('quick', 'gorp')), name: 'best' }]),
+    });
+    await page.load();
+    page.start();
+    const events = scriptedRun(embeddedSettings('quick', 'gorp-plus'), { startedAt: '2026-11-25T10:00:00.000Z' });
+    emit(...events.slice(0, -1));
+    await settle();
+    const key = '2026-11-25T10:00:00.000Z';
+    expect(await page.labelRun(key, { name: 'Best', notes: '' })).toMatchObject({ code: 'run/name-taken' });
+    expect(await page.labelRun(key, { name: 'second', notes: 'softer' })).toBeNull();
+    expect(run().results).toMatchObject({ name: 'second', notes: 'softer' });
+    expect(commands.at(-1)).toEqual({ type: 'label', label: { name: 'second', notes: 'softer' } });
+  });
+
+  it('resumes a run under the name that it has by now', async () => {
+    const id = '00000000-0000-4000-8000-000000000001';
+    const stopped = { ...resultsOf(embeddedSettings('quick', 'gorp')), id, name: 'renamed' };
+    const { page, commands } = setUp({ history: memoryHistory([stopped]) });
+    await page.load();
+    const { settings, startedAt } = stopped;
+    const place = { folder: 'f', savedAt: 1, bytes: 2, round: 1, step: 3 };
+    const checkpoint: KeptCheckpoint = { ...place, id, startedAt, results: stopped, settings };
+    page.store.setState({ unfinished: [checkpoint] });
+    page.goOnAtCheckpoint(checkpoint);
+    expect(commands.at(-1)).toEqual({ type: 'label', label: { name: 'renamed', notes: '' } });
+  });
+
   it('shows a run from before a reload as it was when it ended', async () => {
     const history = memoryHistory();
     const first = setUp({ history });

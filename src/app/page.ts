@@ -71,7 +71,7 @@ export interface MemoryParts {
 }
 
 /** Everything a person can do on the page, over one store. */
-export interface Page extends SetUpActions, RunActions, HistoryActions, FileActions {
+export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'labelRun'>, FileActions {
   readonly store: PageStore;
   /** Detects the device, and reads stored tasks and runs. */
   readonly load: () => Promise<void>;
@@ -146,6 +146,7 @@ export function createPage(parts: PageParts): Page {
     openSession: parts.openSession,
     pace,
     onEnd: (run) => void keepEnded(run),
+    labelStored: history.labelRun,
   });
 
   const queue = createQueue(store, {
@@ -204,7 +205,6 @@ export function createPage(parts: PageParts): Page {
       await history.openRun(key);
       leftOff.keepShown(key);
     },
-    labelRun: history.labelRun,
     forget: async (key) => {
       await compare.tick(key, false);
       await history.remove(key);

@@ -1,6 +1,7 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
 import type { Milestone } from '../run/control.ts';
 import type { RunEvent } from '../run/events.ts';
+import { labelOf, type RunLabel, withLabel } from '../run/run-label.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import type { ModelAccess } from '../weights/source.ts';
@@ -8,7 +9,9 @@ import type { KeptCheckpoint } from '../worker/protocol.ts';
 import { refuseWhileMeasuring } from './bench/bench-actions.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
+import { otherNames, runKey } from './history.ts';
 import { budgetBytes } from './memory/budget.ts';
+import { checkedLabel } from './run-label.ts';
 import { applyEvents, canKeep, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 import { checkedSettings } from './setup/validate.ts';
@@ -32,6 +35,8 @@ export interface RunActions {
   readonly stop: () => void;
   /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
   readonly stopAndKeep: () => void;
+  /** Names a run: the current one, or one that is stored. Returns why if that is not possible. */
+  readonly labelRun: (key: string, label: RunLabel) => Promise<ErrorReport | null>;
 }
 
 /** How a run begins. */
@@ -56,10 +61,12 @@ export interface RunParts {
   readonly pace: Pace;
   /** Called with the ended run after its worker is closed. */
   readonly onEnd: (run: RunState) => void;
+  /** Names a stored run. */
+  readonly labelStored: RunActions['labelRun'];
 }
 
 /** One run at a time, in a worker of its own. */
-export function createRunControl(store: PageStore, { openSession, pace, onEnd }: RunParts): RunControl {
+export function createRunControl(store: PageStore, { openSession, pace, onEnd, labelStored }: RunParts): RunControl {
   const { getState, setState } = store;
   let session: TrainingSession | null = null;
   /** The estimate for the current run. */
@@ -97,6 +104,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
     const { access, device, everyRound, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
     requireFiles(settings, access);
     estimate = estimated;
+    const label = labelOfCheckpoint(from);
     setState(({ view }) => ({
       run: startingRun(settings),
       refused: null,
@@ -115,6 +123,27 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
       memoryBudget: budgetBytes(memoryBudget),
       gpuShare: gpuShare / 100,
     });
+    if (label !== null) session.send({ type: 'label', label });
+  };
+
+  /** What the stored run that a checkpoint belongs to is called by now; null if the checkpoint's own label holds. */
+  const labelOfCheckpoint = (from: string | null): RunLabel | null => {
+    const { unfinished, history } = getState();
+    const id = unfinished.find(({ folder }) => folder === from)?.id;
+    const stored = id === undefined ? undefined : history.find((run) => runKey(run) === id);
+    return stored === undefined ? null : labelOf(stored);
+  };
+
+  /** Names the current run: its worker saves the name with what it saves next. */
+  const labelCurrent = (key: string, wanted: RunLabel): ErrorReport | null => {
+    try {
+      const label = checkedLabel(wanted, otherNames(key, getState().history));
+      session?.send({ type: 'label', label });
+      setState(({ run }) => ({ run: run.results === null ? run : { ...run, results: withLabel(run.results, label) } }));
+      return null;
+    } catch (error) {
+      return reportOf(error);
+    }
   };
 
   /** Starts a run that the person requested, and shows the run or the reason why it is refused. */
@@ -171,6 +200,11 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
       if (!canKeep(run)) return;
       setStatus('keeping');
       session?.send({ type: 'stop-and-keep' });
+    },
+    labelRun: async (key, label) => {
+      const { status, results } = getState().run;
+      const isCurrent = isActive(status) && results !== null && runKey(results) === key;
+      return isCurrent ? labelCurrent(key, label) : labelStored(key, label);
     },
   };
   return { begin, actions };

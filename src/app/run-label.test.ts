@@ -9,14 +9,16 @@ const runs = [1, 2].map((n) => ({
 }));
 const [one, two] = runs.map(runKey);
 
-it('names a run, and keeps the name when the run is stored again', async () => {
+it('names a run, and a run that got a name of another meanwhile has a number after it', async () => {
   const history = memoryHistory(runs);
   expect(await history.label(one, { name: '  my   first ', notes: 'softness 0.1\n' })).toEqual({
     ...{ name: 'my first', notes: 'softness 0.1' },
   });
-  await history.add(runs[0]);
   expect(await history.open(one)).toEqual({ ...runs[0], name: 'my first', notes: 'softness 0.1' });
-  expect((await history.list()).map(({ name }) => name).sort()).toEqual(['my first', undefined]);
+  await history.add({ ...runs[1], name: 'My First' });
+  expect((await history.list()).map(({ name }) => name).sort()).toEqual(['My First 2', 'my first']);
+  await history.add({ ...runs[0], name: 'my first' });
+  expect(await history.open(one), 'its own name is free').toEqual({ ...runs[0], name: 'my first' });
   await history.label(one, { name: '', notes: '' });
   expect(await history.open(one)).toEqual(runs[0]);
 });

@@ -1,28 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { MOST_NAME, MOST_NOTES } from '../run/results-bounds.ts';
-import type { Results } from '../run/results.ts';
-
-/** What a person calls a run, and writes about it; both may be empty. */
-export interface RunLabel {
-  readonly name: string;
-  readonly notes: string;
-}
-
-export const labelOf = ({ name = '', notes = '' }: { name?: string; notes?: string }): RunLabel => ({ name, notes });
-
-/** The label as results and summaries store it: empty parts are missing. */
-export const storedLabel = ({ name, notes }: RunLabel): { name?: string; notes?: string } => ({
-  ...(name !== '' && { name }),
-  ...(notes !== '' && { notes }),
-});
-
-/** Results with a label in place of theirs. */
-export function withLabel(results: Results, label: RunLabel): Results {
-  const others = { ...results };
-  delete others.name;
-  delete others.notes;
-  return { ...others, ...storedLabel(label) };
-}
+import type { RunLabel } from '../run/run-label.ts';
 
 const same = (a: string, b: string): boolean => a.localeCompare(b, 'en', { sensitivity: 'accent' }) === 0;
 
@@ -43,14 +21,22 @@ export function checkedLabel(label: RunLabel, names: readonly string[]): RunLabe
       'Shorten it.',
     );
   }
-  if (name !== '' && names.some((one) => same(one, name))) {
-    let number = 2;
-    while (names.some((one) => same(one, `${name} ${number}`))) number++;
+  const free = freeName(name, names);
+  if (free !== name) {
     throw new GorpError(
       'run/name-taken',
       `Another run is called “${name}”.`,
-      `Choose another name, such as “${name} ${number}”.`,
+      `Choose another name, such as “${free}”.`,
     );
   }
   return { name, notes };
+}
+
+/** The name if no other run has it, else the name with the first number that makes it free. No name is always free. */
+export function freeName(name: string, names: readonly string[]): string {
+  const isFree = (wanted: string): boolean => !names.some((one) => same(one, wanted));
+  if (name === '' || isFree(name)) return name;
+  let number = 2;
+  while (!isFree(`${name} ${number}`)) number++;
+  return `${name} ${number}`;
 }

@@ -102,7 +102,8 @@ function withEvent(state: RunState, event: RunEvent): RunState {
     case 'warning':
       return state.warnings.includes(event.message) ? state : withWarning(state, event.message);
     case 'paused':
-      return { ...state, status: isEnding(state.status) ? state.status : 'paused' };
+      // A run that keeps its model may still have to wait until a person makes room for it.
+      return { ...state, status: isEnding(state.status) && event.needsPerson !== true ? state.status : 'paused' };
     case 'resumed':
       return { ...state, status: isEnding(state.status) ? state.status : 'running' };
     case 'finished':
@@ -113,6 +114,7 @@ function withEvent(state: RunState, event: RunEvent): RunState {
     case 'evaluation':
     case 'space':
     case 'cut-short':
+    case 'label':
       return state;
   }
 }

@@ -88,6 +88,7 @@ export function runReporter(
         break;
       case 'space':
       case 'memory':
+      case 'label':
       case 'paused':
       case 'resumed':
       case 'finished':

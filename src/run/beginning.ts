@@ -8,7 +8,7 @@ import { mainScore, SCORES } from './scoring.ts';
 /** What is known of a run before its first measurement. */
 export type RunFacts = Pick<
   Results,
-  'id' | 'code' | 'startedAt' | 'device' | 'model' | 'settings' | 'tasks' | 'breaks'
+  'id' | 'name' | 'notes' | 'code' | 'startedAt' | 'device' | 'model' | 'settings' | 'tasks' | 'breaks'
 >;
 
 /** The results of a run that has measured nothing yet. */

@@ -41,7 +41,12 @@ export class RunControl {
 
   pause(): void {
     this.#until = undefined;
-    if (this.#paused || this.#stopped || this.#isEnding) return;
+    if (!this.#isEnding) this.hold();
+  }
+
+  /** Pauses even while the round is being ended, for something that only a person can do. */
+  hold(): void {
+    if (this.#paused || this.#stopped) return;
     let resume = (): void => undefined;
     const promise = new Promise<void>((resolve) => (resume = resolve));
     this.#paused = { promise, resume };

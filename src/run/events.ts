@@ -3,6 +3,7 @@ import type { ReadToken } from '../tasks/reading.ts';
 import type { Work } from '../device/counting-device.ts';
 import type { AnswerCount } from './confusion.ts';
 import type { MemoryPlan } from './memory-plan.ts';
+import type { RunLabel } from './run-label.ts';
 import type { DeviceReport, LayerStatistics, Results, TensorSpace, TestTime } from './results.ts';
 
 /** What a run is doing now. `kernels`, `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
@@ -106,7 +107,10 @@ export type RunEvent =
   | { type: 'recovering'; error: ErrorReport; step: number; again: number }
   /** The round ended before its last step, as somebody asked; its tests and its files follow. */
   | { type: 'cut-short'; round: number; steps: number; planned: number }
-  | { type: 'paused' }
+  /** Somebody named the run, or wrote about it. */
+  | { type: 'label'; label: RunLabel }
+  /** `needsPerson`: it waits for something that only a person can do; the warning before says what. */
+  | { type: 'paused'; needsPerson?: true }
   | { type: 'resumed' }
   | { type: 'finished'; results: Results }
   // Without results if the worker was ended or crashed: those so far remain.

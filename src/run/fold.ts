@@ -1,6 +1,7 @@
 import type { RunEvent } from './events.ts';
 import { type AccuracyMatrix, withMeasures } from './measures.ts';
 import type { Break, LayerSample, Results, TestTime } from './results.ts';
+import { withLabel } from './run-label.ts';
 import { SCORES } from './scoring.ts';
 
 type Confusion = NonNullable<Results['confusion']>;
@@ -47,6 +48,8 @@ function withEvent(results: Results, event: RunEvent): Results {
       const { round, steps, planned } = event;
       return { ...results, cutShort: [...(results.cutShort ?? []), { round, steps, planned }] };
     }
+    case 'label':
+      return withLabel(results, event.label);
     case 'device':
     case 'begin':
     case 'reading':

@@ -61,8 +61,10 @@ export interface RunHost extends TaskHost {
   hostMemory?: number | null;
   /** A round of an earlier run to resume from. */
   savedRound?(): Promise<SavedRound>;
-  /** Saves the files of a round. If this throws, the run warns and continues. */
+  /** Saves the files of a round. If this throws, the run warns and continues; but see {@link waitsForRoom}. */
   saveRound?(output: RoundOutput): Promise<void>;
+  /** Whether a person can make room and resume: a run whose files find no room then pauses and saves them again. */
+  waitsForRoom?: boolean;
   /** Where checkpoints are saved; if missing, none are saved. */
   checkpoints?: CheckpointStore;
   /** The checkpoint of the same run to resume from. */

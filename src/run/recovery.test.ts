@@ -71,6 +71,15 @@ describe('a run whose device is lost', () => {
     expect(events.slice(events.indexOf(told[0])).reduce(fold, null)?.curves).toEqual(results?.curves);
   });
 
+  test('is called what it was called before', async () => {
+    const loses = once((event) => isAt(event, 'train', 1, 4));
+    const { results } = await execute((event, run) => {
+      if (isAt(event, 'train', 1, 2)) run.label({ name: 'mine', notes: 'softer' });
+      return loses(event);
+    });
+    expect(results).toMatchObject({ name: 'mine', notes: 'softer', status: 'finished' });
+  });
+
   test('keeps waiting with another device if it was paused', async () => {
     let losses = 0;
     const { last, results } = await execute((event, run) => {

@@ -221,16 +221,24 @@ export class Rounds {
 
   async #keep(output: RoundOutput): Promise<void> {
     if (!this.#host.saveRound) return;
-    this.#progress('save', output.roundFolder, 0, 1, 'items');
-    const began = this.#control.seconds;
-    try {
-      await this.#host.saveRound(output);
-      this.#estimate.did('save', this.#parts.planned.stateBytes, this.#control.seconds - began);
-    } catch (thrown) {
-      const error = reportOf(thrown);
-      if (error.code.startsWith('device/')) throw thrown;
-      const what = `The files of ${output.roundFolder} could not be saved: ${explained(error)}`;
-      this.#host.emit({ type: 'warning', message: what });
+    for (;;) {
+      this.#progress('save', output.roundFolder, 0, 1, 'items');
+      const began = this.#control.seconds;
+      try {
+        await this.#host.saveRound(output);
+        this.#estimate.did('save', this.#parts.planned.stateBytes, this.#control.seconds - began);
+        return;
+      } catch (thrown) {
+        const error = reportOf(thrown);
+        if (error.code.startsWith('device/')) throw thrown;
+        const waits = error.code === 'store/quota' && this.#host.waitsForRoom === true;
+        const what = `The files of ${output.roundFolder} could not be saved: ${explained(error)}`;
+        const then = ' Nothing is lost: the run waits with them. Then press Resume to save them.';
+        this.#host.emit({ type: 'warning', message: `${what}${waits ? then : ''}` });
+        if (!waits) return;
+        this.#control.hold();
+        await this.#waitOrStop(true);
+      }
     }
   }
 
@@ -344,10 +352,16 @@ export class Rounds {
     const { checkpointer } = this.#parts;
     if (checkpointer.isOn && !this.#isCutShort && (this.#control.isHeldUp || checkpointer.isDue))
       await this.#saveCheckpoint();
+    await this.#waitOrStop();
+  }
+
+  /** Waits while the run is paused. @throws Stopped */
+  async #waitOrStop(needsPerson = false): Promise<void> {
     await this.#control.heed({
       // Steps that the GPU has yet to finish count as time before the pause.
       settle: () => this.#settle(),
-      onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
+      onPause: (paused) =>
+        this.#host.emit(paused ? { type: 'paused', ...(needsPerson && { needsPerson }) } : { type: 'resumed' }),
       broken: this.#parts.device.lost,
     });
   }

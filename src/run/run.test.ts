@@ -299,6 +299,31 @@ describe('a run that is stopped', () => {
     expect(saved).toEqual(['1-gloss', '2-field']);
   });
 
+  test.each(['in the middle of a run', 'with its model saved'])('waits for room to save a round, %s', async (when) => {
+    const full = new GorpError('store/quota', 'The browser is full.', 'Make room.');
+    const saved: string[] = [];
+    let room = false;
+    const ended = await execute(
+      tinySettings('gorp'),
+      (event, run) => {
+        if (when !== 'in the middle of a run' && at('train', 1, 2)(event)) run.stopAndKeep();
+        if (event.type !== 'paused') return;
+        expect([event.needsPerson, saved]).toEqual([true, []]);
+        room = true;
+        run.resume();
+      },
+      {
+        waitsForRoom: true,
+        saveRound: ({ roundFolder }) => (room ? Promise.resolve(void saved.push(roundFolder)) : Promise.reject(full)),
+      },
+    );
+    expect(ended.of('warning').flatMap(({ message }) => (message.includes('saved') ? message : []))).toEqual([
+      'The files of 1-gloss could not be saved: The browser is full. Make room. Nothing is lost: the run waits with them. Then press Resume to save them.',
+    ]);
+    expect(saved).toEqual(when === 'in the middle of a run' ? ['1-gloss', '2-field'] : ['1-gloss']);
+    expect(ended.last.type).toBe(when === 'in the middle of a run' ? 'finished' : 'stopped');
+  });
+
   test.each([
     ['before its first step saves nothing', at('evaluate', 0, 4), []],
     ['while a round is tested saves that round', at('evaluate', 1, 4), ['1-gloss']],

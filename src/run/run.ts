@@ -21,6 +21,7 @@ import { type Opened, Opening, parametersOf } from './opening.ts';
 import { checkRemembered } from './outputs/saved-round.ts';
 import type { Break, DeviceReport, ModelReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
+import { labelOf, type RunLabel, storedLabel } from './run-label.ts';
 import type { RunSettings } from './settings.ts';
 
 // Milliseconds between attempts to open a device again, and of all of them. Chromium offers no adapter for two minutes
@@ -37,6 +38,8 @@ export class Run {
   readonly #checkpointer: Checkpointer;
   /** Unique to this run; taken from its checkpoint if it resumes. */
   #identity = { id: randomId(), startedAt: new Date().toISOString() };
+  /** What a person calls it; at first that of its checkpoint. */
+  #label: RunLabel | undefined;
   readonly #breaks: Break[] = [];
   /** Null before `begin`. */
   #results: Results | null = null;
@@ -76,6 +79,12 @@ export class Run {
   stopAndKeep(): void {
     if (this.#results?.curves.step.length) this.#control.endRound();
     else this.#control.stop(); // nothing is learned yet
+  }
+
+  /** Names the run, also before it has begun. */
+  label(label: RunLabel): void {
+    this.#label = label;
+    this.#host.emit({ type: 'label', label });
   }
 
   /** The results so far, as if the run were stopped now; null before there are any. */
@@ -125,7 +134,8 @@ export class Run {
     const device = this.#deviceReport;
     if (device === undefined) throw new Error('no results before the device is known');
     const [settings, { code }] = [this.#settings, this.#host];
-    return { ...this.#identity, code, settings, device, model: this.#model, breaks: this.#breaks.slice() };
+    const label = storedLabel(this.#label ?? labelOf({}));
+    return { ...this.#identity, ...label, code, settings, device, model: this.#model, breaks: this.#breaks.slice() };
   }
 
   /** Resumes from the last checkpoint when the device is lost, unless that happens too often. */
@@ -153,8 +163,10 @@ export class Run {
   }
 
   /** Resumes the run that a checkpoint belongs to. */
-  #resume({ results: { id = this.#identity.id, startedAt, breaks = [], curves } }: SavedRun): void {
+  #resume({ results }: SavedRun): void {
+    const { id = this.#identity.id, startedAt, breaks = [], curves } = results;
     this.#identity = { id, startedAt };
+    this.#label ??= labelOf(results);
     this.#breaks.push(...breaks, { cause: 'restart', step: curves.step.at(-1) ?? 0, again: null });
   }
 

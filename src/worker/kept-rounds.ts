@@ -99,34 +99,16 @@ export class RoundKeeper {
     // The file written last makes it a round; until then, remains of an earlier run do not count as one.
     const round = await folderIn(order, roundFolder);
     await removeFrom(round, ROUND_FILE);
-    const files = within(roundFolder, [...results, ...trained]);
-    try {
-      await writeInto(order, files);
-    } catch (thrown) {
-      if (!(thrown instanceof GorpError && thrown.code === 'store/quota')) throw thrown;
-      // The weights of this round matter more than earlier ones; only the previous round's stay until it is complete.
-      await removeWeights(order, [roundFolder, await roundBefore(order, roundFolder)]);
-      await writeInto(order, files);
-    }
+    await writeInto(order, within(roundFolder, [...results, ...trained]));
     await show(folder);
-    if (!this.#everyRound) await removeWeights(order, [roundFolder]);
+    if (!this.#everyRound) await removeWeights(order, roundFolder);
   }
 }
 
-/** The name of the round before one, `''` if there is none. */
-async function roundBefore(order: FileSystemDirectoryHandle, round: string): Promise<string> {
-  const numberOf = (name: string): number => Number.parseInt(name, 10);
-  let before = '';
-  for await (const name of order.keys()) {
-    if (numberOf(name) < numberOf(round) && !(numberOf(name) < numberOf(before))) before = name;
-  }
-  return before;
-}
-
-/** Removes the trained files of all but some rounds of an order; result files stay. */
-async function removeWeights(order: FileSystemDirectoryHandle, except: readonly string[]): Promise<void> {
+/** Removes the trained files of all rounds of an order but one; result files stay. */
+async function removeWeights(order: FileSystemDirectoryHandle, except: string): Promise<void> {
   for await (const [name, handle] of order.entries()) {
-    if (!(handle instanceof FileSystemDirectoryHandle) || except.includes(name)) continue;
+    if (!(handle instanceof FileSystemDirectoryHandle) || name === except) continue;
     for (const file of TRAINED_NAMES) await removeFrom(handle, file);
   }
 }

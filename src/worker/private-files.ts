@@ -118,7 +118,7 @@ export function failed(cause: unknown): GorpError {
     return new GorpError(
       'store/quota',
       'The browser has no room left for the files.',
-      'Delete models that you do not need, or free disk space.',
+      'Remove models of runs (Results) or base models (Models) that you do not need, or free disk space.',
       { cause },
     );
   }

@@ -9,6 +9,7 @@ import type { Effort, Speed } from '../run/duration.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RoundUse } from '../run/outputs/round-use.ts';
 import type { Results } from '../run/results.ts';
+import type { RunLabel } from '../run/run-label.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { TextLengths } from '../run/text-lengths.ts';
 import type { ModelModules } from '../run/trained-modules.ts';
@@ -64,6 +65,8 @@ export type WorkerCommand =
   | { type: 'save' }
   /** Continues to the end of the next optimizer step or of the round, and pauses there. */
   | { type: 'go-on-to'; milestone: Milestone }
+  /** Names the run, or changes what is written about it. */
+  | { type: 'label'; label: RunLabel }
   | { type: 'stop' }
   /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
   | { type: 'stop-and-keep' };

@@ -143,7 +143,7 @@ export async function whileFree<T>(folder: string, work: () => Promise<T>): Prom
     if (lock !== null) return work();
     throw new GorpError(
       'store/busy',
-      'A run in another tab stores its files there.',
+      'A run stores its files there.',
       'Let that run end, then try again.',
     );
   });

@@ -26,6 +26,7 @@ const functions: FunctionsFor<WorkerCommand> = {
   resume: () => run?.resume(),
   save: () => run?.save(),
   'go-on-to': ({ milestone }) => run?.goOnTo(milestone),
+  label: ({ label }) => run?.label(label),
   stop: () => run?.stop(),
   'stop-and-keep': () => run?.stopAndKeep(),
 };
@@ -51,6 +52,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
         savedRound: async () => openLastRound(await folder.claimed()),
       }),
       saveRound: (output) => keeper.keep(output),
+      waitsForRoom: true,
       ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),
       ...(checkpoints.from !== null && { savedCheckpoint: () => saves.mustHave() }),
       memoryBudget,

@@ -73,12 +73,12 @@ export function StatusPanel() {
   );
 }
 
-/** Name and notes of an ended run. */
+/** Name and notes of a run, from its beginning on. */
 function Label() {
   const label = usePageState(({ run }) => run.results);
   const key = label === null ? null : runKey(label);
   const isStored = usePageState(
-    ({ run, history }) => !isActive(run.status) && history.some((one) => runKey(one) === key),
+    ({ run, history }) => isActive(run.status) || history.some((one) => runKey(one) === key),
   );
   if (label === null || key === null || !isStored) return null;
   return (

@@ -28,10 +28,11 @@ export function FilesSection() {
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const picker = useId();
-  // Rounds are saved during a run, but listed only after it has ended.
+  const isPaused = status === 'paused';
+  // Rounds are saved during a run, but listed only when it waits, perhaps for room, or has ended.
   useEffect(() => {
-    if (!active) kept.refresh(run);
-  }, [active, run, kept]);
+    if (!active || isPaused) kept.refresh(run);
+  }, [active, isPaused, run, kept]);
   const rounds = listed ?? [];
   const busy = active || writing !== null;
   return (
@@ -136,7 +137,7 @@ export function FilesSection() {
           can ask each one
         </span>
       </label>
-      <RunModels isBusy={busy} />
+      <RunModels isBusy={busy} canRemove={writing === null && (!active || isPaused)} />
       <p className={styles.about} role="status" data-testid="files-status">
         {writing !== null &&
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}

@@ -1,9 +1,9 @@
 import { useId, useState } from 'react';
 import type { ErrorReport } from '../../base/errors.ts';
 import { MOST_NAME, MOST_NOTES } from '../../run/results-bounds.ts';
+import { labelOf, type RunLabel } from '../../run/run-label.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage } from '../page-context.tsx';
-import { labelOf, type RunLabel } from '../run-label.ts';
 import styles from './RunLabelFields.module.css';
 
 /** Name and notes of a stored run, saved when a field is left. */

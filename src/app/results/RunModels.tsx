@@ -5,8 +5,14 @@ import styles from './FilesSection.module.css';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import { BUDGETS, overBudget, readBudget, saveBudget } from './model-budget.ts';
 
+interface Props {
+  isBusy: boolean;
+  /** A paused run, which may wait for room, does not prevent it. */
+  canRemove: boolean;
+}
+
 /** The models of all runs in this browser, to use one or remove some. Nothing is removed unasked. */
-export function RunModels({ isBusy }: { isBusy: boolean }) {
+export function RunModels({ isBusy, canRemove }: Props) {
   const kept = useKeptRounds();
   const models = useKeptState((state) => state.models);
   const [budget, setBudget] = useState(readBudget);
@@ -43,7 +49,7 @@ export function RunModels({ isBusy }: { isBusy: boolean }) {
           <button
             type="button"
             className={styles.button}
-            disabled={isBusy}
+            disabled={!canRemove}
             onClick={() => {
               for (const { folder } of offered) kept.remove(folder);
             }}
@@ -81,7 +87,7 @@ export function RunModels({ isBusy }: { isBusy: boolean }) {
             <button
               type="button"
               className={styles.button}
-              disabled={isBusy}
+              disabled={!canRemove}
               aria-label={`Remove the model of ${nameOf(model)}`}
               onClick={() => kept.remove(model.folder)}
             >

@@ -1,6 +1,7 @@
 import type { Results } from '../../run/results.ts';
-import { checkedLabel, labelOf, withLabel } from '../run-label.ts';
-import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf } from '../history.ts';
+import { withLabel } from '../../run/run-label.ts';
+import { checkedLabel } from '../run-label.ts';
+import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf, withFreeName } from '../history.ts';
 
 /** A history that lasts as long as the page. */
 export function memoryHistory(runs: readonly Results[] = []): RunHistory {
@@ -9,7 +10,10 @@ export function memoryHistory(runs: readonly Results[] = []): RunHistory {
     list: () =>
       Promise.resolve([...kept.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
     add: (run) => {
-      const labelled = withLabel(run, labelOf(kept.get(runKey(run)) ?? run));
+      const labelled = withFreeName(
+        run,
+        [...kept.values()].map((one) => summaryOf(one)),
+      );
       kept.set(runKey(run), labelled);
       return Promise.resolve(labelled);
     },
