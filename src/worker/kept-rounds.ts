@@ -99,7 +99,12 @@ export class RoundKeeper {
     // The file written last makes it a round; until then, remains of an earlier run do not count as one.
     const round = await folderIn(order, roundFolder);
     await removeFrom(round, ROUND_FILE);
-    await writeInto(order, within(roundFolder, [...results, ...trained]));
+    try {
+      await writeInto(order, within(roundFolder, [...results, ...trained]));
+    } catch (thrown) {
+      await removeFrom(order, roundFolder).catch(() => undefined); // part of a round only takes room
+      throw thrown;
+    }
     await show(folder);
     if (!this.#everyRound) await removeWeights(order, roundFolder);
   }

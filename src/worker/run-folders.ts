@@ -141,11 +141,7 @@ export const isFree = (folder: string): Promise<boolean> =>
 export async function whileFree<T>(folder: string, work: () => Promise<T>): Promise<T> {
   return await navigator.locks.request(lockOf(folder), { ifAvailable: true }, async (lock) => {
     if (lock !== null) return work();
-    throw new GorpError(
-      'store/busy',
-      'A run stores its files there.',
-      'Let that run end, then try again.',
-    );
+    throw new GorpError('store/busy', 'A run stores its files there.', 'Let that run end, then try again.');
   });
 }
 

@@ -37,43 +37,45 @@ function Labels({ results, tested }: { results: Results; tested: readonly Tested
   const called = (round: number): string => (round === 0 ? 'before training' : `after ${roundName(settings, round)}`);
   const options = rounds.map((round) => ({ value: round, label: called(round) }));
   return (
-    <Section
-      level={3}
-      title="Answers by label"
-      note="Each row is a right label: how many of its tests were answered rightly, and what was answered in the second of two rounds. Numbers off the diagonal are labels taken for each other."
-      testId="run-labels"
-    >
-      <div className={styles.tools}>
-        <Choice
-          label="Task"
-          testId="labels-task"
-          options={tested.map((one) => ({ value: one.name, label: one.name }))}
-          value={name}
-          onChange={(next) => setChosen({ task: next })}
+    <div className={styles.part}>
+      <Section
+        level={3}
+        title="Answers by label"
+        note="Each row is a right label: how many of its tests were answered rightly, and what was answered in the second of two rounds. Numbers off the diagonal are labels taken for each other."
+        testId="run-labels"
+      >
+        <div className={styles.tools}>
+          <Choice
+            label="Task"
+            testId="labels-task"
+            options={tested.map((one) => ({ value: one.name, label: one.name }))}
+            value={name}
+            onChange={(next) => setChosen({ task: next })}
+          />
+          <Choice
+            label="From"
+            testId="labels-from"
+            options={options}
+            value={from}
+            onChange={(next) => setChosen({ task: name, from: next, to })}
+          />
+          <Choice
+            label="to"
+            testId="labels-to"
+            options={options}
+            value={to}
+            onChange={(next) => setChosen({ task: name, from, to: next })}
+          />
+        </div>
+        <LabelTable
+          task={name}
+          labels={labels}
+          rows={labelRows(results, j, labels, { from, to })}
+          from={called(from)}
+          to={called(to)}
         />
-        <Choice
-          label="From"
-          testId="labels-from"
-          options={options}
-          value={from}
-          onChange={(next) => setChosen({ task: name, from: next, to })}
-        />
-        <Choice
-          label="to"
-          testId="labels-to"
-          options={options}
-          value={to}
-          onChange={(next) => setChosen({ task: name, from, to: next })}
-        />
-      </div>
-      <LabelTable
-        task={name}
-        labels={labels}
-        rows={labelRows(results, j, labels, { from, to })}
-        from={called(from)}
-        to={called(to)}
-      />
-    </Section>
+      </Section>
+    </div>
   );
 }
 

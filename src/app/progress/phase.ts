@@ -64,7 +64,8 @@ export function paceTexts(bytesLeft: number | null, bytesPerSecond: number | nul
 
 /** Progress of the current phase: `step 42 of 75`, `1.2 of 3.6 MiB from the network`; empty without a total. */
 export function progressText(progress: RunState['progress']): string {
-  if (progress === null || progress.total === 0) return '';
+  // A single part says nothing of its progress.
+  if (progress === null || progress.total === 0 || (progress.unit === 'items' && progress.total === 1)) return '';
   const { done, total, unit, source } = progress;
   if (unit === 'bytes') {
     const from = source === 'cache' ? ' from this browser' : source === 'network' ? ' from the network' : '';

@@ -1,6 +1,7 @@
 import { useId, useState } from 'react';
 import type { KeptModel } from '../../worker/protocol.ts';
 import { bytes, moment } from '../format.ts';
+import choice from '../ui/Choice.module.css';
 import styles from './FilesSection.module.css';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import { BUDGETS, overBudget, readBudget, saveBudget } from './model-budget.ts';
@@ -29,6 +30,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
         <label htmlFor={field}>Offer to remove the oldest above </label>
         <select
           id={field}
+          className={choice.select}
           value={budget}
           data-testid="model-budget"
           onChange={({ target }) => {

@@ -1,6 +1,7 @@
 import { useStore } from 'zustand';
 import { testedTasks } from '../../run/settings.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
+import styles from '../labels/RunLabels.module.css';
 import { labelRows } from '../labels/label-rows.ts';
 import { LabelTable } from '../labels/LabelTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -16,13 +17,15 @@ export function TriedLabels({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const called = (round: number): string =>
     round === 0 ? UNTRAINED : `after ${run.rounds.find((one) => one.round === round)?.name ?? round}`;
   return (
-    <Section
-      level={3}
-      title="Labels"
-      note={`Each row is a right label of ${task.name}: how many of its test examples were answered rightly, and what was answered ${called(form.to)}. Numbers off the diagonal are labels taken for each other.`}
-      testId="confusion"
-    >
-      <LabelTable task={task.name} labels={task.labels} rows={rows} from={called(form.from)} to={called(form.to)} />
-    </Section>
+    <div className={styles.part}>
+      <Section
+        level={3}
+        title="Labels"
+        note={`Each row is a right label of ${task.name}: how many of its test examples were answered rightly, and what was answered ${called(form.to)}. Numbers off the diagonal are labels taken for each other.`}
+        testId="confusion"
+      >
+        <LabelTable task={task.name} labels={task.labels} rows={rows} from={called(form.from)} to={called(form.to)} />
+      </Section>
+    </div>
   );
 }

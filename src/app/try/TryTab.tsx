@@ -97,7 +97,6 @@ export default function TryTab() {
             }}
           />
           <TriedLabels desk={desk} run={run} />
-          import {TriedLabels} from './TriedLabels.tsx';
         </Section>
       )}
     </div>
