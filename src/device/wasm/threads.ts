@@ -12,19 +12,32 @@ export interface ThreadHost {
 const CHUNKS = 4;
 /** Polls for the other threads before the caller sleeps. */
 const LOOKS = 2000;
+/** Seconds awake without an end of another thread's chunk, which takes a fraction of one, before it counts as gone. */
+const PATIENCE = 60;
+
+/** A thread has disappeared in the middle of a call, whose result means nothing. */
+export class ThreadGone extends Error {
+  override readonly name = 'ThreadGone';
+}
 
 /** The threads of a device, as used by the one that runs programs (see `thread.mjs`). */
 export class Threads {
   readonly #kernels: readonly Kernel[];
   readonly #words: Int32Array;
+  readonly #patience: number;
   readonly #started: { terminate(): void }[] = [];
 
-  /** @param block address of {@link BLOCK_BYTES} bytes of zeros. */
+  /**
+   * @param block address of {@link BLOCK_BYTES} bytes of zeros.
+   * @param patience seconds to wait for another thread.
+   */
   constructor(
     memory: WebAssembly.Memory,
     readonly block: number,
     kernels: readonly Kernel[],
+    patience = PATIENCE,
   ) {
+    this.#patience = patience;
     this.#kernels = kernels;
     this.#words = new Int32Array(memory.buffer, block, BLOCK_BYTES / 4);
   }
@@ -47,7 +60,7 @@ export class Threads {
   /**
    * Computes all units of a call, shared among the awake threads.
    *
-   * @throws WebAssembly.RuntimeError when a kernel has trapped, in any thread.
+   * @throws WebAssembly.RuntimeError when a kernel has trapped, in any thread; ThreadGone.
    */
   share(kernel: number, args: number, units: number): void {
     const words = this.#words;
@@ -73,10 +86,12 @@ export class Threads {
   #close(): void {
     const words = this.#words;
     Atomics.and(words, WORDS.state, ~OPEN);
+    let waited = 0; // second by second: a machine that sleeps does not count
     for (let look = 0; ; look++) {
       const inside = Atomics.load(words, WORDS.state);
       if (inside === 0) return;
-      if (look > LOOKS) Atomics.wait(words, WORDS.state, inside);
+      if (look <= LOOKS || Atomics.wait(words, WORDS.state, inside, 1000) !== 'timed-out') continue;
+      if (++waited >= this.#patience) throw new ThreadGone(`a thread has not ended its work for ${waited} s`);
     }
   }
 

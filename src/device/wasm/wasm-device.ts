@@ -7,7 +7,7 @@ import { Heap, HEAP_BYTES, MAX_PAGES } from './heap.ts';
 import { WasmPlanner } from './planner.ts';
 import { WasmProgram } from './program.ts';
 import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
-import { type ThreadHost, Threads } from './threads.ts';
+import { ThreadGone, type ThreadHost, Threads } from './threads.ts';
 import { Turns } from '../turns.ts';
 
 /** What the device needs from the host environment. */
@@ -126,6 +126,7 @@ export class WasmDevice implements Device {
       if (isLarge && this.#threads !== undefined) this.#threads.share(kernel, args, units);
       else this.#kernels[kernel](args, 0, units);
     } catch (cause) {
+      if (cause instanceof ThreadGone) throw this.#lost(`A thread of the CPU has disappeared: ${cause.message}.`);
       const [name] = [...this.#places].find(([, place]) => place === kernel) ?? ['?'];
       this.#failure = new GorpError(
         'device/invalid-operation',
@@ -172,8 +173,14 @@ export class WasmDevice implements Device {
   }
 
   breakOnPurpose(): void {
-    this.#failure = new GorpError('device/lost', 'The device was broken on purpose.', 'Start again.');
-    this.#lose(this.#failure);
+    this.#lost('The device was broken on purpose.');
+  }
+
+  #lost(reason: string): GorpError {
+    const failure = new GorpError('device/lost', reason, 'Start again.');
+    this.#failure = failure;
+    this.#lose(failure);
+    return failure;
   }
 
   async destroy(): Promise<void> {
