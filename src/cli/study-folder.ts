@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type ErrorReport, GorpError } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
 import { parseStudyPlan, type PlannedRun, type StudyPlan } from '../run/study/plan.ts';
@@ -56,7 +57,7 @@ export class StudyFolder {
     try {
       const there = existsSync(path) ? await StudyFolder.planIn(out) : null;
       const next = there === null ? plan : continued(there, plan, out, joins);
-      if (there === null || !isSame(there, next)) await writeText(path, `${JSON.stringify(next, null, 2)}\n`);
+      if (there === null || !isDeepStrictEqual(there, next)) await writeText(path, `${JSON.stringify(next, null, 2)}\n`);
       const folder = new StudyFolder(out, next, warn);
       for (const part of folder.#parts.values()) await part.mend();
       return folder;
@@ -185,7 +186,7 @@ export class StudyFolder {
 function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolean): StudyPlan {
   checkSources(there.sources, plan.sources, out);
   const sources = there.sources ?? plan.sources;
-  if (isSame({ ...there, sources }, { ...plan, sources })) return there;
+  if (isDeepStrictEqual({ ...there, sources }, { ...plan, sources })) return there;
   if (joins && there.claim === undefined && plan.claim === undefined) return joined(there, plan, out);
   throw new GorpError(
     'run/other-study',
@@ -194,7 +195,6 @@ function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolea
   );
 }
 
-const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 /** @throws GorpError `run/other-study` for runs in a file each: they would be made again. */
 async function refuseSingleFiles(out: string, { parts }: StudyPlan): Promise<void> {

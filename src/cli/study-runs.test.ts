@@ -114,6 +114,7 @@ describe('before any run', () => {
     for (const run of runs) await keep(await open(read()), run);
     await rm(join(out, 'plan.json'));
     expect(await executeStudy(options(read()), SILENT)).toBe(0);
+    expect(await executeStudy(options(read()), SILENT), 'the plan that began the study continues it').toBe(0);
     const there = await StudyFolder.planIn(out);
     const sources = there.sources ?? { model: '', tasks: {} };
     expect(Object.keys(sources.tasks)).toEqual(['gloss', 'field']);
