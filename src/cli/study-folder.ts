@@ -57,7 +57,8 @@ export class StudyFolder {
     try {
       const there = existsSync(path) ? await StudyFolder.planIn(out) : null;
       const next = there === null ? plan : continued(there, plan, out, joins);
-      if (there === null || !isDeepStrictEqual(there, next)) await writeText(path, `${JSON.stringify(next, null, 2)}\n`);
+      if (there === null || !isDeepStrictEqual(there, next))
+        await writeText(path, `${JSON.stringify(next, null, 2)}\n`);
       const folder = new StudyFolder(out, next, warn);
       for (const part of folder.#parts.values()) await part.mend();
       return folder;
@@ -194,7 +195,6 @@ function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolea
     'Name another folder with --out: runs of two plans are not mixed.',
   );
 }
-
 
 /** @throws GorpError `run/other-study` for runs in a file each: they would be made again. */
 async function refuseSingleFiles(out: string, { parts }: StudyPlan): Promise<void> {
