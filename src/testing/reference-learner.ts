@@ -20,7 +20,7 @@ import {
   type ReferenceState,
   referenceState,
   referenceStep,
-} from '../gorp/reference-optimizer.ts';
+} from './reference-optimizer.ts';
 import { growSpace, type SpaceGrowth } from '../gorp/space.ts';
 import { svd } from '../gorp/svd.ts';
 import { compensation } from '../gorp/task-rates.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { largestDifference, orthonormalityError, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
-import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from './matrix.ts';
-import type { ProjType } from './method-plan.ts';
+import { largestDifference, orthonormalityError, randomMatrix, randomOrthonormal } from './matrices.ts';
+import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from '../gorp/matrix.ts';
+import type { ProjType } from '../gorp/method-plan.ts';
 import { type FullRankSpaceSide, type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 
 const RATES = { learningRate: 0.01, weightDecay: 0 };

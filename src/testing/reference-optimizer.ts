@@ -1,7 +1,7 @@
-import { type Matrix, matrix, subtract } from './matrix.ts';
-import type { MomentSpacePlan, ProjType, SpacePlan } from './method-plan.ts';
-import { type Basis, compress, compressedShape, expand, makeBasis } from './projection.ts';
-import { projectOutLeft, projectOutRight } from './space.ts';
+import { type Matrix, matrix, subtract } from '../gorp/matrix.ts';
+import type { MomentSpacePlan, ProjType, SpacePlan } from '../gorp/method-plan.ts';
+import { type Basis, compress, compressedShape, expand, makeBasis } from '../gorp/projection.ts';
+import { projectOutLeft, projectOutRight } from '../gorp/space.ts';
 
 // The reference has its own constants, so that it does not repeat a mistake in the tested code.
 const BETA1 = 0.9;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { relativeError } from '../testing/compare.ts';
-import { goldenReal } from '../testing/golden.ts';
-import { goldenMatrix } from '../testing/matrices.ts';
-import { referencesWith } from '../testing/reference.ts';
-import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
-import type { ProjType } from './method-plan.ts';
+import { relativeError } from './compare.ts';
+import { goldenReal } from './golden.ts';
+import { goldenMatrix } from './matrices.ts';
+import { referencesWith } from './reference.ts';
+import { type Matrix, matrix, subtract, transpose } from '../gorp/matrix.ts';
+import type { ProjType } from '../gorp/method-plan.ts';
 import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 
 interface Case {
