@@ -64,11 +64,6 @@ describe('checkpoints on disk', () => {
       /is damaged/,
     ],
     ['of another kind', (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"x"}'), /schema/],
-    [
-      'of an earlier version',
-      (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"gorp-web/checkpoint","version":1}'),
-      /earlier version/,
-    ],
     ['without its state', (path: string) => rm(join(path, ADAPTER_FILE)), /has no adapter/],
   ])('reports one that is %s, and uses the one before it', async (_, harm, told) => {
     await leaveCheckpoints();

@@ -38,7 +38,7 @@ test('has one holder until it is released', async () => {
 
 test('an abandoned lock is taken over by one finder at a time', async () => {
   for (let trial = 0; trial < 6; trial++) {
-    await writeFile(path, trial % 2 === 0 ? 'of an earlier version' : '{"token":"dead","name":"dead"}');
+    await writeFile(path, trial % 2 === 0 ? 'cut off' : '{"token":"dead","name":"dead"}');
     let [holders, max, turns] = [0, 0, 0];
     const work = async (i: number): Promise<void> => {
       const lock = await taken(`worker ${i}`, QUICK);
@@ -71,7 +71,7 @@ test('a lock that is renewed stays with its owner, whatever the clocks and numbe
   await lock.release();
 });
 
-test('a lock of an earlier version stays with its owner while that touches it', async () => {
+test('a lock of another form stays with its owner while that touches it', async () => {
   await writeFile(path, JSON.stringify({ token: 'a', name: 'a run', process: { id: 2 ** 30, where: 'here' } }));
   const touching = setInterval(() => void utimes(path, new Date(), new Date()), 30);
   expect(await FileLock.take(path, 'other', QUICK)).toBeNull();

@@ -216,7 +216,7 @@ async function printOf(path: string): Promise<string | null> {
   }
 }
 
-/** Locks of earlier versions have another form, or only their name. */
+/** A lock that a crash cut off has any text: it counts as its name. */
 function contentOf(print: string): Content {
   const [line] = print.split('\n', 1);
   try {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ErrorReport, GorpError } from '../base/errors.ts';
@@ -48,7 +48,6 @@ export class StudyFolder {
    * @throws GorpError `run/other-study`, naming what is different; `run/bad-results`, `store/failed`.
    */
   static async open(out: string, plan: StudyPlan, { warn, joins = false }: FolderOptions): Promise<StudyFolder> {
-    await refuseSingleFiles(out, plan);
     const path = join(out, PLAN);
     const lock = await named(path, async () => {
       await mkdir(out, { recursive: true });
@@ -193,18 +192,6 @@ function continued(there: StudyPlan, plan: StudyPlan, out: string, joins: boolea
     'run/other-study',
     `${out} holds the study “${there.title}” of another plan.`,
     'Name another folder with --out: runs of two plans are not mixed.',
-  );
-}
-
-/** @throws GorpError `run/other-study` for runs in a file each: they would be made again. */
-async function refuseSingleFiles(out: string, { parts }: StudyPlan): Promise<void> {
-  const names = await readdir(join(out, 'runs')).catch((): string[] => []);
-  const single = names.find((name) => name.endsWith('.json') || parts.some((part) => part.name === name));
-  if (single === undefined) return;
-  throw new GorpError(
-    'run/other-study',
-    `${join(out, 'runs')} has each run in a file of its own, as an earlier version wrote them (${single}).`,
-    'Continue the study with that version, or name another folder with --out.',
   );
 }
 

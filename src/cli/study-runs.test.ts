@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -75,12 +75,6 @@ test('refuses a second plan in a folder by name, and a run with other settings',
   const [run, other] = plannedRuns(plan, plan.parts[0], () => null);
   await keep(files, { ...run, settings: other.settings });
   await expect(files.outcomeOf(run)).rejects.toMatchObject({ code: 'run/other-study' });
-});
-
-test('refuses a folder of an earlier version, whose runs would be made again', async () => {
-  const plan = read();
-  await mkdir(join(out, 'runs', 'main'), { recursive: true });
-  await expect(open(plan)).rejects.toMatchObject({ code: 'run/other-study' });
 });
 
 test('settings that the model does not allow end the study by name, and no run counts as made', async () => {

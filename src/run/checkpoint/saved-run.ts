@@ -208,13 +208,9 @@ export async function readManifest(file: ByteFile, kind: StateKind): Promise<Man
     if (place.round <= tasks) return parsed.output;
     throw bad(kind, `${KINDS[kind].file}: it is in round ${place.round} of ${tasks} tasks`);
   }
-  if (v.is(EarlierSchema, json)) throw bad(kind, 'an earlier version of gorp-web saved it, in another format');
   const [issue] = parsed.issues;
   throw bad(kind, `${KINDS[kind].file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
 }
-
-/** The formats before `gorp-web/state`, of which only the name is known. */
-const EarlierSchema = v.object({ schema: v.picklist(['gorp-web/round', 'gorp-web/checkpoint']) });
 
 async function checkWhole(file: ByteFile, path: string, hashes: readonly string[], kind: StateKind): Promise<void> {
   for (const [i, hash] of hashes.entries()) {
