@@ -2,7 +2,8 @@
 //
 //   forward   y = f(x)            or  y = f(x) * u          (GATED)
 //   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
-// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu. All tensors have `size` elements.
+// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu; gate, |2 sigmoid(x) − 1|, plain only. All tensors
+// have `size` elements.
 //
 // Plan: a workgroup of 64 threads takes several times 64 values, adjacent threads adjacent values: a single value costs
 // less than starting a thread. A value is a vec4 where `size` is a multiple of four, otherwise one element.
@@ -41,6 +42,9 @@ fn f(v: {{T}}) -> {{T}} {
 #if SILU
   return v / (1.0 + exp(-v));
 #endif
+#if GATE
+  return abs(2.0 / (1.0 + exp(-v)) - 1.0);
+#endif
 }
 
 fn df(v: {{T}}) -> {{T}} {
@@ -54,6 +58,10 @@ fn df(v: {{T}}) -> {{T}} {
 #if SILU
   let s = 1.0 / (1.0 + exp(-v));
   return s * (1.0 + v * (1.0 - s));
+#endif
+#if GATE
+  let s = 1.0 / (1.0 + exp(-v));
+  return 2.0 * sign(v) * s * (1.0 - s);
 #endif
 }
 

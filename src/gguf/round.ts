@@ -1,5 +1,6 @@
 import { cardOf } from '../run/outputs/model-card.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { refuseGates } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './adapter-files.ts';
@@ -13,9 +14,10 @@ import { adapterName, baseFile, mergedName } from './names.ts';
  *
  * @param base the model that the round was trained on.
  * @param dtype of the merged model's weights; null for the adapter alone.
- * @throws GorpError as {@link ggufFiles} and {@link ggufAdapterFiles}.
+ * @throws GorpError `run/has-gates`, and as {@link ggufFiles} and {@link ggufAdapterFiles}.
  */
 export async function roundAsGguf(base: ModelFiles, saved: SavedRound, dtype: GgufDtype | null): Promise<OutputFile[]> {
+  refuseGates(saved.changes, dtype === null ? 'A GGUF adapter' : 'A GGUF file');
   const { model, method, training } = saved.results.settings;
   const asking: Asking = { promptForm: training.promptForm, maxNewTokens: training.targetLength };
   const files =

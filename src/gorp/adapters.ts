@@ -4,7 +4,9 @@ import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { dropout } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
+import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import type { GateValues } from './gates.ts';
 import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
 import { Stack } from './stack.ts';
 import { adapterTensor, readSaved, type SavedTensors, type StateTensor } from './state.ts';
@@ -151,6 +153,7 @@ export class AdapterGroup {
    * @param pair the new pair as tensors of this graph; null for the model without it.
    * @param drop dropout of this layer; undefined in evaluation.
    * @param onInner receives the output of the new A, [..., r].
+   * @param gates scale the output of each pair for each example (docs/method.md, eq. (31)); undefined for none.
    */
   apply(
     g: Graph,
@@ -161,13 +164,16 @@ export class AdapterGroup {
     scale: number,
     drop?: { step: Tensor; salt: number; rate: number },
     onInner?: (h: Tensor) => void,
+    gates?: GateValues,
   ): Tensor {
     const dropped = drop ? dropout(g, x, drop.step, drop.salt, drop.rate) : x; // [..., in]
     let sum = y; // [..., out]
     const previous = this.#previousOnGpu.get(name);
     for (const { A, B } of [previous, pair].filter((one) => one != null)) {
       const h = matmul(g, dropped, A, { layout: 'nt' }); // [..., r]
-      sum = matmul(g, h, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
+      const gate = A === pair?.A ? gates?.own : gates?.previous;
+      const counted = gate ? scaleBlocks(g, h, gate) : h;
+      sum = matmul(g, counted, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
       if (A === pair?.A) onInner?.(h);
     }
     return sum;

@@ -36,13 +36,20 @@ export class Meters implements StateOwner {
   readonly #first = new Map<LoraGroup | FullRankGroup, number>();
   readonly #owned: OwnedBuffer[] = [];
   readonly #device: Device;
+  /** Places of further tensors, which have no statistics of their own. */
+  readonly #others: number[] = [];
 
-  constructor(device: Device, groups: readonly (LoraGroup | FullRankGroup)[]) {
+  /** @param others number of further tensors whose gradients count. */
+  constructor(device: Device, groups: readonly (LoraGroup | FullRankGroup)[], others = 0) {
     this.#device = device;
     let total = 0;
     for (const group of groups) {
       this.#first.set(group, total);
       total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
+    }
+    for (let i = 0; i < others; i++) {
+      this.#others.push(total);
+      total += PLACE;
     }
     const vector = (name: string): Tensor => {
       const tensor = storeTensor(device, plainTensor(name, [Math.max(1, total)]), 'inputs');
@@ -87,6 +94,11 @@ export class Meters implements StateOwner {
     return group instanceof LoraGroup
       ? [this.#part(this.squares, group), this.#part(this.squares, group, places(count))]
       : [this.#part(this.squares, group)];
+  }
+
+  /** Places of the gradient energies of the further tensors. */
+  get squaresOfOthers(): Tensor[] {
+    return this.#others.map((first) => slice(this.squares.name, storageOf(this.squares), first, 1));
   }
 
   spaceMetersOf(group: LoraGroup | FullRankGroup): SpaceMeters {

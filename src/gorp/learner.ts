@@ -60,9 +60,10 @@ export class Learner {
    *
    * @param sample batches of the task's training prompts, read if learning rates compensate for a space of inputs.
    * @param onPart receives how many of them are read.
+   * @param prompts batches of prompts for the gates of adapters.
    */
-  beginTask(sample: readonly SizedBatch[] = [], onPart?: OnPart): Promise<void> {
-    return beginTask(this.#core, this.#programs, sample, onPart);
+  beginTask(sample: readonly SizedBatch[] = [], onPart?: OnPart, prompts = sample): Promise<void> {
+    return beginTask(this.#core, this.#programs, { sample, prompts }, onPart);
   }
 
   /** Compiles what a step of micro-batches of these sizes still needs. */
@@ -120,12 +121,13 @@ export class Learner {
 
   /** Bytes that the method stores between tasks besides the trained model: shared spaces and its own state. */
   get stateBytes(): number {
-    const { groups, inputSpaces, progress } = this.#core;
+    const { groups, inputSpaces, gates, progress } = this.#core;
     const ofMoments = groups.flatMap(({ space }) => (space instanceof MomentSpace ? [...space.spaces.values()] : []));
     const ofInputs = [...(inputSpaces?.states.values() ?? [])];
     const numbers =
       ofMoments.reduce((sum, { rows, columns }) => sum + rows * columns, 0) +
-      ofInputs.reduce((sum, { length }) => sum + length, 0);
+      ofInputs.reduce((sum, { length }) => sum + length, 0) +
+      (gates?.spaceNumbers ?? 0);
     return 4 * numbers + stateBytes(progress.state);
   }
 

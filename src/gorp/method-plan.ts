@@ -47,7 +47,24 @@ export interface AdapterPlan {
    * tasks and frozen, so that only B is trained ({@link designedA}).
    */
   readonly design: 'random' | 'inputs';
+  /** Gates that scale every task's pair for each prompt; null if all pairs count fully. Only with a pair per task. */
+  readonly gates: GatePlan | null;
 }
+
+/**
+ * A gate per task, a small network on the mean embedding of the prompt (docs/method.md, eq. (31)). What changes in it
+ * lies outside the space of what earlier tasks gave it to read, so that a new gate stays 0 on their prompts.
+ */
+export interface GatePlan {
+  /** Width of its hidden layer. */
+  readonly width: number;
+  /** Energy that the spaces must hold after the first task; it rises to 1 after the last ({@link thresholdOf}). */
+  readonly threshold: number;
+  readonly energyOf: HardInputSpacePlan['energyOf'];
+}
+
+/** Prompts from which a gate's key and spaces are made, at most. Reading one takes a mean of embeddings. */
+export const GATE_PROMPTS = 256;
 
 /** Which singular vectors compress a gradient; `std` and `reverse_std` depend on the shape of the weight. */
 export type ProjType = 'std' | 'reverse_std' | 'left' | 'right' | 'full';
@@ -171,6 +188,9 @@ export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>
 /** Whether the method must know the number of tasks because its threshold rises. */
 export const hasRisingThreshold = (plan: SpacePlan | null): boolean =>
   plan?.spaceSource === 'activation' && plan.form === 'hard' && plan.rises;
+
+/** Whether adapters have gates, so that what a model computes depends on the prompt beyond its weights. */
+export const hasGates = ({ adapters }: Pick<MethodPlan, 'adapters'>): boolean => adapters?.gates != null;
 
 /** The threshold of a hard space at the end of a task, counted from 1. @param tasks number of tasks in the order. */
 export const thresholdOf = (

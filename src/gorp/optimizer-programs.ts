@@ -5,6 +5,7 @@ import { Graph } from '../graph/graph.ts';
 import { clipFactor, squares } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { FullRankGroup } from './full-rank-group.ts';
+import type { Gates } from './gates.ts';
 import type { Meters } from './layer-statistics.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
@@ -14,6 +15,7 @@ import { takesExactNorm } from './trained-layers.ts';
 export interface OptimizerParts {
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
+  readonly gates: Gates | undefined;
   readonly plan: MethodPlan;
   readonly maxGradNorm: number;
   readonly meters: Meters;
@@ -85,7 +87,7 @@ export class OptimizerPrograms {
   }
 }
 
-function normGraph({ lora, full, plan, maxGradNorm, meters, clip }: OptimizerParts): Graph {
+function normGraph({ lora, full, gates, plan, maxGradNorm, meters, clip }: OptimizerParts): Graph {
   const g = new Graph();
   for (const group of lora) group.recordTerms(g, plan.loss);
   for (const group of [...lora, ...full]) {
@@ -98,15 +100,17 @@ function normGraph({ lora, full, plan, maxGradNorm, meters, clip }: OptimizerPar
       if (isTrained) squares(g, tensor, shape, places[i]);
     }
   }
+  gates?.recordSquares(g, meters.squaresOfOthers);
   clipFactor(g, meters.squares, maxGradNorm, clip);
   return g;
 }
 
-function updateGraph({ lora, full, meters, clip, rates }: OptimizerParts, measures: boolean): Graph {
+function updateGraph({ lora, full, gates, meters, clip, rates }: OptimizerParts, measures: boolean): Graph {
   const g = new Graph();
   for (const group of [...lora, ...full]) {
     group.recordUpdate({ g, clip, rates, meters: measures ? meters.spaceMetersOf(group) : undefined });
   }
+  gates?.recordUpdate({ g, clip, rates });
   return g;
 }
 

@@ -110,6 +110,6 @@ test('refuses the released form of N-LoRA if a layer is not square, and names th
     ['one.v.weight', [4, 8]],
   ]);
   const targets = { lora: /\.[qv]$/, fullRank: /none/ };
-  expect(() => createGroups(device, shapes, plan, targets)).toThrow(/one\.v is \[4, 8\]/);
+  expect(() => createGroups(device, { shapes, embeddingWidth: 8 }, plan, targets)).toThrow(/one\.v is \[4, 8\]/);
   expect(device.buffers.liveLabels).toEqual([]);
 });

@@ -9,7 +9,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
-import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
+import { energy, type Matrix, matrix, multiply, subtract, transpose } from './matrix.ts';
 import { isSoft, sideOfA } from './method-plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 
@@ -53,6 +53,8 @@ const CASES: readonly (readonly [title: string, name: MethodName, settings: Part
   ['o-lora with λ₂', 'o-lora', { normPenalty: 0.1 }],
   ['o-lora as in its long order', 'o-lora', { penalties: 'long-order' }],
   ['inf-lora by the energy of inputs', 'inf-lora', { energyOf: 'inputs', threshold: 0.8 }],
+  ['gain-lora on o-lora', 'gain-lora', { base: 'o-lora' }],
+  ['gain-lora by the energy of inputs', 'gain-lora', { energyOf: 'inputs', threshold: 0.8, gateThreshold: 0.8 }],
   ['n-lora as released', 'n-lora', { sparsityForm: 'released', sparsityPenalty: 0.01 }],
 ];
 
@@ -70,7 +72,13 @@ describe.each(CASES)('%s', (_, name, changes) => {
       const batches = batchesOf(task);
       await learner.beginTask(batches);
       const start = await learner.readTrained();
-      await reference.beginTask(start.adapters, batches);
+      const ended = new Map(reference.gate);
+      await reference.beginTask(start.adapters, batches, start.gate);
+      for (const part of ['first', 'second'].filter((one) => ended.has(one))) {
+        // A new gate starts as the last.
+        const [found, wanted] = [start.gate, ended].map((gate) => (gate.get(part) as Matrix).data);
+        expect(relativeError(found, wanted), part).toBeLessThan(1e-2);
+      }
       for (const [layer, { A }] of start.adapters) {
         const S = reference.spaceOf(layer);
         if (S && plan.space && sideOfA(plan.space) === 'input' && !isSoft(plan.space)) {
@@ -109,6 +117,16 @@ describe.each(CASES)('%s', (_, name, changes) => {
       for (const [layer, W] of end.weights) {
         const error = changeError(W, reference.weights.get(layer) as Matrix, start.weights.get(layer) as Matrix);
         expect(error, `W of ${layer} after task ${task + 1}`).toBeLessThan(TOLERANCE.change);
+      }
+      for (const [part, weight] of end.gate) {
+        const error = changeError(weight, reference.gate.get(part) as Matrix, start.gate.get(part) as Matrix);
+        expect(error, `gate ${part} after task ${task + 1}`).toBeLessThan(TOLERANCE.change);
+        const saved = learner.state.tensors.find(({ name }) => name === `gate/space/${part}`);
+        const wanted = reference.spaceOf(`gate ${part}`) as Matrix;
+        expect(saved?.columns, `directions of gate ${part}`).toBe(wanted.columns);
+        const S = matrix(wanted.rows, wanted.columns, (await saved?.read()) ?? []);
+        const both = [S, wanted].map((one) => multiply(one, transpose(one)).data);
+        expect(relativeError(both[0], both[1]), `space of gate ${part}`).toBeLessThan(TOLERANCE.change);
       }
       for (const { name: layer, total } of growths) {
         const wanted = reference.spaceOf(layer) as Matrix;

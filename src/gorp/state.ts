@@ -82,6 +82,8 @@ export interface StateOwner {
 /** Names of an adapter's matrices, and of a layer's weights, in a state. */
 export const adapterTensor = (layer: string, part: 'lora_A' | 'lora_B'): string => `${layer}.${part}.weight`;
 export const weightTensor = (layer: string): string => `${layer}.weight`;
+/** Name of a part of all gates of adapters. */
+export const gateTensor = (part: string): string => `gate/${part}`;
 
 /** A matrix of the host. */
 export function hostTensor(name: string, { rows, columns, data }: Matrix): StateTensor {

@@ -2,9 +2,10 @@ import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { FullRankGroup } from './full-rank-group.ts';
+import { Gates } from './gates.ts';
 import { InputSpaces } from './input-spaces.ts';
 import { LoraGroup } from './lora-group.ts';
-import { type Matrix, multiplyTranspose } from './matrix.ts';
+import { type Matrix, matrix, multiplyTranspose } from './matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type LayerGroup, layerGroups } from './method-groups.ts';
 import { MomentSpace } from './moment-space.ts';
@@ -17,12 +18,14 @@ export interface TrainedGroups {
   readonly full: readonly FullRankGroup[];
   /** The spaces of the inputs that all groups exclude; undefined without such a plan. */
   readonly inputSpaces: InputSpaces | undefined;
+  /** The gates of adapters; undefined without such a plan. */
+  readonly gates: Gates | undefined;
 }
 
 /** @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; then nothing stays allocated. */
 export function createGroups(
   device: Device,
-  shapes: Network['shapes'],
+  { shapes, embeddingWidth }: Pick<Network, 'shapes' | 'embeddingWidth'>,
   plan: MethodPlan,
   targets: TargetModules,
 ): TrainedGroups {
@@ -47,7 +50,8 @@ export function createGroups(
         full.push(new FullRankGroup(device, group, fullRank, inputSpaces ?? momentsOf(plan.space)));
       }
     }
-    return { lora, full, inputSpaces };
+    const gates = adapters?.gates ? new Gates(device, adapters.gates, embeddingWidth) : undefined;
+    return { lora, full, inputSpaces, gates };
   } catch (error) {
     for (const group of [...lora, ...full]) group.destroy();
     throw error;
@@ -80,11 +84,19 @@ export interface ReadTrained {
   readonly moments: Map<string, Matrix>;
   /** S Sᵀ of every tensor that excludes a space. */
   readonly spaces: Map<string, Matrix>;
+  /** The weights of the current task's gate, by the name of the part. */
+  readonly gate: Map<string, Matrix>;
 }
 
 /** Waits for the GPU. The pairs of fast projections must have been merged. */
-export async function readTrained({ lora, full, inputSpaces }: TrainedGroups): Promise<ReadTrained> {
-  const read: ReadTrained = { adapters: new Map(), weights: new Map(), moments: new Map(), spaces: new Map() };
+export async function readTrained({ lora, full, inputSpaces, gates }: TrainedGroups): Promise<ReadTrained> {
+  const read: ReadTrained = {
+    adapters: new Map(),
+    weights: new Map(),
+    moments: new Map(),
+    spaces: new Map(),
+    gate: new Map(),
+  };
   for (const group of lora) {
     const [A, B] = [await group.adapters.A.read(), await group.adapters.B.read()];
     for (const name of group.layers.names) {
@@ -94,6 +106,7 @@ export async function readTrained({ lora, full, inputSpaces }: TrainedGroups): P
     for (const [name, m] of await group.momentsA.m.read()) read.moments.set(name, m);
     await readSpaces(group.space, inputSpaces, read.spaces);
   }
+  for (const part of gates?.parts ?? []) read.gate.set(part.name, matrix(part.rows, part.columns, await part.read()));
   for (const group of full) {
     for (const [name, W] of await group.weights.read()) read.weights.set(name, W);
     for (const [name, m] of await group.moments.m.read()) read.moments.set(name, m);

@@ -8,6 +8,7 @@ import type { ImplicitGradient } from './block-power.ts';
 import { type FastProjection, recordSquaredNorm } from './fast-projection.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import type { Meters } from './layer-statistics.ts';
+import type { Gates, GateValues } from './gates.ts';
 import type { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 
@@ -16,6 +17,8 @@ export interface TrainedParts {
   readonly parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
+  /** The gates of adapters; undefined if they have none. */
+  readonly gates: Gates | undefined;
   readonly plan: Pick<MethodPlan, 'adapters' | 'fullRank' | 'loss'>;
   /** Seeds the dropout masks of a step, u32 [1]. */
   readonly dropoutStep: Tensor;
@@ -42,7 +45,7 @@ export interface LayerUses {
  * pairs of fast projections must have been merged into the weights.
  */
 export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers {
-  const { parameters, lora, full, plan, dropoutStep } = parts;
+  const { parameters, lora, full, gates, plan, dropoutStep } = parts;
   const { trainables, captured } = uses;
   const cache = new Map<string, Tensor>();
   const training = trainables !== undefined;
@@ -60,40 +63,51 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
     if (group && hasGradient) trainables?.set(tensor, group.gradient.view(layer, false));
     return tensor;
   };
-  const linear: Layers['linear'] = (g, name, x, addend) => {
-    const weight = parameter(`${name}.weight`);
-    const fullRank = fullRankOf(name);
-    const fast = training ? fullRank?.fast : undefined;
-    const gradientOfB = fast && ((dy: Tensor) => fastGradient(g, parts, uses, fast, name, { x, dy }));
-    let y = matmul(g, x, weight, { layout: 'nt', addend, gradientOfB });
-    if (fast && fullRank && !uses.refresh) {
-      const N = fast.pair.view(name, true);
-      trainables?.set(N, fullRank.gradient.view(name, false));
-      y = fast.addPair(g, name, x, y, N);
-    }
-    const group = lora.find(({ layers }) => layers.names.includes(name));
-    if (group || fullRank) captured?.set(name, x);
-    if (!group || !plan.adapters) return y;
-    const { alpha, rank, dropout: rate } = plan.adapters;
-    if (uses.withoutNewPairs) return group.adapters.apply(g, name, x, y, null, alpha / rank);
-    const pair = {
-      A: group.adapters.A.view(name, training && group.trainsA),
-      B: group.adapters.B.view(name, training),
+  const linearWith =
+    (values?: GateValues): Layers['linear'] =>
+    (g, name, x, addend) => {
+      const weight = parameter(`${name}.weight`);
+      const fullRank = fullRankOf(name);
+      const fast = training ? fullRank?.fast : undefined;
+      const gradientOfB = fast && ((dy: Tensor) => fastGradient(g, parts, uses, fast, name, { x, dy }));
+      let y = matmul(g, x, weight, { layout: 'nt', addend, gradientOfB });
+      if (fast && fullRank && !uses.refresh) {
+        const N = fast.pair.view(name, true);
+        trainables?.set(N, fullRank.gradient.view(name, false));
+        y = fast.addPair(g, name, x, y, N);
+      }
+      const group = lora.find(({ layers }) => layers.names.includes(name));
+      if (group || fullRank) captured?.set(name, x);
+      if (!group || !plan.adapters) return y;
+      if (gates && values === undefined) throw new Error(`the gates of ${name} are not computed`);
+      const { alpha, rank, dropout: rate } = plan.adapters;
+      if (uses.withoutNewPairs)
+        return group.adapters.apply(g, name, x, y, null, alpha / rank, undefined, undefined, values);
+      const pair = {
+        A: group.adapters.A.view(name, training && group.trainsA),
+        B: group.adapters.B.view(name, training),
+      };
+      if (group.trainsA) trainables?.set(pair.A, group.gradA.view(name, false));
+      trainables?.set(pair.B, group.gradB.view(name, false));
+      const drop = training ? { step: dropoutStep, salt: mixSeed(0, name) >>> 0, rate } : undefined;
+      const { magnitudes } = group;
+      const note =
+        magnitudes && uses.outputs
+          ? (part: 'A' | 'B', output: Tensor) =>
+              magnitudes.record(g, part, name, output, uses.outputs!.rowMask(name), uses.outputs!.adds)
+          : undefined;
+      const noteA = note && ((h: Tensor): void => note('A', h));
+      const output = group.adapters.apply(g, name, x, y, pair, alpha / rank, drop, noteA, values);
+      note?.('B', output);
+      return output;
     };
-    if (group.trainsA) trainables?.set(pair.A, group.gradA.view(name, false));
-    trainables?.set(pair.B, group.gradB.view(name, false));
-    const drop = training ? { step: dropoutStep, salt: mixSeed(0, name) >>> 0, rate } : undefined;
-    const { magnitudes } = group;
-    const note =
-      magnitudes && uses.outputs
-        ? (part: 'A' | 'B', output: Tensor) =>
-            magnitudes.record(g, part, name, output, uses.outputs!.rowMask(name), uses.outputs!.adds)
-        : undefined;
-    const output = group.adapters.apply(g, name, x, y, pair, alpha / rank, drop, note && ((h) => note('A', h)));
-    note?.('B', output);
-    return output;
-  };
-  return { parameter, linear };
+  const linear = linearWith();
+  if (gates === undefined) return { parameter, linear };
+  const gated: Layers['gated'] = (g, prompts) => ({
+    parameter,
+    linear: linearWith(gates.record(g, prompts, trainables)),
+  });
+  return { parameter, linear, gated };
 }
 
 /** Whether clipping uses the norm of the whole projected gradient. */

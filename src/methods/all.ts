@@ -2,6 +2,7 @@
 import { er } from './er.ts';
 import { erFullRank } from './er-full-rank.ts';
 import { ewc } from './ewc.ts';
+import { gainLora } from './gain-lora.ts';
 import { galore } from './galore.ts';
 import { gorp } from './gorp.ts';
 import { gorpB } from './gorp-b.ts';
@@ -26,6 +27,7 @@ export const ALL = [
   er,
   erFullRank,
   ewc,
+  gainLora,
   galore,
   gorp,
   gorpB,

@@ -8,6 +8,7 @@ import {
   methodPreset,
   METHODS,
   methodSummary,
+  methodTitle,
   planOf,
   sameMethod,
   withValues,
@@ -89,6 +90,12 @@ describe('settings', () => {
     const { issues = [] } = v.safeParse(MethodSchema, { ...methodPreset('gorp-plus'), loraSpace: 'rank' });
     expect(issues.map((issue) => v.getDotPath(issue))).toEqual(['loraSpace']);
   });
+});
+
+it('names a method, and the method that its settings choose', () => {
+  expect(methodTitle(methodPreset('gorp'))).toBe('gorp');
+  expect(methodTitle(methodPreset('gain-lora'))).toBe('gain-lora on inf-lora');
+  expect(methodTitle({ ...methodPreset('gain-lora'), base: 'o-lora' })).toBe('gain-lora on o-lora');
 });
 
 describe('plans', () => {

@@ -40,6 +40,10 @@ export const methodPreset = (name: MethodName): MethodSettings => ({
 /** One sentence for the page: what a method trains, and how it prevents forgetting. */
 export const methodSummary = (name: MethodName): string => methodOf({ name }).summary;
 
+/** A method's name, with what its settings choose if that is a method of its own: `gain-lora on o-lora`. */
+export const methodTitle = (settings: MethodSettings): string =>
+  [settings.name, methodOf(settings).variant?.(settings as unknown as ValuesOf<Settings>)].filter(Boolean).join(' ');
+
 /** What the learner has to do with these settings. */
 export const planOf = (settings: MethodSettings): MethodPlan =>
   methodOf(settings).plan(settings as unknown as ValuesOf<Settings>);

@@ -53,7 +53,8 @@ export class DecoderGeneration implements Generation {
     const P = Math.max(1, S - 1); // a prompt of one token leaves one position, which is hidden
     const { layers, numKeyHeads, headDim } = config;
     const sizes = { B, places: P, capacity, layers: layers.length, width: numKeyHeads * headDim };
-    this.#caches = new GenerationCaches(device, sizes, 'left', owned);
+    const prompts = { prompt: S, embeddingWidth: config.hiddenSize };
+    this.#caches = new GenerationCaches(device, { ...sizes, ...prompts }, 'left', owned);
     const { inputs } = this.#caches;
     this.#promptIds = inputs.make('prompt ids', [B, P], 'u32');
     this.#promptStart = inputs.make('first positions', [B], 'i32');
@@ -76,6 +77,7 @@ export class DecoderGeneration implements Generation {
       this.#config.padId,
     );
     this.#sources = [...sources];
+    this.#caches.writePrompts(sources);
     inputs.write(this.#promptIds, ids);
     inputs.write(this.#promptStart, start);
     this.#start();
@@ -96,8 +98,9 @@ export class DecoderGeneration implements Generation {
   prefill(g: Graph, layers: Layers): Tensor[] {
     const { tables, zero } = this.#constants;
     const at = { tables, start: this.#promptStart, position: zero };
-    const { keyValues } = new Decoder(this.#config, layers).read(g, this.#promptIds, this.#caches.sourceMask, at);
-    return this.#caches.keep(keyValues);
+    const { layers: own, means } = this.#caches.readPrompts(g, layers, 'model.embed_tokens.weight');
+    const { keyValues } = new Decoder(this.#config, own).read(g, this.#promptIds, this.#caches.sourceMask, at);
+    return [...means, ...this.#caches.keep(keyValues)];
   }
 
   async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
@@ -112,7 +115,7 @@ export class DecoderGeneration implements Generation {
   }
 
   decodeStep(g: Graph, layers: Layers, rows = this.#caches.sizes.B): void {
-    const model = new Decoder(this.#config, layers);
+    const model = new Decoder(this.#config, this.#caches.forPrompts(g, layers, rows));
     const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
     const at = { tables: this.#constants.tables, start: firstRows(this.#answerStart, rows), position: state.position };
     const prompts = { keyValues: source, mask: sourceMask };
@@ -149,7 +152,7 @@ export class DecoderGeneration implements Generation {
       },
       record: (g, layers) => {
         const { tables, zero } = this.#constants;
-        const model = new Decoder(this.#config, layers);
+        const model = new Decoder(this.#config, this.#caches.forPrompts(g, layers, B));
         const at = { tables, start, position: zero };
         const last = model.answer(g, ids, mask, at, this.#prompts, {
           own: (window) => ofWindow(window).own,

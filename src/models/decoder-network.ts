@@ -18,8 +18,9 @@ import {
 import { type Constants, DecoderGeneration } from './decoder-generation.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
-import type { Layers } from './layers.ts';
+import { forPrompts, type Layers } from './layers.ts';
 import type { BatchSizes, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
+import { PromptMeans } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
 /** A decoder-only model for the method and the run: the graphs of its programs, and the constants they share. */
@@ -57,6 +58,10 @@ export class DecoderNetwork implements Network {
       ),
       zero: constants.make('position 0', [1], 'u32', Uint32Array.of(0)),
     };
+  }
+
+  get embeddingWidth(): number {
+    return this.config.hiddenSize;
   }
 
   get tokens(): { padId: number; endIds: readonly number[] } {
@@ -98,6 +103,7 @@ class DecoderTrainingBatch implements TrainingBatch {
   readonly #mask: Tensor; // f32 [B, S + T − 1]
   readonly #start: Tensor; // i32 [B]
   readonly #labels: LabelInputs; // [B, T], −100 before the label
+  readonly #means: PromptMeans;
 
   constructor(config: DecoderConfig, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
     this.#config = config;
@@ -109,6 +115,7 @@ class DecoderTrainingBatch implements TrainingBatch {
     this.#mask = inputs.make('token mask', [B, S + T - 1], 'f32');
     this.#start = inputs.make('first positions', [B], 'i32');
     this.#labels = new LabelInputs(inputs, sizes);
+    this.#means = new PromptMeans(inputs, sizes);
   }
 
   write(rows: readonly TokenPair[]): void {
@@ -117,6 +124,7 @@ class DecoderTrainingBatch implements TrainingBatch {
     this.#inputs.write(this.#mask, mask);
     this.#inputs.write(this.#start, start);
     this.#labels.write(labels);
+    this.#means.write(rows.map(({ source }) => source));
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -132,9 +140,16 @@ class DecoderTrainingBatch implements TrainingBatch {
     return { loss: crossEntropy(g, own, labels, weights), divergence };
   }
 
+  promptMeans(g: Graph, layers: Layers): Tensor {
+    return this.#means.record(g, layers.parameter('model.embed_tokens.weight'));
+  }
+
   #projection(g: Graph, layers: Layers): Projection {
     const { tables, zero } = this.#constants;
-    const model = new Decoder(this.#config, layers);
+    const model = new Decoder(
+      this.#config,
+      forPrompts(g, layers, () => this.promptMeans(g, layers)),
+    );
     const at = { tables, start: this.#start, position: zero };
     const { last } = model.read(g, this.#ids, this.#mask, at); // [B, S + T − 1, D]
     const predicting = lastTokens(g, last, this.#sizes.T); // [B, T, D]

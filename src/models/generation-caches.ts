@@ -1,9 +1,11 @@
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
+import type { Graph } from '../graph/graph.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
 import { InputBuffers } from './input-buffers.ts';
-import type { KeyValue } from './layers.ts';
+import { forPrompts, type KeyValue, type Layers } from './layers.ts';
+import { PromptMeans } from './prompt-means.ts';
 
 /** Sizes of generation's caches on the device. */
 export interface CacheSizes {
@@ -15,6 +17,9 @@ export interface CacheSizes {
   readonly layers: number;
   /** Values of a key, over all heads. */
   readonly width: number;
+  /** Maximum length of a prompt, and width of its tokens' embeddings. */
+  readonly prompt: number;
+  readonly embeddingWidth: number;
 }
 
 /** Generation's state on the device: keys and values of sources and answers, and its progress. */
@@ -31,6 +36,9 @@ export class GenerationCaches {
   readonly own: readonly KeyValue[];
   /** f32 [B, capacity], all ones. */
   readonly ownMask: Tensor;
+  readonly #prompts: PromptMeans;
+  /** The stored means of prompts, [1, B, D]; only for layers with gates. */
+  #means: Tensor | undefined;
 
   /** @param padding the side on which sources are padded. */
   constructor(
@@ -49,6 +57,7 @@ export class GenerationCaches {
         v: inputs.cache('cached values', [B, length, width]),
       }));
     this.inputs = inputs;
+    this.#prompts = new PromptMeans(inputs, { B, S: sizes.prompt });
     this.source = keyValues(places);
     this.sourceMask = inputs.make('source mask', [B, places], 'f32');
     this.own = keyValues(capacity);
@@ -66,6 +75,37 @@ export class GenerationCaches {
     });
   }
 
+  /** Tells whole prompts, of which gates of adapters get the means. */
+  writePrompts(prompts: readonly (readonly number[])[]): void {
+    this.#prompts.write(prompts);
+  }
+
+  /**
+   * The layers that read prompts. If adapters have gates, their means are stored for the answers, whose gates do not
+   * change.
+   *
+   * @param table name of the token embedding. @returns the tensors to compute, too.
+   */
+  readPrompts(g: Graph, layers: Layers, table: string): { layers: Layers; means: Tensor[] } {
+    if (layers.gated === undefined) return { layers, means: [] };
+    const means = this.#prompts.record(g, layers.parameter(table));
+    placeIn(means, storageOf(this.#storedMeans));
+    return { layers: layers.gated(g, means), means: [means] };
+  }
+
+  /** The layers that write answers to the first prompts, whose means are stored. */
+  forPrompts(g: Graph, layers: Layers, rows: number): Layers {
+    return forPrompts(g, layers, () => {
+      const shape = [1, rows, this.sizes.embeddingWidth];
+      return { ...this.#storedMeans, shape, elements: sizeOf(shape) };
+    });
+  }
+
+  get #storedMeans(): Tensor {
+    const { B, embeddingWidth } = this.sizes;
+    return (this.#means ??= this.inputs.cache('means of prompts', [1, B, embeddingWidth]));
+  }
+
   /** Copies rows of sources from other caches of the same layers, which may be shorter, to rows from `at` on. */
   async adopt(other: GenerationCaches, rows: readonly number[], at: number): Promise<void> {
     const copies = this.source.flatMap(({ k, v }, i) =>
@@ -74,6 +114,9 @@ export class GenerationCaches {
         [other.source[i].v, v],
       ].flatMap(([from, into]) => this.inputs.copiesOfRows(from, rows, into, at, this.#padding === 'left')),
     );
+    const means =
+      other.#means && [other.#means, this.#storedMeans].map((one) => ({ ...one, shape: one.shape.slice(1) }));
+    if (means) copies.push(...this.inputs.copiesOfRows(means[0], rows, means[1], at));
     await this.#device.run([], copies);
   }
 

@@ -10,7 +10,16 @@ export interface Layers {
    * y = x Wᵀ [+ adapters] [+ addend] for the layer with this name (without `.weight`); x [..., in] → [..., out].
    */
   linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor;
+  /**
+   * If adapters have gates: the layers for a batch of prompts, of which it gets the mean embeddings [1, B, D]. A graph
+   * must take its layers from here.
+   */
+  gated?(g: Graph, prompts: Tensor): Layers;
 }
+
+/** The layers of a graph, with the gates of adapters if they have some. @param prompts mean embeddings [1, B, D]. */
+export const forPrompts = (g: Graph, layers: Layers, prompts: () => Tensor): Layers =>
+  layers.gated ? layers.gated(g, prompts()) : layers;
 
 /** Keys and values of one attention, [B, S, heads · size of a head] each. */
 export interface KeyValue {

@@ -40,6 +40,8 @@ export interface TrainingBatch {
   distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor };
   /** Which rows of a layer's input are tokens, not padding: f32, one per row. */
   rowMask(layer: string): Tensor;
+  /** The mean embeddings of the prompts, without answers: [1, B, D]. */
+  promptMeans(g: Graph, layers: Layers): Tensor;
 }
 
 /** Greedy generation for a batch of sources, and ranking of labels as their answers. */
@@ -96,6 +98,8 @@ export interface Network {
   readonly tokens: { readonly padId: number; readonly endIds: readonly number[] };
   /** Whether some layers see only answers, as those of T5's decoder do, which are far shorter than prompts. */
   readonly readsAnswersApart: boolean;
+  /** Width of a token's embedding, D. */
+  readonly embeddingWidth: number;
   /** The gradient of a loss with respect to itself. */
   readonly one: Tensor;
   /** Other names of a parameter: a checkpoint may store it under any of them, even several. */

@@ -35,7 +35,7 @@ export class T5Generation implements Generation {
     this.#config = config;
     this.#model = model;
     const { numDecoderLayers: layers, numHeads, dKv } = config;
-    const sizes = { B, places: S, capacity, layers, width: numHeads * dKv };
+    const sizes = { B, places: S, capacity, layers, width: numHeads * dKv, prompt: S, embeddingWidth: config.dModel };
     this.#caches = new GenerationCaches(device, sizes, 'right', owned);
     this.#sourceIds = this.#caches.inputs.make('source ids', [B, S], 'u32');
   }
@@ -48,6 +48,7 @@ export class T5Generation implements Generation {
     const { inputs, sizes } = this.#caches;
     const { sourceIds } = layOutSources(sources, { B: sizes.B, S: sizes.places }, this.#config.padId);
     inputs.write(this.#sourceIds, sourceIds);
+    this.#caches.writePrompts(sources);
     this.#lengths = sources.map(({ length }) => length);
     this.#start();
   }
@@ -61,9 +62,10 @@ export class T5Generation implements Generation {
   }
 
   prefill(g: Graph, layers: Layers): Tensor[] {
-    const model = this.#model(layers);
+    const { layers: own, means } = this.#caches.readPrompts(g, layers, 'shared.weight');
+    const model = this.#model(own);
     const memory = model.encode(g, this.#sourceIds, this.#caches.sourceMask); // [B, S, D]
-    return this.#caches.keep(this.#caches.source.map((_, i) => model.crossKeyValue(g, i, memory)));
+    return [...means, ...this.#caches.keep(this.#caches.source.map((_, i) => model.crossKeyValue(g, i, memory)))];
   }
 
   async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
@@ -78,7 +80,7 @@ export class T5Generation implements Generation {
   }
 
   decodeStep(g: Graph, layers: Layers, rows = this.#caches.sizes.B): void {
-    const model = this.#model(layers);
+    const model = this.#model(this.#caches.forPrompts(g, layers, rows));
     const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
     const last = model.decodeStep(g, state.current, state.position, own, ownMask, source, sourceMask); // [rows, 1, D]
     nextToken(g, argMax(g, model.logits(g, last)), state, this.#config.endIds, this.#config.padId);
@@ -103,7 +105,7 @@ export class T5Generation implements Generation {
         inputs.writeChoices(following, tree);
       },
       record: (g, layers) => {
-        const model = this.#model(layers);
+        const model = this.#model(this.#caches.forPrompts(g, layers, B));
         const { source, sourceMask } = this.#caches;
         const last = model.decode(g, ids, mask, (i) => source[i], sourceMask, [], pairs); // [B, nodes, D]
         return choiceLosses(g, model.projection(last), following);

@@ -9,8 +9,9 @@ import type { Tensor } from '../graph/tensor.ts';
 import { bucketTable } from './buckets.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
-import type { KeyValue, Layers } from './layers.ts';
+import { forPrompts, type KeyValue, type Layers } from './layers.ts';
 import type { BatchSizes, Network, TokenPair, TrainingBatch } from './network.ts';
+import { PromptMeans } from './prompt-means.ts';
 import { layOutT5Batch } from './t5-batch.ts';
 import { T5 } from './t5.ts';
 import { isRedundantT5Name, type T5Config, t5ParameterShapes, tiedT5Names } from './t5-config.ts';
@@ -43,6 +44,10 @@ export class T5Network implements Network {
     };
     this.#encoderBuckets = lookup(true);
     this.#decoderBuckets = lookup(false);
+  }
+
+  get embeddingWidth(): number {
+    return this.config.dModel;
   }
 
   get tokens(): { padId: number; endIds: readonly number[] } {
@@ -95,6 +100,7 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #targetMask: Tensor; // f32 [B, T], all ones: the decoder hides no target position
   readonly #targetRows: Tensor; // f32 [B, T]: 1 where there is a label
   readonly #labels: LabelInputs; // [B, T], −100 for padding
+  readonly #means: PromptMeans;
 
   constructor(config: T5Config, model: (layers: Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
     this.#config = config;
@@ -108,6 +114,7 @@ class T5TrainingBatch implements TrainingBatch {
     this.#targetMask = inputs.make('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1));
     this.#targetRows = inputs.make('target rows', [B, T], 'f32');
     this.#labels = new LabelInputs(inputs, sizes);
+    this.#means = new PromptMeans(inputs, sizes);
   }
 
   write(rows: readonly TokenPair[]): void {
@@ -120,6 +127,7 @@ class T5TrainingBatch implements TrainingBatch {
       Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
     );
     this.#labels.write(labels);
+    this.#means.write(rows.map(({ source }) => source));
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -135,8 +143,12 @@ class T5TrainingBatch implements TrainingBatch {
     return { loss: crossEntropy(g, own, labels, weights), divergence };
   }
 
+  promptMeans(g: Graph, layers: Layers): Tensor {
+    return this.#means.record(g, layers.parameter('shared.weight'));
+  }
+
   #projection(g: Graph, layers: Layers): Projection {
-    const model = this.#model(layers);
+    const model = this.#model(forPrompts(g, layers, () => this.promptMeans(g, layers)));
     const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
     const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
     const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [B, T, D]

@@ -60,13 +60,15 @@ export function joinHeads(g: GraphBuilder, x: Value, heads: number, headDim: num
  *
  * @param isPlain whether the head size is `hidden_size / num_heads`. If not, Optimum begins with an empty cache of
  *   another head size, so the dimension gets a name, and the cache is reshaped here.
+ * @param size the name of that dimension.
  */
 export function pastInput(
   g: GraphBuilder,
   name: string,
   { heads, length, headDim, isPlain }: { heads: number; length: string; headDim: number; isPlain: boolean },
+  size = 'head_dim',
 ): Value {
-  const past = g.input(name, 'f32', ['batch_size', heads, length, isPlain ? headDim : 'head_dim']);
+  const past = g.input(name, 'f32', ['batch_size', heads, length, isPlain ? headDim : size]);
   return isPlain ? past : g.node('Reshape', [past, g.ints(0, 0, -1, headDim)]); // [B, H, P, d]
 }
 

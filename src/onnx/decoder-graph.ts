@@ -12,6 +12,7 @@ import {
   splitHeads,
 } from './attention-parts.ts';
 import type { OnnxDtype } from './dtypes.ts';
+import { GATED_SIZE, GatedAdapters, type GatedChanges } from './gated-adapters.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
 
@@ -42,18 +43,28 @@ interface Parts {
  *
  * @param read gives the parameters as the data is written.
  */
-export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function decoderGraph(
+  form: Readonly<DecoderConfig>,
+  dtype: OnnxDtype,
+  read: ReadWeight,
+  gated?: GatedChanges,
+): GraphBuilder {
   const { vocabSize, hiddenSize, numHeads, numKeyHeads, headDim, eps, normAddsOne } = form;
   const g = new GraphBuilder();
-  const weights = new GraphWeights(g, dtype, read);
+  const adapters = gated && new GatedAdapters(g, gated);
+  const weights = new GraphWeights(g, dtype, read, adapters);
   const size = ['batch_size', 'sequence_length'];
   const ids = g.input('input_ids', 'i64', size);
   const mask = g.input('attention_mask', 'i64', ['batch_size', 'past_sequence_length + sequence_length']);
   const positions = g.input('position_ids', 'i64', size);
   const isPlain = Math.floor(hiddenSize / numHeads) === headDim;
   const cacheForm = { heads: numKeyHeads, length: 'past_sequence_length', headDim, isPlain };
+  const withGates = headDim + (adapters?.count ?? 0);
+  const keysAndGates = adapters
+    ? pastInput(g, 'past_key_values.0.key', { ...cacheForm, headDim: withGates, isPlain: false }, GATED_SIZE)
+    : '';
   const caches = form.layers.map((_, i) => ({
-    k: pastInput(g, `past_key_values.${i}.key`, cacheForm),
+    k: i === 0 && adapters ? keysAndGates : pastInput(g, `past_key_values.${i}.key`, cacheForm),
     v: pastInput(g, `past_key_values.${i}.value`, cacheForm),
   }));
 
@@ -71,6 +82,7 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
   const hides = hiddenPairs(parts, caches[0].k, ids, paddingMask(g, mask, [1, 2, 3])); // [B, 1, 1, 1, K]
 
   let x = weights.embedding('model.embed_tokens.weight', ids, [vocabSize, hiddenSize]); // [B, T, D]
+  const gates = adapters && gatesOf(g, adapters, { x, mask, hiddenSize, headDim, keysAndGates });
   if (form.embeddingScale !== 1) x = g.node('Mul', [x, g.float(form.embeddingScale)]);
   const norm = (name: string, value: Value): Value =>
     weights.norm(`${name}.weight`, value, hiddenSize, eps, normAddsOne);
@@ -78,9 +90,19 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
     const layer = `model.layers.${i}`;
     const present = { k: `present.${i}.key`, v: `present.${i}.value` };
     const normed = norm(`${layer}.input_layernorm`, x);
-    const attended = attention(parts, `${layer}.self_attn`, layerForm, normed, caches[i], present, hides(layerForm));
+    const attended = attention(
+      parts,
+      `${layer}.self_attn`,
+      layerForm,
+      normed,
+      caches[i],
+      present,
+      hides(layerForm),
+      i === 0 ? gates : undefined,
+    );
     for (const name of Object.values(present)) {
-      g.output(name, 'f32', ['batch_size', numKeyHeads, 'past_sequence_length + sequence_length', headDim]);
+      const columns = name === 'present.0.key' ? withGates : headDim;
+      g.output(name, 'f32', ['batch_size', numKeyHeads, 'past_sequence_length + sequence_length', columns]);
     }
     if (form.outputNorms) {
       x = g.node('Add', [x, norm(`${layer}.post_attention_layernorm`, attended)]); // [B, T, D]
@@ -96,6 +118,28 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
   else weights.output('lm_head', last, { out: vocabSize, inputs: hiddenSize }, 'logits');
   g.output('logits', 'f32', [...size, vocabSize]);
   return g;
+}
+
+/**
+ * The gates of the prompt, [B, 1, gates], which the first call reads as a whole. They do not change while the model
+ * answers, so the first layer's cached keys have them as further columns, equal at all positions.
+ *
+ * @param inputs `x`: embeddings [B, T, D]; `keysAndGates`: cached keys of the first layer [B, Hk, P, d + gates].
+ */
+function gatesOf(
+  g: GraphBuilder,
+  adapters: GatedAdapters,
+  inputs: { x: Value; mask: Value; hiddenSize: number; headDim: number; keysAndGates: Value },
+): Value {
+  const { x, mask, hiddenSize, headDim, keysAndGates } = inputs;
+  const end = g.ints(Number.MAX_SAFE_INTEGER);
+  const seen = g.node('Slice', [mask, dimension(g, keysAndGates, 2), end, g.ints(1)]); // [B, T]
+  const fresh = adapters.compute(adapters.means(x, seen), hiddenSize); // [B, 1, gates]
+  const stored = g.node('Slice', [keysAndGates, g.ints(0, headDim), g.ints(1, headDim + adapters.count), g.ints(1, 3)]);
+  const both = g.node('Concat', [g.node('Squeeze', [stored, g.ints(1)]), fresh], { axis: 1 }); // [B, P + 1, gates]
+  const gates = g.node('Slice', [both, g.ints(0), g.ints(1), g.ints(1)]);
+  adapters.open(gates);
+  return gates;
 }
 
 /**
@@ -128,6 +172,7 @@ function hiddenPairs({ g, weights }: Parts, cache: Value, ids: Value, padding: V
  * repeated for the heads that share them: one matrix holds those heads' queries.
  *
  * @param present names of the new caches.
+ * @param gates [B, 1, gates] of the prompt, stored with the keys of this layer.
  */
 function attention(
   parts: Parts,
@@ -137,6 +182,7 @@ function attention(
   cache: { k: Value; v: Value },
   present: { k: Value; v: Value },
   mask: Value,
+  gates?: Value,
 ): Value {
   const { g, weights, form, together, apart } = parts;
   const { numHeads, numKeyHeads, headDim, hiddenSize, biases, headNorms, eps, normAddsOne } = form;
@@ -147,8 +193,17 @@ function attention(
     const normed = headNorms ? weights.norm(`${name}.${part}_norm.weight`, split, headDim, eps, normAddsOne) : split;
     return rotary === null ? normed : turned(parts, normed, rotary); // [B, H, T, d]
   };
+  const keys = (past: Value, added: Value): Value => {
+    if (gates === undefined) return g.node('Concat', [past, added], { axis: 2 }, present.k);
+    const none = g.node('Mul', [g.node('Slice', [added, g.ints(0), g.ints(1), g.ints(3)]), g.float(0)]); // [B, Hk, T, 1]
+    const widened = g.node('Concat', [added, g.node('Add', [none, g.node('Unsqueeze', [gates, g.ints(1)])])], {
+      axis: 3,
+    });
+    const all = g.node('Concat', [past, widened], { axis: 2 }, present.k);
+    return g.node('Slice', [all, g.ints(0), g.ints(headDim), g.ints(3)]);
+  };
   const q = g.node('Mul', [heads('q', numHeads), g.float(form.attentionScale)]); // [B, H, T, d]
-  const k = g.node('Concat', [cache.k, heads('k', numKeyHeads)], { axis: 2 }, present.k); // [B, Hk, K, d]
+  const k = keys(cache.k, heads('k', numKeyHeads)); // [B, Hk, K, d]
   const v = g.node('Concat', [cache.v, heads('v', numKeyHeads)], { axis: 2 }, present.v);
 
   const grouped = g.node('Reshape', [q, g.ints(0, numKeyHeads, -1, headDim)]); // [B, Hk, G · T, d]

@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { float32ToHalf } from '../base/half.ts';
 import type { OnnxDtype } from './dtypes.ts';
+import type { GatedAdapters } from './gated-adapters.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import { BLOCK, blocksOf, quantize } from './quantize.ts';
 
@@ -26,8 +27,11 @@ export class GraphWeights {
   readonly #dtype: OnnxDtype;
   readonly #read: ReadWeight;
   readonly #casts = new Map<string, Value>();
+  readonly #adapters: GatedAdapters | undefined;
 
-  constructor(g: GraphBuilder, dtype: OnnxDtype, read: ReadWeight) {
+  /** @param adapters added to the layers that have them. */
+  constructor(g: GraphBuilder, dtype: OnnxDtype, read: ReadWeight, adapters?: GatedAdapters) {
+    this.#adapters = adapters;
     this.#g = g;
     this.#dtype = dtype;
     this.#read = read;
@@ -35,7 +39,8 @@ export class GraphWeights {
 
   /** y = x Wᵀ [+ bias] of the layer with this name (without `.weight`); x [..., inputs] → [..., out]. */
   linear(layer: string, x: Value, sizes: LinearSizes, hasBias = false): Value {
-    const y = this.#product(`${layer}.weight`, x, sizes);
+    const product = this.#product(`${layer}.weight`, x, sizes);
+    const y = this.#adapters?.add(layer, x, product, sizes) ?? product;
     return hasBias ? this.#g.node('Add', [y, this.vector(`${layer}.bias`, sizes.out)]) : y;
   }
 

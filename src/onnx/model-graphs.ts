@@ -2,6 +2,7 @@ import { ConfigReader } from '../models/config.ts';
 import { encoderDecoder, familyOf, type ParsedConfig } from '../models/families.ts';
 import { decoderGraph, positionsOf } from './decoder-graph.ts';
 import type { OnnxDtype } from './dtypes.ts';
+import type { GatedChanges } from './gated-adapters.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ReadWeight } from './graph-weights.ts';
 import { t5DecoderGraph, t5EncoderGraph } from './t5-graphs.ts';
@@ -12,8 +13,12 @@ export interface OnnxModel {
   shapes: ReadonlyMap<string, readonly number[]>;
   /** Other names of the embedding in checkpoints, if it is more than one layer. */
   embeddingNames: readonly string[];
-  /** Its graphs by file name without suffix and extension: `decoder_model_merged`. */
-  graphs(dtype: OnnxDtype, read: ReadWeight): ReadonlyMap<string, GraphBuilder>;
+  /**
+   * Its graphs by file name without suffix and extension: `decoder_model_merged`.
+   *
+   * @param gated adapters with gates, which stay separate.
+   */
+  graphs(dtype: OnnxDtype, read: ReadWeight, gated?: GatedChanges): ReadonlyMap<string, GraphBuilder>;
   /** Fields that readers of the export need in config.json, even if the model's own lacks them. */
   configFields: Readonly<Record<string, unknown>>;
   /** The content of `generation_config.json` if the model has none. */
@@ -46,10 +51,10 @@ function t5Model(form: Form<'encoder-decoder'>): Omit<OnnxModel, 'shapes'> {
   const embedding = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'];
   return {
     embeddingNames: form.tied ? [...embedding, 'lm_head.weight'] : embedding,
-    graphs: (dtype, read) =>
+    graphs: (dtype, read, gated) =>
       new Map([
-        ['encoder_model', t5EncoderGraph(form, dtype, read)],
-        ['decoder_model_merged', t5DecoderGraph(form, dtype, read)],
+        ['encoder_model', t5EncoderGraph(form, dtype, read, gated)],
+        ['decoder_model_merged', t5DecoderGraph(form, dtype, read, gated)],
       ]),
     configFields: { is_encoder_decoder: true, num_decoder_layers: form.numDecoderLayers, ...tokens },
     generationFields: tokens,
@@ -60,7 +65,7 @@ function decoderModel(form: Form<'decoder-only'>): Omit<OnnxModel, 'shapes'> {
   const embedding = 'model.embed_tokens.weight';
   return {
     embeddingNames: form.tied ? [embedding, 'lm_head.weight'] : [embedding],
-    graphs: (dtype, weights) => new Map([['model', decoderGraph(form, dtype, weights)]]),
+    graphs: (dtype, weights, gated) => new Map([['model', decoderGraph(form, dtype, weights, gated)]]),
     configFields: {
       num_key_value_heads: form.numKeyHeads,
       head_dim: form.headDim,

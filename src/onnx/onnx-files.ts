@@ -7,6 +7,7 @@ import { textReadingFiles } from '../weights/exports/text-reading.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';
 import type { DataFile } from './external-data.ts';
+import { isOfGates } from './gated-adapters.ts';
 import { parameterOf, type ReadWeight } from './graph-weights.ts';
 import { onnxModel, type OnnxModel } from './model-graphs.ts';
 
@@ -25,7 +26,7 @@ const MAX_NEW_TOKENS = 128;
 
 /**
  * A model as ONNX: a folder that transformers.js and Optimum load. It reads, merges and writes weights one tensor at a
- * time.
+ * time. Adapters with gates are not merged: the graphs compute the gates from the prompt.
  *
  * @param trained the changes of a round; undefined exports the base model.
  * @throws GorpError `model/bad-config`, `model/missing-tensor`, `model/bad-shape` and so on if the model cannot be
@@ -94,11 +95,16 @@ function graphFiles(
   const storedName = storedNames(model, base.tensors);
   checkShapes(model.shapes, base.tensors, (name) => isRedundant(name, model), storedName);
   const isApart = (tensor: string): boolean =>
+    (apart !== undefined && isOfGates(tensor)) ||
     apart?.has(storedName(parameterOf(tensor)).replace(/\.weight$/, '')) === true;
-  return [...model.graphs(dtype, reader(base, trained, storedName))].map(([name, graph]) => ({
-    name,
-    ...graph.files(`${name}${FILE_SUFFIX[dtype]}.onnx`, isApart),
-  }));
+  const gates = trained?.changes.gates;
+  const gated = trained && gates && { layers: trained.changed, changes: trained.changes, gates };
+  return [...model.graphs(dtype, reader(base, gated ? undefined : trained, storedName), gated)].map(
+    ([name, graph]) => ({
+      name,
+      ...graph.files(`${name}${FILE_SUFFIX[dtype]}.onnx`, isApart),
+    }),
+  );
 }
 
 /** config.json with what transformers.js needs: the weight format, and the number of data files per graph. */

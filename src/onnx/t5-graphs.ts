@@ -11,6 +11,7 @@ import {
   splitHeads,
 } from './attention-parts.ts';
 import type { OnnxDtype } from './dtypes.ts';
+import { GatedAdapters, type GatedChanges } from './gated-adapters.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
 
@@ -26,12 +27,19 @@ interface Parts {
 
 /**
  * `encoder_model.onnx`: input_ids and attention_mask [B, S] → last_hidden_state [B, S, D]; T5Stack of Hugging Face.
+ * With gates, it passes them to the decoder as further columns, equal at all positions.
  *
- * @param read gives the parameters as the data is written.
+ * @param read gives the parameters as the data is written. @param gated adapters with gates.
  */
-export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function t5EncoderGraph(
+  form: Readonly<T5Config>,
+  dtype: OnnxDtype,
+  read: ReadWeight,
+  gated?: GatedChanges,
+): GraphBuilder {
   const g = new GraphBuilder();
-  const parts: Parts = { g, weights: new GraphWeights(g, dtype, read), form };
+  const adapters = gated && new GatedAdapters(g, gated);
+  const parts: Parts = { g, weights: new GraphWeights(g, dtype, read, adapters), form };
   const { weights } = parts;
   const { numLayers, dModel, eps } = form;
   const size = ['batch_size', 'encoder_sequence_length'];
@@ -41,6 +49,8 @@ export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read:
   const bias = positionBias(parts, 'encoder', g.int(0), dimensionScalar(g, ids, 1));
   const padding = paddingMask(g, mask, [1, 2]); // [B, 1, 1, S]
   let x = weights.embedding('shared.weight', ids, [form.vocabSize, dModel]); // [B, S, D]
+  const gates = adapters?.compute(adapters.means(x, mask), dModel); // [B, 1, gates]
+  if (gates !== undefined) adapters?.open(gates);
   let scores: Value | undefined;
   for (let i = 0; i < numLayers; i++) {
     const block = `encoder.block.${i}.layer`;
@@ -52,8 +62,13 @@ export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read:
     x = feedForward(parts, `${block}.1`, x);
   }
   const name = 'last_hidden_state';
-  g.node('Identity', [weights.norm('encoder.final_layer_norm.weight', x, dModel, eps)], {}, name);
-  g.output(name, 'f32', [...size, dModel]);
+  const last = weights.norm('encoder.final_layer_norm.weight', x, dModel, eps);
+  if (gates === undefined || adapters === undefined) g.node('Identity', [last], {}, name);
+  else {
+    const none = g.node('Mul', [g.node('Slice', [last, g.ints(0), g.ints(1), g.ints(2)]), g.float(0)]); // [B, S, 1]
+    g.node('Concat', [last, g.node('Add', [none, gates])], { axis: 2 }, name);
+  }
+  g.output(name, 'f32', [...size, dModel + (adapters?.count ?? 0)]);
   return g;
 }
 
@@ -62,14 +77,26 @@ export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read:
  * at 0, say how much is cached. The first call computes keys and values of the encoder's text; later they come from the
  * cache, and the slice to compute them from is empty.
  */
-export function t5DecoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function t5DecoderGraph(
+  form: Readonly<T5Config>,
+  dtype: OnnxDtype,
+  read: ReadWeight,
+  gated?: GatedChanges,
+): GraphBuilder {
   const g = new GraphBuilder();
-  const parts: Parts = { g, weights: new GraphWeights(g, dtype, read), form };
+  const adapters = gated && new GatedAdapters(g, gated);
+  const parts: Parts = { g, weights: new GraphWeights(g, dtype, read, adapters), form };
   const { weights } = parts;
   const { dModel, eps, vocabSize, numHeads, dKv } = form;
   const mask = g.input('encoder_attention_mask', 'i64', ['batch_size', 'encoder_sequence_length']);
   const ids = g.input('input_ids', 'i64', ['batch_size', 'decoder_sequence_length']);
-  const encoded = g.input('encoder_hidden_states', 'f32', ['batch_size', 'encoder_sequence_length', dModel]);
+  const given = g.input('encoder_hidden_states', 'f32', [
+    ...['batch_size', 'encoder_sequence_length'],
+    dModel + (adapters?.count ?? 0),
+  ]);
+  const columns = (from: number, to: number): Value => g.node('Slice', [given, g.ints(from), g.ints(to), g.ints(2)]);
+  const encoded = adapters ? columns(0, dModel) : given;
+  adapters?.open(g.node('Slice', [columns(dModel, dModel + adapters.count), g.ints(0), g.ints(1), g.ints(1)]));
   const caches = Array.from({ length: form.numDecoderLayers }, (_, i) => cacheInputs(parts, i));
 
   const past = dimensionScalar(g, caches[0].own.k, 2);

@@ -46,6 +46,23 @@ describe('answers of a round', () => {
     expect(answers).toEqual(tested.map(({ written }) => written));
     expect(answers).not.toEqual(await textsOf(answerPrompts(device, open(), prompts, answering)));
   });
+
+  test.each([
+    ['t5-tiny', 'inf-lora'],
+    ['llama-tiny', 'o-lora'],
+    ['gemma3-tiny', 'inf-lora'],
+  ] as const)('with gates from the prompt are the same as in its test: %s, on %s', async (name, base) => {
+    const { open, lengths } = family(name);
+    const settings = tinySettings('gain-lora', { ...lengths, sourceLength: 60, epochs: 8 }, { base, threshold: 0.3 });
+    const { rounds } = await runKeepingRounds(settings, { openModel: () => Promise.resolve(open()) });
+    const files = [...rounds.values()][1];
+    const tested = readPredictions(new TextDecoder().decode(files.get('predict_eval_predictions.jsonl')));
+    const prompts = tested.map(promptOfPrediction);
+    const answering = { ...READING, maxNewTokens: settings.training.targetLength };
+    const answers = await textsOf(answerPrompts(device, open(), prompts, answering, await openRound(files)));
+    expect(answers).toEqual(tested.map(({ written }) => written));
+    expect(answers).not.toEqual(await textsOf(answerPrompts(device, open(), prompts, answering)));
+  });
 });
 
 describe('answers of a model', () => {
@@ -77,12 +94,9 @@ describe('answers of a model', () => {
   });
 
   test('are refused from a model that lacks the trained layers', async () => {
-    const changes = {
-      scaling: 1,
-      adapter: () => Promise.resolve(undefined),
-      weights: () => Promise.resolve(undefined),
-    };
-    const trained = { changed: new Set(['encoder.block.9.q']), changes };
+    const { rounds } = await runKeepingRounds({ ...tinySettings('seq-lora'), order: ['gloss'] });
+    const [files] = rounds.values();
+    const trained = { ...(await openRound(files)), changed: new Set(['encoder.block.9.q']) };
     const answers = answerPrompts(device, family('t5-tiny').open(), ['red'], READING, trained);
     await expect(textsOf(answers)).rejects.toMatchObject({ code: 'weights/other-model' });
   });

@@ -2,6 +2,7 @@ import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
+import { Learner } from '../gorp/learner.ts';
 import { Graph } from '../graph/graph.ts';
 import { type Layers, plainLayers } from '../models/layers.ts';
 import type { Network } from '../models/network.ts';
@@ -12,8 +13,10 @@ import { mergedReader } from '../weights/exports/merge.ts';
 import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
 import { decodeToEnd, type WrittenText, writtenText } from './decoding.ts';
 import { frozenPacking } from './frozen-weights.ts';
-import { openNetwork, readTexts } from './open-network.ts';
+import { type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { readParameter, storedTypeOf } from './packed-blocks.ts';
+import { planOf } from '../methods/registry.ts';
+import { chosenTargets } from './model-modules.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { TrainingSettings } from './settings.ts';
 
@@ -26,9 +29,6 @@ export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozen
   /** Of the model's tokenizer. */
   readonly guard?: TokenizerGuard;
 }
-
-/** What to merge into the base model. */
-type Trained = Pick<SavedRound, 'changed' | 'changes'>;
 
 /**
  * Answers prompts greedily, in order, a batch at a time. Prompts are never cut.
@@ -43,7 +43,7 @@ export async function* answerPrompts(
   model: ModelFiles,
   prompts: readonly string[],
   answering: Answering,
-  trained?: Trained,
+  trained?: SavedRound,
   onLoaded?: (name: string, of: number) => void,
 ): AsyncGenerator<WrittenText> {
   const { maxNewTokens, frozenWeights, evaluationBatchSize } = answering;
@@ -51,22 +51,13 @@ export async function* answerPrompts(
   const known = await readTexts(model, answering, answering.guard);
   const sources = prompts.map((prompt) => known.tokenizer.encodePrompt(prompt));
   const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
-  const { network, storedName } = openNetwork(device, model, lengths, known);
-  const isTrained = (name: string): boolean => trained?.changed.has(name.replace(/\.weight$/, '')) ?? false;
-  const merged = trained && mergedReader(model, trained.changed, trained.changes);
-  const read: ReadParameter = (name, packing) =>
-    merged && isTrained(name) ? merged(storedName(name)) : readParameter(model, storedName(name), packing);
-  let parameters: Parameters | undefined;
+  const opened = openNetwork(device, model, lengths, known);
+  const { network } = opened;
+  let loaded: Loaded | undefined;
   try {
-    parameters = await Parameters.load(device, network.shapes, read, {
-      packing: (name) =>
-        isTrained(name) // trained weights are f32, as in training
-          ? undefined
-          : frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name))),
-      onLoaded: (name) => onLoaded?.(name, network.shapes.size),
-    });
-    const loaded = parameters;
-    const layers = plainLayers((name) => loaded.tensor(name));
+    const loading = { device, model, opened, frozenWeights, onLoaded };
+    loaded = trained?.changes.gates ? await gatedModel(loading, trained) : await mergedModel(loading, trained);
+    const { layers } = loaded;
     for (let at = 0; at < sources.length; at += evaluationBatchSize) {
       const batch = sources.slice(at, at + evaluationBatchSize);
       const S = bucketLength(longestOf(batch), SOURCE_BUCKET, lengths.sourceLength);
@@ -75,10 +66,71 @@ export async function* answerPrompts(
       }
     }
   } finally {
-    parameters?.destroy();
+    loaded?.destroy();
     network.destroy();
   }
 }
+
+/** A model whose weights are on the device. */
+interface Loaded {
+  readonly layers: Layers;
+  destroy(): void;
+}
+
+interface Loading extends Pick<Answering, 'frozenWeights'> {
+  readonly device: Device;
+  readonly model: ModelFiles;
+  readonly opened: OpenedNetwork;
+  readonly onLoaded: ((name: string, of: number) => void) | undefined;
+}
+
+/** The base model, with what a round trained merged into its weights. */
+async function mergedModel(loading: Loading, trained: SavedRound | undefined): Promise<Loaded> {
+  const { device, model, opened, onLoaded } = loading;
+  const { network, storedName } = opened;
+  const isTrained = (name: string): boolean => trained?.changed.has(name.replace(/\.weight$/, '')) ?? false;
+  const merged = trained && mergedReader(model, trained.changed, trained.changes);
+  const read: ReadParameter = (name, packing) =>
+    merged && isTrained(name) ? merged(storedName(name)) : readParameter(model, storedName(name), packing);
+  const parameters = await Parameters.load(device, network.shapes, read, {
+    // Trained weights are f32, as in training.
+    packing: (name) => (isTrained(name) ? undefined : packingOf(loading, name)),
+    onLoaded: (name) => onLoaded?.(name, network.shapes.size),
+  });
+  return { layers: plainLayers((name) => parameters.tensor(name)), destroy: () => parameters.destroy() };
+}
+
+/** The model as the run had it after a round: adapters stay separate, since gates decide how much each counts. */
+async function gatedModel(loading: Loading, { results, state }: SavedRound): Promise<Loaded> {
+  const { device, model, opened, onLoaded } = loading;
+  const { network, targets, storedName } = opened;
+  const { settings } = results;
+  const learner = await Learner.create(
+    device,
+    network,
+    planOf(settings.method),
+    chosenTargets(settings, network.shapes, targets),
+    {
+      ...{ seed: settings.training.seed, maxGradNorm: settings.training.maxGradNorm, gradientAccumulation: 1 },
+      ...{ tasks: settings.order.length, packing: (name) => packingOf(loading, name) },
+    },
+    (name, packing) => readParameter(model, storedName(name), packing),
+    (name) => onLoaded?.(name, network.shapes.size),
+  );
+  try {
+    await learner.restore(state.learner);
+  } catch (thrown) {
+    learner.destroy();
+    throw thrown;
+  }
+  return learner;
+}
+
+const packingOf = ({ frozenWeights, model, opened }: Loading, name: string): ReturnType<typeof frozenPacking> =>
+  frozenPacking(
+    ...([frozenWeights, name, opened.network.shapes.get(name) ?? []] as const),
+    storedTypeOf(model, opened.storedName(name)),
+  );
 
 const longestOf = (sources: readonly (readonly number[])[]): number =>
   sources.reduce((longest, { length }) => Math.max(longest, length), 0);

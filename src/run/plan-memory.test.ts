@@ -64,6 +64,8 @@ describe('a plan of training is what training takes', () => {
     ['gorp', {}],
     ['gorp', {}, { projection: 'exact' }],
     ['gorp-plus', { activations: 'recompute', frozenWeights: '8-bit' }],
+    ['gain-lora', { gradientAccumulation: 2, activations: 'recompute' }],
+    ['gain-lora', {}, { base: 'o-lora', gateWidth: 30 }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],
     ['seq-lora', { gradientAccumulation: 2, sourceLength: 40, frozenWeights: 'stored' }],
   ])('%s with %o %o', async (name, more, changes) => {
@@ -108,6 +110,7 @@ describe('a plan of training is what training takes', () => {
         seed: 1,
         maxGradNorm: 1,
         gradientAccumulation,
+        tasks: 1,
         recompute: activations === 'recompute',
         packing: (n) => frozenPacking(training.frozenWeights, n, network.shapes.get(n) ?? [], storedAs()),
       },
@@ -164,6 +167,7 @@ describe('a whole run takes the planned memory, including tests and spaces', () 
     ['the embedded T5', embedded('gorp')],
     ['the embedded T5, importances', embedded('ewc')],
     ['the embedded LLaMA', embedded('gorp', 'llama')],
+    ['the embedded LLaMA, gates', embedded('gain-lora', 'llama')],
     ...TINY_FAMILIES.map((family): [string, Case] => [family.family, ofFamily(family)]),
   ];
   for (const model of trainedModels) {

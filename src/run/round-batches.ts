@@ -1,5 +1,5 @@
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
-import type { RememberedExample } from '../gorp/method-plan.ts';
+import { GATE_PROMPTS, hasGates, type RememberedExample } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
@@ -66,6 +66,11 @@ export class RoundBatches {
   /** The same for the beginning of the task: for adapters made from inputs, or only for learning rates. */
   beginSample(): SizedBatch[] {
     return this.#sample(this.#samples.begin);
+  }
+
+  /** Batches of prompts for the gates of adapters, if there are any. */
+  prompts(): SizedBatch[] {
+    return hasGates(planOf(this.#settings.method)) ? this.#sample(GATE_PROMPTS) : [];
   }
 
   #sample(most: number): SizedBatch[] {

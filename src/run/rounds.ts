@@ -164,7 +164,7 @@ export class Rounds {
         this.#place = placeAt(number, 'learn');
         this.#progress('compile', name, 0, 1, 'items');
         const began = this.#control.seconds;
-        await learner.beginTask(batches.beginSample(), this.#partsOf('compile', name));
+        await learner.beginTask(batches.beginSample(), this.#partsOf('compile', name), batches.prompts());
         this.#estimate.did('begin', this.#costs.begins[number - 1].operations, this.#control.seconds - began);
         if (this.#control.isEnding) throw new Stopped();
       }
@@ -173,7 +173,10 @@ export class Rounds {
         await this.#heed();
         this.#progress('space', name, 0, 1, 'items');
         const began = this.#control.seconds;
-        const data = { sample: batches.spaceSample(), singles: batches.singles(), examples };
+        const data = {
+          ...{ sample: batches.spaceSample(), singles: batches.singles() },
+          ...{ prompts: batches.prompts(), examples },
+        };
         const growths = await learner.endTask(data, this.#partsOf('space', name));
         this.#estimate.did('end', this.#costs.ends[number - 1].operations, this.#control.seconds - began);
         this.#emitSpaces(growths);

@@ -7,8 +7,9 @@ import { bucketTable } from '../models/buckets.ts';
 import { Decoder } from '../models/decoder.ts';
 import { familyOf } from '../models/families.ts';
 import { InputBuffers } from '../models/input-buffers.ts';
-import { plainLayers } from '../models/layers.ts';
+import { forPrompts, type Layers, plainLayers } from '../models/layers.ts';
 import { Parameters, type ReadParameter } from '../models/parameters.ts';
+import { PromptMeans } from '../models/prompt-means.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import { T5 } from '../models/t5.ts';
 import { readValues } from '../run/decoding.ts';
@@ -23,16 +24,35 @@ export async function engineLogits(
   read: ReadParameter,
   prompt: readonly number[],
 ): Promise<Float32Array> {
-  const { config: form, shapes } = familyOf(config).read(config);
+  const parameters = await Parameters.load(device, familyOf(config).read(config).shapes, read);
+  try {
+    return await logitsOf(device, config, plainLayers((name) => parameters.tensor(name)), prompt); // prettier-ignore
+  } finally {
+    parameters.destroy();
+  }
+}
+
+/** The same of layers, which may have adapters with gates. */
+export async function logitsOf(
+  device: Device,
+  config: unknown,
+  given: Layers,
+  prompt: readonly number[],
+): Promise<Float32Array> {
+  const { config: form } = familyOf(config).read(config);
   const owned: OwnedBuffer[] = [];
-  const parameters = await Parameters.load(device, shapes, read);
-  const layers = plainLayers((name) => parameters.tensor(name));
   const inputs = new InputBuffers(device, owned);
   const S = prompt.length;
   const ids = inputs.make('ids', [1, S], 'u32', Uint32Array.from(prompt));
   const mask = inputs.make('mask', [1, S], 'f32', new Float32Array(S).fill(1));
   const position = inputs.make('position 0', [1], 'u32', Uint32Array.of(0));
   const g = new Graph();
+  const layers = forPrompts(g, given, () => {
+    const means = new PromptMeans(inputs, { B: 1, S });
+    means.write([prompt]);
+    const table = form.kind === 'decoder-only' ? 'model.embed_tokens.weight' : 'shared.weight';
+    return means.record(g, given.parameter(table));
+  });
   let logits: Tensor;
   if (form.kind === 'decoder-only') {
     const tables = form.rotaries.map((rotary) =>
@@ -61,7 +81,6 @@ export async function engineLogits(
     return await readValues(device, compiled, logits, Float32Array);
   } finally {
     compiled.destroy();
-    parameters.destroy();
     for (const buffer of owned) buffer.destroy();
   }
 }

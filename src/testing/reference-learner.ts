@@ -1,3 +1,4 @@
+import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
 import { columnSlice, concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
@@ -29,8 +30,10 @@ import { growSoftSpace } from './soft-space.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { add, sumGradients } from '../graph/ops/elementwise.ts';
+import { activation, add, sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
 import { storageOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import type { Layers } from '../models/layers.ts';
@@ -42,10 +45,14 @@ interface Pair {
   B: Matrix;
 }
 
+/** The weights of a task's gate by part: first [width, D], second [D, width], key [1, D]. */
+export type Gate = ReadonlyMap<string, Matrix>;
+const GATE_PARTS = ['first', 'second', 'key'];
+
 /** A forward and backward pass: the loss, the gradients of trained weights, and the rows that layers read. */
 interface Pass {
   loss: number;
-  /** Gradients by key of {@link ReferenceLearner}: `W name`, `A name`, `B name`. */
+  /** Gradients by key of {@link ReferenceLearner}: `W name`, `A name`, `B name`, `gate part`. */
   gradients: Map<string, Matrix>;
   /** Inputs of the trained layers, one token per row, without padding. */
   inputs: Map<string, Matrix>;
@@ -68,6 +75,9 @@ export class ReferenceLearner {
   readonly weights = new Map<string, Matrix>();
   readonly pairs = new Map<string, Pair>();
   readonly #frozen = new Map<string, Pair[]>();
+  /** The current task's gate, if adapters have gates, and those of earlier tasks. */
+  readonly gate = new Map<string, Matrix>();
+  readonly #frozenGates: Gate[] = [];
   readonly #parameters = new Map<string, { shape: readonly number[]; values: Float64Array }>();
   readonly #tasks: number;
   readonly #spaces = new Map<string, Matrix>();
@@ -116,10 +126,13 @@ export class ReferenceLearner {
    * @param fresh the pair from which each layer with adapters starts the task; its current one if one pair serves all
    * tasks.
    * @param sample as for {@link endTask}, but of the new task.
+   * @param gate the gate from which the task starts; empty without gates.
    */
-  async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[]): Promise<void> {
+  async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[], gate: Gate): Promise<void> {
     this.#states = new Map();
     this.#task++;
+    if (this.gate.size > 0) this.#frozenGates.push(new Map(this.gate));
+    for (const [part, weight] of gate) this.gate.set(part, weight);
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
       const isKept = this.#plan.adapters?.pairs === 'per-task' && this.#plan.schedule !== 'apart';
@@ -175,6 +188,7 @@ export class ReferenceLearner {
       const stepped = referenceStep(weight, scaled(G, clip), state, group);
       this.#states.set(key, stepped.state);
       if (part === 'W') this.weights.set(layer, stepped.weight);
+      else if (part === 'gate') this.gate.set(layer, stepped.weight);
       else Object.assign(this.pairs.get(layer) as Pair, { [part]: stepped.weight });
     }
     return { loss, gradientNorm };
@@ -194,12 +208,13 @@ export class ReferenceLearner {
       const finished = { task: this.#task, examples, state: this.state, squares, random };
       this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
     }
+    await this.#growGateSpaces(sample);
     if (!this.#plan.space) return;
     const { space: plan } = this.#plan;
     const covariances = plan.spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     const designed =
       this.#plan.adapters?.design === 'inputs' ? [...this.pairs.keys()].map((layer) => `A ${layer}`) : [];
-    for (const key of [...designed, ...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
+    for (const key of [...designed, ...this.#states.keys()].filter((one) => /^[AW] /.test(one))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
       if (plan.spaceSource === 'activation') {
@@ -211,6 +226,40 @@ export class ReferenceLearner {
         this.#spaces.set(layer, growSpace({ space, moment, threshold, rule }).space);
       }
     }
+  }
+
+  /** Grows the space of what each part of the gate reads, from all prompts of the sample. */
+  async #growGateSpaces(sample: readonly SizedBatch[]): Promise<void> {
+    const { gates } = this.#plan.adapters ?? {};
+    if (!gates) return;
+    const threshold = thresholdOf({ ...gates, rises: true }, this.#task, this.#tasks);
+    for (const [part, X] of await this.gateReads(sample)) {
+      const space = this.#spaces.get(`gate ${part}`) ?? null;
+      const moment = gates.energyOf === 'covariances' ? multiply(X, transpose(X)) : X;
+      this.#spaces.set(`gate ${part}`, growSpace({ space, moment, threshold, rule: 'paper' }).space);
+    }
+  }
+
+  /** What each part of the current gate reads of prompts, one prompt per column. */
+  async gateReads(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+    const means: Matrix[] = [];
+    for (const { sizes, rows } of sample) {
+      const owned: OwnedBuffer[] = [];
+      const batch = this.#network.batch(sizes, owned);
+      const [g, values] = [new Graph(), new Map<Tensor, Numbers>()];
+      const mean = batch.promptMeans(g, this.#layers(g, values, new Map(), new Map(), new Map()));
+      batch.write(rows);
+      for (const tensor of new Set(g.operations.flatMap(({ inputs }) => inputs)))
+        if (tensor.storage) values.set(tensor, await readValues(this.#device, tensor));
+      const all = asMatrix(mean, runOnCpu(g, values));
+      means.push(columnSlice(transpose(all), 0, rows.length));
+      for (const buffer of owned) buffer.destroy();
+    }
+    const silu = (x: Matrix): Matrix => ({ ...x, data: x.data.map((v) => v / (1 + Math.exp(-v))) });
+    const first = means.reduce(concatColumns);
+    const second = silu(multiply(this.gate.get('first') as Matrix, first));
+    const key = silu(multiply(this.gate.get('second') as Matrix, second));
+    return new Map([['first', first], ['second', second], ['key', key]]); // prettier-ignore
   }
 
   #grown(space: Matrix | null, covariance: Matrix, plan: InputSpacePlan): SpaceGrowth {
@@ -251,6 +300,7 @@ export class ReferenceLearner {
   }
 
   #trained(part: string, layer: string): Matrix {
+    if (part === 'gate') return this.gate.get(layer) as Matrix;
     return part === 'W' ? (this.weights.get(layer) as Matrix) : (this.pairs.get(layer) as Pair)[part as 'A' | 'B'];
   }
 
@@ -260,6 +310,10 @@ export class ReferenceLearner {
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
     const projected = { space: this.#spaces.get(layer) ?? null, project: space?.project ?? 'gradient' };
+    if (part === 'gate') {
+      const own = { space: this.#spaces.get(`gate ${layer}`) ?? null, project: 'update' as const };
+      return { ...rates, learningRate: lora * (adapters?.learningRate ?? 0), ...own, kind: 'lora', loraSpace: 'input' };
+    }
     // A plain weight with a space of its inputs takes the same steps as A.
     const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
     if (part === 'A' || isPlain)
@@ -400,25 +454,46 @@ export class ReferenceLearner {
     };
     const { alpha, rank } = this.#plan.adapters ?? { alpha: 0, rank: 1 };
     const scale = alpha / rank;
-    const linear: Layers['linear'] = (graph, name, x, addend) => {
-      if (this.weights.has(name) || this.#targets.lora.test(name)) captured.set(name, x);
-      let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
-      const addPair = (A: Tensor, B: Tensor): void => {
-        const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]
-        y = matmul(graph, h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
-        outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the last pair, which is trained
+    const linearWith =
+      (gates?: readonly Tensor[]): Layers['linear'] =>
+      (graph, name, x, addend) => {
+        if (this.weights.has(name) || this.#targets.lora.test(name)) captured.set(name, x);
+        let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
+        const addPair = (A: Tensor, B: Tensor, gate?: Tensor): void => {
+          const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]
+          y = matmul(graph, gate ? scaleBlocks(graph, h, gate) : h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
+          outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the last pair, which is trained
+        };
+        for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
+          addPair(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false), gates?.[i]);
+        const pair = withNewPair ? this.pairs.get(name) : undefined;
+        if (pair)
+          addPair(
+            ofMatrix(`A ${name}`, pair.A, this.#plan.adapters?.design === 'random'),
+            ofMatrix(`B ${name}`, pair.B, true),
+            gates?.at(-1),
+          );
+        return y;
       };
-      for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
-        addPair(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
-      const pair = withNewPair ? this.pairs.get(name) : undefined;
-      if (pair)
-        addPair(
-          ofMatrix(`A ${name}`, pair.A, this.#plan.adapters?.design === 'random'),
-          ofMatrix(`B ${name}`, pair.B, true),
-        );
-      return y;
+    const linear = linearWith();
+    if (this.gate.size === 0) return { parameter, linear };
+    /** |2 sigmoid(4 cos(silu(G₂ silu(G₁ p)), key)) − 1|, one gate at a time. */
+    const gateOf = (prompts: Tensor, weights: Gate, task: number): Tensor => {
+      const isOwn = task === this.#frozenGates.length;
+      const [first, second, key] = GATE_PARTS.map((part) =>
+        ofMatrix(isOwn ? `gate ${part}` : `gate ${part} ${task}`, weights.get(part) as Matrix, isOwn),
+      );
+      const ones = place('ones', [key.shape[1]], new Float64Array(key.shape[1]).fill(1), false);
+      const hidden = activation(g, 'silu', matmul(g, prompts, first, { layout: 'nt' }));
+      const last = activation(g, 'silu', matmul(g, hidden, second, { layout: 'nt' }));
+      const [x, k] = [last, key].map((one) => rmsNorm(g, one, ones, GATE_EPSILON));
+      return activation(g, 'gate', matmul(g, x, k, { layout: 'nt', alpha: GATE_SHARPNESS / key.shape[1] }));
     };
-    return { parameter, linear };
+    const gated: Layers['gated'] = (_, prompts) => {
+      const gates = [...this.#frozenGates, this.gate].map((weights, task) => gateOf(prompts, weights, task));
+      return { parameter, linear: linearWith(gates) };
+    };
+    return { parameter, linear, gated };
   }
 }
 

@@ -13,6 +13,7 @@ from chat import write_chat
 from continual import write_continual
 from families import DECODERS, ENCODER_DECODERS
 from files import write_json
+from gates import write_gates
 from gguf_blocks import write_gguf_blocks
 from gguf_models import write_gguf_models
 from gradspace import write_gradspace
@@ -34,6 +35,7 @@ VARIANT = {
     "lora": {"rank": 4, "earlier_rank": 3, "rows": 4, "source": 15, "target": 5},
     "optimizer": {"tall": (31, 13), "small": (6, 17), "square": 12, "rank": 4, "gap": 5, "steps": 13},
     "gradspace": {"shapes": ((13, 11), (7, 19))},
+    "gates": {"D": 17, "width": 5, "prompts": 6},
     "continual": {
         "rows": 2, "source": 11, "target": 6,
         "changes": {
@@ -66,8 +68,9 @@ def main() -> None:
     write_lora(golden / "lora", t5, seed, t5_seed, verification, **variant.get("lora", {}))
     write_optimizer(golden / "optimizer", seed, verification, **variant.get("optimizer", {}))
     write_gradspace(golden / "gradspace", seed, verification, **variant.get("gradspace", {}))
+    write_gates(golden / "gates", seed, verification, **variant.get("gates", {}))
     write_continual(golden / "continual", t5, seed, t5_seed, verification, **variant.get("continual", {}))
-    print("optimizer, spaces, continual run")
+    print("optimizer, spaces, gates, continual run")
     write_buckets(golden / "t5_relative_buckets.json")
     write_metrics(golden / "metrics")
     write_prompts(golden / "prompts.json", seed)

@@ -3,6 +3,7 @@ import { bytes, moment, whole } from '../format.ts';
 import notices from '../Notices.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import { methodTitle } from '../../methods/registry.ts';
 import buttons from '../ui/buttons.module.css';
 import styles from './Interrupted.module.css';
 import { offered } from './unfinished.ts';
@@ -21,8 +22,8 @@ export function Interrupted() {
   return (
     <section className={`${notices.panel} ${styles.panel}`} aria-label="Unfinished run" data-testid="interrupted">
       <p>
-        An unfinished run of <strong>{settings.method.name}</strong> was saved at step {whole(step)}, {where}, on{' '}
-        {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Resuming gives the same losses as an uninterrupted
+        An unfinished run of <strong>{methodTitle(settings.method)}</strong> was saved at step {whole(step)}, {where},
+        on {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Resuming gives the same losses as an uninterrupted
         run.
         {unfinished.length > 1 &&
           ` ${unfinished.length === 2 ? 'Another unfinished run' : `${unfinished.length - 1} more unfinished runs`} can be resumed under Results.`}

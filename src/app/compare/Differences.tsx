@@ -3,7 +3,7 @@ import { NONE } from '../format.ts';
 import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { usePageState } from '../page-context.tsx';
 import { needsBriefly } from '../../methods/parts/method.ts';
-import { methodOf } from '../../methods/registry.ts';
+import { methodOf, methodTitle } from '../../methods/registry.ts';
 import table from '../ui/table.module.css';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
@@ -60,7 +60,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
           {groups.map(({ name, settings, runs }, i) => (
             <tr key={name}>
               <th scope="row" className={styles.key} style={{ '--series': seriesColor(i) }}>
-                {settings.method.name}
+                {methodTitle(settings.method)}
               </th>
               <td>{needsBriefly(methodOf(settings.method).needs)}</td>
               <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>

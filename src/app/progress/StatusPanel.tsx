@@ -5,6 +5,7 @@ import { deviceName, reasonNote } from '../device/device-words.ts';
 import { runKey } from '../history.ts';
 import { usePageState } from '../page-context.tsx';
 import { RunLabelFields } from '../results/RunLabelFields.tsx';
+import { methodTitle } from '../../methods/registry.ts';
 import { isActive, type RunState } from '../run-state.ts';
 import { phaseText, progressText, roundShares, roundText } from './phase.ts';
 import styles from './StatusPanel.module.css';
@@ -36,7 +37,7 @@ export function StatusPanel() {
       </div>
       <Rounds run={run} />
       <dl className={styles.facts}>
-        <Fact name="Method" value={run.settings?.method.name ?? NONE} />
+        <Fact name="Method" value={run.settings ? methodTitle(run.settings.method) : NONE} />
         <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
         <Fact
           name="Testing, tokens/s"

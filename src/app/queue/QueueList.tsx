@@ -4,6 +4,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
+import { methodTitle } from '../../methods/registry.ts';
 import view from '../ui/view.module.css';
 import { secondsUntilDone } from './due.ts';
 import { hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
@@ -138,7 +139,7 @@ function Row({ run, place, last, isMine }: RowProps) {
   const { openRun, queue } = usePage();
   const active = usePageState((state) => isActive(state.run.status));
   const { id, settings, status, error, seconds, estimate } = run;
-  const name = `${settings.method.name}, seed ${settings.training.seed}`;
+  const name = `${methodTitle(settings.method)}, seed ${settings.training.seed}`;
   const which = `${name}, ${settings.order.join(', ')}`;
   const time = seconds ?? estimate;
   return (

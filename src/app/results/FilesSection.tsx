@@ -7,6 +7,7 @@ import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { lazyPart } from '../ui/lazy-part.tsx';
+import { methodTitle } from '../../methods/registry.ts';
 import { Section } from '../ui/Section.tsx';
 import { ExportButton } from './ExportButton.tsx';
 import { RunModels } from './RunModels.tsx';
@@ -45,7 +46,7 @@ export function FilesSection() {
       {!isAsked && rounds.length > 0 && (
         <p className={styles.about} data-testid="other-model">
           The run on the page has no model in this browser. These files are of another run
-          {last && `, ${last.settings.method.name}`}.
+          {last && `, ${methodTitle(last.settings.method)}`}.
         </p>
       )}
       {broken.length > 0 && (
@@ -86,7 +87,7 @@ export function FilesSection() {
           choose={setGgufDtype}
           save={() => void kept.save({ what: 'gguf', dtype: ggufDtype }, access)}
         />
-        {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && (
+        {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && !last.use.hasGates && (
           <button
             type="button"
             className={styles.button}

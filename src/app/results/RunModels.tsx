@@ -1,5 +1,6 @@
 import { useId, useState } from 'react';
 import type { KeptModel } from '../../worker/protocol.ts';
+import { methodTitle } from '../../methods/registry.ts';
 import { bytes, moment } from '../format.ts';
 import choice from '../ui/Choice.module.css';
 import styles from './FilesSection.module.css';
@@ -105,4 +106,4 @@ export function RunModels({ isBusy, canRemove }: Props) {
 const nameOf = ({ settings, round, savedAt, bytes: size }: KeptModel): string =>
   settings === null
     ? `a run that cannot be read, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`
-    : `${settings.method.name}, seed ${settings.training.seed}, round ${round} of ${settings.order.length}, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;
+    : `${methodTitle(settings.method)}, seed ${settings.training.seed}, round ${round} of ${settings.order.length}, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;

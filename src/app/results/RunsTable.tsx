@@ -2,6 +2,7 @@ import { Fragment, useState } from 'react';
 import { moment } from '../format.ts';
 import { runKey, type RunSummary } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
+import { methodTitle } from '../../methods/registry.ts';
 import { isActive } from '../run-state.ts';
 import { calledRun, columnText, readColumns, RUN_COLUMNS, type RunColumn, saveColumns } from './run-columns.ts';
 import { RunDetails } from './RunDetails.tsx';
@@ -91,11 +92,13 @@ function Row({ run, isCurrent, columns }: RowProps) {
           />
         </td>
         <th scope="row">
-          {name ?? method.name}
+          {name ?? methodTitle(method)}
           {status !== 'finished' && <span className={styles.tag}>{status}</span>}
           {run.file !== undefined && <span className={styles.tag}>added file</span>}
           <span className={table.second}>
-            {[isCurrent && 'shown', name !== undefined && method.name, moment(startedAt)].filter(Boolean).join(', ')}
+            {[isCurrent && 'shown', name !== undefined && methodTitle(method), moment(startedAt)]
+              .filter(Boolean)
+              .join(', ')}
           </span>
           <span className={table.second}>
             {tasks}; seed {training.seed}

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { LastRound } from '../../worker/protocol.ts';
 import { Section } from '../ui/Section.tsx';
+import { methodTitle } from '../../methods/registry.ts';
 import { Segmented } from '../ui/Segmented.tsx';
 import { CopyButton } from './CopyButton.tsx';
 import { type Dtypes, type Snippet, snippetsFor } from './use-snippets.ts';
@@ -16,7 +17,7 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
       <Section
         level={3}
         title="Use this model"
-        note={`Programs that load the files above: the model after round ${round} of ${settings.method.name}.`}
+        note={`Programs that load the files above: the model after round ${round} of ${methodTitle(settings.method)}.`}
         tools={
           <Segmented
             label="Program"

@@ -1,6 +1,7 @@
 import { moment } from '../format.ts';
 import { changeText, scoreText } from '../progress/scores.ts';
 import { measuresShown, type RunSummary } from '../history.ts';
+import { methodTitle } from '../../methods/registry.ts';
 import type { Scoring } from '../progress/scores.ts';
 
 /** Measures that the table of runs can show, each in a column. */
@@ -9,7 +10,7 @@ export type RunColumn = (typeof RUN_COLUMNS)[number];
 
 /** What a screen reader calls a run: its name, or method and time. */
 export const calledRun = ({ name, settings, startedAt }: RunSummary): string =>
-  name === undefined ? `the ${settings.method.name} run of ${moment(startedAt)}` : `the run ${name}`;
+  name === undefined ? `the ${methodTitle(settings.method)} run of ${moment(startedAt)}` : `the run ${name}`;
 
 /** What fits beside the name on a narrow screen. */
 const USUAL: readonly RunColumn[] = ['AP', 'BWT'];

@@ -9,6 +9,7 @@ const T5: RoundUse = {
   isDecoderOnly: false,
   hasAdapter: true,
   hasWeights: false,
+  hasGates: false,
   promptForm: 'raw',
   maxNewTokens: 4,
   example: { prompt: "Task:TC\nit's\nAnswer:", answer: 'plant' },
@@ -51,6 +52,13 @@ describe('programs that use a round', () => {
     const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' }, 'gorp')[2];
     expect(needs).toContain('copy my tiny.gguf into base-model');
     expect(needs).toContain(' gguf.');
+  });
+
+  test('of a round with gates are those that hold gates', () => {
+    for (const isDecoderOnly of [false, true]) {
+      const shown = snippetsFor({ ...T5, isDecoderOnly, hasGates: true }, { onnx: 'f32', gguf: 'f16' }, 'gain-lora');
+      expect(shown.map(({ id }) => id)).toEqual(['transformers.js', 'optimum', 'command-line']);
+    }
   });
 
   test('add weights trained in addition to an adapter, and omit PEFT without one', () => {

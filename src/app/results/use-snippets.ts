@@ -51,13 +51,7 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method
       needs: `Unpack ${onnx} into a folder of that name; pip install optimum-onnx onnxruntime.`,
       code: optimum(use, folderOf(onnx), FILE_SUFFIX[dtype]),
     },
-    {
-      id: 'peft',
-      title: use.hasAdapter ? 'PEFT' : 'transformers',
-      needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}${base.gguf === null ? '' : ' gguf'}.`,
-      code: peft(use, round, base),
-    },
-    ...(use.isDecoderOnly ? ggufSnippets(use, gguf, method) : [wllama(use, gguf, method)]),
+    ...(use.hasGates ? [] : weightSnippets()),
     {
       id: 'command-line',
       title: 'Command line',
@@ -65,6 +59,19 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method
       code: commandLine(use, round, base),
     },
   ];
+
+  /** Programs that hold weights only. */
+  function weightSnippets(): Snippet[] {
+    return [
+      {
+        id: 'peft',
+        title: use.hasAdapter ? 'PEFT' : 'transformers',
+        needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}${base.gguf === null ? '' : ' gguf'}.`,
+        code: peft(use, round, base),
+      },
+      ...(use.isDecoderOnly ? ggufSnippets(use, gguf, method) : [wllama(use, gguf, method)]),
+    ];
+  }
 }
 
 const folderOf = (archive: string): string => archive.replace(/\.zip$/, '');

@@ -1,6 +1,7 @@
 import { useStore } from 'zustand';
 import { pickedFrom } from '../models/picked-files.ts';
 import { usePage } from '../page-context.tsx';
+import { methodTitle } from '../../methods/registry.ts';
 import { useKeptRounds } from '../results/kept-rounds-context.tsx';
 import type { TryDesk } from './try-desk.ts';
 import styles from './TryTab.module.css';
@@ -23,7 +24,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
           status === 'opening' && 'Looking for rounds…'
         ) : (
           <>
-            <strong>{run.settings.method.name}</strong> on {run.settings.model},{' '}
+            <strong>{methodTitle(run.settings.method)}</strong> on {run.settings.model},{' '}
             {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
             {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
           </>

@@ -9,6 +9,7 @@ import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import { distinctInputs } from '../activations.ts';
 import { AdamTrainer } from '../adam-trainer.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
+import type { Gates } from '../gates.ts';
 import { Meters } from '../layer-statistics.ts';
 import type { InputSpaces } from '../input-spaces.ts';
 import type { LoraGroup } from '../lora-group.ts';
@@ -48,6 +49,8 @@ export class LearnerCore {
   readonly full: readonly FullRankGroup[];
   /** The spaces of the inputs of all trained layers; undefined if the method has none. */
   readonly inputSpaces: InputSpaces | undefined;
+  /** The gates of adapters; undefined if they have none. */
+  readonly gates: Gates | undefined;
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
   readonly clip: StoredTensor;
@@ -83,7 +86,8 @@ export class LearnerCore {
     this.lora = groups.lora;
     this.full = groups.full;
     this.inputSpaces = groups.inputSpaces;
-    this.meters = new Meters(device, this.groups);
+    this.gates = groups.gates;
+    this.meters = new Meters(device, this.groups, this.gates?.parts.length);
     this.clip = this.#persistent('clip', 2);
     this.rates = this.#persistent('step sizes', 2);
     this.dropoutStep = this.#persistent('dropout step', 1, 'u32');
@@ -109,7 +113,7 @@ export class LearnerCore {
     read: ReadParameter | null,
     onLoaded?: (name: string) => void,
   ): Promise<LearnerCore> {
-    const groups = createGroups(device, network.shapes, plan, targets);
+    const groups = createGroups(device, network, plan, targets);
     try {
       const parameters = await Parameters.load(device, network.shapes, read, {
         place: (parameter) => {
@@ -122,6 +126,7 @@ export class LearnerCore {
       return new LearnerCore(device, network, plan, options, groups, parameters);
     } catch (error) {
       for (const group of [...groups.lora, ...groups.full]) group.destroy();
+      groups.gates?.destroy();
       throw error;
     }
   }
@@ -154,11 +159,15 @@ export class LearnerCore {
   get trainableParameters(): number {
     const count = (size: (group: LoraGroup | FullRankGroup) => number): number =>
       this.groups.reduce((sum, group) => sum + group.layers.names.length * size(group), 0);
-    return count((group) => {
-      const { out, inputs } = group.layers;
-      if (!('adapters' in group)) return out * inputs;
-      return group.adapters.rank * (group.trainsA ? out + inputs : out);
-    });
+    const ofGates = this.gates?.size ?? 0;
+    return (
+      ofGates +
+      count((group) => {
+        const { out, inputs } = group.layers;
+        if (!('adapters' in group)) return out * inputs;
+        return group.adapters.rank * (group.trainsA ? out + inputs : out);
+      })
+    );
   }
 
   #persistent(name: string, elements: number, dtype?: DataType): StoredTensor {
@@ -172,6 +181,7 @@ export class LearnerCore {
     this.meters.destroy();
     for (const group of this.groups) group.destroy();
     this.inputSpaces?.destroy();
+    this.gates?.destroy();
     this.#parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();
   }

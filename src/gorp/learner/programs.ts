@@ -44,11 +44,12 @@ export class LearnerPrograms {
   }
 
   async optimizer(): Promise<OptimizerPrograms> {
-    const { device, lora, full, plan, options, meters, clip, rates } = this.#core;
+    const { device, lora, full, gates, plan, options, meters, clip, rates } = this.#core;
     const { maxGradNorm } = options;
     return (this.#optimizer ??= await OptimizerPrograms.compile(device, {
       lora,
       full,
+      gates,
       plan,
       maxGradNorm,
       meters,

@@ -38,6 +38,7 @@ export async function reserveTraining(
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
   core.inputSpaces?.reserve(tasks > 1);
+  core.gates?.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
   if (tasks > 1) for (const group of core.lora) group.prepareTerms(core.plan.loss, NO_STATE, true);
   if (core.hasFast) await programs.gradients(sizes, true);
   const gradients = await programs.gradients(sizes, false);
@@ -50,6 +51,7 @@ export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tas
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks });
   core.inputSpaces?.reserve(true);
+  core.gates?.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
 }
 
 /**

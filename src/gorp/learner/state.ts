@@ -9,8 +9,9 @@ import type { LearnerCore } from './core.ts';
 const METHOD = 'method/';
 
 /** What saves and restores its own tensors. */
-const ownersOf = ({ groups, inputSpaces, meters }: LearnerCore): StateOwner[] => [
+const ownersOf = ({ groups, inputSpaces, gates, meters }: LearnerCore): StateOwner[] => [
   ...groups,
+  ...(gates ? [gates] : []),
   ...(inputSpaces ? [inputSpaces] : []),
   meters,
 ];
@@ -54,11 +55,11 @@ async function methodTensors(saved: SavedTensors): Promise<Map<string, Matrix>> 
 // Spaces of moments and a method's tensors are f32 on the device, but saved in f64 from the host.
 const HOST_SHARE = 2;
 /** See {@link Learner.savedBytes}. @param tasks with reserved memory. */
-export function savedBytes({ groups, inputSpaces, meters }: LearnerCore, tasks: number): number {
-  const onDevice = [...groups, meters]
+export function savedBytes({ groups, inputSpaces, gates, meters }: LearnerCore, tasks: number): number {
+  const onDevice = [...groups, ...(gates ? [gates] : []), meters]
     .flatMap((owner) => owner.state(true))
     .reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
-  const ofInputs = inputSpaces?.stateBytes(tasks) ?? 0;
+  const ofInputs = (inputSpaces?.stateBytes(tasks) ?? 0) + (gates?.spaceBytes(tasks) ?? 0);
   return groups.reduce((sum, group) => {
     const space = group.space instanceof MomentSpace ? group.space : undefined;
     const held = (space?.S?.tensor.elements ?? 0) * 4 + ('adapters' in group ? group.termBytes : 0);
@@ -68,13 +69,13 @@ export function savedBytes({ groups, inputSpaces, meters }: LearnerCore, tasks: 
 }
 
 /** See {@link Learner.hostBytes}. @param tasks with reserved memory. */
-export function hostBytes({ groups, inputSpaces }: LearnerCore, tasks: number): number {
+export function hostBytes({ groups, inputSpaces, gates }: LearnerCore, tasks: number): number {
   return groups.reduce(
     (sum, { space }) => {
       if (!(space instanceof MomentSpace)) return sum;
       const held = (space.S?.tensor.elements ?? 0) * 8;
       return sum + held + tasks * space.names.length * space.dimension * DIRECTIONS_BYTES;
     },
-    inputSpaces?.hostBytes(tasks) ?? 0,
+    (inputSpaces?.hostBytes(tasks) ?? 0) + (gates?.spaceBytes(tasks) ?? 0),
   );
 }

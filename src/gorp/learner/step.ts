@@ -51,7 +51,7 @@ export async function takeStep(
 }
 
 /** Writes Adam's step sizes and clears the loss and, if micro-batches are added up, the gradients. */
-function writeScalars({ device, plan, progress, options, rates, loss, lora, full }: LearnerCore): void {
+function writeScalars({ device, plan, progress, options, rates, loss, lora, full, gates }: LearnerCore): void {
   const learningRates = [plan.adapters?.learningRate ?? 0, plan.fullRank?.learningRate ?? 0];
   const sizes = learningRates.map((rate, i) => adamStepSize(rate * progress.rateFactors[i], progress.step + 1));
   device.write(rates.storage.buffer, 0, Float32Array.from(sizes));
@@ -63,6 +63,7 @@ function writeScalars({ device, plan, progress, options, rates, loss, lora, full
     gradB.clear();
   }
   for (const { gradient } of full) gradient.clear();
+  gates?.clearGradients();
 }
 
 /** Numbers of the steps since the last call; resolves after the device has finished these steps. */

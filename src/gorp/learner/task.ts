@@ -3,6 +3,9 @@ import type { SizedBatch, TokenPair } from '../../models/network.ts';
 import { InputCovariances } from '../activations.ts';
 import { writeDesignedA } from '../designed-adapter.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
+import { GateReading } from '../gate-reads.ts';
+import type { GateReads } from '../gate-spaces.ts';
+import type { Gates } from '../gates.ts';
 import type { OnPart } from '../input-spaces.ts';
 import type { CovarianceSum } from '../layer-inputs.ts';
 import type { LoraGroup } from '../lora-group.ts';
@@ -18,6 +21,8 @@ import type { LearnerPrograms } from './programs.ts';
 export interface TaskData {
   /** Batches of its training prompts, for spaces that come from the layers' inputs. */
   readonly sample: readonly SizedBatch[];
+  /** Batches of its prompts for the gates of adapters; the sample by default. */
+  readonly prompts?: readonly SizedBatch[];
   /** Batches of one example each, as many as the plan's pass `squares` needs. */
   readonly singles?: readonly SizedBatch[];
   /** All training examples, in the order of the data. */
@@ -28,13 +33,13 @@ export interface TaskData {
 export async function beginTask(
   core: LearnerCore,
   programs: LearnerPrograms,
-  sample: readonly SizedBatch[],
+  { sample, prompts = sample }: Pick<TaskData, 'sample' | 'prompts'>,
   onPart: OnPart = noted,
 ): Promise<void> {
   const { plan, progress, options, lora, full } = core;
   const keepsOwn = keepsDirections(plan);
   // Read this first: it throws if the number is not known.
-  const tasks = keepsOwn || hasRisingThreshold(plan.space) ? core.tasks : 0;
+  const tasks = keepsOwn || hasRisingThreshold(plan.space) || core.gates ? core.tasks : 0;
   progress.task++;
   progress.step = 0;
   progress.training = true;
@@ -48,6 +53,7 @@ export async function beginTask(
     group.prepareTerms(plan.loss, progress.state);
   }
   for (const group of full) group.beginTask();
+  if (core.gates) await beginGate(core, core.gates, prompts);
   if (keepsOwn) {
     for (const { trainer, weights } of core.plain) await trainer.freezeDirections(weights, progress.task, tasks);
   }
@@ -60,6 +66,28 @@ export async function beginTask(
     if (isDesigned) await designAdapters(core, sums);
     if (isCompensated) progress.rateFactors = await compensations(core, sums);
   });
+}
+
+/** Starts the gate of a task. */
+async function beginGate(core: LearnerCore, gates: Gates, prompts: readonly SizedBatch[]): Promise<void> {
+  const { progress, options } = core;
+  const seed = mixSeed(options.seed, 'task', progress.task);
+  await gates.beginTask(progress.task, seed);
+  const [, , reads] = await readsOf(core, gates, prompts);
+  gates.setKey(reads, seed);
+}
+
+async function readsOf(
+  { device, network, parts }: LearnerCore,
+  gates: Gates,
+  prompts: readonly SizedBatch[],
+): Promise<GateReads> {
+  const reading = new GateReading(device, network, gates, parts.parameters);
+  try {
+    return await reading.read(prompts);
+  } finally {
+    reading.destroy();
+  }
 }
 
 /** Gives every layer the A designed from its inputs and the space of earlier tasks. */
@@ -103,6 +131,9 @@ export async function endTask(
   await programs.merge();
   programs.drop();
   if (plan.endTask) progress.state = await nextState(core, data);
+  if (core.gates) {
+    core.gates.endTask(await readsOf(core, core.gates, data.prompts ?? data.sample), progress.task, core.tasks);
+  }
   if (!plan.space) return [];
   if (plan.space.spaceSource === 'moment') return growFromMoments(device, groups, plan.space);
   if (inputSpaces === undefined) throw new Error('a space of inputs without inputs');

@@ -9,26 +9,31 @@ import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
-/** Activations by their Hugging Face names, in the order of their numbers in WebAssembly. */
-const ACTIVATIONS = ['relu', 'gelu_new', 'silu'] as const;
-export type Activation = (typeof ACTIVATIONS)[number];
+/** Activations by their Hugging Face names, and the last function of a gate, in the order of their numbers in WebAssembly. */
+const ACTIVATIONS = ['relu', 'gelu_new', 'silu', 'gate'] as const;
+type AnyActivation = (typeof ACTIVATIONS)[number];
+export type Activation = Exclude<AnyActivation, 'gate'>;
 
 const VALUES_PER_THREAD = 4;
 
 const GELU_C = Math.sqrt(2 / Math.PI);
 const GELU_A = 0.044715;
 
-function activate(kind: Activation, x: number): [value: number, slope: number] {
+function activate(kind: AnyActivation, x: number): [value: number, slope: number] {
   if (kind === 'relu') return [Math.max(x, 0), x > 0 ? 1 : 0];
   if (kind === 'silu') {
     const s = 1 / (1 + Math.exp(-x));
     return [x * s, s * (1 + x * (1 - s))];
   }
+  if (kind === 'gate') {
+    const s = 1 / (1 + Math.exp(-x));
+    return [Math.abs(2 * s - 1), 2 * Math.sign(x) * s * (1 - s)];
+  }
   const t = Math.tanh(GELU_C * (x + GELU_A * x ** 3));
   return [0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_C * (1 + 3 * GELU_A * x * x)];
 }
 
-function activationCall(kind: Activation, gated: boolean, gradient: boolean, tensors: Tensor[]): KernelCall {
+function activationCall(kind: AnyActivation, gated: boolean, gradient: boolean, tensors: Tensor[]): KernelCall {
   const elements = sizeOf(tensors[0].shape);
   const vec = elements % 4 === 0;
   const size = vec ? elements / 4 : elements;
@@ -40,6 +45,7 @@ function activationCall(kind: Activation, gated: boolean, gradient: boolean, ten
           RELU: kind === 'relu',
           GELU: kind === 'gelu_new',
           SILU: kind === 'silu',
+          GATE: kind === 'gate',
           GATED: gated,
           GRADIENT: gradient,
           T: vec ? 'vec4f' : 'f32',
@@ -64,8 +70,8 @@ function activationCall(kind: Activation, gated: boolean, gradient: boolean, ten
   };
 }
 
-/** y = f(x), elementwise. */
-export function activation(g: Graph, kind: Activation, x: Tensor): Tensor {
+/** y = f(x), elementwise; `gate` is |2 sigmoid(x) − 1|, whose slope at 0 counts as 0. */
+export function activation(g: Graph, kind: AnyActivation, x: Tensor): Tensor {
   const y = g.intermediate(`${kind}(${x.name})`, x.shape);
   return g.record({
     name: 'activation',

@@ -9,7 +9,7 @@ export interface MatmulOptions {
   /** `nt`: a [M, K] b [N, K]; `nn`: a [M, K] b [K, N]; `tn`: a [K, M] b [K, N]. */
   layout: MatmulLayout;
   /** Factor of the product, default 1. */
-  alpha?: number;
+  alpha?: number | undefined;
   /** Added to the product; of the same shape. */
   addend?: Tensor | undefined;
   /** A persistent tensor for the result. Without it the result is an intermediate. */
@@ -26,6 +26,8 @@ export interface MatmulOptions {
    * decides ({@link Tensor.mayBeHalf}).
    */
   halves?: HalfOperands | undefined;
+  /** Shape of a stack of results, if it is not [n, M, N]. */
+  shape?: readonly number[];
   /** Stride of the result's matrices in a padded stack; operands have their own. */
   stride?: number;
 }
@@ -60,7 +62,7 @@ export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOpt
   const [N, bK] = layout === 'nt' ? [b1, b2] : [b2, b1];
   if (bK !== K) throw new Error(`matmul ${a.name} × ${b.name}: inner sizes ${K} and ${bK} differ`);
   const batch = Math.max(an, bn);
-  return recordMatmul(g, a, b, [batch, M, N], { ...options, M, N, K, batch });
+  return recordMatmul(g, a, b, options.shape ?? [batch, M, N], { ...options, M, N, K, batch });
 }
 
 /** Consecutive matrices of a stack that are products with evenly spaced matrices of one buffer, as one batched product. */

@@ -11,6 +11,7 @@ import { maskRows } from './mask-rows.ts';
 import { orthonormality } from './orthonormality.ts';
 import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
+import { scaleBlocks } from './scale-blocks.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -31,6 +32,21 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         t.checkFiniteDifferences();
         await t.checkDevice(device, F32);
       }
+    });
+
+    test('the last function of a gate, which is 0 at 0 and below 1 elsewhere', async () => {
+      for (const size of [1, 65, 1028, 1031]) {
+        const t = new GraphUnderTest({ x: weight([size]) }, (g, input) => ({
+          y: activation(g, 'gate', input('x')),
+        })).withGradients('y');
+        t.checkFiniteDifferences();
+        await t.checkDevice(device, F32);
+      }
+      const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4], trainable: true };
+      await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gate', input('x')) })).checkDevice(
+        device,
+        F32,
+      );
     });
 
     test('gelu of large numbers does not overflow', async () => {
@@ -67,6 +83,22 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         })).checkDevice(device, F32);
       }
     });
+
+    test.each([
+      [1, 1, 1, 1],
+      [3, 5, 2, 3],
+      [2, 33, 3, 8],
+      [4, 1, 5, 4],
+    ])(
+      'blocks of columns scaled by gates: %i examples of %i tokens, %i gates of %i columns',
+      async (B, T, n, width) => {
+        const t = new GraphUnderTest({ x: weight([B, T, n * width]), gates: weight([n, B]) }, (g, input) => ({
+          y: scaleBlocks(g, input('x'), input('gates')),
+        })).withGradients('y');
+        t.checkFiniteDifferences();
+        await t.checkDevice(device, F32);
+      },
+    );
 
     test('rows scaled', async () => {
       await new GraphUnderTest({ x: { shape: [6, 7] }, w: { shape: [6] } }, (g, input) => ({

@@ -42,4 +42,8 @@ export const adapters = (
   pairs: AdapterPlan['pairs'],
   { loraRank, loraAlpha, loraDropout, learningRate }: ValuesOf<typeof ADAPTER_SETTINGS>,
   design: AdapterPlan['design'] = 'random',
-): AdapterPlan => ({ pairs, rank: loraRank, alpha: loraAlpha, dropout: loraDropout, learningRate, design });
+  gates: AdapterPlan['gates'] = null,
+): AdapterPlan => ({
+  ...{ pairs, rank: loraRank, alpha: loraAlpha, dropout: loraDropout },
+  ...{ learningRate, design, gates },
+});

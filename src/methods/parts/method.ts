@@ -46,6 +46,8 @@ export interface Method<N extends string = string, S extends Settings = Settings
   /** Exactly the settings of this method. */
   readonly settings: S;
   readonly rules: readonly Rule<S>[];
+  /** What a name must say besides, if settings choose between several methods; undefined if it says all. */
+  readonly variant?: ((values: ValuesOf<S>) => string) | undefined;
   /** What the learner has to do. */
   readonly plan: (values: ValuesOf<S>) => MethodPlan;
   readonly schema: v.GenericSchema<unknown, { name: N } & ValuesOf<S>>;

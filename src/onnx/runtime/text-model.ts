@@ -1,5 +1,6 @@
 import type * as ort from 'onnxruntime-web';
 import type { ParsedConfig } from '../../models/families.ts';
+import { GATED_SIZE } from '../gated-adapters.ts';
 
 /** The part of onnxruntime-web in use; the caller chooses the build. */
 export type Runtime = Pick<typeof ort, 'Tensor' | 'InferenceSession'>;
@@ -88,6 +89,8 @@ function encoderDecoder(
 const PROMPT_TOKENS = 64;
 
 function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextModel {
+  // Gates come from the whole prompt.
+  const hasGates = session.inputMetadata.some((input) => input.isTensor && input.shape.includes(GATED_SIZE));
   const follow: TextModel['follow'] = async ({ caches, given, length }, tokens) => {
     const all = length + tokens.length;
     const outputs = await session.run({
@@ -106,9 +109,10 @@ function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextMo
         caches: emptyCaches(Tensor, session),
         given: {},
       };
-      for (let at = 0; at < prompt.length; at += PROMPT_TOKENS) {
+      const many = hasGates ? prompt.length : PROMPT_TOKENS;
+      for (let at = 0; at < prompt.length; at += many) {
         const before = text;
-        ({ text } = await follow(before, prompt.slice(at, at + PROMPT_TOKENS)));
+        ({ text } = await follow(before, prompt.slice(at, at + many)));
         drop(before, text);
       }
       return text;

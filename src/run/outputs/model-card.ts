@@ -5,6 +5,7 @@ import { parseModelReference } from '../../weights/model-reference.ts';
 import { firstRounds, measuresOf } from '../measures.ts';
 import type { Results } from '../results.ts';
 import type { SavedRound } from './saved-round.ts';
+import { methodTitle } from '../../methods/registry.ts';
 import { namedRounds, roundName, roundOf } from '../schedule.ts';
 
 /** What a model was saved as: an adapter, PEFT's or llama.cpp's, or the whole model in a format. */
@@ -89,13 +90,13 @@ function body(results: Results, licence: string | null, savedAs: SavedAs): strin
         `- **Ended early:** ${roundName(settings, round)}, after ${steps} of ${planned} steps\n`,
     )
     .join('');
-  return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${settings.method.name}
+  return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${methodTitle(settings.method)}
 
-${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${settings.method.name}\`, starting ${startedAt.slice(0, 10)}.
+${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${methodTitle(settings.method)}\`, starting ${startedAt.slice(0, 10)}.
 
 - **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights \`${model.weights.slice(0, 12)}\``}
 - **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
-- **Method:** \`${settings.method.name}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
+- **Method:** \`${methodTitle(settings.method)}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
 ${cutShort}
 ## Results
 

@@ -1,4 +1,5 @@
-import { planOf } from '../../methods/registry.ts';
+import { hasGates } from '../../gorp/method-plan.ts';
+import { planOf, methodTitle } from '../../methods/registry.ts';
 import { familyOf } from '../../models/families.ts';
 import { jsonFile, type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { peftConfig } from '../../weights/exports/peft.ts';
@@ -72,7 +73,8 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
 
 /**
  * What a round saves: its state, from which the next round resumes, and PEFT's description of its adapter. Tensors are
- * read from the device when a file is written.
+ * read from the device when a file is written. Adapters with gates get no such description, since PEFT would count all of
+ * them fully, but a note that says so.
  *
  * @param base the trained model, as it was loaded.
  * @param onBytes receives how much of the tensors has been written.
@@ -83,13 +85,15 @@ export async function roundFiles(
   onBytes?: (bytes: number) => void,
 ): Promise<OutputFile[]> {
   const { settings, model } = state.results;
-  const { adapters } = planOf(settings.method);
+  const plan = planOf(settings.method);
+  const { adapters } = plan;
   const pairs = state.learner.tensors.flatMap(({ name, place, rows }) => {
     const layer = place === 'adapter' ? /^(.*)\.lora_A\.weight$/.exec(name)?.[1] : undefined;
     return layer === undefined ? [] : [{ layer, rank: rows }];
   });
   const files = stateFiles(state, 'round', onBytes);
   if (adapters === null || pairs.length === 0) return files;
+  if (hasGates(plan)) return [gatedNote(methodTitle(settings.method)), ...files];
   const config = peftConfig(
     pairs.map(({ layer }) => layer),
     pairs[0].rank,
@@ -104,3 +108,15 @@ export async function roundFiles(
   const card = modelCard(state.results, await licenceOfBase(settings.model, base), 'adapter');
   return [jsonFile(ADAPTER_CONFIG_FILE, config), ...within('adapter', [card]), ...files];
 }
+
+/** Takes the place of PEFT's description. */
+const gatedNote = (method: string): OutputFile =>
+  textFile(
+    'adapter/README.md',
+    () => `# Not an adapter for PEFT
+
+\`adapter_model.safetensors\` has the adapters of all tasks, but ${method} also trained gates, which decide for each prompt how much the adapter of each task counts. PEFT has no gates, so there is no \`adapter_config.json\` here.
+
+Take the export to ONNX instead, which holds the gates (\`gorp-web export --round DIR --out DIR\`, or _ONNX_ on the page), or answer with \`gorp-web generate --round DIR\`.
+`,
+  );

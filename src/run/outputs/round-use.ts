@@ -1,3 +1,4 @@
+import { hasGates } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
 import type { PromptForm } from '../../tasks/prompt-form.ts';
@@ -16,6 +17,8 @@ export interface RoundUse {
   /** Whether the round has an adapter, and weights trained full-rank. */
   hasAdapter: boolean;
   hasWeights: boolean;
+  /** Whether gates decide for each prompt how much its adapters count: PEFT and GGUF cannot hold them. */
+  hasGates: boolean;
   promptForm: PromptForm;
   /** Maximum number of tokens in an answer, as in the round's test. */
   maxNewTokens: number;
@@ -29,7 +32,8 @@ export interface RoundUse {
  */
 export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
   const { settings, model } = results;
-  const { adapters, fullRank } = planOf(settings.method);
+  const plan = planOf(settings.method);
+  const { adapters, fullRank } = plan;
   return {
     folder,
     model: settings.model,
@@ -37,6 +41,7 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
     isDecoderOnly: isDecoderOnly(changed),
     hasAdapter: adapters !== null,
     hasWeights: fullRank !== null,
+    hasGates: hasGates(plan),
     promptForm: settings.training.promptForm,
     maxNewTokens: answerLengthIn(results),
     example: exampleIn(predictions),

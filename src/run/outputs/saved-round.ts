@@ -1,8 +1,8 @@
 import type { GorpError } from '../../base/errors.ts';
 import type { RememberedExample } from '../../gorp/method-plan.ts';
-import { adapterTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
-import { methodOf, planOf } from '../../methods/registry.ts';
-import type { WeightChanges } from '../../weights/exports/merge.ts';
+import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
+import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
+import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
 import { bad, type OpenFile, openRunState, type SavedRun } from '../checkpoint/saved-run.ts';
 import { doesNotFit } from '../identity.ts';
 import type { Results } from '../results.ts';
@@ -46,9 +46,24 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
         return A && B && { A, B };
       },
       weights: (layer) => read(weightTensor(layer)),
+      gates: gatesOf(),
     },
     changed: new Set(tensors.names.flatMap((name) => /^([^/]*?)(?:\.lora_[AB])?\.weight$/.exec(name)?.[1] ?? [])),
   };
+
+  function gatesOf(): AdapterGates | undefined {
+    if (!adapters?.gates) return undefined;
+    return {
+      method: methodTitle(results.settings.method),
+      tasks: learner.progress.task,
+      ...{ rank: adapters.rank, width: adapters.gates.width },
+      read: async (part) => {
+        const values = await read(gateTensor(part));
+        if (values === undefined) throw bad('round', `it has no ${gateTensor(part)}`);
+        return values;
+      },
+    };
+  }
 }
 
 const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>

@@ -1,3 +1,4 @@
+import { GorpError } from '../../base/errors.ts';
 import { checkFinite } from '../dtypes.ts';
 import type { ModelTensors } from '../model-files.ts';
 import type { TensorInfo, TensorSource } from '../safetensors.ts';
@@ -10,6 +11,36 @@ export interface WeightChanges {
   adapter(layer: string): Promise<{ A: Float32Array; B: Float32Array } | undefined>;
   /** W of a layer trained full-rank, in place of W₀; undefined for others. */
   weights(layer: string): Promise<Float32Array | undefined>;
+  /** The gates of adapters, if they have some: then nothing can be merged. */
+  readonly gates?: AdapterGates | undefined;
+}
+
+/** Gates that say for each prompt how much the adapters of each task count. */
+export interface AdapterGates {
+  /** The method that trained them. */
+  readonly method: string;
+  /** Number of tasks so far, each with a gate and with `rank` rows of every A. */
+  readonly tasks: number;
+  readonly rank: number;
+  /** Width of a gate's hidden layer. */
+  readonly width: number;
+  /** The weights of all gates one after another: [tasks · width, D], [tasks · D, width], [tasks, D]. */
+  read(this: void, part: 'first' | 'second' | 'key'): Promise<Float32Array>;
+}
+
+/**
+ * Refuses a format that holds weights only, if how much adapters count depends on the prompt.
+ *
+ * @param format as the subject of a sentence: `A GGUF file`.
+ * @throws GorpError `run/has-gates`.
+ */
+export function refuseGates({ gates }: Pick<WeightChanges, 'gates'>, format: string): void {
+  if (gates === undefined) return;
+  throw new GorpError(
+    'run/has-gates',
+    `${format} cannot hold what ${gates.method} trained: gates decide for each prompt how much the adapter of each task counts.`,
+    'Export as ONNX, which holds the gates; or train with inf-lora or o-lora, the same adapters without gates.',
+  );
 }
 
 /**
@@ -17,12 +48,14 @@ export interface WeightChanges {
  * Untrained tensors are copied byte for byte; changed ones are written as F32.
  *
  * @param changed names of the layers, without `.weight`, that have an adapter or trained weights.
+ * @throws GorpError `run/has-gates`.
  */
 export function mergedTensors(
   base: ModelTensors,
   changed: ReadonlySet<string>,
   changes: WeightChanges,
 ): TensorSource[] {
+  refuseGates(changes, 'A model with merged weights');
   return [...base.tensors.values()].map((info): TensorSource => {
     const { name, dtype, shape } = info;
     if (!isChangedBy(name, changed)) {
@@ -37,12 +70,17 @@ export function mergedTensors(
  *
  * @param changed as in {@link mergedTensors}.
  */
-export const mergedReader =
-  (base: ModelTensors, changed: ReadonlySet<string>, changes: WeightChanges) =>
-  (name: string): Promise<Float32Array> => {
+export function mergedReader(
+  base: ModelTensors,
+  changed: ReadonlySet<string>,
+  changes: WeightChanges,
+): (name: string) => Promise<Float32Array> {
+  refuseGates(changes, 'A model with merged weights');
+  return (name) => {
     const info = base.tensors.get(name);
     return info && isChangedBy(name, changed) ? mergedWeights(base, info, changes) : base.readTensor(name);
   };
+}
 
 const layerOf = (name: string): string => name.replace(/\.weight$/, '');
 /** Whether training changed a tensor. @param changed names of layers, without `.weight`. */

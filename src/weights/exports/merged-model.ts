@@ -9,7 +9,7 @@ import { textReadingFiles } from './text-reading.ts';
 /**
  * A model with all training merged in, as a folder that Hugging Face's tools and this project load.
  *
- * @throws GorpError `weights/other-model` when the base model lacks a trained layer.
+ * @throws GorpError `weights/other-model` when the base model lacks a trained layer, `run/has-gates`.
  */
 export async function mergedModelFiles(
   base: ModelFiles,

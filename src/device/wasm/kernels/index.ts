@@ -17,6 +17,7 @@ export { maskRows } from './mask-rows';
 export { mergeAttention } from './merge-attention';
 export { adam, adamInto, applyUpdate, clipFactor, innerProducts, squares } from './optimizer';
 export { orthonormality } from './orthonormality';
+export { scaleBlocks, scaleBlocksGradient } from './scale-blocks';
 export { squareLargest, squareTrace } from './square-measures';
 export { sumOfParts } from './reduce-splits';
 export { pairwiseBias, relativeBias, relativeBiasGradient, sumOverDistances } from './relative-bias';

@@ -1,0 +1,62 @@
+import template from '../../../shaders/scale-blocks.wgsl?raw';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
+import { workgroupTree } from '../../device/tree.ts';
+import type { Graph, KernelCall } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/**
+ * Blocks of columns, each times a number of its example: y[b, t, c] = x[b, t, c] gates[c / width, b].
+ *
+ * @param x [B, T, n · width]. @param gates [n, B], in any shape.
+ */
+export function scaleBlocks(g: Graph, x: Tensor, gates: Tensor): Tensor {
+  const [B, T, columns] = x.shape;
+  const n = sizeOf(gates.shape) / B;
+  const width = columns / n;
+  if (!Number.isInteger(n) || !Number.isInteger(width)) {
+    throw new Error(`${sizeOf(gates.shape)} gates do not fit [${x.shape.join(', ')}]`);
+  }
+  const call = (isGradient: boolean, tensors: Tensor[]): KernelCall => ({
+    kernel: {
+      name: `scale-blocks${isGradient ? '/gradient' : ''}`,
+      wgsl: () =>
+        (isGradient ? workgroupTree({ name: 'sumOfBlock', type: 'f32', threads: 64 }) : '') +
+        fillTemplate(template, { GRADIENT: isGradient }),
+      wasm: { entry: isGradient ? 'scaleBlocksGradient' : 'scaleBlocks' },
+    },
+    params: [sizeOf(x.shape), B, T, columns, width].map(u32),
+    tensors,
+    workgroups: isGradient ? flatWorkgroups(n * B, 1) : flatWorkgroups(sizeOf(x.shape), 64),
+    units: isGradient ? n * B : B * T,
+    cost: sizeOf(x.shape) * 8,
+  });
+  /** Index in the gates of the one of element i. */
+  const gateOf = (i: number): number => Math.floor((i % columns) / width) * B + Math.floor(i / (T * columns));
+  const y = g.intermediate(`gated ${x.name}`, x.shape);
+  return g.record({
+    name: 'scale blocks',
+    inputs: [x, gates],
+    outputs: [y],
+    calls: () => [call(false, [x, gates, y])],
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(gates)[gateOf(i)])),
+    gradient: ([dy], [wantsX, wantsGates]) => {
+      if (dy === undefined) return [];
+      return [wantsX ? scaleBlocks(g, dy, gates) : undefined, wantsGates ? gradientOfGates(dy) : undefined];
+    },
+  });
+
+  function gradientOfGates(dy: Tensor): Tensor {
+    const d = g.intermediate(`d ${gates.name}`, gates.shape);
+    return g.record({
+      name: 'scale blocks gradient',
+      inputs: [x, dy],
+      outputs: [d],
+      calls: () => [call(true, [x, dy, d])],
+      reference: (value) => {
+        value(d).fill(0);
+        value(x).forEach((v, i) => (value(d)[gateOf(i)] += v * value(dy)[i]));
+      },
+    });
+  }
+}

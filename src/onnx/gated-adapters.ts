@@ -1,0 +1,131 @@
+import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
+import type { AdapterGates, WeightChanges } from '../weights/exports/merge.ts';
+import type { GraphBuilder, Value } from './graph-builder.ts';
+
+/** Begins the names of the tensors of adapters and gates, which differ from round to round. */
+const GATED = 'gated/';
+export const isOfGates = (tensor: string): boolean => tensor.startsWith(GATED);
+
+/** Last dimension of the first layer's cached keys in a graph with gates, whose first call reads the whole prompt. */
+export const GATED_SIZE = 'head_dim_and_gates';
+
+/** Trained adapters that count for each prompt as their gates say. */
+export interface GatedChanges {
+  /** Layers with adapters, without `.weight`. */
+  readonly layers: ReadonlySet<string>;
+  readonly changes: WeightChanges;
+  readonly gates: AdapterGates;
+}
+
+/**
+ * Adapters with gates in a graph (docs/method.md, eq. (31)): they stay separate, since their gates depend on the prompt.
+ * Their weights are f32 in every export; they are small.
+ */
+export class GatedAdapters {
+  readonly #g: GraphBuilder;
+  readonly #trained: GatedChanges;
+  /** How much every inner dimension of an adapter counts, [B, 1, R]. */
+  #factors: Value | undefined;
+
+  constructor(g: GraphBuilder, trained: GatedChanges) {
+    this.#g = g;
+    this.#trained = trained;
+  }
+
+  /** Number of gates. */
+  get count(): number {
+    return this.#trained.gates.tasks;
+  }
+
+  /** Mean embeddings of prompts, [B, 1, D]. @param x [B, S, D]. @param mask i64 [B, S], 1 for tokens. */
+  means(x: Value, mask: Value): Value {
+    const g = this.#g;
+    const seen = g.node('Unsqueeze', [g.node('Cast', [mask], { to: 1 }), g.ints(1)]); // [B, 1, S]
+    const count = g.node('ReduceSum', [seen, g.ints(2)], { keepdims: 1 }); // [B, 1, 1]
+    return g.node('Div', [g.node('MatMul', [seen, x]), count]);
+  }
+
+  /** The gates of prompts, [B, 1, gates]. @param means [B, 1, D]. */
+  compute(means: Value, D: number): Value {
+    const g = this.#g;
+    const { tasks: n, width, read } = this.#trained.gates;
+    const silu = (x: Value): Value => g.node('Mul', [x, g.node('Sigmoid', [x])]);
+    const first = g.weight(`${GATED}first`, 'f32', [D, n * width], async () => turned(await read('first'), n * width));
+    const hidden = silu(g.node('MatMul', [means, first])); // [B, 1, n · width]
+    const apart = g.node('Reshape', [hidden, g.ints(0, n, 1, width)]); // [B, n, 1, width]
+    const second = g.weight(`${GATED}second`, 'f32', [1, n, width, D], async () => {
+      const all = await read('second');
+      return joined(
+        Array.from({ length: n }, (_, task) => turned(all.slice(task * D * width, (task + 1) * D * width), D)),
+      );
+    });
+    const last = silu(g.node('MatMul', [apart, second])); // [B, n, 1, D]
+    const ones = g.weight(`${GATED}ones`, 'f32', [D], () => Promise.resolve(new Float32Array(D).fill(1)));
+    const unit = g.node('SimplifiedLayerNormalization', [last, ones], {
+      ...{ axis: -1, epsilon: { float: GATE_EPSILON }, stash_type: 1 },
+    }); // of length √D
+    const keys = g.weight(`${GATED}keys`, 'f32', [1, n, D, 1], async () => scoringKeys(await read('key'), D));
+    const sigmoid = g.node('Sigmoid', [g.node('MatMul', [unit, keys])]); // [B, n, 1, 1]
+    const gates = g.node('Abs', [g.node('Sub', [g.node('Mul', [sigmoid, g.float(2)]), g.float(1)])]);
+    return g.node('Reshape', [gates, g.ints(0, 1, n)]);
+  }
+
+  /** Sets the gates of this graph's prompts, [B, 1, gates], before any layer. */
+  open(gates: Value): void {
+    const { tasks, rank } = this.#trained.gates;
+    const blocks = this.#g.weight(`${GATED}blocks`, 'f32', [tasks, tasks * rank], () => {
+      const ones = new Float32Array(tasks * tasks * rank);
+      for (let task = 0; task < tasks; task++) {
+        const begin = task * (tasks + 1) * rank;
+        ones.fill(1, begin, begin + rank);
+      }
+      return Promise.resolve(ones);
+    });
+    this.#factors = this.#g.node('MatMul', [gates, blocks]);
+  }
+
+  /** y + the adapters of a layer, if it has any; x [B, T, inputs], y [B, T, out]. */
+  add(layer: string, x: Value, y: Value, { out, inputs }: { out: number; inputs: number }): Value {
+    const { layers, changes, gates } = this.#trained;
+    if (!layers.has(layer)) return y;
+    const g = this.#g;
+    if (this.#factors === undefined) throw new Error(`the gates of ${layer} are not computed`);
+    const R = gates.tasks * gates.rank;
+    const part = async (which: 'A' | 'B'): Promise<Float32Array> => {
+      const pair = await changes.adapter(layer);
+      if (pair === undefined) throw new Error(`${layer} has no adapter`);
+      return pair[which];
+    };
+    const A = g.weight(`${GATED}${layer}.A`, 'f32', [inputs, R], async () => turned(await part('A'), R));
+    const B = g.weight(`${GATED}${layer}.B`, 'f32', [R, out], async () =>
+      turned(await part('B'), out).map((value) => value * changes.scaling),
+    );
+    const counted = g.node('Mul', [g.node('MatMul', [x, A]), this.#factors]); // [B, T, R]
+    return g.node('Add', [y, g.node('MatMul', [counted, B])]);
+  }
+}
+
+/** W [rows, columns] → Wᵀ. */
+function turned(values: Float32Array, rows: number): Float32Array {
+  const columns = values.length / rows;
+  return Float32Array.from(values, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)]);
+}
+
+function joined(all: readonly Float32Array[]): Float32Array {
+  const into = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const one of all) {
+    into.set(one, at);
+    at += one.length;
+  }
+  return into;
+}
+
+/** Keys whose product with a vector of length √D is the score; a key of 0 scores 0. */
+function scoringKeys(keys: Float32Array, D: number): Float32Array {
+  return keys.map((value, at) => {
+    const key = keys.subarray(Math.floor(at / D) * D, (Math.floor(at / D) + 1) * D);
+    const length = Math.sqrt(key.reduce((sum, one) => sum + one * one, 0));
+    return length > 0 ? (GATE_SHARPNESS * value) / (length * Math.sqrt(D)) : 0;
+  });
+}
