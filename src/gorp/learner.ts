@@ -81,9 +81,10 @@ export class Learner {
    * One optimizer step. It waits for the device only to refresh an exact projection's basis.
    *
    * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
+   * @param rateFactor of the learning rates in this step.
    */
-  step(batches: readonly SizedBatch[]): Promise<void> {
-    return takeStep(this.#core, this.#programs, batches);
+  step(batches: readonly SizedBatch[], rateFactor = 1): Promise<void> {
+    return takeStep(this.#core, this.#programs, batches, rateFactor);
   }
 
   /** Maximum bytes that {@link takeRecords} reads back. */

@@ -2,6 +2,7 @@ import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { OnPart } from '../gorp/input-spaces.ts';
 import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
+import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import type { Device } from '../device/device.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
@@ -259,6 +260,8 @@ export class Rounds {
     const { learner } = this.#parts;
     const { round, steps: before } = this.#place;
     const total = this.#steps[round - 1];
+    const { lrSchedulerType, warmupRatio } = this.#settings.training;
+    const course = rateCourse(lrSchedulerType, warmupRatio, total);
     let done = 0;
     this.#learningSince = this.#control.seconds;
     for (let epoch = 0; epoch < batches.epochs; epoch++) {
@@ -267,7 +270,7 @@ export class Rounds {
         if (++done <= before) continue; // of a resumed run
         const micro = all.slice(at, at + gradientAccumulation);
         for (const { sizes } of micro) this.#place.paddedTokens += sizes.B * sizes.S;
-        await learner.step(micro);
+        await learner.step(micro, rateFactor(course, done - 1));
         this.#place.steps = done;
         await this.#reports.stepped(round, micro);
         this.#progress('train', batches.name, done, total, 'steps');

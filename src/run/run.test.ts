@@ -192,6 +192,19 @@ describe('a run to the end', () => {
     expect(ended.results.curves.step).toEqual([1, 2, 3, 4]);
   });
 
+  test('changes the rates over the steps of each task', async () => {
+    const losses = async (epochs: number, training: Partial<RunSettings['training']>): Promise<number[]> => {
+      const one = { batchSize: 8, epochs, trainExamples: 2, testExamples: 1 }; // an epoch is a step
+      return (await execute(tinySettings('seq-lora', { ...one, ...training }))).results.curves.loss;
+    };
+    const constant = await losses(2, {});
+    const [a, b] = await losses(2, { lrSchedulerType: 'linear', warmupRatio: 0.5 });
+    expect([a, b], 'the rate of the first step is 0, and nothing changes').toEqual([constant[0], constant[0]]);
+    // One step of each task is the first of its course.
+    expect(await losses(1, { lrSchedulerType: 'cosine' })).toEqual(await losses(1, {}));
+    expect(await losses(3, { lrSchedulerType: 'cosine' })).not.toEqual(await losses(3, {}));
+  });
+
   test('gives the same losses and accuracies with the same seed, and others with another seed', async () => {
     const runs: Results[] = [];
     for (const seed of [5, 5, 6]) {

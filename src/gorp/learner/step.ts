@@ -19,6 +19,7 @@ export async function takeStep(
   core: LearnerCore,
   programs: LearnerPrograms,
   batches: readonly SizedBatch[],
+  rateFactor: number,
 ): Promise<void> {
   const { device, progress, options } = core;
   if (!progress.training) throw new Error('step before beginTask');
@@ -26,7 +27,7 @@ export async function takeStep(
   const gradients = await programs.gradients(batches.map(({ sizes }) => sizes));
   const optimizer = await programs.optimizer();
   if (programs.takesBasis) await programs.merge();
-  writeScalars(core);
+  writeScalars(core, rateFactor);
   const first: Program[] = [];
   for (const [i, { rows }] of batches.entries()) {
     const { batch, compiled } = gradients[i];
@@ -51,9 +52,14 @@ export async function takeStep(
 }
 
 /** Writes Adam's step sizes and clears the loss and, if micro-batches are added up, the gradients. */
-function writeScalars({ device, plan, progress, options, rates, loss, lora, full, gates }: LearnerCore): void {
+function writeScalars(
+  { device, plan, progress, options, rates, loss, lora, full, gates }: LearnerCore,
+  rateFactor: number,
+): void {
   const learningRates = [plan.adapters?.learningRate ?? 0, plan.fullRank?.learningRate ?? 0];
-  const sizes = learningRates.map((rate, i) => adamStepSize(rate * progress.rateFactors[i], progress.step + 1));
+  const sizes = learningRates.map((rate, i) =>
+    adamStepSize(rate * progress.rateFactors[i] * rateFactor, progress.step + 1),
+  );
   device.write(rates.storage.buffer, 0, Float32Array.from(sizes));
   device.write(loss.storage.buffer, 0, new Float32Array(1));
   if (options.gradientAccumulation === 1) return;

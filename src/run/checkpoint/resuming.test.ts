@@ -113,6 +113,7 @@ const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettin
   ['accumulated gradients', 'gorp-plus', { gradientAccumulation: 2, batchSize: 1 }, DROPOUT],
   ['an exact projection', 'gorp', {}, { projection: 'exact' }],
   ['both bases', 'gorp', {}, { projType: 'full' }],
+  ['a warm-up, then a cosine', 'gorp-plus', { warmupRatio: 0.3, lrSchedulerType: 'cosine' }, {}],
   ['weights of 8 bits, computed again', 'gorp', { frozenWeights: '8-bit', activations: 'recompute' }, {}],
 ];
 
