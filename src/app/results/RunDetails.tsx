@@ -2,6 +2,7 @@ import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
 import { bytes, duration } from '../format.ts';
 import { runKey, type RunSummary } from '../history.ts';
+import { modelText } from '../models/model-text.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
@@ -30,7 +31,7 @@ export function RunDetails({ run }: { run: RunSummary }) {
     ],
     ['Tests', `${testExamples || 'all'} examples of each task`],
     ['Measures', RUN_COLUMNS.map((column) => `${column} ${columnText(column, run, score)}`).join(', ')],
-    ['Base model', run.model],
+    ['Base model', modelText(run.model)],
     ['Device', [deviceName(device), reasonNote(device), duration(seconds)].filter(Boolean).join(', ')],
     ['Stored', resultsBytes === null ? 'only this summary' : `results, ${bytes(resultsBytes)}`],
     ['Model', model === undefined ? 'not in this browser' : `after round ${model.round}, ${bytes(model.bytes)}`],

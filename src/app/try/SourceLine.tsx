@@ -1,4 +1,5 @@
 import { useStore } from 'zustand';
+import { modelText } from '../models/model-text.ts';
 import { pickedFrom } from '../models/picked-files.ts';
 import { usePage } from '../page-context.tsx';
 import { methodTitle } from '../../methods/registry.ts';
@@ -24,7 +25,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
           status === 'opening' && 'Looking for rounds…'
         ) : (
           <>
-            <strong>{methodTitle(run.settings.method)}</strong> on {run.settings.model},{' '}
+            <strong>{methodTitle(run.settings.method)}</strong> on {modelText(run.settings.model)},{' '}
             {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
             {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
           </>
