@@ -105,7 +105,9 @@ function aboutCells(isSoft: boolean, isHeat: boolean): string {
   const added = isSoft
     ? 'The directions that each task added, each counted by how much it is suppressed'
     : 'The rank that each task added';
-  const open = isSoft ? ' Little room left is no problem: a direction is suppressed in part, and none is closed.' : '';
+  const open = isSoft
+    ? ' Little room left is no problem: a direction is suppressed by how much it was used, and none is closed entirely.'
+    : '';
   if (isHeat) return `${added}, or the room left after it, in percent.${open}`;
   return isSoft
     ? `${added} (+), and their total; the bar is its share of the dimension.${open}`

@@ -10,7 +10,9 @@ import styles from './Spectrum.module.css';
 
 const HEIGHT = 130;
 const PLOT = { top: 8, right: 12, bottom: 34, left: 34 };
-const TICKS = [0, 0.5, 1];
+/** Shares that later tasks can still use; smaller ones have no bar. */
+const TICKS = [1e-4, 1e-3, 1e-2, 0.1, 1];
+const [LEAST] = TICKS;
 /** Room for at least this many bars, so that a few are not drawn too wide. */
 const LEAST_PLACES = 12;
 
@@ -22,12 +24,13 @@ interface Props {
   shares: readonly number[];
 }
 
-/** How much of each main direction of a task is kept from later tasks: a bar each. */
+/** How much of each main direction of a task is left to later tasks: a bar each, on a logarithmic axis. */
 export function Suppressed({ name, task, shares }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const x = linearScale(0, Math.max(shares.length, LEAST_PLACES), PLOT.left + 14, width - PLOT.right);
-  const y = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
+  const logs = linearScale(Math.log10(LEAST), 0, HEIGHT - PLOT.bottom, PLOT.top);
+  const y = (share: number): number => logs(Math.log10(Math.max(share, LEAST)));
   const bar = Math.max(1, (x(1) - x(0)) * 0.7);
   return (
     <Section level={3} title="What is suppressed" testId="suppressed" note={suppressedText(task, shares)}>
@@ -37,13 +40,13 @@ export function Suppressed({ name, task, shares }: Props) {
             width={width}
             height={HEIGHT}
             role="img"
-            aria-label="Suppressed shares; the table below has the numbers."
+            aria-label="What is left of each main direction; the table below has the numbers."
           >
             {TICKS.map((tick) => (
               <g key={tick}>
                 <line className={styles.grid} x1={PLOT.left} x2={width - PLOT.right} y1={y(tick)} y2={y(tick)} />
                 <text className={styles.tick} x={PLOT.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
-                  {100 * tick}
+                  {Number((tick * 100).toPrecision(3))}
                 </text>
               </g>
             ))}
@@ -53,8 +56,8 @@ export function Suppressed({ name, task, shares }: Props) {
                   className={styles.added}
                   x={x(i + 0.5) - bar / 2}
                   width={bar}
-                  y={y(share)}
-                  height={y(0) - y(share)}
+                  y={y(1 - share)}
+                  height={y(LEAST) - y(1 - share)}
                 />
                 <text className={styles.tick} x={x(i + 0.5)} y={HEIGHT - 20} textAnchor="middle">
                   {i + 1}
@@ -62,15 +65,15 @@ export function Suppressed({ name, task, shares }: Props) {
               </g>
             ))}
             <text className={styles.tick} x={(PLOT.left + width - PLOT.right) / 2} y={HEIGHT - 4} textAnchor="middle">
-              main direction, most energy first; bars: percent suppressed
+              main direction, most energy first; bars: percent left to later tasks
             </text>
           </svg>
         )}
       </div>
       <DataTable
         caption="Suppressed, percent"
-        columns={['Direction', 'Suppressed']}
-        rows={() => shares.map((share, i) => [String(i + 1), percent(share)])}
+        columns={['Direction', 'Suppressed', 'Left']}
+        rows={() => shares.map((share, i) => [String(i + 1), percent(share), (100 * (1 - share)).toFixed(2)])}
         save={{
           file: 'suppressed',
           draw: (take) => drawingIn(frame.current, take),

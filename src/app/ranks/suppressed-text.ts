@@ -1,6 +1,6 @@
 import { percent } from '../format.ts';
 
-/** A direction is closed to later tasks if at least this share of it is suppressed. */
+/** A direction is almost closed to later tasks if at least this share of it is suppressed. */
 const CLOSED = 0.99;
 
 /**
@@ -14,11 +14,10 @@ export function suppressedText(task: string, shares: readonly number[]): string 
   const least = Math.min(...shares);
   const directions = count === 1 ? 'The main direction' : `The ${count} main directions`;
   if (closed === count)
-    return `${directions} of ${task} ${count === 1 ? 'is' : 'are'} closed to later tasks: ${percent(least)} % or more is suppressed.`;
-  const open = `at least ${percent(least)} % of each is suppressed`;
+    return `${directions} of ${task} ${count === 1 ? 'is' : 'are'} almost closed to later tasks: ${percent(least)} % or more is suppressed.`;
   if (count === 1)
     return `${directions} of ${task} is suppressed by ${percent(least)} %; later tasks can use the rest.`;
-  return closed === 0
-    ? `${directions} of ${task} are open to later tasks in part: ${open}.`
-    : `Of the ${count} main directions of ${task}, ${closed} ${closed === 1 ? 'is' : 'are'} closed to later tasks; ${open}.`;
+  if (closed === 0)
+    return `${directions} of ${task} are open to later tasks in part: at least ${percent(least)} % of each is suppressed.`;
+  return `Of the ${count} main directions of ${task}, ${closed} ${closed === 1 ? 'is' : 'are'} almost closed to later tasks: 99 % or more is suppressed. Of each of the others, at least ${percent(least)} % is.`;
 }
