@@ -1,7 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { quickResults } from '../src/app/testing/scripted-results.ts';
-import { expectTablesBehindCharts } from './support/access.ts';
+import { expectTablesBehindCharts, violations } from './support/access.ts';
 import { openWorkbench } from './support/workbench.ts';
 
 const WIDE = { width: 1280, height: 900 };
@@ -63,11 +62,7 @@ async function expectAccessible(page: Page, tab: string): Promise<void> {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await page.getByTestId(tab).click();
-    // Legacy mode checks this document only and opens no page to merge results of frames, since there are none.
-    // What passes is not described: naming its elements takes longer than the checks.
-    const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
-    const { violations } = await (tab === 'tab-run' ? axe : axe.include('main')).analyze();
-    const found = violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+    const found = await violations(page, tab !== 'tab-run');
     expect(found, `${tab}, ${size.width} pixels, ${colorScheme}`).toEqual([]);
   }
 }

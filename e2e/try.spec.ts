@@ -6,7 +6,7 @@ import { startLocalHub } from '../src/testing/local-hub.ts';
 import { repositoryOf } from '../src/testing/model-repository.ts';
 import { TINY_FAMILIES } from '../src/testing/tiny-families.ts';
 import type { ModelFiles } from '../src/weights/model-folder.ts';
-import { namelessControls } from './support/access.ts';
+import { namelessControls, violations } from './support/access.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { choose, expectNoWorkers, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
@@ -221,6 +221,10 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await expect(page.getByTestId('turn')).toHaveCount(2);
     await expect(page.getByTestId('turn').last().getByTestId('answer-cut').first()).toHaveText('Cut at 4 tokens.');
     expect(await namelessControls(page)).toEqual([]);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await violations(page, true), colorScheme).toEqual([]);
+    }
   } finally {
     await hub.close();
   }

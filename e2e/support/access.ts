@@ -1,4 +1,14 @@
+import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page } from '@playwright/test';
+
+/** What axe finds on the page, or in the selected tab alone. */
+export async function violations(page: Page, isTabOnly = false): Promise<string[]> {
+  // Legacy mode checks this document only and opens no page to merge results of frames, since there are none.
+  // What passes is not described: naming its elements takes longer than the checks.
+  const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
+  const { violations: found } = await (isTabOnly ? axe.include('main') : axe).analyze();
+  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+}
 
 /** Every chart must have a name, and in its section a table with its numbers. */
 export async function expectTablesBehindCharts(page: Page): Promise<void> {

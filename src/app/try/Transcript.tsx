@@ -25,7 +25,7 @@ function Turn({ turn: { question, answers } }: { turn: Asked }) {
       <div className={styles.answers}>
         {answers.map(({ round, name, state }) => (
           <div key={round} className={styles.answer} data-testid="answer" data-round={round} data-status={state.status}>
-            <h4 className={styles.round}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h4>
+            <h3 className={styles.round}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h3>
             <AnswerText state={state} />
           </div>
         ))}
