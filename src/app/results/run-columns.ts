@@ -20,11 +20,13 @@ const KEY = 'gorp-web-run-columns';
 export function columnText(column: RunColumn, run: RunSummary, view: Scoring): string {
   const { measures, isLoss } = measuresShown(run, view);
   const score = isLoss ? 'loss' : 'exact';
+  // Other runs in the column have percentages.
+  const text = (value: number | null): string => `${isLoss && value !== null ? 'loss ' : ''}${scoreText(score, value)}`;
   switch (column) {
     case 'AP':
-      return scoreText(score, measures.averagePerformance);
+      return text(measures.averagePerformance);
     case 'Just learned':
-      return scoreText(score, measures.justLearned);
+      return text(measures.justLearned);
     case 'BWT':
       return changeText(score, measures.backwardTransfer);
     case 'Forgetting':

@@ -1,7 +1,7 @@
 import { useStore } from 'zustand';
 import { modelText } from '../models/model-text.ts';
 import { pickedFrom } from '../models/picked-files.ts';
-import { usePage } from '../page-context.tsx';
+import { usePage, usePageState } from '../page-context.tsx';
 import { methodTitle } from '../../methods/registry.ts';
 import { useKeptRounds } from '../results/kept-rounds-context.tsx';
 import type { TryDesk } from './try-desk.ts';
@@ -12,6 +12,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
   const page = usePage();
   const kept = useKeptRounds();
   const { status, run, source } = useStore(desk.store);
+  const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
   const take = (list: FileList | null): void => {
     const picked = pickedFrom(list ?? []);
@@ -28,6 +29,9 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
             <strong>{methodTitle(run.settings.method)}</strong> on {modelText(run.settings.model)},{' '}
             {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
             {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
+            {source.kind === 'kept' && shown !== null && shown !== run.id && (
+              <span data-testid="try-other"> (another run: the one on the page has no model yet, or no longer)</span>
+            )}
           </>
         )}
       </p>
