@@ -28,9 +28,8 @@ export const gainLora = defineMethod({
     'NeurIPS 2025, arXiv 2505.15424.',
   needs: { taskCount: true },
   settings: {
-    ...ADAPTER_SETTINGS,
     base: choice({
-      section: 'This method',
+      section: 'first',
       label: 'Adapters by',
       help: 'The method whose adapters get gates.',
       initial: 'inf-lora',
@@ -39,6 +38,7 @@ export const gainLora = defineMethod({
         { value: 'o-lora', label: 'O-LoRA: a penalty on directions of earlier adapters' },
       ],
     }),
+    ...ADAPTER_SETTINGS,
     gateWidth: number({
       section: 'This method',
       label: 'Gate width',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { scriptedRun } from '../../app/testing/script.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings } from '../presets.ts';
-import { checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';
+import { checkFits, checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';
 
 const ORDER = ['gloss', 'field', 'people'];
 
@@ -20,6 +20,17 @@ test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the len
     new RegExp(`${name} needs the number of tasks in advance; it was set up for 3`),
   );
   expect(() => goOn(name, ['gloss', 'field'])).toThrow(/the order has 2/);
+});
+
+test('a round of one base of gain-lora does not resume with the other', () => {
+  const settings = embeddedSettings('quick', 'gain-lora');
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  const { results } = last;
+  const resume = (base: 'inf-lora' | 'o-lora'): void =>
+    checkFits({ results }, { ...settings, method: { ...settings.method, base } }, results.model.parameters);
+  expect(() => resume('inf-lora')).not.toThrow();
+  expect(() => resume('o-lora')).toThrow(/trained with gain-lora on inf-lora, not with gain-lora on o-lora/);
 });
 
 test('remembered examples must consist of tokens of the model', () => {

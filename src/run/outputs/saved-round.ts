@@ -77,12 +77,8 @@ const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>
  */
 export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: RunSettings, parameters: number): void {
   const before = results.settings;
-  if (before.method.name !== method.name) {
-    throw refusal(
-      `it was trained with ${before.method.name}, not with ${method.name}`,
-      `Choose ${before.method.name}.`,
-    );
-  }
+  const [trained, chosen] = [before.method, method].map(methodTitle);
+  if (trained !== chosen) throw refusal(`it was trained with ${trained}, not with ${chosen}`, `Choose ${trained}.`);
   if (results.model.parameters !== parameters) {
     throw refusal(
       `its model has ${results.model.parameters} parameters, this one ${parameters}`,
