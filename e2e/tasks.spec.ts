@@ -17,7 +17,7 @@ const REVIEWS = [
 ].join('\n');
 
 const csv = (name: string, content: string) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
-const sources = (page: Page) => page.getByRole('button', { name: 'Custom tasks, CL_Benchmark, order files' });
+const sources = (page: Page) => page.getByRole('button', { name: 'Custom tasks, benchmarks, order files' });
 const order = (page: Page): Promise<string[]> =>
   page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // prettier-ignore
 
@@ -132,7 +132,8 @@ test('answers are shown after a run beside the right ones, with the words that d
   for (const word of await words(right)) expect(written.split(/\W+/)).not.toContain(word.toLowerCase());
   await expect(right).toContainText('The thing');
   await answers.getByTestId('examples-task').selectOption('gloss');
-  await expect(answers.getByTestId('confusion')).toBeVisible();
+  await expect(examples.first().getByRole('rowheader')).not.toContainText('thing');
+  await expect(answers.locator('td mark'), 'labels are right or wrong as a whole').toHaveCount(0);
 
   await answers.getByTestId('examples-task').selectOption('things');
   const text = await examples.first().getByRole('rowheader').innerText();
@@ -173,7 +174,7 @@ test('a published order fills in its settings, and reads a folder from disk', as
   });
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
   await folder.setInputFiles(root);
-  await expect(page.getByTestId('picked-folder')).toContainText('2 datasets');
+  await expect(page.getByTestId('picked-folder')).toContainText('2 tasks');
   await expect(page.getByTestId('task-field')).toContainText('MNLI');
   for (const name of await order(page)) {
     if (name !== 'agnews') await page.getByLabel(`Leave out ${name}`).click();
@@ -202,7 +203,55 @@ test('a dropped folder is read completely', async ({ page }, info) => {
   await write('CL_Benchmark/TC/agnews/labels.json', ['a', 'b']);
   await dropFromDisk(page.getByTestId('task-order'), root);
   await expect(page.getByTestId('picked-folder')).toContainText('dropped');
-  await expect(page.getByTestId('picked-folder')).toContainText('1 dataset');
+  await expect(page.getByTestId('picked-folder')).toContainText('1 task');
+});
+
+test('the orders of SuperNI and TRACE are chosen, queued and learned from their folders', async ({ page }, info) => {
+  const write = async (path: string, content: unknown): Promise<void> => {
+    await mkdir(dirname(info.outputPath(path)), { recursive: true });
+    await writeFile(info.outputPath(path), JSON.stringify(content));
+  };
+  for (const split of ['train', 'dev', 'test']) {
+    const Instances = ['a', 'b', 'c'].map((input) => ({ input, output: [`${split} ${input}`, input] }));
+    await write(`superni/SuperNI/task363_sst2_polarity_classification/${split}.json`, {
+      Definition: ['Repeat.'],
+      Instances,
+    });
+  }
+  const rows = ['A', 'B'].map((answer) => ({ prompt: `Say ${answer}.`, answer }));
+  for (const split of ['train', 'eval', 'test']) await write(`trace/LLM-CL-Benchmark_5000/FOMC/${split}.json`, rows);
+  await openWorkbench(page);
+  const learnOnly = async (task: string): Promise<void> => {
+    for (const name of await order(page))
+      if (name !== task) await page.getByLabel(`Leave out ${name}`, { exact: true }).click();
+    for (const [name, value] of [
+      ['epochs', '1'],
+      ['trainExamples', '2'],
+    ]) {
+      await page.locator(`[data-setting="training.${name}"]`).fill(value);
+    }
+    await start(page);
+    await waitForStatus(page, 'finished');
+  };
+  await page.getByTestId('method-select').selectOption('seq-lora');
+  await page.getByTestId('order-select').selectOption('superni-1');
+  await expect(page.locator('[data-setting="method.loraRank"]')).toHaveValue('4');
+  await start(page);
+  await expect(page.getByTestId('error-panel')).toContainText('folder of SuperNI');
+  await page.getByTestId('tab-queue').click();
+  await expect(page.getByText('Published order superni-2')).toBeVisible();
+  await page.getByLabel('Choose the folder…').locator('visible=false').setInputFiles(info.outputPath('superni'));
+  await expect(page.getByTestId('picked-folder')).toContainText('1 task');
+  await learnOnly('task363');
+  await page.getByTestId('tab-run').click();
+  await expect(page.getByTestId('run-answers')).toContainText('or a');
+
+  await page.getByTestId('order-select').selectOption('trace');
+  await expect(page.locator('[data-setting="perTask.MeetingBank.epochs"]')).toHaveValue('7');
+  await dropFromDisk(page.getByTestId('task-order'), info.outputPath('trace'));
+  await expect(page.getByTestId('picked-folder')).toContainText('trace');
+  await learnOnly('FOMC');
+  await expect(page.getByTestId('r-matrix')).toContainText('FOMC');
 });
 
 test('the page stays responsive while a large file is read and becomes a task', async ({ page }, info) => {

@@ -10,10 +10,11 @@ import { readDataPath, USUAL_HUB_ROWS } from './data-source.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { Terminal } from './terminal.ts';
 
-export const DATA_USAGE = `Usage: gorp-web data FILE [options]
+export const DATA_USAGE = `Usage: gorp-web data FILE… [options]
 
 Shows what would be read from a file of examples (CSV, TSV, JSON, JSONL, Parquet), from a text (.txt, .md), a folder of
 texts or a data set of the Hugging Face hub (org/name): its format, the columns, what is left out, and the first examples as a model reads them.
+Of several, each is shown in turn; the options apply to all.
 
   --form NAME      what the answers are: ${TASK_FORMS.join(', ')}
   --text COLUMN    the column with the text, the conversation or the document
@@ -29,18 +30,36 @@ const SHOWN_CHARACTERS = 1200;
 
 /** `gorp-web data`. @returns the exit code. */
 export async function data(args: string[]): Promise<number> {
-  const { values, positionals } = readArguments(args, {
-    form: { type: 'string' },
-    text: { type: 'string' },
-    input: { type: 'string' },
-    answer: { type: 'string' },
-    'no-header': { type: 'boolean', default: false },
-    config: { type: 'string' },
-    split: { type: 'string' },
-    rows: { type: 'string', default: String(USUAL_HUB_ROWS.rows) },
-  });
-  const [path, ...others] = positionals;
-  if (path === undefined || others.length > 0) throw new UsageError('Name one file or folder.');
+  const { values, positionals } = readArguments(args, OPTIONS);
+  if (positionals.length === 0) throw new UsageError('Name a file or a folder.');
+  const terminal = new Terminal(values.json);
+  const seen = new Map<string, string>();
+  let worst: number = EXIT.ok;
+  for (const path of positionals) {
+    if (seen.size > 0) terminal.result('');
+    const { sha256, isTask } = await show(path, values, terminal);
+    const same = seen.get(sha256);
+    if (same !== undefined) terminal.result(`Note: it is the same as ${same}.`);
+    seen.set(sha256, path);
+    if (!isTask) worst = EXIT.input;
+  }
+  return worst;
+}
+
+const OPTIONS = {
+  form: { type: 'string' },
+  text: { type: 'string' },
+  input: { type: 'string' },
+  answer: { type: 'string' },
+  'no-header': { type: 'boolean', default: false },
+  config: { type: 'string' },
+  split: { type: 'string' },
+  rows: { type: 'string', default: String(USUAL_HUB_ROWS.rows) },
+} as const;
+type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
+
+/** Shows what would be read of a path. @returns the hash of what it holds, and whether it makes a task. */
+async function show(path: string, values: Values, terminal: Terminal): Promise<{ sha256: string; isTask: boolean }> {
   const header = !values['no-header'];
   const { config = null, split = null, rows } = values;
   const file = await readDataPath(path, { config, split, rows: wholeNumber('--rows', rows) });
@@ -53,18 +72,18 @@ export async function data(args: string[]): Promise<number> {
     labelColumn: values.answer ?? likely.labelColumn,
   };
   const preview = previewOf(file, header, chosen);
-  const terminal = new Terminal(values.json);
   terminal.event({ file: file.name, sha256: file.sha256, ...preview });
   const usual = form === likely.form ? {} : FORM_DEFAULTS[form];
   const spec = { ...likelySpec(file, preview, []), ...usual, header };
   terminal.result(summary(file.name, file.rows.length, preview));
-  if (preview.found === null) return EXIT.input;
+  const { sha256 } = file;
+  if (preview.found === null) return { sha256, isTask: false };
   const { task } = makeCustomTask(tableOf(file, header), spec);
   terminal.result(`${task.train.length} to train, ${task.test.length} to test with the usual split.`);
   for (const { sentence, label } of task.train.slice(0, SHOWN_EXAMPLES)) {
     terminal.result(`\n${shortened(promptOf(task, sentence))}\n→ ${shortened(label)}`);
   }
-  return EXIT.ok;
+  return { sha256, isTask: true };
 }
 
 const FORM_WORDS: Readonly<Record<TaskForm, string>> = {

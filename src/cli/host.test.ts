@@ -17,3 +17,23 @@ test('reads tasks from the folder that holds CL_Benchmark, or from CL_Benchmark 
     rmSync(root, { recursive: true });
   }
 });
+
+test('finds the tasks of TRACE some folders deep, unless two folders hold as many', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'gorp-trace-'));
+  const add = (folder: string, task: string): void => {
+    mkdirSync(join(root, folder, task), { recursive: true });
+    writeFileSync(join(root, folder, task, 'train.json'), folder);
+  };
+  try {
+    add('TRACE-Benchmark/large', 'FOMC');
+    add('TRACE-Benchmark/large', 'Py150');
+    add('TRACE-Benchmark/small', 'FOMC');
+    for (const named of [root, join(root, 'TRACE-Benchmark'), join(root, 'TRACE-Benchmark', 'large')]) {
+      expect(await nodeTaskReader(named)('FOMC/train.json')).toBe('TRACE-Benchmark/large');
+    }
+    add('TRACE-Benchmark/small', 'ScienceQA');
+    await expect(nodeTaskReader(root)('FOMC/train.json')).rejects.toMatchObject({ code: 'tasks/several-copies' });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { GorpError } from '../base/errors.ts';
@@ -9,6 +9,7 @@ import { type DeviceHost, openDevice } from '../device/choice.ts';
 import type { Speed } from '../run/duration.ts';
 import type { RunHost } from '../run/host.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
+import { benchmarkOf, severalCopies } from '../tasks/benchmarks.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
 import { deviceSpeed } from './device-speed.ts';
@@ -76,19 +77,44 @@ function benchmarkRoot(folder: string): string {
   return ['CL_Benchmark', 'SuperNI'].includes(name) && !existsSync(join(folder, name)) ? join(folder, '..') : folder;
 }
 
+/**
+ * The folder below (or at) the named one that holds most tasks of TRACE, which are published some folders deep.
+ *
+ * @throws GorpError `tasks/several-copies`.
+ */
+async function traceRoot(folder: string): Promise<string> {
+  const best: { roots: string[]; count: number } = { roots: [folder], count: 0 };
+  const look = async (root: string, depth: number): Promise<void> => {
+    const below = await readdir(root, { withFileTypes: true }).catch(() => []);
+    const names = below.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const count = names.filter((name) => benchmarkOf(name)?.name === 'TRACE').length;
+    if (count > best.count) Object.assign(best, { roots: [root], count });
+    else if (count > 0 && count === best.count) best.roots.push(root);
+    if (count > 0 || depth === 0) return;
+    for (const name of names) await look(join(root, name), depth - 1);
+  };
+  await look(folder, TRACE_DEPTH);
+  if (best.roots.length > 1) throw severalCopies('TRACE', best.roots);
+  return best.roots[0];
+}
+
+const TRACE_DEPTH = 2;
+
 /** Reads text files of the embedded tasks, of a folder on disk or at an address. */
 export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null): ReadText {
   if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks), signal);
   const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : benchmarkRoot(tasks);
+  let trace: Promise<string> | undefined;
   return async (path) => {
-    const file = join(folder, path);
+    const isTrace = benchmarkOf(path.split('/')[0])?.name === 'TRACE';
+    const file = join(isTrace ? await (trace ??= traceRoot(folder)) : folder, path);
     return readFile(file, 'utf8').catch((cause: unknown) => {
       throw new GorpError(
         'tasks/not-found',
         `${file} cannot be read.`,
         tasks === 'embedded'
           ? 'Make the embedded tasks with npm run embedded.'
-          : 'Name the folder that holds CL_Benchmark and configs.',
+          : 'Name the folder that holds CL_Benchmark and configs, SuperNI, or the tasks of TRACE.',
         { cause },
       );
     });

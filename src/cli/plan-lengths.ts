@@ -3,7 +3,7 @@ import { textLengths } from '../run/count-lengths.ts';
 import { testedTasks } from '../run/settings.ts';
 import { enoughFor, LONGEST, type TextLengths } from '../run/text-lengths.ts';
 
-import { BENCHMARK_KINDS } from '../tasks/orders.ts';
+import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { nodeTaskReader } from './host.ts';
 import { openNamedTexts } from './places.ts';
 import type { ChosenRun } from './run-settings.ts';
@@ -13,7 +13,9 @@ import type { Terminal } from './terminal.ts';
 export async function printLengths({ settings, customTasks }: ChosenRun, terminal: Terminal): Promise<void> {
   const isAway = /^https?:/.test(settings.tasks);
   const isRead = (name: string): boolean =>
-    !Object.hasOwn(BENCHMARK_KINDS, name) || !(isAway || settings.tasks === 'embedded');
+    benchmarkOf(name) === undefined ||
+    customTasks.some((task) => task.name === name) ||
+    !(isAway || settings.tasks === 'embedded');
   const read = testedTasks(settings).filter(isRead);
   const left = testedTasks(settings).filter((name) => !isRead(name));
   if (left.length > 0) {

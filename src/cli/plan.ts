@@ -127,7 +127,8 @@ function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
       if (embedded === null) {
         const known = own.get(name);
         if (known !== undefined || settings.tasks === 'embedded') return [...(known ?? [])];
-        const kind = BENCHMARK_KINDS[name] ?? '';
+        if (!Object.hasOwn(BENCHMARK_KINDS, name)) return []; // free answers
+        const kind = BENCHMARK_KINDS[name];
         return loadLabels(nodeTaskReader(settings.tasks), kind, name).catch(() => []);
       }
       const { source, kind, cut } = embedded;

@@ -62,7 +62,25 @@ describe('orders on the command line', () => {
     const { settings } = await chooseRun(values({ order: 'superni-2', tasks: folder }));
     expect(settings.order).toHaveLength(15);
     expect(settings.training).toMatchObject({ epochs: 100, trainExamples: 0, sourceLength: 512 });
+    expect(settings.method.loraRank).toBe(4);
     await expect(chooseRun(values({ order: 'superni-2' }))).rejects.toThrow(/needs SuperNI/);
+  });
+
+  test('of TRACE has the published epochs, and needs its folder', async () => {
+    const { settings } = await chooseRun(values({ order: 'trace', tasks: folder }));
+    expect(settings.order).toEqual([
+      'C-STANCE',
+      'FOMC',
+      'MeetingBank',
+      'Py150',
+      'ScienceQA',
+      'NumGLUE-cm',
+      'NumGLUE-ds',
+      '20Minuten',
+    ]);
+    expect(settings.training).toMatchObject({ epochs: 5, seed: 1234, sourceLength: 1024, targetLength: 512 });
+    expect(settings.perTask).toMatchObject({ FOMC: { epochs: 3 }, MeetingBank: { epochs: 7 } });
+    await expect(chooseRun(values({ order: 'trace' }))).rejects.toThrow(/needs TRACE/);
   });
 
   test('may be lists of tasks, in any spelling', async () => {

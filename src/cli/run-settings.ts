@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { METHOD_NAMES, type MethodName, methodPreset, withValues } from '../methods/registry.ts';
+import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
 import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/presets.ts';
 import { startingMethod } from '../run/starting-values.ts';
@@ -11,8 +11,8 @@ import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
 import { hubAccess } from './places.ts';
 import { parseSettings, type RunSettings, watching } from '../run/settings.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
-import { BENCHMARK_KINDS, publishedOrder } from '../tasks/orders.ts';
-import { SUPERNI_FOLDERS, SUPERNI_ORDERS, SUPERNI_SETTINGS } from '../tasks/super-ni-orders.ts';
+import { benchmarkOf } from '../tasks/benchmarks.ts';
+import { ORDER_IDS, publishedOrder } from '../tasks/orders.ts';
 import type { Task } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
@@ -33,9 +33,9 @@ export const SETTINGS_OPTIONS = {
 
 export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder or GGUF file on disk, org/name[@revision]
                    of the hub, org/name[@revision]:FILE.gguf, or an address
-  --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address; org/name, a data set of the
-                   hub, is a task as with --task
-  --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, superni-1, superni-2, tasks by name (gloss,agnews,reviews), or an order
+  --tasks NAME     embedded (default), CL_Benchmark or SuperNI on disk or their parent folder, the folder with TRACE's tasks,
+                   or an address; org/name, a data set of the hub, is a task as with --task
+  --order NAME     embedded (default), ${ORDER_IDS}, tasks by name (gloss,agnews,reviews), or an order
                    file (the page writes them); without it, the tasks of --task in their sequence
 ${TASK_USAGE}
   --watch NAME     a task by name, or a file as for --task, that is only tested: before training and after every round;
@@ -110,17 +110,7 @@ async function chosenOrder(
   const method = asked === undefined ? undefined : oneOf('--method', asked, METHOD_NAMES);
   const preset = oneOf('--preset', named, ['full', 'quick']);
   const published = publishedOrder(order);
-  const superNi = Object.hasOwn(SUPERNI_ORDERS, order) ? SUPERNI_ORDERS[order] : null;
   const none: readonly Task[] = [];
-  if (superNi !== null) {
-    if (tasks === 'embedded' && readsTasks)
-      throw new UsageError(`Order ${order} needs SuperNI: name its parent folder with --tasks.`);
-    const settings = watching(
-      { ...embeddedSettings(preset, method ?? 'gorp-plus', model), tasks, order: [...superNi] },
-      [],
-    );
-    return { settings: asPublished(settings), customTasks: none };
-  }
   if (learned.length > 0 || isListOfTasks(order)) {
     const sequence = order === 'embedded' ? learned : order.split(',').map((name) => taskNamed(name.trim(), learned));
     const twice = sequence.find((name, i) => sequence.indexOf(name) !== i);
@@ -133,7 +123,7 @@ async function chosenOrder(
   }
   if (published) {
     if (tasks === 'embedded' && readsTasks)
-      throw new UsageError(`Order ${order} needs CL_Benchmark: name its folder with --tasks.`);
+      throw new UsageError(`Order ${order} needs ${published.benchmark}: name its folder with --tasks.`);
     return {
       settings: { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') },
       customTasks: none,
@@ -143,22 +133,9 @@ async function chosenOrder(
   return { settings: { ...embeddedSettings(preset, method ?? 'gorp-plus', model), model, tasks }, customTasks: none };
 }
 
-/** The settings published for the orders of SuperNI, on all examples. */
-const asPublished = (settings: RunSettings): RunSettings => ({
-  ...settings,
-  method: withValues(methodPreset(settings.method.name), SUPERNI_SETTINGS.method),
-  training: {
-    ...settings.training,
-    ...SUPERNI_SETTINGS.training,
-    ...{ trainExamples: 0, testExamples: 0, activations: 'recompute' },
-  },
-});
-
 /** Whether `--order` lists tasks, rather than name an order or a file. */
 const isListOfTasks = (order: string): boolean =>
-  order.includes(',') ||
-  (order !== 'embedded' && [BENCHMARK_KINDS, SUPERNI_FOLDERS].some((known) => Object.hasOwn(known, order))) ||
-  isEmbedded(order);
+  order.includes(',') || benchmarkOf(order) !== undefined || isEmbedded(order);
 
 /** As a value of `--watch`: no task that comes with the settings. */
 const NOTHING = 'none';
@@ -210,7 +187,7 @@ async function fromFile(
     throw new GorpError(
       'run/unreadable-file',
       `${JSON.stringify(path)} is neither a published order nor a readable file.`,
-      'Name embedded, 1 to 6, llama-1 to llama-3 or the path of an order file.',
+      `Name embedded, ${ORDER_IDS} or the path of an order file.`,
       { cause },
     );
   });

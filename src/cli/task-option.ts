@@ -4,8 +4,8 @@ import { CHAT_ANSWERS, SCORES, TASK_FORMS } from '../tasks/forms.ts';
 import { FRAMES } from '../tasks/frames.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
 import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-text.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
-import { SUPERNI_FOLDERS } from '../tasks/super-ni-orders.ts';
+import { BENCHMARKS } from '../tasks/benchmarks.ts';
+import { EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { previewOf } from '../tasks/preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
@@ -117,8 +117,7 @@ const knownNames = (custom: readonly string[]): string[] => [
   ...custom,
   ...Object.keys(EMBEDDED_KINDS),
   ...Object.keys(EMBEDDED_TEXTS),
-  ...Object.keys(BENCHMARK_KINDS),
-  ...Object.keys(SUPERNI_FOLDERS),
+  ...BENCHMARKS.flatMap(({ datasets }) => datasets),
 ];
 
 /** The same, if there must be one. @throws UsageError. */

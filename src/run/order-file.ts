@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { MethodSchema } from '../methods/schema.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
-import { BENCHMARK_KINDS } from '../tasks/orders.ts';
+import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import { type HubSource, parseHubSource } from '../weights/hub-dataset.ts';
 import { readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
@@ -68,12 +68,12 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   const file = parsed.output;
   const own = file.own.map((spec) => spec.name);
   const unknown = [...file.order, ...(file.watch ?? [])].find(
-    (task) => !own.includes(task) && !isEmbedded(task) && !Object.hasOwn(BENCHMARK_KINDS, task),
+    (task) => !own.includes(task) && !isEmbedded(task) && benchmarkOf(task) === undefined,
   );
   if (unknown === undefined) return file;
   throw new GorpError(
     'tasks/unknown-dataset',
-    `${name} names ${unknown}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor described in it.`,
+    `${name} names ${unknown}, which is neither an embedded task, nor of ${BENCHMARK_NAMES}, nor described in it.`,
     'Add its description to the list "own", or remove it from the order.',
   );
 }

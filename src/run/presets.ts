@@ -1,5 +1,5 @@
 import { type MethodName, methodPreset, type MethodSettings, sameMethod, withValues } from '../methods/registry.ts';
-import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/orders.ts';
+import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder, type RoundSettings } from '../tasks/orders.ts';
 import { embeddedModel } from '../weights/embedded-models.ts';
 import { watchShare } from './duration.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
@@ -48,19 +48,29 @@ export function embeddedSettings(preset: PresetName, method: MethodName, model =
   });
 }
 
+const METHOD_KEYS = [
+  ...(['learningRate', 'loraRank', 'loraAlpha', 'loraDropout', 'galoreRank', 'galoreLearningRate'] as const),
+  ...(['galoreScale', 'updateProjGap', 'projType'] as const),
+] as const;
+const TRAINING_KEYS = [
+  ...(['seed', 'batchSize', 'gradientAccumulation', 'maxGradNorm', 'sourceLength', 'targetLength'] as const),
+  'evaluationBatchSize',
+] as const;
+
+/** Those of the keys that the settings have. */
+const picked = <Key extends keyof RoundSettings>(
+  settings: RoundSettings,
+  keys: readonly Key[],
+): Pick<RoundSettings, Key> =>
+  Object.fromEntries(keys.flatMap((key) => (settings[key] === undefined ? [] : [[key, settings[key]]]))) as Pick<
+    RoundSettings,
+    Key
+  >;
+
 /** A method with the rates, ranks and scale of the released scripts for an order. */
 export function publishedMethod({ rounds, family, order }: PublishedOrder, name: MethodName): MethodSettings {
-  const { settings } = rounds[0];
   return withValues(methodPreset(name), {
-    learningRate: settings.learningRate,
-    loraRank: settings.loraRank,
-    loraAlpha: settings.loraAlpha,
-    loraDropout: settings.loraDropout,
-    galoreRank: settings.galoreRank,
-    galoreLearningRate: settings.galoreLearningRate,
-    galoreScale: settings.galoreScale,
-    updateProjGap: settings.updateProjGap,
-    projType: settings.projType,
+    ...picked(rounds[0].settings, METHOD_KEYS),
     penalties: family === 't5' && order === 6 ? 'long-order' : 'constant', // of o-lora
   });
 }
@@ -74,7 +84,7 @@ export function publishedSettings(
   name: MethodName,
 ): Pick<RunSettings, 'order' | 'method' | 'training' | 'perTask'> {
   const { settings } = order.rounds[0];
-  const usual = Math.min(...order.rounds.map((round) => round.settings.epochs));
+  const usual = order.rounds[0].settings.epochs;
   const others = order.rounds.filter((round) => round.settings.epochs !== usual);
   const perTask = Object.fromEntries(others.map((round) => [round.dataset, { epochs: round.settings.epochs }]));
   return {
@@ -82,16 +92,10 @@ export function publishedSettings(
     method: publishedMethod(order, name),
     training: {
       ...initialTraining(),
-      seed: settings.seed,
+      ...picked(settings, TRAINING_KEYS),
       epochs: usual,
-      batchSize: settings.batchSize,
-      gradientAccumulation: settings.gradientAccumulation,
-      maxGradNorm: settings.maxGradNorm,
-      sourceLength: settings.sourceLength,
-      targetLength: settings.targetLength,
       trainExamples: 0,
       testExamples: 0,
-      evaluationBatchSize: settings.evaluationBatchSize,
       activations: 'recompute', // the models are large, and the numbers the same
     },
     ...(others.length > 0 && { perTask }),

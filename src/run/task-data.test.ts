@@ -19,10 +19,14 @@ async function prepared(
   name: string,
   training: Partial<TrainingSettings> = {},
   read: ReadText = readTinyTask,
+  own?: Task,
 ): Promise<{ task: EncodedTask; warnings: string[] }> {
   const warnings: string[] = [];
   const warn = (message: string): number => warnings.push(message);
-  return { task: await prepareTask(hostOf(read), name, tinySettings('gorp', training), tokenizer, warn), warnings };
+  return {
+    task: await prepareTask(hostOf(read, own), name, tinySettings('gorp', training), tokenizer, warn),
+    warnings,
+  };
 }
 
 describe('prepareTask', () => {
@@ -120,6 +124,17 @@ describe('prepareTask', () => {
     expect(await said(rows(['red box', 'warm'], ['red', 'warm']))).toEqual([
       expect.stringMatching(/^gloss: All tests have the label “warm”/),
     ]);
+  });
+
+  it('says how many free answers are longer than the model may write', async () => {
+    const examples = ['red', 'red ball '.repeat(20)].map((label, i) => ({ sentence: `blue ${i}`, label }));
+    const task: Task = {
+      ...{ name: 'own', kind: 'QA', instruction: null, labels: [], form: 'free', train: examples, dev: [] },
+      test: [{ sentence: 'ball', label: 'blue' }],
+    };
+    const { task: ready, warnings } = await prepared('own', { targetLength: 6, trainExamples: 0 }, readTinyTask, task);
+    expect(warnings).toEqual(['own: 1 of 3 answers are longer than 6 tokens, and are learned and tested so far only.']);
+    expect(ready.train.map(({ label }) => label.length)).toEqual([expect.any(Number), 6]);
   });
 
   it('refuses a dataset with a single label', async () => {

@@ -1,15 +1,15 @@
 import { GorpError } from '../base/errors.ts';
 import { mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
+import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
 import { freeAnswerLength, type Score, type TaskForm } from '../tasks/forms.ts';
 import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
-import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
+import { embeddedTask } from '../tasks/orders.ts';
 import { isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
-import { loadSuperNi, SUPERNI_FOLDERS } from '../tasks/super-ni-orders.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
 import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
 import { taskHash } from '../tasks/task-hash.ts';
@@ -129,7 +129,8 @@ export async function prepareTask(
   onEncoded: (done: number, total: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<EncodedTask> {
   const { sourceLength, targetLength } = settings.training;
-  const { whole, task, watched, leftOut, train, test } = await drawTask(host, name, settings, signal);
+  const { whole, task, watched, leftOut, warnings, train, test } = await drawTask(host, name, settings, signal);
+  for (const warning of warnings) warn(`${name}: ${warning}`);
   for (const { split, label, rows } of leftOut) {
     const left =
       rows === 1
@@ -194,6 +195,7 @@ export interface DrawnTask {
   readonly whole: Task;
   readonly task: Task;
   readonly leftOut: LoadedTask['leftOut'];
+  readonly warnings: LoadedTask['warnings'];
   readonly watched: boolean;
   readonly train: readonly Example[];
   readonly test: readonly Example[];
@@ -207,13 +209,13 @@ export async function drawTask(
   signal: AbortSignal,
 ): Promise<DrawnTask> {
   const { testExamples, testSet } = settings.training;
-  const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
+  const { task: whole, leftOut, warnings } = await loadNamed(host, name, settings.tasks, signal);
   const watched = settings.watch?.includes(name) === true;
   const task = testSet === 'dev' && !watched ? onDevSet(whole) : whole;
   const train = watched ? [] : trainSample(task, settings.training);
   // Every seed is measured on the same test examples.
   const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
-  return { whole, task, leftOut, watched, train, test };
+  return { whole, task, leftOut, warnings, watched, train, test };
 }
 
 type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
@@ -320,7 +322,8 @@ function lettersOf(text: string): string {
 }
 
 /**
- * Loads a task of an order. Its name shows its source: custom tasks cannot take the name of another task.
+ * Loads a task of an order. Its name shows its source: a custom task may have only a name of SuperNI or TRACE, and then
+ * comes first.
  *
  * @throws GorpError `tasks/…`.
  */
@@ -337,20 +340,15 @@ export async function loadNamed(
     return cut ? { ...loaded, task: cutByLabel(loaded.task, name, cut) } : loaded;
   }
   if (isEmbeddedText(name)) {
-    return { task: await loadEmbeddedText(host.taskReader('embedded', signal), name), leftOut: [] };
-  }
-  if (Object.hasOwn(BENCHMARK_KINDS, name)) {
-    if (source !== 'embedded') return loadTask(host.taskReader(source, signal), BENCHMARK_KINDS[name], name);
-    throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder was chosen`);
+    return { task: await loadEmbeddedText(host.taskReader('embedded', signal), name), leftOut: [], warnings: [] };
   }
   const task = await host.customTask(name);
-  if (task === undefined && Object.hasOwn(SUPERNI_FOLDERS, name)) {
-    if (source === 'embedded') throw unknownTask(`${name}, a task of SuperNI, but no folder was chosen`);
-    return { task: await loadSuperNi(host.taskReader(source, signal), name), leftOut: [] };
-  }
-  if (task === undefined)
-    throw unknownTask(`${name}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor a custom task`);
-  return { task, leftOut: [] };
+  if (task !== undefined) return { task, leftOut: [], warnings: [] };
+  const benchmark = benchmarkOf(name);
+  if (benchmark === undefined)
+    throw unknownTask(`${name}, which is neither an embedded task, nor of ${BENCHMARK_NAMES}, nor a custom task`);
+  if (source === 'embedded') throw unknownTask(`${name} of ${benchmark.name}, but no folder was chosen`);
+  return benchmark.load(host.taskReader(source, signal), name);
 }
 
 const unknownTask = (what: string): GorpError =>

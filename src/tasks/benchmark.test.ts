@@ -37,6 +37,7 @@ describe('loadTask', () => {
         test: [{ sentence: 'three', label: 'a' }],
       },
       leftOut: [],
+      warnings: [],
     });
   });
 

@@ -1,10 +1,12 @@
 import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
-import { INSTRUCTIONS_PATH } from './folder.ts';
 import type { Example, Task } from './task.ts';
 
 /** Reads a text file by its path below the benchmark's root, with forward slashes; rejects if it cannot. */
 export type ReadText = (path: string) => Promise<string>;
+
+/** Path of the instructions, below the folder that also holds `CL_Benchmark`. */
+export const INSTRUCTIONS_PATH = 'configs/instruction_config.json';
 
 const SPLITS = ['train', 'dev', 'test'] as const;
 type Split = (typeof SPLITS)[number];
@@ -20,6 +22,8 @@ export interface LeftOut {
 export interface LoadedTask {
   task: Task;
   leftOut: LeftOut[];
+  /** What else was left out, in sentences. */
+  warnings: string[];
 }
 
 const RowsSchema = v.array(v.looseObject({ label: v.string(), sentence: v.string() }), 'Expected a list of rows');
@@ -63,7 +67,7 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
   }
   const instruction = Object.hasOwn(instructions, kind) ? instructions[kind][0].instruction : null;
   const leftOut = SPLITS.flatMap((split, i) => countUnlisted(split, files[i], labels));
-  return { task: { name, kind, instruction, labels, train, dev, test }, leftOut };
+  return { task: { name, kind, instruction, labels, train, dev, test }, leftOut, warnings: [] };
 }
 
 /** The labels of a task alone, which is a small file. @throws GorpError as {@link loadTask}. */

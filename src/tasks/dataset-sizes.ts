@@ -12,7 +12,7 @@ export interface DatasetSize {
 const size = (train: number, test: number, promptTokens: number): DatasetSize => ({ train, test, promptTokens });
 
 /**
- * Sizes of the embedded tasks and of CL_Benchmark's datasets as published, used only for estimates. A run counts the
+ * Sizes of the embedded tasks and of the datasets of CL_Benchmark and SuperNI as published, used only for estimates. A run counts the
  * examples in the files.
  */
 export const DATASET_SIZES: Readonly<Record<string, DatasetSize>> = {
@@ -41,4 +41,19 @@ export const DATASET_SIZES: Readonly<Record<string, DatasetSize>> = {
   COPA: size(400, 100, 80),
   MultiRC: size(2000, 4848, 440),
   WiC: size(2000, 638, 65),
+  task002: size(1000, 100, 594),
+  task073: size(975, 100, 149),
+  task1290: size(1000, 100, 542),
+  task1510: size(1000, 100, 96),
+  task1572: size(160, 20, 201),
+  task1590: size(126, 16, 258),
+  task1687: size(1000, 100, 70),
+  task1729: size(1000, 100, 222),
+  task181: size(338, 43, 262),
+  task363: size(1000, 100, 89),
+  task511: size(1000, 100, 564),
+  task591: size(1000, 100, 47),
+  task639: size(142, 18, 60),
+  task748: size(1000, 100, 181),
+  task875: size(1000, 100, 82),
 };

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import type { ChatTurn } from '../text/chat-turn.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import { encodeFree, fitTurns } from './encode-free.ts';
+import { encodeFree, encodeTurns, fitTurns } from './encode-free.ts';
 import { encodeExamples } from './fit.ts';
 import type { Task } from './task.ts';
 
@@ -13,6 +13,19 @@ const written = (turns: readonly ChatTurn[]): number[] =>
 const tokenizer: Tokenizer = { ...loadTokenizer(tinyModel().tokenizer, {}), encodeTurns: written };
 const say = (texts: readonly string[]): ChatTurn[] =>
   texts.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
+
+test('turns are written by the model’s template, or in plain lines for a run without one', () => {
+  const turns: ChatTurn[] = [
+    { role: 'system', content: 'be' },
+    { role: 'user', content: 'red\nball' },
+    { role: 'assistant', content: 'yes' },
+    { role: 'user', content: 'blue' },
+  ];
+  expect(encodeTurns(tokenizer, turns)).toEqual(written(turns));
+  const plain = loadTokenizer(tinyModel().tokenizer, {});
+  const lines = 'System: be\nUser: red\nball\nAssistant: yes\nUser: blue\nAssistant:';
+  expect(encodeTurns(plain, turns)).toEqual(plain.encodePrompt(lines));
+});
 
 describe('turns that fit', () => {
   it('are the last ones, and as many as possible, with the system’s', async () => {

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { datasetPaths, findBenchmark, INSTRUCTIONS_PATH } from './folder.ts';
+import { INSTRUCTIONS_PATH } from './benchmark.ts';
+import { datasetPaths } from './benchmarks.ts';
+import { findBenchmarks } from './folder.ts';
+import { superNiPaths } from './super-ni.ts';
+import { tracePaths } from './trace.ts';
 
 const agnews = datasetPaths('TC', 'agnews');
 const below = (root: string, paths: string[]): string[] => paths.map((path) => root + path);
 
-describe('findBenchmark', () => {
+describe('findBenchmarks', () => {
   it.each(['', 'repository/', 'a/b c/'])('finds the datasets below %j, and only files it reads', (root) => {
     const other = ['README.md', 'CL_Benchmark/TC/agnews/notes.txt', 'CL_Benchmark/TC/own/train.json'];
-    const found = findBenchmark(below(root, [...agnews, ...other, INSTRUCTIONS_PATH]));
+    const found = findBenchmarks(below(root, [...agnews, ...other, INSTRUCTIONS_PATH]));
     expect(found).toEqual({
       files: new Map([INSTRUCTIONS_PATH, ...agnews].map((path) => [path, root + path])),
       datasets: ['agnews'],
@@ -16,13 +20,13 @@ describe('findBenchmark', () => {
   });
 
   it('lists datasets that lack a file', () => {
-    const found = findBenchmark([...agnews, ...datasetPaths('NLI', 'MNLI').slice(1), INSTRUCTIONS_PATH]);
+    const found = findBenchmarks([...agnews, ...datasetPaths('NLI', 'MNLI').slice(1), INSTRUCTIONS_PATH]);
     expect(found).toMatchObject({ datasets: ['agnews'], incomplete: ['MNLI'] });
     expect([...found.files.keys()].join()).not.toContain('MNLI');
   });
 
   it('uses the copy that has instructions', () => {
-    const found = findBenchmark([...agnews, ...below('x/', [...agnews, INSTRUCTIONS_PATH])]);
+    const found = findBenchmarks([...agnews, ...below('x/', [...agnews, INSTRUCTIONS_PATH])]);
     expect(found.files.get(agnews[0])).toBe(`x/${agnews[0]}`);
   });
 
@@ -37,8 +41,28 @@ describe('findBenchmark', () => {
       'tasks/not-a-benchmark',
     ],
   ])('refuses %s, with the next step', (_, paths, code) => {
-    expect(() => findBenchmark(paths)).toThrow(
+    expect(() => findBenchmarks(paths)).toThrow(
       expect.objectContaining({ code, nextStep: expect.stringMatching(/configs/) as string }),
     );
+  });
+
+  it('finds SuperNI and TRACE, however deep, beside CL_Benchmark', () => {
+    const trace = tracePaths('C-STANCE');
+    const root = 'data/TRACE-Benchmark/LLM-CL-Benchmark_5000/';
+    const found = findBenchmarks([
+      ...below('data/', [...agnews, INSTRUCTIONS_PATH, ...superNiPaths('task1572'), 'README.md']),
+      ...below(root, [...trace, 'FOMC/train.json']),
+    ]);
+    expect(found).toMatchObject({ datasets: ['agnews', 'task1572', 'C-STANCE'], incomplete: ['FOMC'] });
+    expect(found.files.get('C-STANCE/eval.json')).toBe(`${root}C-STANCE/eval.json`);
+    expect(found.files.get('SuperNI/task1572_samsum_summary/test.json')).toMatch(/^data\/SuperNI/);
+  });
+
+  it('takes the copy with more tasks, and refuses to choose between two alike', () => {
+    const [five, half] = ['all/LLM-CL-Benchmark_5000/', 'all/LLM-CL-Benchmark_500/'];
+    const two = [...tracePaths('FOMC'), ...tracePaths('Py150')];
+    const found = findBenchmarks([...below(half, tracePaths('FOMC')), ...below(five, two)]);
+    expect(found.files.get('FOMC/train.json')).toBe(`${five}FOMC/train.json`);
+    expect(() => findBenchmarks([...below(half, two), ...below(five, two)])).toThrow(/TRACE is there 2 times/);
   });
 });

@@ -1,3 +1,5 @@
+import { TRACE_SCORES } from './trace-tasks.ts';
+
 /** Kind of every dataset of CL_Benchmark. */
 export const BENCHMARK_KINDS: Readonly<Record<string, string>> = {
   amazon: 'SC',
@@ -50,27 +52,27 @@ export function embeddedTask(name: string): EmbeddedTask | null {
   return Number(part) <= Number(parts) ? { source, kind, cut: { part: Number(part), parts: Number(parts) } } : null;
 }
 
-/** The settings of one round in the released scripts, under the names of the run's settings. */
+/** The settings of one round as published, under the names of the run's settings; absent where nothing was published. */
 export interface RoundSettings {
-  seed: number;
+  seed?: number;
   epochs: number;
   /** Examples per forward and backward pass. */
   batchSize: number;
-  /** Passes averaged in one step, over all 8 processes of the scripts: 64 examples per step. */
+  /** Passes averaged in one step, over all processes of the scripts. */
   gradientAccumulation: number;
-  evaluationBatchSize: number;
+  evaluationBatchSize?: number;
   sourceLength: number;
   targetLength: number;
-  maxGradNorm: number;
+  maxGradNorm?: number;
   learningRate: number;
-  loraRank: number;
-  loraAlpha: number;
-  loraDropout: number;
-  galoreRank: number;
-  galoreLearningRate: number;
-  galoreScale: number;
-  updateProjGap: number;
-  projType: 'std';
+  loraRank?: number;
+  loraAlpha?: number;
+  loraDropout?: number;
+  galoreRank?: number;
+  galoreLearningRate?: number;
+  galoreScale?: number;
+  updateProjGap?: number;
+  projType?: 'std';
 }
 
 /** One task of a published order. */
@@ -80,9 +82,11 @@ export interface Round {
   settings: RoundSettings;
 }
 
-/** A published order of the benchmark's datasets. */
+/** A published order of a benchmark's datasets. */
 export interface PublishedOrder {
-  family: 't5' | 'llama';
+  family: 't5' | 'llama' | 'superni' | 'trace';
+  /** The benchmark whose folder it needs. */
+  benchmark: 'CL_Benchmark' | 'SuperNI' | 'TRACE';
   /** Its number within the family. */
   order: number;
   rounds: readonly Round[];
@@ -124,12 +128,44 @@ const LLAMA: RoundSettings = {
   galoreScale: 0.25,
   updateProjGap: 20,
 };
+/** InfLoRA with T5-large (GainLoRA). There, up to 100 epochs end at the best one on the dev set. */
+const SUPERNI: RoundSettings = {
+  epochs: 100,
+  batchSize: 4,
+  gradientAccumulation: 8,
+  sourceLength: 512,
+  targetLength: 50,
+  learningRate: 3e-4,
+  loraRank: 4,
+  loraAlpha: 32,
+  loraDropout: 0,
+};
+/** LoRA with LLaMA-2-7B-chat (train_lora.sh, eight processes). There, the rate falls along a cosine. */
+const TRACE: RoundSettings = {
+  seed: 1234,
+  epochs: 5,
+  batchSize: 1,
+  gradientAccumulation: 64,
+  evaluationBatchSize: 16,
+  sourceLength: 1024,
+  targetLength: 512,
+  learningRate: 1e-4,
+};
+const TRACE_EPOCHS = {
+  FOMC: { epochs: 3 },
+  MeetingBank: { epochs: 7 },
+  ScienceQA: { epochs: 3 },
+  '20Minuten': { epochs: 7 },
+};
 const TWO_EPOCHS_OF_MNLI = { MNLI: { epochs: 2 } };
 
 // Orders 1-3 of both families share their sequences.
 const SHORT = ['dbpedia amazon yahoo agnews', 'dbpedia amazon agnews yahoo', 'yahoo amazon agnews dbpedia'];
 
-/** The published orders with the hyper-parameters of the released scripts: docs/method.md, section 5. */
+/**
+ * The published orders with the hyper-parameters of the released scripts: docs/method.md, section 5; of SuperNI and TRACE
+ * docs/tasks.md.
+ */
 export const PUBLISHED_ORDERS: readonly PublishedOrder[] = [
   ...SHORT.map((sequence, i) => published('t5', i + 1, sequence, T5_SHORT)),
   published('t5', 4, 'MNLI CB WiC COPA QQP BoolQA RTE IMDB yelp amazon SST-2 dbpedia agnews MultiRC yahoo', T5_LONG),
@@ -148,14 +184,27 @@ export const PUBLISHED_ORDERS: readonly PublishedOrder[] = [
     TWO_EPOCHS_OF_MNLI,
   ),
   ...SHORT.map((sequence, i) => published('llama', i + 1, sequence, LLAMA)),
+  published('superni', 1, superNi('1572 363 1290 181 002 1510 639 1729 073 1590 748 511 591 1687 875'), SUPERNI),
+  published('superni', 2, superNi('748 073 1590 639 1572 1687 591 363 1510 1729 181 511 002 1290 875'), SUPERNI),
+  published('trace', 1, Object.keys(TRACE_SCORES).join(' '), TRACE, TRACE_EPOCHS),
 ];
 
-/** Id of an order on the command line and in order files: `1` to `6`, `llama-1` to `llama-3`. */
-export const orderId = ({ family, order }: PublishedOrder): string => (family === 't5' ? `${order}` : `llama-${order}`);
+/** Id of an order on the command line and in order files: `1` to `6`, `llama-1` to `llama-3`, `superni-1`, `trace`. */
+export function orderId({ family, order }: PublishedOrder): string {
+  if (family === 'trace') return family;
+  return family === 't5' ? `${order}` : `${family}-${order}`;
+}
+
+/** The ids of all published orders, in a sentence. */
+export const ORDER_IDS = '1 to 6, llama-1 to llama-3, superni-1, superni-2, trace';
 
 /** The published order with this {@link orderId}, if there is one. */
 export const publishedOrder = (id: string): PublishedOrder | undefined =>
   PUBLISHED_ORDERS.find((order) => orderId(order) === id);
+
+function superNi(numbers: string): string {
+  return numbers.replaceAll(/\d+/g, 'task$&');
+}
 
 function published(
   family: PublishedOrder['family'],
@@ -164,8 +213,10 @@ function published(
   settings: RoundSettings,
   exceptions: Readonly<Record<string, Partial<RoundSettings>>> = {},
 ): PublishedOrder {
+  const benchmark = family === 'superni' ? 'SuperNI' : family === 'trace' ? 'TRACE' : 'CL_Benchmark';
   const rounds = sequence.split(' ').map((dataset): Round => {
-    return { dataset, kind: BENCHMARK_KINDS[dataset], settings: { ...settings, ...exceptions[dataset] } };
+    const kind = BENCHMARK_KINDS[dataset] ?? benchmark;
+    return { dataset, kind, settings: { ...settings, ...exceptions[dataset] } };
   });
-  return { family, order, rounds };
+  return { family, benchmark, order, rounds };
 }

@@ -219,6 +219,27 @@ describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, refe
     }
   });
 
+  it('puts the system’s turn before the first user’s if the template refuses or omits it', async () => {
+    const turns: ChatTurn[] = [
+      { role: 'system', content: 'Be short.' },
+      { role: 'user', content: 'Is it so?' },
+      { role: 'assistant', content: 'Yes.' },
+      { role: 'user', content: 'Why?' },
+    ];
+    const [, , ...rest] = turns;
+    const joined: ChatTurn[] = [{ role: 'user', content: 'Be short.\n\nIs it so?' }, ...rest];
+    const known = await open();
+    expect(known.encodeTurns?.(turns)).not.toEqual(known.encodeTurns?.(joined));
+    for (const other of [
+      source.replace('%}', "%}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"),
+      source.replace('in messages %}', "in messages if m.role != 'system' %}"),
+    ]) {
+      const chat = await open(other);
+      expect(chat.encodeTurns?.(turns)).toEqual(known.encodeTurns?.(joined));
+      expect(tokenizer.decodeWhole(chat.encodeTurns?.(turns) ?? [])).toContain('Be short.');
+    }
+  });
+
   it('refuses a prompt that the template cuts or changes', async () => {
     for (const changed of ['m.content[:40]', 'm.content | upper | lower']) {
       const own = `(${changed}) if m.role == 'user' else m.content`;

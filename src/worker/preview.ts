@@ -1,7 +1,7 @@
 import { reportOf } from '../base/errors.ts';
 import { previewOf } from '../run/preview.ts';
 import { type RunSettings, testedTasks } from '../run/settings.ts';
-import { BENCHMARK_KINDS } from '../tasks/orders.ts';
+import { benchmarkOf } from '../tasks/benchmarks.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 import { isAddress, parseModelReference } from '../weights/model-reference.ts';
 import { readTextFiles, readTextFilesHere, requireReference } from '../weights/source.ts';
@@ -26,7 +26,7 @@ export async function preview(command: PreviewCommand): Promise<PreviewAnswer> {
 export const readsElsewhere = (
   { settings, mayAsk }: { settings: RunSettings; mayAsk: boolean },
   names: readonly string[] = testedTasks(settings),
-): boolean => !mayAsk && isAddress(settings.tasks) && names.some((name) => Object.hasOwn(BENCHMARK_KINDS, name));
+): boolean => !mayAsk && isAddress(settings.tasks) && names.some((name) => benchmarkOf(name) !== undefined);
 
 /** The small files of the model; null if they are on another server that may not be asked. */
 export async function textsToRead({ settings: { model }, access, mayAsk }: PreviewCommand): Promise<ModelTexts | null> {

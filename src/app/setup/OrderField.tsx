@@ -40,7 +40,7 @@ export function OrderField({ issue, sourceIssue }: Props) {
         aria-controls={`${id}-sources`}
         onClick={() => setAsked(!open)}
       >
-        Custom tasks, CL_Benchmark, order files
+        Custom tasks, benchmarks, order files
       </button>
       <div id={`${id}-sources`} hidden={!open}>
         <TaskSources issue={sourceIssue} />
@@ -50,8 +50,10 @@ export function OrderField({ issue, sourceIssue }: Props) {
 }
 
 const FAMILIES = [
-  { family: 't5', title: 'Published for T5' },
-  { family: 'llama', title: 'Published for LLaMA' },
+  { family: 't5', title: 'CL_Benchmark, for T5', name: 'T5 order' },
+  { family: 'llama', title: 'CL_Benchmark, for LLaMA', name: 'LLaMA order' },
+  { family: 'superni', title: 'SuperNI', name: 'SuperNI order' },
+  { family: 'trace', title: 'TRACE', name: 'TRACE, as published' },
 ] as const;
 
 function PublishedOrders() {
@@ -70,11 +72,12 @@ function PublishedOrders() {
         <option value="own" disabled>
           As listed below
         </option>
-        {FAMILIES.map(({ family, title }) => (
+        {FAMILIES.map(({ family, title, name }) => (
           <optgroup key={family} label={title}>
             {PUBLISHED_ORDERS.filter((order) => order.family === family).map((order) => (
               <option key={orderId(order)} value={orderId(order)}>
-                {family === 't5' ? 'T5' : 'LLaMA'} order {order.order}: {order.rounds.length} datasets
+                {name}
+                {family === 'trace' ? '' : ` ${order.order}`}: {order.rounds.length} tasks
               </option>
             ))}
           </optgroup>

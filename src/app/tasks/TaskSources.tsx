@@ -13,7 +13,7 @@ import styles from './TaskSources.module.css';
 
 const TABLES = TABLE_ENDINGS.map((ending) => `.${ending}`).join();
 
-/** Sources of tasks besides the embedded ones: a user's files, CL_Benchmark, an order file. */
+/** Sources of tasks besides the embedded ones: a user's files, benchmarks, an order file. */
 export function TaskSources({ issue }: { issue: string | undefined }) {
   const problem = usePageState((state) => state.taskProblem);
   const open = usePageState((state) => state.openFile !== null);
@@ -195,22 +195,21 @@ function Benchmark({ issue }: { issue: string | undefined }) {
   const without = folder === null ? 'embedded' : 'picked';
   return (
     <div className={styles.part}>
-      <h3 className={styles.title}>CL_Benchmark</h3>
+      <h3 className={styles.title}>CL_Benchmark, SuperNI, TRACE</h3>
       {folder !== null && (
         <ul className={styles.list} data-testid="picked-folder">
           <li className={styles.item}>
             <span className={styles.name}>
               <bdi>{visibleText(folder.name, 60)}</bdi>
               <span className={styles.facts} title={folder.datasets.join(', ')}>
-                {folder.datasets.length === 1 ? '1 dataset' : `${folder.datasets.length} datasets`}, stored in this
-                browser
+                {folder.datasets.length === 1 ? '1 task' : `${folder.datasets.length} tasks`}, stored in this browser
                 {source === 'picked' ? '' : '; unused because an address is given'}
               </span>
             </span>
             <button
               type="button"
               className={styles.remove}
-              aria-label="Forget the CL_Benchmark folder"
+              aria-label="Forget the folder of the benchmark"
               onClick={() => void tasks.forgetFolder()}
             >
               ×
@@ -224,7 +223,7 @@ function Benchmark({ issue }: { issue: string | undefined }) {
       <input
         className={fieldStyles.input}
         type="url"
-        aria-label="Address of the CL_Benchmark folder"
+        aria-label="Address of the benchmark’s folder"
         placeholder="https://github.com/owner/repository"
         value={source === 'embedded' || source === 'picked' ? '' : source}
         aria-invalid={issue !== undefined}
@@ -235,7 +234,8 @@ function Benchmark({ issue }: { issue: string | undefined }) {
         }}
       />
       <p id={`${id}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
-        {issue ?? 'The published folder with CL_Benchmark and configs: choose it, drop it here, or enter its address.'}
+        {issue ??
+          'The published folder with CL_Benchmark and configs, with SuperNI, or with the tasks of TRACE: choose it, drop it here, or enter its address.'}
       </p>
     </div>
   );

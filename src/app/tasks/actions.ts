@@ -1,7 +1,7 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
 import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
 import { decodeText } from '../../tasks/decode.ts';
-import { findBenchmark } from '../../tasks/folder.ts';
+import { findBenchmarks, hasBenchmark } from '../../tasks/folder.ts';
 import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { Columns } from '../../tasks/forms.ts';
@@ -23,7 +23,7 @@ export interface GivenFile {
 export interface TaskActions {
   /** Reads what earlier visits stored. */
   load(): Promise<void>;
-  /** Takes a CL_Benchmark folder, a folder of texts, an order file with its data files, or a file of examples. */
+  /** Takes a folder of published benchmarks, a folder of texts, an order file with its data files, or a file of examples. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
   /** The splits of a data set on the hub; null after a failure. */
   listHub(name: string): Promise<HubDataset | null>;
@@ -56,7 +56,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
 
   const takeFolder = async (files: readonly GivenFile[]): Promise<void> => {
     const byPath = new Map(files.map(({ path, file }) => [path, file]));
-    const found = findBenchmark([...byPath.keys()]);
+    const found = findBenchmarks([...byPath.keys()]);
     const kept = new Map<string, Blob>();
     for (const [path, given] of found.files) {
       const file = byPath.get(given);
@@ -113,7 +113,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     if (files.length === 0) return;
     if (files.some(({ path }) => path.includes('/'))) {
       const texts = files.filter(({ path }) => isTextFile(path));
-      const isBenchmark = files.some(({ path }) => /(^|\/)CL_Benchmark\//.test(path));
+      const isBenchmark = hasBenchmark(files.map(({ path }) => path));
       if (isBenchmark || texts.length === 0) await takeFolder(files);
       else await takeTexts(texts);
       return;

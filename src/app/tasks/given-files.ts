@@ -25,7 +25,7 @@ export async function filesOfDrop(data: DataTransfer): Promise<GivenFile[]> {
     throw new GorpError(
       'tasks/too-many-files',
       `The folder holds more than ${MAX_FILES} files.`,
-      'Drop only the folder that holds CL_Benchmark and configs.',
+      'Drop only the folder that holds CL_Benchmark and configs, SuperNI, or the tasks of TRACE.',
     );
   };
   for (const entry of entries) await visit(entry);

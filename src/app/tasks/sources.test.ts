@@ -30,7 +30,7 @@ describe('orderProblem', () => {
     ['embedded', ['gloss', 'mine'], null],
     ['picked', ['gloss', 'agnews', 'mine'], null],
     ['https://example.org/', ['MNLI'], null],
-    ['embedded', ['agnews'], 'Choose the CL_Benchmark folder'],
+    ['embedded', ['agnews'], 'Choose the folder of CL_Benchmark'],
     ['picked', ['MNLI'], 'MNLI is not in the chosen folder'],
     ['embedded', ['lost', 'gone'], 'lost, gone are missing'],
   ])('with tasks from %s, for %j', (tasks, order, problem) => {

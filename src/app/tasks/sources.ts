@@ -1,6 +1,7 @@
 import { type RunSettings, testedTasks } from '../../run/settings.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded-text.ts';
+import { BENCHMARK_NAMES, BENCHMARKS, benchmarkOf } from '../../tasks/benchmarks.ts';
 import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';
 import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
@@ -12,9 +13,7 @@ export interface TaskGroup {
   names: readonly string[];
 }
 
-const isBenchmark = (name: string): boolean => Object.hasOwn(BENCHMARK_KINDS, name);
-
-/** What can be added to a draft, to be learned or only tested. CL_Benchmark datasets need a folder or an address. */
+/** What can be added to a draft, to be learned or only tested. Datasets of benchmarks need a folder or an address. */
 export function addableTasks(
   draft: Pick<RunSettings, 'order' | 'watch' | 'tasks'>,
   data: TaskData,
@@ -25,7 +24,10 @@ export function addableTasks(
     { title: 'Custom', names: data.custom.map(({ spec }) => spec.name) },
     { title: 'What the embedded models can do', names: use === 'watch' ? Object.keys(EMBEDDED_TEXTS) : [] },
     { title: 'Embedded', names: EMBEDDED_TASKS.map(({ name }) => name) },
-    { title: 'CL_Benchmark', names: datasetsOf(draft.tasks, data) },
+    ...BENCHMARKS.map(({ name, datasets }) => ({
+      title: name,
+      names: datasetsOf(draft.tasks, data).filter((one) => datasets.includes(one) && !isCustom(one, data)),
+    })),
   ];
   return groups
     .map(({ title, names }) => ({ title, names: names.filter((name) => !chosen.includes(name)) }))
@@ -35,17 +37,20 @@ export function addableTasks(
 /** The datasets of a source, as far as they are known before it is read. */
 function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
   if (tasks === 'picked') return folder?.datasets ?? [];
-  return tasks === 'embedded' ? [] : Object.keys(BENCHMARK_KINDS);
+  return tasks === 'embedded' ? [] : BENCHMARKS.flatMap(({ datasets }) => datasets);
 }
+
+const isCustom = (name: string, { custom }: TaskData): boolean => custom.some(({ spec }) => spec.name === name);
 
 /** A task's question, and its labels if they are known before it is read. */
 export function taskCard(name: string, { custom }: TaskData): TaskCard {
+  const benchmark = benchmarkOf(name);
   const embedded = EMBEDDED_TASKS.find((task) => task.name === name);
   if (embedded !== undefined) return embedded;
-  if (isBenchmark(name)) {
-    return { name, question: KINDS[BENCHMARK_KINDS[name] ?? ''] ?? 'A dataset of CL_Benchmark.', labels: [] };
-  }
   const task = custom.find(({ spec }) => spec.name === name);
+  if (task === undefined && benchmark !== undefined) {
+    return { name, question: KINDS[BENCHMARK_KINDS[name] ?? ''] ?? `A task of ${benchmark.name}.`, labels: [] };
+  }
   return { name, question: task?.spec.instruction ?? 'A custom task.', labels: task?.labels ?? [] };
 }
 
@@ -55,13 +60,15 @@ export function orderProblem(draft: Pick<RunSettings, 'order' | 'watch' | 'tasks
   const order = testedTasks(draft);
   const untrained = draft.order.find(isEmbeddedText);
   if (untrained !== undefined) return `${untrained} can only be tested.`;
-  const custom = data.custom.map(({ spec }) => spec.name);
-  const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !custom.includes(name));
+  const published = order.filter((name) => benchmarkOf(name) !== undefined && !isCustom(name, data));
+  const unknown = order.filter((name) => !isEmbedded(name) && !published.includes(name) && !isCustom(name, data));
   if (unknown.length > 0) return `${listed(unknown)} missing: add the file again, or remove the task.`;
-  const wanted = order.filter(isBenchmark);
-  if (wanted.length === 0) return null;
-  if (tasks === 'embedded') return 'Choose the CL_Benchmark folder below, or enter its address.';
-  const missing = wanted.filter((name) => !datasetsOf(tasks, data).includes(name));
+  const [first] = published;
+  if (first === undefined) return null;
+  if (tasks === 'embedded') {
+    return `Choose the folder of ${benchmarkOf(first)?.name ?? BENCHMARK_NAMES} below, or enter its address.`;
+  }
+  const missing = published.filter((name) => !datasetsOf(tasks, data).includes(name));
   return missing.length === 0 ? null : `${listed(missing)} not in the chosen folder.`;
 }
 

@@ -29,19 +29,17 @@ export default function RunAnswers({ runId }: { runId: string | null }) {
     );
   }
   return (
-    <>
-      <Examples
-        desk={desk}
-        run={run}
-        ask={{
-          label: 'Try it',
-          isReady: true,
-          example: (task, { sentence, label, others }) => {
-            tryDesk.edit({ kind: 'task', task, sentence, label, others });
-            look({ tab: 'try' });
-          },
-        }}
-      />
-    </>
+    <Examples
+      desk={desk}
+      run={run}
+      ask={{
+        label: 'Try it',
+        isReady: true,
+        example: (task, { sentence, label, others }) => {
+          tryDesk.edit({ kind: 'task', task, sentence, label, others });
+          look({ tab: 'try' });
+        },
+      }}
+    />
   );
 }

@@ -1,4 +1,4 @@
-import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
+import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
 /**
  * The folder of an order's result files, as the released scripts lay them out: `logs_and_outputs/order_3/outputs`. An
@@ -7,7 +7,8 @@ import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 export function ordersFolder(order: readonly string[]): string {
   const isThis = ({ rounds }: (typeof PUBLISHED_ORDERS)[number]): boolean =>
     rounds.length === order.length && rounds.every(({ dataset }, i) => dataset === order[i]);
-  return `logs_and_outputs/order_${PUBLISHED_ORDERS.find(isThis)?.order ?? 'custom'}/outputs`;
+  const published = PUBLISHED_ORDERS.find(isThis);
+  return `logs_and_outputs/order_${published === undefined ? 'custom' : orderId(published)}/outputs`;
 }
 
 /**

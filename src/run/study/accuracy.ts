@@ -1,11 +1,11 @@
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
-import { measuredBy } from '../measures.ts';
-import type { Results, TaskReport } from '../results.ts';
+import type { Results } from '../results.ts';
 import { testedTasks } from '../settings.ts';
 import { idleTasks, watchedSums } from '../watched.ts';
-import { mainScore, type Score } from '../scoring.ts';
+import { mainScore } from '../scoring.ts';
 import { namedRounds } from '../schedule.ts';
+import { isLearnedBy, SCORE_WORDS } from './free-measures.ts';
 import { deviation, mean } from './statistics.ts';
 
 /** Mean and standard deviation (n − 1) of the known fractions, in percent; "–" if there are none. */
@@ -24,13 +24,6 @@ function lossText(values: readonly (number | null)[]): string {
   return known.length === 1 ? centre : `${centre} ± ${deviation(known).toFixed(3)}`;
 }
 
-const WORDS: Readonly<Record<Score, string>> = {
-  exact: 'exact',
-  ranked: 'ranked',
-  rougeL: 'ROUGE-L',
-  loss: 'loss per token',
-};
-
 const MIB = 2 ** 20;
 
 /**
@@ -46,7 +39,11 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   const isFree = scores.some((score, j) => score !== 'exact' && tasks[j]?.watched !== true);
   const isNamed = scores.some((score) => score !== 'exact');
   const names = columns.map((name, j) =>
-    [name, ...(tasks[j]?.watched === true ? ['watched'] : []), ...(isNamed ? [`(${WORDS[scores[j]]})`] : [])].join(' '),
+    [
+      name,
+      ...(tasks[j]?.watched === true ? ['watched'] : []),
+      ...(isNamed ? [`(${SCORE_WORDS[scores[j]]})`] : []),
+    ].join(' '),
   );
   const peak = Math.max(...runs.map(({ memory }) => memory.peakBytes)) / MIB;
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
@@ -66,15 +63,12 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   ];
 }
 
-const isLearnedBy = (score: Score, tasks: readonly TaskReport[]): boolean =>
-  measuredBy(tasks, score).columns.length > 0;
-
 /** What became of what the model could do before, a line for each score. */
 function watchedLines(results: Results): string[] {
   const lines = watchedSums(results).map(({ score, before, now, tasks }) => {
     const text = score === 'loss' ? lossText : percentText;
     const count = tasks.length === 1 ? '' : `, mean of ${tasks.length} tasks`;
-    return `What the model could do before (${tasks.join(', ')}; ${WORDS[score]}${count}): ${text([before])} → ${text([now])}`;
+    return `What the model could do before (${tasks.join(', ')}; ${SCORE_WORDS[score]}${count}): ${text([before])} → ${text([now])}`;
   });
   const idle = idleTasks(results).map((name) => `${name} can show nothing: the model was near chance on it before.`);
   return lines.length + idle.length === 0 ? [] : ['', ...lines, ...idle];

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { METHOD_NAMES, withValues } from '../../methods/registry.ts';
 import { isEmbedded } from '../../tasks/embedded-text.ts';
-import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
+import { BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';
 import { embeddedSettings } from '../presets.ts';
 import { startingMethod } from '../starting-values.ts';
 import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from '../settings.ts';
@@ -140,12 +140,14 @@ function checkOrder(
   const twice = firstTwice(order);
   if (twice !== undefined) throw bad(`an order of ${part} names ${twice} twice`);
   // The folder of a study with custom tasks names them among its sources.
-  const known = { ...BENCHMARK_KINDS, ...sources?.tasks };
-  const unknown = order.find((task) => !isEmbedded(task) && !Object.hasOwn(known, task));
+  const known = sources?.tasks ?? {};
+  const unknown = order.find(
+    (task) => !isEmbedded(task) && !Object.hasOwn(known, task) && benchmarkOf(task) === undefined,
+  );
   if (unknown === undefined) return;
   throw new GorpError(
     'tasks/unknown-dataset',
-    `An order of ${part} names ${unknown}, which is neither an embedded task nor a dataset of CL_Benchmark.`,
+    `An order of ${part} names ${unknown}, which is neither an embedded task nor of ${BENCHMARK_NAMES}.`,
     'Remove it from the plan, or correct its name.',
   );
 }

@@ -116,6 +116,24 @@ function partLines(
       ]),
     ),
   );
+  const columns = methods.find(({ free }) => free !== undefined)?.free ?? [];
+  if (columns.length > 0) {
+    lines.push('', 'Free answers and watched tasks, over the tasks that have the score; losses are not percent:', '');
+    lines.push(
+      ...table(
+        ['method', ...columns.map((column) => column.name)],
+        methods.map((one) => [
+          titleOf(one),
+          ...columns.map((column) =>
+            intervalText(
+              one.free?.find((own) => own.name === column.name)?.interval ?? null,
+              column.isLoss ? LOSS_DIGITS : 1,
+            ),
+          ),
+        ]),
+      ),
+    );
+  }
   if (choices.length > 0) lines.push('', 'Chosen here:', '', ...table(CHOICE_HEAD, choices.map(choiceCells)));
   if (bound !== null) lines.push('', boundLine(bound));
   const withGaps = methods.filter(({ method, gaps }) => method !== 'per-task' && gaps !== null);
@@ -144,6 +162,8 @@ function partLines(
   }
   return lines;
 }
+
+const LOSS_DIGITS = 3;
 
 const CHOICE_HEAD = ['method', 'values', 'score', 'at an end of the grid'];
 

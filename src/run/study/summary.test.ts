@@ -147,6 +147,35 @@ describe('a study', () => {
     expect(reportText(summarise(plan, one), one)).not.toContain(said);
   });
 
+  it('takes the grid value by the tasks’ own scores if answers are free, and tables them', async () => {
+    const all = (await made(() => null)).filter(({ run }) => run.part === 'tuning');
+    /** A text with a loss, and free answers with ROUGE-L; none is exactly right. */
+    const freeOf = (run: PlannedRun, rougeL: number, loss: number): Results => {
+      const base = resultsOf(run, 0);
+      const [first, second] = base.tasks;
+      const matrix = (own: number, j: number) => [0, 1, 2].map(() => [0, 1].map((k) => (k === j ? own : null)));
+      const own = { ...base.measures.exact, averagePerformance: rougeL };
+      return {
+        ...base,
+        tasks: [
+          { ...first, form: 'free', labels: [] },
+          { ...second, form: 'text', labels: [] },
+        ],
+        accuracy: { ...base.accuracy, rougeL: matrix(rougeL, 0), loss: matrix(loss, 1) },
+        measures: { ...base.measures, rougeL: own, loss: { ...own, averagePerformance: loss } },
+      };
+    };
+    const outcome = all.map(({ run }): MadeRun => {
+      const scores: Record<string, [number, number]> = { 1: [0.3, 2], 10: [0.31, 1], 100: [0.35, 4] };
+      return { run, outcome: { results: freeOf(run, ...scores[String(run.tried.ewcLambda)]) } };
+    });
+    expect(bestOf(outcome)).toMatchObject({ values: { ewcLambda: 10 }, score: 50 * (0.31 + Math.exp(-1)) });
+    const report = reportText(summarise(PLAN, outcome), outcome);
+    expect(report).toContain('| method | AP ROUGE-L | BWT ROUGE-L | just learned ROUGE-L | mean loss per token |');
+    expect(report).toContain('| ewc ewcLambda=100 | 35.0 | 0.0 | 0.0 | 4.000 |');
+    expect(reportText(summarise(PLAN, await made(rule)), await made(rule))).not.toContain('Free answers');
+  });
+
   it('compares pairs, and measures gaps to per-task', async () => {
     const summary = summarise(PLAN, await made(rule));
     const [, main] = summary.parts;

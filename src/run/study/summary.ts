@@ -1,6 +1,7 @@
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
 import { type ErrorReport, GorpError } from '../../base/errors.ts';
+import { type FreeMeasure, freeMeasures, meanOwnScore } from './free-measures.ts';
 import { sourceName, sourcesOfRun } from '../likeness.ts';
 import type { Results } from '../results.ts';
 import {
@@ -59,6 +60,8 @@ export interface RunFacts extends Measured {
    * without such a run, and where a grid tries several settings of `per-task`: none of them is its accuracy yet.
    */
   readonly gaps: readonly number[] | null;
+  /** Only if some tasks have free answers or are watched. */
+  readonly free?: readonly FreeMeasure[];
 }
 
 /** The runs of one method, with one combination of its grid. */
@@ -78,6 +81,8 @@ export interface MethodSummary {
   /** Gap to `per-task` at each position, and its slope, with intervals over seeds. */
   readonly gaps: readonly Interval[] | null;
   readonly gapSlope: Interval | null;
+  /** Only if some tasks have free answers or are watched: their measures, in the order of the columns. */
+  readonly free?: readonly { readonly name: string; readonly isLoss: boolean; readonly interval: Interval | null }[];
   readonly runs: readonly RunFacts[];
 }
 
@@ -265,6 +270,10 @@ function figuresOf(
   const names = Object.keys(MEASURES) as MeasureName[];
   const places = runs.find(({ gaps }) => gaps !== null)?.gaps?.map((_, at) => at) ?? [];
   const gaps = places.flatMap((at) => known(({ gaps: own }) => own?.[at] ?? null) ?? []);
+  const columns = (runs.find(({ free }) => free !== undefined)?.free ?? []).map(({ name, isLoss }) => ({
+    ...{ name, isLoss },
+    interval: known(({ free = [] }) => free.find((one) => one.name === name)?.value ?? null),
+  }));
   const average = (pick: (run: RunFacts) => number): number | null => (runs.length > 0 ? mean(runs.map(pick)) : null);
   return {
     planned: made.length,
@@ -275,6 +284,7 @@ function figuresOf(
     stateBytes: average(({ stateBytes }) => stateBytes),
     trained: average(({ trained }) => trained),
     gaps: gaps.length > 0 ? gaps : null,
+    ...(columns.length > 0 && { free: columns }),
     gapSlope: known(({ gaps: own }) => (own && own.length > 1 ? slope(own) : null)),
     runs,
   };
@@ -293,6 +303,7 @@ function factsOf(made: readonly MadeRun[]): RunFacts[] {
     const { label, order, seed, tried } = run;
     const ceiling = ceilings.get(`${order} ${seed}`);
     const own = justLearnedOf(results);
+    const free = freeMeasures(results);
     const gaps = ceiling?.flatMap((top, at) => (top === null || own[at] === null ? [] : [own[at] - top]));
     return {
       ...{ label, order, seed, tried },
@@ -302,6 +313,7 @@ function factsOf(made: readonly MadeRun[]): RunFacts[] {
       seconds: results.seconds,
       stateBytes: results.stateBytes?.at(-1)?.bytes ?? 0,
       trained: results.model.trainable,
+      ...(free.length > 0 && { free }),
     };
   });
 }
@@ -338,7 +350,7 @@ export function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[])
 /**
  * The values of a grid with the highest mean AP over seeds and orders, on the dev set if the part tests there; null
  * until all its runs have been made. `per-task` has no AP, since no model has learned all tasks: its accuracy just
- * learned counts. A failed run counts as 0: a value must not gain from the runs it spoils.
+ * learned counts. If some tasks have free answers, {@link meanOwnScore} counts. A failed run counts as 0: a value must not gain from the runs it spoils.
  *
  * @param made every run of one method of the part.
  */
@@ -347,7 +359,8 @@ export function bestOf(made: readonly MadeRun[]): Choice | null {
   const scoreOf = ({ outcome }: MadeRun): number => {
     if (!outcome || 'error' in outcome) return 0;
     const { ap, justLearned } = measuredOf(outcome.results);
-    return ap ?? justLearned ?? 0;
+    const own = meanOwnScore(outcome.results);
+    return own === null ? (ap ?? justLearned ?? 0) : 100 * own;
   };
   const forms = new Map<string, { values: Values; scores: number[] }>();
   for (const one of made) {
