@@ -3,7 +3,7 @@
  * Run it again when a view changes. The runs compute on the CPU, so any machine will do.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type Browser, chromium, expect, type Page } from '@playwright/test';
+import { type Browser, chromium, expect, type Locator, type Page } from '@playwright/test';
 import { preview } from 'vite';
 import { choose, openWorkbench } from '../../e2e/support/workbench.ts';
 import { buildApp } from '../setup/build.ts';
@@ -21,9 +21,7 @@ const QUALITY = 0.8;
 /** Steps that prepare a view for its picture, by the name of its tab. */
 const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   ranks: async (page) => {
-    await page.getByTestId('tab-queue').click();
-    await page.getByRole('button', { name: /^Open gorp-plus, seed 1/ }).click();
-    await page.getByTestId('tab-ranks').click();
+    await openRun(page, 'gorp-plus', 'ranks');
     await expect(page.getByTestId('ranks-map').getByRole('gridcell').first()).toBeVisible();
   },
   compare: async (page) => {
@@ -37,12 +35,26 @@ const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await expect(measurement).toHaveAttribute('data-status', 'done', { timeout: 120_000 });
   },
   try: async (page) => {
+    await openRun(page, 'seq-lora', 'try'); // it forgets, so some examples have turned wrong
     await expect(page.getByTestId('example').first()).toBeVisible();
-    await page.getByTestId('example').first().getByTestId('example-ask').click();
+    await (await shortest(page.getByTestId('example'))).getByTestId('example-ask').click();
     const answers = page.getByTestId('asked').first().getByTestId('answer');
     await expect(answers.last()).toHaveAttribute('data-status', 'answered', { timeout: 240_000 });
   },
 };
+
+/** Opens the run of a method with the first seed, and a view of it. */
+async function openRun(page: Page, method: string, view: string): Promise<void> {
+  await page.getByTestId('tab-queue').click();
+  await page.getByRole('button', { name: new RegExp(`^Open ${method}, seed 1`) }).click();
+  await page.getByTestId(`tab-${view}`).click();
+}
+
+/** The row with the shortest text, which is the easiest to read in a picture. */
+async function shortest(rows: Locator): Promise<Locator> {
+  const lengths = (await rows.getByRole('rowheader').allInnerTexts()).map(({ length }) => length);
+  return rows.nth(lengths.indexOf(Math.min(...lengths)));
+}
 
 /** Runs every method with every seed, one after another. */
 async function fillTheQueue(page: Page): Promise<void> {

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import type { TestTime } from '../../run/results.ts';
 import { namedRounds } from '../../run/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../format.ts';
@@ -81,7 +82,10 @@ function Label() {
   const isStored = usePageState(
     ({ run, history }) => isActive(run.status) || history.some((one) => runKey(one) === key),
   );
-  if (label === null || key === null || !isStored) return null;
+  // Between the end of a run and its place in the history, what is being typed stays.
+  const [shownFor, setShownFor] = useState<string | null>(null);
+  if (isStored && shownFor !== key) setShownFor(key);
+  if (label === null || key === null || (!isStored && shownFor !== key)) return null;
   return (
     <details className={styles.label} data-testid="run-label">
       <summary>{label.name === undefined ? 'Name this run' : 'Name and notes'}</summary>
