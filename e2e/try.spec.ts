@@ -242,6 +242,36 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
   await expect(page.getByTestId('try-ask'), 'another question may be asked').toHaveText('Ask');
 });
 
+test('adapters with gates are learned, asked after every round, and refused by formats that hold weights only', async ({
+  page,
+}) => {
+  test.setTimeout(300_000);
+  // Without this, downloads open a dialogue.
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
+  await openWorkbench(page);
+  await choose(page, { ...TINY, method: 'gain-lora' });
+  await page.locator('[data-setting="method.base"]').selectOption('o-lora');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await test.step('the answers to an example are those that the rounds gave in their tests', async () => {
+    await page.getByTestId('tab-try').click();
+    await expect(page.getByTestId('try-source')).toContainText('gain-lora on o-lora on embedded, 2 rounds');
+    await page.getByTestId('examples-shown').selectOption('all');
+    const row = page.getByTestId('example').first();
+    const [, before, after] = await row.locator('td').all();
+    await row.getByTestId('example-ask').click();
+    const found = await answers(page);
+    expect([found.get(1), found.get(2)]).toEqual([await written(before), await written(after)]);
+  });
+  await test.step('GGUF says why not, and what to take instead; programs that hold weights only are not offered', async () => {
+    await page.getByTestId('tab-results').click();
+    await page.getByTestId('download-gguf').click();
+    const refused = page.getByRole('alert').filter({ hasText: 'gain-lora on o-lora' });
+    await expect(refused).toContainText('Export as ONNX');
+    await expect(page.getByTestId('use-model').getByRole('radio')).toHaveCount(3);
+  });
+});
+
 test('a part of the page that fails to load leaves the rest usable', async ({ page }) => {
   await openWorkbench(page);
   await page.route('**/assets/TryTab-*', (route) => route.abort());
