@@ -111,6 +111,7 @@ function withEvent(state: RunState, event: RunEvent): RunState {
       return { ...state, status: event.type };
     case 'failed':
       return { ...state, status: 'failed', error: event.error };
+    case 'validation':
     case 'evaluation':
     case 'space':
     case 'cut-short':

@@ -77,6 +77,9 @@ export function runReporter(
         loss = last === undefined ? '' : `, loss ${last.toFixed(4)}, ${Math.round(event.tokensPerSecond)} tokens/s`;
         break;
       }
+      case 'validation':
+        note(`Step ${event.step}: loss ${event.loss.toFixed(4)} on held-out examples`);
+        break;
       case 'evaluation':
         noteTest(event.round, event.task, event, testSpeed(event.time));
         break;

@@ -28,11 +28,14 @@ export type { StepRecord } from './learner/step.ts';
 export class Learner {
   readonly #core: LearnerCore;
   readonly layers: Layers;
+  /** The same between two steps of a task, when a part of the change is not in the weights yet. */
+  readonly layersInTraining: Layers;
   readonly #programs: LearnerPrograms;
 
   private constructor(core: LearnerCore) {
     this.#core = core;
     this.layers = trainedLayers(core.parts);
+    this.layersInTraining = trainedLayers(core.parts, { unmerged: true });
     this.#programs = new LearnerPrograms(core);
   }
 

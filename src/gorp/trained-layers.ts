@@ -32,6 +32,8 @@ export interface LayerUses {
   readonly trainables?: Map<Tensor, Tensor>;
   /** Whether fast projections compute a new basis from the gradients of this graph. */
   readonly refresh?: boolean;
+  /** Whether to add the pairs of fast projections that are not merged into the weights, without training. */
+  readonly unmerged?: boolean;
   /** Whether to omit the new pairs: the model before the task. */
   readonly withoutNewPairs?: boolean;
   /** If output magnitudes select rows to train: which input rows are tokens, and whether magnitudes add up. */
@@ -42,7 +44,7 @@ export interface LayerUses {
 
 /**
  * The current layers of a model, including adapters (docs/method.md, eq. (1)). For a graph that trains nothing, the
- * pairs of fast projections must have been merged into the weights.
+ * pairs of fast projections must have been merged into the weights, unless `unmerged` adds them.
  */
 export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers {
   const { parameters, lora, full, gates, plan, dropoutStep } = parts;
@@ -68,11 +70,11 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
     (g, name, x, addend) => {
       const weight = parameter(`${name}.weight`);
       const fullRank = fullRankOf(name);
-      const fast = training ? fullRank?.fast : undefined;
-      const gradientOfB = fast && ((dy: Tensor) => fastGradient(g, parts, uses, fast, name, { x, dy }));
-      let y = matmul(g, x, weight, { layout: 'nt', addend, gradientOfB });
+      const fast = training || uses.unmerged === true ? fullRank?.fast : undefined;
+      const gradientOfB = training && fast && ((dy: Tensor) => fastGradient(g, parts, uses, fast, name, { x, dy }));
+      let y = matmul(g, x, weight, { layout: 'nt', addend, gradientOfB: gradientOfB || undefined });
       if (fast && fullRank && !uses.refresh) {
-        const N = fast.pair.view(name, true);
+        const N = fast.pair.view(name, training);
         trainables?.set(N, fullRank.gradient.view(name, false));
         y = fast.addPair(g, name, x, y, N);
       }

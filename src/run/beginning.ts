@@ -40,7 +40,7 @@ export function newResults(facts: RunFacts): Results {
 export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun, 'results'>): Results {
   const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME } = results;
   const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime };
-  return { ...newResults(facts), ...done, ...countedOf(results), ...cutShortOf(results) };
+  return { ...newResults(facts), ...done, ...countedOf(results), ...validatedOf(results), ...cutShortOf(results) };
 }
 
 /** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
@@ -71,10 +71,19 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     return column < 0 || one.round > round ? [] : [{ ...one, task: column + 1 }];
   });
   const done = { seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
-  return { ...fresh, ...done, ...(answers.length > 0 && { confusion: answers }), ...cutShortOf(results) };
+  return {
+    ...fresh,
+    ...done,
+    ...(answers.length > 0 && { confusion: answers }),
+    ...validatedOf(results),
+    ...cutShortOf(results),
+  };
 }
 
 const countedOf = ({ confusion }: Results): Pick<Results, 'confusion'> =>
   confusion === undefined ? {} : { confusion };
 
 const cutShortOf = ({ cutShort }: Results): Pick<Results, 'cutShort'> => (cutShort === undefined ? {} : { cutShort });
+
+const validatedOf = ({ validation }: Results): Pick<Results, 'validation'> =>
+  validation === undefined ? {} : { validation };

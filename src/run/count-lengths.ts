@@ -66,10 +66,10 @@ async function hasTemplate(texts: ModelTexts, tokenizer: Tokenizer): Promise<boo
 
 async function lengthsOf(
   tokenizer: Tokenizer,
-  { task, train, test }: DrawnTask,
+  { task, train, validation, test }: DrawnTask,
   { sourceLength, targetLength }: RunSettings['training'],
 ): Promise<TaskLengths> {
-  const all = [...train, ...test];
+  const all = [...train, ...validation, ...test];
   const counted = evenly(all, MOST_COUNTED);
   const breathe = breathing();
   const labels = task.labels.length > 0 ? encodeLabels(tokenizer, task, targetLength) : null;

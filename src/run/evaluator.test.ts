@@ -81,6 +81,7 @@ const taskOf = (candidates: readonly (readonly number[])[]): EncodedTask => ({
   vocabulary: 10,
   labels: candidates.map((_, i) => `label ${i}`),
   train: [],
+  validation: [],
   test: SOURCES.map((source) => ({ source, label: [1] })),
   testLabels: SOURCES.map((_, i) => `label ${i % candidates.length}`),
   testOthers: SOURCES.map(() => []),

@@ -80,6 +80,8 @@ export type RunEvent =
   | { type: 'begin'; results: Results; stepsPerRound: number[] }
   | Progress
   | Steps
+  /** The loss on held-out examples after a step of the run. */
+  | { type: 'validation'; round: number; step: number; loss: number }
   | Evaluation
   /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
   | {

@@ -28,6 +28,10 @@ function withEvent(results: Results, event: RunEvent): Results {
       return { ...results, seconds: event.seconds };
     case 'steps':
       return withSteps(results, event);
+    case 'validation': {
+      const { round, step, loss } = event;
+      return { ...results, validation: [...(results.validation ?? []), { round, step, loss }] };
+    }
     case 'evaluation':
       return withTest(results, event);
     case 'space': {

@@ -42,7 +42,7 @@ export async function testFree(
 ): Promise<FreeTest> {
   const isWritten = task.form !== 'text';
   const share = isWritten ? 0.5 : 1;
-  const losses = await lossesOf(parts, task, (done) => onBatch(Math.floor(share * done)));
+  const losses = await batchLosses(parts, task.test, (done) => onBatch(Math.floor(share * done)));
   const count = losses.reduce((sum, { tokens }) => sum + tokens, 0);
   const loss = losses.reduce((sum, one) => sum + one.loss, 0) / count;
   const written = isWritten
@@ -57,9 +57,9 @@ export async function testFree(
 }
 
 /** The loss of every answer, and its tokens. A batch is no larger than in training, which fits. */
-async function lossesOf(
-  { device, programs, settings }: FreeTestParts,
-  { test }: EncodedTask,
+export async function batchLosses(
+  { device, programs, settings }: Pick<FreeTestParts, 'device' | 'programs' | 'settings'>,
+  test: EncodedTask['test'],
   onBatch: (done: number) => Promise<void>,
 ): Promise<{ loss: number; tokens: number }[]> {
   const { sourceLength, evaluationBatchSize } = settings;

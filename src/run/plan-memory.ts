@@ -23,7 +23,8 @@ export interface MemoryQuestion {
   readonly training: Pick<
     TrainingSettings,
     'sourceLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations' | 'loraModules' | 'fullRankModules'
-  >;
+  > &
+    Partial<Pick<TrainingSettings, 'validationExamples'>>;
   readonly work: PlannedWork;
   /** The type of a parameter in the checkpoint, as safetensors or GGUF names it; F32 by default. */
   readonly storedAs?: (name: string) => string | undefined;
@@ -94,10 +95,15 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
+  // The loss on held-out examples has its own memory beside that of a step.
+  const validation = new Evaluations(device, network, learner.layersInTraining, 1);
+  if ((training.validationExamples ?? 0) > 0) await validation.lossOf(work.batch);
   note(
     'training',
     learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
   );
+
+  validation.destroy();
 
   let space: Effort['space'] = null;
   for await (const { largestBytes, spaces } of learner.reserveMeasuring(work.batch)) {

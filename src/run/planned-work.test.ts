@@ -14,6 +14,7 @@ const task = (lengths: number[], test: number, candidates: number[]): EncodedTas
   watched: false,
   vocabulary: 10,
   labels: candidates.map(String),
+  validation: [],
   train: lengths.map((length) => example(length, 2)),
   test: [example(test, 1)],
   testLabels: ['0'],

@@ -38,7 +38,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
   const rounds = scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
-  const learned = tasks.flatMap(({ train }) => train);
+  const learned = tasks.flatMap(({ train, validation }) => [...train, ...validation]);
   const rows = rounds.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
   return {
     tasks: rounds.length,

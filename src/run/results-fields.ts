@@ -104,6 +104,8 @@ const TaskReportSchema = v.strictObject({
   score: v.exactOptional(v.picklist(SCORES)),
   labels: v.array(text),
   trainExamples: count,
+  /** Examples held out from training, if there are any. */
+  validationExamples: v.exactOptional(count),
   testExamples: count,
   /** SHA-256 of all its texts, labels and question, before any is drawn. Files of earlier versions do not say. */
   texts: v.optional(text),
@@ -193,6 +195,8 @@ export const FieldsSchema = v.strictObject({
     /** Seconds of work since the start when the step's loss was read. */
     seconds: v.array(finite),
   }),
+  /** The loss per token on examples held out from training, after steps of the run; null if it was not finite. */
+  validation: v.exactOptional(v.array(v.strictObject({ round, step: count, loss: v.nullable(finite) }))),
   accuracy: AccuracySchema,
   measures: AllMeasuresSchema,
   /**

@@ -33,6 +33,7 @@ import type { RunSettings } from './settings.ts';
 import { spaceSamples } from './space-samples.ts';
 import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
+import { Validation } from './validation.ts';
 import { workLeft } from './work-left.ts';
 
 /** What a run has opened, what is known of it, and where it resumes. */
@@ -262,25 +263,47 @@ export class Rounds {
     const total = this.#steps[round - 1];
     const { lrSchedulerType, warmupRatio } = this.#settings.training;
     const course = rateCourse(lrSchedulerType, warmupRatio, total);
+    const validation = this.#validation();
     let done = 0;
     this.#learningSince = this.#control.seconds;
-    for (let epoch = 0; epoch < batches.epochs; epoch++) {
-      const all = batches.ofEpoch(epoch, learner.rememberedExamples);
-      for (let at = 0; at < all.length; at += gradientAccumulation) {
-        if (++done <= before) continue; // of a resumed run
-        const micro = all.slice(at, at + gradientAccumulation);
-        for (const { sizes } of micro) this.#place.paddedTokens += sizes.B * sizes.S;
-        await learner.step(micro, rateFactor(course, done - 1));
-        this.#place.steps = done;
-        await this.#reports.stepped(round, micro);
-        this.#progress('train', batches.name, done, total, 'steps');
-        this.#control.reached('step');
-        await this.#heed();
-        if (this.#control.isEnding && done < total) return this.#cutShort(done, total);
+    try {
+      for (let epoch = 0; epoch < batches.epochs; epoch++) {
+        const all = batches.ofEpoch(epoch, learner.rememberedExamples);
+        for (let at = 0; at < all.length; at += gradientAccumulation) {
+          if (++done <= before) continue; // of a resumed run
+          const micro = all.slice(at, at + gradientAccumulation);
+          for (const { sizes } of micro) this.#place.paddedTokens += sizes.B * sizes.S;
+          await learner.step(micro, rateFactor(course, done - 1));
+          this.#place.steps = done;
+          await this.#reports.stepped(round, micro);
+          if (validation.isDue(done, total)) await this.#validate(validation);
+          this.#progress('train', batches.name, done, total, 'steps');
+          this.#control.reached('step');
+          await this.#heed();
+          if (this.#control.isEnding && done < total) return this.#cutShort(done, total);
+        }
       }
+    } finally {
+      validation.destroy();
     }
     await this.#settle();
     this.#countLearning();
+  }
+
+  /** The held-out examples of what the round learns. */
+  #validation(): Validation {
+    const { device, network, learner, tasks } = this.#parts;
+    const round = this.#rounds.find(({ number }) => number === this.#place.round);
+    const examples = (round?.trains ?? []).flatMap((task) => tasks[task].validation);
+    return new Validation(device, network, learner, examples, this.#settings.training);
+  }
+
+  async #validate(validation: Validation): Promise<void> {
+    await this.#settle(); // its step is then the last one known
+    const loss = await validation.loss();
+    const step = this.#parts.soFar().curves.step.at(-1) ?? 0;
+    this.#host.emit({ type: 'validation', round: this.#place.round, step, loss });
+    this.#reports.restartClock();
   }
 
   /** Ends the training of a round before its last step. It can still resume here, from a checkpoint. */

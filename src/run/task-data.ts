@@ -5,7 +5,7 @@ import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
 import { freeAnswerLength, type Score, type TaskForm } from '../tasks/forms.ts';
-import { cutByLabel, onDevSet, textOf } from '../tasks/cut.ts';
+import { cutByLabel, onDevSet, textOf, withValidation } from '../tasks/cut.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { embeddedTask } from '../tasks/orders.ts';
 import { isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
@@ -30,6 +30,8 @@ export interface EncodedTask {
   /** None if answers are free. */
   readonly labels: readonly string[];
   readonly train: readonly EncodedExample[];
+  /** Examples held out from training, whose loss is measured during it; empty if none are. */
+  readonly validation: readonly EncodedExample[];
   readonly test: readonly EncodedExample[];
   readonly testLabels: readonly string[];
   /** Further right answers of each test example. */
@@ -53,6 +55,7 @@ export const reportOfTask = ({
   form,
   labels,
   train,
+  validation,
   test,
   texts,
   longestAnswer,
@@ -66,6 +69,7 @@ export const reportOfTask = ({
   ...(score !== undefined && { score }),
   labels: labels.slice(),
   trainExamples: train.length,
+  ...(validation.length > 0 && { validationExamples: validation.length }),
   testExamples: test.length,
   texts,
   labelTokens: longestAnswer,
@@ -129,7 +133,8 @@ export async function prepareTask(
   onEncoded: (done: number, total: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<EncodedTask> {
   const { sourceLength, targetLength } = settings.training;
-  const { whole, task, watched, leftOut, warnings, train, test } = await drawTask(host, name, settings, signal);
+  const drawn = await drawTask(host, name, settings, signal);
+  const { whole, task, watched, leftOut, warnings, train, validation, test } = drawn;
   for (const warning of warnings) warn(`${name}: ${warning}`);
   for (const { split, label, rows } of leftOut) {
     const left =
@@ -139,16 +144,17 @@ export async function prepareTask(
     warn(`${name}: ${left} label “${label}” is not listed.`);
   }
   const encode = encoderOf(tokenizer, task, settings.training);
-  const all = train.length + test.length;
+  const all = train.length + validation.length + test.length;
   await onEncoded(0, all);
   for (const warning of doubtsOf(task, train, test)) warn(`${name}: ${warning}`);
   const encodedTrain = await encode(train, (done) => onEncoded(done, all));
-  const encodedTest = await encode(test, (done) => onEncoded(train.length + done, all));
-  const cut = encodedTrain.cut + encodedTest.cut;
+  const encodedHeld = await encode(validation, (done) => onEncoded(train.length + done, all));
+  const encodedTest = await encode(test, (done) => onEncoded(train.length + validation.length + done, all));
+  const cut = encodedTrain.cut + encodedHeld.cut + encodedTest.cut;
   if (cut > 0) {
     warn(`${name}: ${cut} of ${all} texts are cut to fit ${sourceLength} tokens.`);
   }
-  const shortened = encodedTrain.shortened + encodedTest.shortened;
+  const shortened = encodedTrain.shortened + encodedHeld.shortened + encodedTest.shortened;
   if (shortened > 0) {
     const most = freeAnswerLength(targetLength);
     warn(
@@ -157,6 +163,7 @@ export async function prepareTask(
   }
   const parts = task.form === 'text' ? drawWindows(name, settings.training, encodedTrain, encodedTest) : null;
   const { encoded: trained } = parts?.train ?? encodedTrain;
+  const held = parts?.validation ?? encodedHeld.encoded;
   const { encoded: tested, examples: answered } = parts?.test ?? encodedTest;
   const { candidates } = encode;
   const lacks = tested.length === 0 ? 'test' : trained.length === 0 && !watched ? 'train' : null;
@@ -177,6 +184,7 @@ export async function prepareTask(
     watched,
     labels: task.labels,
     train: trained,
+    validation: held,
     test: tested,
     testLabels: answered.map(({ label }) => label),
     testOthers: answered.map(({ others = [] }) => others),
@@ -184,7 +192,10 @@ export async function prepareTask(
     instruction: instructionTemplate(task),
     texts: await taskHash(whole),
     candidates,
-    longestAnswer: Math.max(longestOf(candidates), longestOf([...trained, ...tested].map(({ label }) => label))),
+    longestAnswer: Math.max(
+      longestOf(candidates),
+      longestOf([...trained, ...held, ...tested].map(({ label }) => label)),
+    ),
     vocabulary: tokenizer.size,
   };
 }
@@ -198,6 +209,8 @@ export interface DrawnTask {
   readonly warnings: LoadedTask['warnings'];
   readonly watched: boolean;
   readonly train: readonly Example[];
+  /** Held out from training; of texts, windows are held out later. */
+  readonly validation: readonly Example[];
   readonly test: readonly Example[];
 }
 
@@ -208,14 +221,18 @@ export async function drawTask(
   settings: RunSettings,
   signal: AbortSignal,
 ): Promise<DrawnTask> {
-  const { testExamples, testSet } = settings.training;
+  const { testExamples, testSet, validationExamples, seed } = settings.training;
   const { task: whole, leftOut, warnings } = await loadNamed(host, name, settings.tasks, signal);
   const watched = settings.watch?.includes(name) === true;
   const task = testSet === 'dev' && !watched ? onDevSet(whole) : whole;
-  const train = watched ? [] : trainSample(task, settings.training);
+  const holdsOut = validationExamples > 0 && !watched && task.form !== 'text';
+  const { task: rest, held } = holdsOut
+    ? withValidation(task, validationExamples, mixSeed(seed, 'validation', name))
+    : { task, held: [] };
+  const train = watched ? [] : trainSample(rest, settings.training);
   // Every seed is measured on the same test examples.
   const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
-  return { whole, task, leftOut, warnings, watched, train, test };
+  return { whole, task, leftOut, warnings, watched, train, validation: held, test };
 }
 
 type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
@@ -248,10 +265,10 @@ function encoderOf(
 /** A sample of the windows of texts, as large as the settings ask for. */
 function drawWindows(
   name: string,
-  { seed, trainExamples, testExamples }: RunSettings['training'],
+  { seed, trainExamples, testExamples, validationExamples }: RunSettings['training'],
   train: Encoded,
   test: Encoded,
-): { train: Encoded; test: Encoded } {
+): { train: Encoded; validation: Encoded['encoded']; test: Encoded } {
   const drawn = ({ encoded, examples }: Encoded, size: number, by: number): Encoded => {
     if (size === 0) return { encoded, examples };
     const kept = balancedIndexes(
@@ -261,8 +278,16 @@ function drawWindows(
     );
     return { encoded: kept.map((i) => encoded[i]), examples: kept.map((i) => examples[i]) };
   };
+  const count = Math.min(validationExamples, train.encoded.length - 1);
+  const validation = count <= 0 ? [] : drawn(train, count, mixSeed(seed, 'validation', name)).encoded;
+  const isLeft = train.encoded.map((window) => !validation.includes(window));
+  const rest = {
+    encoded: train.encoded.filter((_, i) => isLeft[i]),
+    examples: train.examples.filter((_, i) => isLeft[i]),
+  };
   return {
-    train: drawn(train, trainExamples, mixSeed(seed, 'train', name)),
+    train: drawn(rest, trainExamples, mixSeed(seed, 'train', name)),
+    validation,
     test: drawn(test, testExamples, mixSeed(0, 'test', name)),
   };
 }

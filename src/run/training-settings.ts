@@ -123,6 +123,23 @@ export const TRAINING_SETTINGS = {
       { value: 'chat', label: 'by the model’s chat template' },
     ],
   }),
+  validationExamples: number({
+    section: 'Training',
+    label: 'Validation examples',
+    help: 'Training examples of each task that are held out: their loss during training shows where it learns by heart. 0 for none.',
+    range: COUNT_OR_ZERO,
+    initial: 0,
+    before: 0,
+  }),
+  validationSteps: number({
+    section: 'Training',
+    label: 'Validation interval',
+    help: 'Steps between two measurements of that loss.',
+    range: COUNT,
+    initial: 20,
+    before: 20,
+    applies: ({ validationExamples }) => validationExamples !== 0,
+  }),
   evaluationBatchSize: number({
     section: 'Training',
     label: 'Test batch size',

@@ -37,17 +37,45 @@ const DEV_SHARE = 0.2;
  */
 export function onDevSet(task: Task): Task {
   if (task.dev.length > 0) return { ...task, test: task.dev };
-  const dev = sampleOf(task, task.train, Math.max(1, Math.round(DEV_SHARE * task.train.length)), 0);
-  const held = new Set(dev.map(textOf));
-  const train = task.train.filter((one) => !held.has(textOf(one)));
-  const learned = new Set(train.map(({ label }) => label));
-  const unlearned = task.labels.length > 0 ? dev.find(({ label }) => !learned.has(label)) : undefined;
-  if (train.length > 0 && dev.length > 0 && unlearned === undefined) return { ...task, train, test: dev };
-  throw new GorpError(
-    'tasks/too-few-examples',
-    unlearned === undefined
-      ? `${task.name} has no dev set, and its ${task.train.length} training examples are too few to hold some out.`
-      : `${task.name} has no dev set, and holding some of its ${task.train.length} training examples out would leave none with the label “${unlearned.label}” to learn from.`,
+  const { task: rest, held, unlearned } = heldOut(task, Math.max(1, Math.round(DEV_SHARE * task.train.length)), 0);
+  if (rest.train.length > 0 && held.length > 0 && unlearned === undefined) return { ...rest, test: held };
+  throw tooFew(
+    task,
+    'has no dev set, and',
+    unlearned,
     'Test on the test set (training.testSet), or add examples with other texts.',
   );
 }
+
+/**
+ * The task without some of its training examples, and these, balanced over labels. All examples with a text that is held
+ * out leave the training set.
+ *
+ * @param count of examples to hold out.
+ * @throws GorpError `tasks/too-few-examples` if too few different texts are left to learn from.
+ */
+export function withValidation(task: Task, count: number, seed: number): { task: Task; held: Task['train'] } {
+  const { task: rest, held, unlearned } = heldOut(task, count, seed);
+  if (rest.train.length > 0 && unlearned === undefined) return { task: rest, held };
+  const next = 'Hold out fewer (training.validationExamples), or add examples with other texts.';
+  throw tooFew(task, `is to hold out ${count} examples, and`, unlearned, next);
+}
+
+/** Examples drawn from the training set, the rest of the task, and one whose label the rest lacks, if there is one. */
+function heldOut(task: Task, count: number, seed: number): { task: Task; held: Task['train']; unlearned?: Example } {
+  const held = sampleOf(task, task.train, count, seed);
+  const texts = new Set(held.map(textOf));
+  const train = task.train.filter((one) => !texts.has(textOf(one)));
+  const learned = new Set(train.map(({ label }) => label));
+  const unlearned = task.labels.length > 0 ? held.find(({ label }) => !learned.has(label)) : undefined;
+  return { task: { ...task, train }, held, ...(unlearned && { unlearned }) };
+}
+
+const tooFew = ({ name, train }: Task, why: string, unlearned: Example | undefined, nextStep: string): GorpError =>
+  new GorpError(
+    'tasks/too-few-examples',
+    unlearned === undefined
+      ? `${name} ${why} its ${train.length} training examples are too few to hold some out.`
+      : `${name} ${why} holding some of its ${train.length} training examples out would leave none with the label “${unlearned.label}” to learn from.`,
+    nextStep,
+  );

@@ -13,6 +13,7 @@ import { Section } from '../ui/Section.tsx';
 import { useWidth } from '../ui/use-width.ts';
 import { useDark } from '../use-dark.ts';
 import styles from './LossChart.module.css';
+import { heldOutLoss, validationsAt, validationText } from './validation-words.ts';
 import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
 
 const HEIGHT = 260;
@@ -24,6 +25,7 @@ const TABLE_ROWS = 60;
 export function LossChart() {
   const { look } = usePage();
   const curves = usePageState(({ run }) => run.results?.curves ?? null);
+  const validation = usePageState(({ run }) => run.results?.validation);
   const stepsPerRound = usePageState(({ run }) => run.stepsPerRound);
   const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
@@ -40,12 +42,14 @@ export function LossChart() {
   const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
   const data = useMemo((): LossPlotData => {
     const stretches = settings === null ? [] : taskStretches(stepsPerRound, (round) => roundName(settings, round));
+    const drawn = drawnPoints(columns, averages, MAX_POINTS);
     return {
-      ...drawnPoints(columns, averages, MAX_POINTS),
+      ...drawn,
+      validations: validationsAt(drawn.steps, validation ?? []),
       stretches,
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };
-  }, [columns, averages, stepsPerRound, settings]);
+  }, [columns, averages, validation, stepsPerRound, settings]);
   // The data now shown, for the plot's listener.
   const latest = useRef(data);
 
@@ -60,6 +64,7 @@ export function LossChart() {
       colors: {
         raw: color('--loss-raw'),
         average: color('--accent'),
+        validation: color('--warn'),
         text: color('--muted'),
         grid: color('--line'),
         boundary: color('--line-strong'),
@@ -120,6 +125,7 @@ export function LossChart() {
       <p className={styles.readout}>
         <span className={styles.keyRaw}>each step</span>
         <span className={styles.keyAverage}>average</span>
+        {validation !== undefined && <span className={styles.keyValidation}>held-out examples</span>}
         <output ref={readout} />
       </p>
       <div ref={frame} className={styles.frame}>
@@ -134,9 +140,16 @@ export function LossChart() {
         />
         {last < 0 && <p className={styles.empty}>Losses appear with the first training steps.</p>}
       </div>
+      {validation !== undefined && settings !== null && (
+        <ul className={styles.validation} data-testid="validation">
+          {[...new Set(validation.map(({ round }) => round))].map((round) => (
+            <li key={round}>{validationText(validation, round, roundName(settings, round))}</li>
+          ))}
+        </ul>
+      )}
       <DataTable
         caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
-        columns={['Step', 'Task', 'Loss', 'Average', 'Gradient norm']}
+        columns={['Step', 'Task', 'Loss', 'Average', 'Gradient norm', ...(validation ? ['Held-out loss'] : [])]}
         rows={() =>
           sampledRows(columns.steps.length, TABLE_ROWS).map((i) => [
             String(columns.steps[i] ?? 0),
@@ -144,13 +157,22 @@ export function LossChart() {
             significant(columns.losses[i] ?? null),
             significant(averages[i] ?? null),
             significant(columns.gradientNorms[i] ?? null),
+            ...(validation ? [significant(heldOutLoss(validation, columns.steps[i] ?? 0))] : []),
           ])
         }
         save={{
           file: 'loss',
           draw: (take) => withDrawing(<LossDrawing data={data} log={log} />, take),
           numbers: () => ({
-            columns: ['step', 'round', 'task', 'loss', 'average', 'gradient norm'],
+            columns: [
+              'step',
+              'round',
+              'task',
+              'loss',
+              'average',
+              'gradient norm',
+              ...(validation ? ['held-out loss'] : []),
+            ],
             rows: columns.steps.map((step, i) => [
               step,
               columns.rounds[i] ?? null,
@@ -158,6 +180,7 @@ export function LossChart() {
               columns.losses[i] ?? null,
               averages[i] ?? null,
               columns.gradientNorms[i] ?? null,
+              ...(validation ? [heldOutLoss(validation, step)] : []),
             ]),
           }),
         }}
@@ -168,17 +191,22 @@ export function LossChart() {
 
 /** The chart of the canvas as SVG. */
 function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
-  const { steps, losses, averages, total } = data;
+  const { steps, losses, averages, validations, total } = data;
   const line = (name: string, values: (number | null)[], color: number): ChartLine => ({
     name,
     color,
     dash: 0,
     points: steps.map((x, i) => ({ x, y: values[i] ?? null })),
   });
+  const measured = steps.flatMap((x, i) => (validations[i] == null ? [] : [{ x, y: validations[i] }]));
   return (
     <LineDrawing
       label="Loss per step"
-      lines={[line('each step', losses, 5), line('average', averages, 0)]}
+      lines={[
+        line('each step', losses, 5),
+        line('average', averages, 0),
+        ...(measured.length > 0 ? [{ ...line('held-out examples', validations, 1), points: measured }] : []),
+      ]}
       x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
       y={axisOver(log ? losses : [0, ...losses], log)}
       xName="step"

@@ -6,7 +6,7 @@ export interface LossPlotOptions {
   height: number;
   /** Logarithmic loss axis. */
   log: boolean;
-  colors: { raw: string; average: string; text: string; grid: string; boundary: string };
+  colors: { raw: string; average: string; validation: string; text: string; grid: string; boundary: string };
   font: string;
   /** Called with the index of the point under the pointer; null when the pointer leaves. */
   onPoint: (index: number | null) => void;
@@ -16,6 +16,8 @@ export interface LossPlotData {
   steps: number[];
   losses: (number | null)[];
   averages: (number | null)[];
+  /** The loss on held-out examples, at the steps where it was measured. */
+  validations: (number | null)[];
   stretches: TaskStretch[];
   /** Steps of the whole run, so that the axis has its final length from the start. */
   total: number;
@@ -118,13 +120,19 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
         {},
         { stroke: colors.raw, width: 1, points: { show: false }, paths: brokenLine },
         { stroke: colors.average, width: 2, points: { show: false }, paths: brokenLine },
+        {
+          stroke: colors.validation,
+          width: 0,
+          points: { show: true, size: 7, fill: colors.validation },
+          paths: () => null,
+        },
       ],
       hooks: {
         drawAxes: [drawBoundaries],
         setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
       },
     },
-    [[], [], []],
+    [[], [], [], []],
     host,
   );
 
@@ -134,7 +142,7 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
       // A logarithmic axis cannot show 0.
       const drawable = (values: (number | null)[]): (number | null)[] =>
         log ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
-      plot.setData([data.steps, drawable(data.losses), drawable(data.averages)]);
+      plot.setData([data.steps, drawable(data.losses), drawable(data.averages), drawable(data.validations)]);
     },
     resize: (next) => plot.setSize({ width: next, height }),
     destroy: () => plot.destroy(),

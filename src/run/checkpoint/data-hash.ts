@@ -5,9 +5,13 @@ import type { EncodedTask } from '../task-data.ts';
 export async function dataHash(tasks: readonly EncodedTask[]): Promise<string> {
   const hash = await Sha256.begin();
   const add = (ids: readonly number[]): void => hash.update(new Uint8Array(Int32Array.of(ids.length, ...ids).buffer));
-  for (const { name, train, test, candidates } of tasks) {
-    hash.update(new TextEncoder().encode(`${name}\n${train.length} ${test.length} ${candidates.length}\n`));
-    for (const { source, label } of [...train, ...test]) {
+  for (const { name, train, validation, test, candidates } of tasks) {
+    hash.update(
+      new TextEncoder().encode(
+        `${name}\n${train.length} ${test.length} ${candidates.length}${validation.length > 0 ? ` ${validation.length}` : ''}\n`,
+      ),
+    );
+    for (const { source, label } of [...train, ...validation, ...test]) {
       add(source);
       add(label);
     }

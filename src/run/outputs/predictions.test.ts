@@ -19,6 +19,7 @@ const tested = (name: string, ...written: [string, string]): Tests[number] => {
       vocabulary: 10,
       labels,
       train: [],
+      validation: [],
       test: [],
       testLabels: labels,
       testOthers: [[], []],
