@@ -47,10 +47,7 @@ export function PublishedTable() {
         </table>
       </div>
       <p className={styles.source}>
-        Wang, Lyu, Sun and Jing: Continual Gradient Low-Rank Projection Fine-Tuning for LLMs, ACL 2025. GainLoRA on
-        InfLoRA reports 78.0 and 77.5 with T5-large on two orders of 15 datasets, not in the table because its orders,
-        prompts and 10 epochs are others: Liang, Chen and Li: Gated Integration of Low-Rank Adaptation for Continual
-        Learning of Large Language Models, NeurIPS 2025.
+        Wang, Lyu, Sun and Jing: Continual Gradient Low-Rank Projection Fine-Tuning for LLMs, ACL 2025.
       </p>
     </Section>
   );
