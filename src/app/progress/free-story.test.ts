@@ -60,3 +60,17 @@ test('of a text, the loss and the perplexity are told', () => {
     `${tasks[1].name} went from a loss per token of 3.000 (perplexity 20.1) to 1.000 (perplexity 2.72) when it was learned.`,
   ]);
 });
+
+test('a change of less than a hundredth is none', () => {
+  const tasks = results.tasks.map((task) => ({ ...task, form: 'chat' as const }));
+  const loss = [
+    [3, 3],
+    [1.224, 3],
+    [1.225, 1],
+  ];
+  const [first] = freeStory({ ...results, tasks, accuracy: { ...results.accuracy, loss } });
+  expect([first.tone, first.text]).toEqual([
+    'learned',
+    `${tasks[0].name} went from a loss per token of 3.000 to 1.224 when it was learned and stayed about there (1.225 now).`,
+  ]);
+});

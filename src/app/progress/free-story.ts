@@ -7,6 +7,9 @@ import type { TaskSentence } from './story.ts';
 
 const NAMES: Readonly<Partial<Record<Score, string>>> = { rougeL: 'ROUGE-L', loss: 'loss per token' };
 
+/** A change of this share is called no change. */
+const LITTLE = 0.01;
+
 /**
  * What each task with free answers learned and lost, by its main score. These scores are means, not shares of right
  * answers, so nothing is said of chance.
@@ -33,10 +36,14 @@ export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[
       before === null
         ? `had a ${NAMES[score]} of ${text(learned)}`
         : `went from a ${NAMES[score]} of ${text(before)} to ${text(learned)} when it was learned`;
-    if (last === null || scoreText(score, last) === scoreText(score, learned)) {
+    // Of a loss its share, of ROUGE-L its points.
+    const little = score === 'loss' ? LITTLE * learned : LITTLE;
+    if (last === null || Math.abs(last - learned) <= little) {
       const isSame = before !== null && scoreText(score, before) === scoreText(score, learned);
       const tone = isSame ? 'same' : before === null || isBetter(learned, before) ? 'learned' : 'fell';
-      return [{ task: task.name, tone, text: `${task.name} ${first}${last === null ? '' : ' and stayed there'}.` }];
+      const isEqual = last !== null && scoreText(score, last) === scoreText(score, learned);
+      const end = last === null ? '' : isEqual ? ' and stayed there' : ` and stayed about there (${text(last)} now)`;
+      return [{ task: task.name, tone, text: `${task.name} ${first}${end}.` }];
     }
     const isWorse = isBetter(learned, last);
     return [
