@@ -22,7 +22,7 @@ test('the page works with a screen reader and without a mouse', async ({ page })
     await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
     await page.getByLabel('From the Hugging Face hub, or an address').check();
     await page.getByText('Gated models and mirrors').click();
-    await page.getByRole('button', { name: 'Custom tasks, CL_Benchmark' }).click();
+    await page.getByRole('button', { name: 'Custom tasks, benchmarks' }).click();
     const method = page.getByTestId('method-select');
     for (const name of await method.locator('option').evaluateAll((options) => options.map((o) => o.textContent))) {
       await method.selectOption(name);

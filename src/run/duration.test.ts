@@ -89,14 +89,13 @@ test('unread tasks have the requested number of examples, or all if they have fe
   expect(tasksAhead(own, known, [['yes', 'no']])?.[0]).toMatchObject({ train: 30, test: 9, nodes: 3, answerTokens: 2 });
   for (const order of PUBLISHED_ORDERS) {
     const settings = { model: 'a/b', tasks: 'picked', ...publishedSettings(order, 'gorp') };
-    expect(
-      tasksAhead(
-        settings,
-        new Map(),
-        settings.order.map(() => []),
-      ),
-      order.rounds[0].dataset,
-    ).toHaveLength(order.rounds.length);
+    const tasks = tasksAhead(
+      settings,
+      new Map(),
+      settings.order.map(() => []),
+    );
+    // How many examples TRACE has is known once its folder is read.
+    expect(tasks?.length ?? null, order.rounds[0].dataset).toBe(order.family === 'trace' ? null : order.rounds.length);
   }
 });
 
