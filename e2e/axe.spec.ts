@@ -14,7 +14,7 @@ test('axe finds nothing on any tab, light and dark, narrow and wide, before a ru
     .getByRole('tab')
     .evaluateAll((all) => all.map((tab) => tab.getAttribute('data-testid') ?? ''));
   expect(tabs.length).toBeGreaterThan(4);
-  await page.locator('#setup-form details > summary').first().click();
+  await page.locator('#setup-form details > summary').filter({ visible: true }).first().click();
 
   await test.step('before a run', async () => {
     for (const tab of tabs) await expectAccessible(page, tab);

@@ -27,11 +27,11 @@ test('an ordinary browser learns the whole default order on the CPU', async ({ p
   await expect.poll(() => lastStep(page), 'the chart updates').toBeGreaterThan(early);
   await expect(page.getByTestId('status')).toContainText('CPU by WebAssembly');
   await waitForStatus(page, 'finished', 500_000);
-  await expectNoWorkers(page);
   const table = page.getByTestId('loss-chart').locator('details');
   await table.locator('summary').click();
   await expect(table.locator('tbody tr').nth(40), 'steps of the whole run').toBeAttached();
   await page.getByTestId('tab-ranks').click();
+  await expectNoWorkers(page); // that of the answers ends with its view
   await expect(page.getByTestId('ranks-map').locator('[aria-selected]').first()).toBeVisible();
 
   const { results } = await downloadResults(page);

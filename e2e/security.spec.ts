@@ -163,9 +163,12 @@ test('the page asks no hub before a person says so, and a half-typed address nev
     await page.getByTestId('look-up').click();
     await expect(page.getByTestId('planned-total')).toBeVisible();
     expect(half.requests).toEqual([]);
-    expect(hub.cdnRequests.map(({ file, authorization }) => [file, authorization])).toEqual([
-      ['config.json', undefined],
-    ]);
+    // The texts are counted too, which needs the tokenizer; this one is none.
+    await expect(page.getByTestId('start-facts')).toHaveAttribute('data-status', 'failed');
+    expect(new Set(hub.cdnRequests.map(({ file }) => file))).toEqual(
+      new Set(['config.json', 'tokenizer.json', 'tokenizer_config.json']),
+    );
+    expect(hub.cdnRequests.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
     const asked = hub.requests.length;
     await page.locator('[data-setting="training.batchSize"]').fill('8');
     await expect(plan).toHaveAttribute('data-status', 'planned');

@@ -18,3 +18,11 @@ export const EMBEDDED_MODELS: readonly EmbeddedModel[] = [
 /** The embedded model that a setting names; undefined for any other model. */
 export const embeddedModel = (reference: string): EmbeddedModel | undefined =>
   EMBEDDED_MODELS.find((model) => model.reference === reference);
+
+/** The files of an embedded model that are read, so that no other is asked for. */
+export const EMBEDDED_FILES: readonly string[] = [
+  'config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'model.safetensors',
+];

@@ -1,6 +1,6 @@
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
-import type { EmbeddedModel } from './embedded-models.ts';
+import { EMBEDDED_FILES, type EmbeddedModel } from './embedded-models.ts';
 import { openGguf, openGgufTexts } from './gguf/model.ts';
 import { partsOf } from './gguf/splits.ts';
 import { type HubAccess, parseCommitUrl } from './hub.ts';
@@ -193,7 +193,8 @@ async function folderOf(
   switch (reference.kind) {
     case 'embedded': {
       const { url, version } = embedded[reference.folder];
-      const folder = new RemoteFolder(url, store, options, { version });
+      const files = EMBEDDED_FILES.map((name) => ({ name, bytes: null, sha256: null }));
+      const folder = new RemoteFolder(url, store, options, { version, files });
       await folder.removeOtherVersions();
       return folder;
     }
