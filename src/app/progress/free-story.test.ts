@@ -71,6 +71,6 @@ test('a change of less than a hundredth is none', () => {
   const [first] = freeStory({ ...results, tasks, accuracy: { ...results.accuracy, loss } });
   expect([first.tone, first.text]).toEqual([
     'learned',
-    `${tasks[0].name} went from a loss per token of 3.000 to 1.224 when it was learned and stayed about there (1.225 now).`,
+    `${tasks[0].name} went from a loss per token of 3.000 to 1.224 when it was learned and stayed about there: 1.225 now.`,
   ]);
 });

@@ -42,7 +42,7 @@ export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[
       const isSame = before !== null && scoreText(score, before) === scoreText(score, learned);
       const tone = isSame ? 'same' : before === null || isBetter(learned, before) ? 'learned' : 'fell';
       const isEqual = last !== null && scoreText(score, last) === scoreText(score, learned);
-      const end = last === null ? '' : isEqual ? ' and stayed there' : ` and stayed about there (${text(last)} now)`;
+      const end = last === null ? '' : isEqual ? ' and stayed there' : ` and stayed about there: ${text(last)} now`;
       return [{ task: task.name, tone, text: `${task.name} ${first}${end}.` }];
     }
     const isWorse = isBetter(learned, last);
