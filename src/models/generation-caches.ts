@@ -75,7 +75,7 @@ export class GenerationCaches {
     });
   }
 
-  /** Tells whole prompts, of which gates of adapters get the means. */
+  /** Writes whole prompts. The gates of adapters read the mean of each. */
   writePrompts(prompts: readonly (readonly number[])[]): void {
     this.#prompts.write(prompts);
   }

@@ -11,8 +11,8 @@ export interface Layers {
    */
   linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor;
   /**
-   * If adapters have gates: the layers for a batch of prompts, of which it gets the mean embeddings [1, B, D]. A graph
-   * must take its layers from here.
+   * If adapters have gates: the layers for a batch of prompts, given the mean embedding of each, [1, B, D]. A graph must
+   * then use these layers.
    */
   gated?(g: Graph, prompts: Tensor): Layers;
 }

@@ -48,7 +48,7 @@ test('tasks with labels are left to storyOf', () => {
   expect(freeStory(results)).toEqual([]);
 });
 
-test('of a text, the loss and the perplexity are told', () => {
+test('a text is described by its loss and its perplexity', () => {
   const tasks = results.tasks.map((task) => ({ ...task, form: 'text' as const }));
   const loss = [
     [3, 3],
