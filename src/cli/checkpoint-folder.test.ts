@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -91,6 +91,25 @@ describe('checkpoints on disk', () => {
     await folder().keep([textFile('a', () => '2')]);
     await folder().keep([textFile('a', () => '3')]);
     expect(await numbers()).toEqual(['000002', '000003', 'of somebody else']);
+  });
+
+  test('do not write again what has not changed, and each is complete without the others', async () => {
+    const checkpoints = folder();
+    const same = { ...textFile('part/same', () => 'large'), isUnchanged: true };
+    const paths = (name: string): string[] => ['part/same', 'b'].map((path) => join(out, 'checkpoints', name, path));
+    await checkpoints.keep([same, textFile('b', () => '1')]); // the first of a process has none before it
+    await checkpoints.keep([same, textFile('b', () => '2')]);
+    const inodes = await Promise.all(['000001', '000002'].map(async (name) => (await stat(paths(name)[0])).ino));
+    expect(inodes[1]).toBe(inodes[0]);
+    await checkpoints.keep([same, textFile('b', () => '3')]);
+    expect(await numbers()).toEqual(['000002', '000003']);
+    expect(await Promise.all(paths('000003').map((path) => readFile(path, 'utf8')))).toEqual(['large', '3']);
+    await rm(join(out, 'checkpoints', '000003'), { recursive: true });
+    await checkpoints.keep([same, textFile('b', () => '4')]);
+    expect(await Promise.all(paths('000003').map((path) => readFile(path, 'utf8'))), 'it is written again').toEqual([
+      'large',
+      '4',
+    ]);
   });
 
   test('start fresh in an empty folder, and need a folder', async () => {

@@ -1,11 +1,11 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
 import type { SavedRun } from '../run/checkpoint/saved-run.ts';
 import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import { writeFolderDurably } from './durable-write.ts';
+import { flushFolder, writeFolderDurably } from './durable-write.ts';
 import { named, opensIn, writeFiles } from './round-folder.ts';
 
 /** The folder of a run's checkpoints in its `--out`: one folder per checkpoint, numbered in order. */
@@ -19,11 +19,16 @@ export interface FoundCheckpoint {
   readonly checkpoint: SavedRun;
 }
 
-/** Saves checkpoints on disk: writes one aside, moves it into place as a whole, then removes all but the last two. */
+/**
+ * Saves checkpoints on disk: writes one aside, moves it into place as a whole, then removes all but the last two. What has
+ * not changed is a hard link to the file of the last one, so that each folder is complete by itself.
+ */
 export class CheckpointFolder implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: string;
   readonly #warn: (message: string) => void;
+  /** The last one that this process wrote. */
+  #last: string | undefined;
 
   /** @param warn reports checkpoints that cannot be used. */
   constructor(out: string, everySeconds: number, warn: (message: string) => void) {
@@ -36,8 +41,29 @@ export class CheckpointFolder implements CheckpointStore {
   async keep(files: readonly OutputFile[]): Promise<void> {
     const before = await this.#numbers();
     const path = this.#pathOf((before.at(-1) ?? 0) + 1);
-    await named(path, () => writeFolderDurably(path, (draft) => writeFiles(draft, files)));
+    await named(path, () =>
+      writeFolderDurably(path, async (draft) => {
+        for (const file of files) {
+          if (file.isUnchanged !== true || !(await this.#linked(file.path, draft))) await writeFiles(draft, [file]);
+        }
+      }),
+    );
+    this.#last = path;
     for (const old of before.slice(0, 1 - KEPT)) await rm(this.#pathOf(old), { recursive: true, force: true });
+  }
+
+  /** Gives a file of the last checkpoint a second name in a folder. @returns false where that is not possible. */
+  async #linked(name: string, folder: string): Promise<boolean> {
+    if (this.#last === undefined) return false;
+    const target = join(folder, name);
+    await mkdir(dirname(target), { recursive: true });
+    try {
+      await link(join(this.#last, name), target);
+    } catch {
+      return false; // some file systems have no links, and a person may have removed the checkpoint
+    }
+    await flushFolder(dirname(target));
+    return true;
   }
 
   async last(): Promise<SavedRun | null> {

@@ -9,7 +9,13 @@ import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../gra
 import type { GateValues } from './gates.ts';
 import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
 import { Stack } from './stack.ts';
-import { adapterTensor, readSaved, type SavedTensors, type StateTensor } from './state.ts';
+import { adapterTensor, frozenTensor, readSaved, type SavedTensors, type StateTensor } from './state.ts';
+
+/** A [r, in] and B [out, r]. */
+interface Pair {
+  readonly A: Matrix;
+  readonly B: Matrix;
+}
 
 /** LoRA adapters of layers of one shape: the new pair, trained, and the frozen pairs of earlier tasks. */
 export class AdapterGroup {
@@ -19,7 +25,7 @@ export class AdapterGroup {
   readonly A: Stack;
   readonly B: Stack;
   /** Pairs of earlier tasks one after another, A_prev [(t−1) r, in] and B_prev [out, (t−1) r], on the host. */
-  readonly previous = new Map<string, { A: Matrix; B: Matrix }>();
+  readonly previous = new Map<string, Pair>();
   #previousOnGpu = new Map<string, { A: Tensor; B: Tensor }>();
   #owned: OwnedBuffer[] = [];
 
@@ -66,7 +72,7 @@ export class AdapterGroup {
     }
   }
 
-  #setPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
+  #setPrevious(name: string, pair: Pair): void {
     this.previous.set(name, pair);
     const upload = (label: string, m: Matrix): StoredTensor => {
       const tensor = this.#make(label, m.rows, m.columns);
@@ -77,7 +83,30 @@ export class AdapterGroup {
   }
 
   /** The pairs of all tasks so far, of each layer: [A_prev; A] [R, in] and [B_prev, B] [out, R]. */
-  state(): StateTensor[] {
+  state(training: boolean): StateTensor[] {
+    return training ? this.#stateWithin() : this.#stateBetween();
+  }
+
+  /** The pair in training, which each step changes, and apart from it the frozen ones. */
+  #stateWithin(): StateTensor[] {
+    return this.names.flatMap((name): StateTensor[] =>
+      (['A', 'B'] as const).flatMap((side): StateTensor[] => {
+        const [own, frozen] = [this[side], this.previous.get(name)?.[side]];
+        const tensor = adapterTensor(name, `lora_${side}`);
+        const { rows, columns } = own;
+        const all: StateTensor[] = [
+          { name: tensor, place: 'adapter', dtype: 'F32', rows, columns, read: () => own.readOne(name) },
+        ];
+        if (frozen === undefined) return all;
+        const read = (): Promise<Float32Array<ArrayBuffer>> => Promise.resolve(Float32Array.from(frozen.data));
+        const size = { rows: frozen.rows, columns: frozen.columns };
+        return [...all, { name: frozenTensor(tensor), place: 'earlier', dtype: 'F32', ...size, read }];
+      }),
+    );
+  }
+
+  /** The pairs of all tasks as one, as PEFT reads them. */
+  #stateBetween(): StateTensor[] {
     const { out, inputs, rank } = this;
     return this.names.flatMap((name): StateTensor[] => {
       const previous = this.previous.get(name);
@@ -101,19 +130,28 @@ export class AdapterGroup {
   /**
    * Restores the pairs of all tasks so far; the last is the pair in training.
    *
-   * @param pairs how many there are. @throws GorpError `run/state-does-not-fit`.
+   * @param pairs how many there are.
+   * @param training whether {@link state} was saved within a task.
+   * @throws GorpError `run/state-does-not-fit`.
    */
-  async restore(saved: SavedTensors, pairs: number): Promise<void> {
+  async restore(saved: SavedTensors, pairs: number, training: boolean): Promise<void> {
     const { out, inputs, rank } = this;
-    const [R, before] = [rank * pairs, rank * (pairs - 1)];
+    const before = rank * (pairs - 1);
+    const read = async (r: number, nameOf: (tensor: string) => string, layer: string): Promise<Pair> => {
+      const [A, B] = [nameOf(adapterTensor(layer, 'lora_A')), nameOf(adapterTensor(layer, 'lora_B'))];
+      return {
+        A: matrix(r, inputs, await readSaved(saved, { name: A, rows: r, columns: inputs })),
+        B: matrix(out, r, await readSaved(saved, { name: B, rows: out, columns: r })),
+      };
+    };
     for (const name of this.names) {
-      const values = await readSaved(saved, { name: adapterTensor(name, 'lora_A'), rows: R, columns: inputs });
-      const A = matrix(R, inputs, values);
-      const named = { name: adapterTensor(name, 'lora_B'), rows: out, columns: R };
-      const B = matrix(out, R, await readSaved(saved, named));
-      if (before > 0) this.#setPrevious(name, { A: firstRows(A, before), B: columnSlice(B, 0, before) });
-      this.A.write(name, values.slice(before * inputs));
-      this.B.write(name, columnSlice(B, before, R));
+      const whole = await read(training ? rank : before + rank, (tensor) => tensor, name);
+      const at = training ? 0 : before;
+      if (training && before > 0) this.#setPrevious(name, await read(before, frozenTensor, name));
+      else if (before > 0)
+        this.#setPrevious(name, { A: firstRows(whole.A, before), B: columnSlice(whole.B, 0, before) });
+      this.A.write(name, Float32Array.from(whole.A.data.subarray(at * inputs)));
+      this.B.write(name, Float32Array.from(columnSlice(whole.B, at, at + rank).data));
     }
   }
 

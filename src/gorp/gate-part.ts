@@ -141,7 +141,7 @@ export class GatePart {
       return all;
     };
     const all: StateTensor = {
-      ...{ name: gateTensor(this.name), place: 'rest', dtype: 'F32', read },
+      ...{ name: gateTensor(this.name), place: training ? 'step' : 'earlier', dtype: 'F32', read },
       ...{ rows: (this.#earlier + 1) * rows, columns },
     };
     const space = this.space ? [hostTensor(gateSpace(this.name), this.space)] : [];

@@ -258,7 +258,7 @@ export class InputSpaces implements StateOwner {
     return [
       ...[...this.states].map(([name, packed]): StateTensor => {
         const read = (): Promise<PackedSymmetric> => Promise.resolve(packed);
-        return { name: spaceName(name), place: 'rest', dtype: 'F32', rows: 1, columns: packed.length, read };
+        return { name: spaceName(name), place: 'earlier', dtype: 'F32', rows: 1, columns: packed.length, read };
       }),
       ...directionsToSave(this.directions),
     ];

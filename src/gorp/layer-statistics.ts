@@ -140,7 +140,7 @@ export class Meters implements StateOwner {
       const range = storage as BufferRange;
       return {
         name,
-        place: 'rest',
+        place: 'step',
         dtype: 'F32',
         rows: 1,
         columns: elements,

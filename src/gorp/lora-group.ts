@@ -222,7 +222,7 @@ export class LoraGroup implements StateOwner {
   }
 
   state(training: boolean): StateTensor[] {
-    return [...this.adapters.state(), ...(this.space?.state() ?? []), ...(training ? this.#ofStep() : [])];
+    return [...this.adapters.state(training), ...(this.space?.state() ?? []), ...(training ? this.#ofStep() : [])];
   }
 
   /** What a step passes to the next, besides the pair. */
@@ -231,7 +231,7 @@ export class LoraGroup implements StateOwner {
   }
 
   async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
-    await this.adapters.restore(saved, this.#keepsPairs ? Math.max(1, task) : 1);
+    await this.adapters.restore(saved, this.#keepsPairs ? Math.max(1, task) : 1, training);
     await this.space?.restore(saved, training ? task - 1 : task);
     if (training) await restoreTensors(this.#ofStep(), saved);
   }

@@ -88,7 +88,7 @@ export class Stack {
   }
 
   /** Every matrix, to save and restore. @param nameOf its name in the state, if it is not of this stack alone. */
-  parts(place: StatePlace = 'rest', nameOf = (name: string): string => `${this.label}/${name}`): DeviceTensor[] {
+  parts(place: StatePlace = 'step', nameOf = (name: string): string => `${this.label}/${name}`): DeviceTensor[] {
     const { rows, columns } = this;
     return this.names.map((name) => ({
       name: nameOf(name),

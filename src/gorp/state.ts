@@ -13,10 +13,11 @@ export interface StateMatrix {
 }
 
 /**
- * The file that a tensor is saved in: the adapters, as PEFT reads them; the weights of layers trained full-rank, under
- * the names of the model; and all else.
+ * The file that a tensor is saved in: the adapters in training, as PEFT reads them; the weights of layers trained
+ * full-rank, under the names of the model; what earlier tasks left, which no step changes; and what a step passes to the
+ * next.
  */
-export type StatePlace = 'adapter' | 'weights' | 'rest';
+export type StatePlace = 'adapter' | 'weights' | 'earlier' | 'step';
 
 /** A tensor of a learner's state. Its owner chooses the name; nothing is copied before it is read. */
 export interface StateTensor extends Omit<StateMatrix, 'data'> {
@@ -56,6 +57,8 @@ export interface SavedProgress {
 export interface LearnerState {
   readonly progress: SavedProgress;
   readonly tensors: readonly StateTensor[];
+  /** Two states of one learner with the same version of a place have the same tensors there. */
+  readonly versions: Readonly<Record<StatePlace, string>>;
 }
 
 /** The tensors of a saved state. */
@@ -82,12 +85,14 @@ export interface StateOwner {
 /** Names of an adapter's matrices, and of a layer's weights, in a state. */
 export const adapterTensor = (layer: string, part: 'lora_A' | 'lora_B'): string => `${layer}.${part}.weight`;
 export const weightTensor = (layer: string): string => `${layer}.weight`;
+/** Name of the frozen part of an adapter's matrix within a task. */
+export const frozenTensor = (tensor: string): string => `frozen/${tensor}`;
 /** Name of a part of all gates of adapters. */
 export const gateTensor = (part: string): string => `gate/${part}`;
 
 /** A matrix of the host. */
 export function hostTensor(name: string, { rows, columns, data }: Matrix): StateTensor {
-  return { name, place: 'rest', dtype: 'F64', rows, columns, read: () => Promise.resolve(Float64Array.from(data)) };
+  return { name, place: 'earlier', dtype: 'F64', rows, columns, read: () => Promise.resolve(Float64Array.from(data)) };
 }
 
 /** Writes saved tensors to the device. @throws GorpError `run/state-does-not-fit`. */

@@ -27,7 +27,10 @@ export interface RoundOutput {
 export interface CheckpointStore {
   /** Seconds between two, at least. */
   readonly everySeconds: number;
-  /** Writes the files of a checkpoint, in order; it counts once all are written. If this throws, the run warns. */
+  /**
+   * Writes the files of a checkpoint, in order; it counts once all are written. If this throws, the run warns. A file that
+   * is unchanged is in the last checkpoint that was written: the store may use that one.
+   */
   keep(files: readonly OutputFile[]): Promise<void>;
   /** The last usable checkpoint of this run; null if there is none. */
   last(): Promise<SavedRun | null>;

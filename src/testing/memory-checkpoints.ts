@@ -5,9 +5,10 @@ import { bytesOfFile, memoryFile } from './output-files.ts';
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** Holds the last two checkpoints in memory, as if on disk. */
+/** Holds the last two checkpoints in memory, as if on disk. Does not read again what has not changed. */
 export function memoryCheckpoints(everySeconds = Infinity) {
   let kept: Files[] = [];
+  const unchanged = new Set<string>();
   const open = (files: Files): Promise<SavedRun> =>
     openCheckpoint((path) => {
       const bytes = files.get(path);
@@ -21,14 +22,22 @@ export function memoryCheckpoints(everySeconds = Infinity) {
     get count(): number {
       return kept.length;
     },
+    /** Paths of files that a checkpoint within a task took from the one before. */
+    unchanged,
     /** The parts of a host that the next run of the same settings needs. */
     parts: (): Partial<RunHost> => ({
       checkpoints: {
         everySeconds,
         keep: async (outputs) => {
           const files: Files = new Map();
-          for (const file of outputs) files.set(file.path, await bytesOfFile(file));
+          const taken: string[] = [];
+          for (const file of outputs) {
+            const last = file.isUnchanged === true ? kept.at(-1)?.get(file.path) : undefined;
+            if (last) taken.push(file.path);
+            files.set(file.path, last ?? (await bytesOfFile(file)));
+          }
           kept = [...kept, files].slice(-2);
+          if ((await open(files)).learner.progress.training) for (const path of taken) unchanged.add(path);
         },
         last,
       },

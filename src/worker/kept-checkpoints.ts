@@ -4,30 +4,23 @@ import type { SavedRun } from '../run/checkpoint/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import {
-  byteFile,
-  failed,
-  filesBelow,
-  folderIn,
-  isMissing,
-  makeFolder,
-  privateFolder,
-  removeFrom,
-  writeInto,
-} from './private-files.ts';
+import { filesOf, nameOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
+import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
 import type { KeptCheckpoint } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, isFree, RUN_FOLDER, type RunFolder } from './run-folders.ts';
 
 const KEPT = 2;
-const NUMBER = /^\d{6}$/;
 
 /**
  * Stores the checkpoints of a run in its folder: `rounds/RUN/checkpoints/000001/…`. A checkpoint counts once its last
- * file is written. Only then is the third last removed, so that two are complete at any time.
+ * file is written. Only then are files removed that the last two do not need, so that two are complete at any time. A file
+ * that has not changed stays in the folder of the checkpoint that wrote it: these file systems have no links.
  */
 export class CheckpointKeeper implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: RunFolder;
+  /** The last one that this keeper wrote. */
+  #last: number | undefined;
 
   constructor(folder: RunFolder, everySeconds: number) {
     this.#folder = folder;
@@ -37,22 +30,22 @@ export class CheckpointKeeper implements CheckpointStore {
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep(files: readonly OutputFile[]): Promise<void> {
     const all = await this.#all();
-    const before = await numbersIn(all);
-    const name = String((before.at(-1) ?? 0) + 1).padStart(6, '0');
+    const number = ((await numbersIn(all)).at(-1) ?? 0) + 1;
     try {
-      await writeInto(await folderIn(all, name), files);
+      await writeCheckpoint(all, number, files, this.#last);
     } catch (thrown) {
-      await removeFrom(all, name);
+      await removeFrom(all, nameOf(number));
       throw thrown;
     }
-    for (const old of before.slice(0, 1 - KEPT)) await removeFrom(all, String(old).padStart(6, '0'));
+    this.#last = number;
+    await removeOlder(all, KEPT);
   }
 
   async last(): Promise<SavedRun | null> {
     const all = await this.#all();
     for (const number of (await numbersIn(all)).reverse()) {
       try {
-        return await openIn(await all.getDirectoryHandle(String(number).padStart(6, '0')));
+        return await openIn(all, number);
       } catch (thrown) {
         if (!(thrown instanceof GorpError)) throw failed(thrown);
       }
@@ -81,14 +74,8 @@ export class CheckpointKeeper implements CheckpointStore {
   }
 }
 
-async function numbersIn(folder: FileSystemDirectoryHandle): Promise<number[]> {
-  const numbers: number[] = [];
-  for await (const name of folder.keys()) if (NUMBER.test(name)) numbers.push(Number(name));
-  return numbers.sort((a, b) => a - b);
-}
-
-async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedRun> {
-  const files = new Map((await filesBelow(folder)).map(({ path, file }) => [path, file]));
+async function openIn(all: FileSystemDirectoryHandle, number: number): Promise<SavedRun> {
+  const files = await filesOf(all, number);
   return openCheckpoint((path) => {
     const file = files.get(path);
     return Promise.resolve(file ? byteFile(path, file) : null);
@@ -101,12 +88,12 @@ export async function findCheckpoints(): Promise<KeptCheckpoint[]> {
   for (const { name, checkpoints } of await runFolders()) {
     if (!(await isFree(name))) continue;
     for (const number of (await numbersIn(checkpoints)).reverse()) {
-      const files = await filesBelow(await checkpoints.getDirectoryHandle(String(number).padStart(6, '0')));
-      const manifest = files.find(({ path }) => path === CHECKPOINT_FILE);
-      const summary = manifest && (await summaryOf(byteFile(CHECKPOINT_FILE, manifest.file)).catch(() => null));
+      const files = await filesOf(checkpoints, number).catch(() => new Map<string, File>());
+      const manifest = files.get(CHECKPOINT_FILE);
+      const summary = manifest && (await summaryOf(byteFile(CHECKPOINT_FILE, manifest)).catch(() => null));
       if (!manifest || !summary) continue;
-      const savedAt = manifest.file.lastModified;
-      const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
+      const savedAt = manifest.lastModified;
+      const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
       found.push({ folder: name, savedAt, bytes, ...summary });
       break;
     }

@@ -25,9 +25,9 @@ const TEMPLATE = `{{ bos_token }}{% set ns = namespace(all=[], found=false) %}{%
 export async function runKinds(): Promise<Kind[]> {
   const results = finishedResults();
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
-  for (const file of stateFiles(stateOf(results), 'round')) files.set(file.path, await bytesOfFile(file));
+  for (const file of stateFiles(stateOf(results), 'round').files) files.set(file.path, await bytesOfFile(file));
   const pieces: Uint8Array<ArrayBuffer>[] = [];
-  for await (const piece of zipped(stateFiles(stateOf(results), 'round'))) pieces.push(piece.slice());
+  for await (const piece of zipped(stateFiles(stateOf(results), 'round').files)) pieces.push(piece.slice());
   const archive = new Uint8Array(await new Blob(pieces).arrayBuffer());
   return [
     {
@@ -102,8 +102,9 @@ function stateOf(results: Results): RunState {
     } as const),
     ...{ rows: 2, columns: 3, read: () => Promise.resolve(new Float32Array(6).fill(0.5)) },
   }));
+  const versions = { adapter: '', weights: '', earlier: '', step: '' };
   return {
     ...{ place: placeAt(1, 'begin'), results, data: 'data' },
-    learner: { progress: { ...progress, rateFactors: [1, 1], examples: [remembered] }, tensors: sides },
+    learner: { progress: { ...progress, rateFactors: [1, 1], examples: [remembered] }, tensors: sides, versions },
   };
 }

@@ -72,6 +72,8 @@ export class LearnerCore {
     rateFactors: [1, 1],
     state: NO_STATE,
   };
+  /** How often pairs of fast projections were merged into the weights, since the learner was made. */
+  merges = 0;
   readonly #owned: OwnedBuffer[] = [];
 
   private constructor(

@@ -66,7 +66,9 @@ export class LearnerPrograms {
     const { isUnmerged } = progress;
     progress.isUnmerged = false;
     // A learner that resumed in the middle of a task may have no programs yet.
-    if (isUnmerged) await (await this.optimizer()).merge();
+    if (!isUnmerged) return;
+    await (await this.optimizer()).merge();
+    this.#core.merges++;
   }
 
   /** Destroys all programs: what they refer to is about to change. */

@@ -25,7 +25,14 @@ export function stateOf(core: LearnerCore): LearnerState {
       ...ownersOf(core).flatMap((owner) => owner.state(place.training)),
       ...[...state.tensors].map(([name, tensor]) => hostTensor(METHOD + name, tensor)),
     ],
+    versions: versionsOf(core),
   };
+}
+
+function versionsOf({ progress, hasFast, merges }: LearnerCore): LearnerState['versions'] {
+  const task = `task ${progress.task}, ${progress.training ? 'training' : 'ended'}`;
+  const step = `${task}, step ${progress.totalSteps}`;
+  return { adapter: step, weights: hasFast ? `${task}, merge ${merges}` : step, earlier: task, step };
 }
 
 /** See {@link Learner.restore}. */

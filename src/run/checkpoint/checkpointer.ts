@@ -4,7 +4,7 @@ import { sparsely } from '../byte-reports.ts';
 import { isTested } from '../measures.ts';
 import type { Results } from '../results.ts';
 import type { Place } from './place.ts';
-import { bytesOf, type RunState, stateFiles } from './saved-run.ts';
+import { bytesOf, type RunState, stateFiles, type WrittenFiles } from './saved-run.ts';
 
 // A page that is hidden repeatedly does not save each time.
 const LEAST_SECONDS = 15;
@@ -22,6 +22,8 @@ export class Checkpointer {
   #took = 0;
   #isAsked = false;
   #saved = '';
+  /** What the last checkpoint of this learner holds. */
+  #written: WrittenFiles | undefined;
 
   constructor(host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
     this.#host = host;
@@ -31,6 +33,7 @@ export class Checkpointer {
   /** The run begins or resumes at a place: there is nothing to save until it has done more. */
   begin(place: Place, results: Results): void {
     this.#saved = keyOf(place, results);
+    this.#written = undefined;
     this.#savedAt = this.#host.now();
   }
 
@@ -75,7 +78,7 @@ export class Checkpointer {
     const { checkpoints: store, emit, now } = this.#host;
     const place = keyOf(checkpoint.place, checkpoint.results);
     if (store === undefined || place === this.#saved) return;
-    const total = bytesOf(checkpoint);
+    const total = bytesOf(checkpoint, this.#written);
     const tell = (done: number): void => {
       const { place, results, learner } = checkpoint;
       const item = `step ${learner.progress.totalSteps}`;
@@ -85,14 +88,12 @@ export class Checkpointer {
     const began = now();
     tell(0);
     try {
-      await store.keep(
-        stateFiles(
-          checkpoint,
-          'checkpoint',
-          sparsely(now, (bytes) => tell(Math.min(bytes, total))),
-        ),
-      );
-      this.#saved = place;
+      const { files, written } = stateFiles(checkpoint, 'checkpoint', {
+        onBytes: sparsely(now, (bytes) => tell(Math.min(bytes, total))),
+        before: this.#written,
+      });
+      await store.keep(files);
+      [this.#saved, this.#written] = [place, written];
     } catch (thrown) {
       const { code, message, nextStep } = reportOf(thrown);
       if (code.startsWith('device/')) throw thrown;

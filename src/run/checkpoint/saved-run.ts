@@ -9,7 +9,7 @@ import { PEFT_PREFIX } from '../../weights/exports/peft.ts';
 import { PT_FORMAT } from '../../weights/exports/sharding.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
 import { writeSafetensors } from '../../weights/safetensors.ts';
-import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, WEIGHTS_FILE } from '../outputs/layout.ts';
+import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from '../outputs/layout.ts';
 import { type Results, ResultsSchema } from '../results.ts';
 import { type Place, PlaceSchema } from './place.ts';
 
@@ -57,8 +57,10 @@ const KINDS = {
 const PATHS: Readonly<Record<StatePlace, string>> = {
   adapter: ADAPTER_FILE,
   weights: WEIGHTS_FILE,
-  rest: STATE_FILE,
+  earlier: STATE_FILE,
+  step: STEP_FILE,
 };
+const PLACES = Object.keys(PATHS) as StatePlace[];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const ManifestSchema = v.strictObject({
@@ -81,45 +83,74 @@ const ManifestSchema = v.strictObject({
 });
 type Manifest = v.InferOutput<typeof ManifestSchema>;
 
-/** Bytes of the tensors of a state; the rest is small. */
-export const bytesOf = ({ learner }: RunState): number =>
-  learner.tensors.reduce((sum, { rows, columns, dtype }) => sum + rows * columns * (dtype === 'F32' ? 4 : 8), 0);
+/** A file of tensors that was saved: its hashes, and the version of the learner's tensors in it. */
+interface WrittenFile {
+  readonly version: string;
+  readonly bytes: number;
+  readonly hashes: readonly string[];
+}
+
+/** The files of tensors that were saved, by path. */
+export type WrittenFiles = ReadonlyMap<string, WrittenFile>;
+
+const isSame = ({ versions }: LearnerState, place: StatePlace, before: WrittenFiles | undefined): boolean =>
+  before?.get(PATHS[place])?.version === versions[place];
+
+/** Bytes of the tensors of a state that differ from those saved before; the rest is small. */
+export const bytesOf = ({ learner }: RunState, before?: WrittenFiles): number =>
+  learner.tensors
+    .filter(({ place }) => !isSame(learner, place, before))
+    .reduce((sum, { rows, columns, dtype }) => sum + rows * columns * (dtype === 'F32' ? 4 : 8), 0);
+
+/** How a state is written. */
+interface Writing {
+  /** Receives how many bytes of tensors have been written. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** What the last checkpoint of the same learner saved: what has not changed since is marked as such. */
+  readonly before?: WrittenFiles | undefined;
+}
 
 /**
  * The files of a saved state, to be written in this order. One tensor is in memory at a time.
  *
- * @param onBytes receives how much of the tensors has been written.
+ * @returns the files, and what they saved, complete once the last of them is written.
  */
 export function stateFiles(
   { place, results, data, learner }: RunState,
   kind: StateKind,
-  onBytes: (bytes: number) => void = () => undefined,
-): OutputFile[] {
-  const written = new Map<string, PieceHashes>();
-  const files = Object.entries(PATHS).flatMap(([where, path]): OutputFile[] => {
+  { onBytes = () => undefined, before }: Writing = {},
+): { files: OutputFile[]; written: WrittenFiles } {
+  const written = new Map<string, WrittenFile>();
+  let total = 0;
+  const files = PLACES.flatMap((where): OutputFile[] => {
+    const path = PATHS[where];
     const tensors = learner.tensors.filter((one) => one.place === where);
     if (tensors.length === 0) return [];
+    const last = isSame(learner, where, before) ? before?.get(path) : undefined;
+    // A store that does not use the file it has reads the content, which replaces this.
+    if (last) written.set(path, last);
     const sources = tensors.map(({ name, dtype, rows, columns, read }) => {
       return { name: where === 'adapter' ? PEFT_PREFIX + name : name, dtype, shape: [rows, columns], read };
     });
     const content = async function* (): AsyncGenerator<Uint8Array> {
       const sums = new PieceHashes();
-      written.set(path, sums);
       for await (const piece of writeSafetensors(sources, PT_FORMAT)) {
         await sums.add(piece);
         yield piece;
-        onBytes([...written.values()].reduce((sum, { bytes }) => sum + bytes, 0));
+        onBytes((total += piece.length));
       }
       await sums.end();
+      const { bytes, hashes } = sums;
+      written.set(path, { version: learner.versions[where], bytes, hashes });
     };
-    return [{ path, content }];
+    return [{ path, content, isUnchanged: last !== undefined }];
   });
   const manifest = (): string => {
     const format = { schema: 'gorp-web/state', version: 1 };
     const hashed = [...written].map(([path, { bytes, hashes }]) => ({ path, bytes, hashes }));
     return JSON.stringify({ ...format, place, data, learner: learner.progress, files: hashed, results });
   };
-  return [...files, textFile(KINDS[kind].file, manifest)];
+  return { files: [...files, textFile(KINDS[kind].file, manifest)], written };
 }
 
 /** SHA-256 of each {@link HASHED_BYTES} of a file that arrives in pieces. */

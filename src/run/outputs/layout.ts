@@ -21,8 +21,10 @@ export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
 export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
 /** W of the layers trained full-rank, under the names of the model. */
 export const WEIGHTS_FILE = 'full_rank_weights.safetensors';
-/** The rest of the learner's state: shared spaces, main directions, a method's own tensors. */
+/** What earlier tasks left: shared spaces, main directions, a method's own tensors, frozen pairs. */
 export const STATE_FILE = 'state.safetensors';
+/** Within a task: what a step passes to the next. */
+export const STEP_FILE = 'step.safetensors';
 /** Completes a round; written last. */
 export const ROUND_FILE = 'round.json';
 /** Completes a checkpoint; written last. */

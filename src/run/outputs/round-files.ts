@@ -91,7 +91,7 @@ export async function roundFiles(
     const layer = place === 'adapter' ? /^(.*)\.lora_A\.weight$/.exec(name)?.[1] : undefined;
     return layer === undefined ? [] : [{ layer, rank: rows }];
   });
-  const files = stateFiles(state, 'round', onBytes);
+  const { files } = stateFiles(state, 'round', { onBytes });
   if (adapters === null || pairs.length === 0) return files;
   if (hasGates(plan)) return [gatedNote(methodTitle(settings.method)), ...files];
   const config = peftConfig(
