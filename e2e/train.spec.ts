@@ -23,6 +23,33 @@ const MAX_GAP = 1000;
 /** Relative difference of losses that other kernels explain: rounding, which Adam amplifies within a few steps. */
 const LOSS_TOLERANCE = 1e-3;
 
+test('rates that change are drawn, a share of the examples is held out, and a warm-up given twice is refused', async ({
+  page,
+}) => {
+  await openWorkbench(page);
+  await choose(page, { ...CHOICE, leaveOut: ['field'], method: 'seq-lora' });
+  await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
+  const setting = (name: string) => page.locator(`[data-setting="training.${name}"]`);
+  await setting('lrSchedulerType').selectOption('linear');
+  await setting('warmupRatio').fill('40 %');
+  await setting('warmupSteps').fill('1');
+  await start(page);
+  await expect(page.getByText(/^Give the warm-up as a share/), 'Start names the fault').toBeVisible();
+  await setting('warmupSteps').fill('0');
+  await setting('validationExamples').fill('25 %');
+  await setting('validationExamples').blur();
+  await expect(setting('validationExamples')).toHaveValue('25 %');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await expect(page.getByTestId('rate-chart').getByRole('img').first()).toBeVisible();
+  const rows = await chartTable(page, 'loss-chart');
+  // Three steps: up from 0 for two of them, and down to 0 after the last.
+  expect(rows.map((row) => row[5])).toEqual(['0.0', '50.0', '100.0']);
+  const { results } = await downloadResults(page);
+  expect(results.tasks.map(({ validationExamples }) => validationExamples)).toEqual([3, undefined]);
+  expect(results.validation?.map(({ step }) => step)).toEqual([3]);
+});
+
 test('a run finishes, shows its measurements and offers them as a file; the next reads its weights from the browser', async ({
   page,
 }) => {

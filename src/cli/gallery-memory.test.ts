@@ -45,6 +45,7 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
       },
       work: {
         ...{ tasks: 4, batch: sizes, answer: 50 },
+        validation: null,
         freeTests: [],
         tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }], // as dbpedia's
       },

@@ -178,6 +178,7 @@ async function published(terminal: Terminal): Promise<number> {
     const method = methodPreset('gorp');
     const work = {
       tasks: 4,
+      validation: null,
       freeTests: [],
       answer: lengths.targetLength,
       batch: { B: batchSize, S: 512, T: 50 },

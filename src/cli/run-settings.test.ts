@@ -56,6 +56,22 @@ describe('watched tasks on the command line', () => {
   });
 });
 
+describe('--set', () => {
+  test('reads a share in percent, and refuses a warm-up given twice, from an order file too', async () => {
+    const set = ['training.validationExamples=10%', 'training.warmupRatio=2.5 %'];
+    const { settings } = await chooseRun(values({ set }));
+    expect(settings.training).toMatchObject({ validationExamples: 0.1, warmupRatio: 0.025 });
+    const refused = { code: 'settings/invalid', message: expect.stringContaining('set the other to 0') as string };
+    const steps = 'training.warmupSteps=5';
+    await expect(chooseRun(values({ set: [...set, steps] }))).rejects.toMatchObject(refused);
+    const order = await file('order.json', JSON.stringify(orderFileOf(settings, [])));
+    await expect(chooseRun(values({ order, set: [steps] }))).rejects.toMatchObject(refused);
+    await expect(chooseRun(values({ set: ['training.epochs=10%'] }))).rejects.toMatchObject({
+      code: 'settings/invalid',
+    });
+  });
+});
+
 describe('orders on the command line', () => {
   test('of SuperNI have the published settings, and need its folder', async () => {
     await mkdir(join(folder, 'SuperNI'));

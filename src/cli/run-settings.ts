@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
+import { shareIn } from '../base/percent.ts';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
 import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/presets.ts';
@@ -47,6 +48,7 @@ ${TASK_USAGE}
   --preset NAME    full (default) or quick, for the embedded order
   --set PATH=VALUE any other setting; repeatable: --set training.trainExamples=500
                    (training.epochs, .batchSize, .testExamples, …; method.loraRank, .learningRate, …;
+                   training.warmupRatio=3% or .warmupSteps=100; training.validationExamples=50 or 10%;
                    training.loraModules, .fullRankModules: '["model.layers.*.self_attn.q_proj"]')`;
 
 export interface SettingsValues {
@@ -221,7 +223,7 @@ export function changed(settings: RunSettings, seed: string | undefined, sets: r
   return parseSettings(copy);
 }
 
-/** Sets the value, JSON or else a word, of an existing path. @throws UsageError when there is no such setting. */
+/** Sets the value, JSON, a share in percent, or else a word, of an existing path. @throws UsageError when there is no such setting. */
 function put(settings: RunSettings, path: readonly string[], text: string): void {
   let at: unknown = settings;
   for (const key of path.slice(0, -1)) at = isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined;
@@ -230,7 +232,7 @@ function put(settings: RunSettings, path: readonly string[], text: string): void
   try {
     at[last] = JSON.parse(text) as unknown;
   } catch {
-    at[last] = text;
+    at[last] = shareIn(text) ?? text;
   }
 }
 

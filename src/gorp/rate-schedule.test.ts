@@ -30,12 +30,15 @@ const REFERENCE: [RateSchedule, steps: number, ratio: number, number[]][] = [
 test.each(REFERENCE)(
   '%s over %i steps, warmed up for %d of them, is that of transformers',
   (schedule, steps, ratio, factors) => {
-    const course = rateCourse(schedule, ratio, steps);
+    const asShare = rateCourse({ lrSchedulerType: schedule, warmupRatio: ratio, warmupSteps: 0 }, steps);
+    const inSteps = { lrSchedulerType: schedule, warmupRatio: 0, warmupSteps: Math.ceil(steps * ratio) };
+    expect(rateCourse(inSteps, steps), 'the same warm-up in steps').toEqual(asShare);
     // They are printed with ten digits.
-    for (const [step, factor] of factors.entries()) expect(rateFactor(course, step)).toBeCloseTo(factor, 9);
+    for (const [step, factor] of factors.entries()) expect(rateFactor(asShare, step)).toBeCloseTo(factor, 9);
   },
 );
 
 test('without warm-up, a constant rate is exactly itself', () => {
-  expect(Array.from({ length: 4 }, (_, step) => rateFactor(rateCourse('constant', 0, 4), step))).toEqual([1, 1, 1, 1]);
+  const course = rateCourse({ lrSchedulerType: 'constant', warmupRatio: 0, warmupSteps: 0 }, 4);
+  expect(Array.from({ length: 4 }, (_, step) => rateFactor(course, step))).toEqual([1, 1, 1, 1]);
 });

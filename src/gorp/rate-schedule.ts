@@ -10,10 +10,19 @@ export interface RateCourse {
   readonly steps: number;
 }
 
-/** @param warmupRatio share of the steps, as transformers' `warmup_ratio`: rounded up. */
-export const rateCourse = (schedule: RateSchedule, warmupRatio: number, steps: number): RateCourse => ({
-  schedule,
-  warmup: Math.ceil(steps * warmupRatio),
+/** What a person sets of the course. At most one of the two warm-ups is above 0. */
+export interface RateSettings {
+  readonly lrSchedulerType: RateSchedule;
+  /** Share of the steps, as transformers' `warmup_ratio`: rounded up. */
+  readonly warmupRatio: number;
+  /** Number of steps, as transformers' `warmup_steps`. */
+  readonly warmupSteps: number;
+}
+
+/** The course of the rates over a task of so many steps. */
+export const rateCourse = ({ lrSchedulerType, warmupRatio, warmupSteps }: RateSettings, steps: number): RateCourse => ({
+  schedule: lrSchedulerType,
+  warmup: warmupSteps > 0 ? warmupSteps : Math.ceil(steps * warmupRatio),
   steps,
 });
 

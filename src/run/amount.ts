@@ -9,6 +9,13 @@ export interface TaskAmount {
   readonly test: number;
 }
 
+/** Examples that a run takes of those there are. @param asked 0 for all. */
+export const takenOf = (asked: number, there: number): number => (asked === 0 ? there : Math.min(asked, there));
+
+/** How often the loss on held-out examples has been measured after so many steps of a round. @param total of the round. */
+export const measurementsAfter = (steps: number, total: number, every: number): number =>
+  Math.floor(steps / every) + (steps === total && total % every !== 0 ? 1 : 0);
+
 /** How much a run does. */
 export interface RunAmount {
   /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */

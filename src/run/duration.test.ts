@@ -7,7 +7,7 @@ import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 const quick = embeddedSettings('quick', 'gorp');
 const answers = { nodes: 5, answerTokens: 4 };
 const task = (name: string, train: number, test: number, promptTokens = 96) => ({
-  ...{ name, train, test, promptTokens },
+  ...{ name, train, test, heldOut: 0, promptTokens },
   ...answers,
 });
 const labels = {
@@ -19,6 +19,7 @@ const effort: Effort = {
   step: { operations: 1000, kernels: 10 },
   tests: { labels, free: null },
   space: null,
+  validation: null,
   promptTokens: 96,
 };
 
@@ -73,6 +74,21 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   expect(of(space).kernels - of(null).kernels).toBe(batches * 3 + 2 * 5);
 });
 
+test('the work of a run counts how often it measures held-out examples', () => {
+  const training = { ...quick.training, batchSize: 8, epochs: 2, validationExamples: 4, validationSteps: 3 };
+  const tasks = [
+    { ...task('a', 16, 0, 10), heldOut: 4 },
+    { ...task('b', 24, 0, 20), heldOut: 2 },
+  ];
+  const of = (method: 'gorp' | 'mtl', validation: Effort['validation']): number =>
+    workOfRun({ ...embeddedSettings('quick', method), training }, tasks, { ...effort, validation }).operations;
+  const read = { operations: 5, kernels: 0 };
+  // 4 steps, after 3 and 4; and 6 steps, after 3 and 6. Answers have 4 tokens.
+  expect(of('gorp', read) - of('gorp', null)).toBeCloseTo(2 * 4 * (10 + 4) * 5 + 2 * 2 * (20 + 4) * 5, 6);
+  // One round of 10 steps on both: after 3, 6, 9 and 10.
+  expect(of('mtl', read) - of('mtl', null)).toBeCloseTo(4 * (4 * (10 + 4) + 2 * (20 + 4)) * 5, 6);
+});
+
 test('unread tasks have the requested number of examples, or all if they have fewer', () => {
   const many = {
     ...quick,
@@ -82,6 +98,11 @@ test('unread tasks have the requested number of examples, or all if they have fe
   expect(tasksAhead(many, new Map(), [[], []])?.map(({ train, test }) => [train, test])).toEqual([
     [900, 238],
     [571, 150],
+  ]);
+  const shared = { ...many, training: { ...many.training, trainExamples: 500, validationExamples: 0.25 } };
+  expect(tasksAhead(shared, new Map(), [[], []])?.map(({ train, heldOut }) => [train, heldOut])).toEqual([
+    [500, 125],
+    [446, 125],
   ]);
   const own = { ...quick, order: ['mine'] };
   expect(tasksAhead(own, new Map(), [[]])).toBeNull();

@@ -2,10 +2,12 @@ import * as v from 'valibot';
 import type { Work } from '../device/counting-device.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
-import { amountOf, type TaskAmount } from './amount.ts';
+import { amountOf, measurementsAfter, takenOf, type TaskAmount } from './amount.ts';
+import { heldOutCount } from '../tasks/cut.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { answersAhead } from './answers-ahead.ts';
+import type { Schedule } from '../gorp/method-plan.ts';
 import { type Round, scheduledRounds } from './schedule.ts';
 import type { SpaceSamples } from './space-samples.ts';
 
@@ -29,6 +31,8 @@ export interface Effort {
   tests: { labels: TestEffort | null; free: TestEffort | null };
   /** Spaces of inputs: reading a batch of such prompts, and building the spaces of a task; null without any. */
   space: { samples: SpaceSamples; read: Work; build: Work } | null;
+  /** Reading a token of a held-out example for its loss; null if none are held out. */
+  validation: Work | null;
   promptTokens: number;
 }
 
@@ -38,6 +42,8 @@ export type Speed = v.InferOutput<typeof SpeedSchema>;
 
 /** What the time of a run needs to know of a task. */
 export interface PlannedTask extends TaskAmount {
+  /** Training examples that are held out. */
+  readonly heldOut: number;
   /** Tokens of a prompt on average. */
   readonly promptTokens: number;
   /** Nodes of the tree of its labels; 0 if answers are free. */
@@ -70,8 +76,7 @@ export function tasksAhead(
   own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
   labels: readonly (readonly string[])[] = [],
 ): PlannedTask[] | null {
-  const { trainExamples, testExamples, sourceLength } = training;
-  const taken = (asked: number, there: number): number => (asked === 0 ? there : Math.min(asked, there));
+  const { trainExamples, testExamples, validationExamples, sourceLength } = training;
   const names = testedTasks(listed);
   const answers = answersAhead(
     training,
@@ -81,10 +86,13 @@ export function tasksAhead(
     const known = Object.hasOwn(DATASET_SIZES, name) ? DATASET_SIZES[name] : own.get(name);
     if (known === undefined) return null;
     const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
+    const taken = takenOf(trainExamples, known.train);
+    const heldOut = heldOutCount(validationExamples, taken);
     return {
       name,
-      train: taken(trainExamples, known.train),
-      test: taken(testExamples, known.test),
+      train: Math.max(0, Math.min(taken, known.train - heldOut)),
+      test: takenOf(testExamples, known.test),
+      heldOut,
       promptTokens: Math.min(promptTokens, sourceLength),
       nodes: answers[i].nodes,
       answerTokens: answers[i].T,
@@ -119,6 +127,8 @@ export interface RunCosts {
   /** What round 1, 2, … reads when it begins; and what it reads and builds at its end. */
   readonly begins: readonly Work[];
   readonly ends: readonly Work[];
+  /** One measurement of the loss on the held-out examples of round 1, 2, …. */
+  readonly validations: readonly Work[];
 }
 
 /** The cost of each part of a run, by the length of its texts. */
@@ -141,7 +151,23 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     tests: tasks.map((task) => testCost(task, effort)),
     begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : NO_WORK)),
     ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
+    validations: validationCosts(schedule, learned, effort),
   };
+}
+
+/** Each round reads the held-out examples of the tasks that it trains on. */
+function validationCosts(schedule: Schedule, learned: readonly PlannedTask[], { validation }: Effort): Work[] {
+  const costs = learned.map((): Work => NO_WORK);
+  for (const { number, trains } of validation === null ? [] : scheduledRounds(schedule, learned.length)) {
+    const tokens = trains.map(
+      (task) => learned[task].heldOut * (learned[task].promptTokens + learned[task].answerTokens),
+    );
+    costs[number - 1] = times(
+      tokens.reduce((a, b) => a + b, 0),
+      validation ?? NO_WORK,
+    );
+  }
+  return costs;
 }
 
 function testCost({ promptTokens, nodes, answerTokens }: PlannedTask, { tests }: Effort): Work {
@@ -182,13 +208,15 @@ export function roundsOf({ method, order }: Pick<RunSettings, 'method' | 'order'
 export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
   const costs = costsOf(settings, tasks, effort);
   const { steps } = amountOf(settings, tasks);
+  const { validationSteps } = settings.training;
   const testing = (indexes: readonly number[]): Work =>
     sumOf(indexes.map((task) => times(tasks[task].test, costs.tests[task])));
   return sumOf([
     testing([...tasks.keys()]),
     ...roundsOf(settings, tasks.length).flatMap(({ number, tests }) => {
       const i = number - 1;
-      return [costs.begins[i], times(steps[i], costs.steps[i]), costs.ends[i], testing(tests)];
+      const measured = times(measurementsAfter(steps[i], steps[i], validationSteps), costs.validations[i]);
+      return [costs.begins[i], times(steps[i], costs.steps[i]), measured, costs.ends[i], testing(tests)];
     }),
   ]);
 }

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { type Amounts, TimeEstimate } from './estimate.ts';
 
-const left = (some: Partial<Amounts>): Amounts => ({ test: 0, begin: 0, train: 0, end: 0, save: 0, ...some });
+const left = (some: Partial<Amounts>): Amounts => ({
+  test: 0,
+  begin: 0,
+  train: 0,
+  validate: 0,
+  end: 0,
+  save: 0,
+  ...some,
+});
 
 describe('TimeEstimate', () => {
   it('assumes that work of a kind not seen yet is as fast as the rest', () => {

@@ -48,6 +48,8 @@ interface Steps {
   steps: number[];
   losses: number[];
   gradientNorms: number[];
+  /** Factors of the learning rates: 1 for the rates as they are set. */
+  rates: number[];
   /** Seconds of work when they were read. */
   seconds: number;
   tokensPerSecond: number;

@@ -13,11 +13,12 @@ import { Run } from './run.ts';
 const begin = beginningOf(tinySettings('gorp'));
 const after = (...events: RunEvent[]): Results => events.reduce(fold, fold(null, begin)) ?? begin.results;
 const layers = [{ name: 'q', part: 'lora' as const, gradientNorm: 1, projectedAway: 0.5, leakage: null }];
-const steps = (from: number, count: number): RunEvent => {
+const steps = (from: number, count: number, rate = 1): RunEvent => {
   const numbers = Array.from({ length: count }, (_, i) => from + i);
   const [losses, gradientNorms] = [numbers.map((step) => 1 / step), numbers.map(() => 2)];
   return {
     ...{ type: 'steps', round: 1, steps: numbers, losses, gradientNorms, layers },
+    rates: numbers.map(() => rate),
     ...{ seconds: from, tokensPerSecond: 100 },
   };
 };
@@ -59,6 +60,13 @@ describe('fold', () => {
       [null, null],
     ]);
     expect(results.measures.ranked.averagePerformanceCurve).toEqual([1, null]);
+    expect(v.parse(ResultsSchema, results)).toEqual(results);
+  });
+
+  it('holds the factors of the learning rates once one of them is not 1', () => {
+    expect(after(steps(1, 2), steps(3, 1)).curves.rate).toBeUndefined();
+    const results = after(steps(1, 2), steps(3, 1, 0.5), steps(4, 1));
+    expect(results.curves.rate).toEqual([1, 1, 0.5, 1]);
     expect(v.parse(ResultsSchema, results)).toEqual(results);
   });
 

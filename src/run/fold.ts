@@ -68,7 +68,7 @@ function withEvent(results: Results, event: RunEvent): Results {
 }
 
 function withSteps(results: Results, event: EventOf<'steps'>): Results {
-  const { round, steps, losses, gradientNorms, seconds, layers } = event;
+  const { round, steps, losses, gradientNorms, rates, seconds, layers } = event;
   const { curves, health } = results;
   const step = steps.at(-1);
   if (step === undefined) return results;
@@ -81,9 +81,16 @@ function withSteps(results: Results, event: EventOf<'steps'>): Results {
       loss: curves.loss.concat(losses),
       gradientNorm: curves.gradientNorm.concat(gradientNorms),
       seconds: curves.seconds.concat(steps.map(() => seconds)),
+      ...ratesOf(curves, rates),
     },
     health: layers.length > 0 ? thinned([...health, { round, step, layers }]) : health,
   };
+}
+
+/** The factors of the learning rates; none as long as all are 1. */
+function ratesOf({ step, rate }: Results['curves'], added: readonly number[]): Pick<Results['curves'], 'rate'> {
+  if (rate === undefined && added.every((factor) => factor === 1)) return {};
+  return { rate: (rate ?? step.map(() => 1)).concat(added) };
 }
 
 function withTest(results: Results, event: EventOf<'evaluation'>): Results {

@@ -44,11 +44,23 @@ async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ 
   return { plan: planned.plan, peak: last.results.memory.peakBytes };
 }
 
+test('a run that holds many examples out plans their memory, and takes no more', async () => {
+  // One test and one training example at once: two that are held out do not fit the memory of those.
+  const training = { epochs: 1, trainExamples: 1, testExamples: 1, evaluationBatchSize: 4, validationSteps: 1 };
+  const of = (validationExamples: number): ReturnType<typeof runOf> =>
+    runOf(tinySettings('seq-lora', { ...training, validationExamples }), {});
+  const [without, held] = [await of(0), await of(2)];
+  expect(held.peak).toBeGreaterThan(without.peak);
+  expect(held.plan.total).toBeGreaterThan(without.plan.total);
+  for (const { peak, plan } of [without, held]) expect(peak).toBeLessThanOrEqual(plan.total);
+});
+
 /** The work of one task with batches of the settings' sizes. */
 const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatchSize }: TrainingSettings) => ({
   tasks: 1,
   batch: { B, S, T },
   answer: T,
+  validation: null,
   freeTests: [],
   tests: [{ B: evaluationBatchSize, S, nodes: 1 + 3 * (T - 1), choices: 3 * T, pool: { B: evaluationBatchSize, S } }],
 });
@@ -131,7 +143,7 @@ describe('a plan of training is what training takes', () => {
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
     // Without tests, so that memory peaks in training.
-    const trains = { ...work, freeTests: [], tests: [] };
+    const trains = { ...work, validation: null, freeTests: [], tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });

@@ -23,8 +23,7 @@ export interface MemoryQuestion {
   readonly training: Pick<
     TrainingSettings,
     'sourceLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations' | 'loraModules' | 'fullRankModules'
-  > &
-    Partial<Pick<TrainingSettings, 'validationExamples'>>;
+  >;
   readonly work: PlannedWork;
   /** The type of a parameter in the checkpoint, as safetensors or GGUF names it; F32 by default. */
   readonly storedAs?: (name: string) => string | undefined;
@@ -96,14 +95,18 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   // The loss on held-out examples has its own memory beside that of a step.
-  const validation = new Evaluations(device, network, learner.layersInTraining, 1);
-  if ((training.validationExamples ?? 0) > 0) await validation.lossOf(work.batch);
+  const heldOut = new Evaluations(device, network, learner.layersInTraining, 1);
+  let validation: Effort['validation'] = null;
+  if (work.validation !== null) {
+    const { B, S, T } = work.validation;
+    validation = perUnit(device, (await heldOut.lossOf(work.validation)).forward.program, B * (S + T));
+  }
   note(
     'training',
     learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
   );
 
-  validation.destroy();
+  heldOut.destroy();
 
   let space: Effort['space'] = null;
   for await (const { largestBytes, spaces } of learner.reserveMeasuring(work.batch)) {
@@ -153,7 +156,13 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   }
   return {
     memory: { ...fullestOf(moments), checkpoint, host },
-    effort: { step, tests: { labels: meanOf(labelled), free: meanOf(free) }, space, promptTokens: work.batch.S },
+    effort: {
+      step,
+      tests: { labels: meanOf(labelled), free: meanOf(free) },
+      space,
+      validation,
+      promptTokens: work.batch.S,
+    },
   };
 }
 

@@ -32,6 +32,7 @@ test('the work of tasks follows from their longest texts; equal tests count once
   expect(workOf(settings, tasks)).toEqual({
     tasks: 3,
     batch: { B: 2, S: 40, T: 2 },
+    validation: null,
     freeTests: [],
     answer: 3,
     tests: [
@@ -43,11 +44,26 @@ test('the work of tasks follows from their longest texts; equal tests count once
   expect(workOf(mixed, tasks)).toMatchObject({ tasks: 1, batch: { B: 4 } });
 });
 
+test('held-out examples are planned in batches of their own', () => {
+  const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 6 });
+  const held = [20, 21, 22, 23, 24, 25, 26].map((length) => example(length, 3));
+  const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }]);
+  expect([batch, validation]).toEqual([
+    { B: 2, S: 16, T: 2 },
+    { B: 6, S: 32, T: 3 },
+  ]);
+  const ahead = workAhead({ ...settings, training: { ...settings.training, validationExamples: 0.1 } }, [
+    ['yes', 'no'],
+  ]);
+  expect(ahead.validation).toEqual({ ...ahead.batch, B: 6 });
+});
+
 test('before tasks are read, texts have full length, and labels are counted by their letters', () => {
   const settings = tinySettings('gorp', { sourceLength: 40, targetLength: 5, batchSize: 8, evaluationBatchSize: 4 });
   expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
     tasks: 2,
     batch: { B: 8, S: 40, T: 5 },
+    validation: null,
     freeTests: [],
     answer: 5,
     tests: [

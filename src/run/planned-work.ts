@@ -23,6 +23,8 @@ export interface PlannedWork {
   readonly tasks: number;
   /** The largest batch of training. */
   readonly batch: BatchSizes;
+  /** The largest batch of the loss on held-out examples; null if none are held out. */
+  readonly validation: BatchSizes | null;
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
   readonly freeTests: readonly PlannedFreeTest[];
@@ -35,18 +37,28 @@ type Planned = Pick<RunSettings, 'method' | 'training'>;
 /** The work of a run on encoded tasks. */
 export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
+  const heldOut = tasks.flatMap(({ validation }) => validation);
   const rounds = scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
-  const learned = tasks.flatMap(({ train, validation }) => [...train, ...validation]);
-  const rows = rounds.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
+  const learned = tasks.flatMap(({ train }) => train);
+  const rowsOf = (part: 'train' | 'validation'): number =>
+    Math.max(...rounds.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task][part].length, 0)));
   return {
     tasks: rounds.length,
     batch: {
-      B: Math.min(batchSize, Math.max(...rows)),
+      B: Math.min(batchSize, rowsOf('train')),
       S: padded(learned),
       T: longest(learned.map(({ label }) => label)),
     },
+    validation:
+      heldOut.length === 0
+        ? null
+        : {
+            B: Math.min(batchSize, evaluationBatchSize, rowsOf('validation')),
+            S: padded(heldOut),
+            T: longest(heldOut.map(({ label }) => label)),
+          },
     tests: distinct(
       tasks.flatMap(({ form, test, candidates }) => {
         if (form !== 'labels') return [];
@@ -64,10 +76,11 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
 }
 
 /** What the time of a run needs to know of an encoded task. */
-export function plannedTask({ name, train, test, form, candidates, longestAnswer }: EncodedTask): PlannedTask {
+export function plannedTask(task: EncodedTask): PlannedTask {
+  const { name, train, validation, test, form, candidates, longestAnswer } = task;
   const texts = [...train, ...test];
   return {
-    ...{ name, train: train.length, test: test.length },
+    ...{ name, train: train.length, test: test.length, heldOut: validation.length },
     promptTokens: texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length),
     nodes: form === 'labels' ? labelTree(candidates).tokens.length : 0,
     answerTokens: longestAnswer,
@@ -86,6 +99,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   return {
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T },
+    validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
     tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, pool: { B, S } }))),
     freeTests: [],
     answer: answerLength(targetLength, T),

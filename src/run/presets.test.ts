@@ -7,6 +7,19 @@ import { embeddedSettings, publishedOrderOf, publishedSettings } from './presets
 import { startingMethod } from './starting-values.ts';
 import { epochsOf, parseSettings } from './settings.ts';
 
+test('a warm-up is a share or a number of steps, not both', () => {
+  const { training, ...rest } = embeddedSettings('quick', 'gorp');
+  const given = (more: Partial<typeof training>) => parseSettings({ ...rest, training: { ...training, ...more } });
+  expect(given({ warmupRatio: 0.1 }).training.warmupSteps).toBe(0);
+  expect(given({ warmupSteps: 10 }).training.warmupRatio).toBe(0);
+  expect(() => given({ warmupRatio: 0.1, warmupSteps: 10 })).toThrow(
+    expect.objectContaining({
+      code: 'settings/invalid',
+      message: expect.stringMatching(/training\.warmupSteps.*warmupRatio.*set the other to 0/) as string,
+    }) as Error,
+  );
+});
+
 test('a task cannot be learned twice', () => {
   const settings = { ...embeddedSettings('quick', 'gorp'), order: ['gloss', 'gloss'] };
   expect(() => parseSettings(settings)).toThrow(/order: A task is listed twice/);

@@ -27,7 +27,7 @@ interface Sized {
   readonly settings: { readonly order: readonly string[]; readonly watch?: readonly string[] };
   readonly tasks: readonly { readonly watched?: true }[];
   readonly accuracy: Readonly<Record<string, readonly (readonly unknown[])[] | undefined>>;
-  readonly curves: Readonly<Record<string, readonly unknown[]>>;
+  readonly curves: Readonly<Record<string, readonly unknown[] | undefined>>;
   readonly spaces: readonly {
     readonly round: number;
     readonly tensors: readonly {
@@ -50,7 +50,7 @@ export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized):
     if (!hasRows || matrix.some((row) => row.length !== columns))
       return `accuracy.${score} is not a matrix of ${rows} × ${columns}, as its tasks need`;
   }
-  if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) return 'its curves differ in length';
+  if (new Set(Object.values(curves).map((curve) => curve?.length)).size > 1) return 'its curves differ in length';
   const late = spaces.find((one) => one.round < 1 || one.round >= rows);
   if (late !== undefined) return `it has a space after round ${late.round}, but ${rows - 1} tasks`;
   const wide = spaces.some(({ tensors }) =>

@@ -194,6 +194,8 @@ export const FieldsSchema = v.strictObject({
     gradientNorm: v.array(finite),
     /** Seconds of work since the start when the step's loss was read. */
     seconds: v.array(finite),
+    /** Factor of the learning rates in the step; missing if it was 1 in all of them. */
+    rate: v.exactOptional(v.array(v.pipe(finite, v.minValue(0), v.maxValue(1)))),
   }),
   /** The loss per token on examples held out from training, after steps of the run; null if it was not finite. */
   validation: v.exactOptional(v.array(v.strictObject({ round, step: count, loss: v.nullable(finite) }))),

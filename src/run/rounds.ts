@@ -99,6 +99,7 @@ export class Rounds {
       rounds: roundsOf(settings, tasks.length),
       costs: this.#costs,
       steps,
+      validationSteps: settings.training.validationSteps,
       examples: planned.map(({ test }) => test),
     };
     const stateBytes = host.saveRound ? parts.planned.stateBytes : 0;
@@ -261,8 +262,8 @@ export class Rounds {
     const { learner } = this.#parts;
     const { round, steps: before } = this.#place;
     const total = this.#steps[round - 1];
-    const { lrSchedulerType, warmupRatio } = this.#settings.training;
-    const course = rateCourse(lrSchedulerType, warmupRatio, total);
+    const course = rateCourse(this.#settings.training, total);
+    if (before === 0 && course.warmup >= total) this.#warnOfWarmUp(batches.name, course.warmup, total);
     const validation = this.#validation();
     let done = 0;
     this.#learningSince = this.#control.seconds;
@@ -273,9 +274,10 @@ export class Rounds {
           if (++done <= before) continue; // of a resumed run
           const micro = all.slice(at, at + gradientAccumulation);
           for (const { sizes } of micro) this.#place.paddedTokens += sizes.B * sizes.S;
-          await learner.step(micro, rateFactor(course, done - 1));
+          const rate = rateFactor(course, done - 1);
+          await learner.step(micro, rate);
           this.#place.steps = done;
-          await this.#reports.stepped(round, micro);
+          await this.#reports.stepped(round, micro, rate);
           if (validation.isDue(done, total)) await this.#validate(validation);
           this.#progress('train', batches.name, done, total, 'steps');
           this.#control.reached('step');
@@ -290,6 +292,11 @@ export class Rounds {
     this.#countLearning();
   }
 
+  #warnOfWarmUp(name: string, warmup: number, steps: number): void {
+    const message = `${name}: a warm-up of ${warmup} steps is not over after the ${steps} of the task, so the rates never reach their values.`;
+    this.#host.emit({ type: 'warning', message });
+  }
+
   /** The held-out examples of what the round learns. */
   #validation(): Validation {
     const { device, network, learner, tasks } = this.#parts;
@@ -300,7 +307,10 @@ export class Rounds {
 
   async #validate(validation: Validation): Promise<void> {
     await this.#settle(); // its step is then the last one known
+    const began = this.#control.seconds;
     const loss = await validation.loss();
+    const { operations } = this.#costs.validations[this.#place.round - 1];
+    this.#estimate.did('validate', operations, this.#control.seconds - began);
     const step = this.#parts.soFar().curves.step.at(-1) ?? 0;
     this.#host.emit({ type: 'validation', round: this.#place.round, step, loss });
     this.#reports.restartClock();

@@ -198,8 +198,16 @@ describe('a run to the end', () => {
       return (await execute(tinySettings('seq-lora', { ...one, ...training }))).results.curves.loss;
     };
     const constant = await losses(2, {});
+    const { curves } = (await execute(tinySettings('seq-lora', { epochs: 1, batchSize: 4, lrSchedulerType: 'linear' })))
+      .results;
+    const ends = curves.step.map((_, i) => curves.round.lastIndexOf(curves.round[i]) - i + 1);
+    const totals = curves.round.map((round) => curves.round.filter((one) => one === round).length);
+    expect(curves.rate, 'of each task, falling to 0 after its last step').toEqual(
+      ends.map((left, i) => left / totals[i]),
+    );
     const [a, b] = await losses(2, { lrSchedulerType: 'linear', warmupRatio: 0.5 });
     expect([a, b], 'the rate of the first step is 0, and nothing changes').toEqual([constant[0], constant[0]]);
+    expect((await losses(2, { lrSchedulerType: 'linear', warmupSteps: 1 })).slice(0, 2)).toEqual([a, b]);
     // One step of each task is the first of its course.
     expect(await losses(1, { lrSchedulerType: 'cosine' })).toEqual(await losses(1, {}));
     expect(await losses(3, { lrSchedulerType: 'cosine' })).not.toEqual(await losses(3, {}));

@@ -65,6 +65,13 @@ export const RunSettingsSchema = v.pipe(
     ['watch'],
   ),
   v.forward(
+    v.check(
+      ({ training: { warmupRatio, warmupSteps } }) => warmupRatio === 0 || warmupSteps === 0,
+      'Give the warm-up as a share (warmupRatio) or as a number of steps (warmupSteps), and set the other to 0.',
+    ),
+    ['training', 'warmupSteps'],
+  ),
+  v.forward(
     v.check(({ method, training: { gradientAccumulation } }) => {
       const { fullRank } = planOf(method);
       if (fullRank?.form !== 'projected' || fullRank.projection === 'exact') return true;

@@ -24,6 +24,8 @@ export class StepReports {
   readonly #parts: ReportParts;
   /** Steps of the run with known losses. */
   #step: number;
+  /** Factors of the learning rates in the steps since the last report. */
+  #rates: number[] = [];
   /** Tokens of the prompts since the last report. */
   #tokens = 0;
   #since: number;
@@ -38,9 +40,10 @@ export class StepReports {
     this.#since = parts.control.seconds;
   }
 
-  /** Call after each step: reports when due. @param batches of the step. */
-  async stepped(round: number, batches: readonly SizedBatch[]): Promise<void> {
+  /** Call after each step: reports when due. @param batches of the step. @param rate factor of its learning rates. */
+  async stepped(round: number, batches: readonly SizedBatch[], rate: number): Promise<void> {
     const { learner } = this.#parts;
+    this.#rates.push(rate);
     for (const { rows } of batches) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
     const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#stepSeconds ?? REPORT_SECONDS)));
     if (learner.untakenSteps >= Math.min(every, learner.ringSteps)) await this.#report(round);
@@ -70,11 +73,12 @@ export class StepReports {
     if (count === 0) return;
     const tokens = this.#tokens;
     this.#tokens = 0;
-    this.#pending = this.#take(round, count, tokens);
+    this.#pending = this.#take(round, this.#rates.splice(0, count), tokens);
     this.#pending.catch(() => undefined); // handled by the next await
   }
 
-  async #take(round: number, count: number, tokens: number): Promise<void> {
+  async #take(round: number, rates: readonly number[], tokens: number): Promise<void> {
+    const count = rates.length;
     const { device, network, learner, host, control, didSteps } = this.#parts;
     const records = await learner.takeRecords();
     const now = control.seconds;
@@ -93,6 +97,7 @@ export class StepReports {
         steps,
         losses: sound.map(({ loss }) => loss),
         gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
+        rates: rates.slice(0, sound.length),
         seconds: now,
         tokensPerSecond: tokens / seconds,
         layers: sound[sound.length - 1].layers,

@@ -50,6 +50,7 @@ const work = {
   tasks: 3,
   batch: { B: 2, S: 16, T: 4 },
   answer: 4,
+  validation: null,
   freeTests: [],
   tests: [{ B: 4, S: 16, nodes: 10, choices: 12, pool: { B: 4, S: 16 } }],
 };

@@ -5,7 +5,8 @@ import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
 import { freeAnswerLength, type Score, type TaskForm } from '../tasks/forms.ts';
-import { cutByLabel, onDevSet, textOf, withValidation } from '../tasks/cut.ts';
+import { cutByLabel, heldOutCount, onDevSet, textOf, withValidation } from '../tasks/cut.ts';
+import { takenOf } from './amount.ts';
 import { answerLength, encodeLabels } from '../tasks/labels.ts';
 import { embeddedTask } from '../tasks/orders.ts';
 import { isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
@@ -221,13 +222,17 @@ export async function drawTask(
   settings: RunSettings,
   signal: AbortSignal,
 ): Promise<DrawnTask> {
-  const { testExamples, testSet, validationExamples, seed } = settings.training;
+  const { trainExamples, testExamples, testSet, validationExamples, seed } = settings.training;
   const { task: whole, leftOut, warnings } = await loadNamed(host, name, settings.tasks, signal);
   const watched = settings.watch?.includes(name) === true;
   const task = testSet === 'dev' && !watched ? onDevSet(whole) : whole;
   const holdsOut = validationExamples > 0 && !watched && task.form !== 'text';
   const { task: rest, held } = holdsOut
-    ? withValidation(task, validationExamples, mixSeed(seed, 'validation', name))
+    ? withValidation(
+        task,
+        heldOutCount(validationExamples, takenOf(trainExamples, task.train.length)),
+        mixSeed(seed, 'validation', name),
+      )
     : { task, held: [] };
   const train = watched ? [] : trainSample(rest, settings.training);
   // Every seed is measured on the same test examples.
@@ -278,7 +283,8 @@ function drawWindows(
     );
     return { encoded: kept.map((i) => encoded[i]), examples: kept.map((i) => examples[i]) };
   };
-  const count = Math.min(validationExamples, train.encoded.length - 1);
+  const { length } = train.encoded;
+  const count = Math.min(heldOutCount(validationExamples, takenOf(trainExamples, length)), length - 1);
   const validation = count <= 0 ? [] : drawn(train, count, mixSeed(seed, 'validation', name)).encoded;
   const isLeft = train.encoded.map((window) => !validation.includes(window));
   const rest = {

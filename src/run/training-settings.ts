@@ -3,6 +3,7 @@ import { initialValues } from '../methods/parts/method.ts';
 import {
   choice,
   COUNT,
+  COUNT_OR_SHARE,
   COUNT_OR_ZERO,
   number,
   PART,
@@ -91,9 +92,17 @@ export const TRAINING_SETTINGS = {
   warmupRatio: number({
     section: 'Training',
     label: 'Warm-up',
-    help: 'Share of each task’s steps over which the rates rise from 0; 0 for none.',
+    help: 'Share of each task’s steps over which the rates rise from 0, such as 0.1 or 10 %; 0 for none.',
     range: PART,
     usual: [0.01, 0.3],
+    initial: 0,
+    before: 0,
+  }),
+  warmupSteps: number({
+    section: 'Training',
+    label: 'Warm-up steps',
+    help: 'The same as a number of steps. Give one of the two.',
+    range: COUNT_OR_ZERO,
     initial: 0,
     before: 0,
   }),
@@ -126,8 +135,8 @@ export const TRAINING_SETTINGS = {
   validationExamples: number({
     section: 'Training',
     label: 'Validation examples',
-    help: 'Training examples of each task that are held out: their loss during training shows where it learns by heart. 0 for none.',
-    range: COUNT_OR_ZERO,
+    help: 'Training examples of each task that are held out, or a share such as 10 %: their loss during training shows where it learns by heart. 0 for none.',
+    range: COUNT_OR_SHARE,
     initial: 0,
     before: 0,
   }),

@@ -57,6 +57,15 @@ test('the seed decides which examples are held out, and none of them is trained 
   });
 });
 
+test('a share of the examples that a run takes is held out, rounded up', async () => {
+  const lengths = async (training: Partial<RunSettings['training']>): Promise<number[]> => {
+    const { train, validation } = await prepared(training);
+    return [train.length, validation.length];
+  };
+  expect(await lengths({ validationExamples: 0.3 })).toEqual([4, 2]);
+  expect(await lengths({ validationExamples: 0.3, trainExamples: 2 })).toEqual([2, 1]);
+});
+
 test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
   'the loss of %s between two steps is the one that the next step finds',
   async (name) => {

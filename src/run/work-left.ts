@@ -1,4 +1,5 @@
 import type { Work } from '../device/counting-device.ts';
+import { measurementsAfter } from './amount.ts';
 import type { Place } from './checkpoint/place.ts';
 import type { RunCosts } from './duration.ts';
 import type { Amounts } from './estimate.ts';
@@ -10,13 +11,18 @@ export interface PlannedRun {
   readonly costs: RunCosts;
   /** Optimizer steps of round 1, 2, …, and test examples of each task. */
   readonly steps: readonly number[];
+  /** Steps between two measurements of the loss on held-out examples. */
+  readonly validationSteps: number;
   readonly examples: readonly number[];
   /** Bytes that the state after a round takes on disk, at most; 0 if rounds are not saved. */
   readonly stateBytes: number;
 }
 
 /** What is left of a run at a place of it. */
-export function workLeft(place: Place, { rounds, costs, steps, examples, stateBytes }: PlannedRun): Amounts {
+export function workLeft(
+  place: Place,
+  { rounds, costs, steps, validationSteps, examples, stateBytes }: PlannedRun,
+): Amounts {
   const { round: now, phase } = place;
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   const operations = (work: Work | undefined): number => work?.operations ?? 0;
@@ -37,6 +43,13 @@ export function workLeft(place: Place, { rounds, costs, steps, examples, stateBy
       toEnd.map(({ number }) => {
         const left = steps[number - 1] - (number === now ? place.steps : 0);
         return left * operations(costs.steps[number - 1]);
+      }),
+    ),
+    validate: sum(
+      toEnd.map(({ number }) => {
+        const total = steps[number - 1];
+        const after = (done: number): number => measurementsAfter(done, total, validationSteps);
+        return (after(total) - (number === now ? after(place.steps) : 0)) * operations(costs.validations[number - 1]);
       }),
     ),
     end: sum(toEnd.map(({ number }) => operations(costs.ends[number - 1]))),

@@ -48,6 +48,13 @@ export function onDevSet(task: Task): Task {
 }
 
 /**
+ * How many of the training examples that a run takes are held out.
+ *
+ * @param asked their number, or, below 1, their share: rounded up, as scikit-learn's `test_size` is.
+ */
+export const heldOutCount = (asked: number, taken: number): number => (asked < 1 ? Math.ceil(asked * taken) : asked);
+
+/**
  * The task without some of its training examples, and these, balanced over labels. All examples with a text that is held
  * out leave the training set.
  *

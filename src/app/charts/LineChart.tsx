@@ -40,6 +40,8 @@ interface Props {
   marked?: boolean;
   borders?: readonly ChartBorder[];
   height?: number;
+  /** Off for a single line that the text around it names. */
+  hasLegend?: boolean;
 }
 
 const PLOT = { top: 22, right: 12, bottom: 40, left: 46 };
@@ -63,8 +65,9 @@ export function LineChart(props: Props) {
 /** {@link LineChart} at a given width, for a chart that is saved without being shown. */
 export function LineDrawing(props: Props & { width: number; height: number }) {
   const { label, lines, x, y, xName, yName, formatX, formatY, marked = false, borders = [], width, height } = props;
+  const named = props.hasLegend === false ? [] : lines;
   const legend = legendPlaces(
-    lines.map(({ name }) => name),
+    named.map(({ name }) => name),
     width - PLOT.left - PLOT.right,
   );
   const bottom = height - PLOT.bottom;
@@ -157,7 +160,7 @@ export function LineDrawing(props: Props & { width: number; height: number }) {
             );
           }),
         )}
-      {lines.map((line, i) => {
+      {named.map((line, i) => {
         const place = legend.places[i] ?? { x: 0, row: 0 };
         const [lx, ly] = [PLOT.left + place.x, height + place.row * LEGEND_ROW + 4];
         return (

@@ -9,6 +9,22 @@ export interface LossColumns {
   gradientNorms: (number | null)[];
 }
 
+/** A point of a line that breaks between rounds; y is null in a gap. */
+export interface RoundPoint {
+  readonly x: number;
+  readonly y: number | null;
+  /** Missing of a line that does not break. */
+  readonly round?: number | undefined;
+}
+
+/** The points with a gap between rounds, so that no line joins two tasks: half a step before the second. */
+export function withGaps<P extends RoundPoint>(points: readonly P[]): (P | RoundPoint)[] {
+  return points.flatMap((point, i): (P | RoundPoint)[] => {
+    const isNew = i > 0 && point.round !== points[i - 1].round;
+    return isNew ? [{ x: point.x - 0.5, y: null }, point] : [point];
+  });
+}
+
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** The columns to draw of a run. @param curves null before there are any. */

@@ -67,6 +67,21 @@ describe('overlayLines', () => {
     expect(numbers.rows).toHaveLength(2 * run.curves.step.length);
   });
 
+  it('breaks between tasks, for a run and for a mean of several', () => {
+    const points = [1, 1, 2, 2].map((round, i) => ({ x: i + 1, y: 5 - i, round }));
+    const mean = meanCurve([points, points], 'deviation');
+    for (const curve of [points, mean]) {
+      const drawn = thinnedLine({ name: '', color: 0, dash: 0, points: curve }).points;
+      expect(drawn.map(({ x, y }) => [x, y])).toEqual([
+        [1, 5],
+        [2, 4],
+        [2.5, null],
+        [3, 3],
+        [4, 2],
+      ]);
+    }
+  });
+
   it('smooths over all steps before thinning them', () => {
     const loss = Array.from({ length: 5000 }, (_, i) => 1 + Math.sin(i * 12.9898) / 2);
     const long = { curves: { ...run.curves, loss, step: loss.map((_, i) => i + 1), round: loss.map(() => 1) } };

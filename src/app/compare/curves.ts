@@ -2,14 +2,11 @@ import type { Results } from '../../run/results.ts';
 import { testedTasks } from '../../run/settings.ts';
 import type { Scoring } from '../progress/scores.ts';
 import { matrixOf, measuresIn } from '../progress/scores.ts';
-import { smoothed } from '../charts/series.ts';
+import { type RoundPoint, smoothed } from '../charts/series.ts';
 import { type Band, halfWidth, meanOf } from './statistics.ts';
 
-/** A point of a curve; y is null where nothing was measured, which leaves a gap. */
-export interface CurvePoint {
-  readonly x: number;
-  readonly y: number | null;
-}
+/** A point of a curve; y is null where nothing was measured, which leaves a gap. A line breaks between rounds. */
+export type CurvePoint = RoundPoint;
 
 /** A point of a mean over runs, with a band around it if there are at least two runs. */
 export interface MeanPoint extends CurvePoint {
@@ -24,7 +21,7 @@ const finite = (value: number): number | null => (Number.isFinite(value) ? value
 /** The smoothed loss of every optimizer step, before points are thinned. @param weight see `smoothed`. */
 export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): CurvePoint[] {
   const losses = smoothed(curves.loss.map(finite), curves.round, weight);
-  return curves.step.map((x, i) => ({ x, y: losses[i] ?? null }));
+  return curves.step.map((x, i) => ({ x, y: losses[i] ?? null, round: curves.round[i] }));
 }
 
 /** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
@@ -50,11 +47,13 @@ export const spaceCurve = ({ spaces }: Pick<Results, 'spaces'>): CurvePoint[] =>
 /** The mean of the curves of several runs, at every x where at least one has a point. */
 export function meanCurve(curves: readonly (readonly CurvePoint[])[], band: Band): MeanPoint[] {
   const byX = new Map<number, number[]>();
+  const rounds = new Map<number, number>();
   for (const curve of curves) {
-    for (const { x, y } of curve) {
+    for (const { x, y, round } of curve) {
       const values = byX.get(x) ?? [];
       if (y !== null) values.push(y);
       byX.set(x, values);
+      if (round !== undefined) rounds.set(x, round);
     }
   }
   return [...byX]
@@ -63,6 +62,8 @@ export function meanCurve(curves: readonly (readonly CurvePoint[])[], band: Band
       const y = meanOf(values);
       const half = halfWidth(values, band);
       const known = y !== null && half !== null;
-      return { x, y, low: known ? y - half : null, high: known ? y + half : null, runs: values.length };
+      const [low, high] = known ? [y - half, y + half] : [null, null];
+      const round = rounds.get(x);
+      return { x, y, low, high, runs: values.length, ...(round !== undefined && { round }) };
     });
 }

@@ -1,5 +1,5 @@
 import type { ChartLine } from '../charts/LineChart.tsx';
-import { drawnIndices } from '../charts/series.ts';
+import { drawnIndices, withGaps } from '../charts/series.ts';
 import type { Cell, Numbers } from '../charts/numbers.ts';
 import type { Results } from '../../run/results.ts';
 import type { CompareState } from './compare-state.ts';
@@ -39,13 +39,16 @@ export function overlayLines(
   });
 }
 
-/** The line with only as many points as are visible. Smoothing and averaging come first, over all points. */
+/**
+ * The line with only as many points as are visible, and with gaps between the tasks. Smoothing and averaging come first,
+ * over all points.
+ */
 export function thinnedLine(line: OverlayLine): OverlayLine {
   const kept = drawnIndices(
     line.points.map(({ y }) => y),
     MOST_POINTS,
   );
-  return { ...line, points: kept.map((i) => line.points[i]) };
+  return { ...line, points: withGaps(kept.map((i) => line.points[i])) };
 }
 
 /** The numbers of lines, one row per point; for means, with the ends of the band. */

@@ -27,6 +27,7 @@ const effort: Effort = {
   step: { operations: 9e6, kernels: 90 },
   tests: { labels: null, free: null },
   space: null,
+  validation: null,
   promptTokens: 96,
 };
 

@@ -6,7 +6,7 @@ import { resolvedColor } from '../charts/colors.ts';
 import { type ChartLine, LineDrawing } from '../charts/LineChart.tsx';
 import { withDrawing } from '../charts/save-svg.ts';
 import { drawnPoints, lossColumns, sampledRows, smoothed, taskStretches } from '../charts/series.ts';
-import { NONE, significant } from '../format.ts';
+import { NONE, percent, significant } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -14,6 +14,7 @@ import { useWidth } from '../ui/use-width.ts';
 import { useDark } from '../use-dark.ts';
 import styles from './LossChart.module.css';
 import { heldOutLoss, validationsAt, validationText } from './validation-words.ts';
+import { RateChart } from './RateChart.tsx';
 import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
 
 const HEIGHT = 260;
@@ -26,6 +27,7 @@ export function LossChart() {
   const { look } = usePage();
   const curves = usePageState(({ run }) => run.results?.curves ?? null);
   const validation = usePageState(({ run }) => run.results?.validation);
+  const rates = curves?.rate;
   const stepsPerRound = usePageState(({ run }) => run.stepsPerRound);
   const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
@@ -140,6 +142,9 @@ export function LossChart() {
         />
         {last < 0 && <p className={styles.empty}>Losses appear with the first training steps.</p>}
       </div>
+      {rates !== undefined && settings !== null && (
+        <RateChart columns={columns} rates={rates} total={data.total} stretches={data.stretches} settings={settings} />
+      )}
       {validation !== undefined && settings !== null && (
         <ul className={styles.validation} data-testid="validation">
           {[...new Set(validation.map(({ round }) => round))].map((round) => (
@@ -149,7 +154,11 @@ export function LossChart() {
       )}
       <DataTable
         caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
-        columns={['Step', 'Task', 'Loss', 'Average', 'Gradient norm', ...(validation ? ['Held-out loss'] : [])]}
+        columns={[
+          ...['Step', 'Task', 'Loss', 'Average', 'Gradient norm'],
+          ...(rates ? ['Rate (%)'] : []),
+          ...(validation ? ['Held-out loss'] : []),
+        ]}
         rows={() =>
           sampledRows(columns.steps.length, TABLE_ROWS).map((i) => [
             String(columns.steps[i] ?? 0),
@@ -157,6 +166,7 @@ export function LossChart() {
             significant(columns.losses[i] ?? null),
             significant(averages[i] ?? null),
             significant(columns.gradientNorms[i] ?? null),
+            ...(rates ? [percent(rates[i] ?? null)] : []),
             ...(validation ? [significant(heldOutLoss(validation, columns.steps[i] ?? 0))] : []),
           ])
         }
@@ -171,6 +181,7 @@ export function LossChart() {
               'loss',
               'average',
               'gradient norm',
+              ...(rates ? ['rate factor'] : []),
               ...(validation ? ['held-out loss'] : []),
             ],
             rows: columns.steps.map((step, i) => [
@@ -180,6 +191,7 @@ export function LossChart() {
               columns.losses[i] ?? null,
               averages[i] ?? null,
               columns.gradientNorms[i] ?? null,
+              ...(rates ? [rates[i] ?? null] : []),
               ...(validation ? [heldOutLoss(validation, step)] : []),
             ]),
           }),

@@ -112,7 +112,7 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
         },
         {
           ...axis,
-          size: 44,
+          size: 46, // as wide as that of the chart of the rates below
           grid: { ...axis.grid, filter: (_, ticks) => ticks.map((tick) => (!log || isRound(tick) ? tick : null)) },
         },
       ],

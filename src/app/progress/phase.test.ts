@@ -61,7 +61,7 @@ describe('roundShares', () => {
   });
 
   it('uses the losses where they are ahead of the last progress event', () => {
-    const losses = { losses: [1, 1], gradientNorms: [1, 1], seconds: 1, tokensPerSecond: 1, layers: [] };
+    const losses = { losses: [1, 1], gradientNorms: [1, 1], rates: [1, 1], seconds: 1, tokensPerSecond: 1, layers: [] };
     const results = fold(begin.results, { type: 'steps', round: 2, steps: [24, 25], ...losses });
     expect(roundShares({ ...at({ round: 2, done: 5 }), results })).toEqual([1, 0.75, 0]);
   });

@@ -40,12 +40,12 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
         autoComplete="off"
         inputMode={field.integer ? 'numeric' : 'decimal'}
         data-setting={field.id}
-        value={typed ?? (Number.isNaN(value) ? '' : String(value))}
+        value={typed ?? valueText(value, field)}
         aria-invalid={fault !== undefined}
         aria-describedby={`${id}-help`}
         onChange={({ target }) => {
           setTyped(target.value);
-          const read = typedNumber(target.value, field.integer);
+          const read = typedNumber(target.value, field.integer, field.shares);
           edit((draft) => field.write(draft, typeof read === 'object' && read !== null ? read.value : Number.NaN));
         }}
         // What is no number stays in sight; a number is shown as it was understood.
@@ -62,9 +62,15 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
   );
 }
 
+/** A value as its field shows it: among counts, a share in percent. */
+function valueText(value: number, { integer, shares }: NumberField): string {
+  if (Number.isNaN(value)) return '';
+  return integer && shares && value > 0 && value < 1 ? `${Number((100 * value).toPrecision(10))} %` : String(value);
+}
+
 /** Why a typed text is not taken as a number; undefined if it is, or if nothing is being typed. */
-function refusal(typed: string | null, { integer, range }: NumberField): string | undefined {
-  const read = typed === null ? undefined : typedNumber(typed, integer);
+function refusal(typed: string | null, { integer, shares, range }: NumberField): string | undefined {
+  const read = typed === null ? undefined : typedNumber(typed, integer, shares);
   if (read === 'ambiguous') return `“${typed}” can be read in two ways: write it without a separator of thousands.`;
   return read === null ? `Must be ${range}.` : undefined;
 }

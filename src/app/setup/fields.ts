@@ -23,6 +23,8 @@ interface FieldBase {
 export interface NumberField extends FieldBase {
   kind: 'number';
   integer: boolean;
+  /** Whether a share is allowed, which may be typed in percent. */
+  shares: boolean;
   /** The allowed values in words, shown when a value is refused. */
   range: string;
   /** A remark on a value that is allowed but hardly ever meant; undefined for others. */
@@ -46,7 +48,9 @@ export interface FieldGroup {
 }
 
 /** The range of a field, from its setting. */
-const within = ({ words, integer }: Range): Pick<NumberField, 'range' | 'integer'> => ({ range: words, integer });
+const within = ({ words, integer, shares }: Range): Pick<NumberField, 'range' | 'integer' | 'shares'> => ({
+  ...{ range: words, integer, shares: shares === true },
+});
 
 /** Remarks on values outside the usual ones. */
 const unusualIn =

@@ -27,6 +27,19 @@ describe('typedNumber', () => {
     expect(typedNumber('0.001', true)).toEqual({ value: 0.001 }); // no grouped number begins with 0
   });
 
+  it.each([
+    ['10 %', 0.1],
+    ['2,5%', 0.025],
+    ['0.1', 0.1],
+    ['7', 7],
+  ])('reads %s as %d where a share may be meant', (text, value) => {
+    expect(typedNumber(text, true, true)).toEqual({ value });
+  });
+
+  it('takes a share in percent only where one may be meant', () => {
+    expect(typedNumber('10 %', true)).toBeNull();
+  });
+
   it.each(['', 'abc', '1e', '1,2,3', '1.2.3', '--1', '1 2', '0x10', 'Infinity', '1,000.5'])('refuses “%s”', (text) => {
     expect(typedNumber(text, false)).toBeNull();
   });

@@ -1,3 +1,5 @@
+import { shareIn } from '../../base/percent.ts';
+
 /** What a typed text says: a number; `ambiguous` if it can be read in two ways; null if it is none. */
 export type Typed = { readonly value: number } | 'ambiguous' | null;
 
@@ -12,8 +14,11 @@ const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
  * A text that means different numbers in different countries is not guessed.
  *
  * @param integer whether a whole number is expected: then a lone separator before three digits could be meant to group.
+ * @param shares whether a share may be meant, written in percent.
  */
-export function typedNumber(text: string, integer: boolean): Typed {
+export function typedNumber(text: string, integer: boolean, shares = false): Typed {
+  const share = shares ? shareIn(text) : null;
+  if (share !== null) return { value: share };
   const plain = text
     .trim()
     .replaceAll(/[\u2212\u2012\u2013]/g, '-')

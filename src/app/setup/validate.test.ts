@@ -118,6 +118,19 @@ describe('draftIssues', () => {
     expect(issues.get('training.epochs')).toBe('Must be a whole number from 1 to 1,000,000,000.');
   });
 
+  it('says what is wrong with two settings together, and what a number or a share is', () => {
+    const issuesOf = (more: Partial<RunSettings['training']>) => [
+      ...draftIssues({ ...preset, training: { ...preset.training, ...more } }),
+    ];
+    expect(issuesOf({ validationExamples: 0.1 })).toEqual([]);
+    expect(issuesOf({ validationExamples: 1.5 })).toEqual([
+      ['training.validationExamples', 'Must be a whole number from 0, or a share such as 10 %.'],
+    ]);
+    expect(issuesOf({ warmupRatio: 0.1, warmupSteps: 5 })).toEqual([
+      ['training.warmupSteps', expect.stringMatching(/as a share .* set the other to 0/)],
+    ]);
+  });
+
   it('refuses the same task twice', () => {
     expect(draftIssues({ ...preset, order: ['gloss', 'gloss'] }).has('order')).toBe(true);
   });

@@ -20,6 +20,9 @@ const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
 const MODEL_HELP = 'Enter a repository (org/name) or the https:// address of a folder, or choose files.';
 const FOLDER_HELP = 'Enter the https:// address of a folder.';
 
+/** Whether a rule about several settings is broken: it was given all of them, and has a message of its own. */
+const isOfSeveral = ({ input }: { readonly input: unknown }): boolean => typeof input === 'object' && input !== null;
+
 /** Why an address is invalid, as a message for its field; `otherwise` for a text that is not an address. */
 function addressIssue(text: string, otherwise: string): string | null {
   const problem = addressProblem(text);
@@ -44,7 +47,7 @@ export function draftIssues(
   for (const issue of parsed.issues ?? []) {
     const path = v.getDotPath(issue) ?? '';
     const field = fields.get(path);
-    issues.set(path, field?.kind === 'number' ? `Must be ${field.range}.` : issue.message);
+    issues.set(path, field?.kind === 'number' && !isOfSeveral(issue) ? `Must be ${field.range}.` : issue.message);
   }
   if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
   if (new Set(draft.order).size < draft.order.length) issues.set('order', 'List each task only once.');

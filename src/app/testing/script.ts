@@ -149,6 +149,7 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
         steps: numbers,
         losses,
         gradientNorms,
+        rates: losses.map(() => 1),
         seconds: totalSeconds - secondsLeft,
         tokensPerSecond: 21_000 + 3_000 * random.next(),
         layers,

@@ -57,6 +57,8 @@ export interface Range {
   /** The range in words, shown when a value is refused. */
   readonly words: string;
   readonly integer: boolean;
+  /** Whether it takes shares, which may be written in percent: `10 %` is 0.1. */
+  readonly shares?: true;
 }
 
 /** A whole number within bounds: a file may hold any number, and none may run, or take memory, without end. */
@@ -68,6 +70,18 @@ export const wholeFrom = (from: number, to: number): Range => ({
 const BILLION = 1_000_000_000;
 export const COUNT = wholeFrom(1, BILLION);
 export const COUNT_OR_ZERO = wholeFrom(0, BILLION);
+/** A number of examples, or a share of them, as scikit-learn's `test_size`: 1 is one example, 0.1 a tenth of all. */
+export const COUNT_OR_SHARE: Range = {
+  schema: v.pipe(
+    v.number(),
+    v.minValue(0),
+    v.maxValue(BILLION),
+    v.check((value) => value < 1 || Number.isInteger(value), 'It is neither a whole number nor a share below 1.'),
+  ),
+  words: 'a whole number from 0, or a share such as 10 %',
+  integer: true,
+  shares: true,
+};
 /** Whole numbers that a JSON file holds exactly. */
 export const WHOLE: Range = {
   schema: v.pipe(v.number(), v.safeInteger()),
@@ -89,12 +103,14 @@ export const SHARE: Range = {
   schema: v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
   words: 'a number above 0, at most 1',
   integer: false,
+  shares: true,
 };
 /** [0, 1). */
 export const PART: Range = {
   schema: v.pipe(v.number(), v.minValue(0), v.ltValue(1)),
   words: 'a number from 0 to below 1',
   integer: false,
+  shares: true,
 };
 
 export const number = (setting: Omit<NumberSetting, 'kind'>): NumberSetting => ({ kind: 'number', ...setting });
