@@ -1,4 +1,8 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+const { MESA_SHADER_CACHE_DIR, XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env;
 
 export default defineConfig({
   test: {
@@ -12,9 +16,17 @@ export default defineConfig({
     unstubGlobals: true,
     unstubEnvs: true,
     maxWorkers: 2,
-    // Mesa stores compiled kernels in one of 50 parts of its cache, 20 MiB by default: fewer than the tests compile, so
-    // that it would drop each before its next use.
-    env: { MESA_SHADER_CACHE_MAX_SIZE: '8G' },
+    // Most of the time of a first run goes into compiling kernels. Mesa's CPU driver compiles one in a third of the
+    // time if it neither optimises nor uses vectors of more than 128 bits, and the tests' kernels compute little.
+    env: {
+      GALLIVM_PERF: 'nopt',
+      LP_NATIVE_VECTOR_WIDTH: '128',
+      // Its cache does not tell by the width of vectors, so this code has a cache of its own.
+      MESA_SHADER_CACHE_DIR: MESA_SHADER_CACHE_DIR ?? join(XDG_CACHE_HOME, 'gorp-web', 'tests'),
+      // Each of the cache's 50 parts holds 20 MiB by default: less than the tests compile, so that it would drop kernels
+      // before their next use.
+      MESA_SHADER_CACHE_MAX_SIZE: '8G',
+    },
     testTimeout: 180_000, // on a new machine the kernels are compiled at first use
     hookTimeout: 180_000,
   },

@@ -63,7 +63,5 @@ export async function provideTestGround(): Promise<TestGround> {
     Object.assign(env, swiftShaderOf(browser));
     adapter = probeAdapter(env);
   }
-  // Mesa's CPU driver compiles a kernel in half the time when it does not optimise, and kernels are small here.
-  if (adapter?.startsWith('llvmpipe')) env['GALLIVM_PERF'] = 'nopt';
   return { browser, adapter, env };
 }

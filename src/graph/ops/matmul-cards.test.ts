@@ -75,8 +75,11 @@ describe('few rows', () => {
   test.each(shapes)('%i × %i × %i', async (M, N, K) => {
     const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, d: { shape: [M, N] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({
-      plain: matmul(g, input('a'), input('b'), { layout: 'nt' }),
-      y: matmul(g, input('a'), input('b'), { layout: 'nt', alpha: 0.5, addend: input('d') }),
+      // The first two forms are the same for any number of rows; each kernel takes seconds to compile.
+      ...(M === 5 && {
+        plain: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+        y: matmul(g, input('a'), input('b'), { layout: 'nt', alpha: 0.5, addend: input('d') }),
+      }),
       into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
     })).checkDevice(device, F32);
   });

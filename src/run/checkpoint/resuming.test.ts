@@ -107,9 +107,15 @@ const T5 = TINY_FAMILIES.find(({ family }) => family === 't5-tiny') as TinyFamil
 const LLAMA = TINY_FAMILIES.find(({ family }) => family === 'llama-tiny') as TinyFamily;
 const DROPOUT = { loraDropout: 0.1 };
 
-/** A method that learns all tasks at once has one round, the last. */
-const placesOf = (method: MethodName): string[] =>
-  Object.keys(PLACES).filter((name) => method !== 'mtl' || !/first|second/.test(name));
+/**
+ * The places where a method has state of its own; gorp-plus stops at all of them. A method that learns all tasks at once
+ * has one round, the last.
+ */
+const placesOf = (method: MethodName): string[] => {
+  if (method === 'gorp-plus') return Object.keys(PLACES);
+  if (method === 'mtl') return ['the last step of all'];
+  return ['a step of the first round', 'the tests of the first round', 'a step of the second round'];
+};
 
 const MOST = [WEIGHTS_FILE, STATE_FILE];
 
