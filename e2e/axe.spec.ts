@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { quickResults } from '../src/app/testing/scripted-results.ts';
+import { quickResults } from '../src/testing/scripted-results.ts';
 import { expectTablesBehindCharts, violations } from './support/access.ts';
 import { openWorkbench } from './support/workbench.ts';
 

@@ -5,7 +5,7 @@ import { unzipSync } from 'fflate';
 import * as v from 'valibot';
 import { smoothed } from '../src/app/charts/series.ts';
 import { setUpLink, setUpText } from '../src/app/handover/set-up.ts';
-import { quickResults } from '../src/app/testing/scripted-results.ts';
+import { quickResults } from '../src/testing/scripted-results.ts';
 import { embeddedSettings } from '../src/run/presets.ts';
 import { type Results, ResultsSchema } from '../src/run/results.ts';
 import type { RunSettings } from '../src/run/settings.ts';

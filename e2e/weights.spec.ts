@@ -1,11 +1,11 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
-import { quickResults } from '../src/app/testing/scripted-results.ts';
+import { quickResults } from '../src/testing/scripted-results.ts';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
 import { readGgufHeader } from '../src/weights/gguf/header.ts';
-import { tinyLlamaGguf } from '../src/weights/testing/gguf-of.ts';
+import { tinyLlamaGguf } from '../src/testing/gguf-of.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { damageChunk, storedWeights } from './support/stored.ts';
 import { unzipped } from './support/unzipped.ts';

@@ -13,7 +13,7 @@ import {
 import { platformName } from '../../src/cli/platform.ts';
 import { benchOf, tunedDevice } from '../bench.ts';
 import { nodePlace } from '../node-place.ts';
-import { PART_NAMES, partsFor } from './parts.ts';
+import { PART_NAMES, partsFor } from './bundle-parts.ts';
 
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
+import { GpuPlanner } from '../../src/device/webgpu/gpu-planner.ts';
 import { Tuning } from '../../src/device/webgpu/tuning.ts';
 import { MODEL_SHAPES } from '../../src/bench/model-shapes.ts';
 import { recordModel } from './model-programs.ts';

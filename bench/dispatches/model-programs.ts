@@ -1,6 +1,6 @@
 import type { ModelShape } from '../../src/bench/model-shapes.ts';
 import type { Dispatch } from '../../src/device/kernel.ts';
-import type { Planner } from '../../src/device/planner.ts';
+import type { Planner } from '../../src/device/kernel-planner.ts';
 import { Learner } from '../../src/gorp/learner.ts';
 import { type MethodName, methodPreset, planOf } from '../../src/methods/registry.ts';
 import { Evaluations } from '../../src/run/evaluation-programs.ts';

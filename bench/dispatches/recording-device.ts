@@ -1,6 +1,6 @@
 import { type CountingDevice, countingDevice, type DeviceOutline } from '../../src/device/counting-device.ts';
 import type { Dispatch } from '../../src/device/kernel.ts';
-import type { Planner } from '../../src/device/planner.ts';
+import type { Planner } from '../../src/device/kernel-planner.ts';
 
 /** A program as it was recorded: its kernels in their order, with sizes and workgroups as on a real device. */
 export interface RecordedProgram {

@@ -1,4 +1,4 @@
-import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
+import { GpuPlanner } from '../../src/device/webgpu/gpu-planner.ts';
 import { Tuning } from '../../src/device/webgpu/tuning.ts';
 import { MODEL_SHAPES } from '../../src/bench/model-shapes.ts';
 import { recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';

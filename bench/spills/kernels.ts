@@ -5,7 +5,7 @@ import { PACKINGS } from '../../src/device/packing.ts';
 import { attentionVariantsOf, planAttention } from '../../src/device/webgpu/kernels/attention.ts';
 import { planVariant, variantsOf } from '../../src/device/webgpu/kernels/matmul-variants.ts';
 import { wgslOf } from '../../src/device/webgpu/pipelines.ts';
-import { GpuPlanner } from '../../src/device/webgpu/planner.ts';
+import { GpuPlanner } from '../../src/device/webgpu/gpu-planner.ts';
 import type { Tuning } from '../../src/device/webgpu/tuning.ts';
 import { METHOD_NAMES } from '../../src/methods/registry.ts';
 import { llama, t5 } from '../../src/run/published-models.ts';

@@ -5,7 +5,7 @@ import type { Results } from '../run/results.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import { resultsFileName } from './download.ts';
 import { browserHistory, runKey, summaryOf } from './history.ts';
-import { scriptedRun } from './testing/script.ts';
+import { scriptedRun } from '../testing/scripted-run.ts';
 
 function resultsAt(startedAt: string): Results {
   const last = scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt }).at(-1);

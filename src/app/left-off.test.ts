@@ -4,7 +4,7 @@ import { browserLeftOff, firstShown } from './left-off.ts';
 import { runKey, summaryOf } from './history.ts';
 import { silentPage } from './testing/markup.ts';
 import { memoryHistory } from './testing/memory-history.ts';
-import { quickResults } from './testing/scripted-results.ts';
+import { quickResults } from '../testing/scripted-results.ts';
 
 const settings = embeddedSettings('quick', 'gorp');
 const resultsAt = (day: number) => ({

@@ -8,7 +8,7 @@ import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-control.ts';
 import { silentPage } from './testing/markup.ts';
 import { memoryHistory } from './testing/memory-history.ts';
-import { scriptedRun } from './testing/script.ts';
+import { scriptedRun } from '../testing/scripted-run.ts';
 
 /** A page whose session does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {

@@ -17,7 +17,7 @@ import type { AskForPlan } from './memory/plan-worker.ts';
 import { firstShown, type LeftOff } from './left-off.ts';
 import { createLengthCounter } from './lengths/length-counter.ts';
 import type { AskForLengths } from './lengths/lengths-worker.ts';
-import { createMemoryPlanner } from './memory/planner.ts';
+import { createMemoryPlanner } from './memory/memory-planner.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models/models-actions.ts';
 import { createPreviewer, type Previewer } from './preview/previewer.ts';
 import type { AskForPreview } from './preview/preview-worker.ts';

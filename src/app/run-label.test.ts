@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { memoryHistory } from './testing/memory-history.ts';
-import { quickResults } from './testing/scripted-results.ts';
+import { quickResults } from '../testing/scripted-results.ts';
 import { runKey } from './history.ts';
 
 const runs = [1, 2].map((n) => ({

@@ -12,7 +12,7 @@ import {
   type RunState,
   startingRun,
 } from './run-state.ts';
-import { scriptedRun } from './testing/script.ts';
+import { scriptedRun } from '../testing/scripted-run.ts';
 
 const settings = embeddedSettings('quick', 'gorp');
 const started = startingRun(settings);

@@ -4,7 +4,7 @@ import { embeddedSettings } from '../run/presets.ts';
 import { STOP_MS } from '../run/stop-limit.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import { applyEvents, startingRun } from './run-state.ts';
-import { scriptedRun } from './testing/script.ts';
+import { scriptedRun } from '../testing/scripted-run.ts';
 import { TOKENIZER_SECONDS, watched } from './watched-session.ts';
 
 const SETTINGS = { ...embeddedSettings('quick', 'gorp'), model: 'org/crafted' };

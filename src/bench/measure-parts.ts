@@ -1,6 +1,6 @@
 import { reportOf } from '../base/errors.ts';
 import type { Bench } from './bench.ts';
-import type { Part } from './parts.ts';
+import type { Part } from './benchmark-parts.ts';
 import { failedPart, type Outcome } from './report.ts';
 
 /** How long a measurement may take. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
-import { embeddedFolder } from '../cli/places.ts';
+import { embeddedFolder } from '../cli/named-models.ts';
 import type { Device } from '../device/device.ts';
 import { acquireTestWasm } from '../testing/devices.ts';
 import type { Bench } from './bench.ts';

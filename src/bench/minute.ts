@@ -1,4 +1,4 @@
-import { EMBEDDED_STEPS, KERNEL_PARTS, MODEL_PARTS, omit, type Part } from './parts.ts';
+import { EMBEDDED_STEPS, KERNEL_PARTS, MODEL_PARTS, omit, type Part } from './benchmark-parts.ts';
 
 /** How long the page measures. */
 export const MINUTE = 60;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { refuseOptions } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
-import { hubAccess, modelsFolder } from './places.ts';
+import { hubAccess, modelsFolder } from './named-models.ts';
 
 test('refuses options that would be ignored, by name', () => {
   const refuse = (...args: string[]) => refuseOptions(args, ['model', 'method'], 'the round sets them');

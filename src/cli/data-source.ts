@@ -5,7 +5,7 @@ import { GorpError } from '../base/errors.ts';
 import { checkFileSize, readTableFile, type TableFile } from '../tasks/table.ts';
 import { readHubRows } from '../run/hub-rows.ts';
 import { datasetName, listDataset, type SplitChoice, USUAL_ROWS } from '../weights/hub-dataset.ts';
-import { hubAccess } from './places.ts';
+import { hubAccess } from './named-models.ts';
 import { isTextFile, readTextFolder } from '../tasks/text-folder.ts';
 
 /** Which rows of a data set on the hub to read. */

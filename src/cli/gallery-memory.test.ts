@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
-import { planMemory } from '../run/plan-memory.ts';
+import { planMemory } from '../run/plan-run.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { GALLERY } from '../weights/gallery.ts';
 import { llama, t5, TODAY, UMT5_SMALL } from '../run/published-models.ts';

@@ -14,7 +14,7 @@ import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
 import { deviceSpeed } from './device-speed.ts';
 import { nodeDevices } from './node-device.ts';
-import { embeddedFolder, openNamedModel } from './places.ts';
+import { embeddedFolder, openNamedModel } from './named-models.ts';
 import { platformName } from './platform.ts';
 import { cacheFile, fileStore } from './file-store.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';

@@ -5,4 +5,4 @@ export { nodeHost, nodeTaskReader } from './host.ts';
 export { DiskFolder } from './disk-folder.ts';
 export { FolderKeyValue } from './key-value-folder.ts';
 export { openRoundFolder, writeFiles, writeRound } from './round-folder.ts';
-export { openNamedModel } from './places.ts';
+export { openNamedModel } from './named-models.ts';

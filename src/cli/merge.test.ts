@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { runKeepingRounds } from '../testing/kept-run.ts';
+import { runKeepingRounds } from '../testing/saved-run.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { merge } from './merge.ts';
-import { openNamedModel } from './places.ts';
+import { openNamedModel } from './named-models.ts';
 import { writeFiles, writeRound } from './round-folder.ts';
 
 const WEIGHTS = 'model.safetensors';

@@ -8,7 +8,7 @@ import { listModels, removeModel, verifyModel } from '../weights/stored-models.t
 import type { WeightStore } from '../weights/store.ts';
 import { readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
-import { hubAccess, modelsFolder, openModels, openNamedModel } from './places.ts';
+import { hubAccess, modelsFolder, openModels, openNamedModel } from './named-models.ts';
 import { Terminal } from './terminal.ts';
 
 export const MODELS_USAGE = `Usage: gorp-web models list

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { scriptedRun } from '../app/testing/script.ts';
+import { scriptedRun } from '../testing/scripted-run.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunLine } from '../run/study/run-lines.ts';
 import { PartFile } from './part-file.ts';

@@ -5,7 +5,7 @@ import { enoughFor, LONGEST, type TextLengths } from '../run/text-lengths.ts';
 
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { nodeTaskReader } from './host.ts';
-import { openNamedTexts } from './places.ts';
+import { openNamedTexts } from './named-models.ts';
 import type { ChosenRun } from './run-settings.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -16,7 +16,7 @@ import {
   PARTS,
   type Moment,
 } from '../run/memory-plan.ts';
-import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/plan-memory.ts';
+import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/plan-run.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { loadLabels, loadTask } from '../tasks/benchmark.ts';
@@ -26,7 +26,7 @@ import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './a
 import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
 import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
-import { openNamedOutline } from './places.ts';
+import { openNamedOutline } from './named-models.ts';
 import { printLengths } from './plan-lengths.ts';
 import { PUBLISHED_MODELS } from '../run/published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';

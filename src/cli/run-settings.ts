@@ -9,7 +9,7 @@ import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/p
 import { startingMethod } from '../run/starting-values.ts';
 import { readHubSource } from '../run/hub-rows.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
-import { hubAccess } from './places.ts';
+import { hubAccess } from './named-models.ts';
 import { parseSettings, type RunSettings, watching } from '../run/settings.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';

@@ -2,7 +2,7 @@ import { formatBytes } from '../base/format-bytes.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { openNamedModel } from './places.ts';
+import { openNamedModel } from './named-models.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Opens a model by name, and shows what is loaded. @throws GorpError as {@link openNamedModel}. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ErrorReport, GorpError } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
-import { parseStudyPlan, type PlannedRun, type StudyPlan } from '../run/study/plan.ts';
+import { parseStudyPlan, type PlannedRun, type StudyPlan } from '../run/study/study-plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots } from '../run/study/plots.ts';
 import { reportText } from '../run/study/report.ts';
 import { joined } from '../run/study/seeds-plan.ts';

@@ -1,13 +1,13 @@
 import { type ErrorReport, GorpError } from '../base/errors.ts';
 import { modulesOfConfig } from '../run/model-modules.ts';
-import { type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/plan.ts';
+import { type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/study-plan.ts';
 import { checkSources } from '../run/study/sources.ts';
 import { collect, summarise } from '../run/study/summary.ts';
 import { trainedModules } from '../run/trained-modules.ts';
 import { EXIT } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { ELSEWHERE, oneByOne } from './one-by-one.ts';
-import { openNamedOutline } from './places.ts';
+import { openNamedOutline } from './named-models.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
 import { partOf, type Shard } from './shard.ts';

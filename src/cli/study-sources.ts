@@ -1,11 +1,11 @@
 import { sha256Of } from '../base/sha256.ts';
 import { fileHashes } from '../run/identity.ts';
-import { type Sources, type StudyPlan, tasksOf } from '../run/study/plan.ts';
+import { type Sources, type StudyPlan, tasksOf } from '../run/study/study-plan.ts';
 import { loadNamed, type TaskHost } from '../run/task-data.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Task } from '../tasks/task.ts';
 import { nodeTaskReader } from './host.ts';
-import { openNamedModel } from './places.ts';
+import { openNamedModel } from './named-models.ts';
 
 /**
  * What a study works with, by hash.

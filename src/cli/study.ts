@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../methods/registry.ts';
-import { parseStudyPlan, type StudyPlan } from '../run/study/plan.ts';
+import { parseStudyPlan, type StudyPlan } from '../run/study/study-plan.ts';
 import { planOfMethods } from '../run/study/seeds-plan.ts';
 import type { Task } from '../tasks/task.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';

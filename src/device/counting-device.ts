@@ -1,9 +1,9 @@
 import { type Allocator, BufferLedger } from './buffers.ts';
 import type { Device, DeviceFacts, MemoryLimits, Program } from './device.ts';
 import { bytesOfArguments } from './wasm/program.ts';
-import type { Planner } from './planner.ts';
-import { WasmPlanner } from './wasm/planner.ts';
-import { GpuPlanner } from './webgpu/planner.ts';
+import type { Planner } from './kernel-planner.ts';
+import { WasmPlanner } from './wasm/wasm-planner.ts';
+import { GpuPlanner } from './webgpu/gpu-planner.ts';
 import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';
 

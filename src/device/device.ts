@@ -1,6 +1,6 @@
 import type { BufferRange, Buffers, OwnedBuffer } from './buffers.ts';
 import type { Dispatch } from './kernel.ts';
-import type { Planner } from './planner.ts';
+import type { Planner } from './kernel-planner.ts';
 
 /** A device's description. */
 export interface DeviceFacts {

@@ -1,5 +1,5 @@
 import template from '../../shaders/tree.wgsl?raw';
-import type { Planner } from './planner.ts';
+import type { Planner } from './kernel-planner.ts';
 import { fillTemplate } from './template.ts';
 
 // Threads of the second level: with 32 to 256 threads in all, both levels are short.

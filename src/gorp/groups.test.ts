@@ -6,14 +6,22 @@ import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { diagonalMatrix, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
-import { ExactTrainer } from './exact-trainer.ts';
-import { FullRankGroup } from './full-rank-group.ts';
-import { LoraGroup } from './lora-group.ts';
+import { ExactTrainer } from './full-rank/exact-trainer.ts';
+import { FullRankGroup } from './full-rank/full-rank-group.ts';
+import { LoraGroup } from './adapters/lora-group.ts';
 import { type AdapterPlan, type FullRankPlan, momentsOf, type SpacePlan } from './method-plan.ts';
-import { MomentSpace } from './moment-space.ts';
-import { InputSpaces } from './input-spaces.ts';
-import { packedOf } from './packed-symmetric.ts';
-import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract, transposeMultiply } from './matrix.ts';
+import { MomentSpace } from './spaces/moment-space.ts';
+import { InputSpaces } from './spaces/input-spaces.ts';
+import { packedOf } from '../linear-algebra/packed-symmetric.ts';
+import {
+  energy,
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTranspose,
+  subtract,
+  transposeMultiply,
+} from '../linear-algebra/matrix.ts';
 import { type MethodSettings, methodPreset, planOf } from '../methods/registry.ts';
 import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';

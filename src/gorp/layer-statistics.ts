@@ -1,8 +1,8 @@
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
-import type { FullRankGroup } from './full-rank-group.ts';
-import { LoraGroup } from './lora-group.ts';
+import type { FullRankGroup } from './full-rank/full-rank-group.ts';
+import { LoraGroup } from './adapters/lora-group.ts';
 import { type DeviceTensor, restoreTensors, type SavedProgress, type SavedTensors, type StateOwner } from './state.ts';
 import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';

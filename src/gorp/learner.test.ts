@@ -8,7 +8,7 @@ import { goldenBatch, type GoldenTensor } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { Learner } from './learner.ts';
-import { type Matrix, matrix, subtract } from './matrix.ts';
+import { type Matrix, matrix, subtract } from '../linear-algebra/matrix.ts';
 import { T5_TARGETS } from '../models/targets.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 

@@ -8,12 +8,12 @@ import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from
 import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
-import type { OnPart } from './input-spaces.ts';
-import type { Matrix } from './matrix.ts';
+import type { OnPart } from './spaces/input-spaces.ts';
+import type { Matrix } from '../linear-algebra/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
-import { MomentSpace } from './moment-space.ts';
-import type { NamedGrowth } from './space-growth.ts';
+import { MomentSpace } from './spaces/moment-space.ts';
+import type { NamedGrowth } from './spaces/space-growth.ts';
 import type { LearnerState, SavedState } from './state.ts';
 import { readTrained, type ReadTrained } from './trained-groups.ts';
 import { trainedLayers } from './trained-layers.ts';

@@ -1,6 +1,6 @@
 import type { Random } from '../base/random.ts';
 import type { TokenPair } from '../models/network.ts';
-import type { Matrix } from './matrix.ts';
+import type { Matrix } from '../linear-algebra/matrix.ts';
 
 /**
  * What a method needs from the learner, as data: `src/methods` makes one from a method's settings. It declares

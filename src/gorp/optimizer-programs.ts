@@ -4,10 +4,10 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { clipFactor, squares } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { FullRankGroup } from './full-rank-group.ts';
-import type { Gates } from './gates.ts';
+import { FullRankGroup } from './full-rank/full-rank-group.ts';
+import type { Gates } from './gates/gates.ts';
 import type { Meters } from './layer-statistics.ts';
-import { LoraGroup } from './lora-group.ts';
+import { LoraGroup } from './adapters/lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 import { takesExactNorm } from './trained-layers.ts';
 

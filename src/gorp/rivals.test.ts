@@ -9,7 +9,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
-import { energy, type Matrix, matrix, multiply, subtract, transpose } from './matrix.ts';
+import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
 import { isSoft, sideOfA } from './method-plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 

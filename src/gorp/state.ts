@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { type Matrix, matrix } from './matrix.ts';
+import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
 import type { RememberedExample } from './method-plan.ts';
 
 /** Numbers in the type of their origin: f32 on a device, f64 on the host. Saving rounds nothing. */

@@ -3,7 +3,7 @@ import type { BufferRange } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
 import { plainTensor, type Tensor } from '../graph/tensor.ts';
-import type { Matrix } from './matrix.ts';
+import type { Matrix } from '../linear-algebra/matrix.ts';
 import { Stack } from './stack.ts';
 import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from './state.ts';
 import type { ExcludedSpace, SpaceMeters } from './update.ts';

@@ -1,14 +1,14 @@
 import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
-import { FullRankGroup } from './full-rank-group.ts';
-import { Gates } from './gates.ts';
-import { InputSpaces } from './input-spaces.ts';
-import { LoraGroup } from './lora-group.ts';
-import { type Matrix, matrix, multiplyTranspose } from './matrix.ts';
+import { FullRankGroup } from './full-rank/full-rank-group.ts';
+import { Gates } from './gates/gates.ts';
+import { InputSpaces } from './spaces/input-spaces.ts';
+import { LoraGroup } from './adapters/lora-group.ts';
+import { type Matrix, matrix, multiplyTranspose } from '../linear-algebra/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type LayerGroup, layerGroups } from './method-groups.ts';
-import { MomentSpace } from './moment-space.ts';
+import { MomentSpace } from './spaces/moment-space.ts';
 import type { GroupSpace } from './trainable-group.ts';
 import { type LossTerm, type MethodPlan, momentsOf } from './method-plan.ts';
 

@@ -4,12 +4,12 @@ import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Parameters } from '../models/parameters.ts';
-import type { ImplicitGradient } from './block-power.ts';
-import { type FastProjection, recordSquaredNorm } from './fast-projection.ts';
-import type { FullRankGroup } from './full-rank-group.ts';
+import type { ImplicitGradient } from '../linear-algebra/block-power.ts';
+import { type FastProjection, recordSquaredNorm } from './full-rank/fast-projection.ts';
+import type { FullRankGroup } from './full-rank/full-rank-group.ts';
 import type { Meters } from './layer-statistics.ts';
-import type { Gates, GateValues } from './gates.ts';
-import type { LoraGroup } from './lora-group.ts';
+import type { Gates, GateValues } from './gates/gates.ts';
+import type { LoraGroup } from './adapters/lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 
 /** What layers consist of: the model's parameters and the trained groups. */

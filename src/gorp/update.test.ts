@@ -10,13 +10,13 @@ import { goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { referencesWith } from '../testing/reference.ts';
-import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
-import { type Basis, basisSide, compressedShape, makeBasis } from './projection.ts';
+import { type Matrix, matrix, subtract, transpose } from '../linear-algebra/matrix.ts';
+import { type Basis, basisSide, compressedShape, makeBasis } from './full-rank/projection.ts';
 import type { ProjType } from './method-plan.ts';
 import { Stack } from './stack.ts';
-import { BasisSpace } from './stack-space.ts';
+import { BasisSpace } from './spaces/stack-space.ts';
 import { slice } from './trainable-group.ts';
-import { compress, expandInto } from './exact-trainer.ts';
+import { compress, expandInto } from './full-rank/exact-trainer.ts';
 import { gradientOutside, recordStep } from './update.ts';
 
 let device: Device;

@@ -2,7 +2,7 @@ import type { Graph } from '../graph/graph.ts';
 import { addInto } from '../graph/ops/elementwise.ts';
 import { ADAM, type AdamState, adam, adamInto, applyUpdate, squares, type StackShape } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { BasisSpace, type StackSpace } from './stack-space.ts';
+import { BasisSpace, type StackSpace } from './spaces/stack-space.ts';
 
 /** The energies (‖·‖²) measured while a stack is projected out of a space, [n] each. */
 export interface SpaceMeters {

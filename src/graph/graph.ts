@@ -1,6 +1,6 @@
 import type { KernelCall as CallOf } from '../device/kernel.ts';
 import type { BufferRange } from '../device/buffers.ts';
-import type { Planner } from '../device/planner.ts';
+import type { Planner } from '../device/kernel-planner.ts';
 import { type DataType, sizeOf, type Tensor } from './tensor.ts';
 
 /** Values of tensors on the CPU: reals as f64, so that finite differences are precise; ids as integers. */

@@ -1,4 +1,4 @@
-import type { Planner } from '../device/planner.ts';
+import type { Planner } from '../device/kernel-planner.ts';
 import type { Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 

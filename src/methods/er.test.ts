@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import { type FinishedTask, type MethodState, NO_STATE, stateBytes } from '../gorp/method-plan.ts';
-import { methodStateOf, openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { methodPreset, planOf } from './registry.ts';
 

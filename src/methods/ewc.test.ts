@@ -3,8 +3,8 @@ import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { LoraGroup } from '../gorp/lora-group.ts';
-import type { Matrix } from '../gorp/matrix.ts';
+import { LoraGroup } from '../gorp/adapters/lora-group.ts';
+import type { Matrix } from '../linear-algebra/matrix.ts';
 import {
   type AdapterPlan,
   adapterName,
@@ -15,7 +15,7 @@ import {
 } from '../gorp/method-plan.ts';
 import { F32, relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { methodStateOf, openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { randomMatrix } from '../testing/matrices.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { methodPreset, planOf } from './registry.ts';

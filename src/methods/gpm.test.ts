@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { energy, type Matrix, multiply, subtract, trace } from '../gorp/matrix.ts';
-import { spaceOf } from '../testing/kept-run.ts';
+import { energy, type Matrix, multiply, subtract, trace } from '../linear-algebra/matrix.ts';
+import { spaceOf } from '../testing/saved-run.ts';
 import { changesOf, expectSame, methodRun } from '../testing/method-runs.ts';
 
 const LAYER = 'decoder.block.0.layer.1.EncDecAttention.q';

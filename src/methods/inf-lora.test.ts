@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract, trace } from '../gorp/matrix.ts';
+import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract, trace } from '../linear-algebra/matrix.ts';
 import { thresholdOf } from '../gorp/method-plan.ts';
-import { type KeptRun, spaceOf, tensorOf } from '../testing/kept-run.ts';
+import { type KeptRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
 import { methodRun } from '../testing/method-runs.ts';
 import { methodPreset, planOf } from './registry.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { rowsBelow } from '../gorp/method-plan.ts';
-import { runKeepingRounds, tensorOf } from '../testing/kept-run.ts';
+import { runKeepingRounds, tensorOf } from '../testing/saved-run.ts';
 import { expectSame, methodRun } from '../testing/method-runs.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { columnSlice, energy, matrix, multiply, transposeMultiply } from '../gorp/matrix.ts';
+import { columnSlice, energy, matrix, multiply, transposeMultiply } from '../linear-algebra/matrix.ts';
 import { frozenCount } from '../gorp/method-plan.ts';
-import { svd } from '../gorp/svd.ts';
+import { svd } from '../linear-algebra/svd.ts';
 import { changesOf, expectSame, methodRun } from '../testing/method-runs.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 

@@ -15,7 +15,7 @@ import type { SavedRound } from '../run/outputs/saved-round.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { logitsOf } from '../testing/engine-logits.ts';
-import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { collected, onnxSession } from '../testing/onnx-runtime.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { tinySettings } from '../testing/tiny-run.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { promptOfPrediction, readPredictions } from './outputs/predictions.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { type Answering, answerPrompts } from './answering.ts';

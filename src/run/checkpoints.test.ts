@@ -5,7 +5,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
-import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
+import { safetensorsOf, type Tensors } from '../testing/model-of.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
 import { openNetwork, readTexts } from './open-network.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { quickResults } from '../app/testing/scripted-results.ts';
+import { quickResults } from '../testing/scripted-results.ts';
 import { answersAt, confusionFault, countAnswers } from './confusion.ts';
 
 test('answers are counted by right label and by answer, as exact match compares them', () => {

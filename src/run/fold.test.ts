@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, it, test } from 'vitest';
 import { beginningOf } from '../testing/begun-run.ts';
-import { runKeepingRounds, openRound } from '../testing/kept-run.ts';
+import { runKeepingRounds, openRound } from '../testing/saved-run.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';

@@ -6,7 +6,7 @@ import { acquireTestWasm } from '../testing/devices.ts';
 import { engineLogits } from '../testing/engine-logits.ts';
 import { referencesWith } from '../testing/reference.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { NO_EMBEDDED } from '../weights/testing/no-embedded.ts';
+import { NO_EMBEDDED } from '../testing/no-embedded.ts';
 import { HUB } from '../weights/hub.ts';
 import { openModel } from '../weights/source.ts';
 import { openMemoryStore } from '../weights/store.ts';

@@ -3,7 +3,7 @@ import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { GgufTokenizer } from '../weights/gguf/tokenizer.ts';
 import { GgufMetadata, type GgufValue } from '../weights/gguf/values.ts';
-import { byteLetters } from '../weights/testing/gguf-of.ts';
+import { byteLetters } from '../testing/gguf-of.ts';
 
 type TextIds = { text: string } & Record<string, number[]>;
 interface Golden {

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Files, openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { type Files, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { readTinyTask, tinyHost, tinySettings } from '../testing/tiny-run.ts';

@@ -27,7 +27,7 @@ import { asRefusal, checkBudget, checkHost } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { storedTypeOf } from './packed-blocks.ts';
-import { planRun, storedTypes } from './plan-memory.ts';
+import { planRun, storedTypes } from './plan-run.ts';
 import { type Effort, workOfRun } from './duration.ts';
 import { plannedTask, workOf } from './planned-work.ts';
 import { type RunSettings, testedTasks } from './settings.ts';

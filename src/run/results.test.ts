@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { quickResults } from '../app/testing/scripted-results.ts';
+import { quickResults } from '../testing/scripted-results.ts';
 import { withMeasures } from './measures.ts';
 import { type Results, ResultsSchema } from './results.ts';
 import { MOST_TASKS } from './results-bounds.ts';

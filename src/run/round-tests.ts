@@ -2,7 +2,7 @@ import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { Place } from './checkpoint/place.ts';
+import type { Place } from './checkpoint/place-in-data.ts';
 import type { RunControl } from './control.ts';
 import { countAnswers } from './confusion.ts';
 import { Evaluator } from './evaluator.ts';

@@ -1,6 +1,6 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
-import type { OnPart } from '../gorp/input-spaces.ts';
+import type { OnPart } from '../gorp/spaces/input-spaces.ts';
 import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import type { Device } from '../device/device.ts';
@@ -12,7 +12,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { sparsely } from './byte-reports.ts';
 import { bytesOf, type RunState, type SavedRun } from './checkpoint/saved-run.ts';
 import type { Checkpointer } from './checkpoint/checkpointer.ts';
-import { type Place, placeAt } from './checkpoint/place.ts';
+import { type Place, placeAt } from './checkpoint/place-in-data.ts';
 import { type RunControl, Stopped } from './control.ts';
 import { amountOf } from './amount.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './beginning.ts';

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { CountingDevice, countingDevice, DeviceOutline } from '../device/counting-device.ts';
 import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import type { planRun as plan } from './plan-memory.ts';
+import type { planRun as plan } from './plan-run.ts';
 import { embeddedSettings } from './presets.ts';
 
 /** Storage buffers per kernel that WebGPU guarantees. */
@@ -34,7 +34,7 @@ beforeAll(async () => {
     const original = await importOriginal<{ countingDevice: typeof countingDevice }>();
     return { ...original, countingDevice: (outline: DeviceOutline) => noting(original.countingDevice(outline)) };
   });
-  ({ planRun } = await import('./plan-memory.ts'));
+  ({ planRun } = await import('./plan-run.ts'));
 });
 afterAll(() => {
   vi.doUnmock('../device/counting-device.ts');

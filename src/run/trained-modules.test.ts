@@ -7,7 +7,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { onDevice, tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { chosenTargets, modulesOfConfig } from './model-modules.ts';
-import { planMemory } from './plan-memory.ts';
+import { planMemory } from './plan-run.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 import { modulesProblem, trainedModules, trainsSame } from './trained-modules.ts';

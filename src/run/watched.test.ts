@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { MethodName } from '../methods/registry.ts';
 import type { Task } from '../tasks/task.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { onDevice, tinySettings } from '../testing/tiny-run.ts';
 import { readPredictions } from './outputs/predictions.ts';
 import { WATCHED_FILE } from './outputs/layout.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { placeAt, type Place } from './checkpoint/place.ts';
+import { placeAt, type Place } from './checkpoint/place-in-data.ts';
 import { scheduledRounds } from './schedule.ts';
 import { type PlannedRun, workLeft } from './work-left.ts';
 

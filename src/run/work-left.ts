@@ -1,6 +1,6 @@
 import type { Work } from '../device/counting-device.ts';
 import { measurementsAfter } from './amount.ts';
-import type { Place } from './checkpoint/place.ts';
+import type { Place } from './checkpoint/place-in-data.ts';
 import type { RunCosts } from './duration.ts';
 import type { Amounts } from './estimate.ts';
 import type { Round } from './schedule.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { nodeTaskReader } from '../cli/host.ts';
-import { openNamedModel } from '../cli/places.ts';
+import { openNamedModel } from '../cli/named-models.ts';
 import type { RunEvent } from '../run/events.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import { Run } from '../run/run.ts';

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { fetchToStore } from '../weights/download.ts';
 import { MemoryKeyValue } from '../weights/key-value-memory.ts';
 import { openStore } from '../weights/store.ts';
-import { WatchedKeyValue } from '../weights/testing/watched-key-value.ts';
+import { WatchedKeyValue } from './watched-key-value.ts';
 
 const MIB = 2 ** 20;
 const TOTAL = 1024 * MIB;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
-import { type Matrix, matrix, multiply, transpose, transposeMultiply } from '../gorp/matrix.ts';
+import { type Matrix, matrix, multiply, transpose, transposeMultiply } from '../linear-algebra/matrix.ts';
 import { type GoldenTensor, goldenReal } from './golden.ts';
 
 /** A tensor of the reference data with two dimensions. @throws Error when it is missing or holds integers. */

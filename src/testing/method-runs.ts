@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import type { Matrix } from '../gorp/matrix.ts';
-import { matrix } from '../gorp/matrix.ts';
+import type { Matrix } from '../linear-algebra/matrix.ts';
+import { matrix } from '../linear-algebra/matrix.ts';
 import type { MethodName } from '../methods/registry.ts';
-import { type KeptRun, runKeepingRounds, tensorOf } from './kept-run.ts';
+import { type KeptRun, runKeepingRounds, tensorOf } from './saved-run.ts';
 import { tinyModel } from './tiny-model.ts';
 import { tinySettings } from './tiny-run.ts';
 

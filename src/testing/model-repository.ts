@@ -1,5 +1,5 @@
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
+import { safetensorsOf, type Tensors } from './model-of.ts';
 
 /** The files of a model, as in a repository on the hub. */
 export async function repositoryOf(model: ModelFiles): Promise<Record<string, string | Uint8Array>> {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openNamedModel } from '../cli/places.ts';
+import { openNamedModel } from '../cli/named-models.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
 import { FILE_SUFFIX, ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { onnxFiles, type TrainedChanges } from '../onnx/onnx-files.ts';

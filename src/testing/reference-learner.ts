@@ -1,5 +1,13 @@
 import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
-import { columnSlice, concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
+import {
+  columnSlice,
+  concatColumns,
+  energy,
+  type Matrix,
+  matrix,
+  multiply,
+  transpose,
+} from '../linear-algebra/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
 import {
@@ -22,8 +30,8 @@ import {
   referenceState,
   referenceStep,
 } from './reference-optimizer.ts';
-import { growSpace, type SpaceGrowth } from '../gorp/space.ts';
-import { svd } from '../gorp/svd.ts';
+import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
+import { svd } from '../linear-algebra/svd.ts';
 import { compensation } from '../gorp/task-rates.ts';
 import { growSpaceFromCovariance, heldShare } from './input-space.ts';
 import { growSoftSpace } from './soft-space.ts';

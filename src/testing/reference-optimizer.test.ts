@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { largestDifference, orthonormalityError, randomMatrix, randomOrthonormal } from './matrices.ts';
-import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from '../gorp/matrix.ts';
+import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from '../linear-algebra/matrix.ts';
 import type { ProjType } from '../gorp/method-plan.ts';
 import { type FullRankSpaceSide, type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 

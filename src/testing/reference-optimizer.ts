@@ -1,7 +1,7 @@
-import { type Matrix, matrix, subtract } from '../gorp/matrix.ts';
+import { type Matrix, matrix, subtract } from '../linear-algebra/matrix.ts';
 import type { MomentSpacePlan, ProjType, SpacePlan } from '../gorp/method-plan.ts';
-import { type Basis, compress, compressedShape, expand, makeBasis } from '../gorp/projection.ts';
-import { projectOutLeft, projectOutRight } from '../gorp/space.ts';
+import { type Basis, compress, compressedShape, expand, makeBasis } from '../gorp/full-rank/projection.ts';
+import { projectOutLeft, projectOutRight } from '../gorp/spaces/space.ts';
 
 // The reference has its own constants, so that it does not repeat a mistake in the tested code.
 const BETA1 = 0.9;

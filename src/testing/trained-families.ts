@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { archiveName, type SavedAs } from '../app/results/archive-name.ts';
-import { openNamedModel } from '../cli/places.ts';
+import { archiveName, type SavedAs } from '../worker/archive-name.ts';
+import { openNamedModel } from '../cli/named-models.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import type { MethodName } from '../methods/registry.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { WasmPlanner } from '../device/wasm/planner.ts';
+import { WasmPlanner } from '../device/wasm/wasm-planner.ts';
 import type { Numbers, Operation } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';

@@ -4,7 +4,7 @@ import { type LocalServer, serveLocally } from '../testing/local-server.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import { openStore, type WeightStore } from './store.ts';
-import { WatchedKeyValue } from './testing/watched-key-value.ts';
+import { WatchedKeyValue } from '../testing/watched-key-value.ts';
 
 const CHUNK = 1000;
 const BODY = Uint8Array.from({ length: 5500 }, (_, i) => (i * 31) & 255);

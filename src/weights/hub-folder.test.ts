@@ -8,9 +8,9 @@ import type { ModelProgress } from './model-messages.ts';
 import type { RemoteOptions } from './remote-folder.ts';
 import { openModel, requireReference } from './source.ts';
 import { openStore, type WeightStore } from './store.ts';
-import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
-import { WatchedKeyValue } from './testing/watched-key-value.ts';
-import { NO_EMBEDDED } from './testing/no-embedded.ts';
+import { modelFiles, ramp, safetensorsOf } from '../testing/model-of.ts';
+import { WatchedKeyValue } from '../testing/watched-key-value.ts';
+import { NO_EMBEDDED } from '../testing/no-embedded.ts';
 
 const REPO = 'some-org/tiny.t5';
 const TOKEN = 'hf_abcdefghijklmnop';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openModelFolder } from './model-folder.ts';
 import { modelFilesOf, type PickedFile, PickedFolder } from './picked-folder.ts';
-import { modelFiles, ramp } from './testing/model-of.ts';
+import { modelFiles, ramp } from '../testing/model-of.ts';
 
 const picked = (files: Record<string, string | Uint8Array<ArrayBuffer>>, folder = ''): PickedFile[] =>
   Object.entries(files).map(([name, body]) => ({ path: folder + name, blob: new Blob([body]) }));

@@ -4,9 +4,9 @@ import { MemoryKeyValue } from './key-value-memory.ts';
 import type { ModelFiles } from './model-folder.ts';
 import { openModel } from './source.ts';
 import { openStore } from './store.ts';
-import { modelFiles, ramp } from './testing/model-of.ts';
-import { WatchedKeyValue } from './testing/watched-key-value.ts';
-import { NO_EMBEDDED } from './testing/no-embedded.ts';
+import { modelFiles, ramp } from '../testing/model-of.ts';
+import { WatchedKeyValue } from '../testing/watched-key-value.ts';
+import { NO_EMBEDDED } from '../testing/no-embedded.ts';
 
 const CHUNK = 256;
 const FILE = 'model.safetensors';

@@ -10,8 +10,8 @@ import { type ModelFiles, openModelFolder } from './model-folder.ts';
 import type { ModelProgress } from './model-messages.ts';
 import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openStore, type WeightStore, writePieces } from './store.ts';
-import { ramp, safetensorsOf, type Tensors } from './testing/model-of.ts';
-import { WatchedKeyValue } from './testing/watched-key-value.ts';
+import { ramp, safetensorsOf, type Tensors } from '../testing/model-of.ts';
+import { WatchedKeyValue } from '../testing/watched-key-value.ts';
 
 const CHUNK = 256;
 

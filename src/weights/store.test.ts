@@ -7,7 +7,7 @@ import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import type { Origin } from './file-writer.ts';
 import { openBrowserStore, openMemoryStore, openStore, type WeightStore, writePieces } from './store.ts';
-import { WatchedKeyValue } from './testing/watched-key-value.ts';
+import { WatchedKeyValue } from '../testing/watched-key-value.ts';
 
 const CHUNK = 100;
 const origin = (url: string, bytes: number | null = null): Origin => ({ url, etag: '"v1"', bytes, sha256: null });

@@ -7,8 +7,8 @@ import { openModel, requireReference } from './source.ts';
 import { openStore, type WeightStore } from './store.ts';
 import type { Verdict, VerifyProgress } from './model-messages.ts';
 import { listModels, removeModel, verifyModel } from './stored-models.ts';
-import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
-import { NO_EMBEDDED } from './testing/no-embedded.ts';
+import { modelFiles, ramp, safetensorsOf } from '../testing/model-of.ts';
+import { NO_EMBEDDED } from '../testing/no-embedded.ts';
 
 const CHUNK = 256;
 let hub: LocalHub;

@@ -4,7 +4,7 @@ import { checkModel } from './check-model.ts';
 import { deviceHost } from './device-host.ts';
 import { lengths } from './lengths.ts';
 import { lookAtDevice } from './look.ts';
-import { plan } from './plan.ts';
+import { plan } from './plan-run.ts';
 import { preview } from './preview.ts';
 import type { AheadFunctions, DeviceOutlook } from './protocol.ts';
 

@@ -3,7 +3,7 @@ import { inspectModel } from '../run/inspect-model.ts';
 import { inspectTexts } from '../run/open-network.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, type ModelAccess, requireReference } from '../weights/source.ts';
-import { openPlaces } from './places.ts';
+import { openPlaces } from './model-places.ts';
 
 /** Why the files of a model cannot be used; null if they can. Reads only the headers of its weights. */
 export async function checkModel({

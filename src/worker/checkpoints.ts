@@ -1,6 +1,6 @@
 import { versionText } from '../base/version.ts';
 import { serve } from '../base/worker-calls.ts';
-import { dropCheckpoints, findCheckpoints } from './kept-checkpoints.ts';
+import { dropCheckpoints, findCheckpoints } from './saved-checkpoints.ts';
 import type { CheckpointsFunctions } from './protocol.ts';
 
 // The worker that manages checkpoints of ended or interrupted runs.

@@ -3,7 +3,7 @@ import { GorpError } from '../base/errors.ts';
 import type { TaskHost } from '../run/task-data.ts';
 import { TaskSchema } from '../tasks/custom-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
-import { appRoot } from './places.ts';
+import { appRoot } from './model-places.ts';
 import type { PageTasks } from './protocol.ts';
 
 /** Where a worker reads tasks: from the page, the app's own folder, or the address in the settings. */

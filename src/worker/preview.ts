@@ -6,7 +6,7 @@ import type { ModelTexts } from '../weights/model-folder.ts';
 import { isAddress, parseModelReference } from '../weights/model-reference.ts';
 import { readTextFiles, readTextFilesHere, requireReference } from '../weights/source.ts';
 import { pageTaskHost } from './page-tasks.ts';
-import { openPlaces } from './places.ts';
+import { openPlaces } from './model-places.ts';
 import type { PreviewAnswer, PreviewCommand } from './protocol.ts';
 
 /** The first example that the model would read in a run with these settings. */

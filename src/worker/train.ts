@@ -8,10 +8,10 @@ import { parseSettings } from '../run/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, requireReference } from '../weights/source.ts';
 import { deviceHost, now } from './device-host.ts';
-import { CheckpointKeeper } from './kept-checkpoints.ts';
-import { openLastRound, RoundKeeper } from './kept-rounds.ts';
+import { CheckpointKeeper } from './saved-checkpoints.ts';
+import { openLastRound, RoundKeeper } from './saved-rounds.ts';
 import { pageTaskHost } from './page-tasks.ts';
-import { openPlaces } from './places.ts';
+import { openPlaces } from './model-places.ts';
 import type { WorkerCommand } from './protocol.ts';
 import { RunFolder } from './run-folders.ts';
 

@@ -11,7 +11,7 @@ export interface LayerRule {
 }
 
 const models = ['base', 'device', 'graph'];
-const gorp = [...models, 'models'];
+const gorp = [...models, 'models', 'linear-algebra'];
 const run = [...gorp, 'gorp', 'methods', 'text', 'tasks', 'weights'];
 
 /** The layers, lowest first: imports run downwards only. A folder of `src/` that is not named here is an error. */
@@ -22,9 +22,11 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   device: { layers: ['base'], core: true },
   graph: { layers: ['base', 'device'], core: true },
   models: { layers: models, core: true },
+  // Decompositions: small ones in f64 on the host, large ones by products on the device.
+  'linear-algebra': { layers: models, core: true },
   gorp: { layers: gorp, core: true },
   // One file per method. They only declare, so that the page can build its menu and form from them.
-  methods: { layers: ['base', 'tasks'], pureFilesOf: ['gorp'], core: true },
+  methods: { layers: ['base', 'tasks'], pureFilesOf: ['gorp', 'linear-algebra'], core: true },
   text: { layers: ['base'], core: true },
   tasks: { layers: ['base', 'text'], core: true },
   weights: { layers: ['base'], core: true },
@@ -36,8 +38,8 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   cli: { layers: [...run, 'onnx', 'gguf', 'run'], core: false },
   app: {
     layers: ['base'],
-    files: ['worker/protocol.ts', 'worker/try/messages.ts', 'worker/bench/messages.ts'],
-    pureFilesOf: ['bench', 'run', 'gorp', 'methods', 'tasks', 'text', 'weights', 'onnx', 'gguf'],
+    files: ['worker/protocol.ts', 'worker/archive-name.ts', 'worker/try/messages.ts', 'worker/bench/messages.ts'],
+    pureFilesOf: ['bench', 'run', 'gorp', 'linear-algebra', 'methods', 'tasks', 'text', 'weights', 'onnx', 'gguf'],
     core: false,
   },
 };
@@ -60,5 +62,21 @@ export const NOT_FOR_CORE: readonly string[] = [
 /** The only folders of `src/` that may import from `shaders/`: kernels in device, and the operations built on them in graph. */
 export const SHADERS_USERS: readonly string[] = ['device', 'graph'];
 
-/** Helpers of the tests: they may import anything, and only tests may import them. */
+/** Helpers of the tests: only tests, and programs that test, may import them. */
 export const TESTING = 'testing';
+
+/** The page. Only its own tests, end-to-end tests and programs that test may import it. */
+export const PAGE = 'app';
+
+/** Folders beside `src/`. */
+export const BESIDE: readonly string[] = ['tools', 'bench', 'e2e'];
+
+/** Those of their folders that test: they may import anything. */
+export const TESTERS: readonly string[] = [
+  'e2e',
+  'tools/gguf',
+  'tools/onnx',
+  'tools/pictures',
+  'tools/storm',
+  'bench/page',
+];

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readImports } from './imports.ts';
+import { BESIDE } from './rules.ts';
 import { findViolations } from './violations.ts';
 
 /** A small tree that follows every rule. */
@@ -30,6 +31,13 @@ const GOOD: Record<string, string> = {
     import type { C } from '../worker/protocol.ts';
     new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' });`,
   'src/testing/gpu.ts': `import 'webgpu'; import '../device/webgpu/device.ts';`,
+  'src/app/testing/store.ts': `import '../main.tsx';`,
+  'src/app/main.test.ts': `import './testing/store.ts'; import '../testing/gpu.ts'; import '../worker/worker.ts';`,
+  'tools/build.ts': `import '../src/cli/main.ts';`,
+  'tools/build.test.ts': `import './build.ts'; import '../src/testing/gpu.ts';`,
+  'tools/storm/main.ts': `import '../../src/testing/gpu.ts'; import '../../src/app/main.tsx';`,
+  'bench/main.ts': `import '../src/run/run.ts'; import '../tools/build.ts';`,
+  'e2e/run.spec.ts': `import '../src/testing/gpu.ts'; import '../src/app/testing/store.ts';`,
 };
 
 describe('findViolations', () => {
@@ -39,7 +47,8 @@ describe('findViolations', () => {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), text);
     }
-    return findViolations(readImports(root, 'src'));
+    for (const folder of BESIDE) mkdirSync(join(root, folder), { recursive: true });
+    return findViolations(new Map(['src', ...BESIDE].flatMap((folder) => [...readImports(root, folder)])));
   };
 
   beforeEach(() => {
@@ -60,6 +69,27 @@ describe('findViolations', () => {
       `import '../gorp/space.ts';`,
       'methods may import only pure files of gorp, and this one leads to src/gorp/space.ts → src/models/t5.ts',
     ],
+    [
+      'a test of a lower layer with the page',
+      'src/run/a.test.ts',
+      `import '../app/main.tsx';`,
+      'only tests of app may',
+    ],
+    [
+      'a test with the helpers of another layer',
+      'src/run/a.test.ts',
+      `import '../worker/testing/a.ts';`,
+      'helpers that two layers use belong in src/testing',
+    ],
+    ['a helper of tests with the page', 'src/testing/a.ts', `import '../app/main.tsx';`, 'only tests of app may'],
+    [
+      'a tool with helpers of tests',
+      'tools/a.ts',
+      `import '../src/testing/gpu.ts';`,
+      'only tests, and programs that test',
+    ],
+    ['a tool with the page', 'tools/a.ts', `import '../src/app/main.tsx';`, 'only programs that test may import app'],
+    ['a benchmark with a test', 'bench/a.ts', `import '../tools/build.test.ts';`, 'only tests, and programs that test'],
     ['an upward import', 'src/device/a.ts', `import '../graph/graph.ts';`, 'device may import only base'],
     [
       'an upward type import',

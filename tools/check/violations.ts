@@ -1,10 +1,13 @@
 import { isBuiltin } from 'node:module';
 import type { Import } from './imports.ts';
-import { IMPURE, LAYERS, NOT_FOR_CORE, SHADERS_USERS, TESTING } from './rules.ts';
+import { BESIDE, IMPURE, LAYERS, NOT_FOR_CORE, PAGE, SHADERS_USERS, TESTERS, TESTING } from './rules.ts';
 
 type Imports = ReadonlyMap<string, readonly Import[]>;
 
-const isTest = (path: string): boolean => /\.test\.tsx?$/.test(path) || folderOf(path) === TESTING;
+/** A test, or a helper of tests: those of all layers in `src/testing`, those of one in its own folder `testing`. */
+const isTest = (path: string): boolean => /\.(test|slow)\.tsx?$/.test(path) || path.split('/').includes(TESTING);
+
+const isTester = (path: string): boolean => TESTERS.some((folder) => path.startsWith(`${folder}/`));
 
 /** The folder of `src/` that a path lies in, or the name of a file directly in `src/`; undefined outside `src/`. */
 function folderOf(path: string): string | undefined {
@@ -20,19 +23,36 @@ const packageOf = (specifier: string): string =>
     .join('/');
 
 /**
- * Every violation of `rules.ts` in the imports of `src/`, one sentence each; tests may import anything.
+ * Every violation of `rules.ts` in the imports of `src/` and of the folders beside it, one sentence each.
  * @param imports path from the root (`src/device/device.ts`) → its imports.
  */
 export function findViolations(imports: Imports): string[] {
   const found: string[] = [];
   for (const [path, list] of imports) {
-    if (isTest(path)) continue;
+    const find = BESIDE.includes(path.split('/')[0]) ? faultBeside : isTest(path) ? faultOfTest : faultOf;
     for (const one of list) {
-      const fault = faultOf(path, one, imports);
+      const fault = find(path, one, imports);
       if (fault !== undefined) found.push(`${path}:${one.line} imports "${one.specifier}": ${fault}`);
     }
   }
   return [...found, ...findCycles(imports).map((cycle) => `cycle: ${cycle.join(' → ')}`)];
+}
+
+/** What is wrong with an import of a test: it may import every layer but the page, and no other layer's helpers. */
+function faultOfTest(path: string, { target, kind }: Import): string | undefined {
+  const [folder, other] = [folderOf(path), folderOf(target ?? '')];
+  if (target === undefined || other === undefined || other === folder || kind === 'address') return undefined;
+  if (other === PAGE) return `only tests of ${PAGE} may import it. What other layers share belongs below it`;
+  const isHelper = other !== TESTING && target.split('/').includes(TESTING);
+  return isHelper ? `helpers that two layers use belong in src/${TESTING}` : undefined;
+}
+
+/** What is wrong with an import of a file beside `src/`: what ships, and what measures it, does without tests. */
+function faultBeside(path: string, { target, kind }: Import): string | undefined {
+  if (target === undefined || kind === 'address' || isTester(path) || isTest(path)) return undefined;
+  if (isTest(target))
+    return 'only tests, and programs that test (tools/check/rules.ts), may import tests and their helpers';
+  return folderOf(target) === PAGE ? `only programs that test may import ${PAGE}` : undefined;
 }
 
 /** What is wrong with one import, or undefined. */

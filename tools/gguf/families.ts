@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeDeviceHost } from '../../src/cli/host.ts';
-import { openNamedModel } from '../../src/cli/places.ts';
+import { openNamedModel } from '../../src/cli/named-models.ts';
 import { openDevice } from '../../src/device/choice.ts';
 import { relativeError } from '../../src/testing/compare.ts';
 import { engineLogits } from '../../src/testing/engine-logits.ts';

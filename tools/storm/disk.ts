@@ -13,7 +13,7 @@ import { Run } from '../../src/run/run.ts';
 import { startLocalHub } from '../../src/testing/local-hub.ts';
 import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
 import { openStore } from '../../src/weights/store.ts';
-import { modelFiles } from '../../src/weights/testing/model-of.ts';
+import { modelFiles } from '../../src/testing/model-of.ts';
 import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
 import { FailingDisk } from './failing-disk.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';

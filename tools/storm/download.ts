@@ -5,8 +5,8 @@ import { PATIENCE } from '../../src/weights/connection.ts';
 import { parseModelReference } from '../../src/weights/model-reference.ts';
 import { openModel, requireReference } from '../../src/weights/source.ts';
 import type { WeightStore } from '../../src/weights/store.ts';
-import { ramp } from '../../src/weights/testing/model-of.ts';
-import { NO_EMBEDDED } from '../../src/weights/testing/no-embedded.ts';
+import { ramp } from '../../src/testing/model-of.ts';
+import { NO_EMBEDDED } from '../../src/testing/no-embedded.ts';
 
 // A small model on a hub of this machine.
 

@@ -11,7 +11,7 @@ import { readTableFile, tableOf } from '../../src/tasks/table.ts';
 import { openGguf } from '../../src/weights/gguf/model.ts';
 import { PickedFolder } from '../../src/weights/picked-folder.ts';
 import { readSafetensors } from '../../src/weights/safetensors.ts';
-import { tinyLlamaGguf } from '../../src/weights/testing/gguf-of.ts';
+import { tinyLlamaGguf } from '../../src/testing/gguf-of.ts';
 import { dataKinds } from './data-kinds.ts';
 import { encode, type Kind } from './kind.ts';
 import { mutateBytes, mutateJson } from './mutate.ts';

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { parseResultsFile, runsIn } from '../../src/app/compare/results-file.ts';
-import { scriptedRun } from '../../src/app/testing/script.ts';
-import { placeAt } from '../../src/run/checkpoint/place.ts';
+import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import { placeAt } from '../../src/run/checkpoint/place-in-data.ts';
 import { type RunState, stateFiles } from '../../src/run/checkpoint/saved-run.ts';
 import { adapterTensor } from '../../src/gorp/state.ts';
 import { ROUND_FILE } from '../../src/run/outputs/layout.ts';

@@ -2,7 +2,7 @@ import { GorpError } from '../../src/base/errors.ts';
 import { type Fault, startLocalHub } from '../../src/testing/local-hub.ts';
 import { MemoryKeyValue } from '../../src/weights/key-value-memory.ts';
 import { openStore } from '../../src/weights/store.ts';
-import { modelFiles } from '../../src/weights/testing/model-of.ts';
+import { modelFiles } from '../../src/testing/model-of.ts';
 import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
 import { between, oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { runKey } from '../history.ts';
 import { createPageStore } from '../store.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { createCompareActions } from './compare-actions.ts';
 import { comparedResults } from './compare-state.ts';
 

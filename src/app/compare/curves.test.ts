@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drawnIndices } from '../charts/series.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { accuracyCurve, lossCurve, meanCurve, performanceCurve, spaceCurve } from './curves.ts';
 import { groupsOf } from './settings-groups.ts';
 import { lineNumbers, overlayLines, thinnedLine } from './lines.ts';

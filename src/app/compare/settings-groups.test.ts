@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Results } from '../../run/results.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { differencesOf, groupsOf } from './settings-groups.ts';
 
 describe('groupsOf', () => {

@@ -2,7 +2,7 @@ import { unzipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { resultsText } from '../download.ts';
 import { runKey, summaryOf } from '../history.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { fileNames, zipOfRuns } from './zip-of-runs.ts';
 
 const runs = [

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { unzipped } from '../../weights/exports/unzip.ts';
 import { zipped } from '../../weights/exports/zip.ts';
 import type { ErrorReport } from '../../base/errors.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { resultsText } from '../download.ts';
 import { silentPage } from '../testing/markup.ts';
 import type { GivenFile } from '../tasks/actions.ts';

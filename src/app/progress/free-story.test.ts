@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Results } from '../../run/results.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { freeStory } from './free-story.ts';
 
 const results = quickResults('gorp', 1);

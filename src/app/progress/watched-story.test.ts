@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
 import { watching } from '../../run/settings.ts';
-import { scriptedRun } from '../testing/script.ts';
+import { scriptedRun } from '../../testing/scripted-run.ts';
 import { changeSinceLearned } from './matrix.ts';
 import { matrixOf, measuresIn, scoreIn, scoresOf } from './scores.ts';
 import { watchedStory } from './watched-story.ts';

@@ -5,7 +5,7 @@ import type { RunSettings } from '../../run/settings.ts';
 import { IDLE, type RunState, startingRun } from '../run-state.ts';
 import { createPageStore } from '../store.ts';
 import { memoryQueue } from '../testing/memory-queue.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { createQueue } from './queue-actions.ts';
 import type { QueuePlace } from './queue-place.ts';
 

@@ -11,7 +11,7 @@ import { methodTitle } from '../../methods/registry.ts';
 import { Section } from '../ui/Section.tsx';
 import { ExportButton } from './ExportButton.tsx';
 import { RunModels } from './RunModels.tsx';
-import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
+import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
 /** Loaded only when there is a model to use, to speed up the first page load. */

@@ -7,7 +7,7 @@ import { Section } from '../ui/Section.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
 import buttons from '../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
-import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
+import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
 import { PublishedTable } from './PublishedTable.tsx';
 import { RunsTable } from './RunsTable.tsx';
 import styles from './ResultsTab.module.css';

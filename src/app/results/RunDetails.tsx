@@ -6,7 +6,7 @@ import { modelText } from '../models/model-text.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
-import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
+import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
 import { calledRun, columnText, RUN_COLUMNS } from './run-columns.ts';
 import { RunLabelFields } from './RunLabelFields.tsx';
 import styles from './RunsTable.module.css';

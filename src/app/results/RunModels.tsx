@@ -4,7 +4,7 @@ import { methodTitle } from '../../methods/registry.ts';
 import { bytes, moment } from '../format.ts';
 import choice from '../ui/Choice.module.css';
 import styles from './FilesSection.module.css';
-import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
+import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
 import { BUDGETS, overBudget, readBudget, saveBudget } from './model-budget.ts';
 
 interface Props {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { summaryOf } from '../history.ts';
-import { quickResults } from '../testing/scripted-results.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
 import { columnText } from './run-columns.ts';
 
 it('says that a measure is a loss, since other runs in its column have percentages', () => {

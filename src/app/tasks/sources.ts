@@ -4,7 +4,7 @@ import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded
 import { BENCHMARK_NAMES, BENCHMARKS, benchmarkOf } from '../../tasks/benchmarks.ts';
 import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';
-import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
+import { EMBEDDED_TASKS, type TaskCard } from '../../tasks/embedded-tasks.ts';
 import type { TaskData } from './task-store.ts';
 
 /** Tasks that can be added to an order, from one source. */

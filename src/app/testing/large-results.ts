@@ -2,7 +2,7 @@ import { embeddedSettings } from '../../run/presets.ts';
 import type { Results } from '../../run/results.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { largeHealth, largeSpaces } from './large-spaces.ts';
-import { resultsOfScript } from './scripted-results.ts';
+import { resultsOfScript } from '../../testing/scripted-results.ts';
 
 /** Invented results of a run of fifteen tasks on the 96 trained matrices of T5-large. */
 export function largeResults(): Results {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { usePage } from '../page-context.tsx';
-import { useKeptRounds } from '../results/kept-rounds-context.tsx';
+import { useKeptRounds } from '../results/saved-rounds-context.tsx';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Examples } from './Examples.tsx';
 import { tryDesk } from './shared-desk.ts';

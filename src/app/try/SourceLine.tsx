@@ -3,7 +3,7 @@ import { modelText } from '../models/model-text.ts';
 import { pickedFrom } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { methodTitle } from '../../methods/registry.ts';
-import { useKeptRounds } from '../results/kept-rounds-context.tsx';
+import { useKeptRounds } from '../results/saved-rounds-context.tsx';
 import type { TryDesk } from './try-desk.ts';
 import styles from './TryTab.module.css';
 

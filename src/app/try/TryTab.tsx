@@ -3,7 +3,7 @@ import { useStore } from 'zustand';
 import { pickedFromDrop } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { roundOfRun } from '../run-state.ts';
-import { useKeptRounds } from '../results/kept-rounds-context.tsx';
+import { useKeptRounds } from '../results/saved-rounds-context.tsx';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Answers } from './Answers.tsx';

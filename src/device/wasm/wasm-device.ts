@@ -4,7 +4,7 @@ import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '.
 import type { Dispatch } from '../kernel.ts';
 import { type WasmAbilities, wasmAbilities, type WasmBuild } from './build.ts';
 import { Heap, HEAP_BYTES, MAX_PAGES } from './heap.ts';
-import { WasmPlanner } from './planner.ts';
+import { WasmPlanner } from './wasm-planner.ts';
 import { WasmProgram } from './program.ts';
 import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
 import { ThreadGone, type ThreadHost, Threads } from './threads.ts';

@@ -1,8 +1,8 @@
 import type { Program } from '../../device/device.ts';
 import type { BatchSizes } from '../../models/network.ts';
-import { InputCovariances } from '../activations.ts';
+import { InputCovariances } from '../spaces/covariances.ts';
 import { NO_STATE } from '../method-plan.ts';
-import { SquaredGradients } from '../squared-gradients.ts';
+import { SquaredGradients } from '../adapters/squared-gradients.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 

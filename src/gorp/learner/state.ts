@@ -1,7 +1,7 @@
-import { type Matrix, matrix } from '../matrix.ts';
-import { DIRECTIONS_BYTES } from '../directions.ts';
+import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
+import { DIRECTIONS_BYTES } from '../spaces/directions.ts';
 import { keepsDirections } from '../method-plan.ts';
-import { MomentSpace } from '../moment-space.ts';
+import { MomentSpace } from '../spaces/moment-space.ts';
 import { hostTensor, type LearnerState, type SavedState, type SavedTensors, type StateOwner } from '../state.ts';
 import type { LearnerCore } from './core.ts';
 

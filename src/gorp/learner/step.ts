@@ -2,7 +2,7 @@ import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
 import type { SizedBatch } from '../../models/network.ts';
-import { ExactTrainer } from '../exact-trainer.ts';
+import { ExactTrainer } from '../full-rank/exact-trainer.ts';
 import type { LayerStatistics } from '../layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';

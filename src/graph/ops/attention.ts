@@ -2,7 +2,7 @@ import deltaTemplate from '../../../shaders/attention-delta.wgsl?raw';
 import type { AttentionShape, AttentionSizes } from '../../device/attention-shape.ts';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { planSumOfParts } from '../../device/reduce-splits.ts';
-import type { AttentionPlan, Planner } from '../../device/planner.ts';
+import type { AttentionPlan, Planner } from '../../device/kernel-planner.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';

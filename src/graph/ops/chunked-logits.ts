@@ -1,6 +1,6 @@
 import { matmulReference } from '../../device/matmul-reference.ts';
 import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
-import type { Planner } from '../../device/planner.ts';
+import type { Planner } from '../../device/kernel-planner.ts';
 import type { KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { productCalls, productScratch } from './matmul.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type MatmulLayout, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { shapeClassOf, variantsOf } from '../../device/webgpu/kernels/matmul-variants.ts';
-import { GpuPlanner } from '../../device/webgpu/planner.ts';
+import { GpuPlanner } from '../../device/webgpu/gpu-planner.ts';
 import { Tuning } from '../../device/webgpu/tuning.ts';
 import type { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';

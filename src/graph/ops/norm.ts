@@ -1,6 +1,6 @@
 import template from '../../../shaders/rms-norm.wgsl?raw';
 import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
-import type { Planner } from '../../device/planner.ts';
+import type { Planner } from '../../device/kernel-planner.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';

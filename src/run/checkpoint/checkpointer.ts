@@ -3,7 +3,7 @@ import type { RunHost } from '../host.ts';
 import { sparsely } from '../byte-reports.ts';
 import { isTested } from '../measures.ts';
 import type { Results } from '../results.ts';
-import type { Place } from './place.ts';
+import type { Place } from './place-in-data.ts';
 import { bytesOf, type RunState, stateFiles, type WrittenFiles } from './saved-run.ts';
 
 // A page that is hidden repeatedly does not save each time.

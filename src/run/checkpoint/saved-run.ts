@@ -11,7 +11,7 @@ import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../w
 import { writeSafetensors } from '../../weights/safetensors.ts';
 import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from '../outputs/layout.ts';
 import { type Results, ResultsSchema } from '../results.ts';
-import { type Place, PlaceSchema } from './place.ts';
+import { type Place, PlaceSchema } from './place-in-data.ts';
 
 /** All that the rest of a run depends on: at a task's border what the next task needs, within a task all of it. */
 export interface RunState {

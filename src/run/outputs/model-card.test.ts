@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scriptedRun } from '../../app/testing/script.ts';
+import { scriptedRun } from '../../testing/scripted-run.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { embeddedSettings } from '../presets.ts';
 import type { Results } from '../results.ts';

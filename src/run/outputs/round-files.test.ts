@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
-import { type Files, openRound, runKeepingRounds } from '../../testing/kept-run.ts';
+import { type Files, openRound, runKeepingRounds } from '../../testing/saved-run.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import type { AdapterPlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';

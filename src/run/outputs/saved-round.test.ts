@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { scriptedRun } from '../../app/testing/script.ts';
+import { scriptedRun } from '../../testing/scripted-run.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings } from '../presets.ts';
 import { checkFits, checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';

@@ -1,7 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import { difference } from '../checkpoint/fitting.ts';
 import type { RunSettings } from '../settings.ts';
-import { labelOf, ordersOf, type StudyPlan } from './plan.ts';
+import { labelOf, ordersOf, type StudyPlan } from './study-plan.ts';
 
 /** The part of a plan that has no other. */
 const PART = 'study';

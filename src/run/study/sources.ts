@@ -1,5 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
-import type { Sources } from './plan.ts';
+import type { Sources } from './study-plan.ts';
 
 /**
  * Checks that a study continues with the model and the tasks that it began with. A plan without sources fits any.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { scriptedRun } from '../../app/testing/script.ts';
+import { scriptedRun } from '../../testing/scripted-run.ts';
 import type { Results } from '../results.ts';
-import { parseStudyPlan, type PlannedRun } from './plan.ts';
+import { parseStudyPlan, type PlannedRun } from './study-plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';
 import { bestOf, collect, type MadeRun, summarise } from './summary.ts';

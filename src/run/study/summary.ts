@@ -13,7 +13,7 @@ import {
   type StudyPart,
   type StudyPlan,
   type Values,
-} from './plan.ts';
+} from './study-plan.ts';
 import {
   comparePaired,
   type Difference,

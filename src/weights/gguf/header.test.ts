@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
-import { ggufOf, type TestGguf, type TestTensor } from '../testing/gguf-of.ts';
+import { ggufOf, type TestGguf, type TestTensor } from '../../testing/gguf-of.ts';
 import { type GgufHeader, readGgufHeader } from './header.ts';
 import type { Pieces } from './piece-reader.ts';
 

@@ -10,8 +10,8 @@ import { type ModelPlaces, openModel, readOutline, readOutlineHere, requireRefer
 import { openStore } from '../store.ts';
 import { listModels, removeModel } from '../stored-models.ts';
 import { PickedFolder } from '../picked-folder.ts';
-import { ggufOf, type TestValue, tinyLlamaGguf } from '../testing/gguf-of.ts';
-import { NO_EMBEDDED } from '../testing/no-embedded.ts';
+import { ggufOf, type TestValue, tinyLlamaGguf } from '../../testing/gguf-of.ts';
+import { NO_EMBEDDED } from '../../testing/no-embedded.ts';
 import { openGguf } from './model.ts';
 import { FIRST_PIECE } from './piece-reader.ts';
 

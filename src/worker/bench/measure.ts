@@ -5,7 +5,7 @@ import { measureParts } from '../../bench/measure-parts.ts';
 import { MINUTE, minuteParts } from '../../bench/minute.ts';
 import type { BenchHead } from '../../bench/report.ts';
 import { type DeviceHost, openDevice } from '../../device/choice.ts';
-import { appRoot } from '../places.ts';
+import { appRoot } from '../model-places.ts';
 import type { BenchProgress } from './messages.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runKeepingRounds } from '../../testing/kept-run.ts';
+import { runKeepingRounds } from '../../testing/saved-run.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import type { GivenFile } from './messages.ts';
 import { openRunFiles } from './opened-run.ts';

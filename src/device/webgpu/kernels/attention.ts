@@ -1,6 +1,6 @@
 import template from '../../../../shaders/attention-rows.wgsl?raw';
 import type { AttentionForm, AttentionShape } from '../../attention-shape.ts';
-import type { AttentionPlan } from '../../planner.ts';
+import type { AttentionPlan } from '../../kernel-planner.ts';
 import { fillTemplate } from '../../template.ts';
 import { attentionInputs, attentionParams } from './attention-inputs.ts';
 import { planTiledAttention } from './attention-tiled.ts';

@@ -1,6 +1,6 @@
 import template from '../../../../shaders/matmul.wgsl?raw';
 import type { KernelCall, KernelPlan } from '../../kernel.ts';
-import type { ProductTensors } from '../../planner.ts';
+import type { ProductTensors } from '../../kernel-planner.ts';
 import { fillTemplate } from '../../template.ts';
 import type { AdapterTraits } from '../adapter-traits.ts';
 import { canUseVectors, type MatmulShape, windowOf } from '../../matmul-shape.ts';

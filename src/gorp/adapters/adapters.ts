@@ -1,0 +1,249 @@
+import { mixSeed, seededRandom } from '../../base/random.ts';
+import type { OwnedBuffer } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { dropout } from '../../graph/ops/elementwise.ts';
+import { matmul } from '../../graph/ops/matmul.ts';
+import { scaleBlocks } from '../../graph/ops/scale-blocks.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import type { GateValues } from '../gates/gates.ts';
+import {
+  columnSlice,
+  concatColumns,
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTranspose,
+  subtract,
+} from '../../linear-algebra/matrix.ts';
+import { Stack } from '../stack.ts';
+import { adapterTensor, frozenTensor, readSaved, type SavedTensors, type StateTensor } from '../state.ts';
+
+/** A [r, in] and B [out, r]. */
+interface Pair {
+  readonly A: Matrix;
+  readonly B: Matrix;
+}
+
+/** LoRA adapters of layers of one shape: the new pair, trained, and the frozen pairs of earlier tasks. */
+export class AdapterGroup {
+  readonly #device: Device;
+
+  /** A [n, r, in] and B [n, out, r] of the pair in training. */
+  readonly A: Stack;
+  readonly B: Stack;
+  /** Pairs of earlier tasks one after another, A_prev [(t−1) r, in] and B_prev [out, (t−1) r], on the host. */
+  readonly previous = new Map<string, Pair>();
+  #previousOnGpu = new Map<string, { A: Tensor; B: Tensor }>();
+  #owned: OwnedBuffer[] = [];
+
+  /** @param names layers, without `.weight`, all [out, in]. */
+  constructor(
+    device: Device,
+    readonly names: readonly string[],
+    readonly out: number,
+    readonly inputs: number,
+    readonly rank: number,
+  ) {
+    this.#device = device;
+    this.A = new Stack(device, 'trained', 'lora_A', names, rank, inputs);
+    this.B = new Stack(device, 'trained', 'lora_B', names, out, rank);
+  }
+
+  /**
+   * A fresh pair: A ~ U(−1/√in, 1/√in) (Kaiming uniform with a = √5), B = 0: docs/method.md, eq. (2).
+   *
+   * @param inputSpace S [in, k] per layer, removed from the fresh A: A ← A − A S Sᵀ.
+   */
+  reset(seed: number, inputSpace?: ReadonlyMap<string, Matrix>): void {
+    const bound = 1 / Math.sqrt(this.inputs);
+    for (const name of this.names) {
+      const random = seededRandom(mixSeed(seed, 'lora_A', name));
+      const values = Float64Array.from({ length: this.rank * this.inputs }, () => (2 * random.next() - 1) * bound);
+      let A = matrix(this.rank, this.inputs, values);
+      const S = inputSpace?.get(name);
+      if (S !== undefined && S.columns > 0) A = subtract(A, multiplyTranspose(multiply(A, S), S));
+      this.A.write(name, A);
+    }
+    this.B.clear();
+  }
+
+  /** Freezes the trained pair and appends it to the earlier ones: docs/method.md, eq. (3). Waits for the GPU. */
+  async freeze(): Promise<void> {
+    const [newA, newB] = [await this.A.read(), await this.B.read()];
+    this.#destroyPrevious();
+    for (const name of this.names) {
+      const [A, B] = [newA.get(name) as Matrix, newB.get(name) as Matrix];
+      const before = this.previous.get(name);
+      const pair = before ? { A: stackRows(before.A, A), B: concatColumns(before.B, B) } : { A, B };
+      this.#setPrevious(name, pair);
+    }
+  }
+
+  #setPrevious(name: string, pair: Pair): void {
+    this.previous.set(name, pair);
+    const upload = (label: string, m: Matrix): StoredTensor => {
+      const tensor = this.#make(label, m.rows, m.columns);
+      this.#device.write(tensor.storage.buffer, 0, Float32Array.from(m.data));
+      return tensor;
+    };
+    this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
+  }
+
+  /** The pairs of all tasks so far, of each layer: [A_prev; A] [R, in] and [B_prev, B] [out, R]. */
+  state(training: boolean): StateTensor[] {
+    return training ? this.#stateWithin() : this.#stateBetween();
+  }
+
+  /** The pair in training, which each step changes, and apart from it the frozen ones. */
+  #stateWithin(): StateTensor[] {
+    return this.names.flatMap((name): StateTensor[] =>
+      (['A', 'B'] as const).flatMap((side): StateTensor[] => {
+        const [own, frozen] = [this[side], this.previous.get(name)?.[side]];
+        const tensor = adapterTensor(name, `lora_${side}`);
+        const { rows, columns } = own;
+        const all: StateTensor[] = [
+          { name: tensor, place: 'adapter', dtype: 'F32', rows, columns, read: () => own.readOne(name) },
+        ];
+        if (frozen === undefined) return all;
+        const read = (): Promise<Float32Array<ArrayBuffer>> => Promise.resolve(Float32Array.from(frozen.data));
+        const size = { rows: frozen.rows, columns: frozen.columns };
+        return [...all, { name: frozenTensor(tensor), place: 'earlier', dtype: 'F32', ...size, read }];
+      }),
+    );
+  }
+
+  /** The pairs of all tasks as one, as PEFT reads them. */
+  #stateBetween(): StateTensor[] {
+    const { out, inputs, rank } = this;
+    return this.names.flatMap((name): StateTensor[] => {
+      const previous = this.previous.get(name);
+      const R = rank + (previous?.A.rows ?? 0);
+      const read =
+        (own: Stack, join: (before: Matrix, own: Matrix) => Matrix, before?: Matrix) =>
+        async (): Promise<Float32Array<ArrayBuffer>> => {
+          const values = await own.readOne(name);
+          if (before === undefined) return values;
+          return Float32Array.from(join(before, matrix(own.rows, own.columns, values)).data);
+        };
+      const shared = { place: 'adapter', dtype: 'F32' } as const;
+      const [A, B] = [adapterTensor(name, 'lora_A'), adapterTensor(name, 'lora_B')];
+      return [
+        { name: A, ...shared, rows: R, columns: inputs, read: read(this.A, stackRows, previous?.A) },
+        { name: B, ...shared, rows: out, columns: R, read: read(this.B, concatColumns, previous?.B) },
+      ];
+    });
+  }
+
+  /**
+   * Restores the pairs of all tasks so far; the last is the pair in training.
+   *
+   * @param pairs how many there are.
+   * @param training whether {@link state} was saved within a task.
+   * @throws GorpError `run/state-does-not-fit`.
+   */
+  async restore(saved: SavedTensors, pairs: number, training: boolean): Promise<void> {
+    const { out, inputs, rank } = this;
+    const before = rank * (pairs - 1);
+    const read = async (r: number, nameOf: (tensor: string) => string, layer: string): Promise<Pair> => {
+      const [A, B] = [nameOf(adapterTensor(layer, 'lora_A')), nameOf(adapterTensor(layer, 'lora_B'))];
+      return {
+        A: matrix(r, inputs, await readSaved(saved, { name: A, rows: r, columns: inputs })),
+        B: matrix(out, r, await readSaved(saved, { name: B, rows: out, columns: r })),
+      };
+    };
+    for (const name of this.names) {
+      const whole = await read(training ? rank : before + rank, (tensor) => tensor, name);
+      const at = training ? 0 : before;
+      if (training && before > 0) this.#setPrevious(name, await read(before, frozenTensor, name));
+      else if (before > 0)
+        this.#setPrevious(name, { A: firstRows(whole.A, before), B: columnSlice(whole.B, 0, before) });
+      this.A.write(name, Float32Array.from(whole.A.data.subarray(at * inputs)));
+      this.B.write(name, Float32Array.from(columnSlice(whole.B, at, at + rank).data));
+    }
+  }
+
+  /** Allocates memory for the frozen pairs of this many tasks without writing to it, for a memory plan. */
+  reserve(earlier: number): void {
+    this.#destroyPrevious();
+    if (earlier === 0) return;
+    const rank = earlier * this.rank;
+    for (const name of this.names) {
+      const pair = {
+        A: this.#make(`${name} A_prev`, rank, this.inputs),
+        B: this.#make(`${name} B_prev`, this.out, rank),
+      };
+      this.#previousOnGpu.set(name, pair);
+    }
+  }
+
+  #make(name: string, rows: number, columns: number): StoredTensor {
+    const tensor = storeTensor(this.#device, plainTensor(name, [rows, columns]), 'trained');
+    this.#owned.push(tensor.storage.buffer);
+    return tensor;
+  }
+
+  /** Bytes of the frozen pairs on the GPU. */
+  get previousBytes(): number {
+    return this.#owned.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */
+  previousA(name: string): Tensor | undefined {
+    return this.#previousOnGpu.get(name)?.A;
+  }
+
+  /**
+   * y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ with one dropout mask for both terms.
+   *
+   * @param pair the new pair as tensors of this graph; null for the model without it.
+   * @param drop dropout of this layer; undefined in evaluation.
+   * @param onInner receives the output of the new A, [..., r].
+   * @param gates scale the output of each pair for each example (docs/method.md, eq. (31)); undefined for none.
+   */
+  apply(
+    g: Graph,
+    name: string,
+    x: Tensor,
+    y: Tensor,
+    pair: { A: Tensor; B: Tensor } | null,
+    scale: number,
+    drop?: { step: Tensor; salt: number; rate: number },
+    onInner?: (h: Tensor) => void,
+    gates?: GateValues,
+  ): Tensor {
+    const dropped = drop ? dropout(g, x, drop.step, drop.salt, drop.rate) : x; // [..., in]
+    let sum = y; // [..., out]
+    const previous = this.#previousOnGpu.get(name);
+    for (const { A, B } of [previous, pair].filter((one) => one != null)) {
+      const h = matmul(g, dropped, A, { layout: 'nt' }); // [..., r]
+      const gate = A === pair?.A ? gates?.own : gates?.previous;
+      const counted = gate ? scaleBlocks(g, h, gate) : h;
+      sum = matmul(g, counted, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
+      if (A === pair?.A) onInner?.(h);
+    }
+    return sum;
+  }
+
+  #destroyPrevious(): void {
+    for (const buffer of this.#owned) buffer.destroy();
+    this.#owned = [];
+    this.#previousOnGpu = new Map();
+  }
+
+  destroy(): void {
+    this.A.destroy();
+    this.B.destroy();
+    this.#destroyPrevious();
+  }
+}
+
+function stackRows(a: Matrix, b: Matrix): Matrix {
+  const joined = matrix(a.rows + b.rows, a.columns);
+  joined.data.set(a.data);
+  joined.data.set(b.data, a.data.length);
+  return joined;
+}
+
+const firstRows = ({ columns, data }: Matrix, rows: number): Matrix =>
+  matrix(rows, columns, data.subarray(0, rows * columns));

@@ -1,0 +1,169 @@
+import { seededRandom } from '../../base/random.ts';
+import type { Device } from '../../device/device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { innerProduct } from '../../graph/ops/inner-product.ts';
+import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
+import { sizeOf, type Tensor } from '../../graph/tensor.ts';
+import {
+  type ImplicitGradient,
+  recordLeadingVectors,
+  recordRightPartners,
+  recordShareEstimate,
+  sketchSize,
+} from '../../linear-algebra/block-power.ts';
+import type { InputSpaces } from '../spaces/input-spaces.ts';
+import type { LayerGroup } from '../method-groups.ts';
+import type { ProjectedPlan } from '../method-plan.ts';
+import { type BasisSide, basisSide, compressedShape } from './projection.ts';
+import { Stack } from '../stack.ts';
+import type { DeviceTensor } from '../state.ts';
+
+/**
+ * Probes of an estimate: its error is a few percent of the energy if several directions matter, zero for a single one.
+ */
+const PROBES = 16;
+
+/**
+ * Projected full-rank training that forms no gradient (docs/method.md, eq. (13)). The change of the weights since the
+ * last refresh is stored separately, as a low-rank pair,
+ *
+ *     y = x Wᵀ + (x V_r) Nᵀ      or  (x Nᵀ) U_rᵀ      or  ((x V_r) Nᵀ) U_rᵀ
+ *
+ * whose N has the compressed gradient as its gradient: R = dYᵀ(X V_r), (dY U_r)ᵀ X or (dY U_r)ᵀ (X V_r).
+ */
+export class FastProjection {
+  readonly #inputSpaces: InputSpaces | undefined;
+
+  /** N: out × r, r × in, or r × r. */
+  readonly pair: Stack;
+  /** Singular vectors as rows, largest first: V_rᵀ with `right`, else U_rᵀ; the first r are the basis, the rest oversampling. */
+  readonly #sketch: Stack;
+  /** V_rᵀ if the basis has both sides. */
+  readonly #partners: Stack | undefined;
+  /** Random signs that estimate the share of gradients inside the input space. */
+  readonly #probes: Stack | undefined;
+  readonly #side: BasisSide;
+  readonly #rank: number;
+
+  /** @param inputSpaces removed from the bases. */
+  constructor(
+    device: Device,
+    { names, out, inputs }: LayerGroup,
+    { rank, projType }: Pick<ProjectedPlan, 'rank' | 'projType'>,
+    inputSpaces: InputSpaces | undefined,
+  ) {
+    this.#inputSpaces = inputSpaces;
+    this.#side = basisSide(projType, out, inputs);
+    this.#rank = Math.min(rank, out, inputs);
+    const size = sketchSize(this.#rank, out, inputs);
+    this.#sketch = new Stack(
+      device,
+      'optimizer',
+      'singular vectors',
+      names,
+      size,
+      this.#side === 'right' ? inputs : out,
+    );
+    this.pair = new Stack(
+      device,
+      'trained',
+      'change since the last basis',
+      names,
+      ...compressedShape(out, inputs, rank, projType),
+    );
+    if (this.#side === 'full')
+      this.#partners = new Stack(device, 'optimizer', 'right basis', names, this.#rank, inputs);
+    if (inputSpaces && this.#side !== 'left') {
+      this.#probes = new Stack(device, 'optimizer', 'probes', ['all layers'], PROBES, out);
+      const random = seededRandom(out);
+      this.#probes.write(
+        'all layers',
+        Float32Array.from({ length: PROBES * out }, () => (random.next() < 0.5 ? -1 : 1)),
+      );
+    }
+  }
+
+  /** V_rᵀ [n, r, in] if the basis has right vectors. */
+  get Vt(): Tensor | undefined {
+    return this.#basis((stack, rows) => stack.leadingRows(rows)).Vt;
+  }
+
+  /** Drops the basis, so that a task begins the same whatever came before. The pair must have been merged. */
+  beginTask(): void {
+    this.#sketch.clear();
+    this.pair.clear();
+  }
+
+  /** y + the pair's part for a layer. @param N the layer's part of the pair as a tensor of this graph. */
+  addPair(g: Graph, name: string, x: Tensor, y: Tensor, N: Tensor): Tensor {
+    const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
+    const inner = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [..., r] or [..., in]
+    const changed = matmul(g, inner, N, { layout: 'nt', ...(!Ut && { addend: y }) }); // [..., out] or [..., r]
+    return Ut ? matmul(g, changed, Ut, { layout: 'nn', addend: y }) : changed; // [..., out]
+  }
+
+  /**
+   * Records a new basis for a layer from its implicit gradient. N must be zero, that is, merged.
+   *
+   * @param energies receive estimates of the gradient's energy before and after removing the input space.
+   * @returns R of the same gradient in the new basis.
+   */
+  recordRefresh(
+    g: Graph,
+    name: string,
+    { x, dy }: ImplicitGradient,
+    energies: { before: Tensor; after: Tensor; index: number },
+  ): Tensor {
+    const gradient = { x, dy, outside: this.#inputSpaces?.viewOf(name) };
+    if (gradient.outside && this.#probes) {
+      recordShareEstimate(g, gradient, this.#probes.view('all layers', false), energies);
+    }
+    recordLeadingVectors(g, gradient, this.#side === 'right' ? 'right' : 'left', this.#sketch.view(name, false));
+    const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
+    if (Ut && Vt) recordRightPartners(g, gradient, Ut, Vt);
+    const left = Ut ? matmul(g, dy, Ut, { layout: 'nt' }) : dy; // [tokens, r] or [tokens, out]
+    const right = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [tokens, r] or [tokens, in]
+    return matmul(g, left, right, { layout: 'tn' });
+  }
+
+  /** W ← W + N V_rᵀ, U_r N or U_r N V_rᵀ for all layers; the caller clears the pair ({@link Stack.clear}). */
+  recordMerge(g: Graph, weights: Tensor): void {
+    const { Ut, Vt } = this.#basis((stack, rows) => stack.leadingRows(rows));
+    const N = this.pair.tensor;
+    const into = { into: weights, accumulate: true };
+    if (Ut && Vt) batchedMatmul(g, batchedMatmul(g, Ut, N, { layout: 'tn' }), Vt, { layout: 'nn', ...into });
+    else if (Ut) batchedMatmul(g, Ut, N, { layout: 'tn', ...into });
+    else if (Vt) batchedMatmul(g, N, Vt, { layout: 'nn', ...into });
+  }
+
+  #basis(part: (stack: Stack, rows: number) => Tensor): { Ut?: Tensor; Vt?: Tensor } {
+    const sketch = part(this.#sketch, this.#rank);
+    if (this.#side === 'right') return { Vt: sketch };
+    return { Ut: sketch, ...(this.#partners && { Vt: part(this.#partners, this.#rank) }) };
+  }
+
+  /** The state that a step passes to the next. The probes are the same in every run. */
+  parts(): DeviceTensor[] {
+    return [this.pair, this.#sketch, this.#partners].flatMap((part) => part?.parts() ?? []);
+  }
+
+  destroy(): void {
+    for (const part of [this.pair, this.#sketch, this.#partners, this.#probes]) part?.destroy();
+  }
+}
+
+/**
+ * ‖G‖² of an implicit gradient into `into[index]`: Σ (dY dYᵀ) ∘ (X Xᵀ), which costs tokens² (in + out), or, where
+ * cheaper, from a temporary G, which costs tokens · in · out.
+ */
+export function recordSquaredNorm(g: Graph, { x, dy }: ImplicitGradient, into: Tensor, index: number): void {
+  const [inputs, out] = [x, dy].map((tensor) => tensor.shape.at(-1) ?? 1);
+  const tokens = sizeOf(x.shape) / inputs;
+  if (tokens * (inputs + out) < inputs * out) {
+    const rows = (tensor: Tensor): Tensor => matmul(g, tensor, tensor, { layout: 'nt' }); // [tokens, tokens]
+    innerProduct(g, rows(dy), rows(x), into, index);
+  } else {
+    const G = matmul(g, dy, x, { layout: 'tn' }); // [out, in]
+    innerProduct(g, G, G, into, index);
+  }
+}

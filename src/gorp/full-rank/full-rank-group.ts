@@ -1,0 +1,94 @@
+import type { Device } from '../../device/device.ts';
+import { AdamTrainer } from './adam-trainer.ts';
+import { ExactTrainer } from './exact-trainer.ts';
+import type { FastProjection } from './fast-projection.ts';
+import { FastTrainer } from './fast-trainer.ts';
+import type { LayerGroup } from '../method-groups.ts';
+import { MomentSpace } from '../spaces/moment-space.ts';
+import type { FullRankPlan } from '../method-plan.ts';
+import { Stack } from '../stack.ts';
+import {
+  type DeviceTensor,
+  restoreTensors,
+  type SavedProgress,
+  type SavedTensors,
+  type StateOwner,
+  type StateTensor,
+  weightTensor,
+} from '../state.ts';
+import type { SpaceSource } from '../spaces/projected-space.ts';
+import type { GroupSpace, MomentPair, Moments, UpdateContext } from '../trainable-group.ts';
+
+/** Full-rank weights of one shape, and what trains them: one trainer per form. */
+export class FullRankGroup implements StateOwner {
+  readonly weights: Stack;
+  readonly trainer: AdamTrainer | ExactTrainer | FastTrainer;
+
+  constructor(
+    device: Device,
+    readonly layers: LayerGroup,
+    plan: FullRankPlan,
+    spaces: SpaceSource,
+  ) {
+    const { names, out, inputs } = layers;
+    this.weights = new Stack(device, 'trained', 'full-rank weights', names, out, inputs);
+    if (plan.form === 'adam') this.trainer = new AdamTrainer(device, layers, plan, spaces);
+    else if (plan.projection === 'exact') this.trainer = new ExactTrainer(device, layers, plan, spaces);
+    else this.trainer = new FastTrainer(device, layers, plan, spaces);
+  }
+
+  /** G, or with a fast projection its compressed form R. */
+  get gradient(): Stack {
+    return this.trainer.gradient;
+  }
+
+  get moments(): Moments {
+    return this.trainer.moments;
+  }
+
+  get space(): GroupSpace | undefined {
+    return this.trainer.space;
+  }
+
+  /** Defined if gradients are projected and never formed. */
+  get fast(): FastProjection | undefined {
+    return this.trainer instanceof FastTrainer ? this.trainer.projection : undefined;
+  }
+
+  beginTask(): void {
+    this.trainer.beginTask();
+  }
+
+  /** Allocates memory for what grows with the tasks at its largest size, for a memory plan. */
+  reserve({ spaces }: { spaces: number }): void {
+    this.trainer.reserve(spaces);
+  }
+
+  recordUpdate(context: UpdateContext): void {
+    this.trainer.recordUpdate(this.weights, context);
+  }
+
+  /** First moments, from which the space grows; waits for the device. */
+  async momentsForSpace(): Promise<MomentPair[]> {
+    return this.space instanceof MomentSpace ? this.space.moments(this.moments.m) : [];
+  }
+
+  state(training: boolean): StateTensor[] {
+    return [...this.#weights(), ...(this.space?.state() ?? []), ...(training ? this.trainer.parts() : [])];
+  }
+
+  #weights(): DeviceTensor[] {
+    return this.weights.parts('weights', weightTensor);
+  }
+
+  async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
+    await restoreTensors(this.#weights(), saved);
+    await this.space?.restore(saved, training ? task - 1 : task);
+    if (training) await restoreTensors(this.trainer.parts(), saved);
+  }
+
+  destroy(): void {
+    this.weights.destroy();
+    this.trainer.destroy();
+  }
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { largestDifference, orthonormalityError, randomMatrix } from '../../testing/matrices.ts';
+import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from '../../linear-algebra/matrix.ts';
+import { basisSide, compress, compressedShape, expand, makeBasis } from './projection.ts';
+import type { ProjType } from '../method-plan.ts';
+import { svd } from '../../linear-algebra/svd.ts';
+
+const PROJ_TYPES: ProjType[] = ['std', 'reverse_std', 'left', 'right', 'full'];
+const SHAPES: [number, number][] = [
+  [40, 24],
+  [24, 40],
+  [24, 24],
+  [1, 9],
+  [9, 1],
+];
+
+describe('basisSide', () => {
+  it('follows the longer side with std, out on a tie, and the shorter one with reverse_std', () => {
+    expect(SHAPES.map(([m, n]) => basisSide('std', m, n))).toEqual(['right', 'left', 'right', 'left', 'right']);
+    expect(SHAPES.map(([m, n]) => basisSide('reverse_std', m, n))).toEqual(['left', 'right', 'left', 'right', 'left']);
+    for (const fixed of ['left', 'right', 'full'] as const) {
+      for (const [m, n] of SHAPES) expect(basisSide(fixed, m, n)).toBe(fixed);
+    }
+  });
+});
+
+const largestIsPositive = ({ rows, columns, data }: Matrix): boolean =>
+  Array.from({ length: columns }, (_, j) => Array.from({ length: rows }, (_, i) => data[i * columns + j])).every(
+    (column) => Math.max(...column) === Math.max(...column.map(Math.abs)),
+  );
+
+describe.each(PROJ_TYPES)('a %s projection', (projType) => {
+  it.each(SHAPES)('of %i × %i preserves only the gradient’s largest singular values', (rows, columns) => {
+    const g = randomMatrix(rows, columns, rows);
+    const { singularValues } = svd(g);
+    for (const rank of [1, 3, 100]) {
+      const basis = makeBasis(g, rank, projType);
+      const low = compress(g, basis);
+      expect([low.rows, low.columns]).toEqual(compressedShape(rows, columns, rank, projType));
+      const kept = singularValues.slice(0, rank).reduce((sum, value) => sum + value ** 2, 0);
+      expect(energy(low)).toBeCloseTo(kept, 10);
+      const back = expand(low, basis);
+      expect([back.rows, back.columns]).toEqual([rows, columns]);
+      expect(energy(subtract(g, back))).toBeCloseTo(energy(g) - kept, 10);
+    }
+  });
+
+  it.each(SHAPES)('of %i × %i has orthonormal vectors that follow the sign rule', (rows, columns) => {
+    const g = randomMatrix(rows, columns, columns);
+    const { left, right } = makeBasis(g, 4, projType);
+    const side = basisSide(projType, rows, columns);
+    expect([left !== null, right !== null]).toEqual([side !== 'right', side !== 'left']);
+    for (const vectors of [left, right]) if (vectors) expect(orthonormalityError(vectors)).toBeLessThan(1e-13);
+    expect(largestIsPositive((side === 'right' ? right : left) as Matrix)).toBe(true);
+    if (left && right) {
+      // u_j and v_j are negated together: uᵀ G v stays a positive singular value.
+      const diagonal = multiply(transposeMultiply(left, g), right);
+      for (let j = 0; j < diagonal.rows; j++) expect(diagonal.data[j * diagonal.columns + j]).toBeGreaterThan(0);
+    }
+  });
+
+  it('does not depend on the sign of the gradient', () => {
+    const g = randomMatrix(12, 10, 5);
+    const basis = makeBasis(g, 3, projType);
+    const other = makeBasis(subtract(matrix(12, 10), g), 3, projType);
+    const side = basisSide(projType, 12, 10) === 'right' ? 'right' : 'left';
+    expect(largestDifference(basis[side] as Matrix, other[side] as Matrix)).toBeLessThan(1e-12);
+  });
+
+  it('accepts a zero gradient', () => {
+    const basis = makeBasis(matrix(6, 5), 2, projType);
+    for (const vectors of [basis.left, basis.right]) {
+      if (vectors) expect(orthonormalityError(vectors)).toBeLessThan(1e-14);
+    }
+    expect(energy(compress(matrix(6, 5), basis))).toBe(0);
+  });
+});

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Device } from '../../device/device.ts';
+import { parseT5Config, T5_TRAITS } from '../../models/t5-config.ts';
+import type { SizedBatch } from '../../models/network.ts';
+import { T5Network } from '../../models/t5-network.ts';
+import { acquireTestDevice } from '../../testing/devices.ts';
+import { largestDifference } from '../../testing/matrices.ts';
+import { planOf } from '../../methods/registry.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
+import { tinySettings } from '../../testing/tiny-run.ts';
+import { Learner } from '../learner.ts';
+import type { Matrix } from '../../linear-algebra/matrix.ts';
+import { T5_TARGETS } from '../../models/targets.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await acquireTestDevice();
+});
+afterAll(() => device.destroy());
+
+/** Two examples in a batch of a given size; padding must not matter. */
+const batchOf = (B: number, S: number, T: number): SizedBatch => ({
+  sizes: { B, S, T },
+  rows: [
+    { source: [3, 4, 5, 1], label: [9, 10, 1] },
+    { source: [6, 7, 1], label: [11, 1] },
+  ],
+});
+
+test('the activation space of a sample does not depend on padding', async () => {
+  const model = tinyModel();
+  const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
+  const { method } = tinySettings('gorp-plus');
+  const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
+  const spacesOf = async (sample: SizedBatch[]): Promise<Map<string, Matrix>> => {
+    const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (name) =>
+      model.readTensor(name),
+    );
+    await learner.beginTask();
+    await learner.endTask({ sample: sample });
+    const { spaces } = await learner.readTrained();
+    learner.destroy();
+    return spaces;
+  };
+  const tight = await spacesOf([batchOf(2, 4, 3)]);
+  const padded = await spacesOf([batchOf(4, 8, 5)]);
+  expect(tight.size).toBeGreaterThan(0);
+  expect([...padded.keys()]).toEqual([...tight.keys()]);
+  for (const [name, S] of tight) {
+    const other = padded.get(name);
+    if (!other) throw new Error(`There is no space of ${name}.`);
+    expect(largestDifference(S, other), name).toBeLessThan(1e-3);
+  }
+  network.destroy();
+  expect(device.buffers.liveLabels).toEqual([]);
+});

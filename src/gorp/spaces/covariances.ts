@@ -1,0 +1,125 @@
+import type { OwnedBuffer } from '../../device/buffers.ts';
+import type { Device, Program } from '../../device/device.ts';
+import { Arena } from '../../graph/arena.ts';
+import { type Compiled, compile } from '../../graph/compile.ts';
+import { Graph } from '../../graph/graph.ts';
+import { scaleRows } from '../../graph/ops/elementwise.ts';
+import { matmul } from '../../graph/ops/matmul.ts';
+import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../../models/network.ts';
+import { sizesKey } from '../gradient-programs.ts';
+import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
+import { trainedLayers, type TrainedParts } from '../trained-layers.ts';
+
+/** The inputs of all trained layers, in the order of the model. Layers that read the same tensor share one. */
+export function distinctInputs(network: Network, parts: TrainedParts): DistinctInput[] {
+  const owned: OwnedBuffer[] = [];
+  const captured = new Map<string, Tensor>();
+  network.batch({ B: 1, S: 1, T: 1 }, owned).loss(new Graph(), trainedLayers(parts, { captured }));
+  for (const buffer of owned) buffer.destroy();
+  const readers = new Map<Tensor, string[]>();
+  for (const [name, x] of captured) readers.set(x, [...(readers.get(x) ?? []), name]);
+  return [...readers].map(([x, names]) => ({ name: names[0], names, width: x.shape.at(-1) ?? 1 }));
+}
+
+/**
+ * C = XᵀX of the inputs of every trained layer over the tokens of a sample, without padding: the source of an
+ * activation space (docs/method.md, eq. (16)). Layers that read the same tensor (q and v) share one matrix.
+ */
+export class InputCovariances {
+  readonly #device: Device;
+  readonly #network: Network;
+  readonly #parts: TrainedParts;
+  readonly #sums = new Map<string, CovarianceSum>();
+  readonly #batches = new Map<string, TrainingBatch>();
+  readonly #programs = new Map<string, Compiled>();
+  readonly #owned: OwnedBuffer[] = [];
+  readonly #arena: Arena;
+
+  constructor(device: Device, network: Network, parts: TrainedParts) {
+    this.#device = device;
+    this.#network = network;
+    this.#parts = parts;
+    this.#arena = new Arena(device, 'inputs');
+  }
+
+  /** Compiles the programs of all batch shapes to come, in shared memory. */
+  async prepare(shapes: readonly BatchSizes[]): Promise<void> {
+    const distinct = new Map(shapes.map((sizes) => [sizesKey(sizes), sizes]));
+    for (let version: number | undefined; version !== this.#arena.version;) {
+      // A later shape may have reallocated the memory of earlier ones; in the second pass all fit.
+      ({ version } = this.#arena);
+      this.#destroyPrograms();
+      for (const [key, sizes] of distinct) this.#programs.set(key, await this.#compile(key, sizes));
+    }
+  }
+
+  async #compile(key: string, sizes: BatchSizes): Promise<Compiled> {
+    const batch = this.#batches.get(key) ?? this.#network.batch(sizes, this.#owned);
+    this.#batches.set(key, batch);
+    const g = new Graph();
+    const captured = new Map<string, Tensor>();
+    batch.loss(g, trainedLayers(this.#parts, { captured }));
+    this.#record(g, captured, batch);
+    return compile(this.#device, `inputs ${key}`, g, [], this.#arena);
+  }
+
+  /** Adds XᵀX of each distinct input to its sum. */
+  #record(g: Graph, captured: ReadonlyMap<string, Tensor>, batch: TrainingBatch): void {
+    const firstReader = new Map<Tensor, string>();
+    for (const [name, x] of captured) {
+      const reader = firstReader.get(x);
+      const sum = this.#sums.get(reader ?? name);
+      if (reader !== undefined) {
+        if (sum && !sum.names.includes(name)) sum.names.push(name);
+        continue;
+      }
+      firstReader.set(x, name);
+      const into = sum?.tensor ?? this.#newSum(name, x.shape.at(-1) ?? 1);
+      const rows = scaleRows(g, x, batch.rowMask(name));
+      matmul(g, rows, rows, { layout: 'tn', into, accumulate: true });
+    }
+  }
+
+  #newSum(name: string, size: number): Tensor {
+    const tensor = storeTensor(this.#device, plainTensor(`covariance of ${name}`, [size, size]), 'spaces');
+    this.#owned.push(tensor.storage.buffer);
+    this.#sums.set(name, { tensor, names: [name] });
+    return tensor;
+  }
+
+  /** The programs of all prepared shapes. */
+  get programs(): Program[] {
+    return [...this.#programs.values()].map(({ program }) => program);
+  }
+
+  /** Bytes of the largest sum; sums are read back one by one. */
+  get largestBytes(): number {
+    return Math.max(0, ...[...this.#sums.values()].map(({ tensor }) => tensor.elements * 4));
+  }
+
+  /** Adds a batch of a prepared shape. */
+  async add({ sizes, rows }: SizedBatch): Promise<void> {
+    const key = sizesKey(sizes);
+    const program = this.#programs.get(key);
+    if (program === undefined) throw new Error(`no program for ${key}`);
+    this.#batches.get(key)?.write(rows);
+    await this.#device.run([program.program]);
+  }
+
+  /** The sums of all batches. */
+  get sums(): readonly CovarianceSum[] {
+    return [...this.#sums.values()];
+  }
+
+  #destroyPrograms(): void {
+    for (const program of this.#programs.values()) program.destroy();
+    this.#programs.clear();
+  }
+
+  destroy(): void {
+    this.#destroyPrograms();
+    this.#arena.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
+  }
+}

@@ -1,0 +1,34 @@
+import { principalAngles } from '../../linear-algebra/angles.ts';
+import { columnSlice, type Matrix } from '../../linear-algebra/matrix.ts';
+import { growSpace } from './space.ts';
+
+/** Maximum number of directions stored per task to compare it with others. */
+export const MAX_DIRECTIONS = 16;
+/** Maximum bytes per row of a tensor for the main directions of a task, in f64. */
+export const DIRECTIONS_BYTES = 8 * MAX_DIRECTIONS;
+
+/** The angles between the main directions of a task and of an earlier one, for one tensor. */
+export interface TaskAngles {
+  /** The earlier task, from 1. */
+  task: number;
+  /** Cosines of the principal angles, descending. 1 = a direction that both tasks use, 0 = none in common. */
+  cosines: number[];
+}
+
+/**
+ * A task's own main directions: the fewest left singular vectors of a matrix that hold `threshold` of its energy, at
+ * most {@link MAX_DIRECTIONS}. They may lie inside the shared space. What a task adds to the space is orthogonal to it
+ * by construction, so it cannot show how alike two tasks are.
+ *
+ * @param moment dimension × any: mean gradient with nothing projected away.
+ */
+export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
+  const { space } = growSpace({ space: null, moment, threshold, rule: 'paper' });
+  return atMost(space);
+}
+
+const atMost = (directions: Matrix): Matrix => columnSlice(directions, 0, Math.min(directions.columns, MAX_DIRECTIONS));
+
+/** Principal angles between a task's directions and those of each task before, in order. */
+export const anglesToEarlier = (directions: Matrix, earlier: readonly Matrix[]): TaskAngles[] =>
+  earlier.map((other, i) => ({ task: i + 1, cosines: principalAngles(other, directions) }));

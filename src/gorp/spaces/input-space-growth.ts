@@ -1,0 +1,319 @@
+import { GorpError } from '../../base/errors.ts';
+import type { Device, Program } from '../../device/device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { addInto, scale } from '../../graph/ops/elementwise.ts';
+import { innerProduct } from '../../graph/ops/inner-product.ts';
+import { matmul } from '../../graph/ops/matmul.ts';
+import { largestEntry, trace } from '../../graph/ops/square-measures.ts';
+import type { StoredTensor, Tensor } from '../../graph/tensor.ts';
+import { type Leading, LeadingDirections, mainDirections } from './leading-directions.ts';
+import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
+import { type HardInputSpacePlan, type InputSpacePlan, type SoftInputSpacePlan, thresholdOf } from '../method-plan.ts';
+import { type PackedSymmetric, packedOf, squareOf } from '../../linear-algebra/packed-symmetric.ts';
+import { fewest, type SpaceGrowth } from './space.ts';
+import { NUMBERS, SpaceWorkbench } from './space-workbench.ts';
+import { eigenvaluesOf } from '../../linear-algebra/symmetric-eigen.ts';
+
+/** What a task added to the space of an input. */
+export interface GrownInput extends Omit<SpaceGrowth, 'space'> {
+  /** What the next task adds to: E of a soft space, P of a hard one. */
+  readonly state: PackedSymmetric;
+  /** The task's own main directions, [n, ≤ 16], and the share of each that lies in the space now. */
+  readonly directions: Matrix;
+  readonly suppressed: number[];
+  /** ‖P − P A P‖max of a soft space, where P should be A⁻¹; ‖P − P²‖max of a hard one. */
+  readonly orthonormality: number;
+}
+
+/** The same, before what it suppresses is measured. */
+type Grown = Omit<GrownInput, 'suppressed'>;
+
+/** An input whose space grows. */
+export interface GrowingInput {
+  /** The first layer that reads it. */
+  readonly name: string;
+  /** C on the device. */
+  readonly sum: StoredTensor;
+  /** P on the device; overwritten. */
+  readonly P: Tensor;
+  readonly state: PackedSymmetric | undefined;
+}
+
+/** The finished task, counted from 1, and the number of tasks in the order. */
+export interface PlaceInOrder {
+  readonly task: number;
+  readonly tasks: number;
+}
+
+/** Awaited between parts of the work; what it throws ends it. */
+type Between = () => Promise<void>;
+
+/** What is known of an input before its space grows. */
+interface Look {
+  readonly leading: Leading;
+  /** tr C and ‖C‖². */
+  readonly energy: number;
+  readonly squares: number;
+  /** Share of the energy that the space holds, and tr P. */
+  readonly heldBefore: number;
+  readonly leftBefore: number;
+}
+
+/** f32 cannot tell energies below this share of the largest from 0. */
+const NEGLIGIBLE = 1e-6;
+/** Share of the energy that a task's main directions hold, with a soft space, which has no threshold. */
+const DIRECTIONS_SHARE = 0.97;
+/** Steps w ← w² (3 − 2 w) that turn weights into 0 or 1; one moves a weight of ½ + δ to about ½ + 1.5 δ. */
+const SHARPENINGS = 20;
+
+/**
+ * Grows spaces of inputs of one width, one after another: docs/method.md, sections 4.2 and 4.3. What takes n³ operations
+ * is a product on the device, but for the eigenvalues of a hard space.
+ */
+export class InputSpaceGrowth {
+  readonly #plan: InputSpacePlan;
+  /** Whether no task came before. */
+  readonly #isFirst: boolean;
+  readonly #bench: SpaceWorkbench;
+  readonly #leading: LeadingDirections;
+
+  constructor(device: Device, plan: InputSpacePlan, n: number, isFirst: boolean) {
+    this.#plan = plan;
+    this.#isFirst = isFirst;
+    this.#bench = new SpaceWorkbench(device, n);
+    this.#leading = new LeadingDirections(device, this.#bench, !isFirst);
+  }
+
+  /** What the programs on the bench compute. */
+  readonly #records = {
+    look: (g: Graph): void => {
+      const { C, P, numbers } = this.#bench;
+      trace(g, C, numbers, NUMBERS.energy);
+      innerProduct(g, C, C, numbers, NUMBERS.squares);
+      innerProduct(g, P, C, numbers, NUMBERS.outsideBefore);
+      trace(g, P, numbers, NUMBERS.leftBefore);
+      this.#leading.record(g);
+    },
+    soft: (g: Graph): void => {
+      const { P, C, numbers, inverse } = this.#bench;
+      innerProduct(g, P, C, numbers, NUMBERS.outsideAfter);
+      trace(g, P, numbers, NUMBERS.leftAfter);
+      const again = matmul(g, inverse.first, P, { layout: 'nn' }); // A P
+      largestEntry(g, matmul(g, P, again, { layout: 'nn', alpha: -1, addend: P }), numbers, NUMBERS.error);
+    },
+    outside: (g: Graph): void => {
+      const { C, P, inverse } = this.#bench;
+      const half = matmul(g, C, P, { layout: 'nn' }); // C P
+      const isOfInputs = this.#plan.form === 'hard' && this.#plan.energyOf === 'inputs';
+      matmul(g, isOfInputs ? P : half, half, { layout: isOfInputs ? 'nn' : 'tn', into: inverse.first });
+    },
+    hard: (g: Graph): void => {
+      const { P, numbers } = this.#bench;
+      largestEntry(g, matmul(g, P, P, { layout: 'nn', alpha: -1, addend: P }), numbers, NUMBERS.error);
+    },
+  };
+
+  /** Compiles what takes most memory and time, for a plan. @returns the programs that one space takes. */
+  async prepare(): Promise<Program[]> {
+    const { look, soft, outside, hard } = this.#records;
+    const suppressed = this.#leading.recordLeft;
+    const bench = this.#bench;
+    const inverse = (await bench.inverse.prepare()).map(({ program }) => program);
+    const records = this.#plan.form === 'soft' ? { look, soft, suppressed } : { look, outside, hard, suppressed };
+    const programs: Program[] = [...inverse];
+    for (const [name, record] of Object.entries(records)) programs.push((await bench.prepare(name, record)).program);
+    if (this.#plan.form === 'soft') return programs;
+    const { first, second } = bench.inverse;
+    const { program } = await bench.prepare(`sharpen into ${second.name}`, (g) => recordSharpening(g, first, second));
+    return [...programs, ...new Array<Program>(SHARPENINGS).fill(program)];
+  }
+
+  /** @throws GorpError `run/not-finite`, with the layer's name. */
+  async grow(input: GrowingInput, place: PlaceInOrder, between: Between): Promise<GrownInput> {
+    const bench = this.#bench;
+    if (this.#isFirst) bench.write(bench.P, identity(bench.n));
+    await bench.copy([input.sum, bench.C], ...(this.#isFirst ? [] : [[input.P, bench.P] as const]));
+    const look = await this.#look(input.name);
+    const grown =
+      this.#plan.form === 'soft'
+        ? await this.#growSoft(this.#plan, input, look, place, between)
+        : await this.#growHard(this.#plan, input, look, place, between);
+    await bench.copy([bench.P, input.P]);
+    return { ...grown, suppressed: await this.#leading.suppressed(look.leading, grown.directions.columns) };
+  }
+
+  async #look(name: string): Promise<Look> {
+    const bench = this.#bench;
+    this.#leading.clear();
+    await bench.run('look', this.#records.look);
+    const numbers = await bench.read(bench.numbers);
+    const energy = numbers[NUMBERS.energy];
+    // The sum of squares overflows or is NaN if any entry does or is.
+    if (!Number.isFinite(energy) || !Number.isFinite(numbers[NUMBERS.squares])) throw notFinite(name);
+    const heldBefore = this.#isFirst ? 0 : shareInside(numbers[NUMBERS.outsideBefore], energy);
+    const [squares, leftBefore] = [numbers[NUMBERS.squares], numbers[NUMBERS.leftBefore]];
+    return { leading: await this.#leading.read(), energy, squares, heldBefore, leftBefore };
+  }
+
+  /** E ← E + C / tr C or the mean over tasks, P = (I + E / α)⁻¹: docs/method.md, eq. (18). */
+  async #growSoft(
+    plan: SoftInputSpacePlan,
+    { name, state }: GrowingInput,
+    { leading, energy, heldBefore, leftBefore }: Look,
+    { task }: PlaceInOrder,
+    between: Between,
+  ): Promise<Grown> {
+    const bench = this.#bench;
+    const { n } = bench;
+    const [before, now] = plan.energies === 'mean' ? [(task - 1) / task, 1 / task] : [1, 1];
+    const E = state ? squareOf(state, n) : new Float32Array(n * n);
+    const C = await bench.read(bench.C);
+    for (let i = 0; i < E.length; i++) E[i] = before * E[i] + (energy > 0 ? (now * C[i]) / energy : 0);
+    const next = packedOf(E, n);
+    await this.#project(name, squareOf(next, n), plan, between);
+    const numbers = await bench.read(bench.numbers);
+    const [earlier, total] = [leftBefore, numbers[NUMBERS.leftAfter]].map((left) => Math.round(n - left));
+    return {
+      state: next,
+      added: Math.max(0, total - earlier),
+      total,
+      heldBefore,
+      spectrum: leading.outside.map((value) => (energy > 0 ? Math.max(0, value) / energy : 0)),
+      threshold: shareInside(numbers[NUMBERS.outsideAfter], energy),
+      directions: mainDirections(leading, energy, DIRECTIONS_SHARE),
+      orthonormality: numbers[NUMBERS.error],
+    };
+  }
+
+  /** Leaves P of a soft space on the bench. @param E overwritten. */
+  async #project(
+    name: string,
+    E: Float32Array<ArrayBuffer>,
+    { softness }: SoftInputSpacePlan,
+    between: Between,
+  ): Promise<void> {
+    const bench = this.#bench;
+    const { n, inverse } = bench;
+    let energy = 0;
+    for (let i = 0; i < n; i++) energy += E[i * n + i];
+    const alpha = Math.max(softness / n, NEGLIGIBLE * energy);
+    for (let i = 0; i < E.length; i++) E[i] /= alpha;
+    for (let i = 0; i < n; i++) E[i * n + i] += 1;
+    bench.write(inverse.first, E);
+    if (!(await inverse.run(between))) throw notFinite(name);
+    await bench.run('take the inverse', (g) => addInto(g, inverse.result, bench.P, -1, 0));
+    bench.write(inverse.first, E);
+    await bench.run('soft', this.#records.soft);
+  }
+
+  /**
+   * P ← P X, where X removes the main directions of the inputs outside the space, the fewest that hold the threshold:
+   * docs/method.md, section 4.2.
+   */
+  async #growHard(
+    plan: HardInputSpacePlan,
+    { name }: GrowingInput,
+    { leading, energy, squares, heldBefore, leftBefore }: Look,
+    place: PlaceInOrder,
+    between: Between,
+  ): Promise<Grown> {
+    const bench = this.#bench;
+    const { n } = bench;
+    const threshold = thresholdOf(plan, place.task, place.tasks);
+    const isOfInputs = plan.energyOf === 'inputs';
+    const residual = await this.#residual();
+    const values = await eigenvaluesOf(matrix(n, n, residual), between);
+    const all = isOfInputs ? energy : squares;
+    const outside = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+    const held = isOfInputs || this.#isFirst ? heldBefore : shareInside(outside, all);
+    const earlier = Math.round(n - leftBefore);
+    const least = NEGLIGIBLE * Math.max(0, values[0]);
+    const shares = Array.from(values, (value) => (all > 0 && value > least ? value / all : 0));
+    const spectrum = shares.slice(0, n - earlier);
+    const added = fewest(spectrum, held, threshold);
+    if (added > 0) {
+      const bound = Math.sqrt(values[added - 1] * Math.max(least, values[added] ?? 0));
+      await this.#remove(name, residual, bound, between);
+    }
+    await bench.run('hard', this.#records.hard);
+    const numbers = await bench.read(bench.numbers);
+    // Products leave P symmetric to rounding only; what is saved is what the next task uses.
+    const state = packedOf(await bench.read(bench.P), n);
+    bench.write(bench.P, squareOf(state, n));
+    return {
+      state,
+      added,
+      total: earlier + added,
+      heldBefore: held,
+      spectrum,
+      threshold,
+      directions: mainDirections(leading, energy, threshold),
+      orthonormality: numbers[NUMBERS.error],
+    };
+  }
+
+  /** R = P C P, or (C P)ᵀ (C P), whose eigenvalues are the energies outside the space. */
+  async #residual(): Promise<Float32Array<ArrayBuffer>> {
+    const bench = this.#bench;
+    await bench.run('outside', this.#records.outside);
+    return bench.read(bench.inverse.first);
+  }
+
+  /**
+   * Removes from P the directions in which R has more energy than a bound: X = (I + R / bound)⁻¹ has weights below ½
+   * there and above ½ elsewhere, and sharpening makes them 0 and 1. @param residual overwritten.
+   */
+  async #remove(name: string, residual: Float32Array<ArrayBuffer>, bound: number, between: Between): Promise<void> {
+    const bench = this.#bench;
+    const { n, inverse } = bench;
+    for (let i = 0; i < residual.length; i++) residual[i] /= bound;
+    for (let i = 0; i < n; i++) residual[i * n + i] += 1;
+    bench.write(inverse.first, residual);
+    if (!(await inverse.run(between))) throw notFinite(name);
+    let from = inverse.result;
+    for (let step = 0; step < SHARPENINGS; step++) {
+      const [Y, to] = [from, from === inverse.first ? inverse.second : inverse.first];
+      await bench.run(`sharpen into ${to.name}`, (g) => recordSharpening(g, Y, to));
+      await between();
+      from = to;
+    }
+    await bench.run('remove', (g) => addInto(g, matmul(g, bench.P, from, { layout: 'nn', alpha: -1 }), bench.P, 1, 0));
+  }
+
+  /** Leaves P of an input in its place on the device, from a state saved on the host. */
+  async rebuild(name: string, state: PackedSymmetric, P: Tensor): Promise<void> {
+    const bench = this.#bench;
+    const square = squareOf(state, bench.n);
+    if (this.#plan.form === 'soft') await this.#project(name, square, this.#plan, () => Promise.resolve());
+    else bench.write(bench.P, square);
+    await bench.copy([bench.P, P]);
+  }
+
+  destroy(): void {
+    this.#leading.destroy();
+    this.#bench.destroy();
+  }
+}
+
+/** Y holds −X; `to` ← −(3 X² − 2 X³) = −3 Y² − 2 Y³. */
+function recordSharpening(g: Graph, Y: Tensor, to: Tensor): void {
+  const square = matmul(g, Y, Y, { layout: 'nn' });
+  matmul(g, Y, square, { layout: 'nn', alpha: -2, addend: scale(g, square, -3), into: to });
+}
+
+/** The share of an energy that a space holds, from the energy outside. */
+const shareInside = (outside: number, all: number): number =>
+  all > 0 ? Math.min(1, Math.max(0, 1 - outside / all)) : 0;
+
+function identity(n: number): Float32Array<ArrayBuffer> {
+  const square = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) square[i * n + i] = 1;
+  return square;
+}
+
+const notFinite = (name: string): GorpError =>
+  new GorpError(
+    'run/not-finite',
+    `Training has diverged: the inputs of ${name} are too large or not finite, so that their space cannot be computed.`,
+    'Resume from the round before with a smaller learning rate.',
+  );

@@ -1,0 +1,281 @@
+import type { Device, Program } from '../../device/device.ts';
+import { compile } from '../../graph/compile.ts';
+import { Graph } from '../../graph/graph.ts';
+import { addInto } from '../../graph/ops/elementwise.ts';
+import { innerProduct } from '../../graph/ops/inner-product.ts';
+import { matmulEach } from '../../graph/ops/matmul.ts';
+import { trace } from '../../graph/ops/square-measures.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import { type GrownInput, InputSpaceGrowth, type PlaceInOrder } from './input-space-growth.ts';
+import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
+import { DIRECTIONS_BYTES } from './directions.ts';
+import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
+import type { InputSpacePlan } from '../method-plan.ts';
+import { type PackedSymmetric, packedLength } from '../../linear-algebra/packed-symmetric.ts';
+import { Stack } from '../stack.ts';
+import { DenseSpace } from './stack-space.ts';
+import { readSaved, type SavedProgress, type SavedTensors, type StateOwner, type StateTensor } from '../state.ts';
+import { directionsToSave, type GroupSpace, savedDirections, spaceName } from '../trainable-group.ts';
+import type { ExcludedSpace, SpaceMeters } from '../update.ts';
+
+/** Bytes that the matrices of a stack may be apart beyond their size. */
+const STACK_GAP = 256;
+
+/**
+ * Squares of f32 on the host at once while a space grows: E, C, the next E and its copy; of a hard one its residual, and
+ * two of f64 for its eigenvalues.
+ */
+const SQUARES_OF_GROWTH = 6;
+
+/** Told how many parts of a work are done, and how many there are; may throw to end it. */
+export type OnPart = (done: number, total: number) => Promise<void>;
+
+/**
+ * The spaces of the inputs of all trained layers (docs/method.md, sections 4.2 and 4.3). Layers that read the same input
+ * (q and v, and every layer on the encoder's output) share one space. On the device it is the symmetric matrix P = I − S
+ * Sᵀ, in f32; on the host what the next task adds to, as an upper triangle in f32: E of a soft space, P of a hard one.
+ */
+export class InputSpaces implements StateOwner {
+  readonly #device: Device;
+  readonly plan: InputSpacePlan;
+  #inputs: readonly DistinctInput[] = [];
+  readonly #inputOf = new Map<string, DistinctInput>();
+  /** P of inputs of one width, as many in a stack as a buffer holds. */
+  #stacks: Stack[] = [];
+  /** By the name of the input; absent before the first task. */
+  readonly states = new Map<string, PackedSymmetric>();
+  /** Main directions [width, ≤ 16] of each learned task, by the name of the input, to compare tasks. */
+  readonly directions = new Map<string, Matrix[]>();
+
+  constructor(device: Device, plan: InputSpacePlan) {
+    this.#device = device;
+    this.plan = plan;
+  }
+
+  /** Says which inputs there are, before anything else. */
+  define(inputs: readonly DistinctInput[]): void {
+    this.#inputs = inputs;
+    for (const input of inputs) for (const name of input.names) this.#inputOf.set(name, input);
+  }
+
+  get inputs(): readonly DistinctInput[] {
+    return this.#inputs;
+  }
+
+  /** The input that a layer reads. */
+  inputOf(layer: string): DistinctInput {
+    const found = this.#inputOf.get(layer);
+    if (found === undefined) throw new Error(`the inputs of ${layer} are not known`);
+    return found;
+  }
+
+  get isActive(): boolean {
+    return this.#stacks.length > 0;
+  }
+
+  /** P of the input that a layer reads, [in, in]; undefined before the first space. */
+  viewOf(layer: string): Tensor | undefined {
+    const { name } = this.inputOf(layer);
+    return this.#stackOf(name)?.view(name, false);
+  }
+
+  /** The same on the host; waits for the device. */
+  async read(layer: string): Promise<Matrix | undefined> {
+    const { name, width } = this.inputOf(layer);
+    const stack = this.#stackOf(name);
+    return stack && matrix(width, width, await stack.readOne(name));
+  }
+
+  /** The part of the spaces that a group of layers excludes. */
+  ofGroup(names: readonly string[], dimension: number): GroupSpace {
+    const active = (): boolean => this.isActive;
+    return {
+      names,
+      dimension,
+      get isActive() {
+        return active();
+      },
+      beginTask: () => undefined,
+      excluded: (meters) => this.#excluded(names, meters),
+      state: () => [],
+      restore: () => Promise.resolve(),
+      parts: () => [],
+      destroy: () => undefined,
+    };
+  }
+
+  #excluded(names: readonly string[], meters: SpaceMeters | undefined): ExcludedSpace | undefined {
+    const P = names.map((name) => this.viewOf(name)).filter((view) => view !== undefined);
+    return P.length > 0 ? { space: new DenseSpace(P), project: this.plan.project, meters } : undefined;
+  }
+
+  /** Allocates memory for the spaces, as after a task, or frees it. */
+  reserve(isAfterTask: boolean): void {
+    for (const stack of this.#stacks) stack.destroy();
+    this.#stacks = [];
+    if (!isAfterTask) return;
+    for (const width of this.#widths) {
+      const names = this.#inputs.filter((input) => input.width === width).map(({ name }) => name);
+      const most = Math.max(1, Math.floor(this.#device.limits.buffer / (4 * width * width + STACK_GAP)));
+      for (let at = 0; at < names.length; at += most) {
+        const some = names.slice(at, at + most);
+        this.#stacks.push(new Stack(this.#device, 'spaces', `space of inputs of ${width}`, some, width, width));
+      }
+    }
+  }
+
+  get #widths(): Set<number> {
+    return new Set(this.#inputs.map(({ width }) => width));
+  }
+
+  #stackOf(input: string): Stack | undefined {
+    return this.#stacks.find(({ names }) => names.includes(input));
+  }
+
+  /** Maximum bytes of {@link states} and {@link directions} after a number of tasks. */
+  stateBytes(tasks: number): number {
+    return this.#inputs.reduce((sum, { width }) => sum + 4 * packedLength(width) + tasks * width * DIRECTIONS_BYTES, 0);
+  }
+
+  /** The same with what growing the widest space takes on the host. */
+  hostBytes(tasks: number): number {
+    const widest = this.#inputs.reduce((most, { width }) => Math.max(most, width), 0);
+    return this.stateBytes(tasks) + SQUARES_OF_GROWTH * 4 * widest * widest;
+  }
+
+  /** Takes the memory in which the largest space grows, for a memory plan. The caller destroys it. */
+  async reserveGrowth(): Promise<{ growth: InputSpaceGrowth; build: readonly Program[] }> {
+    const width = Math.max(1, ...this.#inputs.map((input) => input.width));
+    const growth = new InputSpaceGrowth(this.#device, this.plan, width, false);
+    return { growth, build: await growth.prepare() };
+  }
+
+  /**
+   * Grows every space by the inputs of a finished task.
+   *
+   * @param sums XᵀX of each input on the device.
+   * @param place the finished task, counted from 1, and the number of tasks in the order.
+   * @returns by the name of the input.
+   * @throws GorpError `run/not-finite`, with the layer's name.
+   */
+  async grow(sums: readonly CovarianceSum[], place: PlaceInOrder, onPart: OnPart): Promise<Map<string, GrownInput>> {
+    const grown = new Map<string, GrownInput>();
+    const isFirst = !this.isActive;
+    if (isFirst) this.reserve(true);
+    for (const width of this.#widths) {
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, isFirst);
+      try {
+        for (const { tensor, names } of sums) {
+          if (tensor.shape[0] !== width) continue;
+          const { name } = this.inputOf(names[0]);
+          const total = sums.length;
+          await onPart(grown.size, total);
+          const between = (): Promise<void> => onPart(grown.size, total);
+          const input = { name, sum: tensor, P: this.#placeOf(name), state: this.states.get(name) };
+          const one = await growth.grow(input, place, between);
+          this.states.set(name, one.state);
+          this.directions.set(name, [...(this.directions.get(name) ?? []), one.directions]);
+          grown.set(name, one);
+        }
+      } finally {
+        growth.destroy();
+      }
+    }
+    return grown;
+  }
+
+  /** The place of P of an input, which has been reserved. */
+  #placeOf(input: string): Tensor {
+    const stack = this.#stackOf(input);
+    if (stack === undefined) throw new Error(`the space of ${input} has no place`);
+    return stack.view(input, false);
+  }
+
+  /** Computes P of all inputs from {@link states}, for a learner that resumes. */
+  async rebuild(): Promise<void> {
+    if (this.states.size === 0) return;
+    this.reserve(true);
+    for (const width of this.#widths) {
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, true);
+      try {
+        for (const input of this.#inputs) {
+          const state = this.states.get(input.name);
+          if (input.width !== width || state === undefined) continue;
+          await growth.rebuild(input.name, state, this.#placeOf(input.name));
+        }
+      } finally {
+        growth.destroy();
+      }
+    }
+  }
+
+  /** The share of each input's energy outside its space, by the name of the input: tr(P C) / tr C; 1 without energy. */
+  async sharesOutside(sums: readonly CovarianceSum[]): Promise<Map<string, number>> {
+    const found = this.#numbers('shares outside', 2 * sums.length);
+    const g = new Graph();
+    for (const [i, { tensor, names }] of sums.entries()) {
+      const P = this.viewOf(names[0]);
+      trace(g, tensor, found, 2 * i);
+      if (P) innerProduct(g, P, tensor, found, 2 * i + 1);
+    }
+    try {
+      await this.#runOnce('shares outside', g);
+      const values = new Float32Array(await this.#device.read(found.storage));
+      return new Map(
+        sums.map(({ names }, i) => {
+          const [all, outside] = values.subarray(2 * i, 2 * i + 2);
+          return [this.inputOf(names[0]).name, all > 0 ? Math.min(1, outside / all) : 1];
+        }),
+      );
+    } finally {
+      found.storage.buffer.destroy();
+    }
+  }
+
+  /** A ← A P for every matrix of a stack [n, r, in]: docs/method.md, eq. (7). */
+  async projectOut(A: Stack): Promise<void> {
+    const P = A.names.map((name) => this.viewOf(name)).filter((view) => view !== undefined);
+    if (P.length === 0) return;
+    const g = new Graph();
+    addInto(g, matmulEach(g, A.tensor, P), A.tensor, 1, 0);
+    await this.#runOnce('fresh adapters outside spaces', g);
+  }
+
+  async #runOnce(label: string, g: Graph): Promise<void> {
+    const compiled = await compile(this.#device, label, g, []);
+    try {
+      await this.#device.run([compiled.program]);
+    } finally {
+      compiled.destroy();
+    }
+  }
+
+  #numbers(label: string, count: number): StoredTensor {
+    return storeTensor(this.#device, plainTensor(label, [Math.max(1, count)]), 'inputs');
+  }
+
+  state(): StateTensor[] {
+    return [
+      ...[...this.states].map(([name, packed]): StateTensor => {
+        const read = (): Promise<PackedSymmetric> => Promise.resolve(packed);
+        return { name: spaceName(name), place: 'earlier', dtype: 'F32', rows: 1, columns: packed.length, read };
+      }),
+      ...directionsToSave(this.directions),
+    ];
+  }
+
+  async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
+    const tasks = training ? task - 1 : task;
+    if (tasks === 0) return;
+    for (const { name, width } of this.#inputs) {
+      const size = { rows: 1, columns: packedLength(width) };
+      this.states.set(name, await readSaved(saved, { name: spaceName(name), ...size }));
+      this.directions.set(name, await savedDirections(saved, name, width, tasks));
+    }
+    await this.rebuild();
+  }
+
+  destroy(): void {
+    this.reserve(false);
+  }
+}

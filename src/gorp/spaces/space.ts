@@ -1,0 +1,115 @@
+import {
+  columnSlice,
+  concatColumns,
+  energy,
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTranspose,
+  subtract,
+  transpose,
+  transposeMultiply,
+} from '../../linear-algebra/matrix.ts';
+import type { SpaceRule } from '../method-plan.ts';
+import { orthonormaliseRows } from '../../linear-algebra/orthonormal.ts';
+import { svd } from '../../linear-algebra/svd.ts';
+
+/** What a task added to the shared space of one tensor. */
+export interface SpaceGrowth {
+  /**
+   * S: dimension × total, orthonormal columns, first the earlier ones, unchanged. A soft space gets new columns after
+   * every task, as many as it needs, of length at most 1.
+   */
+  space: Matrix;
+  /** Number of directions added, and in total. */
+  added: number;
+  total: number;
+  /** Share of the task's energy that the space held before; 0 if the task has no energy. */
+  heldBefore: number;
+  /**
+   * Energy of the directions outside the space before, as shares of the task's energy, descending. The first `added` of
+   * them were added, unless the space is soft. There are as many as could be distinguished and had room.
+   */
+  spectrum: number[];
+  /** Share of the task's energy that the space had to hold; for a soft one, the share it holds now. */
+  threshold: number;
+}
+
+/**
+ * Slack for rounding when comparing energy shares with the threshold. A threshold of 1 is reachable: the rest is noise.
+ */
+const ROUNDING = 1e-12;
+
+/** a − S Sᵀ a: the part of a's columns outside the space. */
+export function projectOutLeft(a: Matrix, space: Matrix): Matrix {
+  return subtract(a, multiply(space, transposeMultiply(space, a)));
+}
+
+/** a − a S Sᵀ: the part of a's rows outside the space. */
+export function projectOutRight(a: Matrix, space: Matrix): Matrix {
+  return subtract(a, multiplyTranspose(multiply(a, space), space));
+}
+
+/**
+ * Grows the shared gradient space of a tensor by a task's main directions (docs/method.md, eq. (15)).
+ *
+ * Rule `paper`: adds the fewest left singular vectors of M − S Sᵀ M with which the space holds `threshold` of ‖M‖².
+ * Rule `official`, as released: the same, but one fewer on the first task.
+ *
+ * @param options.space S so far, dimension × columns; null before the first task. (An empty space after a task that
+ *   added nothing is not null: the official rule treats it as a later task.)
+ * @param options.moment M, dimension × any: the task's first moment, transposed where needed so that its columns are
+ *   vectors of the space.
+ * @param options.threshold share of ‖M‖² that the space must hold, in (0, 1].
+ * @throws GorpError `run/not-finite` if M has a value that is not finite, `internal/shape` if the numbers of rows of M
+ *   and S differ.
+ */
+export function growSpace(options: {
+  space: Matrix | null;
+  moment: Matrix;
+  threshold: number;
+  rule: SpaceRule;
+}): SpaceGrowth {
+  const { moment, threshold, rule } = options;
+  const space = options.space ?? matrix(moment.rows, 0);
+  const { u, singularValues } = svd(projectOutLeft(moment, space));
+  const all = energy(moment);
+  const heldBefore = all > 0 ? Math.min(1, energy(transposeMultiply(space, moment)) / all) : 0;
+  const spectrum = Array.from(singularValues, (value) => (all > 0 ? value ** 2 / all : 0)).slice(0, room(space));
+  const added =
+    rule === 'official' && options.space === null
+      ? firstOfficial(spectrum, threshold)
+      : fewest(spectrum, heldBefore, threshold);
+  return extended(space, columnSlice(u, 0, added), { heldBefore, spectrum, threshold });
+}
+
+/** How many more columns fit in the space. */
+export const room = ({ rows, columns }: Matrix): number => rows - columns;
+
+/** The smallest number of new directions with which the space holds the threshold. */
+export function fewest(spectrum: readonly number[], heldBefore: number, threshold: number): number {
+  let held = heldBefore;
+  let count = 0;
+  while (count < spectrum.length && spectrum[count] > 0 && held < threshold - ROUNDING) held += spectrum[count++];
+  return count;
+}
+
+/** The released rule for a first task: the number of cumulative shares below the threshold. */
+function firstOfficial(spectrum: readonly number[], threshold: number): number {
+  let held = 0;
+  const reached = spectrum.findIndex((share) => (held += share) >= threshold - ROUNDING);
+  return Math.max(0, reached);
+}
+
+/** The space with new columns, all orthonormal. */
+export function extended(
+  space: Matrix,
+  added: Matrix,
+  about: Pick<SpaceGrowth, 'heldBefore' | 'spectrum' | 'threshold'>,
+): SpaceGrowth {
+  // The new directions are orthogonal to S up to rounding, and S as saved is not exactly orthonormal: without this,
+  // errors would add up from task to task.
+  const rows = transpose(concatColumns(space, added));
+  orthonormaliseRows(rows, space.columns);
+  return { space: transpose(rows), added: added.columns, total: rows.rows, ...about };
+}

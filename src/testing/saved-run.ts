@@ -1,0 +1,70 @@
+import { expect } from 'vitest';
+import type { RunEvent } from '../run/events.ts';
+import type { RunHost } from '../run/host.ts';
+import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
+import { squareOf } from '../linear-algebra/packed-symmetric.ts';
+import type { MethodState } from '../gorp/method-plan.ts';
+import type { Results } from '../run/results.ts';
+import { Run } from '../run/run.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { bytesOfFile, memoryFile } from './output-files.ts';
+import { tinyHost } from './tiny-run.ts';
+
+/** The files of a round's folder, by relative path. */
+export type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
+/** A finished run and the files of every round, by folder. */
+export interface KeptRun {
+  results: Results;
+  rounds: Map<string, Files>;
+  events: RunEvent[];
+}
+
+/** Runs to the end on a test device and returns the files of every round. */
+export async function runKeepingRounds(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<KeptRun> {
+  const rounds = new Map<string, Files>();
+  const events: RunEvent[] = [];
+  const saveRound: RunHost['saveRound'] = async ({ orderFolder, roundFolder, results, trained }) => {
+    const files: Files = new Map();
+    for (const file of [...results, ...trained]) files.set(file.path, await bytesOfFile(file));
+    rounds.set(`${orderFolder}/${roundFolder}`, files);
+  };
+  await new Run(
+    tinyHost((event) => events.push(event), { saveRound, ...parts }),
+    settings,
+  ).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+  return { results: last.results, rounds, events };
+}
+
+/** Opens a round from its files. */
+export const openRound = (files: Files): Promise<SavedRound> =>
+  openSavedRound((path) => {
+    const bytes = files.get(path);
+    return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
+  });
+
+/** A tensor of a round's state by its name there. */
+export async function tensorOf(files: Files, name: string): Promise<Matrix> {
+  const found = await (await openRound(files)).state.learner.tensors.read(name);
+  if (found === undefined) throw new Error(`the round has no ${name}`);
+  return matrix(found.rows, found.columns, found.data);
+}
+
+/** The tensors and examples that a method has saved with a round. */
+export async function methodStateOf(files: Files): Promise<MethodState> {
+  const { tensors, progress } = (await openRound(files)).state.learner;
+  const own = tensors.names.filter((name) => name.startsWith('method/'));
+  const read = own.map(async (name): Promise<[string, Matrix]> => [name.slice(7), await tensorOf(files, name)]);
+  return { tensors: new Map(await Promise.all(read)), examples: progress.examples };
+}
+
+/** P of the hard space of an input, as a round saved it. @param reader the first layer that reads the input. */
+export async function spaceOf(files: Files, reader: string): Promise<Matrix> {
+  const { columns, data } = await tensorOf(files, `space/${reader}`);
+  const n = (Math.sqrt(8 * columns + 1) - 1) / 2;
+  return matrix(n, n, squareOf(Float32Array.from(data), n));
+}

@@ -1,0 +1,21 @@
+import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
+import { embeddedSettings } from '../run/presets.ts';
+import type { Results } from '../run/results.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { scriptedRun } from './scripted-run.ts';
+
+/** Invented results of a whole run. */
+export function resultsOfScript(settings: RunSettings, startedAt: string): Results {
+  const last = scriptedRun(settings, { startedAt }).at(-1);
+  if (last?.type !== 'finished') throw new Error('a scripted run does not finish');
+  return last.results;
+}
+
+/** Invented results of a run with the quick preset; by default, no two methods or seeds start at the same time. */
+export function quickResults(method: MethodName, seed: number, startedAt = startOf(method, seed)): Results {
+  const settings = { ...embeddedSettings('quick', method), order: ['gloss', 'field'] };
+  return resultsOfScript({ ...settings, training: { ...settings.training, seed } }, startedAt);
+}
+
+const startOf = (method: MethodName, seed: number): string =>
+  new Date(Date.UTC(2026, 10, 24, 10, seed, METHOD_NAMES.indexOf(method))).toISOString();

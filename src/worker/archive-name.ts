@@ -1,0 +1,25 @@
+import type { GgufDtype } from '../gguf/dtypes.ts';
+import type { OnnxDtype } from '../onnx/dtypes.ts';
+
+/**
+ * What to write: all files of the rounds, or the model with the last round merged in, for Hugging Face libraries, for
+ * ONNX runtimes or as GGUF; of GGUF also the adapter alone.
+ */
+export type SavedAs =
+  { what: 'zip' | 'merge' | 'gguf-adapter' } | { what: 'onnx'; dtype: OnnxDtype } | { what: 'gguf'; dtype: GgufDtype };
+
+/** The name of the archive. @param method name of the run's method. */
+export function archiveName(as: SavedAs, method: string): string {
+  switch (as.what) {
+    case 'zip':
+      return 'gorp-web-rounds.zip';
+    case 'merge':
+      return `gorp-web-model-${method}.zip`;
+    case 'onnx':
+      return `gorp-web-onnx-${as.dtype}-${method}.zip`;
+    case 'gguf':
+      return `gorp-web-gguf-${as.dtype}-${method}.zip`;
+    case 'gguf-adapter':
+      return `gorp-web-gguf-adapter-${method}.zip`;
+  }
+}

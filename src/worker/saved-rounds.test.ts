@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { RoundOutput } from '../run/host.ts';
+import { Run } from '../run/run.ts';
+import { PrivateFileSystem } from '../testing/private-file-system.ts';
+import { bytesOfFile } from '../testing/output-files.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { CheckpointKeeper, findCheckpoints } from './saved-checkpoints.ts';
+import { findLastRound, importRound, keptFiles, openLastRound, RoundKeeper } from './saved-rounds.ts';
+import type { KeptFile } from './protocol.ts';
+import { RunFolder, show } from './run-folders.ts';
+import { folderOf, keptModels, removeModel } from './run-models.ts';
+
+/** The files of a run's rounds and of its last checkpoint, read while they are available. */
+async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
+  const rounds: RoundOutput[] = [];
+  let checkpoint: RoundOutput['trained'] = [];
+  const read = async (files: readonly RoundOutput['trained'][number][]): Promise<RoundOutput['trained']> => {
+    const inMemory: RoundOutput['trained'] = [];
+    // In order: the last file may describe the ones before it.
+    for (const file of files) {
+      const bytes = await bytesOfFile(file);
+      inMemory.push({ path: file.path, content: () => piece(bytes) });
+    }
+    return inMemory;
+  };
+  const host = tinyHost(() => undefined, {
+    saveRound: async (output) =>
+      void rounds.push({ ...output, results: await read(output.results), trained: await read(output.trained) }),
+    checkpoints: {
+      everySeconds: 0,
+      keep: async (files) => void (checkpoint = await read(files)),
+      last: () => Promise.resolve(null),
+    },
+  });
+  await new Run(host, tinySettings('gorp-plus')).execute();
+  return { rounds, checkpoint };
+}
+
+// oxlint-disable-next-line typescript/require-await -- files are written from async pieces.
+async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+const outputs = outputsOfRun();
+let disk: PrivateFileSystem;
+beforeEach(() => void (disk = new PrivateFileSystem()));
+afterEach(() => vi.unstubAllGlobals());
+
+/** The files of the rounds that were shown last. */
+const shownFiles = async (): Promise<KeptFile[]> => keptFiles((await folderOf(null)).folder);
+
+/** The last round that can be opened; 0 if there is none. */
+const lastRound = async (): Promise<number> => (await findLastRound(await shownFiles())).last?.round ?? 0;
+
+/** Round 1 of a run, as another browser saved it. */
+async function savedElsewhere(): Promise<KeptFile[]> {
+  const { rounds } = await outputs;
+  await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
+  return shownFiles();
+}
+
+/** Saves a run's rounds on a new disk. */
+async function keepRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundKeeper> {
+  disk = new PrivateFileSystem();
+  const keeper = new RoundKeeper(new RunFolder(null), every);
+  for (const round of rounds) await keeper.keep(round);
+  return keeper;
+}
+
+/**
+ * Prepares a disk and does some work, repeatedly: the disk is full at its first change, then at its second, and so on.
+ */
+async function atEveryChange<T>(
+  prepare: () => Promise<T>,
+  work: (prepared: T) => Promise<void>,
+  check: (thrown: unknown, where: string) => Promise<void>,
+): Promise<void> {
+  const sound = await prepare();
+  disk.full(Infinity);
+  await work(sound);
+  const { changes } = disk;
+  expect(changes).toBeGreaterThan(5);
+  for (let at = 1; at <= changes; at++) {
+    const prepared = await prepare();
+    disk.full(at, at % 2 === 0); // alternately at this change alone, and from it on
+    const thrown: unknown = await work(prepared).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    disk.full(Infinity);
+    await check(thrown, `full at change ${at} of ${changes}`);
+  }
+}
+
+const QUOTA = { code: 'store/quota' };
+
+describe('a full browser', () => {
+  test.each([true, false])('loses no earlier round while one is saved (every round is stored: %s)', async (every) => {
+    const [first, second] = (await outputs).rounds;
+    await atEveryChange(
+      () => keepRounds([first], every),
+      (keeper) => keeper.keep(second),
+      async (thrown, where) => {
+        if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA);
+        expect(await lastRound(), where).toBe(thrown === null ? 2 : 1);
+      },
+    );
+  });
+
+  test('loses no earlier checkpoint while one is saved', async () => {
+    const { checkpoint } = await outputs;
+    let keeper: CheckpointKeeper;
+    await atEveryChange(
+      async () => {
+        disk = new PrivateFileSystem();
+        keeper = new CheckpointKeeper(new RunFolder(null), 0);
+        await keeper.keep(checkpoint);
+      },
+      () => keeper.keep(checkpoint),
+      async (thrown, where) => {
+        expect(thrown, where).toMatchObject(QUOTA);
+        expect(await keeper.last(), where).not.toBeNull();
+        disk.releaseLocks();
+        expect((await findCheckpoints()).at(0), where).toMatchObject({ round: 2 });
+      },
+    );
+  });
+
+  test('shows the earlier rounds during an import', async () => {
+    const files = await savedElsewhere();
+    const { rounds } = await outputs;
+    await atEveryChange(
+      () => keepRounds(rounds),
+      async () => void (await importRound(files)),
+      async (thrown, where) => {
+        expect(thrown, where).toMatchObject(QUOTA);
+        expect(await lastRound(), where).toBe(2);
+      },
+    );
+  });
+});
+
+describe('what other runs have stored', () => {
+  /** Saves the rounds of a run that has ended since. @returns its folder. */
+  async function anotherRun(rounds: readonly RoundOutput[]): Promise<string> {
+    const folder = new RunFolder(null);
+    for (const round of rounds) await new RoundKeeper(folder, true).keep(round);
+    const name = await folder.claimed();
+    disk.releaseLocks();
+    return name;
+  }
+  const models = async (): Promise<[string, number, boolean][]> =>
+    (await keptModels((await folderOf(null)).folder)).map(({ folder, round, isShown }) => [folder, round, isShown]);
+
+  test('stays when a run ends a round: its rounds, to be used again or removed, and its checkpoint', async () => {
+    const { rounds, checkpoint } = await outputs;
+    const interrupted = new RunFolder(null);
+    await new RoundKeeper(interrupted, true).keep(rounds[0]);
+    await new CheckpointKeeper(interrupted, 0).keep(checkpoint);
+    const first = await interrupted.claimed();
+    disk.releaseLocks();
+    const second = await anotherRun(rounds);
+    expect(await lastRound()).toBe(2);
+    expect((await models()).sort()).toEqual(
+      [
+        [first, 1, false],
+        [second, 2, true],
+      ].sort(),
+    );
+    expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
+    await show(first);
+    expect(await lastRound()).toBe(1);
+    await removeModel(first);
+    expect(await models()).toEqual([[second, 2, false]]);
+    expect((await findCheckpoints()).at(0), 'a model is removed without its checkpoint').toMatchObject({
+      folder: first,
+    });
+    await removeModel(second);
+    expect(await models()).toEqual([]);
+  });
+
+  test('stays when a round is loaded from disk', async () => {
+    const files = await savedElsewhere();
+    disk = new PrivateFileSystem();
+    const before = await anotherRun((await outputs).rounds);
+    await importRound(files);
+    expect(await lastRound()).toBe(1);
+    expect((await models()).map(([folder]) => folder)).toContain(before);
+  });
+
+  test('a run that resumes after a round continues in its folder, or with a copy if that has a checkpoint', async () => {
+    const { rounds, checkpoint } = await outputs;
+    const first = await anotherRun(rounds.slice(0, 1));
+    const resumed = new RunFolder({ rounds: first });
+    expect(await resumed.claimed()).toBe(first);
+    await new CheckpointKeeper(resumed, 0).keep(checkpoint);
+    disk.releaseLocks();
+    const again = new RunFolder({ rounds: first });
+    const copy = await again.claimed();
+    expect(copy).not.toBe(first);
+    expect((await openLastRound(copy)).round).toBe(1);
+    await new RoundKeeper(again, true).keep(rounds[1]);
+    disk.releaseLocks();
+    expect(await lastRound()).toBe(2);
+    expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
+  });
+
+  test('belongs to its run: each tab uses the model of the run that it shows', async () => {
+    const { rounds } = await outputs;
+    const first = await anotherRun(rounds);
+    const second = await anotherRun(rounds.slice(0, 1));
+    const { run } = (await keptModels(null))[0];
+    if (run === null) throw new Error('the rounds do not name their run');
+    const ofRun = await folderOf({ run });
+    expect([first, second]).toContain(ofRun.folder);
+    expect(ofRun.isAsked).toBe(true);
+    expect(await folderOf({ run: 'without a model' })).toEqual({ folder: second, isAsked: false });
+    expect(await folderOf({ folder: first })).toEqual({ folder: first, isAsked: true });
+    await importRound(await keptFiles(first));
+    expect((await folderOf({ folder: first })).folder, 'whatever another tab shows').toBe(first);
+  });
+
+  test('is not removed while a run uses it', async () => {
+    const { rounds } = await outputs;
+    const folder = new RunFolder(null);
+    await new RoundKeeper(folder, true).keep(rounds[0]);
+    await expect(removeModel(await folder.claimed())).rejects.toMatchObject({ code: 'store/busy' });
+    expect(await lastRound()).toBe(1);
+  });
+});
