@@ -14,6 +14,7 @@ export function Notices() {
   const warnings = usePageState(({ run }) => run.warnings);
   const slowdown = usePageState((state) => state.slowdown);
   const dropProblem = usePageState((state) => state.dropProblem);
+  const isRunShown = usePageState(({ view }) => view.tab === 'run');
   const { closeDropProblem } = usePage();
   const report = refused ?? error;
   return (
@@ -43,7 +44,10 @@ export function Notices() {
         </p>
       )}
       {warnings.length > 0 && (
-        <Fold title={warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`}>
+        <Fold
+          title={warnings.length === 1 ? '1 warning of the run' : `${warnings.length} warnings of the run`}
+          isOpen={isRunShown}
+        >
           <ul className={styles.list} data-testid="warnings">
             {warnings.map((warning) => (
               <li key={warning}>{warning}</li>
@@ -61,9 +65,9 @@ function titleOf({ code }: ErrorReport, isRefused: boolean): string {
   return isRefused ? 'The run cannot start' : 'The run has failed';
 }
 
-function Fold({ title, children }: { title: string; children: ReactNode }) {
+function Fold({ title, isOpen, children }: { title: string; isOpen: boolean; children: ReactNode }) {
   return (
-    <details className={`${styles.panel} ${styles.warning}`} open>
+    <details className={`${styles.panel} ${styles.warning}`} open={isOpen}>
       <summary className={styles.title}>{title}</summary>
       {children}
     </details>

@@ -22,6 +22,13 @@ export interface LengthCounter {
 const serversOf = ({ draft, access }: PageState): string =>
   JSON.stringify([draft.model, draft.tasks, access.hub.endpoint]);
 
+/** Which texts are counted, and by which tokenizer: a count of others says nothing about them. */
+const textsOf = ({ draft, taskData }: PageState): readonly unknown[] => {
+  const { trainExamples, testExamples, testSet, seed } = draft.training;
+  const { model, tasks, order, watch } = draft;
+  return [JSON.stringify([model, tasks, order, watch, trainExamples, testExamples, testSet, seed]), taskData];
+};
+
 /** What the lengths depend on. During a run nothing is counted. */
 const basisOf = (state: PageState): readonly unknown[] => {
   const { draft, access, taskData, run } = state;
@@ -80,14 +87,18 @@ export function createLengthCounter(store: PageStore, ask: AskForLengths): Lengt
 
   return {
     watch: () => {
-      let basis = basisOf(getState());
+      let [basis, texts] = [basisOf(getState()), textsOf(getState())];
       timer = setTimeout(count, QUIET_MS);
       store.subscribe((state) => {
         const next = basisOf(state);
-        if (next.every((part, i) => part === basis[i])) return;
+        if (isAlike(next, basis)) return;
         basis = next;
         drop();
         timer = setTimeout(count, QUIET_MS);
+        const nextTexts = textsOf(state);
+        if (!isAlike(nextTexts, texts) && state.lengths.status === 'counted')
+          setState({ lengths: { status: 'counting', last: null } });
+        texts = nextTexts;
       });
     },
     lookUp: () => {
@@ -96,6 +107,8 @@ export function createLengthCounter(store: PageStore, ask: AskForLengths): Lengt
     },
   };
 }
+
+const isAlike = (a: readonly unknown[], b: readonly unknown[]): boolean => a.every((part, i) => part === b[i]);
 
 const isSame = (a: Brought, b: Brought): boolean =>
   a.model === b.model && a.sourceLength === b.sourceLength && a.form === b.form;

@@ -46,6 +46,19 @@ test('counts once the settings are quiet, not for settings that no count depends
   expect([asked.length, state().lengths.status]).toEqual([2, 'none']);
 });
 
+test('shows the last count while the same texts are counted again, and none while others are', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  asked[0].answer({ type: 'counted', lengths });
+  page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, sourceLength: 64 } }));
+  quiet();
+  expect(state().lengths).toEqual({ status: 'counting', last: lengths });
+  asked[1].answer({ type: 'counted', lengths });
+  page.choosePreset('quick');
+  expect(state().lengths).toEqual({ status: 'counting', last: null });
+  quiet();
+  expect(state().lengths).toEqual({ status: 'counting', last: null });
+});
+
 test('asks another server only when requested', async () => {
   const { page, asked, quiet, state } = await setUp();
   page.chooseModel('org/name');

@@ -8,14 +8,14 @@ import { usePageState } from '../page-context.tsx';
 import { RunLabelFields } from '../results/RunLabelFields.tsx';
 import { methodTitle } from '../../methods/registry.ts';
 import { isActive, type RunState } from '../run-state.ts';
-import { phaseText, progressText, roundShares, roundText } from './phase.ts';
+import { phaseText, roundShares, whereText } from './phase.ts';
 import styles from './StatusPanel.module.css';
 
 /** Where the run is, and how fast it trains. */
 export function StatusPanel() {
   const run = usePageState((state) => state.run);
   const active = isActive(run.status);
-  const where = active ? [roundText(run), progressText(run.progress)].filter((text) => text !== '').join(', ') : '';
+  const where = active ? whereText(run) : '';
   const left = active ? (run.progress?.secondsLeft ?? null) : null;
   const { results } = run;
   const testSpeed = results?.testTime && speedOf(results.testTime);
@@ -45,12 +45,7 @@ export function StatusPanel() {
           value={whole(testSpeed?.read ?? null)}
           note={testSpeed ? `read, ${whole(testSpeed.written)} written` : ''}
         />
-        <Fact
-          name="Memory"
-          value={run.memory === null ? NONE : bytes(run.memory.liveBytes)}
-          note={memoryNote(run)}
-          title={run.memory === null ? undefined : `${run.memory.liveBuffers} buffers`}
-        />
+        <MemoryFact run={run} />
         <Fact
           name="Device"
           value={run.device === null ? NONE : deviceName(run.device)}
@@ -94,12 +89,22 @@ function Label() {
   );
 }
 
-/** `peak 84 MiB of 91 MiB planned`, or the part that is known. */
-function memoryNote({ memory, memoryPlan, results }: RunState): string {
+/** What is held now and the peak, each only if known; of a run that has ended, the peak alone. */
+function MemoryFact({ run: { status, memory, memoryPlan, results } }: { run: RunState }) {
   const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
-  const peak = memory?.peakBytes ?? results?.memory.peakBytes;
-  if (peak === undefined) return planned;
-  return `peak ${bytes(peak)}${planned === '' ? '' : ` of ${planned}`}`;
+  const peakBytes = memory?.peakBytes ?? results?.memory.peakBytes;
+  const peak = peakBytes === undefined ? null : bytes(peakBytes);
+  const ofPlanned = peak === null || planned === '' ? planned : `of ${planned}`;
+  const held = memory === null ? undefined : `${bytes(memory.liveBytes)} held now, in ${memory.liveBuffers} buffers`;
+  if (!isActive(status)) return <Fact name="Peak memory" value={peak ?? NONE} note={ofPlanned} title={held} />;
+  return (
+    <Fact
+      name="Memory"
+      value={memory === null ? NONE : bytes(memory.liveBytes)}
+      note={peak === null ? planned : `peak ${peak} ${ofPlanned}`}
+      title={held}
+    />
+  );
 }
 
 /** Tokens per second over all tests so far; null before the first. */

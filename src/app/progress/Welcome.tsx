@@ -18,7 +18,7 @@ export function Welcome() {
       <p className={styles.lead}>
         Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
         below in order and is tested after each. Plain fine-tuning makes it forget much of what it learned before. GORP
-        keeps gradients out of the directions that earlier tasks need: choose another method and compare.
+        protects the directions that earlier tasks need: choose another method and compare.
       </p>
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (

@@ -32,6 +32,9 @@ export interface LossPlot {
 /** Whether a value is 1, 2 or 5 times a power of ten: a labelled line of a logarithmic axis. */
 const isRound = (value: number): boolean => /^[125](\.0*)?e/.test(value.toExponential(6));
 
+/** Half the length of the dash that shows a task of a single step, in pixels of the canvas. */
+const HALF_DASH = 4;
+
 /** A line that breaks at gaps. uPlot draws through a gap and clips, which is visible where the line is steep. */
 const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
   const steps = plot.data[0];
@@ -46,9 +49,10 @@ const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
     }
     const x = plot.valToPos(steps[i] ?? 0, 'x', true);
     const y = plot.valToPos(value, 'y', true);
-    // A single point is drawn as a dot one pixel wide.
-    if (!drawing) stroke.moveTo(x - 0.5, y);
-    stroke.lineTo(drawing ? x : x + 0.5, y);
+    const isLone = !drawing && (values[i + 1] ?? null) === null;
+    const half = isLone ? HALF_DASH : 0;
+    if (!drawing) stroke.moveTo(x - half, y);
+    stroke.lineTo(x + half, y);
     drawing = true;
   }
   return { stroke };

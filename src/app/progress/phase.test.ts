@@ -3,7 +3,7 @@ import { fold } from '../../run/fold.ts';
 import { beginningOf } from '../../testing/begun-run.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import { IDLE, type RunState } from '../run-state.ts';
-import { paceTexts, phaseText, progressText, roundShares, roundText, runTitle } from './phase.ts';
+import { paceTexts, phaseText, progressText, roundShares, roundText, runTitle, whereText } from './phase.ts';
 
 const begin = beginningOf({ ...tinySettings('gorp'), order: ['gloss', 'field', 'emoji'] }, [10, 20, 0]);
 const at = (progress: Partial<NonNullable<RunState['progress']>>): RunState => ({
@@ -44,6 +44,13 @@ describe('phaseText and progressText', () => {
     expect([paceTexts(null, 0), paceTexts(5)]).toEqual([['0 B/s'], []]);
     expect(progressText(at({ total: 0 }).progress)).toBe('');
     expect(progressText(null)).toBe('');
+  });
+
+  it('name no bytes of a run that is paused while it saves', () => {
+    const saving = at({ phase: 'checkpoint', unit: 'bytes', done: 1024, total: 4096 });
+    expect(whereText(saving)).toBe('task 1 of 3, 1.00 KiB of 4.00 KiB');
+    expect(whereText({ ...saving, status: 'paused' })).toBe('task 1 of 3');
+    expect(whereText({ ...at({}), status: 'paused' })).toBe('task 1 of 3, step 5 of 10');
   });
 
   it('prefer the status of the run to its phase', () => {

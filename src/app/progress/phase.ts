@@ -75,6 +75,12 @@ export function progressText(progress: RunState['progress']): string {
   return `${noun}${whole(done)} of ${whole(total)}`;
 }
 
+/** Where a run is: round and progress, as far as known. A paused run does nothing, so bytes on their way are not named. */
+export function whereText(run: Known): string {
+  const moves = run.status !== 'paused' || run.progress?.unit !== 'bytes';
+  return [roundText(run), moves ? progressText(run.progress) : ''].filter((text) => text !== '').join(', ');
+}
+
 /** The current round: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the tasks are known. */
 export function roundText({ progress, results, settings }: Known): string {
   if (results === null || progress === null) return '';

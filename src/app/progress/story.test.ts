@@ -24,11 +24,11 @@ describe('storyOf', () => {
       {
         task: 'field',
         tone: 'learned',
-        text: 'field was learned, from 27 % to 81 % of 100 answers, and kept it: now 78 %, a difference that may be chance.',
+        text: 'field was learned, from 27 % to 81 % of 100 answers, and stayed close to it: now 78 %, a difference that may be chance.',
       },
       { task: 'emoji', tone: 'learned', text: 'emoji was learned, from 1 % to 67 % of 100 answers.' },
     ]);
-    expect(story?.limit).toBe('With so many tests, only a loss of 13 points or more can be told from chance.');
+    expect(story?.limit).toBe('With this many tests, only a loss of 13 points or more can be told from chance.');
   });
 
   it('spreads a change over the rounds that made it', () => {
@@ -65,7 +65,7 @@ describe('storyOf', () => {
     expect(storyOf(settings, matrix, counts(4))?.limit).toMatch(/too few test examples/);
     const coarse = storyOf(settings, matrix, counts(24))?.limit;
     expect(coarse).toBe(
-      'With so many tests, only a loss of 29 points or more can be told from chance. Use more test examples to see smaller ones.',
+      'With this many tests, only a loss of 29 points or more can be told from chance. Use more test examples to see smaller ones.',
     );
     const unlike = [...matrix.slice(0, 2), [0.5, 0.96, 0], [0.5, 0.96, 0.9]];
     expect(storyOf(settings, unlike, counts(24))?.limit).toMatch(/a loss of 21 to 29 points or more, depending/);

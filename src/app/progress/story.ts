@@ -78,7 +78,9 @@ function sinceClause(learned: Proportion, last: Proportion, when: () => string):
   return {
     tone: 'same',
     text:
-      to === inPercent(learned.share) ? 'and stayed there' : `and kept it: now ${to}, a difference that may be chance`,
+      to === inPercent(learned.share)
+        ? 'and stayed there'
+        : `and stayed close to it: now ${to}, a difference that may be chance`,
   };
 }
 
@@ -104,7 +106,7 @@ function limitSentence(falls: readonly (number | null)[]): string {
   const points =
     least === most ? `${most} points or more` : `${least} to ${most} points or more, depending on the task,`;
   const more = most > 100 * COARSE ? ' Use more test examples to see smaller ones.' : '';
-  return `With so many tests, only a loss of ${points} can be told from chance.${more}`;
+  return `With this many tests, only a loss of ${points} can be told from chance.${more}`;
 }
 
 const inPercent = (share: number): string => `${Math.round(100 * share)} %`;

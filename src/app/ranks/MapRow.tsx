@@ -70,16 +70,11 @@ export const MapRow = memo(function MapRow(props: Props) {
         {isOpen === null ? (
           head
         ) : (
-          <button
-            type="button"
-            className={styles.unfold}
-            aria-expanded={isOpen}
-            aria-label={`${line.name}, ${PARTS[line.part]}: ${rows.length} tensors`}
-            onClick={() => onToggle(line.key)}
-          >
+          <button type="button" className={styles.unfold} aria-expanded={isOpen} onClick={() => onToggle(line.key)}>
             <span className={styles.sign} aria-hidden="true" />
             <span>
               {head} <span className={styles.of}>{rows.length}</span>
+              <span className="hidden-visually"> tensors</span>
             </span>
           </button>
         )}

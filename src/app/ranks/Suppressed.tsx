@@ -65,7 +65,7 @@ export function Suppressed({ name, task, shares }: Props) {
               </g>
             ))}
             <text className={styles.tick} x={(PLOT.left + width - PLOT.right) / 2} y={HEIGHT - 4} textAnchor="middle">
-              main direction, most energy first; bars: percent left to later tasks
+              main direction; bars: percent left to later tasks
             </text>
           </svg>
         )}

@@ -19,5 +19,9 @@ export function suppressedText(task: string, shares: readonly number[]): string 
     return `${directions} of ${task} is suppressed by ${percent(least)} %; later tasks can use the rest.`;
   if (closed === 0)
     return `${directions} of ${task} are open to later tasks in part: at least ${percent(least)} % of each is suppressed.`;
-  return `Of the ${count} main directions of ${task}, ${closed} ${closed === 1 ? 'is' : 'are'} almost closed to later tasks: 99 % or more is suppressed. Of each of the others, at least ${percent(least)} % is.`;
+  const rest =
+    count - closed === 1
+      ? `Of the other one, ${percent(least)} % is.`
+      : `Of each of the others, at least ${percent(least)} % is.`;
+  return `Of the ${count} main directions of ${task}, ${closed} ${closed === 1 ? 'is' : 'are'} almost closed to later tasks: 99 % or more is suppressed. ${rest}`;
 }

@@ -52,13 +52,15 @@ function Downloads() {
   const active = usePageState(({ run }) => isActive(run.status));
   const access = usePageState((state) => state.access);
   const canSave = useKeptState(({ last, writing }) => last !== null && writing === null);
+  // Beside the results of this run, the button must not hand over another run's model.
+  const isOther = useKeptState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
   return (
     <div className={styles.download}>
       <button
         type="button"
         className={buttons.primary}
         data-testid="download-merged"
-        disabled={active || !canSave}
+        disabled={active || isOther || !canSave}
         onClick={() => void kept.save({ what: 'merge' }, access)}
       >
         Download the model (zip)
@@ -73,11 +75,13 @@ function Downloads() {
         Download results (JSON)
       </button>
       <p className={styles.about}>
-        {results !== null
-          ? 'The model has everything trained merged in, for Hugging Face libraries; other formats are below. The results have settings, seed, device, every loss, the matrices, measures and spaces.'
-          : active
-            ? 'Both are ready when the run ends or is stopped.'
-            : 'Finish a run or open one below to download its model and its results.'}
+        {isOther
+          ? 'This run has no model in this browser: it ended before its first round was saved, or its model was removed. The files below are of another run.'
+          : results !== null
+            ? 'The model has everything trained merged in, for Hugging Face libraries; other formats are below. The results have settings, seed, device, every loss, the matrices, measures and spaces.'
+            : active
+              ? 'Both are ready when the run ends or is stopped.'
+              : 'Finish a run or open one below to download its model and its results.'}
       </p>
     </div>
   );

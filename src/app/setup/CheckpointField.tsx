@@ -11,7 +11,7 @@ export function CheckpointField() {
   const size = usePageState(({ memoryPlan }) => (memoryPlan.status === 'planned' ? memoryPlan.plan.checkpoint : null));
   const id = useId();
   return (
-    <div className={fields.row}>
+    <div className={`${fields.row} ${fields.roomy}`}>
       <label htmlFor={id}>Save the run</label>
       <select
         id={id}

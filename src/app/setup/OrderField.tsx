@@ -248,7 +248,7 @@ function WatchedTasks() {
       <AddTask label="Watch a task…" use="watch" />
       <p className={fieldStyles.help}>
         {watch.length === 0
-          ? 'Shows what becomes of what the model can do before.'
+          ? 'Shows what becomes of what the model could do before training.'
           : `Tested before training and after every round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.`}
       </p>
     </section>

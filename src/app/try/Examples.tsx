@@ -42,6 +42,10 @@ export function Examples({ desk, run, ask }: Props) {
   const answersBefore = untrained[untrainedKey(form.task, form.dtype)] ?? [];
   const found = chosenExamples(all, form, taskForm, answersBefore);
   const nameOf = (round: number): string => run.rounds.find((one) => one.round === round)?.name ?? String(round);
+  const titles = {
+    from: form.from === 0 ? 'Before training' : `After ${nameOf(form.from)}`,
+    to: `After ${nameOf(form.to)}`,
+  };
   const tested = rounds.map((round) => ({ value: round, label: nameOf(round) }));
   return (
     <>
@@ -97,14 +101,14 @@ export function Examples({ desk, run, ask }: Props) {
               <tr>
                 <th scope="col">Text</th>
                 <th scope="col">Right answer</th>
-                <th scope="col">{form.from === 0 ? 'Before training' : `After ${nameOf(form.from)}`}</th>
-                <th scope="col">After {nameOf(form.to)}</th>
+                <th scope="col">{titles.from}</th>
+                <th scope="col">{titles.to}</th>
                 <td />
               </tr>
             </thead>
             <tbody>
               {found.slice(0, rows).map((compared, i) => (
-                <Row key={i} task={form.task} taskForm={taskForm} compared={compared} ask={ask} />
+                <Row key={i} task={form.task} taskForm={taskForm} compared={compared} titles={titles} ask={ask} />
               ))}
             </tbody>
           </table>
@@ -157,9 +161,15 @@ function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; a
 const EXTRA = [{ text: 'Marked words', differs: true }];
 const MISSING = [{ text: 'underlined ones', differs: true }];
 
-type RowProps = Pick<Props, 'ask'> & { task: string; taskForm: TaskForm; compared: Compared };
+/** The headings of the two answers, which narrow screens show in each row. */
+interface Titles {
+  readonly from: string;
+  readonly to: string;
+}
 
-function Row({ task, taskForm, compared: { example, before, after }, ask }: RowProps) {
+type RowProps = Pick<Props, 'ask'> & { task: string; taskForm: TaskForm; compared: Compared; titles: Titles };
+
+function Row({ task, taskForm, compared: { example, before, after }, titles, ask }: RowProps) {
   const { sentence, label } = example;
   const isFree = taskForm !== 'labels';
   return (
@@ -169,9 +179,9 @@ function Row({ task, taskForm, compared: { example, before, after }, ask }: RowP
           {sentence}
         </LongText>
       </th>
-      <td>{isFree ? <RightAnswers example={example} answer={after} /> : label}</td>
-      <Written answer={before} example={example} isFree={isFree} />
-      <Written answer={after} example={example} isFree={isFree} />
+      <td data-title="Right answer">{isFree ? <RightAnswers example={example} answer={after} /> : label}</td>
+      <Written title={titles.from} answer={before} example={example} isFree={isFree} />
+      <Written title={titles.to} answer={after} example={example} isFree={isFree} />
       <td className={styles.act}>
         <button
           type="button"
@@ -211,13 +221,14 @@ function RightAnswers({ example, answer }: { example: AnsweredExample; answer: R
 }
 
 interface WrittenProps {
+  title: string;
   answer: RoundAnswer | undefined;
   example: AnsweredExample;
   isFree: boolean;
 }
 
 /** A round's answer, right or wrong, or how close to the right one; empty if the round was not tested. */
-function Written({ answer, example, isFree }: WrittenProps) {
+function Written({ title, answer, example, isFree }: WrittenProps) {
   if (answer === undefined) return <td />;
   const { written, isRight, rougeL } = answer;
   const text =
@@ -229,7 +240,7 @@ function Written({ answer, example, isFree }: WrittenProps) {
       written
     );
   return (
-    <td data-right={isFree ? undefined : isRight} className={styles.written}>
+    <td data-title={title} data-right={isFree ? undefined : isRight} className={styles.written}>
       <span aria-hidden="true">{isRight ? '✓ ' : isFree ? '' : '✗ '}</span>
       {(isRight || !isFree) && <span className="hidden-visually">{isRight ? 'right: ' : 'wrong: '}</span>}
       <LongText length={written.length} label="Answer">

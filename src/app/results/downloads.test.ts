@@ -1,0 +1,44 @@
+import { createElement } from 'react';
+import { expect, test } from 'vitest';
+import { quickResults } from '../../testing/scripted-results.ts';
+import type { LastRound } from '../../worker/protocol.ts';
+import { markup, silentPage, textOf } from '../testing/markup.ts';
+import { KeptRoundsProvider } from './saved-rounds-context.tsx';
+import { createKeptRounds } from './saved-rounds.ts';
+import { ResultsTab } from './ResultsTab.tsx';
+
+const last: LastRound = {
+  round: 2,
+  settings: quickResults('gorp-plus', 1).settings,
+  use: {
+    ...{ folder: 'round', model: 'embedded', commit: null, isDecoderOnly: false, promptForm: 'raw' },
+    ...{ hasAdapter: true, hasWeights: true, hasGates: false, maxNewTokens: 4, example: null },
+  },
+};
+
+/** The Results tab after a run, with a last round of that run or of another in this browser. */
+function shown(isAsked: boolean): string {
+  const page = silentPage();
+  const results = quickResults('seq-lora', 1);
+  page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
+  const kept = createKeptRounds(
+    () => ({ send: () => undefined }),
+    () => Promise.resolve(null),
+    () => undefined,
+  );
+  kept.store.setState({ last, isAsked });
+  // On a server, React would render the initial state.
+  const value = { ...kept, store: { ...kept.store, getInitialState: kept.store.getState } };
+  return markup(page, createElement(KeptRoundsProvider, { value }, createElement(ResultsTab)));
+}
+
+const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);
+
+test('beside the results of a run, the model of another run is not handed over', () => {
+  const own = shown(true);
+  expect(isOff(own)).toBe(false);
+  expect(textOf(own)).toContain('The model has everything trained merged in');
+  const other = shown(false);
+  expect(isOff(other)).toBe(true);
+  expect(textOf(other)).toContain('This run has no model in this browser');
+});
