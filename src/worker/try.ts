@@ -103,17 +103,20 @@ async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile
 
 async function triedRun({ results, rounds, answers, layers }: RunFiles, access: ModelAccess): Promise<TriedRun> {
   const { id, startedAt, settings, tasks, confusion = [] } = results;
+  const isWatched = ({ name }: { name: string }): number => (settings.watch?.includes(name) === true ? 1 : 0);
   return {
     id: id ?? startedAt,
     settings,
     rounds: rounds.map(({ round, name, hasWeights }) => ({ round, name, hasWeights })),
-    tasks: answers.tasks.map(({ name, form, examples }) => ({
-      name,
-      form,
-      labels: tasks.find((task) => task.name === name)?.labels ?? [],
-      examples: examples.length,
-      rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
-    })),
+    tasks: answers.tasks
+      .toSorted((a, b) => isWatched(a) - isWatched(b))
+      .map(({ name, form, examples }) => ({
+        name,
+        form,
+        labels: tasks.find((task) => task.name === name)?.labels ?? [],
+        examples: examples.length,
+        rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
+      })),
     confusion,
     bytes: await plannedBytes(baseOf(results), access),
     converses: isDecoderOnly(layers) || answers.tasks.some(({ form }) => form === 'chat'),

@@ -74,7 +74,7 @@ export const MapRow = memo(function MapRow(props: Props) {
             <span className={styles.sign} aria-hidden="true" />
             <span>
               {head} <span className={styles.of}>{rows.length}</span>
-              <span className="hidden-visually"> tensors</span>
+              <span className="hidden-visually"> tensors, {PARTS[line.part]}</span>
             </span>
           </button>
         )}

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef } from 'react';
 import { embeddedSettings, type PresetName } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { embeddedTask } from '../../tasks/orders.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { estimateText } from '../estimate/estimate.ts';
 import { useEstimate } from '../estimate/use-estimate.ts';
@@ -29,7 +30,9 @@ function presetOf(draft: RunSettings): PresetName | null {
 /** The size of the run in one line: tasks, examples, epochs. */
 function amount({ order, training }: RunSettings): string {
   const tasks = order.length === 1 ? '1 task' : `${order.length} tasks`;
-  const examples = training.trainExamples === 0 ? 'all examples' : `${training.trainExamples} examples each`;
+  // The embedded tasks have enough examples; others may have fewer.
+  const most = order.every((name) => embeddedTask(name) !== null) ? '' : 'up to ';
+  const examples = training.trainExamples === 0 ? 'all examples' : `${most}${training.trainExamples} examples each`;
   const epochs = training.epochs === 1 ? '1 epoch' : `${training.epochs} epochs`;
   return `${tasks}, ${examples}, ${epochs}`;
 }

@@ -54,6 +54,39 @@ describe('modelCard', () => {
     expect(text).toContain(`Average performance ${percent(results.measures.exact.averagePerformance)} %`);
   });
 
+  it('gives each task its own score, and the means over those without a loss', async () => {
+    const [first, second] = results.tasks;
+    const mixed: Results = {
+      ...results,
+      tasks: [
+        { ...first, form: 'chat' },
+        { ...second, form: 'free' },
+      ],
+      accuracy: {
+        ...results.accuracy,
+        rougeL: [
+          [0.1, 0.25],
+          [0.2, 0.25],
+          [0.2, 0.5],
+        ],
+        loss: [
+          [2.5, 2],
+          [1.25, 2],
+          [1.5, 1],
+        ],
+      },
+    };
+    const text = await cardText(mixed, 'mit', 'gguf');
+    expect(text).toMatch(/\| gloss \| loss per token \| \d+ \| \d+ \| 1\.250 \| 1\.500 \|/);
+    expect(text).toMatch(/\| a\\\|b \| ROUGE-L, % \| \d+ \| \d+ \| 50\.0 \| 50\.0 \|/);
+    expect(text).toContain('\nAverage performance over the tasks without a loss 50.0 %.\n');
+    const texts = { ...mixed, tasks: mixed.tasks.map((task) => ({ ...task, form: 'text' as const })) };
+    const exact = texts.accuracy.exact.map((row) => row.map(() => null));
+    const lossOnly = await cardText({ ...texts, accuracy: { ...texts.accuracy, exact } }, 'mit', 'gguf');
+    expect(lossOnly).toContain('| gloss | loss per token |');
+    expect(lossOnly).not.toContain('Average performance');
+  });
+
   it('says that a round was ended early', async () => {
     const cut = { ...results, cutShort: [{ round: 1, steps: 12, planned: 40 }] };
     expect(await cardText(cut, 'mit', 'adapter')).toContain(

@@ -2,8 +2,9 @@ import { textFile, type OutputFile } from '../../weights/exports/output-file.ts'
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import { firstRounds, measuresOf } from '../measures.ts';
+import { firstRounds, isTested, measuresOf } from '../measures.ts';
 import type { Results } from '../results.ts';
+import { mainScore, type Score } from '../scoring.ts';
 import type { SavedRound } from './saved-round.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { namedRounds, roundName, roundOf } from '../schedule.ts';
@@ -71,18 +72,21 @@ function body(results: Results, licence: string | null, savedAs: SavedAs): strin
   const { settings, model, code, startedAt, accuracy } = results;
   // Without the name of the model, which may be a path of the machine.
   const { method, order, training, perTask } = settings;
-  const rounds = namedRounds(settings).filter(({ round }) => (accuracy.exact[round] ?? []).some((one) => one !== null));
+  const rounds = namedRounds(settings).filter(({ round }) =>
+    settings.order.some((_, j) => isTested(accuracy, round, j)),
+  );
   const last = rounds.at(-1)?.round ?? 0;
   const learned = settings.order
     .map((name, j) => ({ name, j, own: roundOf(settings, j) }))
     .filter(({ own }) => own <= last);
-  const { averagePerformance, backwardTransfer } = measuresOf(firstRounds(accuracy.exact, last));
   const base = baseName(settings.model);
   const commit = model.commit === null ? '' : `, commit \`${model.commit}\``;
   const task = (name: string, j: number, own: number): string => {
     const about = results.tasks[j];
-    const cells = [cell(name), about.trainExamples, about.testExamples, percent(accuracy.exact[own]?.[j])];
-    return `| ${[...cells, percent(accuracy.exact[last]?.[j])].join(' | ')} |`;
+    const score = mainScore(about);
+    const counts = [about.trainExamples, about.testExamples];
+    const [then, now] = [own, last].map((round) => valueText(score, accuracy[score]?.[round]?.[j]));
+    return `| ${[cell(name), SCORE_TEXTS[score], ...counts, then, now].join(' | ')} |`;
   };
   const cutShort = (results.cutShort ?? [])
     .map(
@@ -100,13 +104,12 @@ ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below 
 ${cutShort}
 ## Results
 
-Percent of test answers that equal the label.
+Each task by its own score. Exact is the percentage of test answers that equal a right one, ROUGE-L how much they share with it, in percent; of a loss per token, less is better.
 
-| task | training examples | test examples | just learned | after the last task |
-| --- | ---: | ---: | ---: | ---: |
+| task | score | training examples | test examples | just learned | after the last task |
+| --- | --- | ---: | ---: | ---: | ---: |
 ${learned.map(({ name, j, own }) => task(name, j, own)).join('\n')}
-
-Average performance ${percent(averagePerformance)} %${backwardTransfer === null ? '' : `, backward transfer ${signed(backwardTransfer)} points`}.
+${meansText(results, last)}
 
 ## Settings
 
@@ -115,6 +118,28 @@ ${JSON.stringify({ method, order, training, perTask }, null, 2)}
 \`\`\`
 `;
 }
+
+const SCORE_TEXTS: Readonly<Record<Score, string>> = {
+  exact: 'exact, %',
+  ranked: 'ranked, %',
+  rougeL: 'ROUGE-L, %',
+  loss: 'loss per token',
+};
+
+/** A paragraph with the means over the tasks without a loss, which no mean with percentages can hold; or nothing. */
+function meansText({ settings, accuracy, tasks }: Results, last: number): string {
+  const scores = settings.order.map((_, j) => mainScore(tasks[j]));
+  const columns = [...scores.keys()].filter((j) => scores[j] !== 'loss');
+  const matrix = accuracy.exact.map((_, round) => scores.map((score, j) => accuracy[score]?.[round]?.[j] ?? null));
+  const { averagePerformance, backwardTransfer } = measuresOf(firstRounds(matrix, last), { columns, isLoss: false });
+  if (averagePerformance === null) return '';
+  const over = columns.length === scores.length ? '' : ' over the tasks without a loss';
+  const back = backwardTransfer === null ? '' : `, backward transfer ${signed(backwardTransfer)} points`;
+  return `\nAverage performance${over} ${percent(averagePerformance)} %${back}.\n`;
+}
+
+const valueText = (score: Score, value: number | null | undefined): string =>
+  score === 'loss' ? ((value ?? null)?.toFixed(3) ?? '–') : percent(value);
 
 /** Text in a cell of a table. */
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');

@@ -106,6 +106,9 @@ describe('a table of no known format', () => {
     expect(
       await many((i) => ({ words: `some words ${i}`, starsAverage: `${i}.${i}`, className: `c${i % 3}` })),
     ).toMatchObject({ labelColumn: 'className' });
+    expect(
+      await many((i) => ({ review: `some words ${i}`, stars: `${i % 2}`, sentiment: i % 2 ? 'good' : 'bad' })),
+    ).toMatchObject({ labelColumn: 'sentiment' });
     expect(await many((i) => ({ classroom: `room ${i % 2}`, label: i % 2 ? 'good' : 'bad' }))).toMatchObject({
       ...{ textColumn: 'classroom', labelColumn: 'label' },
       kind: { kind: 'SC', instruction: sentiment },

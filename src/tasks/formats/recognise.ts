@@ -132,11 +132,19 @@ function guessed(table: Table): Omit<Recognised, 'kind'> {
   return { ...plain, format: null, form, textColumn: chosen.name, labelColumn: label.name };
 }
 
-/** The column whose name says that it holds labels, above all one with few values: a number of stars may be an average. */
+/**
+ * The column whose name says that it holds labels, above all one with few values: a number of stars may be an average.
+ * Of several, words say more than numbers.
+ */
 function labelNamed(table: Table, names: readonly string[]): string | undefined {
   const words = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1 $2');
   const named = names.filter((name) => LABEL_NAMES.test(words(name)));
-  return named.find((name) => hasFewValues(table, name)) ?? named[0];
+  const few = named.filter((name) => hasFewValues(table, name));
+  const isNumber = (name: string): boolean => {
+    const at = table.columns.indexOf(name);
+    return table.rows.every((row) => row[at].trim() === '' || Number.isFinite(Number(row[at])));
+  };
+  return few.find((name) => !isNumber(name)) ?? few[0] ?? named[0];
 }
 
 const hasFew =
