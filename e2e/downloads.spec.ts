@@ -5,6 +5,7 @@ import type * as transformers from '@huggingface/transformers';
 import { expect, type Page, test } from '@playwright/test';
 import type { FromWorker } from '../src/base/worker-calls.ts';
 import type { RunEvent } from '../src/run/events.ts';
+import type { Results } from '../src/run/results.ts';
 import { promptOfPrediction, readPredictions, type Prediction } from '../src/run/outputs/predictions.ts';
 import { runProgram } from './support/program-page.ts';
 import { unzipped } from './support/unzipped.ts';
@@ -82,6 +83,19 @@ async function answersInTransformersJs(page: Page, disk: string, tested: Predict
   await run.close();
 }
 
+/** The card of an export names the base, its licence, the method, the tasks and what came of them. */
+function expectCard(file: Uint8Array, { settings, accuracy }: Results, base: string, library: string): void {
+  const card = new TextDecoder().decode(file);
+  expect(card).toContain(`library_name: ${library}\n`);
+  expect(card).toContain(`**Base model:** ${base}`);
+  expect(card).toMatch(/^license: "\S.*"$/m);
+  expect(card).toMatch(/\*\*Licence of the base model:\*\* (?!not stated)/);
+  expect(card).toContain(`**Method:** \`${settings.method.name}\``);
+  const last = accuracy.exact[settings.order.length];
+  const cells = settings.order.map((task, j) => `| ${task} .* ${(100 * (last[j] ?? NaN)).toFixed(1)} \\|$`);
+  for (const row of cells) expect(card).toMatch(new RegExp(row.replaceAll('| ', '\\| '), 'm'));
+}
+
 test('rounds are saved: a stopped run resumes after the last, and they can be downloaded and loaded', async ({
   page,
 }) => {
@@ -115,7 +129,18 @@ test('rounds are saved: a stopped run resumes after the last, and they can be do
   const score = (JSON.parse(predict) as Record<string, number>)['predict_exact_match_for_field'];
   expect(score).toBeCloseTo(100 * (results.accuracy.exact[2][1] ?? NaN), 3);
 
+  const NAME = 'Embedded small T5';
+  expectCard(files[`${ROUNDS}/2-field/adapter/README.md`], results, NAME, 'peft');
+  const adapter = JSON.parse(new TextDecoder().decode(files[`${ROUNDS}/2-field/adapter/adapter_config.json`])) as {
+    base_model_name_or_path: string;
+  };
+  expect(adapter.base_model_name_or_path).toBe(NAME);
+
   const model = await unzipped(page, 'download-merged');
+  expectCard(model['README.md'], results, NAME, 'transformers');
+  const gguf = await unzipped(page, 'download-gguf');
+  expect(Object.keys(gguf)).toEqual(expect.arrayContaining([expect.stringMatching(/\.gguf$/), 'README.md']));
+  expectCard(gguf['README.md'], results, NAME, 'gguf');
   expect(Object.keys(model)).toEqual(
     expect.arrayContaining(['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']),
   );

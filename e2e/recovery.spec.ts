@@ -28,6 +28,16 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
   const goOn = page.getByTestId('go-on-at-checkpoint');
   await expect(goOn).toHaveText(`Resume at step ${step}`);
   await expect(page.getByTestId('interrupted')).toContainText('while learning gloss (task 1 of 1)');
+  await test.step('at 200 % zoom, tabs and notice are on the first screen', async () => {
+    const size = page.viewportSize() ?? { width: 1280, height: 720 };
+    await page.setViewportSize({ width: 640, height: 360 });
+    await page.evaluate(() => scrollTo(0, 0));
+    for (const part of [page.getByTestId('tab-device'), page.getByTestId('interrupted').locator('p')]) {
+      const { y, height } = (await part.boundingBox()) ?? { y: NaN, height: NaN };
+      expect(y + height).toBeLessThanOrEqual(360);
+    }
+    await page.setViewportSize(size);
+  });
   await goOn.click();
   await waitForStep(page, step + 5);
   await test.step('Stop interrupts it once more', async () => {

@@ -150,4 +150,34 @@ test('a run stops with its model, and the page opens again as it was left', asyn
   await waitForStatus(page, 'finished');
   const { results } = await downloadResults(page);
   expect([results.name, results.curves.step.length, results.cutShort]).toEqual(['first try', 200, undefined]);
+
+  await test.step('a model larger than the whole budget stays, and the page says so', async () => {
+    expect(await page.evaluate(growRound, 2 ** 30)).toBe(true);
+    await page.reload();
+    await page.getByTestId('tab-results').click();
+    const list = page.getByTestId('run-models');
+    await list.locator('summary').click();
+    await page.getByTestId('model-budget').selectOption('1');
+    await expect(page.getByTestId('budget-too-small')).toContainText('takes more than 1 GiB. It stays');
+    await expect(page.getByTestId('over-budget'), 'nothing is offered for removal').toBeHidden();
+    await expect(list.getByTestId('run-model')).toContainText('first try: seq-lora');
+    await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
+  });
 });
+
+/** Runs in the page: adds a file of a size to a saved round, which takes no room as long as nothing is written. */
+async function growRound(bytes: number): Promise<boolean> {
+  const grow = async (folder: FileSystemDirectoryHandle): Promise<boolean> => {
+    for await (const [name, handle] of folder.entries()) {
+      if (handle instanceof FileSystemDirectoryHandle && (await grow(handle))) return true;
+      if (name !== 'round.json') continue;
+      const file = await folder.getFileHandle('large', { create: true });
+      const writable = await file.createWritable();
+      await writable.truncate(bytes);
+      await writable.close();
+      return true;
+    }
+    return false;
+  };
+  return grow(await navigator.storage.getDirectory());
+}

@@ -6,6 +6,7 @@ import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
 import { readGgufHeader } from '../src/weights/gguf/header.ts';
 import { tinyLlamaGguf } from '../src/testing/gguf-of.ts';
+import { violations } from './support/access.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { damageChunk, storedWeights } from './support/stored.ts';
 import { unzipped } from './support/unzipped.ts';
@@ -218,6 +219,14 @@ test('a GGUF file is chosen from the list of its repository, trained, asked and 
   expect(metadata.text('general.architecture')).toBe('llama');
   expect(tensors.size).toBeGreaterThan(9);
   expect(Object.keys(await unzipped(page, 'download-onnx'))).toContain('onnx/model.onnx');
+  // The base has the name of its repository, in the card and in the adapter.
+  const text = new TextDecoder();
+  expect(text.decode(gguf['README.md'])).toContain('base_model: "some-org/tiny-gguf"');
+  const files = await unzipped(page, 'download-files');
+  const configs = Object.keys(files).filter((name) => name.endsWith('/adapter_config.json'));
+  expect(configs.length).toBeGreaterThan(0);
+  for (const name of configs)
+    expect(JSON.parse(text.decode(files[name]))).toMatchObject({ base_model_name_or_path: 'some-org/tiny-gguf' });
   await page.getByRole('radiogroup', { name: 'Program' }).getByText('PEFT').click();
   await expect(page.getByTestId('use-code')).toContainText('gguf_file="tiny-F32.gguf"');
 });
@@ -239,6 +248,7 @@ test('files dropped anywhere are taken up where they belong, or refused with the
   const problem = page.getByTestId('drop-problem');
   await dropFromDisk(place, await at('photo.png', 'x'));
   await expect(problem).toContainText('photo.png is nothing that this page reads.');
+  expect(await violations(page), 'axe reads the panel').toEqual([]);
   const small = NAMES.filter((name) => name !== 'model.safetensors').map((name) => [name, files[name]] as const);
   await dropFromDisk(place, await at('no-weights', Object.fromEntries(small)));
   await expect(problem).toContainText('no-weights has neither model.safetensors nor');

@@ -48,8 +48,13 @@ export function App() {
         </aside>
         <main id="views" className={styles.centre}>
           <DeviceLine />
-          <Notices />
-          <Tabs tabs={TABS} selected={tab} onSelect={(next) => look({ tab: next })} label="Views of the run">
+          <Tabs
+            tabs={TABS}
+            selected={tab}
+            onSelect={(next) => look({ tab: next })}
+            label="Views of the run"
+            notices={<Notices />}
+          >
             <Suspense fallback={<p>Loading…</p>}>
               {tab === 'run' && <RunTab />}
               {tab === 'ranks' && <RanksTab />}

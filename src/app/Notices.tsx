@@ -6,7 +6,7 @@ import styles from './Notices.module.css';
 import { usePage, usePageState } from './page-context.tsx';
 import buttons from './ui/buttons.module.css';
 
-/** Shown above the views: an unfinished run, an error, warnings, a browser that slows the run down. */
+/** Shown between the tabs and the views: an unfinished run, an error, warnings, a browser that slows the run down. */
 export function Notices() {
   const refused = usePageState((state) => state.refused);
   const error = usePageState(({ run }) => run.error);
@@ -32,9 +32,11 @@ export function Notices() {
       {dropProblem !== null && (
         <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="drop-problem">
           <ErrorText error={dropProblem} title="The files were not taken" />
-          <button type="button" className={buttons.plain} onClick={closeDropProblem}>
-            Close
-          </button>
+          <div className={buttons.row}>
+            <button type="button" className={buttons.plain} onClick={closeDropProblem}>
+              Close
+            </button>
+          </div>
         </div>
       )}
       {slowdown !== null && (

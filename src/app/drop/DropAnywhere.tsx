@@ -34,6 +34,8 @@ export function DropAnywhere() {
     };
   }, [takeFiles]);
   return isOver ? (
-    <p className={styles.hint}>Drop a model, data, an order, a set-up, results or a run’s folder anywhere.</p>
+    <p className={styles.hint} role="status">
+      Drop a model, data, an order, a set-up, results or a run’s folder anywhere.
+    </p>
   ) : null;
 }

@@ -1,7 +1,8 @@
-import { useId, useState } from 'react';
+import { useId, useMemo, useState } from 'react';
 import type { KeptModel } from '../../worker/protocol.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { bytes, moment } from '../format.ts';
+import { usePageState } from '../page-context.tsx';
 import choice from '../ui/Choice.module.css';
 import styles from './FilesSection.module.css';
 import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
@@ -17,6 +18,7 @@ interface Props {
 export function RunModels({ isBusy, canRemove }: Props) {
   const kept = useKeptRounds();
   const models = useKeptState((state) => state.models);
+  const names = useRunNames();
   const [budget, setBudget] = useState(readBudget);
   const field = useId();
   if (models.length === 0) return null;
@@ -70,7 +72,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
       <ul className={styles.list}>
         {models.map((model) => (
           <li key={model.folder} data-testid="run-model">
-            {nameOf(model)}
+            {nameOf(model, names)}
             {model.isShown ? (
               ', in use '
             ) : (
@@ -80,7 +82,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
                   type="button"
                   className={styles.button}
                   disabled={isBusy}
-                  aria-label={`Use the model of ${nameOf(model)}`}
+                  aria-label={`Use the model of ${nameOf(model, names)}`}
                   onClick={() => kept.use(model.folder)}
                 >
                   Use
@@ -91,7 +93,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
               type="button"
               className={styles.button}
               disabled={!canRemove}
-              aria-label={`Remove the model of ${nameOf(model)}`}
+              aria-label={`Remove the model of ${nameOf(model, names)}`}
               onClick={() => kept.remove(model.folder)}
             >
               Remove
@@ -103,7 +105,16 @@ export function RunModels({ isBusy, canRemove }: Props) {
   );
 }
 
-const nameOf = ({ settings, round, savedAt, bytes: size }: KeptModel): string =>
-  settings === null
-    ? `a run that cannot be read, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`
-    : `${methodTitle(settings.method)}, seed ${settings.training.seed}, round ${round} of ${settings.order.length}, ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;
+/** What the person called the runs in the history, by id. */
+function useRunNames(): ReadonlyMap<string, string> {
+  const runs = usePageState(({ history }) => history);
+  return useMemo(() => new Map(runs.map(({ id = '', name = '' }) => [id, name])), [runs]);
+}
+
+function nameOf({ run, settings, round, savedAt, bytes: size }: KeptModel, names: ReadonlyMap<string, string>): string {
+  const saved = `${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;
+  if (settings === null) return `a run that cannot be read, ${saved}`;
+  const given = names.get(run ?? '') ?? '';
+  const own = `${methodTitle(settings.method)}, seed ${settings.training.seed}, round ${round} of ${settings.order.length}, ${saved}`;
+  return given === '' ? own : `${given}: ${own}`;
+}

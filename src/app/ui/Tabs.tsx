@@ -6,12 +6,14 @@ interface Props<Id extends string> {
   tabs: readonly { id: Id; label: string }[];
   selected: Id;
   onSelect: (id: Id) => void;
+  /** Between the tabs and the panel: what concerns all of them. */
+  notices?: ReactNode;
   /** The selected tab's panel. */
   children: ReactNode;
 }
 
 /** Tabs that follow the ARIA pattern: one tab stop; arrows, Home and End move and select. */
-export function Tabs<Id extends string>({ label, tabs, selected, onSelect, children }: Props<Id>) {
+export function Tabs<Id extends string>({ label, tabs, selected, onSelect, notices, children }: Props<Id>) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   // On a narrow screen the selected tab may be out of sight.
@@ -53,6 +55,7 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, child
           </button>
         ))}
       </div>
+      {notices}
       <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${selected}`} className={styles.panel}>
         {children}
       </div>
