@@ -68,6 +68,9 @@ async function answersTo(args: string[]): Promise<unknown[]> {
 const read = (...path: string[]): Record<string, unknown> =>
   JSON.parse(readFileSync(join(...path), 'utf8')) as Record<string, unknown>;
 
+/** With and without an encoder: their answers come from the same code as those of the tests, for every family. */
+const ASKED = ['t5-tiny', 'gemma3-tiny'];
+
 describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
   const model = `tiny/${family.family}`;
   beforeAll(async () => void hub.push(model, await repositoryOf(family.open())));
@@ -104,14 +107,17 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
       expect(predictions('merged-eval')).toBe(predictions('eval'));
 
       // The round and the merged model answer the prompts of the test, one by one.
-      const tested = readPredictions(predictions('eval'));
-      const prompts = tested.flatMap((answer) => ['--prompt', promptOfPrediction(answer)]);
-      const length = ['--max-new-tokens', String(family.lengths.targetLength)];
-      for (const from of [
-        ['--round', round],
-        ['--model', out('merged'), ...length],
-      ]) {
-        expect(await answersTo([...from, ...prompts, '--device', 'cpu'])).toEqual(tested.map(({ written }) => written));
+      if (ASKED.includes(family.family)) {
+        const tested = readPredictions(predictions('eval'));
+        const prompts = tested.flatMap((answer) => ['--prompt', promptOfPrediction(answer)]);
+        const length = ['--max-new-tokens', String(family.lengths.targetLength)];
+        for (const from of [
+          ['--round', round],
+          ['--model', out('merged'), ...length],
+        ]) {
+          const answers = await answersTo([...from, ...prompts, '--device', 'cpu']);
+          expect(answers).toEqual(tested.map(({ written }) => written));
+        }
       }
 
       expect(await train(['--resume', round, '--order', two, ...common, '--out', out('resumed')])).toBe(0);

@@ -34,11 +34,23 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-const settingsFor = ({ lengths }: TinyFamily, base: 'inf-lora' | 'o-lora') =>
+type Base = 'inf-lora' | 'o-lora';
+
+const settingsFor = ({ lengths }: TinyFamily, base: Base) =>
   tinySettings('gain-lora', { ...lengths, sourceLength: 96, epochs: 8 }, { base, threshold: 0.3, gateWidth: 12 });
 
+const runs = new Map<string, ReturnType<typeof train>>();
+
+/** As {@link train}; tests share a run. */
+function trainedRun(family: TinyFamily, base: Base): ReturnType<typeof train> {
+  const name = `${family.family} ${base}`;
+  const run = runs.get(name) ?? train(family, base);
+  runs.set(name, run);
+  return run;
+}
+
 /** The files of each round of a run, and what it wrote for each example of the last test. */
-async function trainedRun(family: TinyFamily, base: 'inf-lora' | 'o-lora') {
+async function train(family: TinyFamily, base: Base) {
   const { rounds } = await runKeepingRounds(settingsFor(family, base), {
     openModel: () => Promise.resolve(family.open()),
   });

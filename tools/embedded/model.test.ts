@@ -18,6 +18,10 @@ const MAX_BYTES = 8e6;
 /** Together with the end-of-text token they fit into the four tokens of an answer, so generating them is quick. */
 const MAX_LABEL_PIECES = 3;
 
+let embedded: ReturnType<typeof readEmbeddedTasks> | undefined;
+/** The embedded tasks, made once. */
+const embeddedTasks = (): ReturnType<typeof readEmbeddedTasks> => (embedded ??= readEmbeddedTasks());
+
 describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {
   const folder = join(root, 'public', 'embedded', name);
   const readJson = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'));
@@ -59,7 +63,7 @@ describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {
 
   it('reads and writes the labels and prompts of the embedded tasks', async () => {
     const { sourceLength } = embeddedSettings('full', 'gorp').training;
-    const { tasks } = readEmbeddedTasks();
+    const { tasks } = embeddedTasks();
     expect(tasks).toHaveLength(5);
     for (const task of tasks) {
       for (const label of task.labels) {
