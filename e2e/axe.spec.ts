@@ -5,6 +5,10 @@ import { openWorkbench } from './support/workbench.ts';
 
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
+const LOOKS = [
+  [WIDE, 'light'],
+  [NARROW, 'dark'],
+] as const;
 
 test('axe finds nothing on any tab, light and dark, narrow and wide, before a run and after', async ({ page }) => {
   test.setTimeout(300_000);
@@ -17,7 +21,8 @@ test('axe finds nothing on any tab, light and dark, narrow and wide, before a ru
   await page.locator('#setup-form details > summary').filter({ visible: true }).first().click();
 
   await test.step('before a run', async () => {
-    for (const tab of tabs) await expectAccessible(page, tab);
+    // What is there before a run is there after one too, or is a line of text: one look at each tab is enough.
+    for (const [i, tab] of tabs.entries()) await expectAccessible(page, tab, [LOOKS[i % LOOKS.length]]);
   });
 
   await test.step('after runs', async () => {
@@ -54,11 +59,8 @@ test('axe finds nothing on any tab, light and dark, narrow and wide, before a ru
  * Checks a tab wide and light, then narrow and dark: colours do not depend on the width, nor the layout on colours.
  * What lies outside the tabs is the same on each of them, so it is checked with the first only.
  */
-async function expectAccessible(page: Page, tab: string): Promise<void> {
-  for (const [size, colorScheme] of [
-    [WIDE, 'light'],
-    [NARROW, 'dark'],
-  ] as const) {
+async function expectAccessible(page: Page, tab: string, looks: readonly (typeof LOOKS)[number][] = LOOKS) {
+  for (const [size, colorScheme] of looks) {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await page.getByTestId(tab).click();

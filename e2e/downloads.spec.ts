@@ -11,8 +11,8 @@ import { runProgram } from './support/program-page.ts';
 import { unzipped } from './support/unzipped.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
-const CHOICE = { method: 'gorp', trainExamples: 60, testExamples: 6, batchSize: 1 };
-const STEPS_PER_ROUND = 60; // enough to stop between two
+const CHOICE = { method: 'gorp', trainExamples: 30, testExamples: 6, batchSize: 1 };
+const STEPS_PER_ROUND = 30; // enough to stop between two
 const ROUNDS = 'logs_and_outputs/order_custom/outputs';
 const RESULT_FILES = [
   'all_results.json',

@@ -5,7 +5,6 @@ import {
   choose,
   type Choice,
   downloadResults,
-  expectNoWorkers,
   lastStep,
   openWorkbench,
   start,
@@ -107,7 +106,6 @@ test('after the GPU process crashes the run resumes by itself from its last chec
     const notice = page.getByTestId('warnings').getByText(`The run resumes automatically from step ${saved}.`);
     await expect(notice).toBeVisible();
     await waitForStatus(page, 'finished');
-    await expectNoWorkers(page);
     const { results } = await downloadResults(page);
     expectConsistent(results);
     expect(results).toMatchObject({ status: 'finished', breaks: [{ cause: 'device-lost', step: saved }] });

@@ -10,8 +10,12 @@ export interface Stored {
   begunChunks: number;
 }
 
-export const storedWeights = (page: Page): Promise<Stored> =>
-  page.evaluate(async () => {
+/**
+ * @param which of the files to list. The page reads small files of the chosen model, at first the embedded one, soon
+ *   after it opens, so that they are all there only on a quick machine.
+ */
+export const storedWeights = (page: Page, which: 'all' | 'of other servers' = 'all'): Promise<Stored> =>
+  page.evaluate(async (which) => {
     const name = 'gorp-web-weights';
     // Opening a missing database would create one without its object store.
     if (!(await indexedDB.databases()).some((database) => database.name === name))
@@ -35,11 +39,15 @@ export const storedWeights = (page: Page): Promise<Stored> =>
     const owners = keys.filter((key) => key.startsWith('chunk/')).map((key) => key.split('/')[1]);
     database.close();
     return {
-      files: manifests.map((key) => new URL(key.slice('manifest/'.length)).pathname.split('/').at(-1) ?? '').sort(),
+      files: manifests
+        .map((key) => new URL(key.slice('manifest/'.length)))
+        .filter(({ origin }) => which === 'all' || origin !== location.origin)
+        .map(({ pathname }) => pathname.split('/').at(-1) ?? '')
+        .sort(),
       strayChunks: owners.filter((id) => !whole.has(id) && !begun.has(id)).length,
       begunChunks: owners.filter((id) => begun.has(id)).length,
     };
-  });
+  }, which);
 
 /** Overwrites a stored chunk of a file with zeros, as a failing disk may. */
 export const damageChunk = (page: Page, file: string, index: number): Promise<void> =>
