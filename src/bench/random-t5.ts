@@ -1,5 +1,5 @@
+import type { Batch } from '../base/batch.ts';
 import { mixSeed } from '../base/random.ts';
-import type { SizedBatch } from '../models/network.ts';
 import { sizeOf } from '../graph/tensor.ts';
 
 /** Random weights of a T5: norms 1, matrices so small that activations neither vanish nor explode. */
@@ -19,7 +19,7 @@ export function randomWeights(shapes: ReadonlyMap<string, readonly number[]>) {
 }
 
 /** A batch of random tokens, all of full length. */
-export function randomBatch(B: number, S: number, T: number): SizedBatch {
+export function randomBatch(B: number, S: number, T: number): Batch {
   const ids = (length: number, seed: number): number[] =>
     Array.from({ length }, (_, i) => 3 + ((7919 * (i + 131 * seed)) % 30_000));
   const rows = Array.from({ length: B }, (_, row) => ({ source: ids(S, row), label: ids(T, B + row) }));

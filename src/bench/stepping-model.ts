@@ -1,9 +1,10 @@
+import type { Batch } from '../base/batch.ts';
 import { Learner, type LearnerOptions } from '../gorp/learner.ts';
 import { type MethodSettings, planOf, withValues } from '../methods/registry.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { Device } from '../device/device.ts';
 import type { Layers } from '../models/layers.ts';
-import type { Network, SizedBatch } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
 import { type ApiCounts, countCalls } from './counts.ts';
 import { type Clock, median, type Spent, summary, timed, type Timing } from './timing.ts';
@@ -26,7 +27,7 @@ export interface OpenedModel {
   readonly network: Network;
   readonly targets: TargetModules;
   readonly read: ReadParameter;
-  readonly batch: SizedBatch;
+  readonly batch: Batch;
   /** How frozen weights and activations are stored; by default as f32, and until they are used. */
   readonly storage?: Pick<LearnerOptions, 'packing' | 'recompute'>;
 }
@@ -62,7 +63,7 @@ export class SteppingModel {
   readonly #updateProjGap: number;
   readonly #network: Network;
   readonly #learner: Learner;
-  readonly #batch: SizedBatch;
+  readonly #batch: Batch;
   readonly #steps: Spent[] = [];
   readonly #refreshes: Spent[] = [];
   readonly #host: number[] = [];
@@ -77,7 +78,7 @@ export class SteppingModel {
     updateProjGap: number,
     network: Network,
     learner: Learner,
-    batch: SizedBatch,
+    batch: Batch,
   ) {
     this.#clock = clock;
     this.#label = label;
@@ -116,7 +117,7 @@ export class SteppingModel {
   }
 
   /** What every step trains on. */
-  get batch(): SizedBatch {
+  get batch(): Batch {
     return this.#batch;
   }
 

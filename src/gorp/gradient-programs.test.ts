@@ -1,6 +1,6 @@
+import type { Batch, BatchSizes } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import type { BatchSizes, SizedBatch } from '../models/network.ts';
 import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 /** A batch of these sizes, with every row filled. */
-function batchOf(sizes: BatchSizes): SizedBatch {
+function batchOf(sizes: BatchSizes): Batch {
   const ids = (length: number, row: number): number[] => Array.from({ length }, (_, i) => 3 + ((7 * row + 3 * i) % 10));
   const { B, S, T } = sizes;
   const rows = Array.from({ length: B }, (_, row) => ({

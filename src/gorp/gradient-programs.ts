@@ -1,3 +1,4 @@
+import type { BatchSizes } from '../base/batch.ts';
 import { RecentMap } from '../base/recent.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -8,7 +9,7 @@ import { add, addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { recomputeBlocks } from '../graph/recompute.ts';
 import { placeIn, storageOf, type Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import type { BatchSizes, Network, TrainingBatch } from '../models/network.ts';
+import type { Network, TrainingBatch } from '../models/network.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
 /** A name for a batch shape. */

@@ -1,7 +1,7 @@
+import type { Batch } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
-import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenBatch, type GoldenTensor } from '../testing/golden.ts';
@@ -128,7 +128,7 @@ describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
   },
 );
 
-function readBatches(reference: ReferenceFolder, task: number, count: number): SizedBatch[] {
+function readBatches(reference: ReferenceFolder, task: number, count: number): Batch[] {
   const tensors = reference.tensors('golden/continual/batches.safetensors');
   return Array.from({ length: count }, (_, i) => {
     const part = (name: string): GoldenTensor => tensors.get(`task${task}/batch${i}/${name}`) as GoldenTensor;

@@ -1,6 +1,7 @@
+import type { Batch, BatchSizes } from '../base/batch.ts';
 import type { Device, Program } from '../device/device.ts';
 import type { Layers } from '../models/layers.ts';
-import type { BatchSizes, Network, SizedBatch } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
@@ -65,7 +66,7 @@ export class Learner {
    * @param onPart receives how many of them are read.
    * @param prompts batches of prompts for the gates of adapters.
    */
-  beginTask(sample: readonly SizedBatch[] = [], onPart?: OnPart, prompts = sample): Promise<void> {
+  beginTask(sample: readonly Batch[] = [], onPart?: OnPart, prompts = sample): Promise<void> {
     return beginTask(this.#core, this.#programs, { sample, prompts }, onPart);
   }
 
@@ -86,7 +87,7 @@ export class Learner {
    * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
    * @param rateFactor of the learning rates in this step.
    */
-  step(batches: readonly SizedBatch[], rateFactor = 1): Promise<void> {
+  step(batches: readonly Batch[], rateFactor = 1): Promise<void> {
     return takeStep(this.#core, this.#programs, batches, rateFactor);
   }
 

@@ -1,3 +1,4 @@
+import type { Batch, TokenPair } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
@@ -13,7 +14,6 @@ import { layOutDecoderBatch } from '../models/decoder-batch.ts';
 import { type DecoderConfig, parseDecoderConfig } from '../models/decoder-config.ts';
 import { LLAMA } from '../models/decoder-families.ts';
 import { DecoderNetwork } from '../models/decoder-network.ts';
-import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenReal, type GoldenTensor } from '../testing/golden.ts';
@@ -70,7 +70,7 @@ describe.each(trainedModels)('$name learns sentences with plain Adam', ({ refere
 });
 
 /** Three sentences of SST-2, each cut after `<s>` and a few tokens; the label is the rest. */
-function sentences(reference: ReferenceFolder, folder: string): SizedBatch {
+function sentences(reference: ReferenceFolder, folder: string): Batch {
   const [json, options] = ['tokenizer', 'tokenizer_config'].map((file) => reference.json(`${folder}/${file}.json`));
   const tokenizer = loadTokenizer(json, options, 'begun');
   const rowsFile = 'cl-benchmark/CL_Benchmark/SC/SST-2/train.json';
@@ -88,7 +88,7 @@ function sentences(reference: ReferenceFolder, folder: string): SizedBatch {
 function referenceLosses(
   config: DecoderConfig,
   model: ReadonlyMap<string, GoldenTensor>,
-  { sizes, rows }: SizedBatch,
+  { sizes, rows }: Batch,
 ): number[] {
   const { B, S, T } = sizes;
   const L = S + T - 1;

@@ -1,5 +1,5 @@
+import type { TokenPair } from '../base/batch.ts';
 import type { Random } from '../base/random.ts';
-import type { TokenPair } from '../models/network.ts';
 import type { Matrix } from '../linear-algebra/matrix.ts';
 
 /**

@@ -1,3 +1,4 @@
+import type { Batch, TokenPair } from '../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
@@ -7,7 +8,6 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { ReferenceLearner } from '../testing/reference-learner.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
-import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
 import { isSoft, sideOfA } from './method-plan.ts';
@@ -30,7 +30,7 @@ const EXACT = { projection: 'exact', clipNorm: 'exact', loraDropout: 0, galoreRa
 const TOLERANCE = { loss: 1e-4, norm: 2e-3, change: 1e-2 };
 
 /** Batches of random tokens; each task has its own words and answers. */
-function batchesOf(task: number): SizedBatch[] {
+function batchesOf(task: number): Batch[] {
   const random = seededRandom(100 + task);
   const ids = (count: number): number[] =>
     Array.from({ length: count }, () => 3 + 5 * task + Math.floor(random.next() * 8));
@@ -41,7 +41,7 @@ function batchesOf(task: number): SizedBatch[] {
 }
 
 /** A batch of one example. */
-const single = (row: TokenPair): SizedBatch => ({ sizes: { B: 1, S: 8, T: row.label.length }, rows: [row] });
+const single = (row: TokenPair): Batch => ({ sizes: { B: 1, S: 8, T: row.label.length }, rows: [row] });
 
 /** The error of a tensor's change, relative to the change. */
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>

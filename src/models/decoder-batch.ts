@@ -1,4 +1,5 @@
-import { type BatchSizes, IGNORED_LABEL, type TokenPair } from './network.ts';
+import type { BatchSizes, TokenPair } from '../base/batch.ts';
+import { IGNORED_LABEL } from './network.ts';
 
 /** Token ids with padding on the left, row-major. */
 export interface LeftPadded {

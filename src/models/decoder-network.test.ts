@@ -1,3 +1,4 @@
+import type { TokenPair } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -12,7 +13,7 @@ import { type ReferenceFolder, trainedModels } from '../testing/reference.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { DecoderNetwork } from './decoder-network.ts';
-import type { Generation, TokenPair } from './network.ts';
+import type { Generation } from './network.ts';
 import { Parameters } from './parameters.ts';
 
 // The GPU column of the reference data's tolerances.

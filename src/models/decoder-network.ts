@@ -1,3 +1,4 @@
+import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -19,7 +20,7 @@ import { type Constants, DecoderGeneration } from './decoder-generation.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type Layers } from './layers.ts';
-import type { BatchSizes, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
+import type { Generation, Network, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
 

@@ -1,3 +1,4 @@
+import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
@@ -7,25 +8,6 @@ import type { Layers } from './layers.ts';
 
 /** Label id of a position that the loss ignores, as in PyTorch. */
 export const IGNORED_LABEL = -100;
-
-/** A source and its answer, as token ids. */
-export interface TokenPair {
-  readonly source: readonly number[];
-  readonly label: readonly number[];
-}
-
-/** Sizes of a batch: rows, padded length of sources and of labels, in tokens. */
-export interface BatchSizes {
-  readonly B: number;
-  readonly S: number;
-  readonly T: number;
-}
-
-/** Examples with their padded sizes; fewer examples than B leave the last rows empty. */
-export interface SizedBatch {
-  readonly sizes: BatchSizes;
-  readonly rows: readonly TokenPair[];
-}
 
 /** The inputs of one batch shape on the GPU, and the graphs that use them. */
 export interface TrainingBatch {

@@ -1,3 +1,4 @@
+import type { Batch } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -11,7 +12,7 @@ import { plainLayers } from './layers.ts';
 import { parseDecoderConfig } from './decoder-config.ts';
 import { LLAMA } from './decoder-families.ts';
 import { DecoderNetwork } from './decoder-network.ts';
-import type { Network, SizedBatch } from './network.ts';
+import type { Network } from './network.ts';
 import { type LoadOptions, Parameters } from './parameters.ts';
 import { parseT5Config, T5_TRAITS } from './t5-config.ts';
 import { T5Network } from './t5-network.ts';
@@ -27,7 +28,7 @@ interface Case {
   network: (device: Device) => Network;
   reference: ReferenceFolder;
   folder: string;
-  batch: SizedBatch;
+  batch: Batch;
 }
 
 const T5 = 'golden/t5-tiny';

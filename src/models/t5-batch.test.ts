@@ -1,6 +1,6 @@
+import type { TokenPair } from '../base/batch.ts';
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import type { TokenPair } from './network.ts';
 import { layOutT5Batch } from './t5-batch.ts';
 
 const tokens = { padId: 0, startId: 9 };

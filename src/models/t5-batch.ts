@@ -1,4 +1,5 @@
-import { type BatchSizes, IGNORED_LABEL, type TokenPair } from './network.ts';
+import type { BatchSizes, TokenPair } from '../base/batch.ts';
+import { IGNORED_LABEL } from './network.ts';
 
 /** A batch for T5, row-major. Rows without an example have source length 0 and no label. */
 export interface T5Batch {

@@ -1,3 +1,4 @@
+import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -10,7 +11,7 @@ import { bucketTable } from './buckets.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type KeyValue, type Layers } from './layers.ts';
-import type { BatchSizes, Network, TokenPair, TrainingBatch } from './network.ts';
+import type { Network, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
 import { layOutT5Batch } from './t5-batch.ts';
 import { T5 } from './t5.ts';

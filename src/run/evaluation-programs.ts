@@ -1,3 +1,4 @@
+import type { BatchSizes } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
@@ -5,7 +6,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import type { BatchSizes, Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../models/network.ts';
+import type { Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../models/network.ts';
 
 /** A test batch: rows, tokens of a padded source, and the tree of the labels to rank. */
 export interface EvaluationSizes extends TreeSizes {

@@ -1,5 +1,6 @@
+import type { BatchSizes } from '../base/batch.ts';
 import type { Device } from '../device/device.ts';
-import type { BatchSizes, Network } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import { evaluationOrder, longestSource, sizedBatch } from '../tasks/batches.ts';
 import { bestScoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';

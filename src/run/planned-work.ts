@@ -1,4 +1,4 @@
-import type { BatchSizes } from '../models/network.ts';
+import type { BatchSizes } from '../base/batch.ts';
 import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';

@@ -1,7 +1,7 @@
+import type { Batch } from '../base/batch.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import { GATE_PROMPTS, hasGates, type RememberedExample } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
-import type { SizedBatch } from '../models/network.ts';
 import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
 import { withReplay } from '../tasks/replay.ts';
@@ -40,7 +40,7 @@ export class RoundBatches {
    * @param epoch from 0.
    * @param memory what the method remembers of earlier tasks.
    */
-  ofEpoch(epoch: number, memory: readonly RememberedExample[]): SizedBatch[] {
+  ofEpoch(epoch: number, memory: readonly RememberedExample[]): Batch[] {
     const { seed, batchSize } = this.#settings.training;
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     const order = trainingOrder(this.examples, batchSize, shuffleSeed, epoch);
@@ -59,21 +59,21 @@ export class RoundBatches {
   }
 
   /** Batches of examples from all parts of the data, from whose inputs the task's space is built. */
-  spaceSample(): SizedBatch[] {
+  spaceSample(): Batch[] {
     return this.#sample(this.#samples.end);
   }
 
   /** The same for the beginning of the task: for adapters made from inputs, or only for learning rates. */
-  beginSample(): SizedBatch[] {
+  beginSample(): Batch[] {
     return this.#sample(this.#samples.begin);
   }
 
   /** Batches of prompts for the gates of adapters, if there are any. */
-  prompts(): SizedBatch[] {
+  prompts(): Batch[] {
     return hasGates(planOf(this.#settings.method)) ? this.#sample(GATE_PROMPTS) : [];
   }
 
-  #sample(most: number): SizedBatch[] {
+  #sample(most: number): Batch[] {
     const { batchSize } = this.#settings.training;
     const { length } = this.examples;
     const count = Math.min(most, length);
@@ -83,7 +83,7 @@ export class RoundBatches {
   }
 
   /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
-  singles(): SizedBatch[] {
+  singles(): Batch[] {
     const random = seededRandom(mixSeed(this.#settings.training.seed, 'singles', this.#round));
     const drawn = shuffled([...this.examples.keys()], random);
     const { squares } = planOf(this.#settings.method).passes;
@@ -94,7 +94,7 @@ export class RoundBatches {
     examples: readonly EncodedExample[],
     indexes: readonly number[],
     rows = Math.min(this.#settings.training.batchSize, this.examples.length),
-  ): SizedBatch {
+  ): Batch {
     const { sourceLength } = this.#settings.training;
     return sizedBatch(examples, indexes, { batchSize: rows, sourceLength });
   }

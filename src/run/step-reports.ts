@@ -1,6 +1,7 @@
+import type { Batch } from '../base/batch.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
-import type { Network, SizedBatch } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import type { RunControl } from './control.ts';
 import { diverged, isBroken } from './divergence.ts';
 import { memoryOf, type RunHost } from './host.ts';
@@ -41,7 +42,7 @@ export class StepReports {
   }
 
   /** Call after each step: reports when due. @param batches of the step. @param rate factor of its learning rates. */
-  async stepped(round: number, batches: readonly SizedBatch[], rate: number): Promise<void> {
+  async stepped(round: number, batches: readonly Batch[], rate: number): Promise<void> {
     const { learner } = this.#parts;
     this.#rates.push(rate);
     for (const { rows } of batches) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);

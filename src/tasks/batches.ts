@@ -1,3 +1,4 @@
+import type { Batch } from '../base/batch.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { EncodedExample } from './fit.ts';
 
@@ -10,13 +11,6 @@ export interface BatchShape {
   batchSize: number;
   /** Longest source. */
   sourceLength: number;
-}
-
-/** Examples of one batch and their padded sizes: B rows, S source and T label tokens. */
-export interface Batch {
-  sizes: { B: number; S: number; T: number };
-  /** Fewer than B if the last rows are empty. */
-  rows: EncodedExample[];
 }
 
 /** The smallest multiple of `bucket` that holds `length` tokens, at most `maximum`. */

@@ -1,7 +1,8 @@
+import type { Batch } from '../base/batch.ts';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../device/device.ts';
-import type { Network, SizedBatch } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import { openNetwork, readTexts } from '../run/open-network.ts';
 import { sizedBatch } from '../tasks/batches.ts';
 import { encodeExamples } from '../tasks/fit.ts';
@@ -20,7 +21,7 @@ const LABELS = { plant: PLANTS, animal: ANIMALS, food: FOODS, place: PLACES };
 /** The embedded model and batches of a small task in its vocabulary. */
 export async function embeddedModel(
   device: Device,
-): Promise<{ network: Network; read: (name: string) => Promise<Float32Array>; batches: SizedBatch[] }> {
+): Promise<{ network: Network; read: (name: string) => Promise<Float32Array>; batches: Batch[] }> {
   const json = (name: string): unknown => JSON.parse(file(name).toString('utf8'));
   const weights = file('model.safetensors');
   const tensors = await openTensors([

@@ -1,4 +1,4 @@
-import type { SizedBatch } from '../models/network.ts';
+import type { Batch } from '../base/batch.ts';
 
 /** A tensor of the reference data, row-major. Reals are float32; ids, masks and labels are int32. */
 export interface GoldenTensor {
@@ -15,7 +15,7 @@ export function goldenReal(tensors: Map<string, GoldenTensor>, name: string): { 
 }
 
 /** A padded batch of the reference data as examples, with its padded sizes. Shapes [B, S], [B, S], [B, T]. */
-export function goldenBatch(ids: GoldenTensor, mask: GoldenTensor, labels: GoldenTensor): SizedBatch {
+export function goldenBatch(ids: GoldenTensor, mask: GoldenTensor, labels: GoldenTensor): Batch {
   const [B, S] = ids.shape;
   const T = labels.shape[1];
   const row = ({ data }: GoldenTensor, b: number, width: number): number[] =>

@@ -1,3 +1,4 @@
+import type { Batch } from '../base/batch.ts';
 import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
 import {
   columnSlice,
@@ -45,7 +46,7 @@ import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
 import { storageOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import type { Layers } from '../models/layers.ts';
-import type { Network, SizedBatch, TrainingBatch } from '../models/network.ts';
+import type { Network, TrainingBatch } from '../models/network.ts';
 
 /** An adapter pair: A [r, in], B [out, r]. */
 interface Pair {
@@ -136,7 +137,7 @@ export class ReferenceLearner {
    * @param sample as for {@link endTask}, but of the new task.
    * @param gate the gate from which the task starts; empty without gates.
    */
-  async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[], gate: Gate): Promise<void> {
+  async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly Batch[], gate: Gate): Promise<void> {
     this.#states = new Map();
     this.#task++;
     if (this.gate.size > 0) this.#frozenGates.push(new Map(this.gate));
@@ -169,7 +170,7 @@ export class ReferenceLearner {
   }
 
   /** X Xᵀ of every layer's inputs over a sample, with tokens as columns of X. */
-  async #covariances(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+  async #covariances(sample: readonly Batch[]): Promise<Map<string, Matrix>> {
     const passes = await Promise.all(sample.map((batch) => this.#pass(batch)));
     const layers = [...(passes[0]?.inputs.keys() ?? [])];
     const ofLayer = (layer: string): Matrix =>
@@ -178,7 +179,7 @@ export class ReferenceLearner {
   }
 
   /** One optimizer step. @returns the loss before it and the norm of all gradients before clipping. */
-  async step(batch: SizedBatch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
+  async step(batch: Batch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
     const { loss, gradients, magnitudes } = await this.#pass(batch);
     for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
     const kept = this.#keptRows(magnitudes);
@@ -237,7 +238,7 @@ export class ReferenceLearner {
   }
 
   /** Grows the space of what each part of the gate reads, from all prompts of the sample. */
-  async #growGateSpaces(sample: readonly SizedBatch[]): Promise<void> {
+  async #growGateSpaces(sample: readonly Batch[]): Promise<void> {
     const { gates } = this.#plan.adapters ?? {};
     if (!gates) return;
     const threshold = thresholdOf({ ...gates, rises: true }, this.#task, this.#tasks);
@@ -249,7 +250,7 @@ export class ReferenceLearner {
   }
 
   /** What each part of the current gate reads of prompts, one prompt per column. */
-  async gateReads(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+  async gateReads(sample: readonly Batch[]): Promise<Map<string, Matrix>> {
     const means: Matrix[] = [];
     for (const { sizes, rows } of sample) {
       const owned: OwnedBuffer[] = [];
@@ -279,7 +280,7 @@ export class ReferenceLearner {
   }
 
   /** The mean over examples of (∂ log p / ∂θ)²; the loss is −log p divided by the number of label tokens. */
-  async #squares(singles: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+  async #squares(singles: readonly Batch[]): Promise<Map<string, Matrix>> {
     const sums = new Map<string, Matrix>();
     for (const one of singles) {
       const tokens = one.rows[0].label.length;
@@ -383,7 +384,7 @@ export class ReferenceLearner {
         }
   }
 
-  async #pass({ sizes, rows }: SizedBatch): Promise<Pass> {
+  async #pass({ sizes, rows }: Batch): Promise<Pass> {
     const owned: OwnedBuffer[] = [];
     try {
       const batch = this.#network.batch(sizes, owned);

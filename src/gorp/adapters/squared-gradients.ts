@@ -1,9 +1,10 @@
+import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { Device } from '../../device/device.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto, scaleRows } from '../../graph/ops/elementwise.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import type { BatchSizes, Network, SizedBatch } from '../../models/network.ts';
+import type { Network } from '../../models/network.ts';
 import { GradientPrograms } from '../gradient-programs.ts';
 import { type LoraGroup, namedPair } from './lora-group.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
@@ -50,7 +51,7 @@ export class SquaredGradients {
   }
 
   /** Adds an example. @param batch of one row. */
-  async add({ sizes, rows }: SizedBatch): Promise<void> {
+  async add({ sizes, rows }: Batch): Promise<void> {
     if (rows.length !== 1) throw new Error(`squared gradients take one example at a time, not ${rows.length}`);
     const [{ batch, compiled }] = await this.#gradients.of([sizes], false);
     const adding = await this.#programOf(rows[0].label.length);

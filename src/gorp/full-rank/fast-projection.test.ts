@@ -1,7 +1,7 @@
+import type { Batch } from '../../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { parseT5Config, T5_TRAITS } from '../../models/t5-config.ts';
-import type { SizedBatch } from '../../models/network.ts';
 import { T5Network } from '../../models/t5-network.ts';
 import { embeddedModel } from '../../testing/embedded-model.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
@@ -37,7 +37,7 @@ const WORDS = [
   [5, 9, 10, 4, 1],
   [12, 3, 8, 6, 1],
 ];
-const batchOf = (first: number): SizedBatch => ({
+const batchOf = (first: number): Batch => ({
   sizes: { B: 3, S: 6, T: 3 },
   rows: [0, 1, 2].map((i) => ({
     source: WORDS[(first + i) % WORDS.length],

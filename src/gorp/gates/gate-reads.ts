@@ -1,10 +1,11 @@
+import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { plainLayers } from '../../models/layers.ts';
-import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../../models/network.ts';
+import type { Network, TrainingBatch } from '../../models/network.ts';
 import type { Parameters } from '../../models/parameters.ts';
 import type { GateReads } from './gate-spaces.ts';
 import type { Gates } from './gates.ts';
@@ -48,7 +49,7 @@ export class GateReading {
   }
 
   /** @returns the reads of each weight, one prompt per column. */
-  async read(prompts: readonly SizedBatch[]): Promise<GateReads> {
+  async read(prompts: readonly Batch[]): Promise<GateReads> {
     const columns: number[][][] = this.#gates.parts.map(() => []);
     for (const { sizes, rows } of prompts) {
       const { batch, compiled, reads } = await this.prepare(sizes);

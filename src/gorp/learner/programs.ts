@@ -1,4 +1,4 @@
-import type { BatchSizes } from '../../models/network.ts';
+import type { BatchSizes } from '../../base/batch.ts';
 import { type GradientProgram, GradientPrograms } from '../gradient-programs.ts';
 import { MEASURING_GAP } from '../method-plan.ts';
 import { OptimizerPrograms } from '../optimizer-programs.ts';

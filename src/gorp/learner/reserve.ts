@@ -1,5 +1,5 @@
+import type { BatchSizes } from '../../base/batch.ts';
 import type { Program } from '../../device/device.ts';
-import type { BatchSizes } from '../../models/network.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
 import { NO_STATE } from '../method-plan.ts';
 import { SquaredGradients } from '../adapters/squared-gradients.ts';

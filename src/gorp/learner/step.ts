@@ -1,7 +1,7 @@
+import type { Batch } from '../../base/batch.ts';
 import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
-import type { SizedBatch } from '../../models/network.ts';
 import { ExactTrainer } from '../full-rank/exact-trainer.ts';
 import type { LayerStatistics } from '../layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
@@ -18,7 +18,7 @@ export interface StepRecord {
 export async function takeStep(
   core: LearnerCore,
   programs: LearnerPrograms,
-  batches: readonly SizedBatch[],
+  batches: readonly Batch[],
   rateFactor: number,
 ): Promise<void> {
   const { device, progress, options } = core;

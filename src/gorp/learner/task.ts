@@ -1,5 +1,5 @@
+import type { Batch, TokenPair } from '../../base/batch.ts';
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
-import type { SizedBatch, TokenPair } from '../../models/network.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
 import { writeDesignedA } from '../adapters/designed-adapter.ts';
 import type { FullRankGroup } from '../full-rank/full-rank-group.ts';
@@ -20,11 +20,11 @@ import type { LearnerPrograms } from './programs.ts';
 /** What a learner reads from a task at its end. */
 export interface TaskData {
   /** Batches of its training prompts, for spaces that come from the layers' inputs. */
-  readonly sample: readonly SizedBatch[];
+  readonly sample: readonly Batch[];
   /** Batches of its prompts for the gates of adapters; the sample by default. */
-  readonly prompts?: readonly SizedBatch[];
+  readonly prompts?: readonly Batch[];
   /** Batches of one example each, as many as the plan's pass `squares` needs. */
-  readonly singles?: readonly SizedBatch[];
+  readonly singles?: readonly Batch[];
   /** All training examples, in the order of the data. */
   readonly examples?: readonly TokenPair[];
 }
@@ -69,7 +69,7 @@ export async function beginTask(
 }
 
 /** Starts the gate of a task. */
-async function beginGate(core: LearnerCore, gates: Gates, prompts: readonly SizedBatch[]): Promise<void> {
+async function beginGate(core: LearnerCore, gates: Gates, prompts: readonly Batch[]): Promise<void> {
   const { progress, options } = core;
   const seed = mixSeed(options.seed, 'task', progress.task);
   await gates.beginTask(progress.task, seed);
@@ -80,7 +80,7 @@ async function beginGate(core: LearnerCore, gates: Gates, prompts: readonly Size
 async function readsOf(
   { device, network, parts }: LearnerCore,
   gates: Gates,
-  prompts: readonly SizedBatch[],
+  prompts: readonly Batch[],
 ): Promise<GateReads> {
   const reading = new GateReading(device, network, gates, parts.parameters);
   try {
@@ -158,7 +158,7 @@ async function nextState(core: LearnerCore, { singles = [], examples = [] }: Tas
   return plan.endTask?.({ task, examples, state, squares, adapters, random }) ?? state;
 }
 
-async function squaredGradients(core: LearnerCore, singles: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+async function squaredGradients(core: LearnerCore, singles: readonly Batch[]): Promise<Map<string, Matrix>> {
   const { device, network, parts, loss, options } = core;
   const { recompute = false } = options;
   const squares = new SquaredGradients(device, network, parts, loss, { recompute });
@@ -176,7 +176,7 @@ const noted: OnPart = () => Promise.resolve();
 /** Reads a sample, and hands over C of every input. @param more parts of the work that follow. */
 async function withCovariances<T>(
   core: LearnerCore,
-  sample: readonly SizedBatch[],
+  sample: readonly Batch[],
   { onPart, more }: { onPart: OnPart; more: number },
   use: (covariances: InputCovariances) => Promise<T>,
 ): Promise<T> {

@@ -1,7 +1,7 @@
+import type { Batch } from '../../base/batch.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { parseT5Config, T5_TRAITS } from '../../models/t5-config.ts';
-import type { SizedBatch } from '../../models/network.ts';
 import { T5Network } from '../../models/t5-network.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
 import { largestDifference } from '../../testing/matrices.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 /** Two examples in a batch of a given size; padding must not matter. */
-const batchOf = (B: number, S: number, T: number): SizedBatch => ({
+const batchOf = (B: number, S: number, T: number): Batch => ({
   sizes: { B, S, T },
   rows: [
     { source: [3, 4, 5, 1], label: [9, 10, 1] },
@@ -32,7 +32,7 @@ test('the activation space of a sample does not depend on padding', async () => 
   const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
   const { method } = tinySettings('gorp-plus');
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-  const spacesOf = async (sample: SizedBatch[]): Promise<Map<string, Matrix>> => {
+  const spacesOf = async (sample: Batch[]): Promise<Map<string, Matrix>> => {
     const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (name) =>
       model.readTensor(name),
     );

@@ -1,3 +1,4 @@
+import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
@@ -6,7 +7,7 @@ import { Graph } from '../../graph/graph.ts';
 import { scaleRows } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../../models/network.ts';
+import type { Network, TrainingBatch } from '../../models/network.ts';
 import { sizesKey } from '../gradient-programs.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import { trainedLayers, type TrainedParts } from '../trained-layers.ts';
@@ -99,7 +100,7 @@ export class InputCovariances {
   }
 
   /** Adds a batch of a prepared shape. */
-  async add({ sizes, rows }: SizedBatch): Promise<void> {
+  async add({ sizes, rows }: Batch): Promise<void> {
     const key = sizesKey(sizes);
     const program = this.#programs.get(key);
     if (program === undefined) throw new Error(`no program for ${key}`);

@@ -71,19 +71,19 @@ export class ChunkedLogits {
    * The kernels of a pass over the chunks, which computes the logits of each.
    *
    * @param memory that of {@link scratch}.
-   * @param then the kernels that use the logits of a chunk.
+   * @param use makes the kernels that use the logits of a chunk.
    * @throws Error if no memory was planned.
    */
   pass(
     planner: Planner,
     [logits, scratch]: readonly (Tensor | undefined)[],
-    then: (chunk: Chunk, memory: ChunkMemory) => KernelCall[],
+    use: (chunk: Chunk, memory: ChunkMemory) => KernelCall[],
   ): KernelCall[] {
     if (logits === undefined) throw new Error('there is no memory for logits');
     return this.chunks.flatMap((chunk) => {
       const [shape, b] = this.forward(chunk);
       const tensors = { a: this.projection.x, b, c: logits };
-      return [...productCalls(shape, tensors, scratch, planner), ...then(chunk, { logits, scratch })];
+      return [...productCalls(shape, tensors, scratch, planner), ...use(chunk, { logits, scratch })];
     });
   }
 
