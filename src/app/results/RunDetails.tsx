@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
 import { bytes, duration } from '../format.ts';
@@ -19,6 +20,8 @@ export function RunDetails({ run }: { run: RunSummary }) {
   const score = usePageState(({ view }) => view.score);
   const checkpoint = usePageState(({ unfinished }) => unfinished.find(({ id }) => id !== undefined && id === run.id));
   const model = useKeptState(({ models }) => models.find((one) => one.run !== null && one.run === run.id));
+  // The only copy may be here, so neither a slip nor a double click removes it.
+  const [isForgetting, setForgetting] = useState(false);
   const isWriting = useKeptState(({ writing }) => writing !== null);
   const { settings, device, seconds, resultsBytes } = run;
   const { trainExamples, testExamples, epochs, seed } = settings.training;
@@ -61,7 +64,13 @@ export function RunDetails({ run }: { run: RunSummary }) {
           isDisabled={resultsBytes === null}
           act={() => void resultsOf(key).then((whole) => whole !== null && downloadResults(whole))}
         />
-        <Act label="Forget" of={which} isDisabled={false} act={() => void forget(key)} />
+        <Act
+          label={isForgetting ? 'Do not forget' : 'Forget…'}
+          of={which}
+          isDisabled={false}
+          act={() => setForgetting(!isForgetting)}
+        />
+        {isForgetting && <Act label="Forget for good" of={which} isDisabled={false} act={() => void forget(key)} />}
       </div>
     </div>
   );

@@ -110,7 +110,6 @@ Each task by its own score. Exact is the percentage of test answers that equal a
 | --- | --- | ---: | ---: | ---: | ---: |
 ${learned.map(({ name, j, own }) => task(name, j, own)).join('\n')}
 ${meansText(results, last)}
-
 ## Settings
 
 \`\`\`json
