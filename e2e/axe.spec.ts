@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { quickResults } from '../src/testing/scripted-results.ts';
-import { expectTablesBehindCharts, violations } from './support/access.ts';
+import { expectTablesBesideCharts, violations } from './support/access.ts';
 import { openWorkbench } from './support/workbench.ts';
 
 const WIDE = { width: 1280, height: 900 };
@@ -45,7 +45,7 @@ test('axe finds nothing on any tab, light and dark, narrow and wide, before a ru
     for (const tab of tabs) await expectAccessible(page, tab);
     for (const tab of ['tab-run', 'tab-ranks', 'tab-compare']) {
       await page.getByTestId(tab).click();
-      await expectTablesBehindCharts(page);
+      await expectTablesBesideCharts(page);
     }
   });
 

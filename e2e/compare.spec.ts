@@ -9,7 +9,7 @@ import { quickResults } from '../src/testing/scripted-results.ts';
 import { embeddedSettings } from '../src/run/presets.ts';
 import { type Results, ResultsSchema } from '../src/run/results.ts';
 import type { RunSettings } from '../src/run/settings.ts';
-import { expectTablesBehindCharts } from './support/access.ts';
+import { expectTablesBesideCharts } from './support/access.ts';
 import { expectConsistent } from './support/consistency.ts';
 import { chartDrawing, chartNumbers, savedBy } from './support/downloads.ts';
 import { dropFromDisk } from './support/drop.ts';
@@ -81,7 +81,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
     const linear = await ticks();
     for (const axis of ['Log loss', 'Log steps']) await loss.getByLabel(axis).check();
     await expect.poll(ticks, 'the axes change').not.toEqual(linear);
-    await expectTablesBehindCharts(page);
+    await expectTablesBesideCharts(page);
     await expect(page.getByTestId('differences').locator('tbody tr')).toHaveCount(3);
     const smoothing = 0.8;
     const means = await chartNumbers(page, 'compare-loss');
@@ -106,7 +106,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
     }
     const spaces = await chartNumbers(page, 'compare-spaces');
     expect(new Set(spaces.map(({ line }) => line))).toEqual(
-      new Set(files.filter(({ spaces: kept }) => kept.length > 0).map(nameOf)),
+      new Set(files.filter(({ spaces: stored }) => stored.length > 0).map(nameOf)),
     );
     // Two of them: after ten downloads of a page Chromium may want to ask, which without a window it cannot.
     for (const chart of ['compare-loss', 'compare-spaces'])
@@ -213,7 +213,7 @@ test('files that cannot be compared or taken over say why, and a queue continues
       waiting({ ...settings, order: ['gloss'], training }, 'b'),
     ];
     await page.evaluate(
-      (kept) => localStorage.setItem('gorp-web-queue', kept),
+      (stored) => localStorage.setItem('gorp-web-queue', stored),
       JSON.stringify({ isGoing: true, runs }),
     );
     await page.reload();

@@ -63,7 +63,7 @@ async function answersInTransformersJs(page: Page, disk: string, tested: Predict
   const prompts = tested.map(promptOfPrediction);
   const answers = tested.map(({ written }) => written);
   const shown = prompts.findIndex((prompt) => program.includes(JSON.stringify(prompt)));
-  expect(run.told).toEqual([answers[shown]]);
+  expect(run.reported).toEqual([answers[shown]]);
   // The program asks one prompt; the same library and model answer the other prompts of the test here.
   const model = `gorp-web-onnx-f32-${CHOICE.method}`;
   const written = await run.page.evaluate(

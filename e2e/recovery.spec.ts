@@ -25,8 +25,8 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
   const step = await lastStep(page);
 
   await page.reload();
-  const goOn = page.getByTestId('go-on-at-checkpoint');
-  await expect(goOn).toHaveText(`Resume at step ${step}`);
+  const resume = page.getByTestId('go-on-at-checkpoint');
+  await expect(resume).toHaveText(`Resume at step ${step}`);
   await expect(page.getByTestId('interrupted')).toContainText('while learning gloss (task 1 of 1)');
   await test.step('at 200 % zoom, tabs and notice are on the first screen', async () => {
     const size = page.viewportSize() ?? { width: 1280, height: 720 };
@@ -38,13 +38,13 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
     }
     await page.setViewportSize(size);
   });
-  await goOn.click();
+  await resume.click();
   await waitForStep(page, step + 5);
   await test.step('Stop interrupts it once more', async () => {
     await page.getByTestId('stop').click();
     await waitForStatus(page, 'stopped');
-    await expect(goOn).toBeVisible();
-    await goOn.click();
+    await expect(resume).toBeVisible();
+    await resume.click();
   });
   await waitForStatus(page, 'finished');
   await expect(page.getByText('could not be saved')).toHaveCount(0);
@@ -117,9 +117,9 @@ test('a browser killed in the second round resumes, and ends with the same resul
     context = await open();
     page = await context.newPage();
     await openWorkbench(page);
-    const goOn = page.getByTestId('go-on-at-checkpoint');
-    await expect(goOn).toHaveText('Resume at step 41');
-    await goOn.click();
+    const resume = page.getByTestId('go-on-at-checkpoint');
+    await expect(resume).toHaveText('Resume at step 41');
+    await resume.click();
     await waitForStatus(page, 'finished');
     const { results } = await downloadResults(page);
     expectConsistent(results);

@@ -75,8 +75,8 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   await waitForStep(page, 5);
   await page.getByTestId('stop').click();
   await waitForStatus(page, 'stopped');
-  const goOn = page.getByTestId('go-on-at-checkpoint');
-  const offer = await goOn.innerText();
+  const resume = page.getByTestId('go-on-at-checkpoint');
+  const offer = await resume.innerText();
   await page.getByTestId('tab-results').click();
   const stopped = testInfo.outputPath('stopped.json');
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-results').click()]);
@@ -86,7 +86,7 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   for (const models of [1, 2]) {
     await start(page);
     await waitForStatus(page, 'finished');
-    await expect(goOn).toHaveText(offer);
+    await expect(resume).toHaveText(offer);
     await page.getByTestId('tab-results').click();
     await expect(page.getByTestId('run-model')).toHaveCount(models);
   }
@@ -100,7 +100,7 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
     .click();
   await expect(page.getByTestId('run-model')).toHaveCount(1);
 
-  await goOn.click();
+  await resume.click();
   await waitForStatus(page, 'finished');
   await page.getByTestId('tab-compare').click();
   await page.getByTestId('take-results').setInputFiles(stopped);

@@ -4,7 +4,7 @@ import { percent, significant } from '../src/app/format.ts';
 import { resultsFileName } from '../src/app/download.ts';
 import { shortName } from '../src/app/ranks/ranks.ts';
 import type { Results } from '../src/run/results.ts';
-import { expectTablesBehindCharts } from './support/access.ts';
+import { expectTablesBesideCharts } from './support/access.ts';
 import { expectConsistent } from './support/consistency.ts';
 import { installProbe, longestGap, workerEvents } from './support/probe.ts';
 import {
@@ -81,7 +81,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
   await expect(page.getByTestId('start'), 'the keyboard stays where it was').toBeFocused();
   await expectNoWorkers(page);
   expect(modelRequests('model.safetensors')).toBe(1);
-  await expectTablesBehindCharts(page);
+  await expectTablesBesideCharts(page);
   const lossTable = await chartTable(page, 'loss-chart');
   const shownExact = await shownMatrix();
   await page.getByRole('radiogroup', { name: 'Score' }).getByText('Ranked').click();
@@ -118,7 +118,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     await expect(page.getByTestId('spectrum').locator('code')).toHaveText(shortName(last.name));
     // A bar for each direction, and one for what was held before.
     await expect(page.getByTestId('spectrum').locator('svg rect')).toHaveCount(last.spectrum.length + 1);
-    await expectTablesBehindCharts(page);
+    await expectTablesBesideCharts(page);
     expect(await chartTable(page, 'spectrum')).toHaveLength(last.spectrum.length);
   });
 

@@ -18,9 +18,9 @@ const place: Place = {
   clock: {
     now: () => performance.now(),
     cpuMs: () => {
-      const told = new Promise<number | null>((resolve) => (receiveCpuMs = resolve));
+      const reported = new Promise<number | null>((resolve) => (receiveCpuMs = resolve));
       tell({ type: 'cpu-ms?' });
-      return told;
+      return reported;
     },
   },
   acquire: async (tuning) => openWebGpu(await requestAdapter(navigator.gpu), tuning),

@@ -11,7 +11,7 @@ export async function violations(page: Page, isTabOnly = false): Promise<string[
 }
 
 /** Every chart must have a name, and in its section a table with its numbers. */
-export async function expectTablesBehindCharts(page: Page): Promise<void> {
+export async function expectTablesBesideCharts(page: Page): Promise<void> {
   const charts = await page.locator('main [role=img]').all();
   expect(charts.length).toBeGreaterThan(0);
   for (const chart of charts) {

@@ -35,7 +35,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export interface ProgramPage {
   readonly page: Page;
   /** Its console output. */
-  readonly told: readonly string[];
+  readonly reported: readonly string[];
   close(): Promise<void>;
 }
 
@@ -48,9 +48,9 @@ export interface ProgramPage {
 export async function runProgram(context: BrowserContext, folder: string, program: string): Promise<ProgramPage> {
   const server = await serve(folder, program);
   const page = await context.newPage();
-  const told: string[] = [];
+  const reported: string[] = [];
   const broken = new Promise<never>((_, reject) => page.on('pageerror', reject));
-  page.on('console', (message) => message.type() === 'log' && told.push(message.text()));
+  page.on('console', (message) => message.type() === 'log' && reported.push(message.text()));
   await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
   await Promise.race([page.waitForFunction(() => document.title === 'Done', null, { timeout: 60_000 }), broken]);
   const close = async (): Promise<void> => {
@@ -58,7 +58,7 @@ export async function runProgram(context: BrowserContext, folder: string, progra
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  return { page, told, close };
+  return { page, reported, close };
 }
 
 async function serve(folder: string, program: string): Promise<Server> {

@@ -39,10 +39,10 @@ describe('firstShown', () => {
 describe('a page that opens again', () => {
   beforeEach(() => {
     for (const name of ['localStorage', 'sessionStorage']) {
-      const kept = new Map<string, string>();
+      const stored = new Map<string, string>();
       vi.stubGlobal(name, {
-        getItem: (key: string) => kept.get(key) ?? null,
-        setItem: (key: string, text: string) => kept.set(key, text),
+        getItem: (key: string) => stored.get(key) ?? null,
+        setItem: (key: string, text: string) => stored.set(key, text),
       });
     }
   });

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
-import type { KeptCheckpoint } from '../worker/protocol.ts';
+import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
 
 /** What a tab was left with: the form, and the run that it showed. A new tab begins as the last one was. */
@@ -8,17 +8,17 @@ export interface LeftOff {
   /** The form's settings; null if there are none, or of a version that this one cannot read. */
   readonly draft: () => RunSettings | null;
   /** Remembers a form. One that could not be read again, with an empty number, is not remembered. */
-  readonly keepDraft: (draft: RunSettings) => void;
+  readonly saveDraft: (draft: RunSettings) => void;
   /** The key of the run that was shown; null if that run had not ended. */
   readonly shown: () => string | null;
-  readonly keepShown: (key: string | null) => void;
+  readonly saveShown: (key: string | null) => void;
 }
 
 const DRAFT = 'gorp-web-draft';
 const SHOWN = 'gorp-web-shown-run';
 
 /** What to show first: an ended run by its key, or the run whose checkpoint is stored; null for nothing. */
-export type First = { key: string } | { checkpoint: KeptCheckpoint } | null;
+export type First = { key: string } | { checkpoint: StoredCheckpoint } | null;
 
 /**
  * The run to show when the page opens: the one that was shown; else the newest, also if it was cut off by a crash or a
@@ -27,7 +27,7 @@ export type First = { key: string } | { checkpoint: KeptCheckpoint } | null;
 export function firstShown(
   shown: string | null,
   history: readonly RunSummary[],
-  unfinished: readonly KeptCheckpoint[],
+  unfinished: readonly StoredCheckpoint[],
 ): First {
   if (shown !== null && history.some((run) => runKey(run) === shown)) return { key: shown };
   const newest = history.find(({ file }) => file === undefined);
@@ -46,11 +46,11 @@ export const browserLeftOff: LeftOff = {
       return null; // not JSON
     }
   },
-  keepDraft: (draft) => {
+  saveDraft: (draft) => {
     if (v.is(RunSettingsSchema, draft)) write(DRAFT, JSON.stringify(draft));
   },
   shown: () => read(SHOWN) || null,
-  keepShown: (key) => write(SHOWN, key ?? ''),
+  saveShown: (key) => write(SHOWN, key ?? ''),
 };
 
 function read(key: string): string | null {

@@ -9,7 +9,7 @@ import { askBenchWorker } from './bench/bench-worker.ts';
 import { askCheckpointsWorker } from './checkpoints/ask.ts';
 import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
 import { askLookWorker } from './device/look-worker.ts';
-import { keepPreferences, storedPreferences } from './device/preferences.ts';
+import { savePreferences, storedPreferences } from './device/preferences.ts';
 import { askModelCheckWorker } from './drop/model-check-worker.ts';
 import { framedNotice } from './framed.ts';
 import { browserPace } from './estimate/pace.ts';
@@ -17,7 +17,7 @@ import { browserAddress } from './handover/handover.ts';
 import { browserHistory } from './history.ts';
 import { browserLeftOff } from './left-off.ts';
 import { askLengthsWorker } from './lengths/lengths-worker.ts';
-import { keepBudget, storedBudget } from './memory/budget.ts';
+import { saveBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
 import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
@@ -25,8 +25,8 @@ import { askPreviewWorker } from './preview/preview-worker.ts';
 import { download } from './download.ts';
 import { PageProvider } from './page-context.tsx';
 import { browserQueue } from './queue/queue-place.ts';
-import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/saved-rounds.ts';
-import { KeptRoundsProvider } from './results/saved-rounds-context.tsx';
+import { askWhereToSave, createStoredRounds, openExportsWorker } from './results/saved-rounds.ts';
+import { StoredRoundsProvider } from './results/saved-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
 import { createTableClient, openTablesWorker } from './tasks/table-client.ts';
 import { browserTasks } from './tasks/task-store.ts';
@@ -59,8 +59,8 @@ function start(at: HTMLElement): void {
     askForLengths: askLengthsWorker,
     checkModel: askModelCheckWorker,
     openRounds: async (picked, access) => (await import('./try/shared-desk.ts')).tryDesk.open(access, null, picked),
-    memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
-    device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
+    memory: { ask: askPlanWorker, budget: storedBudget(), keep: saveBudget },
+    device: { ask: askLookWorker, preferences: storedPreferences(), keep: savePreferences },
     bench: askBenchWorker,
     pace: browserPace(),
     checkpoints: askCheckpointsWorker,
@@ -68,7 +68,7 @@ function start(at: HTMLElement): void {
     address: browserAddress,
     leftOff: browserLeftOff,
   });
-  const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
+  const stored = createStoredRounds(openExportsWorker, askWhereToSave, download);
   // Despite its type, the property is missing in browsers without wake locks.
   keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
   watchSlowdown(page.store, document, now);
@@ -80,9 +80,9 @@ function start(at: HTMLElement): void {
   createRoot(at).render(
     <StrictMode>
       <PageProvider value={page}>
-        <KeptRoundsProvider value={kept}>
+        <StoredRoundsProvider value={stored}>
           <App />
-        </KeptRoundsProvider>
+        </StoredRoundsProvider>
       </PageProvider>
     </StrictMode>,
   );

@@ -3,7 +3,7 @@ import { embeddedSettings } from '../run/presets.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
-import type { KeptCheckpoint, WorkerCommand } from '../worker/protocol.ts';
+import type { StoredCheckpoint, WorkerCommand } from '../worker/protocol.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-control.ts';
 import { silentPage } from './testing/markup.ts';
@@ -82,7 +82,7 @@ describe('createPage', () => {
   it('resumes from a saved round once, with its settings', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');
-    page.keepEveryRound(true);
+    page.saveEveryRound(true);
     page.resumeFrom({ round: 1, folder: 'f', settings });
     expect(page.store.getState().draft).toEqual(settings);
     page.start();
@@ -97,21 +97,21 @@ describe('createPage', () => {
     const id = '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f';
     const { results } = last;
     const startedAt = results.startedAt;
-    let kept: KeptCheckpoint[] = [
+    let stored: StoredCheckpoint[] = [
       { folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
     ];
     const asked: string[] = [];
     const { page, commands, emit } = setUp({
       checkpoints: (command) => {
         asked.push(command.type);
-        if (command.type === 'drop') kept = [];
-        return Promise.resolve(kept);
+        if (command.type === 'drop') stored = [];
+        return Promise.resolve(stored);
       },
     });
     page.saveNow();
     await page.load();
-    expect(page.store.getState().unfinished).toEqual(kept);
-    page.goOnAtCheckpoint(kept[0]);
+    expect(page.store.getState().unfinished).toEqual(stored);
+    page.resumeFromCheckpoint(stored[0]);
     expect(commands[0]).toMatchObject({ settings, rounds: { from: null }, checkpoints: { from: 'f' } });
     expect(page.store.getState()).toMatchObject({ draft: settings, unfinished: [] });
     page.saveNow();
@@ -126,18 +126,18 @@ describe('createPage', () => {
     const settings = embeddedSettings('quick', 'gorp');
     const results = resultsOf(settings);
     const { startedAt } = results;
-    let kept: KeptCheckpoint[] = [
+    let stored: StoredCheckpoint[] = [
       { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt, results, settings, round: 1, step: 3 },
     ];
     const { page, commands, emit } = setUp({
-      checkpoints: ({ type }) => Promise.resolve(type === 'drop' ? (kept = []) : kept),
+      checkpoints: ({ type }) => Promise.resolve(type === 'drop' ? (stored = []) : stored),
     });
     page.prefer({ checkpointMinutes: 0 });
     page.start();
     expect(commands[0]).toMatchObject({ checkpoints: { everySeconds: 0, from: null } });
     emit(...scriptedRun(settings).slice(0, -1), { type: 'stopped', results: null });
     await settle();
-    expect(page.store.getState().unfinished).toEqual(kept);
+    expect(page.store.getState().unfinished).toEqual(stored);
     page.dropCheckpoint('f');
     await settle();
     expect(page.store.getState().unfinished).toEqual([]);
@@ -206,9 +206,9 @@ describe('createPage', () => {
     await page.load();
     const { settings, startedAt } = stopped;
     const place = { folder: 'f', savedAt: 1, bytes: 2, round: 1, step: 3 };
-    const checkpoint: KeptCheckpoint = { ...place, id, startedAt, results: stopped, settings };
+    const checkpoint: StoredCheckpoint = { ...place, id, startedAt, results: stopped, settings };
     page.store.setState({ unfinished: [checkpoint] });
-    page.goOnAtCheckpoint(checkpoint);
+    page.resumeFromCheckpoint(checkpoint);
     expect(commands.at(-1)).toEqual({ type: 'label', label: { name: 'renamed', notes: '' } });
   });
 

@@ -110,9 +110,9 @@ export function createPage(parts: PageParts): Page {
   const store = createPageStore(parts.theme, memory.budget, device.preferences, leftOff.draft());
   const { getState, setState } = store;
   store.subscribe(({ draft, run }, before) => {
-    if (draft !== before.draft) leftOff.keepDraft(draft);
+    if (draft !== before.draft) leftOff.saveDraft(draft);
     // What a run has shown counts once it has ended.
-    if (isActive(run.status) && !isActive(before.run.status)) leftOff.keepShown(null);
+    if (isActive(run.status) && !isActive(before.run.status)) leftOff.saveShown(null);
   });
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const lengthCounter = createLengthCounter(store, parts.askForLengths);
@@ -121,14 +121,14 @@ export function createPage(parts: PageParts): Page {
   const handOver = createHandOver(store, address);
   const history = createPageHistory(store, parts.history);
   const compare = createCompareActions(store, history);
-  const setUp = createSetUpActions(store, { keepPreferences: device.keep, keepBudget: memory.keep });
+  const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);
 
   /** Stores an ended run before the next run of the queue begins. */
-  const keepEnded = async (run: RunState): Promise<void> => {
+  const saveEnded = async (run: RunState): Promise<void> => {
     if (run.results !== null) {
       await history.keep(run.results);
-      leftOff.keepShown(runKey(run.results));
+      leftOff.saveShown(runKey(run.results));
     }
     await unfinished.look();
     queue.ended(run);
@@ -145,7 +145,7 @@ export function createPage(parts: PageParts): Page {
   const control = createRunControl(store, {
     openSession: parts.openSession,
     pace,
-    onEnd: (run) => void keepEnded(run),
+    onEnd: (run) => void saveEnded(run),
     labelStored: history.labelRun,
   });
 
@@ -203,7 +203,7 @@ export function createPage(parts: PageParts): Page {
     resultsOf: history.resultsOf,
     openRun: async (key) => {
       await history.openRun(key);
-      leftOff.keepShown(key);
+      leftOff.saveShown(key);
     },
     forget: async (key) => {
       await compare.tick(key, false);

@@ -5,7 +5,7 @@ import { labelOf, type RunLabel, withLabel } from '../run/run-label.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { KeptCheckpoint } from '../worker/protocol.ts';
+import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { refuseWhileMeasuring } from './bench/bench-actions.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
@@ -25,13 +25,13 @@ export const BATCH_MS = 80;
 export interface RunActions {
   readonly start: () => void;
   /** Resumes an unfinished run from its last checkpoint, with its settings. */
-  readonly goOnAtCheckpoint: (checkpoint: KeptCheckpoint) => void;
+  readonly resumeFromCheckpoint: (checkpoint: StoredCheckpoint) => void;
   /** Saves a checkpoint of the current run as soon as possible. */
   readonly saveNow: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
   /** Runs to the end of the next optimizer step or of the round, then pauses. */
-  readonly goOnTo: (milestone: Milestone) => void;
+  readonly continueTo: (milestone: Milestone) => void;
   readonly stop: () => void;
   /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
   readonly stopAndKeep: () => void;
@@ -166,7 +166,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
         const settings = checkedSettings(draft, taskData, modelModules);
         begin(settings, { rounds: resumePoint?.folder ?? null, from: null, estimated: estimateOf(getState(), pace) });
       }),
-    goOnAtCheckpoint: (checkpoint) => {
+    resumeFromCheckpoint: (checkpoint) => {
       beginShown(() => {
         const settings = checkedSettings(checkpoint.settings, getState().taskData);
         setState({ draft: checkpoint.settings });
@@ -185,7 +185,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
       if (getState().run.status !== 'paused') return;
       session?.send({ type: 'resume' });
     },
-    goOnTo: (milestone) => {
+    continueTo: (milestone) => {
       const { status } = getState().run;
       if (status === 'running' || status === 'paused') session?.send({ type: 'go-on-to', milestone });
     },

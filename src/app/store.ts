@@ -8,7 +8,7 @@ import type { ModelModules } from '../run/trained-modules.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../run/table-messages.ts';
-import type { KeptCheckpoint } from '../worker/protocol.ts';
+import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { type BenchState, NOTHING_MEASURED } from './bench/bench-state.ts';
 import { type CompareState, NOTHING_COMPARED } from './compare/compare-state.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
@@ -58,7 +58,7 @@ export interface PageState {
   /** Minutes between two checkpoints; 0 for none. Stored in this browser. */
   checkpointMinutes: number;
   /** The last checkpoint of every unfinished run, to resume from; the newest first. */
-  unfinished: readonly KeptCheckpoint[];
+  unfinished: readonly StoredCheckpoint[];
   /** How many times as long this run's steps take while the tab is hidden; null if not much longer. */
   slowdown: number | null;
   /** GiB of memory that a run may use; null for no limit. Stored in this browser. */

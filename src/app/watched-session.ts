@@ -30,7 +30,7 @@ class WatchedSession implements TrainingSession {
   /** Seconds since the last event, not counting time in which the machine sleeps. */
   #silent = 0;
   /** Seconds since Stop, or since the run last reported that it is saving; null before Stop. */
-  #unheeded: number | null = null;
+  #unanswered: number | null = null;
 
   constructor(open: OpenSession, onEvent: (event: RunEvent) => void) {
     this.#onEvent = onEvent;
@@ -41,7 +41,7 @@ class WatchedSession implements TrainingSession {
     if (command.type === 'start') {
       this.#model = command.settings.model;
       this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
-    } else if (command.type === 'stop') this.#unheeded ??= 0;
+    } else if (command.type === 'stop') this.#unanswered ??= 0;
     this.#session.send(command);
   };
 
@@ -53,7 +53,7 @@ class WatchedSession implements TrainingSession {
   #hear(event: RunEvent): void {
     this.#silent = 0;
     this.#isTokenizing = event.type === 'progress' && event.phase === 'tokenize';
-    if (this.#unheeded !== null && isSaving(event)) this.#unheeded = 0;
+    if (this.#unanswered !== null && isSaving(event)) this.#unanswered = 0;
     this.#hasBegun ||= event.type === 'begin';
     if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') clearInterval(this.#timer);
     this.#onEvent(event);
@@ -61,9 +61,9 @@ class WatchedSession implements TrainingSession {
 
   #tick(): void {
     this.#silent += TICK_MS / 1000;
-    if (this.#unheeded !== null) {
-      this.#unheeded += TICK_MS / 1000;
-      if (this.#unheeded >= STOP_MS / 1000) this.#stop();
+    if (this.#unanswered !== null) {
+      this.#unanswered += TICK_MS / 1000;
+      if (this.#unanswered >= STOP_MS / 1000) this.#stop();
     } else if (this.#isTokenizing && this.#silent >= TOKENIZER_SECONDS) {
       this.#fail(tokenizerTooSlow(this.#model, TOKENIZER_SECONDS));
     }

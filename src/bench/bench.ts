@@ -42,9 +42,9 @@ export interface PartReport extends Report {
 
 /** Kernel choices in memory only: a bench must not use choices measured on an earlier, busier day. */
 export function memoryStore(): TuningStore {
-  const kept = new Map<string, unknown>();
+  const left = new Map<string, unknown>();
   return {
-    read: (device) => Promise.resolve(kept.get(device)),
-    write: (device, choices) => Promise.resolve(void kept.set(device, structuredClone(choices))),
+    read: (device) => Promise.resolve(left.get(device)),
+    write: (device, choices) => Promise.resolve(void left.set(device, structuredClone(choices))),
   };
 }

@@ -65,12 +65,12 @@ describe('checkpoints on disk', () => {
     ],
     ['of another kind', (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"x"}'), /schema/],
     ['without its state', (path: string) => rm(join(path, ADAPTER_FILE)), /has no adapter/],
-  ])('reports one that is %s, and uses the one before it', async (_, harm, told) => {
+  ])('reports one that is %s, and uses the one before it', async (_, harm, reported) => {
     await leaveCheckpoints();
     const [before, last] = await numbers();
     await harm(join(out, 'checkpoints', last));
     expect(await openOrigin('auto', out, warn)).toMatchObject({ path: join(out, 'checkpoints', before) });
-    expect(warnings).toEqual([expect.stringMatching(told)]);
+    expect(warnings).toEqual([expect.stringMatching(reported)]);
     await expect(openOrigin(join(out, 'checkpoints', last), undefined, warn)).rejects.toMatchObject({
       code: 'run/bad-checkpoint',
     });

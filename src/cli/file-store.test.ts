@@ -33,8 +33,8 @@ it('stays whole under concurrent writes', async () => {
   const file = join(folder, 'tuning.json');
   const names = Array.from({ length: 8 }, (_, i) => `device ${i}`);
   await Promise.all(names.map((name) => fileStore(file).write(name, CHOICES)));
-  const kept = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-  expect(Object.values(kept).length).toBeGreaterThan(0);
-  for (const value of Object.values(kept)) expect(value).toEqual(CHOICES);
+  const stored = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  expect(Object.values(stored).length).toBeGreaterThan(0);
+  for (const value of Object.values(stored)) expect(value).toEqual(CHOICES);
   expect(await readdir(folder), 'no draft is left').toEqual(['tuning.json']);
 });

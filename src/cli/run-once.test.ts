@@ -47,10 +47,10 @@ describe('a stopped run', () => {
 
   test('that waits for what never comes ends at once', async () => {
     const host = tinyHost(() => undefined, { taskReader: () => never });
-    const told = (event: RunEvent): void => {
+    const reported = (event: RunEvent): void => {
       if (event.type === 'progress' && event.phase === 'tasks') interrupt();
     };
-    expect(await runOnce(host, tinySettings('seq-lora'), told)).toMatchObject({ exit: EXIT.interrupted });
+    expect(await runOnce(host, tinySettings('seq-lora'), reported)).toMatchObject({ exit: EXIT.interrupted });
   });
 
   test('that does not obey it is left after five seconds, and the system takes a second signal', async () => {

@@ -150,7 +150,7 @@ export class StudyFolder {
   }
 
   /** Records that a run failed because of its settings, so that it is not repeated. */
-  async keepFailure(run: PlannedRun, error: ErrorReport): Promise<void> {
+  async saveFailure(run: PlannedRun, error: ErrorReport): Promise<void> {
     await this.#part(run).add({ run: run.name, error });
   }
 

@@ -197,7 +197,7 @@ test('a run that has diverged counts as made', async () => {
   const files = await open(plan);
   const [run, next] = plannedRuns(plan, plan.parts[0], () => null);
   const error = { code: 'run/not-finite' as const, message: 'Diverged.', nextStep: 'Start again.' };
-  await files.keepFailure(run, error);
+  await files.saveFailure(run, error);
   expect(await files.outcomeOf(run)).toEqual({ error });
   expect(await files.outcomeOf(next)).toBeNull();
 });

@@ -118,7 +118,7 @@ async function oneRun(
       terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
       // It would diverge again: it counts as a run.
       if (error.code === 'run/not-finite') {
-        await folder.keepFailure(run, error);
+        await folder.saveFailure(run, error);
         await saves.clear();
       }
     }

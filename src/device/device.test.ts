@@ -28,25 +28,25 @@ describe.each(TEST_DEVICES)('a buffer on $name', ({ acquire }) => {
   };
 
   it('cannot be written, cleared, copied, read or recorded after it is destroyed', async () => {
-    const [kept, gone] = [bufferOf('kept', 3), bufferOf('gone', 5)];
+    const [left, gone] = [bufferOf('kept', 3), bufferOf('gone', 5)];
     gone.destroy();
     const copy = (from: OwnedBuffer, to: OwnedBuffer) => () =>
       device.run([], [{ from, fromOffset: 0, to, toOffset: 0, bytes: 16 }]);
     const uses: Record<string, () => unknown> = {
       written: () => device.write(gone, 0, new Float32Array(4)),
       cleared: () => device.clear(gone),
-      'copied from': copy(gone, kept),
-      'copied to': copy(kept, gone),
+      'copied from': copy(gone, left),
+      'copied to': copy(left, gone),
       read: () => device.read(wholeOf(gone)),
-      recorded: () => device.record('product', product(kept, gone, kept)),
+      recorded: () => device.record('product', product(left, gone, left)),
     };
     for (const [name, use] of Object.entries(uses)) {
       const used = Promise.resolve().then(use);
       await expect(used, name).rejects.toThrow('the buffer gone has been destroyed');
     }
-    expect(await valuesOf(kept)).toEqual([3, 3, 3, 3]);
+    expect(await valuesOf(left)).toEqual([3, 3, 3, 3]);
     device.check();
-    kept.destroy();
+    left.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
   });
 

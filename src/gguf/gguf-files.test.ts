@@ -209,31 +209,31 @@ describe('a model that llama.cpp would compute otherwise is refused by name:', (
     ['positions in every layer', 'smollm3', { no_rope_layers: [1, 1, 1, 1, 1, 1] }, /no positions/],
     ['scaled frequencies', 'qwen2', { rope_scaling: LLAMA3 }, /frequency/],
     ['biases', 'qwen3', { attention_bias: true }, /biases/],
-  ])('%s', async (_, name, more, told) => {
+  ])('%s', async (_, name, more, reported) => {
     const { tokenizer, config } = FAMILIES[name];
     await expect(exported(modelOf({ tokenizer, config: { ...config, ...more } }), 'f32')).rejects.toMatchObject({
       code: 'model/no-gguf',
-      message: expect.stringMatching(told) as string,
+      message: expect.stringMatching(reported) as string,
     });
   });
 
   test.each([
     ['another distance of positions', { relative_attention_max_distance: 64 }, /distance of 64/],
     ['another activation', { feed_forward_proj: 'gated-silu' }, /silu/],
-  ])('T5 with %s', async (_, more, told) => {
+  ])('T5 with %s', async (_, more, reported) => {
     const { config, ...family } = FAMILIES['t5'];
     await expect(exported(modelOf({ ...family, config: { ...config, ...more } }), 'f32')).rejects.toMatchObject({
       code: 'model/no-gguf',
-      message: expect.stringMatching(told) as string,
+      message: expect.stringMatching(reported) as string,
     });
   });
 
   test.each([['merges that llama.cpp would not follow', 'byte-fallback-llama2', /would join|no token/]])(
     'a tokenizer with %s',
-    async (_, tokenizer, told) => {
+    async (_, tokenizer, reported) => {
       await expect(exported(modelOf({ ...FAMILIES['llama'], tokenizer }), 'f32')).rejects.toMatchObject({
         code: 'text/no-gguf',
-        message: expect.stringMatching(told) as string,
+        message: expect.stringMatching(reported) as string,
       });
     },
   );
@@ -250,13 +250,13 @@ describe('a model that llama.cpp would compute otherwise is refused by name:', (
         ),
       /for a space/,
     ],
-  ])('a Unigram model with %s', async (_, change, told) => {
+  ])('a Unigram model with %s', async (_, change, reported) => {
     const model = modelOf(FAMILIES['t5']);
     const tokenizer = structuredClone(model.tokenizer) as { model: UnigramModel };
     change(tokenizer.model);
     await expect(exported({ ...model, tokenizer }, 'f32')).rejects.toMatchObject({
       code: 'text/no-gguf',
-      message: expect.stringMatching(told) as string,
+      message: expect.stringMatching(reported) as string,
     });
   });
 

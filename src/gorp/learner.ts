@@ -77,7 +77,7 @@ export class Learner {
   }
 
   /** Number of batch shapes with a compiled program. */
-  get keptPrograms(): number {
+  get programCount(): number {
     return this.#programs.count;
   }
 

@@ -27,7 +27,7 @@ export const outsideRows = (g: Graph, x: Tensor, P: Tensor | undefined): Tensor 
   P === undefined ? x : matmul(g, x, P, { layout: 'nn' });
 
 /** The same in place. */
-function keepOutside(g: Graph, x: Tensor, P: Tensor | undefined): void {
+function removeWithin(g: Graph, x: Tensor, P: Tensor | undefined): void {
   if (P !== undefined) addInto(g, outsideRows(g, x, P), x, 1, 0);
 }
 
@@ -76,7 +76,7 @@ export function recordLeadingVectors(
     const lower = matmul(g, image, basis, { layout: 'nt' }); // L [n, n]
     const vectors = matmul(g, rightSingularRows(g, lower), basis, { layout: 'nn' }); // Pᵀ Ω
     fixSigns(g, vectors, sketch);
-    keepOutside(g, sketch, outside);
+    removeWithin(g, sketch, outside);
     return;
   }
 }

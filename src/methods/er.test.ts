@@ -83,7 +83,7 @@ describe('runs', () => {
   test('replay from the second task on without more steps, report the memory size, and resume with it', async () => {
     const settings = tinySettings('er', {}, { loraDropout: 0.2, replayShare: 0.5 });
     const whole = await runKeepingRounds(settings);
-    const { curves, stateBytes: told } = whole.results;
+    const { curves, stateBytes: reported } = whole.results;
     const base = (await run('seq-lora')).results.curves;
     expect(curves.step).toEqual(base.step);
     const second = curves.round.indexOf(2);
@@ -93,7 +93,7 @@ describe('runs', () => {
     expect(first.examples.map(({ task }) => task)).toEqual(first.examples.map(() => 1));
     expect(last.examples.slice(0, first.examples.length)).toEqual(first.examples);
     expect(new Set(last.examples.map(({ task }) => task))).toEqual(new Set([1, 2]));
-    expect(told).toEqual([first, last].map((state, i) => ({ round: i + 1, bytes: stateBytes(state) })));
+    expect(reported).toEqual([first, last].map((state, i) => ({ round: i + 1, bytes: stateBytes(state) })));
     const [files] = whole.rounds.values();
     const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(files) });
     expect(resumed.results.curves.loss).toEqual(curves.loss);

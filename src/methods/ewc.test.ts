@@ -95,8 +95,8 @@ describe('importances', () => {
   });
 
   test('are 0 if all gradients of a task are 0', async () => {
-    const kept = await endTask!(finished(NO_STATE, { 'x.lora_A': [0, 0] }));
-    expect(fisherOf(kept, 'x.lora_A')).toEqual([0, 0]);
+    const left = await endTask!(finished(NO_STATE, { 'x.lora_A': [0, 0] }));
+    expect(fisherOf(left, 'x.lora_A')).toEqual([0, 0]);
   });
 });
 

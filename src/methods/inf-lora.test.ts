@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract, trace } from '../linear-algebra/matrix.ts';
 import { thresholdOf } from '../gorp/method-plan.ts';
-import { type KeptRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
+import { type DoneRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
 import { methodRun } from '../testing/method-runs.ts';
 import { methodPreset, planOf } from './registry.ts';
 
@@ -10,7 +10,7 @@ const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
 const READER = 'encoder.block.0.layer.0.SelfAttention.v';
 const RANK = 4;
 
-async function after({ rounds }: KeptRun): Promise<{ A: Matrix; B: Matrix; P: Matrix }[]> {
+async function after({ rounds }: DoneRun): Promise<{ A: Matrix; B: Matrix; P: Matrix }[]> {
   return Promise.all(
     [...rounds.values()].map(async (files) => {
       const [A, B] = [`${LAYER}.lora_A.weight`, `${LAYER}.lora_B.weight`];

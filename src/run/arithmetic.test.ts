@@ -21,7 +21,7 @@ afterEach(async () => {
 /** SwiftShader's device cannot; there the tests check that the run is refused. */
 const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16');
 
-interface Told {
+interface Reported {
   last: RunEvent | undefined;
   losses: number[];
   /** Whether weights were requested. */
@@ -29,7 +29,7 @@ interface Told {
 }
 
 /** The events of a run of one task. */
-async function run(arithmetic: 'f32' | 'f16', method: MethodName = 'seq-lora'): Promise<Told> {
+async function run(arithmetic: 'f32' | 'f16', method: MethodName = 'seq-lora'): Promise<Reported> {
   const events: RunEvent[] = [];
   const openModel = vi.fn(() => Promise.resolve(tinyModel()));
   const host = tinyHost((event) => events.push(event), {

@@ -2,24 +2,29 @@ import { describe, expect, it } from 'vitest';
 import { RunControl, Stopped } from './control.ts';
 
 /** A control with a manual clock, and what it reported. */
-function underTest(): { control: RunControl; clock: { ms: number }; told: boolean[]; pass: () => Promise<void> } {
+function underTest(): { control: RunControl; clock: { ms: number }; reported: boolean[]; pass: () => Promise<void> } {
   const clock = { ms: 500 };
   const control = new RunControl(() => clock.ms);
-  const told: boolean[] = [];
-  return { control, clock, told, pass: () => control.heed({ onPause: (paused) => told.push(paused) }) };
+  const reported: boolean[] = [];
+  return {
+    control,
+    clock,
+    reported,
+    pass: () => control.waitWhilePaused({ onPause: (paused) => reported.push(paused) }),
+  };
 }
 
 describe('RunControl', () => {
   it('lets a run pass if nobody paused it', async () => {
-    const { control, clock, told, pass } = underTest();
+    const { control, clock, reported, pass } = underTest();
     await pass();
     clock.ms += 2500;
     expect(control.seconds).toBe(2.5);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   it('holds a paused run until it is resumed, and does not count that time', async () => {
-    const { control, clock, told, pass } = underTest();
+    const { control, clock, reported, pass } = underTest();
     clock.ms += 1000;
     control.pause();
     control.pause();
@@ -29,76 +34,76 @@ describe('RunControl', () => {
     await Promise.resolve();
     clock.ms += 60_000;
     expect(control.seconds).toBe(2);
-    expect([passed, told]).toEqual([false, [true]]);
+    expect([passed, reported]).toEqual([false, [true]]);
     control.resume();
     await waiting;
     clock.ms += 1000;
     expect(control.seconds).toBe(3);
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
     await pass();
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
   });
 
   it('does not hold a run that is resumed before it notices, and can be paused again', async () => {
-    const { control, told, pass } = underTest();
+    const { control, reported, pass } = underTest();
     control.pause();
     control.resume();
     control.resume();
     await pass();
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     control.pause();
     const waiting = pass();
     control.resume();
     await waiting;
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
   });
 
   it('can be resumed by whoever receives the pause', async () => {
     const { control } = underTest();
-    const told: boolean[] = [];
+    const reported: boolean[] = [];
     control.pause();
-    await control.heed({
+    await control.waitWhilePaused({
       onPause: (paused) => {
-        told.push(paused);
+        reported.push(paused);
         control.resume();
       },
     });
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
   });
 
   it('continues to a milestone and waits there; a later press of a button takes precedence', async () => {
-    const { control, told, pass } = underTest();
+    const { control, reported, pass } = underTest();
     control.pause();
     const waiting = pass();
-    control.goOnTo('round');
+    control.continueTo('round');
     await waiting;
     control.reached('step');
     await pass();
-    expect(told).toEqual([true, false]);
+    expect(reported).toEqual([true, false]);
     control.reached('round');
     const again = pass();
-    expect(told).toEqual([true, false, true]);
-    control.goOnTo('step');
+    expect(reported).toEqual([true, false, true]);
+    control.continueTo('step');
     await again;
     control.resume();
     control.reached('step');
     await pass();
-    expect(told).toEqual([true, false, true, false]);
+    expect(reported).toEqual([true, false, true, false]);
   });
 
   it('accepts a milestone while it runs', async () => {
-    const { control, told, pass } = underTest();
-    control.goOnTo('step');
+    const { control, reported, pass } = underTest();
+    control.continueTo('step');
     await pass();
     control.reached('step');
     const waiting = pass();
-    expect(told).toEqual([true]);
+    expect(reported).toEqual([true]);
     control.stop();
     await expect(waiting).rejects.toThrow(Stopped);
   });
 
   it('stops a run, also a waiting one, at the next place where it can; it then cannot be paused', async () => {
-    const { control, told, pass } = underTest();
+    const { control, reported, pass } = underTest();
     control.pause();
     const waiting = pass();
     control.stop();
@@ -106,34 +111,34 @@ describe('RunControl', () => {
     control.resume();
     control.pause();
     await expect(pass()).rejects.toThrow(expect.objectContaining({ code: 'run/stopped' }));
-    expect(told).toEqual([true]);
+    expect(reported).toEqual([true]);
   });
 
   it.each(['pause', 'stop'] as const)('finishes pending work before it obeys a %s', async (what) => {
-    const { control, clock, told } = underTest();
+    const { control, clock, reported } = underTest();
     control[what]();
     const settle = (): Promise<void> => {
-      expect(told).toEqual([]);
+      expect(reported).toEqual([]);
       clock.ms += 2000;
       control.resume();
       return Promise.resolve();
     };
-    await control.heed({ settle, onPause: (paused) => told.push(paused) }).catch(() => undefined);
-    expect([control.seconds, told]).toEqual([2, []]); // resumed in the meantime, it did not wait
+    await control.waitWhilePaused({ settle, onPause: (paused) => reported.push(paused) }).catch(() => undefined);
+    expect([control.seconds, reported]).toEqual([2, []]); // resumed in the meantime, it did not wait
   });
 
   it('does not wait for a resume if its device is gone; its clock continues', async () => {
-    const { control, clock, told } = underTest();
+    const { control, clock, reported } = underTest();
     control.pause();
     let lose: (reason: Error) => void = () => undefined;
     const broken = new Promise<never>((_, reject) => (lose = reject));
-    const waiting = control.heed({ onPause: (paused) => told.push(paused), broken });
+    const waiting = control.waitWhilePaused({ onPause: (paused) => reported.push(paused), broken });
     await Promise.resolve();
     clock.ms += 5000;
     lose(new Error('gone'));
     await expect(waiting).rejects.toThrow('gone');
     clock.ms += 1000;
-    expect([control.seconds, told]).toEqual([1, [true]]);
+    expect([control.seconds, reported]).toEqual([1, [true]]);
   });
 
   it('interrupts work that cannot wait, once for every pause, and permanently when stopped', () => {

@@ -60,7 +60,7 @@ export class RunControl {
   }
 
   /** Resumes a waiting run, and pauses it at the next such milestone. */
-  goOnTo(milestone: Milestone): void {
+  continueTo(milestone: Milestone): void {
     this.resume();
     this.#until = milestone;
   }
@@ -145,7 +145,7 @@ export class RunControl {
    *
    * @throws Stopped, and whatever {@link HoldUp.settle} and {@link HoldUp.broken} throw.
    */
-  async heed({ settle, onPause, broken }: HoldUp): Promise<void> {
+  async waitWhilePaused({ settle, onPause, broken }: HoldUp): Promise<void> {
     if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
       const { promise } = this.#paused; // the listener may resume at once

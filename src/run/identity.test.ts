@@ -80,16 +80,16 @@ describe('what a run was made of', () => {
 
   test.each(CHANGES)(
     '%s: a round is neither resumed nor tested, and the difference is named',
-    async (_, parts, told) => {
+    async (_, parts, reported) => {
       for (const work of ['execute', 'evaluate'] as const) {
         const last = await lastEvent({ savedRound: () => openRound(round), ...parts }, work);
         expect(last).toMatchObject({ type: 'failed', error: { code: 'run/round-does-not-fit' } });
-        expect(last).toMatchObject({ error: { message: expect.stringMatching(told) as string } });
+        expect(last).toMatchObject({ error: { message: expect.stringMatching(reported) as string } });
       }
     },
   );
 
-  test.each(CHANGES)('%s: a checkpoint is not resumed, and the difference is named', async (_, parts, told) => {
+  test.each(CHANGES)('%s: a checkpoint is not resumed, and the difference is named', async (_, parts, reported) => {
     const checkpoints = memoryCheckpoints(0);
     const run: Run = new Run(
       tinyHost((event) => {
@@ -100,7 +100,7 @@ describe('what a run was made of', () => {
     await run.execute();
     const last = await lastEvent({ ...checkpoints.parts(), ...parts });
     expect(last).toMatchObject({ type: 'failed', error: { code: 'run/checkpoint-does-not-fit' } });
-    expect(last).toMatchObject({ error: { message: expect.stringMatching(told) as string } });
+    expect(last).toMatchObject({ error: { message: expect.stringMatching(reported) as string } });
   });
 
   test('other model files: a round is not merged, exported or asked', async () => {

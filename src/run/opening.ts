@@ -99,7 +99,7 @@ export class Opening {
    */
   async open(trains: boolean): Promise<Opened> {
     const model = await this.#fetch(trains);
-    await this.#heed();
+    await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
     const { tasks } = inspected;
     const from = await this.#takenUp();
@@ -134,7 +134,7 @@ export class Opening {
         return await this.#control.untilStopped(opening);
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
-        await this.#heed();
+        await this.#waitWhilePaused();
       }
     }
   }
@@ -209,7 +209,7 @@ export class Opening {
       if (from) checkTexts(from.results, from.what, task);
       tasks.push(task);
       this.#readingTask(i + 1);
-      await this.#heed();
+      await this.#waitWhilePaused();
     }
     return tasks;
   }
@@ -257,11 +257,11 @@ export class Opening {
   /** Receives messages to pause or stop, and obeys them. */
   async #turn(): Promise<void> {
     await nextTurn();
-    await this.#heed();
+    await this.#waitWhilePaused();
   }
 
-  #heed(): Promise<void> {
-    return this.#control.heed({
+  #waitWhilePaused(): Promise<void> {
+    return this.#control.waitWhilePaused({
       onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
       broken: this.#device.lost,
     });

@@ -84,8 +84,8 @@ describe('makeOrderTasks', () => {
     ],
     ['the name is taken', file, [{ ...SPEC, seed: 2 }], data, 'tasks/name-taken', /mine/],
     ['a column is missing', { ...file, own: [{ ...SPEC, labelColumn: 'x' }] }, [], data, 'tasks/unknown-column', /x/],
-  ])('says so when %s', async (_, order, kept, files, code, message) => {
-    await expect(makeOrderTasks(order, kept, files, noHub)).rejects.toMatchObject({
+  ])('says so when %s', async (_, order, stored, files, code, message) => {
+    await expect(makeOrderTasks(order, stored, files, noHub)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message) as string,
     });

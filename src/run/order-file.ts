@@ -88,7 +88,7 @@ export interface MadeTask {
 /**
  * Makes the custom tasks of an order from the given files; skips those that are stored already.
  *
- * @param kept stored custom tasks.
+ * @param stored stored custom tasks.
  * @param files name and bytes of each; only the hash decides which one is meant.
  * @param readHub reads rows of a data set on the hub, as the description names them.
  * @throws GorpError `tasks/name-taken` if another task of that name is stored, `tasks/data-missing` if the file is not
@@ -96,12 +96,12 @@ export interface MadeTask {
  */
 export async function makeOrderTasks(
   { own }: OrderFile,
-  kept: readonly TaskSpec[],
+  stored: readonly TaskSpec[],
   files: readonly { name: string; bytes: Uint8Array<ArrayBuffer> }[],
   readHub: (source: HubSource) => Promise<TableFile>,
 ): Promise<MadeTask[]> {
   const wanted = own.filter((spec) => {
-    const other = kept.find(({ name }) => name === spec.name);
+    const other = stored.find(({ name }) => name === spec.name);
     if (other === undefined) return true;
     if (sameSpec(other, spec)) return false;
     throw new GorpError(

@@ -229,12 +229,12 @@ test('every setting that should save memory does', async () => {
   expect(f16 / f32).toBeCloseTo(1 / 2, 2);
   expect(int8 / f32).toBeCloseTo(9 / 32, 2);
   expect(int4).toBeLessThan(int8 * 0.95); // the vocabulary stays at 8 bits, and is half of this model
-  const kept = await planMemory(question());
+  const left = await planMemory(question());
   const again = await planMemory(question({ activations: 'recompute' }));
-  expect(again.parts.arena).toBeLessThan(kept.parts.arena * 0.9);
-  expect((await planMemory(question({ batchSize: 4 }))).parts.arena).toBeLessThan(kept.parts.arena * 0.6);
+  expect(again.parts.arena).toBeLessThan(left.parts.arena * 0.9);
+  expect((await planMemory(question({ batchSize: 4 }))).parts.arena).toBeLessThan(left.parts.arena * 0.6);
   const { moments } = await planMemory(question({ evaluationBatchSize: 4 }));
-  expect(moments.testing).toBeLessThan(kept.moments.testing ?? 0);
+  expect(moments.testing).toBeLessThan(left.moments.testing ?? 0);
 });
 
 test('a model’s outline tells how its weights are stored', async () => {

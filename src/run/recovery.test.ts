@@ -61,14 +61,14 @@ describe('a run whose device is lost', () => {
     expect(results?.curves.step).toEqual(expected?.curves.step);
     expect(results?.accuracy).toEqual(expected?.accuracy);
     expect(results?.spaces).toEqual(expected?.spaces);
-    const told = events.filter((event) => event.type === 'recovering');
-    expect(told).toHaveLength(1);
-    expect(told[0]).toMatchObject({ error: { code: 'device/lost' } });
+    const reported = events.filter((event) => event.type === 'recovering');
+    expect(reported).toHaveLength(1);
+    expect(reported[0]).toMatchObject({ error: { code: 'device/lost' } });
     expect(results?.breaks).toEqual([
-      { cause: 'device-lost', step: told[0].step, again: expect.any(Number) as number },
+      { cause: 'device-lost', step: reported[0].step, again: expect.any(Number) as number },
     ]);
     // Who listens only from then on also gets the whole curve.
-    expect(events.slice(events.indexOf(told[0])).reduce(fold, null)?.curves).toEqual(results?.curves);
+    expect(events.slice(events.indexOf(reported[0])).reduce(fold, null)?.curves).toEqual(results?.curves);
   });
 
   test('is called what it was called before', async () => {

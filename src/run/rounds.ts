@@ -162,7 +162,7 @@ export class Rounds {
       const { name, epochs, examples } = batches;
       if (number > begun) {
         this.#control.reached('round');
-        await this.#heed();
+        await this.#waitWhilePaused();
         if (this.#control.isEnding) throw new Stopped(); // the round before is saved
         this.#place = placeAt(number, 'learn');
         this.#progress('compile', name, 0, 1, 'items');
@@ -173,7 +173,7 @@ export class Rounds {
       }
       if (this.#place.phase === 'learn') {
         await this.#train(batches);
-        await this.#heed();
+        await this.#waitWhilePaused();
         this.#progress('space', name, 0, 1, 'items');
         const began = this.#control.seconds;
         const data = {
@@ -186,9 +186,9 @@ export class Rounds {
         this.#place.phase = 'test';
       }
       const tests = await this.#evaluate([...round.tests, ...this.#watched]);
-      const kept = tests.filter(({ task }, k) => task.watched || round.tests[k] < number);
+      const left = tests.filter(({ task }, k) => task.watched || round.tests[k] < number);
       const done = this.#steps[number - 1] === 0 ? 1 : this.#place.steps / this.#steps[number - 1];
-      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, kept);
+      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, left);
       if (this.#isCutShort) throw new Stopped();
     }
   }
@@ -281,7 +281,7 @@ export class Rounds {
           if (validation.isDue(done, total)) await this.#validate(validation);
           this.#progress('train', batches.name, done, total, 'steps');
           this.#control.reached('step');
-          await this.#heed();
+          await this.#waitWhilePaused();
           if (this.#control.isEnding && done < total) return this.#cutShort(done, total);
         }
       }
@@ -342,7 +342,7 @@ export class Rounds {
     const own = { host: this.#host, settings: this.#settings, control: this.#control, didExamples };
     const tests = await testTasks({ ...this.#parts, ...own }, indexes, this.#place, async ({ name, test }, done) => {
       this.#progress('evaluate', name, done, test.length, 'examples');
-      await this.#heed();
+      await this.#waitWhilePaused();
     });
     this.#reports.restartClock();
     return tests;
@@ -387,7 +387,7 @@ export class Rounds {
   }
 
   /** A place between two steps or two batches of a test: saves a due checkpoint, and pauses or stops on request. */
-  async #heed(): Promise<void> {
+  async #waitWhilePaused(): Promise<void> {
     const { checkpointer } = this.#parts;
     if (checkpointer.isOn && !this.#isCutShort && (this.#control.isHeldUp || checkpointer.isDue))
       await this.#saveCheckpoint();
@@ -396,7 +396,7 @@ export class Rounds {
 
   /** Waits while the run is paused. @throws Stopped */
   async #waitOrStop(needsPerson = false): Promise<void> {
-    await this.#control.heed({
+    await this.#control.waitWhilePaused({
       // Steps that the GPU has yet to finish count as time before the pause.
       settle: () => this.#settle(),
       onPause: (paused) =>

@@ -540,8 +540,8 @@ test('reports a pause, waits, and does not count it as work', async () => {
     { now: () => performance.now() + ahead },
   );
   expect(ended.last.type).toBe('finished');
-  const told = ended.events.filter(({ type }) => type === 'paused' || type === 'resumed').map(({ type }) => type);
-  expect(told).toEqual(['paused', 'resumed']);
+  const breaks = ended.events.filter(({ type }) => type === 'paused' || type === 'resumed').map(({ type }) => type);
+  expect(breaks).toEqual(['paused', 'resumed']);
   expect(stepsAtResume).toBe(stepsAtPause);
   const { seconds, curves } = ended.results;
   const before = ended.events.slice(

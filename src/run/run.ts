@@ -69,8 +69,8 @@ export class Run {
     this.#control.resume();
   }
   /** Resumes, and pauses again at the milestone. */
-  goOnTo(milestone: Milestone): void {
-    this.#control.goOnTo(milestone);
+  continueTo(milestone: Milestone): void {
+    this.#control.continueTo(milestone);
   }
   stop(): void {
     this.#control.stop();

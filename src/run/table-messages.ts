@@ -58,7 +58,7 @@ export type TablesFunctions = {
   /** Makes the tasks that an order describes and this browser does not store. */
   makeOrder: (from: {
     order: OrderFile;
-    kept: TaskSpec[];
+    stored: TaskSpec[];
     files: NamedFile[];
     access: HubAccess;
   }) => Promise<CustomTask[]>;

@@ -43,9 +43,9 @@ export function createTableWork(): TablesFunctions {
     openHub: async ({ dataset, choice, rows, access }) => shown(await readHubRows(dataset, choice, rows, access)),
     preview: ({ header, columns }) => previewOf(opened(), header, columns),
     make: (spec) => [customTask({ spec, ...makeCustomTask(tableOf(opened(), spec.header), spec) })],
-    makeOrder: async ({ order, kept, files, access }) => {
+    makeOrder: async ({ order, stored, files, access }) => {
       const read = await Promise.all(files.map(readBytes));
-      return (await makeOrderTasks(order, kept, read, (source) => readHubSource(source, access))).map(customTask);
+      return (await makeOrderTasks(order, stored, read, (source) => readHubSource(source, access))).map(customTask);
     },
   };
 }

@@ -276,12 +276,12 @@ function drawWindows(
 ): { train: Encoded; validation: Encoded['encoded']; test: Encoded } {
   const drawn = ({ encoded, examples }: Encoded, size: number, by: number): Encoded => {
     if (size === 0) return { encoded, examples };
-    const kept = balancedIndexes(
+    const left = balancedIndexes(
       encoded.map(() => ''),
       size,
       () => seededRandom(mixSeed(by, 'windows')),
     );
-    return { encoded: kept.map((i) => encoded[i]), examples: kept.map((i) => examples[i]) };
+    return { encoded: left.map((i) => encoded[i]), examples: left.map((i) => examples[i]) };
   };
   const { length } = train.encoded;
   const count = Math.min(heldOutCount(validationExamples, takenOf(trainExamples, length)), length - 1);

@@ -89,14 +89,14 @@ describe('fitPrompt', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 12 }), fc.nat(30), async (words, room) => {
         const { ids, cut } = await fitPrompt(characters, task, words.join(' '), frame + room);
-        let kept = 0;
-        for (let used = 0; kept < words.length; kept++) {
-          used += Array.from(words[kept]).length;
+        let left = 0;
+        for (let used = 0; left < words.length; left++) {
+          used += Array.from(words[left]).length;
           if (used > room) break;
         }
-        const inside = kept === 0 && words.length > 0 ? Array.from(words[0]).slice(0, room).join('') : '';
-        expect(cut).toBe(kept < words.length);
-        expect(textOf(ids)).toBe(around(words.slice(0, kept).join(' ') + inside));
+        const inside = left === 0 && words.length > 0 ? Array.from(words[0]).slice(0, room).join('') : '';
+        expect(cut).toBe(left < words.length);
+        expect(textOf(ids)).toBe(around(words.slice(0, left).join(' ') + inside));
         expect(ids.at(-1)).toBe(EOS);
       }),
     );

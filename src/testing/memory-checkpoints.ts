@@ -7,7 +7,7 @@ type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
 /** Holds the last two checkpoints in memory, as if on disk. Does not read again what has not changed. */
 export function memoryCheckpoints(everySeconds = Infinity) {
-  let kept: Files[] = [];
+  let stored: Files[] = [];
   const unchanged = new Set<string>();
   const open = (files: Files): Promise<SavedRun> =>
     openCheckpoint((path) => {
@@ -15,12 +15,12 @@ export function memoryCheckpoints(everySeconds = Infinity) {
       return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
     });
   const last = (): Promise<SavedRun | null> => {
-    const files = kept.at(-1);
+    const files = stored.at(-1);
     return files ? open(files) : Promise.resolve(null);
   };
   return {
     get count(): number {
-      return kept.length;
+      return stored.length;
     },
     /** Paths of files that a checkpoint within a task took from the one before. */
     unchanged,
@@ -32,16 +32,16 @@ export function memoryCheckpoints(everySeconds = Infinity) {
           const files: Files = new Map();
           const taken: string[] = [];
           for (const file of outputs) {
-            const last = file.isUnchanged === true ? kept.at(-1)?.get(file.path) : undefined;
+            const last = file.isUnchanged === true ? stored.at(-1)?.get(file.path) : undefined;
             if (last) taken.push(file.path);
             files.set(file.path, last ?? (await bytesOfFile(file)));
           }
-          kept = [...kept, files].slice(-2);
+          stored = [...stored, files].slice(-2);
           if ((await open(files)).learner.progress.training) for (const path of taken) unchanged.add(path);
         },
         last,
       },
-      ...(kept.length > 0 && { savedCheckpoint: async () => (await last()) as SavedRun }),
+      ...(stored.length > 0 && { savedCheckpoint: async () => (await last()) as SavedRun }),
     }),
   };
 }

@@ -2,19 +2,19 @@ import { expect } from 'vitest';
 import type { Matrix } from '../linear-algebra/matrix.ts';
 import { matrix } from '../linear-algebra/matrix.ts';
 import type { MethodName } from '../methods/registry.ts';
-import { type KeptRun, runKeepingRounds, tensorOf } from './saved-run.ts';
+import { type DoneRun, runKeepingRounds, tensorOf } from './saved-run.ts';
 import { tinyModel } from './tiny-model.ts';
 import { tinySettings } from './tiny-run.ts';
 
 /** A short run of a method with dropout, over one or two tasks. */
-export const methodRun = (name: MethodName, changes: object = {}, order = ['gloss', 'field']): Promise<KeptRun> =>
+export const methodRun = (name: MethodName, changes: object = {}, order = ['gloss', 'field']): Promise<DoneRun> =>
   runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
 
 /** Expects two runs to have equal results, bit for bit. */
-export function expectSame(a: KeptRun, b: KeptRun): void {
+export function expectSame(a: DoneRun, b: DoneRun): void {
   expect(a.results.curves.loss).toEqual(b.results.curves.loss);
   expect(a.results.curves.gradientNorm).toEqual(b.results.curves.gradientNorm);
-  const trained = ({ rounds }: KeptRun): unknown[] =>
+  const trained = ({ rounds }: DoneRun): unknown[] =>
     [...rounds.values()].map((files) => [
       files.get('adapter/adapter_model.safetensors'),
       files.get('full_rank_weights.safetensors'),
@@ -23,7 +23,7 @@ export function expectSame(a: KeptRun, b: KeptRun): void {
 }
 
 /** The change of a layer's full-rank weight in each round: W after it minus W before. */
-export async function changesOf({ rounds }: KeptRun, layer: string): Promise<Matrix[]> {
+export async function changesOf({ rounds }: DoneRun, layer: string): Promise<Matrix[]> {
   const name = `${layer}.weight`;
   const after = await Promise.all([...rounds.values()].map((files) => tensorOf(files, name)));
   const base = await tinyModel().readTensor(name);

@@ -182,13 +182,13 @@ export class ReferenceLearner {
   async step(batch: Batch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
     const { loss, gradients, magnitudes } = await this.#pass(batch);
     for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
-    const kept = this.#keptRows(magnitudes);
-    for (const [key, rows] of kept) gradients.set(key, keepRows(gradients.get(key) as Matrix, rows));
+    const left = this.#rowsLeft(magnitudes);
+    for (const [key, rows] of left) gradients.set(key, keepRows(gradients.get(key) as Matrix, rows));
     const gradientNorm = Math.sqrt([...gradients.values()].reduce((sum, G) => sum + energy(G), 0));
     const clip = Math.min(1, maxGradNorm / (gradientNorm + 1e-6)); // as torch.nn.utils.clip_grad_norm_
     for (const [key, G] of gradients) {
       const [part, layer] = key.split(' ');
-      const rows = kept.get(key);
+      const rows = left.get(key);
       const own = this.#groupOf(part, layer);
       const { learningRate, weightDecay } = own;
       const group: ReferenceGroup = rows ? { kind: 'masked', learningRate, weightDecay, rows } : own;
@@ -296,7 +296,7 @@ export class ReferenceLearner {
   }
 
   /** The rows that a step trains, by key; empty if it trains all. */
-  #keptRows(magnitudes: ReadonlyMap<string, readonly number[]>): Map<string, boolean[]> {
+  #rowsLeft(magnitudes: ReadonlyMap<string, readonly number[]>): Map<string, boolean[]> {
     const { rowMask } = this.#plan;
     if (rowMask === null || this.#task === 1) return new Map();
     return new Map(
@@ -537,6 +537,6 @@ const sumOf = (all: readonly Matrix[]): Matrix =>
 
 function withoutPadding(x: Matrix, mask: Numbers): Matrix {
   const rows = Array.from(mask.keys()).filter((row) => mask[row] > 0);
-  const kept = rows.map((row) => matrix(x.columns, 1, x.data.subarray(row * x.columns, (row + 1) * x.columns)));
-  return transpose(kept.reduce((sum, column) => concatColumns(sum, column), matrix(x.columns, 0)));
+  const left = rows.map((row) => matrix(x.columns, 1, x.data.subarray(row * x.columns, (row + 1) * x.columns)));
+  return transpose(left.reduce((sum, column) => concatColumns(sum, column), matrix(x.columns, 0)));
 }

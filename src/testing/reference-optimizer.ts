@@ -80,14 +80,14 @@ export function referenceStep(
   state: ReferenceState,
   group: ReferenceGroup,
 ): { weight: Matrix; state: ReferenceState } {
-  const { basis, kept } = keptGradient(gradient, state, group);
-  const m = combine(state.m, kept, (old, g) => BETA1 * old + (1 - BETA1) * g);
-  const v = combine(state.v, kept, (old, g) => BETA2 * old + (1 - BETA2) * g * g);
+  const { basis, projected } = projectedGradient(gradient, state, group);
+  const m = combine(state.m, projected, (old, g) => BETA1 * old + (1 - BETA1) * g);
+  const v = combine(state.v, projected, (old, g) => BETA2 * old + (1 - BETA2) * g * g);
   const step = state.step + 1;
   // Corrects the bias of both moments; ε is added to the uncorrected √v.
   const stepSize = (group.learningRate * Math.sqrt(1 - BETA2 ** step)) / (1 - BETA1 ** step);
   const quotient = combine(m, v, (first, second) => (stepSize * first) / (Math.sqrt(second) + EPSILON));
-  const moved = subtract(weight, keptUpdate(quotient, basis, group));
+  const moved = subtract(weight, projectedUpdate(quotient, basis, group));
   const decay = 1 - group.learningRate * group.weightDecay;
   return {
     weight: { ...moved, data: moved.data.map((value) => value * decay) },
@@ -96,33 +96,33 @@ export function referenceStep(
 }
 
 /** The gradient as Adam sees it: outside S, and in its low-rank form if there is one. */
-function keptGradient(
+function projectedGradient(
   gradient: Matrix,
   { step, basis }: ReferenceState,
   group: ReferenceGroup,
-): { kept: Matrix; basis: Basis | null } {
+): { projected: Matrix; basis: Basis | null } {
   switch (group.kind) {
     case 'regular':
-      return { kept: gradient, basis };
+      return { projected: gradient, basis };
     case 'masked':
-      return { kept: keepRows(gradient, group.rows), basis };
+      return { projected: keepRows(gradient, group.rows), basis };
     case 'two-sided':
-      return { kept: outside(outside(gradient, group.U, true), group.V, false), basis };
+      return { projected: outside(outside(gradient, group.U, true), group.V, false), basis };
     case 'lora':
-      return { kept: outside(gradient, group.space, group.loraSpace === 'rank'), basis };
+      return { projected: outside(gradient, group.space, group.loraSpace === 'rank'), basis };
     case 'galore': {
       const { space, spaceSide, rank, projType } = group;
       const full = spaceSide === 'input' ? outside(gradient, space, false) : gradient;
       const current = basis && step % group.updateProjGap !== 0 ? basis : makeBasis(full, rank, projType);
       const low = compress(full, current);
-      const kept = spaceSide === 'input' ? low : outside(low, space, actsOnLeft(current, spaceSide));
-      return { kept, basis: current };
+      const projected = spaceSide === 'input' ? low : outside(low, space, actsOnLeft(current, spaceSide));
+      return { projected, basis: current };
     }
   }
 }
 
 /** The update subtracted from the weight. */
-function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup): Matrix {
+function projectedUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup): Matrix {
   if (group.kind === 'regular') return update;
   if (group.kind === 'masked') return keepRows(update, group.rows);
   if (group.kind === 'two-sided') return outside(outside(update, group.U, true), group.V, false);
@@ -148,7 +148,7 @@ function combine(a: Matrix, b: Matrix, entry: (a: number, b: number) => number):
 }
 
 /** The matrix with 0 in all rows but the given ones. */
-export const keepRows = (a: Matrix, kept: readonly boolean[]): Matrix => ({
+export const keepRows = (a: Matrix, rows: readonly boolean[]): Matrix => ({
   ...a,
-  data: a.data.map((value, i) => (kept[Math.floor(i / a.columns)] ? value : 0)),
+  data: a.data.map((value, i) => (rows[Math.floor(i / a.columns)] ? value : 0)),
 });

@@ -15,14 +15,14 @@ import { tinyHost } from './tiny-run.ts';
 export type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
 /** A finished run and the files of every round, by folder. */
-export interface KeptRun {
+export interface DoneRun {
   results: Results;
   rounds: Map<string, Files>;
   events: RunEvent[];
 }
 
 /** Runs to the end on a test device and returns the files of every round. */
-export async function runKeepingRounds(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<KeptRun> {
+export async function runKeepingRounds(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<DoneRun> {
   const rounds = new Map<string, Files>();
   const events: RunEvent[] = [];
   const saveRound: RunHost['saveRound'] = async ({ orderFolder, roundFolder, results, trained }) => {

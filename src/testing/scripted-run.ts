@@ -189,8 +189,8 @@ function scripted({ method }: RunSettings, round: number, task: number, random: 
   const learned = 0.62 + 0.3 * ((task * 7 + 3) % 5) * 0.25;
   if (round === 0) return 0.02 * random.next();
   if (task + 1 > round) return 0.08 * random.next();
-  const kept = method.name === 'gorp-plus' ? 0.96 : planOf(method).space ? 0.72 : 0.35;
-  return learned * kept ** (round - task - 1) * (0.97 + 0.06 * random.next());
+  const left = method.name === 'gorp-plus' ? 0.96 : planOf(method).space ? 0.72 : 0.35;
+  return learned * left ** (round - task - 1) * (0.97 + 0.06 * random.next());
 }
 
 function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerStatistics[] {

@@ -23,7 +23,7 @@ function covarianceOf(n: number, rank: number, seed: number, noise = 0.05): Matr
 }
 
 /** (E/α + I)⁻¹ x by solving, with E = Σ C / tr C or its mean: the expected (I − S Sᵀ) x. */
-function kept(covariances: readonly Matrix[], x: Float64Array, energies: 'sum' | 'mean'): Float64Array {
+function left(covariances: readonly Matrix[], x: Float64Array, energies: 'sum' | 'mean'): Float64Array {
   const n = x.length;
   const alpha = SOFTNESS / n;
   const rows = Array.from({ length: n }, (_, i) =>
@@ -60,7 +60,7 @@ describe('growSoftSpace', () => {
     covariances.forEach((C, task) => {
       const growth = growSoftSpace(space, C, { softness: SOFTNESS, energies }, task + 1);
       const found = projectOutLeft(matrix(n, 1, x), growth.space);
-      const wanted = kept(covariances.slice(0, task + 1), x, energies);
+      const wanted = left(covariances.slice(0, task + 1), x, energies);
       expect(relativeError(found.data, wanted)).toBeLessThan(1e-6);
       expect(growth.added).toBe(Math.max(0, growth.total - total));
       if (energies === 'sum') {

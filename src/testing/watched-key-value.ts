@@ -3,20 +3,20 @@ import type { KeyValue } from '../weights/key-value.ts';
 /** Wraps a {@link KeyValue}, adding a quota and counters for tests. */
 export class WatchedKeyValue implements KeyValue {
   readonly #inner: KeyValue;
-  readonly #keepBytes: boolean;
+  readonly #storesBytes: boolean;
 
   /** Bytes in byte arrays written so far. */
-  bytesKept = 0;
+  bytesStored = 0;
   bytesRead = 0;
   /** Written bytes beyond which a write fails as in a browser with a full quota. */
   quotaBytes = Infinity;
   /** The answer of {@link room}, true or not: a browser's estimate may be wrong. */
   roomBytes: number | null = null;
 
-  /** @param keepBytes false to only count the bytes, for files that are not read again. */
-  constructor(inner: KeyValue, keepBytes = true) {
+  /** @param storesBytes false to only count the bytes, for files that are not read again. */
+  constructor(inner: KeyValue, storesBytes = true) {
     this.#inner = inner;
-    this.#keepBytes = keepBytes;
+    this.#storesBytes = storesBytes;
   }
 
   getObject(key: string): Promise<unknown> {
@@ -34,10 +34,10 @@ export class WatchedKeyValue implements KeyValue {
   }
 
   async setBytes(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (this.bytesKept + bytes.length > this.quotaBytes)
+    if (this.bytesStored + bytes.length > this.quotaBytes)
       throw new DOMException('The quota is full.', 'QuotaExceededError');
-    if (this.#keepBytes) await this.#inner.setBytes(key, bytes);
-    this.bytesKept += bytes.length;
+    if (this.#storesBytes) await this.#inner.setBytes(key, bytes);
+    this.bytesStored += bytes.length;
   }
 
   delete(keys: readonly string[]): Promise<void> {

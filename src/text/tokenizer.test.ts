@@ -250,9 +250,9 @@ describe('a byte-level BPE, as in SmolLM', () => {
   const end = { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' };
   const tokenizer = loadTokenizer(json, end, 'begun');
   /** The same with a token before every text and one after it. */
-  const around = (front: string, behind: string): unknown => {
-    const tokens = [front, behind].map((name) => [name, { id: name, ids: [0], tokens: [name] }] as const);
-    const [begin, close] = [front, behind].map((name) => ({ SpecialToken: { id: name, type_id: 0 } }));
+  const around = (front: string, after: string): unknown => {
+    const tokens = [front, after].map((name) => [name, { id: name, ids: [0], tokens: [name] }] as const);
+    const [begin, close] = [front, after].map((name) => ({ SpecialToken: { id: name, type_id: 0 } }));
     const single = [begin, { Sequence: { id: 'A', type_id: 0 } }, close];
     const template = {
       type: 'TemplateProcessing',

@@ -93,12 +93,12 @@ export function loadTokenizer(
   const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
   const before = (): number[] => tokensBefore(library);
   const front = promptMark === 'begun' ? (isGuarded ? guard(before) : before()) : [];
-  const behind = promptMark === 'closed' ? [eosId] : [];
+  const after = promptMark === 'closed' ? [eosId] : [];
   return {
     encode,
     encodePrompt: (text) => {
       checkPromptLength(text);
-      return [...front, ...encode(text), ...behind];
+      return [...front, ...encode(text), ...after];
     },
     encodeLabel: encode,
     decode: (ids) => decodeIds(library, ids, true),

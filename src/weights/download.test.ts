@@ -266,14 +266,14 @@ describe('memory', () => {
       pull: (controller) => {
         given += MIB;
         controller.enqueue(new Uint8Array(MIB));
-        maxAlive = Math.max(maxAlive, given - watched.bytesKept);
+        maxAlive = Math.max(maxAlive, given - watched.bytesStored);
         if (given === total) controller.close();
       },
     });
     const fetch = (): Promise<Response> =>
       Promise.resolve(new Response(body, { headers: { 'content-length': `${total}` } }));
     const manifest = await fetchToStore('https://a/model.safetensors', large, { fetch });
-    expect([manifest.bytes, manifest.chunks.length, watched.bytesKept]).toEqual([total, 16, total]);
+    expect([manifest.bytes, manifest.chunks.length, watched.bytesStored]).toEqual([total, 16, total]);
     expect(maxAlive).toBeLessThanOrEqual(3 * manifest.chunkBytes);
   });
 });

@@ -163,10 +163,10 @@ class Transfer {
     await this.#take(connection, response, expected?.bytes ?? (announced.binding ? announced.bytes : null), bytes);
   }
 
-  /** @param binding length that the file must have. @param told the length to report, which may be wrong. */
-  async #take(connection: Connection, response: Response, binding: number | null, told = binding): Promise<void> {
+  /** @param binding length that the file must have. @param reported the length to report, which may be wrong. */
+  async #take(connection: Connection, response: Response, binding: number | null, reported = binding): Promise<void> {
     try {
-      await this.#writer.append(this.#pieces(connection, response, binding, told));
+      await this.#writer.append(this.#pieces(connection, response, binding, reported));
     } catch (thrown) {
       this.hasBadContent = !(thrown instanceof BrokenDownload || this.#options.signal?.aborted === true);
       throw thrown;
@@ -178,7 +178,7 @@ class Transfer {
     connection: Connection,
     response: Response,
     binding: number | null,
-    told: number | null,
+    reported: number | null,
   ): AsyncGenerator<Uint8Array> {
     const { maxBytes, onProgress } = this.#options;
     const reader = response.body?.getReader();
@@ -193,7 +193,7 @@ class Transfer {
           tooLarge(this.#url, bytes, maxBytes) ??
           (binding !== null && bytes > binding ? wrongLength(this.#url, binding, bytes) : null);
         if (refusal !== null) throw refusal;
-        onProgress?.(bytes, told !== null && bytes <= told ? told : null);
+        onProgress?.(bytes, reported !== null && bytes <= reported ? reported : null);
         yield piece;
       }
       if (binding !== null && bytes < binding) throw wrongLength(this.#url, binding, bytes);

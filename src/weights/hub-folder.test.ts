@@ -39,7 +39,7 @@ const open = (name = REPO, token: string | null = null, options: RemoteOptions =
   );
 const addressOf = (input: RequestInfo | URL): string => (input instanceof Request ? input.url : input.toString());
 /** The whole store as text. */
-const everythingKept = async (): Promise<string> => {
+const everythingStored = async (): Promise<string> => {
   let text = '';
   for (const key of await values.keys()) {
     const bytes = await values.getBytes(key);
@@ -184,7 +184,7 @@ describe('a gated repository', () => {
     expect(await model.readTensor('shared.weight')).toEqual(ramp(200));
     expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
     expect(hub.cdnRequests.length).toBeGreaterThan(0);
-    expect(await everythingKept()).not.toContain(TOKEN);
+    expect(await everythingStored()).not.toContain(TOKEN);
     expect(JSON.stringify(progress)).not.toContain(TOKEN);
   });
 

@@ -59,29 +59,29 @@ async function findListing(
   store: WeightStore,
   options: RemoteOptions,
 ): Promise<HubListing> {
-  const kept = (await keptListings(store, access.endpoint)).filter(
+  const stored = (await storedListings(store, access.endpoint)).filter(
     ({ repository, id, revision, commit }) =>
       [repository, id].includes(asked.repository) && (revision === asked.revision || commit === asked.revision),
   );
-  const pinned = kept.find(({ commit }) => commit === asked.revision);
+  const pinned = stored.find(({ commit }) => commit === asked.revision);
   if (pinned !== undefined) return pinned;
   try {
     const listing = await resolveRevision(asked, access, options);
     checkListing(listing, asked.file ?? null);
     // Only needed without network: if the disk is full, the model works without it.
-    await keepListing(store, access.endpoint, listing).catch((thrown: unknown) => {
+    await saveListing(store, access.endpoint, listing).catch((thrown: unknown) => {
       if (!(thrown instanceof GorpError) || !thrown.code.startsWith('store/')) throw thrown;
     });
     return listing;
   } catch (thrown) {
-    const latest = kept.sort((a, b) => b.resolvedAt.localeCompare(a.resolvedAt)).at(0);
+    const latest = stored.sort((a, b) => b.resolvedAt.localeCompare(a.resolvedAt)).at(0);
     if (latest === undefined || !(thrown instanceof GorpError) || !UNREACHED.includes(thrown.code)) throw thrown;
     return latest;
   }
 }
 
 /** Stores a listing under the address of its folder. */
-async function keepListing(store: WeightStore, endpoint: string, listing: HubListing): Promise<void> {
+async function saveListing(store: WeightStore, endpoint: string, listing: HubListing): Promise<void> {
   const url = commitUrl(endpoint, listing.id, listing.commit);
   const bytes = new TextEncoder().encode(JSON.stringify(listing));
   const origin = { url, etag: null, bytes: bytes.length, sha256: null };
@@ -94,7 +94,7 @@ async function* oneByOne(...pieces: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* pieces;
 }
 
-async function keptListings(store: WeightStore, endpoint: string): Promise<HubListing[]> {
+async function storedListings(store: WeightStore, endpoint: string): Promise<HubListing[]> {
   const listings: HubListing[] = [];
   for (const { file, url, bytes } of await store.list()) {
     if (!url.startsWith(`${endpoint}/`) || !url.endsWith('/')) continue;

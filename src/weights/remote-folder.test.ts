@@ -330,7 +330,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
       code: 'weights/aborted',
     });
     expect(await names()).toEqual(small);
-    values.quotaBytes = values.bytesKept + 300;
+    values.quotaBytes = values.bytesStored + 300;
     await expect(open()).rejects.toMatchObject({ code: 'store/quota' });
     expect(await names()).toEqual(small);
     expect(await values.keys()).toHaveLength(2 * small.length);

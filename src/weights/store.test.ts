@@ -135,7 +135,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
         nextStep: expect.stringMatching(/free|remove/i) as string,
       });
       expect(await values.keys()).toEqual([]);
-      values.bytesKept = 0;
+      values.bytesStored = 0;
     }
     expect(await store.list()).toEqual([]);
   });

@@ -197,9 +197,9 @@ class ChunkStore implements WeightStore {
   async #chunk(manifest: Manifest, index: number, refetch: Refetch | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const key = chunkKey(manifest.id, index);
     if (this.#last?.key === key) return this.#last.bytes;
-    const kept = await this.#values.getBytes(key);
-    const isSound = kept !== undefined && (await this.#isRight(key, kept, manifest.chunks[index]));
-    const chunk = isSound ? kept : await this.#mend(manifest, index, refetch);
+    const stored = await this.#values.getBytes(key);
+    const isSound = stored !== undefined && (await this.#isRight(key, stored, manifest.chunks[index]));
+    const chunk = isSound ? stored : await this.#mend(manifest, index, refetch);
     this.#verified.add(key);
     this.#last = { key, bytes: chunk };
     return chunk;

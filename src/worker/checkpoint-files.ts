@@ -60,13 +60,13 @@ export async function removeOlder(all: FileSystemDirectoryHandle, count: number)
   const owned = new Map<number, string[]>();
   for (const number of await numbersIn(all)) owned.set(number, [...(await ownFiles(all, number)).keys()]);
   const complete = [...owned].flatMap(([number, paths]) => (paths.includes(CHECKPOINT_FILE) ? [number] : []));
-  const kept = complete.slice(-count);
+  const stored = complete.slice(-count);
   const needed = new Set<string>();
-  for (const number of kept) {
+  for (const number of stored) {
     for (const [path, where] of await placesOf(all, number)) needed.add(`${where} ${path}`);
   }
   for (const [number, own] of owned) {
-    if (kept.includes(number)) continue;
+    if (stored.includes(number)) continue;
     const unneeded = own.filter((path) => !needed.has(`${number} ${path}`));
     if (unneeded.length === own.length) await removeFrom(all, nameOf(number));
     else for (const path of unneeded) await removeFile(await folderIn(all, nameOf(number)), path);

@@ -13,12 +13,12 @@ import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import { findLastRound, importRound, keptFiles, openLastRound, roundsOf } from './saved-rounds.ts';
+import { findLastRound, importRound, storedFiles, openLastRound, roundsOf } from './saved-rounds.ts';
 import { openPlaces } from './model-places.ts';
 import { show } from './run-folders.ts';
-import { folderOf, keptModels, removeModel } from './run-models.ts';
+import { folderOf, storedModels, removeModel } from './run-models.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
-import type { ExportsCommand, ExportsEvent, KeptFile, ModelChoice } from './protocol.ts';
+import type { ExportsCommand, ExportsEvent, StoredFile, ModelChoice } from './protocol.ts';
 
 // The worker that writes archives of a run's files. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;
@@ -33,7 +33,7 @@ const working = <Command extends { model: ModelChoice }>(
   work: (command: Command) => Promise<ModelChoice | void>,
 ): ((command: Command) => Promise<void>) =>
   turn(async (command) => {
-    await tellKept((await work(command)) ?? command.model);
+    await tellStored((await work(command)) ?? command.model);
   });
 
 const functions: FunctionsFor<ExportsCommand> = {
@@ -45,7 +45,7 @@ const functions: FunctionsFor<ExportsCommand> = {
   }),
   'remove-model': working(({ folder }) => removeModel(folder)),
   zip: working(async ({ name, to, model }) => {
-    const files = (await keptFiles((await folderOf(model)).folder)).map(({ path, file }): OutputFile => {
+    const files = (await storedFiles((await folderOf(model)).folder)).map(({ path, file }): OutputFile => {
       return { path, content: () => piecesOf(file) };
     });
     await write(files, name, to);
@@ -77,12 +77,12 @@ async function write(files: readonly OutputFile[], name: string, to: FileSystemF
 /** Reports how much has been written, a few times a second. */
 async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  let told = 0;
+  let reported = 0;
   for await (const piece of pieces) {
     yield piece;
     bytes += piece.length;
-    if (performance.now() - told < 200) continue;
-    told = performance.now();
+    if (performance.now() - reported < 200) continue;
+    reported = performance.now();
     emit({ type: 'writing', bytes });
   }
 }
@@ -95,22 +95,22 @@ async function openTrained(access: ModelAccess, choice: ModelChoice): Promise<{ 
   return { saved, base: await openBaseModel(saved, open) };
 }
 
-async function tellKept(choice: ModelChoice): Promise<void> {
+async function tellStored(choice: ModelChoice): Promise<void> {
   const { folder: used, isAsked } = await folderOf(choice);
-  const files = await keptFiles(used);
+  const files = await storedFiles(used);
   const { last, folder, broken } = await findLastRound(files);
-  const told = last && {
+  const reported = last && {
     round: last.round,
     settings: last.results.settings,
     use: useOfRound(last, folder.replace(/\/$/, ''), await beginningOf(files, folder + PREDICTIONS_FILE)),
   };
   const rounds = roundsOf(files);
   const own = rounds.length === 0 ? null : used;
-  emit({ type: 'kept', folder: own, isAsked, rounds, last: told, broken, models: await keptModels(own) });
+  emit({ type: 'kept', folder: own, isAsked, rounds, last: reported, broken, models: await storedModels(own) });
 }
 
 /** The first lines of a file; empty if there is none. */
-async function beginningOf(files: readonly KeptFile[], path: string): Promise<string> {
+async function beginningOf(files: readonly StoredFile[], path: string): Promise<string> {
   const file = files.find((one) => one.path === path)?.file;
   const text = (await file?.slice(0, SHOWN_BYTES).text()) ?? '';
   return text.slice(0, text.lastIndexOf('\n') + 1); // whole lines

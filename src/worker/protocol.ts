@@ -195,12 +195,12 @@ export type ModelChoice = { folder: string } | { run: string } | null;
 export interface CheckpointsChoice {
   /** Seconds between two, at least; 0 for none. */
   everySeconds: number;
-  /** The folder of {@link KeptCheckpoint}; null if the run begins, or resumes from a round. */
+  /** The folder of {@link StoredCheckpoint}; null if the run begins, or resumes from a round. */
   from: string | null;
 }
 
 /** A checkpoint stored in this browser. */
-export interface KeptCheckpoint {
+export interface StoredCheckpoint {
   /** Its folder. */
   folder: string;
   /** Milliseconds since 1970. */
@@ -221,10 +221,10 @@ export interface KeptCheckpoint {
 export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
 
 /** Its functions return the last checkpoint of every run after the command, the newest first. */
-export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, KeptCheckpoint[]>;
+export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, StoredCheckpoint[]>;
 
 /** A stored round. */
-export interface KeptRound {
+export interface StoredRound {
   /** `1-gloss`. */
   name: string;
   bytes: number;
@@ -241,13 +241,13 @@ export interface LastRound {
 }
 
 /** A file of the stored rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
-export interface KeptFile {
+export interface StoredFile {
   path: string;
   file: File;
 }
 
 /** What the rounds of a run have stored in this browser. */
-export interface KeptModel {
+export interface ModelOfRun {
   /** Its folder in the private file system. */
   folder: string;
   bytes: number;
@@ -267,7 +267,7 @@ export type ExportsCommand = (
   /** Uses the model of another run, also in the next tab. */
   | { type: 'use-model' }
   | { type: 'remove-model'; folder: string }
-  | { type: 'import'; files: KeptFile[] }
+  | { type: 'import'; files: StoredFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
   | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype }
@@ -286,11 +286,11 @@ export type ExportsEvent =
       folder: string | null;
       /** Whether these are the rounds that were asked for, rather than those shown last. */
       isAsked: boolean;
-      rounds: KeptRound[];
+      rounds: StoredRound[];
       last: LastRound | null;
       /** Rounds after the last whose files cannot be used. */
       broken: string[];
-      models: KeptModel[];
+      models: ModelOfRun[];
     }
   | { type: 'writing'; bytes: number }
   | { type: 'written'; name: string; file: File | null }

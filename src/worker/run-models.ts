@@ -2,12 +2,12 @@ import { GorpError } from '../base/errors.ts';
 import { readManifest } from '../run/checkpoint/saved-run.ts';
 import { ROUND_FILE } from '../run/outputs/layout.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
-import type { KeptModel, ModelChoice } from './protocol.ts';
+import type { ModelOfRun, ModelChoice } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, RUN_FOLDER, shownFolder, whileFree } from './run-folders.ts';
 
 /** The models of all runs in this browser, the newest first: what their rounds have stored. */
-export async function keptModels(used: string | null): Promise<KeptModel[]> {
-  const models: KeptModel[] = [];
+export async function storedModels(used: string | null): Promise<ModelOfRun[]> {
+  const models: ModelOfRun[] = [];
   try {
     const rounds = await (await privateFolder()).getDirectoryHandle(FOLDER);
     for await (const [folder, handle] of rounds.entries()) {
@@ -27,7 +27,7 @@ export async function keptModels(used: string | null): Promise<KeptModel[]> {
 /** The folder of the rounds that a tab uses, and whether it is what was asked for; null if there are none. */
 export async function folderOf(choice: ModelChoice): Promise<{ folder: string | null; isAsked: boolean }> {
   if (choice !== null && 'folder' in choice) return { folder: choice.folder, isAsked: true };
-  const own = choice && (await keptModels(null)).find(({ run }) => run === choice.run);
+  const own = choice && (await storedModels(null)).find(({ run }) => run === choice.run);
   if (own) return { folder: own.folder, isAsked: true };
   try {
     const shown = await shownFolder(await (await privateFolder()).getDirectoryHandle(FOLDER));
@@ -41,7 +41,7 @@ export async function folderOf(choice: ModelChoice): Promise<{ folder: string | 
 /** What the last round that can be read says of its run. */
 async function describe(
   files: readonly { path: string; file: File }[],
-): Promise<Pick<KeptModel, 'run' | 'round' | 'settings'>> {
+): Promise<Pick<ModelOfRun, 'run' | 'round' | 'settings'>> {
   const manifests = files.filter(({ path }) => path.endsWith(`/${ROUND_FILE}`));
   manifests.sort((a, b) => b.path.localeCompare(a.path, 'en', { numeric: true }));
   for (const { file } of manifests) {

@@ -6,7 +6,7 @@ import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { filesOf, nameOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
-import type { KeptCheckpoint } from './protocol.ts';
+import type { StoredCheckpoint } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, isFree, RUN_FOLDER, type RunFolder } from './run-folders.ts';
 
 const KEPT = 2;
@@ -83,8 +83,8 @@ async function openIn(all: FileSystemDirectoryHandle, number: number): Promise<S
 }
 
 /** The last checkpoint of every run that no tab is running, the newest first. Does not read their state. */
-export async function findCheckpoints(): Promise<KeptCheckpoint[]> {
-  const found: KeptCheckpoint[] = [];
+export async function findCheckpoints(): Promise<StoredCheckpoint[]> {
+  const found: StoredCheckpoint[] = [];
   for (const { name, checkpoints } of await runFolders()) {
     if (!(await isFree(name))) continue;
     for (const number of (await numbersIn(checkpoints)).reverse()) {

@@ -5,10 +5,10 @@ import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { CheckpointKeeper, findCheckpoints } from './saved-checkpoints.ts';
-import { findLastRound, importRound, keptFiles, openLastRound, RoundKeeper } from './saved-rounds.ts';
-import type { KeptFile } from './protocol.ts';
+import { findLastRound, importRound, storedFiles, openLastRound, RoundKeeper } from './saved-rounds.ts';
+import type { StoredFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
-import { folderOf, keptModels, removeModel } from './run-models.ts';
+import { folderOf, storedModels, removeModel } from './run-models.ts';
 
 /** The files of a run's rounds and of its last checkpoint, read while they are available. */
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
@@ -47,20 +47,20 @@ beforeEach(() => void (disk = new PrivateFileSystem()));
 afterEach(() => vi.unstubAllGlobals());
 
 /** The files of the rounds that were shown last. */
-const shownFiles = async (): Promise<KeptFile[]> => keptFiles((await folderOf(null)).folder);
+const shownFiles = async (): Promise<StoredFile[]> => storedFiles((await folderOf(null)).folder);
 
 /** The last round that can be opened; 0 if there is none. */
 const lastRound = async (): Promise<number> => (await findLastRound(await shownFiles())).last?.round ?? 0;
 
 /** Round 1 of a run, as another browser saved it. */
-async function savedElsewhere(): Promise<KeptFile[]> {
+async function savedElsewhere(): Promise<StoredFile[]> {
   const { rounds } = await outputs;
   await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
   return shownFiles();
 }
 
 /** Saves a run's rounds on a new disk. */
-async function keepRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundKeeper> {
+async function saveRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundKeeper> {
   disk = new PrivateFileSystem();
   const keeper = new RoundKeeper(new RunFolder(null), every);
   for (const round of rounds) await keeper.keep(round);
@@ -98,7 +98,7 @@ describe('a full browser', () => {
   test.each([true, false])('loses no earlier round while one is saved (every round is stored: %s)', async (every) => {
     const [first, second] = (await outputs).rounds;
     await atEveryChange(
-      () => keepRounds([first], every),
+      () => saveRounds([first], every),
       (keeper) => keeper.keep(second),
       async (thrown, where) => {
         if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA);
@@ -130,7 +130,7 @@ describe('a full browser', () => {
     const files = await savedElsewhere();
     const { rounds } = await outputs;
     await atEveryChange(
-      () => keepRounds(rounds),
+      () => saveRounds(rounds),
       async () => void (await importRound(files)),
       async (thrown, where) => {
         expect(thrown, where).toMatchObject(QUOTA);
@@ -150,7 +150,7 @@ describe('what other runs have stored', () => {
     return name;
   }
   const models = async (): Promise<[string, number, boolean][]> =>
-    (await keptModels((await folderOf(null)).folder)).map(({ folder, round, isShown }) => [folder, round, isShown]);
+    (await storedModels((await folderOf(null)).folder)).map(({ folder, round, isShown }) => [folder, round, isShown]);
 
   test('stays when a run ends a round: its rounds, to be used again or removed, and its checkpoint', async () => {
     const { rounds, checkpoint } = await outputs;
@@ -209,14 +209,14 @@ describe('what other runs have stored', () => {
     const { rounds } = await outputs;
     const first = await anotherRun(rounds);
     const second = await anotherRun(rounds.slice(0, 1));
-    const { run } = (await keptModels(null))[0];
+    const { run } = (await storedModels(null))[0];
     if (run === null) throw new Error('the rounds do not name their run');
     const ofRun = await folderOf({ run });
     expect([first, second]).toContain(ofRun.folder);
     expect(ofRun.isAsked).toBe(true);
     expect(await folderOf({ run: 'without a model' })).toEqual({ folder: second, isAsked: false });
     expect(await folderOf({ folder: first })).toEqual({ folder: first, isAsked: true });
-    await importRound(await keptFiles(first));
+    await importRound(await storedFiles(first));
     expect((await folderOf({ folder: first })).folder, 'whatever another tab shows').toBe(first);
   });
 

@@ -15,11 +15,11 @@ import {
   removeFrom,
   writeInto,
 } from './private-files.ts';
-import type { KeptFile, KeptRound } from './protocol.ts';
+import type { StoredFile, StoredRound } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, inNewFolder, RUN_FOLDER, type RunFolder, show } from './run-folders.ts';
 
 /** Every file of the rounds in a folder, in order of path. */
-export async function keptFiles(folder: string | null): Promise<KeptFile[]> {
+export async function storedFiles(folder: string | null): Promise<StoredFile[]> {
   const root = await privateFolder();
   try {
     const rounds = await root.getDirectoryHandle(FOLDER);
@@ -31,14 +31,14 @@ export async function keptFiles(folder: string | null): Promise<KeptFile[]> {
   }
 }
 
-const inOrder = (files: KeptFile[]): KeptFile[] =>
+const inOrder = (files: StoredFile[]): StoredFile[] =>
   files.sort((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true }));
 
 const ROUND = /^(.*\/)?(\d+-[^/]+)\//;
 
 /** The rounds among files, in order. */
-export function roundsOf(files: readonly KeptFile[]): KeptRound[] {
-  const rounds = new Map<string, KeptRound>();
+export function roundsOf(files: readonly StoredFile[]): StoredRound[] {
+  const rounds = new Map<string, StoredRound>();
   for (const { path, file } of files) {
     const name = ROUND.exec(path)?.[2];
     if (name === undefined) continue;
@@ -51,7 +51,7 @@ export function roundsOf(files: readonly KeptFile[]): KeptRound[] {
 
 /** The last stored round that can be opened, its folder with a final `/`, and the names of later rounds that cannot. */
 export async function findLastRound(
-  files: readonly KeptFile[],
+  files: readonly StoredFile[],
 ): Promise<{ last: SavedRound | null; folder: string; broken: string[] }> {
   const broken: string[] = [];
   for (const { path } of files.filter(({ path }) => path.endsWith(`/${ROUND_FILE}`)).reverse()) {
@@ -68,14 +68,14 @@ export async function findLastRound(
 
 /** Opens the last round in a folder that has weights. @throws GorpError `run/bad-round`. */
 export async function openLastRound(folder: string | null): Promise<SavedRound> {
-  const files = await keptFiles(folder);
+  const files = await storedFiles(folder);
   const saved = (await findLastRound(files)).last ?? (await openRoundOf(files, ''));
   await saved.state.check();
   return saved;
 }
 
 /** Opens the round in a folder, given the files; its tensors are not checked. */
-export const openRoundOf = (files: readonly KeptFile[], folder: string): Promise<SavedRound> =>
+export const openRoundOf = (files: readonly StoredFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
     return Promise.resolve(found ? byteFile(name, found.file) : null);
@@ -124,7 +124,7 @@ async function removeWeights(order: FileSystemDirectoryHandle, except: string): 
  * @returns its folder.
  * @throws GorpError `run/bad-round`, `store/…`; the shown rounds then stay.
  */
-export async function importRound(files: readonly KeptFile[]): Promise<string> {
+export async function importRound(files: readonly StoredFile[]): Promise<string> {
   const manifest = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));
   const folder = manifest?.path.slice(0, -ROUND_FILE.length) ?? '';
   const { round, results, state } = await openRoundOf(files, folder);

@@ -20,7 +20,7 @@ import { parseModelReference } from '../weights/model-reference.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
 import { type ModelAccess, openModel, readOutlineHere, requireReference } from '../weights/source.ts';
 import { webgpu } from './device-host.ts';
-import { keptFiles } from './saved-rounds.ts';
+import { storedFiles } from './saved-rounds.ts';
 import { openPlaces } from './model-places.ts';
 import type { ModelChoice } from './protocol.ts';
 import { folderOf } from './run-models.ts';
@@ -76,7 +76,7 @@ serve(self, versionText(), functions);
 
 async function open(given: readonly GivenFile[] | null, model: ModelChoice, access: ModelAccess): Promise<void> {
   const files = await openRunFiles(
-    given === null ? await keptFiles((await folderOf(model)).folder) : await unpacked(given),
+    given === null ? await storedFiles((await folderOf(model)).folder) : await unpacked(given),
   );
   if (files === null && given !== null) {
     throw new GorpError(

@@ -29,9 +29,9 @@ export function writeCorpus(folder: string, sources: CorpusSources, tasks: reado
   const holdsTestText = testTextFinder(tasks);
   const files = new Map<string, string[]>();
   const add = (name: string, ...lines: string[]): void => {
-    const kept = files.get(name) ?? [];
-    for (const line of lines) if (!holdsTestText(normalised(line))) kept.push(line);
-    files.set(name, kept);
+    const left = files.get(name) ?? [];
+    for (const line of lines) if (!holdsTestText(normalised(line))) left.push(line);
+    files.set(name, left);
   };
   for (const synset of wordnet.synsets.values()) {
     if (!allowed(synset.definition)) continue;

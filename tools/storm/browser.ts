@@ -63,17 +63,17 @@ function saveEverySecond(): void {
 }
 
 /** Starts a run, or resumes the interrupted one. @returns the step that it resumes at; 0 for a new run. */
-export async function beginOrGoOn(page: Page, url: string, choice: Choice): Promise<number> {
+export async function startOrResume(page: Page, url: string, choice: Choice): Promise<number> {
   await openWorkbench(page, url);
-  const goOn = page.getByTestId('go-on-at-checkpoint');
+  const resume = page.getByTestId('go-on-at-checkpoint');
   // A worker looks for checkpoints, which may take a moment.
-  const isThere = await goOn.waitFor({ timeout: 5000 }).then(
+  const isThere = await resume.waitFor({ timeout: 5000 }).then(
     () => true,
     () => false,
   );
   if (isThere) {
-    const step = Number(/\d+/.exec(await goOn.innerText())?.[0] ?? 0);
-    await goOn.click();
+    const step = Number(/\d+/.exec(await resume.innerText())?.[0] ?? 0);
+    await resume.click();
     return step;
   }
   await choose(page, choice);

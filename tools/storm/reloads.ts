@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { downloadResults, waitForStatus } from '../../e2e/support/workbench.ts';
-import { beginOrGoOn, stormBrowser } from './browser.ts';
+import { startOrResume, stormBrowser } from './browser.ts';
 import { differences } from './same-results.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';
 
@@ -17,14 +17,14 @@ export const reloads: Storm = {
       const page = await (await browser.open('cpu')).newPage();
       page.on('dialog', (dialog) => void dialog.accept()); // the browser warns that the run would be lost
       const begun = performance.now();
-      await beginOrGoOn(page, browser.url, CHOICE);
+      await startOrResume(page, browser.url, CHOICE);
       await waitForStatus(page, 'finished', 600_000);
       const whole = performance.now() - begun;
       const { results: expected } = await downloadResults(page);
       let [done, runs, wentOn] = [0, 0, 0];
       while (done < count) {
         runs++;
-        let saved = await beginOrGoOn(page, browser.url, CHOICE);
+        let saved = await startOrResume(page, browser.url, CHOICE);
         for (;;) {
           const lives = done < count ? whole * random() : Infinity;
           const isOver = await Promise.race([
@@ -33,7 +33,7 @@ export const reloads: Storm = {
           ]);
           if (isOver) break;
           done++;
-          const step = await beginOrGoOn(page, browser.url, CHOICE);
+          const step = await startOrResume(page, browser.url, CHOICE);
           if (step < saved) problems.push(`reload ${done}: ${saved} steps were saved, now ${step}`);
           if (step > 0) wentOn++;
           saved = step;

@@ -28,25 +28,25 @@ export const server: Storm = {
         const store = await openStore(new MemoryKeyValue(), CHUNK);
         const drawn = faultsOf(random);
         for (const [file, faults] of drawn) hub.fault(file, ...faults);
-        const told = JSON.stringify([...drawn], (key, value: unknown) => (key === 'body' ? '…' : value));
+        const reported = JSON.stringify([...drawn], (key, value: unknown) => (key === 'body' ? '…' : value));
         const begun = performance.now();
         try {
           if (!(await isWhole(await openFromHub(hub.endpoint, store, IMPATIENT))))
-            problems.push(`${told} gave wrong weights`);
+            problems.push(`${reported} gave wrong weights`);
           atOnce++;
         } catch (thrown) {
           refused++;
           if (thrown instanceof GorpError && thrown.nextStep.length > 10) codes.add(thrown.code);
-          else problems.push(`${told}: ${String(thrown)}`);
+          else problems.push(`${reported}: ${String(thrown)}`);
         }
         const took = performance.now() - begun;
         longest = Math.max(longest, took);
-        if (took > LONG) problems.push(`${told} took ${(took / 1000).toFixed(1)} s`);
+        if (took > LONG) problems.push(`${reported} took ${(took / 1000).toFixed(1)} s`);
         for (const file of ['api', ...Object.keys(files)]) hub.fault(file);
         const mended = await openFromHub(hub.endpoint, store).then(isWhole, String);
         if (mended !== true)
-          problems.push(`${told}, then a sound server: ${mended === false ? 'wrong weights' : mended}`);
-        if ((await store.partials()).length > 0) problems.push(`${told} left part of a file`);
+          problems.push(`${reported}, then a sound server: ${mended === false ? 'wrong weights' : mended}`);
+        if ((await store.partials()).length > 0) problems.push(`${reported} left part of a file`);
         if ((i + 1) % 200 === 0) note(`${i + 1} downloads`);
       }
     } finally {

@@ -68,7 +68,7 @@ export function smoothed(
 export function drawnIndices(values: readonly (number | null)[], max: number): number[] {
   const { length } = values;
   if (length <= max) return values.map((_, i) => i);
-  const kept = new Set([0, length - 1]);
+  const drawn = new Set([0, length - 1]);
   const stretches = Math.floor((max - 2) / 2);
   for (let s = 0; s < stretches; s++) {
     const from = Math.floor((s * length) / stretches);
@@ -79,9 +79,9 @@ export function drawnIndices(values: readonly (number | null)[], max: number): n
       if ((values[i] ?? Infinity) < (values[low] ?? Infinity)) low = i;
       if ((values[i] ?? -Infinity) > (values[high] ?? -Infinity)) high = i;
     }
-    kept.add(low).add(high);
+    drawn.add(low).add(high);
   }
-  return [...kept].sort((a, b) => a - b);
+  return [...drawn].sort((a, b) => a - b);
 }
 
 /**

@@ -10,7 +10,7 @@ import { offered } from './unfinished.ts';
 
 /** Offers to resume or remove a run that a reload, a crash or Stop interrupted. */
 export function Interrupted() {
-  const { goOnAtCheckpoint, dropCheckpoint } = usePage();
+  const { resumeFromCheckpoint, dropCheckpoint } = usePage();
   const unfinished = usePageState((state) => state.unfinished);
   const checkpoint = usePageState((state) => offered(state.unfinished, state.run));
   const active = usePageState(({ run }) => isActive(run.status));
@@ -33,7 +33,7 @@ export function Interrupted() {
           type="button"
           className={buttons.primary}
           data-testid="go-on-at-checkpoint"
-          onClick={() => goOnAtCheckpoint(checkpoint)}
+          onClick={() => resumeFromCheckpoint(checkpoint)}
         >
           Resume at step {whole(step)}
         </button>

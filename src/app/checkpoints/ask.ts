@@ -1,8 +1,8 @@
-import type { CheckpointsCommand, CheckpointsFunctions, KeptCheckpoint } from '../../worker/protocol.ts';
+import type { CheckpointsCommand, CheckpointsFunctions, StoredCheckpoint } from '../../worker/protocol.ts';
 import { callOnce } from '../worker-client.ts';
 
 /** Requests the checkpoints of unfinished runs, the newest first; none if storage is blocked. Never fails. */
-export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<readonly KeptCheckpoint[]>;
+export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<readonly StoredCheckpoint[]>;
 
 /** Asks a worker that lives for this one request. */
 export const askCheckpointsWorker: AskForCheckpoints = (command) =>

@@ -1,4 +1,4 @@
-import type { CheckpointsCommand, KeptCheckpoint } from '../../worker/protocol.ts';
+import type { CheckpointsCommand, StoredCheckpoint } from '../../worker/protocol.ts';
 import { isActive, type RunState } from '../run-state.ts';
 import type { PageStore } from '../store.ts';
 import type { AskForCheckpoints } from './ask.ts';
@@ -12,14 +12,14 @@ export interface UnfinishedRuns {
 }
 
 /** The checkpoint to offer first: that of the run on the page, else the newest; null if there is none. */
-export const offered = (unfinished: readonly KeptCheckpoint[], { results }: RunState): KeptCheckpoint | null =>
+export const offered = (unfinished: readonly StoredCheckpoint[], { results }: RunState): StoredCheckpoint | null =>
   unfinished.find(({ id }) => id !== undefined && id === results?.id) ?? unfinished.at(0) ?? null;
 
 export function createUnfinishedRuns(store: PageStore, ask: AskForCheckpoints): UnfinishedRuns {
   const { getState, setState } = store;
 
   /** Whether a run has finished and is stored, so that it no longer needs a checkpoint. */
-  const isFinished = ({ id }: KeptCheckpoint): boolean =>
+  const isFinished = ({ id }: StoredCheckpoint): boolean =>
     id !== undefined &&
     getState().history.some((run) => run.file === undefined && run.id === id && run.status === 'finished');
 

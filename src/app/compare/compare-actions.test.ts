@@ -9,9 +9,9 @@ it('counts a results file and its copy as one run', async () => {
   const store = createPageStore('system');
   const run = quickResults('gorp', 1);
   const other = quickResults('seq-lora', 2);
-  const kept = new Map([run, other].map((results) => [runKey(results), results]));
+  const stored = new Map([run, other].map((results) => [runKey(results), results]));
   const actions = createCompareActions(store, {
-    resultsOf: (key) => Promise.resolve(kept.get(key) ?? null),
+    resultsOf: (key) => Promise.resolve(stored.get(key) ?? null),
     take: (results) => Promise.resolve(runKey(results)),
   });
   const file = (results: object, name: string): File => new File([JSON.stringify(results)], name);

@@ -88,10 +88,10 @@ describe('overlayLines', () => {
     const points = lossCurve(long, 0.9);
     const drawn = thinnedLine({ name: '', color: 0, dash: 0, points });
     expect(drawn.points.length).toBeLessThanOrEqual(1200);
-    const kept = drawnIndices(
+    const chosen = drawnIndices(
       points.map(({ y }) => y),
       1200,
     );
-    expect(drawn.points).toEqual(kept.map((i) => points[i]));
+    expect(drawn.points).toEqual(chosen.map((i) => points[i]));
   });
 });

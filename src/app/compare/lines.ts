@@ -44,11 +44,11 @@ export function overlayLines(
  * over all points.
  */
 export function thinnedLine(line: OverlayLine): OverlayLine {
-  const kept = drawnIndices(
+  const drawn = drawnIndices(
     line.points.map(({ y }) => y),
     MOST_POINTS,
   );
-  return { ...line, points: withGaps(kept.map((i) => line.points[i])) };
+  return { ...line, points: withGaps(drawn.map((i) => line.points[i])) };
 }
 
 /** The numbers of lines, one row per point; for means, with the ends of the band. */

@@ -36,7 +36,7 @@ export function storedPreferences(): Preferences {
   }
 }
 
-export function keepPreferences({ device, keepAwake, checkpointMinutes, gpuShare }: Preferences): void {
+export function savePreferences({ device, keepAwake, checkpointMinutes, gpuShare }: Preferences): void {
   try {
     localStorage.setItem(DEVICE, device);
     localStorage.setItem(AWAKE, keepAwake ? 'yes' : 'no');

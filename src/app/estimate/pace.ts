@@ -32,9 +32,9 @@ export function browserPace(): Pace {
     note: (device, model, factor) => {
       if (!isLikely(factor)) return;
       const pair = pairOf(device, model);
-      const kept = [...read().filter(([other]) => other !== pair), [pair, factor]].slice(-MOST);
+      const stored = [...read().filter(([other]) => other !== pair), [pair, factor]].slice(-MOST);
       try {
-        localStorage.setItem(KEY, JSON.stringify(kept));
+        localStorage.setItem(KEY, JSON.stringify(stored));
       } catch {
         // Storage is blocked: the next estimate stays uncorrected.
       }

@@ -32,7 +32,7 @@ export function storedBudget(): number | null {
   }
 }
 
-export function keepBudget(budget: number | null): void {
+export function saveBudget(budget: number | null): void {
   try {
     if (budget === null) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, String(budget));

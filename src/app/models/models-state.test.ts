@@ -46,11 +46,11 @@ describe('applyModelsEvent', () => {
     const checking = startingWork(NO_MODELS, { kind: 'verify', folder: 'f', progress: null });
     const midway = after(checking, { type: 'verifying', folder: 'f', progress: { bytes: 1, totalBytes: 2 } });
     expect(midway.work).toMatchObject({ progress: { bytes: 1 } });
-    const told = (mended: string[], removed: string[]): string | null =>
+    const reported = (mended: string[], removed: string[]): string | null =>
       after(midway, { type: 'verified', folder: 'f', verdict: { mended, removed } }).outcome;
-    expect(told([], [])).toMatch(/^Every part/);
-    expect(told(['w'], [])).toBe('Damaged parts were downloaded again: w.');
-    expect(told(['v'], ['w'])).toMatch(/downloaded again: v\. Damaged and removed: w\./);
+    expect(reported([], [])).toMatch(/^Every part/);
+    expect(reported(['w'], [])).toBe('Damaged parts were downloaded again: w.');
+    expect(reported(['v'], ['w'])).toMatch(/downloaded again: v\. Damaged and removed: w\./);
   });
 
   it('ends a removal with the new list of models', () => {

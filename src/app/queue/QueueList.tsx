@@ -15,7 +15,7 @@ export function QueueList() {
   const { compare, look, queue } = usePage();
   const { runs, isGoing, isMine } = usePageState((state) => state.queue);
   const waiting = runs.filter(isWaiting);
-  const kept = runs.flatMap(({ status, run }) => (status === 'finished' && run !== null ? [run] : []));
+  const stored = runs.flatMap(({ status, run }) => (status === 'finished' && run !== null ? [run] : []));
   return (
     <Section
       title="Queue"
@@ -72,10 +72,10 @@ export function QueueList() {
           type="button"
           className={`${buttons.plain} ${buttons.small}`}
           data-testid="queue-compare"
-          disabled={kept.length === 0}
+          disabled={stored.length === 0}
           onClick={() => {
             look({ tab: 'compare' });
-            void compare.tickOnly(kept);
+            void compare.tickOnly(stored);
           }}
         >
           Compare finished runs

@@ -10,7 +10,7 @@ import {
   foundQueue,
   hasEnded,
   isWaiting,
-  type KeptQueue,
+  type StoredQueue,
   MOST_QUEUED,
   movedRun,
   type QueuedRun,
@@ -52,9 +52,9 @@ export interface QueueParts {
 }
 
 export function createQueue(store: PageStore, { place, begin, estimate }: QueueParts): Queue {
-  const state = (): KeptQueue => store.getState().queue;
+  const state = (): StoredQueue => store.getState().queue;
 
-  const set = (change: Partial<KeptQueue>): void => {
+  const set = (change: Partial<StoredQueue>): void => {
     store.setState(({ queue }) => ({ queue: { ...queue, ...change } }));
     const { isGoing, runs } = state();
     place.write({ isGoing, runs });

@@ -30,14 +30,14 @@ describe('movedRun', () => {
 
 describe('foundQueue', () => {
   it('begins with the interrupted run', () => {
-    const kept = { isGoing: true, runs: [run('a', 'finished'), run('b', 'running'), run('c'), run('d', 'failed')] };
-    const found = foundQueue(JSON.parse(JSON.stringify(kept)));
+    const stored = { isGoing: true, runs: [run('a', 'finished'), run('b', 'running'), run('c'), run('d', 'failed')] };
+    const found = foundQueue(JSON.parse(JSON.stringify(stored)));
     expect([found.isGoing, ids(found.runs), found.runs[2].status]).toEqual([true, 'adbc', 'waiting']);
   });
 
   it('leaves out what it cannot read', () => {
-    const kept = { isGoing: true, runs: [run('a'), { ...run('b'), settings: { model: 'x' } }, 7] };
-    expect(ids(foundQueue(kept).runs)).toBe('a');
+    const stored = { isGoing: true, runs: [run('a'), { ...run('b'), settings: { model: 'x' } }, 7] };
+    expect(ids(foundQueue(stored).runs)).toBe('a');
     for (const other of [null, 3, 'x', { runs: 1 }]) expect(foundQueue(other)).toEqual({ isGoing: false, runs: [] });
   });
 });

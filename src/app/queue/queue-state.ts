@@ -19,11 +19,11 @@ export const QueuedRunSchema = v.strictObject({
 export type QueuedRun = v.InferOutput<typeof QueuedRunSchema>;
 
 /** The queue as stored in this browser. */
-export const KeptQueueSchema = v.strictObject({ isGoing: v.boolean(), runs: v.array(QueuedRunSchema) });
-export type KeptQueue = v.InferOutput<typeof KeptQueueSchema>;
+export const StoredQueueSchema = v.strictObject({ isGoing: v.boolean(), runs: v.array(QueuedRunSchema) });
+export type StoredQueue = v.InferOutput<typeof StoredQueueSchema>;
 
 /** Runs that start one after another. */
-export interface QueueState extends KeptQueue {
+export interface QueueState extends StoredQueue {
   /** Whether this tab runs the queue; another tab of this browser may. */
   readonly isMine: boolean;
 }
@@ -51,7 +51,7 @@ export function movedRun(runs: readonly QueuedRun[], id: string, by: number): Qu
  *
  * @param json the stored queue. An invalid one counts as empty; invalid runs are left out.
  */
-export function foundQueue(json: unknown): KeptQueue {
+export function foundQueue(json: unknown): StoredQueue {
   const outer = v.safeParse(v.object({ isGoing: v.boolean(), runs: v.array(v.unknown()) }), json);
   if (!outer.success) return { isGoing: false, runs: [] };
   const runs = outer.output.runs.flatMap((run) => {

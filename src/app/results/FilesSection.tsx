@@ -1,7 +1,7 @@
 import { Suspense, useEffect, useId, useState } from 'react';
 import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype } from '../../gguf/dtypes.ts';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
-import type { KeptRound } from '../../worker/protocol.ts';
+import type { StoredRound } from '../../worker/protocol.ts';
 import { bytes } from '../format.ts';
 import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -11,7 +11,7 @@ import { methodTitle } from '../../methods/registry.ts';
 import { Section } from '../ui/Section.tsx';
 import { ExportButton } from './ExportButton.tsx';
 import { RunModels } from './RunModels.tsx';
-import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
+import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
 /** Loaded only when there is a model to use, to speed up the first page load. */
@@ -19,9 +19,9 @@ const UseModel = lazyPart(() => import('./UseModel.tsx'));
 
 /** Files of the last run besides its results, to download or to resume from. */
 export function FilesSection() {
-  const kept = useKeptRounds();
+  const stored = useStoredRounds();
   const page = usePage();
-  const { rounds: listed, folder, isAsked, last, broken, writing, problem } = useKeptState((state) => state);
+  const { rounds: listed, folder, isAsked, last, broken, writing, problem } = useStoredState((state) => state);
   const run = usePageState((state) => state.run.results?.id ?? null);
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
@@ -32,8 +32,8 @@ export function FilesSection() {
   const isPaused = status === 'paused';
   // Rounds are saved during a run, but listed only when it waits, perhaps for room, or has ended.
   useEffect(() => {
-    if (!active || isPaused) kept.refresh(run);
-  }, [active, isPaused, run, kept]);
+    if (!active || isPaused) stored.refresh(run);
+  }, [active, isPaused, run, stored]);
   const rounds = listed ?? [];
   const busy = active || writing !== null;
   return (
@@ -61,7 +61,7 @@ export function FilesSection() {
           className={styles.button}
           data-testid="download-files"
           disabled={busy || rounds.length === 0}
-          onClick={() => void kept.save({ what: 'zip' }, access)}
+          onClick={() => void stored.save({ what: 'zip' }, access)}
         >
           Result files, adapter, space (zip)
         </button>
@@ -74,7 +74,7 @@ export function FilesSection() {
           isDisabled={busy || last === null}
           dtype={dtype}
           choose={setDtype}
-          save={() => void kept.save({ what: 'onnx', dtype }, access)}
+          save={() => void stored.save({ what: 'onnx', dtype }, access)}
         />
         <ExportButton
           id="gguf"
@@ -85,7 +85,7 @@ export function FilesSection() {
           isDisabled={busy || last === null}
           dtype={ggufDtype}
           choose={setGgufDtype}
-          save={() => void kept.save({ what: 'gguf', dtype: ggufDtype }, access)}
+          save={() => void stored.save({ what: 'gguf', dtype: ggufDtype }, access)}
         />
         {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && !last.use.hasGates && (
           <button
@@ -93,7 +93,7 @@ export function FilesSection() {
             className={styles.button}
             data-testid="download-gguf-adapter"
             disabled={busy}
-            onClick={() => void kept.save({ what: 'gguf-adapter' }, access)}
+            onClick={() => void stored.save({ what: 'gguf-adapter' }, access)}
           >
             GGUF adapter (zip)
           </button>
@@ -121,7 +121,7 @@ export function FilesSection() {
           onChange={({ target }) => {
             const files = [...(target.files ?? [])];
             target.value = '';
-            if (files.length > 0) kept.take(files);
+            if (files.length > 0) stored.take(files);
           }}
         />
       </div>
@@ -131,7 +131,7 @@ export function FilesSection() {
           data-testid="keep-every-round"
           checked={usePageState((state) => state.everyRound)}
           disabled={active}
-          onChange={({ target }) => page.keepEveryRound(target.checked)}
+          onChange={({ target }) => page.saveEveryRound(target.checked)}
         />
         <span>
           In the next run, save adapter, weights and space of every round, not just the last, so that <em>Try it</em>{' '}
@@ -158,7 +158,7 @@ export function FilesSection() {
 }
 
 /** What is stored. */
-function Listed({ rounds }: { rounds: readonly KeptRound[] }) {
+function Listed({ rounds }: { rounds: readonly StoredRound[] }) {
   if (rounds.length === 0) {
     return (
       <p className={styles.about}>

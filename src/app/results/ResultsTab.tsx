@@ -7,7 +7,7 @@ import { Section } from '../ui/Section.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
 import buttons from '../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
-import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
+import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
 import { PublishedTable } from './PublishedTable.tsx';
 import { RunsTable } from './RunsTable.tsx';
 import styles from './ResultsTab.module.css';
@@ -47,13 +47,13 @@ export function ResultsTab() {
 
 /** The model of the run, and its results. */
 function Downloads() {
-  const kept = useKeptRounds();
+  const stored = useStoredRounds();
   const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
   const active = usePageState(({ run }) => isActive(run.status));
   const access = usePageState((state) => state.access);
-  const canSave = useKeptState(({ last, writing }) => last !== null && writing === null);
+  const canSave = useStoredState(({ last, writing }) => last !== null && writing === null);
   // Beside the results of this run, the button must not hand over another run's model.
-  const isOther = useKeptState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
+  const isOther = useStoredState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
   return (
     <div className={styles.download}>
       <button
@@ -61,7 +61,7 @@ function Downloads() {
         className={buttons.primary}
         data-testid="download-merged"
         disabled={active || isOther || !canSave}
-        onClick={() => void kept.save({ what: 'merge' }, access)}
+        onClick={() => void stored.save({ what: 'merge' }, access)}
       >
         Download the model (zip)
       </button>

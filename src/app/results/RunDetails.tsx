@@ -7,22 +7,22 @@ import { modelText } from '../models/model-text.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
-import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
+import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
 import { calledRun, columnText, RUN_COLUMNS } from './run-columns.ts';
 import { RunLabelFields } from './RunLabelFields.tsx';
 import styles from './RunsTable.module.css';
 
 /** All that is stored of a run, and what can be done with it. */
 export function RunDetails({ run }: { run: RunSummary }) {
-  const { edit, forget, goOnAtCheckpoint, resultsOf } = usePage();
-  const kept = useKeptRounds();
+  const { edit, forget, resumeFromCheckpoint, resultsOf } = usePage();
+  const stored = useStoredRounds();
   const active = usePageState(({ run: shown }) => isActive(shown.status));
   const score = usePageState(({ view }) => view.score);
   const checkpoint = usePageState(({ unfinished }) => unfinished.find(({ id }) => id !== undefined && id === run.id));
-  const model = useKeptState(({ models }) => models.find((one) => one.run !== null && one.run === run.id));
+  const model = useStoredState(({ models }) => models.find((one) => one.run !== null && one.run === run.id));
   // The only copy may be here, so neither a slip nor a double click removes it.
   const [isForgetting, setForgetting] = useState(false);
-  const isWriting = useKeptState(({ writing }) => writing !== null);
+  const isWriting = useStoredState(({ writing }) => writing !== null);
   const { settings, device, seconds, resultsBytes } = run;
   const { trainExamples, testExamples, epochs, seed } = settings.training;
   const [key, which] = [runKey(run), calledRun(run)];
@@ -52,10 +52,10 @@ export function RunDetails({ run }: { run: RunSummary }) {
       </dl>
       <div className={buttons.row}>
         {checkpoint !== undefined && (
-          <Act label="Resume" of={which} isDisabled={active} act={() => goOnAtCheckpoint(checkpoint)} />
+          <Act label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
         )}
         {model?.isShown === false && (
-          <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => kept.use(model.folder)} />
+          <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(model.folder)} />
         )}
         <Act label="Use settings" of={which} isDisabled={active} act={() => edit(() => settings)} />
         <Act

@@ -1,11 +1,11 @@
 import { useId, useMemo, useState } from 'react';
-import type { KeptModel } from '../../worker/protocol.ts';
+import type { ModelOfRun } from '../../worker/protocol.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { bytes, moment } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import choice from '../ui/Choice.module.css';
 import styles from './FilesSection.module.css';
-import { useKeptRounds, useKeptState } from './saved-rounds-context.tsx';
+import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
 import { BUDGETS, overBudget, readBudget, saveBudget } from './model-budget.ts';
 
 interface Props {
@@ -16,8 +16,8 @@ interface Props {
 
 /** The models of all runs in this browser, to use one or remove some. Nothing is removed unasked. */
 export function RunModels({ isBusy, canRemove }: Props) {
-  const kept = useKeptRounds();
-  const models = useKeptState((state) => state.models);
+  const stored = useStoredRounds();
+  const models = useStoredState((state) => state.models);
   const names = useRunNames();
   const [budget, setBudget] = useState(readBudget);
   const field = useId();
@@ -56,7 +56,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
             className={styles.button}
             disabled={!canRemove}
             onClick={() => {
-              for (const { folder } of offered) kept.remove(folder);
+              for (const { folder } of offered) stored.remove(folder);
             }}
           >
             Remove {offered.length === 1 ? 'the oldest' : `the ${offered.length} oldest`} (
@@ -83,7 +83,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
                   className={styles.button}
                   disabled={isBusy}
                   aria-label={`Use the model of ${nameOf(model, names)}`}
-                  onClick={() => kept.use(model.folder)}
+                  onClick={() => stored.use(model.folder)}
                 >
                   Use
                 </button>
@@ -94,7 +94,7 @@ export function RunModels({ isBusy, canRemove }: Props) {
               className={styles.button}
               disabled={!canRemove}
               aria-label={`Remove the model of ${nameOf(model, names)}`}
-              onClick={() => kept.remove(model.folder)}
+              onClick={() => stored.remove(model.folder)}
             >
               Remove
             </button>
@@ -111,7 +111,10 @@ function useRunNames(): ReadonlyMap<string, string> {
   return useMemo(() => new Map(runs.map(({ id = '', name = '' }) => [id, name])), [runs]);
 }
 
-function nameOf({ run, settings, round, savedAt, bytes: size }: KeptModel, names: ReadonlyMap<string, string>): string {
+function nameOf(
+  { run, settings, round, savedAt, bytes: size }: ModelOfRun,
+  names: ReadonlyMap<string, string>,
+): string {
   const saved = `${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;
   if (settings === null) return `a run that cannot be read, ${saved}`;
   const given = names.get(run ?? '') ?? '';

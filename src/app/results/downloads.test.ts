@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { quickResults } from '../../testing/scripted-results.ts';
 import type { LastRound } from '../../worker/protocol.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
-import { KeptRoundsProvider } from './saved-rounds-context.tsx';
-import { createKeptRounds } from './saved-rounds.ts';
+import { StoredRoundsProvider } from './saved-rounds-context.tsx';
+import { createStoredRounds } from './saved-rounds.ts';
 import { ResultsTab } from './ResultsTab.tsx';
 
 const last: LastRound = {
@@ -21,15 +21,15 @@ function shown(isAsked: boolean): string {
   const page = silentPage();
   const results = quickResults('seq-lora', 1);
   page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
-  const kept = createKeptRounds(
+  const stored = createStoredRounds(
     () => ({ send: () => undefined }),
     () => Promise.resolve(null),
     () => undefined,
   );
-  kept.store.setState({ last, isAsked });
+  stored.store.setState({ last, isAsked });
   // On a server, React would render the initial state.
-  const value = { ...kept, store: { ...kept.store, getInitialState: kept.store.getState } };
-  return markup(page, createElement(KeptRoundsProvider, { value }, createElement(ResultsTab)));
+  const value = { ...stored, store: { ...stored.store, getInitialState: stored.store.getState } };
+  return markup(page, createElement(StoredRoundsProvider, { value }, createElement(ResultsTab)));
 }
 
 const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { KeptModel } from '../../worker/protocol.ts';
+import type { ModelOfRun } from '../../worker/protocol.ts';
 import { overBudget } from './model-budget.ts';
 
 const GIB = 2 ** 30;
-const model = (savedAt: number, gib: number, isShown = false): KeptModel => ({
+const model = (savedAt: number, gib: number, isShown = false): ModelOfRun => ({
   folder: String(savedAt),
   bytes: gib * GIB,
   savedAt,
@@ -12,7 +12,7 @@ const model = (savedAt: number, gib: number, isShown = false): KeptModel => ({
   round: 1,
   settings: null,
 });
-const offered = (models: KeptModel[], gib: number): string[] => overBudget(models, gib).map(({ folder }) => folder);
+const offered = (models: ModelOfRun[], gib: number): string[] => overBudget(models, gib).map(({ folder }) => folder);
 
 it('offers the oldest models, as few as make the others fit, and never the one in use', () => {
   const models = [model(4, 1), model(3, 1), model(2, 1), model(1, 1, true)];

@@ -1,4 +1,4 @@
-import type { KeptModel } from '../../worker/protocol.ts';
+import type { ModelOfRun } from '../../worker/protocol.ts';
 
 /** GiB that a person can let the models of runs take. */
 export const BUDGETS = [1, 2, 5, 10, 20, 50] as const;
@@ -24,7 +24,7 @@ export function saveBudget(gib: number): void {
 }
 
 /** The models that have to go, the oldest first, for the others to fit into the budget; never the one in use. */
-export function overBudget(models: readonly KeptModel[], gib: number): KeptModel[] {
+export function overBudget(models: readonly ModelOfRun[], gib: number): ModelOfRun[] {
   let left = models.reduce((sum, { bytes }) => sum + bytes, 0) - gib * GIB;
   return models
     .toSorted((a, b) => a.savedAt - b.savedAt)

@@ -1,16 +1,16 @@
 import { createContext, useContext } from 'react';
 import { useStore } from 'zustand';
-import type { KeptRounds, KeptState } from './saved-rounds.ts';
+import type { StoredRounds, StoredState } from './saved-rounds.ts';
 
-const Context = createContext<KeptRounds | null>(null);
+const Context = createContext<StoredRounds | null>(null);
 
-export const KeptRoundsProvider = Context.Provider;
+export const StoredRoundsProvider = Context.Provider;
 
-export function useKeptRounds(): KeptRounds {
-  const kept = useContext(Context);
-  if (kept === null) throw new Error('KeptRoundsProvider is missing.');
-  return kept;
+export function useStoredRounds(): StoredRounds {
+  const stored = useContext(Context);
+  if (stored === null) throw new Error('StoredRoundsProvider is missing.');
+  return stored;
 }
 
-export const useKeptState = <Part,>(select: (state: KeptState) => Part): Part =>
-  useStore(useKeptRounds().store, select);
+export const useStoredState = <Part,>(select: (state: StoredState) => Part): Part =>
+  useStore(useStoredRounds().store, select);

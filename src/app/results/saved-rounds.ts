@@ -4,9 +4,9 @@ import type { ModelAccess } from '../../weights/source.ts';
 import type {
   ExportsCommand,
   ExportsEvent,
-  KeptFile,
-  KeptModel,
-  KeptRound,
+  StoredFile,
+  ModelOfRun,
+  StoredRound,
   LastRound,
   ModelChoice,
 } from '../../worker/protocol.ts';
@@ -14,9 +14,9 @@ import { openSession, type WorkerSession } from '../worker-client.ts';
 import { archiveName, type SavedAs } from '../../worker/archive-name.ts';
 
 /** The rounds of the last run that this browser has stored. */
-export interface KeptState {
+export interface StoredState {
   /** Null until they have been listed. */
-  rounds: readonly KeptRound[] | null;
+  rounds: readonly StoredRound[] | null;
   /** Their folder; null if there are none. */
   folder: string | null;
   /** Whether they are those of the run on the page, or chosen, rather than the last ones that any tab showed. */
@@ -26,7 +26,7 @@ export interface KeptState {
   /** Rounds after `last` whose files cannot be used. */
   broken: readonly string[];
   /** The models of all runs in this browser, the newest first. */
-  models: readonly KeptModel[];
+  models: readonly ModelOfRun[];
   /** What is being written, and the bytes written so far. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   problem: ErrorReport | null;
@@ -39,8 +39,8 @@ export type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<Worke
 export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 
 /** Actions on the stored rounds. */
-export interface KeptRounds {
-  readonly store: StoreApi<KeptState>;
+export interface StoredRounds {
+  readonly store: StoreApi<StoredState>;
   /** Lists the rounds of the run on the page, by its id; null if it has none. */
   readonly refresh: (run: string | null) => void;
   /** The rounds that this tab uses for a run: those chosen since it is shown, else its own. */
@@ -56,12 +56,12 @@ export interface KeptRounds {
 }
 
 /** @param handOver downloads a file. */
-export function createKeptRounds(
+export function createStoredRounds(
   open: OpenExports,
   askWhere: AskWhere,
   handOver: (file: File, name: string) => void,
-): KeptRounds {
-  const store = createStore<KeptState>(() => ({
+): StoredRounds {
+  const store = createStore<StoredState>(() => ({
     rounds: null,
     folder: null,
     isAsked: true,
@@ -142,7 +142,7 @@ export function createKeptRounds(
       send({ type: 'remove-model', folder });
     },
     take: (files) => {
-      const named = files.map((file): KeptFile => ({ path: file.webkitRelativePath || file.name, file }));
+      const named = files.map((file): StoredFile => ({ path: file.webkitRelativePath || file.name, file }));
       setState({ writing: { what: 'import', bytes: 0 }, problem: null });
       send({ type: 'import', files: named });
     },

@@ -110,7 +110,7 @@ function DuringRun() {
           data-testid="step"
           title="Runs to the end of the next optimizer step, then pauses"
           disabled={!canStep}
-          onClick={() => page.goOnTo('step')}
+          onClick={() => page.continueTo('step')}
         >
           One step
         </button>
@@ -120,7 +120,7 @@ function DuringRun() {
           data-testid="step-round"
           title="Runs to the end of the round’s tests, then pauses"
           disabled={!canStep}
-          onClick={() => page.goOnTo('round')}
+          onClick={() => page.continueTo('round')}
         >
           One round
         </button>

@@ -31,18 +31,18 @@ export interface SetUpActions {
   /** Sets the GiB of memory that runs may use; null for no limit. */
   readonly setMemoryBudget: (budget: number | null) => void;
   /** Sets whether the next run saves the weights of every round. */
-  readonly keepEveryRound: (everyRound: boolean) => void;
+  readonly saveEveryRound: (everyRound: boolean) => void;
   /** Makes the next run resume from a saved round, with its settings; null starts from the beginning. */
   readonly resumeFrom: (last: { round: number; folder: string; settings: RunSettings } | null) => void;
 }
 
 /** Stores choices in this browser. */
 export interface SetUpParts {
-  readonly keepPreferences: (preferences: Preferences) => void;
-  readonly keepBudget: (budget: number | null) => void;
+  readonly savePreferences: (preferences: Preferences) => void;
+  readonly saveBudget: (budget: number | null) => void;
 }
 
-export function createSetUpActions(store: PageStore, { keepPreferences, keepBudget }: SetUpParts): SetUpActions {
+export function createSetUpActions(store: PageStore, { savePreferences, saveBudget }: SetUpParts): SetUpActions {
   const { getState, setState } = store;
 
   const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
@@ -77,20 +77,20 @@ export function createSetUpActions(store: PageStore, { keepPreferences, keepBudg
       setState(({ draft: { model, tasks: source, method, watch = [] }, taskData }) => {
         const published = publishedSettings(order, method.name);
         const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
-        const kept = watch.filter((name) => !published.order.includes(name));
-        return { draft: watching({ model, tasks, ...published }, kept), brought: null, refused: null };
+        const left = watch.filter((name) => !published.order.includes(name));
+        return { draft: watching({ model, tasks, ...published }, left), brought: null, refused: null };
       });
     },
     prefer: (change) => {
       setState({ ...change, refused: null });
       const { device, keepAwake, checkpointMinutes, gpuShare } = getState();
-      keepPreferences({ device, keepAwake, checkpointMinutes, gpuShare });
+      savePreferences({ device, keepAwake, checkpointMinutes, gpuShare });
     },
     setMemoryBudget: (memoryBudget) => {
-      keepBudget(memoryBudget);
+      saveBudget(memoryBudget);
       setState({ memoryBudget, refused: null });
     },
-    keepEveryRound: (everyRound) => setState({ everyRound }),
+    saveEveryRound: (everyRound) => setState({ everyRound }),
     resumeFrom: (last) =>
       setState(({ draft }) => ({
         draft: last?.settings ?? draft,

@@ -57,12 +57,12 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
   const takeFolder = async (files: readonly GivenFile[]): Promise<void> => {
     const byPath = new Map(files.map(({ path, file }) => [path, file]));
     const found = findBenchmarks([...byPath.keys()]);
-    const kept = new Map<string, Blob>();
+    const stored = new Map<string, Blob>();
     for (const [path, given] of found.files) {
       const file = byPath.get(given);
-      if (file !== undefined) kept.set(path, file);
+      if (file !== undefined) stored.set(path, file);
     }
-    await tasks.setFolder({ name: files[0]?.path.split('/')[0] ?? '', files: kept, datasets: found.datasets });
+    await tasks.setFolder({ name: files[0]?.path.split('/')[0] ?? '', files: stored, datasets: found.datasets });
     await refresh();
     const { incomplete } = found;
     setState(({ draft }) => ({
@@ -90,9 +90,11 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
 
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
-    const kept = getState().taskData.custom.map(({ spec }) => spec);
+    const stored = getState().taskData.custom.map(({ spec }) => spec);
     const { hub } = getState().access;
-    const made = await tableClient.makeOrder(order, kept, files.map(namedFile), hub).finally(() => tableClient.close());
+    const made = await tableClient
+      .makeOrder(order, stored, files.map(namedFile), hub)
+      .finally(() => tableClient.close());
     await tasks.addCustom(made);
     await refresh();
     const { perTask, watch, method, training } = order;

@@ -21,7 +21,7 @@ export interface TableClient {
   /** Makes a task from the open file. */
   make(spec: TaskSpec): Promise<CustomTask[]>;
   /** Makes the tasks that an order describes and this browser does not store. */
-  makeOrder(order: OrderFile, kept: TaskSpec[], files: NamedFile[], access: HubAccess): Promise<CustomTask[]>;
+  makeOrder(order: OrderFile, stored: TaskSpec[], files: NamedFile[], access: HubAccess): Promise<CustomTask[]>;
   /** Frees the open file. */
   close(): void;
 }
@@ -37,7 +37,7 @@ export const createTableClient = ({ call, close }: TablesWorker): TableClient =>
   openHub: (dataset, choice, rows, access) => call('openHub', { dataset, choice, rows, access }),
   preview: (header, columns) => call('preview', { header, columns }),
   make: (spec) => call('make', spec),
-  makeOrder: (order, kept, files, access) => call('makeOrder', { order, kept, files, access }),
+  makeOrder: (order, stored, files, access) => call('makeOrder', { order, stored, files, access }),
   close,
 });
 

@@ -28,7 +28,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     pace: { factor: () => null, note: () => undefined },
     checkpoints: () => Promise.resolve([]),
     queue: memoryQueue(),
-    leftOff: { draft: () => null, keepDraft: () => undefined, shown: () => null, keepShown: () => undefined },
+    leftOff: { draft: () => null, saveDraft: () => undefined, shown: () => null, saveShown: () => undefined },
     address: { read: () => 'http://localhost/', dropHash: () => undefined },
     ...parts,
   });

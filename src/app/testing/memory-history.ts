@@ -5,37 +5,37 @@ import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf, wit
 
 /** A history that lasts as long as the page. */
 export function memoryHistory(runs: readonly Results[] = []): RunHistory {
-  const kept = new Map(runs.map((run) => [runKey(run), run]));
+  const left = new Map(runs.map((run) => [runKey(run), run]));
   return {
     list: () =>
-      Promise.resolve([...kept.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
+      Promise.resolve([...left.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
     add: (run) => {
       const labelled = withFreeName(
         run,
-        [...kept.values()].map((one) => summaryOf(one)),
+        [...left.values()].map((one) => summaryOf(one)),
       );
-      kept.set(runKey(run), labelled);
+      left.set(runKey(run), labelled);
       return Promise.resolve(labelled);
     },
     // oxlint-disable-next-line typescript/require-await -- a refusal rejects, as in the browser.
     label: async (key, wanted) => {
-      const run = kept.get(key);
+      const run = left.get(key);
       if (run === undefined) throw noResults();
-      const runs = [...kept.values()].map((one) => summaryOf(one));
+      const runs = [...left.values()].map((one) => summaryOf(one));
       const label = checkedLabel(wanted, otherNames(key, runs));
-      kept.set(key, withLabel(run, label));
+      left.set(key, withLabel(run, label));
       return label;
     },
     take: (run) => {
-      kept.set(runKey(run), run);
+      left.set(runKey(run), run);
       return Promise.resolve(runKey(run));
     },
     open: (key) => {
-      const run = kept.get(key);
+      const run = left.get(key);
       return run === undefined ? Promise.reject(noResults()) : Promise.resolve(run);
     },
     remove: (key) => {
-      kept.delete(key);
+      left.delete(key);
       return Promise.resolve();
     },
   };

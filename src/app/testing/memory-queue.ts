@@ -1,8 +1,8 @@
 import type { QueuePlace } from '../queue/queue-place.ts';
 
-/** A queue that lasts as long as the page. @param kept the queue of an earlier visit. */
-export function memoryQueue(kept: unknown = null): QueuePlace {
-  let queue = kept;
+/** A queue that lasts as long as the page. @param stored the queue of an earlier visit. */
+export function memoryQueue(stored: unknown = null): QueuePlace {
+  let queue = stored;
   return {
     read: () => queue,
     write: (next) => (queue = structuredClone(next)),

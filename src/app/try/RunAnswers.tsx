@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { usePage } from '../page-context.tsx';
-import { useKeptRounds } from '../results/saved-rounds-context.tsx';
+import { useStoredRounds } from '../results/saved-rounds-context.tsx';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Examples } from './Examples.tsx';
 import { tryDesk } from './shared-desk.ts';
@@ -12,13 +12,13 @@ import styles from './TryTab.module.css';
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
   const { store, look } = usePage();
-  const kept = useKeptRounds();
+  const stored = useStoredRounds();
   const [desk] = useState(() => createTryDesk(openTryWorker));
   const { status, run, problem } = useStore(desk.store);
   useEffect(() => {
-    desk.open(store.getState().access, kept.choiceFor(runId));
+    desk.open(store.getState().access, stored.choiceFor(runId));
     return desk.close;
-  }, [desk, store, kept, runId]);
+  }, [desk, store, stored, runId]);
   if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
   if (run === null && status !== 'open') return <p className={styles.about}>Reading the answers…</p>;
   if (run?.id !== runId || run === null) {

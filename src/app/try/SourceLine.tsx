@@ -3,14 +3,14 @@ import { modelText } from '../models/model-text.ts';
 import { pickedFrom } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { methodTitle } from '../../methods/registry.ts';
-import { useKeptRounds } from '../results/saved-rounds-context.tsx';
+import { useStoredRounds } from '../results/saved-rounds-context.tsx';
 import type { TryDesk } from './try-desk.ts';
 import styles from './TryTab.module.css';
 
 /** The run being asked, and buttons to open another. */
 export function SourceLine({ desk }: { desk: TryDesk }) {
   const page = usePage();
-  const kept = useKeptRounds();
+  const stored = useStoredRounds();
   const { status, run, source } = useStore(desk.store);
   const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
@@ -63,7 +63,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
             type="button"
             className={styles.pick}
             disabled={busy}
-            onClick={() => desk.open(access(), kept.choiceFor(page.store.getState().run.results?.id ?? null))}
+            onClick={() => desk.open(access(), stored.choiceFor(page.store.getState().run.results?.id ?? null))}
           >
             Back to the last run
           </button>

@@ -3,7 +3,7 @@ import { useStore } from 'zustand';
 import { pickedFromDrop } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { roundOfRun } from '../run-state.ts';
-import { useKeptRounds } from '../results/saved-rounds-context.tsx';
+import { useStoredRounds } from '../results/saved-rounds-context.tsx';
 import { ErrorNote } from '../tasks/ErrorNote.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Answers } from './Answers.tsx';
@@ -21,7 +21,7 @@ export default function TryTab() {
   const runStatus = usePageState(({ run }) => run.status);
   const runRound = usePageState(({ run }) => roundOfRun(run));
   const runId = usePageState(({ run }) => run.results?.id ?? null);
-  const kept = useKeptRounds();
+  const stored = useStoredRounds();
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(desk.store);
   const context = useTryContext();
@@ -34,8 +34,9 @@ export default function TryTab() {
   useEffect(() => {
     if (!isDue.current || !['closed', 'open'].includes(status)) return;
     isDue.current = false;
-    if (status === 'closed' || source.kind === 'kept') desk.reopen(page.store.getState().access, kept.choiceFor(runId));
-  }, [page, kept, runId, runStatus, runRound, status, source]);
+    if (status === 'closed' || source.kind === 'kept')
+      desk.reopen(page.store.getState().access, stored.choiceFor(runId));
+  }, [page, stored, runId, runStatus, runRound, status, source]);
   const drop = (event: DragEvent): void => {
     event.preventDefault();
     setIsOver(false);

@@ -10,14 +10,14 @@ const LIMIT = 1000 * TOKENIZER_SECONDS;
 const MODEL = 'org/crafted';
 
 test('a worker whose tokenizer does not come back from a text is ended, and the error names the model', () => {
-  const [told, end] = [vi.fn<(event: TryEvent) => void>(), vi.fn()];
-  const { hear } = watchTokenizer(told, end);
+  const [reported, end] = [vi.fn<(event: TryEvent) => void>(), vi.fn()];
+  const { hear } = watchTokenizer(reported, end);
   hear({ type: 'tokenizing', model: MODEL });
   vi.advanceTimersByTime(LIMIT - 1);
   expect(end).not.toHaveBeenCalled();
   vi.advanceTimersByTime(1);
   expect(end).toHaveBeenCalledOnce();
-  expect(told).toHaveBeenCalledExactlyOnceWith({
+  expect(reported).toHaveBeenCalledExactlyOnceWith({
     type: 'ended',
     error: expect.objectContaining({
       code: 'text/tokenizer-too-slow',
@@ -27,8 +27,8 @@ test('a worker whose tokenizer does not come back from a text is ended, and the 
 });
 
 test('a text that is done, a worker that has ended, and everything else take their time', () => {
-  const [told, end] = [vi.fn<(event: TryEvent) => void>(), vi.fn()];
-  const { hear, rest } = watchTokenizer(told, end);
+  const [reported, end] = [vi.fn<(event: TryEvent) => void>(), vi.fn()];
+  const { hear, rest } = watchTokenizer(reported, end);
   hear({ type: 'tokenizing', model: MODEL });
   hear({ type: 'tokenized' });
   vi.advanceTimersByTime(2 * LIMIT);
@@ -38,7 +38,7 @@ test('a text that is done, a worker that has ended, and everything else take the
   rest();
   vi.advanceTimersByTime(2 * LIMIT);
   expect(end).not.toHaveBeenCalled();
-  expect(told).toHaveBeenCalledExactlyOnceWith({ type: 'done', isStopped: false });
+  expect(reported).toHaveBeenCalledExactlyOnceWith({ type: 'done', isStopped: false });
 });
 
 test('a machine that wakes up, where every timer that is due fires once, ends no worker', () => {

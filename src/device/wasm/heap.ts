@@ -52,14 +52,14 @@ export class Heap implements Allocator<number> {
     const end = start + sizeOf(bytes);
     const after = this.#gaps.findIndex((gap) => gap.start >= end);
     const at = after < 0 ? this.#gaps.length : after;
-    const [before, behind] = [this.#gaps.at(at - 1), this.#gaps.at(at)];
+    const [before, next] = [this.#gaps.at(at - 1), this.#gaps.at(at)];
     const joinsBefore = at > 0 && before?.end === start;
-    const joinsBehind = behind?.start === end;
-    if (joinsBefore && joinsBehind) {
-      before.end = behind.end;
+    const joinsAfter = next?.start === end;
+    if (joinsBefore && joinsAfter) {
+      before.end = next.end;
       this.#gaps.splice(at, 1);
     } else if (joinsBefore) before.end = end;
-    else if (joinsBehind) behind.start = start;
+    else if (joinsAfter) next.start = start;
     else this.#gaps.splice(at, 0, { start, end });
   }
 

@@ -37,11 +37,11 @@ describe.each(PROJ_TYPES)('a %s projection', (projType) => {
       const basis = makeBasis(g, rank, projType);
       const low = compress(g, basis);
       expect([low.rows, low.columns]).toEqual(compressedShape(rows, columns, rank, projType));
-      const kept = singularValues.slice(0, rank).reduce((sum, value) => sum + value ** 2, 0);
-      expect(energy(low)).toBeCloseTo(kept, 10);
+      const left = singularValues.slice(0, rank).reduce((sum, value) => sum + value ** 2, 0);
+      expect(energy(low)).toBeCloseTo(left, 10);
       const back = expand(low, basis);
       expect([back.rows, back.columns]).toEqual([rows, columns]);
-      expect(energy(subtract(g, back))).toBeCloseTo(energy(g) - kept, 10);
+      expect(energy(subtract(g, back))).toBeCloseTo(energy(g) - left, 10);
     }
   });
 

@@ -245,14 +245,14 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
   test('work ends where it is stopped', async () => {
     const spaces = spacesOf(SOFT, 67);
     const sums = ['first', 'second'].map((name) => upload(name, covarianceOf(67, 1)));
-    let told = 0;
+    let reported = 0;
     const stopped = spaces.grow(sums, { task: 1, tasks: 1 }, (done, total) => {
       expect(total).toBe(2);
-      told++;
+      reported++;
       return done === 1 ? Promise.reject(new Error('stopped')) : Promise.resolve();
     });
     await expect(stopped).rejects.toThrow('stopped');
-    expect(told).toBeGreaterThan(2);
+    expect(reported).toBeGreaterThan(2);
     sums.forEach(drop);
     spaces.destroy();
     expect(device.buffers.liveLabels).toEqual([]);

@@ -89,14 +89,14 @@ describe('a round that was saved', () => {
 
   test('is tested without training', async () => {
     const events: RunEvent[] = [];
-    let kept: Files = new Map();
+    let left: Files = new Map();
     const host = tinyHost((event) => events.push(event), {
       acquireDevice,
       savedRound: () => openRound(files('1-gloss')),
       saveRound: async ({ results, trained }) => {
         expect(trained).toEqual([]);
-        kept = new Map();
-        for (const file of results) kept.set(file.path, await bytesOfFile(file));
+        left = new Map();
+        for (const file of results) left.set(file.path, await bytesOfFile(file));
       },
     });
     await new Run(host, settings).evaluate();
@@ -105,8 +105,8 @@ describe('a round that was saved', () => {
     expect(last.results.accuracy.exact).toEqual([whole.results.accuracy.exact[1], [null, null], [null, null]]);
     expect(last.results.curves.step).toEqual([]);
     expect(last.results.memory.liveBuffersAtEnd).toBe(0);
-    expect([...kept.keys()]).toEqual(['predict_results.json', 'predict_eval_predictions.jsonl']);
-    expect(jsonOf(kept, 'predict_results.json')['predict_exact_match_for_gloss']).toBe(
+    expect([...left.keys()]).toEqual(['predict_results.json', 'predict_eval_predictions.jsonl']);
+    expect(jsonOf(left, 'predict_results.json')['predict_exact_match_for_gloss']).toBe(
       jsonOf(files('1-gloss'), 'predict_results.json')['predict_exact_match_for_gloss'],
     );
   });

@@ -7,7 +7,7 @@ import { checkFits, checkGoesOn, checkRemembered, type SavedRound } from './save
 const ORDER = ['gloss', 'field', 'people'];
 
 /** Resumes from the first round of one order in another. */
-function goOn(name: MethodName, order: readonly string[]): void {
+function resume(name: MethodName, order: readonly string[]): void {
   const settings = { ...embeddedSettings('quick', name), order: ORDER };
   const last = scriptedRun(settings).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
@@ -15,11 +15,11 @@ function goOn(name: MethodName, order: readonly string[]): void {
 }
 
 test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the length it was set up for', (name) => {
-  expect(() => goOn(name, ['gloss', 'field', 'mood'])).not.toThrow();
-  expect(() => goOn(name, [...ORDER, 'emoji'])).toThrow(
+  expect(() => resume(name, ['gloss', 'field', 'mood'])).not.toThrow();
+  expect(() => resume(name, [...ORDER, 'emoji'])).toThrow(
     new RegExp(`${name} needs the number of tasks in advance; it was set up for 3`),
   );
-  expect(() => goOn(name, ['gloss', 'field'])).toThrow(/the order has 2/);
+  expect(() => resume(name, ['gloss', 'field'])).toThrow(/the order has 2/);
 });
 
 test('a round of one base of gain-lora does not resume with the other', () => {
@@ -40,5 +40,5 @@ test('remembered examples must consist of tokens of the model', () => {
 });
 
 test('other methods may resume in a longer order', () => {
-  expect(() => goOn('gorp', [...ORDER, 'emoji'])).not.toThrow();
+  expect(() => resume('gorp', [...ORDER, 'emoji'])).not.toThrow();
 });

@@ -114,11 +114,11 @@ export function checkGoesOn({ round, results }: SavedRound, { order, method }: R
   if (planOf(method).schedule !== 'in-turn') {
     throw refusal(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
   }
-  const told = results.settings.order.length;
-  if (methodOf(method).needs.taskCount && order.length !== told) {
+  const reported = results.settings.order.length;
+  if (methodOf(method).needs.taskCount && order.length !== reported) {
     throw refusal(
-      `${method.name} needs the number of tasks in advance; it was set up for ${told}, but the order has ${order.length}`,
-      `Choose an order of ${told} tasks or a method that does not need their number.`,
+      `${method.name} needs the number of tasks in advance; it was set up for ${reported}, but the order has ${order.length}`,
+      `Choose an order of ${reported} tasks or a method that does not need their number.`,
     );
   }
   const learned = results.settings.order.slice(0, round).join(', ');

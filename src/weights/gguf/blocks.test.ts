@@ -44,7 +44,7 @@ test.each([
   [1000, /type 1000.*again/],
   [-1, /type -1/],
   [2 ** 32 - 1, /type 4294967295/],
-])('type %i is refused by name, with what to take instead', (id, told) => {
+])('type %i is refused by name, with what to take instead', (id, reported) => {
   const attempt = (): unknown => {
     try {
       return blockType(id);
@@ -56,5 +56,5 @@ test.each([
   expect(error).toBeInstanceOf(GorpError);
   const { code, message, nextStep } = error as GorpError;
   expect(code).toBe('weights/gguf-type');
-  expect(`${message} ${nextStep}`).toMatch(told);
+  expect(`${message} ${nextStep}`).toMatch(reported);
 });

@@ -195,11 +195,11 @@ describe('rounds that are asked', () => {
   });
 
   it('hold a conversation, each with its own answers before, and say where an answer was cut', async () => {
-    const told: string[] = [];
+    const reported: string[] = [];
     const parts = await partsWith();
     const { tokenizer } = parts.known;
     const encodePrompt = (text: string): number[] => {
-      told.push(text);
+      reported.push(text);
       return tokenizer.encodePrompt(text);
     };
     const chat = { ...parts.known, tokenizer: { ...tokenizer, encodePrompt } };
@@ -209,7 +209,7 @@ describe('rounds that are asked', () => {
     ];
     const question: Question = { kind: 'chat', system: 'ball', before, text: 'box' };
     await askRounds({ ...parts, chat }, asking([0, 1], question), cpu());
-    expect(told).toEqual([
+    expect(reported).toEqual([
       'System: ball\nUser: red\nAssistant: warm\nUser: box\nAssistant:',
       'System: ball\nUser: red\nAssistant: cold\nUser: blue\nAssistant: cold\nUser: box\nAssistant:',
     ]);
