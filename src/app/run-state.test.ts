@@ -64,6 +64,11 @@ describe('applyEvent', () => {
     const warning: RunEvent = { type: 'warning', message: 'slow' };
     expect(applyEvents(started, [warning, warning]).warnings).toEqual(['slow']);
   });
+
+  it('notes what happens by design, once, and does not warn of it', () => {
+    const note: RunEvent = { type: 'warning', message: '5 texts are cut', isNote: true };
+    expect(applyEvents(started, [note, note])).toMatchObject({ warnings: [], notes: ['5 texts are cut'] });
+  });
 });
 
 describe('isActive', () => {

@@ -29,6 +29,8 @@ export interface RunState {
   memoryPlan: MemoryPlan | null;
   memory: EventOf<'memory'> | null;
   warnings: readonly string[];
+  /** What happens by design, but is worth knowing. */
+  notes: readonly string[];
   /** As if the run were stopped now; null until tasks and model are known. */
   results: Results | null;
   error: ErrorReport | null;
@@ -45,6 +47,7 @@ export const IDLE: RunState = {
   memoryPlan: null,
   memory: null,
   warnings: [],
+  notes: [],
   results: null,
   error: null,
 };
@@ -100,6 +103,7 @@ function withEvent(state: RunState, event: RunEvent): RunState {
     case 'recovering':
       return withWarning(state, `${event.error.message} The run resumes automatically from step ${event.step}.`);
     case 'warning':
+      if (event.isNote === true) return { ...state, notes: [...new Set([...state.notes, event.message])] };
       return state.warnings.includes(event.message) ? state : withWarning(state, event.message);
     case 'paused':
       // A run that keeps its model may still have to wait until a person makes room for it.

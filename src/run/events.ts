@@ -106,7 +106,8 @@ export type RunEvent =
       peakBytes: number;
       liveBuffers: number;
     }
-  | { type: 'warning'; message: string }
+  /** `isNote`: what it says is by design. */
+  | { type: 'warning'; message: string; isNote?: true }
   /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats the `again` after it. */
   | { type: 'recovering'; error: ErrorReport; step: number; again: number }
   /** The round ended before its last step, as somebody asked; its tests and its files follow. */

@@ -2,6 +2,7 @@ import { GorpError, type ErrorCode } from '../base/errors.ts';
 import { sha256Of } from '../base/sha256.ts';
 import type { ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import { atCommit } from '../weights/model-reference.ts';
+import { modelText } from '../weights/model-text.ts';
 import type { ModelReport, Results } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
 
@@ -61,8 +62,8 @@ export function checkFiles(from: Identity, what: TakenUp, model: string, now: Fi
   if (changed === null) return;
   throw doesNotFit(
     what,
-    `it was trained with other model files than those of ${model}: ${changed}`,
-    `Choose ${baseOf(from)} with its original files.`,
+    `it was trained with other model files than those of ${modelText(model)}: ${changed}`,
+    `Choose ${modelText(baseOf(from))} with its original files.`,
   );
 }
 
@@ -84,8 +85,8 @@ export async function checkWeights(
   if (found === wanted) return;
   throw doesNotFit(
     what,
-    `it was trained on the weights ${wanted.slice(0, 12)} of ${baseOf(from)}, but ${model} has others (${found.slice(0, 12)})`,
-    `Choose ${baseOf(from)} with its original files.`,
+    `it was trained on the weights ${wanted.slice(0, 12)} of ${modelText(baseOf(from))}, but ${modelText(model)} has others (${found.slice(0, 12)})`,
+    `Choose ${modelText(baseOf(from))} with its original files.`,
   );
 }
 

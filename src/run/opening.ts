@@ -198,7 +198,8 @@ export class Opening {
     const from = await this.#takenUp();
     const tasks: EncodedTask[] = [];
     for (const [i, name] of testedTasks(this.#settings).entries()) {
-      const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
+      const warn = (message: string, isNote = false): void =>
+        this.#host.emit({ type: 'warning', message, ...(isNote && { isNote }) });
       // A server that never answers does not delay a stop.
       const { stopSignal } = this.#control;
       const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, stopSignal, (done, total) => {

@@ -1,4 +1,5 @@
 import { type MethodName, methodPreset, type MethodSettings, withValues } from '../methods/registry.ts';
+import { embeddedTask } from '../tasks/orders.ts';
 import { embeddedModel } from '../weights/embedded-models.ts';
 import type { RunSettings } from './settings.ts';
 import { initialTraining, type TrainingSettings } from './training-settings.ts';
@@ -43,6 +44,15 @@ export const startingTraining = (model: string): TrainingSettings => ({
   ...initialTraining(),
   ...STARTING_VALUES[kindOf(model)].training,
 });
+
+/**
+ * Whether a task's texts are cut by design: the embedded models and tasks have a prompt length that few of their texts
+ * exceed, and all of their studies use it.
+ */
+export const isCutByDesign = ({ model, training }: Pick<RunSettings, 'model' | 'training'>, task: string): boolean =>
+  kindOf(model) === 'embedded' &&
+  embeddedTask(task) !== null &&
+  training.sourceLength === startingTraining(model).sourceLength;
 
 /** Settings for another model: values that are still those that runs start with become those for the new kind. */
 export function withModel(settings: RunSettings, model: string): RunSettings {

@@ -4,7 +4,7 @@ import type { Task } from '../tasks/task.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
-import type { TrainingSettings } from './settings.ts';
+import type { RunSettings, TrainingSettings } from './settings.ts';
 import { answerLengthOf, type EncodedTask, prepareTask, reportOfTask, type TaskHost } from './task-data.ts';
 
 const { tokenizer: json } = tinyModel();
@@ -30,6 +30,23 @@ async function prepared(
 }
 
 describe('prepareTask', () => {
+  it('notes, without a warning, that texts of embedded tasks are cut at the length that the embedded models have', async () => {
+    const rows = JSON.stringify([{ sentence: 'red '.repeat(200), label: 'warm' }]);
+    const read = (path: string): Promise<string> =>
+      path.endsWith('train.json') ? Promise.resolve(rows) : readTinyTask(path);
+    const said = async (settings: RunSettings): Promise<[string, boolean | undefined][]> => {
+      const all: [string, boolean | undefined][] = [];
+      await prepareTask(hostOf(read), 'gloss', settings, tokenizer, (message, isNote) => all.push([message, isNote]));
+      return all.filter(([message]) => message.includes('are cut'));
+    };
+    const { training, ...tiny } = tinySettings('gorp');
+    const embedded = { ...tiny, model: 'embedded', training: { ...training, sourceLength: 96 } };
+    expect(await said(embedded)).toEqual([[expect.stringContaining('cut to fit 96 tokens'), true]]);
+    const shorter = { ...embedded, training: { ...training, sourceLength: 80 } };
+    for (const other of [{ ...embedded, model: 'org/name' }, shorter])
+      expect(await said(other)).toEqual([[expect.stringContaining('are cut'), false]]);
+  });
+
   it('encodes every example, and the labels as candidates that end', async () => {
     const { task } = await prepared('field');
     expect(task.candidates.map((ids) => tokenizer.decode(ids))).toEqual(task.labels);

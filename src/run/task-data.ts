@@ -18,6 +18,7 @@ import type { Example, Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { Results, TaskReport } from './results.ts';
 import type { RunSettings } from './settings.ts';
+import { isCutByDesign } from './starting-values.ts';
 
 /** A task ready for the model. */
 export interface EncodedTask {
@@ -119,7 +120,7 @@ export interface TaskHost {
 /**
  * Loads one task of a run, draws the sample that the settings request, and encodes it; of a watched task only the tests.
  *
- * @param warn reports rows left out and texts cut.
+ * @param warn reports rows left out and texts cut; `isNote` if that is by design.
  * @param signal cancels the reading of files.
  * @param onEncoded receives the number of tokenised examples and of all: before the first, then repeatedly.
  * @throws GorpError `tasks/…`, naming file, row and field, or a label that the model cannot write.
@@ -129,7 +130,7 @@ export async function prepareTask(
   name: string,
   settings: RunSettings,
   tokenizer: Tokenizer,
-  warn: (message: string) => void,
+  warn: (message: string, isNote?: boolean) => void,
   signal: AbortSignal = new AbortController().signal,
   onEncoded: (done: number, total: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<EncodedTask> {
@@ -153,7 +154,7 @@ export async function prepareTask(
   const encodedTest = await encode(test, (done) => onEncoded(train.length + validation.length + done, all));
   const cut = encodedTrain.cut + encodedHeld.cut + encodedTest.cut;
   if (cut > 0) {
-    warn(`${name}: ${cut} of ${all} texts are cut to fit ${sourceLength} tokens.`);
+    warn(`${name}: ${cut} of ${all} texts are cut to fit ${sourceLength} tokens.`, isCutByDesign(settings, name));
   }
   const shortened = encodedTrain.shortened + encodedHeld.shortened + encodedTest.shortened;
   if (shortened > 0) {

@@ -30,8 +30,8 @@ export function CompareTab() {
       {groups.length > 0 && (
         <>
           <Section
-            title="Differences"
-            note={`Settings that differ between these runs, apart from the seed.${isOfTwo ? OF_TWO : ''}`}
+            title={groups.length > 1 ? 'Differences' : 'Measures'}
+            note={noteOf(groups, isOfTwo)}
             tools={<CompareTools of={tasksIn(groups)} />}
             testId="differences"
           >
@@ -50,6 +50,12 @@ export function CompareTab() {
       )}
     </FileDrop>
   );
+}
+
+/** Runs of one setting differ in nothing but the seed. */
+function noteOf(groups: readonly SettingsGroup[], isOfTwo: boolean): string | undefined {
+  const differ = groups.length > 1 ? 'Settings that differ between these runs, apart from the seed.' : '';
+  return `${differ}${isOfTwo ? OF_TWO : ''}`.trim() || undefined;
 }
 
 /** The tasks of all compared runs. */

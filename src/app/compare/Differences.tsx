@@ -28,7 +28,12 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
   const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
   return (
-    <div className={table.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
+    <div
+      className={`${table.scroll} ${table.wide}`}
+      tabIndex={0}
+      role="region"
+      aria-label="Settings and measures side by side"
+    >
       {hasOtherRanks && (
         <p className={styles.ranks} data-testid="other-ranks">
           These runs have different ranks: a method that trains more numbers can be better for that alone.
@@ -36,8 +41,10 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
       )}
       <table className={`${table.table} ${styles.differences}`}>
         <caption className="hidden-visually">
-          Settings that differ between the compared runs, and their measures: mean and{' '}
-          {band === 'deviation' ? 'deviation' : '95 % interval'} over seeds
+          {groups.length > 1
+            ? 'Settings that differ between the compared runs, and their measures'
+            : 'Measures of the run'}
+          : mean and {band === 'deviation' ? 'deviation' : '95 % interval'} over seeds
         </caption>
         <thead>
           <tr>

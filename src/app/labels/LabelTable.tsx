@@ -18,7 +18,7 @@ export function LabelTable({ task, labels, rows, from, to }: Props) {
   const compares = from !== to && rows.some(({ before }) => before !== null);
   return (
     <div
-      className={`${table.scroll} ${styles.scroll}`}
+      className={`${table.scroll} ${table.wide} ${styles.scroll}`}
       tabIndex={0}
       role="region"
       aria-label={`Right labels and answers of ${task}`}

@@ -97,13 +97,22 @@ test('says what the run uses, which texts it would cut, and how to read them who
     { text: '12 of 200 texts of reviews would be cut.', isGrave: true, change },
   ]);
 
-  const others = ['gloss', 'field', 'people', 'emoji'].map((name) => ({ ...task, name, cut: 2 }));
+  const others = ['reviews', 'mails', 'news', 'notes'].map((name) => ({ ...task, name, cut: 2 }));
   expect(concernsOf(settings, { ...lengths, tasks: others })).toEqual([
     {
-      text: '2 of 200 texts of gloss, 2 of 200 of field, 2 of 200 of people and some of 1 more task would be cut.',
+      text: '2 of 200 texts of reviews, 2 of 200 of mails, 2 of 200 of news and some of 1 more task would be cut.',
       isGrave: false,
       change,
     },
+  ]);
+
+  const cutByDesign = { ...task, name: 'gloss', cut: 5 };
+  expect(concernsOf(settings, { ...lengths, tasks: [cutByDesign] }), 'the length that the embedded tasks have').toEqual(
+    [{ text: 'By design, 5 of 200 texts of gloss are cut: most are far shorter.', isGrave: false }],
+  );
+  const shorter = { ...settings, training: { ...training, sourceLength: 64 } };
+  expect(concernsOf(shorter, { ...lengths, tasks: [cutByDesign] })).toEqual([
+    { text: '5 of 200 texts of gloss would be cut.', isGrave: false, change },
   ]);
 
   const tight = { ...settings, training: { ...training, sourceLength: 16 } };

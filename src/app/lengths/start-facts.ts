@@ -1,6 +1,7 @@
 import { explained } from '../../base/errors.ts';
 import { methodOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { isCutByDesign } from '../../run/starting-values.ts';
 import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/text-lengths.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 
@@ -38,9 +39,9 @@ export function usedBy({ method, training }: RunSettings, lengths: TextLengths |
 }
 
 /** What would be cut or cannot be learned, with what to do. */
-export function concernsOf({ training }: RunSettings, lengths: TextLengths | null): Concern[] {
+export function concernsOf(settings: RunSettings, lengths: TextLengths | null): Concern[] {
   if (lengths === null) return [];
-  const { sourceLength, targetLength } = training;
+  const { sourceLength, targetLength } = settings.training;
   const counted = countedIn(lengths);
   const enough = enoughFor(lengths);
   const raise = enough !== null && enough > sourceLength ? raised('prompt', 'sourceLength', enough) : {};
@@ -53,7 +54,9 @@ export function concernsOf({ training }: RunSettings, lengths: TextLengths | nul
       text: `${name}: the prompt takes ${question} tokens even without a text, but may have ${sourceLength}: the run will be refused.`,
       isGrave: true,
     }));
-  const cut = counted.filter((task) => task.cut > 0 && task.question <= sourceLength);
+  const allCut = counted.filter((task) => task.cut > 0 && task.question <= sourceLength);
+  const meant = allCut.filter(({ name }) => isCutByDesign(settings, name));
+  const cut = allCut.filter((task) => !meant.includes(task));
   const most = freeAnswerLength(targetLength);
   const shortened = counted.filter((task) => task.shortened > 0);
   const longestAnswer = Math.max(0, ...counted.map(({ answer }) => answer));
@@ -69,6 +72,14 @@ export function concernsOf({ training }: RunSettings, lengths: TextLengths | nul
   const concerns = all.filter((concern) => concern !== false);
   const last = concerns.length - 1;
   return [
+    ...(meant.length === 0
+      ? []
+      : [
+          {
+            text: `By design, ${inSentence(listed(meant, 'texts', (task) => task.cut))} are cut: most are far shorter.`,
+            isGrave: false,
+          },
+        ]),
     // One change mends all of them.
     ...concerns.map((concern, i) => (i === last ? { ...concern, ...raise } : concern)),
     ...(shortened.length === 0
@@ -85,6 +96,9 @@ export function concernsOf({ training }: RunSettings, lengths: TextLengths | nul
 
 const countedIn = (lengths: TextLengths | null): TaskLengths[] =>
   lengths?.tasks.flatMap((task) => ('error' in task ? [] : [task])) ?? [];
+
+/** A text without the capital of a sentence's first word. */
+const inSentence = (text: string): string => text[0].toLowerCase() + text.slice(1);
 
 /** `12 of 200`; `about 60 of 1,200` if not all were counted. */
 const shareOf = (part: number, { counted, texts }: TaskLengths): string =>

@@ -1,10 +1,12 @@
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { mainScore } from '../../run/scoring.ts';
 import { roundName } from '../../run/schedule.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { counterpartOf } from '../compare/counterpart.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
+import { runKey } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { withMethod } from '../queue/expand.ts';
 import { isActive } from '../run-state.ts';
@@ -54,7 +56,7 @@ export function WhatHappened() {
         </p>
       ))}
       {limit !== null && <p className={styles.limit}>{limit}</p>}
-      {settings.order.length > 1 && <Comparison settings={settings} />}
+      {settings.order.length > 1 && <Comparison settings={settings} run={runKey(results)} />}
     </Section>
   );
 }
@@ -74,22 +76,43 @@ function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }
 /** What a run is compared with: without any protection, or with the best one. */
 const comparedWith = (method: MethodName): MethodName => (method === 'seq-lora' ? 'gorp-plus' : 'seq-lora');
 
-/** Queues the same run with another method, and shows the queue. */
-function Comparison({ settings }: { settings: RunSettings }) {
-  const { queue, look } = usePage();
+/** Compares a run with the same one with another method. If there is none yet, queues it, and shows the queue. */
+function Comparison({ settings, run }: { settings: RunSettings; run: string }) {
+  const { compare, queue, look } = usePage();
   const isMine = usePageState((state) => state.queue.isMine);
   const others = usePageState((state) => state.queue.runs.some(({ status }) => status === 'waiting'));
   const [problem, setProblem] = useState<ErrorReport | null>(null);
   const other = comparedWith(settings.method.name);
+  const ended = usePageState(({ run: { status } }) => !isActive(status));
+  const history = usePageState((state) => state.history);
+  const counterpart = useMemo(() => counterpartOf(settings, other, history), [settings, other, history]);
   const add = (): void => {
     try {
-      queue.add([withMethod(settings, other)]);
+      queue.add([withMethod(settings, other)], run);
       if (!others) queue.start(); // a paused queue stays paused
       look({ tab: 'queue' });
     } catch (error) {
       setProblem(reportOf(error));
     }
   };
+  if (counterpart !== null && ended) {
+    return (
+      <div className={styles.compare}>
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          data-testid="compare-with"
+          onClick={() => {
+            look({ tab: 'compare' });
+            void compare.tickOnly([counterpart, run]);
+          }}
+        >
+          Compare with {other}
+        </button>
+        <p>The same run with {other} is in this browser: the losses and measures of both, side by side.</p>
+      </div>
+    );
+  }
   return (
     <div className={styles.compare}>
       <button

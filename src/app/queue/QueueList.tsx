@@ -1,5 +1,6 @@
 import { ErrorLine } from '../ErrorLine.tsx';
 import { duration, moment } from '../format.ts';
+import { runKey } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
@@ -7,7 +8,7 @@ import { Section } from '../ui/Section.tsx';
 import { methodTitle } from '../../methods/registry.ts';
 import view from '../ui/view.module.css';
 import { secondsUntilDone } from './due.ts';
-import { hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
+import { comparedKeys, hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
 import styles from './QueueTab.module.css';
 
 /** The runs of the queue in the order they start, with their status. */
@@ -15,7 +16,8 @@ export function QueueList() {
   const { compare, look, queue } = usePage();
   const { runs, isGoing, isMine } = usePageState((state) => state.queue);
   const waiting = runs.filter(isWaiting);
-  const stored = runs.flatMap(({ status, run }) => (status === 'finished' && run !== null ? [run] : []));
+  const history = usePageState((state) => state.history);
+  const stored = comparedKeys(runs, history.map(runKey));
   return (
     <Section
       title="Queue"

@@ -18,8 +18,8 @@ import {
 
 /** Actions on the queue. */
 export interface QueueActions {
-  /** Appends runs. @throws GorpError `run/queue-full`. */
-  readonly add: (settings: readonly RunSettings[]) => void;
+  /** Appends runs. @param comparedWith key of the run that they are compared with. @throws GorpError `run/queue-full`. */
+  readonly add: (settings: readonly RunSettings[], comparedWith?: string) => void;
   readonly start: () => void;
   /** Lets the current run finish, and starts no other. */
   readonly pause: () => void;
@@ -119,7 +119,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
       next();
     },
     measured: next,
-    add: (all) => {
+    add: (all, comparedWith) => {
       const { runs } = state();
       if (runs.length + all.length > MOST_QUEUED) {
         throw new GorpError(
@@ -139,6 +139,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
               estimate: estimate(settings),
               seconds: null,
               run: null,
+              ...(comparedWith !== undefined && { comparedWith }),
               error: null,
             })),
           ],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
-import { foundQueue, movedRun, type QueuedRun } from './queue-state.ts';
+import { comparedKeys, foundQueue, movedRun, type QueuedRun } from './queue-state.ts';
 
 const run = (id: string, status: QueuedRun['status'] = 'waiting'): QueuedRun => ({
   id,
@@ -40,4 +40,19 @@ describe('foundQueue', () => {
     expect(ids(foundQueue(stored).runs)).toBe('a');
     for (const other of [null, 3, 'x', { runs: 1 }]) expect(foundQueue(other)).toEqual({ isGoing: false, runs: [] });
   });
+});
+
+it('compares finished runs with those they were made from, each once, as far as they are stored', () => {
+  const ended = (id: string, comparedWith?: string): QueuedRun => ({
+    ...run(id, 'finished'),
+    run: id,
+    ...(comparedWith !== undefined && { comparedWith }),
+  });
+  const runs = [
+    ended('b', 'a'),
+    ended('c', 'a'),
+    { ...ended('d', 'x'), status: 'failed' as const },
+    ended('e', 'gone'),
+  ];
+  expect(comparedKeys(runs, ['a', 'b', 'c', 'd', 'e', 'x'])).toEqual(['a', 'b', 'c', 'e']);
 });

@@ -13,6 +13,8 @@ export const QueuedRunSchema = v.strictObject({
   seconds: v.nullable(v.number()),
   /** Key of its results in this browser; null before it ends, or if it has none. */
   run: v.nullable(v.string()),
+  /** Key of the run that it is compared with, if it was queued for that. */
+  comparedWith: v.exactOptional(v.string()),
   /** Why it failed. */
   error: v.nullable(ErrorReportSchema),
 });
@@ -35,6 +37,13 @@ export const MOST_QUEUED = 200;
 
 export const isWaiting = ({ status }: QueuedRun): boolean => status === 'waiting';
 export const hasEnded = ({ status }: QueuedRun): boolean => status !== 'waiting' && status !== 'running';
+
+/** The keys of the finished runs, each after the run that it is compared with, if that is stored. */
+export function comparedKeys(runs: readonly QueuedRun[], stored: readonly string[]): string[] {
+  const finished = runs.filter(({ status, run }) => status === 'finished' && run !== null);
+  const keys = finished.flatMap(({ run, comparedWith }) => [comparedWith, run]);
+  return [...new Set(keys.filter((key) => typeof key === 'string' && stored.includes(key)))] as string[];
+}
 
 /** Moves the waiting run `id` by some places among the waiting runs. All other runs come first, in their order. */
 export function movedRun(runs: readonly QueuedRun[], id: string, by: number): QueuedRun[] {

@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { isSoft } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { usePageState } from '../page-context.tsx';
+import { listed } from '../progress/story.ts';
 import { Section } from '../ui/Section.tsx';
 import view from '../ui/view.module.css';
 import { Angles } from './Angles.tsx';
@@ -13,6 +14,9 @@ import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows 
 import styles from './RanksTab.module.css';
 import { Spectrum } from './Spectrum.tsx';
 import { Suppressed } from './Suppressed.tsx';
+
+/** Full spaces named one by one. */
+const MOST_NAMED = 6;
 
 /** The shared spaces by layer and round, their effect on gradients and updates, and the similarity of the tasks. */
 export function RanksTab() {
@@ -59,12 +63,11 @@ export function RanksTab() {
           </strong>{' '}
           {full.length === 1 ? 'This tensor no longer learns' : 'These tensors no longer learn'}: earlier tasks hold
           every direction of{' '}
-          {full
-            .slice(0, 6)
-            .map((row) => shortName(row.name))
-            .join(', ')}
-          {full.length > 6 ? ` and ${full.length - 6} more` : ''}.
-          {full.some(({ part }) => part === 'lora') && ' The B of an adapter still learns.'} Later tasks need room:
+          {listed([
+            ...full.slice(0, MOST_NAMED).map((row) => shortName(row.name)),
+            ...(full.length > MOST_NAMED ? [`${full.length - MOST_NAMED} more`] : []),
+          ])}
+          .{full.some(({ part }) => part === 'lora') && ' The B of an adapter still learns.'} Later tasks need room:
           choose a lower threshold, or <code>gorp-plus</code>, whose spaces leave a part of every direction.
         </div>
       )}

@@ -26,6 +26,7 @@ export function FilesSection() {
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
+  const endedAs = status === 'failed' || status === 'stopped' ? status : null;
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const picker = useId();
@@ -39,9 +40,11 @@ export function FilesSection() {
   return (
     <Section title="Files of a run" note="Stored in this browser until you remove them below." testId="files">
       {listed !== null ? (
-        <Listed rounds={listed} />
+        <Listed rounds={listed} ended={endedAs} />
       ) : (
-        problem === null && <p className={styles.about}>{active ? 'Listed once the run has ended.' : 'Loading…'}</p>
+        problem === null && (
+          <p className={styles.about}>{active ? 'Listed once the run has ended.' : 'Looking for files…'}</p>
+        )
       )}
       {!isAsked && rounds.length > 0 && (
         <p className={styles.about} data-testid="other-model">
@@ -157,13 +160,16 @@ export function FilesSection() {
   );
 }
 
-/** What is stored. */
-function Listed({ rounds }: { rounds: readonly StoredRound[] }) {
+/** What is stored. @param ended how the run on the page ended, if it did not finish. */
+function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'failed' | 'stopped' | null }) {
   if (rounds.length === 0) {
     return (
       <p className={styles.about}>
-        None yet. Each round writes result files in the format of the paper’s code, the adapter (PEFT), full-rank weight
-        changes and the shared space.
+        {ended === null
+          ? 'None yet.'
+          : `None: the run ${ended === 'failed' ? 'failed' : 'was stopped'} before its first round was saved.`}{' '}
+        Each round writes result files in the format of the paper’s code, the adapter (PEFT), full-rank weight changes
+        and the shared space.
       </p>
     );
   }

@@ -3,7 +3,7 @@ import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
 import { bytes, duration } from '../format.ts';
 import { runKey, type RunSummary } from '../history.ts';
-import { modelText } from '../models/model-text.ts';
+import { modelText } from '../../weights/model-text.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';

@@ -33,7 +33,10 @@ interface Props {
   ask: { label: string; isReady: boolean; example: (task: string, example: AnsweredExample) => void };
 }
 
-/** Test examples of a task with the answers of two rounds, filtered and searched; those that got worse come first. */
+/**
+ * Test examples of a task with the answers of two rounds, filtered and searched; those that got worse come first. The
+ * roles are explicit, since a narrow screen shows the rows as blocks, and blocks are no table to a screen reader.
+ */
 export function Examples({ desk, run, ask }: Props) {
   const { form, examples, untrained } = useStore(desk.store);
   const [rows, setRows] = useState(ROWS);
@@ -95,18 +98,26 @@ export function Examples({ desk, run, ask }: Props) {
       {form.from === 0 && <Untrained desk={desk} answered={answersBefore.length} all={all.length} />}
       {found.length > 0 && (
         <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of test examples">
-          <table className={styles.table}>
+          <table className={styles.table} role="table">
             <caption className="hidden-visually">Test examples of {form.task}</caption>
-            <thead>
-              <tr>
-                <th scope="col">Text</th>
-                <th scope="col">Right answer</th>
-                <th scope="col">{titles.from}</th>
-                <th scope="col">{titles.to}</th>
-                <td />
+            <thead role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">
+                  Text
+                </th>
+                <th scope="col" role="columnheader">
+                  Right answer
+                </th>
+                <th scope="col" role="columnheader">
+                  {titles.from}
+                </th>
+                <th scope="col" role="columnheader">
+                  {titles.to}
+                </th>
+                <td role="cell" />
               </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
               {found.slice(0, rows).map((compared, i) => (
                 <Row key={i} task={form.task} taskForm={taskForm} compared={compared} titles={titles} ask={ask} />
               ))}
@@ -173,16 +184,18 @@ function Row({ task, taskForm, compared: { example, before, after }, titles, ask
   const { sentence, label } = example;
   const isFree = taskForm !== 'labels';
   return (
-    <tr data-testid="example">
-      <th scope="row" className={styles.sentence}>
+    <tr role="row" data-testid="example">
+      <th scope="row" role="rowheader" className={styles.sentence}>
         <LongText length={sentence.length} label="Text">
           {sentence}
         </LongText>
       </th>
-      <td data-title="Right answer">{isFree ? <RightAnswers example={example} answer={after} /> : label}</td>
+      <td role="cell" data-title="Right answer">
+        {isFree ? <RightAnswers example={example} answer={after} /> : label}
+      </td>
       <Written title={titles.from} answer={before} example={example} isFree={isFree} />
       <Written title={titles.to} answer={after} example={example} isFree={isFree} />
-      <td className={styles.act}>
+      <td role="cell" className={styles.act}>
         <button
           type="button"
           className={styles.more}
@@ -229,7 +242,7 @@ interface WrittenProps {
 
 /** A round's answer, right or wrong, or how close to the right one; empty if the round was not tested. */
 function Written({ title, answer, example, isFree }: WrittenProps) {
-  if (answer === undefined) return <td />;
+  if (answer === undefined) return <td role="cell" />;
   const { written, isRight, rougeL } = answer;
   const text =
     written === '' ? (
@@ -240,7 +253,7 @@ function Written({ title, answer, example, isFree }: WrittenProps) {
       written
     );
   return (
-    <td data-title={title} data-right={isFree ? undefined : isRight} className={styles.written}>
+    <td role="cell" data-title={title} data-right={isFree ? undefined : isRight} className={styles.written}>
       <span aria-hidden="true">{isRight ? '✓ ' : isFree ? '' : '✗ '}</span>
       {(isRight || !isFree) && <span className="hidden-visually">{isRight ? 'right: ' : 'wrong: '}</span>}
       <LongText length={written.length} label="Answer">

@@ -1,5 +1,5 @@
 import { useStore } from 'zustand';
-import { modelText } from '../models/model-text.ts';
+import { modelText } from '../../weights/model-text.ts';
 import { pickedFrom } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { methodTitle } from '../../methods/registry.ts';

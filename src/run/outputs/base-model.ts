@@ -1,5 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
+import { modelText } from '../../weights/model-text.ts';
 import { baseOf, checkFiles, checkWeights, fileHashes } from '../identity.ts';
 import type { SavedRound } from './saved-round.ts';
 
@@ -23,7 +24,7 @@ export async function openBaseModel(
     if (!(cause instanceof GorpError)) throw cause;
     throw new GorpError(
       'run/no-base-model',
-      `The round was trained on ${model}, which cannot be opened: ${cause.message}`,
+      `The round was trained on ${modelText(model)}, which cannot be opened: ${cause.message}`,
       `${cause.nextStep} ${otherwise}`.trimEnd(),
       { cause },
     );
