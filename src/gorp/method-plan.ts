@@ -181,10 +181,6 @@ export const isSoft = (plan: SpacePlan): plan is SoftInputSpacePlan =>
  */
 export const roundingOf = ({ spaceSource }: SpacePlan): number => (spaceSource === 'activation' ? 5e-3 : 1e-4);
 
-/** Side of A on which a space acts. */
-export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>
-  plan.spaceSource === 'activation' ? 'input' : plan.loraSpace;
-
 /** Whether the method must know the number of tasks because its threshold rises. */
 export const hasRisingThreshold = (plan: SpacePlan | null): boolean =>
   plan?.spaceSource === 'activation' && plan.form === 'hard' && plan.rises;

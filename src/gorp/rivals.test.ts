@@ -10,8 +10,9 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
-import { isSoft, sideOfA } from './method-plan.ts';
+import { isSoft } from './method-plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
+import { sideOfA } from '../testing/space-side.ts';
 
 let device: Device;
 beforeAll(async () => {

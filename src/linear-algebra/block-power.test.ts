@@ -10,7 +10,13 @@ import { Parameters } from '../models/parameters.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
-import { diagonalMatrix, orthonormalityError, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
+import {
+  diagonalMatrix,
+  orthonormalityError,
+  randomMatrix,
+  randomOrthonormal,
+  projectOutRight,
+} from '../testing/matrices.ts';
 import { principalAngles } from './angles.ts';
 import { recordLeadingVectors, recordRightPartners, sketchSize } from './block-power.ts';
 import {
@@ -25,7 +31,6 @@ import {
 } from './matrix.ts';
 import { T5_TARGETS } from '../models/targets.ts';
 import { leadingSingularVectors, signFix } from './singular-vectors.ts';
-import { projectOutRight } from '../gorp/spaces/space.ts';
 
 let device: Device;
 beforeAll(async () => {

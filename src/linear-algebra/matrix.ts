@@ -130,13 +130,6 @@ export function energy(a: Matrix): number {
   return sum;
 }
 
-/** Sum of the diagonal of a square matrix. */
-export function trace({ rows, data }: Matrix): number {
-  let sum = 0;
-  for (let i = 0; i < rows; i++) sum += data[i * rows + i];
-  return sum;
-}
-
 /**
  * The largest magnitude of an entry, and the matrix divided by it, so that squares of entries that matter neither
  * overflow nor underflow. A zero matrix is divided by 1.

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { energy, type Matrix, multiply, subtract, trace } from '../linear-algebra/matrix.ts';
+import { energy, type Matrix, multiply, subtract } from '../linear-algebra/matrix.ts';
 import { spaceOf } from '../testing/saved-run.ts';
 import { changesOf, expectSame, methodRun } from '../testing/method-runs.ts';
+import { trace } from '../testing/matrices.ts';
 
 const LAYER = 'decoder.block.0.layer.1.EncDecAttention.q';
 

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract, trace } from '../linear-algebra/matrix.ts';
+import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract } from '../linear-algebra/matrix.ts';
 import { thresholdOf } from '../gorp/method-plan.ts';
 import { type DoneRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
 import { methodRun } from '../testing/method-runs.ts';
 import { methodPreset, planOf } from './registry.ts';
+import { trace } from '../testing/matrices.ts';
 
 const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
 /** The first layer that reads the same input. */

@@ -1,6 +1,7 @@
-import { type Matrix, matrix, multiply, trace, transposeMultiply } from '../linear-algebra/matrix.ts';
-import { extended, fewest, projectOutLeft, projectOutRight, room, type SpaceGrowth } from '../gorp/spaces/space.ts';
+import { type Matrix, matrix, multiply, transposeMultiply } from '../linear-algebra/matrix.ts';
+import { extended, fewest, projectOutLeft, room, type SpaceGrowth } from '../gorp/spaces/space.ts';
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen.ts';
+import { trace, projectOutRight } from './matrices.ts';
 
 /**
  * Grows the space of a layer's inputs (docs/method.md, section 4.2, after GPM). The same as {@link growSpace} by the

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
-import { type Matrix, matrix, multiply, transpose, transposeMultiply } from '../linear-algebra/matrix.ts';
+import type { Basis } from '../gorp/full-rank/projection.ts';
+import {
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTranspose,
+  subtract,
+  transpose,
+  transposeMultiply,
+} from '../linear-algebra/matrix.ts';
 import { type GoldenTensor, goldenReal } from './golden.ts';
 
 /** A tensor of the reference data with two dimensions. @throws Error when it is missing or holds integers. */
@@ -89,4 +98,28 @@ export function awkwardMatrix(largest: number): fc.Arbitrary<Matrix> {
         return random;
     }
   });
+}
+
+/** Sum of the diagonal of a square matrix. */
+export function trace({ rows, data }: Matrix): number {
+  let sum = 0;
+  for (let i = 0; i < rows; i++) sum += data[i * rows + i];
+  return sum;
+}
+
+/** a − a S Sᵀ: the part of a's rows outside the space. */
+export function projectOutRight(a: Matrix, space: Matrix): Matrix {
+  return subtract(a, multiplyTranspose(multiply(a, space), space));
+}
+
+/** G V_r, U_rᵀ G or U_rᵀ G V_r. */
+export function compress(g: Matrix, { left, right }: Basis): Matrix {
+  const half = right ? multiply(g, right) : g;
+  return left ? transposeMultiply(left, half) : half;
+}
+
+/** N V_rᵀ, U_r N or U_r N V_rᵀ: expands the compressed form to the shape of the weight. */
+export function expand(n: Matrix, { left, right }: Basis): Matrix {
+  const half = left ? multiply(left, n) : n;
+  return right ? multiplyTranspose(half, right) : half;
 }

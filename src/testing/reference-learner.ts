@@ -18,7 +18,6 @@ import {
   type MethodPlan,
   type MethodState,
   NO_STATE,
-  sideOfA,
   stateName,
   thresholdOf,
   weightIn,
@@ -47,6 +46,7 @@ import { storageOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
+import { sideOfA } from './space-side.ts';
 
 /** An adapter pair: A [r, in], B [out, r]. */
 interface Pair {

@@ -1,7 +1,8 @@
 import { type Matrix, matrix, subtract } from '../linear-algebra/matrix.ts';
 import type { MomentSpacePlan, ProjType, SpacePlan } from '../gorp/method-plan.ts';
-import { type Basis, compress, compressedShape, expand, makeBasis } from '../gorp/full-rank/projection.ts';
-import { projectOutLeft, projectOutRight } from '../gorp/spaces/space.ts';
+import { type Basis, compressedShape, makeBasis } from '../gorp/full-rank/projection.ts';
+import { projectOutLeft } from '../gorp/spaces/space.ts';
+import { compress, expand, projectOutRight } from './matrices.ts';
 
 // The reference has its own constants, so that it does not repeat a mistake in the tested code.
 const BETA1 = 0.9;

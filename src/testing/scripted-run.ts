@@ -4,11 +4,12 @@ import { newResults } from '../run/beginning.ts';
 import { type AnswerCount, countAnswers } from '../run/confusion.ts';
 import { fold } from '../run/fold.ts';
 import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results.ts';
-import { isSoft, sideOfA, type SpacePlan } from '../gorp/method-plan.ts';
+import { isSoft, type SpacePlan } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { scheduledRounds, roundName } from '../run/schedule.ts';
 import { EMBEDDED_TASKS } from '../tasks/embedded-tasks.ts';
+import { sideOfA } from './space-side.ts';
 
 /** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
 

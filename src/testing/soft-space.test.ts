@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import { relativeError } from './compare.ts';
-import { type Matrix, matrix, multiply, subtract, trace, transpose } from '../linear-algebra/matrix.ts';
+import { type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
 import { growSoftSpace } from './soft-space.ts';
 import { projectOutLeft } from '../gorp/spaces/space.ts';
+import { trace } from './matrices.ts';
 
 const SOFTNESS = 0.1;
 const SUM = { softness: SOFTNESS, energies: 'sum' } as const;

@@ -1,8 +1,9 @@
-import { type Matrix, matrix, multiplyTranspose, trace } from '../linear-algebra/matrix.ts';
+import { type Matrix, matrix, multiplyTranspose } from '../linear-algebra/matrix.ts';
 import type { SoftInputSpacePlan } from '../gorp/method-plan.ts';
-import { projectOutLeft, projectOutRight, type SpaceGrowth } from '../gorp/spaces/space.ts';
+import { projectOutLeft, type SpaceGrowth } from '../gorp/spaces/space.ts';
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen.ts';
 import { heldShare } from './input-space.ts';
+import { trace, projectOutRight } from './matrices.ts';
 
 // Weights above this round to 1 in f32, in which spaces are saved, and their energy could not be recovered.
 const MAX_WEIGHT = 1 - 1e-6;

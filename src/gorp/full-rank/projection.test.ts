@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { largestDifference, orthonormalityError, randomMatrix } from '../../testing/matrices.ts';
+import { largestDifference, orthonormalityError, randomMatrix, compress, expand } from '../../testing/matrices.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from '../../linear-algebra/matrix.ts';
-import { basisSide, compress, compressedShape, expand, makeBasis } from './projection.ts';
+import { basisSide, compressedShape, makeBasis } from './projection.ts';
 import type { ProjType } from '../method-plan.ts';
 import { svd } from '../../linear-algebra/svd.ts';
 

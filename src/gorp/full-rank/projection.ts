@@ -1,4 +1,4 @@
-import { type Matrix, multiply, multiplyTranspose, transposeMultiply } from '../../linear-algebra/matrix.ts';
+import type { Matrix } from '../../linear-algebra/matrix.ts';
 import type { ProjType } from '../method-plan.ts';
 import { leadingSingularVectors, signFix } from '../../linear-algebra/singular-vectors.ts';
 
@@ -46,16 +46,4 @@ export function makeBasis(g: Matrix, rank: number, projType: ProjType): Basis {
   }
   const { vectors, partners } = signFix(left, right);
   return { left: vectors, right: projType === 'full' ? partners : null };
-}
-
-/** G V_r, U_rᵀ G or U_rᵀ G V_r. */
-export function compress(g: Matrix, { left, right }: Basis): Matrix {
-  const half = right ? multiply(g, right) : g;
-  return left ? transposeMultiply(left, half) : half;
-}
-
-/** N V_rᵀ, U_r N or U_r N V_rᵀ: expands the compressed form to the shape of the weight. */
-export function expand(n: Matrix, { left, right }: Basis): Matrix {
-  const half = left ? multiply(left, n) : n;
-  return right ? multiplyTranspose(half, right) : half;
 }

@@ -7,6 +7,7 @@ import {
   orthonormalityError,
   randomMatrix,
   randomOrthonormal,
+  projectOutRight,
 } from '../../testing/matrices.ts';
 import {
   columnSlice,
@@ -18,7 +19,7 @@ import {
   transpose,
 } from '../../linear-algebra/matrix.ts';
 import { growSpaceFromCovariance } from '../../testing/input-space.ts';
-import { growSpace, projectOutLeft, projectOutRight } from './space.ts';
+import { growSpace, projectOutLeft } from './space.ts';
 
 const projector = (space: Matrix): Matrix => multiplyTranspose(space, space);
 

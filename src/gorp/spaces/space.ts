@@ -5,7 +5,6 @@ import {
   type Matrix,
   matrix,
   multiply,
-  multiplyTranspose,
   subtract,
   transpose,
   transposeMultiply,
@@ -43,11 +42,6 @@ const ROUNDING = 1e-12;
 /** a − S Sᵀ a: the part of a's columns outside the space. */
 export function projectOutLeft(a: Matrix, space: Matrix): Matrix {
   return subtract(a, multiply(space, transposeMultiply(space, a)));
-}
-
-/** a − a S Sᵀ: the part of a's rows outside the space. */
-export function projectOutRight(a: Matrix, space: Matrix): Matrix {
-  return subtract(a, multiplyTranspose(multiply(a, space), space));
 }
 
 /**
