@@ -58,6 +58,10 @@ test('a file becomes a task that survives a reload, is learned with embedded one
     await expect(dialog).toHaveCount(0);
     expect(await order(page)).toEqual(['gloss', 'reviews']);
     expect(await page.title()).not.toBe('1');
+    // The form moves while the lines above it change.
+    const facts = page.getByTestId('start-facts');
+    await expect(facts).toContainText('answers of up to 2');
+    await expect(facts).toHaveAttribute('data-status', 'counted');
   });
 
   await test.step('the order is changed by dragging', async () => {
