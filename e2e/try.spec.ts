@@ -53,7 +53,7 @@ test('a model is asked before training and after every round, on the page’s ow
   let archive = Buffer.of();
   await test.step('the answers to an example are those that the rounds gave in their tests', async () => {
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('seq-lora on embedded, 2 rounds');
+    await expect(page.getByTestId('try-source')).toContainText('seq-lora on the embedded small T5, 2 rounds');
     await page.getByTestId('examples-shown').selectOption('all');
     await expect(page.getByTestId('examples-count')).toHaveText('4 of 4 examples');
     const row = page.getByTestId('example').first();
@@ -258,7 +258,9 @@ test('adapters with gates are learned, asked after every round, and refused by f
   await waitForStatus(page, 'finished');
   await test.step('the answers to an example are those that the rounds gave in their tests', async () => {
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('gain-lora on o-lora on embedded, 2 rounds');
+    await expect(page.getByTestId('try-source')).toContainText(
+      'gain-lora on o-lora on the embedded small T5, 2 rounds',
+    );
     await page.getByTestId('examples-shown').selectOption('all');
     const row = page.getByTestId('example').first();
     const [, before, after] = await row.locator('td').all();

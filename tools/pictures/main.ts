@@ -98,7 +98,8 @@ async function takePictures(browser: Browser, page: Page, folder: string): Promi
     await expect(page.getByRole('tabpanel')).toBeVisible();
     await PREPARED[view]?.(page);
     // Wait for messages still to come from workers, and for charts, which the next frames draw.
-    for (const pending of ['None yet', 'Loading…']) await expect(page.getByText(pending)).toBeHidden();
+    for (const pending of ['None yet', 'Loading…', 'Looking for files…'])
+      await expect(page.getByText(pending)).toBeHidden();
     for (const notice of await page.locator('details[open] > summary', { hasText: 'warning' }).all())
       await notice.click();
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));

@@ -4,6 +4,7 @@ import { MOST_NAME, MOST_NOTES } from '../../run/results-bounds.ts';
 import { labelOf, type RunLabel } from '../../run/run-label.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage } from '../page-context.tsx';
+import { typedSince } from './typed-since.ts';
 import styles from './RunLabelFields.module.css';
 
 /** Name and notes of a stored run, saved when a field is left. */
@@ -18,7 +19,7 @@ export function RunLabelFields({ runKey, stored }: { runKey: string; stored: { n
     if (label.name === saved.name && label.notes === saved.notes) return;
     const refused = await labelRun(runKey, label);
     setProblem(refused);
-    if (refused === null) setTyped({});
+    if (refused === null) setTyped((now) => typedSince(now, label));
   };
   return (
     <div className={styles.fields}>

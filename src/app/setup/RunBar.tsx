@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'react';
+import { useRef } from 'react';
 import { embeddedSettings, type PresetName } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { embeddedTask } from '../../tasks/orders.ts';
@@ -8,6 +8,7 @@ import { useEstimate } from '../estimate/use-estimate.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { canKeep, isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
+import { useFocusStays } from '../ui/use-focus-stays.ts';
 import { KeepAwake } from './KeepAwake.tsx';
 import styles from './RunBar.module.css';
 
@@ -44,19 +45,9 @@ function amount({ order, training }: RunSettings): string {
 export function RunBar() {
   const active = usePageState(({ run }) => isActive(run.status));
   const bar = useRef<HTMLDivElement>(null);
-  const hasFocus = useRef(false);
-  // The focused button goes when the run starts or ends, without an event; the focus stays in the bar.
-  useLayoutEffect(() => {
-    if (!hasFocus.current || document.activeElement !== document.body) return;
-    bar.current?.querySelector<HTMLElement>('button:not(:disabled)')?.focus();
-  }, [active]);
+  const focus = useFocusStays(bar, active);
   return (
-    <div
-      ref={bar}
-      className={styles.bar}
-      onFocus={() => (hasFocus.current = true)}
-      onBlur={() => (hasFocus.current = false)}
-    >
+    <div ref={bar} className={styles.bar} {...focus}>
       {active ? <DuringRun /> : <BeforeRun />}
     </div>
   );

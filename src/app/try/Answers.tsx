@@ -3,7 +3,7 @@ import type { Preparation } from '../../worker/try/messages.ts';
 import { DTYPE_WORDS } from '../../onnx/dtypes.ts';
 import { changedWords } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';
-import { MarkedText } from './MarkedText.tsx';
+import { LongText, MarkedText } from './MarkedText.tsx';
 import { labelBars, type LabelBar } from './label-bars.ts';
 import type { TryDesk } from './try-desk.ts';
 import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from './try-state.ts';
@@ -33,11 +33,14 @@ function statusText(newest: Asked | undefined, isAsking: boolean): string {
 function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boolean }) {
   const { question, run, dtype, answers } = asked;
   const label = rightAnswer(question);
+  const text = question.kind === 'task' ? question.sentence : question.text;
   const right = question.kind === 'task' && label !== null ? [label, ...question.others] : [];
   return (
     <article className={styles.card} data-testid="asked" data-method={run.method}>
       <header className={styles.head}>
-        <h3 className={styles.question}>{question.kind === 'task' ? question.sentence : question.text}</h3>
+        <LongText length={text.length} label="Question">
+          <h3 className={styles.question}>{text}</h3>
+        </LongText>
         <p className={styles.facts}>
           {question.kind === 'task' ? question.task : 'raw prompt'}
           {label !== null && (

@@ -1,4 +1,4 @@
-import { type FormEvent, useId } from 'react';
+import { type FormEvent, useId, useRef } from 'react';
 import { useStore } from 'zustand';
 import { DTYPE_WORDS, ONNX_DTYPES } from '../../onnx/dtypes.ts';
 import { RUNTIME_FILE_BYTES } from '../../onnx/runtime-limit.ts';
@@ -8,6 +8,7 @@ import { budgetBytes } from '../memory/budget.ts';
 import { usePageState } from '../page-context.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
 import { Choice } from '../ui/Choice.tsx';
+import { useFocusStays } from '../ui/use-focus-stays.ts';
 import { limitOf, type TryDesk } from './try-desk.ts';
 import { questionOf } from './try-form.ts';
 import { Transcript } from './Transcript.tsx';
@@ -30,6 +31,8 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const { form, talk, status } = useStore(desk.store);
   const isChat = form.kind === 'chat';
   const isBusy = status === 'asking' || status === 'stopping';
+  const line = useRef<HTMLDivElement>(null);
+  const focus = useFocusStays(line, isBusy);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     desk.ask(context());
@@ -64,14 +67,14 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
       {isChat && <Transcript desk={desk} />}
       <QuestionField desk={desk} run={run} />
       {form.kind !== 'task' && <WritingFields desk={desk} />}
-      <div className={styles.line}>
+      <div ref={line} className={styles.line} {...focus}>
         {isBusy ? (
           <button
             type="button"
             className={styles.stop}
             data-testid="try-stop"
-            disabled={status === 'stopping'}
-            onClick={desk.stop}
+            aria-disabled={status === 'stopping'}
+            onClick={() => status !== 'stopping' && desk.stop()}
           >
             Stop
           </button>

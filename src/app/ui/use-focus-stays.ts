@@ -1,0 +1,17 @@
+import { type RefObject, useLayoutEffect, useRef } from 'react';
+
+/**
+ * Holds the focus in an element whose buttons take turns: a focused one that goes, without an event, would drop it on
+ * the page. The first button that can be pressed gets it.
+ *
+ * @param change what says which buttons there are.
+ * @returns handlers for the element.
+ */
+export function useFocusStays(element: RefObject<HTMLElement | null>, change: unknown) {
+  const hasFocus = useRef(false);
+  useLayoutEffect(() => {
+    if (!hasFocus.current || document.activeElement !== document.body) return;
+    element.current?.querySelector<HTMLElement>('button:not(:disabled)')?.focus();
+  }, [element, change]);
+  return { onFocus: () => void (hasFocus.current = true), onBlur: () => void (hasFocus.current = false) };
+}
