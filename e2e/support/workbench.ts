@@ -51,8 +51,8 @@ export async function lastStep(page: Page): Promise<number> {
 }
 
 /** Waits until the loss of a step is shown. */
-export const waitForStep = (page: Page, step: number): Promise<void> =>
-  expect.poll(() => lastStep(page), { timeout: 120_000, intervals: [100] }).toBeGreaterThanOrEqual(step);
+export const waitForStep = (page: Page, step: number, timeout = 120_000): Promise<void> =>
+  expect.poll(() => lastStep(page), { timeout, intervals: [100] }).toBeGreaterThanOrEqual(step);
 
 /** Opens the table of the chart in a section, and reads its rows. */
 export async function chartTable(page: Page, section: string): Promise<string[][]> {

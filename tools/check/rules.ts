@@ -77,6 +77,7 @@ export const TESTERS: readonly string[] = [
   'tools/gguf',
   'tools/onnx',
   'tools/pictures',
+  'tools/real',
   'tools/storm',
   'bench/page',
 ];

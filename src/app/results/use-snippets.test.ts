@@ -48,6 +48,8 @@ describe('programs that use a round', () => {
     expect(hub).toContain('("org/name", revision="main", gguf_file="tiny-Q4_K_M.gguf", dtype="float32")');
     const picked = { model: 'picked:my tiny.gguf', commit: null };
     expect(codeOf('peft', picked)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
+    const onDisk = { model: '/home/me/models/my tiny.gguf', commit: null };
+    expect(codeOf('peft', onDisk)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
     expect(codeOf('command-line', picked)).toContain(" --model './base-model/my tiny.gguf' ");
     const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' }, 'gorp')[2];
     expect(needs).toContain('copy my tiny.gguf into base-model');

@@ -94,7 +94,7 @@ interface BaseModel {
 
 function baseModel(use: RoundUse): BaseModel {
   const reference = parseModelReference(use.model);
-  const gguf = fileOf(reference);
+  const gguf = fileOf(use.model, reference);
   if (reference?.kind === 'hub') {
     const revision = use.commit ?? reference.revision;
     return { name: reference.repository, revision, gguf, needs: '' };
@@ -106,10 +106,11 @@ function baseModel(use: RoundUse): BaseModel {
   return { name: BASE_FOLDER, revision: null, gguf, needs: `copy ${what} into ${BASE_FOLDER}; ` };
 }
 
-/** The GGUF file that a model is read from; null if there is none. */
-function fileOf(reference: ModelReference | null): string | null {
+/** The GGUF file that a model is read from; null if there is none. The command line names models by their paths. */
+function fileOf(model: string, reference: ModelReference | null): string | null {
+  if (reference === null) return isGgufName(model) ? (model.split(/[\\/]/).at(-1) ?? model) : null;
   if (reference?.kind === 'picked') return isGgufName(reference.name) ? reference.name : null;
-  return reference !== null && 'file' in reference ? (reference.file ?? null) : null;
+  return 'file' in reference ? (reference.file ?? null) : null;
 }
 
 /** The messages of a conversation to answer. */
