@@ -48,7 +48,7 @@ export async function askPrograms(asking: Asking, folder: string): Promise<Agree
     [['export', '--dtype', 'f32'], ONNX],
     [['merge'], 'merged'],
   ] as const) {
-    await gorpWeb([...command, '--round', round, '--out', join(folder, target)]);
+    await gorpWeb([...command, '--round', round, '--model', model, '--out', join(folder, target)]);
   }
   const text = await readFile(join(round, PREDICTIONS_FILE), 'utf8');
   const asked = readPredictions(text).slice(0, asking.prompts);

@@ -1,5 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
+import { nameOfFiles } from '../models/picked-files.ts';
 import type { GivenFile } from '../tasks/actions.ts';
 
 /** Files by where on the page they belong. */
@@ -33,7 +34,7 @@ export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFile
   if (zips.length > 0 && files.length > 1) throw mixed(files, 'A zip is read alone.');
   if (zips.length === 1) return sortZip(zips[0]);
   if (names.includes('round.json')) return { kind: 'rounds', name: nameOf(files), files };
-  if (isModel(names)) return { kind: 'model', name: files[0].path.includes('/') ? nameOf(files) : 'files', files };
+  if (isModel(names)) return { kind: 'model', name: nameOfFiles(files), files };
   const schemas = await Promise.all(files.map(schemaOf));
   if (schemas.includes('results')) {
     if (schemas.every((schema) => schema === 'results')) return { kind: 'results', files };

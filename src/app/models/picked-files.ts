@@ -1,3 +1,4 @@
+import { isGgufName } from '../../weights/gguf/splits.ts';
 import type { PickedFile } from '../../weights/picked-folder.ts';
 
 /** Files that a person picked or dropped, and a name for all of them. */
@@ -9,7 +10,7 @@ export interface Picked {
 /** The files of a file input; files of a folder carry their path in it. */
 export function pickedFrom(list: Iterable<File>): Picked | null {
   const files = [...list].map((file) => ({ path: file.webkitRelativePath || file.name, blob: file }));
-  return files.length === 0 ? null : { name: nameOf(files), files };
+  return files.length === 0 ? null : { name: nameOfFiles(files), files };
 }
 
 /** The parts of `DataTransferItem` used here. */
@@ -26,7 +27,7 @@ export async function pickedFromDrop(items: Iterable<DroppedItem>): Promise<Pick
     if (entry !== null) files.push(...(await filesIn(entry)));
     else if (file !== null) files.push({ path: file.name, blob: file });
   }
-  return files.length === 0 ? null : { name: nameOf(files), files };
+  return files.length === 0 ? null : { name: nameOfFiles(files), files };
 }
 
 async function filesIn(entry: FileSystemEntry): Promise<PickedFile[]> {
@@ -44,8 +45,9 @@ async function filesIn(entry: FileSystemEntry): Promise<PickedFile[]> {
   }
 }
 
-/** The top folder of the first file, or `files`. */
-function nameOf(files: readonly PickedFile[]): string {
+/** A name for the files of a model: their folder's, without one that of the GGUF file, else `files`. */
+export function nameOfFiles(files: readonly { readonly path: string }[]): string {
   const [folder, ...rest] = files[0].path.split('/');
-  return rest.length === 0 ? 'files' : folder;
+  if (rest.length > 0) return folder;
+  return files.find(({ path }) => isGgufName(path))?.path ?? 'files';
 }
