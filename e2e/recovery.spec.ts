@@ -25,7 +25,7 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
   const step = await lastStep(page);
 
   await page.reload();
-  const resume = page.getByTestId('go-on-at-checkpoint');
+  const resume = page.getByTestId('resume-from-checkpoint');
   await expect(resume).toHaveText(`Resume at step ${step}`);
   await expect(page.getByTestId('interrupted')).toContainText('while learning gloss (task 1 of 1)');
   await test.step('at 200 % zoom, tabs and notice are on the first screen', async () => {
@@ -117,7 +117,7 @@ test('a browser killed in the second round resumes, and ends with the same resul
     context = await open();
     page = await context.newPage();
     await openWorkbench(page);
-    const resume = page.getByTestId('go-on-at-checkpoint');
+    const resume = page.getByTestId('resume-from-checkpoint');
     await expect(resume).toHaveText('Resume at step 41');
     await resume.click();
     await waitForStatus(page, 'finished');

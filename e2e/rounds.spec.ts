@@ -75,7 +75,7 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   await waitForStep(page, 5);
   await page.getByTestId('stop').click();
   await waitForStatus(page, 'stopped');
-  const resume = page.getByTestId('go-on-at-checkpoint');
+  const resume = page.getByTestId('resume-from-checkpoint');
   const offer = await resume.innerText();
   await page.getByTestId('tab-results').click();
   const stopped = testInfo.outputPath('stopped.json');
@@ -137,7 +137,7 @@ test('a run stops with its model, and the page opens again as it was left', asyn
   await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'stopped');
   await expect(page.getByTestId('status')).toContainText('first try');
   await expect(page.getByTestId('method-select')).toHaveValue('seq-lora');
-  await expect(page.getByTestId('go-on-at-checkpoint')).toBeVisible();
+  await expect(page.getByTestId('resume-from-checkpoint')).toBeVisible();
   await page.getByTestId('tab-results').click();
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
   await expect(page.getByTestId('download-merged')).toBeEnabled();
@@ -146,7 +146,7 @@ test('a run stops with its model, and the page opens again as it was left', asyn
     cutShort: [{ round: 1, planned: 200 }],
   });
 
-  await page.getByTestId('go-on-at-checkpoint').click();
+  await page.getByTestId('resume-from-checkpoint').click();
   await waitForStatus(page, 'finished');
   const { results } = await downloadResults(page);
   expect([results.name, results.curves.step.length, results.cutShort]).toEqual(['first try', 200, undefined]);

@@ -42,9 +42,9 @@ export interface PartReport extends Report {
 
 /** Kernel choices in memory only: a bench must not use choices measured on an earlier, busier day. */
 export function memoryStore(): TuningStore {
-  const left = new Map<string, unknown>();
+  const stored = new Map<string, unknown>();
   return {
-    read: (device) => Promise.resolve(left.get(device)),
-    write: (device, choices) => Promise.resolve(void left.set(device, structuredClone(choices))),
+    read: (device) => Promise.resolve(stored.get(device)),
+    write: (device, choices) => Promise.resolve(void stored.set(device, structuredClone(choices))),
   };
 }

@@ -2,9 +2,8 @@ import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
-import type { SavedRun } from '../run/checkpoint/saved-run.ts';
+import type { CheckpointFile, SavedRun } from '../run/checkpoint/saved-run.ts';
 import type { CheckpointStore } from '../run/host.ts';
-import type { OutputFile } from '../weights/exports/output-file.ts';
 import { flushFolder, writeFolderDurably } from './durable-write.ts';
 import { named, opensIn, writeFiles } from './round-folder.ts';
 
@@ -38,7 +37,7 @@ export class CheckpointFolder implements CheckpointStore {
   }
 
   /** @throws GorpError `store/failed`. */
-  async keep(files: readonly OutputFile[]): Promise<void> {
+  async keep(files: readonly CheckpointFile[]): Promise<void> {
     const before = await this.#numbers();
     const path = this.#pathOf((before.at(-1) ?? 0) + 1);
     await named(path, () =>

@@ -54,7 +54,7 @@ export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: n
 }
 
 /** A resource on the GPU that is held until another replaces it. */
-interface Stored<T> {
+interface Held<T> {
   readonly key: string;
   readonly value: T;
   /** State of the shared memory that programs were compiled for. */
@@ -72,11 +72,11 @@ export class Evaluations {
   readonly #layers: Layers;
   readonly #capacity: number;
   readonly #arena: Arena;
-  #batch: Stored<RankingPrograms> | undefined;
-  #writing: Stored<EvaluationPrograms> | undefined;
-  #loss: Stored<LossPrograms> | undefined;
-  #pool: Stored<Generation> | undefined;
-  #decoder: (Stored<Compiled> & { readonly generation: Generation }) | undefined;
+  #batch: Held<RankingPrograms> | undefined;
+  #writing: Held<EvaluationPrograms> | undefined;
+  #loss: Held<LossPrograms> | undefined;
+  #pool: Held<Generation> | undefined;
+  #decoder: (Held<Compiled> & { readonly generation: Generation }) | undefined;
 
   /** @param capacity maximum number of tokens in an answer, plus its start token. */
   constructor(device: Device, network: Network, layers: Layers, capacity: number) {
@@ -201,8 +201,8 @@ export class Evaluations {
   /** The decoding step for the first rows of a generation. @throws GorpError as {@link compile}. */
   async decoder(generation: Generation, rows: number): Promise<Compiled> {
     const key = String(rows);
-    const left = this.#decoder;
-    if (left?.generation === generation && left.key === key && left.version === this.#arena.version) return left.value;
+    const held = this.#decoder;
+    if (held?.generation === generation && held.key === key && held.version === this.#arena.version) return held.value;
     this.#releaseDecoder();
     const g = new Graph();
     generation.decodeStep(g, this.#layers, rows);

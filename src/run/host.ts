@@ -4,7 +4,7 @@ import type { Device, DeviceFacts } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
-import type { SavedRun } from './checkpoint/saved-run.ts';
+import type { CheckpointFile, SavedRun } from './checkpoint/saved-run.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
@@ -27,11 +27,8 @@ export interface RoundOutput {
 export interface CheckpointStore {
   /** Seconds between two, at least. */
   readonly everySeconds: number;
-  /**
-   * Writes the files of a checkpoint, in order; it counts once all are written. If this throws, the run warns. A file that
-   * is unchanged is in the last checkpoint that was written: the store may use that one.
-   */
-  keep(files: readonly OutputFile[]): Promise<void>;
+  /** Writes the files of a checkpoint, in order; it counts once all are written. If this throws, the run warns. */
+  keep(files: readonly CheckpointFile[]): Promise<void>;
   /** The last usable checkpoint of this run; null if there is none. */
   last(): Promise<SavedRun | null>;
 }

@@ -88,7 +88,7 @@ export interface MadeTask {
 /**
  * Makes the custom tasks of an order from the given files; skips those that are stored already.
  *
- * @param stored stored custom tasks.
+ * @param stored the custom tasks that this browser or folder has.
  * @param files name and bytes of each; only the hash decides which one is meant.
  * @param readHub reads rows of a data set on the hub, as the description names them.
  * @throws GorpError `tasks/name-taken` if another task of that name is stored, `tasks/data-missing` if the file is not

@@ -186,9 +186,9 @@ export class Rounds {
         this.#place.phase = 'test';
       }
       const tests = await this.#evaluate([...round.tests, ...this.#watched]);
-      const left = tests.filter(({ task }, k) => task.watched || round.tests[k] < number);
+      const saved = tests.filter(({ task }, k) => task.watched || round.tests[k] < number);
       const done = this.#steps[number - 1] === 0 ? 1 : this.#place.steps / this.#steps[number - 1];
-      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, left);
+      await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, saved);
       if (this.#isCutShort) throw new Stopped();
     }
   }

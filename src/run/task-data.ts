@@ -277,12 +277,12 @@ function drawWindows(
 ): { train: Encoded; validation: Encoded['encoded']; test: Encoded } {
   const drawn = ({ encoded, examples }: Encoded, size: number, by: number): Encoded => {
     if (size === 0) return { encoded, examples };
-    const left = balancedIndexes(
+    const chosen = balancedIndexes(
       encoded.map(() => ''),
       size,
       () => seededRandom(mixSeed(by, 'windows')),
     );
-    return { encoded: left.map((i) => encoded[i]), examples: left.map((i) => examples[i]) };
+    return { encoded: chosen.map((i) => encoded[i]), examples: chosen.map((i) => examples[i]) };
   };
   const { length } = train.encoded;
   const count = Math.min(heldOutCount(validationExamples, takenOf(trainExamples, length)), length - 1);

@@ -25,13 +25,13 @@ const BlockSchema = v.object({ body: v.object({ blockedURL: v.pipe(v.string(), v
 /** Watches for a server's responses that the embedder policy blocks. Node and browsers without reports see none. */
 function watchBlocks(origin: string): { hasBlocked(): Promise<boolean>; end(): void } {
   if (globalThis.ReportingObserver === undefined) return { hasBlocked: () => Promise.resolve(false), end: () => {} };
-  let reported = (): void => undefined;
-  const blocked = new Promise<true>((resolve) => (reported = () => resolve(true)));
+  let setBlocked = (): void => undefined;
+  const blocked = new Promise<true>((resolve) => (setBlocked = () => resolve(true)));
   const observer = new ReportingObserver(
     (reports) => {
       for (const report of reports) {
         const parsed = v.safeParse(BlockSchema, JSON.parse(JSON.stringify(report)));
-        if (parsed.success && new URL(parsed.output.body.blockedURL).origin === origin) reported();
+        if (parsed.success && new URL(parsed.output.body.blockedURL).origin === origin) setBlocked();
       }
     },
     { types: ['coep'] },

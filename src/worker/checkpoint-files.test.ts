@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
+import type { CheckpointFile } from '../run/checkpoint/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
 import { filesOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
@@ -12,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const unchanged = (path: string): OutputFile => ({
+const unchanged = (path: string): CheckpointFile => ({
   ...textFile(path, () => {
     throw new Error('it is not read again');
   }),

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { bad } from '../run/checkpoint/saved-run.ts';
+import { bad, type CheckpointFile } from '../run/checkpoint/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
-import { jsonFile, type OutputFile } from '../weights/exports/output-file.ts';
+import { jsonFile } from '../weights/exports/output-file.ts';
 import { filesBelow, folderIn, isMissing, removeFrom, writeInto } from './private-files.ts';
 
 // Checkpoints of a run in the browser's private file system, by number. A file that has not changed stays in the folder of
@@ -31,7 +31,7 @@ export async function numbersIn(all: FileSystemDirectoryHandle): Promise<number[
 export async function writeCheckpoint(
   all: FileSystemDirectoryHandle,
   number: number,
-  files: readonly OutputFile[],
+  files: readonly CheckpointFile[],
   last: number | undefined,
 ): Promise<void> {
   const earlier = last === undefined ? new Map<string, number>() : await placesOf(all, last);
@@ -60,13 +60,13 @@ export async function removeOlder(all: FileSystemDirectoryHandle, count: number)
   const owned = new Map<number, string[]>();
   for (const number of await numbersIn(all)) owned.set(number, [...(await ownFiles(all, number)).keys()]);
   const complete = [...owned].flatMap(([number, paths]) => (paths.includes(CHECKPOINT_FILE) ? [number] : []));
-  const stored = complete.slice(-count);
+  const newest = complete.slice(-count);
   const needed = new Set<string>();
-  for (const number of stored) {
+  for (const number of newest) {
     for (const [path, where] of await placesOf(all, number)) needed.add(`${where} ${path}`);
   }
   for (const [number, own] of owned) {
-    if (stored.includes(number)) continue;
+    if (newest.includes(number)) continue;
     const unneeded = own.filter((path) => !needed.has(`${number} ${path}`));
     if (unneeded.length === own.length) await removeFrom(all, nameOf(number));
     else for (const path of unneeded) await removeFile(await folderIn(all, nameOf(number)), path);

@@ -77,12 +77,12 @@ async function write(files: readonly OutputFile[], name: string, to: FileSystemF
 /** Reports how much has been written, a few times a second. */
 async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  let reported = 0;
+  let reportedAt = 0;
   for await (const piece of pieces) {
     yield piece;
     bytes += piece.length;
-    if (performance.now() - reported < 200) continue;
-    reported = performance.now();
+    if (performance.now() - reportedAt < 200) continue;
+    reportedAt = performance.now();
     emit({ type: 'writing', bytes });
   }
 }
@@ -99,14 +99,14 @@ async function tellStored(choice: ModelChoice): Promise<void> {
   const { folder: used, isAsked } = await folderOf(choice);
   const files = await storedFiles(used);
   const { last, folder, broken } = await findLastRound(files);
-  const reported = last && {
+  const lastRound = last && {
     round: last.round,
     settings: last.results.settings,
     use: useOfRound(last, folder.replace(/\/$/, ''), await beginningOf(files, folder + PREDICTIONS_FILE)),
   };
   const rounds = roundsOf(files);
   const own = rounds.length === 0 ? null : used;
-  emit({ type: 'kept', folder: own, isAsked, rounds, last: reported, broken, models: await storedModels(own) });
+  emit({ type: 'kept', folder: own, isAsked, rounds, last: lastRound, broken, models: await storedModels(own) });
 }
 
 /** The first lines of a file; empty if there is none. */

@@ -1,9 +1,8 @@
 import { GorpError } from '../base/errors.ts';
 import { openCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
-import type { SavedRun } from '../run/checkpoint/saved-run.ts';
+import type { CheckpointFile, SavedRun } from '../run/checkpoint/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import type { CheckpointStore } from '../run/host.ts';
-import type { OutputFile } from '../weights/exports/output-file.ts';
 import { filesOf, nameOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
 import type { StoredCheckpoint } from './protocol.ts';
@@ -28,7 +27,7 @@ export class CheckpointKeeper implements CheckpointStore {
   }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
-  async keep(files: readonly OutputFile[]): Promise<void> {
+  async keep(files: readonly CheckpointFile[]): Promise<void> {
     const all = await this.#all();
     const number = ((await numbersIn(all)).at(-1) ?? 0) + 1;
     try {

@@ -54,7 +54,7 @@ export async function trainInChromium({ model, examples, tests }: Training, fold
     const paused = await lastStep(page);
     await page.reload();
     await pick(page, model);
-    await page.getByTestId('go-on-at-checkpoint').click();
+    await page.getByTestId('resume-from-checkpoint').click();
     await waitForStatus(page, 'finished', HOUR);
     const { results } = await downloadResults(page);
     if (paused <= perRound) throw new Error('The run was not resumed in its second round.');

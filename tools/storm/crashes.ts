@@ -115,7 +115,7 @@ async function crashTooOften({ browser, expected, stretches, draw, note }: Crash
   if (soFar.curves.loss.some((loss, i) => loss !== expected.curves.loss[i])) problems.push('losses so far differ');
   // Chromium withholds the adapter for two minutes after such crashes.
   await expect.poll(() => page.evaluate(hasAdapter), { timeout: WITHHELD_MS, intervals: [1000] }).toBe(true);
-  await page.getByTestId('go-on-at-checkpoint').click();
+  await page.getByTestId('resume-from-checkpoint').click();
   await waitForStatus(page, 'finished', RUN_MS);
   problems.push(...differences(expected, (await downloadResults(page)).results));
   note(`gave up after ${MAX_LOSSES} crashes; ${problems.length} problems`);

@@ -32,7 +32,7 @@ export function Interrupted() {
         <button
           type="button"
           className={buttons.primary}
-          data-testid="go-on-at-checkpoint"
+          data-testid="resume-from-checkpoint"
           onClick={() => resumeFromCheckpoint(checkpoint)}
         >
           Resume at step {whole(step)}

@@ -17,7 +17,7 @@ export function QueueList() {
   const { runs, isGoing, isMine } = usePageState((state) => state.queue);
   const waiting = runs.filter(isWaiting);
   const history = usePageState((state) => state.history);
-  const stored = comparedKeys(runs, history.map(runKey));
+  const finished = comparedKeys(runs, history.map(runKey));
   return (
     <Section
       title="Queue"
@@ -74,10 +74,10 @@ export function QueueList() {
           type="button"
           className={`${buttons.plain} ${buttons.small}`}
           data-testid="queue-compare"
-          disabled={stored.length === 0}
+          disabled={finished.length === 0}
           onClick={() => {
             look({ tab: 'compare' });
-            void compare.tickOnly(stored);
+            void compare.tickOnly(finished);
           }}
         >
           Compare finished runs

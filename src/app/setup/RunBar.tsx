@@ -128,6 +128,7 @@ function BeforeRun() {
   const page = usePage();
   const draft = usePageState((state) => state.draft);
   const resumePoint = usePageState((state) => state.resumePoint);
+  const isChecking = usePageState(({ checkingModel }) => checkingModel !== null);
   const preset = presetOf(draft);
   const estimate = useEstimate();
   return (
@@ -138,6 +139,7 @@ function BeforeRun() {
           className={buttons.primary}
           data-testid="start"
           aria-describedby="run-amount start-facts"
+          disabled={isChecking}
           onClick={page.start}
         >
           Start

@@ -6,6 +6,7 @@ import { embeddedSettings } from '../../run/presets.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { commonFields, moreGroups } from './fields.ts';
 import { MethodField } from './MethodField.tsx';
+import { RunBar } from './RunBar.tsx';
 import { SettingField } from './SettingField.tsx';
 
 describe('the menu of methods', () => {
@@ -31,6 +32,15 @@ describe('the menu of methods', () => {
       expect(text, name).toContain(needsInWords(needs));
     }
   });
+});
+
+it('Start waits for the check of chosen model files', () => {
+  const shown = silentPage();
+  const start = (): string =>
+    /<button[^>]*data-testid="start"[^>]*>/.exec(markup(shown, createElement(RunBar)))?.[0] ?? '';
+  expect(start()).not.toMatch(/ disabled/);
+  shown.store.setState({ checkingModel: 'tiny.gguf' });
+  expect(start()).toMatch(/ disabled/);
 });
 
 it.each(METHODS)('the form of $name has exactly the method’s settings', ({ name, settings }) => {

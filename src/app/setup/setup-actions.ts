@@ -77,8 +77,8 @@ export function createSetUpActions(store: PageStore, { savePreferences, saveBudg
       setState(({ draft: { model, tasks: source, method, watch = [] }, taskData }) => {
         const published = publishedSettings(order, method.name);
         const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
-        const left = watch.filter((name) => !published.order.includes(name));
-        return { draft: watching({ model, tasks, ...published }, left), brought: null, refused: null };
+        const watched = watch.filter((name) => !published.order.includes(name));
+        return { draft: watching({ model, tasks, ...published }, watched), brought: null, refused: null };
       });
     },
     prefer: (change) => {

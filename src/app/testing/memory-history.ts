@@ -5,37 +5,37 @@ import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf, wit
 
 /** A history that lasts as long as the page. */
 export function memoryHistory(runs: readonly Results[] = []): RunHistory {
-  const left = new Map(runs.map((run) => [runKey(run), run]));
+  const stored = new Map(runs.map((run) => [runKey(run), run]));
   return {
     list: () =>
-      Promise.resolve([...left.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
+      Promise.resolve([...stored.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
     add: (run) => {
       const labelled = withFreeName(
         run,
-        [...left.values()].map((one) => summaryOf(one)),
+        [...stored.values()].map((one) => summaryOf(one)),
       );
-      left.set(runKey(run), labelled);
+      stored.set(runKey(run), labelled);
       return Promise.resolve(labelled);
     },
     // oxlint-disable-next-line typescript/require-await -- a refusal rejects, as in the browser.
     label: async (key, wanted) => {
-      const run = left.get(key);
+      const run = stored.get(key);
       if (run === undefined) throw noResults();
-      const runs = [...left.values()].map((one) => summaryOf(one));
+      const runs = [...stored.values()].map((one) => summaryOf(one));
       const label = checkedLabel(wanted, otherNames(key, runs));
-      left.set(key, withLabel(run, label));
+      stored.set(key, withLabel(run, label));
       return label;
     },
     take: (run) => {
-      left.set(runKey(run), run);
+      stored.set(runKey(run), run);
       return Promise.resolve(runKey(run));
     },
     open: (key) => {
-      const run = left.get(key);
+      const run = stored.get(key);
       return run === undefined ? Promise.reject(noResults()) : Promise.resolve(run);
     },
     remove: (key) => {
-      left.delete(key);
+      stored.delete(key);
       return Promise.resolve();
     },
   };

@@ -152,14 +152,19 @@ export class AdapterGroup {
         B: matrix(out, r, await readSaved(saved, { name: B, rows: out, columns: r })),
       };
     };
+    const whole = (tensor: string): string => tensor;
     for (const name of this.names) {
-      const whole = await read(training ? rank : before + rank, (tensor) => tensor, name);
-      const at = training ? 0 : before;
-      if (training && before > 0) this.#setPrevious(name, await read(before, frozenTensor, name));
-      else if (before > 0)
-        this.#setPrevious(name, { A: firstRows(whole.A, before), B: columnSlice(whole.B, 0, before) });
-      this.A.write(name, Float32Array.from(whole.A.data.subarray(at * inputs)));
-      this.B.write(name, Float32Array.from(columnSlice(whole.B, at, at + rank).data));
+      if (training) {
+        if (before > 0) this.#setPrevious(name, await read(before, frozenTensor, name));
+        const own = await read(rank, whole, name);
+        this.A.write(name, own.A);
+        this.B.write(name, own.B);
+        continue;
+      }
+      const all = await read(before + rank, whole, name);
+      if (before > 0) this.#setPrevious(name, { A: firstRows(all.A, before), B: columnSlice(all.B, 0, before) });
+      this.A.write(name, Float32Array.from(all.A.data.subarray(before * inputs)));
+      this.B.write(name, columnSlice(all.B, before, before + rank));
     }
   }
 

@@ -117,12 +117,12 @@ export class LeadingDirections {
 export function quotients(G: Matrix, H: Matrix): number[] {
   if (!G.data.every(Number.isFinite) || !H.data.every(Number.isFinite)) return [];
   const { values, vectors } = symmetricEigen(G);
-  const left = values.filter((value) => value > NOISE * values[0]).length;
-  if (left === 0) return [];
+  const rank = values.filter((value) => value > NOISE * values[0]).length;
+  if (rank === 0) return [];
   // W = V D^(−1/2) makes G the identity.
-  const W = matrix(G.rows, left);
+  const W = matrix(G.rows, rank);
   for (let i = 0; i < G.rows; i++) {
-    for (let j = 0; j < left; j++) W.data[i * left + j] = vectors.data[i * G.rows + j] / Math.sqrt(values[j]);
+    for (let j = 0; j < rank; j++) W.data[i * rank + j] = vectors.data[i * G.rows + j] / Math.sqrt(values[j]);
   }
   return Array.from(symmetricEigen(multiply(transposeMultiply(W, H), W), 0).values);
 }

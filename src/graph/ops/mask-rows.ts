@@ -42,10 +42,10 @@ export function maskRows(
     reference: (value) => {
       for (let n = 0; n < count; n++) {
         const own = Array.from(value(values).subarray(n * apart, n * apart + rows));
-        const left = rowsKept(own, cut);
+        const passes = rowsKept(own, cut);
         for (let i = 0; i < rows * columns; i++) {
           const at = n * stride + i;
-          value(y)[at] = left[Math.floor(i / columns)] ? value(x)[at] : 0;
+          value(y)[at] = passes[Math.floor(i / columns)] ? value(x)[at] : 0;
         }
       }
     },

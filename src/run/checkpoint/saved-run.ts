@@ -102,6 +102,12 @@ export const bytesOf = ({ learner }: RunState, before?: WrittenFiles): number =>
     .filter(({ place }) => !isSame(learner, place, before))
     .reduce((sum, { rows, columns, dtype }) => sum + rows * columns * (dtype === 'F32' ? 4 : 8), 0);
 
+/** A file of a checkpoint. */
+export interface CheckpointFile extends OutputFile {
+  /** Whether its bytes are those of the same path in the last checkpoint that was written: a store may use that file. */
+  readonly isUnchanged?: boolean;
+}
+
 /** How a state is written. */
 interface Writing {
   /** Receives how many bytes of tensors have been written. */
@@ -119,10 +125,10 @@ export function stateFiles(
   { place, results, data, learner }: RunState,
   kind: StateKind,
   { onBytes = () => undefined, before }: Writing = {},
-): { files: OutputFile[]; written: WrittenFiles } {
+): { files: CheckpointFile[]; written: WrittenFiles } {
   const written = new Map<string, WrittenFile>();
   let total = 0;
-  const files = PLACES.flatMap((where): OutputFile[] => {
+  const files = PLACES.flatMap((where): CheckpointFile[] => {
     const path = PATHS[where];
     const tensors = learner.tensors.filter((one) => one.place === where);
     if (tensors.length === 0) return [];

@@ -114,11 +114,11 @@ export function checkGoesOn({ round, results }: SavedRound, { order, method }: R
   if (planOf(method).schedule !== 'in-turn') {
     throw refusal(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
   }
-  const reported = results.settings.order.length;
-  if (methodOf(method).needs.taskCount && order.length !== reported) {
+  const expected = results.settings.order.length;
+  if (methodOf(method).needs.taskCount && order.length !== expected) {
     throw refusal(
-      `${method.name} needs the number of tasks in advance; it was set up for ${reported}, but the order has ${order.length}`,
-      `Choose an order of ${reported} tasks or a method that does not need their number.`,
+      `${method.name} needs the number of tasks in advance; it was set up for ${expected}, but the order has ${order.length}`,
+      `Choose an order of ${expected} tasks or a method that does not need their number.`,
     );
   }
   const learned = results.settings.order.slice(0, round).join(', ');

@@ -4,8 +4,6 @@ export interface OutputFile {
   readonly path: string;
   /** The bytes in order; every call starts from the beginning. */
   readonly content: () => AsyncIterable<Uint8Array>;
-  /** Whether a store whose last checkpoint was saved may use the file of the same path there: its bytes are the same. */
-  readonly isUnchanged?: boolean;
 }
 
 /** Makes a file from a text. */
