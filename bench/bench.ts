@@ -42,6 +42,8 @@ export interface Effort {
   readonly rounds: number;
   /** Few shapes and examples. */
   readonly quick: boolean;
+  /** Only models whose name contains this; all if undefined. Sections with one model ignore it. */
+  readonly model?: string | undefined;
 }
 
 export type Section = (place: Place, effort: Effort) => Promise<Report>;

@@ -16,13 +16,16 @@ const PAPER_NAMES = Object.keys(ON_PAPER) as PaperName[];
 const PLACES = ['node', 'chromium'] as const;
 // Takes minutes on an adapter that computes on the CPU.
 const SLOW: SectionName = 't5-small';
+// Takes half an hour, so only on request.
+const SLOWEST: SectionName = 'spaces';
 
-const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
+const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--model TEXT] [--hardware] [--out FILE]
   --on        where to measure (default: both)
-  --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW}),
+  --only      ${NAMES.join(', ')} (default: all but ${SLOWEST}; with --quick without ${SLOW}),
               or on paper, without an adapter: ${PAPER_NAMES.join(', ')}
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
-  --rounds    turns that contenders take (default: 5; ${SLOW} at most 3)
+  --rounds    turns that contenders take (default: 5; ${SLOW} at most 3, ${SLOWEST} 8)
+  --model     of ${SLOWEST}: only models whose name contains the text
   --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
   --out       where the numbers go as JSON (default: build/bench/results.json)`;
 
@@ -42,13 +45,14 @@ export async function main(args: string[]): Promise<number> {
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      model: { type: 'string' },
       hardware: { type: 'boolean', default: false },
       out: { type: 'string', default: join('build', 'bench', 'results.json') },
       help: { type: 'boolean', default: false },
     },
   });
   const places = chosenFrom(PLACES, values.on);
-  const usual = NAMES.filter((name) => !values.quick || name !== SLOW);
+  const usual = NAMES.filter((name) => name !== SLOWEST && (!values.quick || name !== SLOW));
   const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, ...PAPER_NAMES], values.only);
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (values.help || !places || !chosen || !Number.isInteger(rounds) || rounds < 1) {
@@ -76,7 +80,7 @@ export async function main(args: string[]): Promise<number> {
       const found: Record<string, unknown> = { place: where.name, adapter: where.adapter };
       results.places.push(found);
       for (const section of sections) {
-        const { numbers, text } = await where.run(section, { rounds, quick: values.quick });
+        const { numbers, text } = await where.run(section, { rounds, quick: values.quick, model: values.model });
         console.log(`\n## ${section}\n\n${text}`);
         found[section] = numbers;
         await save();

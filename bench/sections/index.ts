@@ -5,6 +5,7 @@ import { evaluationSection } from './evaluation.ts';
 import { matmulSection } from './matmul.ts';
 import { selectionSection } from './selection.ts';
 import { slicesSection } from './slices.ts';
+import { spacesSection } from './spaces.ts';
 import { embeddedSteps, t5SmallSteps } from './steps.ts';
 
 /** The sections, in the order in which they run. */
@@ -17,6 +18,7 @@ export const SECTIONS = {
   slices: slicesSection,
   evaluation: evaluationSection,
   't5-small': t5SmallSteps,
+  spaces: spacesSection,
 } satisfies Record<string, Section>;
 
 export type SectionName = keyof typeof SECTIONS;

@@ -71,9 +71,17 @@ export async function takeTurns(clock: Clock, contenders: readonly Contender[], 
 
 /** Wall and CPU milliseconds of some work. */
 export async function timed(clock: Clock, work: () => Promise<unknown>): Promise<Spent> {
-  const [cpu, wall] = [await clock.cpuMs(), clock.now()];
+  const begun = await stamp(clock);
   await work();
-  const wallSpent = clock.now() - wall;
-  const after = await clock.cpuMs();
-  return { wall: wallSpent, cpu: cpu === null || after === null ? null : after - cpu };
+  const wall = clock.now();
+  return between(begun, { wall, cpu: await clock.cpuMs() });
 }
+
+/** What the clocks show now. */
+export const stamp = async (clock: Clock): Promise<Spent> => ({ cpu: await clock.cpuMs(), wall: clock.now() });
+
+/** Milliseconds from one {@link stamp} to another. */
+export const between = (begun: Spent, ended: Spent): Spent => ({
+  wall: ended.wall - begun.wall,
+  cpu: begun.cpu === null || ended.cpu === null ? null : ended.cpu - begun.cpu,
+});

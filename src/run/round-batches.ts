@@ -21,7 +21,12 @@ export class RoundBatches {
   readonly #samples: SpaceSamples;
 
   /** @param tasks all tasks of the order. */
-  constructor(settings: RunSettings, tasks: readonly EncodedTask[], { number, trains }: Round, samples: SpaceSamples) {
+  constructor(
+    settings: RunSettings,
+    tasks: readonly Pick<EncodedTask, 'name' | 'train'>[],
+    { number, trains }: Round,
+    samples: SpaceSamples,
+  ) {
     this.#samples = samples;
     const learned = trains.map((task) => tasks[task]);
     this.name = roundName(settings, number);
