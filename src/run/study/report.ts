@@ -1,16 +1,8 @@
 import { accuracyLines } from './accuracy.ts';
+import type { MadeRun } from './made-runs.ts';
+import { type MeasureName, MEASURES } from './run-measures.ts';
 import type { Interval } from './statistics.ts';
-import {
-  type Bound,
-  type ClaimSummary,
-  type Contrast,
-  type MadeRun,
-  type MeasureName,
-  MEASURES,
-  type MethodSummary,
-  type PartSummary,
-  type StudySummary,
-} from './summary.ts';
+import type { Bound, ClaimSummary, Contrast, MethodSummary, PartSummary, StudySummary } from './summary.ts';
 
 /** `79.0 [77.5, 80.5]`; without the interval if there is only one seed. */
 export function intervalText(interval: Interval | null, digits = 1): string {

@@ -4,7 +4,8 @@ import type { Results } from '../results.ts';
 import { parseStudyPlan, type PlannedRun } from './study-plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';
-import { bestOf, collect, type MadeRun, summarise } from './summary.ts';
+import { bestOf, collect, type MadeRun } from './made-runs.ts';
+import { summarise } from './summary.ts';
 
 const PLAN = parseStudyPlan(
   JSON.stringify({

@@ -1,19 +1,9 @@
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
-import { type ErrorReport, GorpError } from '../../base/errors.ts';
-import { type FreeMeasure, freeMeasures, meanOwnScore } from './free-measures.ts';
-import { sourceName, sourcesOfRun } from '../likeness.ts';
-import type { Results } from '../results.ts';
-import {
-  labelOf,
-  ordersOf,
-  type PlannedRun,
-  plannedRuns,
-  type StudyEntry,
-  type StudyPart,
-  type StudyPlan,
-  type Values,
-} from './study-plan.ts';
+import { type FreeMeasure, freeMeasures } from './free-measures.ts';
+import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
+import { justLearnedOf, type Measured, measuredOf, type MeasureName, MEASURES } from './run-measures.ts';
+import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type Values } from './study-plan.ts';
 import {
   comparePaired,
   type Difference,
@@ -24,27 +14,6 @@ import {
   slope,
   studentInterval,
 } from './statistics.ts';
-
-/** A planned run with its outcome; null while it has not been made. */
-export interface MadeRun {
-  readonly run: PlannedRun;
-  readonly outcome: { readonly results: Results } | { readonly error: ErrorReport } | null;
-}
-
-/** The measures of a run, in percent; null if its matrix lacks an entry. */
-export const MEASURES = {
-  ap: 'AP exact',
-  apRanked: 'AP ranked',
-  anytime: 'anytime AP',
-  bwt: 'BWT',
-  forgetting: 'forgetting',
-  fwt: 'FWT',
-  justLearned: 'just learned',
-  intransigence: 'intransigence',
-  worst: 'worst task',
-} as const;
-export type MeasureName = keyof typeof MEASURES;
-export type Measured = Readonly<Record<MeasureName, number | null>>;
 
 /** A run as the tables see it. */
 export interface RunFacts extends Measured {
@@ -84,15 +53,6 @@ export interface MethodSummary {
   /** Only if some tasks have free answers or are watched: their measures, in the order of the columns. */
   readonly free?: readonly { readonly name: string; readonly isLoss: boolean; readonly interval: Interval | null }[];
   readonly runs: readonly RunFacts[];
-}
-
-/** The values a grid chose for a method. */
-export interface Choice {
-  readonly values: Values;
-  /** The score that decided, in percent: see {@link bestOf}. */
-  readonly score: number;
-  /** Settings whose chosen value is the lowest or highest tried: a better one may lie beyond. */
-  readonly atEnd: readonly string[];
 }
 
 /** Whether `mtl` is well enough trained to be an upper bound; percent. */
@@ -318,112 +278,10 @@ function factsOf(made: readonly MadeRun[]): RunFacts[] {
   });
 }
 
-/** R[t][t] in percent, by position. */
-const justLearnedOf = ({ accuracy }: Results): (number | null)[] =>
-  accuracy.exact.slice(1).map((row, at) => (row[at] === null ? null : 100 * row[at]));
-
-function measuredOf({ measures: { exact, ranked }, accuracy }: Results): Omit<Measured, 'intransigence'> {
-  const percent = (value: number | null): number | null => (value === null ? null : 100 * value);
-  const curve = exact.averagePerformanceCurve.flatMap((value) => value ?? []);
-  const last = accuracy.exact.at(-1) ?? [];
-  const tested = last.flatMap((value) => value ?? []);
-  return {
-    ap: percent(exact.averagePerformance),
-    apRanked: percent(ranked.averagePerformance),
-    anytime: curve.length === exact.averagePerformanceCurve.length ? percent(mean(curve)) : null,
-    bwt: percent(exact.backwardTransfer),
-    forgetting: percent(exact.forgetting),
-    fwt: percent(exact.forwardTransfer),
-    justLearned: percent(exact.justLearned),
-    worst: tested.length === last.length ? percent(Math.min(...tested)) : null,
-  };
-}
-
 /** Differences of AP between runs of the same seed and order: the same initial weights, batches and tests. */
-export function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[]): Difference[] {
+function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[]): Difference[] {
   return entry.flatMap(({ seed, order, ap }) => {
     const other = rival.find((one) => one.seed === seed && one.order === order);
     return ap === null || other?.ap === undefined || other.ap === null ? [] : [{ seed, order, value: ap - other.ap }];
   });
-}
-
-/**
- * The values of a grid with the highest mean AP over seeds and orders, on the dev set if the part tests there; null
- * until all its runs have been made. `per-task` has no AP, since no model has learned all tasks: its accuracy just
- * learned counts. If some tasks have free answers, {@link meanOwnScore} counts. A failed run counts as 0: a value must not gain from the runs it spoils.
- *
- * @param made every run of one method of the part.
- */
-export function bestOf(made: readonly MadeRun[]): Choice | null {
-  if (made.length === 0 || made.some(({ outcome }) => outcome === null)) return null;
-  const scoreOf = ({ outcome }: MadeRun): number => {
-    if (!outcome || 'error' in outcome) return 0;
-    const { ap, justLearned } = measuredOf(outcome.results);
-    const own = meanOwnScore(outcome.results);
-    return own === null ? (ap ?? justLearned ?? 0) : 100 * own;
-  };
-  const forms = new Map<string, { values: Values; scores: number[] }>();
-  for (const one of made) {
-    const { tried } = one.run;
-    const form = forms.get(JSON.stringify(tried)) ?? { values: tried, scores: [] };
-    form.scores.push(scoreOf(one));
-    forms.set(JSON.stringify(tried), form);
-  }
-  const all = [...forms.values()].map(({ values, scores }) => ({ values, score: mean(scores) }));
-  const best = all.reduce((one, other) => (other.score > one.score ? other : one));
-  const atEnd = Object.entries(best.values).flatMap(([key, value]) => {
-    const tried = all.map(({ values }) => Number(values[key]));
-    return value === Math.min(...tried) || value === Math.max(...tried) ? [key] : [];
-  });
-  return { ...best, atEnd };
-}
-
-/**
- * Every run of a plan that is known so far.
- *
- * @param outcomeOf the outcome of a run.
- * @throws GorpError `run/other-study`, naming two runs that worked with different weights or texts: no table may have
- *   both.
- */
-export async function collect(
-  plan: StudyPlan,
-  outcomeOf: (run: PlannedRun) => Promise<MadeRun['outcome']>,
-): Promise<MadeRun[]> {
-  const made: MadeRun[] = [];
-  for (const part of inOrderOfTuning(plan)) {
-    const runs = plannedRuns(plan, part, (from, method) => {
-      const entry = plan.parts
-        .find(({ name }) => name === from)
-        ?.entries.find((one) => one.grid && one.method === method);
-      if (!entry) return null;
-      return bestOf(made.filter(({ run }) => run.part === from && run.label === labelOf(entry)))?.values ?? null;
-    });
-    for (const run of runs) made.push({ run, outcome: await outcomeOf(run) });
-  }
-  checkAlike(made);
-  return made;
-}
-
-function checkAlike(made: readonly MadeRun[]): void {
-  const seen = new Map<string, { value: string; name: string }>();
-  for (const { run, outcome } of made) {
-    if (outcome === null || 'error' in outcome) continue;
-    const name = `${run.part}/${run.name}`;
-    for (const [path, value] of sourcesOfRun(outcome.results)) {
-      const before = seen.get(path) ?? { value, name };
-      seen.set(path, before);
-      if (before.value === value) continue;
-      throw new GorpError(
-        'run/other-study',
-        `${before.name} and ${name} do not belong in one table: they differ in ${sourceName(path)}.`,
-        'Move the runs that do not belong to this study to another folder, or delete their lines to repeat them.',
-      );
-    }
-  }
-}
-
-/** The parts, tuning parts first. */
-function inOrderOfTuning({ parts }: StudyPlan): StudyPart[] {
-  const tunes = (part: StudyPart): boolean => part.entries.some(({ grid }) => grid !== undefined);
-  return [...parts.filter(tunes), ...parts.filter((part) => !tunes(part))];
 }
