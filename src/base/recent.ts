@@ -10,10 +10,6 @@ export class RecentMap<V> {
     this.#drop = drop;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** The entry, now marked as the most recently used. */
   get(key: string): V | undefined {
     const value = this.#entries.get(key);

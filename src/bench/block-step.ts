@@ -129,10 +129,6 @@ export class BlockStep {
     return new BlockStep(device, owned, train, infer, { loss, rates: state.rates, y });
   }
 
-  get dispatches(): number {
-    return this.#train.program.dispatchCount;
-  }
-
   /** One step. @returns the loss before it. */
   async step(): Promise<number> {
     this.#steps++;

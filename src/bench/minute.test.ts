@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { embeddedFolder } from '../cli/named-models.ts';
 import type { Device } from '../device/device.ts';
 import { acquireTestWasm } from '../testing/devices.ts';
+import { losable } from '../testing/losable.ts';
 import type { Bench } from './bench.ts';
 import { measureParts } from './measure-parts.ts';
 import { minuteParts } from './minute.ts';
@@ -15,15 +16,15 @@ const RUN_ON_CPU = ['kernels against references', 'products', 'encoder block', '
 // Milliseconds that every program takes by the test's clock: real times would depend on what else the machine does.
 const PROGRAM_MS = 50;
 
-/** The minute on devices that are prepared first: its outcomes, and the buffers that each device had at its end. */
-async function minuteOn(prepare: (device: Device) => void): Promise<{ outcomes: Outcome[]; left: string[][] }> {
+/** The minute on devices that `open` opens: its outcomes, and the buffers that each device had at its end. */
+async function minuteOn(open: () => Promise<Device>): Promise<{ outcomes: Outcome[]; left: string[][] }> {
   const left: string[][] = [];
   let time = 0;
   const bench: Bench = {
     clock: { now: () => time, cpuMs: () => Promise.resolve(null) },
     scope: { rounds: 1, smallProducts: true, chosenKernels: true },
     open: async () => {
-      const device = await acquireTestWasm();
+      const device = await open();
       const run = device.run.bind(device);
       device.run = (programs, copies) => {
         time += PROGRAM_MS * programs.length;
@@ -34,7 +35,6 @@ async function minuteOn(prepare: (device: Device) => void): Promise<{ outcomes: 
         left.push([...device.buffers.liveLabels]);
         return destroy();
       };
-      prepare(device);
       return device;
     },
     readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
@@ -47,7 +47,7 @@ async function minuteOn(prepare: (device: Device) => void): Promise<{ outcomes: 
 }
 
 test('the minute on the CPU: every kernel right, every number there, no buffer left', async () => {
-  const { outcomes, left } = await minuteOn(() => undefined);
+  const { outcomes, left } = await minuteOn(acquireTestWasm);
   const measured = outcomes.filter((outcome) => outcome.status === 'measured');
   expect(measured.map(({ name }) => name)).toEqual(RUN_ON_CPU);
   expect(outcomes.filter(({ status }) => status === 'failed')).toEqual([]);
@@ -61,7 +61,11 @@ test('the minute on the CPU: every kernel right, every number there, no buffer l
 });
 
 test('a lost device fails each part with its cause, and is freed each time', async () => {
-  const { outcomes, left } = await minuteOn((device) => device.breakOnPurpose());
+  const { outcomes, left } = await minuteOn(async () => {
+    const { device, lose } = losable(await acquireTestWasm());
+    lose();
+    return device;
+  });
   const failed = outcomes.filter((outcome) => outcome.status === 'failed');
   expect(failed.map(({ name, error }) => `${name}: ${error.code}`)).toEqual(
     RUN_ON_CPU.map((name) => `${name}: device/lost`),

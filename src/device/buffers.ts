@@ -125,11 +125,6 @@ export class BufferLedger<Memory> implements Buffers {
     }
   }
 
-  /** Whether all buffers belong to this ledger and are live. */
-  areLive(buffers: readonly OwnedBuffer[]): boolean {
-    return buffers.every((buffer) => this.#memory.has(buffer));
-  }
-
   /** @throws Error when a program names a destroyed buffer: a bug in the caller. */
   checkProgram(name: string, buffers: readonly OwnedBuffer[]): void {
     for (const buffer of buffers) {

@@ -75,7 +75,6 @@ export function countingDevice({ kind, software = false, limits, planner }: Devi
     check: nothing,
     lost: new Promise<never>(nothing),
     settle: () => Promise.resolve(),
-    breakOnPurpose: nothing,
     destroy: () => Promise.resolve(buffers.destroyAll()),
   };
 }

@@ -92,8 +92,6 @@ export interface Device {
   readonly lost: Promise<never>;
   /** Ends measurements, and resolves when their memory is freed. */
   settle(): Promise<void>;
-  /** Breaks the device as a driver crash would, to test the failure path. */
-  breakOnPurpose(): void;
   /** Settles, then frees every buffer and the device. */
   destroy(): Promise<void>;
 }

@@ -7,6 +7,9 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from './learner.ts';
+import { LearnerCore } from './learner/core.ts';
+import { LearnerPrograms } from './learner/programs.ts';
+import { takeRecords, takeStep } from './learner/step.ts';
 import { T5_TARGETS } from '../models/targets.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 
@@ -27,12 +30,14 @@ function batchOf(sizes: BatchSizes): Batch {
   return { sizes, rows };
 }
 
-/** A learner on a T5 of four blocks with its network; `end` frees both and checks that nothing is left. */
-async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: Learner; end: () => void }> {
+/** A learner on a T5 of four blocks with its parts; `end` frees it and its network and checks that nothing is left. */
+async function learnerOf(
+  options: Partial<LearnerOptions>,
+): Promise<{ core: LearnerCore; learner: Learner; end: () => void }> {
   const model = tinyModel({ num_layers: 4, num_decoder_layers: 2 });
   const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 64);
   const method = { ...methodPreset('gorp'), loraRank: 4, galoreRank: 4, updateProjGap: 2, learningRate: 0.01 };
-  const learner = await Learner.create(
+  const core = await LearnerCore.load(
     device,
     network,
     planOf(method),
@@ -40,13 +45,14 @@ async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: L
     { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, ...options },
     (name) => model.readTensor(name),
   );
+  const learner = new Learner(core);
   await learner.beginTask();
   const end = (): void => {
     learner.destroy();
     network.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
   };
-  return { learner, end };
+  return { core, learner, end };
 }
 
 const slotBytes = (): number =>
@@ -55,21 +61,21 @@ const slotBytes = (): number =>
     .reduce((sum, { bytes }) => sum + bytes, 0);
 
 describe('recomputation of activations', () => {
-  test('gives the same losses, norms and weights bit for bit in less memory, even with dropout', async () => {
+  test('gives the same losses, norms and state bit for bit in less memory, even with dropout', async () => {
     const runs = [];
     for (const recompute of [false, true]) {
       const { learner, end } = await learnerOf({ recompute });
       const batch = batchOf({ B: 4, S: 48, T: 5 });
       for (let step = 0; step < 3; step++) await learner.step([batch]);
       const records = await learner.takeRecords();
-      const { adapters, weights } = await learner.readTrained();
-      runs.push({ records, adapters, weights, bytes: slotBytes() });
+      const state = learner.state.tensors.map(async ({ name, read }) => [name, await read()] as const);
+      runs.push({ records, state: new Map(await Promise.all(state)), bytes: slotBytes() });
       end();
     }
     const [left, again] = runs;
     expect(again.records).toEqual(left.records);
-    expect(again.weights).toEqual(left.weights);
-    expect(again.adapters).toEqual(left.adapters);
+    expect(left.state.size).toBeGreaterThan(0);
+    expect(again.state).toEqual(left.state);
     expect(again.bytes).toBeLessThan(left.bytes * 0.7);
     expect(left.records.every(({ loss, gradientNorm }) => loss > 0 && gradientNorm > 0)).toBe(true);
   });
@@ -77,19 +83,22 @@ describe('recomputation of activations', () => {
 
 describe('programs of many batch shapes', () => {
   test('share the memory of the largest, and only the latest stay compiled', async () => {
-    const { learner, end } = await learnerOf({});
+    const { core, end } = await learnerOf({});
+    const programs = new LearnerPrograms(core);
     const sizes = (i: number): BatchSizes => ({ B: 2, S: 4 + i, T: 2 });
     const max = PROGRAM_LIMIT + 3;
-    await learner.prepareStep([sizes(max)]);
+    await programs.gradients([sizes(max)]);
     const largest = slotBytes();
-    for (let i = 0; i < max; i++) await learner.prepareStep([sizes(i)]);
-    expect(learner.programCount).toBe(PROGRAM_LIMIT);
+    for (let i = 0; i < max; i++) await programs.gradients([sizes(i)]);
+    const compiled = device.buffers.liveLabels.filter((label) => /^gradients \d.* parameters$/.test(label));
+    expect(compiled).toHaveLength(PROGRAM_LIMIT);
     // Slots are shared by size, and a smaller shape may have a larger one among its small ones.
     expect(slotBytes() / largest).toBeLessThan(1.01);
     // An evicted program is compiled again and computes as before.
     const first = batchOf(sizes(0));
-    await learner.step([first]);
-    const [{ loss }] = await learner.takeRecords();
+    await takeStep(core, programs, [first], 1);
+    const [{ loss }] = await takeRecords(core);
+    programs.drop();
     end();
     const alone = await learnerOf({});
     await alone.learner.step([first]);

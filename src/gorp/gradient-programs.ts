@@ -63,11 +63,6 @@ export class GradientPrograms {
     this.#programs = new RecentMap(limit, (program) => destroyProgram(program));
   }
 
-  /** Number of compiled programs. */
-  get count(): number {
-    return this.#programs.size;
-  }
-
   /**
    * The programs of a step's micro-batches; batches of one size share one.
    *

@@ -10,13 +10,11 @@ import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
 import type { OnPart } from './spaces/input-spaces.ts';
-import type { Matrix } from '../linear-algebra/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
 import { MomentSpace } from './spaces/moment-space.ts';
 import type { NamedGrowth } from './spaces/space-growth.ts';
 import type { LearnerState, SavedState } from './state.ts';
-import { readTrained, type ReadTrained } from './trained-groups.ts';
 import { trainedLayers } from './trained-layers.ts';
 
 export type { LearnerOptions } from './learner/core.ts';
@@ -33,7 +31,8 @@ export class Learner {
   readonly layersInTraining: Layers;
   readonly #programs: LearnerPrograms;
 
-  private constructor(core: LearnerCore) {
+  /** A learner of these parts, which it frees at its end. */
+  constructor(core: LearnerCore) {
     this.#core = core;
     this.layers = trainedLayers(core.parts);
     this.layersInTraining = trainedLayers(core.parts, { unmerged: true });
@@ -68,17 +67,6 @@ export class Learner {
    */
   beginTask(sample: readonly Batch[] = [], onPart?: OnPart, prompts = sample): Promise<void> {
     return beginTask(this.#core, this.#programs, { sample, prompts }, onPart);
-  }
-
-  /** Compiles what a step of micro-batches of these sizes still needs. */
-  async prepareStep(sizes: readonly BatchSizes[]): Promise<void> {
-    await this.#programs.gradients(sizes);
-    await this.#programs.optimizer();
-  }
-
-  /** Number of batch shapes with a compiled program. */
-  get programCount(): number {
-    return this.#programs.count;
   }
 
   /**
@@ -159,20 +147,6 @@ export class Learner {
    */
   restore(saved: SavedState): Promise<void> {
     return restore(this.#core, saved);
-  }
-
-  /** The current values of everything trained; waits for the device. Names are layers, without `.weight`. */
-  async readTrained(): Promise<ReadTrained> {
-    await this.#programs.merge();
-    return readTrained(this.#core);
-  }
-
-  /** Replaces the pair in training, to resume from saved adapters. A [r, in], B [out, r]. */
-  setAdapter(name: string, A: Matrix, B: Matrix): void {
-    const group = this.#core.lora.find(({ layers }) => layers.names.includes(name));
-    if (group === undefined) throw new Error(`${name} has no adapter`);
-    group.adapters.A.write(name, A);
-    group.adapters.B.write(name, B);
   }
 
   /** Reserves the memory for training: see {@link reserveTraining}. */

@@ -8,7 +8,9 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { ReferenceLearner } from '../testing/reference-learner.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
+import { readTrained } from '../testing/trained.ts';
 import { Learner } from './learner.ts';
+import { LearnerCore } from './learner/core.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
 import { isSoft } from './method-plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
@@ -67,12 +69,13 @@ describe.each(CASES)('%s', (_, name, changes) => {
     const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
     const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1, tasks: TASKS };
-    const learner = await Learner.create(device, network, plan, targets, options, read);
+    const core = await LearnerCore.load(device, network, plan, targets, options, read);
+    const learner = new Learner(core);
     const reference = await ReferenceLearner.create(device, network, plan, targets, read, TASKS);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
       await learner.beginTask(batches);
-      const start = await learner.readTrained();
+      const start = await readTrained(core);
       const ended = new Map(reference.gate);
       await reference.beginTask(start.adapters, batches, start.gate);
       for (const part of ['first', 'second'].filter((one) => ended.has(one))) {
@@ -105,7 +108,7 @@ describe.each(CASES)('%s', (_, name, changes) => {
         const wanted = reference.state.tensors.get(name.slice(7)) as Matrix;
         expect(relativeError(Float64Array.from(await read()), wanted.data), name).toBeLessThan(TOLERANCE.change);
       }
-      const end = await learner.readTrained();
+      const end = await readTrained(core);
       expect(end.adapters.size + end.weights.size).toBeGreaterThan(0);
       expect([end.adapters.size, end.weights.size]).toEqual([reference.pairs.size, reference.weights.size]);
       for (const [layer, pair] of end.adapters) {

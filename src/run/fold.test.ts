@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { describe, expect, it, test } from 'vitest';
 import { beginningOf } from '../testing/begun-run.ts';
 import { runKeepingRounds, openRound } from '../testing/saved-run.ts';
+import { losingHost } from '../testing/losable.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
@@ -116,19 +117,22 @@ describe('samples of layers', () => {
 });
 
 /** Runs to the end, and checks at every event that a listener which folds has the results of the run. */
-async function execute(parts: Partial<RunHost>, interfere: (event: RunEvent, run: Run) => void): Promise<Results> {
+async function execute(
+  parts: Partial<RunHost>,
+  interfere: (event: RunEvent, run: Run, lose: () => void) => void,
+): Promise<Results> {
   let heard: Results | null = null;
   let last: RunEvent | undefined;
-  const run: Run = new Run(
+  const { host, lose } = losingHost(
     tinyHost((event) => {
       last = event;
       heard = fold(heard, structuredClone(event));
       const own = run.resultsSoFar;
       if (own) expect({ ...heard, seconds: 0 }).toEqual({ ...own, ...(last && endOf(last)), seconds: 0 });
-      interfere(event, run);
+      interfere(event, run, lose);
     }, parts),
-    tinySettings('gorp-plus'),
   );
+  const run = new Run(host, tinySettings('gorp-plus'));
   await run.execute();
   if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
   expect(heard).toEqual(last.results);
@@ -145,10 +149,10 @@ test('the events of a run, of one whose device is lost, and of those that resume
   expect(whole.curves.step).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 
   let lost = false;
-  const recovered = await execute(memoryCheckpoints(0).parts(), (event, run) => {
+  const recovered = await execute(memoryCheckpoints(0).parts(), (event, _, lose) => {
     if (lost || event.type !== 'steps' || event.round !== 2) return;
     lost = true;
-    run.breakDevice();
+    lose();
   });
   expect(recovered.curves.loss).toEqual(whole.curves.loss);
   expect(recovered.breaks).toMatchObject([{ cause: 'device-lost' }]);

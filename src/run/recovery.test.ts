@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
+import { losingHost } from '../testing/losable.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
@@ -11,19 +12,19 @@ import { Run } from './run.ts';
 
 const SETTINGS = tinySettings('gorp-plus');
 
-/** Runs to the end, breaking the device whenever `breaks` says so. */
+/** Runs to the end, and loses the device whenever `loses` says so. */
 async function execute(
-  breaks: (event: RunEvent, run: Run) => boolean,
+  loses: (event: RunEvent, run: Run) => boolean,
   parts: Partial<RunHost> = memoryCheckpoints(0).parts(),
 ): Promise<{ events: RunEvent[]; last: RunEvent; results: Results | null }> {
   const events: RunEvent[] = [];
-  const run: Run = new Run(
+  const { host, lose } = losingHost(
     tinyHost((event) => {
       events.push(structuredClone(event));
-      if (breaks(event, run)) run.breakDevice();
+      if (loses(event, run)) lose();
     }, parts),
-    SETTINGS,
   );
+  const run = new Run(host, SETTINGS);
   await run.execute();
   const last = events[events.length - 1];
   const results = 'results' in last ? last.results : null;

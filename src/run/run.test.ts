@@ -3,7 +3,8 @@ import { confusionFault } from './confusion.ts';
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, planOf } from '../methods/registry.ts';
-import { acquireMeasuringGpu, acquirePacedGpu, acquireTestDevice } from '../testing/devices.ts';
+import { acquireMeasuringGpu, acquirePacedGpu } from '../testing/devices.ts';
+import { losingHost } from '../testing/losable.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
@@ -41,19 +42,20 @@ class Ended {
 /**
  * Runs to the end, and checks what every end has in common: one final event, and no buffer left alive.
  *
- * @param interfere receives every event during the run.
+ * @param interfere receives every event during the run, and what loses its device.
  */
 async function execute(
   settings: RunSettings,
-  interfere: (event: RunEvent, run: Run) => void = () => undefined,
+  interfere: (event: RunEvent, run: Run, lose: () => void) => void = () => undefined,
   parts: Partial<RunHost> = {},
 ): Promise<Ended> {
   const events: RunEvent[] = [];
   const emit = (event: RunEvent): void => {
     events.push(structuredClone(event)); // as it would cross to the page
-    interfere(event, run);
+    interfere(event, run, lose);
   };
-  const run: Run = new Run(tinyHost(emit, { ...onDevice(acquireTestDevice), ...parts }), settings);
+  const { host, lose } = losingHost(tinyHost(emit, parts));
+  const run = new Run(host, settings);
   await run.execute();
   const ended = new Ended(events);
   expect(['finished', 'stopped', 'failed']).toContain(ended.last.type);
@@ -71,12 +73,15 @@ const at =
     event.type === 'progress' && event.phase === phase && event.round === round && event.done >= done;
 
 /** Does something the first time that an event matches. */
-function once(is: (event: RunEvent) => boolean, act: (run: Run) => void): (event: RunEvent, run: Run) => void {
+function once(
+  is: (event: RunEvent) => boolean,
+  act: (run: Run, lose: () => void) => void,
+): (event: RunEvent, run: Run, lose: () => void) => void {
   let done = false;
-  return (event, run) => {
+  return (event, run, lose) => {
     if (done || !is(event)) return;
     done = true;
-    act(run);
+    act(run, lose);
   };
 }
 
@@ -424,11 +429,11 @@ describe('a run whose kernels are being measured', () => {
     const measured: number[] = [];
     const ended = await execute(
       tinySettings('seq-lora', { epochs: 1 }),
-      (event, run) => {
+      (event, run, lose) => {
         if (event.type !== 'progress' || event.phase !== 'kernels') return;
         measured.push(event.done);
         if (end === 'stopped') run.stop();
-        else run.breakDevice();
+        else lose();
       },
       onDevice(acquireMeasuringGpu),
     );
@@ -443,9 +448,9 @@ describe('a run that fails', () => {
   test('says so at once when the device is lost while it is paused', async () => {
     const ended = await execute(
       tinySettings('seq-lora'),
-      (event, run) => {
+      (event, run, lose) => {
         if (at('train', 1, 1)(event)) run.pause();
-        if (event.type === 'paused') run.breakDevice();
+        if (event.type === 'paused') lose();
       },
       onDevice(acquirePacedGpu),
     );
@@ -461,7 +466,7 @@ describe('a run that fails', () => {
   ])('says so when the device is lost during %s', async (_, is) => {
     const ended = await execute(
       tinySettings('gorp-plus'),
-      once(is, (run) => run.breakDevice()),
+      once(is, (_, lose) => lose()),
       onDevice(acquirePacedGpu),
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
@@ -526,8 +531,8 @@ test('reports a pause, waits, and does not count it as work', async () => {
   const pause = once(at('train', 1, 2), (run) => run.pause());
   const ended = await execute(
     tinySettings('seq-lora'),
-    (event, run) => {
-      pause(event, run);
+    (event, run, lose) => {
+      pause(event, run, lose);
       if (event.type === 'progress' && event.phase === 'train') steps++;
       if (event.type === 'resumed') stepsAtResume = steps;
       if (event.type !== 'paused') return;

@@ -43,7 +43,6 @@ export class Run {
   readonly #breaks: Break[] = [];
   /** Null before `begin`. */
   #results: Results | null = null;
-  #device: Device | undefined;
   #deviceReport: DeviceReport | undefined;
   #model: ModelReport;
   #buffersLeft = 0;
@@ -192,7 +191,6 @@ export class Run {
   async #attempt(trains: boolean, checkpoint: SavedRun | undefined): Promise<void> {
     const began = this.#control.seconds;
     const device = await this.#acquire();
-    this.#device = device;
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(device);
@@ -240,13 +238,7 @@ export class Run {
       this.#buffersLeft = device.buffers.liveBuffers;
       this.#host.emit({ type: 'memory', ...memoryOf(device) });
       await device.destroy();
-      this.#device = undefined;
     }
-  }
-
-  /** Breaks the device on purpose, as a crash of the GPU process would, for tests. */
-  breakDevice(): void {
-    this.#device?.breakOnPurpose();
   }
 
   #emitDevice({ facts }: Device): void {

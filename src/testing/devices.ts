@@ -110,10 +110,10 @@ export const TEST_DEVICES_AND_CARD: typeof TEST_DEVICES = [
   { name: 'WebGPU as on a graphics card', acquire: () => acquireCardGpu() },
 ];
 
-/** The device with a lower reported limit of bytes per buffer. */
-export const limitedDevice = (device: Device, bytes: number): Device => ({
-  ...{ facts: device.facts, buffers: device.buffers, planner: device.planner, lost: device.lost },
-  limits: { ...device.limits, buffer: bytes },
+/** The device with some of its members replaced. */
+export const deviceWith = (device: Device, changes: Partial<Device>): Device => ({
+  ...{ facts: device.facts, limits: device.limits, buffers: device.buffers, planner: device.planner },
+  lost: device.lost,
   write: (buffer, offset, values) => device.write(buffer, offset, values),
   clear: (buffer) => device.clear(buffer),
   record: (name, plan) => device.record(name, plan),
@@ -123,6 +123,10 @@ export const limitedDevice = (device: Device, bytes: number): Device => ({
   allowHalves: (allowed) => device.allowHalves(allowed),
   check: () => device.check(),
   settle: () => device.settle(),
-  breakOnPurpose: () => device.breakOnPurpose(),
   destroy: () => device.destroy(),
+  ...changes,
 });
+
+/** The device with a lower reported limit of bytes per buffer. */
+export const limitedDevice = (device: Device, bytes: number): Device =>
+  deviceWith(device, { limits: { ...device.limits, buffer: bytes } });

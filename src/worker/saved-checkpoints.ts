@@ -63,11 +63,6 @@ export class CheckpointKeeper implements CheckpointStore {
     );
   }
 
-  /** Removes all checkpoints. */
-  async clear(): Promise<void> {
-    await removeFrom(await makeFolder([FOLDER, await this.#folder.claimed()]), CHECKPOINTS);
-  }
-
   async #all(): Promise<FileSystemDirectoryHandle> {
     return makeFolder([FOLDER, await this.#folder.claimed(), CHECKPOINTS]);
   }

@@ -4,6 +4,7 @@ import { noise } from '../../testing/graphs.ts';
 import { wholeOf } from '../buffers.ts';
 import type { Dispatch } from '../kernel.ts';
 import { plainProduct } from '../matmul-shape.ts';
+import { BLOCK_BYTES, type ThreadStart, WORDS } from './thread.mjs';
 import { WasmDevice } from './wasm-device.ts';
 
 const opened: WasmDevice[] = [];
@@ -145,10 +146,25 @@ test('reports a lack of memory by buffer name, and leaves no live buffers', asyn
   expect(device.buffers.liveBuffers).toBe(0);
 });
 
-test('reports a deliberate loss of the device to those who wait', async () => {
-  const device = await open(1);
-  const waiting = expect(device.lost).rejects.toMatchObject({ code: 'device/lost' });
-  device.breakOnPurpose();
-  await waiting;
-  expect(() => device.check()).toThrow(expect.objectContaining({ code: 'device/lost' }));
+test('reports a thread that disappears to those who wait', async () => {
+  const host = nodeWasmHost(2);
+  // It begins a call and never ends it.
+  const start = ({ memory, block }: ThreadStart): Promise<{ terminate(): void }> => {
+    const words = new Int32Array(memory.buffer, block, BLOCK_BYTES / 4);
+    vi.spyOn(Atomics, 'notify').mockImplementation(() => Atomics.add(words, WORDS.state, 1));
+    vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
+    return Promise.resolve({ terminate: () => undefined });
+  };
+  const device = await WasmDevice.open({ ...host, threads: { count: 2, start } }, { relaxed: false, shared: true });
+  opened.push(device);
+  try {
+    const { plan } = productOn(device, 131);
+    const waiting = expect(device.lost).rejects.toMatchObject({ code: 'device/lost' });
+    const lost = { code: 'device/lost', message: expect.stringContaining('thread') as string };
+    await expect(device.run([await device.record('product', plan)])).rejects.toMatchObject(lost);
+    await waiting;
+    expect(() => device.check()).toThrow(expect.objectContaining(lost));
+  } finally {
+    vi.restoreAllMocks();
+  }
 });

@@ -126,7 +126,15 @@ export class WasmDevice implements Device {
       if (isLarge && this.#threads !== undefined) this.#threads.share(kernel, args, units);
       else this.#kernels[kernel](args, 0, units);
     } catch (cause) {
-      if (cause instanceof ThreadGone) throw this.#lost(`A thread of the CPU has disappeared: ${cause.message}.`);
+      if (cause instanceof ThreadGone) {
+        this.#failure = new GorpError(
+          'device/lost',
+          `A thread of the CPU has disappeared: ${cause.message}.`,
+          'Start again.',
+        );
+        this.#lose(this.#failure);
+        throw this.#failure;
+      }
       const [name] = [...this.#places].find(([, place]) => place === kernel) ?? ['?'];
       this.#failure = new GorpError(
         'device/invalid-operation',
@@ -170,17 +178,6 @@ export class WasmDevice implements Device {
 
   settle(): Promise<void> {
     return Promise.resolve();
-  }
-
-  breakOnPurpose(): void {
-    this.#lost('The device was broken on purpose.');
-  }
-
-  #lost(reason: string): GorpError {
-    const failure = new GorpError('device/lost', reason, 'Start again.');
-    this.#failure = failure;
-    this.#lose(failure);
-    return failure;
   }
 
   async destroy(): Promise<void> {

@@ -97,9 +97,6 @@ export function isSoftware(adapter: GPUAdapter): boolean {
   );
 }
 
-/** @throws GorpError as {@link requestAdapter} and {@link openAdapter}. */
-export const acquireGpu = async (gpu: GPU | undefined): Promise<Gpu> => openAdapter(await requestAdapter(gpu));
-
 /** Opens a device with every feature and limit that the kernels can use. @throws GorpError `gpu/no-device`. */
 export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};

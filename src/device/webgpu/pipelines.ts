@@ -5,14 +5,9 @@ import type { Kernel } from '../kernel.ts';
 export class PipelineCache {
   readonly #device: GPUDevice;
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  readonly #compiling = new Set<Promise<void>>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
-  }
-
-  get size(): number {
-    return this.#pipelines.size;
   }
 
   /** The pipeline of a kernel, compiled at most once. @throws Error with the shader's name and the compiler's message. */
@@ -22,17 +17,8 @@ export class PipelineCache {
     if (pipeline === undefined) {
       pipeline = this.#compile(kernel.name, wgsl);
       this.#pipelines.set(wgsl, pipeline);
-      const compiling: Promise<void> = pipeline
-        .catch(() => undefined) // reported to its caller
-        .then(() => void this.#compiling.delete(compiling));
-      this.#compiling.add(compiling);
     }
     return pipeline;
-  }
-
-  /** Resolves when no compilation is running. */
-  async idle(): Promise<void> {
-    while (this.#compiling.size > 0) await Promise.all(this.#compiling);
   }
 
   async #compile(name: string, code: string): Promise<GPUComputePipeline> {

@@ -145,7 +145,7 @@ describe('a step in slices', () => {
     await device.run([program]);
     await device.read(wholeOf((await chain(device, 'other', 1)).result));
     const running = device.run([program]);
-    device.breakOnPurpose();
+    device.gpu.device.destroy();
     await expect(running).rejects.toMatchObject({ code: 'device/lost' });
     await device.destroy();
   });

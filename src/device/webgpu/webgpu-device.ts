@@ -115,10 +115,6 @@ export class WebGpuDevice implements Device {
     return this.#tuner?.stop() ?? Promise.resolve();
   }
 
-  breakOnPurpose(): void {
-    this.gpu.device.destroy();
-  }
-
   async destroy(): Promise<void> {
     await this.settle();
     await this.gpu.destroy();

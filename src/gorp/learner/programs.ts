@@ -21,11 +21,6 @@ export class LearnerPrograms {
     return new GradientPrograms(device, network, parts, loss, { accumulation, recompute });
   }
 
-  /** Number of batch shapes with a compiled program. */
-  get count(): number {
-    return this.#gradients.count;
-  }
-
   /** Whether the next step computes new bases and measures what spaces remove. */
   get isRefresh(): boolean {
     const { plan, progress } = this.#core;

@@ -8,7 +8,9 @@ import { largestDifference } from '../../testing/matrices.ts';
 import { planOf } from '../../methods/registry.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
+import { readTrained } from '../../testing/trained.ts';
 import { Learner } from '../learner.ts';
+import { LearnerCore } from '../learner/core.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
 import { T5_TARGETS } from '../../models/targets.ts';
 
@@ -33,12 +35,13 @@ test('the activation space of a sample does not depend on padding', async () => 
   const { method } = tinySettings('gorp-plus');
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
   const spacesOf = async (sample: Batch[]): Promise<Map<string, Matrix>> => {
-    const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (name) =>
+    const core = await LearnerCore.load(device, network, planOf(method), T5_TARGETS, options, (name) =>
       model.readTensor(name),
     );
+    const learner = new Learner(core);
     await learner.beginTask();
     await learner.endTask({ sample: sample });
-    const { spaces } = await learner.readTrained();
+    const { spaces } = await readTrained(core);
     learner.destroy();
     return spaces;
   };
