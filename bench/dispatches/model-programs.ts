@@ -16,7 +16,7 @@ export type WorkName = (typeof WORK_NAMES)[number];
 export type ModelPrograms = Readonly<Record<WorkName, readonly Dispatch[]>>;
 
 // The largest buffers that browsers offer; plans of models this size need no other limit.
-const LIMITS = { buffer: 2 ** 31 - 4, total: null };
+export const LIMITS = { buffer: 2 ** 31 - 4, total: null };
 const TASKS = 2;
 // A tree of labels as in the embedded tasks.
 const TREE = { nodes: 30, choices: 40 };
@@ -66,7 +66,7 @@ export async function recordModel(shape: ModelShape, planner: Planner): Promise<
 }
 
 /** The recorded programs of a name, with or without a shape after it, longest first. */
-function lengths(recorded: readonly RecordedProgram[], name: string): (readonly Dispatch[])[] {
+export function lengths(recorded: readonly RecordedProgram[], name: string): (readonly Dispatch[])[] {
   const found = recorded.filter(
     (one) => one.name === name || (one.name.startsWith(`${name} `) && /\d$/.test(one.name)),
   );

@@ -8,7 +8,7 @@ export interface RecordedProgram {
   readonly dispatches: readonly Dispatch[];
 }
 
-/** A device that computes nothing and remembers every program recorded on it. */
+/** A device that computes nothing, so that all it reads is 0, and remembers every program recorded on it. */
 export interface RecordingDevice extends CountingDevice {
   /** In the order in which they were recorded. */
   readonly recorded: readonly RecordedProgram[];
@@ -22,6 +22,7 @@ export function recordingDevice(outline: DeviceOutline, planner?: Planner): Reco
     ...device,
     ...(planner && { planner }),
     recorded,
+    read: ({ bytes }) => Promise.resolve(new ArrayBuffer(bytes)),
     record: (name, plan) => {
       const dispatches = plan();
       recorded.push({ name, dispatches });

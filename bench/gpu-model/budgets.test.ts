@@ -1,9 +1,12 @@
 import { beforeAll, expect, test } from 'vitest';
+import { SLICE } from '../../src/device/webgpu/pace.ts';
 import type { WorkName } from '../dispatches/model-programs.ts';
 import { BUDGETS } from './budgets.ts';
 import { CARDS } from './cards.ts';
 import { describe as described } from './families/index.ts';
-import { type RecordedProgram, recordPrograms } from './programs.ts';
+import { estimate } from './estimate.ts';
+import { type RecordedProgram, recordPrograms, recordSpacePrograms } from './programs.ts';
+import type { RecordedCall } from './work.ts';
 
 /** The most dispatches of each work, those of the kernels at hand. Lower them where kernels are joined. */
 const MOST_DISPATCHES: Readonly<Record<string, Readonly<Record<WorkName, number>>>> = {
@@ -12,14 +15,29 @@ const MOST_DISPATCHES: Readonly<Record<string, Readonly<Record<WorkName, number>
   'TinyLlama-1.1B, 8-bit': { step: 2266, refresh: 2704, prefill: 522, decode: 644 },
 };
 
+/** The same of the works of spaces: reading a batch, building a space, beginning a task. */
+const MOST_FOR_SPACES: Readonly<Record<string, readonly [read: number, build: number, begin: number]>> = {
+  't5-small': [385, 149, 82],
+  'SmolLM2-135M': [958, 159, 184],
+  't5-large': [1530, 227, 316],
+  'TinyLlama-1.1B, 8-bit': [658, 387, 136],
+  'LLaMA-2-7B, 8-bit': [894, 707, 230],
+};
+/** The slowest card. */
+const SLOWEST = CARDS[1];
+
 let programs: RecordedProgram[];
+let spaces: { model: string; works: readonly (readonly RecordedCall[])[] }[];
 beforeAll(async () => {
   programs = await recordPrograms(CARDS[0]);
+  spaces = (await recordSpacePrograms(SLOWEST)).map(({ model, calls: { read, build, begin } }) => {
+    return { model, works: [read, build, begin] };
+  });
 });
 
 test('no dispatch exceeds its budgets', () => {
   const over = new Set<string>();
-  for (const { calls } of programs) {
+  for (const calls of [...programs.map((one) => one.calls), ...spaces.flatMap(({ works }) => works)]) {
     for (const call of new Set(calls)) {
       const { row, work } = described(call);
       for (const [budget, exceeds] of Object.entries(BUDGETS)) {
@@ -35,6 +53,24 @@ test('no work takes more dispatches than before', () => {
   for (const { model, work, calls } of programs) {
     expect(calls.length, `${model}, ${work}`).toBeLessThanOrEqual(MOST_DISPATCHES[model][work]);
   }
+  expect(spaces.length).toBe(5); // models
+  for (const { model, works } of spaces) {
+    for (const [i, calls] of works.entries()) {
+      expect(calls.length, model).toBeLessThanOrEqual(MOST_FOR_SPACES[model][i]);
+    }
+  }
+});
+
+test('a dispatch for spaces that takes longer than a slice can be cut', () => {
+  const over = new Set<string>();
+  for (const { model, works } of spaces) {
+    for (const call of new Set(works.flat())) {
+      const { row, work } = described(call);
+      const ms = 1e3 * estimate(call, work, SLOWEST).seconds;
+      if (ms / Math.max(...call.workgroups) > SLICE) over.add(`${model}, ${row}: ${ms} ms`);
+    }
+  }
+  expect([...over]).toEqual([]);
 });
 
 test('the budgets', () => {
@@ -44,8 +80,8 @@ test('the budgets', () => {
   expect(few(call, work)).toBe(true);
   expect(few({ ...call, size: [33, 1, 1] }, work)).toBe(false);
   expect(few(call, { ...work, extraBytes: 0 })).toBe(false);
-  expect(loops(call, { ...work, loops: [{ times: 2049, slots: 1 }] })).toBe(true);
-  expect(loops(call, { ...work, loops: [{ times: 2048, slots: 1 }] })).toBe(false);
+  expect(loops(call, { ...work, loops: [{ times: 4097, slots: 1 }] })).toBe(true);
+  expect(loops(call, { ...work, loops: [{ times: 4096, slots: 1 }] })).toBe(false);
   expect(buffers({ ...call, tensors: Array<number>(9).fill(4) }, work)).toBe(true);
   expect(buffers({ ...call, tensors: Array<number>(8).fill(4) }, work)).toBe(false);
 });

@@ -1,7 +1,9 @@
+import type { Planner } from '../../src/device/kernel-planner.ts';
 import { GpuPlanner } from '../../src/device/webgpu/gpu-planner.ts';
 import { Tuning } from '../../src/device/webgpu/tuning.ts';
 import { MODEL_SHAPES } from '../../src/bench/model-shapes.ts';
 import { recordModel, WORK_NAMES, type WorkName } from '../dispatches/model-programs.ts';
+import { recordSpaces, SPACE_SHAPES, type SpaceRecord, type SpaceWork } from '../dispatches/space-programs.ts';
 import { callsOf } from './calls.ts';
 import type { Card } from './cards.ts';
 import { chooseFor } from './choices.ts';
@@ -14,16 +16,39 @@ export interface RecordedProgram {
   readonly calls: readonly RecordedCall[];
 }
 
+/** The works of a model's spaces. */
+export interface RecordedSpaces extends Pick<SpaceRecord, 'inputs' | 'batches'> {
+  readonly model: string;
+  readonly calls: Readonly<Record<SpaceWork, readonly RecordedCall[]>>;
+}
+
 /** The programs of the tables, with the kernels that a card chooses. */
 export async function recordPrograms(card: Card): Promise<RecordedProgram[]> {
   const programs: RecordedProgram[] = [];
   for (const shape of MODEL_SHAPES) {
-    const tuning = new Tuning(false);
-    const planner = new GpuPlanner(tuning);
-    await recordModel(shape, planner); // makes known what there is to choose
-    chooseFor(tuning, card);
-    const works = await recordModel(shape, planner);
+    const works = await recordChosen(card, (planner) => recordModel(shape, planner));
     for (const work of WORK_NAMES) programs.push({ model: shape.name, work, calls: callsOf(works[work]) });
   }
   return programs;
+}
+
+/** The same for spaces of inputs. */
+export async function recordSpacePrograms(card: Card): Promise<RecordedSpaces[]> {
+  const all: RecordedSpaces[] = [];
+  for (const shape of SPACE_SHAPES) {
+    const { works, inputs, batches } = await recordChosen(card, (planner) => recordSpaces(shape, planner));
+    const calls = { first: callsOf(works.first), second: callsOf(works.second), read: callsOf(works.read) };
+    const more = { build: callsOf(works.build), begin: callsOf(works.begin) };
+    all.push({ model: shape.name, inputs, batches, calls: { ...calls, ...more } });
+  }
+  return all;
+}
+
+/** Records twice: first to know what there is to choose. */
+async function recordChosen<T>(card: Card, record: (planner: Planner) => Promise<T>): Promise<T> {
+  const tuning = new Tuning(false);
+  const planner = new GpuPlanner(tuning);
+  await record(planner);
+  chooseFor(tuning, card);
+  return record(planner);
 }

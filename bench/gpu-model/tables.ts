@@ -33,9 +33,9 @@ export interface CardCosts {
 }
 
 /** A call's row and estimate, each worked out once. */
-type Estimated = (call: RecordedCall) => Estimate & { readonly row: string };
+export type Estimated = (call: RecordedCall) => Estimate & { readonly row: string };
 
-function estimatedOn(card: Card): Estimated {
+export function estimatedOn(card: Card): Estimated {
   const known = new Map<RecordedCall, ReturnType<Estimated>>();
   return (call) => {
     const before = known.get(call);

@@ -14,7 +14,8 @@ export interface ModelShape {
   readonly rows: number;
 }
 
-const tinyLlama = { ...llama(2048, 5632, 22, 32, 4), tie_word_embeddings: false };
+/** TinyLlama's config.json. */
+export const TINY_LLAMA = { ...llama(2048, 5632, 22, 32, 4), tie_word_embeddings: false };
 
 /** The models whose kernels are looked at, by the sizes of their config.json. */
 export const MODEL_SHAPES: readonly ModelShape[] = [
@@ -27,7 +28,7 @@ export const MODEL_SHAPES: readonly ModelShape[] = [
     ...{ batch: { B: 8, S: 512, T: 10 }, rows: 64 },
   },
   {
-    ...{ name: 'TinyLlama-1.1B, 8-bit', config: tinyLlama, frozenWeights: '8-bit', recompute: true },
+    ...{ name: 'TinyLlama-1.1B, 8-bit', config: TINY_LLAMA, frozenWeights: '8-bit', recompute: true },
     ...{ batch: { B: 1, S: 512, T: 10 }, rows: 8 },
   },
 ];

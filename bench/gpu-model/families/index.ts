@@ -4,12 +4,13 @@ import { append, elements, embedding, reduction } from './elementwise.ts';
 import type { Family } from './family.ts';
 import { products } from './products.ts';
 import { distillation, next, norm, normWeight, scores, spaces, sums } from './rows.ts';
+import { squareMeasures, sweep } from './squares.ts';
 import { subspace } from './subspace.ts';
 
 const FAMILIES: readonly Family[] = [
   ...products,
   ...[attention, delta, merging, norm, normWeight, scores, subspace],
-  ...[reduction, append, embedding, elements, next, sums, spaces, distillation],
+  ...[reduction, append, embedding, elements, next, sums, spaces, distillation, squareMeasures, sweep],
 ];
 
 /** A call as the model sees it. */

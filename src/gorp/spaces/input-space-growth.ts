@@ -94,6 +94,10 @@ export class InputSpaceGrowth {
       trace(g, P, numbers, NUMBERS.leftBefore);
       this.#leading.record(g);
     },
+    take: (g: Graph): void => {
+      const { P, inverse } = this.#bench;
+      addInto(g, inverse.result, P, -1, 0);
+    },
     soft: (g: Graph): void => {
       const { P, C, numbers, inverse } = this.#bench;
       innerProduct(g, P, C, numbers, NUMBERS.outsideAfter);
@@ -115,11 +119,11 @@ export class InputSpaceGrowth {
 
   /** Compiles what takes most memory and time, for a plan. @returns the programs that one space takes. */
   async prepare(): Promise<Program[]> {
-    const { look, soft, outside, hard } = this.#records;
+    const { look, take, soft, outside, hard } = this.#records;
     const suppressed = this.#leading.recordLeft;
     const bench = this.#bench;
     const inverse = (await bench.inverse.prepare()).map(({ program }) => program);
-    const records = this.#plan.form === 'soft' ? { look, soft, suppressed } : { look, outside, hard, suppressed };
+    const records = this.#plan.form === 'soft' ? { look, take, soft, suppressed } : { look, outside, hard, suppressed };
     const programs: Program[] = [...inverse];
     for (const [name, record] of Object.entries(records)) programs.push((await bench.prepare(name, record)).program);
     if (this.#plan.form === 'soft') return programs;
@@ -201,7 +205,7 @@ export class InputSpaceGrowth {
     for (let i = 0; i < n; i++) E[i * n + i] += 1;
     bench.write(inverse.first, E);
     if (!(await inverse.run(between))) throw notFinite(name);
-    await bench.run('take the inverse', (g) => addInto(g, inverse.result, bench.P, -1, 0));
+    await bench.run('take', this.#records.take);
     bench.write(inverse.first, E);
     await bench.run('soft', this.#records.soft);
   }
