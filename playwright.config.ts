@@ -14,9 +14,10 @@ const url = `http://localhost:${port}/`;
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
-  // Three files at a time on two cores, since tests wait for a quarter of their time.
+  // Three tests at a time on two cores, since tests wait for a quarter of their time; of any file, so that none is left
+  // to run alone at the end.
   workers: 3,
-  fullyParallel: false,
+  fullyParallel: true,
   forbidOnly: process.env['CI'] !== undefined,
   retries: 0,
   timeout: 180_000,

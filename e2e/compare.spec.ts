@@ -15,7 +15,7 @@ import { chartDrawing, chartNumbers, savedBy } from './support/downloads.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { choose, expectNoWorkers, openWorkbench } from './support/workbench.ts';
 
-const METHODS = ['gorp-plus', 'gorp', 'seq-lora'] as const;
+const METHODS = ['gorp-plus', 'seq-lora'] as const;
 const SEEDS = [1, 2];
 const TINY = { trainExamples: 8, testExamples: 4, batchSize: 4 };
 
@@ -23,7 +23,7 @@ const queued = (page: Page, status: string) => page.locator(`[data-testid=queued
 const openTab = (page: Page, tab: string): Promise<void> => page.getByTestId(`tab-${tab}`).click();
 const nameOf = ({ settings }: Results): string => `${settings.method.name}, seed ${settings.training.seed}`;
 
-test('three methods with two seeds are queued, survive a reload, and show the values of their files when compared', async ({
+test('two methods with two seeds are queued, survive a reload, and show the values of their files when compared', async ({
   page,
 }) => {
   test.setTimeout(400_000);
@@ -35,7 +35,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
   for (const method of METHODS) await page.getByTestId(`queue-method-${method}`).check();
   await page.getByTestId('queue-seeds').fill(SEEDS.join(', '));
   await page.getByTestId('queue-add').click();
-  await expect(queued(page, 'waiting')).toHaveCount(6);
+  await expect(queued(page, 'waiting')).toHaveCount(4);
   await page.getByRole('button', { name: /^Later: gorp-plus, seed 1/ }).click();
   await expect(page.getByTestId('queued-run').first(), 'it can be reordered').toContainText('gorp-plus, seed 2');
 
@@ -46,7 +46,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
     await expect(page.getByTestId('queue-status'), 'after its run it waits').toContainText('Not started.', {
       timeout: 120_000,
     });
-    await expect(queued(page, 'waiting')).toHaveCount(5);
+    await expect(queued(page, 'waiting')).toHaveCount(3);
     await page.getByTestId('queue-start').click();
     await expect(queued(page, 'finished')).toHaveCount(2, { timeout: 120_000 });
     await expect(queued(page, 'running')).toHaveCount(1);
@@ -54,14 +54,14 @@ test('three methods with two seeds are queued, survive a reload, and show the va
     await openTab(page, 'queue');
     await expect(queued(page, 'running'), 'the interrupted run resumes').toHaveCount(1);
     await expect(page.getByTestId('queue-status')).toContainText(/done at about \d\d:\d\d/);
-    await expect(queued(page, 'finished')).toHaveCount(6, { timeout: 240_000 });
-    await expect(page.getByTestId('queue-status')).toHaveText('6 of 6 done.');
+    await expect(queued(page, 'finished')).toHaveCount(4, { timeout: 240_000 });
+    await expect(page.getByTestId('queue-status')).toHaveText('4 of 4 done.');
     await expectNoWorkers(page);
   });
 
   await page.getByTestId('queue-compare').click();
-  await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(6);
-  const files = await test.step('the zip holds six whole results files', async () => {
+  await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(4);
+  const files = await test.step('the zip holds four whole results files', async () => {
     const { name, bytes } = await savedBy(page, () => page.getByTestId('zip-results').click());
     expect(name).toBe('gorp-web-results.zip');
     const all = Object.entries(unzipSync(bytes)).map(([path, content]) => {
@@ -82,7 +82,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
     for (const axis of ['Log loss', 'Log steps']) await loss.getByLabel(axis).check();
     await expect.poll(ticks, 'the axes change').not.toEqual(linear);
     await expectTablesBesideCharts(page);
-    await expect(page.getByTestId('differences').locator('tbody tr')).toHaveCount(3);
+    await expect(page.getByTestId('differences').locator('tbody tr')).toHaveCount(METHODS.length);
     const smoothing = 0.8;
     const means = await chartNumbers(page, 'compare-loss');
     for (const method of METHODS) {
@@ -110,7 +110,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
     );
     // Two of them: after ten downloads of a page Chromium may want to ask, which without a window it cannot.
     for (const chart of ['compare-loss', 'compare-spaces'])
-      expect(await chartDrawing(page, chart)).toContain('gorp, seed 1');
+      expect(await chartDrawing(page, chart)).toContain('gorp-plus, seed 1');
   });
 
   await test.step('the plane holds them too, with the Pareto front', async () => {
@@ -130,7 +130,7 @@ test('three methods with two seeds are queued, survive a reload, and show the va
       );
       expect(row?.['on the front'], run).toBe(isBeaten ? '0' : '1');
     }
-    await expect(page.getByTestId('plane').locator('circle')).toHaveCount(6);
+    await expect(page.getByTestId('plane').locator('circle')).toHaveCount(4);
     const drawing = await chartDrawing(page, 'compare-plane');
     for (const method of METHODS) expect(drawing).toContain(`>${method}<`);
   });

@@ -18,7 +18,7 @@ test('an ordinary browser learns the whole default order on the CPU', async ({ p
   await openWorkbench(page);
   // A fifth of the examples: the model learns from them all the same.
   await page.locator('[data-setting="training.trainExamples"]').fill(String(TRAIN_EXAMPLES));
-  await page.locator('[data-setting="training.testExamples"]').fill('40');
+  await page.locator('[data-setting="training.testExamples"]').fill('20');
   const line = page.getByTestId('device-line');
   await expect(line).toContainText(/^Trains on the CPU \(WebAssembly, \d+ threads?\): /);
   await expect(page.getByTestId('memory-plan')).toHaveAttribute('data-status', 'planned');

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { choose, downloadResults, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
+import { choose, downloadResults, openWorkbench, start, startPaused, waitForStatus } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 };
 
@@ -70,9 +70,8 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
 }, testInfo) => {
   test.setTimeout(300_000);
   await openWorkbench(page);
-  await choose(page, { ...TINY, trainExamples: 200, batchSize: 1 });
-  await start(page);
-  await waitForStep(page, 5);
+  await choose(page, TINY);
+  await startPaused(page);
   await page.getByTestId('stop').click();
   await waitForStatus(page, 'stopped');
   const resume = page.getByTestId('resume-from-checkpoint');
@@ -82,7 +81,6 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-results').click()]);
   await download.saveAs(stopped);
 
-  await choose(page, TINY);
   for (const models of [1, 2]) {
     await start(page);
     await waitForStatus(page, 'finished');
@@ -117,9 +115,8 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
 test('a run stops with its model, and the page opens again as it was left', async ({ page }) => {
   test.setTimeout(300_000);
   await openWorkbench(page);
-  await choose(page, { ...TINY, trainExamples: 200, batchSize: 1, leaveOut: ['field'] });
-  await start(page);
-  await waitForStep(page, 3);
+  await choose(page, { ...TINY, leaveOut: ['field'] });
+  await startPaused(page);
   const label = page.getByTestId('run-label');
   await label.locator('summary').click();
   await label.getByTestId('run-name').fill('a try');
@@ -143,13 +140,13 @@ test('a run stops with its model, and the page opens again as it was left', asyn
   await expect(page.getByTestId('download-merged')).toBeEnabled();
   expect((await downloadResults(page)).results).toMatchObject({
     name: 'first try',
-    cutShort: [{ round: 1, planned: 200 }],
+    cutShort: [{ round: 1, steps: 1, planned: 2 }],
   });
 
   await page.getByTestId('resume-from-checkpoint').click();
   await waitForStatus(page, 'finished');
   const { results } = await downloadResults(page);
-  expect([results.name, results.curves.step.length, results.cutShort]).toEqual(['first try', 200, undefined]);
+  expect([results.name, results.curves.step.length, results.cutShort]).toEqual(['first try', 2, undefined]);
 
   await test.step('a model larger than the whole budget stays, and the page says so', async () => {
     expect(await page.evaluate(growRound, 2 ** 30)).toBe(true);

@@ -1,12 +1,10 @@
 import { expect, test } from '@playwright/test';
-import { choose, downloadResults, lastStep, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+import { choose, downloadResults, lastStep, openWorkbench, startPaused, waitForStatus } from './support/workbench.ts';
 
 test('a paused run advances by one optimizer step, or to the end of its round', async ({ page }) => {
   await openWorkbench(page);
   await choose(page, { method: 'seq-lora', trainExamples: 24, testExamples: 4, batchSize: 4 });
-  await start(page);
-  await page.getByTestId('step').click();
-  await waitForStatus(page, 'paused');
+  await startPaused(page);
   expect(await lastStep(page), 'the first step, after the tests before training').toBe(1);
   for (const step of [2, 3]) {
     await page.getByTestId('step').click();

@@ -23,11 +23,13 @@ const MAX_GAP = 1000;
 /** Relative difference of losses that other kernels explain: rounding, which Adam amplifies within a few steps. */
 const LOSS_TOLERANCE = 1e-3;
 
-test('rates that change are drawn, a share of the examples is held out, and a warm-up given twice is refused', async ({
+test('rates that change are drawn, a share of the examples is held out, and what does not fit is refused', async ({
   page,
 }) => {
+  // Without this, downloads open a dialogue.
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
   await openWorkbench(page);
-  await choose(page, { ...CHOICE, leaveOut: ['field'], method: 'seq-lora' });
+  await choose(page, { ...CHOICE, leaveOut: ['field'], method: 'gain-lora' });
   await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
   const setting = (name: string) => page.locator(`[data-setting="training.${name}"]`);
   await setting('lrSchedulerType').selectOption('linear');
@@ -48,6 +50,13 @@ test('rates that change are drawn, a share of the examples is held out, and a wa
   const { results } = await downloadResults(page);
   expect(results.tasks.map(({ validationExamples }) => validationExamples)).toEqual([3, undefined]);
   expect(results.validation?.map(({ step }) => step)).toEqual([3]);
+
+  await test.step('GGUF cannot hold gates, says what to take instead, and programs that hold weights only are not offered', async () => {
+    await page.getByTestId('download-gguf').click();
+    const refused = page.getByRole('alert').filter({ hasText: 'gain-lora' });
+    await expect(refused).toContainText('Export as ONNX');
+    await expect(page.getByTestId('use-model').getByRole('radio')).toHaveCount(3);
+  });
 });
 
 test('a run finishes, shows its measurements and offers them as a file; the next reads its weights from the browser', async ({

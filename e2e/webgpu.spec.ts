@@ -94,7 +94,7 @@ test('after the GPU process crashes the run resumes by itself from its last chec
     const page = await browser.newPage({ baseURL: baseURL ?? '' });
     await openWorkbench(page);
     await chooseDevice(page, 'GPU');
-    await choose(page, { ...TINY, trainExamples: 20 });
+    await choose(page, { ...TINY, trainExamples: 14 });
     await start(page);
     await waitForStep(page, 2);
     await page.getByTestId('pause').click();
@@ -109,7 +109,7 @@ test('after the GPU process crashes the run resumes by itself from its last chec
     const { results } = await downloadResults(page);
     expectConsistent(results);
     expect(results).toMatchObject({ status: 'finished', breaks: [{ cause: 'device-lost', step: saved }] });
-    expect(results.curves.step).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+    expect(results.curves.step).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(results.device).toMatchObject({ kind: 'webgpu', why: 'asked' });
   } finally {
     await browser.close();

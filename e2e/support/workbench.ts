@@ -35,6 +35,13 @@ export async function choose(page: Page, { method, leaveOut = [], ...training }:
 
 export const start = (page: Page): Promise<void> => page.getByTestId('start').click();
 
+/** Starts a run that pauses after its first step, and waits until it has. */
+export async function startPaused(page: Page): Promise<void> {
+  await start(page);
+  await page.getByTestId('step').click();
+  await waitForStatus(page, 'paused');
+}
+
 /** Waits until the run has `status`; throws at once with the page's own words if the run fails instead. */
 export async function waitForStatus(page: Page, status: RunStatus, timeout = 180_000): Promise<void> {
   const either = page.locator(`[data-testid=status]:is([data-status=${status}], [data-status=failed])`);

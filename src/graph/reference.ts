@@ -9,12 +9,15 @@ export function emptyValues(tensor: Tensor): Numbers {
 }
 
 /**
- * Runs a graph on the CPU in f64 with the plain TypeScript references of its kernels.
+ * Runs a graph, or some of its operations, on the CPU in f64 with the plain TypeScript references of its kernels.
  *
  * @param values of persistent tensors; operations change them in place.
  * @returns a function that gives the value of any tensor of the graph.
  */
-export function runOnCpu(graph: Graph, values: ReadonlyMap<Tensor, Numbers>): (tensor: Tensor) => Numbers {
+export function runOnCpu(
+  graph: Pick<Graph, 'operations'>,
+  values: ReadonlyMap<Tensor, Numbers>,
+): (tensor: Tensor) => Numbers {
   const all = new Map(values);
   const valueOf = (tensor: Tensor): Numbers => {
     let value = all.get(tensor);

@@ -43,20 +43,32 @@ const WORDS_OF_A_TEXT = 4;
  */
 export function textFinder(texts: Iterable<string>): (text: string) => boolean {
   const byBeginning = new Map<string, string[]>();
-  const beginningAt = (words: readonly string[], at: number): string => words.slice(at, at + WORDS_OF_A_TEXT).join(' ');
   for (const text of texts) {
-    const words = text.split(' ');
-    if (words.length < WORDS_OF_A_TEXT) continue;
-    const beginning = beginningAt(words, 0);
-    byBeginning.set(beginning, [...(byBeginning.get(beginning) ?? []), `${text} `]);
+    const beginning = text.slice(0, wordEnds(text)[WORDS_OF_A_TEXT - 1] ?? 0);
+    if (beginning === '') continue;
+    const others = byBeginning.get(beginning);
+    if (others === undefined) byBeginning.set(beginning, [`${text} `]);
+    else others.push(`${text} `);
   }
   return (text) => {
-    const words = text.split(' ');
-    return words.some((_, at) => {
-      const candidates = byBeginning.get(beginningAt(words, at)) ?? [];
-      return candidates.some((candidate) => `${words.slice(at).join(' ')} `.startsWith(candidate));
-    });
+    const ends = wordEnds(text);
+    const whole = `${text} `;
+    for (let last = WORDS_OF_A_TEXT - 1; last < ends.length; last++) {
+      const first = last - WORDS_OF_A_TEXT;
+      const begin = first < 0 ? 0 : ends[first] + 1;
+      const candidates = byBeginning.get(text.slice(begin, ends[last]));
+      if (candidates?.some((candidate) => whole.startsWith(candidate, begin))) return true;
+    }
+    return false;
   };
+}
+
+/** Where the words of a normalised text end. */
+function wordEnds(text: string): number[] {
+  const ends: number[] = [];
+  for (let at = text.indexOf(' '); at >= 0; at = text.indexOf(' ', at + 1)) ends.push(at);
+  ends.push(text.length);
+  return ends;
 }
 
 /** Names a core without showing it: the first 16 hex digits of the SHA-256 of the normalised text. */
@@ -90,13 +102,11 @@ export function splitTasks(
   const held = new Set(tests.flat().map((item) => normalised(item.core)));
   const holdsTestText = textFinder(tests.flat().flatMap((item) => [normalised(item.core), normalised(item.sentence)]));
   return pools.map(({ source, unique, random }, i) => {
-    const free = unique.filter(
-      (item) =>
-        !held.has(normalised(item.core)) &&
-        !holdsTestText(normalised(item.core)) &&
-        !holdsTestText(normalised(item.sentence)) &&
-        usable(item),
-    );
+    const free = unique.filter((item) => {
+      const core = normalised(item.core);
+      if (held.has(core) || holdsTestText(core)) return false;
+      return (item.sentence === item.core || !holdsTestText(normalised(item.sentence))) && usable(item);
+    });
     return {
       ...source,
       test: shuffled(tests[i] ?? [], random).filter(usable),

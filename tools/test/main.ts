@@ -6,7 +6,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { CHECKS } from '../check/list.ts';
-import { buildEmbedded, buildKernels } from '../setup/build.ts';
 import { nodeCommand, projectPath, run, runQuietly } from '../setup/process.ts';
 import { closingLine, type Counts, countPlaywright, countVitest } from './counts.ts';
 import { provideTestGround, type TestGround } from './provide.ts';
@@ -69,6 +68,23 @@ function freePort(): Promise<number> {
   });
 }
 
+/** Starts commands at once, one after another where they depend on each other; their stages show the output. */
+interface Begun {
+  readonly name: string;
+  readonly done: ReturnType<typeof runQuietly>;
+}
+const begin = ({ name, command }: (typeof CHECKS)[number], after?: Begun): Begun => ({
+  name,
+  done: (after?.done ?? Promise.resolve()).then(() => runQuietly(command)),
+});
+const script = (name: string, file: string, after?: Begun): Begun =>
+  begin({ name, command: nodeCommand('tsx/dist/cli.mjs', file) }, after);
+
+// They need neither a browser nor an adapter, so they compute while these are installed. The build of the app also
+// makes the kernels and the embedded tasks, which that of the library then finds.
+const app = script('build (app)', 'tools/build.ts');
+const begun = [app, script('build (library)', 'tools/build-library.ts', app), ...CHECKS.map((check) => begin(check))];
+
 let ground: TestGround = { browser: undefined, adapter: undefined, env: {} };
 await stage('browser and WebGPU adapter', async () => {
   ground = await provideTestGround();
@@ -85,23 +101,7 @@ await stage('browser and WebGPU adapter', async () => {
   return single(ground.browser !== undefined && ground.adapter !== undefined, 'browser and WebGPU adapter');
 });
 
-/** Starts commands whose output their stage shows. */
-const started = (parts: typeof CHECKS): { name: string; done: ReturnType<typeof runQuietly> }[] =>
-  parts.map(({ name, command }) => ({ name, done: runQuietly(command) }));
-
-// Each computes on one core; the checks need nothing that is built.
-const checks = started(CHECKS);
-await stage('kernels and embedded tasks', async () => {
-  await buildKernels();
-  await buildEmbedded();
-  return single(true, 'kernels and embedded tasks');
-});
-
-const builds = started([
-  { name: 'build (app)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build.ts') },
-  { name: 'build (library)', command: nodeCommand('tsx/dist/cli.mjs', 'tools/build-library.ts') },
-]);
-for (const { name, done } of [...checks, ...builds]) {
+for (const { name, done } of begun) {
   await stage(name, async () => {
     const { code, output } = await done;
     process.stdout.write(output);

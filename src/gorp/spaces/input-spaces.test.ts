@@ -53,7 +53,7 @@ function rootOf(C: Matrix): Matrix {
   return multiplyTranspose(half, half);
 }
 
-describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
+describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
   let device: Device;
   beforeAll(async () => {
     device = await acquire();
@@ -140,8 +140,9 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     return all > 0 ? Math.sqrt(energy(multiply(subtract(found, wanted), root)) / all) : 0;
   };
 
-  // One row, a block of the inverse and one row more or less, and a prime.
-  test.each([1, 2, 31, 32, 33, 67])('soft, %i wide: as the exact form', async (n) => {
+  // One row, a block of the inverse and one row more or less, and a prime. Cards differ in their products only.
+  const widths = name.includes('card') ? [67] : [1, 31, 32, 33, 67];
+  test.each(widths)('soft, %i wide: as the exact form', async (n) => {
     for (const energies of n === 33 ? (['sum', 'mean'] as const) : (['sum'] as const)) {
       const plan = { ...SOFT, energies };
       const exact = (space: Matrix | null, C: Matrix, task: number): SpaceGrowth => growSoftSpace(space, C, plan, task);
@@ -159,7 +160,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     }
   });
 
-  test.each([1, 2, 31, 32, 33, 67])('hard, %i wide: the same directions as the exact form', async (n) => {
+  test.each(widths)('hard, %i wide: the same directions as the exact form', async (n) => {
     await check(
       HARD,
       n,

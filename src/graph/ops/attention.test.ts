@@ -55,16 +55,17 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     // One query, one key, a tile more or less, primes, every class of head sizes and every optional tensor, in as few
     // kernels as possible, since some compilers take seconds for each.
     const forTiles: Case[] = [
-      { B: 1, Sq: 1, Sk: 97, H: 8, Hk: 1, d: 64 },
       { B: 2, Sq: 33, Sk: 65, H: 2, d: 32, bias: 'distance' },
-      { B: 1, Sq: 67, Sk: 131, H: 2, d: 36, bias: true, offset: 64, causal: true, window: 33 },
+      // Queries in parts, because key heads are few.
+      { B: 1, Sq: 67, Sk: 131, H: 6, Hk: 1, d: 36, bias: true, offset: 64, causal: true, window: 33 },
       { B: 1, Sq: 31, Sk: 37, H: 3, Hk: 1, d: 7, causal: true, bias: 'shared' },
       { B: 4, Bk: 2, Sq: 13, Sk: 41, H: 6, Hk: 2, d: 128, window: 40 },
-      // Queries in parts, because key heads are few.
-      { B: 1, Sq: 70, Sk: 20, H: 6, Hk: 1, d: 16, causal: true, offset: 1, window: 60 },
     ];
-    // Keys in parts, because queries are few: no query sees some of these parts.
-    const keysInParts: Case = { B: 2, Sq: 3, Sk: 259, H: 4, Hk: 2, d: 16, causal: true, offset: 256, window: 100 };
+    // As in generation: one query, and keys in parts, because queries are few; no query sees some of these parts.
+    const inGeneration: Case[] = [
+      { B: 1, Sq: 1, Sk: 97, H: 8, Hk: 1, d: 64 },
+      { B: 2, Sq: 3, Sk: 259, H: 4, Hk: 2, d: 16, causal: true, offset: 256, window: 100 },
+    ];
     const graphOf = (c: Case): GraphUnderTest => {
       const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, offset, window } = c;
       // Hide the last keys of every row, the first of every second, and every key of the last row.
@@ -99,15 +100,15 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     };
     test.each(cases)('%o', async (c) => {
       const t = graphOf(c).withGradients('o');
-      t.checkFiniteDifferences(1e-5);
+      t.checkFiniteDifferences(device, 1e-5);
       await t.checkDevice(device, 1e-4);
     });
     test.each(forTiles)('in tiles on a graphics card: %o', async (c) => {
       const t = graphOf(c).withGradients('o');
       await t.checkDevice(card ?? device, 1e-4);
     });
-    test('in tiles on a graphics card, with keys in parts', async () => {
-      await graphOf(keysInParts).checkDevice(card ?? device, 1e-4);
+    test.each(inGeneration)('in tiles on a graphics card, without gradients: %o', async (c) => {
+      await graphOf(c).checkDevice(card ?? device, 1e-4);
     });
 
     test.each([null, 2, 4])('with a position, as in generation, and window %s', async (window) => {
@@ -167,7 +168,8 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
         },
       );
       await t.checkDevice(device, F32);
-      if (card) await t.checkDevice(card, F32);
+      // Tiles that read vectors of four, and those that do not: a software adapter takes a second to compile either.
+      if (card && P >= 17) await t.checkDevice(card, F32);
     });
 
     test('equals attention over all keys at once', async () => {

@@ -43,7 +43,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
             best: argMax(g, matmul(g, input('x'), input('head'), { layout: 'nt' })),
           };
         }).withGradients('loss');
-        t.checkFiniteDifferences(1e-6, 4);
+        t.checkFiniteDifferences(device, 1e-6, 4);
         await t.checkDevice(device, F32);
       }
     });
@@ -59,7 +59,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
           3 * 52 * 4, // three rows at a time
         ),
       })).withGradients('loss');
-      t.checkFiniteDifferences();
+      t.checkFiniteDifferences(device);
       await t.checkDevice(device, F32);
     });
   });

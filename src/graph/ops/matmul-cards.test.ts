@@ -138,19 +138,19 @@ describe.each(['block', 'block-light'] as const)('%s', (variant) => {
     expect(variantsOf(plainProduct('nt', 64, 64, 64), SOFTWARE)).not.toContain('block-light');
   });
 
-  // 1, primes, the sides of a block (64 × 64, 16 of K) and one more or less; K in parts from 256 on. The two have one
-  // template, so each has half of the shapes.
+  // 1, primes, the sides of a block (64 × 64, 16 of K) and one more or less; K in parts from 256 on. The two differ in
+  // the rows of a thread only, so one reads all layouts in vectors of four, the other in single floats.
   const shapes = {
     block: [
-      [1, 1, 1],
       [64, 64, 16],
-      [65, 63, 17],
       [33, 68, 260],
+      [68, 132, 36],
     ],
     'block-light': [
+      [1, 1, 1],
       [7, 13, 11],
+      [65, 63, 17],
       [63, 65, 15],
-      [68, 132, 36],
       [67, 31, 521],
     ],
   }[variant];

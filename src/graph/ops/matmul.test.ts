@@ -33,7 +33,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
           y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
           plain: matmul(g, input('a'), input('b'), { layout }),
         })).withGradients('y');
-        if (M * N * K < 4000) t.checkFiniteDifferences();
+        if (M * N * K < 4000) t.checkFiniteDifferences(device);
         await t.checkDevice(device, F32);
       });
     }
@@ -76,7 +76,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
             y: matmul(g, input('a'), input('b'), { layout: 'nt', alpha: 0.5, addend: input('d') }),
             again: matmul(g, input('d'), input('b'), { layout: 'nn', addend: input('a') }),
           })).withGradients('y');
-          if (M * N * K < 4000) t.checkFiniteDifferences();
+          if (M * N * K < 4000) t.checkFiniteDifferences(device);
           await t.checkDevice(device, F32);
         }
       });
@@ -87,7 +87,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
       const t = new GraphUnderTest({ a: weight([9, 20]), b, d: { shape: [9, 70] } }, (g, input) => ({
         y: matmul(g, input('a'), input('b'), { layout: 'nt', addend: input('d') }),
       })).withGradients('y');
-      t.checkFiniteDifferences();
+      t.checkFiniteDifferences(device);
       await t.checkDevice(device, F32);
     });
 

@@ -31,7 +31,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         // Use x twice, so that the residual gradient is fused into the norm's.
         return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
       }).withGradients('y');
-      t.checkFiniteDifferences(1e-5);
+      t.checkFiniteDifferences(device, 1e-5);
       await t.checkDevice(device, F32);
     });
 
@@ -44,7 +44,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
       const t = new GraphUnderTest({ x, w: weight([d]), d: x }, (g, input) => ({
         y: rmsNorm(g, input('x'), input('w'), 1e-6, { offset, addend: input('d') }),
       })).withGradients('y');
-      t.checkFiniteDifferences(1e-5);
+      t.checkFiniteDifferences(device, 1e-5);
       await t.checkDevice(device, F32);
     });
 

@@ -37,7 +37,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
           y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
         })).withGradients('y');
-        t.checkFiniteDifferences();
+        t.checkFiniteDifferences(device);
         await t.checkDevice(device, F32);
       }
     });
@@ -47,7 +47,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         const t = new GraphUnderTest({ x: weight([size]) }, (g, input) => ({
           y: activation(g, 'gate', input('x')),
         })).withGradients('y');
-        t.checkFiniteDifferences();
+        t.checkFiniteDifferences(device);
         await t.checkDevice(device, F32);
       }
       const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4], trainable: true };
@@ -70,7 +70,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
       const t = new GraphUnderTest({ x: weight([40, 25]), step }, (g, input) => ({
         y: dropout(g, input('x'), input('step'), 4, 0.3),
       })).withGradients('y');
-      t.checkFiniteDifferences();
+      t.checkFiniteDifferences(device);
       await t.checkDevice(device, F32);
     });
 
@@ -94,7 +94,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         const t = new GraphUnderTest({ x: weight([B, T, n * width]), gates: weight([n, B]) }, (g, input) => ({
           y: scaleBlocks(g, input('x'), input('gates')),
         })).withGradients('y');
-        t.checkFiniteDifferences();
+        t.checkFiniteDifferences(device);
         await t.checkDevice(device, F32);
       },
     );
@@ -166,7 +166,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     const t = new GraphUnderTest(inputs, (g, input) => ({
       y: divergence(g, input('scores'), input('teacher'), input('labels')),
     })).withGradients('y');
-    t.checkFiniteDifferences();
+    t.checkFiniteDifferences(device);
     await t.checkDevice(device, F32);
   });
 
@@ -181,7 +181,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
       const t = new GraphUnderTest({ x: weight([rows, columns]), b: weight([columns]) }, (g, input) => ({
         y: scale(g, addBias(g, input('x'), input('b')), 1.5),
       })).withGradients('y');
-      t.checkFiniteDifferences(1e-6);
+      t.checkFiniteDifferences(device, 1e-6);
       await t.checkDevice(device, F32);
     });
   });
@@ -224,7 +224,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         rotated((_, turn) => ({ y: turn('more')[0] })),
       ];
       for (const t of graphs) {
-        t.checkFiniteDifferences();
+        t.checkFiniteDifferences(device);
         await t.checkDevice(device, F32);
       }
     });
@@ -248,7 +248,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
       const [tree, keys] = rotary(g, [input('x'), input('k')], at(input('tokens')));
       return { line, tree, keys };
     }).withGradients('tree');
-    t.checkFiniteDifferences();
+    t.checkFiniteDifferences(device);
     await t.checkDevice(device, F32);
     const outputs = t.onCpu();
     const differs = Array.from({ length: B * S }, (_, token) => {
@@ -269,7 +269,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
       y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
     })).withGradients('y');
-    t.checkFiniteDifferences();
+    t.checkFiniteDifferences(device);
     await t.checkDevice(device, F32);
   });
 
@@ -290,7 +290,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         ),
       }),
     ).withGradients('bias');
-    t.checkFiniteDifferences();
+    t.checkFiniteDifferences(device);
     await t.checkDevice(device, F32);
   });
 
@@ -313,7 +313,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     const t = new GraphUnderTest({ table: weight([7, columns]), ids }, (g, input) => ({
       y: embedding(g, input('table'), input('ids')),
     })).withGradients('y');
-    t.checkFiniteDifferences();
+    t.checkFiniteDifferences(device);
     await t.checkDevice(device, F32);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { METHOD_NAMES, type MethodName, type MethodSettings } from '../../methods/registry.ts';
+import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../../methods/registry.ts';
 import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../../testing/tiny-families.ts';
 import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
@@ -85,6 +85,10 @@ async function breaksMakeNoDifference(
 ): Promise<ReadonlySet<string>> {
   const whole = await execute(family, settings, {});
   expect(whole.type).toBe('finished');
+  const { curves, spaces } = whole.results;
+  expect(curves.loss.every(Number.isFinite)).toBe(true);
+  expect(new Set(curves.loss).size).toBeGreaterThan(1);
+  expect(spaces).toHaveLength(planOf(settings.method).space ? 2 : 0);
   const checkpoints = memoryCheckpoints(everySeconds);
   let id: string | undefined;
   for (const [name, isThere] of Object.entries(PLACES)) {
