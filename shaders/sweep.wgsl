@@ -26,11 +26,11 @@ var<workgroup> a: array<f32, {{SIZE * SIZE}}>;
 @group(0) @binding(3) var<storage, read_write> a: array<f32>;
 #endif
 
-@compute @workgroup_size(64)
+@compute @workgroup_size({{THREADS}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
 #if PIVOT
   let count = p.size * p.size;
-  for (var e = local; e < count; e += 64u) {
+  for (var e = local; e < count; e += {{THREADS}}u) {
     a[e] = x[(p.first + e / p.size) * p.n + p.first + e % p.size];
   }
   workgroupBarrier();
@@ -39,13 +39,13 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
     let isPositive = found > 0.0 && found < 3.4e38;
     let inverse = 1.0 / select(1.0, found, isPositive);
     if (local == 0u && !isPositive) { failures[0] += 1.0; }
-    for (var e = local; e < count; e += 64u) {
+    for (var e = local; e < count; e += {{THREADS}}u) {
       let i = e / p.size;
       let j = e % p.size;
       if (i != k && j != k) { a[e] -= a[i * p.size + k] * inverse * a[k * p.size + j]; }
     }
     workgroupBarrier();
-    for (var i = local; i < p.size; i += 64u) {
+    for (var i = local; i < p.size; i += {{THREADS}}u) {
       if (i == k) { a[k * p.size + k] = -inverse; }
       else {
         a[i * p.size + k] *= inverse;
@@ -54,9 +54,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
     }
     workgroupBarrier();
   }
-  for (var e = local; e < count; e += 64u) { y[e] = -a[e]; }
+  for (var e = local; e < count; e += {{THREADS}}u) { y[e] = -a[e]; }
 #else
-  let at = groupIndex(w) * 64u + local;
+  let at = groupIndex(w) * {{THREADS}}u + local;
   if (at >= p.size * p.n) { return; }
   let i = at / p.n;
   let j = at % p.n;

@@ -7,11 +7,14 @@ import { matmul } from './matmul.ts';
 
 /** Rows of a block: its square fits into the workgroup memory that WebGPU guarantees, and its products fill a device. */
 export const SWEEP_BLOCK = 32;
+/** As many as WebGPU guarantees: a single workgroup inverts a block. */
+const PIVOT_THREADS = 256;
 
 const ENTRIES = { PIVOT: 'sweepPivot', PANEL: 'sweepPanel', BORDERS: 'sweepBorders' } as const;
 type Form = keyof typeof ENTRIES;
 
 function call(form: Form, [n, first, size]: readonly [number, number, number], tensors: Tensor[]): KernelCall {
+  const threads = form === 'PIVOT' ? PIVOT_THREADS : 64;
   return {
     kernel: {
       name: `sweep/${form.toLowerCase()}`,
@@ -22,12 +25,13 @@ function call(form: Form, [n, first, size]: readonly [number, number, number], t
           BORDERS: form === 'BORDERS',
           ACCESS: form === 'BORDERS' ? 'read' : 'read_write',
           SIZE: SWEEP_BLOCK,
+          THREADS: threads,
         }),
       wasm: { entry: ENTRIES[form] },
     },
     params: [n, first, size].map(u32),
     tensors,
-    workgroups: flatWorkgroups(form === 'PIVOT' ? 1 : size * n, form === 'PIVOT' ? 1 : 64),
+    workgroups: form === 'PIVOT' ? [1, 1, 1] : flatWorkgroups(size * n, threads),
     units: form === 'PIVOT' ? 1 : size,
     cost: form === 'PIVOT' ? 2 * size ** 3 : size * n * 4,
   };
