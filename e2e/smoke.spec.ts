@@ -1,6 +1,9 @@
 import { expect, test } from '@playwright/test';
 
-test('the page loads without an error and asks no other host for anything', async ({ page, baseURL }) => {
+test('the page loads without an error and asks no other host for anything; Back and a reload return to the last view', async ({
+  page,
+  baseURL,
+}) => {
   const faults: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());
@@ -14,15 +17,12 @@ test('the page loads without an error and asks no other host for anything', asyn
   await page.goto('/', { waitUntil: 'networkidle' });
   await expect(page.getByRole('button', { name: /start/i })).toBeVisible();
   expect(faults).toEqual([]);
-});
 
-test('the first stop skips the settings, and Back and a reload return to the last view', async ({ page }) => {
-  await page.goto('/');
   const selected = (name: string): Promise<void> =>
     expect(page.getByRole('tab', { name })).toHaveAttribute('aria-selected', 'true');
   await selected('Run');
   await page.keyboard.press('Tab');
-  await expect(page.getByTestId('skip')).toBeFocused();
+  await expect(page.getByTestId('skip'), 'the first stop skips the settings').toBeFocused();
   await page.keyboard.press('Enter');
   await expect(page.getByTestId('tab-run')).toBeFocused();
   await page.getByTestId('tab-models').click();

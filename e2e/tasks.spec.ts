@@ -189,7 +189,18 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await waitForStatus(page, 'finished');
 });
 
-test('a dropped folder is read completely', async ({ page }, info) => {
+test('an order is changed by the keyboard, and a dropped folder is read completely', async ({ page }, info) => {
+  await openWorkbench(page);
+  await test.step('the focus moves with a task', async () => {
+    const before = await order(page);
+    const later = page.getByLabel(`Learn ${before[0]} later`);
+    await later.focus();
+    await page.keyboard.press('Enter');
+    await expect(later).toBeFocused();
+    await page.keyboard.press('Enter');
+    expect(await order(page)).toEqual([before[1], before[2], before[0], before[3]]);
+  });
+
   const root = info.outputPath('dropped');
   const write = async (path: string, content: unknown): Promise<void> => {
     await mkdir(dirname(`${root}/${path}`), { recursive: true });
@@ -199,7 +210,6 @@ test('a dropped folder is read completely', async ({ page }, info) => {
   for (const split of ['train', 'dev', 'test']) await write(`CL_Benchmark/TC/agnews/${split}.json`, rows);
   // The browser lists a folder in batches of a hundred; the file needed comes after the first.
   for (let i = 0; i < 250; i++) await write(`CL_Benchmark/TC/agnews/a${i}.json`, 0);
-  await openWorkbench(page);
   await dropFromDisk(page.getByTestId('task-order'), root);
   await expect(page.getByTestId('drop-problem'), 'the error is in sight').toBeVisible();
   await expect(page.getByTestId('drop-problem')).toContainText('instruction_config.json');
@@ -306,16 +316,4 @@ test('beside Start, the page says which texts would be cut, and reads them whole
   await facts.getByRole('button', { name: /^Raise the prompt length to \d+$/ }).click();
   await expect(facts).not.toContainText('would be cut');
   await expect(facts).not.toContainText('up to 96 tokens');
-});
-
-test('an order is changed by the keyboard', async ({ page }) => {
-  await openWorkbench(page);
-  await page.getByTestId('preset-select').selectOption('full');
-  const before = await order(page);
-  const later = page.getByLabel(`Learn ${before[0]} later`);
-  await later.focus();
-  await page.keyboard.press('Enter');
-  await expect(later, 'the focus moves with the task').toBeFocused();
-  await page.keyboard.press('Enter');
-  expect(await order(page)).toEqual([before[1], before[2], before[0], before[3]]);
 });
