@@ -49,6 +49,17 @@ function securityPolicy(): Plugin {
   };
 }
 
+/** Sends files as they are: between programs of one machine, compressing takes longer than sending. */
+const uncompressed: Plugin = {
+  name: 'uncompressed',
+  configurePreviewServer: ({ middlewares }) => {
+    middlewares.use((request, _, next) => {
+      delete request.headers['accept-encoding'];
+      next();
+    });
+  },
+};
+
 /** What the code knows about its build. */
 export const constants = {
   __APP_VERSION__: JSON.stringify(version),
@@ -65,7 +76,7 @@ export default defineConfig({
   base: './',
   // onnxruntime-web without a bundled copy of the files that are served beside it.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
-  plugins: [react(), securityPolicy(), licenses.page],
+  plugins: [react(), securityPolicy(), licenses.page, uncompressed],
   server: { headers: { ...ISOLATION_HEADERS } },
   // Serves `npm start` and the end-to-end tests.
   preview: { headers: { ...SECURITY_HEADERS } },
