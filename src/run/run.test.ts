@@ -415,7 +415,8 @@ describe('a run whose kernels are being measured', () => {
     // What is measured has tests of its own (tune.test.ts): on software it takes long.
     const prepare: Device['prepare'] = async (report) => {
       report(0, 1);
-      await new Promise((resolve) => setTimeout(resolve));
+      // Turns enough for a run that does not wait to train meanwhile.
+      for (let turn = 0; turn < 2000; turn++) await new Promise((resolve) => setImmediate(resolve));
       report(1, 1);
     };
     const acquire = async (): Promise<Device> => deviceWith(await acquireTestDevice(), { prepare });
