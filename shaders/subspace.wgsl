@@ -1,10 +1,11 @@
-// Small dense operations on a subspace stored as rows, which block power iteration needs besides matrix products
+// Small dense operations on subspaces stored as rows, which block power iteration needs besides matrix products. x and y
+// are stacks of `count` matrices
 //
 //   ORTHONORMALISE  y = rows of x made orthonormal in order; y [rows, columns], rows <= columns
 //   ROTATE          t = Pᵀ of x = W Σ Pᵀ, one row per right singular vector, largest singular value first; x [rows, rows]
 //   SIGNS           y[r] = ±x[r], such that the entry of largest magnitude is positive (the first one on a tie)
 //
-// Plan: ORTHONORMALISE and ROTATE a single workgroup, SIGNS one per row. A thread of ORTHONORMALISE and SIGNS owns
+// Plan: ORTHONORMALISE and ROTATE a workgroup per matrix, SIGNS one per row. A thread of ORTHONORMALISE and SIGNS owns
 // every {{THREADS}}th column, so only the sums need barriers; a tree adds eight inner products at a time. ROTATE:
 // one-sided Jacobi; a round rotates disjoint pairs of columns (circle method), {{LANES}} threads each, in workgroup memory
 // where they fit (LOCAL). On a CPU a single thread is quicker than eight that wait for each other.
@@ -13,7 +14,7 @@
 // neither overflow nor vanish. A row left with less than `noise` of its length is noise: pseudo-random numbers replace
 // it. ROTATE accumulates rotations, so its rows are orthonormal even if singular values are zero.
 
-struct Params { grid: Grid, rows: u32, columns: u32, sweeps: u32, noise: f32 }
+struct Params { grid: Grid, rows: u32, columns: u32, sweeps: u32, noise: f32, count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -24,7 +25,7 @@ var<workgroup> totals: array<f32, 8>;
 var<workgroup> is_noise: bool;
 #endif
 #if ROTATE
-// x and the rotations so far, [2, rows, rows], both transposed: a row is a column. Large ones are in y, after t.
+// x and the rotations so far, [2, rows, rows], both transposed: a row is a column. Large ones are in y, after each t.
 #if LOCAL
 var<workgroup> work: array<f32, {{SIZE}}>;
 #endif
@@ -34,10 +35,13 @@ var<workgroup> products: array<vec3f, {{THREADS}}>;
 #endif
 
 #if !SIGNS
-// 1 / largest magnitude of `size` entries of x; 1 if all are zero.
+// Where the matrix begins in x.
+var<private> base: u32;
+
+// 1 / largest magnitude of `size` entries of the matrix; 1 if all are zero.
 fn unit(size: u32, local: u32) -> f32 {
   var largest = 0.0;
-  for (var i = local; i < size; i += {{THREADS}}u) { largest = max(largest, abs(x[i])); }
+  for (var i = local; i < size; i += {{THREADS}}u) { largest = max(largest, abs(x[base + i])); }
   largest = largestOf(largest, local);
   return select(1.0, 1.0 / largest, largest > 0.0);
 }
@@ -51,10 +55,10 @@ fn squaredLength(at: u32, local: u32) -> f32 {
 }
 
 fn removeRowsBefore(row: u32, local: u32) {
-  let at = row * p.columns;
+  let at = base + row * p.columns;
   for (var k = 0u; k < row; k += 8u) {
 #for q in 8
-    let r{{q}} = min(k + {{q}}u, row - 1u) * p.columns;
+    let r{{q}} = base + min(k + {{q}}u, row - 1u) * p.columns;
     var s{{q}} = 0.0;
 #endfor
     for (var c = local; c < p.columns; c += {{THREADS}}u) {
@@ -99,10 +103,15 @@ fn hash(word: u32) -> u32 {
 
 @compute @workgroup_size({{THREADS}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
+#if !SIGNS
+  let matrix = groupIndex(w);
+  if (matrix >= p.count) { return; }
+  base = matrix * p.rows * p.columns;
+#endif
 #if ORTHONORMALISE
   let scale = unit(p.rows * p.columns, local);
   for (var row = 0u; row < p.rows; row++) {
-    let at = row * p.columns;
+    let at = base + row * p.columns;
     for (var c = local; c < p.columns; c += {{THREADS}}u) { y[at + c] = x[at + c] * scale; }
     let before = squaredLength(at, local);
     removeRowsBefore(row, local);
@@ -111,7 +120,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
     if (local == 0u) { is_noise = !(left > p.noise * p.noise * before); }
     if (workgroupUniformLoad(&is_noise)) {
       for (var c = local; c < p.columns; c += {{THREADS}}u) {
-        y[at + c] = f32(hash(at + c) >> 8u) * (1.0 / 8388608.0) - 1.0;
+        y[at + c] = f32(hash(at - base + c) >> 8u) * (1.0 / 8388608.0) - 1.0;
       }
       removeRowsBefore(row, local);
       removeRowsBefore(row, local);
@@ -124,10 +133,11 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
 #if ROTATE
   let n = p.rows;
   let size = n * n;
+  let t = matrix * 3u * size; // room for its work follows each
   let begin = {{BEGIN}};
   let scale = unit(size, local);
   for (var i = local; i < size; i += {{THREADS}}u) {
-    {{WORK}}[begin + i] = x[(i % n) * n + i / n] * scale;
+    {{WORK}}[begin + i] = x[base + (i % n) * n + i / n] * scale;
     {{WORK}}[begin + size + i] = select(0.0, 1.0, i / n == i % n);
   }
   {{BARRIER}};
@@ -187,7 +197,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
       let other = {{WORK}}[begin + b * n];
       place += select(0u, 1u, other > own || (other == own && b < a));
     }
-    for (var i = 0u; i < n; i++) { y[place * n + i] = {{WORK}}[begin + size + a * n + i]; }
+    for (var i = 0u; i < n; i++) { y[t + place * n + i] = {{WORK}}[begin + size + a * n + i]; }
   }
 #endif
 #if SIGNS

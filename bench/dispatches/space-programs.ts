@@ -7,6 +7,7 @@ import { frozenPacking, type FrozenWeights } from '../../src/run/frozen-weights.
 import { networkOf } from '../../src/run/open-network.ts';
 import { llama, t5, TODAY } from '../../src/run/published-models.ts';
 import { spaceSamples } from '../../src/run/space-samples.ts';
+import { PROGRAMS } from '../../src/gorp/spaces/input-measurements.ts';
 import { startingMethod } from '../../src/run/starting-values.ts';
 import { lengths, LIMITS } from './model-programs.ts';
 import { recordingDevice, type RecordedProgram } from './recording-device.ts';
@@ -37,9 +38,10 @@ export const SPACE_SHAPES: readonly SpaceShape[] = [
  * - `first` and `second`: a step of the first task, which has no spaces, and of the second;
  * - `read`: reads a batch of a sample;
  * - `build`: builds the space of one input;
+ * - `measure`: measures all inputs before and after their spaces grow.
  * - `begin`: begins the second task, apart from reading its sample.
  */
-export type SpaceWork = 'first' | 'second' | 'read' | 'build' | 'begin';
+export type SpaceWork = 'first' | 'second' | 'read' | 'build' | 'measure' | 'begin';
 
 /** The kernels of each work, in their order, and how often works repeat. */
 export interface SpaceRecord {
@@ -79,20 +81,22 @@ export async function recordSpaces(shape: SpaceShape, planner: Planner): Promise
   for (const tasks of [1, TASKS]) steps.push(stepOf(await recorded(() => learner.reserveTraining(tasks, [batch]))));
   let inputs = 0;
   const end = await recorded(async () => {
-    for await (const { spaces } of learner.reserveMeasuring(batch)) inputs = spaces?.count ?? 0;
+    for await (const { spaces } of learner.reserveMeasuring(batch)) inputs = spaces?.growth.count ?? 0;
   });
   learner.reserveTesting(1);
   const begin = await recorded(() => learner.beginTask([{ sizes: batch, rows: [] }]));
   const samples = spaceSamples(METHOD, network);
   learner.destroy();
   network.destroy();
-  const isReading = ({ name }: RecordedProgram): boolean => name.startsWith('inputs ');
-  const dispatchesOf = (programs: readonly RecordedProgram[], ofReading: boolean): Dispatch[] =>
-    programs.filter((one) => isReading(one) === ofReading).flatMap(({ dispatches }) => dispatches);
+  const kindOf = ({ name }: RecordedProgram): SpaceWork =>
+    name.startsWith('inputs ') ? 'read' : PROGRAMS.some((one) => one === name) ? 'measure' : 'build';
+  const dispatchesOf = (programs: readonly RecordedProgram[], kind: SpaceWork): Dispatch[] =>
+    programs.filter((one) => kindOf(one) === kind).flatMap(({ dispatches }) => dispatches);
   return {
     works: {
       ...{ first: steps[0], second: steps[1] },
-      ...{ read: dispatchesOf(end, true), build: dispatchesOf(end, false), begin: dispatchesOf(begin, false) },
+      ...{ read: dispatchesOf(end, 'read'), build: dispatchesOf(end, 'build'), measure: dispatchesOf(end, 'measure') },
+      begin: dispatchesOf(begin, 'build'),
     },
     inputs,
     batches: { begin: Math.ceil(samples.begin / ROWS), end: Math.ceil(samples.end / ROWS) },

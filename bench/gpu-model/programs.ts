@@ -38,7 +38,7 @@ export async function recordSpacePrograms(card: Card): Promise<RecordedSpaces[]>
   for (const shape of SPACE_SHAPES) {
     const { works, inputs, batches } = await recordChosen(card, (planner) => recordSpaces(shape, planner));
     const calls = { first: callsOf(works.first), second: callsOf(works.second), read: callsOf(works.read) };
-    const more = { build: callsOf(works.build), begin: callsOf(works.begin) };
+    const more = { build: callsOf(works.build), measure: callsOf(works.measure), begin: callsOf(works.begin) };
     all.push({ model: shape.name, inputs, batches, calls: { ...calls, ...more } });
   }
   return all;

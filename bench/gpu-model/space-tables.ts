@@ -42,7 +42,7 @@ function costsOf({ model, calls, inputs, batches }: RecordedSpaces, card: Card, 
   return {
     ...{ model, card: card.name, stepMs: 1e3 * step },
     reading: batches.end * read,
-    building: (inputs * seconds('build')) / step,
+    building: (inputs * seconds('build') + seconds('measure')) / step,
     beginning: batches.begin * read + seconds('begin') / step,
     second: seconds('second') / step,
     longestMs: 1e3 * on(longest).seconds,

@@ -75,8 +75,8 @@ describe('a plan of training is what training takes', () => {
   test.each<[MethodName, Partial<TrainingSettings>, Partial<MethodSettings>?]>([
     ['gorp', {}],
     ['gorp', {}, { projection: 'exact' }],
-    ['gorp-plus', { activations: 'recompute', frozenWeights: '8-bit' }],
-    ['gain-lora', { gradientAccumulation: 2, activations: 'recompute' }],
+    ['gorp-plus', { batchSize: 12, activations: 'recompute', frozenWeights: '8-bit' }],
+    ['gain-lora', { batchSize: 12, gradientAccumulation: 2, activations: 'recompute' }],
     ['gain-lora', {}, { base: 'o-lora', gateWidth: 30 }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],
     ['seq-lora', { gradientAccumulation: 2, sourceLength: 40, frozenWeights: 'stored' }],

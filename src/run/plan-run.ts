@@ -112,8 +112,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   for await (const { largestBytes, spaces } of learner.reserveMeasuring(work.batch)) {
     note('measuring', largestBytes);
     if (spaces) {
-      const one = programsOf(device, spaces.build);
-      const build = { operations: one.operations * spaces.times, kernels: one.kernels * spaces.count };
+      const { count, each, all } = spaces.growth;
+      const build = sumOf([times(count, programsOf(device, each)), programsOf(device, all), space?.build ?? NO_WORK]);
       space = { samples: spaceSamples(method, network), read: device.workOf(spaces.read), build };
     }
   }

@@ -5,12 +5,12 @@ import { strided, tree } from './rows.ts';
 /** A loop that runs so many times as often. */
 const repeated = (loop: Loop, count: number): Loop => ({ ...loop, times: loop.times * count });
 
-/** `shaders/subspace.wgsl`: one workgroup, which adds by trees; signs one a row. */
+/** `shaders/subspace.wgsl`: a workgroup for each matrix, which adds by trees; signs one a row. */
 export const subspace: Family = {
   kernels: /^subspace\/(orthonormalise|rotate|signs)-(\d+)(-\d+)?(-shared)?$/,
   row: (call) => /^subspace\/[a-z]+/.exec(call.kernel)?.[0] ?? call.kernel,
   work: (call, [, form, size, local, isShared]) => {
-    const [rows, columns, sweeps] = call.params;
+    const [rows, columns, sweeps, , count] = call.params;
     const threads = Number(size);
     const bytes = bytesOf(call);
     const largest = [strided(rows * columns, threads, 1, 6), ...tree(threads)];
@@ -18,8 +18,9 @@ export const subspace: Family = {
       const loops = [strided(columns, threads, 1, 9), ...tree(threads, 8), strided(columns, threads, 2, 6)];
       return { operations: 3 * rows * columns, bytes, loops };
     }
-    if (form === 'orthonormalise') return { operations: 8 * rows * rows * columns, bytes, loops: orthonormalising() };
-    return { operations: sweeps * 9 * rows ** 3, bytes, loops: [...largest, ...rotating()] };
+    if (form === 'orthonormalise')
+      return { operations: 8 * count * rows * rows * columns, bytes, loops: orthonormalising() };
+    return { operations: count * sweeps * 9 * rows ** 3, bytes, loops: [...largest, ...rotating()] };
 
     // Of every row: a copy and two lengths, and twice the rows before it in blocks of eight.
     function orthonormalising(): Loop[] {

@@ -1,12 +1,13 @@
 import type { BatchSizes } from '../../base/batch.ts';
 import type { Program } from '../../device/device.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
+import type { PlannedGrowth } from '../spaces/input-spaces.ts';
 import { NO_STATE } from '../method-plan.ts';
 import { SquaredGradients } from '../adapters/squared-gradients.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 
-/** A measurement with reserved memory: the caller destroys it. */
+/** A measurement whose memory is reserved until the next is asked for. */
 export interface Reserved {
   /** Bytes that it reads back at once. */
   readonly largestBytes: number;
@@ -14,13 +15,9 @@ export interface Reserved {
   readonly spaces?: {
     /** Reads a batch of prompts. */
     readonly read: Program;
-    /** Builds the space of a widest input. */
-    readonly build: readonly Program[];
-    /** How many spaces there are, and as many of the widest take as long. */
-    readonly count: number;
-    readonly times: number;
+    /** Builds the spaces of one width. */
+    readonly growth: PlannedGrowth;
   };
-  destroy(): void;
 }
 
 /**
@@ -69,17 +66,11 @@ export async function* reserveMeasuring(
     const sums = new InputCovariances(device, network, parts);
     await sums.prepare([sizes]);
     core.inputSpaces.reserve(true);
-    const { growth, build } = await core.inputSpaces.reserveGrowth();
-    const widths = core.inputSpaces.inputs.map(({ width }) => width);
-    const widest = Math.max(1, ...widths);
-    const times = widths.reduce((sum, width) => sum + (width / widest) ** 3, 0);
-    const destroy = (): void => {
-      growth.destroy();
-      sums.destroy();
-    };
     const [read] = sums.programs;
-    yield { largestBytes: sums.largestBytes, spaces: { read, build, count: widths.length, times }, destroy };
-    destroy();
+    for await (const growth of core.inputSpaces.reserveGrowth(sums.sums)) {
+      yield { largestBytes: sums.largestBytes, spaces: { read, growth } };
+    }
+    sums.destroy();
   }
   if (plan.passes.squares > 0) {
     const { recompute = false } = options;

@@ -1,12 +1,12 @@
-import { GorpError } from '../../base/errors.ts';
 import type { Device, Program } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { addInto, scale } from '../../graph/ops/elementwise.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { largestEntry, trace } from '../../graph/ops/square-measures.ts';
-import type { StoredTensor, Tensor } from '../../graph/tensor.ts';
-import { type Leading, LeadingDirections, mainDirections } from './leading-directions.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import { type Look, type MeasuredInput, notFinite, shareInside } from './input-measurements.ts';
+import { mainDirections } from './leading-directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import { type HardInputSpacePlan, type InputSpacePlan, type SoftInputSpacePlan, thresholdOf } from '../method-plan.ts';
 import { type PackedSymmetric, packedOf, squareOf } from '../../linear-algebra/packed-symmetric.ts';
@@ -18,24 +18,14 @@ import { eigenvaluesOf } from '../../linear-algebra/symmetric-eigen.ts';
 export interface GrownInput extends Omit<SpaceGrowth, 'space'> {
   /** What the next task adds to: E of a soft space, P of a hard one. */
   readonly state: PackedSymmetric;
-  /** The task's own main directions, [n, ≤ 16], and the share of each that lies in the space now. */
+  /** The task's own main directions, [n, ≤ 16]. */
   readonly directions: Matrix;
-  readonly suppressed: number[];
   /** ‖P − P A P‖max of a soft space, where P should be A⁻¹; ‖P − P²‖max of a hard one. */
   readonly orthonormality: number;
 }
 
-/** The same, before what it suppresses is measured. */
-type Grown = Omit<GrownInput, 'suppressed'>;
-
-/** An input whose space grows. */
-export interface GrowingInput {
-  /** The first layer that reads it. */
-  readonly name: string;
-  /** C on the device. */
-  readonly sum: StoredTensor;
-  /** P on the device; overwritten. */
-  readonly P: Tensor;
+/** An input whose space grows: P is overwritten. */
+export interface GrowingInput extends MeasuredInput {
   readonly state: PackedSymmetric | undefined;
 }
 
@@ -47,17 +37,6 @@ export interface PlaceInOrder {
 
 /** Awaited between parts of the work; what it throws ends it. */
 type Between = () => Promise<void>;
-
-/** What is known of an input before its space grows. */
-interface Look {
-  readonly leading: Leading;
-  /** tr C and ‖C‖². */
-  readonly energy: number;
-  readonly squares: number;
-  /** Share of the energy that the space holds, and tr P. */
-  readonly heldBefore: number;
-  readonly leftBefore: number;
-}
 
 /** f32 cannot tell energies below this share of the largest from 0. */
 const NEGLIGIBLE = 1e-6;
@@ -75,33 +54,23 @@ export class InputSpaceGrowth {
   /** Whether no task came before. */
   readonly #isFirst: boolean;
   readonly #bench: SpaceWorkbench;
-  readonly #leading: LeadingDirections;
 
   constructor(device: Device, plan: InputSpacePlan, n: number, isFirst: boolean) {
     this.#plan = plan;
     this.#isFirst = isFirst;
     this.#bench = new SpaceWorkbench(device, n);
-    this.#leading = new LeadingDirections(device, this.#bench, !isFirst);
   }
 
   /** What the programs on the bench compute. */
   readonly #records = {
-    look: (g: Graph): void => {
-      const { C, P, numbers } = this.#bench;
-      trace(g, C, numbers, NUMBERS.energy);
-      innerProduct(g, C, C, numbers, NUMBERS.squares);
-      innerProduct(g, P, C, numbers, NUMBERS.outsideBefore);
-      trace(g, P, numbers, NUMBERS.leftBefore);
-      this.#leading.record(g);
-    },
     take: (g: Graph): void => {
       const { P, inverse } = this.#bench;
       addInto(g, inverse.result, P, -1, 0);
     },
     soft: (g: Graph): void => {
       const { P, C, numbers, inverse } = this.#bench;
-      innerProduct(g, P, C, numbers, NUMBERS.outsideAfter);
-      trace(g, P, numbers, NUMBERS.leftAfter);
+      innerProduct(g, P, C, numbers, NUMBERS.outside);
+      trace(g, P, numbers, NUMBERS.left);
       const again = matmul(g, inverse.first, P, { layout: 'nn' }); // A P
       largestEntry(g, matmul(g, P, again, { layout: 'nn', alpha: -1, addend: P }), numbers, NUMBERS.error);
     },
@@ -119,11 +88,10 @@ export class InputSpaceGrowth {
 
   /** Compiles what takes most memory and time, for a plan. @returns the programs that one space takes. */
   async prepare(): Promise<Program[]> {
-    const { look, take, soft, outside, hard } = this.#records;
-    const suppressed = this.#leading.recordLeft;
+    const { take, soft, outside, hard } = this.#records;
     const bench = this.#bench;
     const inverse = (await bench.inverse.prepare()).map(({ program }) => program);
-    const records = this.#plan.form === 'soft' ? { look, take, soft, suppressed } : { look, outside, hard, suppressed };
+    const records = this.#plan.form === 'soft' ? { take, soft } : { outside, hard };
     const programs: Program[] = [...inverse];
     for (const [name, record] of Object.entries(records)) programs.push((await bench.prepare(name, record)).program);
     if (this.#plan.form === 'soft') return programs;
@@ -132,31 +100,20 @@ export class InputSpaceGrowth {
     return [...programs, ...new Array<Program>(SHARPENINGS).fill(program)];
   }
 
-  /** @throws GorpError `run/not-finite`, with the layer's name. */
-  async grow(input: GrowingInput, place: PlaceInOrder, between: Between): Promise<GrownInput> {
+  /**
+   * @param look what was measured of the input.
+   * @throws GorpError `run/not-finite`, with the layer's name.
+   */
+  async grow(input: GrowingInput, look: Look, place: PlaceInOrder, between: Between): Promise<GrownInput> {
     const bench = this.#bench;
     if (this.#isFirst) bench.write(bench.P, identity(bench.n));
     await bench.copy([input.sum, bench.C], ...(this.#isFirst ? [] : [[input.P, bench.P] as const]));
-    const look = await this.#look(input.name);
     const grown =
       this.#plan.form === 'soft'
         ? await this.#growSoft(this.#plan, input, look, place, between)
         : await this.#growHard(this.#plan, input, look, place, between);
     await bench.copy([bench.P, input.P]);
-    return { ...grown, suppressed: await this.#leading.suppressed(look.leading, grown.directions.columns) };
-  }
-
-  async #look(name: string): Promise<Look> {
-    const bench = this.#bench;
-    this.#leading.clear();
-    await bench.run('look', this.#records.look);
-    const numbers = await bench.read(bench.numbers);
-    const energy = numbers[NUMBERS.energy];
-    // The sum of squares overflows or is NaN if any entry does or is.
-    if (!Number.isFinite(energy) || !Number.isFinite(numbers[NUMBERS.squares])) throw notFinite(name);
-    const heldBefore = this.#isFirst ? 0 : shareInside(numbers[NUMBERS.outsideBefore], energy);
-    const [squares, leftBefore] = [numbers[NUMBERS.squares], numbers[NUMBERS.leftBefore]];
-    return { leading: await this.#leading.read(), energy, squares, heldBefore, leftBefore };
+    return grown;
   }
 
   /** E ← E + C / tr C or the mean over tasks, P = (I + E / α)⁻¹: docs/method.md, eq. (18). */
@@ -166,7 +123,7 @@ export class InputSpaceGrowth {
     { leading, energy, heldBefore, leftBefore }: Look,
     { task }: PlaceInOrder,
     between: Between,
-  ): Promise<Grown> {
+  ): Promise<GrownInput> {
     const bench = this.#bench;
     const { n } = bench;
     const [before, now] = plan.energies === 'mean' ? [(task - 1) / task, 1 / task] : [1, 1];
@@ -176,14 +133,14 @@ export class InputSpaceGrowth {
     const next = packedOf(E, n);
     await this.#project(name, squareOf(next, n), plan, between);
     const numbers = await bench.read(bench.numbers);
-    const [earlier, total] = [leftBefore, numbers[NUMBERS.leftAfter]].map((left) => Math.round(n - left));
+    const [earlier, total] = [leftBefore, numbers[NUMBERS.left]].map((left) => Math.round(n - left));
     return {
       state: next,
       added: Math.max(0, total - earlier),
       total,
       heldBefore,
       spectrum: leading.outside.map((value) => (energy > 0 ? Math.max(0, value) / energy : 0)),
-      threshold: shareInside(numbers[NUMBERS.outsideAfter], energy),
+      threshold: shareInside(numbers[NUMBERS.outside], energy),
       directions: mainDirections(leading, energy, DIRECTIONS_SHARE),
       orthonormality: numbers[NUMBERS.error],
     };
@@ -220,7 +177,7 @@ export class InputSpaceGrowth {
     { leading, energy, squares, heldBefore, leftBefore }: Look,
     place: PlaceInOrder,
     between: Between,
-  ): Promise<Grown> {
+  ): Promise<GrownInput> {
     const bench = this.#bench;
     const { n } = bench;
     const threshold = thresholdOf(plan, place.task, place.tasks);
@@ -294,7 +251,6 @@ export class InputSpaceGrowth {
   }
 
   destroy(): void {
-    this.#leading.destroy();
     this.#bench.destroy();
   }
 }
@@ -305,19 +261,8 @@ function recordSharpening(g: Graph, Y: Tensor, to: Tensor): void {
   matmul(g, Y, square, { layout: 'nn', alpha: -2, addend: scale(g, square, -3), into: to });
 }
 
-/** The share of an energy that a space holds, from the energy outside. */
-const shareInside = (outside: number, all: number): number =>
-  all > 0 ? Math.min(1, Math.max(0, 1 - outside / all)) : 0;
-
 function identity(n: number): Float32Array<ArrayBuffer> {
   const square = new Float32Array(n * n);
   for (let i = 0; i < n; i++) square[i * n + i] = 1;
   return square;
 }
-
-const notFinite = (name: string): GorpError =>
-  new GorpError(
-    'run/not-finite',
-    `Training has diverged: the inputs of ${name} are too large or not finite, so that their space cannot be computed.`,
-    'Resume from the round before with a smaller learning rate.',
-  );

@@ -8,8 +8,7 @@ import { randomOrthonormal } from '../../testing/matrices.ts';
 import { growSoftSpace } from '../../testing/soft-space.ts';
 import type { CovarianceSum } from './layer-inputs.ts';
 import { principalAngles } from '../../linear-algebra/angles.ts';
-import type { GrownInput } from './input-space-growth.ts';
-import { InputSpaces } from './input-spaces.ts';
+import { InputSpaces, type LearnedInput } from './input-spaces.ts';
 import {
   columnSlice,
   energy,
@@ -81,7 +80,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
     plan: InputSpacePlan,
     n: number,
     exact: (space: Matrix | null, C: Matrix, task: number) => SpaceGrowth,
-    compare: (found: { P: Matrix; growth: GrownInput }, wanted: SpaceGrowth, C: Matrix) => void,
+    compare: (found: { P: Matrix; growth: LearnedInput }, wanted: SpaceGrowth, C: Matrix) => void,
     zeros = 0,
   ): Promise<void> {
     const spaces = spacesOf(plan, n);
@@ -127,7 +126,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
   };
 
   /** 1 − uᵀ P u for each main direction u; f32 on the device. */
-  function expectSuppressed({ directions, suppressed }: GrownInput, P: Matrix): void {
+  function expectSuppressed({ directions, suppressed }: LearnedInput, P: Matrix): void {
     const left = transposeMultiply(directions, multiply(P, directions));
     expect(suppressed).toHaveLength(directions.columns);
     suppressed.forEach((share, i) => expect(share).toBeCloseTo(1 - left.data[i * (directions.columns + 1)], 4));

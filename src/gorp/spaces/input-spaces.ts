@@ -6,7 +6,8 @@ import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { matmulEach } from '../../graph/ops/matmul.ts';
 import { trace } from '../../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import { type GrownInput, InputSpaceGrowth, type PlaceInOrder } from './input-space-growth.ts';
+import { InputMeasurements } from './input-measurements.ts';
+import { type GrowingInput, type GrownInput, InputSpaceGrowth, type PlaceInOrder } from './input-space-growth.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import { DIRECTIONS_BYTES } from './directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
@@ -26,6 +27,20 @@ const STACK_GAP = 256;
  * two of f64 for its eigenvalues.
  */
 const SQUARES_OF_GROWTH = 6;
+
+/** What a task added to the space of an input, and the share of each of its main directions that lies in it now. */
+export interface LearnedInput extends GrownInput {
+  readonly suppressed: number[];
+}
+
+/** The programs that spaces of one width take when they grow. */
+export interface PlannedGrowth {
+  /** Number of spaces, and what each takes. */
+  readonly count: number;
+  readonly each: readonly Program[];
+  /** What all together take. */
+  readonly all: readonly Program[];
+}
 
 /** Told how many parts of a work are done, and how many there are; may throw to end it. */
 export type OnPart = (done: number, total: number) => Promise<void>;
@@ -143,11 +158,36 @@ export class InputSpaces implements StateOwner {
     return this.stateBytes(tasks) + SQUARES_OF_GROWTH * 4 * widest * widest;
   }
 
-  /** Takes the memory in which the largest space grows, for a memory plan. The caller destroys it. */
-  async reserveGrowth(): Promise<{ growth: InputSpaceGrowth; build: readonly Program[] }> {
-    const width = Math.max(1, ...this.#inputs.map((input) => input.width));
-    const growth = new InputSpaceGrowth(this.#device, this.plan, width, false);
-    return { growth, build: await growth.prepare() };
+  /** Takes the memory in which the spaces of one width after another grow, for a memory plan. */
+  async *reserveGrowth(sums: readonly CovarianceSum[]): AsyncGenerator<PlannedGrowth> {
+    for (const width of this.#widths) {
+      const inputs = this.#growing(sums, width);
+      const [measurements, growth] = this.#tools(inputs, width, false);
+      try {
+        yield { count: inputs.length, each: await growth.prepare(), all: await measurements.prepare() };
+      } finally {
+        measurements.destroy();
+        growth.destroy();
+      }
+    }
+  }
+
+  /** The inputs of a width, with C, P and state. */
+  #growing(sums: readonly CovarianceSum[], width: number): GrowingInput[] {
+    return sums
+      .filter(({ tensor }) => tensor.shape[0] === width)
+      .map(({ tensor, names }) => {
+        const { name } = this.inputOf(names[0]);
+        return { name, sum: tensor, P: this.#placeOf(name), state: this.states.get(name) };
+      });
+  }
+
+  /** What spaces of one width grow with. The caller destroys both. */
+  #tools(inputs: readonly GrowingInput[], width: number, isFirst: boolean) {
+    return [
+      new InputMeasurements(this.#device, inputs, width, !isFirst),
+      new InputSpaceGrowth(this.#device, this.plan, width, isFirst),
+    ] as const;
   }
 
   /**
@@ -158,30 +198,37 @@ export class InputSpaces implements StateOwner {
    * @returns by the name of the input.
    * @throws GorpError `run/not-finite`, with the layer's name.
    */
-  async grow(sums: readonly CovarianceSum[], place: PlaceInOrder, onPart: OnPart): Promise<Map<string, GrownInput>> {
-    const grown = new Map<string, GrownInput>();
+  async grow(sums: readonly CovarianceSum[], place: PlaceInOrder, onPart: OnPart): Promise<Map<string, LearnedInput>> {
+    const learned = new Map<string, LearnedInput>();
     const isFirst = !this.isActive;
     if (isFirst) this.reserve(true);
+    const between = (): Promise<void> => onPart(learned.size, sums.length);
     for (const width of this.#widths) {
-      const growth = new InputSpaceGrowth(this.#device, this.plan, width, isFirst);
+      const inputs = this.#growing(sums, width);
+      const [measurements, growth] = this.#tools(inputs, width, isFirst);
       try {
-        for (const { tensor, names } of sums) {
-          if (tensor.shape[0] !== width) continue;
-          const { name } = this.inputOf(names[0]);
-          const total = sums.length;
-          await onPart(grown.size, total);
-          const between = (): Promise<void> => onPart(grown.size, total);
-          const input = { name, sum: tensor, P: this.#placeOf(name), state: this.states.get(name) };
-          const one = await growth.grow(input, place, between);
-          this.states.set(name, one.state);
-          this.directions.set(name, [...(this.directions.get(name) ?? []), one.directions]);
-          grown.set(name, one);
+        await between();
+        const looks = await measurements.before();
+        const grown: GrownInput[] = [];
+        for (const [i, input] of inputs.entries()) {
+          await onPart(learned.size + i, sums.length);
+          grown.push(await growth.grow(input, looks[i], place, () => onPart(learned.size + i, sums.length)));
         }
+        const suppressed = await measurements.after(
+          looks,
+          grown.map(({ directions }) => directions.columns),
+        );
+        for (const [i, { name }] of inputs.entries()) learned.set(name, { ...grown[i], suppressed: suppressed[i] });
       } finally {
+        measurements.destroy();
         growth.destroy();
       }
     }
-    return grown;
+    for (const [name, { state, directions }] of learned) {
+      this.states.set(name, state);
+      this.directions.set(name, [...(this.directions.get(name) ?? []), directions]);
+    }
+    return learned;
   }
 
   /** The place of P of an input, which has been reserved. */

@@ -7,17 +7,11 @@ import { SymmetricInverse } from '../../linear-algebra/symmetric-inverse.ts';
 
 /** Places of the numbers that programs on a workbench measure. */
 export const NUMBERS = {
-  /** tr C, and tr(P C) before and after the space grew. */
-  energy: 0,
-  outsideBefore: 1,
-  outsideAfter: 2,
-  /** tr P before and after. */
-  leftBefore: 3,
-  leftAfter: 4,
-  /** ‖C‖². */
-  squares: 5,
+  /** tr(P C) after the space grew, and tr P. */
+  outside: 0,
+  left: 1,
   /** How far P is from what it should be. */
-  error: 6,
+  error: 2,
 } as const;
 
 /**
@@ -41,7 +35,7 @@ export class SpaceWorkbench {
     this.n = n;
     this.C = this.square('covariance of the task');
     this.P = this.square('space that grows');
-    this.numbers = storeTensor(device, plainTensor('measurements of a space', [8]), 'spaces');
+    this.numbers = storeTensor(device, plainTensor('measurements of a space', [Object.keys(NUMBERS).length]), 'spaces');
     this.inverse = new SymmetricInverse(device, n);
   }
 
@@ -82,10 +76,6 @@ export class SpaceWorkbench {
 
   write(to: StoredTensor, values: Float32Array<ArrayBuffer>): void {
     this.#device.write(to.storage.buffer, 0, values);
-  }
-
-  clear(tensor: StoredTensor): void {
-    this.#device.clear(tensor.storage.buffer);
   }
 
   /** Values of a tensor; waits for the device. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { GraphUnderTest, noise } from '../../testing/graphs.ts';
-import { matmul } from './matmul.ts';
+import { batchedMatmul, matmul } from './matmul.ts';
 import { innerProduct } from './inner-product.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace.ts';
 
@@ -83,6 +83,27 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
       expect(orthonormalityError(await onGpu([8, 50], values, orthonormaliseRows), 8, 50)).toBeLessThan(5e-6);
     });
 
+    test.each([
+      [2, 3, 7],
+      [5, 9, 65],
+    ])('%i matrices of %i × %i, each by itself', async (count, rows, columns) => {
+      const size = rows * columns;
+      const values = noise(count * size, 7).map((v, i) => v * 100 ** Math.floor(i / size));
+      values.fill(0, size, size + columns); // a row of the second is zero: random numbers replace it
+      const t = new GraphUnderTest({ x: { shape: [count, rows, columns], values } }, (g, input) => ({
+        y: orthonormaliseRows(g, input('x')),
+      }));
+      const second = new GraphUnderTest(
+        { x: { shape: [rows, columns], values: values.slice(size, 2 * size) } },
+        (g, x) => ({
+          y: orthonormaliseRows(g, x('x')),
+        }),
+      );
+      const [all, one] = [t, second].map((each) => each.onCpu().get('y') ?? new Float64Array());
+      expect(all.slice(size, 2 * size)).toEqual(one);
+      await t.checkDevice(device, F32);
+    });
+
     test('refuses more rows than columns', async () => {
       await expect(() => onGpu([3, 2], noise(6, 1), orthonormaliseRows)).rejects.toThrow('cannot be orthonormal');
     });
@@ -112,6 +133,19 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
         expect(Math.abs(dot)).toBeLessThan(1e-6 * lengths[0] ** 2); // pairs below 1e-7 are not rotated
       }
       await t.checkDevice(device, 5e-3); // vectors of close singular values have few exact digits
+    });
+
+    // With the workgroup's memory, and without.
+    test.each([13, 43])('of each of three matrices of size %i', async (size) => {
+      const shape = [3, size, size];
+      const values = noise(3 * size * size, 5).map((v, i) => v * 100 ** Math.floor(i / size ** 2));
+      const t = new GraphUnderTest({ x: { shape, values }, into: { shape } }, (g, input) => {
+        const basis = orthonormaliseRows(g, input('x'));
+        // Removes the gaps.
+        fixSigns(g, batchedMatmul(g, rightSingularRows(g, input('x')), basis, { layout: 'nn' }), input('into'));
+        return { rows: input('into') };
+      });
+      await t.checkDevice(device, 5e-3);
     });
 
     test.each([

@@ -3,7 +3,7 @@ import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { workgroupTree } from '../../device/tree.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
-import type { Tensor } from '../tensor.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
 /** A row with less than this share of its length outside the rows before it is noise in f32. */
@@ -17,8 +17,16 @@ type Form = keyof typeof ENTRIES;
 /** The largest matrix whose columns and rotations fit into the workgroup memory that WebGPU guarantees, 16 KiB. */
 const MAX_LOCAL = 42;
 
+/** A tensor as a stack of matrices; one matrix is a stack of one. */
+function stackOf({ shape }: Tensor): [count: number, rows: number, columns: number] {
+  const [rows, columns] = shape.slice(-2);
+  return [shape.length > 2 ? shape[0] : 1, rows, columns];
+}
+
 function call(form: Form, tensors: readonly Tensor[], sharesRows = false): KernelCall {
-  const [rows, columns] = tensors[0].shape;
+  const [matrices, some, columns] = stackOf(tensors[0]);
+  // Signs are fixed row by row, whatever the matrix.
+  const [count, rows] = form === 'SIGNS' ? [1, matrices * some] : [matrices, some];
   // Long rows use more threads, but each thread adds cost at every barrier.
   const threads = form !== 'ROTATE' && columns >= 1024 ? 256 : 64;
   const isLocal = form === 'ROTATE' && rows <= MAX_LOCAL;
@@ -44,16 +52,16 @@ function call(form: Form, tensors: readonly Tensor[], sharesRows = false): Kerne
           LANES: sharesRows ? 8 : 1,
           SIZE: 2 * rows * rows,
           WORK: isLocal ? 'work' : 'y',
-          BEGIN: isLocal ? '0u' : 'size',
+          BEGIN: isLocal ? '0u' : 't + size',
           BARRIER: isLocal ? 'workgroupBarrier()' : 'storageBarrier()',
         }),
       wasm: { entry: ENTRIES[form] },
     },
-    params: [u32(rows), u32(columns), u32(SWEEPS), f32(NOISE)],
+    params: [u32(rows), u32(columns), u32(SWEEPS), f32(NOISE), u32(count)],
     tensors,
-    workgroups: flatWorkgroups(form === 'SIGNS' ? rows : 1, 1),
-    units: form === 'SIGNS' ? rows : 1,
-    cost: rows * columns * (form === 'SIGNS' ? 24 : 4 * rows),
+    workgroups: flatWorkgroups(form === 'SIGNS' ? rows : count, 1),
+    units: form === 'SIGNS' ? rows : count,
+    cost: count * rows * columns * (form === 'SIGNS' ? 24 : 4 * rows),
   };
 }
 
@@ -61,10 +69,10 @@ function call(form: Form, tensors: readonly Tensor[], sharesRows = false): Kerne
  * Makes rows orthonormal in order, by removing from each its part in the rows before it. Replaces a row that depends on
  * them, or is zero, by a pseudo-random one.
  *
- * @param x [rows, columns], rows ≤ columns.
+ * @param x [rows, columns], rows ≤ columns, or a stack [n, rows, columns] of such matrices without gaps.
  */
 export function orthonormaliseRows(g: Graph, x: Tensor): Tensor {
-  const [rows, columns] = x.shape;
+  const [count, rows, columns] = stackOf(x);
   if (rows > columns) throw new Error(`${rows} rows of ${columns} columns cannot be orthonormal`);
   const y = g.intermediate(`orthonormal ${x.name}`, x.shape);
   return g.record({
@@ -73,24 +81,30 @@ export function orthonormaliseRows(g: Graph, x: Tensor): Tensor {
     outputs: [y],
     calls: () => [call('ORTHONORMALISE', [x, y])],
     reference: (value) => {
-      let unit = 0;
-      for (const v of value(x)) unit = Math.max(unit, Math.abs(v));
-      if (unit === 0) unit = 1;
-      const out = value(y);
-      for (let row = 0; row < rows; row++) {
-        const at = row * columns;
-        for (let c = 0; c < columns; c++) out[at + c] = value(x)[at + c] / unit;
-        const before = rowLength(out, row, columns);
-        removeRowsBefore(out, row, columns);
-        if (!(rowLength(out, row, columns) > NOISE * before)) {
-          for (let c = 0; c < columns; c++) out[at + c] = (hash(at + c) >>> 8) / 2 ** 23 - 1;
-          removeRowsBefore(out, row, columns);
-        }
-        const length = rowLength(out, row, columns);
-        for (let c = 0; c < columns; c++) out[at + c] /= length;
+      for (let matrix = 0; matrix < count; matrix++) {
+        const part = [matrix * rows * columns, (matrix + 1) * rows * columns] as const;
+        orthonormalised(value(x).subarray(...part), value(y).subarray(...part), columns);
       }
     },
   });
+}
+
+function orthonormalised(x: Numbers, out: Numbers, columns: number): void {
+  let unit = 0;
+  for (const v of x) unit = Math.max(unit, Math.abs(v));
+  if (unit === 0) unit = 1;
+  for (let row = 0; row * columns < x.length; row++) {
+    const at = row * columns;
+    for (let c = 0; c < columns; c++) out[at + c] = x[at + c] / unit;
+    const before = rowLength(out, row, columns);
+    removeRowsBefore(out, row, columns);
+    if (!(rowLength(out, row, columns) > NOISE * before)) {
+      for (let c = 0; c < columns; c++) out[at + c] = (hash(at + c) >>> 8) / 2 ** 23 - 1;
+      removeRowsBefore(out, row, columns);
+    }
+    const length = rowLength(out, row, columns);
+    for (let c = 0; c < columns; c++) out[at + c] /= length;
+  }
 }
 
 function rowLength(rows: Numbers, row: number, columns: number): number {
@@ -113,28 +127,34 @@ function removeRowsBefore(rows: Numbers, row: number, columns: number): void {
  * The right singular vectors of a small matrix as rows, largest singular value first: Pᵀ of x = W Σ Pᵀ. They are
  * orthonormal whatever the rank of x.
  *
- * @param x [size, size].
+ * @param x [size, size], or a stack [n, size, size] of such matrices without gaps.
+ * @returns of the same shape, with gaps.
  */
 export function rightSingularRows(g: Graph, x: Tensor): Tensor {
-  const [size] = x.shape;
-  // After the result: columns and rotations, of the CPU and of large matrices.
-  const y = g.intermediate(`right singular rows of ${x.name}`, [size, size], 'f32', 3 * size * size);
+  const [count, size] = stackOf(x);
+  // After each result: columns and rotations, of the CPU and of large matrices.
+  const y = g.intermediate(`right singular rows of ${x.name}`, x.shape, 'f32', 3 * count * size * size);
   return g.record({
     name: 'right singular rows',
     inputs: [x],
     outputs: [y],
     calls: ({ sharesRows }) => [call('ROTATE', [x, y], sharesRows)],
     reference: (value) => {
-      const at = (i: number): number[] => Array.from(value(x).subarray(i * size, (i + 1) * size));
-      const rows = Array.from({ length: size }, (_, i) => at(i));
-      const columns = rows.map((_, j) => rows.map((row) => row[j]));
-      const vectors = rows.map((_, j) => rows.map((__, i) => (i === j ? 1 : 0)));
-      for (let sweep = 0; sweep < SWEEPS; sweep++) for (const pair of pairsOf(size)) rotatePair(columns, vectors, pair);
-      const length = columns.map((column) => column.reduce((sum, v) => sum + v * v, 0));
-      const order = length.map((_, j) => j).sort((a, b) => length[b] - length[a] || a - b);
-      order.forEach((j, place) => vectors[j].forEach((v, i) => (value(y)[place * size + i] = v)));
+      for (let matrix = 0; matrix < count; matrix++) {
+        const rows = singularRows(value(x).subarray(matrix * size * size, (matrix + 1) * size * size), size);
+        for (const [i, v] of rows.flat().entries()) value(y)[3 * matrix * size * size + i] = v;
+      }
     },
   });
+}
+
+function singularRows(x: Numbers, size: number): number[][] {
+  const columns = Array.from({ length: size }, (_, j) => Array.from({ length: size }, (__, i) => x[i * size + j]));
+  const vectors = columns.map((_, j) => columns.map((__, i) => (i === j ? 1 : 0)));
+  for (let sweep = 0; sweep < SWEEPS; sweep++) for (const pair of pairsOf(size)) rotatePair(columns, vectors, pair);
+  const length = columns.map((column) => column.reduce((sum, v) => sum + v * v, 0));
+  const order = length.map((_, j) => j).sort((a, b) => length[b] - length[a] || a - b);
+  return order.map((j) => vectors[j]);
 }
 
 /** Every pair of columns once, in the order of the circle method: rounds of disjoint pairs. */
@@ -170,11 +190,12 @@ function rotatePair(columns: number[][], vectors: number[][], [a, b]: [number, n
  * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each row the entry of largest
  * magnitude becomes positive, the first on a tie.
  *
- * @param x [rows, columns].
+ * @param x [rows, columns], or a stack of such matrices without gaps.
  * @param into the result: a persistent tensor of the same shape.
  */
 export function fixSigns(g: Graph, x: Tensor, into: Tensor): void {
-  const [rows, columns] = x.shape;
+  const columns = x.shape.at(-1) ?? 1;
+  const rows = sizeOf(x.shape) / columns;
   g.record({
     name: 'fix signs',
     inputs: [x],

@@ -1,11 +1,12 @@
-// Small dense operations on a subspace stored as rows, which block power iteration needs besides matrix products
+// Small dense operations on subspaces stored as rows, which block power iteration needs besides matrix products. x and y
+// are stacks of `count` matrices
 //
 //   orthonormaliseRows  y = rows of x made orthonormal in order; y [rows, columns], rows ≤ columns
 //   rightSingularRows   t = Pᵀ of x = W Σ Pᵀ, one row per right singular vector, largest singular value first; x [rows, rows]
 //   fixSigns            y[r] = ±x[r], so that the entry of largest magnitude is positive, the first of them on a tie
 //
-// Arguments: rows, columns, sweeps, noise; x, y; after the result of rightSingularRows, its work [2, rows, rows].
-// Units: rows for fixSigns, else one, since every row depends on those before it.
+// Arguments: rows, columns, sweeps, noise, count; x, y; after each result of rightSingularRows, its work [2, rows, rows].
+// Units: rows for fixSigns, else matrices, since every row depends on those before it.
 // Plan: Gram-Schmidt takes four earlier rows at a time, two groups of four columns each. Singular vectors by one-sided
 // Jacobi: pairs of columns in the order of the circle method, until a sweep rotates none.
 // Care: as in shaders/subspace.wgsl. Gram-Schmidt runs twice. Entries are divided by the largest, so that squares
@@ -99,12 +100,16 @@ function removeRowsBefore(y: usize, row: u32, columns: u32): void {
 
 /** Tensors: x, y. */
 export function orthonormaliseRows(args: usize, from: u32, to: u32): void {
-  if (from >= to) return;
+  const size = word(args, 0) * word(args, 1);
+  for (let matrix = from; matrix < to; matrix++) {
+    orthonormalise(args, element(word(args, 5), matrix * size), element(word(args, 6), matrix * size));
+  }
+}
+
+function orthonormalise(args: usize, x: usize, y: usize): void {
   const rows = word(args, 0);
   const columns = word(args, 1);
   const noise = float(args, 3);
-  const x = word(args, 4);
-  const y = word(args, 5);
   const largest = largestMagnitude(x, rows * columns);
   const unit: f32 = largest == 0 ? 1 : largest;
   for (let row: u32 = 0; row < rows; row++) {
@@ -162,11 +167,14 @@ function turnPair(columns: usize, vectors: usize, a: u32, b: u32, n: u32): bool 
 
 /** Tensors: x, y, which also holds x and the rotations so far, both transposed. */
 export function rightSingularRows(args: usize, from: u32, to: u32): void {
-  if (from >= to) return;
   const n = word(args, 0);
-  const sweeps = word(args, 2);
-  const x = word(args, 4);
-  const y = word(args, 5);
+  for (let matrix = from; matrix < to; matrix++) {
+    const x = element(word(args, 5), matrix * n * n);
+    rotate(n, word(args, 2), x, element(word(args, 6), matrix * 3 * n * n));
+  }
+}
+
+function rotate(n: u32, sweeps: u32, x: usize, y: usize): void {
   const columns = element(y, n * n);
   const vectors = element(columns, n * n);
   const largest = largestMagnitude(x, n * n);
@@ -216,8 +224,8 @@ function sortRows(columns: usize, vectors: usize, y: usize, n: u32): void {
 export function fixSigns(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
   for (let row = from; row < to; row++) {
-    const x = element(word(args, 4), row * columns);
-    const y = element(word(args, 5), row * columns);
+    const x = element(word(args, 5), row * columns);
+    const y = element(word(args, 6), row * columns);
     const flip = i32x4.splat(isLargestNegative(x, columns) ? 0x80000000 : 0);
     for (let c: u32 = 0; c < columns; c += 4) {
       storeFirst(element(y, c), v128.xor(flip, v128.load(element(x, c))), columns - c);
