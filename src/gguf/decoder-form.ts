@@ -3,7 +3,7 @@ import { decoderParameterShapes, isRedundantDecoderName, tiedDecoderNames } from
 import { rotaryFrequencies } from '../models/rotary-angles.ts';
 import { decoderNameInFile } from '../weights/gguf/names.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
-import { differsFrom, float32, text, uint32, type WrittenForm } from './written-form.ts';
+import { differsFrom, float32, noGguf, text, uint32, type WrittenForm } from './written-form.ts';
 
 /** What llama.cpp calls the architecture of a model family, and how it computes it. */
 interface Architecture {
@@ -31,7 +31,7 @@ const plainScaling = (config: DecoderConfig): string | false =>
   hasFactors(config) && 'each rotary frequency is scaled in its own way';
 
 /** By `model_type`. */
-const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+const ARCHITECTURES: Readonly<Partial<Record<string, Architecture>>> = {
   llama: { name: 'llama', interleaves: true, differences: () => [] },
   mistral: { name: 'llama', interleaves: true, differences: () => [] },
   qwen2: { name: 'qwen2', interleaves: false, differences: (config) => [plainScaling(config)] },
@@ -71,6 +71,7 @@ const gemmaScale = ({ layers, hiddenSize, numHeads, headDim }: DecoderConfig): n
 /** How llama.cpp computes a decoder. @throws GorpError `model/no-gguf`. */
 export function decoderForm(modelType: string, config: DecoderConfig): WrittenForm {
   const form = ARCHITECTURES[modelType];
+  if (form === undefined) throw noGguf(`it has not been compared with llama.cpp's models of the family ${modelType}`);
   const difference = form.differences(config).find((one) => one !== false);
   if (difference !== undefined) throw differsFrom(form.name, difference);
   const { normAddsOne: addsOne } = config;

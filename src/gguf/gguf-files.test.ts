@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { familyOf } from '../models/families.ts';
 import { type KnownModel, readTexts } from '../run/open-network.ts';
+import { readDecoderConfig } from '../testing/families.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import type { WeightChanges } from '../weights/exports/merge.ts';
@@ -10,6 +11,7 @@ import { mergesByScore } from '../weights/gguf/score-merges.ts';
 import { openGguf } from '../weights/gguf/model.ts';
 import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './adapter-files.ts';
+import { decoderForm } from './decoder-form.ts';
 import type { GgufDtype } from './dtypes.ts';
 import { ggufFiles } from './gguf-files.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
@@ -215,6 +217,13 @@ describe('a model that llama.cpp would compute otherwise is refused by name:', (
       code: 'model/no-gguf',
       message: expect.stringMatching(reported) as string,
     });
+  });
+
+  test('a decoder-only family that has not been compared with llama.cpp', () => {
+    const config = readDecoderConfig({ ...SIZES, ...FAMILIES['llama'].config });
+    expect(() => decoderForm('new', config)).toThrow(
+      expect.objectContaining({ code: 'model/no-gguf', message: expect.stringContaining('family new') as string }),
+    );
   });
 
   test.each([

@@ -32,11 +32,15 @@ export const readDecoderConfig = (config: unknown): DecoderConfig =>
 export const readT5Config = (config: unknown): T5Config => parseT5Config(of(T5_FAMILY, config), config);
 
 /** Names and shapes of the parameters that a config.json describes, derived without the families' graphs. */
-export function parameterShapes(config: Readonly<Record<string, unknown>>): Map<string, number[]> {
-  return T5_FAMILY.some(({ modelType }) => modelType === config['model_type'])
-    ? t5ParameterShapes(readT5Config(config))
-    : decoderParameterShapes(readDecoderConfig(config));
-}
+export const parameterShapes = (config: Readonly<Record<string, unknown>>): Map<string, number[]> =>
+  isT5(config) ? t5ParameterShapes(readT5Config(config)) : decoderParameterShapes(readDecoderConfig(config));
+
+/** Whether the norms of the model multiply by 1 + weight. */
+export const normsAddOne = (config: Readonly<Record<string, unknown>>): boolean =>
+  !isT5(config) && readDecoderConfig(config).normAddsOne;
+
+const isT5 = (config: Readonly<Record<string, unknown>>): boolean =>
+  T5_FAMILY.some(({ modelType }) => modelType === config['model_type']);
 
 function of<Traits extends Typed>(all: readonly Traits[], config: unknown): Traits {
   const { model_type: type } = config as { model_type: string };

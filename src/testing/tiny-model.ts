@@ -1,7 +1,7 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
-import { parameterShapes } from './families.ts';
+import { normsAddOne, parameterShapes } from './families.ts';
 
 // Imports only plain files, so that end-to-end tests can make models too.
 const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -52,15 +52,14 @@ function tinyTokenizer(): unknown {
 export function tinyModel(more: Readonly<Record<string, unknown>> = {}): ModelFiles {
   const config = 'model_type' in more ? more : { ...CONFIG, ...more };
   const shapes = parameterShapes(config);
-  const normAddsOne = config['model_type'] === 'gemma3_text';
+  const norm = normsAddOne(config) ? 0 : 1;
   const tensors = new Map<string, TensorInfo & { file: string }>();
   for (const [name, shape] of shapes) {
     tensors.set(name, { name, dtype: 'F32', shape, begin: 0, end: elementsOf(shape) * 4, file: 'model.safetensors' });
   }
   const readTensor = (name: string): Promise<Float32Array> => {
     const shape = shapes.get(name) ?? [];
-    if (name.endsWith('norm.weight'))
-      return Promise.resolve(new Float32Array(elementsOf(shape)).fill(normAddsOne ? 0 : 1));
+    if (name.endsWith('norm.weight')) return Promise.resolve(new Float32Array(elementsOf(shape)).fill(norm));
     const random = seededRandom(mixSeed(1, name));
     const bound = name === 'shared.weight' ? 2 : 1.5 / Math.sqrt(shape[shape.length - 1]);
     return Promise.resolve(Float32Array.from({ length: elementsOf(shape) }, () => bound * (2 * random.next() - 1)));
