@@ -65,11 +65,10 @@ describe('a paired comparison', () => {
   });
 
   it('is wide by the bootstrap if orders disagree and seeds do not', () => {
-    const { overSeeds, bootstrap, wider } = comparePaired(grid((_, order) => 10 * order));
+    const { overSeeds, bootstrap } = comparePaired(grid((_, order) => 10 * order));
     expect((overSeeds.high as number) - (overSeeds.low as number)).toBeCloseTo(0, 10);
     expect(bootstrap.low as number).toBeLessThan(10);
     expect(bootstrap.high as number).toBeGreaterThan(20);
-    expect(wider).toBe(bootstrap);
   });
 
   it('is the same every time', () => {
