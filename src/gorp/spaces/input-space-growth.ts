@@ -9,7 +9,7 @@ import { type Look, type MeasuredInput, notFinite, shareInside } from './input-m
 import { mainDirections } from './leading-directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import { type HardInputSpacePlan, type InputSpacePlan, type SoftInputSpacePlan, thresholdOf } from '../method-plan.ts';
-import { type PackedSymmetric, packedOf, squareOf } from '../../linear-algebra/packed-symmetric.ts';
+import { packedLength, type PackedSymmetric, packedOf, squareOf } from '../../linear-algebra/packed-symmetric.ts';
 import { fewest, type SpaceGrowth } from './space.ts';
 import { NUMBERS, SpaceWorkbench } from './space-workbench.ts';
 import { eigenvaluesOf } from '../../linear-algebra/symmetric-eigen.ts';
@@ -127,11 +127,14 @@ export class InputSpaceGrowth {
     const bench = this.#bench;
     const { n } = bench;
     const [before, now] = plan.energies === 'mean' ? [(task - 1) / task, 1 / task] : [1, 1];
-    const E = state ? squareOf(state, n) : new Float32Array(n * n);
     const C = await bench.read(bench.C);
-    for (let i = 0; i < E.length; i++) E[i] = before * E[i] + (energy > 0 ? (now * C[i]) / energy : 0);
-    const next = packedOf(E, n);
-    await this.#project(name, squareOf(next, n), plan, between);
+    const next = new Float32Array(packedLength(n));
+    for (let i = 0, at = 0; i < n; i++) {
+      for (let j = i; j < n; j++, at++) {
+        next[at] = before * (state?.[at] ?? 0) + (energy > 0 ? (now * C[i * n + j]) / energy : 0);
+      }
+    }
+    await this.#project(name, next, plan, between);
     const numbers = await bench.read(bench.numbers);
     const [earlier, total] = [leftBefore, numbers[NUMBERS.left]].map((left) => Math.round(n - left));
     return {
@@ -146,24 +149,19 @@ export class InputSpaceGrowth {
     };
   }
 
-  /** Leaves P of a soft space on the bench. @param E overwritten. */
-  async #project(
-    name: string,
-    E: Float32Array<ArrayBuffer>,
-    { softness }: SoftInputSpacePlan,
-    between: Between,
-  ): Promise<void> {
+  /** Leaves P of a soft space on the bench. */
+  async #project(name: string, E: PackedSymmetric, { softness }: SoftInputSpacePlan, between: Between): Promise<void> {
     const bench = this.#bench;
     const { n, inverse } = bench;
     let energy = 0;
-    for (let i = 0; i < n; i++) energy += E[i * n + i];
+    for (let i = 0, at = 0; i < n; at += n - i++) energy += E[at];
     const alpha = Math.max(softness / n, NEGLIGIBLE * energy);
-    for (let i = 0; i < E.length; i++) E[i] /= alpha;
-    for (let i = 0; i < n; i++) E[i * n + i] += 1;
-    bench.write(inverse.first, E);
+    const A = squareOf(E, n, alpha);
+    for (let i = 0; i < n; i++) A[i * n + i] += 1;
+    bench.write(inverse.first, A);
     if (!(await inverse.run(between))) throw notFinite(name);
     await bench.run('take', this.#records.take);
-    bench.write(inverse.first, E);
+    bench.write(inverse.first, A); // inverting has overwritten it
     await bench.run('soft', this.#records.soft);
   }
 
@@ -244,9 +242,8 @@ export class InputSpaceGrowth {
   /** Leaves P of an input in its place on the device, from a state saved on the host. */
   async rebuild(name: string, state: PackedSymmetric, P: Tensor): Promise<void> {
     const bench = this.#bench;
-    const square = squareOf(state, bench.n);
-    if (this.#plan.form === 'soft') await this.#project(name, square, this.#plan, () => Promise.resolve());
-    else bench.write(bench.P, square);
+    if (this.#plan.form === 'soft') await this.#project(name, state, this.#plan, () => Promise.resolve());
+    else bench.write(bench.P, squareOf(state, bench.n));
     await bench.copy([bench.P, P]);
   }
 

@@ -23,8 +23,8 @@ import type { ExcludedSpace, SpaceMeters } from '../update.ts';
 const STACK_GAP = 256;
 
 /**
- * Squares of f32 on the host at once while a space grows: E, C, the next E and its copy; of a hard one its residual, and
- * two of f64 for its eigenvalues.
+ * Squares of f32 on the host at once while a space grows, at most: C, what is inverted, E and the next E; of a hard one
+ * its residual, and two of f64 for its eigenvalues.
  */
 const SQUARES_OF_GROWTH = 6;
 
