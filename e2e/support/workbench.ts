@@ -27,7 +27,10 @@ export async function choose(page: Page, { method, leaveOut = [], ...training }:
   await page.locator('[data-setting="training.epochs"]').fill('1');
   for (const task of ['gloss', 'field']) await page.getByLabel('Add a task').selectOption(task);
   if (method !== undefined) await page.getByTestId('method-select').selectOption(method);
-  for (const task of ['people', 'emoji', ...leaveOut]) await page.getByLabel(`Leave out ${task}`).click();
+  for (const task of ['people', 'emoji', ...leaveOut]) {
+    await page.getByLabel(`Leave out ${task}`).click();
+    await expect(page.locator(`[data-task="${task}"]`)).toHaveCount(0);
+  }
   for (const [name, value] of Object.entries(training)) {
     await page.locator(`[data-setting="training.${name}"]`).fill(String(value));
   }

@@ -102,12 +102,13 @@ function TaskList() {
   const [dragged, setDragged] = useState<string | null>(null);
   const [over, setOver] = useState<number | null>(null);
 
-  const setOrder = (next: string[]): void => edit((draft) => ({ ...draft, order: next }));
-  const move = (index: number, direction: Direction): void => {
-    const name = order[index];
-    if (name === undefined) return;
+  // Changes start from the order as it is then, which the page may not have drawn yet.
+  const arrange = (change: (order: readonly string[]) => string[]): void =>
+    edit((draft) => ({ ...draft, order: change(draft.order) }));
+  const move = (name: string, direction: Direction): void => {
     lastMove.current = { name, direction };
-    setOrder(moved(order, index, direction === 'up' ? index - 1 : index + 1));
+    const step = direction === 'up' ? -1 : 1;
+    arrange((now) => moved(now, now.indexOf(name), now.indexOf(name) + step));
   };
   const endDrag = (): void => {
     setDragged(null);
@@ -147,7 +148,7 @@ function TaskList() {
           onDrop={(event) => {
             if (dragged === null) return;
             event.preventDefault();
-            setOrder(moved(order, order.indexOf(dragged), index));
+            arrange((now) => moved(now, now.indexOf(dragged), now.indexOf(name)));
             endDrag();
           }}
           onDragEnd={endDrag}
@@ -162,7 +163,7 @@ function TaskList() {
             data-move="up"
             aria-label={`Learn ${name} earlier`}
             disabled={index === 0}
-            onClick={() => move(index, 'up')}
+            onClick={() => move(name, 'up')}
           >
             ↑
           </button>
@@ -172,7 +173,7 @@ function TaskList() {
             data-move="down"
             aria-label={`Learn ${name} later`}
             disabled={index === order.length - 1}
-            onClick={() => move(index, 'down')}
+            onClick={() => move(name, 'down')}
           >
             ↓
           </button>
@@ -189,7 +190,7 @@ function TaskList() {
             type="button"
             className={styles.button}
             aria-label={`Leave out ${name}`}
-            onClick={() => setOrder(order.filter((other) => other !== name))}
+            onClick={() => arrange((now) => now.filter((other) => other !== name))}
           >
             ×
           </button>

@@ -162,7 +162,7 @@ function BeforeRun() {
           {preset === null && <option value="custom">Your own settings</option>}
         </select>
       </div>
-      <p className={styles.amount} id="run-amount">
+      <p className={`${styles.amount} ${styles.timed}`} id="run-amount">
         {amount(draft)}
         {estimate !== null && (
           <span
