@@ -8,7 +8,7 @@ import { TINY_FAMILIES } from '../src/testing/tiny-families.ts';
 import type { ModelFiles } from '../src/weights/model-folder.ts';
 import { namelessControls, violations } from './support/access.ts';
 import { dropFromDisk } from './support/drop.ts';
-import { choose, expectNoWorkers, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+import { choose, expectNoWorkers, openWorkbench, start, startPaused, waitForStatus } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', trainExamples: 64, testExamples: 4, batchSize: 8 };
 
@@ -188,9 +188,7 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await field.getByText('Gated models and mirrors').click();
     await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
     await page.locator('[data-setting="training.sourceLength"]').fill('96'); // the model reads few tokens
-    await start(page);
-    await page.getByTestId('step').click();
-    await waitForStatus(page, 'paused');
+    await startPaused(page);
     await page.getByTestId('step-round').click();
     await expect(page.getByTestId('cell-1-1'), 'the first round is tested').not.toBeEmpty();
     await waitForStatus(page, 'paused');

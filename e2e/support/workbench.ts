@@ -38,10 +38,27 @@ export async function choose(page: Page, { method, leaveOut = [], ...training }:
 
 export const start = (page: Page): Promise<void> => page.getByTestId('start').click();
 
-/** Starts a run that pauses after its first step, and waits until it has. */
+/**
+ * Starts a run that pauses after its first step, and waits until it has. The page itself presses the button: a tiny run
+ * may be over before a click from outside arrives.
+ */
 export async function startPaused(page: Page): Promise<void> {
-  await start(page);
-  await page.getByTestId('step').click();
+  await expect(page.getByTestId('start')).toBeEnabled();
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const button = (name: string) => document.querySelector<HTMLButtonElement>(`[data-testid=${name}]`);
+        const changes = new MutationObserver(() => {
+          const step = button('step');
+          if (step === null || step.disabled) return;
+          changes.disconnect();
+          step.click();
+          resolve();
+        });
+        changes.observe(document, { subtree: true, childList: true, attributes: true });
+        button('start')?.click();
+      }),
+  );
   await waitForStatus(page, 'paused');
 }
 
