@@ -81,7 +81,7 @@ export async function recordSpaces(shape: SpaceShape, planner: Planner): Promise
   for (const tasks of [1, TASKS]) steps.push(stepOf(await recorded(() => learner.reserveTraining(tasks, [batch]))));
   let inputs = 0;
   const end = await recorded(async () => {
-    for await (const { spaces } of learner.reserveMeasuring(batch)) inputs = spaces?.growth.count ?? 0;
+    for await (const { spaces } of learner.reserveMeasuring(batch)) inputs += spaces?.growth.count ?? 0;
   });
   learner.reserveTesting(1);
   const begin = await recorded(() => learner.beginTask([{ sizes: batch, rows: [] }]));

@@ -15,7 +15,7 @@ export interface Reserved {
   readonly spaces?: {
     /** Reads a batch of prompts. */
     readonly read: Program;
-    /** Builds the spaces of one width. */
+    /** Builds a group of spaces. */
     readonly growth: PlannedGrowth;
   };
 }

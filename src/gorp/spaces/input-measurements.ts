@@ -45,8 +45,8 @@ export interface Look {
 }
 
 /**
- * Measures all inputs of one width before and after their spaces grow, each in one program: a kernel of small matrices
- * has a workgroup for each input, where one input alone would leave a graphics card idle.
+ * Measures several inputs of one width before and after their spaces grow, each in one program: a kernel of small
+ * matrices has a workgroup for each input, where one input alone would leave a graphics card idle.
  */
 export class InputMeasurements {
   readonly #device: Device;

@@ -242,6 +242,33 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
+  test('more inputs than are measured at once grow as each would alone', async () => {
+    const n = 5;
+    const names = Array.from({ length: 11 }, (_, i) => `input ${i}`);
+    const spacesFor = (some: readonly string[]): InputSpaces => {
+      const spaces = new InputSpaces(device, SOFT);
+      spaces.define(some.map((name) => ({ name, names: [name], width: n })));
+      return spaces;
+    };
+    const all = spacesFor(names);
+    const alone = names.map((name) => spacesFor([name]));
+    for (const task of [1, 2]) {
+      const sums = names.map((name, i) => upload(name, covarianceOf(n, task + 2 * i)));
+      const place = { task, tasks: 2 };
+      const parts: number[] = [];
+      const together = await all.grow(sums, place, (done) => Promise.resolve(void parts.push(done)));
+      expect(new Set(parts)).toEqual(new Set(names.keys()));
+      for (const [i, name] of names.entries()) {
+        const one = await alone[i].grow([sums[i]], place, () => Promise.resolve());
+        expect(together.get(name)).toEqual(one.get(name));
+        expect(await all.read(name)).toEqual(await alone[i].read(name));
+      }
+      sums.forEach(drop);
+    }
+    for (const spaces of [all, ...alone]) spaces.destroy();
+    expect(device.buffers.liveLabels).toEqual([]);
+  });
+
   test('work ends where it is stopped', async () => {
     const spaces = spacesOf(SOFT, 67);
     const sums = ['first', 'second'].map((name) => upload(name, covarianceOf(67, 1)));

@@ -28,17 +28,23 @@ const STACK_GAP = 256;
  */
 const SQUARES_OF_GROWTH = 6;
 
+/**
+ * Inputs that are measured in one program: enough to fill a graphics card with kernels that have a workgroup for each,
+ * and few enough that the CPU takes seconds at most, even at a width of 4096, until the work can be stopped.
+ */
+const MEASURED_AT_ONCE = 8;
+
 /** What a task added to the space of an input, and the share of each of its main directions that lies in it now. */
 export interface LearnedInput extends GrownInput {
   readonly suppressed: number[];
 }
 
-/** The programs that spaces of one width take when they grow. */
+/** The programs that a group of spaces takes when they grow. */
 export interface PlannedGrowth {
-  /** Number of spaces, and what each takes. */
+  /** Number of spaces in the group, and what each takes. */
   readonly count: number;
   readonly each: readonly Program[];
-  /** What all together take. */
+  /** What the group takes once. */
   readonly all: readonly Program[];
 }
 
@@ -158,36 +164,36 @@ export class InputSpaces implements StateOwner {
     return this.stateBytes(tasks) + SQUARES_OF_GROWTH * 4 * widest * widest;
   }
 
-  /** Takes the memory in which the spaces of one width after another grow, for a memory plan. */
+  /** Takes the memory in which groups of spaces grow, one after another, for a memory plan. */
   async *reserveGrowth(sums: readonly CovarianceSum[]): AsyncGenerator<PlannedGrowth> {
     for (const width of this.#widths) {
-      const inputs = this.#growing(sums, width);
-      const [measurements, growth] = this.#tools(inputs, width, false);
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, false);
       try {
-        yield { count: inputs.length, each: await growth.prepare(), all: await measurements.prepare() };
+        const each = await growth.prepare();
+        for (const inputs of this.#groups(sums, width)) {
+          const measurements = new InputMeasurements(this.#device, inputs, width, true);
+          try {
+            yield { count: inputs.length, each, all: await measurements.prepare() };
+          } finally {
+            measurements.destroy();
+          }
+        }
       } finally {
-        measurements.destroy();
         growth.destroy();
       }
     }
   }
 
-  /** The inputs of a width, with C, P and state. */
-  #growing(sums: readonly CovarianceSum[], width: number): GrowingInput[] {
-    return sums
+  /** The inputs of a width, with C, P and state, as many in a group as are measured at once. */
+  #groups(sums: readonly CovarianceSum[], width: number): GrowingInput[][] {
+    const inputs = sums
       .filter(({ tensor }) => tensor.shape[0] === width)
       .map(({ tensor, names }) => {
         const { name } = this.inputOf(names[0]);
         return { name, sum: tensor, P: this.#placeOf(name), state: this.states.get(name) };
       });
-  }
-
-  /** What spaces of one width grow with. The caller destroys both. */
-  #tools(inputs: readonly GrowingInput[], width: number, isFirst: boolean) {
-    return [
-      new InputMeasurements(this.#device, inputs, width, !isFirst),
-      new InputSpaceGrowth(this.#device, this.plan, width, isFirst),
-    ] as const;
+    const groups = Math.ceil(inputs.length / MEASURED_AT_ONCE);
+    return Array.from({ length: groups }, (_, i) => inputs.slice(i * MEASURED_AT_ONCE, (i + 1) * MEASURED_AT_ONCE));
   }
 
   /**
@@ -202,25 +208,22 @@ export class InputSpaces implements StateOwner {
     const learned = new Map<string, LearnedInput>();
     const isFirst = !this.isActive;
     if (isFirst) this.reserve(true);
-    const between = (): Promise<void> => onPart(learned.size, sums.length);
     for (const width of this.#widths) {
-      const inputs = this.#growing(sums, width);
-      const [measurements, growth] = this.#tools(inputs, width, isFirst);
+      const growth = new InputSpaceGrowth(this.#device, this.plan, width, isFirst);
       try {
-        await between();
-        const looks = await measurements.before();
-        const grown: GrownInput[] = [];
-        for (const [i, input] of inputs.entries()) {
-          await onPart(learned.size + i, sums.length);
-          grown.push(await growth.grow(input, looks[i], place, () => onPart(learned.size + i, sums.length)));
+        for (const inputs of this.#groups(sums, width)) {
+          const { size } = learned;
+          const measurements = new InputMeasurements(this.#device, inputs, width, !isFirst);
+          try {
+            const grown = await growTogether(inputs, measurements, growth, place, (done) =>
+              onPart(size + done, sums.length),
+            );
+            for (const [i, { name }] of inputs.entries()) learned.set(name, grown[i]);
+          } finally {
+            measurements.destroy();
+          }
         }
-        const suppressed = await measurements.after(
-          looks,
-          grown.map(({ directions }) => directions.columns),
-        );
-        for (const [i, { name }] of inputs.entries()) learned.set(name, { ...grown[i], suppressed: suppressed[i] });
       } finally {
-        measurements.destroy();
         growth.destroy();
       }
     }
@@ -325,4 +328,27 @@ export class InputSpaces implements StateOwner {
   destroy(): void {
     this.reserve(false);
   }
+}
+
+/** Grows the spaces of a group. @param onDone receives how many have grown. */
+async function growTogether(
+  inputs: readonly GrowingInput[],
+  measurements: InputMeasurements,
+  growth: InputSpaceGrowth,
+  place: PlaceInOrder,
+  onDone: (done: number) => Promise<void>,
+): Promise<LearnedInput[]> {
+  await onDone(0);
+  const looks = await measurements.before();
+  const grown: GrownInput[] = [];
+  for (const [i, input] of inputs.entries()) {
+    const between = (): Promise<void> => onDone(i);
+    await between();
+    grown.push(await growth.grow(input, looks[i], place, between));
+  }
+  const suppressed = await measurements.after(
+    looks,
+    grown.map(({ directions }) => directions.columns),
+  );
+  return grown.map((one, i) => ({ ...one, suppressed: suppressed[i] }));
 }
