@@ -2,13 +2,15 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { type ChosenDevice, chooseDevice, type DeviceHost, factsAhead, openDevice } from '../device/choice.ts';
 import type { DeviceFacts } from '../device/device.ts';
 import type { Speed } from '../run/duration.ts';
+import { highestSpeed, storedSpeed } from '../run/highest-speed.ts';
 import { measureSpeed } from '../run/measure-speed.ts';
 import type { DeviceOutlook, SingleThreadReason } from './protocol.ts';
 import { browserSpeedStore } from './speed-store.ts';
 
 /**
- * Reports the device that a run would use, and returns its speed. Measures a speed only if it is unknown. Opens a
- * graphics card only to measure it; always starts the CPU's threads, since only that shows how many there are.
+ * Reports the device that a run would use, and returns its speed. Opens a graphics card only to measure it, once. Always
+ * starts the CPU's threads, since only that shows how many there are, and measures the CPU again, since other programs may
+ * have kept it busy before.
  */
 export async function lookAtDevice(
   choice: DeviceChoice,
@@ -21,16 +23,14 @@ export async function lookAtDevice(
   if (ahead !== undefined) {
     const outlook = outlookOf(chosen, ahead);
     tell(outlook);
-    const speed = await speeds.read(outlook.name);
+    const speed = await storedSpeed(speeds, outlook.name);
     if (speed !== undefined) return speed;
   }
   const { device } = await openDevice(choice, host);
   try {
     const outlook = outlookOf(chosen, device.facts);
     if (ahead === undefined) tell(outlook);
-    const speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
-    await speeds.write(outlook.name, speed);
-    return speed;
+    return await highestSpeed(speeds, outlook.name, () => measureSpeed(device, () => performance.now()));
   } finally {
     await device.destroy();
   }

@@ -15,7 +15,7 @@ import { openNetwork, readTexts } from '../../../src/run/open-network.ts';
 import { startingMethod } from '../../../src/run/starting-values.ts';
 import type { Contender } from './contender.ts';
 
-/** Tokens of a label, of which a decoder reads all but the last. */
+/** Tokens of a label. A decoder does not read the last one. */
 const LABEL = 5;
 const SOURCE = 512;
 
