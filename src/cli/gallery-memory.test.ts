@@ -47,7 +47,7 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
         ...{ tasks: 4, batch: sizes, answer: 50 },
         validation: null,
         freeTests: [],
-        tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }], // as dbpedia's
+        tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, shared: 0, pool: sizes }], // as dbpedia's
       },
       storedAs: () => storedAs,
       device: { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } },

@@ -182,7 +182,7 @@ async function published(terminal: Terminal): Promise<number> {
       freeTests: [],
       answer: lengths.targetLength,
       batch: { B: batchSize, S: 512, T: 50 },
-      tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, pool: { B: batchSize, S: 512 } }],
+      tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, shared: 0, pool: { B: batchSize, S: 512 } }],
     };
     const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, device: DEVICE });
     terminal.event({ type: 'memory-plan', model: name, method: method.name, training, plan });

@@ -5,32 +5,27 @@ import { argMax, choiceLosses } from '../graph/ops/choice-losses.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
 import { HIDING_BIAS } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { Decoder, type Prompts } from './decoder.ts';
+import { type Constants, Decoder, type Prompts } from './decoder.ts';
+import { DecoderBeginning } from './decoder-beginning.ts';
 import { padLeft } from './decoder-batch.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { firstRows, GenerationCaches } from './generation-caches.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { type LabelTree, leadsTo } from './label-tree.ts';
 import type { Layers } from './layers.ts';
-import type { Generation, Ranking, TreeSizes } from './network.ts';
-
-/** What all graphs of a decoder-only model read, apart from parameters and a batch. */
-export interface Constants {
-  /** f32 [reach, d] for each of the model's rotary settings: cos and sin of all positions. */
-  readonly tables: readonly Tensor[];
-  /** u32 [1]: 0. */
-  readonly zero: Tensor;
-}
+import type { Generation, GenerationSizes, Ranking, TreeSizes } from './network.ts';
 
 /**
  * Greedy generation with a decoder-only model. It reads the prompt without its last token once; generation and ranking
- * start from that last token and share the prompt's keys and values.
+ * start from that last token and share the prompt's keys and values. What all prompts begin with may have been read
+ * before: sources are then what follows.
  */
 export class DecoderGeneration implements Generation {
   readonly #device: Device;
   readonly #config: DecoderConfig;
   readonly #constants: Constants;
   readonly #caches: GenerationCaches;
+  readonly #beginning: DecoderBeginning | undefined;
   readonly #promptIds: Tensor; // u32 [B, P], padded on the left
   readonly #promptStart: Tensor; // i32 [B]
   readonly #answerStart: Tensor; // i32 [B]: position of the prompt's last token
@@ -44,9 +39,11 @@ export class DecoderGeneration implements Generation {
     device: Device,
     config: DecoderConfig,
     constants: Constants,
-    { B, S, capacity }: { B: number; S: number; capacity: number },
+    { B, S, capacity, beginning }: GenerationSizes,
     owned: OwnedBuffer[],
   ) {
+    if (beginning && !(beginning instanceof DecoderBeginning)) throw new Error('this beginning is of another network');
+    this.#beginning = beginning;
     this.#device = device;
     this.#config = config;
     this.#constants = constants;
@@ -65,8 +62,9 @@ export class DecoderGeneration implements Generation {
     return this.#caches.state;
   }
 
-  get #prompts(): Prompts {
-    return { keyValues: this.#caches.source, mask: this.#caches.sourceMask };
+  /** What is read before every source. */
+  get #before(): Prompts[] {
+    return this.#beginning ? [this.#beginning.prompts] : [];
   }
 
   start(sources: readonly (readonly number[])[]): void {
@@ -78,8 +76,12 @@ export class DecoderGeneration implements Generation {
     );
     this.#sources = [...sources];
     this.#caches.writePrompts(sources);
+    const first = this.#beginning?.tokens ?? 0;
     inputs.write(this.#promptIds, ids);
-    inputs.write(this.#promptStart, start);
+    inputs.write(
+      this.#promptStart,
+      start.map((position) => first + position),
+    );
     this.#start();
   }
 
@@ -89,8 +91,9 @@ export class DecoderGeneration implements Generation {
     const sources = Array.from({ length: sizes.B }, (_, b) => this.#sources.at(b) ?? []);
     const last = sources.map((source) => source.at(-1) ?? null);
     this.#lastIds = last.map((id) => id ?? padId);
-    this.#lastPositions = sources.map(({ length }) => Math.max(0, length - 1));
-    this.#caches.showTokens(this.#lastPositions);
+    const counts = sources.map(({ length }) => Math.max(0, length - 1));
+    this.#lastPositions = counts.map((count) => (this.#beginning?.tokens ?? 0) + count);
+    this.#caches.showTokens(counts);
     inputs.write(this.#answerStart, Int32Array.from(this.#lastPositions));
     inputs.startState(state, last, { position: 0, startId: padId, padId });
   }
@@ -99,7 +102,8 @@ export class DecoderGeneration implements Generation {
     const { tables, zero } = this.#constants;
     const at = { tables, start: this.#promptStart, position: zero };
     const { layers: own, means } = this.#caches.readPrompts(g, layers, 'model.embed_tokens.weight');
-    const { keyValues } = new Decoder(this.#config, own).read(g, this.#promptIds, this.#caches.sourceMask, at);
+    const model = new Decoder(this.#config, own);
+    const { keyValues } = model.read(g, this.#promptIds, this.#caches.sourceMask, at, { before: this.#before });
     return [...means, ...this.#caches.keep(keyValues)];
   }
 
@@ -119,7 +123,7 @@ export class DecoderGeneration implements Generation {
     const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
     const at = { tables: this.#constants.tables, start: firstRows(this.#answerStart, rows), position: state.position };
     const prompts = { keyValues: source, mask: sourceMask };
-    const last = model.answerStep(g, state.current, at, own, ownMask, prompts); // [rows, 1, D]
+    const last = model.answerStep(g, state.current, at, own, ownMask, [prompts, ...this.#before]); // [rows, 1, D]
     nextToken(g, argMax(g, model.logits(g, last)), state, this.#config.endIds, this.#config.padId);
   }
 
@@ -154,7 +158,8 @@ export class DecoderGeneration implements Generation {
         const { tables, zero } = this.#constants;
         const model = new Decoder(this.#config, this.#caches.forPrompts(g, layers, B));
         const at = { tables, start, position: zero };
-        const last = model.answer(g, ids, mask, at, this.#prompts, {
+        const prompts = { keyValues: this.#caches.source, mask: this.#caches.sourceMask };
+        const last = model.answer(g, ids, mask, at, [prompts, ...this.#before], {
           own: (window) => ofWindow(window).own,
           prompt: (window) => ofWindow(window).prompt,
         }); // [B, nodes, D]

@@ -8,7 +8,7 @@ import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { distillation } from '../graph/ops/distillation.ts';
 import { lastTokens } from '../graph/ops/last-tokens.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { Decoder } from './decoder.ts';
+import { type Constants, Decoder } from './decoder.ts';
 import { layOutDecoderBatch } from './decoder-batch.ts';
 import {
   type DecoderConfig,
@@ -16,11 +16,12 @@ import {
   isRedundantDecoderName,
   tiedDecoderNames,
 } from './decoder-config.ts';
-import { type Constants, DecoderGeneration } from './decoder-generation.ts';
+import { DecoderBeginning } from './decoder-beginning.ts';
+import { DecoderGeneration } from './decoder-generation.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type Layers } from './layers.ts';
-import type { Generation, Network, TrainingBatch } from './network.ts';
+import type { Beginning, Generation, GenerationSizes, Network, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
@@ -30,6 +31,7 @@ export class DecoderNetwork implements Network {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
   readonly readsAnswersApart = false;
+  readonly beginning: ((tokens: number, owned: OwnedBuffer[]) => Beginning) | null;
   readonly #owned: OwnedBuffer[] = [];
   readonly #constants: Constants;
 
@@ -59,6 +61,11 @@ export class DecoderNetwork implements Network {
       ),
       zero: constants.make('position 0', [1], 'u32', Uint32Array.of(0)),
     };
+    // A window would hide a beginning from tokens by a distance that padding makes unequal.
+    const isSeen = config.layers.every(({ window }) => window === null || window >= reach);
+    this.beginning = isSeen
+      ? (tokens, owned) => new DecoderBeginning(device, config, this.#constants, tokens, owned)
+      : null;
   }
 
   get embeddingWidth(): number {
@@ -86,7 +93,7 @@ export class DecoderNetwork implements Network {
     return 2 * layers.length * tokens * numKeyHeads * headDim * 4;
   }
 
-  generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation {
+  generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation {
     return new DecoderGeneration(this.#device, this.config, this.#constants, sizes, owned);
   }
 

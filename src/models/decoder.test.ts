@@ -63,7 +63,7 @@ class TextGraph {
     };
     const ids = this.#add('ids', [B, S], 'u32', text.ids);
     const mask = this.#add('mask', [B, S], 'f32', text.mask);
-    const { last } = decoder.read(g, ids, mask, at, this.hidden);
+    const { last } = decoder.read(g, ids, mask, at, { hidden: this.hidden });
     this.logits = decoder.logits(g, last);
     const labels = this.#add('labels', [B, S], 'i32', text.labels);
     const weights = this.#add('weights', [B * S], 'f32', text.weights);

@@ -1,5 +1,5 @@
 import type { Graph } from '../graph/graph.ts';
-import { attention, type AttentionInputs } from '../graph/ops/attention.ts';
+import type { AttentionInputs } from '../graph/ops/attention.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
@@ -12,9 +12,9 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import type { KeyValue, Layers } from './layers.ts';
 
-/** Keys and values of prompts, shared by answers. */
+/** Keys and values of prompts, shared by answers, or of the beginning that prompts share. */
 export interface Prompts {
-  /** Per layer [Bp, P, Hk·d]; Bp divides the number of answers, and answers to one prompt are adjacent. */
+  /** Per layer [Bp, P, Hk·d]; Bp divides the number of texts that share them, and those that share one are adjacent. */
   readonly keyValues: readonly KeyValue[];
   /** f32 [Bp, P]: 0 hides padding. */
   readonly mask: Tensor;
@@ -23,6 +23,14 @@ export interface Prompts {
 /** The positions of a text's tokens, and the model's rotary tables. */
 export interface TextPlaces extends Pick<RotaryLookup, 'start' | 'position'> {
   readonly tables: readonly Tensor[];
+}
+
+/** What all graphs of a decoder-only model read, apart from parameters and a batch. */
+export interface Constants {
+  /** f32 [reach, d] for each of the model's rotary settings: cos and sin of all positions. */
+  readonly tables: readonly Tensor[];
+  /** u32 [1]: 0. */
+  readonly zero: Tensor;
 }
 
 /** The bias added to scores that hides keys from queries not in sequence: f32, for a window or none (null). */
@@ -54,6 +62,7 @@ export class Decoder {
    * @param ids u32 [B, S].
    * @param mask f32 [B, S]: 0 for padding, whose results are meaningless.
    * @param at the tokens' positions; its `start` is [B].
+   * @param before what all texts begin with, already read, if anything; only for layers without a window that hides it.
    * @param hidden collects the embedding and every layer's output, the last after the final norm (for tests).
    * @returns the last hidden states after the final norm [B, S, D], and per layer the keys and values.
    */
@@ -62,12 +71,13 @@ export class Decoder {
     ids: Tensor,
     mask: Tensor,
     at: TextPlaces,
-    hidden: Tensor[] = [],
+    { before = [], hidden = [] }: { before?: readonly Prompts[]; hidden?: Tensor[] } = {},
   ): { last: Tensor; keyValues: KeyValue[] } {
     const keyValues: KeyValue[] = [];
     const last = this.#stack(g, ids, at, hidden, (i, q, own) => {
       keyValues.push(own);
-      return attention(g, { ...this.#heads(q, own), mask, causal: true, window: this.#window(i) }); // [B, S, H·d]
+      const text = { ...this.#heads(q, own), mask, causal: true, window: this.#window(i) };
+      return mergedAttention(g, [...this.#onBeginnings(q, before, i), text]); // [B, S, H·d]
     });
     return { last, keyValues };
   }
@@ -78,13 +88,22 @@ export class Decoder {
    * @param ids u32 [R, T]: the last token of the prompt, then those of answers; R = prompts · answers of each.
    * @param mask f32 [R, T], all ones: `hidden` hides tokens.
    * @param at its `start` is [R, T]: the position of every token.
+   * @param prompts the prompts, and what they all begin with, if anything.
    * @returns [R, T, D], after the final norm.
    */
-  answer(g: Graph, ids: Tensor, mask: Tensor, at: TextPlaces, prompts: Prompts, hidden: HiddenPairs): Tensor {
+  answer(
+    g: Graph,
+    ids: Tensor,
+    mask: Tensor,
+    at: TextPlaces,
+    [prompts, ...before]: readonly [Prompts, ...Prompts[]],
+    hidden: HiddenPairs,
+  ): Tensor {
     return this.#stack(g, ids, at, [], (i, q, own) => {
       const window = this.#window(i);
       const prompt = this.#onPrompt(q, prompts, i, { bias: hidden.prompt(window) });
-      return mergedAttention(g, prompt, { ...this.#heads(q, own), mask, causal: true, bias: hidden.own(window) });
+      const answer = { ...this.#heads(q, own), mask, causal: true, bias: hidden.own(window) };
+      return mergedAttention(g, [...this.#onBeginnings(q, before, i), prompt, answer]);
     });
   }
 
@@ -95,6 +114,7 @@ export class Decoder {
    * @param at its `start` is [B], position of the prompt's last token, to which `position` is added.
    * @param caches per layer [B, capacity, Hk·d] each, persistent.
    * @param cacheMask f32 [B, capacity], all ones: the causal rule hides later tokens.
+   * @param prompts as for {@link answer}.
    * @returns [B, 1, D], after the final norm.
    */
   answerStep(
@@ -103,7 +123,7 @@ export class Decoder {
     at: TextPlaces,
     caches: readonly KeyValue[],
     cacheMask: Tensor,
-    prompts: Prompts,
+    [prompts, ...before]: readonly [Prompts, ...Prompts[]],
   ): Tensor {
     const { position } = at;
     return this.#stack(g, ids, at, [], (i, q, own) => {
@@ -111,7 +131,7 @@ export class Decoder {
       const answer = { ...this.#heads(q, caches[i]), mask: cacheMask, causal: true, position };
       const window = this.#window(i);
       const prompt = this.#onPrompt(q, prompts, i, { window, position: window === null ? undefined : position });
-      return mergedAttention(g, prompt, { ...answer, window }); // [B, 1, H·d]
+      return mergedAttention(g, [...this.#onBeginnings(q, before, i), prompt, { ...answer, window }]); // [B, 1, H·d]
     });
   }
 
@@ -206,6 +226,11 @@ export class Decoder {
   #heads(q: Tensor, { k, v }: KeyValue): Pick<AttentionInputs, 'q' | 'k' | 'v' | 'heads' | 'keyHeads' | 'scale'> {
     const { numHeads, numKeyHeads, attentionScale } = this.config;
     return { q, k, v, heads: numHeads, keyHeads: numKeyHeads, scale: attentionScale };
+  }
+
+  /** Attention on what all texts begin with: every token sees all of it. */
+  #onBeginnings(q: Tensor, before: readonly Prompts[], layer: number): AttentionInputs[] {
+    return before.map(({ keyValues, mask }) => ({ ...this.#heads(q, keyValues[layer]), mask, causal: false }));
   }
 
   /** Attention on the prompt, which ends where the answer begins. */

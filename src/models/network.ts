@@ -50,6 +50,25 @@ export interface Generation {
   ranking(sizes: TreeSizes, owned: OwnedBuffer[]): Ranking;
 }
 
+/** The first tokens of several prompts, which generation reads once for all of them. */
+export interface Beginning {
+  readonly tokens: number;
+  write(ids: readonly number[]): void;
+  /** Reads what was written. @returns the tensors to compute. */
+  read(g: Graph, layers: Layers): Tensor[];
+}
+
+/** The shape of a generation. */
+export interface GenerationSizes {
+  readonly B: number;
+  /** Tokens of the longest source, with padding. */
+  readonly S: number;
+  /** Maximum number of tokens in an answer, plus one for the token that generation starts from. */
+  readonly capacity: number;
+  /** What comes before every source, of the same network and read with the same layers. */
+  readonly beginning?: Beginning | undefined;
+}
+
 /** Sizes of a {@link LabelTree}. */
 export interface TreeSizes {
   /** Number of prefixes with a continuation, N, and of choices in total, C. */
@@ -91,7 +110,11 @@ export interface Network {
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
   /** Bytes that generation stores for a source of this many tokens, including padding. */
   sourceBytes(tokens: number): number;
-  /** @param capacity maximum number of tokens in an answer, plus one for the token that generation starts from. */
-  generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation;
+  /**
+   * Room for the tokens that prompts begin with, if a token's keys and values depend on those before it alone; otherwise
+   * null. With gates they depend on the whole prompt.
+   */
+  readonly beginning: ((tokens: number, owned: OwnedBuffer[]) => Beginning) | null;
+  generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation;
   destroy(): void;
 }

@@ -9,7 +9,7 @@ import { GenerationCaches } from './generation-caches.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { type LabelTree, leadsTo } from './label-tree.ts';
 import type { Layers } from './layers.ts';
-import type { Generation, Ranking, TreeSizes } from './network.ts';
+import type { Generation, GenerationSizes, Ranking, TreeSizes } from './network.ts';
 import type { T5 } from './t5.ts';
 import { layOutSources } from './t5-batch.ts';
 import { relativePositionBucket, type T5Config } from './t5-config.ts';
@@ -28,7 +28,7 @@ export class T5Generation implements Generation {
     device: Device,
     config: T5Config,
     model: (layers: Layers) => T5,
-    { B, S, capacity }: { B: number; S: number; capacity: number },
+    { B, S, capacity }: GenerationSizes,
     owned: OwnedBuffer[],
   ) {
     this.#device = device;

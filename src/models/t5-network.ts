@@ -11,7 +11,7 @@ import { bucketTable } from './buckets.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type KeyValue, type Layers } from './layers.ts';
-import type { Network, TrainingBatch } from './network.ts';
+import type { GenerationSizes, Network, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
 import { layOutT5Batch } from './t5-batch.ts';
 import { T5 } from './t5.ts';
@@ -23,6 +23,8 @@ export class T5Network implements Network {
   readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
+  /** Every token of a source sees those after it. */
+  readonly beginning = null;
   readonly readsAnswersApart = true;
   readonly #owned: OwnedBuffer[] = [];
   readonly #encoderBuckets: BucketLookup;
@@ -81,7 +83,7 @@ export class T5Network implements Network {
     return 2 * numDecoderLayers * tokens * numHeads * dKv * 4;
   }
 
-  generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): T5Generation {
+  generation(sizes: GenerationSizes, owned: OwnedBuffer[]): T5Generation {
     return new T5Generation(this.#device, this.config, (layers) => this.#model(layers), sizes, owned);
   }
 

@@ -7,7 +7,7 @@ import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 const quick = embeddedSettings('quick', 'gorp');
 const answers = { nodes: 5, answerTokens: 4 };
 const task = (name: string, train: number, test: number, promptTokens = 96) => ({
-  ...{ name, train, test, heldOut: 0, promptTokens },
+  ...{ name, train, test, heldOut: 0, promptTokens, shared: 0 },
   ...answers,
 });
 const labels = {
@@ -21,6 +21,7 @@ const effort: Effort = {
   space: null,
   validation: null,
   promptTokens: 96,
+  sharesBeginnings: false,
 };
 
 describe('the amount of a run', () => {
@@ -48,6 +49,14 @@ test('the work of a run is the sum of its steps and tests, by the length of thei
   const speed = { operationsPerSecond: 100, secondsPerKernel: 0.5 };
   expect(secondsFor({ operations: 200, kernels: 4 }, speed)).toBeCloseTo(1.6 * 2 + 2, 6);
   expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBeCloseTo(1.5 * (1.6 * 2 + 2), 6);
+});
+
+test('a test reads what all its prompts begin with once, if the model can', () => {
+  const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
+  const tasks = [{ ...task('a', 0, 2, 50), shared: 30 }];
+  const of = (sharesBeginnings: boolean): number =>
+    workOfRun({ ...settings, order: ['a'] }, tasks, { ...effort, sharesBeginnings }).operations;
+  expect(of(false) - of(true)).toBeCloseTo(2 * 2 * 30, 6);
 });
 
 test('a test of free answers reads and writes answers, and ranks no labels', () => {

@@ -34,6 +34,8 @@ export interface Effort {
   /** Reading a token of a held-out example for its loss; null if none are held out. */
   validation: Work | null;
   promptTokens: number;
+  /** Whether tests read what all prompts of a task begin with once for all. */
+  sharesBeginnings: boolean;
 }
 
 /** The measured speed of a device. */
@@ -46,6 +48,8 @@ export interface PlannedTask extends TaskAmount {
   readonly heldOut: number;
   /** Tokens of a prompt on average. */
   readonly promptTokens: number;
+  /** The first of them, which all prompts of its tests share. */
+  readonly shared: number;
   /** Nodes of the tree of its labels; 0 if answers are free. */
   readonly nodes: number;
   /** Tokens of the longest answer. */
@@ -54,6 +58,8 @@ export interface PlannedTask extends TaskAmount {
 
 /** Tokens of a prompt when the texts are unknown: most are far shorter than the limit. */
 const TYPICAL_TOKENS = 160;
+/** Tokens of a labelled task's question when it is unknown. */
+const QUESTION_TOKENS = 40;
 /** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
 const DECODED_SHARE = 0.5;
 /** Tokens of padding: a batch is as long as its longest text, rounded up to the next bucket. */
@@ -94,6 +100,7 @@ export function tasksAhead(
       test: takenOf(testExamples, known.test),
       heldOut,
       promptTokens: Math.min(promptTokens, sourceLength),
+      shared: answers[i].nodes > 0 ? Math.min(QUESTION_TOKENS, promptTokens / 2) : 0,
       nodes: answers[i].nodes,
       answerTokens: answers[i].T,
     };
@@ -170,13 +177,15 @@ function validationCosts(schedule: Schedule, learned: readonly PlannedTask[], { 
   return costs;
 }
 
-function testCost({ promptTokens, nodes, answerTokens }: PlannedTask, { tests }: Effort): Work {
+function testCost({ promptTokens, shared, nodes, answerTokens }: PlannedTask, all: Effort): Work {
+  const { tests, sharesBeginnings } = all;
   const isFree = nodes === 0;
   const effort = isFree ? tests.free : tests.labels;
   if (effort === null) return NO_WORK;
+  const read = sharesBeginnings ? promptTokens - shared : promptTokens;
   const written = isFree ? answerTokens : DECODED_SHARE * answerTokens;
   return sumOf([
-    times(promptTokens + (isFree ? answerTokens : 0), effort.read),
+    times(read + (isFree ? answerTokens : 0), effort.read),
     times(nodes, effort.rank),
     times(written, effort.write),
   ]);

@@ -6,13 +6,17 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import type { Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../models/network.ts';
+import type { Beginning, Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../models/network.ts';
 
-/** A test batch: rows, tokens of a padded source, and the tree of the labels to rank. */
-export interface EvaluationSizes extends TreeSizes {
+/** Sources that are read together: rows, padded tokens of each, and what all begin with, if it was read before. */
+export interface SourceSizes {
   readonly B: number;
   readonly S: number;
+  readonly beginning?: Beginning | undefined;
 }
+
+/** A test batch, and the tree of the labels to rank. */
+export interface EvaluationSizes extends SourceSizes, TreeSizes {}
 
 /**
  * The programs of one batch shape. They share the memory of their intermediates, so each starts after the one before it
@@ -53,6 +57,13 @@ export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: n
   return B > 1 && rows >= B / 2 ? rows : 0;
 }
 
+/**
+ * Whether what all sources begin with can be read once for all: not if their tokens see those that follow, as in T5, and
+ * not if gates make what is read depend on the whole prompt.
+ */
+export const sharesBeginnings = ({ beginning }: Pick<Network, 'beginning'>, hasGates: boolean): boolean =>
+  beginning !== null && !hasGates;
+
 /** A resource on the GPU that is held until another replaces it. */
 interface Held<T> {
   readonly key: string;
@@ -72,6 +83,7 @@ export class Evaluations {
   readonly #layers: Layers;
   readonly #capacity: number;
   readonly #arena: Arena;
+  #beginning: { readonly value: Beginning; release(): void } | undefined;
   #batch: Held<RankingPrograms> | undefined;
   #writing: Held<EvaluationPrograms> | undefined;
   #loss: Held<LossPrograms> | undefined;
@@ -87,9 +99,43 @@ export class Evaluations {
     this.#arena = new Arena(device, 'testing');
   }
 
+  /** Whether what all sources begin with can be read once for all. */
+  get sharesBeginnings(): boolean {
+    return sharesBeginnings(this.#network, this.#layers.gated !== undefined);
+  }
+
+  /**
+   * Reads what all sources begin with, for the generations of later batches; frees that of other sources, with every
+   * program that reads it.
+   *
+   * @throws GorpError as {@link compile}, and `device/lost`.
+   */
+  async readBeginning(ids: readonly number[]): Promise<Beginning | undefined> {
+    if (ids.length > 0 || this.#beginning) this.#releaseSources();
+    if (ids.length === 0 || this.#network.beginning === null) return undefined;
+    const owned: OwnedBuffer[] = [];
+    const release = (): void => owned.forEach((buffer) => buffer.destroy());
+    try {
+      const value = this.#network.beginning(ids.length, owned);
+      const g = new Graph();
+      const reading = await compile(this.#device, 'read the beginning', g, value.read(g, this.#layers), this.#arena);
+      try {
+        value.write(ids);
+        await this.#device.run([reading.program]);
+      } finally {
+        reading.destroy();
+      }
+      this.#beginning = { value, release };
+      return value;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
   /** The programs of a batch shape; frees those of another. @throws GorpError as {@link compile}. */
   async of(sizes: EvaluationSizes): Promise<RankingPrograms> {
-    const { B, S, nodes, choices } = sizes;
+    const { B, S, nodes, choices, beginning } = sizes;
     const key = `${B}×${S}×${nodes}×${choices}`;
     if (this.#batch?.key === key && this.#batch.version === this.#arena.version) return this.#batch.value;
     this.#releaseBatch();
@@ -106,7 +152,7 @@ export class Evaluations {
       return one;
     };
     try {
-      const generation = this.#network.generation({ B, S, capacity: this.#capacity }, owned);
+      const generation = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
       const ranking = generation.ranking(sizes, owned);
       for (;;) {
         const { version } = this.#arena;
@@ -129,7 +175,7 @@ export class Evaluations {
   }
 
   /** The programs that read a batch to write answers; frees those of another. @throws GorpError as {@link compile}. */
-  async writing({ B, S }: { B: number; S: number }): Promise<EvaluationPrograms> {
+  async writing({ B, S, beginning }: SourceSizes): Promise<EvaluationPrograms> {
     const key = `${B}×${S}`;
     if (this.#writing?.key === key && this.#writing.version === this.#arena.version) return this.#writing.value;
     this.#releaseWriting();
@@ -140,7 +186,7 @@ export class Evaluations {
       for (const buffer of owned) buffer.destroy();
     };
     try {
-      const generation = this.#network.generation({ B, S, capacity: this.#capacity }, owned);
+      const generation = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
       const g = new Graph();
       prefill = await compile(this.#device, `encode ${key}`, g, generation.prefill(g, this.#layers), this.#arena);
       const value = { generation, prefill };
@@ -182,14 +228,14 @@ export class Evaluations {
    *
    * @param sizes rows, and the longest padded source.
    */
-  pool({ B, S }: { B: number; S: number }): Generation {
+  pool({ B, S, beginning }: SourceSizes): Generation {
     const key = `${B}×${S}`;
     if (this.#pool?.key === key) return this.#pool.value;
     this.#releasePool();
     const owned: OwnedBuffer[] = [];
     const release = (): void => owned.forEach((buffer) => buffer.destroy());
     try {
-      const value = this.#network.generation({ B, S, capacity: this.#capacity }, owned);
+      const value = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
       this.#pool = { key, value, version: 0, release };
       return value;
     } catch (error) {
@@ -210,6 +256,15 @@ export class Evaluations {
     const { version } = this.#arena;
     this.#decoder = { key, value, version, generation, release: () => value.destroy() };
     return value;
+  }
+
+  /** Frees what a task's sources were read with. */
+  #releaseSources(): void {
+    this.#releaseBatch();
+    this.#releaseWriting();
+    this.#releasePool();
+    this.#beginning?.release();
+    this.#beginning = undefined;
   }
 
   #releaseBatch(): void {
@@ -241,10 +296,8 @@ export class Evaluations {
   }
 
   destroy(): void {
-    this.#releaseBatch();
-    this.#releaseWriting();
+    this.#releaseSources();
     this.#releaseLoss();
-    this.#releasePool();
     this.#releaseDecoder();
     this.#arena.destroy();
   }

@@ -2,7 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { Device } from '../device/device.ts';
 import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
-import type { Generation, Network } from '../models/network.ts';
+import type { Beginning, Generation, Network } from '../models/network.ts';
 import { type EvaluationBatch, evaluationOrder, longestSource } from '../tasks/batches.ts';
 import { scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -10,6 +10,7 @@ import type { Answer } from './answer.ts';
 import { decodeToEnd, readValues, writtenText } from './decoding.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { testFree } from './free-answers.ts';
+import { afterBeginning, sharedTokens } from './shared-beginning.ts';
 import type { EncodedTask } from './task-data.ts';
 import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -76,21 +77,27 @@ export class Evaluator {
     const { sourceLength, evaluationBatchSize } = this.#settings;
     const tree = labelTree(task.candidates);
     const [nodes, choices] = [tree.tokens.length, tree.choices.tokens.length];
-    const batches = evaluationOrder(task.test, { batchSize: evaluationBatchSize, sourceLength });
-    const unanswered = this.#unanswered(task, batches);
+    const shared = this.#programs.sharesBeginnings ? sharedTokens(task.test) : 0;
+    const prompts = afterBeginning(task.test, shared);
+    const batches = evaluationOrder(prompts, { batchSize: evaluationBatchSize, sourceLength });
     const written: ArrayLike<number>[] = []; // tokens of the answers, by example
     const losses: number[][] = []; // −log p of every label, by example
     const time = { ...NO_TIME };
+    const first = this.#now();
+    const beginning = await this.#programs.readBeginning(task.test.at(0)?.source.slice(0, shared) ?? []);
+    time.promptSeconds += (this.#now() - first) / 1000;
+    time.promptTokens += shared;
+    const unanswered = this.#unanswered(task, batches, beginning);
     let done = 0;
     for (const { indexes, S } of batches) {
-      const programs = await this.#programs.of({ B: indexes.length, S, nodes, choices });
-      const sources = indexes.map((example) => task.test[example].source);
+      const programs = await this.#programs.of({ B: indexes.length, S, nodes, choices, beginning });
+      const sources = indexes.map((example) => prompts[example].source);
       programs.generation.start(sources);
       programs.ranking.write(tree);
       const began = this.#now();
       await this.#device.run([programs.prefill.program]);
-      const prompts = this.#device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
-      const hasRead = prompts.then(() => this.#now());
+      const reading = this.#device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
+      const hasRead = reading.then(() => this.#now());
       hasRead.catch(() => undefined); // reported below, unless an earlier step fails too
       await this.#device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
@@ -178,8 +185,9 @@ export class Evaluator {
   }
 
   /** Collects rows whose answers must be decoded, to decode as many at a time as possible. */
-  #unanswered(task: EncodedTask, batches: readonly EvaluationBatch[]): Unanswered {
-    const longest = { B: Math.min(this.#settings.evaluationBatchSize, task.test.length), S: longestSource(batches) };
+  #unanswered(task: EncodedTask, batches: readonly EvaluationBatch[], beginning: Beginning | undefined): Unanswered {
+    const rows = Math.min(this.#settings.evaluationBatchSize, task.test.length);
+    const longest = { B: rows, S: longestSource(batches), beginning };
     const room = { ...longest, B: poolRows(this.#network, longest) };
     let examples: number[] = [];
     const decode = async (generation: Generation, rows: readonly number[], written: ArrayLike<number>[]) => {

@@ -7,6 +7,7 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
 import type { Evaluations } from './evaluation-programs.ts';
 import type { Answer } from './answer.ts';
+import { afterBeginning, sharedTokens } from './shared-beginning.ts';
 import type { EncodedTask } from './task-data.ts';
 
 /** What testing free answers needs. */
@@ -92,10 +93,13 @@ async function write(
 ): Promise<WrittenText[]> {
   const { sourceLength, evaluationBatchSize } = settings;
   const written: WrittenText[] = [];
+  const shared = programs.sharesBeginnings ? sharedTokens(test) : 0;
+  const prompts = afterBeginning(test, shared);
+  const beginning = await programs.readBeginning(test.at(0)?.source.slice(0, shared) ?? []);
   let done = 0;
-  for (const { indexes, S } of evaluationOrder(test, { batchSize: evaluationBatchSize, sourceLength })) {
-    const { generation, prefill } = await programs.writing({ B: indexes.length, S });
-    generation.start(indexes.map((example) => test[example].source));
+  for (const { indexes, S } of evaluationOrder(prompts, { batchSize: evaluationBatchSize, sourceLength })) {
+    const { generation, prefill } = await programs.writing({ B: indexes.length, S, beginning });
+    generation.start(indexes.map((example) => prompts[example].source));
     await device.run([prefill.program]);
     const decoder = await programs.decoder(generation, indexes.length);
     const capacity = generation.state.tokens.shape[1];
@@ -113,14 +117,15 @@ async function write(
 /** The largest sizes of a test of free answers. */
 export interface PlannedFreeTest {
   readonly loss: BatchSizes;
-  /** The sources to answer; null for texts. */
-  readonly writing: { readonly B: number; readonly S: number } | null;
+  /** The sources to answer, and the tokens that all begin with, read once for all; null for texts. */
+  readonly writing: { readonly B: number; readonly S: number; readonly shared: number } | null;
 }
 
-/** What a test of free answers takes at most. */
+/** What a test of free answers takes at most. @param shares whether what all sources begin with is read once for all. */
 export function largestOfFreeTest(
   { test, form }: Pick<EncodedTask, 'test' | 'form'>,
   { sourceLength, batchSize, evaluationBatchSize }: FreeTestParts['settings'],
+  shares: boolean,
 ): PlannedFreeTest {
   const rows = Math.min(batchSize, evaluationBatchSize, test.length);
   const all = [...test.keys()].map((i) => sizedBatch(test, [i], { batchSize: rows, sourceLength }));
@@ -130,7 +135,8 @@ export function largestOfFreeTest(
     T: all.reduce((most, { sizes }) => Math.max(most, sizes.T), 1),
   };
   if (form === 'text') return { loss, writing: null };
-  const batches = evaluationOrder(test, { batchSize: evaluationBatchSize, sourceLength });
+  const shared = shares ? sharedTokens(test) : 0;
+  const batches = evaluationOrder(afterBeginning(test, shared), { batchSize: evaluationBatchSize, sourceLength });
   const B = batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1);
-  return { loss, writing: { B, S: longestSource(batches) } };
+  return { loss, writing: { B, S: longestSource(batches), shared } };
 }

@@ -2,6 +2,8 @@ import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
+import { hasGates } from '../gorp/method-plan.ts';
+import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
@@ -23,6 +25,7 @@ import {
   type Identity,
   type TakenUp,
 } from './identity.ts';
+import { sharesBeginnings } from './evaluation-programs.ts';
 import { asRefusal, checkBudget, checkHost } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
@@ -232,7 +235,9 @@ export class Opening {
     const { method, training } = this.#settings;
     // The device's planner then knows every kernel that the run asks for.
     const device = { ...outlineOf(this.#device), planner: this.#device.planner };
-    const work = workOf(this.#settings, tasks);
+    const answers = answerLengthOf(training.targetLength, tasks);
+    const { network } = networkOf(countingDevice(device), config, { ...training, targetLength: answers });
+    const work = workOf(this.#settings, tasks, sharesBeginnings(network, hasGates(planOf(method))));
     try {
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });

@@ -62,7 +62,16 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   answer: T,
   validation: null,
   freeTests: [],
-  tests: [{ B: evaluationBatchSize, S, nodes: 1 + 3 * (T - 1), choices: 3 * T, pool: { B: evaluationBatchSize, S } }],
+  tests: [
+    {
+      B: evaluationBatchSize,
+      S,
+      nodes: 1 + 3 * (T - 1),
+      choices: 3 * T,
+      shared: 0,
+      pool: { B: evaluationBatchSize, S },
+    },
+  ],
 });
 
 /** What is on a device, by part and buffer by buffer. */

@@ -121,12 +121,14 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
   const labelled: TestEffort[] = [];
-  for (const sizes of work.tests) {
-    const { generation, prefill, rank } = await evaluations.of(sizes);
-    const rows = poolRows(network, sizes.pool);
+  const tokens = (count: number): number[] => new Array<number>(count).fill(0);
+  for (const { shared, pool, ...sizes } of work.tests) {
+    const beginning = await evaluations.readBeginning(tokens(shared));
+    const { generation, prefill, rank } = await evaluations.of({ ...sizes, beginning });
+    const rows = poolRows(network, pool);
     const decoded =
       rows > 0
-        ? await evaluations.decoder(evaluations.pool({ ...sizes.pool, B: rows }), rows)
+        ? await evaluations.decoder(evaluations.pool({ ...pool, B: rows, beginning }), rows)
         : await evaluations.decoder(generation, sizes.B);
     const { B, S, nodes, choices } = sizes;
     note('testing', Math.max(B * (work.answer + 1), B * (nodes + choices)) * 4);
@@ -145,7 +147,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       free.push({ read: tested, rank: NO_WORK, write: NO_WORK });
       continue;
     }
-    const { generation, prefill } = await evaluations.writing(writing);
+    const beginning = await evaluations.readBeginning(tokens(writing.shared));
+    const { generation, prefill } = await evaluations.writing({ ...writing, beginning });
     const decoded = await evaluations.decoder(generation, writing.B);
     note('testing', writing.B * (work.answer + 1) * 4);
     free.push({
@@ -162,6 +165,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       space,
       validation,
       promptTokens: work.batch.S,
+      sharesBeginnings: evaluations.sharesBeginnings,
     },
   };
 }

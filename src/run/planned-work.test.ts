@@ -29,25 +29,25 @@ const task = (lengths: number[], test: number, candidates: number[]): EncodedTas
 test('the work of tasks follows from their longest texts; equal tests count once', () => {
   const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 4 });
   const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
-  expect(workOf(settings, tasks)).toEqual({
+  expect(workOf(settings, tasks, false)).toEqual({
     tasks: 3,
     batch: { B: 2, S: 40, T: 2 },
     validation: null,
     freeTests: [],
     answer: 3,
     tests: [
-      { B: 1, S: 12, nodes: 3, choices: 3, pool: { B: 1, S: 12 } },
-      { B: 1, S: 36, nodes: 2, choices: 2, pool: { B: 1, S: 36 } },
+      { B: 1, S: 12, nodes: 3, choices: 3, shared: 0, pool: { B: 1, S: 12 } },
+      { B: 1, S: 36, nodes: 2, choices: 2, shared: 0, pool: { B: 1, S: 36 } },
     ],
   });
   const mixed = tinySettings('mtl', { sourceLength: 40, batchSize: 8 });
-  expect(workOf(mixed, tasks)).toMatchObject({ tasks: 1, batch: { B: 4 } });
+  expect(workOf(mixed, tasks, false)).toMatchObject({ tasks: 1, batch: { B: 4 } });
 });
 
 test('held-out examples are planned in batches of their own', () => {
   const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 6 });
   const held = [20, 21, 22, 23, 24, 25, 26].map((length) => example(length, 3));
-  const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }]);
+  const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }], false);
   expect([batch, validation]).toEqual([
     { B: 2, S: 16, T: 2 },
     { B: 6, S: 32, T: 3 },
@@ -67,19 +67,24 @@ test('before tasks are read, texts have full length, and labels are counted by t
     freeTests: [],
     answer: 5,
     tests: [
-      { B: 4, S: 40, nodes: 3, choices: 4, pool: { B: 4, S: 40 } },
-      { B: 4, S: 40, nodes: 57, choices: 70, pool: { B: 4, S: 40 } },
+      { B: 4, S: 40, nodes: 3, choices: 4, shared: 0, pool: { B: 4, S: 40 } },
+      { B: 4, S: 40, nodes: 57, choices: 70, shared: 0, pool: { B: 4, S: 40 } },
     ],
   });
 });
 
 test('a test is planned by the batches that no other exceeds in every dimension', () => {
   const settings = tinySettings('gorp', { sourceLength: 400, batchSize: 8, evaluationBatchSize: 4 });
-  const { tests } = workOf(settings, [
-    { ...task([5], 1, [2]), test: [400, 100, 100, 100, 100, 20].map((n) => example(n, 1)) },
+  const tasks = [{ ...task([5], 1, [2]), test: [400, 100, 100, 100, 100, 20].map((n) => example(n, 1)) }];
+  const testsOf = (shares: boolean) =>
+    workOf(settings, tasks, shares).tests.map(({ B, S, shared, pool }) => ({ B, S, shared, pool }));
+  expect(testsOf(false)).toEqual([
+    { B: 1, S: 400, shared: 0, pool: { B: 4, S: 400 } },
+    { B: 4, S: 100, shared: 0, pool: { B: 4, S: 400 } },
   ]);
-  expect(tests.map(({ B, S, pool }) => ({ B, S, pool }))).toEqual([
-    { B: 1, S: 400, pool: { B: 4, S: 400 } },
-    { B: 4, S: 100, pool: { B: 4, S: 400 } },
+  // All tokens are equal, and the shortest prompt retains one.
+  expect(testsOf(true)).toEqual([
+    { B: 1, S: 384, shared: 19, pool: { B: 4, S: 384 } },
+    { B: 4, S: 84, shared: 19, pool: { B: 4, S: 384 } },
   ]);
 });

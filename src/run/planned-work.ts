@@ -10,10 +10,14 @@ import { planOf } from '../methods/registry.ts';
 import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
 import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
+import { afterBeginning, sharedTokens } from './shared-beginning.ts';
 import { answerLengthOf, type EncodedTask } from './task-data.ts';
 
-/** A test batch, and the sources that may wait for their answers: rows and padded length. */
-export interface PlannedTest extends EvaluationSizes {
+/** A test batch. */
+export interface PlannedTest extends Omit<EvaluationSizes, 'beginning'> {
+  /** Tokens that all sources begin with, read once for all. */
+  readonly shared: number;
+  /** The sources that may wait for their answers: rows and padded length. */
   readonly pool: { readonly B: number; readonly S: number };
 }
 
@@ -34,8 +38,8 @@ export interface PlannedWork {
 
 type Planned = Pick<RunSettings, 'method' | 'training'>;
 
-/** The work of a run on encoded tasks. */
-export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
+/** The work of a run on encoded tasks. @param shares whether what all sources of a test begin with is read once for all. */
+export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[], shares: boolean): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
   const rounds = scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
@@ -64,13 +68,15 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
         if (form !== 'labels') return [];
         const { tokens, choices } = labelTree(candidates);
         const tree = { nodes: tokens.length, choices: choices.tokens.length };
-        const batches = evaluationOrder(test, { batchSize: evaluationBatchSize, sourceLength });
+        const shared = shares ? sharedTokens(test) : 0;
+        const rests = afterBeginning(test, shared);
+        const batches = evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength });
         const pool = { B: Math.min(evaluationBatchSize, test.length), S: longestSource(batches) };
         const sizes = batches.map(({ indexes, S }) => ({ B: indexes.length, S }));
-        return largest(sizes).map((batch) => ({ ...batch, ...tree, pool }));
+        return largest(sizes).map((batch) => ({ ...batch, ...tree, shared, pool }));
       }),
     ),
-    freeTests: tasks.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training)])),
+    freeTests: tasks.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
     answer: answerLengthOf(targetLength, tasks),
   };
 }
@@ -82,6 +88,7 @@ export function plannedTask(task: EncodedTask): PlannedTask {
   return {
     ...{ name, train: train.length, test: test.length, heldOut: validation.length },
     promptTokens: texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length),
+    shared: sharedTokens(test),
     nodes: form === 'labels' ? labelTree(candidates).tokens.length : 0,
     answerTokens: longestAnswer,
   };
@@ -100,7 +107,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T },
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
-    tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, pool: { B, S } }))),
+    tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
     freeTests: [],
     answer: answerLength(targetLength, T),
   };

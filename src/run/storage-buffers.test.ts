@@ -52,7 +52,7 @@ const work = {
   answer: 4,
   validation: null,
   freeTests: [],
-  tests: [{ B: 4, S: 16, nodes: 10, choices: 12, pool: { B: 4, S: 16 } }],
+  tests: [{ B: 4, S: 16, nodes: 10, choices: 12, shared: 0, pool: { B: 4, S: 16 } }],
 };
 const LLAMA = {
   model_type: 'llama',

@@ -84,11 +84,11 @@ export const delta: Family = {
 
 /** `shaders/merge-attention.wgsl`: elementwise, with two exponentials' worth of instructions for each set of keys. */
 export const merging: Family = {
-  kernels: /^merge-attention\/(parts|sets)$/,
+  kernels: /^merge-attention\/(parts|sets[23])$/,
   row: 'merge-attention',
   work: (call) => {
-    const [size, , , , first, second] = call.params;
-    const sets = first + second;
+    const [size, , , , ...parts] = call.params;
+    const sets = parts.reduce((sum, count) => sum + count, 0);
     return {
       operations: 4 * sets * size,
       bytes: call.tensors.reduce((sum, bytes) => sum + bytes, 0),

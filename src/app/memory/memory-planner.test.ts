@@ -29,6 +29,7 @@ const effort: Effort = {
   space: null,
   validation: null,
   promptTokens: 96,
+  sharesBeginnings: false,
 };
 
 const modules: ModelModules = {

@@ -24,7 +24,14 @@ function planOf(gib: number): MemoryPlan {
 function shown(plan: MemoryPlan, memoryBudget: number | null): string {
   const page = silentPage();
   const work = { operations: 1, kernels: 1 };
-  const effort = { step: work, tests: { labels: null, free: null }, space: null, validation: null, promptTokens: 1 };
+  const effort = {
+    step: work,
+    tests: { labels: null, free: null },
+    space: null,
+    validation: null,
+    promptTokens: 1,
+    sharesBeginnings: false,
+  };
   page.store.setState({ memoryPlan: { status: 'planned', plan, effort }, memoryBudget });
   return textOf(markup(page, createElement(MemoryField)));
 }

@@ -461,16 +461,26 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     });
 
     test.each([
-      [1, 1, 1, 1],
-      [2, 3, 2, 5],
-      [3, 4, 2, 8],
-    ])('two sets of keys: %i rows of %i tokens, %i heads of %i', (B, S, heads, d) => {
+      [2, 1, 1, 1, 1],
+      [2, 2, 3, 2, 5],
+      [2, 3, 4, 2, 8],
+      [3, 1, 1, 1, 1],
+      [3, 2, 3, 2, 5],
+      [3, 3, 4, 2, 8],
+    ])('%i sets of keys: %i rows of %i tokens, %i heads of %i', (sets, B, S, heads, d) => {
       const { q, k, v, mask } = inputs(B, S, heads, d);
       const none = { shape: [B, S], values: new Array<number>(B * S).fill(0) };
       for (const other of [{ ...mask, values: mask.values.map((m) => 1 - m) }, none]) {
         const t = new GraphUnderTest({ q, k, v, mask, other }, (g, input) => {
           const at = { q: input('q'), k: input('k'), v: input('v'), heads, keyHeads: heads, scale: 1, causal: false };
-          return { o: mergedAttention(g, { ...at, mask: input('mask') }, { ...at, mask: input('other') }) };
+          const masks = ['mask', 'other', 'mask'].slice(0, sets);
+          const scales = [1, 1, 0.3];
+          return {
+            o: mergedAttention(
+              g,
+              masks.map((name, set) => ({ ...at, scale: scales[set], mask: input(name) })),
+            ),
+          };
         });
         check(t, 'mergeAttention');
       }

@@ -140,7 +140,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
   });
 
-  describe('attention over two sets of keys', () => {
+  describe('attention over several sets of keys', () => {
     test.each([
       [1, 1, 1, 1, 1, 8],
       [6, 2, 3, 5, 4, 4],
@@ -164,12 +164,42 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
           const heads = { q: input('q'), heads: H, keyHeads: Hk, scale: 0.7 };
           const prompt = { ...heads, k: input('k1'), v: input('v1'), mask: input('mask1'), causal: false };
           const own = { ...heads, k: input('k2'), v: input('v2'), mask: input('mask2'), causal: true };
-          return { o: mergedAttention(g, prompt, own) };
+          return { o: mergedAttention(g, [prompt, own]) };
         },
       );
       await t.checkDevice(device, F32);
       // Tiles that read vectors of four, and those that do not: a software adapter takes a second to compile either.
       if (card && P >= 17) await t.checkDevice(card, F32);
+    });
+
+    test.each([
+      [1, 1, 1, 1, 1, 1, 4],
+      [5, 7, 3, 2, 2, 2, 5],
+      [2, 67, 33, 9, 1, 3, 8],
+    ])('%i rows: a beginning of %i tokens for all, %i of the prompt, %i own', async (B, P, S, T, Hk, group, d) => {
+      const H = Hk * group;
+      // The last prompt adds nothing to the beginning.
+      const mask = Array.from({ length: B * S }, (_, n) => (n >= (B - 1) * S || n % S < S / 3 ? 0 : 1));
+      const keys = (rows: number, length: number) => ({ shape: [rows, length, Hk * d] });
+      const ones = (rows: number, length: number): TestInput => ({
+        shape: [rows, length],
+        values: new Float32Array(rows * length).fill(1),
+      });
+      await new GraphUnderTest(
+        {
+          q: { shape: [B, T, H * d] },
+          ...{ k1: keys(1, P), v1: keys(1, P), mask1: ones(1, P) },
+          ...{ k2: keys(B, S), v2: keys(B, S), mask2: { shape: [B, S], values: mask } },
+          ...{ k3: keys(B, T), v3: keys(B, T), mask3: ones(B, T) },
+        },
+        (g, input) => {
+          const sets = [1, 2, 3].map((n) => ({
+            ...{ q: input('q'), heads: H, keyHeads: Hk, scale: 0.7, causal: n === 3 },
+            ...{ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) },
+          }));
+          return { o: mergedAttention(g, sets) };
+        },
+      ).checkDevice(device, F32);
     });
 
     test('equals attention over all keys at once', async () => {
@@ -200,7 +230,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
           const keys = (n: '' | '1' | '2') => ({ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) });
           const all = attention(g, { ...heads, ...keys(''), causal: true, position: input('position') });
           const prompt = { ...heads, ...keys('1'), causal: false };
-          const merged = mergedAttention(g, prompt, { ...heads, ...keys('2'), causal: true });
+          const merged = mergedAttention(g, [prompt, { ...heads, ...keys('2'), causal: true }]);
           return { all, merged };
         },
       );

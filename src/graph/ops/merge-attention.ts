@@ -17,27 +17,32 @@ interface Parts extends AttentionResults {
   readonly parts: number;
 }
 
+/** The most results that one kernel merges: each takes two of the eight storage buffers that every device has. */
+const MOST = 3;
+
 /**
  * The kernel that merges attention over sets of keys into attention over all of them.
  *
- * @param of one or two results, each in parts, which are all merged. With two, the merged `lse` is not computed.
+ * @param of one to three results, each in parts, which are all merged. `lse` is computed of one only.
  */
-export function mergeCall(heads: number, of: [Parts] | [Parts, Parts], into: { o: Tensor; lse?: Tensor }): KernelCall {
-  const [first, second] = of;
+export function mergeCall(heads: number, of: readonly Parts[], into: { o: Tensor; lse?: Tensor }): KernelCall {
+  const [first, ...others] = of;
   const [, S, width] = into.o.shape;
   const d = width / heads;
   const size = into.o.elements;
-  const last = second ? [second.o, second.lse] : into.lse ? [into.lse] : [];
+  const isOne = others.length === 0;
+  const counts = Array.from({ length: MOST }, (_, set) => of.at(set)?.parts ?? 0);
+  const last = others.flatMap(({ o, lse }) => [o, lse]);
   return {
     kernel: {
-      name: second ? 'merge-attention/sets' : 'merge-attention/parts',
-      wgsl: () => fillTemplate(template, { SETS: of.length, SECOND: second !== undefined }),
+      name: isOne ? 'merge-attention/parts' : `merge-attention/sets${of.length}`,
+      wgsl: () => fillTemplate(template, { OTHERS: others.length, ONE: isOne }),
       wasm: { entry: 'mergeAttention' },
     },
-    params: [size, S, heads, d, first.parts, second?.parts ?? 0].map(u32),
-    tensors: [first.o, first.lse, into.o, ...last],
+    params: [size, S, heads, d, ...counts].map(u32),
+    tensors: [first.o, first.lse, into.o, ...(isOne && into.lse ? [into.lse] : last)],
     workgroups: flatWorkgroups(size, 64),
     units: size / d,
-    cost: size * 4 * (first.parts + (second?.parts ?? 0)),
+    cost: size * 4 * counts.reduce((sum, count) => sum + count, 0),
   };
 }
