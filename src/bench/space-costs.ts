@@ -95,7 +95,7 @@ export async function timeTasks(
   });
   const samples = spaceSamples(method, network);
   const batchesOf = (task: number): RoundBatches =>
-    new RoundBatches(settings, data, { number: task + 1, trains: [task], tests: [] }, samples);
+    new RoundBatches(settings, data, { number: task + 1, trains: [task], tests: [], testsWatched: false }, samples);
   const begin = (batches: RoundBatches): Promise<Spent> => timed(clock, () => learner.beginTask(batches.beginSample()));
   const found: TaskTimes[] = [];
   try {

@@ -1,4 +1,4 @@
-import { scheduledRounds } from './schedule.ts';
+import { scheduledRounds, testedBefore } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 
@@ -29,13 +29,13 @@ export function amountOf(
   settings: Pick<RunSettings, 'method' | 'training' | 'perTask' | 'order' | 'model' | 'tasks'>,
   tasks: readonly TaskAmount[],
 ): RunAmount {
-  const { batchSize, gradientAccumulation } = settings.training;
+  const { batchSize, gradientAccumulation, testRounds } = settings.training;
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
   const { length } = settings.order;
   const steps = Array.from({ length }, () => 0);
   const watched = sum(tasks.slice(length).map(({ test }) => test));
-  const tests = [sum(tasks.map(({ test }) => test)), ...steps];
-  for (const round of scheduledRounds(planOf(settings.method).schedule, length)) {
+  const tests = [sum(testedBefore(length, testRounds).map((task) => tasks[task].test)) + watched, ...steps];
+  for (const round of scheduledRounds(planOf(settings.method).schedule, length, testRounds)) {
     const learned = round.trains.map((task) => tasks[task]);
     const epochs = epochsOf(
       settings,
@@ -43,7 +43,7 @@ export function amountOf(
     );
     const batches = Math.ceil(sum(learned.map(({ train }) => train)) / batchSize);
     steps[round.number - 1] = epochs * Math.ceil(batches / gradientAccumulation);
-    tests[round.number] = sum(round.tests.map((task) => tasks[task].test)) + watched;
+    tests[round.number] = sum(round.tests.map((task) => tasks[task].test)) + (round.testsWatched ? watched : 0);
   }
   return { steps, tests };
 }

@@ -8,7 +8,7 @@ import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { answersAhead } from './answers-ahead.ts';
 import type { Schedule } from '../gorp/method-plan.ts';
-import { type Round, scheduledRounds } from './schedule.ts';
+import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import type { SpaceSamples } from './space-samples.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
@@ -206,11 +206,21 @@ export const sumOf = (works: readonly Work[]): Work => ({
   kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
 });
 
-/** The rounds of a run, with the watched tasks in their tests. @param tasks number of tasks, with those watched. */
-export function roundsOf({ method, order }: Pick<RunSettings, 'method' | 'order'>, tasks: number): Round[] {
+/** The rounds of a run, and the tasks tested before the first, with the watched tasks in all tests. */
+export interface TestedRounds {
+  readonly before: readonly number[];
+  readonly rounds: readonly Round[];
+}
+
+/** @param tasks number of tasks, with those watched. */
+export function roundsOf(settings: Pick<RunSettings, 'method' | 'order' | 'training'>, tasks: number): TestedRounds {
+  const { method, order, training } = settings;
   const watched = Array.from({ length: tasks - order.length }, (_, i) => order.length + i);
-  const rounds = scheduledRounds(planOf(method).schedule, order.length);
-  return rounds.map((round) => ({ ...round, tests: [...round.tests, ...watched] }));
+  const rounds = scheduledRounds(planOf(method).schedule, order.length, training.testRounds);
+  return {
+    before: [...testedBefore(order.length, training.testRounds), ...watched],
+    rounds: rounds.map((round) => ({ ...round, tests: [...round.tests, ...(round.testsWatched ? watched : [])] })),
+  };
 }
 
 /** The compute of a whole run. */
@@ -220,9 +230,10 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   const { validationSteps } = settings.training;
   const testing = (indexes: readonly number[]): Work =>
     sumOf(indexes.map((task) => times(tasks[task].test, costs.tests[task])));
+  const { before, rounds } = roundsOf(settings, tasks.length);
   return sumOf([
-    testing([...tasks.keys()]),
-    ...roundsOf(settings, tasks.length).flatMap(({ number, tests }) => {
+    testing(before),
+    ...rounds.flatMap(({ number, tests }) => {
       const i = number - 1;
       const measured = times(measurementsAfter(steps[i], steps[i], validationSteps), costs.validations[i]);
       return [costs.begins[i], times(steps[i], costs.steps[i]), measured, costs.ends[i], testing(tests)];

@@ -37,6 +37,21 @@ describe('measuresOf', () => {
     });
   });
 
+  it('gives no forgetting where a round since a task was learned did not test it', () => {
+    expect(
+      measuresOf([
+        [null, null, null],
+        [0.5, null, null],
+        [null, 0.6, null],
+        [0.4, 0.6, 0.9],
+      ]),
+    ).toMatchObject({
+      averagePerformanceCurve: [0.5, null, expect.closeTo(1.9 / 3)],
+      forgetting: null,
+      forwardTransfer: null,
+    });
+  });
+
   it('gives no transfer with one task, and nothing without one', () => {
     expect(measuresOf([[0.2], [0.9]])).toMatchObject({
       averagePerformance: 0.9,
@@ -109,7 +124,10 @@ describe('identities', () => {
         expect(m.averagePerformance === null).toBe(lacks(tasks.map((j) => [t, j])));
         expect(m.justLearned === null).toBe(lacks(tasks.map((j) => [j, j])));
         expect(m.backwardTransfer === null).toBe(lacks(learned));
-        expect(m.forgetting === null).toBe(lacks(learned));
+        const since = tasks
+          .slice(0, -1)
+          .flatMap((j) => tasks.slice(j - 1).map((round): [number, number] => [round, j]));
+        expect(m.forgetting === null).toBe(lacks(since));
         expect(m.forwardTransfer === null).toBe(
           lacks(
             tasks.slice(1).flatMap((j): [number, number][] => [

@@ -40,8 +40,9 @@ export function measuresOf(matrix: AccuracyMatrix, by?: MeasuredBy): Measures {
   const earlier = tasks.filter((j) => j < rounds);
   const isLoss = by?.isLoss === true;
   const best = (j: number): number | null => {
+    if (all.some((t) => t >= j && at(t, j) === null)) return null; // it may have been best in a round without a test
     const measured = all.map((t) => at(t, j)).filter((value) => value !== null);
-    return at(j, j) === null ? null : isLoss ? Math.min(...measured) : Math.max(...measured);
+    return isLoss ? Math.min(...measured) : Math.max(...measured);
   };
   const lost = (j: number): number | null => {
     const fall = difference(best(j), at(rounds, j));

@@ -28,7 +28,7 @@ import type { Results } from './results.ts';
 import { isTested } from './measures.ts';
 import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
-import { type Round, scheduledRounds } from './schedule.ts';
+import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { spaceSamples } from './space-samples.ts';
 import { StepReports } from './step-reports.ts';
@@ -88,7 +88,7 @@ export class Rounds {
     this.#parts = parts;
     const { tasks, checkpoint, saved } = parts;
     this.#plan = planOf(settings.method);
-    this.#rounds = scheduledRounds(this.#plan.schedule, settings.order.length);
+    this.#rounds = scheduledRounds(this.#plan.schedule, settings.order.length, settings.training.testRounds);
     const from = checkpoint ?? saved?.state;
     this.#place = from ? structuredClone(from.place) : placeAt(0, 'begin');
     const planned = tasks.map(plannedTask);
@@ -96,7 +96,7 @@ export class Rounds {
     this.#steps = steps;
     this.#costs = costsOf(settings, planned, parts.planned.effort);
     const run = {
-      rounds: roundsOf(settings, tasks.length),
+      ...roundsOf(settings, tasks.length),
       costs: this.#costs,
       steps,
       validationSteps: settings.training.validationSteps,
@@ -151,7 +151,8 @@ export class Rounds {
       const { accuracy } = this.#parts.soFar();
       // Tests the tasks that a row of another run lacks: those that were not in its order.
       const own = this.#rounds.find(({ number }) => number === round)?.tests;
-      const first = own ? [...own, ...this.#watched] : this.#all;
+      const { order, training } = this.#settings;
+      const first = [...(own ?? testedBefore(order.length, training.testRounds)), ...this.#watched];
       await this.#evaluate(first.filter((task) => !isTested(accuracy, round, task)));
     }
     for (const [i, round] of this.#rounds.entries()) {
@@ -185,12 +186,20 @@ export class Rounds {
         this.#emitSpaces(growths);
         this.#place.phase = 'test';
       }
-      const tests = await this.#evaluate([...round.tests, ...this.#watched]);
-      const saved = tests.filter(({ task }, k) => task.watched || round.tests[k] < number);
+      const own = this.#testedAfter(round);
+      const tests = await this.#evaluate([...own.tests, ...(own.testsWatched ? this.#watched : [])]);
+      const saved = tests.filter(({ task }, k) => task.watched || own.tests[k] < number);
       const done = this.#steps[number - 1] === 0 ? 1 : this.#place.steps / this.#steps[number - 1];
       await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, saved);
       if (this.#isCutShort) throw new Stopped();
     }
+  }
+
+  /** A round as it is tested: one that is cut short as the last. */
+  #testedAfter(round: Round): Round {
+    const { testRounds } = this.#settings.training;
+    const isLast = this.#isCutShort && testRounds === 'ends';
+    return (isLast ? scheduledRounds(this.#plan.schedule, round.number, testRounds).at(-1) : undefined) ?? round;
   }
 
   /** Passes the files of the round to the host. A failure to save them does not end the run. */

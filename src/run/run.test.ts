@@ -189,6 +189,37 @@ describe('a run to the end', () => {
     }
   });
 
+  test('tests only its own task after a round and all after the last, with the same results, if asked', async () => {
+    const order = ['gloss', 'field', 'people'];
+    const settings = (testRounds: 'every' | 'ends') => ({
+      ...tinySettings('seq-lora', { epochs: 1, testRounds }),
+      order,
+    });
+    const [every, ends] = [await execute(settings('every')), await execute(settings('ends'))];
+    const { exact } = every.results.accuracy;
+    const [none, unknown] = [[null, null, null], { forgetting: null, forwardTransfer: null }];
+    const [first, second] = [
+      [exact[1][0], null, null],
+      [null, exact[2][1], null],
+    ];
+    expect(ends.results.accuracy.exact).toEqual([none, first, second, exact[3]]);
+    // A run that is ended early and keeps its model tests all that it has learned.
+    const cut = await execute(
+      settings('ends'),
+      once(at('train', 2, 1), (run) => run.stopAndKeep()),
+    );
+    expect(cut.results.accuracy.exact.map((row) => row.map(isFraction))).toEqual([
+      [false, false, false],
+      [true, false, false],
+      [true, true, false],
+      [false, false, false],
+    ]);
+    const { averagePerformance, backwardTransfer, justLearned } = every.results.measures.exact;
+    const known = { averagePerformance, backwardTransfer, justLearned };
+    expect(ends.results.measures.exact).toMatchObject({ ...known, ...unknown });
+    expect(ends.results.curves.loss).toEqual(every.results.curves.loss);
+  });
+
   test('counts every optimizer step once, with micro-batches of one size and a smaller last step', async () => {
     const ended = await execute(tinySettings('gorp', { gradientAccumulation: 2, epochs: 1 }));
     expect(ended.last.type).toBe('finished');

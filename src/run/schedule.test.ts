@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
-import { scheduledRounds, namedRounds, roundName, roundOf } from './schedule.ts';
+import { scheduledRounds, namedRounds, roundName, roundOf, testedBefore } from './schedule.ts';
 
 const settings = (schedule: 'in-turn' | 'mixed' | 'apart') => ({
   order: ['gloss', 'field', 'people'],
@@ -10,14 +10,26 @@ const settings = (schedule: 'in-turn' | 'mixed' | 'apart') => ({
 describe('scheduledRounds', () => {
   it('in turn: each round trains its task, and tests those seen and the next one', () => {
     expect(scheduledRounds('in-turn', 3)).toEqual([
-      { number: 1, trains: [0], tests: [0, 1] },
-      { number: 2, trains: [1], tests: [0, 1, 2] },
-      { number: 3, trains: [2], tests: [0, 1, 2] },
+      { number: 1, trains: [0], tests: [0, 1], testsWatched: true },
+      { number: 2, trains: [1], tests: [0, 1, 2], testsWatched: true },
+      { number: 3, trains: [2], tests: [0, 1, 2], testsWatched: true },
     ]);
   });
 
+  it('in turn, with tests at the ends: its own task after each round, and all after the last', () => {
+    expect(scheduledRounds('in-turn', 3, 'ends').map(({ tests }) => tests)).toEqual([[0], [1], [0, 1, 2]]);
+    expect(scheduledRounds('in-turn', 3, 'ends').map(({ testsWatched }) => testsWatched)).toEqual([false, false, true]);
+    expect(scheduledRounds('in-turn', 1, 'ends').map(({ tests }) => tests)).toEqual([[0]]);
+    for (const schedule of ['mixed', 'apart'] as const) {
+      expect(scheduledRounds(schedule, 3, 'ends')).toEqual(scheduledRounds(schedule, 3, 'every'));
+    }
+    expect([testedBefore(3, 'ends'), testedBefore(3, 'every')]).toEqual([[], [0, 1, 2]]);
+  });
+
   it('mixed: one round of everything, which is the last row of the matrix', () => {
-    expect(scheduledRounds('mixed', 3)).toEqual([{ number: 3, trains: [0, 1, 2], tests: [0, 1, 2] }]);
+    expect(scheduledRounds('mixed', 3)).toEqual([
+      { number: 3, trains: [0, 1, 2], tests: [0, 1, 2], testsWatched: true },
+    ]);
   });
 
   it('apart: each round trains and tests its own task only', () => {

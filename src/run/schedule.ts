@@ -7,7 +7,12 @@ export interface Round {
   readonly number: number;
   readonly trains: readonly number[];
   readonly tests: readonly number[];
+  /** Whether it is also tested on the watched tasks. */
+  readonly testsWatched: boolean;
 }
+
+/** After which rounds tasks are tested: every one, or each task's own and the last. */
+export type TestRounds = 'every' | 'ends';
 
 /**
  * The rounds of a run.
@@ -16,15 +21,27 @@ export interface Round {
  * - `mixed`: a single round of all tasks, tested on all. It is round T, since all T tasks are learned after it; the
  *   rounds before it are not run.
  * - `apart`: round t trains task t, and tests nothing else: its adapter is not used for other tasks.
+ *
+ * @param testRounds with `ends`, a round before the last tests its own task only, and no watched task.
  */
-export function scheduledRounds(schedule: Schedule, tasks: number): Round[] {
+export function scheduledRounds(schedule: Schedule, tasks: number, testRounds: TestRounds = 'every'): Round[] {
   const all = Array.from({ length: tasks }, (_, task) => task);
-  if (schedule === 'mixed') return [{ number: tasks, trains: all, tests: all }];
+  if (schedule === 'mixed') return [{ number: tasks, trains: all, tests: all, testsWatched: true }];
   return all.map((task) => {
-    const tests = schedule === 'apart' ? [task] : all.slice(0, task + 2);
-    return { number: task + 1, trains: [task], tests };
+    const round = { number: task + 1, trains: [task] };
+    if (schedule === 'apart') return { ...round, tests: [task], testsWatched: true };
+    if (testRounds === 'ends' && task < tasks - 1) return { ...round, tests: [task], testsWatched: false };
+    return { ...round, tests: all.slice(0, task + 2), testsWatched: true };
   });
 }
+
+/**
+ * The tasks of an order that are tested before training, counted from 0: what forward transfer is measured from.
+ *
+ * @param testRounds none with `ends`.
+ */
+export const testedBefore = (tasks: number, testRounds: TestRounds): number[] =>
+  testRounds === 'ends' ? [] : Array.from({ length: tasks }, (_, task) => task);
 
 /** Settings that rounds depend on. */
 export interface Scheduled {

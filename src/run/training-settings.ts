@@ -167,6 +167,17 @@ export const TRAINING_SETTINGS = {
       { value: 'dev', label: 'the dev set' },
     ],
   }),
+  testRounds: choice({
+    section: 'Training',
+    label: 'Tests after',
+    help: 'Every round tests the tasks learned so far and the next one. Each task’s own round and the last suffice for AP, BWT and just learned, and save most tests of long orders; forgetting and FWT are then unknown.',
+    initial: 'every',
+    before: 'every',
+    options: [
+      { value: 'every', label: 'every round' },
+      { value: 'ends', label: 'its own round and the last' },
+    ],
+  }),
   frozenWeights: choice({
     section: 'Memory',
     label: 'Frozen weights',

@@ -5,6 +5,7 @@ import { type PlannedRun, workLeft } from './work-left.ts';
 
 const each = (...operations: number[]) => operations.map((one) => ({ operations: one, kernels: 0 }));
 const run: PlannedRun = {
+  before: [0, 1, 2],
   rounds: scheduledRounds('in-turn', 3),
   costs: {
     steps: each(10, 20, 30),
@@ -30,6 +31,12 @@ test('a run begins with all its tests, beginnings, steps, ends and states', () =
     end: 24,
     save: 3000,
   });
+});
+
+test('with fewer tests, only those are left', () => {
+  const few = { ...run, before: [], rounds: scheduledRounds('in-turn', 3, 'ends') };
+  expect(workLeft(placeAt(0, 'begin'), few).test).toBe(100 + 200 + 600);
+  expect(workLeft({ ...placeAt(0, 'begin') }, { ...few, before: [2] }).test).toBe(300 + 100 + 200 + 600);
 });
 
 test('within a round its last steps, its end and its tests are left', () => {

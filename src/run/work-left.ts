@@ -1,13 +1,11 @@
 import type { Work } from '../device/counting-device.ts';
 import { measurementsAfter } from './amount.ts';
 import type { Place } from './checkpoint/place-in-data.ts';
-import type { RunCosts } from './duration.ts';
+import type { RunCosts, TestedRounds } from './duration.ts';
 import type { Amounts } from './estimate.ts';
-import type { Round } from './schedule.ts';
 
 /** A run as it is planned. */
-export interface PlannedRun {
-  readonly rounds: readonly Round[];
+export interface PlannedRun extends TestedRounds {
   readonly costs: RunCosts;
   /** Optimizer steps of round 1, 2, …, and test examples of each task. */
   readonly steps: readonly number[];
@@ -21,7 +19,7 @@ export interface PlannedRun {
 /** What is left of a run at a place of it. */
 export function workLeft(
   place: Place,
-  { rounds, costs, steps, validationSteps, examples, stateBytes }: PlannedRun,
+  { before, rounds, costs, steps, validationSteps, examples, stateBytes }: PlannedRun,
 ): Amounts {
   const { round: now, phase } = place;
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -32,9 +30,8 @@ export function workLeft(
   const learning = rounds.filter(({ number }) => number === now && phase === 'learn');
   const toEnd = [...learning, ...later];
   const toTest = [...rounds.filter(({ number }) => number === now && phase !== 'begin'), ...later];
-  const all = examples.map((_, task) => task);
   // A round saved by another run is tested at most on one task that it lacks: a negligible cost.
-  const first = phase === 'begin' && now === 0 ? testing(all) : 0;
+  const first = phase === 'begin' && now === 0 ? testing(before) : 0;
   const tested = testing(place.tests.map(({ task }) => task));
   return {
     test: Math.max(0, first + sum(toTest.map(({ tests }) => testing(tests))) - tested),

@@ -30,6 +30,15 @@ const TASKS: Record<string, { labels: string[]; examples: [sentence: string, lab
       ['square ball', 'stand'],
     ],
   },
+  people: {
+    labels: ['red', 'blue'],
+    examples: [
+      ['warm ball', 'red'],
+      ['cold ball', 'blue'],
+      ['warm box', 'red'],
+      ['cold', 'blue'],
+    ],
+  },
 };
 
 /** Reads the tiny tasks as if from a CL_Benchmark folder. */
