@@ -19,7 +19,7 @@ const REVIEWS = [
 const csv = (name: string, content: string) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
 const sources = (page: Page) => page.getByRole('button', { name: 'Custom tasks, benchmarks, order files' });
 const order = (page: Page): Promise<string[]> =>
-  page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // prettier-ignore
+  page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // oxfmt-ignore
 
 test('a file becomes a task that survives a reload, is learned with embedded ones, and loads with its order file', async ({
   page,

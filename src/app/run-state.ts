@@ -12,7 +12,16 @@ type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
  * learned is tested and saved.
  */
 export type RunStatus =
-  'idle' | 'starting' | 'running' | 'pausing' | 'paused' | 'keeping' | 'stopping' | 'finished' | 'stopped' | 'failed';
+  | 'idle'
+  | 'starting'
+  | 'running'
+  | 'pausing'
+  | 'paused'
+  | 'keeping'
+  | 'stopping'
+  | 'finished'
+  | 'stopped'
+  | 'failed';
 
 /** What the page knows about a run: its results so far, and what only a running one has. Plain data. */
 export interface RunState {

@@ -20,7 +20,8 @@ export const AUTO = 'auto';
 
 /** What a run resumes from, and its folder. */
 export type Origin =
-  { readonly path: string; readonly checkpoint: SavedRun } | { readonly path: string; readonly round: SavedRound };
+  | { readonly path: string; readonly checkpoint: SavedRun }
+  | { readonly path: string; readonly round: SavedRound };
 
 /** The results of the run until then. */
 export const resultsOf = (origin: Origin): Results =>

@@ -77,7 +77,7 @@ describe.each([
       [2, 3],
       [3, 4],
     ] as const) {
-      // prettier-ignore
+      // oxfmt-ignore
       expect(accuracy.loss?.[round][column]).toBeLessThan(accuracy.loss?.[0][column] ?? 0);
     }
     const predictions = readPredictions(files.get('4-story/predict_eval_predictions.jsonl') ?? '');
@@ -102,9 +102,9 @@ test('free answers of a model whose scores are no numbers end the run instead of
 
 describe('measures over tasks that not all have the score', () => {
   const accuracy = {
-    exact: [[0, 0.5, null], [0.5, 0.5, null], [0.25, 1, null], [0.5, 0.5, null]], // prettier-ignore
-    ranked: [[null, 0, null], [null, 0, null], [null, 1, null], [null, 0.75, null]], // prettier-ignore
-    loss: [[4, null, 6], [2, null, 5], [1, null, 5], [3, null, 2]], // prettier-ignore
+    exact: [[0, 0.5, null], [0.5, 0.5, null], [0.25, 1, null], [0.5, 0.5, null]], // oxfmt-ignore
+    ranked: [[null, 0, null], [null, 0, null], [null, 1, null], [null, 0.75, null]], // oxfmt-ignore
+    loss: [[4, null, 6], [2, null, 5], [1, null, 5], [3, null, 2]], // oxfmt-ignore
   };
   const { measures } = withMeasures(accuracy, [{ form: 'free' }, {}, { form: 'text' }]);
 
@@ -119,6 +119,6 @@ describe('measures over tasks that not all have the score', () => {
   });
 
   test('without a choice are those of all columns', () => {
-    expect(measuresOf([[0, 0], [1, 0], [0.5, 1]])).toMatchObject({ averagePerformance: 0.75, backwardTransfer: -0.5 }); // prettier-ignore
+    expect(measuresOf([[0, 0], [1, 0], [0.5, 1]])).toMatchObject({ averagePerformance: 0.75, backwardTransfer: -0.5 }); // oxfmt-ignore
   });
 });

@@ -90,7 +90,7 @@ describe('labelledTexts', () => {
   });
 
   it('warns about commas in labels and texts with two labels', () => {
-    const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), COLUMNS); // prettier-ignore
+    const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), COLUMNS); // oxfmt-ignore
     expect(warnings).toEqual([expect.stringContaining('“a, b”'), expect.stringContaining('different labels: 1')]);
   });
 
@@ -107,7 +107,7 @@ describe('labelledTexts', () => {
     ['labels that differ in case', many(['Yes', 'yes'], 2), 'tasks/labels-alike'],
     ['labels that differ in punctuation', many(['a-b', 'ab'], 2), 'tasks/labels-alike'],
     ['signs', many(['+', 'a'], 2), 'tasks/labels-alike'],
-    ['nothing', [['', ''], ['x', ''], ['', 'y']], 'tasks/empty'], // prettier-ignore
+    ['nothing', [['', ''], ['x', ''], ['', 'y']], 'tasks/empty'], // oxfmt-ignore
   ])('refuses %s', (_, rows, code) => {
     expect(() => labelledTexts(table(rows), COLUMNS)).toThrow(expect.objectContaining({ code }));
   });
@@ -119,7 +119,7 @@ describe('labelledTexts', () => {
   });
 
   it('puts a second text below the first', () => {
-    const rows = [['a', 'b', 'x'], ['c', '', 'y']]; // prettier-ignore
+    const rows = [['a', 'b', 'x'], ['c', '', 'y']]; // oxfmt-ignore
     const two = { columns: ['text', 'more', 'label'], rows, nested: [], warnings: [] };
     const { examples } = labelledTexts(two, { ...COLUMNS, inputColumn: 'more' });
     expect(examples.map(({ sentence }) => sentence)).toEqual(['a\nb', 'c']);
@@ -157,7 +157,7 @@ describe('makeCustomTask', () => {
         SPEC,
       ),
     ).toThrow(
-      // prettier-ignore
+      // oxfmt-ignore
       expect.objectContaining({ code: 'tasks/empty' }),
     );
   });

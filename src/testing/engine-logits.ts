@@ -26,7 +26,7 @@ export async function engineLogits(
 ): Promise<Float32Array> {
   const parameters = await Parameters.load(device, familyOf(config).read(config).shapes, read);
   try {
-    return await logitsOf(device, config, plainLayers((name) => parameters.tensor(name)), prompt); // prettier-ignore
+    return await logitsOf(device, config, plainLayers((name) => parameters.tensor(name)), prompt); // oxfmt-ignore
   } finally {
     parameters.destroy();
   }

@@ -268,7 +268,7 @@ export class ReferenceLearner {
     const first = means.reduce(concatColumns);
     const second = silu(multiply(this.gate.get('first') as Matrix, first));
     const key = silu(multiply(this.gate.get('second') as Matrix, second));
-    return new Map([['first', first], ['second', second], ['key', key]]); // prettier-ignore
+    return new Map([['first', first], ['second', second], ['key', key]]); // oxfmt-ignore
   }
 
   #grown(space: Matrix | null, covariance: Matrix, plan: InputSpacePlan): SpaceGrowth {

@@ -6,7 +6,9 @@ import type { OnnxDtype } from '../onnx/dtypes.ts';
  * ONNX runtimes or as GGUF; of GGUF also the adapter alone.
  */
 export type SavedAs =
-  { what: 'zip' | 'merge' | 'gguf-adapter' } | { what: 'onnx'; dtype: OnnxDtype } | { what: 'gguf'; dtype: GgufDtype };
+  | { what: 'zip' | 'merge' | 'gguf-adapter' }
+  | { what: 'onnx'; dtype: OnnxDtype }
+  | { what: 'gguf'; dtype: GgufDtype };
 
 /** The name of the archive. @param method name of the run's method. */
 export function archiveName(as: SavedAs, method: string): string {

@@ -2,10 +2,7 @@ import { type Command, nodeCommand } from '../setup/process.ts';
 
 /** The checks of `npm run check` and `npm test` that need neither a GPU nor a browser. */
 export const CHECKS: readonly { name: string; command: Command }[] = [
-  {
-    name: 'format (prettier)',
-    command: nodeCommand('prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.'),
-  },
+  { name: 'format (oxfmt)', command: nodeCommand('oxfmt/bin/oxfmt', '--check') },
   {
     name: 'types (tsc)',
     command: nodeCommand(

@@ -3,17 +3,18 @@
  * writes nothing and fails if either is out of date.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { format, type Options, resolveConfig } from 'prettier';
+import { format, type OxfmtConfig } from 'oxfmt';
 import { projectPath } from '../setup/process.ts';
 import { listText } from './list.ts';
 
 const check = process.argv.includes('--check');
+const options = JSON.parse(readFileSync(projectPath('.oxfmtrc.json'), 'utf8')) as OxfmtConfig;
 
 /** Writes a file, or compares it. @returns whether it is now up to date. */
 async function bring(path: string, text: string): Promise<boolean> {
   const file = projectPath(path);
-  const options: Options = { ...(await resolveConfig(file)), filepath: file };
-  const wanted = await format(text, options);
+  const { code: wanted, errors } = await format(file, text, options);
+  if (errors.length > 0) throw new Error(`${path} cannot be formatted: ${errors[0].message}`);
   if (!check) writeFileSync(file, wanted);
   else if (!existsSync(file) || readFileSync(file, 'utf8') !== wanted) {
     console.error(`${path} is out of date with the files of src/methods. Run npm run methods.`);

@@ -9,7 +9,14 @@ import { archiveName } from '../../worker/archive-name.ts';
 /** A program of a few lines that asks the trained model for an answer. */
 export interface Snippet {
   readonly id:
-    'transformers.js' | 'optimum' | 'peft' | 'ollama' | 'llama.cpp' | 'lm-studio' | 'wllama' | 'command-line';
+    | 'transformers.js'
+    | 'optimum'
+    | 'peft'
+    | 'ollama'
+    | 'llama.cpp'
+    | 'lm-studio'
+    | 'wllama'
+    | 'command-line';
   readonly title: string;
   /** A sentence that says what the program needs. */
   readonly needs: string;

@@ -25,7 +25,7 @@ export function keyOf(reads: Matrix, space: Matrix | null, fallback: Matrix): Ma
   const key = projectOutLeft(direction, S);
   const length = Math.sqrt(energy(key));
   if (length < Math.sqrt(NOISE)) return matrix(1, reads.rows);
-  return matrix(1, reads.rows, key.data.map((value) => value / length)); // prettier-ignore
+  return matrix(1, reads.rows, key.data.map((value) => value / length)); // oxfmt-ignore
 }
 
 /**
@@ -41,6 +41,6 @@ export function grownGateSpace(
   if (reads.columns === 0) return space ?? matrix(reads.rows, 0);
   const { u, singularValues } = svd(reads);
   const powers = singularValues.map((value) => (energyOf === 'covariances' ? value ** 2 : value));
-  const scaled = matrix(u.rows, u.columns, u.data.map((value, at) => value * powers[at % u.columns])); // prettier-ignore
+  const scaled = matrix(u.rows, u.columns, u.data.map((value, at) => value * powers[at % u.columns])); // oxfmt-ignore
   return growSpace({ space, moment: scaled, threshold, rule: 'paper' }).space;
 }

@@ -74,7 +74,7 @@ describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny', 'gemma3-tiny'])('%s on o
     const { model, prompts, endIds } = await opened(name);
     const [end] = endIds;
     const read = await model.read(prompts[0]);
-    const labels = [[7, end], [7, 9, end], [12, 5, 8, end]]; // prettier-ignore
+    const labels = [[7, end], [7, 9, end], [12, 5, 8, end]]; // oxfmt-ignore
     const probabilities = await labelProbabilities(model, read, labels, nothing);
     for (const [i, label] of labels.entries()) {
       const expected = await stepByStep(model, read, label);

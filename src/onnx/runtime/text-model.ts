@@ -70,7 +70,7 @@ function encoderDecoder(
   };
   return {
     read: async (prompt) => {
-      const mask = row(Tensor, prompt.map(() => 1)); // prettier-ignore
+      const mask = row(Tensor, prompt.map(() => 1)); // oxfmt-ignore
       const { last_hidden_state } = await encoder.run({ input_ids: row(Tensor, prompt), attention_mask: mask });
       const given = { encoder_attention_mask: mask, encoder_hidden_states: last_hidden_state };
       const nothing = { next: new Float32Array(0), length: 0, caches: emptyCaches(Tensor, decoder), given };
@@ -96,7 +96,7 @@ function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextMo
     const outputs = await session.run({
       ...caches,
       input_ids: row(Tensor, tokens),
-      position_ids: row(Tensor, tokens.map((_, i) => length + i)), // prettier-ignore
+      position_ids: row(Tensor, tokens.map((_, i) => length + i)), // oxfmt-ignore
       attention_mask: row(Tensor, new Array<number>(all).fill(1)),
     });
     return after({ caches, given, length: all }, outputs);

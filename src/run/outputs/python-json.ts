@@ -5,7 +5,12 @@ export class PythonFloat {
 
 /** A value in a result file; a plain number is an integer. */
 export type PythonValue =
-  null | string | number | PythonFloat | readonly string[] | { readonly [key: string]: PythonValue };
+  | null
+  | string
+  | number
+  | PythonFloat
+  | readonly string[]
+  | { readonly [key: string]: PythonValue };
 
 /**
  * JSON as Python's `json.dumps` writes it: `", "` and `": "` between parts, everything but ASCII escaped, and floats as

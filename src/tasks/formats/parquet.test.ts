@@ -74,7 +74,7 @@ it.each([
 
 it('decimals that would be rounded count as missing, and so do strings that are not valid UTF-8', async () => {
   const decimals = await readTableFile('a.parquet', new Uint8Array(Buffer.from(DECIMALS, 'base64')));
-  expect(decimals.rows.slice(0, 2)).toEqual([['a', ''], ['b', '']]); // prettier-ignore
+  expect(decimals.rows.slice(0, 2)).toEqual([['a', ''], ['b', '']]); // oxfmt-ignore
   expect(decimals.warnings).toEqual([expect.stringMatching(/^Column label holds decimal numbers/)]);
   const names = { name: 'label', data: ['caf\u00e9', 'x'], type: 'STRING' as const };
   const file = bytes(parquetWriteBuffer({ columnData: [names], codec: 'UNCOMPRESSED' }));

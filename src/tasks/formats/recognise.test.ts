@@ -6,7 +6,7 @@ import { recognise } from './recognise.ts';
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const open = (name: string, content: string) => readTableFile(name, utf8(content));
 const rows = (...objects: object[]): string => JSON.stringify(objects);
-const turns = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Yes' }]; // prettier-ignore
+const turns = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Yes' }]; // oxfmt-ignore
 /** As many answers as there are rows. */
 const free = (make: (i: number) => object): string => rows(...Array.from({ length: 12 }, (_, i) => make(i)));
 
@@ -53,7 +53,7 @@ describe('a file of a known format', () => {
     [
       'ShareGPT',
       'a.json',
-      rows({ id: 'x', conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Yes' }] }), // prettier-ignore
+      rows({ id: 'x', conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Yes' }] }), // oxfmt-ignore
       { form: 'chat', textColumn: 'conversations' },
     ],
     ['plain text', 'a.jsonl', '{"text": "A long story."}\n{"text": "More."}', { form: 'text', textColumn: 'text' }],

@@ -10,7 +10,7 @@ const WEIGHTS = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) >> 3);
 const FILES: readonly OutputFile[] = [
   textFile('1-gloss/round.json', () => JSON.stringify({ long: 'ä'.repeat(3000) })),
   // oxlint-disable-next-line typescript/require-await -- all content is async.
-  { path: '1-gloss/adapter/adapter_model.safetensors', content: async function* () { yield WEIGHTS; } }, // prettier-ignore
+  { path: '1-gloss/adapter/adapter_model.safetensors', content: async function* () { yield WEIGHTS; } }, // oxfmt-ignore
   textFile('1-gloss/empty.txt', () => ''),
 ];
 

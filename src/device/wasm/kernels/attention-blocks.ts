@@ -77,9 +77,9 @@ export function movePlace(by: u32): void {
 
 // Queries per block.
 export function blockRows(): u32 {
-  const width = max<u32>(4, (<u32>ld) >> 2);
+  const width = max<u32>(4, <u32>ld >> 2);
   const usual = flags & CAUSAL ? 60 : max<u32>(30, (BLOCK_SCORES / width / 30) * 30);
-  return min(min(usual, (<u32>ROW_VALUES) >> 2), MAX_SCORES / width);
+  return min(min(usual, <u32>ROW_VALUES >> 2), MAX_SCORES / width);
 }
 
 // One past the last key that a query may see.

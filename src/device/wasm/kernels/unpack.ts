@@ -34,7 +34,7 @@ function unpackOne(packing: u32, words: usize, scales: usize, i: u32): f32 {
   if (packing == BF16) return reinterpret<f32>((<u32>load<u16>(words + ((<usize>i) << 1))) << 16);
   if (packing == UINT4) {
     const pair = scales + ((<usize>(i >> 5)) << 3);
-    return load<f32>(pair) * <f32>((load<u8>(words + (i >> 1)) >> (<u8>(4 * (i & 1)))) & 15) + load<f32>(pair, 4);
+    return load<f32>(pair) * <f32>((load<u8>(words + (i >> 1)) >> <u8>(4 * (i & 1))) & 15) + load<f32>(pair, 4);
   }
   const scale = load<f32>(scales + ((<usize>(i >> 5)) << 2));
   if (packing == INT8) return scale * <f32>load<i8>(words + i);
