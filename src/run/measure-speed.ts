@@ -14,7 +14,7 @@ const LAYER = { tokens: 512, width: 256, inner: 1024 };
 // Kernels so small that they measure the cost of a call.
 const TINY = { calls: 64, tokens: 4, width: 16 };
 /** Minimum milliseconds of a measurement, so that browser clocks are exact enough. */
-const ENOUGH = 40;
+const ENOUGH = 20;
 const TAKES = 3;
 
 /** A program with its tensors. */

@@ -5,6 +5,7 @@ import { GorpError } from '../base/errors.ts';
 import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
+import { rememberWords } from './known-words.ts';
 import { checkPromptLength } from './prompt-length.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 import { addByteFallback } from './unigram-bytes.ts';
@@ -73,6 +74,7 @@ export function loadTokenizer(
   }
   if (json.model.type === 'Unigram' && json.model.byte_fallback === true && library.model)
     addByteFallback(library.model);
+  if (json.model.type === 'Unigram' && library.model) rememberWords(library.model);
   const idOf = (token: string): number | null => library.token_to_id(token) ?? null;
   const named = (name: keyof Tokenizer['written'], otherwise: string): string => {
     const token = config[name];

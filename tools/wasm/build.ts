@@ -29,7 +29,7 @@ const FLAGS = [
   ...['--disableWarning', '201'], // about conversions that matter only to a 64-bit memory
 ];
 
-/** How the sources write AssemblyScript's decorator, which Prettier and editors take for an error. */
+/** How the sources write AssemblyScript's decorator, which formatters and editors take for an error. */
 const INLINE = /^\/\/ @inline$/gm;
 
 /** Compiles the kernels once. @throws Error with the compiler's messages. */
