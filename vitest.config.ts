@@ -4,12 +4,20 @@ import { defineConfig } from 'vitest/config';
 
 const { MESA_SHADER_CACHE_DIR, XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env;
 
+/**
+ * Most code of the tests runs for less time than optimising it takes, and most of what it makes lives briefly: V8 of
+ * Node 20 optimises later and collects in larger steps, for a fifth less CPU time. Newer V8s count otherwise.
+ */
+const V8 = ['--max-semi-space-size=64', '--min-semi-space-size=32'];
+if (process.versions.node.startsWith('20.')) V8.push('--interrupt-budget=600000');
+
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['node_modules/**', 'src/**/*.large.test.ts'],
     globalSetup: 'tools/wasm/before-tests.ts',
     pool: 'forks',
+    execArgv: V8,
     // Files share a process and its modules: importing them again takes as long as half of the tests. So each test
     // undoes its global changes.
     isolate: false,
