@@ -2,8 +2,41 @@ import { expect, type Page, test } from '@playwright/test';
 import { namelessControls } from './support/access.ts';
 import { expectNoWorkers, openWorkbench, shownError } from './support/workbench.ts';
 
-test('the page works with a screen reader and without a mouse', async ({ page }) => {
+test('the page works without a mouse and with a screen reader', async ({ page }) => {
   await openWorkbench(page);
+
+  await test.step('the keyboard reaches every control, and Start names an invalid setting', async () => {
+    // The memory plan and the lengths of the texts appear a little later, with controls of their own.
+    await expect(page.locator('summary', { hasText: 'Breakdown' })).toBeVisible();
+    await expect(page.getByTestId('start-facts')).toHaveAttribute('data-status', 'counted');
+    const stops = await tabThrough(page);
+    expect(stops.missed).toEqual([]);
+    expect(stops.unmarked, 'the focus is visible').toEqual([]);
+    expect(stops.start, 'Start is among the first').toBeLessThan(8);
+
+    const rate = page.locator('[data-setting="method.learningRate"]');
+    await rate.fill('0,002');
+    await rate.blur();
+    await expect(rate, 'a decimal comma is understood').toHaveValue('0.002');
+    await expect(page.getByTestId('unusual')).toBeHidden();
+    await rate.fill('2');
+    await expect(page.getByTestId('unusual')).toHaveText(/Unusually large/);
+    await rate.fill('1,000');
+    await rate.blur();
+    await expect(rate, 'what can be read in two ways stays in sight').toHaveValue('1,000');
+    await expect(rate).toHaveAttribute('aria-invalid', 'true');
+    await rate.fill('0.003');
+
+    await page.locator('[data-setting="training.epochs"]').fill('0');
+    await page.getByTestId('start').focus();
+    await page.keyboard.press('Enter');
+    const error = await shownError(page);
+    expect(error.code).toBe('settings/invalid');
+    expect(error.text).toContain('Epochs');
+    await expect(page.locator('[data-setting="training.epochs"]')).toHaveAttribute('aria-invalid', 'true');
+    await expect(page.getByTestId('stop'), 'nothing is started').toBeHidden();
+    await expectNoWorkers(page);
+  });
 
   await test.step('the document has a language, a title, landmarks and unique ids', async () => {
     await expect(page.locator('html')).toHaveAttribute('lang', /^\w/);
@@ -38,40 +71,6 @@ test('the page works with a screen reader and without a mouse', async ({ page })
     await page.evaluate(() => document.body.append(document.createElement('input')));
     expect(await namelessControls(page)).toHaveLength(1);
   });
-});
-
-test('the keyboard reaches every control, and Start names an invalid setting', async ({ page }) => {
-  await openWorkbench(page);
-  // The memory plan and the lengths of the texts appear a little later, with controls of their own.
-  await expect(page.locator('summary', { hasText: 'Breakdown' })).toBeVisible();
-  await expect(page.getByTestId('start-facts')).toHaveAttribute('data-status', 'counted');
-  const stops = await tabThrough(page);
-  expect(stops.missed).toEqual([]);
-  expect(stops.unmarked, 'the focus is visible').toEqual([]);
-  expect(stops.start, 'Start is among the first').toBeLessThan(8);
-
-  const rate = page.locator('[data-setting="method.learningRate"]');
-  await rate.fill('0,002');
-  await rate.blur();
-  await expect(rate, 'a decimal comma is understood').toHaveValue('0.002');
-  await expect(page.getByTestId('unusual')).toBeHidden();
-  await rate.fill('2');
-  await expect(page.getByTestId('unusual')).toHaveText(/Unusually large/);
-  await rate.fill('1,000');
-  await rate.blur();
-  await expect(rate, 'what can be read in two ways stays in sight').toHaveValue('1,000');
-  await expect(rate).toHaveAttribute('aria-invalid', 'true');
-  await rate.fill('0.003');
-
-  await page.locator('[data-setting="training.epochs"]').fill('0');
-  await page.getByTestId('start').focus();
-  await page.keyboard.press('Enter');
-  const error = await shownError(page);
-  expect(error.code).toBe('settings/invalid');
-  expect(error.text).toContain('Epochs');
-  await expect(page.locator('[data-setting="training.epochs"]')).toHaveAttribute('aria-invalid', 'true');
-  await expect(page.getByTestId('stop'), 'nothing is started').toBeHidden();
-  await expectNoWorkers(page);
 });
 
 /** Tabs through the page. @returns the controls not reached, those without visible focus, and the position of Start. */

@@ -53,20 +53,18 @@ test('a run interrupted by a reload resumes at its step, and leaves nothing when
   await page.getByTestId('tab-results').click();
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
   await expect(page.getByTestId('interrupted'), 'a finished run leaves nothing').toBeHidden();
-});
 
-test('what a stopped run has saved can be removed', async ({ page }) => {
-  await openWorkbench(page);
-  await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 4, batchSize: 2 });
-  await startPaused(page);
-  await page.getByTestId('stop').click();
-  await waitForStatus(page, 'stopped');
-  await page.getByTestId('drop-checkpoint').click();
-  await expect(page.getByTestId('interrupted')).toBeHidden();
-  await page.reload();
-  await expect(page.getByTestId('start')).toBeEnabled();
-  await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0);
-  await expect(page.getByTestId('interrupted')).toBeHidden();
+  await test.step('what a stopped run has saved can be removed', async () => {
+    await startPaused(page);
+    await page.getByTestId('stop').click();
+    await waitForStatus(page, 'stopped');
+    await page.getByTestId('drop-checkpoint').click();
+    await expect(page.getByTestId('interrupted')).toBeHidden();
+    await page.reload();
+    await expect(page.getByTestId('start')).toBeEnabled();
+    await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0);
+    await expect(page.getByTestId('interrupted')).toBeHidden();
+  });
 });
 
 test('a browser killed in the second round resumes, and ends with the same results', async ({
