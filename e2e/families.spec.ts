@@ -117,21 +117,7 @@ for (const { name, method, then } of IN_BROWSER) {
   });
 }
 
-test('models that cannot be trained are refused, with the reason and what to choose instead', async ({ page }) => {
-  await openWorkbench(page);
-  await choose(page, { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 });
-  await page.getByText(/^All settings of/).click();
-  await chooseModel(page, `refused/${REFUSED[0].name}`);
-  for (const { name, template, code, says } of REFUSED) {
-    await page.getByLabel('Repository or address').fill(`refused/${name}`);
-    await page.locator('[data-setting="training.promptForm"]').selectOption(template === undefined ? 'raw' : 'chat');
-    await start(page);
-    await expect(page.getByTestId('error-panel')).toContainText(code);
-    expect((await shownError(page)).text).toMatch(says);
-  }
-});
-
-test('the embedded LLaMA needs no other server: it shows an example and trains the chosen layers', async ({
+test('the embedded LLaMA needs no other server: it shows an example and trains the chosen layers; models that cannot be trained are refused', async ({
   page,
   baseURL,
 }) => {
@@ -167,4 +153,18 @@ test('the embedded LLaMA needs no other server: it shows an example and trains t
     'model.layers.*.mlp.up_proj',
   ]);
   expect(others).toEqual([]);
+
+  await test.step('others are refused, with the reason and what to choose instead', async () => {
+    await page.getByTestId('tab-run').click();
+    await page.getByText(/^All settings of/).click();
+    await choose(page, { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 });
+    await chooseModel(page, `refused/${REFUSED[0].name}`);
+    for (const { name, template, code, says } of REFUSED) {
+      await page.getByLabel('Repository or address').fill(`refused/${name}`);
+      await page.locator('[data-setting="training.promptForm"]').selectOption(template === undefined ? 'raw' : 'chat');
+      await start(page);
+      await expect(page.getByTestId('error-panel')).toContainText(code);
+      expect((await shownError(page)).text).toMatch(says);
+    }
+  });
 });

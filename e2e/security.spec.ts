@@ -15,7 +15,10 @@ async function modelsWorker(page: Page): Promise<Worker> {
   return worker;
 }
 
-test('page and workers come with the policy, and a worker cannot get around it', async ({ page, request }) => {
+test('page and workers come with the policy, a worker cannot get around it, and no hub is asked before a person says so', async ({
+  page,
+  request,
+}) => {
   await openWorkbench(page);
   const worker = await modelsWorker(page);
 
@@ -47,6 +50,9 @@ test('page and workers come with the policy, and a worker cannot get around it',
       WebAssembly: 'allowed',
     });
   });
+
+  await page.getByTestId('tab-run').click();
+  await test.step('a half-typed address never gets the token', () => expectNoHubAsked(page));
 });
 
 test('the built page has the policy for hosts that send no headers, and the file of headers for those that read one', async ({
@@ -122,9 +128,8 @@ async function attempts(): Promise<Record<string, string>> {
   return outcome;
 }
 
-test('the page asks no hub before a person says so, and a half-typed address never gets the token', async ({
-  page,
-}) => {
+/** Looks a model up on a hub and by its address, and checks what each server is asked. */
+async function expectNoHubAsked(page: Page): Promise<void> {
   const hub = await startLocalHub();
   const half = await serveLocally((_, response) => response.end('{}'));
   const authorizations: (string | undefined)[] = [];
@@ -142,7 +147,6 @@ test('the page asks no hub before a person says so, and a half-typed address nev
     };
     hub.push('some-org/tiny', model);
     hub.gate('some-org/tiny', 'hf_secret');
-    await openWorkbench(page);
     const field = page.getByTestId('model-field');
     const plan = page.getByTestId('memory-plan');
     await field.getByLabel('From the Hugging Face hub').check();
@@ -182,4 +186,4 @@ test('the page asks no hub before a person says so, and a half-typed address nev
   } finally {
     await Promise.all([hub.close(), half.close(), other.close()]);
   }
-});
+}

@@ -3,6 +3,7 @@ import type { Locator } from '@playwright/test';
 /** Drops a file or folder of the disk on an element, as a file manager does. */
 export async function dropFromDisk(target: Locator, path: string): Promise<void> {
   await target.evaluate((element) => element.scrollIntoView({ block: 'center' }));
+  await target.hover(); // waits until it stays where it is: the lines above it may change
   const box = await target.boundingBox();
   if (box === null) throw new Error('The drop target is not visible.');
   const client = await target.page().context().newCDPSession(target.page());
