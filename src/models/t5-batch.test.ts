@@ -23,6 +23,21 @@ describe('layOutT5Batch', () => {
     });
   });
 
+  it('lays out a source once for its several labels', () => {
+    const rows: TokenPair[] = [
+      { source: [5, 1], label: [1] },
+      { source: [5, 1], label: [7, 1] },
+      { source: [6, 8, 1], label: [2, 1] },
+      { source: [6, 8, 1], label: [3] },
+    ];
+    expect(layOutT5Batch(rows, { B: 3, S: 3, T: 2, answers: 2 }, tokens)).toEqual({
+      sourceIds: Uint32Array.of(5, 1, 0, 6, 8, 1, 0, 0, 0),
+      sourceMask: Float32Array.of(1, 1, 0, 1, 1, 1, 0, 0, 0),
+      labels: Int32Array.of(1, -100, 7, 1, 2, 1, 3, -100, -100, -100, -100, -100),
+      decoderIds: Uint32Array.of(9, 1, 9, 7, 9, 2, 9, 3, 9, 0, 9, 0),
+    });
+  });
+
   it('drops the last label from the decoder input when a label fills its row', () => {
     expect([...layOutT5Batch([ofLength(10, 5)], { B: 1, S: 10, T: 5 }, tokens).decoderIds]).toEqual([
       9, 200, 201, 202, 203,

@@ -1,15 +1,15 @@
-import type { BatchSizes, TokenPair } from '../base/batch.ts';
+import { type BatchSizes, rowsOfLabels, type TokenPair } from '../base/batch.ts';
 import { IGNORED_LABEL } from './network.ts';
 
-/** A batch for T5, row-major. Rows without an example have source length 0 and no label. */
+/** A batch for T5, row-major, with R rows of labels. Rows without an example have source length 0 and no label. */
 export interface T5Batch {
   /** [B, S], padded on the right. */
   sourceIds: Uint32Array<ArrayBuffer>;
   /** [B, S]: 1 for tokens, 0 for padding. */
   sourceMask: Float32Array<ArrayBuffer>;
-  /** [B, T], padded with {@link IGNORED_LABEL}. */
+  /** [R, T], padded with {@link IGNORED_LABEL}. */
   labels: Int32Array<ArrayBuffer>;
-  /** [B, T]: the start token, then the labels without their last element (HF `T5PreTrainedModel._shift_right`). */
+  /** [R, T]: the start token, then the labels without their last element (HF `T5PreTrainedModel._shift_right`). */
   decoderIds: Uint32Array<ArrayBuffer>;
 }
 
@@ -46,15 +46,25 @@ export function layOutLabels(
   return { labels, decoderIds };
 }
 
-/** Examples as one batch for T5. @throws RangeError if they do not fit the sizes. */
+/** The sources of a batch, each once. */
+export const sourcesOf = (rows: readonly TokenPair[], { answers = 1 }: BatchSizes): (readonly number[])[] =>
+  rows.filter((_, row) => row % answers === 0).map(({ source }) => source);
+
+/**
+ * Examples as one batch for T5: sources in rows of their own, then their labels.
+ *
+ * @throws RangeError if they do not fit the sizes.
+ */
 export function layOutT5Batch(
   rows: readonly TokenPair[],
   sizes: BatchSizes,
   tokens: { padId: number; startId: number },
 ): T5Batch {
-  const sources = rows.map(({ source }) => source);
   const labels = rows.map(({ label }) => label);
-  return { ...layOutSources(sources, sizes, tokens.padId), ...layOutLabels(labels, sizes, tokens) };
+  return {
+    ...layOutSources(sourcesOf(rows, sizes), sizes, tokens.padId),
+    ...layOutLabels(labels, { B: rowsOfLabels(sizes), T: sizes.T }, tokens),
+  };
 }
 
 function checkFits(what: string, rows: readonly (readonly number[])[], B: number, length: number): void {

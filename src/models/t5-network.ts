@@ -1,4 +1,4 @@
-import type { BatchSizes, TokenPair } from '../base/batch.ts';
+import { type BatchSizes, rowsOfLabels, type TokenPair } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -13,7 +13,7 @@ import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type KeyValue, type Layers } from './layers.ts';
 import type { GenerationSizes, Network, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
-import { layOutT5Batch } from './t5-batch.ts';
+import { layOutT5Batch, sourcesOf } from './t5-batch.ts';
 import { T5 } from './t5.ts';
 import { isRedundantT5Name, type T5Config, t5ParameterShapes, tiedT5Names } from './t5-config.ts';
 import { T5Generation } from './t5-generation.ts';
@@ -99,10 +99,11 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #inputs: InputBuffers;
   readonly #sourceIds: Tensor; // u32 [B, S]
   readonly #sourceMask: Tensor; // f32 [B, S]: 1 for tokens, 0 for padding
-  readonly #decoderIds: Tensor; // u32 [B, T]: labels shifted right
-  readonly #targetMask: Tensor; // f32 [B, T], all ones: the decoder hides no target position
-  readonly #targetRows: Tensor; // f32 [B, T]: 1 where there is a label
-  readonly #labels: LabelInputs; // [B, T], −100 for padding
+  // R rows of labels: B, or as many for each source.
+  readonly #decoderIds: Tensor; // u32 [R, T]: labels shifted right
+  readonly #targetMask: Tensor; // f32 [R, T], all ones: the decoder hides no target position
+  readonly #targetRows: Tensor; // f32 [R, T]: 1 where there is a label
+  readonly #labels: LabelInputs; // [R, T], −100 for padding
   readonly #means: PromptMeans;
 
   constructor(config: T5Config, model: (layers: Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
@@ -111,12 +112,13 @@ class T5TrainingBatch implements TrainingBatch {
     this.#sizes = sizes;
     this.#inputs = inputs;
     const { B, S, T } = sizes;
+    const R = rowsOfLabels(sizes);
     this.#sourceIds = inputs.make('source ids', [B, S], 'u32');
     this.#sourceMask = inputs.make('source mask', [B, S], 'f32');
-    this.#decoderIds = inputs.make('decoder ids', [B, T], 'u32');
-    this.#targetMask = inputs.make('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1));
-    this.#targetRows = inputs.make('target rows', [B, T], 'f32');
-    this.#labels = new LabelInputs(inputs, sizes);
+    this.#decoderIds = inputs.make('decoder ids', [R, T], 'u32');
+    this.#targetMask = inputs.make('target mask', [R, T], 'f32', new Float32Array(R * T).fill(1));
+    this.#targetRows = inputs.make('target rows', [R, T], 'f32');
+    this.#labels = new LabelInputs(inputs, { B: R, T });
     this.#means = new PromptMeans(inputs, sizes);
   }
 
@@ -130,7 +132,7 @@ class T5TrainingBatch implements TrainingBatch {
       Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
     );
     this.#labels.write(labels);
-    this.#means.write(rows.map(({ source }) => source));
+    this.#means.write(sourcesOf(rows, this.#sizes));
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -154,7 +156,7 @@ class T5TrainingBatch implements TrainingBatch {
     const model = this.#model(forPrompts(g, layers, () => this.promptMeans(g, layers)));
     const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
     const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
-    const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [B, T, D]
+    const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [R, T, D]
     return model.projection(last);
   }
 

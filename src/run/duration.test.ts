@@ -73,7 +73,7 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   const tasks = [task('a', 64, 0), task('b', 24, 0)];
   const of = (space: Effort['space']) => workOfRun({ ...settings, training }, tasks, { ...effort, space });
   const space = {
-    samples: { begin: 16, end: 48 },
+    samples: { begin: 16, end: 48, hasSeveralAnswers: false },
     read: { operations: 100, kernels: 3 },
     build: { operations: 7, kernels: 5 },
   };

@@ -148,7 +148,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
   const share = ({ promptTokens }: PlannedTask): number =>
     Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING) / effort.promptTokens);
   const { space } = effort;
-  const reading = (task: PlannedTask, when: keyof SpaceSamples): Work => {
+  const reading = (task: PlannedTask, when: 'begin' | 'end'): Work => {
     if (space === null) return NO_WORK;
     const batches = Math.ceil(Math.min(space.samples[when], task.train) / training.batchSize);
     return times(batches, shorter(space.read, share(task)));

@@ -12,7 +12,7 @@ import { networkOf } from './open-network.ts';
 import type { PlannedWork } from './planned-work.ts';
 import type { TrainingSettings } from './settings.ts';
 import type { ModelOutline } from '../weights/model-outline.ts';
-import { spaceSamples } from './space-samples.ts';
+import { answersOfPrompt, spaceSamples } from './space-samples.ts';
 import { chosenTargets } from './model-modules.ts';
 
 /** What a memory plan depends on. */
@@ -109,12 +109,14 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   heldOut.destroy();
 
   let space: Effort['space'] = null;
-  for await (const { largestBytes, spaces } of learner.reserveMeasuring(work.batch)) {
+  const samples = spaceSamples(method, network);
+  const measured = { ...work.batch, answers: answersOfPrompt(samples, work.batch.T) };
+  for await (const { largestBytes, spaces } of learner.reserveMeasuring(measured)) {
     note('measuring', largestBytes);
     if (spaces) {
       const { count, each, all } = spaces.growth;
       const build = sumOf([times(count, programsOf(device, each)), programsOf(device, all), space?.build ?? NO_WORK]);
-      space = { samples: spaceSamples(method, network), read: device.workOf(spaces.read), build };
+      space = { samples, read: device.workOf(spaces.read), build };
     }
   }
 

@@ -7,7 +7,7 @@ import type { EncodedExample } from '../tasks/fit.ts';
 import { withReplay } from '../tasks/replay.ts';
 import { type Round, roundName } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
-import type { SpaceSamples } from './space-samples.ts';
+import { answersOfPrompt, type SpaceSamples } from './space-samples.ts';
 import type { EncodedTask } from './task-data.ts';
 
 /** What a round trains on, the examples of one task or of all tasks together, and their batches. */
@@ -84,7 +84,10 @@ export class RoundBatches {
     const count = Math.min(most, length);
     const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
     const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
-    return starts.map((start) => this.#batch(this.examples, indexes.slice(start, start + batchSize)));
+    const batches = starts.map((start) => this.#batch(this.examples, indexes.slice(start, start + batchSize)));
+    if (!this.#samples.hasSeveralAnswers) return batches;
+    const labels = distinctLabels(this.examples);
+    return batches.map((batch) => withAnswers(batch, labels, this.#samples));
   }
 
   /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
@@ -103,4 +106,21 @@ export class RoundBatches {
     const { sourceLength } = this.#settings.training;
     return sizedBatch(examples, indexes, { batchSize: rows, sourceLength });
   }
+}
+
+/** The different labels of examples, in order of appearance. */
+const distinctLabels = (examples: readonly EncodedExample[]): readonly (readonly number[])[] => [
+  ...new Map(examples.map(({ label }) => [label.join(), label])).values(),
+];
+
+/** The batch with several labels for each source: its own and those that follow it among all. */
+function withAnswers(batch: Batch, labels: readonly (readonly number[])[], samples: SpaceSamples): Batch {
+  const T = labels.reduce((longest, { length }) => Math.max(longest, length), 1);
+  const answers = Math.min(labels.length, answersOfPrompt(samples, T));
+  if (answers === 1) return batch;
+  const rows = batch.rows.flatMap(({ source, label }) => {
+    const own = labels.findIndex((one) => one.join() === label.join());
+    return Array.from({ length: answers }, (_, i) => ({ source, label: labels[(own + i) % labels.length] }));
+  });
+  return { sizes: { ...batch.sizes, T, answers }, rows };
 }

@@ -75,7 +75,7 @@ export async function* reserveMeasuring(
   if (plan.passes.squares > 0) {
     const { recompute = false } = options;
     const squares = new SquaredGradients(device, network, parts, loss, { recompute });
-    await squares.prepare({ ...sizes, B: 1 }, sizes.T);
+    await squares.prepare({ B: 1, S: sizes.S, T: sizes.T }, sizes.T);
     yield squares;
     squares.destroy();
   }
