@@ -235,10 +235,10 @@ export class Opening {
     const { method, training } = this.#settings;
     // The device's planner then knows every kernel that the run asks for.
     const device = { ...outlineOf(this.#device), planner: this.#device.planner };
-    const answers = answerLengthOf(training.targetLength, tasks);
-    const { network } = networkOf(countingDevice(device), config, { ...training, targetLength: answers });
-    const work = workOf(this.#settings, tasks, sharesBeginnings(network, hasGates(planOf(method))));
+    const targetLength = answerLengthOf(training.targetLength, tasks);
     try {
+      const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
+      const work = workOf(this.#settings, tasks, sharesBeginnings(network, hasGates(planOf(method))));
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
