@@ -13,7 +13,8 @@ import type { Network, TrainingBatch } from '../models/network.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
 /** A name for a batch shape. */
-export const sizesKey = ({ B, S, T, answers = 1 }: BatchSizes): string => `${B}×${S}×${answers === 1 ? T : `${answers}×${T}`}`;
+export const sizesKey = ({ B, S, T, answers = 1 }: BatchSizes): string =>
+  `${B}×${S}×${answers === 1 ? T : `${answers}×${T}`}`;
 
 /** Forward and backward pass of one batch shape: writes gradients to their stacks and adds the loss to its sum. */
 export interface GradientProgram {
