@@ -6,7 +6,7 @@ import { TINY_LLAMA } from '../../src/bench/model-shapes.ts';
 import { frozenPacking, type FrozenWeights } from '../../src/run/frozen-weights.ts';
 import { networkOf } from '../../src/run/open-network.ts';
 import { llama, t5, TODAY } from '../../src/run/published-models.ts';
-import { spaceSamples } from '../../src/run/space-samples.ts';
+import { answersOfPrompt, spaceSamples } from '../../src/run/space-samples.ts';
 import { PROGRAMS } from '../../src/gorp/spaces/input-measurements.ts';
 import { startingMethod } from '../../src/run/starting-values.ts';
 import { lengths, LIMITS } from './model-programs.ts';
@@ -80,12 +80,13 @@ export async function recordSpaces(shape: SpaceShape, planner: Planner): Promise
   const steps = [];
   for (const tasks of [1, TASKS]) steps.push(stepOf(await recorded(() => learner.reserveTraining(tasks, [batch]))));
   let inputs = 0;
+  const samples = spaceSamples(METHOD, network);
+  const sample = { ...batch, answers: answersOfPrompt(samples, ANSWER) };
   const end = await recorded(async () => {
-    for await (const { spaces } of learner.reserveMeasuring(batch)) inputs += spaces?.growth.count ?? 0;
+    for await (const { spaces } of learner.reserveMeasuring(sample)) inputs += spaces?.growth.count ?? 0;
   });
   learner.reserveTesting(1);
-  const begin = await recorded(() => learner.beginTask([{ sizes: batch, rows: [] }]));
-  const samples = spaceSamples(METHOD, network);
+  const begin = await recorded(() => learner.beginTask([{ sizes: sample, rows: [] }]));
   learner.destroy();
   network.destroy();
   const kindOf = ({ name }: RecordedProgram): SpaceWork =>
