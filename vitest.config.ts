@@ -6,7 +6,7 @@ const { MESA_SHADER_CACHE_DIR, XDG_CACHE_HOME = join(homedir(), '.cache') } = pr
 
 /**
  * Most code of the tests runs for less time than optimising it takes, and most of what it makes lives briefly: V8 of
- * Node 20 optimises later and collects in larger steps, for a fifth less CPU time. Newer V8s count otherwise.
+ * Node 20 optimises later and collects in larger steps, for some percent less CPU time. Newer V8s count otherwise.
  */
 const V8 = ['--max-semi-space-size=64', '--min-semi-space-size=32'];
 if (process.versions.node.startsWith('20.')) V8.push('--interrupt-budget=600000');
