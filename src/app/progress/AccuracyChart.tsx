@@ -130,7 +130,8 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
                   className={styles.before}
                 />
                 <path
-                  d={linePath(values.map((value, i) => (value === null || i < learned ? null : [x(i), y(value)])))}
+                  // Joins tests on both sides of rounds without one.
+                  d={linePath(values.flatMap((value, i) => (value === null || i < learned ? [] : [[x(i), y(value)]])))}
                   className={isWatched ? styles.watched : styles.line}
                   strokeDasharray={isWatched ? undefined : seriesDash(task)}
                 />

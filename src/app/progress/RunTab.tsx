@@ -44,7 +44,7 @@ export function RunTab() {
           <Section
             level={3}
             title="After each task"
-            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested, since the round or the task comes later."
+            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested."
             tools={<HeatTool />}
           >
             <AccuracyMatrix />
