@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { buildWasm } from '../wasm/build.ts';
 import { nodeCommand, projectPath, projectRoot, runOrFail } from './process.ts';
-import { runIfDue, type Step } from './stamp.ts';
+import { runIfDue, stampFile, type Step } from './stamp.ts';
 
 const EMBEDDED: Step = {
   // The lock file stands for the packages that the tasks are made from.
@@ -54,9 +54,6 @@ const LIBRARY: Step = {
   ],
 };
 
-// In node_modules, so that a new install brings a new build.
-const stampFile = (name: string): string => projectPath('node_modules', '.cache', 'gorp-web', name);
-
 /** The WebAssembly kernels, where out of date. */
 export async function buildKernels(): Promise<void> {
   if (await buildWasm()) console.log('Built the WebAssembly kernels.');
@@ -64,7 +61,7 @@ export async function buildKernels(): Promise<void> {
 
 /** The embedded tasks, where out of date. */
 export async function buildEmbedded(): Promise<void> {
-  await runIfDue(projectRoot, EMBEDDED, stampFile('embedded'), () => {
+  await runIfDue(projectRoot, EMBEDDED, stampFile(projectRoot, 'embedded'), () => {
     console.log('Making the embedded tasks …');
     return runOrFail(nodeCommand('tsx/dist/cli.mjs', 'tools/embedded/build.ts'));
   });
@@ -74,7 +71,7 @@ export async function buildEmbedded(): Promise<void> {
 export async function buildApp(): Promise<void> {
   await buildKernels();
   await buildEmbedded();
-  await runIfDue(projectRoot, APP, stampFile('app'), () => {
+  await runIfDue(projectRoot, APP, stampFile(projectRoot, 'app'), () => {
     console.log('Building the app …');
     return runOrFail(nodeCommand('vite/bin/vite.js', 'build'));
   });
@@ -84,7 +81,7 @@ export async function buildApp(): Promise<void> {
 export async function buildLibrary(): Promise<void> {
   await buildKernels();
   await buildEmbedded();
-  await runIfDue(projectRoot, LIBRARY, stampFile('library'), async () => {
+  await runIfDue(projectRoot, LIBRARY, stampFile(projectRoot, 'library'), async () => {
     console.log('Building the library …');
     await runOrFail(nodeCommand('vite/bin/vite.js', 'build', '--config', 'vite.lib.config.ts', '--logLevel', 'warn'));
     await runOrFail(nodeCommand('typescript/bin/tsc', '-p', 'tsconfig.lib.json'));

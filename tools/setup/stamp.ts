@@ -12,6 +12,9 @@ export interface Step {
   outputs: readonly string[];
 }
 
+/** The stamp of a step: beside what it makes, since checkouts may share node_modules by a link. */
+export const stampFile = (root: string, name: string): string => join(root, 'build', 'stamps', name);
+
 /** SHA-256 over a step's version and the paths and contents of its inputs. */
 function hashInputs(root: string, { inputs, version = '' }: Step): string {
   const hash = createHash('sha256').update(`${version}\0`);

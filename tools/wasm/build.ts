@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { projectPath, projectRoot } from '../setup/process.ts';
-import { runIfDue, type Step } from '../setup/stamp.ts';
+import { runIfDue, stampFile, type Step } from '../setup/stamp.ts';
 import { shareMemory } from './share-memory.ts';
 import { registerTiles } from './tiles.ts';
 
@@ -61,7 +61,7 @@ async function compile(features: readonly string[]): Promise<Uint8Array> {
 
 /** Builds `build/wasm/*.wasm` when a source has changed. @returns whether it did. */
 export function buildWasm(): Promise<boolean> {
-  return runIfDue(projectRoot, STEP, projectPath('node_modules', '.cache', 'gorp-web', 'wasm'), async () => {
+  return runIfDue(projectRoot, STEP, stampFile(projectRoot, 'wasm'), async () => {
     for (const [name, features] of [
       ['plain', ['simd']],
       ['relaxed', ['simd', 'relaxed-simd']],
