@@ -115,7 +115,7 @@ test('a download from the hub resumes after a reload, and the model trains pinne
   });
 });
 
-test('servers that block pages or lack the model are told apart, and a gated model asks for a token, which is stored nowhere', async ({
+test('a server that blocks pages and one that lacks the model get different errors; a gated model asks for a token, which is stored nowhere', async ({
   page,
 }) => {
   hub.gate(REPO, TOKEN);

@@ -10,7 +10,7 @@ import type { Answer } from './answer.ts';
 import { decodeToEnd, readValues, writtenText } from './decoding.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { testFree } from './free-answers.ts';
-import { afterBeginning, sharedTokens } from './shared-beginning.ts';
+import { readShared } from './shared-beginning.ts';
 import type { EncodedTask } from './task-data.ts';
 import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -77,21 +77,19 @@ export class Evaluator {
     const { sourceLength, evaluationBatchSize } = this.#settings;
     const tree = labelTree(task.candidates);
     const [nodes, choices] = [tree.tokens.length, tree.choices.tokens.length];
-    const shared = this.#programs.sharesBeginnings ? sharedTokens(task.test) : 0;
-    const prompts = afterBeginning(task.test, shared);
-    const batches = evaluationOrder(prompts, { batchSize: evaluationBatchSize, sourceLength });
     const written: ArrayLike<number>[] = []; // tokens of the answers, by example
     const losses: number[][] = []; // −log p of every label, by example
     const time = { ...NO_TIME };
     const first = this.#now();
-    const beginning = await this.#programs.readBeginning(task.test.at(0)?.source.slice(0, shared) ?? []);
+    const { beginning, rests } = await readShared(this.#programs, task.test);
     time.promptSeconds += (this.#now() - first) / 1000;
-    time.promptTokens += shared;
+    time.promptTokens += beginning?.tokens ?? 0;
+    const batches = evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength });
     const unanswered = this.#unanswered(task, batches, beginning);
     let done = 0;
     for (const { indexes, S } of batches) {
       const programs = await this.#programs.of({ B: indexes.length, S, nodes, choices, beginning });
-      const sources = indexes.map((example) => prompts[example].source);
+      const sources = indexes.map((example) => rests[example].source);
       programs.generation.start(sources);
       programs.ranking.write(tree);
       const began = this.#now();

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
 import type { Evaluations } from './evaluation-programs.ts';
 import type { Answer } from './answer.ts';
-import { afterBeginning, sharedTokens } from './shared-beginning.ts';
+import { afterBeginning, readShared, sharedTokens } from './shared-beginning.ts';
 import type { EncodedTask } from './task-data.ts';
 
 /** What testing free answers needs. */
@@ -93,13 +93,11 @@ async function write(
 ): Promise<WrittenText[]> {
   const { sourceLength, evaluationBatchSize } = settings;
   const written: WrittenText[] = [];
-  const shared = programs.sharesBeginnings ? sharedTokens(test) : 0;
-  const prompts = afterBeginning(test, shared);
-  const beginning = await programs.readBeginning(test.at(0)?.source.slice(0, shared) ?? []);
+  const { beginning, rests } = await readShared(programs, test);
   let done = 0;
-  for (const { indexes, S } of evaluationOrder(prompts, { batchSize: evaluationBatchSize, sourceLength })) {
+  for (const { indexes, S } of evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength })) {
     const { generation, prefill } = await programs.writing({ B: indexes.length, S, beginning });
-    generation.start(indexes.map((example) => prompts[example].source));
+    generation.start(indexes.map((example) => rests[example].source));
     await device.run([prefill.program]);
     const decoder = await programs.decoder(generation, indexes.length);
     const capacity = generation.state.tokens.shape[1];
