@@ -1,20 +1,21 @@
-// Parts of a block step of the sweep operator, which inverts a symmetric positive definite matrix A [n, n] in place.
-// Sweeping a block with rows and columns K = first … first + size − 1, all others being J:
+// Parts of a block step of the sweep operator, which inverts symmetric positive definite matrices A [n, n] in place:
+// `count` of them, `stride` elements apart. Sweeping a block with rows and columns K = first … first + size − 1, all
+// others being J:
 //
 //   D = A_KK⁻¹,    A_JJ ← A_JJ − A_JK D A_KJ,    A_KJ ← D A_KJ,    A_JK ← (D A_KJ)ᵀ,    A_KK ← −D
 //
 // After all blocks A holds −A⁻¹. Products compute A_JJ and D A_K·; this file has the rest:
 //
-//   PIVOT    d = D [size, size]; failures[0] += number of pivots that are not positive
-//   PANEL    r = A_K· [size, n]
-//   BORDERS  a_K· = D A_K·, a_·K its transpose, and −D where they cross; x = D A_K· [size, n], y = D
+//   PIVOT    d = D [count, size, size]; failures[m] += number of pivots of matrix m that are not positive
+//   PANEL    r = A_K· [count, size, n]
+//   BORDERS  a_K· = D A_K·, a_·K its transpose, and −D where they cross; x = D A_K· [count, size, n], y = D
 //
-// Plan: PIVOT a single workgroup with the block in workgroup memory, one pivot after another; PANEL and BORDERS a
-// thread per element of the panel.
+// Plan: PIVOT a workgroup per matrix with its block in workgroup memory, one pivot after another; PANEL and BORDERS a
+// thread per element of the panels.
 // Care: no pivoting, which a positive definite matrix does not need. A pivot that is not positive is replaced by 1, so
 // that the count stays meaningful; NaN counts.
 
-struct Params { grid: Grid, n: u32, first: u32, size: u32 }
+struct Params { grid: Grid, n: u32, first: u32, size: u32, count: u32, stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, {{ACCESS}}> y: array<f32>;
@@ -29,17 +30,19 @@ var<workgroup> a: array<f32, {{SIZE * SIZE}}>;
 @compute @workgroup_size({{THREADS}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
 #if PIVOT
-  let count = p.size * p.size;
-  for (var e = local; e < count; e += {{THREADS}}u) {
-    a[e] = x[(p.first + e / p.size) * p.n + p.first + e % p.size];
+  let m = groupIndex(w);
+  if (m >= p.count) { return; }
+  let square = p.size * p.size;
+  for (var e = local; e < square; e += {{THREADS}}u) {
+    a[e] = x[m * p.stride + (p.first + e / p.size) * p.n + p.first + e % p.size];
   }
   workgroupBarrier();
   for (var k = 0u; k < p.size; k++) {
     let found = a[k * p.size + k];
     let isPositive = found > 0.0 && found < 3.4e38;
     let inverse = 1.0 / select(1.0, found, isPositive);
-    if (local == 0u && !isPositive) { failures[0] += 1.0; }
-    for (var e = local; e < count; e += {{THREADS}}u) {
+    if (local == 0u && !isPositive) { failures[m] += 1.0; }
+    for (var e = local; e < square; e += {{THREADS}}u) {
       let i = e / p.size;
       let j = e % p.size;
       if (i != k && j != k) { a[e] -= a[i * p.size + k] * inverse * a[k * p.size + j]; }
@@ -54,20 +57,22 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
     }
     workgroupBarrier();
   }
-  for (var e = local; e < count; e += {{THREADS}}u) { y[e] = -a[e]; }
+  for (var e = local; e < square; e += {{THREADS}}u) { y[m * square + e] = -a[e]; }
 #else
   let at = groupIndex(w) * {{THREADS}}u + local;
-  if (at >= p.size * p.n) { return; }
-  let i = at / p.n;
+  if (at >= p.count * p.size * p.n) { return; }
+  let row = at / p.n;
   let j = at % p.n;
+  let begin = row / p.size * p.stride;
+  let i = p.first + row % p.size;
 #if PANEL
-  y[at] = x[p.first * p.n + at];
+  y[at] = x[begin + i * p.n + j];
 #else
   if (j >= p.first && j < p.first + p.size) {
-    a[(p.first + i) * p.n + j] = -y[i * p.size + j - p.first];
+    a[begin + i * p.n + j] = -y[row * p.size + j - p.first];
   } else {
-    a[(p.first + i) * p.n + j] = x[at];
-    a[j * p.n + p.first + i] = x[at];
+    a[begin + i * p.n + j] = x[at];
+    a[begin + j * p.n + i] = x[at];
   }
 #endif
 #endif

@@ -7,7 +7,6 @@ import { frozenPacking, type FrozenWeights } from '../../src/run/frozen-weights.
 import { networkOf } from '../../src/run/open-network.ts';
 import { llama, t5, TODAY } from '../../src/run/published-models.ts';
 import { answersOfPrompt, spaceSamples } from '../../src/run/space-samples.ts';
-import { PROGRAMS } from '../../src/gorp/spaces/input-measurements.ts';
 import { startingMethod } from '../../src/run/starting-values.ts';
 import { lengths, LIMITS } from './model-programs.ts';
 import { recordingDevice, type RecordedProgram } from './recording-device.ts';
@@ -37,17 +36,14 @@ export const SPACE_SHAPES: readonly SpaceShape[] = [
  *
  * - `first` and `second`: a step of the first task, which has no spaces, and of the second;
  * - `read`: reads a batch of a sample;
- * - `build`: builds the space of one input;
- * - `measure`: measures all inputs before and after their spaces grow.
+ * - `build`: builds the spaces of all inputs, and measures them before and after;
  * - `begin`: begins the second task, apart from reading its sample.
  */
-export type SpaceWork = 'first' | 'second' | 'read' | 'build' | 'measure' | 'begin';
+export type SpaceWork = 'first' | 'second' | 'read' | 'build' | 'begin';
 
 /** The kernels of each work, in their order, and how often works repeat. */
 export interface SpaceRecord {
   readonly works: Readonly<Record<SpaceWork, readonly Dispatch[]>>;
-  /** Spaces to build. */
-  readonly inputs: number;
   /** Batches of the samples at a task's beginning and end. */
   readonly batches: { readonly begin: number; readonly end: number };
 }
@@ -79,27 +75,25 @@ export async function recordSpaces(shape: SpaceShape, planner: Planner): Promise
     ['gradients', 'gradient norm', 'update'].flatMap((name) => lengths(programs, name).at(-1) ?? []);
   const steps = [];
   for (const tasks of [1, TASKS]) steps.push(stepOf(await recorded(() => learner.reserveTraining(tasks, [batch]))));
-  let inputs = 0;
   const samples = spaceSamples(METHOD, network);
   const sample = { ...batch, answers: answersOfPrompt(samples, ANSWER) };
+  const build: Dispatch[] = [];
   const end = await recorded(async () => {
-    for await (const { spaces } of learner.reserveMeasuring(sample)) inputs += spaces?.growth.count ?? 0;
+    for await (const { spaces } of learner.reserveMeasuring(sample)) {
+      for (const program of spaces?.growth.programs ?? []) build.push(...device.dispatchesOf(program));
+    }
   });
   learner.reserveTesting(1);
   const begin = await recorded(() => learner.beginTask([{ sizes: sample, rows: [] }]));
   learner.destroy();
   network.destroy();
-  const kindOf = ({ name }: RecordedProgram): SpaceWork =>
-    name.startsWith('inputs ') ? 'read' : PROGRAMS.some((one) => one === name) ? 'measure' : 'build';
-  const dispatchesOf = (programs: readonly RecordedProgram[], kind: SpaceWork): Dispatch[] =>
-    programs.filter((one) => kindOf(one) === kind).flatMap(({ dispatches }) => dispatches);
+  const dispatchesOf = (programs: readonly RecordedProgram[], isReading: boolean): Dispatch[] =>
+    programs.filter(({ name }) => name.startsWith('inputs ') === isReading).flatMap(({ dispatches }) => dispatches);
   return {
     works: {
-      ...{ first: steps[0], second: steps[1] },
-      ...{ read: dispatchesOf(end, 'read'), build: dispatchesOf(end, 'build'), measure: dispatchesOf(end, 'measure') },
-      begin: dispatchesOf(begin, 'build'),
+      ...{ first: steps[0], second: steps[1], build },
+      ...{ read: dispatchesOf(end, true), begin: dispatchesOf(begin, false) },
     },
-    inputs,
     batches: { begin: Math.ceil(samples.begin / ROWS), end: Math.ceil(samples.end / ROWS) },
   };
 }

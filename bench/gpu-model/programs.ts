@@ -17,7 +17,7 @@ export interface RecordedProgram {
 }
 
 /** The works of a model's spaces. */
-export interface RecordedSpaces extends Pick<SpaceRecord, 'inputs' | 'batches'> {
+export interface RecordedSpaces extends Pick<SpaceRecord, 'batches'> {
   readonly model: string;
   readonly calls: Readonly<Record<SpaceWork, readonly RecordedCall[]>>;
 }
@@ -36,10 +36,10 @@ export async function recordPrograms(card: Card): Promise<RecordedProgram[]> {
 export async function recordSpacePrograms(card: Card): Promise<RecordedSpaces[]> {
   const all: RecordedSpaces[] = [];
   for (const shape of SPACE_SHAPES) {
-    const { works, inputs, batches } = await recordChosen(card, (planner) => recordSpaces(shape, planner));
+    const { works, batches } = await recordChosen(card, (planner) => recordSpaces(shape, planner));
     const calls = { first: callsOf(works.first), second: callsOf(works.second), read: callsOf(works.read) };
-    const more = { build: callsOf(works.build), measure: callsOf(works.measure), begin: callsOf(works.begin) };
-    all.push({ model: shape.name, inputs, batches, calls: { ...calls, ...more } });
+    const more = { build: callsOf(works.build), begin: callsOf(works.begin) };
+    all.push({ model: shape.name, batches, calls: { ...calls, ...more } });
   }
   return all;
 }

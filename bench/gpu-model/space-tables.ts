@@ -33,7 +33,7 @@ export async function spaceCosts(): Promise<SpaceCosts[]> {
   return all;
 }
 
-function costsOf({ model, calls, inputs, batches }: RecordedSpaces, card: Card, on: Estimated): SpaceCosts {
+function costsOf({ model, calls, batches }: RecordedSpaces, card: Card, on: Estimated): SpaceCosts {
   const seconds = (work: SpaceWork): number => calls[work].reduce((sum, call) => sum + on(call).seconds, 0);
   const step = seconds('first');
   const read = seconds('read') / step;
@@ -42,7 +42,7 @@ function costsOf({ model, calls, inputs, batches }: RecordedSpaces, card: Card, 
   return {
     ...{ model, card: card.name, stepMs: 1e3 * step },
     reading: batches.end * read,
-    building: (inputs * seconds('build') + seconds('measure')) / step,
+    building: seconds('build') / step,
     beginning: batches.begin * read + seconds('begin') / step,
     second: seconds('second') / step,
     longestMs: 1e3 * on(longest).seconds,

@@ -3,32 +3,36 @@ import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { SWEEP_BLOCK, sweepBlock } from '../graph/ops/sweep.ts';
-import { plainTensor, type StoredTensor, storeTensor } from '../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 
-/** Block steps between two places where the work can be stopped. */
+/** Block steps of matrices between two places where the work can be stopped. */
 const STEPS_AT_ONCE = 8;
 
 /**
  * Inverts symmetric positive definite matrices of one size on the device, by products: docs/method.md, eq. (18). It
- * takes 2 n³ operations and twice the memory of the matrix.
+ * takes 2 n³ operations for each and twice their memory.
  */
 export class SymmetricInverse {
   readonly #device: Device;
   readonly #n: number;
+  readonly #count: number;
   readonly #failures: StoredTensor;
   readonly #arena: Arena;
   #steps: Compiled[] = [];
-  /** The matrix, and where its block steps take turns. */
-  readonly first: StoredTensor;
-  readonly second: StoredTensor;
 
-  constructor(device: Device, n: number) {
-    const square = (name: string): StoredTensor => storeTensor(device, plainTensor(name, [n, n]), 'spaces');
+  /**
+   * Block steps take turns between two stacks.
+   *
+   * @param first the matrices [count, n, n]. @param second of the same layout.
+   */
+  constructor(
+    device: Device,
+    readonly first: Tensor,
+    readonly second: Tensor,
+  ) {
     this.#device = device;
-    this.#n = n;
-    this.first = square('matrix to invert');
-    this.second = square('half-inverted matrix');
-    this.#failures = storeTensor(device, plainTensor('failed pivots', [1]), 'spaces');
+    [this.#count, this.#n] = first.shape;
+    this.#failures = storeTensor(device, plainTensor('failed pivots', [this.#count]), 'spaces');
     this.#arena = new Arena(device, 'inverse');
   }
 
@@ -38,24 +42,26 @@ export class SymmetricInverse {
   }
 
   /** Where {@link run} leaves its result. */
-  get result(): StoredTensor {
+  get result(): Tensor {
     return this.steps % 2 === 0 ? this.first : this.second;
   }
 
   /**
-   * Leaves −A⁻¹ of the matrix in {@link first} in {@link result}; the other is overwritten.
+   * Leaves −A⁻¹ of every matrix in {@link first} in {@link result}; the other is overwritten.
    *
    * @param between is awaited between parts of the work; what it throws ends it.
-   * @returns whether the matrix is positive definite in f32; otherwise the result means nothing.
+   * @returns whether each matrix is positive definite in f32; otherwise its result means nothing.
    */
-  async run(between: () => Promise<void>): Promise<boolean> {
+  async run(between: () => Promise<void>): Promise<boolean[]> {
     const steps = await this.prepare();
+    const atOnce = Math.max(1, Math.floor(STEPS_AT_ONCE / this.#count));
     this.#device.clear(this.#failures.storage.buffer);
-    for (let at = 0; at < steps.length; at += STEPS_AT_ONCE) {
-      await this.#device.run(steps.slice(at, at + STEPS_AT_ONCE).map(({ program }) => program));
+    for (let at = 0; at < steps.length; at += atOnce) {
+      await this.#device.run(steps.slice(at, at + atOnce).map(({ program }) => program));
       await between();
     }
-    return new Float32Array(await this.#device.read(this.#failures.storage), 0, 1)[0] === 0;
+    const failures = new Float32Array(await this.#device.read(this.#failures.storage), 0, this.#count);
+    return Array.from(failures, (count) => count === 0);
   }
 
   /** Compiles the block steps, if they have not been. */
@@ -78,6 +84,6 @@ export class SymmetricInverse {
     for (const one of this.#steps) one.destroy();
     this.#steps = [];
     this.#arena.destroy();
-    for (const { storage } of [this.first, this.second, this.#failures]) storage.buffer.destroy();
+    this.#failures.storage.buffer.destroy();
   }
 }

@@ -1,3 +1,4 @@
+import { chunks } from '../base/chunks.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -58,8 +59,7 @@ export async function* answerPrompts(
     const loading = { device, model, opened, frozenWeights, onLoaded };
     loaded = trained?.changes.gates ? await gatedModel(loading, trained) : await mergedModel(loading, trained);
     const { layers } = loaded;
-    for (let at = 0; at < sources.length; at += evaluationBatchSize) {
-      const batch = sources.slice(at, at + evaluationBatchSize);
+    for (const batch of chunks(sources, evaluationBatchSize)) {
       const S = bucketLength(longestOf(batch), SOURCE_BUCKET, lengths.sourceLength);
       for (const tokens of await writeBatch(device, network, layers, batch, { S, capacity: maxNewTokens + 1 })) {
         yield writtenText(tokens, network.tokens.endIds, known.tokenizer);

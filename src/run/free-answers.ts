@@ -1,4 +1,5 @@
 import type { BatchSizes } from '../base/batch.ts';
+import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { evaluationOrder, longestSource, sizedBatch } from '../tasks/batches.ts';
@@ -70,8 +71,8 @@ export async function batchLosses(
     (a, b) => test[b].source.length + test[b].label.length - test[a].source.length - test[a].label.length,
   );
   const found: { loss: number; tokens: number }[] = [];
-  for (let at = 0; at < order.length; at += batchSize) {
-    const indexes = order.slice(at, at + batchSize);
+  let done = 0;
+  for (const indexes of chunks(order, batchSize)) {
     const { sizes, rows } = sizedBatch(test, indexes, { batchSize, sourceLength });
     const { batch, forward, loss } = await programs.lossOf(sizes);
     batch.write(rows);
@@ -81,7 +82,8 @@ export async function batchLosses(
       const { length: tokens } = test[example].label;
       found[example] = { loss: mean * tokens, tokens };
     }
-    await onBatch(at + indexes.length);
+    done += indexes.length;
+    await onBatch(done);
   }
   return found;
 }

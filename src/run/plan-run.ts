@@ -114,8 +114,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   for await (const { largestBytes, spaces } of learner.reserveMeasuring(measured)) {
     note('measuring', largestBytes);
     if (spaces) {
-      const { count, each, all } = spaces.growth;
-      const build = sumOf([times(count, programsOf(device, each)), programsOf(device, all), space?.build ?? NO_WORK]);
+      const build = sumOf([programsOf(device, spaces.growth.programs), space?.build ?? NO_WORK]);
       space = { samples, read: device.workOf(spaces.read), build };
     }
   }

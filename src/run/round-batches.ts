@@ -1,4 +1,5 @@
 import type { Batch } from '../base/batch.ts';
+import { chunks } from '../base/chunks.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import { GATE_PROMPTS, hasGates, type RememberedExample } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
@@ -83,8 +84,7 @@ export class RoundBatches {
     const { length } = this.examples;
     const count = Math.min(most, length);
     const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
-    const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
-    const batches = starts.map((start) => this.#batch(this.examples, indexes.slice(start, start + batchSize)));
+    const batches = chunks(indexes, batchSize).map((some) => this.#batch(this.examples, some));
     if (!this.#samples.hasSeveralAnswers) return batches;
     const labels = distinctLabels(this.examples);
     return batches.map((batch) => withAnswers(batch, labels, this.#samples));

@@ -1,4 +1,5 @@
 import type { Batch } from '../base/batch.ts';
+import { chunks } from '../base/chunks.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { EncodedExample } from './fit.ts';
 
@@ -37,9 +38,9 @@ export function trainingOrder(
     examples.map((_, i) => i),
     random,
   );
-  const batches = inBatches(drawn, batchSize * POOL_BATCHES).flatMap((pool) => {
+  const batches = chunks(drawn, batchSize * POOL_BATCHES).flatMap((pool) => {
     pool.sort((a, b) => examples[b].source.length - examples[a].source.length);
-    return inBatches(pool, batchSize);
+    return chunks(pool, batchSize);
   });
   // Only full batches are shuffled; a smaller one stays last.
   const whole = batches.filter((batch) => batch.length === batchSize);
@@ -111,10 +112,4 @@ export function sizedBatch(examples: readonly EncodedExample[], indexes: readonl
     );
   }
   return { sizes: { B: batchSize, S: bucketLength(S, SOURCE_BUCKET, sourceLength), T: Math.max(1, T) }, rows };
-}
-
-function inBatches(indexes: readonly number[], batchSize: number): number[][] {
-  const batches: number[][] = [];
-  for (let at = 0; at < indexes.length; at += batchSize) batches.push(indexes.slice(at, at + batchSize));
-  return batches;
 }

@@ -18,7 +18,7 @@ export const squareMeasures: Family = {
   },
 };
 
-/** `shaders/sweep.wgsl`: the inverse of a block by one workgroup, and copies of a panel of rows. */
+/** `shaders/sweep.wgsl`: the inverse of each matrix's block by one workgroup, and copies of a panel of its rows. */
 export const sweep: Family = {
   kernels: /^sweep\/(pivot|panel|borders)$/,
   row: (call) => call.kernel,
@@ -26,7 +26,7 @@ export const sweep: Family = {
 };
 
 function pivot(call: RecordedCall): Work {
-  const [, , size] = call.params;
+  const [, , size, count] = call.params;
   const threads = threadsOf(call);
   const square = size * size;
   const moves = strided(square, threads, 1, 45); // with a division for its place
@@ -37,14 +37,18 @@ function pivot(call: RecordedCall): Work {
     waits: { l1: 2 },
   };
   const scalings: Loop = { times: size, slots: 60, accesses: [shared(apart(4, 4 * size))], waits: { l1: 4 } };
-  return { operations: 2 * size ** 3, bytes: 8 * square, loops: [moves, eliminations, scalings, moves] };
+  return {
+    operations: 2 * count * size ** 3,
+    bytes: 8 * count * square,
+    loops: [moves, eliminations, scalings, moves],
+  };
 }
 
-/** A thread for each element of [size, n]; borders are written as a column too. */
+/** A thread for each element of [count, size, n]; borders are written as columns too. */
 function panel(call: RecordedCall, isBorders: boolean): Work {
-  const [n, , size] = call.params;
+  const [n, , size, count] = call.params;
   const copies = isBorders ? 3 : 2;
   const accesses = [adjacent(2), ...(isBorders ? [apart(1, 4 * n)] : [])];
   const loops = [{ times: 1, slots: 50, accesses, waits: { memory: 1 } }];
-  return { operations: 0, bytes: 4 * copies * size * n, loops };
+  return { operations: 0, bytes: 4 * copies * count * size * n, loops };
 }

@@ -22,7 +22,7 @@ const NUMBERS = { energy: 0, squares: 1, outside: 2, left: 3 };
 const COUNT = Object.keys(NUMBERS).length;
 
 /** What the programs are called, in their order. */
-export const PROGRAMS = ['before growth', 'after growth'] as const;
+const PROGRAMS = ['before growth', 'after growth'] as const;
 
 /** An input whose space grows. */
 export interface MeasuredInput {

@@ -2,9 +2,9 @@ import type { Device, Program } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { addInto, scale } from '../../graph/ops/elementwise.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
-import { matmul } from '../../graph/ops/matmul.ts';
+import { batchedMatmul } from '../../graph/ops/matmul.ts';
 import { largestEntry, trace } from '../../graph/ops/square-measures.ts';
-import type { Tensor } from '../../graph/tensor.ts';
+import { storageOf, type Tensor } from '../../graph/tensor.ts';
 import { type Look, type MeasuredInput, notFinite, shareInside } from './input-measurements.ts';
 import { mainDirections } from './leading-directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
@@ -29,11 +29,28 @@ export interface GrowingInput extends MeasuredInput {
   readonly state: PackedSymmetric | undefined;
 }
 
+/** An input whose space was saved. */
+export interface SavedInput {
+  readonly name: string;
+  readonly state: PackedSymmetric;
+  /** Its place on the device. */
+  readonly P: Tensor;
+}
+
+/** An input whose space grows on the bench, and its place there. */
+interface InputOnBench extends GrowingInput {
+  readonly look: Look;
+  readonly own: string;
+}
+
 /** The finished task, counted from 1, and the number of tasks in the order. */
 export interface PlaceInOrder {
   readonly task: number;
   readonly tasks: number;
 }
+
+/** Numbers that are measured of a space. */
+const COUNT = Object.keys(NUMBERS).length;
 
 /** Awaited between parts of the work; what it throws ends it. */
 type Between = () => Promise<void>;
@@ -46,8 +63,8 @@ const DIRECTIONS_SHARE = 0.97;
 const SHARPENINGS = 20;
 
 /**
- * Grows spaces of inputs of one width, one after another: docs/method.md, sections 4.2 and 4.3. What takes n³ operations
- * is a product on the device, but for the eigenvalues of a hard space.
+ * Grows some spaces of inputs of one width together, and then others: docs/method.md, sections 4.2 and 4.3. What takes n³
+ * operations is a product on the device, but for the eigenvalues of hard spaces.
  */
 export class InputSpaceGrowth {
   readonly #plan: InputSpacePlan;
@@ -55,38 +72,54 @@ export class InputSpaceGrowth {
   readonly #isFirst: boolean;
   readonly #bench: SpaceWorkbench;
 
-  constructor(device: Device, plan: InputSpacePlan, n: number, isFirst: boolean) {
+  /** @param count of spaces that grow together. */
+  constructor(
+    device: Device,
+    plan: InputSpacePlan,
+    n: number,
+    readonly count: number,
+    isFirst: boolean,
+  ) {
     this.#plan = plan;
     this.#isFirst = isFirst;
-    this.#bench = new SpaceWorkbench(device, n);
+    this.#bench = new SpaceWorkbench(device, n, count);
   }
 
   /** What the programs on the bench compute. */
   readonly #records = {
     take: (g: Graph): void => {
       const { P, inverse } = this.#bench;
-      addInto(g, inverse.result, P, -1, 0);
+      addInto(g, inverse.result, P.tensor, -1, 0);
     },
     soft: (g: Graph): void => {
-      const { P, C, numbers, inverse } = this.#bench;
-      innerProduct(g, P, C, numbers, NUMBERS.outside);
-      trace(g, P, numbers, NUMBERS.left);
-      const again = matmul(g, inverse.first, P, { layout: 'nn' }); // A P
-      largestEntry(g, matmul(g, P, again, { layout: 'nn', alpha: -1, addend: P }), numbers, NUMBERS.error);
+      const { P, C, first, second, numbers, places } = this.#bench;
+      const again = batchedMatmul(g, first.tensor, P.tensor, { layout: 'nn' }); // A P
+      const left = { layout: 'nn', alpha: -1, addend: P.tensor, into: second.tensor } as const;
+      batchedMatmul(g, P.tensor, again, left); // P − P A P
+      for (const [i, place] of places.entries()) {
+        const [own, at] = [P.view(place, false), i * COUNT];
+        innerProduct(g, own, C.view(place, false), numbers, at + NUMBERS.outside);
+        trace(g, own, numbers, at + NUMBERS.left);
+        largestEntry(g, second.view(place, false), numbers, at + NUMBERS.error);
+      }
     },
     outside: (g: Graph): void => {
-      const { C, P, inverse } = this.#bench;
-      const half = matmul(g, C, P, { layout: 'nn' }); // C P
+      const { C, P, first } = this.#bench;
+      const half = batchedMatmul(g, C.tensor, P.tensor, { layout: 'nn' }); // C P
       const isOfInputs = this.#plan.form === 'hard' && this.#plan.energyOf === 'inputs';
-      matmul(g, isOfInputs ? P : half, half, { layout: isOfInputs ? 'nn' : 'tn', into: inverse.first });
+      batchedMatmul(g, isOfInputs ? P.tensor : half, half, { layout: isOfInputs ? 'nn' : 'tn', into: first.tensor });
     },
     hard: (g: Graph): void => {
-      const { P, numbers } = this.#bench;
-      largestEntry(g, matmul(g, P, P, { layout: 'nn', alpha: -1, addend: P }), numbers, NUMBERS.error);
+      const { P, second, numbers, places } = this.#bench;
+      const left = { layout: 'nn', alpha: -1, addend: P.tensor, into: second.tensor } as const;
+      batchedMatmul(g, P.tensor, P.tensor, left); // P − P²
+      for (const [i, place] of places.entries()) {
+        largestEntry(g, second.view(place, false), numbers, i * COUNT + NUMBERS.error);
+      }
     },
   };
 
-  /** Compiles what takes most memory and time, for a plan. @returns the programs that one space takes. */
+  /** Compiles what takes most memory and time, for a plan. @returns the programs that {@link count} spaces take. */
   async prepare(): Promise<Program[]> {
     const { take, soft, outside, hard } = this.#records;
     const bench = this.#bench;
@@ -101,68 +134,105 @@ export class InputSpaceGrowth {
   }
 
   /**
-   * @param look what was measured of the input.
+   * @param inputs {@link count} of them. @param looks what was measured of each.
+   * @returns in the order of the inputs.
    * @throws GorpError `run/not-finite`, with the layer's name.
    */
-  async grow(input: GrowingInput, look: Look, place: PlaceInOrder, between: Between): Promise<GrownInput> {
+  async grow(
+    inputs: readonly GrowingInput[],
+    looks: readonly Look[],
+    place: PlaceInOrder,
+    between: Between,
+  ): Promise<GrownInput[]> {
     const bench = this.#bench;
-    if (this.#isFirst) bench.write(bench.P, identity(bench.n));
-    await bench.copy([input.sum, bench.C], ...(this.#isFirst ? [] : [[input.P, bench.P] as const]));
+    const { P, C, n, places } = bench;
+    const each = places.map((own, i) => ({ ...inputs[i], look: looks[i], own }));
+    if (this.#isFirst) for (const { own } of each) P.write(own, identity(n));
+    await bench.copy([
+      ...each.map(({ sum, own }) => [storageOf(sum), C.range(own)] as const),
+      ...(this.#isFirst ? [] : each.map((one) => [storageOf(one.P), P.range(one.own)] as const)),
+    ]);
     const grown =
       this.#plan.form === 'soft'
-        ? await this.#growSoft(this.#plan, input, look, place, between)
-        : await this.#growHard(this.#plan, input, look, place, between);
-    await bench.copy([bench.P, input.P]);
+        ? await this.#growSoft(this.#plan, each, place, between)
+        : await this.#growHard(this.#plan, each, place, between);
+    await bench.copy(each.map((one) => [P.range(one.own), storageOf(one.P)]));
     return grown;
   }
 
   /** E ← E + C / tr C or the mean over tasks, P = (I + E / α)⁻¹: docs/method.md, eq. (18). */
   async #growSoft(
     plan: SoftInputSpacePlan,
-    { name, state }: GrowingInput,
-    { leading, energy, heldBefore, leftBefore }: Look,
+    each: readonly InputOnBench[],
     { task }: PlaceInOrder,
     between: Between,
-  ): Promise<GrownInput> {
+  ): Promise<GrownInput[]> {
     const bench = this.#bench;
-    const { n } = bench;
+    const { n, C } = bench;
     const [before, now] = plan.energies === 'mean' ? [(task - 1) / task, 1 / task] : [1, 1];
-    const C = await bench.read(bench.C);
-    const next = new Float32Array(packedLength(n));
-    for (let i = 0, at = 0; i < n; i++) {
-      for (let j = i; j < n; j++, at++) {
-        next[at] = before * (state?.[at] ?? 0) + (energy > 0 ? (now * C[i * n + j]) / energy : 0);
+    const states: PackedSymmetric[] = [];
+    for (const { own, state, look } of each) {
+      const added = await C.readOne(own);
+      const next = new Float32Array(packedLength(n));
+      for (let i = 0, at = 0; i < n; i++) {
+        for (let j = i; j < n; j++, at++) {
+          next[at] = before * (state?.[at] ?? 0) + (look.energy > 0 ? (now * added[i * n + j]) / look.energy : 0);
+        }
       }
+      states.push(next);
+      await between();
     }
-    await this.#project(name, next, plan, between);
-    const numbers = await bench.read(bench.numbers);
-    const [earlier, total] = [leftBefore, numbers[NUMBERS.left]].map((left) => Math.round(n - left));
-    return {
-      state: next,
-      added: Math.max(0, total - earlier),
-      total,
-      heldBefore,
-      spectrum: leading.outside.map((value) => (energy > 0 ? Math.max(0, value) / energy : 0)),
-      threshold: shareInside(numbers[NUMBERS.outside], energy),
-      directions: mainDirections(leading, energy, DIRECTIONS_SHARE),
-      orthonormality: numbers[NUMBERS.error],
-    };
+    await this.#project(
+      each.map(({ name }) => name),
+      states,
+      plan,
+      between,
+    );
+    const measured = await bench.measured();
+    return each.map(({ look: { leading, energy, heldBefore, leftBefore } }, i) => {
+      const numbers = measured[i];
+      const [earlier, total] = [leftBefore, numbers[NUMBERS.left]].map((left) => Math.round(n - left));
+      return {
+        state: states[i],
+        added: Math.max(0, total - earlier),
+        total,
+        heldBefore,
+        spectrum: leading.outside.map((value) => (energy > 0 ? Math.max(0, value) / energy : 0)),
+        threshold: shareInside(numbers[NUMBERS.outside], energy),
+        directions: mainDirections(leading, energy, DIRECTIONS_SHARE),
+        orthonormality: numbers[NUMBERS.error],
+      };
+    });
   }
 
-  /** Leaves P of a soft space on the bench. */
-  async #project(name: string, E: PackedSymmetric, { softness }: SoftInputSpacePlan, between: Between): Promise<void> {
+  /** Leaves P of soft spaces on the bench. @param energies E of each. */
+  async #project(
+    names: readonly string[],
+    energies: readonly PackedSymmetric[],
+    { softness }: SoftInputSpacePlan,
+    between: Between,
+  ): Promise<void> {
     const bench = this.#bench;
-    const { n, inverse } = bench;
-    let energy = 0;
-    for (let i = 0, at = 0; i < n; at += n - i++) energy += E[at];
-    const alpha = Math.max(softness / n, NEGLIGIBLE * energy);
-    const A = squareOf(E, n, alpha);
-    for (let i = 0; i < n; i++) A[i * n + i] += 1;
-    bench.write(inverse.first, A);
-    if (!(await inverse.run(between))) throw notFinite(name);
+    const { n, first, places } = bench;
+    const A = energies.map((E) => {
+      let energy = 0;
+      for (let i = 0, at = 0; i < n; at += n - i++) energy += E[at];
+      const square = squareOf(E, n, Math.max(softness / n, NEGLIGIBLE * energy));
+      for (let i = 0; i < n; i++) square[i * n + i] += 1;
+      return square;
+    });
+    for (const [i, own] of places.entries()) first.write(own, A[i]);
+    await this.#invert(names, between);
     await bench.run('take', this.#records.take);
-    bench.write(inverse.first, A); // inverting has overwritten it
+    for (const [i, own] of places.entries()) first.write(own, A[i]); // inverting has overwritten it
     await bench.run('soft', this.#records.soft);
+  }
+
+  /** @throws GorpError `run/not-finite`, with the layer's name. */
+  async #invert(names: readonly string[], between: Between): Promise<void> {
+    const arePositive = await this.#bench.inverse.run(between);
+    const failed = arePositive.indexOf(false);
+    if (failed >= 0) throw notFinite(names[failed]);
   }
 
   /**
@@ -171,80 +241,93 @@ export class InputSpaceGrowth {
    */
   async #growHard(
     plan: HardInputSpacePlan,
-    { name }: GrowingInput,
-    { leading, energy, squares, heldBefore, leftBefore }: Look,
+    each: readonly InputOnBench[],
     place: PlaceInOrder,
     between: Between,
-  ): Promise<GrownInput> {
+  ): Promise<GrownInput[]> {
     const bench = this.#bench;
-    const { n } = bench;
+    const { n, first, P } = bench;
     const threshold = thresholdOf(plan, place.task, place.tasks);
     const isOfInputs = plan.energyOf === 'inputs';
-    const residual = await this.#residual();
-    const values = await eigenvaluesOf(matrix(n, n, residual), between);
-    const all = isOfInputs ? energy : squares;
-    const outside = values.reduce((sum, value) => sum + Math.max(0, value), 0);
-    const held = isOfInputs || this.#isFirst ? heldBefore : shareInside(outside, all);
-    const earlier = Math.round(n - leftBefore);
-    const least = NEGLIGIBLE * Math.max(0, values[0]);
-    const shares = Array.from(values, (value) => (all > 0 && value > least ? value / all : 0));
-    const spectrum = shares.slice(0, n - earlier);
-    const added = fewest(spectrum, held, threshold);
-    if (added > 0) {
-      const bound = Math.sqrt(values[added - 1] * Math.max(least, values[added] ?? 0));
-      await this.#remove(name, residual, bound, between);
-    }
-    await bench.run('hard', this.#records.hard);
-    const numbers = await bench.read(bench.numbers);
-    // Products leave P symmetric to rounding only; what is saved is what the next task uses.
-    const state = packedOf(await bench.read(bench.P), n);
-    bench.write(bench.P, squareOf(state, n));
-    return {
-      state,
-      added,
-      total: earlier + added,
-      heldBefore: held,
-      spectrum,
-      threshold,
-      directions: mainDirections(leading, energy, threshold),
-      orthonormality: numbers[NUMBERS.error],
-    };
-  }
-
-  /** R = P C P, or (C P)ᵀ (C P), whose eigenvalues are the energies outside the space. */
-  async #residual(): Promise<Float32Array<ArrayBuffer>> {
-    const bench = this.#bench;
+    // R = P C P, or (C P)ᵀ (C P), whose eigenvalues are the energies outside the space.
     await bench.run('outside', this.#records.outside);
-    return bench.read(bench.inverse.first);
+    const found = [];
+    for (const { own, look } of each) {
+      const residual = await first.readOne(own);
+      const values = await eigenvaluesOf(matrix(n, n, residual), between);
+      const all = isOfInputs ? look.energy : look.squares;
+      const outside = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+      const heldBefore = isOfInputs || this.#isFirst ? look.heldBefore : shareInside(outside, all);
+      const earlier = Math.round(n - look.leftBefore);
+      const least = NEGLIGIBLE * Math.max(0, values[0]);
+      const shares = Array.from(values, (value) => (all > 0 && value > least ? value / all : 0));
+      const spectrum = shares.slice(0, n - earlier);
+      const added = fewest(spectrum, heldBefore, threshold);
+      // Without a bound nothing is removed.
+      const bound = added > 0 ? Math.sqrt(values[added - 1] * Math.max(least, values[added] ?? 0)) : Infinity;
+      found.push({ residual, bound, added, total: earlier + added, heldBefore, spectrum });
+    }
+    if (found.some(({ added }) => added > 0)) await this.#remove(each, found, between);
+    await bench.run('hard', this.#records.hard);
+    const measured = await bench.measured();
+    const grown: GrownInput[] = [];
+    for (const [i, { own, look }] of each.entries()) {
+      const { added, total, heldBefore, spectrum } = found[i];
+      // Products leave P symmetric to rounding only; what is saved is what the next task uses.
+      const state = packedOf(await P.readOne(own), n);
+      P.write(own, squareOf(state, n));
+      const directions = mainDirections(look.leading, look.energy, threshold);
+      const orthonormality = measured[i][NUMBERS.error];
+      grown.push({ state, added, total, heldBefore, spectrum, threshold, directions, orthonormality });
+    }
+    return grown;
   }
 
   /**
-   * Removes from P the directions in which R has more energy than a bound: X = (I + R / bound)⁻¹ has weights below ½
-   * there and above ½ elsewhere, and sharpening makes them 0 and 1. @param residual overwritten.
+   * Removes from each P the directions in which R has more energy than a bound: X = (I + R / bound)⁻¹ has weights below ½
+   * there and above ½ elsewhere, and sharpening makes them 0 and 1. @param found the residuals are overwritten.
    */
-  async #remove(name: string, residual: Float32Array<ArrayBuffer>, bound: number, between: Between): Promise<void> {
+  async #remove(
+    each: readonly InputOnBench[],
+    found: readonly { readonly residual: Float32Array<ArrayBuffer>; readonly bound: number }[],
+    between: Between,
+  ): Promise<void> {
     const bench = this.#bench;
-    const { n, inverse } = bench;
-    for (let i = 0; i < residual.length; i++) residual[i] /= bound;
-    for (let i = 0; i < n; i++) residual[i * n + i] += 1;
-    bench.write(inverse.first, residual);
-    if (!(await inverse.run(between))) throw notFinite(name);
+    const { n, P, inverse, first } = bench;
+    for (const [i, { residual, bound }] of found.entries()) {
+      for (let at = 0; at < residual.length; at++) residual[at] /= bound;
+      for (let at = 0; at < n; at++) residual[at * n + at] += 1;
+      first.write(each[i].own, residual);
+    }
+    await this.#invert(
+      each.map(({ name }) => name),
+      between,
+    );
+    const other = (one: Tensor): Tensor => (one === inverse.first ? inverse.second : inverse.first);
     let from = inverse.result;
     for (let step = 0; step < SHARPENINGS; step++) {
-      const [Y, to] = [from, from === inverse.first ? inverse.second : inverse.first];
+      const [Y, to] = [from, other(from)];
       await bench.run(`sharpen into ${to.name}`, (g) => recordSharpening(g, Y, to));
       await between();
       from = to;
     }
-    await bench.run('remove', (g) => addInto(g, matmul(g, bench.P, from, { layout: 'nn', alpha: -1 }), bench.P, 1, 0));
+    await bench.run('remove', (g) => {
+      batchedMatmul(g, P.tensor, from, { layout: 'nn', alpha: -1, into: other(from) });
+      addInto(g, other(from), P.tensor, 1, 0);
+    });
   }
 
-  /** Leaves P of an input in its place on the device, from a state saved on the host. */
-  async rebuild(name: string, state: PackedSymmetric, P: Tensor): Promise<void> {
+  /** Leaves P of some inputs in their places on the device, from states saved on the host. */
+  async rebuild(inputs: readonly SavedInput[]): Promise<void> {
     const bench = this.#bench;
-    if (this.#plan.form === 'soft') await this.#project(name, state, this.#plan, () => Promise.resolve());
-    else bench.write(bench.P, squareOf(state, bench.n));
-    await bench.copy([bench.P, P]);
+    const { n, P, places } = bench;
+    if (this.#plan.form === 'soft') {
+      const [names, states] = [inputs.map(({ name }) => name), inputs.map(({ state }) => state)];
+      await this.#project(names, states, this.#plan, () => Promise.resolve());
+    } else {
+      for (const [i, own] of places.entries()) P.write(own, squareOf(inputs[i].state, n));
+    }
+    await bench.copy(places.map((own, i) => [P.range(own), storageOf(inputs[i].P)]));
   }
 
   destroy(): void {
@@ -254,8 +337,8 @@ export class InputSpaceGrowth {
 
 /** Y holds −X; `to` ← −(3 X² − 2 X³) = −3 Y² − 2 Y³. */
 function recordSharpening(g: Graph, Y: Tensor, to: Tensor): void {
-  const square = matmul(g, Y, Y, { layout: 'nn' });
-  matmul(g, Y, square, { layout: 'nn', alpha: -2, addend: scale(g, square, -3), into: to });
+  const square = batchedMatmul(g, Y, Y, { layout: 'nn' });
+  batchedMatmul(g, Y, square, { layout: 'nn', alpha: -2, addend: scale(g, square, -3), into: to });
 }
 
 function identity(n: number): Float32Array<ArrayBuffer> {

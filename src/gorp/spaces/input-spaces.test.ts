@@ -9,6 +9,7 @@ import { growSoftSpace } from '../../testing/soft-space.ts';
 import type { CovarianceSum } from './layer-inputs.ts';
 import { principalAngles } from '../../linear-algebra/angles.ts';
 import { InputSpaces, type LearnedInput } from './input-spaces.ts';
+import { grownAtOnce } from './space-workbench.ts';
 import {
   columnSlice,
   energy,
@@ -242,9 +243,10 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
-  test('more inputs than are measured at once grow as each would alone', async () => {
+  test('more inputs than grow at once grow as each would alone', async () => {
     const n = 5;
-    const names = Array.from({ length: 11 }, (_, i) => `input ${i}`);
+    const atOnce = grownAtOnce(n);
+    const names = Array.from({ length: atOnce + 3 }, (_, i) => `input ${i}`);
     const spacesFor = (some: readonly string[]): InputSpaces => {
       const spaces = new InputSpaces(device, SOFT);
       spaces.define(some.map((name) => ({ name, names: [name], width: n })));
@@ -257,7 +259,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
       const place = { task, tasks: 2 };
       const parts: number[] = [];
       const together = await all.grow(sums, place, (done) => Promise.resolve(void parts.push(done)));
-      expect(new Set(parts)).toEqual(new Set(names.keys()));
+      expect(new Set(parts)).toEqual(new Set([0, atOnce]));
       for (const [i, name] of names.entries()) {
         const one = await alone[i].grow([sums[i]], place, () => Promise.resolve());
         expect(together.get(name)).toEqual(one.get(name));
@@ -273,13 +275,13 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
     const spaces = spacesOf(SOFT, 67);
     const sums = ['first', 'second'].map((name) => upload(name, covarianceOf(67, 1)));
     let reported = 0;
-    const stopped = spaces.grow(sums, { task: 1, tasks: 1 }, (done, total) => {
+    const stopped = spaces.grow(sums, { task: 1, tasks: 1 }, (_, total) => {
       expect(total).toBe(2);
       reported++;
-      return done === 1 ? Promise.reject(new Error('stopped')) : Promise.resolve();
+      return reported === 4 ? Promise.reject(new Error('stopped')) : Promise.resolve();
     });
     await expect(stopped).rejects.toThrow('stopped');
-    expect(reported).toBeGreaterThan(2);
+    expect(reported).toBe(4);
     sums.forEach(drop);
     spaces.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
@@ -297,4 +299,8 @@ test('as many spaces share a buffer as the device allows', () => {
   expect(spaces.viewOf('e')?.shape).toEqual([67, 67]);
   spaces.reserve(false);
   expect(device.buffers.live).toHaveLength(0);
+});
+
+test('wide spaces grow one by one, narrow ones in numbers that fill a device', () => {
+  expect([1, 512, 576, 1024, 1449, 4096].map(grownAtOnce)).toEqual([16, 16, 12, 4, 1, 1]);
 });

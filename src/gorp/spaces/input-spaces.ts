@@ -1,3 +1,4 @@
+import { chunks } from '../../base/chunks.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
@@ -7,13 +8,20 @@ import { matmulEach } from '../../graph/ops/matmul.ts';
 import { trace } from '../../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { InputMeasurements } from './input-measurements.ts';
-import { type GrowingInput, type GrownInput, InputSpaceGrowth, type PlaceInOrder } from './input-space-growth.ts';
+import {
+  type GrowingInput,
+  type GrownInput,
+  InputSpaceGrowth,
+  type PlaceInOrder,
+  type SavedInput,
+} from './input-space-growth.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import { DIRECTIONS_BYTES } from './directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import type { InputSpacePlan } from '../method-plan.ts';
 import { type PackedSymmetric, packedLength } from '../../linear-algebra/packed-symmetric.ts';
 import { Stack } from '../stack.ts';
+import { grownAtOnce } from './space-workbench.ts';
 import { DenseSpace } from './stack-space.ts';
 import { readSaved, type SavedProgress, type SavedTensors, type StateOwner, type StateTensor } from '../state.ts';
 import { directionsToSave, type GroupSpace, savedDirections, spaceName } from '../trainable-group.ts';
@@ -23,10 +31,10 @@ import type { ExcludedSpace, SpaceMeters } from '../update.ts';
 const STACK_GAP = 256;
 
 /**
- * Squares of f32 on the host at once while a space grows, at most: C, what is inverted, E and the next E; of a hard one
- * its residual, and two of f64 for its eigenvalues.
+ * Squares of f32 on the host at once while spaces grow, at most: C of one; what is inverted and the next state of each.
+ * Of hard ones also two of f64, for the eigenvalues of one.
  */
-const SQUARES_OF_GROWTH = 6;
+const squaresOfGrowth = (atOnce: number): number => 4 + 2 * atOnce;
 
 /**
  * Inputs that are measured in one program: enough to fill a graphics card with kernels that have a workgroup for each,
@@ -39,13 +47,11 @@ export interface LearnedInput extends GrownInput {
   readonly suppressed: number[];
 }
 
-/** The programs that a group of spaces takes when they grow. */
+/** Programs that spaces take when they grow. */
 export interface PlannedGrowth {
-  /** Number of spaces in the group, and what each takes. */
+  /** Number of spaces that grow by them; 0 for measurements. */
   readonly count: number;
-  readonly each: readonly Program[];
-  /** What the group takes once. */
-  readonly all: readonly Program[];
+  readonly programs: readonly Program[];
 }
 
 /** Told how many parts of a work are done, and how many there are; may throw to end it. */
@@ -138,8 +144,7 @@ export class InputSpaces implements StateOwner {
     for (const width of this.#widths) {
       const names = this.#inputs.filter((input) => input.width === width).map(({ name }) => name);
       const most = Math.max(1, Math.floor(this.#device.limits.buffer / (4 * width * width + STACK_GAP)));
-      for (let at = 0; at < names.length; at += most) {
-        const some = names.slice(at, at + most);
+      for (const some of chunks(names, most)) {
         this.#stacks.push(new Stack(this.#device, 'spaces', `space of inputs of ${width}`, some, width, width));
       }
     }
@@ -158,28 +163,33 @@ export class InputSpaces implements StateOwner {
     return this.#inputs.reduce((sum, { width }) => sum + 4 * packedLength(width) + tasks * width * DIRECTIONS_BYTES, 0);
   }
 
-  /** The same with what growing the widest space takes on the host. */
+  /** The same with what growing spaces takes on the host. */
   hostBytes(tasks: number): number {
-    const widest = this.#inputs.reduce((most, { width }) => Math.max(most, width), 0);
-    return this.stateBytes(tasks) + SQUARES_OF_GROWTH * 4 * widest * widest;
+    const growth = [...this.#widths].map((width) => {
+      const count = this.#inputs.filter((input) => input.width === width).length;
+      return squaresOfGrowth(Math.min(count, grownAtOnce(width))) * 4 * width ** 2;
+    });
+    return this.stateBytes(tasks) + Math.max(0, ...growth);
   }
 
   /** Takes the memory in which groups of spaces grow, one after another, for a memory plan. */
   async *reserveGrowth(sums: readonly CovarianceSum[]): AsyncGenerator<PlannedGrowth> {
     for (const width of this.#widths) {
-      const growth = new InputSpaceGrowth(this.#device, this.plan, width, false);
+      const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, false));
       try {
-        const each = await growth.prepare();
         for (const inputs of this.#groups(sums, width)) {
           const measurements = new InputMeasurements(this.#device, inputs, width, true);
           try {
-            yield { count: inputs.length, each, all: await measurements.prepare() };
+            yield { count: 0, programs: await measurements.prepare() };
+            for (const { length: count } of chunks(inputs, grownAtOnce(width))) {
+              yield { count, programs: await growths.of(count).prepare() };
+            }
           } finally {
             measurements.destroy();
           }
         }
       } finally {
-        growth.destroy();
+        growths.destroy();
       }
     }
   }
@@ -192,8 +202,9 @@ export class InputSpaces implements StateOwner {
         const { name } = this.inputOf(names[0]);
         return { name, sum: tensor, P: this.#placeOf(name), state: this.states.get(name) };
       });
-    const groups = Math.ceil(inputs.length / MEASURED_AT_ONCE);
-    return Array.from({ length: groups }, (_, i) => inputs.slice(i * MEASURED_AT_ONCE, (i + 1) * MEASURED_AT_ONCE));
+    // So many that only the last to grow may be fewer than grow at once.
+    const atOnce = grownAtOnce(width);
+    return chunks(inputs, atOnce * Math.ceil(MEASURED_AT_ONCE / atOnce));
   }
 
   /**
@@ -209,13 +220,14 @@ export class InputSpaces implements StateOwner {
     const isFirst = !this.isActive;
     if (isFirst) this.reserve(true);
     for (const width of this.#widths) {
-      const growth = new InputSpaceGrowth(this.#device, this.plan, width, isFirst);
+      const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, isFirst));
       try {
         for (const inputs of this.#groups(sums, width)) {
           const { size } = learned;
           const measurements = new InputMeasurements(this.#device, inputs, width, !isFirst);
           try {
-            const grown = await growTogether(inputs, measurements, growth, place, (done) =>
+            const parts = chunks(inputs, grownAtOnce(width));
+            const grown = await growTogether(parts, measurements, growths, place, (done) =>
               onPart(size + done, sums.length),
             );
             for (const [i, { name }] of inputs.entries()) learned.set(name, grown[i]);
@@ -224,7 +236,7 @@ export class InputSpaces implements StateOwner {
           }
         }
       } finally {
-        growth.destroy();
+        growths.destroy();
       }
     }
     for (const [name, { state, directions }] of learned) {
@@ -246,15 +258,15 @@ export class InputSpaces implements StateOwner {
     if (this.states.size === 0) return;
     this.reserve(true);
     for (const width of this.#widths) {
-      const growth = new InputSpaceGrowth(this.#device, this.plan, width, true);
+      const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, true));
+      const saved = this.#inputs.flatMap(({ name, width: own }): SavedInput[] => {
+        const state = this.states.get(name);
+        return own === width && state ? [{ name, state, P: this.#placeOf(name) }] : [];
+      });
       try {
-        for (const input of this.#inputs) {
-          const state = this.states.get(input.name);
-          if (input.width !== width || state === undefined) continue;
-          await growth.rebuild(input.name, state, this.#placeOf(input.name));
-        }
+        for (const some of chunks(saved, grownAtOnce(width))) await growths.of(some.length).rebuild(some);
       } finally {
-        growth.destroy();
+        growths.destroy();
       }
     }
   }
@@ -330,21 +342,41 @@ export class InputSpaces implements StateOwner {
   }
 }
 
-/** Grows the spaces of a group. @param onDone receives how many have grown. */
+/** The growth of as many spaces at once as was asked for last. */
+class Growths {
+  #growth: InputSpaceGrowth | undefined;
+
+  constructor(readonly open: (count: number) => InputSpaceGrowth) {}
+
+  of(count: number): InputSpaceGrowth {
+    if (this.#growth?.count === count) return this.#growth;
+    this.destroy();
+    return (this.#growth = this.open(count));
+  }
+
+  destroy(): void {
+    this.#growth?.destroy();
+    this.#growth = undefined;
+  }
+}
+
+/** Grows the spaces of a group. @param parts the inputs that grow at once. @param onDone receives how many have grown. */
 async function growTogether(
-  inputs: readonly GrowingInput[],
+  parts: readonly (readonly GrowingInput[])[],
   measurements: InputMeasurements,
-  growth: InputSpaceGrowth,
+  growths: Growths,
   place: PlaceInOrder,
   onDone: (done: number) => Promise<void>,
 ): Promise<LearnedInput[]> {
   await onDone(0);
   const looks = await measurements.before();
   const grown: GrownInput[] = [];
-  for (const [i, input] of inputs.entries()) {
-    const between = (): Promise<void> => onDone(i);
+  for (const inputs of parts) {
+    const { length } = grown;
+    const between = (): Promise<void> => onDone(length);
     await between();
-    grown.push(await growth.grow(input, looks[i], place, between));
+    const own = looks.slice(length, length + inputs.length);
+    grown.push(...(await growths.of(inputs.length).grow(inputs, own, place, between)));
   }
   const suppressed = await measurements.after(
     looks,

@@ -1,11 +1,13 @@
+import type { BufferRange } from '../../device/buffers.ts';
 import type { Copy, Device } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
-import { plainTensor, type StoredTensor, storageOf, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import { SymmetricInverse } from '../../linear-algebra/symmetric-inverse.ts';
+import { Stack } from '../stack.ts';
 
-/** Places of the numbers that programs on a workbench measure. */
+/** Places of the numbers that programs on a workbench measure of a space. */
 export const NUMBERS = {
   /** tr(P C) after the space grew, and tr P. */
   outside: 0,
@@ -14,34 +16,53 @@ export const NUMBERS = {
   error: 2,
 } as const;
 
+/** Floats of matrices that grow together, at most, where one matrix does not exceed them. */
+const FLOATS_AT_ONCE = 2 ** 22;
+const MATRICES_AT_ONCE = 16;
+
 /**
- * The memory on the device in which one space of inputs after another grows: copies of C and P, so that one program
- * serves all inputs of a width, and what inverting takes.
+ * Spaces that grow together: narrow ones in numbers that fill a graphics card, which one alone would leave idle; wide
+ * ones one by one, since four matrices of each are on the device.
+ *
+ * @param n the width of their inputs.
+ */
+export const grownAtOnce = (n: number): number =>
+  Math.min(MATRICES_AT_ONCE, Math.max(1, Math.floor(FLOATS_AT_ONCE / n ** 2)));
+
+/**
+ * The memory on the device in which some spaces of inputs of one width grow together, and then others: copies of their C
+ * and P, so that one program serves all, and what inverting takes.
  */
 export class SpaceWorkbench {
   readonly #device: Device;
   readonly #programs = new Map<string, Compiled>();
   readonly #arena: Arena;
   readonly n: number;
+  /** The places of the spaces in the stacks. */
+  readonly places: readonly string[];
   /** C of the task, and P of the space. */
-  readonly C: StoredTensor;
-  readonly P: StoredTensor;
+  readonly C: Stack;
+  readonly P: Stack;
+  /** What is inverted, and where that takes turns: the stacks of {@link inverse}. */
+  readonly first: Stack;
+  readonly second: Stack;
+  /** Of each space, {@link NUMBERS}. */
   readonly numbers: StoredTensor;
   readonly inverse: SymmetricInverse;
 
-  constructor(device: Device, n: number) {
+  constructor(device: Device, n: number, count: number) {
     this.#device = device;
     this.#arena = new Arena(device, 'growing spaces');
     this.n = n;
-    this.C = this.square('covariance of the task');
-    this.P = this.square('space that grows');
-    this.numbers = storeTensor(device, plainTensor('measurements of a space', [Object.keys(NUMBERS).length]), 'spaces');
-    this.inverse = new SymmetricInverse(device, n);
-  }
-
-  /** A matrix [n, n]. The caller destroys it. */
-  square(name: string): StoredTensor {
-    return storeTensor(this.#device, plainTensor(name, [this.n, this.n]), 'spaces');
+    this.places = Array.from({ length: count }, (_, i) => String(i));
+    const squares = (name: string): Stack => new Stack(device, 'spaces', name, this.places, n, n);
+    this.C = squares('covariances of the task');
+    this.P = squares('spaces that grow');
+    this.first = squares('matrices to invert');
+    this.second = squares('half-inverted matrices');
+    const shape = [count, Object.keys(NUMBERS).length];
+    this.numbers = storeTensor(device, plainTensor('measurements of spaces', shape), 'spaces');
+    this.inverse = new SymmetricInverse(device, this.first.tensor, this.second.tensor);
   }
 
   /** Runs a program, recorded when its name is first used. */
@@ -65,22 +86,19 @@ export class SpaceWorkbench {
   }
 
   /** Copies matrices [n, n] between their places on the device. */
-  async copy(...pairs: readonly (readonly [from: Tensor, to: Tensor])[]): Promise<void> {
+  async copy(pairs: readonly (readonly [from: BufferRange, to: BufferRange])[]): Promise<void> {
     const copies = pairs.map(([from, to]): Copy => {
-      const [source, target] = [storageOf(from), storageOf(to)];
-      const places = { fromOffset: source.offset, toOffset: target.offset, bytes: this.n * this.n * 4 };
-      return { from: source.buffer, to: target.buffer, ...places };
+      const places = { fromOffset: from.offset, toOffset: to.offset, bytes: this.n * this.n * 4 };
+      return { from: from.buffer, to: to.buffer, ...places };
     });
     await this.#device.run([], copies);
   }
 
-  write(to: StoredTensor, values: Float32Array<ArrayBuffer>): void {
-    this.#device.write(to.storage.buffer, 0, values);
-  }
-
-  /** Values of a tensor; waits for the device. */
-  async read({ storage, elements }: StoredTensor): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await this.#device.read(storage), 0, elements);
+  /** What was measured of each space, by {@link NUMBERS}; waits for the device. */
+  async measured(): Promise<Float32Array[]> {
+    const { storage, shape } = this.numbers;
+    const all = new Float32Array(await this.#device.read(storage));
+    return this.places.map((_, i) => all.subarray(i * shape[1], (i + 1) * shape[1]));
   }
 
   #drop(): void {
@@ -92,6 +110,7 @@ export class SpaceWorkbench {
     this.#drop();
     this.#arena.destroy();
     this.inverse.destroy();
-    for (const { storage } of [this.C, this.P, this.numbers]) storage.buffer.destroy();
+    this.numbers.storage.buffer.destroy();
+    for (const stack of [this.C, this.P, this.first, this.second]) stack.destroy();
   }
 }
