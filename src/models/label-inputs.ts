@@ -1,3 +1,7 @@
+import type { Graph } from '../graph/graph.ts';
+import type { Projection } from '../graph/ops/chunked-logits.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { distillation } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { InputBuffers } from './input-buffers.ts';
 
@@ -23,5 +27,17 @@ export class LabelInputs {
       this.weights,
       Float32Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0)),
     );
+  }
+
+  /** The loss [1]. @param own the logits of the tokens that predict the labels, [B, T, vocabulary]. */
+  loss(g: Graph, own: Projection): Tensor {
+    return crossEntropy(g, own, this.labels, this.weights);
+  }
+
+  /** The loss, and the divergence from a teacher's logits at a temperature (docs/method.md, eq. (29)). */
+  distilled(g: Graph, own: Projection, teacher: Projection, temperature: number): { loss: Tensor; divergence: Tensor } {
+    const weight = { ...this.weights, shape: [1, this.weights.elements] };
+    const divergence = distillation(g, own, teacher, { labels: this.labels, weight }, temperature);
+    return { loss: this.loss(g, own), divergence };
   }
 }

@@ -3,8 +3,6 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
-import { crossEntropy } from '../graph/ops/cross-entropy.ts';
-import { distillation } from '../graph/ops/distillation.ts';
 import type { BucketLookup } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { bucketTable } from './buckets.ts';
@@ -136,16 +134,12 @@ class T5TrainingBatch implements TrainingBatch {
   }
 
   loss(g: Graph, layers: Layers): Tensor {
-    const { labels, weights } = this.#labels;
-    return crossEntropy(g, this.#projection(g, layers), labels, weights);
+    return this.#labels.loss(g, this.#projection(g, layers));
   }
 
   distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor } {
-    const { labels, weights } = this.#labels;
-    const weight = { ...weights, shape: [1, weights.elements] };
     const [own, other] = [this.#projection(g, layers), this.#projection(g, teacher)];
-    const divergence = distillation(g, own, other, { labels, weight }, temperature);
-    return { loss: crossEntropy(g, own, labels, weights), divergence };
+    return this.#labels.distilled(g, own, other, temperature);
   }
 
   promptMeans(g: Graph, layers: Layers): Tensor {
