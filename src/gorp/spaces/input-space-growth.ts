@@ -169,17 +169,10 @@ export class InputSpaceGrowth {
   ): Promise<GrownInput[]> {
     const bench = this.#bench;
     const { n, C } = bench;
-    const [before, now] = plan.energies === 'mean' ? [(task - 1) / task, 1 / task] : [1, 1];
+    const shares = plan.energies === 'mean' ? { before: (task - 1) / task, now: 1 / task } : { before: 1, now: 1 };
     const states: PackedSymmetric[] = [];
     for (const { own, state, look } of each) {
-      const added = await C.readOne(own);
-      const next = new Float32Array(packedLength(n));
-      for (let i = 0, at = 0; i < n; i++) {
-        for (let j = i; j < n; j++, at++) {
-          next[at] = before * (state?.[at] ?? 0) + (look.energy > 0 ? (now * added[i * n + j]) / look.energy : 0);
-        }
-      }
-      states.push(next);
+      states.push(withTask(state, { n, C: await C.readOne(own), energy: look.energy }, shares));
       await between();
     }
     await this.#project(
@@ -333,6 +326,25 @@ export class InputSpaceGrowth {
   destroy(): void {
     this.#bench.destroy();
   }
+}
+
+/**
+ * E of a soft space with a task: before · E + now · C / tr C.
+ *
+ * @param E that of the tasks before; undefined before the first. @param task its C [n, n] and tr C.
+ */
+function withTask(
+  E: PackedSymmetric | undefined,
+  { n, C, energy }: { n: number; C: Float32Array; energy: number },
+  { before, now }: { before: number; now: number },
+): PackedSymmetric {
+  const next = E?.slice() ?? new Float32Array(packedLength(n));
+  const all = energy > 0 ? energy : 1; // without energy C is 0
+  for (let i = 0, at = 0; i < n; i++) {
+    const row = i * n;
+    for (let j = i; j < n; j++, at++) next[at] = before * next[at] + (now * C[row + j]) / all;
+  }
+  return next;
 }
 
 /** Y holds −X; `to` ← −(3 X² − 2 X³) = −3 Y² − 2 Y³. */
