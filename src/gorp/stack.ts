@@ -70,16 +70,17 @@ export class Stack {
     this.#device.clear(this.#buffer);
   }
 
-  /** All matrices, read back at once; waits for the GPU. */
-  async read(): Promise<Map<string, Matrix>> {
+  /** All matrices, read back at once, in the order of their names; waits for the device. */
+  async readAll(): Promise<Float32Array<ArrayBuffer>[]> {
     const bytes = await this.#device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
     const { stride, size } = this.shape;
-    return new Map(
-      this.names.map((name, i) => [
-        name,
-        matrix(this.rows, this.columns, new Float32Array(bytes, i * stride * 4, size)),
-      ]),
-    );
+    return this.names.map((_, i) => new Float32Array(bytes, i * stride * 4, size));
+  }
+
+  /** The same by name. */
+  async read(): Promise<Map<string, Matrix>> {
+    const all = await this.readAll();
+    return new Map(this.names.map((name, i) => [name, matrix(this.rows, this.columns, all[i])]));
   }
 
   /** One matrix, read back; waits for the GPU. */

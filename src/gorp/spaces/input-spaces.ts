@@ -8,13 +8,8 @@ import { matmulEach } from '../../graph/ops/matmul.ts';
 import { trace } from '../../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { InputMeasurements } from './input-measurements.ts';
-import {
-  type GrowingInput,
-  type GrownInput,
-  InputSpaceGrowth,
-  type PlaceInOrder,
-  type SavedInput,
-} from './input-space-growth.ts';
+import type { GrowingInput, GrownInput, PlaceInOrder } from './growth-form.ts';
+import { InputSpaceGrowth, type SavedInput } from './input-space-growth.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import { DIRECTIONS_BYTES } from './directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
@@ -31,10 +26,10 @@ import type { ExcludedSpace, SpaceMeters } from '../update.ts';
 const STACK_GAP = 256;
 
 /**
- * Squares of f32 on the host at once while spaces grow, at most: C of one; what is inverted and the next state of each.
- * Of hard ones also two of f64, for the eigenvalues of one.
+ * Squares of f32 on the host at once while spaces grow, at most: of each its C, what is inverted and the next state. Of
+ * hard ones the residual of each and two of f64, for the eigenvalues of one; then P, the next state, and both again.
  */
-const squaresOfGrowth = (atOnce: number): number => 4 + 2 * atOnce;
+const squaresOfGrowth = (atOnce: number): number => 3 + 3 * atOnce;
 
 /**
  * Inputs that are measured in one program: enough to fill a graphics card with kernels that have a workgroup for each,

@@ -9,7 +9,7 @@ import type { FullRankGroup } from '../full-rank/full-rank-group.ts';
 import { LoraGroup } from '../adapters/lora-group.ts';
 import { type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
 import type { InputSpaces, OnPart } from './input-spaces.ts';
-import type { PlaceInOrder } from './input-space-growth.ts';
+import type { PlaceInOrder } from './growth-form.ts';
 import type { MomentSpacePlan } from '../method-plan.ts';
 import { MomentSpace } from './moment-space.ts';
 import { growSpace, type SpaceGrowth } from './space.ts';

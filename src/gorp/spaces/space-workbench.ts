@@ -6,6 +6,7 @@ import { Graph } from '../../graph/graph.ts';
 import { plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import { SymmetricInverse } from '../../linear-algebra/symmetric-inverse.ts';
 import { Stack } from '../stack.ts';
+import { notFinite } from './input-measurements.ts';
 
 /** Places of the numbers that programs on a workbench measure of a space. */
 export const NUMBERS = {
@@ -94,11 +95,27 @@ export class SpaceWorkbench {
     await this.#device.run([], copies);
   }
 
+  /** Where in {@link numbers} those of a space begin. */
+  numberOf(place: number): number {
+    return place * this.numbers.shape[1];
+  }
+
+  /**
+   * Leaves −A⁻¹ of the matrices in {@link first} in the result of {@link inverse}.
+   *
+   * @param names of the inputs' layers.
+   * @throws GorpError `run/not-finite`, with the layer's name.
+   */
+  async invert(names: readonly string[], between: () => Promise<void>): Promise<void> {
+    const arePositive = await this.inverse.run(between);
+    const failed = arePositive.indexOf(false);
+    if (failed >= 0) throw notFinite(names[failed]);
+  }
+
   /** What was measured of each space, by {@link NUMBERS}; waits for the device. */
   async measured(): Promise<Float32Array[]> {
-    const { storage, shape } = this.numbers;
-    const all = new Float32Array(await this.#device.read(storage));
-    return this.places.map((_, i) => all.subarray(i * shape[1], (i + 1) * shape[1]));
+    const all = new Float32Array(await this.#device.read(this.numbers.storage));
+    return this.places.map((_, i) => all.subarray(this.numberOf(i), this.numberOf(i + 1)));
   }
 
   #drop(): void {
