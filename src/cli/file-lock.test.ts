@@ -54,16 +54,23 @@ test('an abandoned lock is taken over by one finder at a time', async () => {
   expect(await readdir(folder)).toEqual([]);
 }, 60_000);
 
+/** Rewrites what a lock says of its process. */
+async function says(process: Record<string, unknown>): Promise<(beat: number) => Promise<void>> {
+  const [line, beats] = (await readFile(path, 'utf8')).split('\n');
+  const content = JSON.parse(line) as { process: Record<string, unknown> };
+  const other = JSON.stringify({ ...content, process: { ...content.process, ...process } });
+  const renew = async (beat: number): Promise<void> => {
+    await writeFile(path, `${other}\n${String(beat).padStart(beats.length, '0')}`);
+    await utimes(path, 0, 0);
+  };
+  await renew(0);
+  return renew;
+}
+
 test('a lock that is renewed stays with its owner, whatever the clocks and numbers of its machine', async () => {
   const lock = await taken('alive', QUICK);
   // Its clock is hours behind, and its process has a number that nobody here has.
-  const [line, beats] = (await readFile(path, 'utf8')).split('\n');
-  const elsewhere = { ...(JSON.parse(line) as object), process: { id: 2 ** 30, here: 'another machine' } };
-  const renew = async (beat: number): Promise<void> => {
-    await writeFile(path, `${JSON.stringify(elsewhere)}\n${String(beat).padStart(beats.length, '0')}`);
-    await utimes(path, 0, 0);
-  };
-  await renew(1);
+  const renew = await says({ id: 2 ** 30, here: 'another machine' });
   const other = FileLock.take(path, 'other', QUICK);
   await new Promise((resolve) => setTimeout(resolve, 100));
   await renew(2);
@@ -78,13 +85,30 @@ test('a lock of another form stays with its owner while that touches it', async 
   clearInterval(touching);
 });
 
-test('a process that was stopped and lost its lock neither renews nor removes that of another', async () => {
+test('a process of another machine that was stopped and lost its lock neither renews nor removes that of another', async () => {
   const lost = await taken('asleep', { ...QUICK, beat: 60_000 });
+  await says({ here: 'another machine' });
   const now = await taken('awake', QUICK);
   await lost.release();
   expect(await FileLock.holder(path, QUICK)).toBe('awake');
   await now.release();
   expect(await readdir(folder)).toEqual([]);
+});
+
+test('a process of this machine that is too busy to renew its lock does not lose it', async () => {
+  const lock = await taken('busy', { beat: 60_000 });
+  await new Promise((resolve) => setTimeout(resolve, 2 * QUICK.stale));
+  expect(await FileLock.take(path, 'other', QUICK)).toBeNull();
+  await lock.release();
+});
+
+test('a lock of a process whose id another one has by now is free at once', async () => {
+  const lost = await taken('before', { beat: 60_000 });
+  await says({ started: '1' });
+  const lock = await FileLock.take(path, 'next');
+  expect(lock).not.toBeNull();
+  await lock?.release();
+  await lost.release();
 });
 
 test('a takeover killed midway blocks others only briefly', async () => {
@@ -96,6 +120,7 @@ test('a takeover killed midway blocks others only briefly', async () => {
 
 test('a wait for a lock can be ended', async () => {
   const lock = await taken('first');
+  await says({ here: 'another machine' });
   await expect(FileLock.take(path, 'second', { signal: AbortSignal.timeout(50) })).rejects.toThrow();
   await lock.release();
 });

@@ -24,8 +24,8 @@ interface Content {
   token: string;
   /** What it is for. */
   name: string;
-  /** The process that holds it, if it can be looked up. */
-  process?: { id: number; here: string };
+  /** The process that holds it, if it can be looked up: where its id counts, and when it started. */
+  process?: { id: number; here: string; started?: string };
 }
 
 /** Where process ids are comparable: this start of this machine, and this container. Null if unknown: not on Linux. */
@@ -43,7 +43,8 @@ function thisPlace(): string | null {
  * A lock file for processes on one machine, or on machines that share a folder.
  *
  * No clock of another machine counts: the owner renews a number in the file, and whoever finds the lock watches that
- * number over its own clock. Only a process of this very machine is known to have ended at once.
+ * number over its own clock. Of a process of this very machine it is known at once whether it has ended: until then the
+ * lock is its own, even if it is stopped or too busy to renew it.
  */
 export class FileLock {
   readonly #path: string;
@@ -86,7 +87,8 @@ export class FileLock {
    * @throws what the file system throws, such as ENOENT for a missing folder.
    */
   static async take(path: string, name: string, times: LockTimes = {}): Promise<FileLock | null> {
-    const place = HERE === null ? {} : { process: { id: process.pid, here: HERE } };
+    const started = lookUp(process.pid)?.started;
+    const place = HERE === null || started === undefined ? {} : { process: { id: process.pid, here: HERE, started } };
     const content: Content = { token: randomUUID(), name, ...place };
     return (await this.#create(path, content, times)) ?? (await this.#takeOver(path, content, times));
   }
@@ -191,7 +193,8 @@ async function look(path: string, { stale = STALE_MS, signal }: LockTimes): Prom
       seen.delete(path);
       return { state: 'free' };
     }
-    if (hasEnded(contentOf(print))) return { state: 'abandoned', print };
+    const life = lifeOf(contentOf(print));
+    if (life !== 'unknown') return { state: life === 'alive' ? 'held' : 'abandoned', print };
     const before = seen.get(path);
     if (before?.print !== print) {
       seen.set(path, { print, since: performance.now() });
@@ -226,13 +229,22 @@ function contentOf(print: string): Content {
   }
 }
 
-/** Whether the process of a lock is known to have ended. Nobody can look up those of other machines. */
-function hasEnded({ process: holder }: Content): boolean {
-  if (HERE === null || holder?.here !== HERE) return false;
+/** Whether the process of a lock lives. Nobody can look up those of other machines. */
+function lifeOf({ process: holder }: Content): 'alive' | 'ended' | 'unknown' {
+  if (HERE === null || holder?.here !== HERE) return 'unknown';
+  const found = lookUp(holder.id);
+  if (found === null) return 'ended';
+  if (holder.started === undefined) return 'unknown';
+  return found.started === holder.started ? 'alive' : 'ended'; // another process may have the id by now
+}
+
+/** When a process of this machine started, in the system's clock ticks; null if it has ended, or on other systems. */
+function lookUp(id: number): { started: string } | null {
   try {
-    process.kill(holder.id, 0); // sends nothing
-    return false;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'ESRCH';
+    const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may have spaces
+    return 'ZX'.includes(fields[0]) ? null : { started: fields[19] };
+  } catch {
+    return null;
   }
 }

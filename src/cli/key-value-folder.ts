@@ -185,6 +185,7 @@ export class FolderKeyValue implements KeyValue {
     const path = join(this.#locks, hashOf(name));
     let lock: FileLock | null = null;
     while (lock === null) {
+      signal?.throwIfAborted();
       try {
         lock = await this.#withRoom(() => FileLock.take(path, name, { signal }));
       } catch (thrown) {
