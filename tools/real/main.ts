@@ -5,6 +5,7 @@ import { requireCli } from '../storm/cli.ts';
 import { trainInChromium } from './browser.ts';
 import { trainAndKill, type Training } from './command-line.ts';
 import { fetchModel } from './fetch.ts';
+import { requirePackages } from './process.ts';
 import { askPrograms } from './programs.ts';
 
 const USAGE = `Usage: npm run test:real -- FOLDER [--benchmark FOLDER] [--python python3] [--examples 24] [--tests 8]
@@ -36,6 +37,7 @@ export async function main(args: string[]): Promise<number> {
   requireCli();
   const folder = resolve(given);
   const { python } = values;
+  await requirePackages(python, ['torch', 'transformers', 'peft', 'onnxruntime', 'numpy', 'tokenizers']);
   const model = await fetchModel(folder, python);
   const benchmark = values.benchmark === undefined ? undefined : resolve(values.benchmark);
   const order = ['gloss', 'field', ...(benchmark === undefined ? [] : ['agnews', 'SST-2'])];

@@ -31,3 +31,15 @@ export async function ran(program: string, args: readonly string[], { cwd, onLin
   if (code !== 0 && !isKilled) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${stderr}`);
   return stdout;
 }
+
+/**
+ * Checks that Python has some packages, since they are needed only after minutes of training.
+ *
+ * @throws Error with their names and how to install them.
+ */
+export async function requirePackages(python: string, packages: readonly string[]): Promise<void> {
+  const found = `import importlib.util as u; print(*[p for p in ${JSON.stringify(packages)} if not u.find_spec(p)])`;
+  const missing = (await ran(python, ['-c', found])).trim();
+  if (missing === '') return;
+  throw new Error(`${python} lacks ${missing}. Run: ${python} -m pip install ${missing}`);
+}
