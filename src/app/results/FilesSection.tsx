@@ -152,7 +152,7 @@ export function FilesSection() {
         </div>
       )}
       {last !== null && (
-        <Suspense fallback={null}>
+        <Suspense fallback={<div className={styles.room} />}>
           <UseModel last={last} dtypes={{ onnx: dtype, gguf: ggufDtype }} />
         </Suspense>
       )}
