@@ -47,10 +47,7 @@ export class HardGrowth implements GrowthForm {
 
   async prepare(): Promise<Program[]> {
     const bench = this.#bench;
-    const programs = (await bench.inverse.prepare()).map(({ program }) => program);
-    for (const [name, record] of Object.entries(this.#records)) {
-      programs.push((await bench.prepare(name, record)).program);
-    }
+    const programs = await bench.prepareAll(this.#records);
     const { first, second } = bench.inverse;
     const { program } = await bench.prepare(`sharpen into ${second.name}`, (g) => recordSharpening(g, first, second));
     return [...programs, ...new Array<Program>(SHARPENINGS).fill(program)];

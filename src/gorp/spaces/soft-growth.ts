@@ -31,13 +31,8 @@ export class SoftGrowth implements GrowthForm {
     this.#plan = plan;
   }
 
-  async prepare(): Promise<Program[]> {
-    const bench = this.#bench;
-    const programs = (await bench.inverse.prepare()).map(({ program }) => program);
-    for (const [name, record] of Object.entries(this.#records)) {
-      programs.push((await bench.prepare(name, record)).program);
-    }
-    return programs;
+  prepare(): Promise<Program[]> {
+    return this.#bench.prepareAll(this.#records);
   }
 
   readonly #records = {

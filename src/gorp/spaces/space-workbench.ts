@@ -1,5 +1,5 @@
 import type { BufferRange } from '../../device/buffers.ts';
-import type { Copy, Device } from '../../device/device.ts';
+import type { Copy, Device, Program } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
@@ -84,6 +84,13 @@ export class SpaceWorkbench {
       this.#programs.set(name, compiled);
     }
     return compiled;
+  }
+
+  /** Compiles an inverse and programs that are recorded by name. @returns what they take, in their order. */
+  async prepareAll(records: Readonly<Record<string, (g: Graph) => void>>): Promise<Program[]> {
+    const programs = (await this.inverse.prepare()).map(({ program }) => program);
+    for (const [name, record] of Object.entries(records)) programs.push((await this.prepare(name, record)).program);
+    return programs;
   }
 
   /** Copies matrices [n, n] between their places on the device. */
