@@ -6,7 +6,7 @@ import { orderFileOf } from '../run/order-file.ts';
 import { promptOfPrediction, readPredictions } from '../run/outputs/predictions.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { repositoryOf } from '../testing/model-repository.ts';
-import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
+import { TESTED_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import { evaluate } from './eval.ts';
 import { generate } from './generate.ts';
@@ -71,12 +71,12 @@ const read = (...path: string[]): Record<string, unknown> =>
 /** With and without an encoder: answering and resuming are the same code as in a run, for every family. */
 const ASKED = ['t5-tiny', 'gemma3-tiny'];
 
-describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
+describe.each(TESTED_FAMILIES)('$family from the hub', (family) => {
   const model = `tiny/${family.family}`;
   beforeAll(async () => void hub.push(model, await repositoryOf(family.open())));
 
   // Projected gradients without soft spaces: on one family, which stands for all.
-  test.each(family === TINY_FAMILIES[0] ? (['gorp-plus', 'gorp'] as const) : (['gorp-plus'] as const))(
+  test.each(family === TESTED_FAMILIES[0] ? (['gorp-plus', 'gorp'] as const) : (['gorp-plus'] as const))(
     'trains with %s, tests and merges a round',
     async (method) => {
       const name = `${family.family}-${method}`;

@@ -23,7 +23,9 @@ afterEach(async () => {
 
 const TRAIN = [
   ...['--preset', 'quick', '--method', 'gorp-plus', '--device', 'cpu'],
-  ...['training.trainExamples=12', 'training.testExamples=8', 'training.batchSize=1'].flatMap((set) => ['--set', set]),
+  ...['training.trainExamples=8', 'training.testExamples=4', 'training.batchSize=1', 'training.epochs=1'].flatMap(
+    (set) => ['--set', set],
+  ),
 ];
 
 const resultsIn = async (out: string): Promise<Results> =>

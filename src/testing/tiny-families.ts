@@ -36,3 +36,11 @@ export const TINY_FAMILIES: readonly TinyFamily[] = [ENCODER_DECODERS, DECODERS]
       return { family, isDecoderOnly: i === 1, lengths, open };
     }),
 );
+
+/** One family of each kind: with bytes, without biases, with norms in heads, tied. `npm run test:slow` takes all. */
+const KINDS = ['t5-tiny', 'byt5-tiny', 'llama3-tiny', 'qwen2-tiny', 'gemma3-tiny'];
+
+/** The families of tests in which they differ in little more than their names. */
+export const TESTED_FAMILIES = TINY_FAMILIES.filter(
+  ({ family }) => process.env['GORP_TESTS'] === 'all' || KINDS.includes(family),
+);

@@ -16,6 +16,13 @@ test('allocates zeros at multiples of 64 bytes, whatever was there before', () =
   expect(again).toBe(first);
   expect(again % 64).toBe(0);
   expect(new Uint8Array(memory.buffer, again, 90).every((byte) => byte === 0)).toBe(true);
+
+  // At the end of the memory, half of it in a part that was used and half after it.
+  new Uint8Array(memory.buffer, again, 90).fill(7);
+  heap.free(again, 90);
+  const longer = heap.allocate('', 300).memory;
+  expect(longer).toBe(again);
+  expect(new Uint8Array(memory.buffer, longer, 300).every((byte) => byte === 0)).toBe(true);
 });
 
 test('never lets parts overlap each other or the constants, and reuses freed parts', () => {

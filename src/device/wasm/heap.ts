@@ -30,6 +30,7 @@ export class Heap implements Allocator<number> {
 
   /** In address order. */
   readonly #gaps: Gap[] = [];
+  /** End of what was ever allocated. */
   #end = FIRST;
 
   constructor(memory: WebAssembly.Memory) {
@@ -42,9 +43,12 @@ export class Heap implements Allocator<number> {
 
   allocate(_label: string, bytes: number): { memory: number; confirmed: boolean } {
     const size = sizeOf(bytes);
+    const usedUntil = this.#end;
     const start = this.#take(size);
     if (start === undefined) return { memory: 0, confirmed: false };
-    new Uint8Array(this.#memory.buffer, start, size).fill(0);
+    // Memory that was never used holds zeros already, and takes no room of the machine before it is written.
+    const used = Math.min(start + size, usedUntil) - start;
+    if (used > 0) new Uint8Array(this.#memory.buffer, start, used).fill(0);
     return { memory: start, confirmed: true };
   }
 

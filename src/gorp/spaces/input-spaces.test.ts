@@ -253,21 +253,26 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
       return spaces;
     };
     const all = spacesFor(names);
-    const alone = names.map((name) => spacesFor([name]));
+    // The first and last of each group.
+    const alone = [0, atOnce - 1, atOnce, atOnce + 2].map((i) => ({
+      i,
+      name: names[i],
+      spaces: spacesFor([names[i]]),
+    }));
     for (const task of [1, 2]) {
       const sums = names.map((name, i) => upload(name, covarianceOf(n, task + 2 * i)));
       const place = { task, tasks: 2 };
       const parts: number[] = [];
       const together = await all.grow(sums, place, (done) => Promise.resolve(void parts.push(done)));
       expect(new Set(parts)).toEqual(new Set([0, atOnce]));
-      for (const [i, name] of names.entries()) {
-        const one = await alone[i].grow([sums[i]], place, () => Promise.resolve());
+      for (const { i, name, spaces } of alone) {
+        const one = await spaces.grow([sums[i]], place, () => Promise.resolve());
         expect(together.get(name)).toEqual(one.get(name));
-        expect(await all.read(name)).toEqual(await alone[i].read(name));
+        expect(await all.read(name)).toEqual(await spaces.read(name));
       }
       sums.forEach(drop);
     }
-    for (const spaces of [all, ...alone]) spaces.destroy();
+    for (const spaces of [all, ...alone.map((one) => one.spaces)]) spaces.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
   });
 

@@ -1,0 +1,54 @@
+import { beforeEach, expect, type MockInstance, test, vi } from 'vitest';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { main } from './main.ts';
+
+// Set by the build; modules read it while they are imported.
+vi.hoisted(() => vi.stubGlobal('__APP_VERSION__', 'test'));
+
+let error: MockInstance<typeof console.error>;
+let log: MockInstance<typeof console.log>;
+beforeEach(() => {
+  vi.stubGlobal('__APP_VERSION__', 'test');
+  vi.stubEnv('GORP_WEB_CACHE', mkdtempSync(join(tmpdir(), 'main-')));
+  error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  return () => vi.restoreAllMocks();
+});
+
+const textOf = (spy: typeof error | typeof log): string => spy.mock.calls.flat().join('\n');
+
+test.each<[string[], number, string]>([
+  [[], 2, 'Usage'],
+  [['frobnicate'], 2, 'Unknown command'],
+  [['train', '--frobnicate'], 2, 'Usage: gorp-web train'],
+  [['train', '--seed', 'x'], 2, 'whole number'],
+  [['train', '--set', 'training.nothing=1'], 2, 'no setting training.nothing'],
+  [['train', '--order', '1'], 2, '--tasks'],
+  [['train', '--set', 'training.batchSize=0'], 3, 'settings/invalid'],
+  [['train', '--order', 'absent.json'], 3, 'run/unreadable-file'],
+  [['train', '--resume', 'absent'], 3, 'run/bad-round'],
+  [['merge', '--round', 'x'], 2, '--out'],
+  [['generate', '--prompt', 'x'], 2, '--round or --model'],
+  [['generate', '--round', 'absent', '--prompt', 'x'], 3, 'run/bad-round'],
+  [['generate', '--model', 'embedded', '--prompt', 'x', '--max-new-tokens', '0'], 2, 'a whole number from 1 to'],
+  [['generate', '--round', 'absent', '--prompt-form', 'chat', '--prompt', 'x'], 2, 'has no effect'],
+  [['models', 'verify', 'no/model'], 3, 'store/no-model'],
+  [['study', '--shard', '2/2'], 2, '--shard'],
+])('%j ends with %i', async (args, code, text) => {
+  expect(await main(args)).toBe(code);
+  expect(textOf(error)).toContain(text);
+});
+
+test('each command lists its options', async () => {
+  await main(['--help']);
+  const commands = [...textOf(log).matchAll(/^ {2}(\w+) +\w/gm)].map(([, name]) => name);
+  expect(commands.length).toBeGreaterThan(8);
+  for (const command of commands) {
+    log.mockClear();
+    expect(await main([command, '--help'])).toBe(0);
+    expect(textOf(log)).toContain(`Usage: gorp-web ${command}`);
+  }
+  expect(error).not.toHaveBeenCalled();
+});
