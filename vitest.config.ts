@@ -23,7 +23,8 @@ export default defineConfig({
     isolate: false,
     unstubGlobals: true,
     unstubEnvs: true,
-    maxWorkers: 2,
+    // Three at a time on two cores, since tests wait for other processes and the device for a tenth of their time.
+    maxWorkers: 3,
     // Most of the time of a first run goes into compiling kernels. Mesa's CPU driver compiles one in a third of the
     // time if it neither optimises nor uses vectors of more than 128 bits, and the tests' kernels compute little.
     env: {

@@ -1,0 +1,51 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { expect, type Page, test } from '@playwright/test';
+import { choose, expectNoWorkers, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
+
+const TINY = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
+
+/** Chooses a copy of the embedded model whose tokenizer splits texts at a given regular expression. */
+async function chooseCrafted(page: Page, folder: string, pattern: string): Promise<void> {
+  await cp(join('public', 'embedded', 'model'), folder, { recursive: true });
+  const path = join(folder, 'tokenizer.json');
+  const tokenizer = JSON.parse(await readFile(path, 'utf8')) as { pre_tokenizer: unknown };
+  const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
+  tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
+  await writeFile(path, JSON.stringify(tokenizer));
+  await page.getByTestId('model-field').getByLabel('Files on this machine').check();
+  await page.getByTestId('pick-model-folder').setInputFiles(folder);
+  await expect(page.getByTestId('model-field')).toContainText(`${basename(folder)}: `);
+}
+
+test('a question is stopped, with the reason, when its tokenizer never returns; Stop ends a run within seconds then', async ({
+  page,
+}, testInfo) => {
+  await openWorkbench(page);
+  await choose(page, TINY);
+  await test.step('a question', async () => {
+    // No text of the tasks has many of this letter in a row.
+    await chooseCrafted(page, testInfo.outputPath('rarely'), '(q+)+~');
+    await start(page);
+    await waitForStatus(page, 'finished');
+    await page.getByTestId('tab-try').click();
+    await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Raw prompt').click();
+    await page.getByTestId('try-text').fill('q'.repeat(60));
+    await page.getByTestId('try-ask').click();
+    await expect(page.getByTestId('task-problem')).toContainText('text/tokenizer-too-slow');
+    await expect(page.getByTestId('task-problem')).toContainText('What to do: ');
+    await expectNoWorkers(page);
+  });
+  await test.step('a run', async () => {
+    await page.getByTestId('tab-run').click();
+    // This matches any text in 2ⁿ ways, and fails each time for lack of a tilde.
+    await chooseCrafted(page, testInfo.outputPath('always'), '([^~]+)+~');
+    await start(page);
+    await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
+    await page.getByTestId('stop').click();
+    expect((await shownError(page)).code).toBe('worker/no-answer');
+    await expect(page.getByTestId('start')).toBeEnabled();
+    // The worker that counts texts beside Start ends by itself, after half a minute.
+    await expect.poll(() => page.workers().filter((worker) => worker.url().includes('/train-'))).toEqual([]);
+  });
+});
