@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { balancedSquare, combinations, ordersOf, parseStudyPlan, plannedRuns } from './study-plan.ts';
+import { balancedSquare, combinations, ordersOf, parseStudyPlan, plannedRuns, tasksOf } from './study-plan.ts';
 
 /** Where the plans of this project are. */
 const STUDIES = new URL('../../../docs/studies/', import.meta.url);
@@ -73,6 +73,13 @@ describe('the runs of a plan', () => {
     expect(ordersOf(main)).toEqual([square[0], square[2]]);
     expect(runs[2].settings()).toMatchObject({ order: square[2], method: { ewcLambda: 10, loraRank: 16 } });
     expect(runs[0].settings().method).not.toHaveProperty('galoreRank');
+  });
+
+  it('watch the tasks of the plan, or those of their part instead', () => {
+    const watching = { ...plan, watch: ['kinds'], parts: [tuning, { ...main, watch: ['mood'] }] };
+    const watched = watching.parts.map((part) => plannedRuns(watching, part, () => ({}))[0].settings().watch);
+    expect(watched).toEqual([['kinds'], ['mood']]);
+    expect(tasksOf(watching).toSorted()).toEqual(['emoji', 'field', 'gloss', 'kinds', 'mood', 'people', 'pos']);
   });
 
   it.each([

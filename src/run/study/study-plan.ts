@@ -38,6 +38,8 @@ const PartSchema = v.strictObject({
   /** Settings for all its methods that have them. */
   settings: v.optional(values, {}),
   training: v.optional(training, {}),
+  /** Tasks that are only tested, in place of the plan's. */
+  watch: v.exactOptional(WatchSchema),
   perTask: v.exactOptional(PerTaskSchema),
   entries: several(EntrySchema),
 });
@@ -76,9 +78,11 @@ export type StudyPart = StudyPlan['parts'][number];
 export type StudyEntry = StudyPart['entries'][number];
 
 /** The tasks of a plan, each once. */
-export const tasksOf = ({ parts, watch = [] }: StudyPlan): string[] => [
-  ...new Set([...parts.flatMap(ordersOf).flat(), ...watch]),
+export const tasksOf = (plan: StudyPlan): string[] => [
+  ...new Set(plan.parts.flatMap((part) => [...ordersOf(part).flat(), ...(watchedIn(plan, part) ?? [])])),
 ];
+
+const watchedIn = (plan: StudyPlan, part: StudyPart): string[] | undefined => part.watch ?? plan.watch;
 
 export const labelOf = ({ label, method }: StudyEntry): string => label ?? method;
 
@@ -226,9 +230,10 @@ function settingsOf(
 ): RunSettings {
   const preset = startingMethod(plan.model, method);
   const shared = withValues(preset, part.settings);
+  const watch = watchedIn(plan, part);
   return parseSettings({
     ...{ model: plan.model, tasks: plan.tasks, order },
-    ...(plan.watch !== undefined && { watch: plan.watch }),
+    ...(watch !== undefined && { watch }),
     method: { ...shared, ...settings, ...chosen },
     training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, seed },
     ...(part.perTask !== undefined && { perTask: part.perTask }),
