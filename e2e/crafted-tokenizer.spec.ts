@@ -21,6 +21,8 @@ async function chooseCrafted(page: Page, folder: string, pattern: string): Promi
 test('a question is stopped, with the reason, when its tokenizer never returns; Stop ends a run within seconds then', async ({
   page,
 }, testInfo) => {
+  // The page's clock, which the test sets ahead in place of waiting.
+  await page.clock.install();
   await openWorkbench(page);
   await choose(page, TINY);
   await test.step('a question', async () => {
@@ -32,7 +34,11 @@ test('a question is stopped, with the reason, when its tokenizer never returns; 
     await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Raw prompt').click();
     await page.getByTestId('try-text').fill('q'.repeat(60));
     await page.getByTestId('try-ask').click();
-    await expect(page.getByTestId('task-problem')).toContainText('text/tokenizer-too-slow');
+    const problem = page.getByTestId('task-problem');
+    await expect(async () => {
+      await page.clock.runFor(1000);
+      await expect(problem).toContainText('text/tokenizer-too-slow', { timeout: 100 });
+    }).toPass();
     await expect(page.getByTestId('task-problem')).toContainText('What to do: ');
     await expectNoWorkers(page);
   });
@@ -43,6 +49,7 @@ test('a question is stopped, with the reason, when its tokenizer never returns; 
     await start(page);
     await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
     await page.getByTestId('stop').click();
+    await page.clock.runFor(10_000);
     expect((await shownError(page)).code).toBe('worker/no-answer');
     await expect(page.getByTestId('start')).toBeEnabled();
     // The worker that counts texts beside Start ends by itself, after half a minute.
