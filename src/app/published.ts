@@ -1,20 +1,39 @@
-/** Published averages in percent, to compare with a user's own: docs/method.md, section 6. */
-export interface PublishedRow {
-  method: string;
-  /** T5-large, mean over orders 1-3 (4 tasks). */
-  t5Short: number | null;
-  /** T5-large, mean over orders 4-6 (15 tasks). */
-  t5Long: number | null;
-  /** LLaMA2-7B, mean over orders 1-3. */
-  llama: number | null;
-  /** Backward transfer of LLaMA2-7B, points. */
-  llamaBackwardTransfer: number | null;
+/** Averages that a paper reports, to compare with a user's own: docs/method.md, section 6. */
+export interface PublishedAverages {
+  readonly name: string;
+  readonly about: string;
+  readonly columns: readonly string[];
+  /** A method and its values in percent or points, one for each column; null if the paper has none. */
+  readonly rows: readonly (readonly [method: string, ...values: (number | null)[]])[];
+  readonly source: string;
 }
 
-export const PUBLISHED: readonly PublishedRow[] = [
-  { method: 'O-LoRA', t5Short: 75.8, t5Long: 69.6, llama: 76.1, llamaBackwardTransfer: -7.8 },
-  { method: 'MIGU', t5Short: 76.6, t5Long: 70.0, llama: null, llamaBackwardTransfer: null },
-  { method: 'N-LoRA', t5Short: 78.8, t5Long: 72.4, llama: 77.6, llamaBackwardTransfer: -4.9 },
-  { method: 'GORP', t5Short: 79.8, t5Long: 76.0, llama: 78.6, llamaBackwardTransfer: -0.8 },
-  { method: 'Multi-task (upper bound)', t5Short: 80.0, t5Long: null, llama: null, llamaBackwardTransfer: null },
+export const PUBLISHED: readonly PublishedAverages[] = [
+  {
+    name: 'CL_Benchmark',
+    about: 'AP by exact match in percent, on 4 datasets (orders 1–3) or 15 (orders 4–6).',
+    columns: ['T5-large, orders 1–3', 'T5-large, orders 4–6', 'LLaMA2-7B, orders 1–3', 'BWT, LLaMA2-7B'],
+    rows: [
+      ['O-LoRA', 75.8, 69.6, 76.1, -7.8],
+      ['MIGU', 76.6, 70.0, null, null],
+      ['N-LoRA', 78.8, 72.4, 77.6, -4.9],
+      ['GORP', 79.8, 76.0, 78.6, -0.8],
+      ['Multi-task (upper bound)', 80.0, null, null, null],
+    ],
+    source: 'Wang, Lyu, Sun and Jing: Continual Gradient Low-Rank Projection Fine-Tuning for LLMs, ACL 2025.',
+  },
+  {
+    name: 'SuperNI',
+    about:
+      'AP by ROUGE-L in percent and forgetting in points, on 15 tasks (two orders); and AP by exact match on 15 datasets of CL_Benchmark.',
+    columns: ['AP, T5-large', 'Forgetting', 'AP, LLaMA2-7B', 'Forgetting', 'CL_Benchmark, T5-large'],
+    rows: [
+      ['O-LoRA', 29.6, 15.6, 38.5, 18.0, 71.1],
+      ['InfLoRA', 39.7, 8.3, 41.4, 13.1, 75.5],
+      ['GainLoRA on O-LoRA', 47.3, 2.6, 51.1, 5.3, null],
+      ['GainLoRA on InfLoRA', 46.3, 2.5, 50.7, 3.8, 77.8],
+    ],
+    source:
+      'Liang, Chen and Li: Gated Integration of Low-Rank Adaptation for Continual Learning of Large Language Models, NeurIPS 2025. Best checkpoints of up to 100 passes, chosen on dev sets.',
+  },
 ];

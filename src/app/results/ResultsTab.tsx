@@ -8,7 +8,7 @@ import { ScoreTool } from '../progress/tools.tsx';
 import buttons from '../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
 import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
-import { PublishedTable } from './PublishedTable.tsx';
+import { PublishedTables } from './PublishedTables.tsx';
 import { RunsTable } from './RunsTable.tsx';
 import styles from './ResultsTab.module.css';
 
@@ -40,7 +40,7 @@ export function ResultsTab() {
           <RunsTable runs={history} current={results === null ? null : runKey(results)} />
         )}
       </Section>
-      <PublishedTable />
+      <PublishedTables />
     </div>
   );
 }
