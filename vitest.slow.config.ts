@@ -1,13 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that `npm test` runs in part: see src/testing/tier.ts. */
+const TIERED = [
+  ...['src/cli/families.test.ts', 'src/cli/gallery-memory.test.ts', 'src/run/plan-run.test.ts'],
+  ...['src/run/checkpoint/resuming.test.ts', 'src/onnx/gated-adapters.test.ts', 'src/bench/block-step.test.ts'],
+  'bench/gpu-model/budgets.test.ts',
+];
+
 /**
  * What takes too long for `npm test`: a file of 1 GiB, ten times as many mutated files, a round with either projection,
- * the command line with every family.
+ * the command line with every family, larger models on paper.
  */
 export default defineConfig({
   test: {
     globalSetup: 'tools/wasm/before-tests.ts',
-    include: ['src/**/*.slow.ts', 'bench/**/*.slow.ts', 'src/weights/safetensors.test.ts', 'src/cli/families.test.ts'],
+    include: ['src/**/*.slow.ts', 'bench/**/*.slow.ts', 'src/weights/safetensors.test.ts', ...TIERED],
     env: { GORP_PROPERTY_FACTOR: '10', GORP_TESTS: 'all' },
     testTimeout: 900_000,
   },

@@ -23,9 +23,12 @@ export interface RecordedSpaces extends Pick<SpaceRecord, 'batches'> {
 }
 
 /** The programs of the tables, with the kernels that a card chooses. */
-export async function recordPrograms(card: Card): Promise<RecordedProgram[]> {
+export async function recordPrograms(
+  card: Card,
+  isWanted: (model: string) => boolean = () => true,
+): Promise<RecordedProgram[]> {
   const programs: RecordedProgram[] = [];
-  for (const shape of MODEL_SHAPES) {
+  for (const shape of MODEL_SHAPES.filter(({ name }) => isWanted(name))) {
     const works = await recordChosen(card, (planner) => recordModel(shape, planner));
     for (const work of WORK_NAMES) programs.push({ model: shape.name, work, calls: callsOf(works[work]) });
   }
@@ -33,9 +36,12 @@ export async function recordPrograms(card: Card): Promise<RecordedProgram[]> {
 }
 
 /** The same for spaces of inputs. */
-export async function recordSpacePrograms(card: Card): Promise<RecordedSpaces[]> {
+export async function recordSpacePrograms(
+  card: Card,
+  isWanted: (model: string) => boolean = () => true,
+): Promise<RecordedSpaces[]> {
   const all: RecordedSpaces[] = [];
-  for (const shape of SPACE_SHAPES) {
+  for (const shape of SPACE_SHAPES.filter(({ name }) => isWanted(name))) {
     const { works, batches } = await recordChosen(card, (planner) => recordSpaces(shape, planner));
     const calls = { first: callsOf(works.first), second: callsOf(works.second), read: callsOf(works.read) };
     const more = { build: callsOf(works.build), begin: callsOf(works.begin) };

@@ -9,7 +9,7 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type TrainedModel, trainedModels } from '../testing/reference.ts';
-import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
+import { TESTED_FAMILIES, TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -184,14 +184,12 @@ describe('a whole run takes the planned memory, including tests and spaces', () 
     const openModel = (): Promise<ModelFiles> => Promise.resolve(open({ vocab_size: 4096 }));
     return { settings: tinySettings(name, { ...lengths, epochs: 1 }), host: { openModel } };
   };
+  const DECODER = TESTED_FAMILIES.find(({ isDecoderOnly }) => isDecoderOnly) as TinyFamily;
   const cases: [string, Case][] = [
     ['the embedded T5', embedded('gorp')],
-    ...TINY_FAMILIES.map((family): [string, Case] => [family.family, ofFamily(family)]),
-    [`${TINY_FAMILIES[0].family}, importances`, ofFamily(TINY_FAMILIES[0], 'ewc')],
-    ...TINY_FAMILIES.filter(({ family }) => family === 'llama-tiny').map((llama): [string, Case] => [
-      'llama-tiny, gates',
-      ofFamily(llama, 'gain-lora'),
-    ]),
+    ...TESTED_FAMILIES.map((family): [string, Case] => [family.family, ofFamily(family)]),
+    [`${TESTED_FAMILIES[0].family}, importances`, ofFamily(TESTED_FAMILIES[0], 'ewc')],
+    [`${DECODER.family}, gates`, ofFamily(DECODER, 'gain-lora')],
   ];
   for (const model of trainedModels) {
     cases.push([`${model.name}, fast projection`, llama(model, 'gorp')]);

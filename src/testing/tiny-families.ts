@@ -1,5 +1,6 @@
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
+import { TESTS_ALL } from './tier.ts';
 import { tinyModel } from './tiny-model.ts';
 
 /** A family's model with random weights, the sizes of the reference numbers and the vocabulary of {@link tinyModel}. */
@@ -41,6 +42,4 @@ export const TINY_FAMILIES: readonly TinyFamily[] = [ENCODER_DECODERS, DECODERS]
 const KINDS = ['t5-tiny', 'byt5-tiny', 'llama3-tiny', 'qwen2-tiny', 'gemma3-tiny'];
 
 /** The families of tests in which they differ in little more than their names. */
-export const TESTED_FAMILIES = TINY_FAMILIES.filter(
-  ({ family }) => process.env['GORP_TESTS'] === 'all' || KINDS.includes(family),
-);
+export const TESTED_FAMILIES = TINY_FAMILIES.filter(({ family }) => TESTS_ALL || KINDS.includes(family));

@@ -141,7 +141,8 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
   };
 
   // One row, a block of the inverse and one row more or less, and a prime. Cards differ in their products only.
-  const widths = name.includes('card') ? [67] : [1, 31, 32, 33, 67];
+  const isCard = name.includes('card');
+  const widths = isCard ? [67] : [1, 31, 32, 33, 67];
   test.each(widths)('soft, %i wide: as the exact form', async (n) => {
     for (const energies of n === 33 ? (['sum', 'mean'] as const) : (['sum'] as const)) {
       const plan = { ...SOFT, energies };
@@ -174,6 +175,8 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
       },
     );
   });
+
+  if (isCard) return;
 
   test('inputs that never occur stay outside both forms', async () => {
     for (const plan of [SOFT, { ...HARD, threshold: 1 }]) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../../methods/registry.ts';
 import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
+import { TESTS_ALL } from '../../testing/tier.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../../testing/tiny-families.ts';
 import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import type { RunEvent } from '../events.ts';
@@ -112,13 +113,14 @@ const LLAMA = TINY_FAMILIES.find(({ family }) => family === 'llama-tiny') as Tin
 const DROPOUT = { loraDropout: 0.1 };
 
 /**
- * The places where a method has state of its own; gorp-plus stops at all of them. A method that learns all tasks at once
- * has one round, the last.
+ * Places where a method has state of its own; gorp-plus stops at all of them. A method that learns all tasks at once has
+ * one round, the last.
  */
 const placesOf = (method: MethodName): string[] => {
   if (method === 'gorp-plus') return Object.keys(PLACES);
   if (method === 'mtl') return ['the last step of all'];
-  return ['a step of the first round', 'the tests of the first round', 'a step of the second round'];
+  const places = ['the tests of the first round', 'a step of the second round'];
+  return TESTS_ALL ? ['a step of the first round', ...places] : places;
 };
 
 const MOST = [WEIGHTS_FILE, STATE_FILE];
