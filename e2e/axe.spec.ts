@@ -59,7 +59,7 @@ test('axe finds nothing on any tab after a run, nor on the form before, light an
 
 /**
  * Checks a tab wide and light, then narrow and dark: colours do not depend on the width, nor the layout on colours. Most
- * rules depend on neither, so that they need to be checked once.
+ * rules depend on neither, so a tab's content is checked by them once.
  * What lies outside the tabs is the same on each of them, so it is checked with the first only.
  */
 async function expectAccessible(page: Page, tab: string) {
@@ -67,7 +67,8 @@ async function expectAccessible(page: Page, tab: string) {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await page.getByTestId(tab).click();
-    const found = await violations(page, tab !== 'tab-run', rules);
+    const isFirst = tab === 'tab-run';
+    const found = await violations(page, !isFirst, isFirst ? undefined : rules);
     expect(found, `${tab}, ${size.width} pixels, ${colorScheme}`).toEqual([]);
   }
 }

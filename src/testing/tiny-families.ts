@@ -38,7 +38,7 @@ export const TINY_FAMILIES: readonly TinyFamily[] = [ENCODER_DECODERS, DECODERS]
     }),
 );
 
-/** One family of each kind: with bytes, without biases, with norms in heads, tied. `npm run test:slow` takes all. */
+/** An encoder with a decoder, the same on bytes, and three decoders that differ most. `npm run test:slow` takes all. */
 const KINDS = ['t5-tiny', 'byt5-tiny', 'llama3-tiny', 'qwen2-tiny', 'gemma3-tiny'];
 
 /** The families of tests in which they differ in little more than their names. */
