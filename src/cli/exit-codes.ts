@@ -31,7 +31,7 @@ export function exitCodeOf(code: ErrorCode): number {
   }
 }
 
-/** A command line that is not understood; its message is printed with the command's usage. */
+/** A command line that is not understood; its message is printed with what lists the options. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

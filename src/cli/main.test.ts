@@ -22,7 +22,7 @@ const textOf = (spy: typeof error | typeof log): string => spy.mock.calls.flat()
 test.each<[string[], number, string]>([
   [[], 2, 'Usage'],
   [['frobnicate'], 2, 'Unknown command'],
-  [['train', '--frobnicate'], 2, 'Usage: gorp-web train'],
+  [['train', '--frobnicate'], 2, '"gorp-web train --help" lists'],
   [['train', '--seed', 'x'], 2, 'whole number'],
   [['train', '--set', 'training.nothing=1'], 2, 'no setting training.nothing'],
   [['train', '--order', '1'], 2, '--tasks'],

@@ -67,7 +67,7 @@ export async function main(args: string[]): Promise<number> {
     return await command.run(rest);
   } catch (thrown) {
     if (thrown instanceof UsageError) {
-      console.error(`${printable(thrown.message)}\n\n${command.usage}`);
+      console.error(`${printable(thrown.message)}\n"gorp-web ${name} --help" lists the options.`);
       return EXIT.usage;
     }
     const error = reportOf(thrown);

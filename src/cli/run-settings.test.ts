@@ -72,6 +72,19 @@ describe('--set', () => {
   });
 });
 
+describe('--set of a setting that does not exist', () => {
+  test.each([
+    ['epochs', 'There is no setting epochs: did you mean training.epochs?'],
+    ['learningRate', 'There is no setting learningRate: did you mean method.learningRate?'],
+    ['method.gateWidth', /^seq-lora has no setting gateWidth\. There are method\.learningRate, method\.loraRank, /],
+    ['training.nothing', /^There is no setting training\.nothing\. There are .*training\.epochs, /],
+    ['train.epochs', 'There is no setting train.epochs: did you mean training.epochs?'],
+    ['nothing', 'There is no setting nothing: settings begin with method. or training.'],
+  ])('%s says what there is', async (path, message) => {
+    await expect(chooseRun(values({ method: 'seq-lora', set: [`${path}=1`] }))).rejects.toThrow(message);
+  });
+});
+
 describe('orders on the command line', () => {
   test('of SuperNI have the published settings, and need its folder', async () => {
     await mkdir(join(folder, 'SuperNI'));

@@ -228,12 +228,27 @@ function put(settings: RunSettings, path: readonly string[], text: string): void
   let at: unknown = settings;
   for (const key of path.slice(0, -1)) at = isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined;
   const last = path[path.length - 1];
-  if (!isRecord(at) || !Object.hasOwn(at, last)) throw new UsageError(`There is no setting ${path.join('.')}.`);
+  if (!isRecord(at) || !Object.hasOwn(at, last)) throw noSetting(settings, path);
   try {
     at[last] = JSON.parse(text) as unknown;
   } catch {
     at[last] = shareIn(text) ?? text;
   }
+}
+
+/** Says which setting was meant, or which there are. */
+function noSetting({ method, training }: RunSettings, path: readonly string[]): UsageError {
+  const [group, name] = path.length === 1 ? [undefined, path[0]] : [path[0], path.slice(1).join('.')];
+  const namesOf = (values: object): string[] => Object.keys(values).filter((one) => one !== 'name');
+  const names = { method: namesOf(method), training: namesOf(training) };
+  const own = group === 'method' || group === 'training' ? names[group] : undefined;
+  if (own) {
+    const what = group === 'method' ? `${method.name} has no setting ${name}` : `There is no setting ${group}.${name}`;
+    return new UsageError(`${what}. There are ${own.map((one) => `${group}.${one}`).join(', ')}.`);
+  }
+  const meant = Object.entries(names).find(([, all]) => all.includes(name))?.[0];
+  const hint = meant ? `did you mean ${meant}.${name}?` : 'settings begin with method. or training.';
+  return new UsageError(`There is no setting ${path.join('.')}: ${hint}`);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
