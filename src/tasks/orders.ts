@@ -140,7 +140,10 @@ const SUPERNI: RoundSettings = {
   loraAlpha: 32,
   loraDropout: 0,
 };
-/** LoRA with LLaMA-2-7B-chat (train_lora.sh, eight processes). There, the rate falls along a cosine. */
+/**
+ * LoRA with LLaMA-2-7B-chat (train_lora.sh, eight processes). The script asks for a cosine, but main.py takes
+ * `get_constant_schedule_with_warmup`.
+ */
 const TRACE: RoundSettings = {
   seed: 1234,
   epochs: 5,
