@@ -1,7 +1,8 @@
-import { mergeConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import config from './vitest.config.ts';
 
-/** In Deno, which cannot start Deno processes for tests, they run in threads. */
-export default mergeConfig(config, {
-  test: { pool: 'threads', maxWorkers: 1, setupFiles: 'tools/engines/deno-thread.ts' },
+/** In Deno, which cannot start Deno processes for tests, they run in threads, and threads take no flags of V8. */
+export default defineConfig({
+  ...config,
+  test: { ...config.test, execArgv: [], pool: 'threads', maxWorkers: 1, setupFiles: 'tools/engines/deno-thread.ts' },
 });

@@ -114,7 +114,7 @@ export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null)
         `${file} cannot be read.`,
         tasks === 'embedded'
           ? 'Make the embedded tasks with npm run embedded.'
-          : 'Name the folder that holds CL_Benchmark and configs, SuperNI, or the tasks of TRACE.',
+          : 'Name the folder that holds CL_Benchmark and configs, SuperNI, or the tasks of TRACE; if this is it, it lacks that file.',
         { cause },
       );
     });

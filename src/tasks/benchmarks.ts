@@ -28,7 +28,8 @@ const CL_BENCHMARK: Benchmark = {
   datasets: Object.keys(BENCHMARK_KINDS),
   paths: (name) => datasetPaths(BENCHMARK_KINDS[name], name),
   shared: [INSTRUCTIONS_PATH],
-  root: /^(.*\/)?CL_Benchmark\//,
+  // Only with a folder of its own: SAPT and GainLoRA publish SuperNI inside a folder of this name.
+  root: new RegExp(`^(.*/)?CL_Benchmark/(?:${[...new Set(Object.values(BENCHMARK_KINDS))].join('|')})/`),
   load: (read, name) => loadTask(read, BENCHMARK_KINDS[name], name),
 };
 

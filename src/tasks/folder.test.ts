@@ -58,6 +58,15 @@ describe('findBenchmarks', () => {
     expect(found.files.get('SuperNI/task1572_samsum_summary/test.json')).toMatch(/^data\/SuperNI/);
   });
 
+  it('finds SuperNI inside a folder named CL_Benchmark, without instructions', () => {
+    const paths = superNiPaths('task1572');
+    const root = 'gainlora/CL_Benchmark/';
+    const other = ['Long_Sequence/agnews/train.json', 'Long_Sequence/agnews/labels.json'];
+    const found = findBenchmarks(below(root, [...other, ...paths]));
+    expect(found).toMatchObject({ datasets: ['task1572'], incomplete: [] });
+    expect(found.files.get(paths[0])).toBe(root + paths[0]);
+  });
+
   it('takes the copy with more tasks, and refuses to choose between two alike', () => {
     const [five, half] = ['all/LLM-CL-Benchmark_5000/', 'all/LLM-CL-Benchmark_500/'];
     const two = [...tracePaths('FOMC'), ...tracePaths('Py150')];

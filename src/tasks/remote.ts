@@ -56,7 +56,7 @@ export function remoteReader(root: URL, signal: AbortSignal | null = null, fetch
     throw new GorpError(
       'tasks/not-found',
       `${url.href} ${answer.trim()}.`,
-      'Check the address of the task folder: it must contain CL_Benchmark and configs, SuperNI, or the tasks of TRACE.',
+      'Check the address of the task folder: it must contain CL_Benchmark and configs, SuperNI, or the tasks of TRACE, with every file.',
     );
   };
 }

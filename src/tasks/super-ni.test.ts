@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { GorpError } from '../base/errors.ts';
 import { promptOf } from './prompt.ts';
 import { PUBLISHED_ORDERS } from './orders.ts';
 import { loadSuperNi, SUPERNI_FOLDERS } from './super-ni.ts';
@@ -29,6 +30,34 @@ test('a task of SuperNI has the published prompt, and every right answer', async
   expect(promptOf(task, 'Who?')).toBe(
     'Definition: Answer it.\n\nNow complete the following example -\nInput: Who?\nOutput: ',
   );
+});
+
+describe('SuperNI inside CL_Benchmark, as SAPT and GainLoRA publish it', () => {
+  const missing = (path: string): GorpError => new GorpError('tasks/not-found', `${path} is not there.`, 'Look again.');
+
+  test('is read', async () => {
+    const read = (path: string): Promise<string> =>
+      path.startsWith('CL_Benchmark/')
+        ? Promise.resolve(file({ input: 'Who?', output: ['Me.'] }))
+        : Promise.reject(missing(path));
+    const { task } = await loadSuperNi(read, 'task002');
+    expect(task.train).toEqual([{ sentence: 'Who?', label: 'Me.' }]);
+  });
+
+  test('that is in neither place is missing from the first', async () => {
+    const read = (path: string): Promise<string> => Promise.reject(missing(path));
+    await expect(loadSuperNi(read, 'task002')).rejects.toMatchObject({
+      message: expect.stringMatching(/^SuperNI/) as string,
+    });
+  });
+
+  test('that a server does not answer about is not called missing', async () => {
+    const read = (path: string): Promise<string> =>
+      Promise.reject(
+        path.startsWith('CL_Benchmark/') ? new GorpError('tasks/unreachable', 'No answer.', 'Wait.') : missing(path),
+      );
+    await expect(loadSuperNi(read, 'task002')).rejects.toMatchObject({ code: 'tasks/unreachable' });
+  });
 });
 
 test('a file of another shape, or without examples, is refused', async () => {

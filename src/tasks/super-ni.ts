@@ -1,3 +1,4 @@
+import { reportOf } from '../base/errors.ts';
 import type { LoadedTask, ReadText } from './benchmark.ts';
 import { frameOf } from './frames.ts';
 import { publishedSplits } from './published-splits.ts';
@@ -25,14 +26,33 @@ export const SUPERNI_FOLDERS: Readonly<Record<string, string>> = {
 export const superNiPaths = (name: string): string[] =>
   ['train', 'dev', 'test'].map((split) => `SuperNI/${SUPERNI_FOLDERS[name]}/${split}.json`);
 
+/** Reads files of `SuperNI` where they are: SAPT and GainLoRA publish that folder inside one named `CL_Benchmark`. */
+const fromEitherPlace =
+  (read: ReadText): ReadText =>
+  async (path) => {
+    const isMissing = (thrown: unknown): boolean => reportOf(thrown).code === 'tasks/not-found';
+    try {
+      return await read(path);
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw thrown;
+      return read(`CL_Benchmark/${path}`).catch((second: unknown) => {
+        throw isMissing(second) ? thrown : second;
+      });
+    }
+  };
+
 /**
- * Loads a task in the published layout, `SuperNI/{folder}/{train,dev,test}.json`.
+ * Loads a task in the published layout, `SuperNI/{folder}/{train,dev,test}.json`, also inside `CL_Benchmark`.
  *
  * @param name one of {@link SUPERNI_FOLDERS}.
  * @throws GorpError `tasks/…`, naming the file; `tasks/empty` if nothing is left to train on or to test.
  */
 export async function loadSuperNi(read: ReadText, name: string): Promise<LoadedTask> {
-  const { definition, warnings, ...splits } = await publishedSplits(read, superNiPaths(name), 'SuperNI');
+  const { definition, warnings, ...splits } = await publishedSplits(
+    fromEitherPlace(read),
+    superNiPaths(name),
+    'SuperNI',
+  );
   const task = { name, kind: 'SuperNI', instruction: null, labels: [], form: 'free' as const, ...splits };
   return { task: { ...task, frame: frameOf('super-ni', definition) }, leftOut: [], warnings };
 }
