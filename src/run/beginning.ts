@@ -38,14 +38,14 @@ export function newResults(facts: RunFacts): Results {
 
 /** The results of a run that resumes from its checkpoint. */
 export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun, 'results'>): Results {
-  const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME } = results;
-  const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime };
+  const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME, memory } = results;
+  const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime, memory };
   return { ...newResults(facts), ...done, ...countedOf(results), ...validatedOf(results), ...cutShortOf(results) };
 }
 
 /** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
 export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRound, 'round' | 'results'>): Results {
-  const { seconds, curves, accuracy, spaces, stateBytes = [], health, settings } = results;
+  const { seconds, curves, accuracy, spaces, stateBytes = [], health, settings, memory } = results;
   // A column is a task: the learned ones come first in both orders, the others may differ, and so may those only tested.
   const { order, watch = [] } = facts.settings;
   const columns = [
@@ -70,7 +70,7 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     const column = columns.indexOf(one.task - 1);
     return column < 0 || one.round > round ? [] : [{ ...one, task: column + 1 }];
   });
-  const done = { seconds, curves, ...tested, spaces, stateBytes, health: thinned(health) };
+  const done = { seconds, curves, ...tested, spaces, stateBytes, health: thinned(health), memory };
   return {
     ...fresh,
     ...done,

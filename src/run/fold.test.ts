@@ -40,7 +40,9 @@ describe('fold', () => {
   it('adds losses, tests, spaces and time to what earlier events gave', () => {
     const space: RunEvent = { type: 'space', round: 1, tensors: [], stateBytes: 8 };
     const memory: RunEvent = { type: 'memory', liveBytes: 5, peakBytes: 9, liveBuffers: 2 };
-    const results = after(tested(0, 1, 0.25, 0.5), steps(1, 2), steps(3, 1), space, tested(1, 0, 0, 1), memory);
+    const ofAnotherDevice: RunEvent = { ...memory, peakBytes: 7 };
+    const events = [tested(0, 1, 0.25, 0.5), steps(1, 2), steps(3, 1), space, tested(1, 0, 0, 1), memory];
+    const results = after(...events, ofAnotherDevice);
     expect(results).toMatchObject({
       status: 'stopped',
       seconds: 3,

@@ -43,7 +43,11 @@ function withEvent(results: Results, event: RunEvent): Results {
       };
     }
     case 'memory':
-      return { ...results, memory: { ...results.memory, peakBytes: event.peakBytes } };
+      // Of all devices that the run had: a resumed run, or one whose device was lost, opens another.
+      return {
+        ...results,
+        memory: { ...results.memory, peakBytes: Math.max(results.memory.peakBytes, event.peakBytes) },
+      };
     case 'recovering': {
       const lost: Break = { cause: 'device-lost', step: event.step, again: event.again };
       return { ...results, breaks: [...(results.breaks ?? []), lost] };

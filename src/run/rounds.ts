@@ -19,7 +19,7 @@ import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from '
 import { costsOf, roundsOf, type RunCosts } from './duration.ts';
 import { plannedTask } from './planned-work.ts';
 import { TimeEstimate } from './estimate.ts';
-import type { RoundOutput, RunHost } from './host.ts';
+import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
 import type { PlannedParts } from './opening.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/round-files.ts';
@@ -426,7 +426,8 @@ export class Rounds {
 
   /** All that the rest of the run depends on, if it is at this place. */
   #state(place: Place): RunState {
-    const { learner, data } = this.#parts;
+    const { learner, data, device } = this.#parts;
+    this.#host.emit({ type: 'memory', ...memoryOf(device) }); // building spaces and tests may have set a new peak
     return { place, results: this.#parts.soFar(), data, learner: learner.state };
   }
 }

@@ -92,6 +92,7 @@ async function breaksMakeNoDifference(
   expect(spaces).toHaveLength(planOf(settings.method).space ? 2 : 0);
   const checkpoints = memoryCheckpoints(everySeconds);
   let id: string | undefined;
+  let peak = 0;
   for (const [name, isThere] of Object.entries(PLACES)) {
     if (!places.includes(name)) continue;
     const part = await execute(family, settings, checkpoints.parts(), isThere);
@@ -100,10 +101,14 @@ async function breaksMakeNoDifference(
     expectPlannedSize(part.events, name);
     id ??= part.results.id;
     expect(part.results.id, 'it is the same run').toBe(id);
+    const { peakBytes } = part.results.memory;
+    expect(peakBytes, `${name}: the peak of all parts`).toBeGreaterThanOrEqual(peak);
+    peak = peakBytes;
   }
   const last = await execute(family, settings, checkpoints.parts());
   expect(last.type).toBe('finished');
   expect(last.results.id).toBe(id);
+  expect(last.results.memory.peakBytes).toBeGreaterThanOrEqual(peak);
   expect(comparable(last.results)).toEqual(comparable(whole.results));
   return checkpoints.unchanged;
 }
