@@ -104,7 +104,7 @@ function summary(name: string, rows: number, preview: TablePreview): string {
           ? ` (${form === 'labels' ? 'label' : 'answer'})`
           : '';
   const lines = [
-    `${name}: ${rows} rows. Format: ${format ?? 'a table'}. Answers: ${FORM_WORDS[form]}.`,
+    `${name}: ${counted(rows, 'row')}. Format: ${format ?? 'a table'}. Answers: ${FORM_WORDS[form]}.`,
     `Columns: ${columns.map((column) => column + role(column)).join(', ')}.`,
   ];
   if (problem !== null) lines.push(`It makes no task. ${problem.message} ${problem.nextStep}`);
@@ -112,12 +112,14 @@ function summary(name: string, rows: number, preview: TablePreview): string {
     const labels = found.labels.map(({ label, rows: count }) => `${label} (${count})`).join(', ');
     lines.push(
       found.labels.length > 0
-        ? `${found.examples} examples, ${found.labels.length} labels: ${labels}.`
-        : `${found.examples} examples, answers of up to ${found.longest} characters.`,
+        ? `${counted(found.examples, 'example')}, ${counted(found.labels.length, 'label')}: ${labels}.`
+        : `${counted(found.examples, 'example')}, answers of up to ${counted(found.longest, 'character')}.`,
     );
   }
   return [...lines, ...warnings.map((warning) => `Note: ${warning}`)].join('\n');
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** A text with its middle left out if it is long: what follows it in a prompt matters. */
 const shortened = (text: string): string =>

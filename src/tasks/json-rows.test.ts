@@ -27,3 +27,28 @@ test.each([
     /x\.json, entry 2: “text” is nested more than 100 deep/,
   );
 });
+
+test('reads SQuAD as published, with the questions that have no answer', () => {
+  const qas = [
+    {
+      id: 'a',
+      question: 'Where?',
+      answers: [
+        { text: 'France', answer_start: 5 },
+        { text: 'in France', answer_start: 2 },
+      ],
+    },
+    { id: 'b', question: 'When?', answers: [], is_impossible: true },
+  ];
+  const squad = { version: 'v2.0', data: [{ title: 'Normans', paragraphs: [{ context: 'It is in France.', qas }] }] };
+  expect(parseJsonRows(JSON.stringify(squad), 'train-v2.0.json')).toMatchObject({
+    columns: ['question', 'context', 'answers'],
+    rows: [
+      ['Where?', 'It is in France.', '["France","in France"]'],
+      ['When?', 'It is in France.', '[]'],
+    ],
+    nested: ['answers'],
+  });
+  const other = JSON.stringify({ data: [{ text: 'a', label: 'b' }] });
+  expect(() => parseJsonRows(other, 'x.json')).toThrow(expect.objectContaining({ code: 'tasks/wrong-shape' }));
+});

@@ -1,5 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
+import { isSquad, squadRows } from './formats/squad.ts';
 import { isSuperNi, superNiRows } from './formats/super-ni.ts';
 import type { JsonRecords } from './records.ts';
 
@@ -9,10 +10,15 @@ const MAX_CELLS = 20_000_000;
 // A JSON escape can write half a character, which has no encoding.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
-/** Parses a JSON file, a list of objects or a task of SuperNI. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
+/**
+ * Parses a JSON file: a list of objects, a task of SuperNI, or SQuAD.
+ *
+ * @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`.
+ */
 export function parseJsonRows(text: string, name: string): JsonRecords {
   const rows: unknown = parsed(text, name);
   if (isSuperNi(rows)) return superNiRows(rows);
+  if (isSquad(rows)) return squadRows(rows);
   if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
   return tabulated(
     rows,
@@ -104,5 +110,5 @@ const wrongShape = (where: string, what: string): GorpError =>
   new GorpError(
     'tasks/wrong-shape',
     `${where}: ${what}.`,
-    'Write each example as an object such as {"text": "…", "label": "…"} and choose the file again.',
+    'Write a list of objects such as [{"text": "…", "label": "…"}], as pandas does with orient="records", and choose the file again.',
   );

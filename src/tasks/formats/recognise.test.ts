@@ -118,6 +118,24 @@ describe('a table of no known format', () => {
     });
   });
 
+  it('takes neither an id nor a list or an object for a text or an answer', async () => {
+    const many = (row: (i: number) => object) => guess(free(row));
+    expect(
+      await many((i) => ({ questionId: i, query: `what is ${i}`, meta: { long: 'words '.repeat(9) }, reply: `${i}` })),
+    ).toMatchObject({ form: 'free', textColumn: 'query', labelColumn: 'reply' });
+    expect(await many((i) => ({ id: i, document: `some words ${i}` }))).toMatchObject({
+      ...{ form: 'text', textColumn: 'document', labelColumn: '' },
+    });
+    // Unless its name says that it is a label, or nothing else is there.
+    expect(await many((i) => ({ words: `some words ${i}`, label_id: i % 3 }))).toMatchObject({
+      ...{ form: 'labels', textColumn: 'words', labelColumn: 'label_id' },
+    });
+    expect(await many((i) => ({ id: i, turns: [`some words ${i}`], kind: `k${i % 3}` }))).toMatchObject({
+      ...{ form: 'labels', textColumn: 'turns', labelColumn: 'kind' },
+    });
+    expect(await many((i) => ({ id: i, uuid: `u${i % 3}` }))).toMatchObject({ labelColumn: 'uuid' });
+  });
+
   it('takes a column with few values for the labels', async () => {
     const found = await guess(free((i) => ({ words: `some words ${i}`, mood: i % 3 ? 'good' : 'bad' })));
     expect(found).toMatchObject({ form: 'labels', textColumn: 'words', labelColumn: 'mood' });

@@ -102,16 +102,21 @@ const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|questio
 const LABEL_NAMES =
   /(?:^|[^a-z])(?:labels?|class(?:es)?|categor(?:y|ies)|target|sentiment|polarity|topic|rating|stars|intent|emotion)(?![a-z])/i;
 const ANSWER_NAMES = /^(answer|output|response|summary|completion|highlights)/i;
+/** What the names of columns with a number for each row end in: `question_id`, `questionId`. */
+const ID_NAMES = /(?:^|[^a-z])(?:id|idx|index|uuid)$/i;
 const SAMPLE_ROWS = 100;
 
 function guessed(table: Table): Omit<Recognised, 'kind'> {
   const { columns, rows } = table;
   const sample = rows.slice(0, SAMPLE_ROWS);
-  const facts = columns.map((name, i) => ({
-    name,
-    length: sample.reduce((sum, row) => sum + row[i].length, 0),
-    different: new Set(sample.map((row) => row[i])).size,
-  }));
+  const facts = likelyColumns(table).map((name) => {
+    const i = columns.indexOf(name);
+    return {
+      name,
+      length: sample.reduce((sum, row) => sum + row[i].length, 0),
+      different: new Set(sample.map((row) => row[i])).size,
+    };
+  });
   const plain = { inputColumn: null, frame: 'answer', instruction: null } as const;
   const named = labelNamed(
     table,
@@ -123,8 +128,13 @@ function guessed(table: Table): Omit<Recognised, 'kind'> {
     const { name } = text ?? facts[0];
     return { ...plain, format: 'plain text', form: 'text', textColumn: name, labelColumn: '' };
   }
+  // Answers repeat more than texts do, and stand after them.
+  const untexted = facts.filter(({ name }) => !TEXT_NAMES.test(name));
   const label =
-    answer ?? facts.reduce((a, b) => (b.different > 1 && (a.different < 2 || b.different < a.different) ? b : a));
+    answer ??
+    (untexted.length > 0 ? untexted : facts).reduce((a, b) =>
+      b.different > 1 && (a.different < 2 || b.different <= a.different) ? b : a,
+    );
   const others = facts.filter((fact) => fact !== label);
   const chosen =
     others.find(({ name }) => TEXT_NAMES.test(name)) ?? others.reduce((a, b) => (b.length > a.length ? b : a));
@@ -132,12 +142,23 @@ function guessed(table: Table): Omit<Recognised, 'kind'> {
   return { ...plain, format: null, form, textColumn: chosen.name, labelColumn: label.name };
 }
 
+/** The columns without ids and, if two are left, without those of lists and objects. */
+function likelyColumns({ columns, nested }: Table): readonly string[] {
+  const isId = (name: string): boolean => ID_NAMES.test(words(name)) && !LABEL_NAMES.test(words(name));
+  const others = columns.filter((name) => !isId(name));
+  const plain = others.filter((name) => !nested.includes(name));
+  if (plain.length >= 2) return plain;
+  return others.length > 0 ? others : columns;
+}
+
+/** A name with its words apart: `questionId`. */
+const words = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1 $2');
+
 /**
  * The column whose name says that it holds labels, above all one with few values: a number of stars may be an average.
  * Of several, words say more than numbers.
  */
 function labelNamed(table: Table, names: readonly string[]): string | undefined {
-  const words = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1 $2');
   const named = names.filter((name) => LABEL_NAMES.test(words(name)));
   const few = named.filter((name) => hasFewValues(table, name));
   const isNumber = (name: string): boolean => {
