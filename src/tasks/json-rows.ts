@@ -1,5 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
+import { exportedConversations } from './formats/chat-export.ts';
 import { isSquad, squadRows } from './formats/squad.ts';
 import { isSuperNi, superNiRows } from './formats/super-ni.ts';
 import type { JsonRecords } from './records.ts';
@@ -11,14 +12,15 @@ const MAX_CELLS = 20_000_000;
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /**
- * Parses a JSON file: a list of objects, a task of SuperNI, or SQuAD.
+ * Parses a JSON file: a list of objects, a task of SuperNI, SQuAD, or an export of ChatGPT or Claude.
  *
  * @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`.
  */
 export function parseJsonRows(text: string, name: string): JsonRecords {
-  const rows: unknown = parsed(text, name);
-  if (isSuperNi(rows)) return superNiRows(rows);
-  if (isSquad(rows)) return squadRows(rows);
+  const json: unknown = parsed(text, name);
+  if (isSuperNi(json)) return superNiRows(json);
+  if (isSquad(json)) return squadRows(json);
+  const rows = exportedConversations(json) ?? json;
   if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
   return tabulated(
     rows,

@@ -81,7 +81,8 @@ function textOf(content: unknown): string | { skip: string } {
   for (const part of content as unknown[]) {
     const { type, text } = (part ?? {}) as Record<string, unknown>;
     if (typeof text !== 'string') {
-      return { skip: typeof type === 'string' && /tool/.test(type) ? 'tool calls' : 'images or sounds' };
+      const what = typeof type === 'string' ? type : '';
+      return { skip: /tool/.test(what) ? 'tool calls' : /file/.test(what) ? 'attached files' : 'images or sounds' };
     }
     texts.push(text);
   }

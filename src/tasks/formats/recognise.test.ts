@@ -7,6 +7,16 @@ const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode
 const open = (name: string, content: string) => readTableFile(name, utf8(content));
 const rows = (...objects: object[]): string => JSON.stringify(objects);
 const turns = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Yes' }]; // oxfmt-ignore
+const chatGpt = Object.fromEntries(
+  turns.map(({ role, content }, i) => [
+    `${i}`,
+    {
+      parent: `${i - 1}`,
+      children: i === 0 ? ['1'] : [],
+      message: { author: { role }, content: { parts: [content] } },
+    },
+  ]),
+);
 /** As many answers as there are rows. */
 const free = (make: (i: number) => object): string => rows(...Array.from({ length: 12 }, (_, i) => make(i)));
 
@@ -55,6 +65,26 @@ describe('a file of a known format', () => {
       'a.json',
       rows({ id: 'x', conversations: [{ from: 'human', value: 'Hi' }, { from: 'gpt', value: 'Yes' }] }), // oxfmt-ignore
       { form: 'chat', textColumn: 'conversations' },
+    ],
+    [
+      'question and answer',
+      'train-v1.1.json',
+      JSON.stringify({
+        data: [{ paragraphs: [{ context: 'Me.', qas: [{ question: 'Who?', answers: [{ text: 'Me' }] }] }] }],
+      }),
+      { form: 'free', textColumn: 'question', inputColumn: 'context', labelColumn: 'answers' },
+    ],
+    [
+      'ChatGPT’s export',
+      'conversations.json',
+      rows({ title: 'x', mapping: chatGpt }),
+      { form: 'chat', textColumn: 'mapping' },
+    ],
+    [
+      'Claude’s export',
+      'conversations.json',
+      rows({ name: 'x', chat_messages: [{ sender: 'human', text: 'Hi' }, { sender: 'assistant', text: 'Yes' }] }), // oxfmt-ignore
+      { form: 'chat', textColumn: 'chat_messages' },
     ],
     ['plain text', 'a.jsonl', '{"text": "A long story."}\n{"text": "More."}', { form: 'text', textColumn: 'text' }],
     ['plain text', 'notes.md', '# Fish\n\nThey, swim.\n', { form: 'text', textColumn: 'text' }],

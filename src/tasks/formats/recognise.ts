@@ -18,6 +18,8 @@ interface Format {
 
 const FORMATS: readonly Format[] = [
   { name: 'messages', form: 'chat', text: 'messages', frame: 'answer' },
+  { name: 'ChatGPT’s export', form: 'chat', text: 'mapping', frame: 'answer' },
+  { name: 'Claude’s export', form: 'chat', text: 'chat_messages', frame: 'answer' },
   { name: 'ShareGPT', form: 'chat', text: 'conversations', frame: 'answer' },
   { name: 'ShareGPT', form: 'chat', text: 'conversation', frame: 'answer' },
   {
