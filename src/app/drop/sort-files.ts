@@ -33,6 +33,8 @@ export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFile
   const zips = files.filter(({ path }) => /\.zip$/i.test(path));
   if (zips.length > 0 && files.length > 1) throw mixed(files, 'A zip is read alone.');
   if (zips.length === 1) return sortZip(zips[0]);
+  const chats = chatsIn(files);
+  if (chats !== undefined) return { kind: 'tasks', files: [{ path: CHATS, file: chats.file }] };
   if (names.includes('round.json')) return { kind: 'rounds', name: nameOf(files), files };
   if (isModel(names)) return { kind: 'model', name: nameOfFiles(files), files };
   const schemas = await Promise.all(files.map(schemaOf));
@@ -60,6 +62,14 @@ const isModel = (names: readonly string[]): boolean =>
   names.some((name) => /^(?:pytorch_model.*\.bin|tf_model\.h5|model\.safetensors\.index\.json)$/.test(name)) ||
   (names.includes('config.json') && names.some((name) => /^tokenizer/.test(name)));
 
+const CHATS = 'conversations.json';
+
+/** The file with the conversations in a data export of ChatGPT or Claude, beside what it says of the person. */
+const chatsIn = <File extends { readonly path: string }>(files: readonly File[]): File | undefined =>
+  files.some(({ path }) => /^users?\.json$/.test(baseName(path)))
+    ? files.find(({ path }) => baseName(path) === CHATS)
+    : undefined;
+
 async function sortZip(zip: GivenFile): Promise<SortedFiles> {
   // Loaded on demand: few visitors need it.
   const { unzipped } = await import('../../weights/exports/unzip.ts');
@@ -73,9 +83,12 @@ async function sortZip(zip: GivenFile): Promise<SortedFiles> {
       'Unpack it and drop what is inside.',
     );
   }
-  const isAlone = entries.length === 1;
+  // The rest of an export, such as images, is not unpacked.
+  const chats = chatsIn(entries);
+  const wanted = chats === undefined ? entries : [chats];
+  const isAlone = wanted.length === 1;
   const files = await Promise.all(
-    entries.map(async ({ path, open }) => ({
+    wanted.map(async ({ path, open }) => ({
       path: isAlone ? baseName(path) : path,
       file: new File([await open()], baseName(path)),
     })),

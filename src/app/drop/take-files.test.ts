@@ -57,6 +57,18 @@ test('a zip is what its files are', async () => {
   await expect(sortFiles([given('bad.zip', 'no zip')])).rejects.toMatchObject({ code: 'run/bad-zip' });
 });
 
+test('of a data export of ChatGPT or Claude, the conversations are taken', async () => {
+  const files = { 'x/chat.html': '<p>', 'x/user.json': '{}', 'x/conversations.json': '[]', 'x/dalle/image.webp': 'x' };
+  for (const dropped of [
+    [await zipFile('export.zip', files)],
+    Object.entries(files).map(([path, text]) => given(path, text)),
+  ]) {
+    const sorted = await sortFiles(dropped);
+    expect(sorted.kind).toBe('tasks');
+    expect('files' in sorted && sorted.files.map(({ path }) => path)).toEqual(['conversations.json']);
+  }
+});
+
 test('what cannot be taken is named', async () => {
   await expect(sortFiles([given('photo.png')])).rejects.toMatchObject({
     code: 'run/unknown-files',
