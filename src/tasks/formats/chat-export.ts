@@ -6,11 +6,20 @@
 
 type Fields = Readonly<Record<string, unknown>>;
 
+interface Part {
+  readonly type: string;
+  readonly text?: string;
+}
+
 /** A message of OpenAI's form. Parts that are no text make its conversation left out. */
 interface Message {
   readonly role: string;
-  readonly content: string | readonly { readonly type: string; readonly text?: string }[];
+  readonly content: string | readonly Part[];
 }
+
+/** Texts as one; as they are, if there are other parts. */
+const contentOf = (parts: readonly Part[]): Message['content'] =>
+  parts.every(({ text }) => text !== undefined) ? parts.map(({ text }) => text).join('\n') : parts;
 
 const fieldsOf = (value: unknown): Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
@@ -70,12 +79,12 @@ function chatGptMessages({ mapping, current_node: current }: Fields): Message[] 
     const files = listOf(metadata['attachments']).map(() => ({ type: 'file' }));
     const said = parts.map((part) => (typeof part === 'string' ? { type: 'text', text: part } : heard(fieldsOf(part))));
     const isEmpty = files.length === 0 && said.every(({ text }) => text?.trim() === '');
-    return isEmpty ? [] : [{ role, content: [...said, ...files] }];
+    return isEmpty ? [] : [{ role, content: contentOf([...said, ...files]) }];
   });
 }
 
 /** A part that is no plain text: what was spoken has a text too. */
-const heard = ({ content_type: type, text }: Fields): { type: string; text?: string } =>
+const heard = ({ content_type: type, text }: Fields): Part =>
   type === 'audio_transcription' && typeof text === 'string' ? { type: 'text', text } : { type: 'image' };
 
 /** The messages that Claude shows: where they name their parents, the branch that ends at the last. */
@@ -99,7 +108,7 @@ function claudeMessages({ chat_messages: list }: Fields): Message[] {
       );
     const files = [...listOf(message['attachments']), ...listOf(message['files'])].map(() => ({ type: 'file' }));
     const text = said.length > 0 ? said : [{ type: 'text', text: textOf(message['text']) }];
-    return { role: textOf(message['sender']), content: [...text, ...files] };
+    return { role: textOf(message['sender']), content: contentOf([...text, ...files]) };
   });
 }
 
