@@ -37,6 +37,28 @@ describe('rows with free answers', () => {
     ]);
   });
 
+  it('are left out if their answer is marked as bad, or needs an image', async () => {
+    const table = await tableFrom(
+      'kto.json',
+      JSON.stringify([
+        { prompt: 'a', completion: 'x', label: true, images: [] },
+        { prompt: 'b', completion: 'y', label: false, images: [] },
+        { prompt: 'c', completion: 'z', label: true, images: ['c.png'] },
+      ]),
+    );
+    const { units, warnings } = answeredTexts(table, recognise(table), 'every');
+    expect(units).toEqual([[{ sentence: 'a', label: 'x' }]]);
+    expect(warnings).toEqual(['One row left out: answers marked as bad.', 'One row left out: images or sounds.']);
+    // A column of labels that are not all true or false says nothing of the answers, nor does the label itself.
+    for (const label of ['positive', '']) {
+      const rows = [true, label].map((one) => ({ prompt: `p ${one}`, completion: `c ${one}`, label: one }));
+      const other = await tableFrom('a.json', JSON.stringify([...rows, { ...rows[0], label: false }]));
+      expect(answeredTexts(other, recognise(other), 'every').warnings).toEqual([]);
+    }
+    const asAnswer = { ...recognise(table), labelColumn: 'label' };
+    expect(answeredTexts(table, asAnswer, 'every').units).toHaveLength(2);
+  });
+
   it('are refused if none can be learned, with the reasons', async () => {
     const table = await tableFrom('a.json', JSON.stringify([{ prompt: 'a', completion: '' }]));
     expect(() => answeredTexts(table, recognise(table), 'every')).toThrow(/no answer/);

@@ -27,8 +27,9 @@ export function answeredTexts(table: Table, columns: Columns, chatAnswers: ChatA
     return [];
   };
   const read = readers[columns.form === 'labels' ? 'free' : columns.form](table, columns, chatAnswers);
+  const isRefused = refusals(table, columns);
   const units = table.rows.flatMap((row) => {
-    const found = read(row);
+    const found = isRefused(row) ?? read(row);
     return typeof found === 'string' ? leave(found) : [found];
   });
   const warnings = Array.from(left, ([why, rows]) => `${rows === 1 ? 'One row' : `${rows} rows`} left out: ${why}.`);
@@ -38,6 +39,25 @@ export function answeredTexts(table: Table, columns: Columns, chatAnswers: ChatA
     `No row can be learned${warnings.length > 0 ? ` (${[...left.keys()].join(', ')})` : ''}.`,
     'Choose other columns, or say that the answers are of another form.',
   );
+}
+
+/** Columns of what a model that only reads would not see. */
+const MEDIA = /^(?:images?|videos?|audios?)$/i;
+
+/**
+ * Why a row cannot be learned for what its other columns say: its answer depends on an image or a sound, or its `label`,
+ * true or false in every row, says that the answer is a bad one (KTO).
+ */
+function refusals({ columns, rows }: Table, { form, textColumn, inputColumn, labelColumn }: Columns) {
+  const others = [...columns.keys()].filter((at) => ![textColumn, inputColumn, labelColumn].includes(columns[at]));
+  const media = others.filter((at) => MEDIA.test(columns[at]));
+  const isTruth = (at: number): boolean => rows.every((row) => /^(?:true|false)$/i.test(row[at]));
+  const marks = others.filter((at) => columns[at].toLowerCase() === 'label' && isTruth(at));
+  return (row: readonly string[]): string | null => {
+    if (form === 'text') return null;
+    if (media.some((at) => !['', '[]'].includes(row[at].trim()))) return 'images or sounds';
+    return marks.some((at) => /^false$/i.test(row[at])) ? 'answers marked as bad' : null;
+  };
 }
 
 /** Reads a row as a unit, or says why it is left out. */

@@ -14,8 +14,11 @@ it('reads roles of Hugging Face, OpenAI and ShareGPT, and parts of text', () => 
     { from: 'gpt', value: ' Hello.\n' },
   ];
   expect(read(shared)).toEqual(expected);
-  const parts = [{ type: 'text', text: 'Hi' }];
-  expect(read([{ role: 'user', content: parts }, assistant])).toEqual({ turns: [user, assistant] });
+  for (const part of [
+    { type: 'text', text: 'Hi' },
+    { type: 'text', value: 'Hi' },
+  ])
+    expect(read([{ role: 'user', content: [part], loss_weight: 0 }, assistant])).toEqual({ turns: [user, assistant] });
 });
 
 it('leaves out turns after the last answer', () => {
@@ -33,7 +36,10 @@ it.each<[string, unknown]>([
   ['tool calls', [user, { role: 'assistant', content: null, tool_calls: [{ id: 'a' }] }]],
   ['tool calls', [user, assistant, { role: 'tool', content: '3' }, assistant]],
   ['answers with a weight of 0', [user, { role: 'assistant', content: 'a', weight: 0 }]],
+  ['answers with a weight of 0', [user, { role: 'assistant', content: 'a', loss_weight: 0 }]],
   ['images or sounds', [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }, assistant]],
+  ['attached files', [{ role: 'user', content: [{ type: 'file', file: {} }] }, assistant]],
+  ['parts that are no text', [user, { role: 'assistant', content: [{ type: 'reasoning', value: 'x' }] }]],
   ['an unknown role “narrator”', [{ role: 'narrator', content: 'x' }]],
   ['turns without a role', [{ content: 'x' }]],
   ['turns that are no objects', ['x']],

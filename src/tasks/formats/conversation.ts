@@ -56,15 +56,16 @@ function readTurn(entry: unknown): ChatTurn | string {
     content,
     value,
     weight,
+    loss_weight: lossWeight,
     tool_calls: calls,
     function_call: call,
   } = entry as Record<string, unknown>;
   const named = role ?? from;
   if (typeof named !== 'string') return 'turns without a role';
   if (TOOLS.test(named.toLowerCase()) || isFilled(calls) || isFilled(call)) return 'tool calls';
-  if (weight === 0) return 'answers with a weight of 0';
   const name = named.toLowerCase();
   if (!Object.hasOwn(ROLES, name)) return `an unknown role “${named.slice(0, 30)}”`;
+  if (ROLES[name] === 'assistant' && (weight ?? lossWeight) === 0) return 'answers with a weight of 0';
   const text = textOf(content ?? value);
   return typeof text === 'string' ? { role: ROLES[name], content: text } : text.skip;
 }
@@ -72,19 +73,24 @@ function readTurn(entry: unknown): ChatTurn | string {
 const isFilled = (value: unknown): boolean =>
   value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
 
-/** The text of a turn: a string, or parts of type `text`. */
+/** The text of a turn: a string, or parts of type `text`, whose text LLaMA-Factory calls `value`. */
 function textOf(content: unknown): string | { skip: string } {
   if (typeof content === 'string') return content.trim();
   if (content === undefined || content === null) return '';
   if (!Array.isArray(content)) return { skip: 'turns without a text' };
   const texts: string[] = [];
   for (const part of content as unknown[]) {
-    const { type, text } = (part ?? {}) as Record<string, unknown>;
-    if (typeof text !== 'string') {
-      const what = typeof type === 'string' ? type : '';
-      return { skip: /tool/.test(what) ? 'tool calls' : /file/.test(what) ? 'attached files' : 'images or sounds' };
-    }
-    texts.push(text);
+    const { type, text, value } = (part ?? {}) as Record<string, unknown>;
+    const said = text ?? (type === 'text' ? value : undefined);
+    if (typeof said !== 'string') return { skip: reasonOf(typeof type === 'string' ? type : '') };
+    texts.push(said);
   }
   return texts.join('\n').trim();
+}
+
+/** Why a part of a type is no text. */
+function reasonOf(type: string): string {
+  if (/tool/.test(type)) return 'tool calls';
+  if (/file/.test(type)) return 'attached files';
+  return /image|audio|video/.test(type) ? 'images or sounds' : 'parts that are no text';
 }

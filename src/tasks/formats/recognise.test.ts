@@ -75,6 +75,24 @@ describe('a file of a known format', () => {
       { form: 'free', textColumn: 'question', inputColumn: 'context', labelColumn: 'answers' },
     ],
     [
+      'preferences',
+      'dpo.jsonl',
+      '{"prompt": "a", "chosen": "b", "rejected": "x"}\n{"prompt": "c", "chosen": "d", "rejected": "y"}\n',
+      { form: 'free', textColumn: 'prompt', labelColumn: 'chosen', frame: 'bare' },
+    ],
+    [
+      'preferences',
+      'dpo.json',
+      rows({ prompt: 'Hi', chosen: turns, rejected: turns }),
+      { form: 'chat', textColumn: 'chosen' },
+    ],
+    [
+      'plain text',
+      'hh.jsonl',
+      '{"chosen": "Human: a", "rejected": "Human: b"}',
+      { form: 'text', textColumn: 'chosen' },
+    ],
+    [
       'ChatGPT’s export',
       'conversations.json',
       rows({ title: 'x', mapping: chatGpt }),

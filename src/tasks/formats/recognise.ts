@@ -14,6 +14,8 @@ interface Format {
   readonly frame: FrameName;
   /** Whether answers stay free even if there are few different ones. */
   readonly isPublished?: boolean;
+  /** Whether the texts must be lists. */
+  readonly isNested?: boolean;
 }
 
 const FORMATS: readonly Format[] = [
@@ -32,6 +34,10 @@ const FORMATS: readonly Format[] = [
   },
   { name: 'Alpaca', form: 'free', text: 'instruction', input: ['input'], answer: 'output', frame: 'answer' },
   { name: 'Alpaca', form: 'free', text: 'instruction', input: ['context'], answer: 'response', frame: 'answer' },
+  // Of the answers that people preferred, as texts or as whole conversations.
+  { name: 'preferences', form: 'chat', text: 'chosen', frame: 'answer', isNested: true },
+  { name: 'preferences', form: 'chat', text: 'chosen_messages', frame: 'answer' },
+  { name: 'preferences', form: 'free', text: 'prompt', answer: 'chosen', frame: 'bare' },
   { name: 'prompt and completion', form: 'free', text: 'prompt', answer: 'completion', frame: 'bare' },
   { name: 'prompt and completion', form: 'free', text: 'prompt', answer: 'response', frame: 'bare' },
   { name: 'TRACE', form: 'free', text: 'prompt', answer: 'answer', frame: 'bare', isPublished: true },
@@ -76,6 +82,7 @@ function recognised(table: Table): Omit<Recognised, 'kind'> {
     const [text, answer] = [columnOf(format.text), format.answer === undefined ? '' : columnOf(format.answer)];
     if (text === undefined || answer === undefined) continue;
     if (format.name === 'SuperNI' && definition === null) continue;
+    if (format.isNested === true && !table.nested.includes(text)) continue;
     const found = format.input?.map(columnOf).find((name) => name !== undefined) ?? null;
     const isLabelled = format.form === 'free' && format.isPublished !== true && hasFewValues(table, answer);
     return {
@@ -144,13 +151,12 @@ function guessed(table: Table): Omit<Recognised, 'kind'> {
   return { ...plain, format: null, form, textColumn: chosen.name, labelColumn: label.name };
 }
 
-/** The columns without ids and, if two are left, without those of lists and objects. */
+/** The columns without ids, rejected answers, and those of lists and objects, as far as enough are left. */
 function likelyColumns({ columns, nested }: Table): readonly string[] {
   const isId = (name: string): boolean => ID_NAMES.test(words(name)) && !LABEL_NAMES.test(words(name));
-  const others = columns.filter((name) => !isId(name));
+  const others = columns.filter((name) => !isId(name) && !/^rejected/i.test(name));
   const plain = others.filter((name) => !nested.includes(name));
-  if (plain.length >= 2) return plain;
-  return others.length > 0 ? others : columns;
+  return [plain, others].find(({ length }) => length >= 2) ?? (plain.length === 1 ? plain : columns);
 }
 
 /** A name with its words apart: `questionId`. */
