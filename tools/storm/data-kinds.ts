@@ -19,6 +19,28 @@ export function dataKinds(): Kind[] {
     Definition: ['Say whether the number is odd.'],
     Instances: NUMBERS.map((i) => ({ input: `${i}`, output: [i % 2 ? 'odd' : 'even', 'a number'] })),
   };
+  const squad = {
+    version: '1.1',
+    data: NUMBERS.map((i) => ({
+      paragraphs: [{ context: `It is ${i}.`, qas: [{ question: `What is it ${i}?`, answers: [{ text: `${i}` }] }] }],
+    })),
+  };
+  const chatGpt = NUMBERS.map((i) => ({
+    title: `${i}`,
+    current_node: 'answer',
+    mapping: {
+      root: { parent: null, children: ['question'], message: null },
+      question: { parent: 'root', children: ['answer'], message: exported('user', `Is ${i} odd?`) },
+      answer: { parent: 'question', children: [], message: exported('assistant', i % 2 ? 'Yes' : 'No') },
+    },
+  }));
+  const claude = NUMBERS.map((i) => ({
+    name: `${i}`,
+    chat_messages: [
+      { uuid: 'a', sender: 'human', content: [{ type: 'text', text: `Is ${i} odd?` }] },
+      { uuid: 'b', parent_message_uuid: 'a', sender: 'assistant', text: i % 2 ? 'Yes' : 'No' },
+    ],
+  }));
   const columns = {
     columnData: [
       { name: 'text', data: NUMBERS.map((i) => `Grüße ${i}`), type: 'STRING' as const },
@@ -35,7 +57,9 @@ export function dataKinds(): Kind[] {
       use: asTask('mine.parquet'),
     },
     { name: 'conversations', sound: [encode(chat.join('\n'))], isJson: false, use: asTask('mine.jsonl') },
-    { name: 'SuperNI', sound: [encode(JSON.stringify(superNi))], isJson: true, use: asTask('mine.json') },
+    ...Object.entries({ SuperNI: superNi, SQuAD: squad, 'ChatGPT’s export': chatGpt, 'Claude’s export': claude }).map(
+      ([name, json]): Kind => ({ name, sound: [encode(JSON.stringify(json))], isJson: true, use: asTask('mine.json') }),
+    ),
     {
       name: 'text',
       sound: [encode(NUMBERS.map((i) => `Line ${i} of a text.\n`).join(''))],
@@ -44,6 +68,14 @@ export function dataKinds(): Kind[] {
     },
   ];
 }
+
+/** A message as ChatGPT exports it. */
+const exported = (role: string, text: string): object => ({
+  author: { role },
+  content: { content_type: 'text', parts: [text] },
+  metadata: {},
+  recipient: 'all',
+});
 
 const asTask =
   (name: string) =>

@@ -27,7 +27,7 @@ const LIMITS = { buffer: 2 ** 31, total: 2 ** 33 };
 /** Reads files that were damaged or crafted at random, as a run would. */
 export const mutations: Storm = {
   whole: 10_000,
-  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL, Parquet, chat, SuperNI, text, order and results files, parts of studies, chat templates, zips and round folders are changed at random',
+  what: 'safetensors, GGUF, config, tokenizer, CSV, JSONL, Parquet, chat, exports of chats, SuperNI, SQuAD, text, order and results files, parts of studies, chat templates, zips and round folders are changed at random',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     const all = [...(await kinds()), ...dataKinds(), ...(await runKinds())];
     const problems: string[] = [];

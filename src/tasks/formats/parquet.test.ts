@@ -85,6 +85,16 @@ it('decimals that would be rounded count as missing, and so do strings that are 
   expect(broken.warnings).toEqual([expect.stringMatching(/^Column label holds bytes that are no text/)]);
 });
 
+it('a file whose columns are not those of its schema is refused', async () => {
+  const file = bytes(parquetWriteBuffer({ columnData: COLUMNS }));
+  const at = Buffer.from(file).lastIndexOf('label'); // the path of the column, after its name in the schema
+  file[at + 1] = 'o'.charCodeAt(0);
+  await expect(readTableFile('a.parquet', file)).rejects.toMatchObject({
+    code: 'tasks/bad-parquet',
+    message: expect.stringMatching(/other columns than the schema/) as string,
+  });
+});
+
 it('a file that has other rows than it says is refused', async () => {
   const file = bytes(parquetWriteBuffer({ columnData: COLUMNS, codec: 'UNCOMPRESSED' }));
   const { parquetMetadata } = await import('hyparquet');

@@ -40,6 +40,7 @@ export async function readParquet(
   const counted = metadata.row_groups.reduce((sum, { num_rows: rows }) => sum + Number(rows), 0);
   if (counted !== Number(metadata.num_rows))
     throw badParquet(name, new Error(`it has ${counted} rows, but says that there are ${metadata.num_rows}`));
+  if (!columnsFit(metadata)) throw badParquet(name, new Error('a row group has other columns than the schema'));
   const rowEnd = Math.min(maxRows, counted);
   const columns = columnsOf(metadata, rowEnd);
   const compressors = await compressorsFor(columns, name);
@@ -117,6 +118,23 @@ function textIn(bytes: Uint8Array): string | null {
   } catch {
     return null;
   }
+}
+
+/** Whether every row group has the columns of the schema. The library loses errors of any others: they end the process. */
+function columnsFit({ schema, row_groups: groups }: FileMetaData): boolean {
+  const paths: string[] = [];
+  let at = 1; // after the root
+  const walk = (path: string, children: number): void => {
+    for (let child = 0; child < children && at < schema.length; child++) {
+      const { name, num_children: own = 0 } = schema[at++];
+      if (own > 0) walk(`${path}${name}.`, own);
+      else paths.push(path + name);
+    }
+  };
+  walk('', schema[0]?.num_children ?? 0);
+  return groups.every(
+    ({ columns }) => columns.map(({ meta_data: one }) => one?.path_in_schema.join('.')).join('\n') === paths.join('\n'),
+  );
 }
 
 /** Columns of the row groups that hold the first rows. */
