@@ -65,6 +65,12 @@ describe('rows with free answers', () => {
   });
 });
 
+it('conversations of preference data end in the chosen answer', async () => {
+  const row = { conversations: [{ from: 'human', value: 'Hi' }], chosen: { from: 'gpt', value: 'Yes' } };
+  const table = await tableFrom('dpo.json', JSON.stringify([{ ...row, rejected: { from: 'gpt', value: 'No' } }]));
+  expect(answeredTexts(table, recognise(table), 'every').units).toMatchObject([[{ label: 'Yes' }]]);
+});
+
 describe('conversations', () => {
   const say = (...texts: string[]) => texts.map((content, i) => ({ role: i % 2 ? 'assistant' : 'user', content }));
   const content = Array.from({ length: 10 }, (_, i) => JSON.stringify({ messages: say(`q${i}`, 'a', 'r', 'b') })).join(

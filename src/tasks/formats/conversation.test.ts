@@ -21,6 +21,13 @@ it('reads roles of Hugging Face, OpenAI and ShareGPT, and parts of text', () => 
     expect(read([{ role: 'user', content: [part], loss_weight: 0 }, assistant])).toEqual({ turns: [user, assistant] });
 });
 
+it('reads an answer that stands beside its conversation', () => {
+  const answer = JSON.stringify({ from: 'gpt', value: 'Hello.' });
+  expect(readConversation(JSON.stringify([user]), answer)).toEqual({ turns: [user, assistant] });
+  expect(readConversation(JSON.stringify([user, assistant]), answer)).toEqual({ skip: 'roles out of order' });
+  expect(readConversation(JSON.stringify([user]), 'Hello.')).toEqual({ skip: 'turns that are not JSON' });
+});
+
 it('leaves out turns after the last answer', () => {
   expect(read([user, assistant, user])).toEqual({ turns: [user, assistant] });
 });

@@ -24,25 +24,28 @@ const skip = (why: string): Conversation => ({ skip: why });
  * Turns after the last answer are left out.
  *
  * @param cell the list as JSON.
+ * @param answer the last turn as JSON, where it stands beside the list (preference data of LLaMA-Factory).
  */
-export function readConversation(cell: string): Conversation {
+export function readConversation(cell: string, answer?: string): Conversation {
   if (cell.trim() === '') return skip('no turns');
   let list: unknown;
+  let last: unknown;
   try {
     list = JSON.parse(cell);
+    if (answer !== undefined) last = JSON.parse(answer);
   } catch {
     return skip('turns that are not JSON');
   }
   if (!Array.isArray(list) || list.length === 0) return skip('no turns');
   const turns: ChatTurn[] = [];
-  for (const entry of list as unknown[]) {
+  for (const entry of last === undefined ? (list as unknown[]) : [...(list as unknown[]), last]) {
     const turn = readTurn(entry);
     if (typeof turn === 'string') return skip(turn);
     turns.push(turn);
   }
-  const last = turns.findLastIndex(({ role }) => role === 'assistant');
-  if (last < 0) return skip('no answer of the assistant');
-  const known = turns.slice(0, last + 1);
+  const end = turns.findLastIndex(({ role }) => role === 'assistant');
+  if (end < 0) return skip('no answer of the assistant');
+  const known = turns.slice(0, end + 1);
   const spoken = known[0].role === 'system' ? known.slice(1) : known;
   if (spoken.some(({ role }, i) => role !== (i % 2 === 0 ? 'user' : 'assistant'))) return skip('roles out of order');
   return known.some(({ content }) => content.trim() === '') ? skip('empty turns') : { turns: known };
