@@ -14,6 +14,7 @@ const server = await createServer({
   logLevel: 'error',
 });
 process.argv = [process.argv[0], resolve(root, file), ...rest];
+const { exitWhenWritten, outliveReaders } = await server.ssrLoadModule(join(root, 'src', 'cli', 'exit.ts'));
+outliveReaders();
 const { main } = await server.ssrLoadModule(resolve(root, file));
-const { exitWhenWritten } = await server.ssrLoadModule(join(root, 'src', 'cli', 'exit.ts'));
 await exitWhenWritten(await main(rest));

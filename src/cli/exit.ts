@@ -7,3 +7,15 @@ export async function exitWhenWritten(code: number): Promise<never> {
     await new Promise<void>((done) => stream.write('', () => done()));
   process.exit(code);
 }
+
+/**
+ * Lets the process go on when nobody reads its output any more, as after `gorp-web data FILE | head`: what it makes is
+ * not lost. Any other error of its output ends it.
+ */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
