@@ -177,7 +177,13 @@ test('a model folder and a GGUF file on this machine are trained in place', asyn
   const file = testInfo.outputPath('tiny.gguf');
   await writeFile(file, tinyLlamaGguf());
   await page.getByText(/^All settings of/).click();
-  await page.locator('[data-setting="training.sourceLength"]').fill('400');
+  const prompts = page.locator('[data-setting="training.sourceLength"]');
+  await prompts.focus();
+  const shown = await prompts.inputValue();
+  const facts = page.getByText(/^Learning rate .* Prompts of up to/);
+  await expect(facts, 'after the run the page sets what the texts need').not.toContainText('up to 256 tokens');
+  expect(await prompts.inputValue(), 'which does not change a field in use').toBe(shown);
+  await prompts.fill('400');
   await page.getByTestId('pick-model-files').setInputFiles(file);
   await expect(page.getByTestId('model-field')).toContainText('1 file,');
   await start(page);

@@ -24,7 +24,8 @@ export function SettingField({ field, settings, issue }: Props<Field>) {
 function NumberSetting({ field, settings, issue }: Props<NumberField>) {
   const { edit } = usePage();
   const id = useId();
-  // While a person types, the field shows the typed text (`1e-`), not the number parsed from it.
+  // From the focus on, the field shows what a person types (`1e-`), not the number parsed from it, nor one that the page
+  // sets meanwhile: its digits would mix with those being typed.
   const [typed, setTyped] = useState<string | null>(null);
   const value = field.read(settings);
   const refused = refusal(typed, field);
@@ -48,6 +49,7 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
           const read = typedNumber(target.value, field.integer, field.shares);
           edit((draft) => field.write(draft, typeof read === 'object' && read !== null ? read.value : Number.NaN));
         }}
+        onFocus={() => setTyped((before) => before ?? valueText(value, field))}
         // What is no number stays in sight; a number is shown as it was understood.
         onBlur={() => refused === undefined && setTyped(null)}
       />
