@@ -14,7 +14,7 @@ const server = await createServer({
   logLevel: 'error',
 });
 process.argv = [process.argv[0], resolve(root, file), ...rest];
-const { exitWhenWritten, outliveReaders } = await server.ssrLoadModule(join(root, 'src', 'cli', 'exit.ts'));
-outliveReaders();
+const { exitWhenWritten, ignoreClosedOutput } = await server.ssrLoadModule(join(root, 'src', 'cli', 'exit.ts'));
+ignoreClosedOutput();
 const { main } = await server.ssrLoadModule(resolve(root, file));
 await exitWhenWritten(await main(rest));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { exitWhenWritten, outliveReaders } from './exit.ts';
+import { exitWhenWritten, ignoreClosedOutput } from './exit.ts';
 import { main } from './main.ts';
 
-outliveReaders();
+ignoreClosedOutput();
 await exitWhenWritten(await main(process.argv.slice(2)));

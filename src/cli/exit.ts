@@ -9,10 +9,10 @@ export async function exitWhenWritten(code: number): Promise<never> {
 }
 
 /**
- * Lets the process go on when nobody reads its output any more, as after `gorp-web data FILE | head`: what it makes is
- * not lost. Any other error of its output ends it.
+ * Keeps the process running when its output is closed, as after `gorp-web data FILE | head`, so that its work is not
+ * lost. Any other error of its output still ends it.
  */
-export function outliveReaders(): void {
+export function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;

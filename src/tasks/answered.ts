@@ -82,7 +82,7 @@ const readers: Readonly<Record<'free' | 'chat' | 'text', Reader>> = {
     const at = columnIndex(table, textColumn);
     const chosen = table.columns.findIndex((name, i) => i !== at && name.toLowerCase() === 'chosen');
     return (row) => {
-      const found = readConversation(row[at], chosen < 0 ? undefined : row[chosen]);
+      const found = readConversation(row[at], row[chosen]);
       if ('skip' in found) return found.skip;
       const { turns } = found;
       const ends = [...turns.keys()].filter((i) => turns[i].role === 'assistant');

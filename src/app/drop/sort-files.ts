@@ -65,7 +65,7 @@ const isModel = (names: readonly string[]): boolean =>
 const CHATS = 'conversations.json';
 
 /** The file with the conversations in a data export of ChatGPT or Claude, beside what it says of the person. */
-const chatsIn = <File extends { readonly path: string }>(files: readonly File[]): File | undefined =>
+const chatsIn = <Given extends { readonly path: string }>(files: readonly Given[]): Given | undefined =>
   files.some(({ path }) => /^users?\.json$/.test(baseName(path)))
     ? files.find(({ path }) => baseName(path) === CHATS)
     : undefined;

@@ -24,8 +24,8 @@ export function SettingField({ field, settings, issue }: Props<Field>) {
 function NumberSetting({ field, settings, issue }: Props<NumberField>) {
   const { edit } = usePage();
   const id = useId();
-  // From the focus on, the field shows what a person types (`1e-`), not the number parsed from it, nor one that the page
-  // sets meanwhile: its digits would mix with those being typed.
+  // While it has the focus, the field shows what a person types (`1e-`): not the number parsed from that, and not one that
+  // the page sets meanwhile, whose digits would mix with those being typed.
   const [typed, setTyped] = useState<string | null>(null);
   const value = field.read(settings);
   const refused = refusal(typed, field);

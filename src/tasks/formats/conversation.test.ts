@@ -25,7 +25,11 @@ it('reads an answer that stands beside its conversation', () => {
   const answer = JSON.stringify({ from: 'gpt', value: 'Hello.' });
   expect(readConversation(JSON.stringify([user]), answer)).toEqual({ turns: [user, assistant] });
   expect(readConversation(JSON.stringify([user, assistant]), answer)).toEqual({ skip: 'roles out of order' });
-  expect(readConversation(JSON.stringify([user]), 'Hello.')).toEqual({ skip: 'turns that are not JSON' });
+  // Anything else beside it is no turn: a text, or another conversation.
+  for (const other of ['Hello.', '{Hello.}', '', JSON.stringify([user, assistant])]) {
+    expect(readConversation(JSON.stringify([user, assistant]), other)).toEqual({ turns: [user, assistant] });
+    expect(readConversation(JSON.stringify([user]), other)).toEqual({ skip: 'no answer of the assistant' });
+  }
 });
 
 it('leaves out turns after the last answer', () => {

@@ -24,21 +24,20 @@ const skip = (why: string): Conversation => ({ skip: why });
  * Turns after the last answer are left out.
  *
  * @param cell the list as JSON.
- * @param answer the last turn as JSON, where it stands beside the list (preference data of LLaMA-Factory).
+ * @param beside a cell that may hold the last turn, an object as JSON (preference data of LLaMA-Factory). Ignored if it
+ *   holds anything else, such as a whole conversation.
  */
-export function readConversation(cell: string, answer?: string): Conversation {
+export function readConversation(cell: string, beside = ''): Conversation {
   if (cell.trim() === '') return skip('no turns');
   let list: unknown;
-  let last: unknown;
   try {
     list = JSON.parse(cell);
-    if (answer !== undefined) last = JSON.parse(answer);
   } catch {
     return skip('turns that are not JSON');
   }
   if (!Array.isArray(list) || list.length === 0) return skip('no turns');
   const turns: ChatTurn[] = [];
-  for (const entry of last === undefined ? (list as unknown[]) : [...(list as unknown[]), last]) {
+  for (const entry of [...(list as unknown[]), ...lastTurn(beside)]) {
     const turn = readTurn(entry);
     if (typeof turn === 'string') return skip(turn);
     turns.push(turn);
@@ -49,6 +48,16 @@ export function readConversation(cell: string, answer?: string): Conversation {
   const spoken = known[0].role === 'system' ? known.slice(1) : known;
   if (spoken.some(({ role }, i) => role !== (i % 2 === 0 ? 'user' : 'assistant'))) return skip('roles out of order');
   return known.some(({ content }) => content.trim() === '') ? skip('empty turns') : { turns: known };
+}
+
+/** The turn in a cell; none if it holds no object. */
+function lastTurn(cell: string): object[] {
+  if (!cell.trimStart().startsWith('{')) return [];
+  try {
+    return [JSON.parse(cell) as object];
+  } catch {
+    return [];
+  }
 }
 
 function readTurn(entry: unknown): ChatTurn | string {
