@@ -1,18 +1,19 @@
 import type { Locator } from '@playwright/test';
 
-/** Drops a file or folder of the disk on an element, as a file manager does. */
+/**
+ * Drops a file or folder of the disk on an element, as a file manager does. It comes from the corner of the page and is
+ * released as soon as it is over the element, before another `dragover`: a page may move things under a pointer that rests.
+ */
 export async function dropFromDisk(target: Locator, path: string): Promise<void> {
   await target.evaluate((element) => element.scrollIntoView({ block: 'center' }));
   await target.hover(); // waits until it stays where it is: the lines above it may change
   const box = await target.boundingBox();
   if (box === null) throw new Error('The drop target is not visible.');
   const client = await target.page().context().newCDPSession(target.page());
-  const at = {
-    x: box.x + box.width / 2,
-    y: box.y + box.height / 2,
-    data: { items: [], files: [path], dragOperationsMask: 1 },
-  };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await client.send('Input.dispatchDragEvent', { type, ...at });
+  const send = (type: 'dragEnter' | 'dragOver' | 'drop', x: number, y: number): Promise<unknown> =>
+    client.send('Input.dispatchDragEvent', { type, x, y, data: { items: [], files: [path], dragOperationsMask: 1 } });
+  await send('dragEnter', 1, 1);
+  await send('dragOver', 1, 1);
+  await send('drop', box.x + box.width / 2, box.y + box.height / 2);
   await client.detach();
 }

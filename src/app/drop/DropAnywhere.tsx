@@ -24,10 +24,13 @@ export function DropAnywhere() {
       event.preventDefault();
       void takeFiles(filesOfDrop(event.dataTransfer));
     };
+    // Both: a file that is dropped when another element has just come under it, before the next `dragover`, is refused.
+    window.addEventListener('dragenter', over);
     window.addEventListener('dragover', over);
     window.addEventListener('dragleave', leave);
     window.addEventListener('drop', drop);
     return () => {
+      window.removeEventListener('dragenter', over);
       window.removeEventListener('dragover', over);
       window.removeEventListener('dragleave', leave);
       window.removeEventListener('drop', drop);

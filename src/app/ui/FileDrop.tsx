@@ -11,16 +11,19 @@ interface Props {
 export function FileDrop({ className, onFiles, children }: Props) {
   const [isOver, setOver] = useState(false);
   const carriesFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer.types.includes('Files');
+  const over = (event: DragEvent): void => {
+    if (!carriesFiles(event)) return;
+    // Otherwise the browser would open the file in place of the page.
+    event.preventDefault();
+    setOver(true);
+  };
   return (
     <div
       className={`${className} ${styles.place}`}
       data-over={isOver}
-      onDragOver={(event) => {
-        if (!carriesFiles(event)) return;
-        // Otherwise the browser would open the file in place of the page.
-        event.preventDefault();
-        setOver(true);
-      }}
+      // Both: a file that is dropped when another element has just come under it, before the next `dragover`, is refused.
+      onDragEnter={over}
+      onDragOver={over}
       onDragLeave={({ currentTarget, relatedTarget }) => {
         if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) setOver(false);
       }}
