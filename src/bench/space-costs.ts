@@ -2,7 +2,7 @@ import type { TokenPair } from '../base/batch.ts';
 import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { Learner } from '../gorp/learner.ts';
-import { planOf } from '../methods/registry.ts';
+import { planOf, withValues } from '../methods/registry.ts';
 import { networkOf } from '../run/open-network.ts';
 import { RoundBatches } from '../run/round-batches.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -46,7 +46,7 @@ export interface InSteps {
   readonly step: number;
 }
 
-/** A model on the hub: its runs start with the published values. */
+/** A model on the hub, for its starting values. */
 const PRE_TRAINED = 'org/model';
 const METHOD = 'gorp-plus';
 const BATCH_SIZE = 8;
@@ -54,12 +54,13 @@ const BATCH_SIZE = 8;
 const WARM_UP = 2;
 /** Then follow plain steps, up to the next bases. */
 export const MOST_STEPS = 8;
+const REFRESH_INTERVAL = WARM_UP + MOST_STEPS;
 /** The first tokens have a meaning: padding, beginning and end of a text. */
 const FIRST_TOKEN = 3;
 
 /**
- * Times tasks learned one after another by `gorp-plus` with its published values: beginnings, steps and ends, with the
- * batches and samples of a run. Every task has tokens of its own, so that spaces grow.
+ * Times tasks learned one after another by `gorp-plus`: beginnings, steps without new bases and ends, with the batches
+ * and samples of a run. Every task has tokens of its own, so that spaces grow.
  *
  * @returns the times of each task, and of the beginning after the last.
  */
@@ -71,7 +72,8 @@ export async function timeTasks(
 ): Promise<{ tasks: TaskTimes[]; next: Spent }> {
   const lengths = { sourceLength: prompt, targetLength: answer };
   const settings: RunSettings = {
-    ...{ model: PRE_TRAINED, tasks: 'picked', method: startingMethod(PRE_TRAINED, METHOD) },
+    ...{ model: PRE_TRAINED, tasks: 'picked' },
+    method: withValues(startingMethod(PRE_TRAINED, METHOD), { updateProjGap: REFRESH_INTERVAL }),
     order: Array.from({ length: tasks + 1 }, (_, task) => `task ${task + 1}`),
     training: { ...startingTraining(PRE_TRAINED), batchSize: BATCH_SIZE, ...lengths },
   };
