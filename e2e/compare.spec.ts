@@ -173,7 +173,7 @@ test('files that cannot be compared or taken over say why, and a queue continues
   const [foreign, own] = [join(folder, 'foreign.json'), join(folder, 'own.json')];
   await writeFile(foreign, '{"loss":[1,2]}');
   await writeFile(own, JSON.stringify(good));
-  await dropFromDisk(page.getByTestId('compared'), foreign);
+  await page.getByTestId('take-results').setInputFiles(foreign);
   await expect(problem).toContainText('foreign.json is not a gorp-web results file.');
   await dropFromDisk(page.getByTestId('compared'), own);
   await expect(problem).toBeHidden();

@@ -271,6 +271,12 @@ test('files dropped anywhere are taken up where they belong, or refused with the
   await dropFromDisk(place, await at('run.json', JSON.stringify(quickResults('gorp', 1))));
   await expect(page.getByTestId('tab-compare')).toHaveAttribute('aria-selected', 'true');
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);
+  for (const tab of ['compare', 'try']) {
+    await page.getByTestId(`tab-${tab}`).click();
+    await dropFromDisk(place, await at(`${tab}.csv`, 'text,label\nup,yes\ndown,no\nright,yes\nleft,no\n'));
+    await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
+    await expect(page.locator(`[data-task=${tab}]`), 'wherever the page is').toBeVisible();
+  }
   await page.reload();
   await page.getByTestId('start').click();
   await expect(page.getByTestId('error-panel')).toContainText('The model’s files are needed again');

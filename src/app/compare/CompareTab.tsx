@@ -1,6 +1,5 @@
 import { useMemo } from 'react';
-import { usePage, usePageState } from '../page-context.tsx';
-import { FileDrop } from '../ui/FileDrop.tsx';
+import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import view from '../ui/view.module.css';
 import { ChosenRuns } from './ChosenRuns.tsx';
@@ -19,13 +18,12 @@ const OF_TWO =
 
 /** Compares finished runs: the settings that differ, their curves, and what they learned and forgot. */
 export function CompareTab() {
-  const { compare: actions } = usePage();
   const compare = usePageState((state) => state.compare);
   const groups = useMemo(() => groupsOf(comparedResults(compare)), [compare]);
   const isOfTwo =
     compare.by === 'setting' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
   return (
-    <FileDrop className={view.stack} onFiles={(files) => void actions.takeFiles(files)}>
+    <div className={view.stack}>
       <ChosenRuns groups={groups} />
       {groups.length > 0 && (
         <>
@@ -48,7 +46,7 @@ export function CompareTab() {
           </div>
         </>
       )}
-    </FileDrop>
+    </div>
   );
 }
 

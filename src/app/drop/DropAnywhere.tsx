@@ -3,7 +3,7 @@ import { usePage } from '../page-context.tsx';
 import { filesOfDrop } from '../tasks/given-files.ts';
 import styles from './DropAnywhere.module.css';
 
-/** Takes up files that are dropped anywhere on the page, unless the place itself does. */
+/** Takes up files that are dropped anywhere on the page. */
 export function DropAnywhere() {
   const { takeFiles } = usePage();
   const [isOver, setIsOver] = useState(false);
@@ -20,11 +20,12 @@ export function DropAnywhere() {
     };
     const drop = (event: DragEvent): void => {
       setIsOver(false);
-      if (event.defaultPrevented || event.dataTransfer === null || !carriesFiles(event)) return;
+      if (event.dataTransfer === null || !carriesFiles(event)) return;
       event.preventDefault();
-      void takeFiles(filesOfDrop(event.dataTransfer));
+      void takeFiles(filesOfDrop(event.dataTransfer.items));
     };
-    // Both: a file that is dropped when another element has just come under it, before the next `dragover`, is refused.
+    // `dragenter` too: if another element comes under a file just before it is dropped, no `dragover` follows, and a file
+    // that nothing has accepted is refused.
     window.addEventListener('dragenter', over);
     window.addEventListener('dragover', over);
     window.addEventListener('dragleave', leave);

@@ -8,14 +8,20 @@ const MAX_FILES = 20_000;
 export const filesOfInput = (files: FileList | null): GivenFile[] =>
   Array.from(files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }));
 
+/** The parts of `DataTransferItem` used here. */
+export type DroppedItem = Pick<DataTransferItem, 'kind' | 'getAsFile' | 'webkitGetAsEntry'>;
+
 /**
  * The dropped files, including all files in dropped folders. Must be called while the event is handled: afterwards the
  * browser forgets what was dropped.
  *
  * @throws GorpError `tasks/too-many-files`.
  */
-export async function filesOfDrop(data: DataTransfer): Promise<GivenFile[]> {
-  const entries = Array.from(data.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+export async function filesOfDrop(items: Iterable<DroppedItem>): Promise<GivenFile[]> {
+  // All of them before the first await.
+  const dropped = [...items]
+    .filter(({ kind }) => kind === 'file')
+    .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const found: GivenFile[] = [];
   const visit = async (entry: FileSystemEntry): Promise<void> => {
     const path = entry.fullPath.replace(/^\//, '');
@@ -28,7 +34,10 @@ export async function filesOfDrop(data: DataTransfer): Promise<GivenFile[]> {
       'Drop only the folder that holds CL_Benchmark and configs, SuperNI, or the tasks of TRACE.',
     );
   };
-  for (const entry of entries) await visit(entry);
+  for (const { entry, file } of dropped) {
+    if (entry !== null) await visit(entry);
+    else if (file !== null) found.push({ path: file.name, file });
+  }
   return found;
 }
 

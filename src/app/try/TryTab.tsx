@@ -1,6 +1,5 @@
-import { type DragEvent, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 import { useStore } from 'zustand';
-import { pickedFromDrop } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { roundOfRun } from '../run-state.ts';
 import { useStoredRounds } from '../results/saved-rounds-context.tsx';
@@ -25,7 +24,6 @@ export default function TryTab() {
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(desk.store);
   const context = useTryContext();
-  const [isOver, setIsOver] = useState(false);
   useEffect(() => desk.close, []);
   // A run adds rounds. Reopen for them only when no answer is being written.
   useEffect(() => {
@@ -37,26 +35,8 @@ export default function TryTab() {
     if (status === 'closed' || source.kind === 'kept')
       desk.reopen(page.store.getState().access, stored.choiceFor(runId));
   }, [page, stored, runId, runStatus, runRound, status, source]);
-  const drop = (event: DragEvent): void => {
-    event.preventDefault();
-    setIsOver(false);
-    void pickedFromDrop(event.dataTransfer.items).then((picked) => {
-      if (picked !== null) desk.open(page.store.getState().access, null, picked);
-    });
-  };
   return (
-    <div
-      className={styles.stack}
-      data-over={isOver}
-      data-testid="try"
-      data-status={status}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setIsOver(true);
-      }}
-      onDragLeave={() => setIsOver(false)}
-      onDrop={drop}
-    >
+    <div className={styles.stack} data-testid="try" data-status={status}>
       <Section
         title="Ask the model"
         note="Compare its answers before training and after every round, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
