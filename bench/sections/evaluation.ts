@@ -4,7 +4,7 @@ import type { Network } from '../../src/models/network.ts';
 import { Evaluator } from '../../src/run/evaluator.ts';
 import { planOf } from '../../src/methods/registry.ts';
 import { startingMethod } from '../../src/run/starting-values.ts';
-import type { EncodedTask } from '../../src/run/task-data.ts';
+import type { EncodedTask } from '../../src/run/encoded-task.ts';
 import { bucketLength, SOURCE_BUCKET } from '../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import { type Section, tunedDevice } from '../bench.ts';

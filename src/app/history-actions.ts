@@ -19,7 +19,7 @@ export interface HistoryActions {
 export interface PageHistory extends HistoryActions {
   readonly refresh: () => Promise<void>;
   /** Stores a run. Shows why if that fails. */
-  readonly keep: (results: Results) => Promise<void>;
+  readonly save: (results: Results) => Promise<void>;
   /** Stores a results file that the person added, and returns its key. @throws if that fails. */
   readonly take: (results: Results) => Promise<string>;
   readonly remove: (key: string) => Promise<void>;
@@ -76,7 +76,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
         return reportOf(error);
       }
     },
-    keep: async (results) => {
+    save: async (results) => {
       const labelled = await withHistory(() => history.add(results));
       if (labelled !== null) showLabel(runKey(results), labelOf(labelled));
     },

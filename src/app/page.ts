@@ -127,7 +127,7 @@ export function createPage(parts: PageParts): Page {
   /** Stores an ended run before the next run of the queue begins. */
   const saveEnded = async (run: RunState): Promise<void> => {
     if (run.results !== null) {
-      await history.keep(run.results);
+      await history.save(run.results);
       leftOff.saveShown(runKey(run.results));
     }
     await unfinished.look();

@@ -77,7 +77,7 @@ describe('checkpoints on disk', () => {
   });
 
   test('that cannot be written leave earlier ones intact, and no partial one', async () => {
-    await folder().keep([textFile('a', () => '1')]);
+    await folder().save([textFile('a', () => '1')]);
     const broken = {
       path: 'b',
       // oxlint-disable-next-line typescript/require-await -- fails before its first piece
@@ -85,11 +85,11 @@ describe('checkpoints on disk', () => {
         throw new Error('no room');
       },
     };
-    await expect(folder().keep([textFile('a', () => '2'), broken])).rejects.toMatchObject({ code: 'store/failed' });
+    await expect(folder().save([textFile('a', () => '2'), broken])).rejects.toMatchObject({ code: 'store/failed' });
     expect(await numbers()).toEqual(['000001']);
     await mkdir(join(out, 'checkpoints', 'of somebody else'));
-    await folder().keep([textFile('a', () => '2')]);
-    await folder().keep([textFile('a', () => '3')]);
+    await folder().save([textFile('a', () => '2')]);
+    await folder().save([textFile('a', () => '3')]);
     expect(await numbers()).toEqual(['000002', '000003', 'of somebody else']);
   });
 
@@ -97,15 +97,15 @@ describe('checkpoints on disk', () => {
     const checkpoints = folder();
     const same = { ...textFile('part/same', () => 'large'), isUnchanged: true };
     const paths = (name: string): string[] => ['part/same', 'b'].map((path) => join(out, 'checkpoints', name, path));
-    await checkpoints.keep([same, textFile('b', () => '1')]); // the first of a process has none before it
-    await checkpoints.keep([same, textFile('b', () => '2')]);
+    await checkpoints.save([same, textFile('b', () => '1')]); // the first of a process has none before it
+    await checkpoints.save([same, textFile('b', () => '2')]);
     const inodes = await Promise.all(['000001', '000002'].map(async (name) => (await stat(paths(name)[0])).ino));
     expect(inodes[1]).toBe(inodes[0]);
-    await checkpoints.keep([same, textFile('b', () => '3')]);
+    await checkpoints.save([same, textFile('b', () => '3')]);
     expect(await numbers()).toEqual(['000002', '000003']);
     expect(await Promise.all(paths('000003').map((path) => readFile(path, 'utf8')))).toEqual(['large', '3']);
     await rm(join(out, 'checkpoints', '000003'), { recursive: true });
-    await checkpoints.keep([same, textFile('b', () => '4')]);
+    await checkpoints.save([same, textFile('b', () => '4')]);
     expect(await Promise.all(paths('000003').map((path) => readFile(path, 'utf8'))), 'it is written again').toEqual([
       'large',
       '4',

@@ -37,7 +37,7 @@ export class CheckpointFolder implements CheckpointStore {
   }
 
   /** @throws GorpError `store/failed`. */
-  async keep(files: readonly CheckpointFile[]): Promise<void> {
+  async save(files: readonly CheckpointFile[]): Promise<void> {
     const before = await this.#numbers();
     const path = this.#pathOf((before.at(-1) ?? 0) + 1);
     await named(path, () =>

@@ -146,7 +146,7 @@ export class StudyFolder {
   }
 
   /** Saves a run. Without curves, hundreds of runs take a few megabytes and fit in a repository. */
-  async keep(run: PlannedRun, results: Results): Promise<void> {
+  async save(run: PlannedRun, results: Results): Promise<void> {
     await this.#part(run).add({ run: run.name, results: this.#curves ? results : withoutCurves(results) });
   }
 

@@ -41,10 +41,10 @@ afterEach(() => rm(out, { recursive: true }));
 
 const open = (plan: StudyPlan): Promise<StudyFolder> => StudyFolder.open(out, plan, { warn: () => undefined });
 
-async function keep(files: StudyFolder, run: PlannedRun): Promise<void> {
+async function save(files: StudyFolder, run: PlannedRun): Promise<void> {
   const last = scriptedRun(run.settings()).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  await files.keep(run, last.results);
+  await files.save(run, last.results);
 }
 
 const options = (plan: StudyPlan): StudyOptions => ({
@@ -55,11 +55,11 @@ const options = (plan: StudyPlan): StudyOptions => ({
 test('reports on the existing runs, and says how many are missing', async () => {
   const folder = await open(read());
   const runs = plannedRuns(read(), read().parts[0], () => null);
-  for (const run of runs.slice(0, 3)) await keep(folder, run);
+  for (const run of runs.slice(0, 3)) await save(folder, run);
   await conclude(folder, SILENT);
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('3 of 4 runs have been made.');
   expect((await readdir(join(out, 'plots'))).sort()).toEqual(['main-ap.svg', 'main-pareto.svg']);
-  await keep(folder, runs[3]);
+  await save(folder, runs[3]);
   // All runs exist, so none is made.
   expect(await executeStudy(options(read()), SILENT)).toBe(0);
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('4 of 4 runs have been made.');
@@ -73,7 +73,7 @@ test('refuses a second plan in a folder by name, and a run with other settings',
     message: expect.stringContaining('A study') as string,
   });
   const [run, other] = plannedRuns(plan, plan.parts[0], () => null);
-  await keep(files, { ...run, settings: other.settings });
+  await save(files, { ...run, settings: other.settings });
   await expect(files.outcomeOf(run)).rejects.toMatchObject({ code: 'run/other-study' });
 });
 
@@ -105,7 +105,7 @@ describe('before any run', () => {
 
   test('a model or a task that has changed since the study was planned ends it by name', async () => {
     const runs = plannedRuns(read(), read().parts[0], () => null);
-    for (const run of runs) await keep(await open(read()), run);
+    for (const run of runs) await save(await open(read()), run);
     await rm(join(out, 'plan.json'));
     expect(await executeStudy(options(read()), SILENT)).toBe(0);
     expect(await executeStudy(options(read()), SILENT), 'the plan that began the study continues it').toBe(0);
@@ -135,7 +135,7 @@ describe('a study of methods and seeds', () => {
     StudyFolder.open(folder, plan, { warn: () => undefined, joins: true });
   const make = async (plan: StudyPlan, folder = out): Promise<StudyFolder> => {
     const opened = await openJoined(plan, folder);
-    for (const run of plannedRuns(plan, plan.parts[0], () => null)) await keep(opened, run);
+    for (const run of plannedRuns(plan, plan.parts[0], () => null)) await save(opened, run);
     return opened;
   };
 
@@ -187,7 +187,7 @@ describe('a study of methods and seeds', () => {
     const outcome = await third.outcomeOf(run);
     if (outcome === null || !('results' in outcome)) throw new Error('there is no such run');
     const fourth = await openJoined(other, join(out, 'fourth'));
-    await fourth.keep(run, { ...outcome.results, startedAt: '2026-11-25T10:00:00.000Z' });
+    await fourth.save(run, { ...outcome.results, startedAt: '2026-11-25T10:00:00.000Z' });
     expect(await folder.take(fourth)).toEqual([run.name]);
   });
 });

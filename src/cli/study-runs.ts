@@ -124,7 +124,7 @@ async function oneRun(
       }
     }
     if (exit !== EXIT.ok || results === null) return exit;
-    await folder.keep(run, results);
+    await folder.save(run, results);
     await saves.clear();
     terminal.note(`${label}${spell(results.seconds)}`);
     return EXIT.ok;

@@ -11,7 +11,7 @@ import { tinySettings } from '../testing/tiny-run.ts';
 import { Evaluations } from './evaluation-programs.ts';
 import { Evaluator } from './evaluator.ts';
 import { openNetwork, type OpenedNetwork, readTexts } from './open-network.ts';
-import type { EncodedTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
 
 const { method, training } = tinySettings('gorp-b', { sourceLength: 60, targetLength: 5 });
 // The lengths give batches of different shapes; some texts occur twice.

@@ -11,7 +11,7 @@ import { decodeToEnd, readValues, writtenText } from './decoding.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { testFree } from './free-answers.ts';
 import { readShared } from './shared-beginning.ts';
-import type { EncodedTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
 import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
 

@@ -9,7 +9,7 @@ import { decodeToEnd, readValues, type WrittenText, writtenText } from './decodi
 import type { Evaluations } from './evaluation-programs.ts';
 import type { Answer } from './answer.ts';
 import { afterBeginning, readShared, sharedTokens } from './shared-beginning.ts';
-import type { EncodedTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
 
 /** What testing free answers needs. */
 export interface FreeTestParts {

@@ -28,7 +28,7 @@ export interface CheckpointStore {
   /** Seconds between two, at least. */
   readonly everySeconds: number;
   /** Writes the files of a checkpoint, in order; it counts once all are written. If this throws, the run warns. */
-  keep(files: readonly CheckpointFile[]): Promise<void>;
+  save(files: readonly CheckpointFile[]): Promise<void>;
   /** The last usable checkpoint of this run; null if there is none. */
   last(): Promise<SavedRun | null>;
 }

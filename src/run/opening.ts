@@ -34,7 +34,8 @@ import { planRun, storedTypes } from './plan-run.ts';
 import { type Effort, workOfRun } from './duration.ts';
 import { plannedTask, workOf } from './planned-work.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
-import { answerLengthOf, type EncodedTask, prepareTask, targetLengthOf } from './task-data.ts';
+import { answerLengthOf, type EncodedTask, targetLengthOf } from './encoded-task.ts';
+import { prepareTask } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;

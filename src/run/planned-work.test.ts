@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { workAhead, workOf } from './planned-work.ts';
-import type { EncodedTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
 
 const example = (source: number, label: number) => ({
   source: new Array<number>(source).fill(3),

@@ -11,7 +11,7 @@ import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
 import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { afterBeginning, sharedTokens } from './shared-beginning.ts';
-import { answerLengthOf, type EncodedTask } from './task-data.ts';
+import { answerLengthOf, type EncodedTask } from './encoded-task.ts';
 
 /** A test batch. */
 export interface PlannedTest extends Omit<EvaluationSizes, 'beginning'> {

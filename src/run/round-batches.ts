@@ -9,7 +9,7 @@ import { withReplay } from '../tasks/replay.ts';
 import { type Round, roundName } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
 import { answersOfPrompt, type SpaceSamples } from './space-samples.ts';
-import type { EncodedTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
 
 /** What a round trains on, the examples of one task or of all tasks together, and their batches. */
 export class RoundBatches {

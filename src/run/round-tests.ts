@@ -9,7 +9,7 @@ import { Evaluator } from './evaluator.ts';
 import type { RunHost } from './host.ts';
 import type { TestedTask } from './outputs/metrics.ts';
 import type { RunSettings } from './settings.ts';
-import type { EncodedTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
 
 /** A test and its task. */
 export type TestOfTask = TestedTask & { task: EncodedTask };

@@ -32,7 +32,7 @@ import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { spaceSamples } from './space-samples.ts';
 import { StepReports } from './step-reports.ts';
-import { type EncodedTask, reportOfTask } from './task-data.ts';
+import { type EncodedTask, reportOfTask } from './encoded-task.ts';
 import { Validation } from './validation.ts';
 import { workLeft } from './work-left.ts';
 
@@ -139,7 +139,7 @@ export class Rounds {
     const tests = await this.#evaluate(this.#all);
     const orderFolder = ordersFolder(this.#settings.order);
     const soFar = this.#parts.soFar();
-    await this.#keep({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
+    await this.#saveFiles({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
   }
 
   async #learn(): Promise<void> {
@@ -218,7 +218,7 @@ export class Rounds {
     const parameters = parametersWithoutEmbeddings(network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens, parameters };
     const ended: EndedRound = { trained, tests };
-    await this.#keep({
+    await this.#saveFiles({
       orderFolder: ordersFolder(this.#settings.order),
       roundFolder: folder,
       results: resultFiles(ended),
@@ -234,7 +234,7 @@ export class Rounds {
     });
   }
 
-  async #keep(output: RoundOutput): Promise<void> {
+  async #saveFiles(output: RoundOutput): Promise<void> {
     if (!this.#host.saveRound) return;
     for (;;) {
       this.#progress('save', output.roundFolder, 0, 1, 'items');

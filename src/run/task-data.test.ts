@@ -5,7 +5,8 @@ import { loadTokenizer } from '../text/tokenizer.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
-import { answerLengthOf, type EncodedTask, prepareTask, reportOfTask, type TaskHost } from './task-data.ts';
+import { answerLengthOf, type EncodedTask, reportOfTask } from './encoded-task.ts';
+import { prepareTask, type TaskHost } from './task-data.ts';
 
 const { tokenizer: json } = tinyModel();
 const tokenizer = loadTokenizer(json, {});

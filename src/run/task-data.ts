@@ -2,108 +2,24 @@ import { GorpError } from '../base/errors.ts';
 import { mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
-import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
-import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
-import { freeAnswerLength, type Score, type TaskForm } from '../tasks/forms.ts';
-import { cutByLabel, heldOutCount, onDevSet, textOf, withValidation } from '../tasks/cut.ts';
-import { takenOf } from './amount.ts';
-import { answerLength, encodeLabels } from '../tasks/labels.ts';
-import { embeddedTask } from '../tasks/orders.ts';
+import { cutByLabel, heldOutCount, onDevSet, withValidation } from '../tasks/cut.ts';
 import { isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
-import { instructionTemplate } from '../tasks/prompt.ts';
+import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
+import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
+import { freeAnswerLength } from '../tasks/forms.ts';
+import { encodeLabels } from '../tasks/labels.ts';
+import { embeddedTask } from '../tasks/orders.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
+import { instructionTemplate } from '../tasks/prompt.ts';
 import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
-import { taskHash } from '../tasks/task-hash.ts';
 import type { Example, Task } from '../tasks/task.ts';
+import { taskHash } from '../tasks/task-hash.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { Results, TaskReport } from './results.ts';
+import { takenOf } from './amount.ts';
+import { type EncodedTask, longestOf } from './encoded-task.ts';
 import type { RunSettings } from './settings.ts';
 import { isCutByDesign } from './starting-values.ts';
-
-/** A task ready for the model. */
-export interface EncodedTask {
-  readonly name: string;
-  readonly kind: string;
-  readonly form: TaskForm;
-  /** Its main score, if not the first of its form. */
-  readonly score?: Score | undefined;
-  /** Whether it is only tested: it then has nothing to train on. */
-  readonly watched: boolean;
-  /** None if answers are free. */
-  readonly labels: readonly string[];
-  readonly train: readonly EncodedExample[];
-  /** Examples held out from training, whose loss is measured during it; empty if none are. */
-  readonly validation: readonly EncodedExample[];
-  readonly test: readonly EncodedExample[];
-  readonly testLabels: readonly string[];
-  /** Further right answers of each test example. */
-  readonly testOthers: readonly (readonly string[])[];
-  /** Sentences of the test examples, and the question with `{0}` for the sentence: for result files. */
-  readonly testSentences: readonly string[];
-  readonly instruction: string;
-  /** The task's labels as token ids, end-of-text last. */
-  readonly candidates: readonly (readonly number[])[];
-  /** Names all that the task holds: see {@link taskHash}. */
-  readonly texts: string;
-  /** Tokens of the longest label or answer, with its end. */
-  readonly longestAnswer: number;
-  /** Number of tokens that the model knows. */
-  readonly vocabulary: number;
-}
-
-export const reportOfTask = ({
-  name,
-  kind,
-  form,
-  labels,
-  train,
-  validation,
-  test,
-  texts,
-  longestAnswer,
-  watched,
-  vocabulary,
-  score,
-}: EncodedTask): TaskReport => ({
-  name,
-  kind,
-  ...(form !== 'labels' && { form }),
-  ...(score !== undefined && { score }),
-  labels: labels.slice(),
-  trainExamples: train.length,
-  ...(validation.length > 0 && { validationExamples: validation.length }),
-  testExamples: test.length,
-  texts,
-  labelTokens: longestAnswer,
-  ...(watched && { watched }),
-  ...(watched && form !== 'labels' && { chanceLoss: Math.log(vocabulary) }),
-});
-
-const longestOf = (answers: readonly (readonly number[])[]): number =>
-  answers.reduce((longest, { length }) => Math.max(longest, length), 0);
-
-/** Maximum number of tokens in an answer that a run writes, with the token that ends it. Texts are not written. */
-export const answerLengthOf = (
-  targetLength: number,
-  tasks: readonly Pick<EncodedTask, 'longestAnswer' | 'form'>[],
-): number =>
-  answerLength(
-    targetLength,
-    Math.max(0, ...tasks.map(({ form, longestAnswer }) => (form === 'text' ? 0 : longestAnswer))),
-  );
-
-/** Maximum number of tokens that a run's model writes or continues a text with. */
-export const targetLengthOf = (
-  targetLength: number,
-  tasks: readonly Pick<EncodedTask, 'longestAnswer' | 'form'>[],
-): number => Math.max(answerLengthOf(targetLength, tasks), ...tasks.map(({ longestAnswer }) => longestAnswer));
-
-/** The same of a run by its results. */
-export const answerLengthIn = ({ settings, tasks }: Pick<Results, 'settings' | 'tasks'>): number =>
-  answerLength(
-    settings.training.targetLength,
-    Math.max(0, ...tasks.map(({ form, labelTokens = 0 }) => (form === 'text' ? 0 : labelTokens))),
-  );
+import { doubtsOf } from './task-doubts.ts';
 
 /** The source of tasks. */
 export interface TaskHost {
@@ -202,6 +118,50 @@ export async function prepareTask(
   };
 }
 
+/** Encodes examples of a task. `candidates` are its labels. @throws as {@link encodeLabels}. */
+function encoderOf(
+  tokenizer: Tokenizer,
+  task: Task,
+  { sourceLength, targetLength }: RunSettings['training'],
+): ((examples: readonly Example[], onPiece?: (done: number) => Promise<void>) => Promise<EncodedFree>) & {
+  candidates: readonly (readonly number[])[];
+} {
+  if (task.labels.length === 0) {
+    const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
+    const encode = (examples: readonly Example[], onPiece?: (done: number) => Promise<void>): Promise<EncodedFree> =>
+      encodeFree(tokenizer, task, examples, lengths, onPiece);
+    return Object.assign(encode, { candidates: [] });
+  }
+  const candidates = encodeLabels(tokenizer, task, targetLength);
+  const encode = async (
+    examples: readonly Example[],
+    onPiece?: (done: number) => Promise<void>,
+  ): Promise<EncodedFree> => {
+    const { encoded, cut } = await encodeExamples(tokenizer, task, examples, sourceLength, onPiece);
+    return { encoded, examples, cut, shortened: 0 };
+  };
+  return Object.assign(encode, { candidates });
+}
+
+/**
+ * The first training example of {@link prepareTask} that can be shown to anyone; null if there is none.
+ *
+ * @throws GorpError `tasks/…`.
+ */
+export async function shownExample(
+  host: TaskHost,
+  name: string,
+  settings: RunSettings,
+  tokenizer: Tokenizer,
+): Promise<{ example: EncodedExample; cut: boolean } | null> {
+  const { task, train } = await drawTask(host, name, settings, new AbortController().signal);
+  const encode = encoderOf(tokenizer, task, settings.training);
+  const first = firstPresentable(train, ({ sentence, label }) => `${sentence}\n${label}`);
+  if (first === undefined) return null;
+  const { encoded, cut } = await encode([first]);
+  return { example: encoded[0], cut: cut > 0 };
+}
+
 /** A task of a run, and the examples that the settings draw of it. Texts are drawn by the window, once encoded. */
 export interface DrawnTask {
   /** The task as it is in its files, and with its dev set as tests if the settings ask for that. */
@@ -241,32 +201,11 @@ export async function drawTask(
   return { whole, task, leftOut, warnings, watched, train, validation: held, test };
 }
 
-type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
+/** Texts are drawn by the window, once they are encoded. */
+const trainSample = (task: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
+  task.form === 'text' ? task.train : sampleOf(task, task.train, trainExamples, mixSeed(seed, 'train', task.name));
 
-/** Encodes examples of a task. `candidates` are its labels. @throws as {@link encodeLabels}. */
-function encoderOf(
-  tokenizer: Tokenizer,
-  task: Task,
-  { sourceLength, targetLength }: RunSettings['training'],
-): ((examples: readonly Example[], onPiece?: (done: number) => Promise<void>) => Promise<EncodedFree>) & {
-  candidates: readonly (readonly number[])[];
-} {
-  if (task.labels.length === 0) {
-    const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
-    const encode = (examples: readonly Example[], onPiece?: (done: number) => Promise<void>): Promise<EncodedFree> =>
-      encodeFree(tokenizer, task, examples, lengths, onPiece);
-    return Object.assign(encode, { candidates: [] });
-  }
-  const candidates = encodeLabels(tokenizer, task, targetLength);
-  const encode = async (
-    examples: readonly Example[],
-    onPiece?: (done: number) => Promise<void>,
-  ): Promise<EncodedFree> => {
-    const { encoded, cut } = await encodeExamples(tokenizer, task, examples, sourceLength, onPiece);
-    return { encoded, examples, cut, shortened: 0 };
-  };
-  return Object.assign(encode, { candidates });
-}
+type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
 
 /** A sample of the windows of texts, as large as the settings ask for. */
 function drawWindows(
@@ -297,60 +236,6 @@ function drawWindows(
     validation,
     test: drawn(test, testExamples, mixSeed(0, 'test', name)),
   };
-}
-
-/**
- * The first training example of {@link prepareTask} that can be shown to anyone; null if there is none.
- *
- * @throws GorpError `tasks/…`.
- */
-export async function shownExample(
-  host: TaskHost,
-  name: string,
-  settings: RunSettings,
-  tokenizer: Tokenizer,
-): Promise<{ example: EncodedExample; cut: boolean } | null> {
-  const { task, train } = await drawTask(host, name, settings, new AbortController().signal);
-  const encode = encoderOf(tokenizer, task, settings.training);
-  const first = firstPresentable(train, ({ sentence, label }) => `${sentence}\n${label}`);
-  if (first === undefined) return null;
-  const { encoded, cut } = await encode([first]);
-  return { example: encoded[0], cut: cut > 0 };
-}
-
-/** Texts are drawn by the window, once they are encoded. */
-const trainSample = (task: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
-  task.form === 'text' ? task.train : sampleOf(task, task.train, trainExamples, mixSeed(seed, 'train', task.name));
-
-/** What makes the accuracy of a task say little. */
-function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Example[]): string[] {
-  const doubts: string[] = [];
-  const repeated = countOfTrained(train, test, textOf);
-  const alike = countOfTrained(train, test, (one) => lettersOf(textOf(one))) - repeated;
-  const [tests, follows] = [`of ${test.length} test texts`, 'so the accuracy says little of new texts.'];
-  if (repeated > 0) doubts.push(`${repeated} ${tests} are also trained on, ${follows}`);
-  if (alike > 0)
-    doubts.push(`${alike} ${tests} differ from a trained one only in case, spaces or punctuation, ${follows}`);
-  const tested = new Set(test.map(({ label }) => label));
-  if (tested.size === 1 && labels.length > 1 && test.length > 1)
-    doubts.push(`All tests have the label “${test[0].label}”: a model that always gives it is never wrong.`);
-  return doubts;
-}
-
-/** How many test texts are trained on, compared by `key`. */
-function countOfTrained(train: readonly Example[], test: readonly Example[], key: (one: Example) => string): number {
-  const trained = new Set(train.map(key));
-  return test.filter((one) => trained.has(key(one))).length;
-}
-
-/** The letters and digits of a text in lower case; a text of neither is itself. */
-function lettersOf(text: string): string {
-  return (
-    text
-      .normalize('NFKC')
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, '') || text
-  );
 }
 
 /**

@@ -15,7 +15,8 @@ import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
 import type { Results } from './results.ts';
 import type { RunSettings } from './settings.ts';
-import { type EncodedTask, prepareTask } from './task-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
+import { prepareTask } from './task-data.ts';
 import { Validation } from './validation.ts';
 
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stopAt = Infinity): Promise<Results> {

@@ -28,7 +28,7 @@ export function memoryCheckpoints(everySeconds = Infinity) {
     parts: (): Partial<RunHost> => ({
       checkpoints: {
         everySeconds,
-        keep: async (outputs) => {
+        save: async (outputs) => {
           const files: Files = new Map();
           const taken: string[] = [];
           for (const file of outputs) {

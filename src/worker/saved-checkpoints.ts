@@ -15,10 +15,10 @@ const KEPT = 2;
  * file is written. Only then are files removed that the last two do not need, so that two are complete at any time. A file
  * that has not changed stays in the folder of the checkpoint that wrote it: these file systems have no links.
  */
-export class CheckpointKeeper implements CheckpointStore {
+export class CheckpointSaver implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: RunFolder;
-  /** The last one that this keeper wrote. */
+  /** The last one that this saver wrote. */
   #last: number | undefined;
 
   constructor(folder: RunFolder, everySeconds: number) {
@@ -27,7 +27,7 @@ export class CheckpointKeeper implements CheckpointStore {
   }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
-  async keep(files: readonly CheckpointFile[]): Promise<void> {
+  async save(files: readonly CheckpointFile[]): Promise<void> {
     const all = await this.#all();
     const number = ((await numbersIn(all)).at(-1) ?? 0) + 1;
     try {

@@ -4,8 +4,8 @@ import { Run } from '../run/run.ts';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import { CheckpointKeeper, findCheckpoints } from './saved-checkpoints.ts';
-import { findLastRound, importRound, storedFiles, openLastRound, RoundKeeper } from './saved-rounds.ts';
+import { CheckpointSaver, findCheckpoints } from './saved-checkpoints.ts';
+import { findLastRound, importRound, storedFiles, openLastRound, RoundSaver } from './saved-rounds.ts';
 import type { StoredFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
 import { folderOf, storedModels, removeModel } from './run-models.ts';
@@ -28,7 +28,7 @@ async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: Roun
       void rounds.push({ ...output, results: await read(output.results), trained: await read(output.trained) }),
     checkpoints: {
       everySeconds: 0,
-      keep: async (files) => void (checkpoint = await read(files)),
+      save: async (files) => void (checkpoint = await read(files)),
       last: () => Promise.resolve(null),
     },
   });
@@ -55,16 +55,16 @@ const lastRound = async (): Promise<number> => (await findLastRound(await shownF
 /** Round 1 of a run, as another browser saved it. */
 async function savedElsewhere(): Promise<StoredFile[]> {
   const { rounds } = await outputs;
-  await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
+  await new RoundSaver(new RunFolder(null), true).save(rounds[0]);
   return shownFiles();
 }
 
 /** Saves a run's rounds on a new disk. */
-async function saveRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundKeeper> {
+async function saveRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundSaver> {
   disk = new PrivateFileSystem();
-  const keeper = new RoundKeeper(new RunFolder(null), every);
-  for (const round of rounds) await keeper.keep(round);
-  return keeper;
+  const saver = new RoundSaver(new RunFolder(null), every);
+  for (const round of rounds) await saver.save(round);
+  return saver;
 }
 
 /**
@@ -99,7 +99,7 @@ describe('a full browser', () => {
     const [first, second] = (await outputs).rounds;
     await atEveryChange(
       () => saveRounds([first], every),
-      (keeper) => keeper.keep(second),
+      (saver) => saver.save(second),
       async (thrown, where) => {
         if (thrown !== null) expect(thrown, where).toMatchObject(QUOTA);
         expect(await lastRound(), where).toBe(thrown === null ? 2 : 1);
@@ -109,17 +109,17 @@ describe('a full browser', () => {
 
   test('loses no earlier checkpoint while one is saved', async () => {
     const { checkpoint } = await outputs;
-    let keeper: CheckpointKeeper;
+    let saver: CheckpointSaver;
     await atEveryChange(
       async () => {
         disk = new PrivateFileSystem();
-        keeper = new CheckpointKeeper(new RunFolder(null), 0);
-        await keeper.keep(checkpoint);
+        saver = new CheckpointSaver(new RunFolder(null), 0);
+        await saver.save(checkpoint);
       },
-      () => keeper.keep(checkpoint),
+      () => saver.save(checkpoint),
       async (thrown, where) => {
         expect(thrown, where).toMatchObject(QUOTA);
-        expect(await keeper.last(), where).not.toBeNull();
+        expect(await saver.last(), where).not.toBeNull();
         disk.releaseLocks();
         expect((await findCheckpoints()).at(0), where).toMatchObject({ round: 2 });
       },
@@ -144,7 +144,7 @@ describe('what other runs have stored', () => {
   /** Saves the rounds of a run that has ended since. @returns its folder. */
   async function anotherRun(rounds: readonly RoundOutput[]): Promise<string> {
     const folder = new RunFolder(null);
-    for (const round of rounds) await new RoundKeeper(folder, true).keep(round);
+    for (const round of rounds) await new RoundSaver(folder, true).save(round);
     const name = await folder.claimed();
     disk.releaseLocks();
     return name;
@@ -155,8 +155,8 @@ describe('what other runs have stored', () => {
   test('stays when a run ends a round: its rounds, to be used again or removed, and its checkpoint', async () => {
     const { rounds, checkpoint } = await outputs;
     const interrupted = new RunFolder(null);
-    await new RoundKeeper(interrupted, true).keep(rounds[0]);
-    await new CheckpointKeeper(interrupted, 0).keep(checkpoint);
+    await new RoundSaver(interrupted, true).save(rounds[0]);
+    await new CheckpointSaver(interrupted, 0).save(checkpoint);
     const first = await interrupted.claimed();
     disk.releaseLocks();
     const second = await anotherRun(rounds);
@@ -193,13 +193,13 @@ describe('what other runs have stored', () => {
     const first = await anotherRun(rounds.slice(0, 1));
     const resumed = new RunFolder({ rounds: first });
     expect(await resumed.claimed()).toBe(first);
-    await new CheckpointKeeper(resumed, 0).keep(checkpoint);
+    await new CheckpointSaver(resumed, 0).save(checkpoint);
     disk.releaseLocks();
     const again = new RunFolder({ rounds: first });
     const copy = await again.claimed();
     expect(copy).not.toBe(first);
     expect((await openLastRound(copy)).round).toBe(1);
-    await new RoundKeeper(again, true).keep(rounds[1]);
+    await new RoundSaver(again, true).save(rounds[1]);
     disk.releaseLocks();
     expect(await lastRound()).toBe(2);
     expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
@@ -223,7 +223,7 @@ describe('what other runs have stored', () => {
   test('is not removed while a run uses it', async () => {
     const { rounds } = await outputs;
     const folder = new RunFolder(null);
-    await new RoundKeeper(folder, true).keep(rounds[0]);
+    await new RoundSaver(folder, true).save(rounds[0]);
     await expect(removeModel(await folder.claimed())).rejects.toMatchObject({ code: 'store/busy' });
     expect(await lastRound()).toBe(1);
   });

@@ -82,7 +82,7 @@ export const openRoundOf = (files: readonly StoredFile[], folder: string): Promi
   });
 
 /** Stores the rounds of one run. */
-export class RoundKeeper {
+export class RoundSaver {
   readonly #folder: RunFolder;
   readonly #everyRound: boolean;
 
@@ -93,7 +93,7 @@ export class RoundKeeper {
   }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
-  async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
+  async save({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
     const folder = await this.#folder.claimed();
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')]);
     // The file written last makes it a round; until then, remains of an earlier run do not count as one.

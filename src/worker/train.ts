@@ -8,8 +8,8 @@ import { parseSettings } from '../run/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, requireReference } from '../weights/source.ts';
 import { deviceHost, now } from './device-host.ts';
-import { CheckpointKeeper } from './saved-checkpoints.ts';
-import { openLastRound, RoundKeeper } from './saved-rounds.ts';
+import { CheckpointSaver } from './saved-checkpoints.ts';
+import { openLastRound, RoundSaver } from './saved-rounds.ts';
 import { pageTaskHost } from './page-tasks.ts';
 import { openPlaces } from './model-places.ts';
 import type { WorkerCommand } from './protocol.ts';
@@ -38,8 +38,8 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
   const settings = parseSettings(command.settings);
   const before = from === null ? null : { rounds: from };
   const folder = new RunFolder(checkpoints.from === null ? before : { checkpoint: checkpoints.from });
-  const keeper = new RoundKeeper(folder, everyRound);
-  const saves = new CheckpointKeeper(folder, checkpoints.everySeconds);
+  const roundSaver = new RoundSaver(folder, everyRound);
+  const checkpointSaver = new CheckpointSaver(folder, checkpoints.everySeconds);
   run = new Run(
     {
       acquireDevice: (kind) => openDevice(choiceOf(kind, command.device), { ...deviceHost(), gpuShare }),
@@ -51,10 +51,10 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
       ...(from !== null && {
         savedRound: async () => openLastRound(await folder.claimed()),
       }),
-      saveRound: (output) => keeper.keep(output),
+      saveRound: (output) => roundSaver.save(output),
       waitsForRoom: true,
-      ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),
-      ...(checkpoints.from !== null && { savedCheckpoint: () => saves.mustHave() }),
+      ...(checkpoints.everySeconds > 0 && { checkpoints: checkpointSaver }),
+      ...(checkpoints.from !== null && { savedCheckpoint: () => checkpointSaver.mustHave() }),
       memoryBudget,
       emit: (event: RunEvent) => self.postMessage({ event }),
       now,

@@ -12,7 +12,7 @@ import { type KnownModel, readTexts } from '../run/open-network.ts';
 import type { AnsweredExample } from '../run/outputs/answers-over-rounds.ts';
 import { baseOf } from '../run/identity.ts';
 import { isDecoderOnly } from '../run/outputs/round-use.ts';
-import { answerLengthIn } from '../run/task-data.ts';
+import { answerLengthIn } from '../run/encoded-task.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import { templateOf } from '../text/chat-template.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';

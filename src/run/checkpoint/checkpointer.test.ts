@@ -28,7 +28,7 @@ beforeEach(() => {
     emit: (event) => events.push(event),
     checkpoints: {
       everySeconds: EVERY_SECONDS,
-      keep: () => {
+      save: () => {
         if (refusal !== null) return Promise.reject(refusal);
         saved++;
         seconds += takes;

@@ -92,7 +92,7 @@ export class Checkpointer {
         onBytes: sparsely(now, (bytes) => tell(Math.min(bytes, total))),
         before: this.#written,
       });
-      await store.keep(files);
+      await store.save(files);
       [this.#saved, this.#written] = [place, written];
     } catch (thrown) {
       const { code, message, nextStep } = reportOf(thrown);

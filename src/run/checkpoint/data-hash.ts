@@ -1,5 +1,5 @@
 import { Sha256 } from '../../base/sha256.ts';
-import type { EncodedTask } from '../task-data.ts';
+import type { EncodedTask } from '../encoded-task.ts';
 
 /** Names what a run trains on and is tested on: SHA-256 over the tokens of every example, in order. */
 export async function dataHash(tasks: readonly EncodedTask[]): Promise<string> {

@@ -5,7 +5,7 @@ import { jsonFile, type OutputFile, textFile, within } from '../../weights/expor
 import { peftConfig } from '../../weights/exports/peft.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import { type RunState, stateFiles } from '../checkpoint/saved-run.ts';
-import type { EncodedTask } from '../task-data.ts';
+import type { EncodedTask } from '../encoded-task.ts';
 import { ADAPTER_CONFIG_FILE, PREDICTIONS_FILE, WATCHED_FILE } from './layout.ts';
 import { baseName, licenceOfBase, modelCard } from './model-card.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';

@@ -2,7 +2,7 @@ import { hasGates } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
 import type { PromptForm } from '../../tasks/prompt-form.ts';
-import { answerLengthIn } from '../task-data.ts';
+import { answerLengthIn } from '../encoded-task.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
 
