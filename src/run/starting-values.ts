@@ -32,9 +32,9 @@ export const STARTING_VALUES: readonly StartingValues[] = [
   {
     kind: 'pre-trained',
     methods: ['gorp-plus'],
-    values: { learningRate: 2e-3, softness: 0.25 },
+    values: { learningRate: 5e-4, galoreLearningRate: 4e-3, updateProjGap: 1, softness: 1 },
     source:
-      'No paper gives them: chosen with SmolLM2-135M on other datasets of CL_Benchmark than any that is reported ' +
+      'No paper gives them: chosen with SmolLM2-135M on yahoo, IMDB, MNLI and amazon of CL_Benchmark ' +
       '([study](studies/real.md)).',
   },
 ];
@@ -42,11 +42,15 @@ export const STARTING_VALUES: readonly StartingValues[] = [
 /**
  * What differs from the initial training settings. Those of a pre-trained model are sized so that one of 135 million
  * parameters fits and learns a task within minutes without a graphics card. Two epochs, since one of 192 examples teaches
- * it too little: ranked accuracy on five stars of reviews (amazon) rose from 25 to 32 % in one, to 41 % in two.
+ * it too little: ranked accuracy on five stars of reviews (amazon) rose from 25 to 32 % in one, to 41 % in two. Rates fall
+ * in a line over each task, since constant ones end noisily: every method learned more so (docs/studies/real.md).
  */
 const STARTING_TRAINING: Readonly<Record<ModelKind, Partial<TrainingSettings>>> = {
   embedded: {},
-  'pre-trained': { trainExamples: 192, testExamples: 50, epochs: 2, sourceLength: 256, evaluationBatchSize: 16 },
+  'pre-trained': {
+    ...{ trainExamples: 192, testExamples: 50, epochs: 2, lrSchedulerType: 'linear' },
+    ...{ sourceLength: 256, evaluationBatchSize: 16 },
+  },
 };
 
 /** @param model as settings name it. */

@@ -92,6 +92,9 @@ test('says what the run uses, which texts it would cut, and how to read them who
   expect(usedBy(settings, lengths)).toBe(
     'Learning rate 0.003 and 0.003 at full rank. Prompts of up to 96 tokens; answers of up to 3.',
   );
+  expect(usedBy({ ...settings, training: { ...training, lrSchedulerType: 'cosine' } }, lengths)).toBe(
+    'Learning rate 0.003 and 0.003 at full rank, falling to 0 over each task. Prompts of up to 96 tokens; answers of up to 3.',
+  );
   const change = { label: 'Raise the prompt length to 160', training: { sourceLength: 160 } };
   expect(concernsOf(settings, lengths)).toEqual([
     { text: '12 of 200 texts of reviews would be cut.', isGrave: true, change },

@@ -26,6 +26,7 @@ export function usedBy({ method, training }: RunSettings, lengths: TextLengths |
     'learningRate' in settings && `${method.learningRate}`,
     'galoreLearningRate' in settings && `${method.galoreLearningRate} at full rank`,
   ].filter((rate) => rate !== false);
+  const course = training.lrSchedulerType === 'constant' ? '' : ', falling to 0 over each task';
   const answer = Math.max(0, ...countedIn(lengths).map((task) => task.answer));
   const longest = training.targetLength === 0 ? answer : training.targetLength;
   const form =
@@ -35,7 +36,7 @@ export function usedBy({ method, training }: RunSettings, lengths: TextLengths |
         ? ', without the model’s chat template'
         : '';
   const answers = longest === 0 ? '' : `; answers of up to ${longest}`;
-  return `Learning rate ${rates.join(' and ')}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.`;
+  return `Learning rate ${rates.join(' and ')}${course}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.`;
 }
 
 /** What would be cut or cannot be learned, with what to do. */
