@@ -8,7 +8,7 @@ import { LearnerPrograms } from './learner/programs.ts';
 import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
 import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
-import { beginTask, endTask, type TaskData } from './learner/task.ts';
+import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
 import type { OnPart } from './spaces/input-spaces.ts';
 import type { TargetModules } from '../models/targets.ts';
 import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
@@ -55,6 +55,17 @@ export class Learner {
   /** Number of trained parameters, as the method counts them. */
   get trainableParameters(): number {
     return this.#core.trainableParameters;
+  }
+
+  /**
+   * Before the first task, puts what watched tasks use into the spaces of inputs, so that no task changes it. Does
+   * nothing if a resumed learner has done so.
+   *
+   * @param sample batches of the watched tasks' prompts and answers.
+   * @param onPart receives how far the spaces are.
+   */
+  protect(sample: readonly Batch[], onPart?: OnPart): Promise<void> {
+    return protect(this.#core, sample, onPart);
   }
 
   /**
@@ -150,8 +161,8 @@ export class Learner {
   }
 
   /** Reserves the memory for training: see {@link reserveTraining}. */
-  reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<Program[]> {
-    return reserveTraining(this.#core, this.#programs, tasks, sizes);
+  reserveTraining(tasks: number, sizes: readonly BatchSizes[], isProtected = false): Promise<Program[]> {
+    return reserveTraining(this.#core, this.#programs, tasks, sizes, isProtected);
   }
 
   /** Reserves the memory for testing: see {@link reserveTesting}. */

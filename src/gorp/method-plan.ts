@@ -141,6 +141,8 @@ interface InputSpace extends ExcludedSpace {
    * ({@link compensation}).
    */
   readonly taskRates: 'constant' | 'compensated';
+  /** Whose inputs the space holds: those of earlier tasks, or before the first task those of watched tasks too. */
+  readonly protects: 'earlier' | 'watched';
 }
 
 /** The main directions of the inputs. */
@@ -184,6 +186,10 @@ export const roundingOf = ({ spaceSource }: SpacePlan): number => (spaceSource =
 /** Whether the method must know the number of tasks because its threshold rises. */
 export const hasRisingThreshold = (plan: SpacePlan | null): boolean =>
   plan?.spaceSource === 'activation' && plan.form === 'hard' && plan.rises;
+
+/** Whether the method protects what watched tasks use, from the first task on. */
+export const protectsWatched = ({ space }: Pick<MethodPlan, 'space'>): boolean =>
+  space?.spaceSource === 'activation' && space.protects === 'watched';
 
 /** Whether adapters have gates, so that what a model computes depends on the prompt beyond its weights. */
 export const hasGates = ({ adapters }: Pick<MethodPlan, 'adapters'>): boolean => adapters?.gates != null;

@@ -42,6 +42,8 @@ export interface SavedProgress {
   totalSteps: number;
   /** Whether a task has begun and not ended. */
   training: boolean;
+  /** Whether the spaces of inputs hold what watched tasks use. */
+  isProtected: boolean;
   /** Whether fast projections hold changes not yet merged into the weights. */
   isUnmerged: boolean;
   /** Factors of the learning rates of adapters and of full-rank weights in this task. */

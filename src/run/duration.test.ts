@@ -7,7 +7,7 @@ import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 const quick = embeddedSettings('quick', 'gorp');
 const answers = { nodes: 5, answerTokens: 4 };
 const task = (name: string, train: number, test: number, promptTokens = 96) => ({
-  ...{ name, train, test, heldOut: 0, promptTokens, shared: 0 },
+  ...{ name, train, test, heldOut: 0, protects: 0, promptTokens, shared: 0 },
   ...answers,
 });
 const labels = {
@@ -81,6 +81,12 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   const batches = 6 + 3 + 2;
   expect(of(space).operations - of(null).operations).toBeCloseTo(batches * 100 + 2 * 7, 6);
   expect(of(space).kernels - of(null).kernels).toBe(batches * 3 + 2 * 5);
+  // Of a watched task that is protected, 40 more before the first task, then 16 of its own.
+  const guarded = workOfRun({ ...settings, training }, [...tasks, { ...task('c', 0, 0), protects: 40 }], {
+    ...effort,
+    space,
+  });
+  expect(guarded.operations - of(space).operations).toBeCloseTo((5 + 2) * 100 + 7, 6);
 });
 
 test('the work of a run counts how often it measures held-out examples', () => {

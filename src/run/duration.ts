@@ -7,9 +7,9 @@ import { heldOutCount } from '../tasks/cut.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { answersAhead } from './answers-ahead.ts';
-import type { Schedule } from '../gorp/method-plan.ts';
+import { protectsWatched, type Schedule } from '../gorp/method-plan.ts';
 import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
-import type { SpaceSamples } from './space-samples.ts';
+import { PROTECTED_EXAMPLES, type SpaceSamples } from './space-samples.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
@@ -46,6 +46,8 @@ export type Speed = v.InferOutput<typeof SpeedSchema>;
 export interface PlannedTask extends TaskAmount {
   /** Training examples that are held out. */
   readonly heldOut: number;
+  /** Of a watched task, training examples whose use of the model is protected. */
+  readonly protects: number;
   /** Tokens of a prompt on average. */
   readonly promptTokens: number;
   /** The first of them, which all prompts of its tests share. */
@@ -78,7 +80,7 @@ const BESIDE_PRODUCTS = 1.6;
  * @returns null if a task's examples are not known.
  */
 export function tasksAhead(
-  { training, ...listed }: Pick<RunSettings, 'order' | 'watch' | 'training'>,
+  { training, method, ...listed }: Pick<RunSettings, 'order' | 'watch' | 'training' | 'method'>,
   own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
   labels: readonly (readonly string[])[] = [],
 ): PlannedTask[] | null {
@@ -94,9 +96,11 @@ export function tasksAhead(
     const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
     const taken = takenOf(trainExamples, known.train);
     const heldOut = heldOutCount(validationExamples, taken);
+    const isWatched = i >= listed.order.length;
     return {
       name,
       train: Math.max(0, Math.min(taken, known.train - heldOut)),
+      protects: isWatched && protectsWatched(planOf(method)) ? Math.min(PROTECTED_EXAMPLES, known.train) : 0,
       test: takenOf(testExamples, known.test),
       heldOut,
       promptTokens: Math.min(promptTokens, sourceLength),
@@ -148,15 +152,21 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
   const share = ({ promptTokens }: PlannedTask): number =>
     Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING) / effort.promptTokens);
   const { space } = effort;
-  const reading = (task: PlannedTask, when: 'begin' | 'end'): Work => {
+  const reading = (task: PlannedTask, when: 'begin' | 'end', examples = task.train): Work => {
     if (space === null) return NO_WORK;
-    const batches = Math.ceil(Math.min(space.samples[when], task.train) / training.batchSize);
+    const batches = Math.ceil(Math.min(space.samples[when], examples) / training.batchSize);
     return times(batches, shorter(space.read, share(task)));
   };
+  const protects = tasks.reduce((sum, task) => sum + task.protects, 0);
+  /** What the first round reads and builds before it, if watched tasks are protected. */
+  const protection = (first: PlannedTask): Work =>
+    protects === 0
+      ? NO_WORK
+      : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
   return {
     steps: learned.map((task) => shorter(effort.step, share(task))),
     tests: tasks.map((task) => testCost(task, effort)),
-    begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : NO_WORK)),
+    begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : protection(task))),
     ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
     validations: validationCosts(schedule, learned, effort),
   };

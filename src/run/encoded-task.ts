@@ -15,6 +15,8 @@ export interface EncodedTask {
   /** None if answers are free. */
   readonly labels: readonly string[];
   readonly train: readonly EncodedExample[];
+  /** Of a watched task, training examples whose use of the model is protected; empty if the method protects none. */
+  readonly protects: readonly EncodedExample[];
   /** Examples held out from training, whose loss is measured during it; empty if none are. */
   readonly validation: readonly EncodedExample[];
   readonly test: readonly EncodedExample[];
@@ -40,6 +42,7 @@ export const reportOfTask = ({
   form,
   labels,
   train,
+  protects,
   validation,
   test,
   texts,
@@ -54,6 +57,7 @@ export const reportOfTask = ({
   ...(score !== undefined && { score }),
   labels: labels.slice(),
   trainExamples: train.length,
+  ...(protects.length > 0 && { protectedExamples: protects.length }),
   ...(validation.length > 0 && { validationExamples: validation.length }),
   testExamples: test.length,
   texts,

@@ -102,6 +102,7 @@ describe.each(MODELS)('tests of %s', (_, { config, shares }) => {
     labels: candidates.map((_, i) => `label ${i}`),
     train: [],
     validation: [],
+    protects: [],
     test: SOURCES.map((source) => ({ source, label: [1] })),
     testLabels: SOURCES.map((_, i) => `label ${i % candidates.length}`),
     testOthers: SOURCES.map(() => []),

@@ -55,12 +55,22 @@ test('a run that holds many examples out plans their memory, and takes no more',
   for (const { peak, plan } of [without, held]) expect(peak).toBeLessThanOrEqual(plan.total);
 });
 
+test('a run that protects a watched task plans its spaces in the first task, and takes no more', async () => {
+  const of = (protects: 'earlier' | 'watched'): ReturnType<typeof runOf> =>
+    runOf({ ...tinySettings('gorp-plus', { epochs: 1 }, { protects }), order: ['gloss'], watch: ['people'] }, {});
+  const [free, guarded] = [await of('earlier'), await of('watched')];
+  const training = [free, guarded].map(({ plan }) => plan.moments.training ?? 0);
+  expect(training[1]).toBeGreaterThan(training[0]);
+  for (const { peak, plan } of [free, guarded]) expect(peak).toBeLessThanOrEqual(plan.total);
+});
+
 /** The work of one task with batches of the settings' sizes. */
 const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatchSize }: TrainingSettings) => ({
   tasks: 1,
   batch: { B, S, T },
   answer: T,
   validation: null,
+  protects: null,
   freeTests: [],
   tests: [
     {
@@ -152,7 +162,7 @@ describe('a plan of training is what training takes', () => {
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
     // Without tests, so that memory peaks in training.
-    const trains = { ...work, validation: null, freeTests: [], tests: [] };
+    const trains = { ...work, validation: null, protects: null, freeTests: [], tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });

@@ -1,3 +1,4 @@
+import type { BatchSizes } from '../base/batch.ts';
 import { Learner } from '../gorp/learner.ts';
 import { layerGroups } from '../gorp/method-groups.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
@@ -90,7 +91,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };
 
-  const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
+  const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch], work.protects !== null);
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
@@ -110,7 +111,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 
   let space: Effort['space'] = null;
   const samples = spaceSamples(method, network);
-  const measured = { ...work.batch, answers: answersOfPrompt(samples, work.batch.T) };
+  const read = largestOf([work.batch, ...(work.protects ? [work.protects] : [])]);
+  const measured = { ...read, answers: answersOfPrompt(samples, work.batch.T) };
   for await (const { largestBytes, spaces } of learner.reserveMeasuring(measured)) {
     note('measuring', largestBytes);
     if (spaces) {
@@ -170,6 +172,13 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     },
   };
 }
+
+/** Sizes that hold each of these batches. */
+const largestOf = (batches: readonly BatchSizes[]): BatchSizes => ({
+  B: Math.max(...batches.map(({ B }) => B)),
+  S: Math.max(...batches.map(({ S }) => S)),
+  T: Math.max(...batches.map(({ T }) => T)),
+});
 
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));

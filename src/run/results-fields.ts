@@ -104,6 +104,8 @@ const TaskReportSchema = v.strictObject({
   score: v.exactOptional(v.picklist(SCORES)),
   labels: v.array(text),
   trainExamples: count,
+  /** Training examples of a watched task from whose inputs spaces keep changes away, if there are any. */
+  protectedExamples: v.exactOptional(count),
   /** Examples held out from training, if there are any. */
   validationExamples: v.exactOptional(count),
   testExamples: count,

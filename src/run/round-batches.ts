@@ -80,14 +80,7 @@ export class RoundBatches {
   }
 
   #sample(most: number): Batch[] {
-    const { batchSize } = this.#settings.training;
-    const { length } = this.examples;
-    const count = Math.min(most, length);
-    const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
-    const batches = chunks(indexes, batchSize).map((some) => this.#batch(this.examples, some));
-    if (!this.#samples.hasSeveralAnswers) return batches;
-    const labels = distinctLabels(this.examples);
-    return batches.map((batch) => withAnswers(batch, labels, this.#samples));
+    return sampleBatches(this.examples, most, this.#settings.training, this.#samples);
   }
 
   /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
@@ -106,6 +99,38 @@ export class RoundBatches {
     const { sourceLength } = this.#settings.training;
     return sizedBatch(examples, indexes, { batchSize: rows, sourceLength });
   }
+}
+
+/** Batches of examples of all watched tasks, which the method protects; none by most methods. */
+export const protectedSample = (
+  tasks: readonly Pick<EncodedTask, 'protects'>[],
+  { training }: Pick<RunSettings, 'training'>,
+  samples: SpaceSamples,
+): Batch[] =>
+  sampleBatches(
+    tasks.flatMap(({ protects }) => protects),
+    samples.end,
+    training,
+    samples,
+  );
+
+/** Batches of examples from all parts of the data, at equal distances. @param most examples. */
+function sampleBatches(
+  examples: readonly EncodedExample[],
+  most: number,
+  { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,
+  samples: SpaceSamples,
+): Batch[] {
+  const { length } = examples;
+  const count = Math.min(most, length);
+  const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+  const rows = Math.min(batchSize, length);
+  const batches = chunks(indexes, batchSize).map((some) =>
+    sizedBatch(examples, some, { batchSize: rows, sourceLength }),
+  );
+  if (!samples.hasSeveralAnswers) return batches;
+  const labels = distinctLabels(examples);
+  return batches.map((batch) => withAnswers(batch, labels, samples));
 }
 
 /** The different labels of examples, in order of appearance. */

@@ -26,11 +26,11 @@ import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/r
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
 import { isTested } from './measures.ts';
-import { RoundBatches } from './round-batches.ts';
+import { protectedSample, RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
-import { spaceSamples } from './space-samples.ts';
+import { type SpaceSamples, spaceSamples } from './space-samples.ts';
 import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './encoded-task.ts';
 import { Validation } from './validation.ts';
@@ -166,8 +166,9 @@ export class Rounds {
         await this.#waitWhilePaused();
         if (this.#control.isEnding) throw new Stopped(); // the round before is saved
         this.#place = placeAt(number, 'learn');
-        this.#progress('compile', name, 0, 1, 'items');
         const began = this.#control.seconds;
+        if (number === 1) await this.#protect(samples);
+        this.#progress('compile', name, 0, 1, 'items');
         await learner.beginTask(batches.beginSample(), this.#partsOf('compile', name), batches.prompts());
         this.#estimate.did('begin', this.#costs.begins[number - 1].operations, this.#control.seconds - began);
         if (this.#control.isEnding) throw new Stopped();
@@ -193,6 +194,16 @@ export class Rounds {
       await this.#save(roundFolder(i + 1, name), { epochs: epochs * done, examples: examples.length }, saved);
       if (this.#isCutShort) throw new Stopped();
     }
+  }
+
+  /** Protects what watched tasks use, before the first task, if the method does. */
+  async #protect(samples: SpaceSamples): Promise<void> {
+    const { learner, tasks } = this.#parts;
+    const sample = protectedSample(tasks, this.#settings, samples);
+    if (sample.length === 0) return;
+    const names = this.#watched.map((task) => tasks[task].name).join(', ');
+    this.#progress('space', names, 0, 1, 'items');
+    await learner.protect(sample, this.#partsOf('space', names));
   }
 
   /** A round as it is tested: one that is cut short as the last. */

@@ -17,6 +17,9 @@ const RATES_SAMPLE = 16;
 /** Tokens of the answers to a prompt, and most answers: more would take longer than the prompt. */
 const ANSWERS = { tokens: 16, most: 4 };
 
+/** Examples that are drawn of a watched task to protect what it uses: as many as the largest sample. */
+export const PROTECTED_EXAMPLES = PROMPTS.apart;
+
 /** What a method reads when a task begins and when it ends. */
 export interface SpaceSamples {
   /** Prompts, at most. */

@@ -177,6 +177,26 @@ describe('prepareTask', () => {
     expect(paths).toContain('CL_Benchmark/TC/agnews/train.json');
   });
 
+  it('draws of a watched task what the method protects, and says where there is nothing to draw', async () => {
+    const of = async (protects: 'earlier' | 'watched', own?: Task) => {
+      const { name } = own ?? { name: 'people' };
+      const settings = { ...tinySettings('gorp-plus', { trainExamples: 1 }, { protects }), watch: [name] };
+      const warnings: string[] = [];
+      const warn = (message: string): number => warnings.push(message);
+      return { task: await prepareTask(hostOf(readTinyTask, own), name, settings, tokenizer, warn), warnings };
+    };
+    const free = await of('earlier');
+    expect([free.task.train, free.task.protects, free.warnings]).toEqual([[], [], []]);
+    const { task, warnings } = await of('watched');
+    expect([task.train.length, task.protects.length, warnings]).toEqual([0, 4, []]);
+    expect(reportOfTask(task)).toMatchObject({ trainExamples: 0, protectedExamples: 4, watched: true });
+    expect({ ...task, protects: [] }).toEqual(free.task);
+    const { task: people } = await loadTask(readTinyTask, 'TC', 'people');
+    const none = await of('watched', { ...people, name: 'mine', train: [] });
+    expect(none.task.protects).toEqual([]);
+    expect(none.warnings).toEqual([expect.stringContaining('is not protected')]);
+  });
+
   it('finds custom tasks by name, alongside the others', async () => {
     const { task: loaded } = await loadTask(readTinyTask, 'TC', 'gloss');
     const own: Task = { ...loaded, name: 'mine' };

@@ -15,9 +15,12 @@ import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { protectsWatched } from '../gorp/method-plan.ts';
+import { planOf } from '../methods/registry.ts';
 import { takenOf } from './amount.ts';
 import { type EncodedTask, longestOf } from './encoded-task.ts';
 import type { RunSettings } from './settings.ts';
+import { PROTECTED_EXAMPLES } from './space-samples.ts';
 import { isCutByDesign } from './starting-values.ts';
 import { doubtsOf } from './task-doubts.ts';
 
@@ -34,7 +37,8 @@ export interface TaskHost {
 }
 
 /**
- * Loads one task of a run, draws the sample that the settings request, and encodes it; of a watched task only the tests.
+ * Loads one task of a run, draws the sample that the settings request, and encodes it; of a watched task only the tests,
+ * and what the method protects.
  *
  * @param warn reports rows left out and texts cut; `isNote` if that is by design.
  * @param signal cancels the reading of files.
@@ -64,7 +68,10 @@ export async function prepareTask(
   const encode = encoderOf(tokenizer, task, settings.training);
   const all = train.length + validation.length + test.length;
   await onEncoded(0, all);
-  for (const warning of doubtsOf(task, train, test)) warn(`${name}: ${warning}`);
+  if (watched && train.length === 0 && protectsWatched(planOf(settings.method))) {
+    warn(`${name}: it has no training examples, so what it uses of the model is not protected.`);
+  }
+  for (const warning of doubtsOf(task, watched ? [] : train, test)) warn(`${name}: ${warning}`);
   const encodedTrain = await encode(train, (done) => onEncoded(done, all));
   const encodedHeld = await encode(validation, (done) => onEncoded(train.length + done, all));
   const encodedTest = await encode(test, (done) => onEncoded(train.length + validation.length + done, all));
@@ -79,8 +86,10 @@ export async function prepareTask(
       `${name}: ${shortened} of ${all} answers are longer than ${most} tokens, and are learned and tested so far only.`,
     );
   }
-  const parts = task.form === 'text' ? drawWindows(name, settings.training, encodedTrain, encodedTest) : null;
-  const { encoded: trained } = parts?.train ?? encodedTrain;
+  const windows = watched ? { ...settings.training, ...PROTECTED } : settings.training;
+  const parts = task.form === 'text' ? drawWindows(name, windows, encodedTrain, encodedTest) : null;
+  const { encoded: drawnTrain } = parts?.train ?? encodedTrain;
+  const [trained, protects] = watched ? [[], drawnTrain] : [drawnTrain, []];
   const held = parts?.validation ?? encodedHeld.encoded;
   const { encoded: tested, examples: answered } = parts?.test ?? encodedTest;
   const { candidates } = encode;
@@ -102,6 +111,7 @@ export async function prepareTask(
     watched,
     labels: task.labels,
     train: trained,
+    protects,
     validation: held,
     test: tested,
     testLabels: answered.map(({ label }) => label),
@@ -170,6 +180,7 @@ export interface DrawnTask {
   readonly leftOut: LoadedTask['leftOut'];
   readonly warnings: LoadedTask['warnings'];
   readonly watched: boolean;
+  /** To learn from; of a watched task, what the method protects. */
   readonly train: readonly Example[];
   /** Held out from training; of texts, windows are held out later. */
   readonly validation: readonly Example[];
@@ -195,7 +206,7 @@ export async function drawTask(
         mixSeed(seed, 'validation', name),
       )
     : { task, held: [] };
-  const train = watched ? [] : trainSample(rest, settings.training);
+  const train = watched ? protectedSample(whole, settings) : trainSample(rest, settings.training);
   // Every seed is measured on the same test examples.
   const test = task.form === 'text' ? task.test : sampleOf(task, task.test, testExamples, mixSeed(0, 'test', name));
   return { whole, task, leftOut, warnings, watched, train, validation: held, test };
@@ -204,6 +215,13 @@ export async function drawTask(
 /** Texts are drawn by the window, once they are encoded. */
 const trainSample = (task: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
   task.form === 'text' ? task.train : sampleOf(task, task.train, trainExamples, mixSeed(seed, 'train', task.name));
+
+/** What is drawn of a watched task to protect what it uses. */
+const PROTECTED = { trainExamples: PROTECTED_EXAMPLES, validationExamples: 0 };
+
+/** The examples of a watched task whose use of the model is protected; none by most methods. */
+const protectedSample = (task: Task, { method, training }: RunSettings): readonly Example[] =>
+  protectsWatched(planOf(method)) ? trainSample(task, { ...training, ...PROTECTED }) : [];
 
 type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
 

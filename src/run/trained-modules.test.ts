@@ -92,7 +92,15 @@ describe('a run', () => {
     // Rank 4 of layers [16, 16]: one block of the encoder, two of the decoder.
     expect(end.results.model.trainable).toBe((1 + 1 + 2) * 4 * (16 + 16));
     expect(end.results.settings.training.loraModules).toEqual(asked.training.loraModules);
-    const work = { tasks: 1, batch: { B: 2, S: 24, T: 3 }, validation: null, freeTests: [], tests: [], answer: 3 };
+    const work = {
+      tasks: 1,
+      batch: { B: 2, S: 24, T: 3 },
+      validation: null,
+      protects: null,
+      freeTests: [],
+      tests: [],
+      answer: 3,
+    };
     const device = { kind: 'wasm' as const, limits: { buffer: 2 ** 30, total: null } };
     const plan = (training: RunSettings['training']) => planMemory({ config, ...asked, training, work, device });
     const own = await plan({ ...asked.training, loraModules: null });

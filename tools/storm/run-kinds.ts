@@ -92,7 +92,7 @@ function finishedResults(): Results {
 
 /** A round of one adapter that remembers one example. */
 function stateOf(results: Results): RunState {
-  const progress = { task: 1, step: 0, totalSteps: 4, training: false, isUnmerged: false } as const;
+  const progress = { task: 1, step: 0, totalSteps: 4, training: false, isProtected: false, isUnmerged: false } as const;
   const remembered = { task: 1, source: [3, 4], label: [5] };
   const sides = (['lora_A', 'lora_B'] as const).map((side) => ({
     ...({

@@ -68,6 +68,7 @@ export class LearnerCore {
     step: 0,
     totalSteps: 0,
     training: false,
+    isProtected: false,
     isUnmerged: false,
     rateFactors: [1, 1],
     state: NO_STATE,

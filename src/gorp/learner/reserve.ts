@@ -24,6 +24,7 @@ export interface Reserved {
  * Reserves the memory for steps of the last of a number of tasks, with spaces at their largest, and writes nothing to
  * it, for a memory plan.
  *
+ * @param isProtected whether there are spaces in the first task too.
  * @returns the programs of a step without new bases.
  */
 export async function reserveTraining(
@@ -31,10 +32,11 @@ export async function reserveTraining(
   programs: LearnerPrograms,
   tasks: number,
   sizes: readonly BatchSizes[],
+  isProtected: boolean,
 ): Promise<Program[]> {
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
-  core.inputSpaces?.reserve(tasks > 1);
+  core.inputSpaces?.reserve(tasks > 1 || isProtected);
   core.gates?.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
   if (tasks > 1) for (const group of core.lora) group.prepareTerms(core.plan.loss, NO_STATE, true);
   if (core.hasFast) await programs.gradients(sizes, true);

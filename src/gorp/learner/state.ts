@@ -30,7 +30,8 @@ export function stateOf(core: LearnerCore): LearnerState {
 }
 
 function versionsOf({ progress, hasFast, merges }: LearnerCore): LearnerState['versions'] {
-  const task = `task ${progress.task}, ${progress.training ? 'training' : 'ended'}`;
+  const begun = progress.isProtected ? `protected, task ${progress.task}` : `task ${progress.task}`;
+  const task = `${begun}, ${progress.training ? 'training' : 'ended'}`;
   const step = `${task}, step ${progress.totalSteps}`;
   return { adapter: step, weights: hasFast ? `${task}, merge ${merges}` : step, earlier: task, step };
 }

@@ -29,6 +29,19 @@ export interface TaskData {
   readonly examples?: readonly TokenPair[];
 }
 
+/** Protects what watched tasks use: see {@link Learner.protect}. */
+export async function protect(core: LearnerCore, sample: readonly Batch[], onPart: OnPart = noted): Promise<void> {
+  const { progress, inputSpaces } = core;
+  if (progress.isProtected) return;
+  if (inputSpaces === undefined) throw new Error('a space of inputs without inputs');
+  if (progress.task > 0) throw new Error('what watched tasks use is protected before the first task');
+  const more = inputSpaces.inputs.length;
+  await withCovariances(core, sample, { onPart, more }, ({ sums }) =>
+    inputSpaces.protect(sums, (done) => onPart(sample.length + done, sample.length + more)),
+  );
+  progress.isProtected = true;
+}
+
 /** Begins a task: see {@link Learner.beginTask}. */
 export async function beginTask(
   core: LearnerCore,
@@ -141,8 +154,12 @@ export async function endTask(
   const more = inputSpaces.inputs.length;
   const read = data.sample.length;
   return withCovariances(core, data.sample, { onPart, more }, (covariances) =>
-    growFromInputs(inputSpaces, groups, covariances, { task: progress.task, tasks }, (done) =>
-      onPart(read + done, read + more),
+    growFromInputs(
+      inputSpaces,
+      groups,
+      covariances,
+      { task: progress.task + Number(progress.isProtected), tasks },
+      (done) => onPart(read + done, read + more),
     ),
   );
 }

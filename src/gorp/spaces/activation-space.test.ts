@@ -29,6 +29,42 @@ const batchOf = (B: number, S: number, T: number): Batch => ({
   ],
 });
 
+test('what watched tasks use is protected from the first task on', async () => {
+  const model = tinyModel();
+  const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
+  const { method } = tinySettings('gorp-plus', {}, { softness: 0.001, loraDropout: 0, taskRates: 'constant' });
+  const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
+  const learned: Batch = { sizes: { B: 1, S: 3, T: 2 }, rows: [{ source: [12, 13, 1], label: [14, 1] }] };
+  const watched = batchOf(2, 4, 3);
+  /** Losses of the first and last of some steps on the task, and then of the watched one. */
+  const lossesOf = async (steps: number, isProtected: boolean): Promise<number[]> => {
+    const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (name) =>
+      model.readTensor(name),
+    );
+    if (isProtected) {
+      await learner.protect([watched]);
+      await learner.protect([watched]); // as a learner that resumes is asked again
+    }
+    await learner.beginTask([learned]);
+    for (let step = 0; step < steps; step++) await learner.step([learned]);
+    await learner.step([watched]);
+    const losses = (await learner.takeRecords()).map(({ loss }) => loss);
+    learner.destroy();
+    return losses;
+  };
+  const [before] = await lossesOf(0, false);
+  const change = async (isProtected: boolean): Promise<number> => {
+    const losses = await lossesOf(8, isProtected);
+    expect(losses[7]).toBeLessThan(losses[0] - 0.1);
+    return Math.abs(losses[8] - before);
+  };
+  const [free, kept] = [await change(false), await change(true)];
+  expect(free).toBeGreaterThan(0.01);
+  expect(kept).toBeLessThan(free / 10);
+  network.destroy();
+  expect(device.buffers.liveLabels).toEqual([]);
+});
+
 test('the activation space of a sample does not depend on padding', async () => {
   const model = tinyModel();
   const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);

@@ -25,7 +25,7 @@ export interface InputOnBench extends GrowingInput {
   readonly own: string;
 }
 
-/** The finished task, counted from 1, and the number of tasks in the order. */
+/** The finished task, counted from 1 with the protected base model as the first, and the number of tasks in the order. */
 export interface PlaceInOrder {
   readonly task: number;
   readonly tasks: number;

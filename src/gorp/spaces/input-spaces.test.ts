@@ -27,11 +27,11 @@ import { symmetricEigen } from '../../linear-algebra/symmetric-eigen.ts';
 
 const SOFT: SoftInputSpacePlan = {
   ...{ spaceSource: 'activation', form: 'soft', softness: 0.0625, energies: 'sum' },
-  ...{ project: 'update', taskRates: 'compensated' },
+  ...{ project: 'update', taskRates: 'compensated', protects: 'earlier' },
 };
 const HARD: HardInputSpacePlan = {
   ...{ spaceSource: 'activation', form: 'hard', threshold: 0.9, rises: false, energyOf: 'inputs' },
-  ...{ project: 'update', taskRates: 'constant' },
+  ...{ project: 'update', taskRates: 'constant', protects: 'earlier' },
 };
 
 /** The covariance of a task: energies that fall like 1 / i^power, along directions of its own; `zeros` have none. */
@@ -177,6 +177,25 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ name, acquire }) => {
   });
 
   if (isCard) return;
+
+  test('what is protected grows like a task, and is none that others are compared with', async () => {
+    for (const plan of [SOFT, { ...SOFT, energies: 'mean' as const }, HARD]) {
+      const [learned, guarded] = [spacesOf(plan, 33), spacesOf(plan, 33)];
+      const nothing = (): Promise<void> => Promise.resolve();
+      for (const task of [1, 2]) {
+        const sums = ['first', 'second'].map((name, i) => upload(name, covarianceOf(33, task + 2 * i)));
+        await learned.grow(sums, { task, tasks: 2 }, nothing);
+        await (task === 1 ? guarded.protect(sums, nothing) : guarded.grow(sums, { task, tasks: 2 }, nothing));
+        sums.forEach(drop);
+      }
+      for (const name of ['first', 'second']) {
+        expect(await guarded.read(name)).toEqual(await learned.read(name));
+        expect(guarded.directions.get(name)).toEqual(learned.directions.get(name)?.slice(1));
+      }
+      for (const spaces of [learned, guarded]) spaces.destroy();
+    }
+    expect(device.buffers.liveLabels).toEqual([]);
+  });
 
   test('inputs that never occur stay outside both forms', async () => {
     for (const plan of [SOFT, { ...HARD, threshold: 1 }]) {

@@ -64,7 +64,7 @@ export class InputSpaces implements StateOwner {
   readonly #inputOf = new Map<string, DistinctInput>();
   /** P of inputs of one width, as many in a stack as a buffer holds. */
   #stacks: Stack[] = [];
-  /** By the name of the input; absent before the first task. */
+  /** By the name of the input; absent before the first task, unless watched tasks are protected. */
   readonly states = new Map<string, PackedSymmetric>();
   /** Main directions [width, ≤ 16] of each learned task, by the name of the input, to compare tasks. */
   readonly directions = new Map<string, Matrix[]>();
@@ -211,6 +211,28 @@ export class InputSpaces implements StateOwner {
    * @throws GorpError `run/not-finite`, with the layer's name.
    */
   async grow(sums: readonly CovarianceSum[], place: PlaceInOrder, onPart: OnPart): Promise<Map<string, LearnedInput>> {
+    const learned = await this.#grown(sums, place, onPart);
+    for (const [name, { state, directions }] of learned) {
+      this.states.set(name, state);
+      this.directions.set(name, [...(this.directions.get(name) ?? []), directions]);
+    }
+    return learned;
+  }
+
+  /**
+   * Puts into every space the inputs of tasks that are not learned, before the first that is. They have no place among
+   * the tasks that are compared. Parameters and errors as for {@link grow}.
+   */
+  async protect(sums: readonly CovarianceSum[], onPart: OnPart): Promise<void> {
+    const grown = await this.#grown(sums, { task: 1, tasks: 1 }, onPart);
+    for (const [name, { state }] of grown) this.states.set(name, state);
+  }
+
+  async #grown(
+    sums: readonly CovarianceSum[],
+    place: PlaceInOrder,
+    onPart: OnPart,
+  ): Promise<Map<string, LearnedInput>> {
     const learned = new Map<string, LearnedInput>();
     const isFirst = !this.isActive;
     if (isFirst) this.reserve(true);
@@ -233,10 +255,6 @@ export class InputSpaces implements StateOwner {
       } finally {
         growths.destroy();
       }
-    }
-    for (const [name, { state, directions }] of learned) {
-      this.states.set(name, state);
-      this.directions.set(name, [...(this.directions.get(name) ?? []), directions]);
     }
     return learned;
   }
@@ -321,9 +339,9 @@ export class InputSpaces implements StateOwner {
     ];
   }
 
-  async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
+  async restore(saved: SavedTensors, { task, training, isProtected }: SavedProgress): Promise<void> {
     const tasks = training ? task - 1 : task;
-    if (tasks === 0) return;
+    if (tasks === 0 && !isProtected) return;
     for (const { name, width } of this.#inputs) {
       const size = { rows: 1, columns: packedLength(width) };
       this.states.set(name, await readSaved(saved, { name: spaceName(name), ...size }));

@@ -58,6 +58,18 @@ export const SPACE_SETTINGS = {
       { value: 'compensated', label: 'higher where less lies outside the space' },
     ],
   }),
+  protects: choice({
+    section: 'Shared space',
+    label: 'Protects',
+    help: 'Of tasks that are only tested, what they use can be protected too, from the first task on.',
+    initial: 'earlier',
+    before: 'earlier',
+    applies: ofInputs,
+    options: [
+      { value: 'earlier', label: 'earlier tasks' },
+      { value: 'watched', label: 'earlier tasks, and those only tested' },
+    ],
+  }),
   loraSpace: choice({
     section: 'Shared space',
     label: 'Side of A',
@@ -119,10 +131,10 @@ export function space(
 ): SpacePlan {
   const { spaceSource, loraSpace, spaceSide = 'kept', spaceRule, project, threshold, softness, energies } = values;
   if (spaceSource === 'moment') return { spaceSource, loraSpace, spaceSide, spaceRule, project, threshold };
-  const { taskRates } = values;
+  const { taskRates, protects } = values;
   return softness > 0
-    ? { spaceSource, form: 'soft', softness, energies, project, taskRates }
-    : { ...hardInputSpace(threshold), project, taskRates };
+    ? { spaceSource, form: 'soft', softness, energies, project, taskRates, protects }
+    : { ...hardInputSpace(threshold), project, taskRates, protects };
 }
 
 /** A space of inputs cut at a threshold, on the input side of all trained weights. */
@@ -137,5 +149,6 @@ export const hardInputSpace = (
   energyOf: 'inputs',
   project: 'update',
   taskRates: 'constant',
+  protects: 'earlier',
   ...more,
 });

@@ -171,6 +171,16 @@ describe('a run resumed from its checkpoints ends as an uninterrupted one, bit f
     expect(last.results.cutShort).toBeUndefined();
   });
 
+  test('with watched tasks protected', async () => {
+    const settings = { ...tinySettings('gorp-plus', {}, { protects: 'watched' }), watch: ['people'] };
+    const whole = await execute(T5, settings, {});
+    expect(whole.results.tasks.map(({ protectedExamples }) => protectedExamples)).toEqual([undefined, undefined, 4]);
+    const free = await execute(T5, { ...settings, method: tinySettings('gorp-plus').method }, {});
+    expect(whole.results.curves.loss[1]).not.toBe(free.results.curves.loss[1]);
+    const places = ['the tests before training', 'the first step', 'a step of the second round'];
+    await breaksMakeNoDifference(T5, settings, places, 0);
+  });
+
   test.each(WAYS)('with %s', async (_, method, training, own, unchanged) => {
     const settings = tinySettings(method, training, own);
     const places = ['a step of the first round', 'a step of the second round'];

@@ -73,6 +73,8 @@ const ManifestSchema = v.strictObject({
     step: count,
     totalSteps: count,
     training: v.boolean(),
+    /** Files of earlier versions protect nothing but earlier tasks. */
+    isProtected: v.optional(v.boolean(), false),
     isUnmerged: v.boolean(),
     rateFactors: v.strictTuple([v.number(), v.number()]),
     examples: v.array(v.strictObject({ task: count, source: v.array(count), label: v.array(count) })),

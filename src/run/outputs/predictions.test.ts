@@ -20,6 +20,7 @@ const tested = (name: string, ...written: [string, string]): Tests[number] => {
       labels,
       train: [],
       validation: [],
+      protects: [],
       test: [],
       testLabels: labels,
       testOthers: [[], []],

@@ -195,6 +195,8 @@ describe('a round that was saved', () => {
     expect(general(tensors.keys())).toEqual(general(wanted));
   });
 
+  const PROTECTS = { spaceSource: 'activation', loraSpace: 'input', protects: 'watched' } as const;
+
   interface Manifest {
     place: { round: number };
     results: { accuracy: { exact: unknown[] } };
@@ -218,6 +220,12 @@ describe('a round that was saved', () => {
       'another method is chosen',
       () => undefined,
       { method: tinySettings('inc-lora').method },
+      'run/round-does-not-fit',
+    ],
+    [
+      'other watched tasks are protected',
+      () => undefined,
+      { method: tinySettings('gorp', {}, PROTECTS).method, watch: ['people'] },
       'run/round-does-not-fit',
     ],
     [

@@ -1,5 +1,5 @@
 import type { GorpError } from '../../base/errors.ts';
-import type { RememberedExample } from '../../gorp/method-plan.ts';
+import { protectsWatched, type RememberedExample } from '../../gorp/method-plan.ts';
 import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
@@ -75,9 +75,9 @@ const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>
  * @param parameters number of parameters of the run's model.
  * @throws GorpError `run/round-does-not-fit`, naming what is different.
  */
-export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: RunSettings, parameters: number): void {
+export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: RunSettings, parameters: number): void {
   const before = results.settings;
-  const [trained, chosen] = [before.method, method].map(methodTitle);
+  const [trained, chosen] = [before.method, settings.method].map(methodTitle);
   if (trained !== chosen) throw refusal(`it was trained with ${trained}, not with ${chosen}`, `Choose ${trained}.`);
   if (results.model.parameters !== parameters) {
     throw refusal(
@@ -85,7 +85,17 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: 
       `Choose the model it was trained on, ${before.model}.`,
     );
   }
+  const [guarded, asked] = [before, settings].map(protectedTasks);
+  if (guarded === asked) return;
+  throw refusal(
+    `it was trained to protect ${guarded}, not ${asked}, which is decided before the first task`,
+    'Watch the same tasks and choose the same for Protects, or start a new run.',
+  );
 }
+
+/** The watched tasks that a run protects, in words. */
+const protectedTasks = ({ method, watch = [] }: RunSettings): string =>
+  protectsWatched(planOf(method)) && watch.length > 0 ? watch.toSorted().join(', ') : 'no watched task';
 
 /** Checks that a run trains the same layers as a round. @throws GorpError `run/round-does-not-fit`. */
 export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
