@@ -79,7 +79,7 @@ export async function recordSpaces(shape: SpaceShape, planner: Planner): Promise
   const sample = { ...batch, answers: answersOfPrompt(samples, ANSWER) };
   const build: Dispatch[] = [];
   const end = await recorded(async () => {
-    for await (const { spaces } of learner.reserveMeasuring(sample)) {
+    for await (const { spaces } of learner.reserveMeasuring([sample])) {
       for (const program of spaces?.growth.programs ?? []) build.push(...device.dispatchesOf(program));
     }
   });

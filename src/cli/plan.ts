@@ -179,7 +179,7 @@ async function published(terminal: Terminal): Promise<number> {
     const work = {
       tasks: 4,
       validation: null,
-      protects: null,
+      protects: [],
       freeTests: [],
       answer: lengths.targetLength,
       batch: { B: batchSize, S: 512, T: 50 },

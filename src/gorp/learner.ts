@@ -58,10 +58,10 @@ export class Learner {
   }
 
   /**
-   * Before the first task, puts what watched tasks use into the spaces of inputs, so that no task changes it. Does
-   * nothing if a resumed learner has done so.
+   * Before the first task, puts what examples use of the model into the spaces of inputs, as that of a task that was
+   * learned. Does nothing if a resumed learner has done so.
    *
-   * @param sample batches of the watched tasks' prompts and answers.
+   * @param sample batches of them.
    * @param onPart receives how far the spaces are.
    */
   protect(sample: readonly Batch[], onPart?: OnPart): Promise<void> {
@@ -171,7 +171,7 @@ export class Learner {
   }
 
   /** Reserves the memory of each measurement at the end of a task: see {@link reserveMeasuring}. */
-  reserveMeasuring(sizes: BatchSizes): AsyncGenerator<Reserved> {
+  reserveMeasuring(sizes: readonly BatchSizes[]): AsyncGenerator<Reserved> {
     return reserveMeasuring(this.#core, this.#programs, sizes);
   }
 

@@ -141,8 +141,11 @@ interface InputSpace extends ExcludedSpace {
    * ({@link compensation}).
    */
   readonly taskRates: 'constant' | 'compensated';
-  /** Whose inputs the space holds: those of earlier tasks, or before the first task those of watched tasks too. */
-  readonly protects: 'earlier' | 'watched';
+  /**
+   * Whose inputs the space holds: those of earlier tasks; before the first task those of general prompts too; and those
+   * of watched tasks.
+   */
+  readonly protects: 'earlier' | 'general' | 'watched';
 }
 
 /** The main directions of the inputs. */
@@ -187,7 +190,11 @@ export const roundingOf = ({ spaceSource }: SpacePlan): number => (spaceSource =
 export const hasRisingThreshold = (plan: SpacePlan | null): boolean =>
   plan?.spaceSource === 'activation' && plan.form === 'hard' && plan.rises;
 
-/** Whether the method protects what watched tasks use, from the first task on. */
+/** Whether the method protects what the model could do before, from the first task on. */
+export const protectsBase = ({ space }: Pick<MethodPlan, 'space'>): boolean =>
+  space?.spaceSource === 'activation' && space.protects !== 'earlier';
+
+/** Whether that includes what watched tasks use. */
 export const protectsWatched = ({ space }: Pick<MethodPlan, 'space'>): boolean =>
   space?.spaceSource === 'activation' && space.protects === 'watched';
 

@@ -42,7 +42,7 @@ export interface SavedProgress {
   totalSteps: number;
   /** Whether a task has begun and not ended. */
   training: boolean;
-  /** Whether the spaces of inputs hold what watched tasks use. */
+  /** Whether the spaces of inputs hold what the model could do before the first task. */
   isProtected: boolean;
   /** Whether fast projections hold changes not yet merged into the weights. */
   isUnmerged: boolean;

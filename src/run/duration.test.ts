@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { amountOf } from './amount.ts';
 import { type Effort, roughly, secondsFor, tasksAhead, workOfRun } from './duration.ts';
 import { embeddedSettings, publishedSettings } from './presets.ts';
+import { withValues } from '../methods/registry.ts';
 import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 
 const quick = embeddedSettings('quick', 'gorp');
@@ -81,12 +82,13 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   const batches = 6 + 3 + 2;
   expect(of(space).operations - of(null).operations).toBeCloseTo(batches * 100 + 2 * 7, 6);
   expect(of(space).kernels - of(null).kernels).toBe(batches * 3 + 2 * 5);
-  // Of a watched task that is protected, 40 more before the first task, then 16 of its own.
-  const guarded = workOfRun({ ...settings, training }, [...tasks, { ...task('c', 0, 0), protects: 40 }], {
+  // To protect the base model, 48 general prompts and those of a watched task, of which 48 are read; then 16 of the first.
+  const method = withValues(settings.method, { protects: 'general' });
+  const guarded = workOfRun({ ...settings, method, training }, [...tasks, { ...task('c', 0, 0), protects: 40 }], {
     ...effort,
     space,
   });
-  expect(guarded.operations - of(space).operations).toBeCloseTo((5 + 2) * 100 + 7, 6);
+  expect(guarded.operations - of(space).operations).toBeCloseTo((6 + 2) * 100 + 7, 6);
 });
 
 test('the work of a run counts how often it measures held-out examples', () => {

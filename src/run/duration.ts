@@ -2,12 +2,13 @@ import * as v from 'valibot';
 import type { Work } from '../device/counting-device.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
+import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
 import { amountOf, measurementsAfter, takenOf, type TaskAmount } from './amount.ts';
 import { heldOutCount } from '../tasks/cut.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { answersAhead } from './answers-ahead.ts';
-import { protectsWatched, type Schedule } from '../gorp/method-plan.ts';
+import { protectsBase, protectsWatched, type Schedule } from '../gorp/method-plan.ts';
 import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import { PROTECTED_EXAMPLES, type SpaceSamples } from './space-samples.ts';
 
@@ -157,10 +158,10 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     const batches = Math.ceil(Math.min(space.samples[when], examples) / training.batchSize);
     return times(batches, shorter(space.read, share(task)));
   };
-  const protects = tasks.reduce((sum, task) => sum + task.protects, 0);
-  /** What the first round reads and builds before it, if watched tasks are protected. */
+  /** What is read and built before the first task, if the base model is protected. */
+  const protects = tasks.reduce((sum, task) => sum + task.protects, GENERAL_PROMPTS.train.length);
   const protection = (first: PlannedTask): Work =>
-    protects === 0
+    !protectsBase(planOf(method))
       ? NO_WORK
       : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
   return {

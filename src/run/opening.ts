@@ -34,7 +34,9 @@ import { planRun, storedTypes } from './plan-run.ts';
 import { type Effort, workOfRun } from './duration.ts';
 import { plannedTask, workOf } from './planned-work.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
-import { answerLengthOf, type EncodedTask, targetLengthOf } from './encoded-task.ts';
+import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './encoded-task.ts';
+import { type ProtectedExamples, protectedExamples, protectedSample } from './protected-examples.ts';
+import { spaceSamples } from './space-samples.ts';
 import { prepareTask } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
 
@@ -44,6 +46,7 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
 export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
+  readonly protects: ProtectedExamples;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   /** Names the tasks' examples: see {@link dataHash}. */
@@ -64,7 +67,7 @@ export interface PlannedParts {
 }
 
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
-interface Inspected extends Pick<Opened, 'tasks' | 'data' | 'saved' | 'files' | 'date' | 'planned'> {
+interface Inspected extends Pick<Opened, 'tasks' | 'protects' | 'data' | 'saved' | 'files' | 'date' | 'planned'> {
   readonly known: KnownModel;
 }
 
@@ -105,11 +108,14 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const { tasks } = inspected;
+    const { tasks, protects } = inspected;
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
-    const targetLength = targetLengthOf(asked, tasks);
+    const targetLength = Math.max(
+      targetLengthOf(asked, tasks),
+      ...protects.map((one) => longestOf(one.map(({ label }) => label))),
+    );
     const opened = await discarding(model, () =>
       openNetwork(this.#device, model, { sourceLength, targetLength }, known),
     );
@@ -118,7 +124,7 @@ export class Opening {
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
     if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, (name) => storedTypeOf(model, storedName(name)));
+        await this.#plan(model, tasks, protects, (name) => storedTypeOf(model, storedName(name)));
       } catch (thrown) {
         network.destroy();
         throw thrown;
@@ -176,14 +182,15 @@ export class Opening {
     if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
-    const data = await dataHash(tasks);
+    const protects = await protectedExamples(known.tokenizer, this.#settings, tasks);
+    const data = await dataHash(tasks, protects);
     if (this.#checkpoint) checkSame(this.#checkpoint, this.#settings, data);
     const [{ name, train }] = tasks;
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
-    const planned = await this.#plan(texts, tasks);
-    this.#inspected = { known, tasks, data, saved, files, date, planned };
+    const planned = await this.#plan(texts, tasks, protects);
+    this.#inspected = { known, tasks, protects, data, saved, files, date, planned };
     return this.#inspected;
   }
 
@@ -230,6 +237,7 @@ export class Opening {
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
+    protects: ProtectedExamples,
     storedAs = storedTypes(modelOutline(texts)),
   ): Promise<PlannedParts> {
     const { config } = texts;
@@ -239,7 +247,8 @@ export class Opening {
     const targetLength = answerLengthOf(training.targetLength, tasks);
     try {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
-      const work = workOf(this.#settings, tasks, sharesBeginnings(network, hasGates(planOf(method))));
+      const batches = protectedSample(protects, training, spaceSamples(method, network)).map(({ sizes }) => sizes);
+      const work = workOf(this.#settings, tasks, sharesBeginnings(network, hasGates(planOf(method))), batches);
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);

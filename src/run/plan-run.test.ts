@@ -55,10 +55,10 @@ test('a run that holds many examples out plans their memory, and takes no more',
   for (const { peak, plan } of [without, held]) expect(peak).toBeLessThanOrEqual(plan.total);
 });
 
-test('a run that protects a watched task plans its spaces in the first task, and takes no more', async () => {
-  const of = (protects: 'earlier' | 'watched'): ReturnType<typeof runOf> =>
-    runOf({ ...tinySettings('gorp-plus', { epochs: 1 }, { protects }), order: ['gloss'], watch: ['people'] }, {});
-  const [free, guarded] = [await of('earlier'), await of('watched')];
+test('a run that protects the base model plans its spaces in the first task, and takes no more', async () => {
+  const of = (protects: 'earlier' | 'general'): ReturnType<typeof runOf> =>
+    runOf({ ...tinySettings('gorp-plus', { epochs: 1 }, { protects }), order: ['gloss'] }, {});
+  const [free, guarded] = [await of('earlier'), await of('general')];
   const training = [free, guarded].map(({ plan }) => plan.moments.training ?? 0);
   expect(training[1]).toBeGreaterThan(training[0]);
   for (const { peak, plan } of [free, guarded]) expect(peak).toBeLessThanOrEqual(plan.total);
@@ -70,7 +70,7 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   batch: { B, S, T },
   answer: T,
   validation: null,
-  protects: null,
+  protects: [],
   freeTests: [],
   tests: [
     {
@@ -162,7 +162,7 @@ describe('a plan of training is what training takes', () => {
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
     // Without tests, so that memory peaks in training.
-    const trains = { ...work, validation: null, protects: null, freeTests: [], tests: [] };
+    const trains = { ...work, validation: null, protects: [], freeTests: [], tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });

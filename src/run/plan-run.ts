@@ -1,4 +1,3 @@
-import type { BatchSizes } from '../base/batch.ts';
 import { Learner } from '../gorp/learner.ts';
 import { layerGroups } from '../gorp/method-groups.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
@@ -91,7 +90,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };
 
-  const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch], work.protects !== null);
+  const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch], work.protects.length > 0);
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
@@ -111,14 +110,17 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 
   let space: Effort['space'] = null;
   const samples = spaceSamples(method, network);
-  const read = largestOf([work.batch, ...(work.protects ? [work.protects] : [])]);
-  const measured = { ...read, answers: answersOfPrompt(samples, work.batch.T) };
-  for await (const { largestBytes, spaces } of learner.reserveMeasuring(measured)) {
+  const measured = { ...work.batch, answers: answersOfPrompt(samples, work.batch.T) };
+  for await (const { largestBytes, spaces } of learner.reserveMeasuring([measured])) {
     note('measuring', largestBytes);
     if (spaces) {
       const build = sumOf([programsOf(device, spaces.growth.programs), space?.build ?? NO_WORK]);
       space = { samples, read: device.workOf(spaces.read), build };
     }
+  }
+
+  if (work.protects.length > 0) {
+    for await (const { largestBytes } of learner.reserveMeasuring(work.protects)) note('measuring', largestBytes);
   }
 
   learner.reserveTesting(work.tasks);
@@ -172,13 +174,6 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     },
   };
 }
-
-/** Sizes that hold each of these batches. */
-const largestOf = (batches: readonly BatchSizes[]): BatchSizes => ({
-  B: Math.max(...batches.map(({ B }) => B)),
-  S: Math.max(...batches.map(({ S }) => S)),
-  T: Math.max(...batches.map(({ T }) => T)),
-});
 
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));

@@ -34,7 +34,7 @@ test('the work of tasks follows from their longest texts; equal tests count once
     tasks: 3,
     batch: { B: 2, S: 40, T: 2 },
     validation: null,
-    protects: null,
+    protects: [],
     freeTests: [],
     answer: 3,
     tests: [
@@ -60,18 +60,11 @@ test('held-out examples are planned in batches of their own', () => {
   expect(ahead.validation).toEqual({ ...ahead.batch, B: 6 });
 });
 
-test('what is protected is planned in batches of its own', () => {
-  const settings = tinySettings('gorp-plus', { sourceLength: 40, batchSize: 8 }, { protects: 'watched' });
-  const guarded = [20, 21, 22].map((length) => example(length, 3));
-  const watched = { ...task([], 10, [2]), watched: true, protects: guarded };
-  const { batch, protects } = workOf({ ...settings, watch: ['people'] }, [task([5, 6], 10, [2]), watched], false);
-  expect([batch, protects]).toEqual([
-    { B: 2, S: 16, T: 2 },
-    { B: 3, S: 32, T: 3 },
-  ]);
-  const ahead = (watch: string[]) => workAhead({ ...settings, watch }, [['yes', 'no']]);
-  expect(ahead([]).protects).toBeNull();
-  expect(ahead(['people']).protects).toEqual(ahead([]).batch);
+test('before examples are read, what is protected has batches of full length', () => {
+  const settings = tinySettings('gorp-plus', { sourceLength: 40, batchSize: 8 }, { protects: 'general' });
+  const ahead = workAhead(settings, [['yes', 'no']]);
+  expect(ahead.protects).toEqual([ahead.batch]);
+  expect(workAhead(tinySettings('gorp-plus'), [['yes', 'no']]).protects).toEqual([]);
 });
 
 test('before tasks are read, texts have full length, and labels are counted by their letters', () => {
@@ -80,7 +73,7 @@ test('before tasks are read, texts have full length, and labels are counted by t
     tasks: 2,
     batch: { B: 8, S: 40, T: 5 },
     validation: null,
-    protects: null,
+    protects: [],
     freeTests: [],
     answer: 5,
     tests: [

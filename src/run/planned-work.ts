@@ -1,5 +1,5 @@
 import type { BatchSizes } from '../base/batch.ts';
-import { protectsWatched } from '../gorp/method-plan.ts';
+import { protectsBase } from '../gorp/method-plan.ts';
 import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
@@ -30,8 +30,8 @@ export interface PlannedWork {
   readonly batch: BatchSizes;
   /** The largest batch of the loss on held-out examples; null if none are held out. */
   readonly validation: BatchSizes | null;
-  /** The largest batch of what is protected of watched tasks; null if nothing is. */
-  readonly protects: BatchSizes | null;
+  /** The batches of what is protected of the base model; none if nothing is. */
+  readonly protects: readonly BatchSizes[];
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
   readonly freeTests: readonly PlannedFreeTest[];
@@ -39,13 +39,17 @@ export interface PlannedWork {
   readonly answer: number;
 }
 
-type Planned = Pick<RunSettings, 'method' | 'training' | 'watch'>;
+type Planned = Pick<RunSettings, 'method' | 'training'>;
 
 /** The work of a run on encoded tasks. @param shares whether what all sources of a test begin with is read once for all. */
-export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[], shares: boolean): PlannedWork {
+export function workOf(
+  { method, training }: Planned,
+  tasks: readonly EncodedTask[],
+  shares: boolean,
+  protects: readonly BatchSizes[] = [],
+): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
-  const protects = tasks.flatMap((task) => task.protects);
   const rounds = scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
@@ -67,14 +71,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
             S: padded(heldOut),
             T: longest(heldOut.map(({ label }) => label)),
           },
-    protects:
-      protects.length === 0
-        ? null
-        : {
-            B: Math.min(batchSize, protects.length),
-            S: padded(protects),
-            T: longest(protects.map(({ label }) => label)),
-          },
+    protects,
     tests: distinct(
       tasks.flatMap(({ form, test, candidates }) => {
         if (form !== 'labels') return [];
@@ -111,10 +108,7 @@ export function plannedTask(task: EncodedTask): PlannedTask {
  *
  * @param labels of each task; empty if unknown.
  */
-export function workAhead(
-  { method, training, watch = [] }: Planned,
-  labels: readonly (readonly string[])[],
-): PlannedWork {
+export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
   const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
   const answers = answersAhead(training, labels);
   const T = Math.max(...answers.map((answer) => answer.T));
@@ -122,7 +116,7 @@ export function workAhead(
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T },
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
-    protects: watch.length > 0 && protectsWatched(planOf(method)) ? { B: batchSize, S, T } : null,
+    protects: protectsBase(planOf(method)) ? [{ B: batchSize, S, T }] : [],
     tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
     freeTests: [],
     answer: answerLength(targetLength, T),

@@ -104,7 +104,7 @@ const TaskReportSchema = v.strictObject({
   score: v.exactOptional(v.picklist(SCORES)),
   labels: v.array(text),
   trainExamples: count,
-  /** Training examples of a watched task from whose inputs spaces keep changes away, if there are any. */
+  /** Training examples of a watched task that were drawn to protect what it uses of the model, if there are any. */
   protectedExamples: v.exactOptional(count),
   /** Examples held out from training, if there are any. */
   validationExamples: v.exactOptional(count),

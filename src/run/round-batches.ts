@@ -101,21 +101,8 @@ export class RoundBatches {
   }
 }
 
-/** Batches of examples of all watched tasks, which the method protects; none by most methods. */
-export const protectedSample = (
-  tasks: readonly Pick<EncodedTask, 'protects'>[],
-  { training }: Pick<RunSettings, 'training'>,
-  samples: SpaceSamples,
-): Batch[] =>
-  sampleBatches(
-    tasks.flatMap(({ protects }) => protects),
-    samples.end,
-    training,
-    samples,
-  );
-
 /** Batches of examples from all parts of the data, at equal distances. @param most examples. */
-function sampleBatches(
+export function sampleBatches(
   examples: readonly EncodedExample[],
   most: number,
   { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,

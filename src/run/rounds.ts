@@ -26,7 +26,8 @@ import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/r
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
 import { isTested } from './measures.ts';
-import { protectedSample, RoundBatches } from './round-batches.ts';
+import { type ProtectedExamples, protectedSample } from './protected-examples.ts';
+import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
@@ -35,6 +36,9 @@ import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './encoded-task.ts';
 import { Validation } from './validation.ts';
 import { workLeft } from './work-left.ts';
+
+/** What the progress of a run calls the model as it is before the first task. */
+const BASE_MODEL = 'the base model';
 
 /** What a run has opened, what is known of it, and where it resumes. */
 export interface RoundsParts {
@@ -48,6 +52,7 @@ export interface RoundsParts {
   readonly learner: Learner;
   readonly tokenizer: Tokenizer;
   readonly tasks: readonly EncodedTask[];
+  readonly protects: ProtectedExamples;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   readonly planned: PlannedParts;
@@ -196,14 +201,13 @@ export class Rounds {
     }
   }
 
-  /** Protects what watched tasks use, before the first task, if the method does. */
+  /** Protects what the model could do before, if the method does. */
   async #protect(samples: SpaceSamples): Promise<void> {
-    const { learner, tasks } = this.#parts;
-    const sample = protectedSample(tasks, this.#settings, samples);
+    const { learner, protects } = this.#parts;
+    const sample = protectedSample(protects, this.#settings.training, samples);
     if (sample.length === 0) return;
-    const names = this.#watched.map((task) => tasks[task].name).join(', ');
-    this.#progress('space', names, 0, 1, 'items');
-    await learner.protect(sample, this.#partsOf('space', names));
+    this.#progress('space', BASE_MODEL, 0, 1, 'items');
+    await learner.protect(sample, this.#partsOf('space', BASE_MODEL));
   }
 
   /** A round as it is tested: one that is cut short as the last. */

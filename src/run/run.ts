@@ -196,7 +196,7 @@ export class Run {
       this.#emitDevice(device);
       device.allowHalves(this.#settings.training.arithmetic === 'f16');
       const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
-      const { model, tokenizer, network, tasks, answerLength, data, saved, files, date, planned } = opened;
+      const { model, tokenizer, network, tasks, protects, answerLength, data, saved, files, date, planned } = opened;
       owned.push(network);
       this.#model = {
         ...this.#model,
@@ -221,6 +221,7 @@ export class Run {
         learner,
         tokenizer,
         tasks,
+        protects,
         answerLength,
         planned,
         model,

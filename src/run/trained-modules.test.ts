@@ -96,7 +96,7 @@ describe('a run', () => {
       tasks: 1,
       batch: { B: 2, S: 24, T: 3 },
       validation: null,
-      protects: null,
+      protects: [],
       freeTests: [],
       tests: [],
       answer: 3,

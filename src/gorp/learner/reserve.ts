@@ -60,13 +60,13 @@ export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tas
 export async function* reserveMeasuring(
   core: LearnerCore,
   programs: LearnerPrograms,
-  sizes: BatchSizes,
+  sizes: readonly BatchSizes[],
 ): AsyncGenerator<Reserved> {
   const { device, network, parts, plan, loss, options } = core;
   programs.drop();
   if (core.inputSpaces) {
     const sums = new InputCovariances(device, network, parts);
-    await sums.prepare([sizes]);
+    await sums.prepare(sizes);
     core.inputSpaces.reserve(true);
     const [read] = sums.programs;
     for await (const growth of core.inputSpaces.reserveGrowth(sums.sums)) {
@@ -77,7 +77,8 @@ export async function* reserveMeasuring(
   if (plan.passes.squares > 0) {
     const { recompute = false } = options;
     const squares = new SquaredGradients(device, network, parts, loss, { recompute });
-    await squares.prepare({ B: 1, S: sizes.S, T: sizes.T }, sizes.T);
+    const [{ S, T }] = sizes;
+    await squares.prepare({ B: 1, S, T }, T);
     yield squares;
     squares.destroy();
   }

@@ -29,12 +29,12 @@ export interface TaskData {
   readonly examples?: readonly TokenPair[];
 }
 
-/** Protects what watched tasks use: see {@link Learner.protect}. */
+/** Protects what the model could do before: see {@link Learner.protect}. */
 export async function protect(core: LearnerCore, sample: readonly Batch[], onPart: OnPart = noted): Promise<void> {
   const { progress, inputSpaces } = core;
   if (progress.isProtected) return;
   if (inputSpaces === undefined) throw new Error('a space of inputs without inputs');
-  if (progress.task > 0) throw new Error('what watched tasks use is protected before the first task');
+  if (progress.task > 0) throw new Error('the base model is protected before the first task');
   const more = inputSpaces.inputs.length;
   await withCovariances(core, sample, { onPart, more }, ({ sums }) =>
     inputSpaces.protect(sums, (done) => onPart(sample.length + done, sample.length + more)),

@@ -64,7 +64,7 @@ export class InputSpaces implements StateOwner {
   readonly #inputOf = new Map<string, DistinctInput>();
   /** P of inputs of one width, as many in a stack as a buffer holds. */
   #stacks: Stack[] = [];
-  /** By the name of the input; absent before the first task, unless watched tasks are protected. */
+  /** By the name of the input; absent before the first task, unless the base model is protected. */
   readonly states = new Map<string, PackedSymmetric>();
   /** Main directions [width, ≤ 16] of each learned task, by the name of the input, to compare tasks. */
   readonly directions = new Map<string, Matrix[]>();

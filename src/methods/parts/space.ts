@@ -61,13 +61,14 @@ export const SPACE_SETTINGS = {
   protects: choice({
     section: 'Shared space',
     label: 'Protects',
-    help: 'Of tasks that are only tested, what they use can be protected too, from the first task on.',
+    help: 'What the model could do before can be protected like an earlier task, by prompts that are not learned.',
     initial: 'earlier',
     before: 'earlier',
     applies: ofInputs,
     options: [
       { value: 'earlier', label: 'earlier tasks' },
-      { value: 'watched', label: 'earlier tasks, and those only tested' },
+      { value: 'general', label: 'general prompts too' },
+      { value: 'watched', label: 'general prompts and tasks only tested too' },
     ],
   }),
   loraSpace: choice({

@@ -1,5 +1,5 @@
 import type { GorpError } from '../../base/errors.ts';
-import { protectsWatched, type RememberedExample } from '../../gorp/method-plan.ts';
+import { protectsBase, protectsWatched, type RememberedExample } from '../../gorp/method-plan.ts';
 import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
@@ -85,7 +85,7 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: Ru
       `Choose the model it was trained on, ${before.model}.`,
     );
   }
-  const [guarded, asked] = [before, settings].map(protectedTasks);
+  const [guarded, asked] = [before, settings].map(whatIsProtected);
   if (guarded === asked) return;
   throw refusal(
     `it was trained to protect ${guarded}, not ${asked}, which is decided before the first task`,
@@ -93,9 +93,12 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: Ru
   );
 }
 
-/** The watched tasks that a run protects, in words. */
-const protectedTasks = ({ method, watch = [] }: RunSettings): string =>
-  protectsWatched(planOf(method)) && watch.length > 0 ? watch.toSorted().join(', ') : 'no watched task';
+/** What a run protects, in words. */
+function whatIsProtected({ method, watch = [] }: RunSettings): string {
+  const plan = planOf(method);
+  if (!protectsBase(plan)) return 'earlier tasks only';
+  return ['general prompts', ...(protectsWatched(plan) ? watch.toSorted() : [])].join(', ');
+}
 
 /** Checks that a run trains the same layers as a round. @throws GorpError `run/round-does-not-fit`. */
 export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {

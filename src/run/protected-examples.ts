@@ -1,0 +1,41 @@
+import type { Batch } from '../base/batch.ts';
+import { protectsBase } from '../gorp/method-plan.ts';
+import { planOf } from '../methods/registry.ts';
+import { encodeFree } from '../tasks/encode-free.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
+import { freeAnswerLength } from '../tasks/forms.ts';
+import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { EncodedTask } from './encoded-task.ts';
+import { sampleBatches } from './round-batches.ts';
+import type { RunSettings } from './settings.ts';
+import type { SpaceSamples } from './space-samples.ts';
+
+/**
+ * Examples that are not learned, whose use of the model is protected from the first task on: the general prompts, then
+ * those of each watched task. None by most methods.
+ */
+export type ProtectedExamples = readonly (readonly EncodedExample[])[];
+
+/** What a run protects. @throws GorpError `tasks/prompt-too-long`. */
+export async function protectedExamples(
+  tokenizer: Tokenizer,
+  { method, training }: Pick<RunSettings, 'method' | 'training'>,
+  tasks: readonly Pick<EncodedTask, 'protects'>[],
+): Promise<ProtectedExamples> {
+  if (!protectsBase(planOf(method))) return [];
+  const { sourceLength, targetLength } = training;
+  const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
+  const { encoded } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);
+  return [encoded, ...tasks.map(({ protects }) => protects)].filter(({ length }) => length > 0);
+}
+
+/** Batches of them for a space, as many from each source. */
+export function protectedSample(
+  sources: ProtectedExamples,
+  { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,
+  samples: SpaceSamples,
+): Batch[] {
+  const most = Math.ceil(samples.end / Math.max(1, sources.length));
+  return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize, sourceLength }, samples));
+}
