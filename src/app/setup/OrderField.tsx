@@ -252,7 +252,7 @@ function WatchedTasks() {
       <p className={fieldStyles.help}>
         {watch.length === 0
           ? 'Shows what becomes of what the model could do before training.'
-          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last' : 'every'} round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${protectsWatched(planOf(draft.method)) ? ' What they use of the model is protected (Protects, in Shared space).' : ''}`}
+          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last' : 'every'} round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${protectsWatched(planOf(draft.method)) ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
       </p>
     </section>
   );

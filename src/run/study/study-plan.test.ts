@@ -61,6 +61,15 @@ describe('the runs of a plan', () => {
     expect(settings.method).toMatchObject({ name: 'ewc', ewcLambda: 10, learningRate: 1e-2, loraDropout: 0 });
   });
 
+  it('train as the plan, its part and its method say, the last first', () => {
+    const entries = [{ method: 'seq-lora', training: { lrSchedulerType: 'linear' } }, { method: 'gorp' }];
+    const parts = [{ ...PLAN.parts[0], training: { testSet: 'dev', lrSchedulerType: 'cosine' }, entries }];
+    const own = parseStudyPlan(JSON.stringify({ ...PLAN, parts, claim: undefined }), 'plan.json');
+    const found = plannedRuns(own, own.parts[0], () => null).map((run) => run.settings().training);
+    expect(found.map(({ lrSchedulerType }) => lrSchedulerType)).toEqual(['linear', 'cosine']);
+    expect(found).toEqual([{ ...found[1], lrSchedulerType: 'linear' }, found[1]]);
+  });
+
   it('wait for the values chosen there, and use them', () => {
     expect(plannedRuns(plan, main, () => null).map(({ label }) => label)).toEqual(new Array(4).fill('seq-lora'));
     const runs = plannedRuns(plan, main, (part, method) =>

@@ -18,6 +18,8 @@ const EntrySchema = v.strictObject({
   /** Its label in tables; the method's name by default. */
   label: v.optional(name),
   settings: v.optional(values, {}),
+  /** What it trains otherwise than the part: what it was tuned to. */
+  training: v.exactOptional(training),
   /** Values to try of each setting, all combinations; the best is what {@link tunedIn} takes. */
   grid: v.optional(v.record(v.string(), several(v.number()))),
   /** The part whose best grid values of this method are taken. */
@@ -223,7 +225,7 @@ export function plannedRuns(
 function settingsOf(
   plan: StudyPlan,
   part: StudyPart,
-  { method, settings }: StudyEntry,
+  { method, settings, training: own }: StudyEntry,
   order: readonly string[],
   seed: number,
   chosen: Values,
@@ -235,7 +237,7 @@ function settingsOf(
     ...{ model: plan.model, tasks: plan.tasks, order },
     ...(watch !== undefined && { watch }),
     method: { ...shared, ...settings, ...chosen },
-    training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, seed },
+    training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, ...own, seed },
     ...(part.perTask !== undefined && { perTask: part.perTask }),
   });
 }
