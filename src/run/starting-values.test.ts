@@ -7,7 +7,13 @@ const REAL = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 
 test('a pre-trained model starts with published or validated values and long prompts, an embedded one with its own', () => {
   expect(startingMethod(REAL, 'inf-lora')).toEqual(methodPreset('inf-lora'));
-  const validated = { learningRate: 5e-4, galoreLearningRate: 4e-3, updateProjGap: 1, softness: 1 };
+  const validated = {
+    learningRate: 5e-4,
+    galoreLearningRate: 4e-3,
+    updateProjGap: 1,
+    softness: 1,
+    protects: 'general',
+  };
   expect(startingMethod(REAL, 'gorp-plus')).toEqual({ ...methodPreset('gorp-plus'), ...validated });
   expect(startingMethod('embedded-llama', 'gorp-plus')).toMatchObject({ learningRate: 3e-3, loraDropout: 0 });
   expect(embeddedSettings('full', 'gorp', REAL)).toMatchObject({

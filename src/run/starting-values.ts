@@ -32,7 +32,7 @@ export const STARTING_VALUES: readonly StartingValues[] = [
   {
     kind: 'pre-trained',
     methods: ['gorp-plus'],
-    values: { learningRate: 5e-4, galoreLearningRate: 4e-3, updateProjGap: 1, softness: 1 },
+    values: { learningRate: 5e-4, galoreLearningRate: 4e-3, updateProjGap: 1, softness: 1, protects: 'general' },
     source:
       'No paper gives them: chosen with SmolLM2-135M on yahoo, IMDB, MNLI and amazon of CL_Benchmark ' +
       '([study](studies/real.md)).',
