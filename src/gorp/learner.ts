@@ -58,10 +58,10 @@ export class Learner {
   }
 
   /**
-   * Before the first task, puts what examples use of the model into the spaces of inputs, as that of a task that was
-   * learned. Does nothing if a resumed learner has done so.
+   * Before the first task, puts what examples use of the model into the spaces of inputs, as if they were a learned
+   * task. Does nothing if a resumed learner has done so.
    *
-   * @param sample batches of them.
+   * @param sample batches of the examples.
    * @param onPart receives how far the spaces are.
    */
   protect(sample: readonly Batch[], onPart?: OnPart): Promise<void> {

@@ -82,7 +82,7 @@ test('the work of a run counts what its spaces of inputs read and build', () => 
   const batches = 6 + 3 + 2;
   expect(of(space).operations - of(null).operations).toBeCloseTo(batches * 100 + 2 * 7, 6);
   expect(of(space).kernels - of(null).kernels).toBe(batches * 3 + 2 * 5);
-  // To protect the base model, 48 general prompts and those of a watched task, of which 48 are read; then 16 of the first.
+  // Before the first task, 48 examples are read to protect the base model, then 16 of the task itself.
   const method = withValues(settings.method, { protects: 'general' });
   const guarded = workOfRun({ ...settings, method, training }, [...tasks, { ...task('c', 0, 0), protects: 40 }], {
     ...effort,

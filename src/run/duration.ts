@@ -47,7 +47,7 @@ export type Speed = v.InferOutput<typeof SpeedSchema>;
 export interface PlannedTask extends TaskAmount {
   /** Training examples that are held out. */
   readonly heldOut: number;
-  /** Of a watched task, training examples whose use of the model is protected. */
+  /** Of a watched task, training examples that are read to protect what they use of the model. */
   readonly protects: number;
   /** Tokens of a prompt on average. */
   readonly promptTokens: number;

@@ -15,7 +15,7 @@ export interface EncodedTask {
   /** None if answers are free. */
   readonly labels: readonly string[];
   readonly train: readonly EncodedExample[];
-  /** Of a watched task, training examples whose use of the model is protected; empty if the method protects none. */
+  /** Of a watched task, examples from its training data to protect what they use of the model; empty if none are. */
   readonly protects: readonly EncodedExample[];
   /** Examples held out from training, whose loss is measured during it; empty if none are. */
   readonly validation: readonly EncodedExample[];

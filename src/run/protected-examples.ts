@@ -12,12 +12,12 @@ import type { RunSettings } from './settings.ts';
 import type { SpaceSamples } from './space-samples.ts';
 
 /**
- * Examples that are not learned, whose use of the model is protected from the first task on: the general prompts, then
- * those of each watched task. None by most methods.
+ * Examples that are not learned, and what they use of the model is protected from the first task on: the general
+ * prompts, then examples of each watched task. Most methods protect none.
  */
 export type ProtectedExamples = readonly (readonly EncodedExample[])[];
 
-/** What a run protects. @throws GorpError `tasks/prompt-too-long`. */
+/** The examples that a run protects. @throws GorpError `tasks/prompt-too-long`. */
 export async function protectedExamples(
   tokenizer: Tokenizer,
   { method, training }: Pick<RunSettings, 'method' | 'training'>,
@@ -30,7 +30,7 @@ export async function protectedExamples(
   return [encoded, ...tasks.map(({ protects }) => protects)].filter(({ length }) => length > 0);
 }
 
-/** Batches of them for a space, as many from each source. */
+/** Batches of these examples for a space, equally many from each source. */
 export function protectedSample(
   sources: ProtectedExamples,
   { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,

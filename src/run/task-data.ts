@@ -219,7 +219,7 @@ const trainSample = (task: Task, { seed, trainExamples }: RunSettings['training'
 /** What is drawn of a watched task to protect what it uses. */
 const PROTECTED = { trainExamples: PROTECTED_EXAMPLES, validationExamples: 0 };
 
-/** The examples of a watched task whose use of the model is protected; none by most methods. */
+/** Examples of a watched task to protect what they use of the model; none with most methods. */
 const protectedSample = (task: Task, { method, training }: RunSettings): readonly Example[] =>
   protectsWatched(planOf(method)) ? trainSample(task, { ...training, ...PROTECTED }) : [];
 
