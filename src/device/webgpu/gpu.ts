@@ -134,12 +134,19 @@ export function factsOf(adapter: GPUAdapter): DeviceFacts {
   };
 }
 
+/**
+ * Devices that were lost, held until their worker ends: Chromium 150's worker crashes, seconds after the graphics
+ * process did, when it collects the object of a lost device as garbage. The objects are small: what they owned is gone.
+ */
+const lostDevices: GPUDevice[] = [];
+
 function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu {
   const turns = new Turns();
   const buffers = new BufferLedger(gpuAllocator(device, turns));
   let failure: GorpError | undefined;
   const lost = new Promise<never>((_, reject) => {
     void device.lost.then((info) => {
+      if (info.reason !== 'destroyed') lostDevices.push(device);
       failure = new GorpError(
         'device/lost',
         `The GPU device was lost${info.message ? `: ${info.message}` : ''} (reason: ${info.reason}).`,
