@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { browserPlaces } from './browser.ts';
 
-test('on Linux: the PATH, Chrome before Chromium before Edge', () => {
+test('on Linux: the PATH, a browser without windows, then Chrome before Chromium before Edge', () => {
   const places = browserPlaces({ platform: 'linux', env: { PATH: '/usr/bin::/opt/bin' }, home: '/home/me' });
-  expect(places.slice(0, 3)).toEqual([
+  expect(places.slice(0, 4)).toEqual([
+    '/usr/bin/chromium-headless-shell',
+    '/opt/bin/chromium-headless-shell',
     '/usr/bin/google-chrome',
     '/opt/bin/google-chrome',
-    '/usr/bin/google-chrome-stable',
   ]);
   expect(places.indexOf('/opt/bin/chromium')).toBeLessThan(places.indexOf('/usr/bin/microsoft-edge'));
   expect(places.every((place) => place.startsWith('/usr/bin/') || place.startsWith('/opt/bin/'))).toBe(true);

@@ -4,7 +4,15 @@ import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
 import { chromium } from '@playwright/test';
 
-const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'microsoft-edge'];
+// Debian's browser without windows comes first: the end-to-end tests take a seventh less time in it.
+const NAMES = [
+  'chromium-headless-shell',
+  'google-chrome',
+  'google-chrome-stable',
+  'chromium',
+  'chromium-browser',
+  'microsoft-edge',
+];
 
 /** What the places of browsers depend on. */
 export interface System {
@@ -15,7 +23,7 @@ export interface System {
 
 /**
  * Where a browser may be: on the PATH (not on Windows, where installers do not put it there), then where installers put
- * it. Chrome comes before Chromium and Edge, whatever the order of the PATH.
+ * it. Earlier names come first, whatever the order of the PATH.
  */
 export function browserPlaces({ platform, env, home }: System): string[] {
   if (platform === 'win32') {

@@ -47,8 +47,8 @@ export async function provideTestGround(): Promise<TestGround> {
   const distribution = ownDistribution();
   if (distribution === 'debian' || distribution === 'ubuntu') {
     const packages: string[] = [];
-    // Ubuntu's package of that name only points to a snap, which does not work in a container.
-    if (browser === undefined && distribution === 'debian') packages.push('chromium');
+    // Ubuntu has no such package, and its Chromium is a snap, which does not work in a container.
+    if (browser === undefined && distribution === 'debian') packages.push('chromium-headless-shell');
     if (adapter === undefined) packages.push('mesa-vulkan-drivers', 'libvulkan1');
     if (packages.length > 0) await aptInstall(packages);
     browser ??= findBrowser();
