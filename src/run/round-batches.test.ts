@@ -27,6 +27,18 @@ test('a sample spreads over the data, in batches of the size of training', () =>
   expect(batchesWith(false).beginSample()).toHaveLength(1);
 });
 
+test('prompts of similar length are in one batch, the longest first, so that little is padding', () => {
+  const mixed = [3, 21, 5, 20].map((length) => ({ source: Array<number>(length).fill(7), label: [2, 1] }));
+  const settings = tinySettings('gorp-plus', { batchSize: 2 });
+  const samples = { begin: 2, end: 4, hasSeveralAnswers: false };
+  const batches = new RoundBatches(settings, [{ name: 'gloss', train: mixed }], round, samples);
+  const lengths = batches.spaceSample().map(({ rows }) => rows.map(({ source }) => source.length));
+  expect(lengths).toEqual([
+    [21, 20],
+    [5, 3],
+  ]);
+});
+
 test('each prompt has its own answer first, then those that follow it among the different ones of the task', () => {
   const [first, second] = batchesWith(true).spaceSample();
   expect(first.sizes).toEqual({ B: 2, S: 16, T: 3, answers: 4 });

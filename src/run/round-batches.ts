@@ -101,7 +101,12 @@ export class RoundBatches {
   }
 }
 
-/** Batches of examples from all parts of the data, at equal distances. @param most examples. */
+/**
+ * Batches of examples from all parts of the data, at equal distances; those of similar length are together, so that
+ * less is padding.
+ *
+ * @param most examples.
+ */
 export function sampleBatches(
   examples: readonly EncodedExample[],
   most: number,
@@ -111,6 +116,8 @@ export function sampleBatches(
   const { length } = examples;
   const count = Math.min(most, length);
   const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+  const tokensOf = (index: number): number => examples[index].source.length + examples[index].label.length;
+  indexes.sort((a, b) => tokensOf(b) - tokensOf(a));
   const rows = Math.min(batchSize, length);
   const batches = chunks(indexes, batchSize).map((some) =>
     sizedBatch(examples, some, { batchSize: rows, sourceLength }),
