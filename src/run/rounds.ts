@@ -1,7 +1,7 @@
-import { explained, GorpError, reportOf } from '../base/errors.ts';
+import { GorpError } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { OnPart } from '../gorp/spaces/input-spaces.ts';
-import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
+import type { MethodPlan } from '../gorp/method-plan.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import type { Device } from '../device/device.ts';
 import { planOf } from '../methods/registry.ts';
@@ -9,8 +9,7 @@ import type { Network } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { sparsely } from './byte-reports.ts';
-import { bytesOf, type RunState, type SavedRun } from './checkpoint/saved-run.ts';
+import type { RunState, SavedRun } from './checkpoint/saved-run.ts';
 import type { Checkpointer } from './checkpoint/checkpointer.ts';
 import { type Place, placeAt } from './checkpoint/place-in-data.ts';
 import { type RunControl, Stopped } from './control.ts';
@@ -19,16 +18,17 @@ import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from '
 import { costsOf, roundsOf, type RunCosts } from './duration.ts';
 import { plannedTask } from './planned-work.ts';
 import { TimeEstimate } from './estimate.ts';
-import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
+import { memoryOf, type RunHost } from './host.ts';
 import type { PlannedParts } from './opening.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
-import { type EndedRound, resultFiles, roundFiles, testFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
 import { isTested } from './measures.ts';
 import { type ProtectedExamples, protectedSample } from './protected-examples.ts';
 import { RoundBatches } from './round-batches.ts';
+import { RoundSaver } from './round-saver.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
+import { fullSpaces, unendingWarmUp } from './round-warnings.ts';
 import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { type SpaceSamples, spaceSamples } from './space-samples.ts';
@@ -85,6 +85,7 @@ export class Rounds {
   /** Whether the round was ended before its last step: its checkpoint stays where it would resume. */
   #isCutShort = false;
   readonly #costs: RunCosts;
+  readonly #files: RoundSaver;
 
   constructor(host: RunHost, settings: RunSettings, control: RunControl, parts: RoundsParts) {
     this.#host = host;
@@ -117,6 +118,12 @@ export class Rounds {
     const didSteps = (round: number, count: number, seconds: number): void =>
       this.#estimate.did('train', count * this.#costs.steps[round - 1].operations, seconds);
     this.#reports = new StepReports({ ...parts, host, control, didSteps }, step);
+    this.#files = new RoundSaver({
+      ...{ host, control, model: parts.model, orderFolder: ordersFolder(settings.order) },
+      progress: (folder, done, total, unit) => this.#progress('save', folder, done, total, unit),
+      saved: (seconds) => this.#estimate.did('save', parts.planned.stateBytes, seconds),
+      waitForPerson: () => this.#waitOrStop(true),
+    });
   }
 
   /** What earlier runs did. */
@@ -142,9 +149,7 @@ export class Rounds {
   /** Tests on all tasks without training: row 0 of the matrix is the model as it is. */
   async test(): Promise<void> {
     const tests = await this.#evaluate(this.#all);
-    const orderFolder = ordersFolder(this.#settings.order);
-    const soFar = this.#parts.soFar();
-    await this.#saveFiles({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
+    await this.#files.saveTests(tests, this.#parts.soFar());
   }
 
   async #learn(): Promise<void> {
@@ -217,59 +222,16 @@ export class Rounds {
     return (isLast ? scheduledRounds(this.#plan.schedule, round.number, testRounds).at(-1) : undefined) ?? round;
   }
 
-  /** Passes the files of the round to the host. A failure to save them does not end the run. */
-  async #save(
-    folder: string,
-    { epochs, examples }: { epochs: number; examples: number },
-    tests: TestOfTask[],
-  ): Promise<void> {
-    const { round, seconds, paddedTokens } = this.#place;
-    const { model, network } = this.#parts;
+  /** Saves the round as it ended. */
+  async #save(folder: string, { epochs, examples }: { epochs: number; examples: number }, tests: TestOfTask[]) {
     if (!this.#host.saveRound) return;
+    const { round, seconds, paddedTokens } = this.#place;
     const state = this.#state(placeAt(round, 'begin'));
-    const total = bytesOf(state);
     const { curves } = state.results;
     const losses = curves.loss.filter((_, i) => curves.round[i] === round);
-    const parameters = parametersWithoutEmbeddings(network.shapes);
+    const parameters = parametersWithoutEmbeddings(this.#parts.network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens, parameters };
-    const ended: EndedRound = { trained, tests };
-    await this.#saveFiles({
-      orderFolder: ordersFolder(this.#settings.order),
-      roundFolder: folder,
-      results: resultFiles(ended),
-      trained: await roundFiles(
-        state,
-        model,
-        sparsely(
-          () => this.#host.now(),
-          (bytes) => this.#progress('save', folder, Math.min(bytes, total), total, 'bytes'),
-        ),
-      ),
-      soFar: state.results,
-    });
-  }
-
-  async #saveFiles(output: RoundOutput): Promise<void> {
-    if (!this.#host.saveRound) return;
-    for (;;) {
-      this.#progress('save', output.roundFolder, 0, 1, 'items');
-      const began = this.#control.seconds;
-      try {
-        await this.#host.saveRound(output);
-        this.#estimate.did('save', this.#parts.planned.stateBytes, this.#control.seconds - began);
-        return;
-      } catch (thrown) {
-        const error = reportOf(thrown);
-        if (error.code.startsWith('device/')) throw thrown;
-        const waits = error.code === 'store/quota' && this.#host.waitsForRoom === true;
-        const what = `The files of ${output.roundFolder} could not be saved: ${explained(error)}`;
-        const then = ' Nothing is lost: the run waits with them. Then press Resume to save them.';
-        this.#host.emit({ type: 'warning', message: `${what}${waits ? then : ''}` });
-        if (!waits) return;
-        this.#control.hold();
-        await this.#waitOrStop(true);
-      }
-    }
+    await this.#files.saveRound(folder, { trained, tests }, state);
   }
 
   get #all(): number[] {
@@ -287,7 +249,8 @@ export class Rounds {
     const { round, steps: before } = this.#place;
     const total = this.#steps[round - 1];
     const course = rateCourse(this.#settings.training, total);
-    if (before === 0 && course.warmup >= total) this.#warnOfWarmUp(batches.name, course.warmup, total);
+    const message = before === 0 ? unendingWarmUp(batches.name, course.warmup, total) : null;
+    if (message !== null) this.#host.emit({ type: 'warning', message });
     const validation = this.#validation();
     let done = 0;
     this.#learningSince = this.#control.seconds;
@@ -314,11 +277,6 @@ export class Rounds {
     }
     await this.#settle();
     this.#countLearning();
-  }
-
-  #warnOfWarmUp(name: string, warmup: number, steps: number): void {
-    const message = `${name}: a warm-up of ${warmup} steps is not over after the ${steps} of the task, so the rates never reach their values.`;
-    this.#host.emit({ type: 'warning', message });
   }
 
   /** The held-out examples of what the round learns. */
@@ -375,18 +333,9 @@ export class Rounds {
   #emitSpaces(tensors: Awaited<ReturnType<Learner['endTask']>>): void {
     const { round } = this.#place;
     this.#host.emit({ type: 'space', round, tensors, stateBytes: this.#parts.learner.stateBytes });
-    // A soft space leaves a part of every direction.
-    const full =
-      this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
-    if (full.length > 0 && round < this.#settings.order.length) {
-      this.#host.emit({
-        type: 'warning',
-        message: `The shared space of ${full.length} of ${tensors.length} tensors is full; these no longer learn: ${full
-          .map(({ name }) => name)
-          .slice(0, 3)
-          .join(', ')}${full.length > 3 ? ', …' : ''}.`,
-      });
-    }
+    const isLast = round >= this.#settings.order.length;
+    const message = isLast ? null : fullSpaces(this.#plan.space, tensors);
+    if (message !== null) this.#host.emit({ type: 'warning', message });
   }
 
   /** Reports the parts of a phase, and ends it when the run is stopped. A pause waits for its end. */
