@@ -1,3 +1,5 @@
+import { WORD } from './words.ts';
+
 /** A piece of a text, and whether it lacks a counterpart in the other text. */
 export interface Piece {
   readonly text: string;
@@ -26,10 +28,6 @@ interface Segment {
   readonly text: string;
   readonly isWord: boolean;
 }
-
-// Of scripts without spaces, each letter counts as a word. (Intl.Segmenter copies the whole text for every word.)
-const UNSPACED = '[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}]';
-const WORD = new RegExp(`${UNSPACED}|(?:(?!${UNSPACED})[\\p{L}\\p{M}\\p{N}])+`, 'gu');
 
 function segments(text: string): Segment[] {
   const found: Segment[] = [];

@@ -1,4 +1,5 @@
 import { porterStem } from './porter.ts';
+import { isMostlyNotLatin, WORD } from './words.ts';
 
 /** How well an answer matches its label, each from 0 to 1. docs/method.md, section 6. */
 export interface Score {
@@ -27,10 +28,15 @@ export function normalisedAnswer(text: string): string {
   return text.toLowerCase().replace(ASCII_PUNCTUATION, '').split(PYTHON_WHITE_SPACE).filter(Boolean).join(' ');
 }
 
-/** Scores one generated answer. ROUGE as Python's `rouge_score` computes it with `use_stemmer=True`. */
+/**
+ * Scores one generated answer. ROUGE as Python's `rouge_score` computes it with `use_stemmer=True`; it sees no letters
+ * but a–z, so that every answer in Greek or Chinese would score 0: if most letters of the label are not Latin, words of
+ * any script count.
+ */
 export function scoreOf(prediction: string, label: string): Score {
-  const predicted = rougeTokens(prediction);
-  const wanted = rougeTokens(label);
+  const tokensOf = isMostlyNotLatin(label) ? wordTokens : rougeTokens;
+  const predicted = tokensOf(prediction);
+  const wanted = tokensOf(label);
   return {
     exactMatch: normalisedAnswer(prediction) === normalisedAnswer(label),
     rouge1: fMeasure(sharedTokens(predicted, wanted), predicted.length, wanted.length),
@@ -101,6 +107,8 @@ function rougeTokens(text: string): string[] {
   const tokens = text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   return tokens.map((token) => (token.length > 3 ? porterStem(token) : token));
 }
+
+const wordTokens = (text: string): string[] => text.toLowerCase().match(WORD) ?? [];
 
 /** Number of tokens in common, each counted as often as it occurs in both. */
 function sharedTokens(a: readonly string[], b: readonly string[]): number {
