@@ -126,3 +126,9 @@ test('the same file twice is said; two tasks of one name are refused', async () 
   const { code, text } = await gorpWeb(...train, `${path},name=twice`);
   expect([code, text]).toEqual([EXIT.usage, expect.stringContaining('Two tasks are named twice')]);
 });
+
+test('the names of the columns are no row', async () => {
+  const csv = await save('header.csv', 'text,label\ngood,yes\nbad,no\nfine,yes\npoor,no\n');
+  expect((await gorpWeb('data', csv)).text).toMatch(/header\.csv: 4 rows\..*\n.*\n4 examples/);
+  expect((await gorpWeb('data', '--no-header', csv)).text).toMatch(/header\.csv: 5 rows\./);
+});

@@ -61,8 +61,8 @@ type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 /** Shows what would be read of a path. @returns the hash of what it holds, and whether it makes a task. */
 async function show(path: string, values: Values, terminal: Terminal): Promise<{ sha256: string; isTask: boolean }> {
   const header = !values['no-header'];
-  const { config = null, split = null, rows } = values;
-  const file = await readDataPath(path, { config, split, rows: wholeNumber('--rows', rows) });
+  const { config = null, split = null } = values;
+  const file = await readDataPath(path, { config, split, rows: wholeNumber('--rows', values.rows) });
   const likely = previewOf(file, header, null);
   const form = values.form === undefined ? likely.form : oneOf('--form', values.form, TASK_FORMS);
   const chosen = {
@@ -75,7 +75,8 @@ async function show(path: string, values: Values, terminal: Terminal): Promise<{
   terminal.event({ file: file.name, sha256: file.sha256, ...preview });
   const usual = form === likely.form ? {} : FORM_DEFAULTS[form];
   const spec = { ...likelySpec(file, preview, []), ...usual, header };
-  terminal.result(summary(file.name, file.rows.length, preview));
+  const rows = header && file.columns === null ? file.rows.length - 1 : file.rows.length;
+  terminal.result(summary(file.name, rows, preview));
   const { sha256 } = file;
   if (preview.found === null) return { sha256, isTask: false };
   const { task } = makeCustomTask(tableOf(file, header), spec);
