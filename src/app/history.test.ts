@@ -82,14 +82,7 @@ describe('browserHistory', () => {
     const history = browserHistory();
     await history.add(whole(1));
     await history.add(whole(2));
-    // oxlint-disable-next-line typescript/unbound-method -- applied to its store below.
-    const { put } = IDBObjectStore.prototype;
-    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
-      if (args[0] instanceof Uint8Array) {
-        throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
-      }
-      return put.apply(this, args);
-    });
+    refuseBytes();
     await expect(history.add(whole(3))).rejects.toMatchObject({
       code: 'store/quota',
       nextStep: expect.stringContaining('Download') as string,
@@ -100,6 +93,19 @@ describe('browserHistory', () => {
       [day(2), expect.any(Number)],
       [day(1), expect.any(Number)],
     ]);
+  });
+
+  it('on a full disk leaves a run as it is that was to be named', async () => {
+    const history = browserHistory();
+    await history.add(whole(1));
+    const before = await history.list();
+    refuseBytes();
+    const naming = history.label(runKey(before[0]), { name: 'best', notes: 'so far' });
+    await expect(naming).rejects.toMatchObject({
+      code: 'store/quota',
+      message: expect.stringContaining('name') as string,
+    });
+    expect(await history.list()).toEqual(before);
   });
 
   it('reads runs of earlier versions, and skips what it cannot read', async () => {
@@ -125,6 +131,18 @@ describe('browserHistory', () => {
     });
   });
 });
+
+/** From now on, the browser has no room for results. */
+function refuseBytes(): void {
+  // oxlint-disable-next-line typescript/unbound-method -- applied to its store below.
+  const { put } = IDBObjectStore.prototype;
+  vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
+    if (args[0] instanceof Uint8Array) {
+      throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+    }
+    return put.apply(this, args);
+  });
+}
 
 describe('summaryOf', () => {
   it('is small: no curves, matrices or spaces', () => {

@@ -50,7 +50,7 @@ export interface RunHistory {
    * @throws GorpError `store/quota` if there is no room for the results; the summary is stored anyway.
    */
   add(results: Results): Promise<Results>;
-  /** Names a stored run. @throws GorpError as {@link checkedLabel}, {@link open} and {@link add}. */
+  /** Names a stored run. @throws GorpError as {@link checkedLabel} and {@link open}; `store/quota`, the run unchanged. */
   label(key: string, label: RunLabel): Promise<RunLabel>;
   /**
    * Stores a results file that the person added, beside the runs of this browser, also if it has the id of one.
@@ -135,16 +135,17 @@ export function browserHistory(): RunHistory {
       .sort(byStart);
   };
 
-  const put = async (results: Results, file?: string): Promise<string> => {
+  /** What is stored of a run. @param file as in {@link RunSummary}. */
+  const stored = async (results: Results, file?: string): Promise<{ summary: RunSummary; packed: Uint8Array }> => {
     const packed = await gzipJson(results);
-    const summary = { ...summaryOf(results, packed.length), ...(file !== undefined && { file }) };
+    return { packed, summary: { ...summaryOf(results, packed.length), ...(file !== undefined && { file }) } };
+  };
+
+  const put = async (results: Results, file?: string): Promise<string> => {
+    const { summary, packed } = await stored(results, file);
     const key = runKey(summary);
-    const entries: [string, unknown][] = [
-      [key, summary],
-      [RESULTS + key, packed],
-    ];
     try {
-      await setMany(entries, store());
+      await setMany(entriesOf(key, summary, packed), store());
     } catch (thrown) {
       if (!isQuota(thrown)) throw thrown;
       await setMany([[key, { ...summary, resultsBytes: null }]], store());
@@ -170,7 +171,13 @@ export function browserHistory(): RunHistory {
     },
     label: async (key, wanted) => {
       const label = checkedLabel(wanted, otherNames(key, await list()));
-      await put(withLabel(await open(key), label), key.startsWith(FILE) ? key.slice(FILE.length) : undefined);
+      const file = key.startsWith(FILE) ? key.slice(FILE.length) : undefined;
+      const { summary, packed } = await stored(withLabel(await open(key), label), file);
+      try {
+        await setMany(entriesOf(key, summary, packed), store());
+      } catch (thrown) {
+        throw isQuota(thrown) ? noRoomForName(thrown) : thrown;
+      }
       return label;
     },
     take: async (results) => {
@@ -188,6 +195,11 @@ export function browserHistory(): RunHistory {
   };
 }
 
+const entriesOf = (key: string, summary: RunSummary, packed: Uint8Array): [string, unknown][] => [
+  [RESULTS + key, packed],
+  [key, summary],
+];
+
 const isQuota = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'QuotaExceededError';
 
 const noRoom = (bytes: number, cause: unknown): GorpError =>
@@ -195,6 +207,14 @@ const noRoom = (bytes: number, cause: unknown): GorpError =>
     'store/quota',
     `The browser has no room for the results of this run (${formatBytes(bytes)}): its losses, matrices and spaces are lost when the page closes.`,
     'Download the results now. Forget runs, remove models or free disk space before the next run.',
+    { cause },
+  );
+
+const noRoomForName = (cause: unknown): GorpError =>
+  new GorpError(
+    'store/quota',
+    'The browser has no room to store the name and the notes of this run. The run is stored as it was.',
+    'Forget runs, remove models or free disk space, and name it again.',
     { cause },
   );
 
