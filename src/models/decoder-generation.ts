@@ -13,7 +13,8 @@ import { firstRows, GenerationCaches } from './generation-caches.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { type LabelTree, leadsTo } from './label-tree.ts';
 import type { Layers } from './layers.ts';
-import type { Generation, GenerationSizes, Ranking, TreeSizes } from './network.ts';
+import type { Generation, GenerationSizes, Ranking, Scoring, TreeSizes } from './network.ts';
+import { ScoredAnswers } from './scored-answers.ts';
 
 /**
  * Greedy generation with a decoder-only model. It reads the prompt without its last token once; generation and ranking
@@ -164,6 +165,22 @@ export class DecoderGeneration implements Generation {
           prompt: (window) => ofWindow(window).prompt,
         }); // [B, nodes, D]
         return choiceLosses(g, model.projection(last), following);
+      },
+    };
+  }
+
+  scoring(tokens: number, owned: OwnedBuffer[]): Scoring {
+    const { B } = this.#caches.sizes;
+    const answers = new ScoredAnswers(new InputBuffers(this.#device, owned), { B, T: tokens }, this.#config.padId);
+    return {
+      write: (labels) => answers.write(this.#lastIds, labels),
+      record: (g, layers) => {
+        const { tables, zero } = this.#constants;
+        const model = new Decoder(this.#config, this.#caches.forPrompts(g, layers, B));
+        const at = { tables, start: this.#answerStart, position: zero };
+        const prompts = { keyValues: this.#caches.source, mask: this.#caches.sourceMask };
+        const last = model.answer(g, answers.ids, answers.mask, at, [prompts, ...this.#before]); // [B, T, D]
+        return answers.losses(g, model.projection(last));
       },
     };
   }

@@ -83,12 +83,13 @@ export class Decoder {
   }
 
   /**
-   * Answers to prompts already read, as a tree: shared prefixes are read once.
+   * Answers to prompts already read: one answer each, or a tree of answers, whose shared prefixes are read once.
    *
    * @param ids u32 [R, T]: the last token of the prompt, then those of answers; R = prompts · answers of each.
-   * @param mask f32 [R, T], all ones: `hidden` hides tokens.
-   * @param at its `start` is [R, T]: the position of every token.
+   * @param mask f32 [R, T], all ones: order and `hidden` hide tokens.
+   * @param at its `start` is [R], the position of the first token, or of a tree [R, T], that of every token.
    * @param prompts the prompts, and what they all begin with, if anything.
+   * @param hidden what the tokens of a tree do not see.
    * @returns [R, T, D], after the final norm.
    */
   answer(
@@ -97,12 +98,15 @@ export class Decoder {
     mask: Tensor,
     at: TextPlaces,
     [prompts, ...before]: readonly [Prompts, ...Prompts[]],
-    hidden: HiddenPairs,
+    hidden?: HiddenPairs,
   ): Tensor {
     return this.#stack(g, ids, at, [], (i, q, own) => {
       const window = this.#window(i);
-      const prompt = this.#onPrompt(q, prompts, i, { bias: hidden.prompt(window) });
-      const answer = { ...this.#heads(q, own), mask, causal: true, bias: hidden.own(window) };
+      const [onPrompt, onOwn] = hidden
+        ? [{ bias: hidden.prompt(window) }, { bias: hidden.own(window) }]
+        : [{ window }, { window }];
+      const prompt = this.#onPrompt(q, prompts, i, onPrompt);
+      const answer = { ...this.#heads(q, own), mask, causal: true, ...onOwn };
       return mergedAttention(g, [...this.#onBeginnings(q, before, i), prompt, answer]);
     });
   }

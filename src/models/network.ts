@@ -48,6 +48,8 @@ export interface Generation {
   decodeStep(g: Graph, layers: Layers, rows?: number): void;
   /** Inputs for ranking labels as answers to each source. */
   ranking(sizes: TreeSizes, owned: OwnedBuffer[]): Ranking;
+  /** Inputs for scoring one answer to each source. @param tokens of the longest answer. */
+  scoring(tokens: number, owned: OwnedBuffer[]): Scoring;
 }
 
 /** The first tokens of several prompts, which generation reads once for all of them. */
@@ -87,6 +89,14 @@ export interface Ranking {
    *   writes at every node.
    */
   record(g: Graph, layers: Layers): { loss: Tensor; best: Tensor };
+}
+
+/** Scores an answer to each source of a prefilled generation. */
+export interface Scoring {
+  /** Writes the answers, in the order of the sources. */
+  write(answers: readonly (readonly number[])[]): void;
+  /** @returns −log p of every token of the answers, [B · T], 0 after the end of each. */
+  record(g: Graph, layers: Layers): Tensor;
 }
 
 /**

@@ -9,7 +9,8 @@ import { GenerationCaches } from './generation-caches.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { type LabelTree, leadsTo } from './label-tree.ts';
 import type { Layers } from './layers.ts';
-import type { Generation, GenerationSizes, Ranking, TreeSizes } from './network.ts';
+import type { Generation, GenerationSizes, Ranking, Scoring, TreeSizes } from './network.ts';
+import { ScoredAnswers } from './scored-answers.ts';
 import type { T5 } from './t5.ts';
 import { layOutSources } from './t5-batch.ts';
 import { relativePositionBucket, type T5Config } from './t5-config.ts';
@@ -109,6 +110,22 @@ export class T5Generation implements Generation {
         const { source, sourceMask } = this.#caches;
         const last = model.decode(g, ids, mask, (i) => source[i], sourceMask, [], pairs); // [B, nodes, D]
         return choiceLosses(g, model.projection(last), following);
+      },
+    };
+  }
+
+  scoring(tokens: number, owned: OwnedBuffer[]): Scoring {
+    const { B } = this.#caches.sizes;
+    const { padId, startId } = this.#config;
+    const answers = new ScoredAnswers(new InputBuffers(this.#device, owned), { B, T: tokens }, padId);
+    const first = new Array<number>(B).fill(startId);
+    return {
+      write: (labels) => answers.write(first, labels),
+      record: (g, layers) => {
+        const model = this.#model(this.#caches.forPrompts(g, layers, B));
+        const { source, sourceMask } = this.#caches;
+        const last = model.decode(g, answers.ids, answers.mask, (i) => source[i], sourceMask); // [B, T, D]
+        return answers.losses(g, model.projection(last));
       },
     };
   }

@@ -60,12 +60,12 @@ test('a test reads what all its prompts begin with once, if the model can', () =
   expect(of(false) - of(true)).toBeCloseTo(2 * 2 * 30, 6);
 });
 
-test('a test of free answers reads and writes answers, and ranks no labels', () => {
-  const free = { ...labels, rank: { operations: 1e9, kernels: 1e9 } };
+test('a test of free answers reads prompts once, then scores right answers and writes others', () => {
+  const free = { ...labels, rank: { operations: 5, kernels: 0 } };
   const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
   const tasks = [{ ...task('a', 0, 1, 10), nodes: 0, answerTokens: 7 }];
   const work = workOfRun({ ...settings, order: ['a'] }, tasks, { ...effort, tests: { labels: null, free } });
-  expect(work.operations).toBeCloseTo(2 * (10 + 7 + 7 * 3), 6);
+  expect(work.operations).toBeCloseTo(2 * (10 + 7 * 5 + 7 * 3), 6);
 });
 
 test('the work of a run counts what its spaces of inputs read and build', () => {

@@ -18,7 +18,7 @@ const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 export interface TestEffort {
   /** Reading a token of a prompt, with padding. */
   read: Work;
-  /** Ranking a node of the tree of labels; nothing if answers are free. */
+  /** Ranking a node of the tree of labels, or scoring a token of a free answer. */
   rank: Work;
   /** Writing a token of an answer. */
   write: Work;
@@ -196,8 +196,8 @@ function testCost({ promptTokens, shared, nodes, answerTokens }: PlannedTask, al
   const read = sharesBeginnings ? promptTokens - shared : promptTokens;
   const written = isFree ? answerTokens : DECODED_SHARE * answerTokens;
   return sumOf([
-    times(read + (isFree ? answerTokens : 0), effort.read),
-    times(nodes, effort.rank),
+    times(read, effort.read),
+    times(isFree ? answerTokens : nodes, effort.rank),
     times(written, effort.write),
   ]);
 }

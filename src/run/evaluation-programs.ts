@@ -6,7 +6,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import type { Beginning, Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../models/network.ts';
+import type { Beginning, Generation, Network, Ranking, Scoring, TrainingBatch, TreeSizes } from '../models/network.ts';
 
 /** Sources that are read together: rows, padded tokens of each, and what all begin with, if it was read before. */
 export interface SourceSizes {
@@ -27,6 +27,11 @@ export interface EvaluationPrograms {
   readonly prefill: Compiled;
 }
 
+/** Sources with the right answer of each, whose tokens are scored, and the most tokens of an answer. */
+export interface ScoringSizes extends SourceSizes {
+  readonly T: number;
+}
+
 /** The same with labels to rank. */
 export interface RankingPrograms extends EvaluationPrograms {
   readonly ranking: Ranking;
@@ -35,7 +40,15 @@ export interface RankingPrograms extends EvaluationPrograms {
   readonly rank: Compiled;
 }
 
-/** The loss of a batch of answers. */
+/** The same with an answer to score. */
+export interface ScoringPrograms extends EvaluationPrograms {
+  readonly scoring: Scoring;
+  /** Result of `score`, [B · T]: read it before another of the programs runs. */
+  readonly scores: Tensor;
+  readonly score: Compiled;
+}
+
+/** The loss of a batch of texts. */
 export interface LossPrograms {
   readonly batch: TrainingBatch;
   /** Mean over the answers' tokens, [1]: read it before another of the programs runs. */
@@ -64,6 +77,9 @@ export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: n
 export const sharesBeginnings = ({ beginning }: Pick<Network, 'beginning'>, hasGates: boolean): boolean =>
   beginning !== null && !hasGates;
 
+/** Compiles a program of a batch. */
+type Add = (name: string, g: Graph, roots: Tensor[]) => Promise<Compiled>;
+
 /** A resource on the GPU that is held until another replaces it. */
 interface Held<T> {
   readonly key: string;
@@ -85,7 +101,7 @@ export class Evaluations {
   readonly #arena: Arena;
   #beginning: { readonly value: Beginning; release(): void } | undefined;
   #batch: Held<RankingPrograms> | undefined;
-  #writing: Held<EvaluationPrograms> | undefined;
+  #scoring: Held<ScoringPrograms> | undefined;
   #loss: Held<LossPrograms> | undefined;
   #pool: Held<Generation> | undefined;
   #decoder: (Held<Compiled> & { readonly generation: Generation }) | undefined;
@@ -135,10 +151,50 @@ export class Evaluations {
 
   /** The programs of a batch shape; frees those of another. @throws GorpError as {@link compile}. */
   async of(sizes: EvaluationSizes): Promise<RankingPrograms> {
-    const { B, S, nodes, choices, beginning } = sizes;
+    const { B, S, nodes, choices } = sizes;
     const key = `${B}×${S}×${nodes}×${choices}`;
     if (this.#batch?.key === key && this.#batch.version === this.#arena.version) return this.#batch.value;
     this.#releaseBatch();
+    const inputsOf = (generation: Generation, owned: OwnedBuffer[]): Ranking => generation.ranking(sizes, owned);
+    this.#batch = await this.#made(key, sizes, inputsOf, async (read, ranking, add) => {
+      const g = new Graph();
+      const ranked = ranking.record(g, this.#layers);
+      return { ...read, ranking, ranked, rank: await add(`rank ${key}`, g, [ranked.loss, ranked.best]) };
+    });
+    return this.#batch.value;
+  }
+
+  /**
+   * The programs that read a batch, score an answer to each source and write their own; frees those of another.
+   *
+   * @throws GorpError as {@link compile}.
+   */
+  async scoring(sizes: ScoringSizes): Promise<ScoringPrograms> {
+    const { B, S, T } = sizes;
+    const key = `${B}×${S}×${T}`;
+    if (this.#scoring?.key === key && this.#scoring.version === this.#arena.version) return this.#scoring.value;
+    this.#releaseScoring();
+    const inputsOf = (generation: Generation, owned: OwnedBuffer[]): Scoring => generation.scoring(T, owned);
+    this.#scoring = await this.#made(key, sizes, inputsOf, async (read, scoring, add) => {
+      const g = new Graph();
+      const scores = scoring.record(g, this.#layers);
+      return { ...read, scoring, scores, score: await add(`score ${key}`, g, [scores]) };
+    });
+    return this.#scoring.value;
+  }
+
+  /**
+   * Programs that read a batch, and those that are added to them.
+   *
+   * @param inputsOf makes what the added programs read.
+   * @param added compiles them: again if one has enlarged the memory that all share.
+   */
+  async #made<Inputs, Made>(
+    key: string,
+    { B, S, beginning }: SourceSizes,
+    inputsOf: (generation: Generation, owned: OwnedBuffer[]) => Inputs,
+    added: (read: EvaluationPrograms, inputs: Inputs, add: Add) => Promise<Made>,
+  ): Promise<Held<Made>> {
     const owned: OwnedBuffer[] = [];
     const compiled: Compiled[] = [];
     const releasePrograms = (): void => compiled.splice(0).forEach((one) => one.destroy());
@@ -146,27 +202,21 @@ export class Evaluations {
       releasePrograms();
       for (const buffer of owned) buffer.destroy();
     };
-    const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
-      const one = await compile(this.#device, `${name} ${key}`, g, roots, this.#arena);
+    const add: Add = async (name, g, roots) => {
+      const one = await compile(this.#device, name, g, roots, this.#arena);
       compiled.push(one);
       return one;
     };
     try {
       const generation = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
-      const ranking = generation.ranking(sizes, owned);
+      const inputs = inputsOf(generation, owned);
       for (;;) {
         const { version } = this.#arena;
-        const encoding = new Graph();
-        const prefill = await add('encode', encoding, generation.prefill(encoding, this.#layers));
-        const reading = new Graph();
-        const ranked = ranking.record(reading, this.#layers);
-        const rank = await add('rank', reading, [ranked.loss, ranked.best]);
-        if (version === this.#arena.version) {
-          const value = { generation, ranking, ranked, prefill, rank };
-          this.#batch = { key, value, version, release };
-          return value;
-        }
-        releasePrograms(); // a later program enlarged the shared memory; the next time all fit
+        const g = new Graph();
+        const prefill = await add(`encode ${key}`, g, generation.prefill(g, this.#layers));
+        const value = await added({ generation, prefill }, inputs, add);
+        if (version === this.#arena.version) return { key, value, version, release };
+        releasePrograms();
       }
     } catch (error) {
       release();
@@ -174,31 +224,7 @@ export class Evaluations {
     }
   }
 
-  /** The programs that read a batch to write answers; frees those of another. @throws GorpError as {@link compile}. */
-  async writing({ B, S, beginning }: SourceSizes): Promise<EvaluationPrograms> {
-    const key = `${B}×${S}`;
-    if (this.#writing?.key === key && this.#writing.version === this.#arena.version) return this.#writing.value;
-    this.#releaseWriting();
-    const owned: OwnedBuffer[] = [];
-    let prefill: Compiled | undefined;
-    const release = (): void => {
-      prefill?.destroy();
-      for (const buffer of owned) buffer.destroy();
-    };
-    try {
-      const generation = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
-      const g = new Graph();
-      prefill = await compile(this.#device, `encode ${key}`, g, generation.prefill(g, this.#layers), this.#arena);
-      const value = { generation, prefill };
-      this.#writing = { key, value, version: this.#arena.version, release };
-      return value;
-    } catch (error) {
-      release();
-      throw error;
-    }
-  }
-
-  /** The program for the loss of a batch of answers; frees that of another. @throws GorpError as {@link compile}. */
+  /** The program for the loss of a batch of texts; frees that of another. @throws GorpError as {@link compile}. */
   async lossOf(sizes: BatchSizes): Promise<LossPrograms> {
     const key = `${sizes.B}×${sizes.S}×${sizes.T}`;
     if (this.#loss?.key === key && this.#loss.version === this.#arena.version) return this.#loss.value;
@@ -261,7 +287,7 @@ export class Evaluations {
   /** Frees what a task's sources were read with. */
   #releaseSources(): void {
     this.#releaseBatch();
-    this.#releaseWriting();
+    this.#releaseScoring();
     this.#releasePool();
     this.#beginning?.release();
     this.#beginning = undefined;
@@ -273,10 +299,10 @@ export class Evaluations {
     this.#batch = undefined;
   }
 
-  #releaseWriting(): void {
-    if (this.#writing && this.#decoder?.generation === this.#writing.value.generation) this.#releaseDecoder();
-    this.#writing?.release();
-    this.#writing = undefined;
+  #releaseScoring(): void {
+    if (this.#scoring && this.#decoder?.generation === this.#scoring.value.generation) this.#releaseDecoder();
+    this.#scoring?.release();
+    this.#scoring = undefined;
   }
 
   #releaseLoss(): void {

@@ -177,6 +177,34 @@ describe.each(MODELS)('tests of %s', (_, { config, shares }) => {
     });
   });
 
+  test.each([1, 3, 10])(
+    'free answers, %i at a time, have the loss of training and the text of single ones',
+    async (rows) => {
+      const labels = SOURCES.map((_, i) => [...Array.from({ length: (3 * i) % 7 }, (_, at) => 2 + ((i + at) % 9)), 1]);
+      const { tokenizer } = opened;
+      const texts = alone.map((ids) =>
+        tokenizer.decode(ids.filter((id) => !opened.network.tokens.endIds.includes(id))),
+      );
+      const free: EncodedTask = {
+        ...taskOf([]),
+        form: 'free',
+        test: SOURCES.map((source, i) => ({ source, label: labels[i] })),
+        testLabels: texts.map((text, i) => (i % 2 === 0 ? text : `${text} and more`)),
+      };
+      const { answers, accuracy, done } = await evaluated(free, rows);
+      let sum = 0;
+      for (const [i, source] of SOURCES.entries()) {
+        const loss = await lossOf(source, labels[i]);
+        expect(Math.abs(answers[i].loss / loss - 1)).toBeLessThan(1e-4); // sums in two different orders in f32
+        expect(answers[i]).toMatchObject({ text: texts[i], generated: alone[i].length, labelTokens: labels[i].length });
+        sum += loss;
+      }
+      expect(Math.abs((accuracy.loss ?? 0) / (sum / labels.flat().length) - 1)).toBeLessThan(1e-4);
+      expect(accuracy.exact).toBe(answers.filter(({ exactMatch }) => exactMatch).length / SOURCES.length);
+      expect(done.at(-1)).toBe(SOURCES.length);
+    },
+  );
+
   test('decodes nothing if every answer is a label', async () => {
     const decoder = vi.spyOn(Evaluations.prototype, 'decoder');
     const distinct = [...new Map(alone.map((label) => [label.join(), label])).values()];

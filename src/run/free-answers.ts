@@ -26,14 +26,14 @@ export interface FreeTestParts {
 
 /** A test of free answers. */
 export interface FreeTest {
-  /** In the order of the test examples. The loss of each is its batch's mean times its tokens: only sums are exact. */
+  /** In the order of the test examples. The loss of a text is its batch's mean times its tokens: only sums are exact. */
   readonly answers: Answer[];
   /** Mean −log p per token of the answers. */
   readonly loss: number;
 }
 
 /**
- * Measures the loss of the answers, then writes answers greedily and scores them; of texts only the loss.
+ * Scores the right answers, writes answers greedily and compares them; of texts it measures only the loss.
  *
  * @param onBatch called after every batch with the number of examples done.
  * @throws GorpError `device/lost`.
@@ -43,23 +43,22 @@ export async function testFree(
   task: EncodedTask,
   onBatch: (done: number) => Promise<void>,
 ): Promise<FreeTest> {
-  const isWritten = task.form !== 'text';
-  const share = isWritten ? 0.5 : 1;
-  const losses = await batchLosses(parts, task.test, (done) => onBatch(Math.floor(share * done)));
-  const count = losses.reduce((sum, { tokens }) => sum + tokens, 0);
-  const loss = losses.reduce((sum, one) => sum + one.loss, 0) / count;
-  const written = isWritten
-    ? await write(parts, task, (done) => onBatch(Math.floor(share * (task.test.length + done))))
-    : null;
+  const tested =
+    task.form === 'text' ? await batchLosses(parts, task.test, onBatch) : await write(parts, task, onBatch);
+  const tokens = tested.reduce((sum, one) => sum + one.tokens, 0);
+  const loss = tested.reduce((sum, one) => sum + one.loss, 0) / tokens;
   const answers = task.testLabels.map((label, example): Answer => {
-    const { text = '', generated = 0 } = written?.[example] ?? {};
+    const { loss, tokens: labelTokens, text = '', generated = 0 }: Tested = tested[example];
     const score = bestScoreOf(text, [label, ...task.testOthers[example]]);
-    return { ...score, text, generated, loss: losses[example].loss, labelTokens: losses[example].tokens };
+    return { ...score, text, generated, loss, labelTokens };
   });
   return { answers, loss };
 }
 
-/** The loss of every answer, and its tokens. A batch is no larger than in training, which fits. */
+/** The loss of a right answer and its tokens; and the answer that the model wrote, if it did. */
+type Tested = { readonly loss: number; readonly tokens: number } & Partial<WrittenText>;
+
+/** The loss of every example, and its tokens. A batch is no larger than in training, which fits. */
 export async function batchLosses(
   { device, programs, settings }: Pick<FreeTestParts, 'device' | 'programs' | 'settings'>,
   test: EncodedTask['test'],
@@ -88,38 +87,52 @@ export async function batchLosses(
   return found;
 }
 
+/** Reads each prompt once: its right answer is scored, and another is written. */
 async function write(
   { device, network, tokenizer, programs, settings }: FreeTestParts,
   { test }: EncodedTask,
   onBatch: (done: number) => Promise<void>,
-): Promise<WrittenText[]> {
+): Promise<Tested[]> {
   const { sourceLength, evaluationBatchSize } = settings;
-  const written: WrittenText[] = [];
+  const tested: Tested[] = [];
   const { beginning, rests } = await readShared(programs, test);
   let done = 0;
   for (const { indexes, S } of evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength })) {
-    const { generation, prefill } = await programs.writing({ B: indexes.length, S, beginning });
+    const labels = indexes.map((example) => test[example].label);
+    const T = longestAnswer(labels);
+    const batch = await programs.scoring({ B: indexes.length, S, T, beginning });
+    const { generation, prefill, scoring, score, scores } = batch;
     generation.start(indexes.map((example) => rests[example].source));
-    await device.run([prefill.program]);
+    scoring.write(labels);
+    await device.run([prefill.program, score.program]);
+    const losses = await readValues(device, score, scores, Float32Array);
     const decoder = await programs.decoder(generation, indexes.length);
     const capacity = generation.state.tokens.shape[1];
-    const tokens = await decodeToEnd(device, decoder, generation.state);
+    const written = await decodeToEnd(device, decoder, generation.state);
     indexes.forEach((example, row) => {
-      const own = tokens.subarray(row * capacity + 1, (row + 1) * capacity);
-      written[example] = writtenText(own, network.tokens.endIds, tokenizer);
+      const own = written.subarray(row * capacity + 1, (row + 1) * capacity);
+      tested[example] = {
+        loss: losses.subarray(row * T, (row + 1) * T).reduce((sum, loss) => sum + loss, 0),
+        tokens: labels[row].length,
+        ...writtenText(own, network.tokens.endIds, tokenizer),
+      };
     });
     done += indexes.length;
     await onBatch(done);
   }
-  return written;
+  return tested;
 }
 
-/** The largest sizes of a test of free answers. */
-export interface PlannedFreeTest {
-  readonly loss: BatchSizes;
-  /** The sources to answer, and the tokens that all begin with, read once for all; null for texts. */
-  readonly writing: { readonly B: number; readonly S: number; readonly shared: number } | null;
-}
+const longestAnswer = (labels: readonly (readonly number[])[]): number =>
+  labels.reduce((most, { length }) => Math.max(most, length), 1);
+
+/** The largest batch of a test of free answers: of texts, or of prompts whose answers are scored and written. */
+export type PlannedFreeTest =
+  | { readonly text: BatchSizes }
+  | {
+      /** `shared`: the tokens that all prompts begin with, read once for all. */
+      readonly written: BatchSizes & { readonly shared: number };
+    };
 
 /** What a test of free answers takes at most. @param shares whether what all sources begin with is read once for all. */
 export function largestOfFreeTest(
@@ -127,16 +140,14 @@ export function largestOfFreeTest(
   { sourceLength, batchSize, evaluationBatchSize }: FreeTestParts['settings'],
   shares: boolean,
 ): PlannedFreeTest {
-  const rows = Math.min(batchSize, evaluationBatchSize, test.length);
-  const all = [...test.keys()].map((i) => sizedBatch(test, [i], { batchSize: rows, sourceLength }));
-  const loss = {
-    B: rows,
-    S: all.reduce((most, { sizes }) => Math.max(most, sizes.S), 1),
-    T: all.reduce((most, { sizes }) => Math.max(most, sizes.T), 1),
-  };
-  if (form === 'text') return { loss, writing: null };
+  const T = longestAnswer(test.map(({ label }) => label));
+  if (form === 'text') {
+    const rows = Math.min(batchSize, evaluationBatchSize, test.length);
+    const all = [...test.keys()].map((i) => sizedBatch(test, [i], { batchSize: rows, sourceLength }));
+    return { text: { B: rows, S: all.reduce((most, { sizes }) => Math.max(most, sizes.S), 1), T } };
+  }
   const shared = shares ? sharedTokens(test) : 0;
   const batches = evaluationOrder(afterBeginning(test, shared), { batchSize: evaluationBatchSize, sourceLength });
   const B = batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1);
-  return { loss, writing: { B, S: longestSource(batches), shared } };
+  return { written: { B, S: longestSource(batches), T, shared } };
 }

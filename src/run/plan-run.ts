@@ -144,22 +144,24 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     });
   }
   const free: TestEffort[] = [];
-  for (const { loss, writing } of work.freeTests) {
-    const { forward } = await evaluations.lossOf(loss);
-    note('testing', 4);
-    const tested = perUnit(device, forward.program, loss.B * (loss.S + loss.T));
-    if (writing === null) {
-      free.push({ read: tested, rank: NO_WORK, write: NO_WORK });
+  for (const test of work.freeTests) {
+    if ('text' in test) {
+      const { B, S, T } = test.text;
+      const { forward } = await evaluations.lossOf(test.text);
+      note('testing', 4);
+      const read = perUnit(device, forward.program, B * (S + T));
+      free.push({ read, rank: read, write: NO_WORK });
       continue;
     }
-    const beginning = await evaluations.readBeginning(tokens(writing.shared));
-    const { generation, prefill } = await evaluations.writing({ ...writing, beginning });
-    const decoded = await evaluations.decoder(generation, writing.B);
-    note('testing', writing.B * (work.answer + 1) * 4);
+    const { B, S, T, shared } = test.written;
+    const beginning = await evaluations.readBeginning(tokens(shared));
+    const { generation, prefill, score } = await evaluations.scoring({ B, S, T, beginning });
+    const decoded = await evaluations.decoder(generation, B);
+    note('testing', B * Math.max(work.answer + 1, T) * 4);
     free.push({
-      read: sumOf([tested, perUnit(device, prefill.program, writing.B * writing.S)]),
-      rank: NO_WORK,
-      write: perUnit(device, decoded.program, writing.B),
+      read: perUnit(device, prefill.program, B * S),
+      rank: perUnit(device, score.program, B * T),
+      write: perUnit(device, decoded.program, B),
     });
   }
   return {
