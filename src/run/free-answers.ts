@@ -93,13 +93,13 @@ async function write(
   { test }: EncodedTask,
   onBatch: (done: number) => Promise<void>,
 ): Promise<Tested[]> {
-  const { sourceLength, evaluationBatchSize } = settings;
+  const { sourceLength } = settings;
   const tested: Tested[] = [];
   const { beginning, rests } = await readShared(programs, test);
   let done = 0;
-  for (const { indexes, S } of evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength })) {
+  for (const { indexes, S } of evaluationOrder(rests, { batchSize: scoredAtOnce(test, settings), sourceLength })) {
     const labels = indexes.map((example) => test[example].label);
-    const T = longestAnswer(labels);
+    const T = longestOf(labels);
     const batch = await programs.scoring({ B: indexes.length, S, T, beginning });
     const { generation, prefill, scoring, score, scores } = batch;
     generation.start(indexes.map((example) => rests[example].source));
@@ -123,8 +123,17 @@ async function write(
   return tested;
 }
 
-const longestAnswer = (labels: readonly (readonly number[])[]): number =>
-  labels.reduce((most, { length }) => Math.max(most, length), 1);
+/** How many answers are scored at once: of no more tokens than a batch of training, which fits. */
+function scoredAtOnce(
+  test: EncodedTask['test'],
+  { batchSize, evaluationBatchSize }: Pick<FreeTestParts['settings'], 'batchSize' | 'evaluationBatchSize'>,
+): number {
+  const [S, T] = [test.map(({ source }) => source), test.map(({ label }) => label)].map(longestOf);
+  return Math.min(evaluationBatchSize, Math.floor((batchSize * (S + T)) / T));
+}
+
+const longestOf = (texts: readonly (readonly number[])[]): number =>
+  texts.reduce((most, { length }) => Math.max(most, length), 1);
 
 /** The largest batch of a test of free answers: of texts, or of prompts whose answers are scored and written. */
 export type PlannedFreeTest =
@@ -140,14 +149,15 @@ export function largestOfFreeTest(
   { sourceLength, batchSize, evaluationBatchSize }: FreeTestParts['settings'],
   shares: boolean,
 ): PlannedFreeTest {
-  const T = longestAnswer(test.map(({ label }) => label));
+  const T = longestOf(test.map(({ label }) => label));
   if (form === 'text') {
     const rows = Math.min(batchSize, evaluationBatchSize, test.length);
     const all = [...test.keys()].map((i) => sizedBatch(test, [i], { batchSize: rows, sourceLength }));
     return { text: { B: rows, S: all.reduce((most, { sizes }) => Math.max(most, sizes.S), 1), T } };
   }
   const shared = shares ? sharedTokens(test) : 0;
-  const batches = evaluationOrder(afterBeginning(test, shared), { batchSize: evaluationBatchSize, sourceLength });
+  const rows = scoredAtOnce(test, { batchSize, evaluationBatchSize });
+  const batches = evaluationOrder(afterBeginning(test, shared), { batchSize: rows, sourceLength });
   const B = batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1);
   return { written: { B, S: longestSource(batches), T, shared } };
 }
