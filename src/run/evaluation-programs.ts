@@ -165,7 +165,8 @@ export class Evaluations {
   }
 
   /**
-   * The programs that read a batch, score an answer to each source and write their own; frees those of another.
+   * The programs that read a batch and score an answer to each source; the model then writes its own. Frees those of
+   * another shape.
    *
    * @throws GorpError as {@link compile}.
    */
