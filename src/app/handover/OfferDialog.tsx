@@ -6,6 +6,7 @@ import { isActive } from '../run-state.ts';
 import { draftIssues } from '../setup/validate.ts';
 import buttons from '../ui/buttons.module.css';
 import { Dialog, DialogFoot } from '../ui/Dialog.tsx';
+import { keyOf } from '../ui/key-of.ts';
 import type { Offer } from './offer.ts';
 import styles from './OfferDialog.module.css';
 import { changesOf, type SetUp } from './set-up.ts';
@@ -13,7 +14,7 @@ import { changesOf, type SetUp } from './set-up.ts';
 /** Compares a set-up from a link or a file with the current one before it is applied. */
 export function OfferDialog() {
   const offer = usePageState((state) => state.offer);
-  return offer === null ? null : <OpenOffer offer={offer} />;
+  return offer === null ? null : <OpenOffer key={keyOf(offer)} offer={offer} />;
 }
 
 function OpenOffer({ offer }: { offer: Offer }) {

@@ -12,6 +12,7 @@ import fieldStyles from '../setup/field.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import buttons from '../ui/buttons.module.css';
 import { Dialog, DialogFoot } from '../ui/Dialog.tsx';
+import { keyOf } from '../ui/key-of.ts';
 import { ColumnFields } from './ColumnFields.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
 import { FoundInFile } from './FoundInFile.tsx';
@@ -25,7 +26,7 @@ const PREVIEW_CHARACTERS = 160;
 /** The form for the open file, if any. */
 export function ImportDialog() {
   const file = usePageState((state) => state.openFile);
-  return file === null ? null : <ImportForm key={file.sha256} file={file} />;
+  return file === null ? null : <ImportForm key={keyOf(file)} file={file} />;
 }
 
 function ImportForm({ file }: { file: OpenedFile }) {

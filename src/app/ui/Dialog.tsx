@@ -10,14 +10,22 @@ interface Props {
   children: ReactNode;
 }
 
-/** A modal dialog, open while it is rendered. Closing it returns the focus to where it was. */
+/**
+ * A modal dialog, open while it is rendered; what may follow on another needs a key (`keyOf`). Closing it returns
+ * the focus to where it was.
+ */
 export function Dialog({ labelledBy, testId, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isShown = useRef(false);
   // Closed before it is removed from the page: only then do browsers return the focus.
   useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
+    isShown.current = true;
+    return () => {
+      isShown.current = false;
+      element?.close();
+    };
   }, []);
   return (
     <dialog
@@ -26,8 +34,8 @@ export function Dialog({ labelledBy, testId, onClose, children }: Props) {
       aria-labelledby={labelledBy}
       data-testid={testId}
       onClose={({ currentTarget }) => {
-        // React's strict mode closes and reopens it.
-        if (!currentTarget.open) onClose();
+        // React’s strict mode closes and reopens it. And the event comes late: another dialog may have taken its place.
+        if (isShown.current && !currentTarget.open) onClose();
       }}
     >
       {children}
