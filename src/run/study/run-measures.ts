@@ -1,3 +1,4 @@
+import { measuredBy } from '../measures.ts';
 import type { Results } from '../results.ts';
 import { mean } from './statistics.ts';
 
@@ -21,10 +22,10 @@ export const justLearnedOf = ({ accuracy }: Results): (number | null)[] =>
   accuracy.exact.slice(1).map((row, at) => (row[at] === null ? null : 100 * row[at]));
 
 /** Every measure that a run has of its own. */
-export function measuredOf({ measures: { exact, ranked }, accuracy }: Results): Omit<Measured, 'intransigence'> {
+export function measuredOf({ measures: { exact, ranked }, accuracy, tasks }: Results): Omit<Measured, 'intransigence'> {
   const percent = (value: number | null): number | null => (value === null ? null : 100 * value);
   const curve = exact.averagePerformanceCurve.flatMap((value) => value ?? []);
-  const last = accuracy.exact.at(-1) ?? [];
+  const last = measuredBy(tasks, 'exact').columns.map((task) => accuracy.exact.at(-1)?.[task] ?? null);
   const tested = last.flatMap((value) => value ?? []);
   return {
     ap: percent(exact.averagePerformance),
@@ -34,6 +35,6 @@ export function measuredOf({ measures: { exact, ranked }, accuracy }: Results): 
     forgetting: percent(exact.forgetting),
     fwt: percent(exact.forwardTransfer),
     justLearned: percent(exact.justLearned),
-    worst: tested.length === last.length ? percent(Math.min(...tested)) : null,
+    worst: tested.length > 0 && tested.length === last.length ? percent(Math.min(...tested)) : null,
   };
 }
