@@ -5,7 +5,7 @@ import { measureSpeed } from '../run/measure-speed.ts';
 import { platformName } from './platform.ts';
 import { cacheFile, fileStore } from './file-store.ts';
 
-/** The speed of a device, measured in a few hundred milliseconds: the highest on this machine, which a file holds. */
+/** The speed of a device, measured in a moment: the highest on this machine, which a file holds. */
 export function deviceSpeed(device: Device, file = cacheFile('speeds.json')): Promise<Speed> {
   const { vendor, architecture, description } = device.facts;
   const name = [vendor, architecture, description, platformName()].join(' | ');

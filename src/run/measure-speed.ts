@@ -10,11 +10,15 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { Speed } from './duration.ts';
 
 // A feed-forward layer of a small transformer: rows are tokens.
-const LAYER = { tokens: 512, width: 256, inner: 1024 };
+const LAYER = { width: 256, inner: 1024 };
+/** So few tokens that a processor takes milliseconds, and so many that a graphics card has enough to do at once. */
+const TOKENS = { few: 128, many: 512 };
+/** Seconds that a layer takes at least where few tokens say what many would. */
+const SLOW = 0.003;
 // Kernels so small that they measure the cost of a call.
 const TINY = { calls: 64, tokens: 4, width: 16 };
-/** Minimum milliseconds of a measurement, so that browser clocks are exact enough. */
-const ENOUGH = 20;
+/** Minimum milliseconds of a measurement: clocks of browsers go in steps of up to one. */
+const ENOUGH = 8;
 const TAKES = 3;
 
 /** A program with its tensors. */
@@ -25,7 +29,7 @@ interface Probe {
 }
 
 /**
- * Measures the speed of a device in a few hundred milliseconds: operations per second in products of training, and the
+ * Measures the speed of a device in a tenth of a second or two: operations per second in products of training, and the
  * cost of a kernel call. Its buffers are freed when it ends.
  *
  * @param now a clock in milliseconds.
@@ -33,8 +37,13 @@ interface Probe {
  */
 export async function measureSpeed(device: Device, now: () => number): Promise<Speed> {
   const secondsPerKernel = (await timeOf(device, tinyProbe, now)) / TINY.calls;
-  const { operations, kernels } = await workOf(device, layerProbe);
-  const seconds = await timeOf(device, layerProbe, now);
+  let layer = layerProbe(TOKENS.few);
+  let seconds = await timeOf(device, layer, now);
+  if (seconds < SLOW) {
+    layer = layerProbe(TOKENS.many);
+    seconds = await timeOf(device, layer, now);
+  }
+  const { operations, kernels } = await workOf(device, layer);
   // If calls take most of the time, the remainder says little.
   const computing = Math.max(seconds - kernels * secondsPerKernel, seconds / 4);
   return { operationsPerSecond: operations / computing, secondsPerKernel };
@@ -99,15 +108,17 @@ async function probeOf(
   }
 }
 
-const layerProbe: MakeProbe = (device) =>
-  probeOf(device, (g, tensor) => {
-    const { tokens, width, inner } = LAYER;
-    const [x, weight, up, down] = [tensor(tokens, width), tensor(width), tensor(inner, width), tensor(width, inner)];
-    const hidden = activation(g, 'relu', matmul(g, rmsNorm(g, x, weight, 1e-6), up, { layout: 'nt' }));
-    const y = matmul(g, hidden, down, { layout: 'nt' });
-    const back = matmul(g, y, down, { layout: 'nn' }); // as for gradients of activations
-    return matmul(g, back, x, { layout: 'tn' }); // and of weights
-  });
+const layerProbe =
+  (tokens: number): MakeProbe =>
+  (device) =>
+    probeOf(device, (g, tensor) => {
+      const { width, inner } = LAYER;
+      const [x, weight, up, down] = [tensor(tokens, width), tensor(width), tensor(inner, width), tensor(width, inner)];
+      const hidden = activation(g, 'relu', matmul(g, rmsNorm(g, x, weight, 1e-6), up, { layout: 'nt' }));
+      const y = matmul(g, hidden, down, { layout: 'nt' });
+      const back = matmul(g, y, down, { layout: 'nn' }); // as for gradients of activations
+      return matmul(g, back, x, { layout: 'tn' }); // and of weights
+    });
 
 const tinyProbe: MakeProbe = (device) =>
   probeOf(device, (g, tensor) => {

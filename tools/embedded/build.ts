@@ -35,7 +35,7 @@ if (options.corpus !== undefined) {
   const emojiSubgroups: string[] = [];
   for (const { key, order } of subgroups) emojiSubgroups[order] = key;
   // Withheld items are left out too, so for a model trained on this corpus the list can be emptied.
-  const { tasks: allTasks } = readEmbeddedTasks(new Set());
+  const { tasks: allTasks } = readEmbeddedTasks(new Set(), wordnet);
   const sources = { wordnet, emoji, emojiSubgroups, stdlibFolder: options.stdlib };
   const counts = writeCorpus(options.corpus, sources, allTasks);
   for (const [name, lines] of counts) console.log(`${name}: ${lines} lines`);

@@ -13,6 +13,7 @@ import {
   type TaskSource,
   textFinder,
 } from './split.ts';
+import type { WordNet } from './wordnet.ts';
 
 const item = (label: string, sentence: string, core = sentence): Item => ({ label, sentence, core });
 const source = (name: string, items: Item[], trainSize: number, testSize: number): TaskSource => {
@@ -124,10 +125,10 @@ describe('splitTasks', () => {
 describe('the embedded tasks', () => {
   let first: SplitTask[] = [];
   let tasks: SplitTask[] = [];
+  let wordnet: WordNet;
   beforeAll(() => {
-    const { tasks: embedded, wordnet } = readEmbeddedTasks();
-    first = embedded;
-    tasks = [...embedded, ...readFurtherTasks(embedded, wordnet)];
+    ({ tasks: first, wordnet } = readEmbeddedTasks());
+    tasks = [...first, ...readFurtherTasks(first, wordnet)];
   });
 
   it('are those that the orders name', () => {
@@ -178,7 +179,7 @@ describe('the embedded tasks', () => {
   });
 
   it('hold no withheld item, and are otherwise as if none were withheld', () => {
-    const { tasks: whole } = readEmbeddedTasks(new Set());
+    const { tasks: whole } = readEmbeddedTasks(new Set(), wordnet);
     const dropped = (items: Item[]): Item[] => items.filter(({ core }) => !WITHHELD.has(fingerprint(core)));
     for (const [i, { name, train, test }] of first.entries()) {
       expect(dropped([...train, ...test]), name).toHaveLength(train.length + test.length);

