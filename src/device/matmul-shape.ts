@@ -23,9 +23,9 @@ export interface MatmulShape {
   /** Set if the operands are parts of larger matrices. */
   readonly window?: MatmulWindow;
   /** Set if B is packed: how, and its total number of elements. */
-  readonly packedB?: { readonly packing: Packing; readonly elements: number };
+  readonly packedB?: { readonly packing: Packing; readonly elements: number } | undefined;
   /** Set if a kernel may round operands to 16-bit floats. */
-  readonly halves?: HalfOperands;
+  readonly halves?: HalfOperands | undefined;
 }
 
 /** Floating point operations of a product. */
@@ -33,8 +33,18 @@ export const productOperations = ({ batch, M, N, K }: MatmulShape): number => 2 
 
 /** The product of two whole matrices without an addend. */
 export const plainProduct = (layout: MatmulLayout, M: number, N: number, K: number): MatmulShape => ({
-  ...{ layout, M, N, K, alpha: 1, addend: false, accumulate: false },
-  ...{ batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 },
+  layout,
+  M,
+  N,
+  K,
+  batch: 1,
+  batchStrideA: 0,
+  batchStrideB: 0,
+  batchStrideC: 0,
+  batchStrideD: 0,
+  alpha: 1,
+  addend: false,
+  accumulate: false,
 });
 
 /** The position of operands in larger matrices, in elements. Defaults to whole matrices. */
@@ -52,8 +62,9 @@ export interface MatmulWindow {
 
 /** The position of a product's operands, whole or not. */
 export function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
-  const [rowA, rowB] = [layout === 'tn' ? M : K, layout === 'nt' ? K : N];
-  return { rowA, rowB, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
+  const { rowA = layout === 'tn' ? M : K, rowB = layout === 'nt' ? K : N, rowC = N } = window;
+  const { offsetA = 0, offsetB = 0, offsetC = 0 } = window;
+  return { rowA, offsetA, rowB, offsetB, rowC, offsetC };
 }
 
 /** Whether every input row starts at a multiple of four floats. */

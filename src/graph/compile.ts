@@ -59,7 +59,7 @@ export async function compile(
     program = await device.record(name, () =>
       operations
         .flatMap(({ operation, scratch }) => operation.calls(planner, scratch))
-        .map(({ tensors, ...call }) => ({ ...call, tensors: tensors.map(rangeOf) })),
+        .map((call) => ({ ...call, tensors: call.tensors.map(rangeOf) })),
     );
     await device.buffers.verified();
     return { program, rangeOf, destroy: release };

@@ -25,10 +25,10 @@ function compare(kernels: WasmKernels, shape: MatmulShape, packing?: Packing): n
   const c = float(noise(sizeOf(M, rowC, N, offsetC, shape.batchStrideC), 3));
   const d = float(noise(sizeOf(M, rowC, N, offsetC, shape.batchStrideD), 4));
   const whole = packing ? { ...shape, packedB: { packing, elements: loose.length } } : shape;
-  const { entry, params, units } = planProduct(whole);
+  const { params, units } = planProduct(whole);
   const wanted = Float64Array.from(c);
   matmulReference(whole, a, b, wanted, d);
-  kernels.run({ entry, params, units, tensors: [a, packed ?? b, c, ...(shape.addend ? [d] : [])] });
+  kernels.run({ entry: 'matmul', params, units, tensors: [a, packed ?? b, c, ...(shape.addend ? [d] : [])] });
   return relativeError(c, wanted);
 }
 
@@ -114,8 +114,8 @@ describe.each(WASM_VARIANTS)('products, %s', (variant) => {
         const b = new Float32Array(20 * 13).fill(1);
         a[layout === 'tn' ? 7 : 7 * 20] = value;
         const c = new Float32Array(30 * 13);
-        const { entry, params, units } = planProduct(plainProduct(layout, 30, 13, 20));
-        kernels.run({ entry, params, units, tensors: [a, b, c] });
+        const { params, units } = planProduct(plainProduct(layout, 30, 13, 20));
+        kernels.run({ entry: 'matmul', params, units, tensors: [a, b, c] });
         expect([...c]).toEqual(Array.from(c, (_, i) => (Math.floor(i / 13) === 7 ? value : 20)));
       }
     }
@@ -127,8 +127,8 @@ describe.each(WASM_VARIANTS)('products, %s', (variant) => {
       const words = new Uint32Array(halves.buffer.slice(0));
       const c = new Float32Array(65536);
       const shape: MatmulShape = { ...plainProduct('nt', 1, 65536, 1), packedB: { packing, elements: 65536 } };
-      const { entry, params, units } = planProduct(shape);
-      kernels.run({ entry, params, units, tensors: [Float32Array.of(1), words, c] });
+      const { params, units } = planProduct(shape);
+      kernels.run({ entry: 'matmul', params, units, tensors: [Float32Array.of(1), words, c] });
       const wanted = unpack(words, packing, 65536);
       // -0 + 0 is 0, since a sum starts at 0.
       expect(c.every((x, i) => Object.is(x, wanted[i]) || x === wanted[i])).toBe(true);

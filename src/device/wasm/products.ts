@@ -1,17 +1,9 @@
-import { f32, type Param, u32 } from '../kernel.ts';
+import { f32, type Kernel, type KernelPlan, u32 } from '../kernel.ts';
 import { type MatmulShape, productOperations, windowOf } from '../matmul-shape.ts';
 import { valueWords } from '../packing.ts';
 
-/** A product as a call of the WebAssembly kernel `matmul`. Its tensors are A, B, C and, if there is an addend, D. */
-export interface WasmProduct {
-  readonly entry: 'matmul';
-  /** In the order of `kernels/matmul.ts`. */
-  readonly params: readonly Param[];
-  /** Blocks of C that threads may compute independently. */
-  readonly units: number;
-  /** Floating point operations of all units. */
-  readonly cost: number;
-}
+/** The one kernel of all products. Its tensors are A, B, C and, if there is an addend, D. */
+const MATMUL: Kernel = { name: 'matmul', wasm: { entry: 'matmul' } };
 
 /** Bits of the word `FLAGS` in `kernels/matmul.ts`. */
 const FLAGS = { rowsAcross: 1, columnsAcross: 2, inPlace: 4, dots: 8, swapped: 16, addend: 32, accumulate: 64 };
@@ -35,9 +27,10 @@ const LEAST_COLUMNS = 64;
 
 /**
  * Plans a product for the WebAssembly kernel: which operand gives the rows of the computation (it is read in place, so
- * better the larger one), whether the other is copied into panels, and which blocks are units.
+ * better the larger one), whether the other is copied into panels, and which blocks of C threads may compute
+ * independently.
  */
-export function planProduct(shape: MatmulShape): WasmProduct {
+export function planProduct(shape: MatmulShape): KernelPlan & { readonly units: number } {
   const { M, N, K, batch, batchStrideA, batchStrideB, batchStrideC, batchStrideD, alpha, packedB } = shape;
   const { layout, addend, accumulate } = shape;
   const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
@@ -56,13 +49,29 @@ export function planProduct(shape: MatmulShape): WasmProduct {
     (swapped ? FLAGS.swapped : 0) |
     (addend ? FLAGS.addend : 0) |
     (accumulate ? FLAGS.accumulate : 0);
-  const sizes = [rows.size, columns.size, K, unitRows, unitColumns];
-  const places = [rows.row, columns.row, rows.offset, columns.offset, rows.batchStride, columns.batchStride];
-  const packing = packedB ? [PACKINGS[packedB.packing], valueWords(packedB.packing, packedB.elements)] : [0, 0];
+  const packing = packedB ? PACKINGS[packedB.packing] : 0;
+  const packedWords = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
   return {
-    entry: 'matmul',
+    kernel: MATMUL,
+    // In the order of `kernels/matmul.ts`.
     params: [
-      ...[...sizes, ...places, rowC, offsetC, batchStrideC, batchStrideD, ...packing].map(u32),
+      u32(rows.size),
+      u32(columns.size),
+      u32(K),
+      u32(unitRows),
+      u32(unitColumns),
+      u32(rows.row),
+      u32(columns.row),
+      u32(rows.offset),
+      u32(columns.offset),
+      u32(rows.batchStride),
+      u32(columns.batchStride),
+      u32(rowC),
+      u32(offsetC),
+      u32(batchStrideC),
+      u32(batchStrideD),
+      u32(packing),
+      u32(packedWords),
       f32(alpha),
       u32(flags),
     ],

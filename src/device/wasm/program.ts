@@ -54,24 +54,31 @@ export class WasmProgram implements Program {
     buffers: BufferLedger<number>,
     memory: WebAssembly.Memory,
   ): WasmProgram {
-    const parameters = buffers.storage(`${name} parameters`, bytesOfArguments(dispatches));
+    const bytes = bytesOfArguments(dispatches);
+    const parameters = buffers.storage(`${name} parameters`, bytes);
     try {
-      let at = buffers.memoryOf(parameters);
+      const address = buffers.memoryOf(parameters);
+      const view = new DataView(memory.buffer, address, bytes);
+      let at = 0;
       const calls = dispatches.map((dispatch): Call => {
         const { kernel, params, tensors, units = 1, cost = 0 } = dispatch;
         const place = kernel.wasm && places.get(kernel.wasm.entry);
         if (kernel.wasm === undefined || place === undefined)
           throw new Error(`kernel ${kernel.name} has no WebAssembly form`);
-        const view = new DataView(memory.buffer, at, 4 * wordsOf(dispatch));
-        let word = 0;
+        const call = { kernel: place, args: address + at, units, isLarge: cost >= WORTH_SHARING && units > 1 };
+        const word = (value: number): void => {
+          view.setUint32(at, value, true);
+          at += 4;
+        };
         for (const param of params) {
-          if ('u32' in param) view.setUint32(4 * word++, param.u32, true);
-          else view.setFloat32(4 * word++, param.f32, true);
+          if ('u32' in param) word(param.u32);
+          else {
+            view.setFloat32(at, param.f32, true);
+            at += 4;
+          }
         }
-        for (const constant of kernel.wasm.constants ?? []) view.setUint32(4 * word++, constant, true);
-        for (const { buffer, offset } of tensors) view.setUint32(4 * word++, buffers.memoryOf(buffer) + offset, true);
-        const call = { kernel: place, args: at, units, isLarge: cost >= WORTH_SHARING && units > 1 };
-        at += 4 * wordsOf(dispatch);
+        for (const constant of kernel.wasm.constants ?? []) word(constant);
+        for (const { buffer, offset } of tensors) word(buffers.memoryOf(buffer) + offset);
         return call;
       });
       return new WasmProgram(name, parameters, buffersOf(dispatches), calls);

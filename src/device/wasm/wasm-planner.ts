@@ -14,8 +14,7 @@ export class WasmPlanner implements Planner {
   }
 
   product<T>(shape: MatmulShape, { a, b, c, d }: ProductTensors<T>): KernelCall<T>[] {
-    const { entry, ...call } = planProduct(shape);
-    return [{ kernel: { name: entry, wasm: { entry } }, ...call, tensors: [a, b, c, ...(d === undefined ? [] : [d])] }];
+    return [{ ...planProduct(shape), tensors: d === undefined ? [a, b, c] : [a, b, c, d] }];
   }
 
   attentionParts(): number {

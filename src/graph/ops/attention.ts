@@ -48,8 +48,8 @@ export function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSi
 
 function shapeOf(at: AttentionInputs, scores = false): AttentionShape {
   const { position, scale, causal, offset = 0, window = null } = at;
-  const optional = { bias: biasOf(at), position: position !== undefined, scores };
-  return { ...sizesOf(at), scale, causal, offset, window, ...optional };
+  const [bias, hasPosition] = [biasOf(at), position !== undefined];
+  return { ...sizesOf(at), scale, causal, offset, window, bias, position: hasPosition, scores };
 }
 
 function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {

@@ -174,7 +174,7 @@ function recordMatmul(
     alpha,
     addend: addend !== undefined,
     accumulate,
-    ...(halves && { halves }),
+    halves,
   });
   const inputs = addend ? [a, b, addend] : [a, b];
   const operation: Operation = {
@@ -207,9 +207,8 @@ function recordMatmul(
 
 /** The products that read B: one, or one per part, each part being consecutive rows. */
 function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Tensor }[] {
-  const packed = (part: Tensor): Pick<MatmulShape, 'packedB'> =>
-    part.packing ? { packedB: { packing: part.packing, elements: part.elements } } : {};
-  if (b.parts === undefined) return [{ shape: { ...shape, ...packed(b) }, b }];
+  const packed = ({ packing, elements }: Tensor): MatmulShape['packedB'] => packing && { packing, elements };
+  if (b.parts === undefined) return [{ shape: b.packing ? { ...shape, packedB: packed(b) } : shape, b }];
   const { layout, N, K, window = {} } = shape;
   if (layout === 'tn') throw new Error(`${b.name} is split into parts, which only nt and nn support`);
   let row = 0;
@@ -219,11 +218,11 @@ function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Ten
     row += rows;
     if (layout === 'nt') {
       const place = { rowC: window.rowC ?? N, offsetC: (window.offsetC ?? 0) + first };
-      return { shape: { ...shape, ...packed(part), N: rows, window: { ...window, ...place } }, b: part };
+      return { shape: { ...shape, packedB: packed(part), N: rows, window: { ...window, ...place } }, b: part };
     }
     const place = { rowA: window.rowA ?? K, offsetA: (window.offsetA ?? 0) + first };
     const rest = first === 0 ? {} : { accumulate: true, addend: false };
-    return { shape: { ...shape, ...packed(part), ...rest, K: rows, window: { ...window, ...place } }, b: part };
+    return { shape: { ...shape, packedB: packed(part), ...rest, K: rows, window: { ...window, ...place } }, b: part };
   });
 }
 
@@ -244,7 +243,7 @@ export function productCalls(
   planner: Planner,
 ): KernelCall[] {
   return productsOf(shape, tensors.b).flatMap(({ shape, b }) =>
-    planner.product(shape, { ...tensors, b, d: shape.addend ? tensors.d : undefined }, scratch),
+    planner.product(shape, { a: tensors.a, b, c: tensors.c, d: shape.addend ? tensors.d : undefined }, scratch),
   );
 }
 
