@@ -95,6 +95,20 @@ describe('browserHistory', () => {
     ]);
   });
 
+  it('on a full disk keeps what it stored of a run before it resumed, and says so', async () => {
+    const history = browserHistory();
+    const stopped: Results = { ...whole(1), status: 'stopped', seconds: 1 };
+    await history.add(stopped);
+    const before = await history.list();
+    refuseBytes();
+    await expect(history.add(whole(1))).rejects.toMatchObject({
+      code: 'store/quota',
+      message: expect.stringContaining('before the run resumed') as string,
+    });
+    expect(await history.list()).toEqual(before);
+    expect(await history.open(runKey(stopped))).toEqual(stopped);
+  });
+
   it('on a full disk leaves a run as it is that was to be named', async () => {
     const history = browserHistory();
     await history.add(whole(1));

@@ -47,7 +47,8 @@ export interface RunHistory {
    * nothing else: what is stored goes only when the person forgets it.
    *
    * @returns the results, with a number after their name if another run has got it meanwhile, in another tab.
-   * @throws GorpError `store/quota` if there is no room for the results; the summary is stored anyway.
+   * @throws GorpError `store/quota` if there is no room for the results. Then the summary is stored alone, or what was
+   *   stored of the run before it resumed stays.
    */
   add(results: Results): Promise<Results>;
   /** Names a stored run. @throws GorpError as {@link checkedLabel} and {@link open}; `store/quota`, the run unchanged. */
@@ -148,6 +149,8 @@ export function browserHistory(): RunHistory {
       await setMany(entriesOf(key, summary, packed), store());
     } catch (thrown) {
       if (!isQuota(thrown)) throw thrown;
+      const [earlier] = await getMany<unknown>([RESULTS + key], store());
+      if (earlier !== undefined) throw noRoomForRest(packed.length, thrown);
       await setMany([[key, { ...summary, resultsBytes: null }]], store());
       throw noRoom(packed.length, thrown);
     }
@@ -206,6 +209,14 @@ const noRoom = (bytes: number, cause: unknown): GorpError =>
   new GorpError(
     'store/quota',
     `The browser has no room for the results of this run (${formatBytes(bytes)}): its losses, matrices and spaces are lost when the page closes.`,
+    'Download the results now. Forget runs, remove models or free disk space before the next run.',
+    { cause },
+  );
+
+const noRoomForRest = (bytes: number, cause: unknown): GorpError =>
+  new GorpError(
+    'store/quota',
+    `The browser has no room for the results of this run (${formatBytes(bytes)}): it stores them as they were before the run resumed, and what came after is lost when the page closes.`,
     'Download the results now. Forget runs, remove models or free disk space before the next run.',
     { cause },
   );
