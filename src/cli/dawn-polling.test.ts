@@ -15,13 +15,14 @@ describe('pausePolling', () => {
   function pausedScope() {
     const atOnce: Callback[] = [];
     const scope = { setImmediate: ((callback: Callback) => atOnce.push(callback)) as unknown as typeof setImmediate };
-    pausePolling(scope, ({ name }) => name === 'poll');
-    return { scope, atOnce };
+    const nap = vi.fn();
+    pausePolling(scope, ({ name }) => name === 'poll', nap);
+    return { scope, atOnce, nap };
   }
 
-  test('polls without pause at first, then every millisecond, and again in the next wait', () => {
+  test('polls without pause at first, then after naps, then every millisecond, and as at first in the next wait', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
-    const { scope, atOnce } = pausedScope();
+    const { scope, atOnce, nap } = pausedScope();
     let polls = 0;
     let isPending = true;
     const poll = (): void => {
@@ -34,19 +35,26 @@ describe('pausePolling', () => {
     };
     turns(100);
     expect(polls).toBe(100);
+    expect(nap).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(3);
+    turns(100);
+    expect(polls).toBe(200);
+    expect(nap).toHaveBeenCalledTimes(100);
     vi.advanceTimersByTime(30);
     turns(100);
-    expect(polls, 'the last poll without pause').toBe(101);
+    expect(polls, 'the last poll before a timer').toBe(201);
     vi.advanceTimersByTime(5);
     turns(100);
-    expect(polls).toBe(106);
+    expect(polls).toBe(206);
+    expect(nap, 'no nap beside a timer').toHaveBeenCalledTimes(100);
 
     isPending = false;
     vi.advanceTimersByTime(1);
     isPending = true;
     scope.setImmediate(poll);
     turns(10);
-    expect(polls).toBe(107 + 10);
+    expect(polls).toBe(207 + 10);
+    expect(nap).toHaveBeenCalledTimes(100);
   });
 
   test('passes on the callbacks of others, with their values', async () => {

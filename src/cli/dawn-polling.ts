@@ -1,5 +1,10 @@
-// A wait this long, in milliseconds, is polled without pause; then a pause of 1 ms adds at most a twentieth.
-const SHORT_WAIT = 20;
+// In milliseconds. A pause adds at most a twentieth to a wait: none at first, then a nap of the thread, since timers are
+// no finer than 1 ms, then a timer.
+const [NAP, TIMER] = [0.1, 1];
+const [NAPS_AFTER, TIMERS_AFTER] = [20 * NAP, 20 * TIMER];
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+const napOfThread = (): void => void Atomics.wait(never, 0, 0, NAP);
 
 type Callback = (...values: unknown[]) => void;
 
@@ -13,15 +18,17 @@ export const isFromDawn = (callback: Callback): boolean =>
 /**
  * Lets a process rest while it waits for Dawn. While anything is pending, Dawn's binding for Node asks the driver in every
  * turn of the event loop, through the global `setImmediate` (`AsyncRunner::ScheduleProcessEvents`). That occupies a core,
- * which software drivers need to compile and to compute. Here it asks every millisecond once a wait is no longer short.
- * Callbacks of others are passed on.
+ * which software drivers need to compile and to compute. Here it asks less often the longer a wait lasts. Callbacks of
+ * others are passed on.
  *
  * @param scope whose `setImmediate` is replaced, once.
  * @param isPoll whether a callback polls.
+ * @param nap rests for {@link NAP}.
  */
 export function pausePolling(
   scope: Pick<typeof globalThis, 'setImmediate'> = globalThis,
   isPoll: (callback: Callback) => boolean = isFromDawn,
+  nap = napOfThread,
 ): void {
   const original = scope.setImmediate as (callback: Callback, ...values: unknown[]) => NodeJS.Immediate;
   if (replaced.has(original)) return;
@@ -40,7 +47,10 @@ export function pausePolling(
         isPolling = false;
       }
     };
-    return now - since < SHORT_WAIT ? original(poll) : setTimeout(poll, 1);
+    const waited = now - since;
+    if (waited >= TIMERS_AFTER) return setTimeout(poll, TIMER);
+    if (waited >= NAPS_AFTER) nap();
+    return original(poll);
   };
   // With the form for `util.promisify`.
   Object.defineProperties(paused, Object.getOwnPropertyDescriptors(original));
