@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { expect, it } from 'vitest';
+import type { GorpError } from '../../base/errors.ts';
 import { readTableFile } from '../table.ts';
 
 const bytes = (buffer: ArrayBuffer): Uint8Array<ArrayBuffer> => new Uint8Array(buffer);
@@ -17,6 +18,10 @@ const OF_PYARROW =
 /** Texts and decimal numbers of 38 digits, as pyarrow writes them with Snappy. */
 const DECIMALS =
   'UEFSMRUEFSgVLEwVCBUAEgAAFEwBAAAAYQEAAABiAQAAAGMBAAAAZBUAFRQVGCwVCBUQFQYVBhw2ACgBZBgBYRERAAAACiQCAAAACAECA+QAFQQVQBU8TBUEFQASAAAgAAAFASQCnUK2TnZxQkTLBQ8oAAKdQrZOdnFCRMwVABUSFRYsFQgVEBUGFQYcGBAAAAAAAAACnUK2TnZxQkTMGBAAAAAAAAACnUK2TnZxQkTLFgAoEAAAAAAAAAKdQrZOdnFCRMwYEAAAAAAAAAKdQrZOdnFCRMsREQAAAAkgAgAAAAgBAQMKFQQZPDUAGAZzY2hlbWEVBAAVDCUCGAR0ZXh0JQBMHAAAABUOFSAVAhgFbGFiZWwlChUAFUwsXBUAFUwAAAAWCBkcGSwmABwVDBk1AAYQGRgEdGV4dBUCFggWkgEWmgEmUCYIHDYAKAFkGAFhEREAGSwVBBUAFQIAFQAVEBUCADwWCBkGGSYACAAAACYAHBUOGTUABhAZGAVsYWJlbBUCFggWrAIWrAIm+gEmogEcGBAAAAAAAAACnUK2TnZxQkTMGBAAAAAAAAACnUK2TnZxQkTLFgAoEAAAAAAAAAKdQrZOdnFCRMwYEAAAAAAAAAKdQrZOdnFCRMsREQAZLBUEFQAVAgAVABUQFQIAPCkGGSYACAAAABa+AxYIJggWxgMAGRwYDEFSUk9XOnNjaGVtYRjsAS8vLy8vNmdBQUFBUUFBQUFBQUFLQUF3QUJnQUZBQWdBQ2dBQUFBQUJCQUFNQUFBQUNBQUlBQUFBQkFBSUFBQUFCQUFBQUFJQUFBQklBQUFBQkFBQUFORC8vLzhBQUFFSEVBQUFBQndBQUFBRUFBQUFBQUFBQUFVQUFBQnNZV0psYkFBR0FBZ0FCQUFHQUFBQUpnQUFBQkFBRkFBSUFBWUFCd0FNQUFBQUVBQVFBQUFBQUFBQkJSQUFBQUFjQUFBQUJBQUFBQUFBQUFBRUFBQUFkR1Y0ZEFBQUFBQUVBQVFBQkFBQUFBQUFBQUE9ABggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZLBwAABwAAABLAgAAUEFSMQ==';
+
+/** Texts, one missing, and lists, in pages of version 1, as pyarrow writes them without compression. */
+const OF_LISTS =
+  'UEFSMRUEFRwVHEwVBBUAEgAAAwAAAG9uZQMAAAB0d28VABUWFRYsFRQVEBUGFQYcAAAAAwAAAAX7AwEFqgAVBBUUFRRMFQQVABIAAAEAAAB4AQAAAHkVABUmFSYsFRgVEBUGFQYcAAAAAwAAAAVCAAUAAAAFH3/8AAED0hUEGVw1ABgGc2NoZW1hFQQAFQwlAhgEdGV4dCUATBwAAAA1AhgEdGFncxUCFQZMPAAAADUEGARsaXN0FQIAFQwlAhgHZWxlbWVudCUATBwAAAAWFBkcGSwmABwVDBk1AAYQGRgEdGV4dBUAFhQWdBZ0JkAmCCksFQQVABUCABUAFRAVAgA8FjYZBhkmAhIAAAAmABwVDBk1AAYQGTgEdGFncwRsaXN0B2VsZW1lbnQVABYYFnwWfCasASZ8KSwVBBUAFQIAFQAVEBUCADwWEBkmFAQZRgQEABAAAAAW8AEWFCYIFvABACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZLBwAABwAAAASAQAAUEFSMQ==';
 
 it.each([
   ['Snappy', parquetWriteBuffer({ columnData: COLUMNS })],
@@ -106,4 +111,38 @@ it('a file that has other rows than it says is refused', async () => {
     code: 'tasks/bad-parquet',
     message: expect.stringMatching(/has 3 rows, but says that there are 2/) as string,
   });
+});
+
+it.each([
+  ['version 1', new Uint8Array(Buffer.from(OF_LISTS, 'base64'))],
+  [
+    'version 2',
+    bytes(
+      parquetWriteBuffer({
+        columnData: [
+          { name: 'text', data: ['a', undefined, 'b', 'a', 'a', 'b', 'a', 'b'], type: 'STRING', nullable: true },
+          { name: 'right', data: [true, true, true, true, true, true, false, true], type: 'BOOLEAN', encoding: 'RLE' },
+        ],
+        codec: 'UNCOMPRESSED',
+      }),
+    ),
+  ],
+])('a run of more values than its page of %s has is damage, which ends nothing', async (_, whole) => {
+  expect((await readTableFile('a.parquet', whole)).rows.length).toBeGreaterThan(7);
+  // Without a limit, V8 ends the process at an array of so many values.
+  const run = [0xfe, 0xff, 0xff, 0x7f];
+  const causes: string[] = [];
+  for (let at = 4; at < whole.length - 12; at++) {
+    const damaged = Uint8Array.from(whole);
+    damaged.set(run, at);
+    const error = await readTableFile('a.parquet', damaged).then(
+      () => null,
+      (thrown: unknown) => thrown as GorpError,
+    );
+    if (error === null) continue;
+    expect(error.code).toMatch(/^tasks\//);
+    causes.push(/\((.*)\)/.exec(error.message)?.[1] ?? '');
+  }
+  const runs = causes.filter((cause) => cause.endsWith('a run of 134217727'));
+  expect(runs.length, 'of levels and of values').toBeGreaterThan(1);
 });

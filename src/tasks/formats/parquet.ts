@@ -4,6 +4,7 @@ import { GorpError, type ErrorCode } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { tabulated, withExactNumbers } from '../json-rows.ts';
 import type { JsonRecords } from '../records.ts';
+import { type CheckColumn, runChecker } from './parquet-runs.ts';
 
 /** Part of a file, by bytes: a Blob, a file on disk, or an address that answers ranges. */
 export interface ByteSource {
@@ -44,6 +45,7 @@ export async function readParquet(
   const rowEnd = Math.min(maxRows, counted);
   const columns = columnsOf(metadata, rowEnd);
   const compressors = await compressorsFor(columns, name);
+  const check = await runChecker(metadata, await compressorsFor(columns, name));
   const bytes = columns.reduce((sum, one) => sum + Number(one.total_uncompressed_size), 0);
   if (bytes > MAX_UNPACKED) throw tooLarge(name, bytes);
   const unread = new Set<string>();
@@ -51,7 +53,7 @@ export async function readParquet(
   let rows: Record<string, unknown>[];
   try {
     const read = await parquetReadObjects({
-      file: source,
+      file: checkedSource(source, columns, check),
       metadata,
       rowEnd,
       utf8: false,
@@ -81,6 +83,23 @@ export async function readParquet(
       ...missing(rounded, 'decimal numbers of more digits than can be read exactly'),
     ],
     total: counted,
+  };
+}
+
+/** A source whose columns are checked before the library decodes them. It reads each of them whole. */
+function checkedSource(source: ByteSource, columns: readonly ColumnMetaData[], check: CheckColumn): ByteSource {
+  const { byteLength } = source;
+  return {
+    byteLength,
+    slice: async (start, end = byteLength) => {
+      const bytes = await source.slice(start, end);
+      for (const column of columns) {
+        const begin = Number(column.dictionary_page_offset || column.data_page_offset);
+        const until = begin + Number(column.total_compressed_size);
+        if (begin >= start && until <= end) check(column, bytes.slice(begin - start, until - start));
+      }
+      return bytes;
+    },
   };
 }
 
