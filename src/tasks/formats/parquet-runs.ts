@@ -7,13 +7,14 @@ interface Reader {
 }
 
 /** Checks the pages of a column. @throws Error if one of them is damaged. */
-export type CheckColumn = (column: ColumnMetaData, bytes: ArrayBuffer) => void;
+export type CheckColumn = (column: ColumnMetaData, bytes: Uint8Array<ArrayBuffer>) => void;
 
 /** Values of a page at most. Writers end pages at about a megabyte. */
 const MAX_VALUES = 2 ** 25;
 /** Values by which the last run may exceed its page, since writers fill groups of eight. */
 const FILLED = 512;
-const DICTIONARY = ['PLAIN_DICTIONARY', 'RLE_DICTIONARY'];
+/** Encodings whose values come in runs. */
+const RUNS = ['RLE', 'RLE_DICTIONARY', 'PLAIN_DICTIONARY'];
 
 /**
  * Finds runs that claim more values than their page has. The library repeats a value as often as its run says, so that a
@@ -58,8 +59,9 @@ export async function runChecker(metadata: FileMetaData, compressors: Compressor
 
   /** Checks the values of a page, if they come in runs. @param hasLength for values without a byte for their width. */
   const checkValues = ({ view, offset }: Reader, encoding: string, hasLength: boolean, count: number): void => {
+    if (!RUNS.includes(encoding)) return;
     if (hasLength) checkRuns(view, offset + 4, 1, count);
-    else if (DICTIONARY.includes(encoding)) checkRuns(view, offset + 1, view.getUint8(offset), count);
+    else checkRuns(view, offset + 1, view.getUint8(offset), count);
   };
 
   const checkPage = (bytes: Uint8Array, header: ReturnType<typeof parquetHeader>, column: PagesOf): void => {
@@ -78,8 +80,7 @@ export async function runChecker(metadata: FileMetaData, compressors: Compressor
       if (repetition > 0) readLevels(reader, repetition, count);
       const levels = definition > 0 ? readLevels(reader, definition, count) : [];
       const missing = levels.reduce((sum, level) => sum + (level === definition ? 0 : 1), 0);
-      const isRuns = one.encoding === 'RLE' || DICTIONARY.includes(one.encoding);
-      checkValues(reader, one.encoding, isRuns && type === 'BOOLEAN', count - missing);
+      checkValues(reader, one.encoding, type === 'BOOLEAN', count - missing);
     } else if (header.type === 'DATA_PAGE_V2' && two) {
       const [first, second] = lengthsOf(two);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -103,12 +104,12 @@ export async function runChecker(metadata: FileMetaData, compressors: Compressor
       repetition: schema.getMaxRepetitionLevel(path),
       definition: schema.getMaxDefinitionLevel(path),
     };
-    const reader: Reader = { view: new DataView(bytes), offset: 0 };
+    const reader: Reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
     while (reader.offset < bytes.byteLength - 1) {
       const header = parquetHeader(reader);
       const size = Number(header.compressed_page_size);
       if (!(size >= 0)) throw new Error(`a page of ${size} bytes`);
-      checkPage(new Uint8Array(bytes, reader.offset, size), header, column);
+      checkPage(bytes.subarray(reader.offset, reader.offset + size), header, column);
       reader.offset += size;
     }
   };

@@ -45,6 +45,7 @@ export async function readParquet(
   const rowEnd = Math.min(maxRows, counted);
   const columns = columnsOf(metadata, rowEnd);
   const compressors = await compressorsFor(columns, name);
+  // With compressors of its own: each allows so many bytes in all.
   const check = await runChecker(metadata, await compressorsFor(columns, name));
   const bytes = columns.reduce((sum, one) => sum + Number(one.total_uncompressed_size), 0);
   if (bytes > MAX_UNPACKED) throw tooLarge(name, bytes);
@@ -96,7 +97,7 @@ function checkedSource(source: ByteSource, columns: readonly ColumnMetaData[], c
       for (const column of columns) {
         const begin = Number(column.dictionary_page_offset || column.data_page_offset);
         const until = begin + Number(column.total_compressed_size);
-        if (begin >= start && until <= end) check(column, bytes.slice(begin - start, until - start));
+        if (begin >= start && until <= end) check(column, new Uint8Array(bytes, begin - start, until - begin));
       }
       return bytes;
     },
