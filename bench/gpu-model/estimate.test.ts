@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CARDS } from './cards.ts';
-import { estimate, sectorBytes, wavefrontsOf } from './estimate.ts';
+import { estimate, wavefrontsOf } from './estimate.ts';
 import { adjacent, apart, type Loop, type RecordedCall, shared, uniform, type Work } from './work.ts';
 
 // The model is frozen: values by hand, from the rule of `estimate` and the constants of the cards. Whoever changes them
@@ -52,9 +52,4 @@ test('a wavefront is a line of storage or a row of banks', () => {
   expect(wavefrontsOf(shared(apart(1, 128, 16)))).toBe(32); // all in the same four banks
   expect(wavefrontsOf(shared(apart(1, 132)))).toBe(1); // padded rows
   expect(wavefrontsOf(shared(uniform(1)))).toBe(1);
-});
-
-test('memory moves in sectors of 32 bytes', () => {
-  expect(sectorBytes(adjacent(1))).toBe(128);
-  expect(sectorBytes(apart(1, 64))).toBe(1024); // an eighth is needed
 });

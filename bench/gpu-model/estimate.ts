@@ -9,7 +9,6 @@ export interface Estimate {
 }
 
 const LINE = 128;
-const SECTOR = 32;
 const BANKS = 32;
 const WORD = 4;
 
@@ -55,18 +54,15 @@ function cyclesOf(call: RecordedCall, { registers = 32 }: Work, loop: Loop, card
 
 /** Cycles in which a core's L1 cache or workgroup memory serves one access of a warp. */
 export function wavefrontsOf(access: Access, lanes = LANES): number {
-  return access.shared ? bankRows(access, lanes) : blocksOf(access, LINE, lanes);
+  return access.shared ? bankRows(access, lanes) : linesOf(access, lanes);
 }
 
-/** Bytes that move for one access of a warp, in sectors. */
-export const sectorBytes = (access: Access, lanes = LANES): number => SECTOR * blocksOf(access, SECTOR, lanes);
-
-function blocksOf({ width, at }: Access, size: number, lanes: number): number {
-  const blocks = new Set<number>();
+function linesOf({ width, at }: Access, lanes: number): number {
+  const lines = new Set<number>();
   for (let lane = 0; lane < lanes; lane++) {
-    for (let byte = at(lane); byte < at(lane) + width; byte += WORD) blocks.add(Math.floor(byte / size));
+    for (let byte = at(lane); byte < at(lane) + width; byte += WORD) lines.add(Math.floor(byte / LINE));
   }
-  return blocks.size;
+  return lines.size;
 }
 
 /** Wide accesses are served by as many lanes at a time as fill a row of banks; each bank serves one word of them. */

@@ -3,8 +3,7 @@ import type { IHasher } from 'hash-wasm';
 /** Bytes in hexadecimal: a state as {@link Sha256.state} writes it. */
 const STATE = /^(?:[0-9a-f]{2})+$/;
 
-export const toHex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
  * SHA-256, in lower-case hexadecimal, of bytes that are all in memory. Uses the browser's own code, which is faster but

@@ -39,7 +39,7 @@ export async function printLengths({ settings, customTasks }: ChosenRun, termina
 }
 
 /** A table of the tasks, then what would be lost and what to do. */
-export function describeLengths(
+function describeLengths(
   lengths: TextLengths,
   { sourceLength, promptForm }: ChosenRun['settings']['training'],
 ): string {

@@ -77,7 +77,7 @@ export async function resultsIn(out: string): Promise<Results | null> {
 }
 
 /** Options that name the files of tasks, which a saved run does not hold. */
-export const FILE_OPTIONS: readonly string[] = ['task', 'watch'];
+const FILE_OPTIONS: readonly string[] = ['task', 'watch'];
 
 /** A run by its settings, with the tasks that `--task` and `--watch` make of files. @throws UsageError for others. */
 export async function withFiles(settings: RunSettings, values: SettingsValues): Promise<ChosenRun> {

@@ -38,7 +38,7 @@ const KEYS = [
 ];
 
 /** A `--task` option: the path, and what follows it. @throws UsageError. */
-export function parseTaskOption(text: string): { path: string; options: ReadonlyMap<string, string> } {
+function parseTaskOption(text: string): { path: string; options: ReadonlyMap<string, string> } {
   // A path may hold commas: options begin with one of their keys.
   const begins = [...text.matchAll(new RegExp(`,(${KEYS.join('|')})=`, 'g'))];
   const path = text.slice(0, begins[0]?.index ?? text.length);

@@ -68,7 +68,7 @@ export interface GroupSpace {
 
 /** Names in a state. Tasks count from 1. */
 export const spaceName = (tensor: string): string => `space/${tensor}`;
-export const directionsName = (tensor: string, task: number): string => `directions_${task}/${tensor}`;
+const directionsName = (tensor: string, task: number): string => `directions_${task}/${tensor}`;
 
 /** Main directions of each learned task, by tensor or input, to save. */
 export const directionsToSave = (directions: ReadonlyMap<string, readonly Matrix[]>): StateTensor[] =>

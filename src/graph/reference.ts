@@ -2,7 +2,7 @@ import type { Graph, Numbers } from './graph.ts';
 import type { Tensor } from './tensor.ts';
 
 /** An array for the values of a tensor on the CPU, filled with zeros. */
-export function emptyValues(tensor: Tensor): Numbers {
+function emptyValues(tensor: Tensor): Numbers {
   const size = tensor.elements;
   if (tensor.dtype === 'f32') return new Float64Array(size);
   return tensor.dtype === 'i32' ? new Int32Array(size) : new Uint32Array(size);

@@ -13,7 +13,7 @@ export const LLAMA: DecoderTraits = {
 };
 
 /** MistralConfig: every layer has the window. */
-export const MISTRAL: DecoderTraits = {
+const MISTRAL: DecoderTraits = {
   modelType: 'mistral',
   architectures: ['MistralForCausalLM'],
   defaults: { maxPositions: 131_072, keyHeads: 8, endId: 2 },
@@ -32,7 +32,7 @@ export const QWEN2: DecoderTraits = {
 };
 
 /** Qwen3Config: no biases, and a norm in every query and key head. */
-export const QWEN3: DecoderTraits = {
+const QWEN3: DecoderTraits = {
   modelType: 'qwen3',
   architectures: ['Qwen3ForCausalLM'],
   defaults: { maxPositions: 32_768, keyHeads: 32, headDim: 128 },
@@ -50,7 +50,7 @@ export const SMOLLM3: DecoderTraits = {
 };
 
 /** Gemma3TextConfig: norms on both sides of a block, scaled embeddings, and local layers with their own angles. */
-export const GEMMA3: DecoderTraits = {
+const GEMMA3: DecoderTraits = {
   modelType: 'gemma3_text',
   architectures: ['Gemma3ForCausalLM'],
   defaults: { ropeTheta: 1_000_000, maxPositions: 131_072, keyHeads: 4, headDim: 256, tied: true, endId: 1 },

@@ -30,7 +30,7 @@ export function layOutSources(
 }
 
 /** Answers, as input and labels of T5's decoder. */
-export function layOutLabels(
+function layOutLabels(
   answers: readonly (readonly number[])[],
   { B, T }: { B: number; T: number },
   { padId, startId }: { padId: number; startId: number },

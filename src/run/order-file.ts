@@ -13,7 +13,7 @@ import { PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './
  * An order with its settings, as a file. It contains no texts: a custom task is described by how to make it from a
  * file, which the reader must have too and which its hash identifies.
  */
-export const OrderFileSchema = v.strictObject({
+const OrderFileSchema = v.strictObject({
   schema: v.literal('gorp-web/order'),
   version: v.literal(1),
   /** As in the settings of a run. */

@@ -160,7 +160,7 @@ const TestTimeSchema = v.strictObject({
 export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 
 /** A break: the run was restarted from a checkpoint, or lost its device and resumed by itself. */
-export const BreakSchema = v.strictObject({
+const BreakSchema = v.strictObject({
   cause: v.picklist(['restart', 'device-lost']),
   /** The step it resumed from. */
   step: count,

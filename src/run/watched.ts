@@ -30,7 +30,7 @@ const COMMON_WORDS = 0.05;
 const GUESSED = 0.9;
 
 /** The tasks that a run only tests. */
-export function watchedTasks({ tasks, accuracy }: Watching): WatchedTask[] {
+function watchedTasks({ tasks, accuracy }: Watching): WatchedTask[] {
   return tasks.flatMap((task, j): WatchedTask[] => {
     if (task.watched !== true) return [];
     const score = mainScore(task);

@@ -214,7 +214,7 @@ export interface HubGguf extends GgufChoice {
 }
 
 /** The GGUF models of a repository. */
-export function ggufsIn({ files }: Pick<HubListing, 'files'>): HubGguf[] {
+function ggufsIn({ files }: Pick<HubListing, 'files'>): HubGguf[] {
   const sizes = new Map(files.map(({ name, bytes }) => [name, bytes]));
   return ggufChoices([...sizes.keys()]).map(({ file, parts }) => {
     const bytes = parts.reduce((sum, part) => sum + (sizes.get(part) ?? NaN), 0);

@@ -75,7 +75,7 @@ export async function openLastRound(folder: string | null): Promise<SavedRound> 
 }
 
 /** Opens the round in a folder, given the files; its tensors are not checked. */
-export const openRoundOf = (files: readonly StoredFile[], folder: string): Promise<SavedRound> =>
+const openRoundOf = (files: readonly StoredFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
     return Promise.resolve(found ? byteFile(name, found.file) : null);

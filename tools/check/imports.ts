@@ -30,7 +30,7 @@ export function readImports(root: string, folder: string): Map<string, Import[]>
  * files, `import.meta.glob(…)` and `new URL(…, import.meta.url)`. @param path of the file from the root, with `/`;
  * relative specifiers start there. @throws Error when the file cannot be parsed.
  */
-export function importsOf(path: string, text: string): Import[] {
+function importsOf(path: string, text: string): Import[] {
   const { program, errors } = parseSync(path, text);
   if (errors[0]) throw new Error(`${path} cannot be parsed: ${errors[0].message}`);
   const found: Import[] = [];

@@ -51,7 +51,7 @@ const modulesOf = (bundle: Bundle): string[] =>
   Object.values(bundle).flatMap((file) => (file.type === 'chunk' ? Object.keys(file.modules) : []));
 
 /** The folder of the package that a module belongs to; null for the project's own and for made-up modules. */
-export function packageRoot(id: string): string | null {
+function packageRoot(id: string): string | null {
   const [, root] = /^\0?(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id.replaceAll('\\', '/')) ?? [];
   return root ?? null;
 }

@@ -28,7 +28,7 @@ export interface Product {
 }
 
 /** Reads the parameters of `shaders/product.wgsl`, which all kernels of products share. */
-export function productOf(call: RecordedCall): Product {
+function productOf(call: RecordedCall): Product {
   const [M, N, K, splits, batchA, batchB] = call.params;
   const [rowA, rowB] = call.params.slice(9);
   const layout = call.kernel.slice(7, 9) as Product['layout'];

@@ -33,7 +33,7 @@ export const saveSvg = (name: string, drawing: SVGSVGElement): void =>
  *
  * The drawing is rebuilt, not cloned, because the page's security policy forbids style attributes.
  */
-export function svgText(drawing: SVGSVGElement): string {
+function svgText(drawing: SVGSVGElement): string {
   const toRgb = colorReader();
   const [width, height] = [drawing.width.baseVal.value, drawing.height.baseVal.value];
   const root = copyOf(drawing, toRgb);

@@ -46,7 +46,7 @@ export function RateChart({ columns: { steps, rounds }, rates, total, stretches,
 }
 
 /** What 100 % means: `100 % is 0.003 (Learning rate, LoRA)`. */
-export function ratesText({ method }: Pick<RunSettings, 'method'>): string {
+function ratesText({ method }: Pick<RunSettings, 'method'>): string {
   const values = method as unknown as Record<string, unknown>;
   const rates = Object.entries(methodOf(method).settings)
     .filter(([name]) => name === 'learningRate' || name === 'galoreLearningRate')

@@ -6,7 +6,7 @@ import { type Call, encodeCalls } from './submitter.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
 /** The alignment of uniform bindings that WebGPU guarantees: the space for the parameters of one kernel. */
-export const UNIFORM_ALIGNMENT = 256;
+const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
 /** Bytes of the parameters of a program's dispatches: one uniform binding each. */

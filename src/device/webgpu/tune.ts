@@ -28,7 +28,7 @@ export interface TuningHost {
 export type OnMeasured = (done: number, total: number) => void;
 
 /** What choices are stored under: where there are other kernels to choose from, other choices may be right. */
-export function tuningKey(
+function tuningKey(
   { vendor, architecture, description }: Pick<DeviceFacts, 'vendor' | 'architecture' | 'description'>,
   platform: string,
 ): string {

@@ -53,7 +53,7 @@ export function maskRows(
 }
 
 /** Which values are not among the `cut` smallest; on a tie the first counts as smaller. */
-export function rowsKept(values: readonly number[], cut: number): boolean[] {
+function rowsKept(values: readonly number[], cut: number): boolean[] {
   const order = [...values.keys()].sort((a, b) => values[a] - values[b] || a - b);
   const cutOff = new Set(order.slice(0, cut));
   return values.map((_, i) => !cutOff.has(i));

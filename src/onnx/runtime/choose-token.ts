@@ -12,7 +12,7 @@ export interface Decoding {
 export type ChooseToken = (logits: Float32Array) => number;
 
 /** Only the likeliest tokens that together have this probability are drawn from, as in Hugging Face's `top_p`. */
-export const TOP_P = 0.95;
+const TOP_P = 0.95;
 
 /** The rule for one answer. It has a state: a drawn answer needs a new one. */
 export function tokenChooser({ temperature, seed }: Decoding): ChooseToken {

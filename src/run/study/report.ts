@@ -5,7 +5,7 @@ import type { Interval } from './statistics.ts';
 import type { Bound, ClaimSummary, Contrast, MethodSummary, PartSummary, StudySummary } from './summary.ts';
 
 /** `79.0 [77.5, 80.5]`; without the interval if there is only one seed. */
-export function intervalText(interval: Interval | null, digits = 1): string {
+function intervalText(interval: Interval | null, digits = 1): string {
   if (interval === null) return '–';
   const { mean, low, high } = interval;
   if (low === null || high === null) return mean.toFixed(digits);

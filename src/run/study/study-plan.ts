@@ -49,7 +49,7 @@ const PartSchema = v.strictObject({
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Give a SHA-256 in hexadecimal'));
 
 /** SHA-256 of what a study works with. */
-export const SourcesSchema = v.strictObject({
+const SourcesSchema = v.strictObject({
   /** Of the model's files. */
   model: sha256,
   /** Of the texts, labels and question of each task, by name. */
@@ -58,7 +58,7 @@ export const SourcesSchema = v.strictObject({
 export type Sources = v.InferOutput<typeof SourcesSchema>;
 
 /** A study: its runs, and the claim to decide, if one is stated in advance. */
-export const StudyPlanSchema = v.strictObject({
+const StudyPlanSchema = v.strictObject({
   schema: v.literal('gorp-web/study-plan'),
   version: v.literal(1),
   title: v.string(),

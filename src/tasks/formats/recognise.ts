@@ -185,7 +185,7 @@ const hasFew =
 const [MAX_VALUES, MAX_LENGTH, MAX_TOGETHER, MIN_ROWS_EACH] = [100, 40, 600, 3];
 
 /** Whether a column has so few different values, all of them short, that they are labels. */
-export function hasFewValues({ columns, rows, nested }: Table, name: string): boolean {
+function hasFewValues({ columns, rows, nested }: Table, name: string): boolean {
   if (nested.includes(name)) return false;
   const at = columns.indexOf(name);
   const values = new Set<string>();

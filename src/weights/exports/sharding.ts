@@ -3,7 +3,7 @@ import { type TensorSource, writeSafetensors } from '../safetensors.ts';
 import { jsonFile, type OutputFile } from './output-file.ts';
 
 /** Maximum bytes of tensors in one file, as in Hugging Face's `save_pretrained`. */
-export const MAX_SHARD_BYTES = 5e9;
+const MAX_SHARD_BYTES = 5e9;
 
 /** The framework of the tensors, as `transformers` writes it. */
 export const PT_FORMAT: ReadonlyMap<string, string> = new Map([['format', 'pt']]);

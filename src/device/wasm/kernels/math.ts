@@ -85,7 +85,7 @@ export function sigmoid4(x: v128): v128 {
 
 /** ln x of four floats. */
 // @inline
-export function log4(x: v128): v128 {
+function log4(x: v128): v128 {
   const isSmall = f32x4.lt(x, f32x4.splat(SMALLEST_NORMAL));
   const bits = v128.bitselect(f32x4.mul(x, f32x4.splat(8388608)), x, isSmall); // 2²³ x: never subnormal
   const e = i32x4.shr_s(i32x4.sub(bits, i32x4.splat(HALF_ROOT_BITS)), 23);
