@@ -35,7 +35,7 @@ export const STARTING_VALUES: readonly StartingValues[] = [
     values: { learningRate: 5e-4, galoreLearningRate: 4e-3, updateProjGap: 1, softness: 1, protects: 'general' },
     source:
       'No paper gives them: chosen with SmolLM2-135M on yahoo, IMDB, MNLI and amazon of CL_Benchmark ' +
-      '([study](studies/real.md)).',
+      '([study](studies/real-choices.md)).',
   },
 ];
 
@@ -43,8 +43,8 @@ export const STARTING_VALUES: readonly StartingValues[] = [
  * What differs from the initial training settings. Those of a pre-trained model are sized so that one of 135 million
  * parameters fits and learns a task within minutes without a graphics card. Two epochs, since one of 192 examples teaches
  * it too little: ranked accuracy on five stars of reviews (amazon) rose from 25 to 32 % in one, to 41 % in two. Rates fall
- * in a line over each task, since the losses of `gorp-plus` were lower so (docs/studies/real.md); they do for every method,
- * so that methods are compared by the same training.
+ * in a line over each task, since the losses of `gorp-plus` were lower so (docs/studies/real-choices.md); they do for
+ * every method, so that methods are compared by the same training.
  */
 const STARTING_TRAINING: Readonly<Record<ModelKind, Partial<TrainingSettings>>> = {
   embedded: {},
