@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { quickResults } from '../src/testing/scripted-results.ts';
-import { expectTablesBesideCharts, LOOKS_ONLY, violations } from './support/access.ts';
+import { expectTablesBesideCharts, LOOKS_ONLY, untilDrawn, violations } from './support/access.ts';
 import { openWorkbench } from './support/workbench.ts';
 
 const WIDE = { width: 1280, height: 900 };
@@ -67,6 +67,7 @@ async function expectAccessible(page: Page, tab: string) {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await page.getByTestId(tab).click();
+    await untilDrawn(page);
     const isFirst = tab === 'tab-run';
     const found = await violations(page, !isFirst, isFirst ? undefined : rules);
     expect(found, `${tab}, ${size.width} pixels, ${colorScheme}`).toEqual([]);

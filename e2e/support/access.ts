@@ -15,8 +15,17 @@ export async function violations(page: Page, isTabOnly = false, rules?: string[]
   return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
 }
 
+/** Waits until what a tab shows is loaded, and its charts are drawn: a moment after their tables, for they need a width. */
+export async function untilDrawn(page: Page): Promise<void> {
+  await expect(page.getByText('Loading…')).toHaveCount(0);
+  for (const caption of await page.locator('main summary', { hasText: 'as a table' }).all()) {
+    await expect(caption.locator('xpath=ancestor::section[1]').getByRole('img')).not.toHaveCount(0);
+  }
+}
+
 /** Every chart must have a name, and in its section a table with its numbers. */
 export async function expectTablesBesideCharts(page: Page): Promise<void> {
+  await untilDrawn(page);
   const charts = await page.locator('main [role=img]').all();
   expect(charts.length).toBeGreaterThan(0);
   for (const chart of charts) {
