@@ -15,7 +15,7 @@ export async function violations(page: Page, isTabOnly = false, rules?: string[]
   return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
 }
 
-/** Waits until what a tab shows is loaded, and its charts are drawn: a moment after their tables, for they need a width. */
+/** Waits until what a tab shows is loaded and its charts are drawn: they need its width, so their tables come first. */
 export async function untilDrawn(page: Page): Promise<void> {
   await expect(page.getByText('Loading…')).toHaveCount(0);
   for (const caption of await page.locator('main summary', { hasText: 'as a table' }).all()) {
