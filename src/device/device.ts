@@ -30,7 +30,7 @@ export interface Program {
   destroy(): void;
 }
 
-/** Bytes copied between buffers or within one: multiples of 4, ranges that do not overlap. */
+/** Bytes copied from a buffer to another, since WebGPU has no copies within one; multiples of 4. */
 export interface Copy {
   readonly from: OwnedBuffer;
   readonly fromOffset: number;

@@ -128,6 +128,10 @@ export class DecoderGeneration implements Generation {
     nextToken(g, argMax(g, model.logits(g, last)), state, this.#config.endIds, this.#config.padId);
   }
 
+  moveToFront(rows: readonly number[]): Promise<number[]> {
+    return this.#caches.moveToFront(rows, [this.#answerStart]);
+  }
+
   ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const { B, places } = this.#caches.sizes;
     const inputs = new InputBuffers(this.#device, owned);

@@ -181,6 +181,23 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     expect(rows).toEqual([wanted[1], wanted[2], empty]);
   });
 
+  test('writes the rest of some answers in the first places', async () => {
+    const { generation, prefill, step } = await model.generator(sources.length, S, count + 1);
+    const two = await model.program('two rows', (g) => {
+      generation.decodeStep(g, model.layers, 2);
+      return [];
+    });
+    generation.start(sources);
+    await device.run([prefill.program, step.program, step.program]);
+    const held = await generation.moveToFront([2, 0]);
+    expect(held).toEqual([0, 2]);
+    for (let i = 2; i < count; i++) await device.run([two.program]);
+    const { tokens } = generation.state;
+    const ids = Array.from(new Uint32Array(await device.read(two.rangeOf(tokens)), 0, sizeOf(tokens.shape)));
+    const rows = held.map((_, b) => ids.slice(b * (count + 1) + 1, (b + 1) * (count + 1)));
+    expect(rows).toEqual(held.map((row) => wanted[row]));
+  });
+
   test('gives labels the losses of a plain forward pass', async () => {
     const T = 4;
     // The first tokens of each answer, fewer from row to row, and none after its end.

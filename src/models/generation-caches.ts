@@ -28,6 +28,8 @@ export class GenerationCaches {
   readonly #padding: 'left' | 'right';
   readonly inputs: InputBuffers;
   readonly state: GenerationState;
+  /** Room for the longest row of all caches, on its way from one place to another. */
+  readonly #way: Tensor;
   /** Per layer, for the sources: [B, places, width]. */
   readonly source: readonly KeyValue[];
   /** f32 [B, places]: 0 hides padding. */
@@ -63,6 +65,7 @@ export class GenerationCaches {
     this.own = keyValues(capacity);
     this.ownMask = inputs.make('cache mask', [B, capacity], 'f32', new Float32Array(B * capacity).fill(1));
     this.state = inputs.generationState(B, capacity);
+    this.#way = inputs.cache('moved row', [Math.max(Math.max(places, capacity) * width, sizes.embeddingWidth)]);
   }
 
   /** Stores computed keys and values of the sources in the caches. @returns the tensors to compute. */
@@ -114,10 +117,32 @@ export class GenerationCaches {
         [other.source[i].v, v],
       ].flatMap(([from, into]) => this.inputs.copiesOfRows(from, rows, into, at, this.#padding === 'left')),
     );
-    const means =
-      other.#means && [other.#means, this.#storedMeans].map((one) => ({ ...one, shape: one.shape.slice(1) }));
-    if (means) copies.push(...this.inputs.copiesOfRows(means[0], rows, means[1], at));
+    if (other.#means) copies.push(...this.inputs.copiesOfRows(byRow(other.#means), rows, byRow(this.#storedMeans), at));
     await this.#device.run([], copies);
+  }
+
+  /**
+   * Moves rows to the first places, over those that are not among them: see {@link Generation.moveToFront}.
+   *
+   * @param others further tensors [B, …] with a row for each source.
+   */
+  async moveToFront(rows: readonly number[], others: readonly Tensor[]): Promise<number[]> {
+    const chosen = new Set(rows);
+    const places = rows.map((_, place) => place);
+    const free = places.filter((place) => !chosen.has(place));
+    const moved = rows.filter((row) => row >= rows.length);
+    const { current, done, tokens } = this.state;
+    const tensors = [
+      ...[...this.source, ...this.own].flatMap(({ k, v }) => [k, v]),
+      ...[this.sourceMask, current, done, tokens],
+      ...(this.#means ? [byRow(this.#means)] : []),
+      ...others,
+    ];
+    await this.#device.run(
+      [],
+      tensors.flatMap((tensor) => this.inputs.movesOfRows(tensor, moved, free, this.#way)),
+    );
+    return places.map((place) => (chosen.has(place) ? place : moved[free.indexOf(place)]));
   }
 
   /** Shows this many tokens of each source, and hides its padding. */
@@ -144,6 +169,9 @@ export class GenerationCaches {
     };
   }
 }
+
+/** Means of prompts [1, B, D] as [B, D]. */
+const byRow = (means: Tensor): Tensor => ({ ...means, shape: means.shape.slice(1) });
 
 /** The first rows of a tensor as a separate tensor. */
 export function firstRows(tensor: Tensor, rows: number): Tensor {

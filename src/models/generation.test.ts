@@ -117,6 +117,17 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
     for (let i = 1; i < capacity; i++) await device.run([shared.program]);
     expect(await readIds(shared, other.state.tokens)).toEqual([wanted[1], wanted[0], empty]);
 
+    // The last row of the reference takes the place of the second in the middle of the answers.
+    const two = await program('decode two rows', (g) => {
+      generation.decodeStep(g, layers, 2);
+      return [];
+    });
+    generation.start(sources);
+    await device.run([prefill.program, step.program]);
+    expect(await generation.moveToFront([B - 1, 0])).toEqual([0, B - 1]);
+    for (let i = 2; i < capacity; i++) await device.run([two.program]);
+    expect((await readIds(two, state.tokens)).slice(0, 2)).toEqual([wanted[0], wanted[B - 1]]);
+
     // The same state again with other rows: nothing of the first batch may remain in the caches.
     generation.start(sources.slice(1));
     expect(await generate()).toEqual([...wanted.slice(1), empty, empty]);

@@ -71,6 +71,21 @@ export class InputBuffers {
     }));
   }
 
+  /**
+   * The copies that move rows of a tensor [B, …] over others, each by way of a buffer, since none goes within one.
+   *
+   * @param rows to move, each over the row of `into` at its place. No row is in both.
+   * @param way has room for a row.
+   */
+  movesOfRows(tensor: Tensor, rows: readonly number[], into: readonly number[], way: Tensor): Copy[] {
+    const [{ buffer, offset }, { buffer: over, offset: overOffset }] = [tensor, way].map(storageOf);
+    const bytes = (tensor.elements / tensor.shape[0]) * 4;
+    return rows.flatMap((row, i) => [
+      { from: buffer, fromOffset: offset + row * bytes, to: over, toOffset: overOffset, bytes },
+      { from: over, fromOffset: overOffset, to: buffer, toOffset: offset + into[i] * bytes, bytes },
+    ]);
+  }
+
   /** The progress of greedy generation for a batch of B rows, with room for `capacity` tokens each. */
   generationState(B: number, capacity: number): GenerationState {
     return {

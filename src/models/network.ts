@@ -46,6 +46,13 @@ export interface Generation {
    * @param rows number of first rows to decode; all by default.
    */
   decodeStep(g: Graph, layers: Layers, rows?: number): void;
+  /**
+   * Moves rows to the first places between two steps, so that only these are decoded from then on. The others are lost.
+   *
+   * @param rows of the places that they have now, each once.
+   * @returns the row that each of the first places has got, in their order.
+   */
+  moveToFront(rows: readonly number[]): Promise<number[]>;
   /** Inputs for ranking labels as answers to each source. */
   ranking(sizes: TreeSizes, owned: OwnedBuffer[]): Ranking;
   /** Inputs for scoring one answer to each source. @param tokens of the longest answer. */

@@ -87,6 +87,10 @@ export class T5Generation implements Generation {
     nextToken(g, argMax(g, model.logits(g, last)), state, this.#config.endIds, this.#config.padId);
   }
 
+  moveToFront(rows: readonly number[]): Promise<number[]> {
+    return this.#caches.moveToFront(rows, []);
+  }
+
   ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const { B } = this.#caches.sizes;
     const config = this.#config;

@@ -23,11 +23,28 @@ const family = (name: string) => {
   return found;
 };
 
-async function textsOf(answers: AsyncIterable<{ text: string }>): Promise<string[]> {
-  const texts: string[] = [];
-  for await (const { text } of answers) texts.push(text);
-  return texts;
+const WORDS = ['red', 'blue', 'round', 'ball', 'box', 'square', 'warm', 'cold'];
+const PAIRS = WORDS.flatMap((first) => WORDS.map((second) => `${first} ${second}`));
+
+/** At least 16 answers, in their order, of which at most half take more than six tokens, and some more than 14. */
+function mixOfLengths(lengths: readonly number[]): number[] {
+  const of = (isOne: (length: number) => boolean, most: number): number[] =>
+    lengths.flatMap((length, i) => (isOne(length) ? [i] : [])).slice(0, most);
+  const short = of((length) => length <= 6, 15);
+  const long = of((length) => length > 14, Math.max(16 - short.length, 2));
+  expect(short.length).toBeGreaterThanOrEqual(long.length);
+  expect(long.length).toBeGreaterThanOrEqual(2);
+  return [...short, ...long].sort((a, b) => a - b);
 }
+
+async function all<T>(some: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of some) found.push(one);
+  return found;
+}
+
+const textsOf = async (answers: AsyncIterable<{ text: string }>): Promise<string[]> =>
+  (await all(answers)).map(({ text }) => text);
 
 describe('answers of a round', () => {
   test.each([
@@ -62,6 +79,19 @@ describe('answers of a round', () => {
     const answers = await textsOf(answerPrompts(device, open(), prompts, answering, await openRound(files)));
     expect(answers).toEqual(tested.map(({ written }) => written));
     expect(answers).not.toEqual(await textsOf(answerPrompts(device, open(), prompts, answering)));
+
+    // So many at a time that the long ones are decoded without those that have ended.
+    const long = { ...READING, maxNewTokens: 40 };
+    const few = await all(answerPrompts(device, open(), PAIRS, long, await openRound(files)));
+    const chosen = mixOfLengths(few.map(({ generated }) => generated));
+    const together = answerPrompts(
+      device,
+      open(),
+      chosen.map((i) => PAIRS[i]),
+      { ...long, evaluationBatchSize: chosen.length },
+      await openRound(files),
+    );
+    expect(await textsOf(together)).toEqual(chosen.map((i) => few[i].text));
   });
 });
 
@@ -69,11 +99,8 @@ describe('answers of a model', () => {
   test('are cut off at the requested length, or end by themselves', async () => {
     const prompts = ['red ball', 'blue box', 'round'];
     const { open } = family('t5-tiny');
-    const [long, short] = [[], []] as { text: string; generated: number; hasEnded: boolean }[][];
-    for await (const answer of answerPrompts(device, open(), prompts, { ...READING, maxNewTokens: 40 }))
-      long.push(answer);
-    for await (const answer of answerPrompts(device, open(), prompts, { ...READING, maxNewTokens: 1 }))
-      short.push(answer);
+    const long = await all(answerPrompts(device, open(), prompts, { ...READING, maxNewTokens: 40 }));
+    const short = await all(answerPrompts(device, open(), prompts, { ...READING, maxNewTokens: 1 }));
     for (const { generated, hasEnded } of long) expect(hasEnded || generated === 40).toBe(true);
     expect(short.map(({ generated }) => generated)).toEqual([1, 1, 1]);
     expect(short.some(({ hasEnded }) => !hasEnded)).toBe(true);

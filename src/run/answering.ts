@@ -2,7 +2,7 @@ import { chunks } from '../base/chunks.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import { compile } from '../graph/compile.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
 import { Learner } from '../gorp/learner.ts';
 import { Graph } from '../graph/graph.ts';
 import { type Layers, plainLayers } from '../models/layers.ts';
@@ -154,14 +154,18 @@ async function writeBatch(
     } finally {
       prefill.destroy();
     }
-    const writing = new Graph();
-    generation.decodeStep(writing, layers);
-    const step = await compile(device, 'write answers', writing, []);
+    let step: Compiled | undefined;
+    const stepOf = async (rows: number): Promise<Compiled> => {
+      step?.destroy();
+      step = undefined;
+      const writing = new Graph();
+      generation.decodeStep(writing, layers, rows);
+      return (step = await compile(device, 'write answers', writing, []));
+    };
     try {
-      const tokens = await decodeToEnd(device, step, generation.state);
-      return sources.map((_, row) => tokens.subarray(row * capacity + 1, (row + 1) * capacity));
+      return await decodeToEnd(device, generation, sources.length, stepOf);
     } finally {
-      step.destroy();
+      step?.destroy();
     }
   } finally {
     for (const buffer of owned) buffer.destroy();

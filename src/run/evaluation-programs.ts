@@ -89,6 +89,14 @@ interface Held<T> {
   release(): void;
 }
 
+/** Decoding steps of a generation by their number of rows, which falls as answers end. */
+interface Decoders {
+  readonly generation: Generation;
+  /** State of the shared memory that all were compiled for. */
+  readonly version: number;
+  readonly ofRows: Map<number, Compiled>;
+}
+
 /**
  * Programs that test a model. Holds those of one batch shape at a time: an earlier shape seldom returns within a task,
  * and its keys and values are the largest buffers of a test.
@@ -104,7 +112,7 @@ export class Evaluations {
   #scoring: Held<ScoringPrograms> | undefined;
   #loss: Held<LossPrograms> | undefined;
   #pool: Held<Generation> | undefined;
-  #decoder: (Held<Compiled> & { readonly generation: Generation }) | undefined;
+  #decoders: Decoders | undefined;
 
   /** @param capacity maximum number of tokens in an answer, plus its start token. */
   constructor(device: Device, network: Network, layers: Layers, capacity: number) {
@@ -271,18 +279,23 @@ export class Evaluations {
     }
   }
 
-  /** The decoding step for the first rows of a generation. @throws GorpError as {@link compile}. */
+  /** The decoding step for the first rows of a generation; frees those of another. @throws GorpError as {@link compile}. */
   async decoder(generation: Generation, rows: number): Promise<Compiled> {
-    const key = String(rows);
-    const held = this.#decoder;
-    if (held?.generation === generation && held.key === key && held.version === this.#arena.version) return held.value;
-    this.#releaseDecoder();
+    const held = this.#decoders;
+    const isCurrent = held?.generation === generation && held.version === this.#arena.version;
+    const known = isCurrent ? held.ofRows.get(rows) : undefined;
+    if (known) return known;
+    if (!isCurrent) this.#releaseDecoders();
     const g = new Graph();
     generation.decodeStep(g, this.#layers, rows);
-    const value = await compile(this.#device, `decode ${key}`, g, [], this.#arena);
+    const compiled = await compile(this.#device, `decode ${rows}`, g, [], this.#arena);
     const { version } = this.#arena;
-    this.#decoder = { key, value, version, generation, release: () => value.destroy() };
-    return value;
+    if (this.#decoders?.version !== version) {
+      this.#releaseDecoders();
+      this.#decoders = { generation, version, ofRows: new Map() };
+    }
+    this.#decoders.ofRows.set(rows, compiled);
+    return compiled;
   }
 
   /** Frees what a task's sources were read with. */
@@ -295,13 +308,13 @@ export class Evaluations {
   }
 
   #releaseBatch(): void {
-    if (this.#batch && this.#decoder?.generation === this.#batch.value.generation) this.#releaseDecoder();
+    if (this.#batch && this.#decoders?.generation === this.#batch.value.generation) this.#releaseDecoders();
     this.#batch?.release();
     this.#batch = undefined;
   }
 
   #releaseScoring(): void {
-    if (this.#scoring && this.#decoder?.generation === this.#scoring.value.generation) this.#releaseDecoder();
+    if (this.#scoring && this.#decoders?.generation === this.#scoring.value.generation) this.#releaseDecoders();
     this.#scoring?.release();
     this.#scoring = undefined;
   }
@@ -312,20 +325,20 @@ export class Evaluations {
   }
 
   #releasePool(): void {
-    if (this.#pool && this.#decoder?.generation === this.#pool.value) this.#releaseDecoder();
+    if (this.#pool && this.#decoders?.generation === this.#pool.value) this.#releaseDecoders();
     this.#pool?.release();
     this.#pool = undefined;
   }
 
-  #releaseDecoder(): void {
-    this.#decoder?.release();
-    this.#decoder = undefined;
+  #releaseDecoders(): void {
+    this.#decoders?.ofRows.forEach((one) => one.destroy());
+    this.#decoders = undefined;
   }
 
   destroy(): void {
     this.#releaseSources();
     this.#releaseLoss();
-    this.#releaseDecoder();
+    this.#releaseDecoders();
     this.#arena.destroy();
   }
 }

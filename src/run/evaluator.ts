@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { Device } from '../device/device.ts';
+import type { Compiled } from '../graph/compile.ts';
 import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
 import type { Beginning, Generation, Network } from '../models/network.ts';
 import { type EvaluationBatch, evaluationOrder, longestSource } from '../tasks/batches.ts';
@@ -189,9 +190,9 @@ export class Evaluator {
     const room = { ...longest, B: poolRows(this.#network, longest) };
     let examples: number[] = [];
     const decode = async (generation: Generation, rows: readonly number[], written: ArrayLike<number>[]) => {
-      const capacity = generation.state.tokens.shape[1];
-      const tokens = await this.#generate(generation, rows.length);
-      rows.forEach((example, row) => (written[example] = tokens.subarray(row * capacity + 1, (row + 1) * capacity)));
+      const stepOf = (count: number): Promise<Compiled> => this.#programs.decoder(generation, count);
+      const tokens = await decodeToEnd(this.#device, generation, rows.length, stepOf);
+      rows.forEach((example, row) => (written[example] = tokens[row]));
     };
     const write = async (written: ArrayLike<number>[]): Promise<void> => {
       if (examples.length === 0) return;
@@ -212,11 +213,6 @@ export class Evaluator {
       }
     };
     return { add, write };
-  }
-
-  /** Writes answers to the first rows. @returns their tokens [rows, capacity], or more. */
-  async #generate(generation: Generation, rows: number): Promise<Uint32Array> {
-    return decodeToEnd(this.#device, await this.#programs.decoder(generation, rows), generation.state);
   }
 
   /** Frees programs and buffers. An evaluator fits one set of adapter shapes: make a new one each round. */

@@ -106,15 +106,12 @@ async function write(
     scoring.write(labels);
     await device.run([prefill.program, score.program]);
     const losses = await readValues(device, score, scores, Float32Array);
-    const decoder = await programs.decoder(generation, indexes.length);
-    const capacity = generation.state.tokens.shape[1];
-    const written = await decodeToEnd(device, decoder, generation.state);
+    const written = await decodeToEnd(device, generation, indexes.length, (rows) => programs.decoder(generation, rows));
     indexes.forEach((example, row) => {
-      const own = written.subarray(row * capacity + 1, (row + 1) * capacity);
       tested[example] = {
         loss: losses.subarray(row * T, (row + 1) * T).reduce((sum, loss) => sum + loss, 0),
         tokens: labels[row].length,
-        ...writtenText(own, network.tokens.endIds, tokenizer),
+        ...writtenText(written[row], network.tokens.endIds, tokenizer),
       };
     });
     done += indexes.length;
