@@ -49,8 +49,8 @@ export interface Generation {
   /**
    * Moves rows to the first places between two steps, so that only these are decoded from then on. The others are lost.
    *
-   * @param rows of the places that they have now, each once.
-   * @returns the row that each of the first places has got, in their order.
+   * @param rows by their places now, each at most once.
+   * @returns the row that each of the first places now holds, by its place before.
    */
   moveToFront(rows: readonly number[]): Promise<number[]>;
   /** Inputs for ranking labels as answers to each source. */

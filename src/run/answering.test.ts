@@ -26,7 +26,7 @@ const family = (name: string) => {
 const WORDS = ['red', 'blue', 'round', 'ball', 'box', 'square', 'warm', 'cold'];
 const PAIRS = WORDS.flatMap((first) => WORDS.map((second) => `${first} ${second}`));
 
-/** At least 16 answers, in their order, of which at most half take more than six tokens, and some more than 14. */
+/** The indices of 16 or more answers: at least half of them have six tokens or fewer, at least two more than 14. */
 function mixOfLengths(lengths: readonly number[]): number[] {
   const of = (isOne: (length: number) => boolean, most: number): number[] =>
     lengths.flatMap((length, i) => (isOne(length) ? [i] : [])).slice(0, most);

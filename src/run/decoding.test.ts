@@ -82,7 +82,7 @@ describe('decoding', () => {
     }
   });
 
-  test('rows that have ended are left out once they are the half, as long as that saves time', async () => {
+  test('rows that have ended are left out once they make up half, as long as that saves time', async () => {
     const rows = 37;
     const one = Array.from({ length: rows }, (_, row) => (row === rows - 2 ? 30 : 1));
     expect(await rowsOfSteps(one, 65)).toEqual([37, 37, ...new Array<number>(28).fill(10)]);

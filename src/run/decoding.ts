@@ -14,8 +14,8 @@ export interface WrittenText {
   readonly hasEnded: boolean;
 }
 
-// Steps between two looks for the end. Most answers are a word or two and the end; longer ones are looked at less often,
-// since a look waits for the device, but often enough that few steps follow the end of the last.
+// Steps between two checks for the end. Most answers are a word or two and the end; longer ones are checked less often,
+// since a check waits for the device, but often enough that few steps follow the end of the last.
 const FIRST_STRIDE = 2;
 const LONGEST_STRIDE = 8;
 
