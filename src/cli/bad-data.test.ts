@@ -117,7 +117,7 @@ test('a file of several gigabytes is refused with the limit before it is read, a
   }
 });
 
-test('the same file twice is said; two tasks of one name are refused', async () => {
+test('the same file twice is said; two tasks of one name are refused, as is the name of a published one', async () => {
   const rows = Array.from({ length: 5 }, (_, i) => ({ question: `q ${i}`, answer: `a long answer ${i}` }));
   const path = await save('twice.jsonl', lines(...rows));
   const both = await gorpWeb('data', path, await save('copy.jsonl', lines(...rows)));
@@ -125,6 +125,11 @@ test('the same file twice is said; two tasks of one name are refused', async () 
   const train = ['train', '--out', join(folder, 'run'), '--task', path, '--task'];
   const { code, text } = await gorpWeb(...train, `${path},name=twice`);
   expect([code, text]).toEqual([EXIT.usage, expect.stringContaining('Two tasks are named twice')]);
+  const published = await gorpWeb(...train, `${path},name=ScienceQA`);
+  expect(published).toEqual({
+    code: EXIT.usage,
+    text: expect.stringContaining('ScienceQA is also the name of a dataset of TRACE') as string,
+  });
 });
 
 test('the names of the columns are no row', async () => {

@@ -1,4 +1,4 @@
-import { CustomNameSchema, makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
+import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import * as v from 'valibot';
 import { CHAT_ANSWERS, SCORES, TASK_FORMS } from '../tasks/forms.ts';
 import { FRAMES } from '../tasks/frames.ts';
@@ -9,6 +9,7 @@ import { EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { previewOf } from '../tasks/preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
+import { bearerOf, NameSchema } from '../tasks/task-name.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { readDataPath, USUAL_HUB_ROWS } from './data-source.ts';
 import { UsageError } from './exit-codes.ts';
@@ -100,6 +101,9 @@ export async function taskOfOption(
     const [issue] = parsed.issues;
     throw new UsageError(`--task ${path}: ${v.getDotPath(issue) ?? 'the task'}: ${issue.message}.`);
   }
+  const bearer = bearerOf(spec.name);
+  if (bearer !== undefined)
+    throw new UsageError(`--task ${path}: ${spec.name} is also the name of ${bearer}: give it another with name=….`);
   if (taken.includes(spec.name)) throw new UsageError(`Two tasks are named ${spec.name}: give one a name=….`);
   return { ...makeCustomTask(tableOf(file, header), parsed.output), sha256: file.sha256 };
 }
@@ -124,7 +128,7 @@ const knownNames = (custom: readonly string[]): string[] => [
 export function taskNamed(name: string, custom: readonly string[]): string {
   const found = knownTask(name, custom);
   if (found !== null) return found;
-  const valid = v.safeParse(CustomNameSchema, name).success;
+  const valid = v.safeParse(NameSchema, name).success;
   throw new UsageError(
     `There is no task ${valid ? name : JSON.stringify(name)}; known are ${knownNames(custom).join(', ')}.`,
   );

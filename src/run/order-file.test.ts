@@ -47,6 +47,12 @@ describe('an order file', () => {
       'tasks/bad-order-file',
       /own\.0\.name/,
     ],
+    [
+      'a name of a dataset',
+      { ...file, own: [{ ...SPEC, name: 'FOMC' }] },
+      'tasks/bad-order-file',
+      /FOMC is .* of TRACE/,
+    ],
   ])('is refused with %s', (_, content, code, message) => {
     const text = typeof content === 'string' ? content : JSON.stringify(content);
     expect(() => parseOrderFile(text, 'order.json')).toThrow(

@@ -7,6 +7,7 @@ import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-t
 import { type HubSource, parseHubSource } from '../weights/hub-dataset.ts';
 import { readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
+import { bearerOf } from '../tasks/task-name.ts';
 import { PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './settings.ts';
 
 /**
@@ -67,6 +68,10 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   }
   const file = parsed.output;
   const own = file.own.map((spec) => spec.name);
+  for (const [i, task] of own.entries()) {
+    const bearer = bearerOf(task);
+    if (bearer !== undefined) throw badOrder(name, `own.${i}.name: ${task} is also the name of ${bearer}`);
+  }
   const unknown = [...file.order, ...(file.watch ?? [])].find(
     (task) => !own.includes(task) && !isEmbedded(task) && benchmarkOf(task) === undefined,
   );
@@ -132,7 +137,7 @@ export async function makeOrderTasks(
 const sameSpec = (a: TaskSpec, b: TaskSpec): boolean =>
   (Object.keys(TaskSpecSchema.entries) as (keyof TaskSpec)[]).every((key) => a[key] === b[key]);
 
-const badOrder = (name: string, what: string, cause: unknown): GorpError =>
+const badOrder = (name: string, what: string, cause?: unknown): GorpError =>
   new GorpError(
     'tasks/bad-order-file',
     `${name} is not an order file: ${what}.`,

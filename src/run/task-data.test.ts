@@ -177,6 +177,26 @@ describe('prepareTask', () => {
     expect(paths).toContain('CL_Benchmark/TC/agnews/train.json');
   });
 
+  it('refuses a name that may mean a custom task or another', async () => {
+    const named = (name: string, tasks: string): Promise<EncodedTask> => {
+      const own = { name, kind: 'QA', instruction: null, labels: ['warm', 'cold'], dev: [] };
+      const rows = [
+        { sentence: 'red', label: 'warm' },
+        { sentence: 'blue', label: 'cold' },
+      ];
+      const host = hostOf(readTinyTask, { ...own, train: rows, test: rows });
+      return prepareTask(host, name, { ...tinySettings('gorp'), tasks }, tokenizer, () => undefined);
+    };
+    const code = 'tasks/name-taken';
+    await expect(named('gloss', 'embedded')).rejects.toMatchObject({ code });
+    await expect(named('FOMC', 'folder')).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('a dataset of TRACE') as string,
+    });
+    expect(await named('FOMC', 'embedded'), 'no folder could be meant').toMatchObject({ kind: 'QA' });
+    expect(await named('colours', 'folder')).toMatchObject({ kind: 'QA' });
+  });
+
   it('draws of a watched task what the method protects, and says where there is nothing to draw', async () => {
     const of = async (protects: 'earlier' | 'watched', own?: Task) => {
       const { name } = own ?? { name: 'people' };

@@ -3,7 +3,7 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { cutByLabel, heldOutCount, onDevSet, withValidation } from '../tasks/cut.ts';
-import { isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
+import { isEmbedded, isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
 import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
 import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { freeAnswerLength } from '../tasks/forms.ts';
@@ -13,6 +13,7 @@ import { firstPresentable } from '../tasks/presentable.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
 import type { Example, Task } from '../tasks/task.ts';
+import { bearerOf } from '../tasks/task-name.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { protectsWatched } from '../gorp/method-plan.ts';
@@ -256,19 +257,21 @@ function drawWindows(
   };
 }
 
-/**
- * Loads a task of an order. Its name shows its source: a custom task may have only a name of SuperNI or TRACE, and then
- * comes first.
- *
- * @throws GorpError `tasks/…`.
- */
+/** Loads a task of an order. @throws GorpError `tasks/…`; `tasks/name-taken` if its name may mean two tasks. */
 export async function loadNamed(
   host: TaskHost,
   name: string,
   source: string,
   signal: AbortSignal,
 ): Promise<LoadedTask> {
+  const custom = await host.customTask(name);
   const embedded = embeddedTask(name);
+  if (custom !== undefined) {
+    // New custom tasks have no such names, but those stored by earlier versions may.
+    const other = isEmbedded(name) || source !== 'embedded' ? bearerOf(name) : undefined;
+    if (other !== undefined) throw twoTasks(name, other);
+    return { task: custom, leftOut: [], warnings: [] };
+  }
   if (embedded) {
     const { source: file, kind, cut } = embedded;
     const loaded = await loadTask(host.taskReader('embedded', signal), kind, file);
@@ -277,14 +280,19 @@ export async function loadNamed(
   if (isEmbeddedText(name)) {
     return { task: await loadEmbeddedText(host.taskReader('embedded', signal), name), leftOut: [], warnings: [] };
   }
-  const task = await host.customTask(name);
-  if (task !== undefined) return { task, leftOut: [], warnings: [] };
   const benchmark = benchmarkOf(name);
   if (benchmark === undefined)
     throw unknownTask(`${name}, which is neither an embedded task, nor of ${BENCHMARK_NAMES}, nor a custom task`);
   if (source === 'embedded') throw unknownTask(`${name} of ${benchmark.name}, but no folder was chosen`);
   return benchmark.load(host.taskReader(source, signal), name);
 }
+
+const twoTasks = (name: string, other: string): GorpError =>
+  new GorpError(
+    'tasks/name-taken',
+    `The order names ${name}, which may be a custom task or ${other}.`,
+    'Delete the custom task, or import its file again under another name.',
+  );
 
 const unknownTask = (what: string): GorpError =>
   new GorpError(

@@ -5,36 +5,15 @@ import { columnIndex, textAt } from './columns.ts';
 import { CHAT_ANSWERS, type Columns, SCORES, SCORES_OF, TASK_FORMS } from './forms.ts';
 import { FRAMES, frameOf } from './frames.ts';
 import { checkDistinct } from './labels.ts';
-import { isEmbedded } from './embedded-text.ts';
-import { BENCHMARK_KINDS } from './orders.ts';
 import { splitExamples } from './split.ts';
 import type { Table } from './table.ts';
 import type { Example, Task } from './task.ts';
-
-/** A name that is valid in a prompt, in a file name and as a key. */
-const Name = v.pipe(
-  v.string(),
-  v.regex(
-    /^[\p{L}\p{N}](?:[\p{L}\p{N}_-]|[ .](?=[\p{L}\p{N}]))*$/u,
-    'Use letters and digits, with - _ . or a space between them',
-  ),
-  v.maxLength(40, 'Use at most 40 characters'),
-  v.check((name) => !(name in {}), 'Choose another name'),
-);
-
-/** Name of a custom task, different from all embedded tasks and datasets of CL_Benchmark. */
-export const CustomNameSchema = v.pipe(
-  Name,
-  v.check(
-    (name) => !isEmbedded(name) && !Object.hasOwn(BENCHMARK_KINDS, name),
-    'An embedded task or a dataset of CL_Benchmark has this name',
-  ),
-);
+import { NameSchema } from './task-name.ts';
 
 /** How to make a custom task from a file: all that another machine needs in addition to that file. */
 export const TaskSpecSchema = v.strictObject({
-  name: CustomNameSchema,
-  kind: Name,
+  name: NameSchema,
+  kind: NameSchema,
   /** The question of the prompt, in one line; null for a prompt without question and options. */
   instruction: v.nullable(v.pipe(v.string(), v.trim(), v.nonEmpty('Write a question, or choose none'))),
   /** Name of the file, and SHA-256 of its bytes in hexadecimal digits. Only the hash identifies the file. */
