@@ -1,4 +1,5 @@
 import 'fake-indexeddb/auto';
+import { createStore, get, set } from 'idb-keyval';
 import { expect, it } from 'vitest';
 import type { CustomTask } from '../../run/table-messages.ts';
 import { browserTasks } from './task-store.ts';
@@ -43,4 +44,14 @@ it('two tabs that add a task of one name: the second is refused, and the first s
   await one.removeCustom('reviews');
   await other.addCustom([taskOf('reviews', '2')]);
   expect((await one.load()).custom.map(({ spec }) => spec.sha256[0])).toEqual(['2']);
+});
+
+it('does not replace a task that another version of the page has stored in a form unknown here', async () => {
+  const tasks = browserTasks();
+  const store = createStore('gorp-web-tasks', 'tasks');
+  const newer = { ...taskOf('later', '1'), spec: { name: 'later', form: 'images' } };
+  await set('own/later', newer, store);
+  expect((await tasks.load()).custom.map(({ spec }) => spec.name)).not.toContain('later');
+  await expect(tasks.addCustom([taskOf('later', '2')])).rejects.toMatchObject({ code: 'tasks/name-taken' });
+  expect(await get('own/later', store)).toMatchObject({ spec: { form: 'images' } });
 });

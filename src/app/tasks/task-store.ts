@@ -24,7 +24,7 @@ export const NO_TASKS: TaskData = { custom: [], folder: null };
 /** Stores tasks across reloads. Promises reject if the browser refuses to store. */
 export interface TaskStore {
   load(): Promise<TaskData>;
-  /** Adds all tasks or none. @throws GorpError `tasks/name-taken` if another task has a name, in another tab too. */
+  /** Adds all tasks or none. @throws GorpError `tasks/name-taken` if another stored task has the name of one. */
   addCustom(tasks: readonly CustomTask[]): Promise<void>;
   removeCustom(name: string): Promise<void>;
   setFolder(folder: PickedFolder | null): Promise<void>;
@@ -42,7 +42,7 @@ export function browserTasks(): TaskStore {
     load: async () => {
       const custom: CustomTask[] = [];
       let folder: PickedFolder | null = null;
-      // Entries of older versions that this one cannot read are skipped.
+      // Entries of other versions that this one cannot read are left out.
       for (const [key, value] of await guarded(() => entries<string, unknown>(store()))) {
         if (key === FOLDER_KEY) {
           const parsed = v.safeParse(PickedFolderSchema, value);
@@ -69,14 +69,15 @@ function addNew(inStore: IDBObjectStore, tasks: readonly CustomTask[]): Promise<
     const { name } = task.spec;
     const found: IDBRequest<unknown> = inStore.get(customKey(name));
     found.onsuccess = () => {
-      const there = v.safeParse(CustomTaskSchema, found.result);
-      if (!there.success) inStore.put(task, customKey(name));
-      else if (
-        JSON.stringify(there.output.spec) !== JSON.stringify(v.parse(CustomTaskSchema.entries.spec, task.spec))
-      ) {
-        taken = name;
-        transaction.abort();
+      if (found.result === undefined) {
+        inStore.put(task, customKey(name));
+        return;
       }
+      const there = v.safeParse(CustomTaskSchema, found.result); // one that cannot be read stays, too
+      const spec = JSON.stringify(v.parse(CustomTaskSchema.entries.spec, task.spec));
+      if (there.success && JSON.stringify(there.output.spec) === spec) return;
+      taken = name;
+      transaction.abort();
     };
   }
   return new Promise((resolve, reject) => {
@@ -89,7 +90,7 @@ function addNew(inStore: IDBObjectStore, tasks: readonly CustomTask[]): Promise<
 const nameTaken = (name: string): GorpError =>
   new GorpError(
     'tasks/name-taken',
-    `There is another task named ${name} in this browser already, perhaps from another tab.`,
+    `There is another task named ${name} in this browser already, perhaps from another tab or another version of this page.`,
     'Give this one another name, or delete the other first.',
   );
 
