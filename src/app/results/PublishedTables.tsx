@@ -11,7 +11,7 @@ export function PublishedTables() {
   return (
     <Section
       title="Published averages"
-      note="Means over task orders. Compare them only with runs of these models on these tasks: the embedded models are hundreds of times smaller."
+      note="Means over task orders. Compare them only with runs of these models on these tasks: the embedded models are far smaller."
     >
       {PUBLISHED.map((averages) => (
         <AveragesTable key={averages.name} {...averages} />
