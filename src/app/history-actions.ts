@@ -30,7 +30,8 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
 
   const refresh = async (): Promise<void> => {
     try {
-      setState({ history: await history.list(), historyProblem: null });
+      const { runs, unread } = await history.list();
+      setState({ history: runs, unreadRuns: unread, historyProblem: null });
     } catch (error) {
       setState({ historyProblem: reportOf(error).message });
     }

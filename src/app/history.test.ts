@@ -26,14 +26,14 @@ afterEach(() => vi.restoreAllMocks());
 describe('browserHistory', () => {
   it('lists runs newest first, and forgets only on demand', async () => {
     const history = browserHistory();
-    expect(await history.list()).toEqual([]);
+    expect((await history.list()).runs).toEqual([]);
     const first = resultsAt(day(1));
     for (let n = 1; n <= 70; n++) await history.add({ ...first, startedAt: day(n) });
-    const listed = await history.list();
+    const { runs: listed } = await history.list();
     expect(listed).toHaveLength(70);
     expect(listed[0]?.startedAt).toBe(day(70));
     await history.remove(day(10));
-    expect((await browserHistory().list()).map(({ startedAt }) => startedAt)).not.toContain(day(10));
+    expect((await browserHistory().list()).runs.map(({ startedAt }) => startedAt)).not.toContain(day(10));
     expect(await keys(inStore()), 'no results of removed runs remain').toHaveLength(2 * 69);
   });
 
@@ -48,7 +48,7 @@ describe('browserHistory', () => {
     expect(await history.open(key)).toEqual(stopped);
     expect(await history.take(own), 'a copy of a run is the run').toBe(runKey(own));
     for (let n = 2; n < 70; n++) await history.take(whole(n));
-    const list = await history.list();
+    const { runs: list } = await history.list();
     expect(list).toHaveLength(70);
     expect(list.filter(({ file }) => file === undefined)).toMatchObject([{ id: own.id, status: 'finished' }]);
     const reserved = history.take({ ...own, id: undefined, startedAt: 'results/1' });
@@ -63,7 +63,7 @@ describe('browserHistory', () => {
     const results = whole(1);
     await browserHistory().add(results);
     const again = browserHistory();
-    const [summary] = await again.list();
+    const [summary] = (await again.list()).runs;
     expect(runKey(summary)).toBe(results.id);
     expect(summary.resultsBytes).toBeGreaterThan(100);
     expect(summary.resultsBytes).toBeLessThan(JSON.stringify(results).length / 2);
@@ -75,7 +75,7 @@ describe('browserHistory', () => {
     const startedAt = day(1);
     await history.add({ ...whole(1), startedAt });
     await history.add({ ...whole(2), startedAt });
-    expect(await history.list()).toHaveLength(2);
+    expect((await history.list()).runs).toHaveLength(2);
   });
 
   it('on a full disk stores a summary, says so, and leaves earlier runs as they are', async () => {
@@ -87,7 +87,7 @@ describe('browserHistory', () => {
       code: 'store/quota',
       nextStep: expect.stringContaining('Download') as string,
     });
-    const list = await history.list();
+    const { runs: list } = await history.list();
     expect(list.map(({ startedAt, resultsBytes }) => [startedAt, resultsBytes])).toEqual([
       [day(3), null],
       [day(2), expect.any(Number)],
@@ -99,40 +99,44 @@ describe('browserHistory', () => {
     const history = browserHistory();
     const stopped: Results = { ...whole(1), status: 'stopped', seconds: 1 };
     await history.add(stopped);
-    const before = await history.list();
+    const { runs: before } = await history.list();
     refuseBytes();
     await expect(history.add(whole(1))).rejects.toMatchObject({
       code: 'store/quota',
       message: expect.stringContaining('before the run resumed') as string,
     });
-    expect(await history.list()).toEqual(before);
+    expect((await history.list()).runs).toEqual(before);
     expect(await history.open(runKey(stopped))).toEqual(stopped);
   });
 
   it('on a full disk leaves a run as it is that was to be named', async () => {
     const history = browserHistory();
     await history.add(whole(1));
-    const before = await history.list();
+    const { runs: before } = await history.list();
     refuseBytes();
     const naming = history.label(runKey(before[0]), { name: 'best', notes: 'so far' });
     await expect(naming).rejects.toMatchObject({
       code: 'store/quota',
       message: expect.stringContaining('name') as string,
     });
-    expect(await history.list()).toEqual(before);
+    expect((await history.list()).runs).toEqual(before);
   });
 
-  it('reads runs of earlier versions, and skips what it cannot read', async () => {
+  it('reads runs of earlier versions, and names what it cannot read', async () => {
     const { id, resultsBytes, ...old } = summaryOf(whole(1));
     expect([id, resultsBytes]).toEqual([expect.any(String), null]);
-    await set('old', { version: 0 }, inStore());
+    await set('newer', { version: 9 }, inStore());
     await set(old.startedAt, old, inStore());
     const history = browserHistory();
-    const list = await history.list();
+    const { runs: list, unread } = await history.list();
     expect(list).toEqual([{ ...old, resultsBytes: null }]);
+    expect(unread).toEqual(['newer']);
     await history.add(whole(2));
     await history.remove(runKey(list[0]));
-    expect((await history.list()).map(({ startedAt }) => startedAt)).toEqual([day(2)]);
+    const now = await history.list();
+    expect([now.runs.map(({ startedAt }) => startedAt), now.unread], 'it stays').toEqual([[day(2)], ['newer']]);
+    await history.remove('newer');
+    expect((await history.list()).unread).toEqual([]);
   });
 
   it('refuses results that this version cannot read, and says why', async () => {

@@ -38,10 +38,17 @@ const RunSummarySchema = v.strictObject({
 });
 export type RunSummary = v.InferOutput<typeof RunSummarySchema>;
 
+/** What the history has. */
+export interface ListedRuns {
+  /** Newest first. */
+  runs: RunSummary[];
+  /** Keys of runs that another version of the page has stored, and this one cannot read. They stay, too. */
+  unread: string[];
+}
+
 /** The runs stored in this browser. {@link runKey} identifies a run. */
 export interface RunHistory {
-  /** Newest first. Skips entries of older versions that this one cannot read. */
-  list(): Promise<RunSummary[]>;
+  list(): Promise<ListedRuns>;
   /**
    * Stores a run of this browser with its full results, in place of what it stored of the same run before. Removes
    * nothing else: what is stored goes only when the person forgets it.
@@ -126,14 +133,17 @@ export function browserHistory(): RunHistory {
   let opened: UseStore | undefined;
   const store = (): UseStore => (opened ??= createStore('gorp-web-runs', 'runs'));
 
-  const list = async (): Promise<RunSummary[]> => {
-    const summaries = (await keys<string>(store())).filter((key) => !key.startsWith(RESULTS));
-    return (await getMany<unknown>(summaries, store()))
-      .flatMap((value) => {
-        const parsed = v.safeParse(RunSummarySchema, value);
-        return parsed.success ? [parsed.output] : [];
-      })
-      .sort(byStart);
+  const list = async (): Promise<ListedRuns> => {
+    const stored = (await keys<string>(store())).filter((key) => !key.startsWith(RESULTS));
+    const values = await getMany<unknown>(stored, store());
+    const runs: RunSummary[] = [];
+    const unread: string[] = [];
+    for (const [i, key] of stored.entries()) {
+      const parsed = v.safeParse(RunSummarySchema, values[i]);
+      if (parsed.success) runs.push(parsed.output);
+      else if (values[i] !== undefined) unread.push(key); // another tab may have removed it meanwhile
+    }
+    return { runs: runs.sort(byStart), unread };
   };
 
   /** What is stored of a run. @param file as in {@link RunSummary}. */
@@ -168,12 +178,12 @@ export function browserHistory(): RunHistory {
   return {
     list,
     add: async (results) => {
-      const labelled = withFreeName(results, await list());
+      const labelled = withFreeName(results, (await list()).runs);
       await put(labelled);
       return labelled;
     },
     label: async (key, wanted) => {
-      const label = checkedLabel(wanted, otherNames(key, await list()));
+      const label = checkedLabel(wanted, otherNames(key, (await list()).runs));
       const file = key.startsWith(FILE) ? key.slice(FILE.length) : undefined;
       const { summary, packed } = await stored(withLabel(await open(key), label), file);
       try {

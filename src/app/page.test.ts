@@ -105,7 +105,7 @@ describe('createPage', () => {
       checkpoints: (command) => {
         asked.push(command.type);
         if (command.type === 'drop') stored = [];
-        return Promise.resolve(stored);
+        return Promise.resolve({ unfinished: stored, unread: [] });
       },
     });
     page.saveNow();
@@ -130,7 +130,10 @@ describe('createPage', () => {
       { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt, results, settings, round: 1, step: 3 },
     ];
     const { page, commands, emit } = setUp({
-      checkpoints: ({ type }) => Promise.resolve(type === 'drop' ? (stored = []) : stored),
+      checkpoints: ({ type }) => {
+        if (type === 'drop') stored = [];
+        return Promise.resolve({ unfinished: stored, unread: [] });
+      },
     });
     page.prefer({ checkpointMinutes: 0 });
     page.start();
@@ -138,8 +141,7 @@ describe('createPage', () => {
     emit(...scriptedRun(settings).slice(0, -1), { type: 'stopped', results: null });
     await settle();
     expect(page.store.getState().unfinished).toEqual(stored);
-    page.dropCheckpoint('f');
-    await settle();
+    await page.dropCheckpoint('f');
     expect(page.store.getState().unfinished).toEqual([]);
   });
 

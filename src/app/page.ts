@@ -93,7 +93,7 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   /** How long earlier runs took, compared with their estimates. */
   readonly pace: Pace;
   /** Removes the checkpoint in a folder. */
-  readonly dropCheckpoint: (folder: string) => void;
+  readonly dropCheckpoint: (folder: string) => Promise<void>;
   /** Removes a stored run. */
   readonly forget: (key: string) => Promise<void>;
   /** Compares several runs, and exports the comparison. */
@@ -199,7 +199,7 @@ export function createPage(parts: PageParts): Page {
     lookAgain: deviceLook.again,
     bench: createBenchActions(store, { ask: parts.bench, onEnd: queue.measured }),
     pace,
-    dropCheckpoint: (folder) => void unfinished.drop(folder),
+    dropCheckpoint: unfinished.drop,
     resultsOf: history.resultsOf,
     openRun: async (key) => {
       await history.openRun(key);

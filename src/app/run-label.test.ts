@@ -16,7 +16,7 @@ it('names a run, and a run that got a name of another meanwhile has a number aft
   });
   expect(await history.open(one)).toEqual({ ...runs[0], name: 'my first', notes: 'softness 0.1' });
   await history.add({ ...runs[1], name: 'My First' });
-  expect((await history.list()).map(({ name }) => name).sort()).toEqual(['My First 2', 'my first']);
+  expect((await history.list()).runs.map(({ name }) => name).sort()).toEqual(['My First 2', 'my first']);
   await history.add({ ...runs[0], name: 'my first' });
   expect(await history.open(one), 'its own name is free').toEqual({ ...runs[0], name: 'my first' });
   await history.label(one, { name: '', notes: '' });

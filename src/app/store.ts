@@ -59,6 +59,8 @@ export interface PageState {
   checkpointMinutes: number;
   /** The last checkpoint of every unfinished run, to resume from; the newest first. */
   unfinished: readonly StoredCheckpoint[];
+  /** Folders of checkpoints that this version of the page cannot read. */
+  unreadCheckpoints: readonly string[];
   /** How many times as long this run's steps take while the tab is hidden; null if not much longer. */
   slowdown: number | null;
   /** GiB of memory that a run may use; null for no limit. Stored in this browser. */
@@ -98,6 +100,8 @@ export interface PageState {
   handOverProblem: ErrorReport | null;
   run: RunState;
   history: readonly RunSummary[];
+  /** Keys of stored runs that this version of the page cannot read. */
+  unreadRuns: readonly string[];
   /** Why a run could not be stored, opened or forgotten. */
   historyProblem: string | null;
   /** The compared runs. */
@@ -126,6 +130,7 @@ export const createPageStore = (
     keepAwake,
     checkpointMinutes,
     unfinished: [],
+    unreadCheckpoints: [],
     slowdown: null,
     memoryBudget,
     gpuShare,
@@ -147,6 +152,7 @@ export const createPageStore = (
     handOverProblem: null,
     run: IDLE,
     history: [],
+    unreadRuns: [],
     historyProblem: null,
     compare: NOTHING_COMPARED,
     queue: EMPTY_QUEUE,

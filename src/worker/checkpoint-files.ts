@@ -55,6 +55,10 @@ export async function filesOf(all: FileSystemDirectoryHandle, number: number): P
   return files;
 }
 
+/** Whether its last file is there; otherwise its writing was cut off. */
+export const isComplete = async (all: FileSystemDirectoryHandle, number: number): Promise<boolean> =>
+  (await ownFiles(all, number)).has(CHECKPOINT_FILE);
+
 /** Removes what the last complete checkpoints do not need. @param count how many of them stay. */
 export async function removeOlder(all: FileSystemDirectoryHandle, count: number): Promise<void> {
   const owned = new Map<number, string[]>();

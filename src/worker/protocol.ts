@@ -220,8 +220,16 @@ export interface StoredCheckpoint {
 /** Commands to the worker that manages checkpoints. */
 export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
 
-/** Its functions return the last checkpoint of every run after the command, the newest first. */
-export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, StoredCheckpoint[]>;
+/** The checkpoints of runs that no tab is running. */
+export interface FoundCheckpoints {
+  /** The last one of every run, the newest first. */
+  unfinished: StoredCheckpoint[];
+  /** Folders of runs whose checkpoints cannot be read: they are damaged, or another version has written them. */
+  unread: string[];
+}
+
+/** Its functions return what there is after the command. */
+export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, FoundCheckpoints>;
 
 /** A stored round. */
 export interface StoredRound {

@@ -3,9 +3,9 @@ import { openCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
 import type { CheckpointFile, SavedRun } from '../run/checkpoint/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import type { CheckpointStore } from '../run/host.ts';
-import { filesOf, nameOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
+import { filesOf, isComplete, nameOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
-import type { StoredCheckpoint } from './protocol.ts';
+import type { FoundCheckpoints, StoredCheckpoint } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, isFree, RUN_FOLDER, type RunFolder } from './run-folders.ts';
 
 const KEPT = 2;
@@ -76,23 +76,40 @@ async function openIn(all: FileSystemDirectoryHandle, number: number): Promise<S
   });
 }
 
-/** The last checkpoint of every run that no tab is running, the newest first. Does not read their state. */
-export async function findCheckpoints(): Promise<StoredCheckpoint[]> {
-  const found: StoredCheckpoint[] = [];
+/**
+ * The checkpoints of every run that no tab is running; does not read their state. Removes what is left of a first one
+ * whose writing was cut off, since nothing can use it.
+ */
+export async function findCheckpoints(): Promise<FoundCheckpoints> {
+  const found: FoundCheckpoints = { unfinished: [], unread: [] };
   for (const { name, checkpoints } of await runFolders()) {
     if (!(await isFree(name))) continue;
-    for (const number of (await numbersIn(checkpoints)).reverse()) {
-      const files = await filesOf(checkpoints, number).catch(() => new Map<string, File>());
-      const manifest = files.get(CHECKPOINT_FILE);
-      const summary = manifest && (await summaryOf(byteFile(CHECKPOINT_FILE, manifest)).catch(() => null));
-      if (!manifest || !summary) continue;
-      const savedAt = manifest.lastModified;
-      const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
-      found.push({ folder: name, savedAt, bytes, ...summary });
-      break;
-    }
+    const last = await lastOf(name, checkpoints);
+    if (last === 'none') await dropCheckpoints(name);
+    else if (last === 'unread') found.unread.push(name);
+    else found.unfinished.push(last);
   }
-  return found.sort((a, b) => b.savedAt - a.savedAt);
+  found.unfinished.sort((a, b) => b.savedAt - a.savedAt);
+  return found;
+}
+
+/** The last checkpoint in the folder of a run that can be read; `none` if no checkpoint was completed. */
+async function lastOf(
+  folder: string,
+  checkpoints: FileSystemDirectoryHandle,
+): Promise<StoredCheckpoint | 'unread' | 'none'> {
+  let last: 'unread' | 'none' = 'none';
+  for (const number of (await numbersIn(checkpoints)).reverse()) {
+    if (!(await isComplete(checkpoints, number))) continue;
+    last = 'unread';
+    const files = await filesOf(checkpoints, number).catch(() => new Map<string, File>());
+    const manifest = files.get(CHECKPOINT_FILE);
+    const summary = manifest && (await summaryOf(byteFile(CHECKPOINT_FILE, manifest)).catch(() => null));
+    if (!manifest || !summary) continue;
+    const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
+    return { folder, savedAt: manifest.lastModified, bytes, ...summary };
+  }
+  return last;
 }
 
 /** Removes the checkpoints of the run in a folder, and the folder if it is then empty. */

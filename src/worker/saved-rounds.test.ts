@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RoundOutput } from '../run/host.ts';
 import { Run } from '../run/run.ts';
+import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import { CheckpointSaver, findCheckpoints } from './saved-checkpoints.ts';
+import { CheckpointSaver, dropCheckpoints, findCheckpoints } from './saved-checkpoints.ts';
+import { textFile } from '../weights/exports/output-file.ts';
+import { writeCheckpoint } from './checkpoint-files.ts';
+import { filesBelow, makeFolder } from './private-files.ts';
 import { findLastRound, importRound, storedFiles, openLastRound, RoundSaver } from './saved-rounds.ts';
 import type { StoredFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
@@ -121,7 +125,7 @@ describe('a full browser', () => {
         expect(thrown, where).toMatchObject(QUOTA);
         expect(await saver.last(), where).not.toBeNull();
         disk.releaseLocks();
-        expect((await findCheckpoints()).at(0), where).toMatchObject({ round: 2 });
+        expect((await findCheckpoints()).unfinished.at(0), where).toMatchObject({ round: 2 });
       },
     );
   });
@@ -167,12 +171,12 @@ describe('what other runs have stored', () => {
         [second, 2, true],
       ].sort(),
     );
-    expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
+    expect((await findCheckpoints()).unfinished.at(0)).toMatchObject({ folder: first });
     await show(first);
     expect(await lastRound()).toBe(1);
     await removeModel(first);
     expect(await models()).toEqual([[second, 2, false]]);
-    expect((await findCheckpoints()).at(0), 'a model is removed without its checkpoint').toMatchObject({
+    expect((await findCheckpoints()).unfinished.at(0), 'a model is removed without its checkpoint').toMatchObject({
       folder: first,
     });
     await removeModel(second);
@@ -202,7 +206,7 @@ describe('what other runs have stored', () => {
     await new RoundSaver(again, true).save(rounds[1]);
     disk.releaseLocks();
     expect(await lastRound()).toBe(2);
-    expect((await findCheckpoints()).at(0)).toMatchObject({ folder: first });
+    expect((await findCheckpoints()).unfinished.at(0)).toMatchObject({ folder: first });
   });
 
   test('belongs to its run: each tab uses the model of the run that it shows', async () => {
@@ -218,6 +222,33 @@ describe('what other runs have stored', () => {
     expect(await folderOf({ folder: first })).toEqual({ folder: first, isAsked: true });
     await importRound(await storedFiles(first));
     expect((await folderOf({ folder: first })).folder, 'whatever another tab shows').toBe(first);
+  });
+
+  test('a checkpoint that cannot be read is named until it is removed; one that was cut off is removed', async () => {
+    const { rounds, checkpoint } = await outputs;
+    const saved = async (files: RoundOutput['trained'], round?: RoundOutput): Promise<string> => {
+      const folder = new RunFolder(null);
+      if (round !== undefined) await new RoundSaver(folder, true).save(round);
+      const name = await folder.claimed();
+      await writeCheckpoint(await makeFolder(['rounds', name, 'checkpoints']), 1, files, undefined);
+      return name;
+    };
+    const isThere = async (name: string): Promise<boolean> => {
+      const rounds = await makeFolder(['rounds']);
+      return (await filesBelow(rounds)).some(({ path }) => path.startsWith(`${name}/checkpoints/`));
+    };
+    const newer = await saved([...checkpoint.slice(0, -1), textFile(CHECKPOINT_FILE, () => '{"version":2}')]);
+    const cutOff = await saved(checkpoint.slice(0, -1));
+    const afterRound = await saved(checkpoint.slice(0, -1), rounds[0]);
+    const whole = await saved(checkpoint);
+    expect(await findCheckpoints(), 'their runs still go on').toEqual({ unfinished: [], unread: [] });
+    expect(await isThere(cutOff)).toBe(true);
+    disk.releaseLocks();
+    expect(await findCheckpoints()).toMatchObject({ unfinished: [{ folder: whole }], unread: [newer] });
+    expect([await isThere(cutOff), await isThere(afterRound), await isThere(newer)]).toEqual([false, false, true]);
+    expect(await models(), 'its round stays').toEqual([[afterRound, 1, true]]);
+    await dropCheckpoints(newer);
+    expect(await findCheckpoints()).toMatchObject({ unfinished: [{ folder: whole }], unread: [] });
   });
 
   test('is not removed while a run uses it', async () => {

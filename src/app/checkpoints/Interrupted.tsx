@@ -41,7 +41,7 @@ export function Interrupted() {
           type="button"
           className={buttons.plain}
           data-testid="drop-checkpoint"
-          onClick={() => dropCheckpoint(checkpoint.folder)}
+          onClick={() => void dropCheckpoint(checkpoint.folder)}
         >
           Remove
         </button>

@@ -1,8 +1,8 @@
-import type { CheckpointsCommand, CheckpointsFunctions, StoredCheckpoint } from '../../worker/protocol.ts';
+import type { CheckpointsCommand, CheckpointsFunctions, FoundCheckpoints } from '../../worker/protocol.ts';
 import { callOnce } from '../worker-client.ts';
 
-/** Requests the checkpoints of unfinished runs, the newest first; none if storage is blocked. Never fails. */
-export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<readonly StoredCheckpoint[]>;
+/** Requests the checkpoints of unfinished runs; none if storage is blocked. Never fails. */
+export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<FoundCheckpoints>;
 
 /** Asks a worker that lives for this one request. */
 export const askCheckpointsWorker: AskForCheckpoints = (command) =>
@@ -15,6 +15,6 @@ export const askCheckpointsWorker: AskForCheckpoints = (command) =>
       command,
       resolve,
       // Without storage there is nothing to resume, and the page works without it.
-      () => resolve([]),
+      () => resolve({ unfinished: [], unread: [] }),
     );
   });

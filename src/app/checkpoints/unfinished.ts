@@ -25,9 +25,10 @@ export function createUnfinishedRuns(store: PageStore, ask: AskForCheckpoints): 
 
   const show = async (command: CheckpointsCommand): Promise<void> => {
     let found = await ask(command);
-    for (let done = found.find(isFinished); done !== undefined; done = found.find(isFinished))
+    for (let done = found.unfinished.find(isFinished); done !== undefined; done = found.unfinished.find(isFinished))
       found = await ask({ type: 'drop', folder: done.folder });
-    if (!isActive(getState().run.status)) setState({ unfinished: found });
+    const { unfinished, unread } = found;
+    setState({ unreadCheckpoints: unread, ...(!isActive(getState().run.status) && { unfinished }) });
   };
 
   return { look: () => show({ type: 'find' }), drop: (folder) => show({ type: 'drop', folder }) };

@@ -1,4 +1,5 @@
 import { ErrorLine } from '../ErrorLine.tsx';
+import { Unread } from '../Unread.tsx';
 import { duration, moment } from '../format.ts';
 import { runKey } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -11,10 +12,12 @@ import { secondsUntilDone } from './due.ts';
 import { comparedKeys, hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
 import styles from './QueueTab.module.css';
 
+const UNREAD = ['queued run', 'queued runs'] as const;
+
 /** The runs of the queue in the order they start, with their status. */
 export function QueueList() {
   const { compare, look, queue } = usePage();
-  const { runs, isGoing, isMine } = usePageState((state) => state.queue);
+  const { runs, unread, isGoing, isMine, isStored } = usePageState((state) => state.queue);
   const waiting = runs.filter(isWaiting);
   const history = usePageState((state) => state.history);
   const finished = comparedKeys(runs, history.map(runKey));
@@ -30,6 +33,12 @@ export function QueueList() {
       {!isMine && runs.length > 0 && (
         <p className={view.about}>Another tab is running the queue. Close it to resume here.</p>
       )}
+      {!isStored && runs.length > 0 && (
+        <p className={view.problem}>
+          This browser does not store the queue: its storage is blocked or full. The queue is lost when the page closes.
+        </p>
+      )}
+      <Unread count={unread.length} name={UNREAD} isDisabled={!isMine} remove={queue.clearUnread} />
       <div className={`${buttons.row} ${styles.buttons}`}>
         {isGoing ? (
           <button

@@ -131,6 +131,27 @@ describe('createQueue', () => {
     expect(begun).toEqual([5]);
   });
 
+  it('stores runs of another version until they are removed', () => {
+    const newer = { id: 'n', settings: { model: 'x', rounds: 3 }, status: 'waiting' };
+    const place = memoryQueue({ isGoing: true, runs: [newer] });
+    const { store, queue, begun } = setUp(place);
+    expect([begun, store.getState().queue.unread]).toEqual([[], [newer]]);
+    queue.add([seeded(1)]);
+    queue.start();
+    queue.empty();
+    queue.clear();
+    expect(place.read()).toMatchObject({ runs: [{ settings: seeded(1) }, newer] });
+    queue.clearUnread();
+    expect(place.read()).toMatchObject({ runs: [{ settings: seeded(1) }] });
+  });
+
+  it('says that the browser does not store it', () => {
+    const { store, queue } = setUp({ ...memoryQueue(), write: () => false });
+    expect(store.getState().queue.isStored).toBe(true);
+    queue.add([seeded(1)]);
+    expect(store.getState().queue).toMatchObject({ isStored: false, runs: [{ status: 'waiting' }] });
+  });
+
   it('refuses more runs than it holds', () => {
     const { queue } = setUp();
     expect(() => queue.add(Array.from({ length: 201 }, (_, i) => seeded(i)))).toThrow(

@@ -10,10 +10,11 @@ import {
   foundQueue,
   hasEnded,
   isWaiting,
-  type StoredQueue,
   MOST_QUEUED,
   movedRun,
   type QueuedRun,
+  queueJson,
+  type StoredQueue,
 } from './queue-state.ts';
 
 /** Actions on the queue. */
@@ -29,6 +30,8 @@ export interface QueueActions {
   readonly empty: () => void;
   /** Removes the ended runs; their results stay. */
   readonly clear: () => void;
+  /** Removes the runs that this version cannot read. */
+  readonly clearUnread: () => void;
   /** Queues an ended run again, at the end. */
   readonly again: (id: string) => void;
 }
@@ -56,8 +59,8 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
 
   const set = (change: Partial<StoredQueue>): void => {
     store.setState(({ queue }) => ({ queue: { ...queue, ...change } }));
-    const { isGoing, runs } = state();
-    place.write({ isGoing, runs });
+    const isStored = place.write(queueJson(state()));
+    store.setState(({ queue }) => ({ queue: { ...queue, isStored } }));
   };
 
   const put = (id: string, change: Partial<QueuedRun>): void =>
@@ -91,8 +94,8 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
   return {
     load: () => {
       const find = (): void => {
-        const { isGoing, runs } = foundQueue(place.read());
-        store.setState(({ queue }) => ({ queue: { ...queue, isGoing, runs } }));
+        const found = foundQueue(place.read());
+        store.setState(({ queue }) => ({ queue: { ...queue, ...found } }));
       };
       find();
       place.watch(() => {
@@ -120,11 +123,12 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
     },
     measured: next,
     add: (all, comparedWith) => {
-      const { runs } = state();
-      if (runs.length + all.length > MOST_QUEUED) {
+      const { runs, unread } = state();
+      const count = runs.length + unread.length + all.length;
+      if (count > MOST_QUEUED) {
         throw new GorpError(
           'run/queue-full',
-          `The queue would have ${runs.length + all.length} runs, but it holds at most ${MOST_QUEUED}.`,
+          `The queue would have ${count} runs, but it holds at most ${MOST_QUEUED}.`,
           'Clear ended runs, or choose fewer methods, orders or seeds.',
         );
       }
@@ -157,6 +161,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
     remove: (id) => mine(() => set({ runs: state().runs.filter((run) => run.id !== id || run.status === 'running') })),
     empty: () => mine(() => set({ runs: state().runs.filter((run) => !isWaiting(run)) })),
     clear: () => mine(() => set({ runs: state().runs.filter((run) => !hasEnded(run)) })),
+    clearUnread: () => mine(() => set({ unread: [] })),
     again: (id) =>
       mine(() => {
         const run = state().runs.find((one) => one.id === id && hasEnded(one));

@@ -2,7 +2,8 @@
 export interface QueuePlace {
   /** The queue as last written by any tab; null if there is none. */
   read(): unknown;
-  write(queue: unknown): void;
+  /** @returns whether it is stored; not if storage is blocked or full. */
+  write(queue: unknown): boolean;
   /** Calls back once this tab runs the queue: at once, or after the tab that ran it has closed. */
   own(onOwn: () => void): void;
   /** Calls back when another tab has written. */
@@ -24,8 +25,9 @@ export function browserQueue(): QueuePlace {
     write: (queue) => {
       try {
         localStorage.setItem(KEY, JSON.stringify(queue));
+        return true;
       } catch {
-        // Storage is blocked or full: the queue lasts until the page is closed.
+        return false;
       }
     },
     own: (onOwn) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
-import { comparedKeys, foundQueue, movedRun, type QueuedRun } from './queue-state.ts';
+import { comparedKeys, foundQueue, movedRun, type QueuedRun, queueJson } from './queue-state.ts';
 
 const run = (id: string, status: QueuedRun['status'] = 'waiting'): QueuedRun => ({
   id,
@@ -35,10 +35,17 @@ describe('foundQueue', () => {
     expect([found.isGoing, ids(found.runs), found.runs[2].status]).toEqual([true, 'adbc', 'waiting']);
   });
 
-  it('leaves out what it cannot read', () => {
-    const stored = { isGoing: true, runs: [run('a'), { ...run('b'), settings: { model: 'x' } }, 7] };
-    expect(ids(foundQueue(stored).runs)).toBe('a');
-    for (const other of [null, 3, 'x', { runs: 1 }]) expect(foundQueue(other)).toEqual({ isGoing: false, runs: [] });
+  it('does not run what it cannot read, and stores it as it was', () => {
+    const newer = { ...run('b'), settings: { model: 'x' } };
+    const found = foundQueue({ isGoing: true, runs: [newer, run('a'), 7] });
+    expect([ids(found.runs), found.unread]).toEqual(['a', [newer, 7]]);
+    expect(queueJson(found)).toEqual({ isGoing: true, runs: [run('a'), newer, 7] });
+  });
+
+  it('is empty if there is no queue', () => {
+    for (const other of [null, 3, 'x', { runs: 1 }]) {
+      expect(foundQueue(other)).toEqual({ isGoing: false, runs: [], unread: [] });
+    }
   });
 });
 

@@ -21,16 +21,22 @@ export const QueuedRunSchema = v.strictObject({
 export type QueuedRun = v.InferOutput<typeof QueuedRunSchema>;
 
 /** The queue as stored in this browser. */
-export const StoredQueueSchema = v.strictObject({ isGoing: v.boolean(), runs: v.array(QueuedRunSchema) });
-export type StoredQueue = v.InferOutput<typeof StoredQueueSchema>;
+export interface StoredQueue {
+  readonly isGoing: boolean;
+  readonly runs: readonly QueuedRun[];
+  /** Runs that another version of the page has queued, and this one cannot read. They do not run, and stay stored. */
+  readonly unread: readonly unknown[];
+}
 
 /** Runs that start one after another. */
 export interface QueueState extends StoredQueue {
   /** Whether this tab runs the queue; another tab of this browser may. */
   readonly isMine: boolean;
+  /** Whether the browser has stored the queue; if not, it lasts until the page closes. */
+  readonly isStored: boolean;
 }
 
-export const EMPTY_QUEUE: QueueState = { isGoing: false, runs: [], isMine: false };
+export const EMPTY_QUEUE: QueueState = { isGoing: false, runs: [], unread: [], isMine: false, isStored: true };
 
 /** Maximum number of runs in a queue, including ended ones. */
 export const MOST_QUEUED = 200;
@@ -55,21 +61,28 @@ export function movedRun(runs: readonly QueuedRun[], id: string, by: number): Qu
   return [...runs.filter((run) => !isWaiting(run)), ...waiting];
 }
 
+/** The queue as JSON: what this version cannot read comes last, as it was found. */
+export const queueJson = ({ isGoing, runs, unread }: StoredQueue): unknown => ({ isGoing, runs: [...runs, ...unread] });
+
 /**
  * Restores the queue after a page load: a run that was running was interrupted, and starts next.
  *
- * @param json the stored queue. An invalid one counts as empty; invalid runs are left out.
+ * @param json the stored queue, as {@link queueJson} writes it. An invalid one counts as empty.
  */
 export function foundQueue(json: unknown): StoredQueue {
   const outer = v.safeParse(v.object({ isGoing: v.boolean(), runs: v.array(v.unknown()) }), json);
-  if (!outer.success) return { isGoing: false, runs: [] };
-  const runs = outer.output.runs.flatMap((run) => {
+  if (!outer.success) return { isGoing: false, runs: [], unread: [] };
+  const runs: QueuedRun[] = [];
+  const unread: unknown[] = [];
+  for (const run of outer.output.runs) {
     const parsed = v.safeParse(QueuedRunSchema, run);
-    return parsed.success ? [parsed.output] : [];
-  });
+    if (parsed.success) runs.push(parsed.output);
+    else unread.push(run);
+  }
   const again = runs
     .filter(({ status }) => status === 'running')
     .map((run) => ({ ...run, status: 'waiting' as const }));
   const others = runs.filter(({ status }) => status !== 'running');
-  return { isGoing: outer.output.isGoing, runs: [...others.filter(hasEnded), ...again, ...others.filter(isWaiting)] };
+  const inOrder = [...others.filter(hasEnded), ...again, ...others.filter(isWaiting)];
+  return { isGoing: outer.output.isGoing, runs: inOrder, unread };
 }

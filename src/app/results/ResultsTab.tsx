@@ -4,6 +4,7 @@ import { runKey } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
+import { Unread } from '../Unread.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
 import buttons from '../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
@@ -34,6 +35,7 @@ export function ResultsTab() {
         testId="history"
       >
         {problem !== null && <p className={styles.problem}>{problem}</p>}
+        <UnreadRuns />
         {history.length === 0 ? (
           <p className={styles.about}>None yet. Finished and stopped runs appear here.</p>
         ) : (
@@ -42,6 +44,27 @@ export function ResultsTab() {
       </Section>
       <PublishedTables />
     </div>
+  );
+}
+
+async function inTurn(names: readonly string[], remove: (name: string) => Promise<void>): Promise<void> {
+  for (const name of names) await remove(name);
+}
+
+/** What is stored of runs that this version cannot read. */
+function UnreadRuns() {
+  const { forget, dropCheckpoint } = usePage();
+  const runs = usePageState((state) => state.unreadRuns);
+  const checkpoints = usePageState((state) => state.unreadCheckpoints);
+  return (
+    <>
+      <Unread count={runs.length} name={['stored run', 'stored runs']} remove={() => void inTurn(runs, forget)} />
+      <Unread
+        count={checkpoints.length}
+        name={['checkpoint of an unfinished run', 'checkpoints of unfinished runs']}
+        remove={() => void inTurn(checkpoints, dropCheckpoint)}
+      />
+    </>
   );
 }
 

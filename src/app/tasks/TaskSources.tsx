@@ -8,6 +8,7 @@ import fieldStyles from '../setup/field.module.css';
 import { HubAccessFields } from '../setup/HubAccessFields.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
 import { filesOfInput } from './given-files.ts';
+import type { PickedFolder } from './task-store.ts';
 import { visibleText } from './visible.ts';
 import styles from './TaskSources.module.css';
 
@@ -72,32 +73,63 @@ function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
   );
 }
 
+const OF_OTHER_VERSION = 'unreadable, of another version';
+const UNREADABLE = 'It is damaged, or another version of this page has stored it. It stays until you delete it.';
+
+interface StoredProps {
+  name: string;
+  facts: string;
+  /** The whole of what the facts count. */
+  title: string;
+  removeLabel: string;
+  remove: () => void;
+}
+
+/** An entry of a list of what is stored in this browser. */
+function Stored({ name, facts, title, removeLabel, remove }: StoredProps) {
+  return (
+    <li className={styles.item}>
+      <span className={styles.name}>
+        <bdi>{name}</bdi>
+        <span className={styles.facts} title={title}>
+          {facts}
+        </span>
+      </span>
+      <button type="button" className={styles.remove} aria-label={removeLabel} onClick={remove}>
+        ×
+      </button>
+    </li>
+  );
+}
+
 function CustomTasks() {
   const { tasks } = usePage();
   const custom = usePageState(({ taskData }) => taskData.custom);
+  const unread = usePageState(({ taskData }) => taskData.unread.tasks);
   return (
     <div className={styles.part}>
       <h3 className={styles.title}>Custom tasks</h3>
-      {custom.length > 0 && (
+      {custom.length + unread.length > 0 && (
         <ul className={styles.list} data-testid="custom-tasks">
           {custom.map(({ spec, labels, trainExamples, testExamples }) => (
-            <li key={spec.name} className={styles.item}>
-              <span className={styles.name}>
-                <bdi>{spec.name}</bdi>
-                <span className={styles.facts} title={visibleText(labels.join(', '), 400)}>
-                  {spec.kind}, {labels.length > 0 ? `${labels.length} labels` : 'free answers'}, {trainExamples} to
-                  train, {testExamples} to test
-                </span>
-              </span>
-              <button
-                type="button"
-                className={styles.remove}
-                aria-label={`Delete the custom task ${spec.name}`}
-                onClick={() => void tasks.removeTask(spec.name)}
-              >
-                ×
-              </button>
-            </li>
+            <Stored
+              key={spec.name}
+              name={spec.name}
+              facts={`${spec.kind}, ${labels.length > 0 ? `${labels.length} labels` : 'free answers'}, ${trainExamples} to train, ${testExamples} to test`}
+              title={visibleText(labels.join(', '), 400)}
+              removeLabel={`Delete the custom task ${spec.name}`}
+              remove={() => void tasks.removeTask(spec.name)}
+            />
+          ))}
+          {unread.map((name) => (
+            <Stored
+              key={name}
+              name={name}
+              facts={OF_OTHER_VERSION}
+              title={UNREADABLE}
+              removeLabel={`Delete the unreadable task ${name}`}
+              remove={() => void tasks.removeTask(name)}
+            />
           ))}
         </ul>
       )}
@@ -191,30 +223,21 @@ function Benchmark({ issue }: { issue: string | undefined }) {
   const { edit, tasks } = usePage();
   const source = usePageState(({ draft }) => draft.tasks);
   const folder = usePageState(({ taskData }) => taskData.folder);
+  const isUnread = usePageState(({ taskData }) => taskData.unread.folder);
   const id = useId();
   const without = folder === null ? 'embedded' : 'picked';
   return (
     <div className={styles.part}>
       <h3 className={styles.title}>CL_Benchmark, SuperNI, TRACE</h3>
-      {folder !== null && (
+      {(folder !== null || isUnread) && (
         <ul className={styles.list} data-testid="picked-folder">
-          <li className={styles.item}>
-            <span className={styles.name}>
-              <bdi>{visibleText(folder.name, 60)}</bdi>
-              <span className={styles.facts} title={folder.datasets.join(', ')}>
-                {folder.datasets.length === 1 ? '1 task' : `${folder.datasets.length} tasks`}, stored in this browser
-                {source === 'picked' ? '' : '; unused because an address is given'}
-              </span>
-            </span>
-            <button
-              type="button"
-              className={styles.remove}
-              aria-label="Forget the folder of the benchmark"
-              onClick={() => void tasks.forgetFolder()}
-            >
-              ×
-            </button>
-          </li>
+          <Stored
+            name={folder === null ? 'The stored folder' : visibleText(folder.name, 60)}
+            facts={folder === null ? OF_OTHER_VERSION : factsOf(folder, source)}
+            title={folder?.datasets.join(', ') ?? UNREADABLE}
+            removeLabel="Forget the folder of the benchmark"
+            remove={() => void tasks.forgetFolder()}
+          />
         </ul>
       )}
       <div className={styles.row}>
@@ -239,6 +262,12 @@ function Benchmark({ issue }: { issue: string | undefined }) {
       </p>
     </div>
   );
+}
+
+/** `3 tasks, stored in this browser`, and whether the draft uses them. */
+function factsOf({ datasets }: PickedFolder, source: string): string {
+  const count = datasets.length === 1 ? '1 task' : `${datasets.length} tasks`;
+  return `${count}, stored in this browser${source === 'picked' ? '' : '; unused because an address is given'}`;
 }
 
 function OrderFiles() {

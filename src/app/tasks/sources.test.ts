@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
 import { addableTasks, orderProblem, pageTasksOf, taskCard } from './sources.ts';
-import type { TaskData } from './task-store.ts';
+import { NO_TASKS, type TaskData } from './task-store.ts';
 
 const SPEC = {
   name: 'mine',
@@ -22,6 +22,7 @@ const SPEC = {
 const DATA: TaskData = {
   custom: [{ spec: SPEC, labels: ['a', 'b'], trainExamples: 4, testExamples: 1, warnings: [], data: new Blob(['{}']) }],
   folder: { name: 'repository', files: new Map([['x', new Blob(['[]'])]]), datasets: ['agnews'] },
+  unread: NO_TASKS.unread,
 };
 const draft = (tasks: string, ...order: string[]) => ({ ...embeddedSettings('full', 'gorp'), tasks, order });
 

@@ -51,7 +51,13 @@ it('does not replace a task that another version of the page has stored in a for
   const store = createStore('gorp-web-tasks', 'tasks');
   const newer = { ...taskOf('later', '1'), spec: { name: 'later', form: 'images' } };
   await set('own/later', newer, store);
-  expect((await tasks.load()).custom.map(({ spec }) => spec.name)).not.toContain('later');
+  await set('folder', { name: 'repository', parts: 7 }, store);
+  const { custom, folder, unread } = await tasks.load();
+  expect([custom.map(({ spec }) => spec.name).includes('later'), folder]).toEqual([false, null]);
+  expect(unread, 'it says what it found').toEqual({ tasks: ['later'], folder: true });
   await expect(tasks.addCustom([taskOf('later', '2')])).rejects.toMatchObject({ code: 'tasks/name-taken' });
   expect(await get('own/later', store)).toMatchObject({ spec: { form: 'images' } });
+  await tasks.removeCustom('later');
+  await tasks.setFolder(null);
+  expect((await tasks.load()).unread).toEqual({ tasks: [], folder: false });
 });

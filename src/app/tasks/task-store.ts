@@ -17,9 +17,11 @@ export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
 export interface TaskData {
   custom: readonly CustomTask[];
   folder: PickedFolder | null;
+  /** What another version of the page has stored, and this one cannot read: it stays until the person deletes it. */
+  unread: { tasks: readonly string[]; folder: boolean };
 }
 
-export const NO_TASKS: TaskData = { custom: [], folder: null };
+export const NO_TASKS: TaskData = { custom: [], folder: null, unread: { tasks: [], folder: false } };
 
 /** Stores tasks across reloads. Promises reject if the browser refuses to store. */
 export interface TaskStore {
@@ -31,7 +33,8 @@ export interface TaskStore {
 }
 
 const FOLDER_KEY = 'folder';
-const customKey = (name: string): string => `own/${name}`;
+const OWN = 'own/';
+const customKey = (name: string): string => OWN + name;
 
 /** A store in IndexedDB. Blobs stay on disk until a run reads them. */
 export function browserTasks(): TaskStore {
@@ -42,17 +45,19 @@ export function browserTasks(): TaskStore {
     load: async () => {
       const custom: CustomTask[] = [];
       let folder: PickedFolder | null = null;
-      // Entries of other versions that this one cannot read are left out.
+      const unread = { tasks: [] as string[], folder: false };
       for (const [key, value] of await guarded(() => entries<string, unknown>(store()))) {
         if (key === FOLDER_KEY) {
           const parsed = v.safeParse(PickedFolderSchema, value);
           if (parsed.success) folder = parsed.output;
+          else unread.folder = true;
         } else {
           const parsed = v.safeParse(CustomTaskSchema, value);
           if (parsed.success) custom.push(parsed.output);
+          else unread.tasks.push(key.slice(OWN.length));
         }
       }
-      return { custom, folder };
+      return { custom, folder, unread };
     },
     addCustom: (tasks) => guarded(() => store()('readwrite', (inStore) => addNew(inStore, tasks))),
     removeCustom: (name) => guarded(() => del(customKey(name), store())),

@@ -26,7 +26,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     bench: () => () => undefined,
     pace: { factor: () => null, note: () => undefined },
-    checkpoints: () => Promise.resolve([]),
+    checkpoints: () => Promise.resolve({ unfinished: [], unread: [] }),
     queue: memoryQueue(),
     leftOff: { draft: () => null, saveDraft: () => undefined, shown: () => null, saveShown: () => undefined },
     address: { read: () => 'http://localhost/', dropHash: () => undefined },

@@ -7,8 +7,10 @@ import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf, wit
 export function memoryHistory(runs: readonly Results[] = []): RunHistory {
   const stored = new Map(runs.map((run) => [runKey(run), run]));
   return {
-    list: () =>
-      Promise.resolve([...stored.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
+    list: () => {
+      const runs = [...stored.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart);
+      return Promise.resolve({ runs, unread: [] });
+    },
     add: (run) => {
       const labelled = withFreeName(
         run,

@@ -5,7 +5,10 @@ export function memoryQueue(stored: unknown = null): QueuePlace {
   let queue = stored;
   return {
     read: () => queue,
-    write: (next) => (queue = structuredClone(next)),
+    write: (next) => {
+      queue = structuredClone(next);
+      return true;
+    },
     own: (onOwn) => onOwn(),
     watch: () => undefined,
   };

@@ -1,0 +1,52 @@
+import { useState } from 'react';
+import { whole } from './format.ts';
+import styles from './Unread.module.css';
+import buttons from './ui/buttons.module.css';
+import view from './ui/view.module.css';
+
+interface Props {
+  /** How many things are stored that this version of the page cannot read. */
+  count: number;
+  /** What they are: one of them, and several. */
+  name: readonly [string, string];
+  isDisabled?: boolean;
+  remove: () => void;
+}
+
+/** Says that there are things that cannot be read, and removes them once that is confirmed. */
+export function Unread({ count, name: [one, several], isDisabled = false, remove }: Props) {
+  const [isAsked, setAsked] = useState(false);
+  if (count === 0) return null;
+  return (
+    <div className={`${buttons.row} ${styles.unread}`} data-testid="unread">
+      <p className={view.about}>
+        {count === 1
+          ? `1 ${one} cannot be read: it is damaged, or from another version of this page. It stays stored.`
+          : `${whole(count)} ${several} cannot be read: they are damaged, or from another version of this page. They stay stored.`}{' '}
+        Reload the page, in case it is out of date.
+      </p>
+      <button
+        type="button"
+        className={`${buttons.plain} ${buttons.small}`}
+        disabled={isDisabled}
+        aria-label={isAsked ? undefined : `Remove unreadable ${several}`}
+        onClick={() => setAsked(!isAsked)}
+      >
+        {isAsked ? 'Do not remove' : 'Remove…'}
+      </button>
+      {isAsked && (
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          disabled={isDisabled}
+          onClick={() => {
+            setAsked(false);
+            remove();
+          }}
+        >
+          Remove for good
+        </button>
+      )}
+    </div>
+  );
+}
