@@ -18,11 +18,14 @@ const KEPT = 2;
 export class CheckpointSaver implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: RunFolder;
+  readonly #warn: (message: string) => void;
   /** The last one that this saver wrote. */
   #last: number | undefined;
 
-  constructor(folder: RunFolder, everySeconds: number) {
+  /** @param warn reports checkpoints that cannot be used. */
+  constructor(folder: RunFolder, everySeconds: number, warn: (message: string) => void) {
     this.#folder = folder;
+    this.#warn = warn;
     this.everySeconds = everySeconds;
   }
 
@@ -43,10 +46,12 @@ export class CheckpointSaver implements CheckpointStore {
   async last(): Promise<SavedRun | null> {
     const all = await this.#all();
     for (const number of (await numbersIn(all)).reverse()) {
+      if (!(await isComplete(all, number))) continue;
       try {
         return await openIn(all, number);
       } catch (thrown) {
         if (!(thrown instanceof GorpError)) throw failed(thrown);
+        this.#warn(`Skipped a saved checkpoint. ${thrown.message}`);
       }
     }
     return null;

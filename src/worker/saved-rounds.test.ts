@@ -8,7 +8,7 @@ import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { CheckpointSaver, dropCheckpoints, findCheckpoints } from './saved-checkpoints.ts';
 import { textFile } from '../weights/exports/output-file.ts';
 import { writeCheckpoint } from './checkpoint-files.ts';
-import { filesBelow, makeFolder } from './private-files.ts';
+import { filesBelow, makeFolder, writeInto } from './private-files.ts';
 import { findLastRound, importRound, storedFiles, openLastRound, RoundSaver } from './saved-rounds.ts';
 import type { StoredFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
@@ -49,6 +49,10 @@ const outputs = outputsOfRun();
 let disk: PrivateFileSystem;
 beforeEach(() => void (disk = new PrivateFileSystem()));
 afterEach(() => vi.unstubAllGlobals());
+
+const unwarned = (message: string): void => {
+  throw new Error(message);
+};
 
 /** The files of the rounds that were shown last. */
 const shownFiles = async (): Promise<StoredFile[]> => storedFiles((await folderOf(null)).folder);
@@ -117,7 +121,7 @@ describe('a full browser', () => {
     await atEveryChange(
       async () => {
         disk = new PrivateFileSystem();
-        saver = new CheckpointSaver(new RunFolder(null), 0);
+        saver = new CheckpointSaver(new RunFolder(null), 0, unwarned);
         await saver.save(checkpoint);
       },
       () => saver.save(checkpoint),
@@ -160,7 +164,7 @@ describe('what other runs have stored', () => {
     const { rounds, checkpoint } = await outputs;
     const interrupted = new RunFolder(null);
     await new RoundSaver(interrupted, true).save(rounds[0]);
-    await new CheckpointSaver(interrupted, 0).save(checkpoint);
+    await new CheckpointSaver(interrupted, 0, unwarned).save(checkpoint);
     const first = await interrupted.claimed();
     disk.releaseLocks();
     const second = await anotherRun(rounds);
@@ -197,7 +201,7 @@ describe('what other runs have stored', () => {
     const first = await anotherRun(rounds.slice(0, 1));
     const resumed = new RunFolder({ rounds: first });
     expect(await resumed.claimed()).toBe(first);
-    await new CheckpointSaver(resumed, 0).save(checkpoint);
+    await new CheckpointSaver(resumed, 0, unwarned).save(checkpoint);
     disk.releaseLocks();
     const again = new RunFolder({ rounds: first });
     const copy = await again.claimed();
@@ -249,6 +253,22 @@ describe('what other runs have stored', () => {
     expect(await models(), 'its round stays').toEqual([[afterRound, 1, true]]);
     await dropCheckpoints(newer);
     expect(await findCheckpoints()).toMatchObject({ unfinished: [{ folder: whole }], unread: [] });
+  });
+
+  test('a run resumes from the checkpoint before a damaged one, and says so', async () => {
+    const { checkpoint } = await outputs;
+    const warnings: string[] = [];
+    const folder = new RunFolder(null);
+    const saver = new CheckpointSaver(folder, 0, (message) => warnings.push(message));
+    await saver.save(checkpoint);
+    await saver.save(checkpoint);
+    const all = await makeFolder(['rounds', await folder.claimed(), 'checkpoints']);
+    await writeInto(await all.getDirectoryHandle('000002'), [textFile('state.safetensors', () => 'damaged')]);
+    await writeCheckpoint(all, 3, checkpoint.slice(0, -1), undefined); // the tab was closed here
+    expect(await saver.last()).not.toBeNull();
+    expect(warnings).toEqual([expect.stringContaining('state.safetensors')]);
+    await writeInto(await all.getDirectoryHandle('000001'), [textFile('state.safetensors', () => 'damaged')]);
+    await expect(saver.mustHave()).rejects.toMatchObject({ code: 'run/bad-checkpoint' });
   });
 
   test('is not removed while a run uses it', async () => {

@@ -39,7 +39,10 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
   const before = from === null ? null : { rounds: from };
   const folder = new RunFolder(checkpoints.from === null ? before : { checkpoint: checkpoints.from });
   const roundSaver = new RoundSaver(folder, everyRound);
-  const checkpointSaver = new CheckpointSaver(folder, checkpoints.everySeconds);
+  const emit = (event: RunEvent): void => self.postMessage({ event });
+  const checkpointSaver = new CheckpointSaver(folder, checkpoints.everySeconds, (message) =>
+    emit({ type: 'warning', message }),
+  );
   run = new Run(
     {
       acquireDevice: (kind) => openDevice(choiceOf(kind, command.device), { ...deviceHost(), gpuShare }),
@@ -56,7 +59,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
       ...(checkpoints.everySeconds > 0 && { checkpoints: checkpointSaver }),
       ...(checkpoints.from !== null && { savedCheckpoint: () => checkpointSaver.mustHave() }),
       memoryBudget,
-      emit: (event: RunEvent) => self.postMessage({ event }),
+      emit,
       now,
       code: code(),
     },
