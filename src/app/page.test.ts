@@ -46,7 +46,7 @@ describe('createPage', () => {
   it('starts with settings that can start a run', () => {
     const { page, commands, run } = setUp();
     page.start();
-    const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
+    const access = { hub: { endpoint: 'https://huggingface.co', token: null }, picked: new Map() };
     const tasks = { folder: new Map(), custom: new Map() };
     const rounds = { everyRound: true, from: null };
     const settings = embeddedSettings('full', 'gorp-plus');

@@ -215,12 +215,12 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
  *
  * @throws GorpError `settings/files-again` if a model's files have to be given again.
  */
-function requireFiles({ model }: RunSettings, { files }: ModelAccess): void {
+function requireFiles({ model }: RunSettings, { picked }: ModelAccess): void {
   const reference = parseModelReference(model);
-  if (reference?.kind !== 'picked' || files.length > 0) return;
+  if (reference?.kind !== 'picked' || picked.has(reference.name)) return;
   throw new GorpError(
     'settings/files-again',
     `A page loses its access to files on this machine when it reloads, and with it the model ${reference.name}.`,
-    `Drop ${reference.name} again anywhere on the page, or choose it under Model, and repeat what you did.`,
+    `Drop ${reference.name} again anywhere on the page, or choose it under Model, then start again.`,
   );
 }

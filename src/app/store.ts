@@ -122,7 +122,7 @@ export const createPageStore = (
 ): PageStore =>
   createStore<PageState>(() => ({
     draft: draft ?? embeddedSettings('full', 'gorp-plus'),
-    access: { hub: { endpoint: HUB, token: null }, files: [] },
+    access: { hub: { endpoint: HUB, token: null }, picked: new Map() },
     models: NO_MODELS,
     device,
     deviceFound: LOOKING,

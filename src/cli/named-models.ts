@@ -66,7 +66,7 @@ export async function openNamedModel(name: string, options: OpenOptions = {}): P
 
 async function places(): Promise<ModelPlaces> {
   const onDisk = { url: '', version: '' };
-  return { hub: hubAccess(), files: [], embedded: { model: onDisk, llama: onDisk }, store: await openModels() };
+  return { hub: hubAccess(), picked: new Map(), embedded: { model: onDisk, llama: onDisk }, store: await openModels() };
 }
 
 /** The folder of a model on this machine, embedded or named, and the GGUF file in it, if it is one; else null. */

@@ -31,7 +31,7 @@ describe.each(MODELS)('$name of $reference.name', ({ name, path, reference }) =>
       store: await openMemoryStore(),
       embedded: NO_EMBEDDED,
       hub: { endpoint: HUB, token: null },
-      files,
+      picked: new Map([[name, files]]),
     };
     return openModel({ kind: 'picked', name }, places);
   };

@@ -34,7 +34,7 @@ afterEach(() => hub.close());
 const open = (name = REPO, token: string | null = null, options: RemoteOptions = {}): Promise<ModelFiles> =>
   openModel(
     requireReference(parseModelReference(name), name),
-    { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token }, files: [] },
+    { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token }, picked: new Map() },
     { onProgress: (at) => progress.push(at), patience: { stallMs: 2000, backoffMs: [1, 1] }, ...options },
   );
 const addressOf = (input: RequestInfo | URL): string => (input instanceof Request ? input.url : input.toString());
@@ -232,7 +232,7 @@ describe('what is wrong with a repository', () => {
     hub.fault('api', { status: 200 }, { status: 429 });
     await expect(open()).rejects.toMatchObject({ code: 'weights/hub-answer' });
     await expect(open()).rejects.toMatchObject({ code: 'weights/http' });
-    const access = { store, embedded: NO_EMBEDDED, files: [] };
+    const access = { store, embedded: NO_EMBEDDED, picked: new Map() };
     const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
     await expect(
       openModel(repository, { ...access, hub: { endpoint: 'ftp://hub', token: null } }),
@@ -240,7 +240,7 @@ describe('what is wrong with a repository', () => {
   });
 
   it('never shows the password in the address of a hub', async () => {
-    const access = { store, embedded: NO_EMBEDDED, files: [] };
+    const access = { store, embedded: NO_EMBEDDED, picked: new Map() };
     const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
     for (const endpoint of ['https://me:secret@hub.example', 'ftp://me:secret@hub', 'me:secret@hub']) {
       const thrown: unknown = await openModel(repository, { ...access, hub: { endpoint, token: null } }).catch(
@@ -257,7 +257,7 @@ describe('what is wrong with a repository', () => {
       store,
       embedded: NO_EMBEDDED,
       hub: { endpoint: hub.endpoint, token: null },
-      files: [],
+      picked: new Map(),
     };
     const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
     const clear = { ...places, hub: { endpoint: 'http://hub.example.org', token: TOKEN } };

@@ -46,7 +46,7 @@ export class PickedFolder implements ModelFolder {
       throw new GorpError(
         'weights/nothing-picked',
         `The files of ${name} are no longer available.`,
-        'Choose the folder or its files again: a page loses access to them when it reloads.',
+        `Choose ${name} again: a page loses access to files when it reloads.`,
       );
     }
   }

@@ -31,7 +31,7 @@ const open = async (signal?: AbortSignal): Promise<ModelFiles> =>
       store: await openStore(values, CHUNK),
       embedded: NO_EMBEDDED,
       hub: { endpoint: hub.endpoint, token: null },
-      files: [],
+      picked: new Map(),
     },
     { patience: { stallMs: 700, backoffMs: [0] }, signal },
   );

@@ -25,8 +25,8 @@ import type { Manifest } from './store-format.ts';
 /** What opening a model may need besides its name. Not settings, so never recorded. */
 export interface ModelAccess {
   hub: HubAccess;
-  /** Files that the user picked, for a reference of kind `picked`. */
-  files: readonly PickedFile[];
+  /** The files of the models that the user picked, by the name in a reference of kind `picked`. */
+  picked: ReadonlyMap<string, readonly PickedFile[]>;
 }
 
 /** Where each embedded model is; `version` identifies the content behind the address. */
@@ -175,7 +175,7 @@ export interface ModelPlace {
 
 async function placeOf(reference: ModelReference, places: ModelPlaces, options: RemoteOptions): Promise<ModelPlace> {
   if (reference.kind === 'picked') {
-    const folder = new PickedFolder(reference.name, places.files);
+    const folder = new PickedFolder(reference.name, places.picked.get(reference.name) ?? []);
     return { folder, gguf: folder.gguf() };
   }
   const folder = await folderOf(reference, places, options);

@@ -28,7 +28,7 @@ afterEach(() => hub.close());
 const open = (name: string): Promise<unknown> =>
   openModel(
     requireReference(parseModelReference(name), name),
-    { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token: null }, files: [] },
+    { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token: null }, picked: new Map() },
     { patience: { stallMs: 1000, backoffMs: [] } },
   );
 

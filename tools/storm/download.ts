@@ -18,7 +18,7 @@ export const CHUNK = 1024;
 export const openFromHub = (endpoint: string, store: WeightStore, patience = PATIENCE): Promise<ModelFiles> =>
   openModel(
     requireReference(parseModelReference(REPO), REPO),
-    { store, embedded: NO_EMBEDDED, hub: { endpoint, token: null }, files: [] },
+    { store, embedded: NO_EMBEDDED, hub: { endpoint, token: null }, picked: new Map() },
     { patience },
   );
 

@@ -94,9 +94,20 @@ test('a model is chosen only if its files can be used; during a run nothing chan
   problem = null;
   await page.takeFiles(model);
   expect(state()).toMatchObject({ draft: { model: 'picked:m' }, dropProblem: null });
-  expect(state().access.files.map(({ path }) => path)).toEqual(['m/config.json', 'm/tokenizer.json']);
+  expect(
+    state()
+      .access.picked.get('m')
+      ?.map(({ path }) => path),
+  ).toEqual(['m/config.json', 'm/tokenizer.json']);
 
-  page.setFiles([]); // as after a reload
+  await page.takeFiles([given('other.gguf')]);
+  expect([...state().access.picked.keys()], 'runs of both can be queued').toEqual(['m', 'other.gguf']);
+  page.edit((draft) => ({ ...draft, model: 'picked:third' })); // as a run of the history that is used again
+  page.start();
+  expect(state()).toMatchObject({ run: { status: 'idle' }, refused: { code: 'settings/files-again' } });
+
+  page.edit((draft) => ({ ...draft, model: 'picked:m' }));
+  page.store.setState(({ access }) => ({ access: { ...access, picked: new Map() } })); // as after a reload
   page.start();
   expect(state()).toMatchObject({ run: { status: 'idle' }, refused: { code: 'settings/files-again' } });
   await page.takeFiles(model);

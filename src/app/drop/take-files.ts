@@ -29,7 +29,7 @@ interface Parts {
   readonly tasks: TaskActions;
   readonly compare: CompareActions;
   readonly handOver: HandOverActions;
-  readonly setUp: Pick<SetUpActions, 'chooseModel' | 'setFiles'>;
+  readonly setUp: Pick<SetUpActions, 'chooseModel' | 'giveFiles'>;
   readonly check: AskForModelCheck;
   readonly openRounds: OpenRounds;
 }
@@ -40,12 +40,13 @@ export function createFileActions(store: PageStore, { tasks, compare, handOver, 
   const takeModel = async ({ name, files }: Picked): Promise<void> => {
     setState({ checkingModel: name, dropProblem: null });
     const model = pickedReference(name);
-    const problem = await check({ model, access: { ...getState().access, files } });
+    const { access } = getState();
+    const problem = await check({ model, access: { ...access, picked: new Map([[name, files]]) } });
     if (getState().checkingModel !== name) return; // others were chosen meanwhile
     setState({ checkingModel: null, dropProblem: problem });
     if (problem !== null) return;
     refuseDuringRun();
-    setUp.setFiles(files);
+    setUp.giveFiles(name, files);
     // Files given again after a reload change no setting.
     if (getState().draft.model !== model) setUp.chooseModel(model);
     setState({ refused: null });

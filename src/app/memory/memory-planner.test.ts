@@ -97,7 +97,7 @@ test('asks no other server, and sends no token, until the person requests it', (
     return () => undefined;
   });
   planner.watch();
-  const access = { hub: { endpoint: 'https://hub.example', token: 'hf_secret' }, files: [] };
+  const access = { hub: { endpoint: 'https://hub.example', token: 'hf_secret' }, picked: new Map() };
   store.setState(({ draft }) => ({ access, draft: { ...draft, model: 'org/gated' } }));
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[0].command).toMatchObject({ mayAsk: false, outline: null });

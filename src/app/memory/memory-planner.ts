@@ -26,9 +26,9 @@ export interface MemoryPlanner {
 }
 
 /** What identifies a model: its name and where it is looked up. */
-type Source = readonly [model: string, endpoint: string, files: unknown];
+type Source = readonly [model: string, endpoint: string, picked: unknown];
 
-const sourceOf = ({ draft, access }: PageState): Source => [draft.model, access.hub.endpoint, access.files];
+const sourceOf = ({ draft, access }: PageState): Source => [draft.model, access.hub.endpoint, access.picked];
 
 const isSame = (a: Source, b: Source): boolean => a.every((part, i) => part === b[i]);
 

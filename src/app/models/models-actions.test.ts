@@ -20,7 +20,7 @@ function setUp(storage: ModelsParts['storage'] = undefined) {
 describe('createModelsActions', () => {
   it('does one thing at a time, with the access entered on the page', () => {
     const { actions, commands, emit, models, store } = setUp();
-    const access = { hub: { endpoint: 'https://mirror', token: 'hf_x' }, files: [] };
+    const access = { hub: { endpoint: 'https://mirror', token: 'hf_x' }, picked: new Map() };
     store.setState({ access });
     actions.fetch('a/b');
     actions.fetch('c/d');

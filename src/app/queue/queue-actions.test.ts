@@ -10,14 +10,17 @@ import { createQueue } from './queue-actions.ts';
 import type { QueuePlace } from './queue-place.ts';
 
 const refusal: ErrorReport = { code: 'settings/invalid', message: 'no', nextStep: 'do' };
+const needsFiles: ErrorReport = { code: 'settings/files-again', message: 'gone', nextStep: 'drop' };
 
 function setUp(place: QueuePlace = memoryQueue()) {
   const store = createPageStore('system');
   const begun: number[] = [];
+  let hasFiles = false;
   const queue = createQueue(store, {
     place,
     begin: (settings) => {
       if (settings.training.epochs === 99) return refusal;
+      if (settings.training.epochs === 98 && !hasFiles) return needsFiles;
       begun.push(settings.training.seed);
       store.setState({ run: startingRun(settings) });
       return null;
@@ -41,7 +44,7 @@ function setUp(place: QueuePlace = memoryQueue()) {
       .getState()
       .queue.runs.map(({ settings, status }) => `${settings.training.seed} ${status}`)
       .join(', ');
-  return { store, queue, begun, end, state };
+  return { store, queue, begun, end, state, give: () => (hasFiles = true) };
 }
 
 const seeded = (seed: number, epochs = 1): RunSettings => {
@@ -77,6 +80,23 @@ describe('createQueue', () => {
     ]);
     queue.again(store.getState().queue.runs[0].id);
     expect(state()).toBe('2 failed, 3 running, 1 waiting');
+  });
+
+  it('waits for the files of a model that the page lost access to', () => {
+    const place = memoryQueue();
+    const { queue, begun } = setUp(place);
+    queue.add([seeded(1, 98), seeded(2)]);
+    queue.start();
+    const { store, queue: again, begun: later, give } = setUp(place);
+    const runs = () => store.getState().queue.runs.map(({ status, error }) => [status, error?.code]);
+    expect([begun, later, store.getState().queue.isGoing]).toEqual([[], [], false]);
+    expect(runs()).toEqual([
+      ['waiting', 'settings/files-again'],
+      ['waiting', undefined],
+    ]);
+    give();
+    again.start();
+    expect([later, runs()[0]]).toEqual([[1], ['running', undefined]]);
   });
 
   it('can be paused, reordered and emptied; stopping a run pauses it', () => {

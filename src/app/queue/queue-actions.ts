@@ -71,7 +71,10 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
     return !isActive(run.status) && !isMeasuring(bench);
   };
 
-  /** Starts the next run if the queue is going and the device is free. A run that cannot start counts as failed. */
+  /**
+   * Starts the next run if the queue is going and the device is free. A run that cannot start counts as failed; one that
+   * lacks files that only a person can give waits for them, and so does the queue.
+   */
   const next = (): void => {
     while (store.getState().queue.isMine && state().isGoing && isFree()) {
       const run = state().runs.find(isWaiting);
@@ -80,9 +83,14 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
         return;
       }
       // Marked before it begins, so that the queue resumes this run if the page closes now.
-      put(run.id, { status: 'running' });
+      put(run.id, { status: 'running', error: null });
       const error = begin(run.settings);
       if (error === null) return;
+      if (error.code === 'settings/files-again') {
+        put(run.id, { status: 'waiting', error });
+        set({ isGoing: false });
+        return;
+      }
       put(run.id, { status: 'failed', error });
     }
   };

@@ -11,19 +11,19 @@ interface Props {
 /** A model folder, or its files, picked or dropped; read in place. */
 export function PickedModelField({ issue }: Props) {
   const { takeModel } = usePage();
-  const files = usePageState(({ access }) => access.files);
   const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
+  const files = usePageState(({ access }) => access.picked.get(name));
   const checking = usePageState(({ checkingModel }) => checkingModel);
   const take = (picked: Picked | null): void => {
     if (picked !== null) void takeModel(picked);
   };
-  const used = modelFilesOf(files);
+  const used = modelFilesOf(files ?? []);
   return (
     <div className={styles.drop} data-testid="model-drop">
       <p>
         {checking !== null
           ? `Checking the files of ${checking}…`
-          : used.length === 0 || name === ''
+          : used.length === 0
             ? 'Drop a model folder or GGUF file here, or'
             : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>

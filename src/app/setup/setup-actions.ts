@@ -8,6 +8,7 @@ import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { withEndpoint } from '../../weights/hub.ts';
+import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { Preferences } from '../device/preferences.ts';
 import { withMethod } from '../queue/expand.ts';
@@ -21,8 +22,8 @@ export interface SetUpActions {
   /** Sets the hub. The token is cleared if that is another server. */
   readonly setHub: (endpoint: string) => void;
   readonly setToken: (token: string | null) => void;
-  /** Sets the picked files of a model. */
-  readonly setFiles: (files: ModelAccess['files']) => void;
+  /** Gives the page access to the files of a picked model, for all runs that name it. */
+  readonly giveFiles: (name: string, files: readonly PickedFile[]) => void;
   readonly choosePreset: (preset: PresetName) => void;
   /** Chooses a published order by id, with its settings but not its method. */
   readonly chooseOrder: (id: string) => void;
@@ -60,7 +61,7 @@ export function createSetUpActions(store: PageStore, { savePreferences, saveBudg
       }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
-    setFiles: (files) => changeAccess(() => ({ files })),
+    giveFiles: (name, files) => changeAccess(({ picked }) => ({ picked: new Map([...picked, [name, files]]) })),
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);

@@ -18,7 +18,7 @@ const RUN: TriedRun = {
   converses: true,
 };
 const CONTEXT: TryContext = {
-  access: { hub: { endpoint: '', token: null }, files: [] },
+  access: { hub: { endpoint: '', token: null }, picked: new Map() },
   device: 'auto',
   budget: null,
   isMeasured: false,

@@ -24,7 +24,7 @@ let places: ModelPlaces;
 beforeEach(async () => {
   hub = await startLocalHub();
   const store = await openStore(new MemoryKeyValue(), 4096);
-  places = { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token: null }, files: [] };
+  places = { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token: null }, picked: new Map() };
 });
 afterEach(() => hub.close());
 
@@ -218,7 +218,8 @@ describe('a GGUF file of another server', () => {
 
 describe('a GGUF file from disk', () => {
   const pick = (...names: string[]): void => {
-    places = { ...places, files: names.map((path) => ({ path, blob: new Blob([tinyLlamaGguf()]) })) };
+    const files = names.map((path) => ({ path, blob: new Blob([tinyLlamaGguf()]) }));
+    places = { ...places, picked: new Map([['models', files]]) };
   };
 
   it('is opened beside other files, in place', async () => {
@@ -228,7 +229,7 @@ describe('a GGUF file from disk', () => {
 
   it('must be one', async () => {
     pick('a.gguf', 'b.gguf');
-    expect(await failed(open('picked:files'))).toMatchObject({
+    expect(await failed(open('picked:models'))).toMatchObject({
       code: 'weights/choose-gguf',
       message: expect.stringContaining('a.gguf, b.gguf') as string,
     });
@@ -236,7 +237,7 @@ describe('a GGUF file from disk', () => {
 
   it('must be all of a split model', async () => {
     pick('tiny-00001-of-00002.gguf');
-    expect((await failed(open('picked:files'))).message).toBe('files has no tiny-00002-of-00002.gguf.');
+    expect((await failed(open('picked:models'))).message).toBe('models has no tiny-00002-of-00002.gguf.');
   });
 
   it.each<[string, Parameters<typeof tinyLlamaGguf>[0], RegExp]>([
@@ -327,7 +328,7 @@ describe('a GGUF file from disk', () => {
       /rope_freqs.weight does not have 4 positive numbers/,
     ],
   ])('with %s is refused', async (_, change, message) => {
-    places = { ...places, files: [{ path: FILE, blob: new Blob([tinyLlamaGguf(change)]) }] };
+    places = { ...places, picked: new Map([['files', [{ path: FILE, blob: new Blob([tinyLlamaGguf(change)]) }]]]) };
     const { code, message: found, nextStep } = await failed(open('picked:files'));
     expect(code).toMatch(/^weights\/gguf-/);
     expect(found).toMatch(message);

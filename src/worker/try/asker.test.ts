@@ -125,7 +125,7 @@ const asking = (rounds: number[], question: Question = QUESTION): Asking => ({
   dtype: 'f32',
   device: 'auto',
   limit: Infinity,
-  access: { hub: { endpoint: '', token: null }, files: [] },
+  access: { hub: { endpoint: '', token: null }, picked: new Map() },
 });
 const cpu = (): Provider => ({ kind: 'wasm', note: null });
 const answered = () => events.flatMap((event) => (event.type === 'answered' ? [event] : []));
