@@ -14,6 +14,7 @@ import { budgetBytes } from './memory/budget.ts';
 import { checkedLabel } from './run-label.ts';
 import { applyEvents, canKeep, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
+import { takenSettings } from './setup/setup-actions.ts';
 import { checkedSettings } from './setup/validate.ts';
 import type { PageStore } from './store.ts';
 import { pageTasksOf } from './tasks/sources.ts';
@@ -169,7 +170,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
     resumeFromCheckpoint: (checkpoint) => {
       beginShown(() => {
         const settings = checkedSettings(checkpoint.settings, getState().taskData);
-        setState({ draft: checkpoint.settings });
+        setState(takenSettings(checkpoint.settings));
         begin(settings, { rounds: null, from: checkpoint.folder, estimated: estimateOf(getState(), pace) });
       });
     },

@@ -1,6 +1,7 @@
 import { reportOf } from '../../base/errors.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { downloadText } from '../download.ts';
+import { takenSettings } from '../setup/setup-actions.ts';
 import type { PageStore } from '../store.ts';
 import { parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
 
@@ -77,8 +78,7 @@ export function createHandOver(store: PageStore, address: PageAddress): HandOver
     },
     accept: () => {
       const { offer: given } = getState();
-      if (given !== null && 'setUp' in given)
-        setState({ draft: given.setUp.settings, resumePoint: null, brought: null, refused: null });
+      if (given !== null && 'setUp' in given) setState(takenSettings(given.setUp.settings));
       close();
     },
     decline: close,

@@ -86,6 +86,18 @@ test('a chosen model sets its template, then its length; a preset takes its own 
   expect(state().draft).toEqual(embeddedSettings('full', 'gorp-plus'));
 });
 
+test('the settings of another run stay as they are, and begin from scratch', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  page.chooseModel('picked:mine');
+  const settings = state().draft; // as a run had them that was set up by hand, with the same model
+  page.resumeFrom({ round: 1, folder: 'f', settings });
+  page.chooseModel('picked:mine');
+  page.takeSettings(settings);
+  quiet();
+  asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  expect(state()).toMatchObject({ draft: settings, resumePoint: null });
+});
+
 test('says what the run uses, which texts it would cut, and how to read them whole', () => {
   const settings = embeddedSettings('full', 'gorp-plus');
   const { training } = settings;

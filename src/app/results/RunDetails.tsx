@@ -14,7 +14,7 @@ import styles from './RunsTable.module.css';
 
 /** All that is stored of a run, and what can be done with it. */
 export function RunDetails({ run }: { run: RunSummary }) {
-  const { edit, forget, resumeFromCheckpoint, resultsOf } = usePage();
+  const { takeSettings, forget, resumeFromCheckpoint, resultsOf } = usePage();
   const stored = useStoredRounds();
   const active = usePageState(({ run: shown }) => isActive(shown.status));
   const score = usePageState(({ view }) => view.score);
@@ -57,7 +57,7 @@ export function RunDetails({ run }: { run: RunSummary }) {
         {model?.isShown === false && (
           <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(model.folder)} />
         )}
-        <Act label="Use settings" of={which} isDisabled={active} act={() => edit(() => settings)} />
+        <Act label="Use settings" of={which} isDisabled={active} act={() => takeSettings(settings)} />
         <Act
           label="Download"
           of={which}

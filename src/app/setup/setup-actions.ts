@@ -12,11 +12,13 @@ import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { Preferences } from '../device/preferences.ts';
 import { withMethod } from '../queue/expand.ts';
-import type { PageStore } from '../store.ts';
+import type { PageState, PageStore } from '../store.ts';
 
 /** What a person can change before starting a run. */
 export interface SetUpActions {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  /** Takes the settings of another run as they are, for a run from the beginning. */
+  readonly takeSettings: (settings: RunSettings) => void;
   /** Chooses another model, with the default layers of its family and the starting values of its kind. */
   readonly chooseModel: (model: string) => void;
   /** Sets the hub. The token is cleared if that is another server. */
@@ -43,6 +45,16 @@ export interface SetUpParts {
   readonly saveBudget: (budget: number | null) => void;
 }
 
+/** The form with settings from elsewhere: nothing that the model brings changes them, and no round is resumed. */
+export const takenSettings = (
+  draft: RunSettings,
+): Pick<PageState, 'draft' | 'resumePoint' | 'brought' | 'refused'> => ({
+  draft,
+  resumePoint: null,
+  brought: null,
+  refused: null,
+});
+
 export function createSetUpActions(store: PageStore, { savePreferences, saveBudget }: SetUpParts): SetUpActions {
   const { getState, setState } = store;
 
@@ -51,6 +63,7 @@ export function createSetUpActions(store: PageStore, { savePreferences, saveBudg
 
   return {
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
+    takeSettings: (settings) => setState(takenSettings(settings)),
     chooseModel: (model) =>
       setState(({ draft }) => {
         const next = withModel(draft, model);
