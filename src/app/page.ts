@@ -151,6 +151,7 @@ export function createPage(parts: PageParts): Page {
 
   const queue = createQueue(store, {
     place: parts.queue,
+    check: (settings) => void checkedSettings(settings, getState().taskData),
     begin: (settings) => {
       const { taskData } = getState();
       // An interrupted run of the queue resumes from its checkpoint.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ErrorReport } from '../../base/errors.ts';
+import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { embeddedSettings } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { IDLE, type RunState, startingRun } from '../run-state.ts';
@@ -18,6 +18,9 @@ function setUp(place: QueuePlace = memoryQueue()) {
   let hasFiles = false;
   const queue = createQueue(store, {
     place,
+    check: ({ order }) => {
+      if (order.length === 0) throw new GorpError('settings/invalid', 'no tasks', 'choose some');
+    },
     begin: (settings) => {
       if (settings.training.epochs === 99) return refusal;
       if (settings.training.epochs === 98 && !hasFiles) return needsFiles;
@@ -170,6 +173,12 @@ describe('createQueue', () => {
     expect(store.getState().queue.isStored).toBe(true);
     queue.add([seeded(1)]);
     expect(store.getState().queue).toMatchObject({ isStored: false, runs: [{ status: 'waiting' }] });
+  });
+
+  it('refuses runs that cannot start, all of them', () => {
+    const { queue, state } = setUp();
+    expect(() => queue.add([seeded(1), { ...seeded(2), order: [] }])).toThrow('no tasks');
+    expect(state()).toBe('');
   });
 
   it('refuses more runs than it holds', () => {

@@ -19,7 +19,12 @@ import {
 
 /** Actions on the queue. */
 export interface QueueActions {
-  /** Appends runs. @param comparedWith key of the run that they are compared with. @throws GorpError `run/queue-full`. */
+  /**
+   * Appends runs, all or none.
+   *
+   * @param comparedWith key of the run that they are compared with.
+   * @throws GorpError `run/queue-full`; `settings/…` for settings that no run can start with.
+   */
   readonly add: (settings: readonly RunSettings[], comparedWith?: string) => void;
   readonly start: () => void;
   /** Lets the current run finish, and starts no other. */
@@ -48,13 +53,15 @@ export interface Queue extends QueueActions {
 /** Dependencies of the queue. */
 export interface QueueParts {
   place: QueuePlace;
+  /** @throws GorpError `settings/…` for settings that no run can start with now. */
+  check: (settings: RunSettings) => void;
   /** Starts a run. @returns the error if it cannot start, else null. */
   begin: (settings: RunSettings) => ErrorReport | null;
   /** Estimated seconds of a run; null if unknown. */
   estimate: (settings: RunSettings) => number | null;
 }
 
-export function createQueue(store: PageStore, { place, begin, estimate }: QueueParts): Queue {
+export function createQueue(store: PageStore, { place, check, begin, estimate }: QueueParts): Queue {
   const state = (): StoredQueue => store.getState().queue;
 
   const set = (change: Partial<StoredQueue>): void => {
@@ -140,6 +147,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
           'Clear ended runs, or choose fewer methods, orders or seeds.',
         );
       }
+      all.forEach(check);
       mine(() => {
         set({
           runs: [
