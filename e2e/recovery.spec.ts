@@ -59,6 +59,7 @@ test('a run interrupted by a reload resumes at its step, and leaves nothing when
     await page.getByTestId('stop').click();
     await waitForStatus(page, 'stopped');
     await page.getByTestId('drop-checkpoint').click();
+    await page.getByTestId('drop-checkpoint-for-good').click();
     await expect(page.getByTestId('interrupted')).toBeHidden();
     await page.reload();
     await expect(page.getByTestId('start')).toBeEnabled();

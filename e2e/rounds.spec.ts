@@ -93,9 +93,10 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   await list.getByRole('button', { name: /^Use the model of/ }).click();
   await expect(page.getByTestId('kept-rounds')).toContainText('2 rounds');
   await list
-    .getByRole('button', { name: /^Remove the model of/ })
+    .getByRole('button', { name: /^Remove… the model of/ })
     .first()
     .click();
+  await list.getByRole('button', { name: /^Remove for good/ }).click();
   await expect(page.getByTestId('run-model')).toHaveCount(1);
 
   await resume.click();

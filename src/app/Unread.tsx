@@ -1,5 +1,5 @@
-import { useState } from 'react';
 import { whole } from './format.ts';
+import { AskTwice } from './ui/AskTwice.tsx';
 import styles from './Unread.module.css';
 import buttons from './ui/buttons.module.css';
 import view from './ui/view.module.css';
@@ -13,9 +13,8 @@ interface Props {
   remove: () => void;
 }
 
-/** Says that there are things that cannot be read, and removes them once that is confirmed. */
+/** Says that there are things that cannot be read, and offers to remove them. */
 export function Unread({ count, name: [one, several], isDisabled = false, remove }: Props) {
-  const [isAsked, setAsked] = useState(false);
   if (count === 0) return null;
   return (
     <div className={`${buttons.row} ${styles.unread}`} data-testid="unread">
@@ -25,28 +24,13 @@ export function Unread({ count, name: [one, several], isDisabled = false, remove
           : `${whole(count)} ${several} cannot be read: they are damaged, or from another version of this page. They stay stored.`}{' '}
         Reload the page, in case it is out of date.
       </p>
-      <button
-        type="button"
+      <AskTwice
+        verb="Remove"
+        of={`unreadable ${several}`}
         className={`${buttons.plain} ${buttons.small}`}
-        disabled={isDisabled}
-        aria-label={isAsked ? undefined : `Remove unreadable ${several}`}
-        onClick={() => setAsked(!isAsked)}
-      >
-        {isAsked ? 'Do not remove' : 'Remove…'}
-      </button>
-      {isAsked && (
-        <button
-          type="button"
-          className={`${buttons.plain} ${buttons.small}`}
-          disabled={isDisabled}
-          onClick={() => {
-            setAsked(false);
-            remove();
-          }}
-        >
-          Remove for good
-        </button>
-      )}
+        isDisabled={isDisabled}
+        act={remove}
+      />
     </div>
   );
 }

@@ -4,6 +4,7 @@ import notices from '../Notices.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { methodTitle } from '../../methods/registry.ts';
+import { AskTwice } from '../ui/AskTwice.tsx';
 import buttons from '../ui/buttons.module.css';
 import styles from './Interrupted.module.css';
 import { offered } from './unfinished.ts';
@@ -37,14 +38,13 @@ export function Interrupted() {
         >
           Resume at step {whole(step)}
         </button>
-        <button
-          type="button"
+        <AskTwice
+          verb="Remove"
+          of="the unfinished run"
           className={buttons.plain}
-          data-testid="drop-checkpoint"
-          onClick={() => void dropCheckpoint(checkpoint.folder)}
-        >
-          Remove
-        </button>
+          testId="drop-checkpoint"
+          act={() => void dropCheckpoint(checkpoint.folder)}
+        />
       </div>
     </section>
   );

@@ -1,4 +1,3 @@
-import { useState } from 'react';
 import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
 import { bytes, duration } from '../format.ts';
@@ -6,6 +5,7 @@ import { runKey, type RunSummary } from '../history.ts';
 import { modelText } from '../../weights/model-text.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import { AskTwice } from '../ui/AskTwice.tsx';
 import buttons from '../ui/buttons.module.css';
 import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
 import { calledRun, columnText, RUN_COLUMNS } from './run-columns.ts';
@@ -20,8 +20,6 @@ export function RunDetails({ run }: { run: RunSummary }) {
   const score = usePageState(({ view }) => view.score);
   const checkpoint = usePageState(({ unfinished }) => unfinished.find(({ id }) => id !== undefined && id === run.id));
   const model = useStoredState(({ models }) => models.find((one) => one.run !== null && one.run === run.id));
-  // The only copy may be here, so neither a slip nor a double click removes it.
-  const [isForgetting, setForgetting] = useState(false);
   const isWriting = useStoredState(({ writing }) => writing !== null);
   const { settings, device, seconds, resultsBytes } = run;
   const { trainExamples, testExamples, epochs, seed } = settings.training;
@@ -64,13 +62,12 @@ export function RunDetails({ run }: { run: RunSummary }) {
           isDisabled={resultsBytes === null}
           act={() => void resultsOf(key).then((whole) => whole !== null && downloadResults(whole))}
         />
-        <Act
-          label={isForgetting ? 'Do not forget' : 'Forget…'}
+        <AskTwice
+          verb="Forget"
           of={which}
-          isDisabled={false}
-          act={() => setForgetting(!isForgetting)}
+          className={`${buttons.plain} ${buttons.small}`}
+          act={() => void forget(key)}
         />
-        {isForgetting && <Act label="Forget for good" of={which} isDisabled={false} act={() => void forget(key)} />}
       </div>
     </div>
   );

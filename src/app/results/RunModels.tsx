@@ -3,6 +3,7 @@ import type { ModelOfRun } from '../../worker/protocol.ts';
 import { methodTitle } from '../../methods/registry.ts';
 import { bytes, moment } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
+import { AskTwice } from '../ui/AskTwice.tsx';
 import choice from '../ui/Choice.module.css';
 import styles from './FilesSection.module.css';
 import { useStoredRounds, useStoredState } from './saved-rounds-context.tsx';
@@ -51,17 +52,16 @@ export function RunModels({ isBusy, canRemove }: Props) {
       {offered.length > 0 && (
         <p className={styles.problem} role="status" data-testid="over-budget">
           They take more than {budget} GiB.{' '}
-          <button
-            type="button"
+          <AskTwice
+            verb="Remove"
+            of="from this browser"
+            what={` ${offered.length === 1 ? 'the oldest' : `the ${offered.length} oldest`} (${bytes(offered.reduce((sum, model) => sum + model.bytes, 0))})`}
             className={styles.button}
-            disabled={!canRemove}
-            onClick={() => {
+            isDisabled={!canRemove}
+            act={() => {
               for (const { folder } of offered) stored.remove(folder);
             }}
-          >
-            Remove {offered.length === 1 ? 'the oldest' : `the ${offered.length} oldest`} (
-            {bytes(offered.reduce((sum, model) => sum + model.bytes, 0))})
-          </button>
+          />
         </p>
       )}
       {offered.length === 0 && total > budget * 2 ** 30 && (
@@ -89,15 +89,13 @@ export function RunModels({ isBusy, canRemove }: Props) {
                 </button>
               </>
             )}{' '}
-            <button
-              type="button"
+            <AskTwice
+              verb="Remove"
+              of={`the model of ${nameOf(model, names)}`}
               className={styles.button}
-              disabled={!canRemove}
-              aria-label={`Remove the model of ${nameOf(model, names)}`}
-              onClick={() => stored.remove(model.folder)}
-            >
-              Remove
-            </button>
+              isDisabled={!canRemove}
+              act={() => stored.remove(model.folder)}
+            />
           </li>
         ))}
       </ul>

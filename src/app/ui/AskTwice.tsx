@@ -1,0 +1,53 @@
+import { useState } from 'react';
+
+interface Props {
+  verb: 'Remove' | 'Forget';
+  /** What the verb is about, for those who do not see where the button stands: `the model of the run`. */
+  of: string;
+  /** What the label shows of it, if it is more than the verb. */
+  what?: string;
+  /** The class of its buttons. */
+  className: string;
+  isDisabled?: boolean;
+  testId?: string;
+  act: () => void;
+}
+
+/**
+ * A button that removes what cannot be made again, once a second button confirms it: neither a slip nor a double click
+ * does.
+ */
+export function AskTwice({ verb, of, what = '', className, isDisabled = false, testId, act }: Props) {
+  const [isAsked, setAsked] = useState(false);
+  const label = isAsked ? `Do not ${verb.toLowerCase()}` : `${verb}${what}…`;
+  const confirm = `${verb} for good`;
+  return (
+    <>
+      <button
+        type="button"
+        className={className}
+        disabled={isDisabled}
+        aria-label={`${label} ${of}`}
+        data-testid={testId}
+        onClick={() => setAsked(!isAsked)}
+      >
+        {label}
+      </button>
+      {isAsked && (
+        <button
+          type="button"
+          className={className}
+          disabled={isDisabled}
+          aria-label={`${confirm} ${of}`}
+          data-testid={testId === undefined ? undefined : `${testId}-for-good`}
+          onClick={() => {
+            setAsked(false);
+            act();
+          }}
+        >
+          {confirm}
+        </button>
+      )}
+    </>
+  );
+}
