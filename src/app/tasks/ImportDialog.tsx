@@ -31,12 +31,14 @@ export function ImportDialog() {
 
 function ImportForm({ file }: { file: OpenedFile }) {
   const { tasks } = usePage();
-  const custom = usePageState(({ taskData }) => taskData.custom);
-  const taken = custom.map((task) => task.spec.name);
+  const { custom, unread } = usePageState(({ taskData }) => taskData);
+  const taken = [...custom.map((task) => task.spec.name), ...unread.tasks];
   const problem = usePageState((state) => state.taskProblem);
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
   const [{ preview, error, isLooking }, look] = usePreview(file);
   const [isAdding, setAdding] = useState(false);
+  // A kind brings its question, but does not replace one that the person wrote.
+  const [isOwnQuestion, setOwnQuestion] = useState(false);
   const id = useId();
 
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
@@ -128,9 +130,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
             className={fieldStyles.input}
             list={`${id}-kinds`}
             value={spec.kind}
-            onChange={({ target: { value } }) =>
-              change(Object.hasOwn(KINDS, value) ? { kind: value, instruction: KINDS[value] ?? null } : { kind: value })
-            }
+            onChange={({ target: { value } }) => {
+              const asks = form === 'labels' && !isOwnQuestion && Object.hasOwn(KINDS, value);
+              change({ kind: value, ...(asks && { instruction: KINDS[value] ?? null }) });
+            }}
           />
           <datalist id={`${id}-kinds`}>
             {Object.keys(KINDS).map((kind) => (
@@ -145,7 +148,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
                 {...field('instruction')}
                 className={fieldStyles.input}
                 value={spec.instruction ?? ''}
-                onChange={({ target: { value } }) => change({ instruction: value === '' ? null : value })}
+                onChange={({ target: { value } }) => {
+                  setOwnQuestion(true);
+                  change({ instruction: value === '' ? null : value });
+                }}
               />
               {help(
                 'instruction',
