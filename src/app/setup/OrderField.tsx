@@ -23,7 +23,10 @@ type Direction = 'up' | 'down';
 
 /** The tasks in the order they are learned, and their sources. */
 export function OrderField({ issue, sourceIssue }: Props) {
-  const plain = usePageState(({ draft, taskData }) => draft.tasks === 'embedded' && taskData.custom.length === 0);
+  const plain = usePageState(
+    ({ draft, taskData: { custom, unread } }) =>
+      draft.tasks === 'embedded' && custom.length + unread.tasks.length === 0 && !unread.folder,
+  );
   const [asked, setAsked] = useState(false);
   const id = useId();
   const open = asked || !plain || issue !== undefined;
