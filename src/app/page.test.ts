@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
-import type { RunSettings } from '../run/settings.ts';
+import { type RunSettings, watching } from '../run/settings.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../worker/protocol.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-control.ts';
@@ -120,6 +120,20 @@ describe('createPage', () => {
     await settle();
     expect(asked).toEqual(['find', 'find', 'drop']);
     expect(page.store.getState().unfinished).toEqual([]);
+  });
+
+  it('resumes an interrupted run of the queue from its checkpoint, in whatever order its settings were entered', async () => {
+    const settings = watching(embeddedSettings('quick', 'gorp'), ['field']);
+    const { watch = [], ...others } = settings;
+    const results = resultsOf(settings);
+    const stored = { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt: '', results, round: 1, step: 3 };
+    const { page, commands } = setUp({
+      checkpoints: () => Promise.resolve({ unfinished: [{ ...stored, settings: { watch, ...others } }], unread: [] }),
+    });
+    await page.load();
+    page.queue.add([settings]);
+    page.queue.start();
+    expect(commands[0]).toMatchObject({ checkpoints: { from: 'f' } });
   });
 
   it('offers a stopped run until it is removed', async () => {

@@ -1,4 +1,5 @@
 import { reportOf } from '../base/errors.ts';
+import { difference } from '../run/checkpoint/fitting.ts';
 import { type BenchActions, createBenchActions } from './bench/bench-actions.ts';
 import type { AskForBench } from './bench/bench-worker.ts';
 import type { AskForCheckpoints } from './checkpoints/ask.ts';
@@ -155,7 +156,7 @@ export function createPage(parts: PageParts): Page {
     begin: (settings) => {
       const { taskData } = getState();
       // An interrupted run of the queue resumes from its checkpoint.
-      const same = getState().unfinished.find((one) => JSON.stringify(one.settings) === JSON.stringify(settings));
+      const same = getState().unfinished.find((one) => difference(one.settings, settings) === null);
       try {
         // No estimate: it would use the plan of another method, which says nothing about the device's pace.
         const from = same?.folder ?? null;
