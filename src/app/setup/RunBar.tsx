@@ -1,4 +1,5 @@
 import { useRef } from 'react';
+import { difference } from '../../run/checkpoint/fitting.ts';
 import { embeddedSettings, type PresetName } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { embeddedTask } from '../../tasks/orders.ts';
@@ -22,8 +23,7 @@ function presetOf(draft: RunSettings): PresetName | null {
   const { seed } = draft.training;
   for (const { name } of PRESETS) {
     const preset = embeddedSettings(name, draft.method.name, embeddedModel(draft.model)?.reference);
-    const text = JSON.stringify({ ...preset, training: { ...preset.training, seed } });
-    if (text === JSON.stringify(draft)) return name;
+    if (difference({ ...preset, training: { ...preset.training, seed } }, draft) === null) return name;
   }
   return null;
 }
