@@ -89,10 +89,15 @@ export async function findCheckpoints(): Promise<FoundCheckpoints> {
   const found: FoundCheckpoints = { unfinished: [], unread: [] };
   for (const { name, checkpoints } of await runFolders()) {
     if (!(await isFree(name))) continue;
-    const last = await lastOf(name, checkpoints);
-    if (last === 'none') await dropCheckpoints(name);
-    else if (last === 'unread') found.unread.push(name);
-    else found.unfinished.push(last);
+    try {
+      const last = await lastOf(name, checkpoints);
+      if (last === 'none') await dropCheckpoints(name);
+      else if (last === 'unread') found.unread.push(name);
+      else found.unfinished.push(last);
+    } catch (thrown) {
+      // Another tab may have removed it meanwhile.
+      if (!isMissing(thrown)) throw thrown instanceof GorpError ? thrown : failed(thrown);
+    }
   }
   found.unfinished.sort((a, b) => b.savedAt - a.savedAt);
   return found;
