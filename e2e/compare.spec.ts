@@ -209,7 +209,8 @@ test('files that cannot be compared or taken over say why, and a queue continues
     });
     const training = { ...settings.training, ...TINY, trainExamples: 4 };
     const runs = [
-      waiting({ ...settings, model: 'picked:gone' }, 'a'),
+      waiting({ ...settings, model: 'picked:gone' }, 'w'),
+      waiting({ ...settings, order: ['letters'] }, 'a'),
       waiting({ ...settings, order: ['gloss'], training }, 'b'),
     ];
     await page.evaluate(
@@ -220,7 +221,8 @@ test('files that cannot be compared or taken over say why, and a queue continues
     await openTab(page, 'queue');
     await expect(queued(page, 'finished')).toHaveCount(1, { timeout: 120_000 });
     await expect(queued(page, 'failed').locator('code')).toHaveText(/^[a-z]+\/[a-z0-9-]+$/);
-    await expect(page.getByTestId('queue-status')).toHaveText('2 of 2 done, 1 of them failed.');
+    await expect(page.getByTestId('queue-status')).toContainText('2 of 3 done, 1 of them failed, 1 waiting');
+    await expect(queued(page, 'waiting')).toContainText('Drop gone again anywhere on the page');
     await page.reload();
     await openTab(page, 'queue');
     await expect(queued(page, 'failed').locator('code')).toBeVisible();

@@ -85,21 +85,17 @@ describe('createQueue', () => {
     expect(state()).toBe('2 failed, 3 running, 1 waiting');
   });
 
-  it('waits for the files of a model that the page lost access to', () => {
-    const place = memoryQueue();
-    const { queue, begun } = setUp(place);
+  it('waits for the files of a model that the page lost access to, while other runs start', () => {
+    const { store, queue, begun, end, state, give } = setUp();
     queue.add([seeded(1, 98), seeded(2)]);
     queue.start();
-    const { store, queue: again, begun: later, give } = setUp(place);
-    const runs = () => store.getState().queue.runs.map(({ status, error }) => [status, error?.code]);
-    expect([begun, later, store.getState().queue.isGoing]).toEqual([[], [], false]);
-    expect(runs()).toEqual([
-      ['waiting', 'settings/files-again'],
-      ['waiting', undefined],
-    ]);
+    expect([begun, state()]).toEqual([[2], '1 waiting, 2 running']);
+    end('finished');
+    expect([state(), store.getState().queue.isGoing]).toEqual(['1 waiting, 2 finished', false]);
+    expect(store.getState().queue.runs[0].error?.code).toBe('settings/files-again');
     give();
-    again.start();
-    expect([later, runs()[0]]).toEqual([[1], ['running', undefined]]);
+    queue.start();
+    expect([begun, state(), store.getState().queue.runs[0].error]).toEqual([[2, 1], '1 running, 2 finished', null]);
   });
 
   it('can be paused, reordered and emptied; stopping a run pauses it', () => {

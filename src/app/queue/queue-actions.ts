@@ -80,26 +80,18 @@ export function createQueue(store: PageStore, { place, check, begin, estimate }:
 
   /**
    * Starts the next run if the queue is going and the device is free. A run that cannot start counts as failed; one that
-   * lacks files that only a person can give waits for them, and so does the queue.
+   * lacks files that only a person can give stays waiting, while others start.
    */
   const next = (): void => {
-    while (store.getState().queue.isMine && state().isGoing && isFree()) {
-      const run = state().runs.find(isWaiting);
-      if (run === undefined) {
-        set({ isGoing: false });
-        return;
-      }
+    if (!store.getState().queue.isMine || !state().isGoing || !isFree()) return;
+    for (const { id, settings } of state().runs.filter(isWaiting)) {
       // Marked before it begins, so that the queue resumes this run if the page closes now.
-      put(run.id, { status: 'running', error: null });
-      const error = begin(run.settings);
+      put(id, { status: 'running', error: null });
+      const error = begin(settings);
       if (error === null) return;
-      if (error.code === 'settings/files-again') {
-        put(run.id, { status: 'waiting', error });
-        set({ isGoing: false });
-        return;
-      }
-      put(run.id, { status: 'failed', error });
+      put(id, { status: error.code === 'settings/files-again' ? 'waiting' : 'failed', error });
     }
+    set({ isGoing: false });
   };
 
   const mine = (change: () => void): void => {
