@@ -106,6 +106,7 @@ async function whatToTest(
     const known = await withFiles(settings, values);
     return { ...known, settings: changed(settings, values.seed, values.set) };
   }
-  const { settings: chosen, ...tasks } = await chooseRun({ ...values, method: settings.method.name });
-  return { ...tasks, settings: { ...chosen, model: settings.model, method: settings.method } };
+  const { model, method, training } = settings;
+  const { settings: chosen, ...tasks } = await chooseRun({ ...values, model, set: [] });
+  return { ...tasks, settings: changed({ ...chosen, method, training }, values.seed, values.set) };
 }

@@ -106,6 +106,10 @@ describe.each(TESTED_FAMILIES)('$family from the hub', (family) => {
         readFileSync(join(out(part), 'predict_eval_predictions.jsonl'), 'utf8');
       expect(predictions('merged-eval')).toBe(predictions('eval'));
 
+      // Another order has its own tasks, but is read as the round learned.
+      expect(await evaluate(['--round', round, '--order', 'SST-2', ...common, '--out', out('other')])).toBe(0);
+      expect(predictions('other')).toBe(predictions('eval'));
+
       // The round and the merged model answer the prompts of the test, one by one.
       if (ASKED.includes(family.family)) {
         const tested = readPredictions(predictions('eval'));

@@ -13,7 +13,7 @@ import { train, TRAIN_USAGE } from './train.ts';
 
 declare const __APP_VERSION__: string;
 
-const USAGE = `gorp-web ${__APP_VERSION__}: continual fine-tuning of language models on the GPU
+const USAGE = `gorp-web ${__APP_VERSION__}: continual fine-tuning of language models on your own machine
 
 Usage: gorp-web COMMAND [options]
 
@@ -21,7 +21,7 @@ Usage: gorp-web COMMAND [options]
   eval     tests a model, as it is or after a round
   study    methods × seeds, also split over many machines
   merge    writes a model with a round's training merged in
-  export   writes a model as ONNX, as it is or after a round
+  export   writes a model as ONNX or GGUF, as it is or after a round
   generate answers prompts with a model, as it is or after a round
   plan     estimates memory and time of training
   data     shows what would be read from a file of examples

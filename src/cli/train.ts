@@ -142,13 +142,13 @@ async function whatToTrain(
     return { ...known, settings: changed(settings, values.seed, values.set) };
   }
   const method = values.method ?? settings.method.name;
-  const { settings: chosen, customTasks, notes = [] } = await chooseRun({ ...values, method, set: [] });
+  const model = isGiven(args, 'model') ? values.model : settings.model;
+  const { settings: chosen, customTasks, notes = [] } = await chooseRun({ ...values, model, method, set: [] });
   // What was watched so far stays so, unless it is learned now or others are named.
   const watch = (chosen.watch ?? settings.watch ?? []).filter((name) => !chosen.order.includes(name));
   const onward: RunSettings = {
     ...chosen,
     ...(watch.length > 0 && { watch }),
-    model: isGiven(args, 'model') ? chosen.model : settings.model,
     method: settings.method.name === method ? settings.method : chosen.method,
     training: settings.training,
   };
