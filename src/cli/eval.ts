@@ -63,7 +63,7 @@ export async function evaluate(args: string[]): Promise<number> {
     }),
   };
   try {
-    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal), 'evaluate');
+    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { before: '' }), 'evaluate');
     if (results) {
       if (out !== undefined) await writeResults(out, results);
       terminal.result(testTable(results));

@@ -62,6 +62,7 @@ export async function plan(args: string[]): Promise<number> {
   if (values.published) return published(terminal);
   const { device: choice, memoryBudget: budget } = deviceChoices(values);
   const chosen = await chooseRun(values, { readsTasks: false });
+  for (const note of chosen.notes ?? []) terminal.note(`Warning: ${note}`);
   const { model, method, training, order } = chosen.settings;
   const outline = await openNamedOutline(model);
   const labels = await labelsOf(chosen);

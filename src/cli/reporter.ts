@@ -13,20 +13,24 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
  * Reports a running run: on a terminal in one line that is overwritten, else in a line for everything that has ended.
  * With `--json` every event is a line of JSON.
  *
- * @param options `label` precedes each line when several runs share the terminal; `speed` is the device's once known,
- *   to estimate the time of the run.
+ * @param options `label` precedes each line when several runs share the terminal, and `before` each test of the model as
+ *   it is; `speed` is the device's once known, to estimate the time of the run.
  */
 export function runReporter(
   terminal: Terminal,
-  { label = '', speed }: { label?: string; speed?: () => Speed | undefined } = {},
+  {
+    label = '',
+    before = 'Before training: ',
+    speed,
+  }: { label?: string; before?: string; speed?: () => Speed | undefined } = {},
 ): (event: RunEvent) => void {
   let loss = '';
   let tasks: string[] = [];
   let round = 0;
   const note = (text: string): void => terminal.note(label + text);
   const noteTest = (round: number, task: number, scores: Scores, speed = ''): void => {
-    const after = round === 0 ? 'Before training' : `After round ${round}`;
-    note(`${after}: ${tasks[task]} ${scoresText(scores)}${speed}`);
+    const after = round === 0 ? before : `After round ${round}: `;
+    note(`${after}${tasks[task]} ${scoresText(scores)}${speed}`);
   };
   return (event) => {
     terminal.event(event);

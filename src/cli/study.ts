@@ -71,7 +71,8 @@ export async function study(args: string[]): Promise<number> {
   const shard = readShard(values.shard, process.env);
   const machine = deviceChoices(values);
   if (values.plan === undefined) {
-    const { plan, customTasks } = await planOf(values);
+    const { plan, customTasks, notes } = await planOf(values);
+    for (const note of notes) warn(note);
     return executeStudy({ plan, out, shard, machine: { ...machine, customTasks }, joins: true }, terminal);
   }
   const plan = await readPlan(values.plan);
@@ -81,19 +82,17 @@ export async function study(args: string[]): Promise<number> {
 }
 
 /** The plan that `--methods` and `--seeds` describe. */
-async function planOf(values: Values): Promise<{ plan: StudyPlan; customTasks: readonly Task[] }> {
+async function planOf(
+  values: Values,
+): Promise<{ plan: StudyPlan; customTasks: readonly Task[]; notes: readonly string[] }> {
   const methods = [...new Set(values.methods.split(','))].map((name) => oneOf('--methods', name, METHOD_NAMES));
   const seeds = [...new Set(values.seeds.split(',').map((text) => wholeNumber('--seeds', text)))];
   const chosen = [];
   const watch = [...values.watch, 'none']; // only what is asked for, so that studies stay comparable
   for (const method of methods) chosen.push(await chooseRun({ ...values, watch, method }));
-  return {
-    plan: planOfMethods(
-      chosen.map(({ settings }) => settings),
-      seeds,
-    ),
-    customTasks: chosen[0].customTasks,
-  };
+  const [{ customTasks, notes = [] }] = chosen;
+  const settings = chosen.map((one) => one.settings);
+  return { plan: planOfMethods(settings, seeds), customTasks, notes };
 }
 
 /** @throws GorpError `run/unreadable-file`, and as {@link parseStudyPlan}. */

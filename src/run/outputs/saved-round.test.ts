@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { scriptedRun } from '../../testing/scripted-run.ts';
-import type { MethodName } from '../../methods/registry.ts';
+import { type MethodName, withValues } from '../../methods/registry.ts';
+import type { RunSettings } from '../settings.ts';
 import { embeddedSettings } from '../presets.ts';
 import { checkFits, checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';
 
@@ -41,4 +42,16 @@ test('remembered examples must consist of tokens of the model', () => {
 
 test('other methods may resume in a longer order', () => {
   expect(() => resume('gorp', [...ORDER, 'emoji'])).not.toThrow();
+});
+
+test('a round can be tested, but not resumed, without the watched tasks that it protected', () => {
+  const { method, ...rest } = { ...embeddedSettings('quick', 'gorp-plus'), order: ORDER };
+  const settings: RunSettings = { ...rest, method: withValues(method, { protects: 'watched' }), watch: ['emoji'] };
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  const round = { round: 1, results: last.results } as SavedRound;
+  const other = { ...settings, watch: ['kinds'] };
+  expect(() => checkFits(round, other, round.results.model.parameters)).not.toThrow();
+  expect(() => checkGoesOn(round, other)).toThrow(/to protect general prompts, emoji, not general prompts, kinds/);
+  expect(() => checkGoesOn(round, settings)).not.toThrow();
 });

@@ -85,12 +85,6 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: Ru
       `Choose the model it was trained on, ${before.model}.`,
     );
   }
-  const [guarded, asked] = [before, settings].map(whatIsProtected);
-  if (guarded === asked) return;
-  throw refusal(
-    `it was trained to protect ${guarded}, not ${asked}, which is decided before the first task`,
-    'Watch the same tasks and choose the same for Protects, or start a new run.',
-  );
 }
 
 /** What a run protects, in words. */
@@ -123,7 +117,8 @@ export function checkRemembered(examples: readonly RememberedExample[], tokens: 
 }
 
 /** Checks that a run can resume from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
-export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
+export function checkGoesOn({ round, results }: SavedRound, settings: RunSettings): void {
+  const { order, method } = settings;
   if (planOf(method).schedule !== 'in-turn') {
     throw refusal(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
   }
@@ -143,6 +138,13 @@ export function checkGoesOn({ round, results }: SavedRound, { order, method }: R
   }
   if (order.length <= round) {
     throw refusal(`it has learned all ${round} tasks of the order`, 'Add a task after those it has learned.');
+  }
+  const [guarded, asked] = [results.settings, settings].map(whatIsProtected);
+  if (guarded !== asked) {
+    throw refusal(
+      `it was trained to protect ${guarded}, not ${asked}, which is decided before the first task`,
+      'Watch the same tasks and choose the same for Protects, or start a new run.',
+    );
   }
 }
 
