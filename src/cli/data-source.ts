@@ -4,25 +4,35 @@ import { basename, join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { checkFileSize, readTableFile, type TableFile } from '../tasks/table.ts';
 import { readHubRows } from '../run/hub-rows.ts';
-import { datasetName, listDataset, type SplitChoice, USUAL_ROWS } from '../weights/hub-dataset.ts';
+import { datasetName, listDataset, USUAL_ROWS } from '../weights/hub-dataset.ts';
+import { wholeNumber } from './arguments.ts';
+import { UsageError } from './exit-codes.ts';
 import { hubAccess } from './named-models.ts';
 import { isTextFile, readTextFolder } from '../tasks/text-folder.ts';
 
-/** Which rows of a data set on the hub to read. */
-export interface HubRows extends SplitChoice {
-  readonly rows: number;
+/** Which rows of a data set on the hub to read, as options say; what they leave out is as usual. */
+export interface AskedRows {
+  readonly config?: string | undefined;
+  readonly split?: string | undefined;
+  readonly rows?: string | undefined;
 }
-
-export const USUAL_HUB_ROWS: HubRows = { config: null, split: null, rows: USUAL_ROWS };
 
 /**
  * Reads a file of examples, a folder of texts, or rows of a data set on the hub (`org/name`).
  *
- * @throws GorpError `tasks/not-found`, and as {@link readTableFile}, {@link readTextFolder} and {@link readHubRows}.
+ * @throws UsageError if rows are asked for that only a data set on the hub has; GorpError `tasks/not-found`, and as
+ *   {@link readTableFile}, {@link readTextFolder} and {@link readHubRows}.
  */
-export async function readDataPath(path: string, { rows, ...choice } = USUAL_HUB_ROWS): Promise<TableFile> {
+export async function readDataPath(path: string, asked: AskedRows = {}): Promise<TableFile> {
   const dataset = existsSync(path) ? null : datasetName(path);
-  if (dataset !== null) return readHubRows(await listDataset(dataset, hubAccess()), choice, rows, hubAccess());
+  if (dataset !== null) {
+    const { config = null, split = null, rows = String(USUAL_ROWS) } = asked;
+    const count = wholeNumber('rows', rows);
+    return readHubRows(await listDataset(dataset, hubAccess()), { config, split }, count, hubAccess());
+  }
+  const [option] = Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (option !== undefined)
+    throw new UsageError(`${option} goes with a data set of the hub (org/name), which ${path} is not.`);
   const facts = await stat(path).catch((cause: unknown) => {
     throw new GorpError(
       'tasks/not-found',

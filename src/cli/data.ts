@@ -5,8 +5,9 @@ import { previewOf } from '../tasks/preview.ts';
 import { promptOf } from '../tasks/prompt.ts';
 import type { TablePreview } from '../tasks/table-preview.ts';
 import { tableOf } from '../tasks/table.ts';
-import { oneOf, readArguments, wholeNumber } from './arguments.ts';
-import { readDataPath, USUAL_HUB_ROWS } from './data-source.ts';
+import { oneOf, readArguments } from './arguments.ts';
+import { USUAL_ROWS } from '../weights/hub-dataset.ts';
+import { readDataPath } from './data-source.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { Terminal } from './terminal.ts';
 
@@ -21,7 +22,7 @@ Of several, each is shown in turn; the options apply to all.
   --input COLUMN   a second part of the text
   --answer COLUMN  the column with the label or the answer
   --no-header      the first row of a CSV or TSV file is an example
-  --config NAME, --split NAME, --rows N  of a data set on the hub; by default train, and its first ${USUAL_HUB_ROWS.rows} rows
+  --config NAME, --split NAME, --rows N  of a data set on the hub; by default train, and its first ${USUAL_ROWS} rows
   --json           the same as JSON
   --help`;
 
@@ -54,15 +55,15 @@ const OPTIONS = {
   'no-header': { type: 'boolean', default: false },
   config: { type: 'string' },
   split: { type: 'string' },
-  rows: { type: 'string', default: String(USUAL_HUB_ROWS.rows) },
+  rows: { type: 'string' },
 } as const;
 type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 
 /** Shows what would be read of a path. @returns the hash of what it holds, and whether it makes a task. */
 async function show(path: string, values: Values, terminal: Terminal): Promise<{ sha256: string; isTask: boolean }> {
   const header = !values['no-header'];
-  const { config = null, split = null } = values;
-  const file = await readDataPath(path, { config, split, rows: wholeNumber('--rows', values.rows) });
+  const { config, split, rows: asked } = values;
+  const file = await readDataPath(path, { config, split, rows: asked });
   const likely = previewOf(file, header, null);
   const form = values.form === undefined ? likely.form : oneOf('--form', values.form, TASK_FORMS);
   const chosen = {

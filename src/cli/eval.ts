@@ -102,6 +102,7 @@ async function whatToTest(
   const { settings } = saved.results;
   refuseOptions(args, ['model', 'method'], 'the round sets model and method');
   if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the round sets the tasks');
+  if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the round sets it');
   if (!isGiven(args, 'order')) {
     const known = await withFiles(settings, values);
     return { ...known, settings: changed(settings, values.seed, values.set) };

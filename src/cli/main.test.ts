@@ -36,6 +36,8 @@ test.each<[string[], number, string]>([
   [['generate', '--round', 'absent', '--prompt-form', 'chat', '--prompt', 'x'], 2, 'has no effect'],
   [['models', 'verify', 'no/model'], 3, 'store/no-model'],
   [['study', '--shard', '2/2'], 2, '--shard'],
+  [['study', '--plan', 'plan.json', '--set', 'training.epochs=2'], 2, '--set has no effect here: the plan sets it'],
+  [['study', '--merge', 'a', '--methods', 'gpm'], 2, '--methods has no effect here: --merge makes no runs'],
 ])('%j ends with %i', async (args, code, text) => {
   expect(await main(args)).toBe(code);
   expect(textOf(error)).toContain(text);

@@ -11,7 +11,7 @@ beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'settings-'))
 afterEach(() => rm(folder, { recursive: true }));
 
 const values = (given: Partial<SettingsValues> = {}): SettingsValues => ({
-  ...{ model: 'embedded', tasks: 'embedded', order: 'embedded', preset: 'quick' },
+  ...{ model: 'embedded', tasks: 'embedded', order: 'embedded', preset: 'full' },
   ...{ task: [], watch: [], set: [] },
   ...given,
 });
@@ -32,19 +32,25 @@ const qa = (name: string): Promise<string> =>
 describe('watched tasks on the command line', () => {
   test('are named, or made of files, and stay out of the order', async () => {
     const path = await qa('mine.jsonl');
-    const { settings, customTasks } = await chooseRun(values({ watch: ['sst2', 'kinds', `${path},name=own`] }));
+    const { settings, customTasks } = await chooseRun(
+      values({ preset: 'quick', watch: ['sst2', 'kinds', `${path},name=own`] }),
+    );
     expect(settings.watch).toEqual(['SST-2', 'kinds', 'own']);
     expect(settings.order).toEqual(['people', 'emoji']);
     expect(customTasks.map(({ name }) => name)).toEqual(['own']);
   });
 
   test('are refused if they are learned too, or if there is neither such a task nor a file', async () => {
-    await expect(chooseRun(values({ watch: ['people'] }))).rejects.toThrow(/either learned or only tested/);
-    await expect(chooseRun(values({ watch: ['nothing'] }))).rejects.toMatchObject({ code: 'tasks/not-found' });
+    await expect(chooseRun(values({ preset: 'quick', watch: ['people'] }))).rejects.toThrow(
+      /either learned or only tested/,
+    );
+    await expect(chooseRun(values({ preset: 'quick', watch: ['nothing'] }))).rejects.toMatchObject({
+      code: 'tasks/not-found',
+    });
   });
 
   test('are in an order file, and more can be added', async () => {
-    const { settings } = await chooseRun(values({ watch: ['field'] }));
+    const { settings } = await chooseRun(values({ preset: 'quick', watch: ['field'] }));
     const order = await file('order.json', JSON.stringify(orderFileOf(settings, [])));
     expect((await chooseRun(values({ order, watch: ['kinds'] }))).settings.watch).toEqual(['field', 'kinds']);
   });
@@ -117,6 +123,34 @@ describe('orders on the command line', () => {
     expect(settings.order).toEqual(['agnews', 'SST-2', 'gloss-1of2']);
     await expect(chooseRun(values({ order: 'gloss,gloss' }))).rejects.toThrow(/names gloss twice/);
     await expect(chooseRun(values({ order: 'gloss,unknown' }))).rejects.toThrow(/no task unknown/);
+  });
+});
+
+describe('an option without effect is refused', () => {
+  const refused = (given: Partial<SettingsValues>): Promise<unknown> =>
+    chooseRun(values(given)).then(
+      () => null,
+      (thrown: Error) => thrown.message,
+    );
+
+  test('a preset, where the order has settings of its own', async () => {
+    await mkdir(join(folder, 'SuperNI'));
+    const published = { order: 'superni-2', tasks: folder };
+    expect(await refused({ ...published, preset: 'quick' })).toMatch(
+      /--preset has no effect here: the order superni-2/,
+    );
+    expect(await refused(published)).toBeNull();
+  });
+
+  test('a folder of tasks, when the order names none of them', async () => {
+    expect(await refused({ tasks: folder })).toMatch(/--tasks has no effect here: name tasks of its benchmark/);
+    expect(await refused({ tasks: folder, order: 'gloss,sst2' })).toBeNull();
+    expect(await refused({ tasks: folder, watch: ['sst2'] })).toBeNull();
+  });
+
+  test('rows of a data set, for a file', async () => {
+    const path = await qa('mine.jsonl');
+    expect(await refused({ task: [`${path},rows=5`] })).toMatch(/rows goes with a data set of the hub/);
   });
 });
 

@@ -87,6 +87,11 @@ export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {
   if (unused !== undefined) throw new UsageError(`--order does not name the task ${unused} of --task.`);
   const { watch: before = [] } = settings;
   const watch = [...new Set([...(values.watch.includes(NOTHING) ? [] : before), ...given.watch])];
+  if (values.tasks !== 'embedded' && ![...settings.order, ...watch].some((name) => benchmarkOf(name) !== undefined)) {
+    throw new UsageError(
+      `--tasks has no effect here: name tasks of its benchmark with --order (${ORDER_IDS}, or a list).`,
+    );
+  }
   return {
     settings: changed(watching(settings, watch), values.seed, values.set),
     customTasks: [...customTasks, ...given.tasks],
@@ -123,6 +128,8 @@ async function chosenOrder(
     );
     return { settings: watchingByDefault(listed, sizes), customTasks: none };
   }
+  if (order !== 'embedded' && preset !== 'full')
+    throw new UsageError(`--preset has no effect here: the order ${order} has settings of its own.`);
   if (published) {
     if (tasks === 'embedded' && readsTasks)
       throw new UsageError(`Order ${order} needs ${published.benchmark}: name its folder with --tasks.`);

@@ -5,7 +5,15 @@ import { METHOD_NAMES } from '../methods/registry.ts';
 import { parseStudyPlan, type StudyPlan } from '../run/study/study-plan.ts';
 import { planOfMethods } from '../run/study/seeds-plan.ts';
 import type { Task } from '../tasks/task.ts';
-import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';
+import {
+  DEVICE_OPTIONS,
+  DEVICE_USAGE,
+  deviceChoices,
+  oneOf,
+  readArguments,
+  refuseOptions,
+  wholeNumber,
+} from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
 import { readShard } from './shard.ts';
@@ -54,6 +62,9 @@ const OPTIONS = {
 } as const;
 type Values = ReturnType<typeof readArguments<typeof OPTIONS>>['values'];
 
+/** Options that describe a study in place of a plan. */
+const OF_NO_PLAN = ['model', 'tasks', 'order', 'task', 'watch', 'preset', 'set', 'methods', 'seeds'] as const;
+
 /** `gorp-web study`. @returns the exit code: 0, or that of the first run that failed. */
 export async function study(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, OPTIONS);
@@ -62,6 +73,8 @@ export async function study(args: string[]): Promise<number> {
   const warn = (message: string): void => terminal.note(`Warning: ${message}`);
   if (values.plan !== undefined && (positionals.length > 0 || values.merge))
     throw new UsageError('--plan takes neither folders nor --merge.');
+  if (values.plan !== undefined) refuseOptions(args, OF_NO_PLAN, 'the plan sets it');
+  if (values.merge) refuseOptions(args, OF_NO_PLAN, '--merge makes no runs');
   if (values.report && values.plan === undefined) throw new UsageError('--report needs --plan.');
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to combine.');

@@ -11,7 +11,7 @@ import { tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
 import { bearerOf, NameSchema } from '../tasks/task-name.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { readDataPath, USUAL_HUB_ROWS } from './data-source.ts';
+import { readDataPath } from './data-source.ts';
 import { UsageError } from './exit-codes.ts';
 
 export const TASK_USAGE = `  --task FILE      a file of examples, a folder of texts, or a data set of the Hugging Face hub (org/name) as a task, learned
@@ -66,9 +66,9 @@ export async function taskOfOption(
 ): Promise<{ task: Task; warnings: string[]; sha256: string }> {
   const { path, options } = parseTaskOption(text);
   const file = await readDataPath(path, {
-    config: options.get('config') ?? null,
-    split: options.get('split') ?? null,
-    rows: wholeNumber('rows', options.get('rows') ?? String(USUAL_HUB_ROWS.rows)),
+    config: options.get('config'),
+    split: options.get('split'),
+    rows: options.get('rows'),
   });
   const header = options.get('header') !== 'no';
   const likely = previewOf(file, header, null);

@@ -141,6 +141,7 @@ async function whatToTrain(
     const known = await withFiles(settings, values);
     return { ...known, settings: changed(settings, values.seed, values.set) };
   }
+  if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the round sets it');
   const method = values.method ?? settings.method.name;
   const model = isGiven(args, 'model') ? values.model : settings.model;
   const { settings: chosen, customTasks, notes = [] } = await chooseRun({ ...values, model, method, set: [] });
