@@ -36,7 +36,7 @@ export function likelySpec(
 function freeName(file: string, taken: readonly string[]): string {
   const stem = file
     .replace(/^hf:\/\/datasets\/[^/]+\/([^@/]+)@.*$/, '$1')
-    .replace(/\.[a-z]+$/i, '')
+    .replace(/\.[a-z]+(?:\.gz)?$/i, '')
     .replace(/[^\p{L}\p{N}_-]+/gu, ' ');
   const name =
     stem

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import Papa from 'papaparse';
 import { describe, expect, it } from 'vitest';
@@ -25,6 +26,9 @@ const EXPECTED = {
   nested: [],
   warnings: [],
 };
+/** Packed by gzip; whole unless it is to be cut. */
+const packed = (text: string, bytes?: number): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(gzipSync(text)).slice(0, bytes);
 const CSV = 'text,label\r\n"Grüße, ""du""\nda",a\r\n\r\nx,b\r\n';
 
 describe('a file of examples', () => {
@@ -35,6 +39,8 @@ describe('a file of examples', () => {
     ['CSV with a byte order mark', 'a.csv', `\ufeff${CSV}`],
     ['little-endian UTF-16', 'a.csv', utf16(CSV, true)],
     ['big-endian UTF-16', 'a.csv', utf16(CSV, false)],
+    ['CSV packed by gzip', 'a.csv.gz', packed(CSV)],
+    ['packed CSV that a browser has unpacked', 'a.csv.gz', CSV],
     ['TSV', 'a.tsv', 'text\tlabel\n"Grüße, ""du""\nda"\ta\nx\tb\n'],
     ['JSON', 'a.json', '[{"text": "Grüße, \\"du\\"\\nda", "label": "a"}, {"label": "b", "text": "x"}]'],
     ['JSONL', 'a.jsonl', '{"text": "Grüße, \\"du\\"\\nda", "label": "a"}\r\n\n{"label": "b", "text": "x"}\n'],
@@ -123,6 +129,14 @@ describe('a file of examples', () => {
     ],
     ['another kind of file', 'a.xlsx', 'a,b', 'tasks/unknown-format', /xlsx/],
     ['a file without an extension', 'csv', 'a,b', 'tasks/unknown-format', /csv/],
+    ['a damaged gzip file', 'a.csv.gz', packed(CSV, -4), 'tasks/damaged-gzip', /a\.csv\.gz/],
+    [
+      'much in a small gzip file',
+      'a.csv.gz',
+      packed(`${CSV}${' '.repeat(LARGEST_FILE)}`),
+      'tasks/too-large',
+      /50\.0 MiB/,
+    ],
     ['malformed JSON', 'a.json', '[{"a": 1', 'tasks/malformed-json', /a\.json/],
     ['a malformed line', 'a.jsonl', '{"a": 1}\n\n{"a"\n', 'tasks/malformed-json', /line 3/],
     ['JSON that is not a list', 'a.json', '{"rows": []}', 'tasks/wrong-shape', /list/],

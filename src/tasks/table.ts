@@ -1,11 +1,12 @@
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
+import { gunzippedWhole } from '../base/gunzip.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
 import { type ByteSource, readParquet } from './formats/parquet.ts';
 import { MAX_COLUMNS, parseJsonLines, parseJsonRows } from './json-rows.ts';
-import { TABLE_ENDINGS } from './table-endings.ts';
+import { TABLE_ENDINGS, type TableEnding, tableEnding } from './table-endings.ts';
 
 /** A file of examples as read, before its columns are named. */
 export interface TableFile {
@@ -49,15 +50,17 @@ export function checkFileSize(name: string, bytes: number): void {
 }
 
 /**
- * Reads a file of examples by its extension: CSV, TSV, JSON, JSONL, Parquet, or a text (.txt, .md) as a single row.
+ * Reads a file of examples by its extension: CSV, TSV, JSON, JSONL, Parquet, or a text (.txt, .md) as a single row. Each
+ * may be packed by gzip (.jsonl.gz).
  *
- * @throws GorpError `tasks/too-large`, `tasks/unknown-format`, `tasks/not-text`, `tasks/empty`, `tasks/malformed-csv`,
- * `tasks/malformed-json`, `tasks/wrong-shape`, and as {@link readParquet}.
+ * @throws GorpError `tasks/too-large`, `tasks/unknown-format`, `tasks/damaged-gzip`, `tasks/not-text`, `tasks/empty`,
+ * `tasks/malformed-csv`, `tasks/malformed-json`, `tasks/wrong-shape`, and as {@link readParquet}.
  */
-export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<TableFile> {
-  checkFileSize(name, bytes.length);
-  const format = endingOf(name);
-  const sha256 = await sha256Of(bytes);
+export async function readTableFile(name: string, given: Uint8Array<ArrayBuffer>): Promise<TableFile> {
+  checkFileSize(name, given.length);
+  const format = formatOf(name);
+  const sha256 = await sha256Of(given);
+  const bytes = isGzip(given) ? await unpacked(name, given) : given;
   if (format === 'parquet') {
     const { buffer, byteOffset, byteLength } = bytes;
     const slice = (start: number, end = byteLength): Promise<ArrayBuffer> =>
@@ -70,6 +73,26 @@ export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>
       ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accented letters.']
       : [];
   return filled({ name, sha256, encoding, ...(await parse(text, name, format)), warnings });
+}
+
+/** By its first bytes (RFC 1952): browsers unpack some downloads, and leave their names. */
+const isGzip = ([first, second]: Uint8Array): boolean => first === 0x1f && second === 0x8b;
+
+async function unpacked(name: string, packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await gunzippedWhole(new Blob([packed]), LARGEST_FILE).catch((cause: unknown) => {
+    throw new GorpError(
+      'tasks/damaged-gzip',
+      `${name} is no whole gzip file.`,
+      'Download or copy it again, or unpack it and choose what is inside.',
+      { cause },
+    );
+  });
+  if (bytes !== null) return bytes;
+  throw new GorpError(
+    'tasks/too-large',
+    `${name} unpacks to more than ${formatBytes(LARGEST_FILE)}, the limit.`,
+    'Use only part of its rows; a few thousand per label are plenty for a run.',
+  );
 }
 
 /**
@@ -114,8 +137,16 @@ export async function readParquetFiles(
   return filled({ ...all, lines, warnings: [...all.warnings, ...cut] });
 }
 
-/** The ending of a file's name in lower case, without the dot. */
-export const endingOf = (name: string): string => /\.([a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '';
+/** @throws GorpError `tasks/unknown-format`. */
+function formatOf(name: string): TableEnding {
+  const ending = tableEnding(name);
+  if (ending !== undefined) return ending;
+  throw new GorpError(
+    'tasks/unknown-format',
+    `${name} has an unsupported format.`,
+    `Choose a file that ends in .${TABLE_ENDINGS.join(', .')}, or in one of these with .gz.`,
+  );
+}
 
 function filled(file: TableFile): TableFile {
   if (file.rows.length > 0) return file;
@@ -125,7 +156,7 @@ function filled(file: TableFile): TableFile {
 async function parse(
   text: string,
   name: string,
-  format: string,
+  format: Exclude<TableEnding, 'parquet'>,
 ): Promise<Pick<TableFile, 'columns' | 'rows' | 'lines' | 'nested'>> {
   switch (format) {
     case 'csv':
@@ -141,12 +172,6 @@ async function parse(
     case 'txt':
     case 'md':
       return { columns: [TEXT_COLUMN], rows: text.trim() === '' ? [] : [[text]], lines: [1], nested: [] };
-    default:
-      throw new GorpError(
-        'tasks/unknown-format',
-        `${name} has an unsupported format.`,
-        `Choose a file that ends in .${TABLE_ENDINGS.join(', .')}.`,
-      );
   }
 }
 

@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { sha256Of } from '../base/sha256.ts';
-import { checkFileSize, endingOf, readTableFile, type TableFile, TEXT_COLUMN } from './table.ts';
+import { endingOf } from './table-endings.ts';
+import { checkFileSize, readTableFile, type TableFile, TEXT_COLUMN } from './table.ts';
 
 /** A file of a folder. */
 export interface FolderFile {

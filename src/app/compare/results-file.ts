@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
+import { gunzippedWhole } from '../../base/gunzip.ts';
 import { type Results, ResultsSchema } from '../../run/results.ts';
 import { parseLine } from '../../run/study/run-lines.ts';
 
@@ -41,17 +42,11 @@ function isWhole(line: string): boolean {
 }
 
 async function unpacked(file: File, mostBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let [text, bytes] = ['', 0];
-  const reader = file.stream().pipeThrough(new DecompressionStream('gzip')).getReader();
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      bytes += part.value.length;
-      if (bytes > mostBytes) throw new Error(`it has more than ${formatBytes(mostBytes)}`);
-      text += decoder.decode(part.value, { stream: true });
-    }
+    const bytes = await gunzippedWhole(file, mostBytes);
+    if (bytes === null) throw new Error(`it has more than ${formatBytes(mostBytes)}`);
+    return new TextDecoder().decode(bytes);
   } catch (cause) {
-    await reader.cancel().catch(() => undefined);
     throw new GorpError(
       'run/bad-results-file',
       `${file.name} cannot be unpacked: ${cause instanceof Error ? cause.message : String(cause)}.`,
@@ -59,7 +54,6 @@ async function unpacked(file: File, mostBytes: number): Promise<string> {
       { cause },
     );
   }
-  return text + decoder.decode();
 }
 
 /**

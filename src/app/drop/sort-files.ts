@@ -1,5 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
-import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
+import { gunzipped } from '../../base/gunzip.ts';
+import { isNamedGzip, tableEnding } from '../../tasks/table-endings.ts';
 import { nameOfFiles } from '../models/picked-files.ts';
 import type { GivenFile } from '../tasks/actions.ts';
 
@@ -46,9 +47,7 @@ export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFile
     if (files.length === 1) return { kind: 'set-up', file: files[0].file };
     throw mixed(files, 'Drop the set-up alone.');
   }
-  const isTask = (path: string): boolean =>
-    TABLE_ENDINGS.some((ending) => path.toLowerCase().endsWith(`.${ending}`)) || /\.gz$/i.test(path);
-  if (files.some(({ path }) => isTask(path))) return { kind: 'tasks', files };
+  if (files.some(({ path }) => tableEnding(path) !== undefined || isNamedGzip(path))) return { kind: 'tasks', files };
   throw new GorpError(
     'run/unknown-files',
     `${quoted(files)} ${files.length === 1 ? 'is' : 'are'} nothing that this page reads.`,
@@ -99,10 +98,21 @@ async function sortZip(zip: GivenFile): Promise<SortedFiles> {
 
 /** What a JSON file of this project is: `results`, `order`, `set-up`; null for any other file. */
 async function schemaOf({ path, file }: GivenFile): Promise<string | null> {
-  if (/\.jsonl\.gz$/i.test(path)) return 'results';
-  if (!/\.jsonl?$/i.test(path)) return null;
-  const head = HEAD.exec(await file.slice(0, HEAD_BYTES).text());
+  if (!['json', 'jsonl'].includes(tableEnding(path) ?? '')) return null;
+  const head = HEAD.exec(
+    (isNamedGzip(path) ? await unpackedHead(file) : null) ?? (await file.slice(0, HEAD_BYTES).text()),
+  );
   return head && (head[1] ?? 'results');
+}
+
+/** How a packed file begins; null if it is not packed, whatever its name says. */
+async function unpackedHead(packed: Blob): Promise<string | null> {
+  try {
+    for await (const piece of gunzipped(packed)) return new TextDecoder().decode(piece.subarray(0, HEAD_BYTES));
+  } catch {
+    // Whoever reads it says why.
+  }
+  return null;
 }
 
 const mixed = (files: readonly GivenFile[], what: string): GorpError =>

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { unzipped } from '../../weights/exports/unzip.ts';
 import { zipped } from '../../weights/exports/zip.ts';
@@ -42,6 +43,10 @@ test('files are sorted by their names and how they begin', async () => {
   expect(await kindOf(given('s.json', '{"schema":"gorp-web/set-up"}'))).toBe('set-up');
   expect(await kindOf(given('reviews.csv', 'text,label\n'))).toBe('tasks');
   expect(await kindOf(given('notes/one.txt', 'a'))).toBe('tasks');
+  const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSync(text));
+  expect(await kindOf(given('part.jsonl.gz', packed(`{"run":"a","results":${results}}\n`)))).toBe('results');
+  expect(await kindOf(given('chats.jsonl.gz', packed('{"prompt":"a","completion":"b"}\n')))).toBe('tasks');
+  expect(await kindOf(given('unpacked.jsonl.gz', '{"prompt":"a","completion":"b"}\n'))).toBe('tasks');
 });
 
 test('a zip is what its files are', async () => {

@@ -12,7 +12,7 @@ import type { PickedFolder } from './task-store.ts';
 import { visibleText } from './visible.ts';
 import styles from './TaskSources.module.css';
 
-const TABLES = TABLE_ENDINGS.map((ending) => `.${ending}`).join();
+const TABLES = [...TABLE_ENDINGS, 'gz'].map((ending) => `.${ending}`).join();
 
 /** Sources of tasks besides the embedded ones: a user's files, benchmarks, an order file. */
 export function TaskSources({ issue }: { issue: string | undefined }) {

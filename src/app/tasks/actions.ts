@@ -8,7 +8,7 @@ import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import type { NamedFile, OpenedFile } from '../../run/table-messages.ts';
 import { isTextFile } from '../../tasks/text-folder.ts';
-import { watching } from '../../run/settings.ts';
+import { testedTasks, watching } from '../../run/settings.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';
@@ -164,7 +164,8 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
         tableClient.close();
         await refresh();
         setState(({ draft }) => ({
-          draft: { ...draft, order: [...draft.order, spec.name] },
+          // An order may have named it before: a task that was missing.
+          draft: testedTasks(draft).includes(spec.name) ? draft : { ...draft, order: [...draft.order, spec.name] },
           openFile: null,
           taskNotes: made.flatMap(({ warnings }) => warnings),
         }));

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { watching } from '../../run/settings.ts';
+import { tablesHere } from '../testing/tables-here.ts';
+import { memoryTasks } from '../testing/memory-tasks.ts';
+import { createPageStore } from '../store.ts';
+import { createTaskActions } from './actions.ts';
+import { guessedSpec } from './import-form.ts';
+import { createTableClient } from './table-client.ts';
+
+const REVIEWS = ['text,label', ...Array.from({ length: 20 }, (_, i) => `text ${i},${i % 2 ? 'good' : 'bad'}`)];
+
+test.each<[string, { order: string[]; watch?: string[] }, { order: string[]; watch?: string[] }]>([
+  ['is learned last', { order: ['gloss'] }, { order: ['gloss', 'reviews'] }],
+  ['takes the place of one that was missing', { order: ['reviews', 'gloss'] }, { order: ['reviews', 'gloss'] }],
+  [
+    'is only tested if the one that was missing was',
+    { order: ['gloss'], watch: ['reviews'] },
+    { order: ['gloss'], watch: ['reviews'] },
+  ],
+])('a task that is added %s', async (_, before, after) => {
+  const store = createPageStore('system');
+  store.setState(({ draft }) => ({ draft: { ...watching(draft, []), ...before } }));
+  const tasks = createTaskActions(store, memoryTasks(), createTableClient(tablesHere()));
+  await tasks.give([{ path: 'reviews.csv', file: new File([REVIEWS.join('\n')], 'reviews.csv') }]);
+  const { openFile } = store.getState();
+  if (openFile === null) throw new Error('the file was not opened');
+  await tasks.addTask(guessedSpec(openFile, []));
+  const { draft, taskProblem, taskData } = store.getState();
+  expect(taskProblem).toBeNull();
+  expect(taskData.custom.map(({ spec }) => spec.name)).toEqual(['reviews']);
+  expect({ order: draft.order, ...(draft.watch && { watch: draft.watch }) }).toEqual(after);
+});
