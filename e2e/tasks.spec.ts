@@ -93,7 +93,8 @@ test('a file becomes a task that survives a reload, is learned with embedded one
   await test.step('the task survives a reload; once deleted, the order file and its data restore it', async () => {
     await page.reload();
     await expect(page.getByTestId('custom-tasks')).toContainText('reviews');
-    await page.getByLabel('Delete the custom task reviews').click();
+    await page.getByLabel('Remove… the custom task reviews').click();
+    await page.getByLabel('Remove for good the custom task reviews').click();
     await expect(page.getByTestId('custom-tasks')).toHaveCount(0);
     const before = await order(page);
     await load.setInputFiles(saved);

@@ -34,7 +34,7 @@ it('says what is stored that this version cannot read, wherever it would be', as
   expect(said(markup(page, createElement(QueueList)))).toContain('1 queued run cannot be read');
   const inTasks = markup(page, createElement(TaskSources, { issue: undefined }));
   expect(said(inTasks)).toMatch(/pictures unreadable, of another version.*The stored folder unreadable/);
-  expect(inTasks).toContain('Delete the unreadable task pictures');
+  expect(inTasks).toContain('Remove… the unreadable task pictures');
 });
 
 it('says nothing of it where all can be read', async () => {

@@ -2,7 +2,6 @@ import { useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { FORM_DEFAULTS } from '../../tasks/likely-spec.ts';
 import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
 import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
 import { SCORE_NAMES } from '../progress/scores.ts';
@@ -17,7 +16,7 @@ import { ColumnFields } from './ColumnFields.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
 import { FoundInFile } from './FoundInFile.tsx';
 import styles from './ImportDialog.module.css';
-import { guessedSpec, nameIssue } from './import-form.ts';
+import { guessedSpec, nameIssue, type Typed, withColumns } from './import-form.ts';
 import { visibleText } from './visible.ts';
 
 // Characters shown of each cell.
@@ -37,23 +36,19 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
   const [{ preview, error, isLooking }, look] = usePreview(file);
   const [isAdding, setAdding] = useState(false);
-  // A kind brings its question, but does not replace one that the person wrote.
-  const [isOwnQuestion, setOwnQuestion] = useState(false);
+  const [typed, setTyped] = useState<Typed>({});
   const id = useId();
 
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
   const { form, textColumn, inputColumn, labelColumn } = spec;
   const choose = (columns: Columns): void => {
-    if (columns.form === form) change(columns);
-    else setSpec((old) => withScore({ ...old, ...columns, ...FORM_DEFAULTS[columns.form] }, ''));
+    setSpec((old) => withColumns(old, columns, typed));
     void look(spec.header, columns);
   };
   const nameColumns = async (header: boolean): Promise<void> => {
     change({ header });
     const seen = await look(header, null);
-    if (seen === null) return;
-    const { form, textColumn, inputColumn, labelColumn } = seen;
-    change({ form, textColumn, inputColumn, labelColumn });
+    if (seen !== null) setSpec((old) => withColumns(old, seen, typed));
   };
   const issues = specIssues(spec);
   const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
@@ -131,7 +126,9 @@ function ImportForm({ file }: { file: OpenedFile }) {
             list={`${id}-kinds`}
             value={spec.kind}
             onChange={({ target: { value } }) => {
-              const asks = form === 'labels' && !isOwnQuestion && Object.hasOwn(KINDS, value);
+              // A kind brings its question, but does not replace one that the person wrote.
+              const asks = form === 'labels' && typed.instruction === undefined && Object.hasOwn(KINDS, value);
+              setTyped({ ...typed, kind: value });
               change({ kind: value, ...(asks && { instruction: KINDS[value] ?? null }) });
             }}
           />
@@ -149,8 +146,9 @@ function ImportForm({ file }: { file: OpenedFile }) {
                 className={fieldStyles.input}
                 value={spec.instruction ?? ''}
                 onChange={({ target: { value } }) => {
-                  setOwnQuestion(true);
-                  change({ instruction: value === '' ? null : value });
+                  const instruction = value === '' ? null : value;
+                  setTyped({ ...typed, instruction });
+                  change({ instruction });
                 }}
               />
               {help(

@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react';
+import type { TaskForm } from '../../tasks/forms.ts';
 import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
 import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import { bytes, whole } from '../format.ts';
@@ -6,6 +7,7 @@ import { downloadText } from '../download.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fieldStyles from '../setup/field.module.css';
 import { HubAccessFields } from '../setup/HubAccessFields.tsx';
+import { AskTwice } from '../ui/AskTwice.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
 import { filesOfInput } from './given-files.ts';
 import type { PickedFolder } from './task-store.ts';
@@ -73,20 +75,29 @@ function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
   );
 }
 
+/** What is learned of a task without labels. */
+const ANSWERS: Readonly<Partial<Record<TaskForm, string>>> = {
+  free: 'free answers',
+  chat: 'answers in conversations',
+  text: 'plain text',
+};
+
 const OF_OTHER_VERSION = 'unreadable, of another version';
-const UNREADABLE = 'It is damaged, or another version of this page has stored it. It stays until you delete it.';
+const UNREADABLE = 'It is damaged, or another version of this page has stored it. It stays until you remove it.';
 
 interface StoredProps {
   name: string;
   facts: string;
   /** The whole of what the facts count. */
   title: string;
-  removeLabel: string;
+  verb?: 'Remove' | 'Forget';
+  /** What is removed, for those who do not see the name beside the button. */
+  what: string;
   remove: () => void;
 }
 
 /** An entry of a list of what is stored in this browser. */
-function Stored({ name, facts, title, removeLabel, remove }: StoredProps) {
+function Stored({ name, facts, title, verb = 'Remove', what, remove }: StoredProps) {
   return (
     <li className={styles.item}>
       <span className={styles.name}>
@@ -95,9 +106,7 @@ function Stored({ name, facts, title, removeLabel, remove }: StoredProps) {
           {facts}
         </span>
       </span>
-      <button type="button" className={styles.remove} aria-label={removeLabel} onClick={remove}>
-        ×
-      </button>
+      <AskTwice verb={verb} of={what} className={styles.remove} act={remove} />
     </li>
   );
 }
@@ -115,9 +124,9 @@ function CustomTasks() {
             <Stored
               key={spec.name}
               name={spec.name}
-              facts={`${spec.kind}, ${labels.length > 0 ? `${labels.length} labels` : 'free answers'}, ${trainExamples} to train, ${testExamples} to test`}
+              facts={`${spec.kind}, ${ANSWERS[spec.form] ?? `${labels.length} labels`}, ${trainExamples} to train, ${testExamples} to test`}
               title={visibleText(labels.join(', '), 400)}
-              removeLabel={`Delete the custom task ${spec.name}`}
+              what={`the custom task ${spec.name}`}
               remove={() => void tasks.removeTask(spec.name)}
             />
           ))}
@@ -127,7 +136,7 @@ function CustomTasks() {
               name={name}
               facts={OF_OTHER_VERSION}
               title={UNREADABLE}
-              removeLabel={`Delete the unreadable task ${name}`}
+              what={`the unreadable task ${name}`}
               remove={() => void tasks.removeTask(name)}
             />
           ))}
@@ -235,7 +244,8 @@ function Benchmark({ issue }: { issue: string | undefined }) {
             name={folder === null ? 'The stored folder' : visibleText(folder.name, 60)}
             facts={folder === null ? OF_OTHER_VERSION : factsOf(folder, source)}
             title={folder?.datasets.join(', ') ?? UNREADABLE}
-            removeLabel="Forget the folder of the benchmark"
+            verb="Forget"
+            what="the folder of the benchmark"
             remove={() => void tasks.forgetFolder()}
           />
         </ul>
