@@ -106,7 +106,9 @@ function Stored({ name, facts, title, verb = 'Remove', what, remove }: StoredPro
           {facts}
         </span>
       </span>
-      <AskTwice verb={verb} of={what} className={styles.remove} act={remove} />
+      <span className={styles.acts}>
+        <AskTwice verb={verb} of={what} className={styles.remove} act={remove} />
+      </span>
     </li>
   );
 }
