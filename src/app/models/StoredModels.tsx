@@ -3,6 +3,7 @@ import type { StoredModel } from '../../weights/model-messages.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import { AskTwice } from '../ui/AskTwice.tsx';
 import table from '../ui/table.module.css';
 import styles from './ModelsTab.module.css';
 
@@ -80,15 +81,13 @@ function Row({ model }: { model: StoredModel }) {
             Resume
           </button>
         )}
-        <button
-          type="button"
+        <AskTwice
+          verb="Remove"
+          of={name}
           className={table.act}
-          disabled={busy || active}
-          aria-label={`Remove ${name}`}
-          onClick={() => models.remove(model.folder)}
-        >
-          Remove
-        </button>
+          isDisabled={busy || active}
+          act={() => models.remove(model.folder)}
+        />
       </td>
     </tr>
   );
