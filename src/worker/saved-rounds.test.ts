@@ -9,7 +9,7 @@ import { CheckpointSaver, dropCheckpoints, findCheckpoints } from './saved-check
 import { textFile } from '../weights/exports/output-file.ts';
 import { writeCheckpoint } from './checkpoint-files.ts';
 import { filesBelow, makeFolder, writeInto } from './private-files.ts';
-import { findLastRound, importRound, storedFiles, openLastRound, RoundSaver } from './saved-rounds.ts';
+import { findLastRound, importRound, storedFiles, openLastRound, RoundSaver, roundsOf } from './saved-rounds.ts';
 import type { StoredFile } from './protocol.ts';
 import { RunFolder, show } from './run-folders.ts';
 import { folderOf, storedModels, removeModel } from './run-models.ts';
@@ -211,6 +211,20 @@ describe('what other runs have stored', () => {
     disk.releaseLocks();
     expect(await lastRound()).toBe(2);
     expect((await findCheckpoints()).unfinished.at(0)).toMatchObject({ folder: first });
+  });
+
+  test('a run that stores only its last round removes the weights of its own rounds, not of that which it resumed from', async () => {
+    const { rounds } = await outputs;
+    const withWeights = async (): Promise<string[]> =>
+      roundsOf(await shownFiles()).flatMap(({ name, hasWeights }) => (hasWeights ? [name] : []));
+    await saveRounds(rounds, false);
+    expect(await withWeights()).toEqual([rounds[1].roundFolder]);
+    await saveRounds(rounds.slice(0, 1));
+    const { folder } = await folderOf(null);
+    disk.releaseLocks();
+    const resumed = new RoundSaver(new RunFolder({ rounds: folder ?? '' }), false);
+    await resumed.save({ ...rounds[1], soFar: { ...rounds[1].soFar, id: 'another' } });
+    expect(await withWeights()).toEqual(rounds.map(({ roundFolder }) => roundFolder));
   });
 
   test('belongs to its run: each tab uses the model of the run that it shows', async () => {

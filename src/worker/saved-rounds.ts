@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import type { RoundOutput } from '../run/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/outputs/layout.ts';
+import { readManifest } from '../run/checkpoint/saved-run.ts';
 import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
 import { within } from '../weights/exports/output-file.ts';
 import {
@@ -93,7 +94,7 @@ export class RoundSaver {
   }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
-  async save({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
+  async save({ orderFolder, roundFolder, results, trained, soFar }: RoundOutput): Promise<void> {
     const folder = await this.#folder.claimed();
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')]);
     // The file written last makes it a round; until then, remains of an earlier run do not count as one.
@@ -106,15 +107,30 @@ export class RoundSaver {
       throw thrown;
     }
     await show(folder);
-    if (!this.#everyRound) await removeWeights(order, roundFolder);
+    if (!this.#everyRound) await removeWeights(order, soFar.id, roundFolder);
   }
 }
 
-/** Removes the trained files of all rounds of an order but one; result files stay. */
-async function removeWeights(order: FileSystemDirectoryHandle, except: string): Promise<void> {
+/**
+ * Removes the trained files of a run's rounds but one; result files stay, and so do the rounds of the run that it
+ * resumed from.
+ */
+async function removeWeights(order: FileSystemDirectoryHandle, run: string | undefined, except: string): Promise<void> {
   for await (const [name, handle] of order.entries()) {
     if (!(handle instanceof FileSystemDirectoryHandle) || name === except) continue;
+    if ((await runOf(handle)) !== run) continue;
     for (const file of TRAINED_NAMES) await removeFrom(handle, file);
+  }
+}
+
+/** The run whose round is in a folder; null if there is none that can be read. */
+async function runOf(folder: FileSystemDirectoryHandle): Promise<string | null | undefined> {
+  try {
+    const file = await (await folder.getFileHandle(ROUND_FILE)).getFile();
+    return (await readManifest(byteFile(ROUND_FILE, file), 'round')).results.id;
+  } catch (thrown) {
+    if (isMissing(thrown) || thrown instanceof GorpError) return null;
+    throw thrown;
   }
 }
 
