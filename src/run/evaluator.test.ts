@@ -4,7 +4,7 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { acquireTestDevice } from '../testing/devices.ts';
+import { acquireTestDevice, deviceWith } from '../testing/devices.ts';
 import { planOf } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
@@ -204,6 +204,25 @@ describe.each(MODELS)('tests of %s', (_, { config, shares }) => {
       expect(done.at(-1)).toBe(SOURCES.length);
     },
   );
+
+  test('prompts take the time of reading them, answers that of ranking', async () => {
+    const { network, tokenizer } = opened;
+    let now = 0;
+    const timed = deviceWith(device, {
+      run: (programs, copies) => {
+        now += 1000 * programs.length; // every program takes a second
+        return device.run(programs, copies);
+      },
+    });
+    const settings = { ...training, evaluationBatchSize: 4, answerLength: training.targetLength };
+    const evaluator = new Evaluator(timed, network, learner, tokenizer, settings, () => now);
+    let batches = 0;
+    const distinct = [...new Map(alone.map((label) => [label.join(), label])).values()];
+    const { time } = await evaluator.evaluate(taskOf(distinct), () => Promise.resolve(void batches++));
+    evaluator.destroy();
+    expect(time.promptSeconds).toBe(shares ? batches + 1 : batches); // and the question, read once
+    expect(time.answerSeconds).toBe(batches);
+  });
 
   test('decodes nothing if every answer is a label', async () => {
     const decoder = vi.spyOn(Evaluations.prototype, 'decoder');

@@ -98,6 +98,7 @@ export class Evaluator {
       const reading = this.#device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
       const hasRead = reading.then(() => this.#now());
       hasRead.catch(() => undefined); // reported below, unless an earlier step fails too
+      await Promise.resolve(); // the CPU has read by now: it notes the time before it ranks
       await this.#device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
         hasRead,
