@@ -1,8 +1,7 @@
 import { measuredBy } from '../measures.ts';
 import type { Measures, Results, TaskReport } from '../results.ts';
-import { mainScore, type Score } from '../scoring.ts';
+import type { Score } from '../scoring.ts';
 import { watchedSums } from '../watched.ts';
-import { mean } from './statistics.ts';
 
 export const SCORE_WORDS: Readonly<Record<Score, string>> = {
   exact: 'exact',
@@ -47,20 +46,4 @@ export function freeMeasures(results: Results): FreeMeasure[] {
       of(score, 'watched at the end', now),
     ]),
   ];
-}
-
-/**
- * The mean of every learned task's own score in the last tests, as a share; a loss counts as the probability of a token,
- * exp(−loss). Null if a task was not tested, or if all have labels, whose score is exact match.
- */
-export function meanOwnScore({ tasks, accuracy, settings }: Results): number | null {
-  const learned = tasks.slice(0, settings.order.length);
-  if (learned.every((task) => mainScore(task) === 'exact')) return null;
-  const values = learned.map((task, j) => {
-    const score = mainScore(task);
-    const value = accuracy[score]?.at(-1)?.[j] ?? null;
-    return value !== null && score === 'loss' ? Math.exp(-value) : value;
-  });
-  const known = values.flatMap((value) => value ?? []);
-  return known.length === values.length && known.length > 0 ? mean(known) : null;
 }

@@ -1,7 +1,6 @@
 import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { sourceName, sourcesOfRun } from '../likeness.ts';
 import type { Results } from '../results.ts';
-import { meanOwnScore } from './free-measures.ts';
 import { measuredOf } from './run-measures.ts';
 import { mean } from './statistics.ts';
 import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type Values } from './study-plan.ts';
@@ -24,8 +23,7 @@ export interface Choice {
 /**
  * The values of a grid with the highest mean AP over seeds and orders, on the dev set if the part tests there; null
  * until all its runs have been made. `per-task` has no AP, since no model has learned all tasks: its accuracy just
- * learned counts. If some tasks have free answers, {@link meanOwnScore} counts. A failed run counts as 0: a value must
- * not gain from the runs it spoils.
+ * learned counts. A failed run counts as 0: a value must not gain from the runs it spoils.
  *
  * @param made every run of one method of the part.
  */
@@ -34,8 +32,7 @@ export function bestOf(made: readonly MadeRun[]): Choice | null {
   const scoreOf = ({ outcome }: MadeRun): number => {
     if (!outcome || 'error' in outcome) return 0;
     const { ap, justLearned } = measuredOf(outcome.results);
-    const own = meanOwnScore(outcome.results);
-    return own === null ? (ap ?? justLearned ?? 0) : 100 * own;
+    return ap ?? justLearned ?? 0;
   };
   const forms = new Map<string, { values: Values; scores: number[] }>();
   for (const one of made) {

@@ -146,8 +146,10 @@ export function paretoPlot({ name, methods }: PartSummary): string | null {
   ]);
 }
 
+const apName = (ownScores?: true): string => (ownScores ? 'AP, % of each task’s own score' : 'AP exact, %');
+
 /** AP of every run, one column per method, since a mean would hide two modes. Null without runs. */
-export function apPlot({ name, methods }: PartSummary): string | null {
+export function apPlot({ name, ownScores, methods }: PartSummary): string | null {
   const columns = methods.flatMap(({ label, tried, measures, runs }, index) =>
     isPlain(tried) && measures.ap !== null ? [{ label, index, mean: measures.ap.mean, runs }] : [],
   );
@@ -155,7 +157,7 @@ export function apPlot({ name, methods }: PartSummary): string | null {
   if (values.length === 0) return null;
   const title = `${name}: AP of every run`;
   const names = columns.map(({ label }) => label);
-  const { place, lines } = frame(title, places('', names, true), numbers('AP exact, %', values));
+  const { place, lines } = frame(title, places('', names, true), numbers(apName(ownScores), values));
   return document(title, [
     ...lines,
     ...columns.flatMap(({ runs, index }, i) =>
@@ -172,7 +174,11 @@ export function apPlot({ name, methods }: PartSummary): string | null {
  * AP over the values of a grid, evenly spaced, a plot for each method and a line for each of its other settings: flat is
  * better than a high peak. None without a grid.
  */
-export function sensitivityPlots({ name, methods }: PartSummary): { setting: string; label: string; svg: string }[] {
+export function sensitivityPlots({
+  name,
+  ownScores,
+  methods,
+}: PartSummary): { setting: string; label: string; svg: string }[] {
   const labels = [...new Set(methods.filter(({ tried }) => !isPlain(tried)).map(({ label }) => label))];
   return labels.flatMap((label) => {
     const own = methods.filter((one) => one.label === label && one.measures.ap !== null);
@@ -193,7 +199,7 @@ export function sensitivityPlots({ name, methods }: PartSummary): { setting: str
       const title = `${name}: AP of ${label} over ${setting}`;
       const xAxis = places(setting, values.map(String));
       const ys = points.map(({ y }) => y);
-      const { place, lines } = frame(title, xAxis, numbers('AP exact, %', ys));
+      const { place, lines } = frame(title, xAxis, numbers(apName(ownScores), ys));
       const body = others.flatMap((other, i) => {
         const line = points
           .filter((one) => one.rest === other)

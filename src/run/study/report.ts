@@ -60,8 +60,9 @@ function accuracyOfPart({ name, methods }: PartSummary, all: readonly MadeRun[])
   });
 }
 
-function claimLines({ statement, part, contrasts, lacking }: ClaimSummary): string[] {
-  const lines = ['## The claim', '', `${statement} Part: ${part}. p is corrected by Holm over the rivals.`, ''];
+function claimLines({ statement, part, ownScores, contrasts, lacking }: ClaimSummary): string[] {
+  const by = ownScores ? ` ${OWN_SCORES}` : '';
+  const lines = ['## The claim', '', `${statement} Part: ${part}.${by} p is corrected by Holm over the rivals.`, ''];
   if (contrasts.length > 0) {
     lines.push(
       ...table(
@@ -73,6 +74,9 @@ function claimLines({ statement, part, contrasts, lacking }: ClaimSummary): stri
   if (lacking.length > 0) lines.push('', `Nothing can be said yet about ${lacking.join(', ')}: no pair of runs.`);
   return lines;
 }
+
+const OWN_SCORES =
+  'AP and the other measures are of each task’s own score, in percent; a loss counts as the probability of a token, exp(−loss).';
 
 const CONTRAST_HEAD = ['AP less that of', 'pairs', 'over seeds', 'bootstrap of seeds and orders', 'p', 'sign test p'];
 
@@ -88,12 +92,13 @@ const contrastCells = ({ rival, ap }: Contrast): (string | number)[] => [
 const pText = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
 
 function partLines(
-  { name, about, methods, choices, bound, contrasts, acrossParts }: PartSummary,
+  { name, about, ownScores, methods, choices, bound, contrasts, acrossParts }: PartSummary,
   claimed: string,
 ): string[] {
   const measures = Object.keys(MEASURES) as MeasureName[];
-  const head = ['method', 'runs', ...measures.map((one) => MEASURES[one]), 'trained', 'state KiB', 'seconds', 'needs'];
-  const lines = [`## ${name}`, '', about, ''];
+  const named = measures.map((one) => (one === 'ap' && ownScores ? 'AP' : MEASURES[one]));
+  const head = ['method', 'runs', ...named, 'trained', 'state KiB', 'seconds', 'needs'];
+  const lines = [`## ${name}`, '', about, '', ...(ownScores ? [OWN_SCORES, ''] : [])];
   lines.push(
     ...table(
       head,

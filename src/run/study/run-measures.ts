@@ -1,5 +1,6 @@
-import { measuredBy } from '../measures.ts';
+import { type AccuracyMatrix, measuresOf } from '../measures.ts';
 import type { Results } from '../results.ts';
+import { mainScore } from '../scoring.ts';
 import { mean } from './statistics.ts';
 
 /** The measures of a run, in percent; null if its matrix lacks an entry. */
@@ -17,24 +18,46 @@ export const MEASURES = {
 export type MeasureName = keyof typeof MEASURES;
 export type Measured = Readonly<Record<MeasureName, number | null>>;
 
-/** R[t][t] in percent, by position. */
-export const justLearnedOf = ({ accuracy }: Results): (number | null)[] =>
-  accuracy.exact.slice(1).map((row, at) => (row[at] === null ? null : 100 * row[at]));
+/** Whether some learned task does not count by exact match: then each counts by its own score. */
+export const countsByOwnScores = ({ tasks }: Pick<Results, 'tasks'>): boolean =>
+  tasks.some((task) => task.watched !== true && mainScore(task) !== 'exact');
 
-/** Every measure that a run has of its own. */
-export function measuredOf({ measures: { exact, ranked }, accuracy, tasks }: Results): Omit<Measured, 'intransigence'> {
+/** R by exact match, or by each task's own score, of which a loss counts as the probability of a token, exp(−loss). */
+function matrixOf({ tasks, accuracy }: Results): AccuracyMatrix {
+  if (!countsByOwnScores({ tasks })) return accuracy.exact;
+  const scores = tasks.map(mainScore);
+  return accuracy.exact.map((row, t) =>
+    row.map((_, j) => {
+      const value = accuracy[scores[j]]?.[t]?.[j] ?? null;
+      return value !== null && scores[j] === 'loss' ? Math.exp(-value) : value;
+    }),
+  );
+}
+
+/** R[t][t] in percent, by position. */
+export const justLearnedOf = (results: Results): (number | null)[] =>
+  matrixOf(results)
+    .slice(1)
+    .map((row, at) => (row[at] === null ? null : 100 * row[at]));
+
+/** Every measure that a run has of its own: of exact match, or of each task's own score. */
+export function measuredOf(results: Results): Omit<Measured, 'intransigence'> {
+  const { measures, tasks } = results;
   const percent = (value: number | null): number | null => (value === null ? null : 100 * value);
-  const curve = exact.averagePerformanceCurve.flatMap((value) => value ?? []);
-  const last = measuredBy(tasks, 'exact').columns.map((task) => accuracy.exact.at(-1)?.[task] ?? null);
+  const matrix = matrixOf(results);
+  const columns = [...tasks.keys()].filter((task) => tasks[task].watched !== true);
+  const own = countsByOwnScores(results) ? measuresOf(matrix, { columns, isLoss: false }) : measures.exact;
+  const curve = own.averagePerformanceCurve.flatMap((value) => value ?? []);
+  const last = columns.map((task) => matrix.at(-1)?.[task] ?? null);
   const tested = last.flatMap((value) => value ?? []);
   return {
-    ap: percent(exact.averagePerformance),
-    apRanked: percent(ranked.averagePerformance),
-    anytime: curve.length === exact.averagePerformanceCurve.length ? percent(mean(curve)) : null,
-    bwt: percent(exact.backwardTransfer),
-    forgetting: percent(exact.forgetting),
-    fwt: percent(exact.forwardTransfer),
-    justLearned: percent(exact.justLearned),
+    ap: percent(own.averagePerformance),
+    apRanked: percent(measures.ranked.averagePerformance),
+    anytime: curve.length === own.averagePerformanceCurve.length ? percent(mean(curve)) : null,
+    bwt: percent(own.backwardTransfer),
+    forgetting: percent(own.forgetting),
+    fwt: percent(own.forwardTransfer),
+    justLearned: percent(own.justLearned),
     worst: tested.length > 0 && tested.length === last.length ? percent(Math.min(...tested)) : null,
   };
 }

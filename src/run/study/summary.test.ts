@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scriptedRun } from '../../testing/scripted-run.ts';
+import { withMeasures } from '../measures.ts';
 import type { Results } from '../results.ts';
 import { parseStudyPlan, type PlannedRun } from './study-plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
@@ -68,6 +69,29 @@ const rule = (run: PlannedRun): MadeRun['outcome'] => {
   if (run.label === 'per-task') return { results: resultsOf(run, 0.9) };
   return { results: resultsOf(run, 0.8 + luck, run.label === 'gorp' ? 0.1 : 0.3) };
 };
+
+/** The same with free answers, by ROUGE-L, then a text, by its loss; no answer is exactly right. */
+function freeResultsOf(run: PlannedRun, rougeL: number, loss: number, forgotten = 0): Results {
+  const base = resultsOf(run, 0);
+  const [first, second] = base.tasks;
+  const tasks = [
+    { ...first, form: 'free' as const, labels: [] },
+    { ...second, form: 'text' as const, labels: [] },
+  ];
+  const scores = {
+    rougeL: [
+      [0, null],
+      [rougeL, null],
+      [rougeL - forgotten, null],
+    ],
+    loss: [
+      [loss, 5],
+      [loss, 5],
+      [loss, loss],
+    ],
+  };
+  return { ...base, tasks, ...withMeasures({ ...base.accuracy, ...scores }, tasks) };
+}
 
 describe('a study', () => {
   it('takes the grid value with the highest AP, once the grid is complete', async () => {
@@ -150,31 +174,49 @@ describe('a study', () => {
 
   it('takes the grid value by the tasks’ own scores if answers are free, and tables them', async () => {
     const all = (await made(() => null)).filter(({ run }) => run.part === 'tuning');
-    /** A text with a loss, and free answers with ROUGE-L; none is exactly right. */
-    const freeOf = (run: PlannedRun, rougeL: number, loss: number): Results => {
-      const base = resultsOf(run, 0);
-      const [first, second] = base.tasks;
-      const matrix = (own: number, j: number) => [0, 1, 2].map(() => [0, 1].map((k) => (k === j ? own : null)));
-      const own = { ...base.measures.exact, averagePerformance: rougeL };
-      return {
-        ...base,
-        tasks: [
-          { ...first, form: 'free', labels: [] },
-          { ...second, form: 'text', labels: [] },
-        ],
-        accuracy: { ...base.accuracy, rougeL: matrix(rougeL, 0), loss: matrix(loss, 1) },
-        measures: { ...base.measures, rougeL: own, loss: { ...own, averagePerformance: loss } },
-      };
-    };
     const outcome = all.map(({ run }): MadeRun => {
       const scores: Record<string, [number, number]> = { 1: [0.3, 2], 10: [0.31, 1], 100: [0.35, 4] };
-      return { run, outcome: { results: freeOf(run, ...scores[String(run.tried.ewcLambda)]) } };
+      return { run, outcome: { results: freeResultsOf(run, ...scores[String(run.tried.ewcLambda)]) } };
     });
     expect(bestOf(outcome)).toMatchObject({ values: { ewcLambda: 10 }, score: 50 * (0.31 + Math.exp(-1)) });
     const report = reportText(summarise(PLAN, outcome), outcome);
     expect(report).toContain('| method | AP ROUGE-L | BWT ROUGE-L | just learned ROUGE-L | mean loss per token |');
-    expect(report).toContain('| ewc ewcLambda=100 | 35.0 | 0.0 | 0.0 | 4.000 |');
+    expect(report).toContain('| ewc ewcLambda=100 | 35.0 | 0.0 | 35.0 | 4.000 | 0.000 | 4.000 |');
     expect(reportText(summarise(PLAN, await made(rule)), await made(rule))).not.toContain('Free answers');
+  });
+
+  it('compares methods by the tasks’ own scores if answers are free', async () => {
+    const all = await made((run) => {
+      if (run.part === 'tuning') return { results: freeResultsOf(run, 0.2, 2) };
+      const [rougeL, loss, forgotten] = run.label === 'gorp' ? [0.7, 1, 0.1] : [0.6, 2, 0.3];
+      return { results: freeResultsOf(run, rougeL, loss, forgotten) };
+    });
+    const { claim, parts } = summarise(PLAN, all);
+    const { ap, bwt, justLearned, worst, intransigence } = parts[1].methods[0].measures;
+    const share = Math.exp(-1);
+    expect(ap?.mean).toBeCloseTo(50 * (0.6 + share), 10);
+    expect(bwt?.mean).toBeCloseTo(-10, 10);
+    expect(justLearned?.mean).toBeCloseTo(50 * (0.7 + share), 10);
+    expect(worst?.mean).toBeCloseTo(100 * share, 10);
+    const ahead = 50 * (0.1 + share - Math.exp(-2));
+    expect(intransigence?.mean).toBeCloseTo(-ahead, 10);
+    const [first] = claim?.contrasts ?? [];
+    expect(first.ap.overSeeds.mean).toBeCloseTo(ahead + 10, 10);
+    const report = reportText(summarise(PLAN, all), all);
+    expect(report).toContain('Part: main. AP and the other measures are of each task’s own score');
+    expect(report).toContain('| method | runs | AP | AP ranked |');
+    expect(apPlot(parts[1])).toContain('AP, % of each task’s own score');
+  });
+
+  it('takes what per-task just learned by the tasks’ own scores', async () => {
+    const all = (await made(() => null)).filter(({ run }) => run.part === 'tuning');
+    const outcome = all.map(({ run }): MadeRun => {
+      const free = freeResultsOf(run, run.tried.ewcLambda === 10 ? 0.5 : 0.4, 1);
+      const { rougeL = [], loss = [] } = free.accuracy;
+      const scores = { rougeL: [...rougeL.slice(0, 2), [null, null]], loss };
+      return { run, outcome: { results: { ...free, accuracy: { ...free.accuracy, ...scores } } } };
+    });
+    expect(bestOf(outcome)).toMatchObject({ values: { ewcLambda: 10 }, score: 50 * (0.5 + Math.exp(-1)) });
   });
 
   it('compares pairs, and measures gaps to per-task', async () => {

@@ -2,7 +2,14 @@ import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
 import { type FreeMeasure, freeMeasures } from './free-measures.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
-import { justLearnedOf, type Measured, measuredOf, type MeasureName, MEASURES } from './run-measures.ts';
+import {
+  countsByOwnScores,
+  justLearnedOf,
+  type Measured,
+  measuredOf,
+  type MeasureName,
+  MEASURES,
+} from './run-measures.ts';
 import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type Values } from './study-plan.ts';
 import {
   comparePaired,
@@ -75,6 +82,8 @@ export interface Contrast {
 export interface PartSummary {
   readonly name: string;
   readonly about: string;
+  /** Only if some learned tasks do not count by exact match: AP and all measures are then of each task's own score. */
+  readonly ownScores?: true;
   readonly methods: readonly MethodSummary[];
   /** The choices of every complete grid. */
   readonly choices: readonly ({ readonly label: string } & Choice)[];
@@ -88,6 +97,8 @@ export interface PartSummary {
 
 /** A claim and what the runs say about it. */
 export interface ClaimSummary extends Claim {
+  /** As {@link PartSummary.ownScores} of its part. */
+  readonly ownScores?: true;
   readonly contrasts: readonly (Contrast & { readonly holmP: number | null })[];
   /** Rivals without a pair of runs yet. */
   readonly lacking: readonly string[];
@@ -122,7 +133,7 @@ export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySumma
   );
   return {
     title: plan.title,
-    ...(claim && { claim: summaryOfClaim(claim, within[claimed].contrasts) }),
+    ...(claim && { claim: summaryOfClaim(claim, within[claimed]) }),
     parts,
     planned: made.length,
     made: made.filter(({ outcome }) => outcome !== null).length,
@@ -130,11 +141,15 @@ export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySumma
   };
 }
 
-function summaryOfClaim(claim: Claim, inPart: readonly Contrast[]): ClaimSummary {
-  const contrasts = inPart.filter(({ rival }) => claim.rivals.includes(rival));
+function summaryOfClaim(
+  claim: Claim,
+  { contrasts: all, ownScores }: Pick<PartSummary, 'contrasts' | 'ownScores'>,
+): ClaimSummary {
+  const contrasts = all.filter(({ rival }) => claim.rivals.includes(rival));
   const corrected = holm(contrasts.map(({ ap }) => ap.p));
   return {
     ...claim,
+    ...(ownScores && { ownScores }),
     contrasts: contrasts.map((one, i) => ({ ...one, holmP: corrected[i] })),
     lacking: claim.rivals.filter((label) => !contrasts.some(({ rival }) => rival === label)),
   };
@@ -170,7 +185,13 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
     const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
     return choice ? [{ label, ...choice }] : [];
   });
-  return { name: part.name, about: part.about, methods, choices, bound: boundOf(methods), contrasts };
+  const isOwn = made.some(({ outcome }) => outcome && 'results' in outcome && countsByOwnScores(outcome.results));
+  return {
+    name: part.name,
+    about: part.about,
+    ...(isOwn && { ownScores: true }),
+    ...{ methods, choices, bound: boundOf(methods), contrasts },
+  };
 }
 
 /** The runs of the claim's entry among the methods of a part. */
