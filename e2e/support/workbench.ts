@@ -73,7 +73,7 @@ export async function waitForStatus(page: Page, status: RunStatus, timeout = 180
 
 /** The step whose loss the chart shows last; 0 before the first. */
 export async function lastStep(page: Page): Promise<number> {
-  const chart = page.getByTestId('loss-chart').getByRole('img');
+  const chart = page.getByTestId('loss-chart').getByRole('img', { name: /^Loss/ }); // rates have a chart too
   return Number(/ at step (\d+)/.exec((await chart.getAttribute('aria-label')) ?? '')?.[1] ?? 0);
 }
 
