@@ -19,7 +19,8 @@ test('a run pauses, resumes and stops, and leaves nothing on the device; paused,
   await installProbe(page);
   await page.addInitScript(watchWakeLocks);
   await openWorkbench(page);
-  await choose(page, { leaveOut: ['field'], trainExamples: 400, testExamples: 4, batchSize: 2 });
+  // It takes minutes, so that it never ends before it is stopped.
+  await choose(page, { leaveOut: ['field'], epochs: 50, trainExamples: 400, testExamples: 4, batchSize: 2 });
   await start(page);
   await waitForStep(page, 1);
   await expect(page.getByTestId('preset-select'), 'settings are locked').toBeHidden();

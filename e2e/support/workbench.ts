@@ -4,11 +4,13 @@ import * as v from 'valibot';
 import { type Results, ResultsSchema } from '../../src/run/results.ts';
 import type { RunStatus } from '../../src/app/run-state.ts';
 
-/** Settings of a run as they are entered on the page: two tasks, gloss and field, one epoch. */
+/** Settings of a run as they are entered on the page: two tasks, gloss and field. */
 export interface Choice {
   method?: string;
   /** Tasks of the preset that are not learned. */
   leaveOut?: string[];
+  /** One by default. */
+  epochs?: number;
   trainExamples: number;
   testExamples: number;
   batchSize: number;
@@ -22,16 +24,15 @@ export async function openWorkbench(page: Page, url = '/'): Promise<void> {
 }
 
 /** Enters settings. */
-export async function choose(page: Page, { method, leaveOut = [], ...training }: Choice): Promise<void> {
+export async function choose(page: Page, { method, leaveOut = [], epochs = 1, ...training }: Choice): Promise<void> {
   await page.getByTestId('preset-select').selectOption('quick');
-  await page.locator('[data-setting="training.epochs"]').fill('1');
   for (const task of ['gloss', 'field']) await page.getByLabel('Add a task').selectOption(task);
   if (method !== undefined) await page.getByTestId('method-select').selectOption(method);
   for (const task of ['people', 'emoji', ...leaveOut]) {
     await page.getByLabel(`Leave out ${task}`).click();
     await expect(page.locator(`[data-task="${task}"]`)).toHaveCount(0);
   }
-  for (const [name, value] of Object.entries(training)) {
+  for (const [name, value] of Object.entries({ epochs, ...training })) {
     await page.locator(`[data-setting="training.${name}"]`).fill(String(value));
   }
 }
