@@ -159,6 +159,21 @@ describe('createPage', () => {
     expect(page.store.getState().unfinished).toEqual([]);
   });
 
+  it('offers the other unfinished runs in the moment in which a run ends', async () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    const results = resultsOf(settings);
+    const { startedAt } = results;
+    const [one, other] = ['f', 'g'].map((folder): StoredCheckpoint => {
+      return { folder, savedAt: 1, bytes: 2, id: folder, startedAt, results, settings, round: 1, step: 3 };
+    });
+    const { page, emit } = setUp({ checkpoints: () => Promise.resolve({ unfinished: [one, other], unread: [] }) });
+    await page.load();
+    page.resumeFromCheckpoint(one);
+    emit(...scriptedRun(settings));
+    expect(page.store.getState().run.status).toBe('finished');
+    expect(page.store.getState().unfinished).toEqual([other]);
+  });
+
   it('refuses invalid settings without starting a worker, and names them', () => {
     const { page, commands, run } = setUp();
     page.edit((draft) => ({ ...draft, training: { ...draft.training, epochs: NaN } }));

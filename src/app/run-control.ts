@@ -106,10 +106,11 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
     requireFiles(settings, access);
     estimate = estimated;
     const label = labelOfCheckpoint(from);
-    setState(({ view }) => ({
+    setState(({ view, unfinished }) => ({
       run: startingRun(settings),
       refused: null,
-      unfinished: [],
+      // The others are offered as soon as this run ends: a notice that came later would move what a person clicks.
+      unfinished: unfinished.filter(({ folder }) => folder !== from),
       view: { ...view, selected: null },
     }));
     session = openSession(receive);
