@@ -22,7 +22,7 @@ export type Measured = Readonly<Record<MeasureName, number | null>>;
 export const countsByOwnScores = ({ tasks }: Pick<Results, 'tasks'>): boolean =>
   tasks.some((task) => task.watched !== true && mainScore(task) !== 'exact');
 
-/** R by exact match, or by each task's own score, of which a loss counts as the probability of a token, exp(−loss). */
+/** R of exact match, or of each task's own score. A loss counts as the probability of a token, exp(−loss). */
 function matrixOf({ tasks, accuracy }: Results): AccuracyMatrix {
   if (!countsByOwnScores({ tasks })) return accuracy.exact;
   const scores = tasks.map(mainScore);
