@@ -4,12 +4,11 @@ import { defineConfig } from 'vitest/config';
 const TIERED = [
   ...['src/cli/families.test.ts', 'src/cli/gallery-memory.test.ts', 'src/run/plan-run.test.ts'],
   ...['src/run/checkpoint/resuming.test.ts', 'src/onnx/gated-adapters.test.ts', 'src/bench/block-step.test.ts'],
-  'bench/gpu-model/budgets.test.ts',
 ];
 
 /**
  * What takes too long for `npm test`: a file of 1 GiB, ten times as many mutated files, a round with either projection,
- * the command line with every family, larger models on paper.
+ * the command line with every family.
  */
 export default defineConfig({
   test: {

@@ -5,14 +5,12 @@ import type { Report } from '../src/bench/bench.ts';
 import { type Effort, tunedDevice } from './bench.ts';
 import { openChromium } from './chromium.ts';
 import { nodePlace } from './node-place.ts';
-import { costSection } from './sections/cost.ts';
+import { allCounts, countsTable } from './counts/counts.ts';
 import { type SectionName, SECTIONS } from './sections/index.ts';
 
 const NAMES = Object.keys(SECTIONS) as SectionName[];
-/** Sections that need neither an adapter nor a browser; only on request. */
-const ON_PAPER = { cost: costSection };
-type PaperName = keyof typeof ON_PAPER;
-const PAPER_NAMES = Object.keys(ON_PAPER) as PaperName[];
+/** What needs neither an adapter nor a browser; only on request. */
+const COUNTS = 'counts';
 const PLACES = ['node', 'chromium'] as const;
 // Takes minutes on an adapter that computes on the CPU.
 const SLOW: SectionName = 't5-small';
@@ -22,7 +20,7 @@ const SLOWEST: SectionName = 'spaces';
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--model TEXT] [--hardware] [--out FILE]
   --on        where to measure (default: both)
   --only      ${NAMES.join(', ')} (default: all but ${SLOWEST}; with --quick without ${SLOW}),
-              or on paper, without an adapter: ${PAPER_NAMES.join(', ')}
+              or what kernels are asked to do, without an adapter: ${COUNTS}
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
   --rounds    turns that contenders take (default: 5; ${SLOW} at most 3, ${SLOWEST} 8)
   --model     of ${SLOWEST}: only models whose name contains the text
@@ -53,7 +51,7 @@ export async function main(args: string[]): Promise<number> {
   });
   const places = chosenFrom(PLACES, values.on);
   const usual = NAMES.filter((name) => name !== SLOWEST && (!values.quick || name !== SLOW));
-  const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, ...PAPER_NAMES], values.only);
+  const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, COUNTS], values.only);
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (values.help || !places || !chosen || !Number.isInteger(rounds) || rounds < 1) {
     console.log(USAGE);
@@ -65,14 +63,13 @@ export async function main(args: string[]): Promise<number> {
     await mkdir(dirname(out), { recursive: true });
     await writeFile(out, `${JSON.stringify(results, null, 2)}\n`);
   };
-  const isPaper = (name: SectionName | PaperName): name is PaperName => name in ON_PAPER;
-  for (const section of chosen.filter(isPaper)) {
-    const { numbers, text } = await ON_PAPER[section]();
-    console.log(`\n## ${section}\n\n${text}`);
-    results.places.push({ place: 'paper', [section]: numbers });
+  if (chosen.includes(COUNTS)) {
+    const counts = await allCounts();
+    console.log(`\n## ${COUNTS}\n\n${countsTable(counts)}`);
+    results.places.push({ place: 'recorded', [COUNTS]: Object.fromEntries(counts) });
     await save();
   }
-  const sections = chosen.filter((name) => !isPaper(name));
+  const sections = chosen.filter((name) => name !== COUNTS);
   for (const place of sections.length > 0 ? places : []) {
     const where = place === 'node' ? await inNode() : await openChromium(values.hardware);
     try {

@@ -7,10 +7,10 @@ import { planVariant, variantsOf } from '../../src/device/webgpu/kernels/matmul-
 import { wgslOf } from '../../src/device/webgpu/pipelines.ts';
 import { GpuPlanner } from '../../src/device/webgpu/gpu-planner.ts';
 import type { Tuning } from '../../src/device/webgpu/tuning.ts';
-import { METHOD_NAMES } from '../../src/methods/registry.ts';
+import { METHOD_NAMES, methodPreset } from '../../src/methods/registry.ts';
 import { llama, t5 } from '../../src/run/published-models.ts';
 import type { ModelShape } from '../../src/bench/model-shapes.ts';
-import { recordMethod } from '../dispatches/model-programs.ts';
+import { recordMethod } from '../counts/recorded-method.ts';
 
 const HEADS = [32, 64, 128];
 const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];
@@ -122,8 +122,12 @@ async function programKernels(tuning: Tuning): Promise<Kernel[]> {
   const kernels: Kernel[] = [];
   for (const model of MODELS) {
     for (const method of METHOD_NAMES) {
-      const { training, testing } = await recordMethod(model, new GpuPlanner(tuning), method);
-      kernels.push(...[...training, ...testing].flatMap(({ dispatches }) => dispatches.map(({ kernel }) => kernel)));
+      const { step, refresh, end, test, token } = await recordMethod(
+        model,
+        new GpuPlanner(tuning),
+        methodPreset(method),
+      );
+      kernels.push(...[step, refresh, end, test, token].flatMap((all) => all.map(({ kernel }) => kernel)));
     }
   }
   return kernels;
