@@ -16,6 +16,10 @@ export interface BatchSizes {
 /** Rows of labels in a batch. */
 export const rowsOfLabels = ({ B, answers = 1 }: BatchSizes): number => B * answers;
 
+/** Tokens of the labels of rows. */
+export const labelTokensOf = (rows: readonly TokenPair[]): number =>
+  rows.reduce((sum, { label }) => sum + label.length, 0);
+
 /**
  * Examples of one batch and their padded sizes; fewer examples leave the last rows empty. With several answers, those to
  * one source are adjacent.

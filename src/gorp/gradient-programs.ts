@@ -43,9 +43,9 @@ export class GradientPrograms {
   readonly #arena: Arena;
 
   /**
-   * @param loss f32 [1]: the sum of the losses of micro-batches, each times its share.
-   * @param options `accumulation`: micro-batches of a step, over which gradients are averaged; `recompute`: whether a
-   *   block's activations are dropped after it and recomputed in the backward pass.
+   * @param loss f32 [1]: the sum of the losses of micro-batches.
+   * @param options `accumulation`: maximum number of micro-batches in a step, whose gradients are added up; `recompute`:
+   *   whether a block's activations are dropped after it and recomputed in the backward pass.
    */
   constructor(
     device: Device,
@@ -107,15 +107,14 @@ export class GradientPrograms {
     const layers = trainedLayers(this.#parts, { trainables, refresh, outputs });
     const { loss, objective } = recordObjective(g, batch, this.#parts, layers);
     const gradients = g.backward(objective, this.#network.one, sumGradients(g));
-    const share = 1 / accumulation;
-    addInto(g, loss, this.#loss, share, 1);
+    addInto(g, loss, this.#loss, 1, 1);
     const roots: Tensor[] = [loss];
     for (const [tensor, place] of trainables) {
       const gradient = gradients.get(tensor);
       if (gradient === undefined) throw new Error(`The loss does not depend on ${tensor.name}.`);
       // One micro-batch writes its gradients in place; several add them up.
       if (accumulation === 1) placeIn(gradient, storageOf(place));
-      else addInto(g, gradient, place, share, 1);
+      else addInto(g, gradient, place, 1, 1);
       roots.push(gradient);
     }
     if (recompute) recomputeBlocks(g);

@@ -81,9 +81,10 @@ export class Learner {
   }
 
   /**
-   * One optimizer step. It waits for the device only to refresh an exact projection's basis.
+   * One optimizer step on the mean loss over the label tokens of its batches. It waits for the device only to refresh an
+   * exact projection's basis.
    *
-   * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
+   * @param batches at most `gradientAccumulation` micro-batches.
    * @param rateFactor of the learning rates in this step.
    */
   step(batches: readonly Batch[], rateFactor = 1): Promise<void> {

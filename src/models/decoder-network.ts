@@ -1,4 +1,4 @@
-import type { BatchSizes, TokenPair } from '../base/batch.ts';
+import { type BatchSizes, labelTokensOf, type TokenPair } from '../base/batch.ts';
 import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -124,12 +124,12 @@ class DecoderTrainingBatch implements TrainingBatch {
     this.#means = new PromptMeans(inputs, sizes);
   }
 
-  write(rows: readonly TokenPair[]): void {
+  write(rows: readonly TokenPair[], labelTokens = labelTokensOf(rows)): void {
     const { ids, mask, start, labels } = layOutDecoderBatch(rows, this.#sizes, this.#config.padId);
     this.#inputs.write(this.#ids, ids);
     this.#inputs.write(this.#mask, mask);
     this.#inputs.write(this.#start, start);
-    this.#labels.write(labels);
+    this.#labels.write(labels, labelTokens);
     this.#means.write(rows.map(({ source }) => source));
   }
 

@@ -5,7 +5,7 @@ import { distillation } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { InputBuffers } from './input-buffers.ts';
 
-/** Labels of a batch on the device, and the weights of their tokens in the loss, the mean over all tokens. */
+/** Labels of a batch on the device, and the weights of their tokens in the loss. */
 export class LabelInputs {
   readonly #inputs: InputBuffers;
 
@@ -20,8 +20,8 @@ export class LabelInputs {
     this.weights = inputs.make('loss weights', [B * T], 'f32');
   }
 
-  write(labels: Int32Array<ArrayBuffer>): void {
-    const tokens = labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
+  /** @param tokens over which the loss is averaged. */
+  write(labels: Int32Array<ArrayBuffer>, tokens: number): void {
     this.#inputs.write(this.labels, labels);
     this.#inputs.write(
       this.weights,

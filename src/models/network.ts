@@ -11,9 +11,14 @@ export const IGNORED_LABEL = -100;
 
 /** The inputs of one batch shape on the GPU, and the graphs that use them. */
 export interface TrainingBatch {
-  /** Writes examples to the inputs. The loss is the mean over all label tokens of the batch. */
-  write(rows: readonly TokenPair[]): void;
-  /** Mean cross-entropy over label tokens: a scalar [1]. */
+  /**
+   * Writes examples to the inputs.
+   *
+   * @param labelTokens over which the loss is averaged: their own by default, or those of all batches of a step, whose
+   *   losses then add up to its mean.
+   */
+  write(rows: readonly TokenPair[], labelTokens?: number): void;
+  /** Cross-entropy of the label tokens, divided by the number of {@link write}: a scalar [1]. */
   loss(g: Graph, layers: Layers): Tensor;
   /**
    * The same loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a

@@ -1,4 +1,4 @@
-import { type BatchSizes, rowsOfLabels, type TokenPair } from '../base/batch.ts';
+import { type BatchSizes, labelTokensOf, rowsOfLabels, type TokenPair } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -120,7 +120,7 @@ class T5TrainingBatch implements TrainingBatch {
     this.#means = new PromptMeans(inputs, sizes);
   }
 
-  write(rows: readonly TokenPair[]): void {
+  write(rows: readonly TokenPair[], labelTokens = labelTokensOf(rows)): void {
     const { sourceIds, sourceMask, decoderIds, labels } = layOutT5Batch(rows, this.#sizes, this.#config);
     this.#inputs.write(this.#sourceIds, sourceIds);
     this.#inputs.write(this.#sourceMask, sourceMask);
@@ -129,7 +129,7 @@ class T5TrainingBatch implements TrainingBatch {
       this.#targetRows,
       Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
     );
-    this.#labels.write(labels);
+    this.#labels.write(labels, labelTokens);
     this.#means.write(sourcesOf(rows, this.#sizes));
   }
 

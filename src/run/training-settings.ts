@@ -65,7 +65,7 @@ export const TRAINING_SETTINGS = {
   gradientAccumulation: number({
     section: 'Training',
     label: 'Gradient accumulation',
-    help: 'Batches averaged into one step.',
+    help: 'Batches per step. A step averages over the label tokens of all of them.',
     range: COUNT,
     initial: 1,
   }),

@@ -1,4 +1,4 @@
-import type { Batch } from '../../base/batch.ts';
+import { type Batch, labelTokensOf } from '../../base/batch.ts';
 import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
@@ -28,10 +28,11 @@ export async function takeStep(
   const optimizer = await programs.optimizer();
   if (programs.takesBasis) await programs.merge();
   writeScalars(core, rateFactor);
+  const labelTokens = batches.reduce((sum, { rows }) => sum + labelTokensOf(rows), 0);
   const first: Program[] = [];
   for (const [i, { rows }] of batches.entries()) {
     const { batch, compiled } = gradients[i];
-    batch.write(rows);
+    batch.write(rows, labelTokens);
     const mask = mixSeed(options.seed, 'dropout', progress.totalSteps, i) >>> 0;
     device.write(core.dropoutStep.storage.buffer, 0, Uint32Array.of(mask));
     if (i < batches.length - 1) await device.run([compiled.program]);
