@@ -13,7 +13,7 @@ if (process.versions.node.startsWith('20.')) V8.push('--interrupt-budget=600000'
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'lab/**/*.test.ts'],
     exclude: ['node_modules/**', 'src/**/*.large.test.ts'],
     globalSetup: 'tools/wasm/before-tests.ts',
     // Transformed files are saved in node_modules by their content: one test file starts in a quarter of the time.

@@ -13,7 +13,7 @@ const TIERED = [
 export default defineConfig({
   test: {
     globalSetup: 'tools/wasm/before-tests.ts',
-    include: ['src/**/*.slow.ts', 'bench/**/*.slow.ts', 'src/weights/safetensors.test.ts', ...TIERED],
+    include: ['src/**/*.slow.ts', 'lab/**/*.slow.ts', 'src/weights/safetensors.test.ts', ...TIERED],
     env: { GORP_PROPERTY_FACTOR: '10', GORP_TESTS: 'all' },
     testTimeout: 900_000,
   },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { projectPath } from '../setup/process.ts';
 import { findPhrases } from './phrases.ts';
 
-const FOLDERS = ['src', 'shaders', 'e2e', 'tools', 'bench', 'docs', 'reference', 'public/embedded'];
+const FOLDERS = ['src', 'shaders', 'e2e', 'tools', 'lab', 'docs', 'reference', 'public/embedded'];
 const READ = /\.(?:ts|tsx|js|mjs|py|wgsl|html|css|md)$/;
 /** Written by programs, from texts that are checked. */
 const GENERATED = /^src\/methods\/all\.ts$|^docs\/methods\.md$|\/dist\//;

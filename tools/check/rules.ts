@@ -68,16 +68,19 @@ export const TESTING = 'testing';
 /** The page. Only its own tests, end-to-end tests and programs that test may import it. */
 export const PAGE = 'app';
 
+/** The laboratory, above the trainer: studies, benchmarks, checks with other programs. Nothing that it measures knows it. */
+export const LAB = 'lab';
+
 /** Folders beside `src/`. */
-export const BESIDE: readonly string[] = ['tools', 'bench', 'e2e'];
+export const BESIDE: readonly string[] = ['tools', 'lab', 'e2e'];
 
 /** Those of their folders that test: they may import anything. */
 export const TESTERS: readonly string[] = [
   'e2e',
-  'tools/gguf',
-  'tools/onnx',
   'tools/pictures',
-  'tools/real',
-  'tools/storm',
-  'bench/page',
+  'lab/bench/page',
+  'lab/gguf',
+  'lab/onnx',
+  'lab/real',
+  'lab/storm',
 ];

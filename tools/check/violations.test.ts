@@ -35,8 +35,8 @@ const GOOD: Record<string, string> = {
   'src/app/main.test.ts': `import './testing/store.ts'; import '../testing/gpu.ts'; import '../worker/worker.ts';`,
   'tools/build.ts': `import '../src/cli/main.ts';`,
   'tools/build.test.ts': `import './build.ts'; import '../src/testing/gpu.ts';`,
-  'tools/storm/main.ts': `import '../../src/testing/gpu.ts'; import '../../src/app/main.tsx';`,
-  'bench/main.ts': `import '../src/run/run.ts'; import '../tools/build.ts';`,
+  'lab/storm/main.ts': `import '../../src/testing/gpu.ts'; import '../../src/app/main.tsx';`,
+  'lab/bench/main.ts': `import '../../src/run/run.ts'; import '../../tools/build.ts'; import '../storm/main.ts';`,
   'e2e/run.spec.ts': `import '../src/testing/gpu.ts'; import '../src/app/testing/store.ts';`,
 };
 
@@ -89,7 +89,20 @@ describe('findViolations', () => {
       'only tests, and programs that test',
     ],
     ['a tool with the page', 'tools/a.ts', `import '../src/app/main.tsx';`, 'only programs that test may import app'],
-    ['a benchmark with a test', 'bench/a.ts', `import '../tools/build.test.ts';`, 'only tests, and programs that test'],
+    ['a benchmark with a test', 'lab/bench/a.ts', `import '../../tools/build.test.ts';`, 'only tests, and programs'],
+    [
+      'the laboratory in the command line',
+      'src/cli/a.ts',
+      `import '../../lab/bench/main.ts';`,
+      'src knows nothing of lab',
+    ],
+    [
+      'a type of it in a test',
+      'src/cli/a.test.ts',
+      `import type { A } from '../../lab/a.ts';`,
+      'src knows nothing of lab',
+    ],
+    ['the laboratory in a tool', 'tools/a.ts', `await import('../lab/bench/main.ts');`, 'tools knows nothing of lab'],
     ['an upward import', 'src/device/a.ts', `import '../graph/graph.ts';`, 'device may import only base'],
     [
       'an upward type import',

@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module';
 import type { Import } from './imports.ts';
-import { BESIDE, IMPURE, LAYERS, NOT_FOR_CORE, PAGE, SHADERS_USERS, TESTERS, TESTING } from './rules.ts';
+import { BESIDE, IMPURE, LAB, LAYERS, NOT_FOR_CORE, PAGE, SHADERS_USERS, TESTERS, TESTING } from './rules.ts';
 
 type Imports = ReadonlyMap<string, readonly Import[]>;
 
@@ -31,11 +31,17 @@ export function findViolations(imports: Imports): string[] {
   for (const [path, list] of imports) {
     const find = BESIDE.includes(path.split('/')[0]) ? faultBeside : isTest(path) ? faultOfTest : faultOf;
     for (const one of list) {
-      const fault = find(path, one, imports);
+      const fault = faultOfLab(path, one) ?? find(path, one, imports);
       if (fault !== undefined) found.push(`${path}:${one.line} imports "${one.specifier}": ${fault}`);
     }
   }
   return [...found, ...findCycles(imports).map((cycle) => `cycle: ${cycle.join(' → ')}`)];
+}
+
+/** What is wrong with an import of the laboratory: it lies above all that ships and all that builds it. */
+function faultOfLab(path: string, { target }: Import): string | undefined {
+  const [from, to] = [path, target ?? ''].map((one) => one.split('/')[0]);
+  return to === LAB && ['src', 'tools'].includes(from) ? `${from} knows nothing of ${LAB}` : undefined;
 }
 
 /** What is wrong with an import of a test: it may import every layer but the page, and no other layer's helpers. */

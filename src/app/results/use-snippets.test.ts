@@ -19,7 +19,7 @@ const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' =
   snippetsFor({ ...T5, ...use }, { onnx: dtype, gguf: 'q8_0' }, 'seq-lora').find((snippet) => snippet.id === id)
     ?.code ?? '';
 
-// The programs are run by e2e/downloads.spec.ts, tools/package and tools/onnx/use_check.py.
+// The programs are run by e2e/downloads.spec.ts and tools/package.
 describe('programs that use a round', () => {
   test('name folders, model, revision and prompt of the run', () => {
     expect(codeOf('transformers.js', {})).toContain(`pipeline('text2text-generation', 'gorp-web-onnx-f32-seq-lora')`);

@@ -1,0 +1,109 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Report } from '../../src/bench/bench.ts';
+import { type Effort, tunedDevice } from './bench.ts';
+import { openChromium } from './chromium.ts';
+import { nodePlace } from './node-place.ts';
+import { allCounts, countsTable } from './counts/counts.ts';
+import { type SectionName, SECTIONS } from './sections/index.ts';
+
+const NAMES = Object.keys(SECTIONS) as SectionName[];
+/** What needs neither an adapter nor a browser; only on request. */
+const COUNTS = 'counts';
+const PLACES = ['node', 'chromium'] as const;
+// Takes minutes on an adapter that computes on the CPU.
+const SLOW: SectionName = 't5-small';
+// Takes half an hour, so only on request.
+const SLOWEST: SectionName = 'spaces';
+
+const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--model TEXT] [--hardware] [--out FILE]
+  --on        where to measure (default: both)
+  --only      ${NAMES.join(', ')} (default: all but ${SLOWEST}; with --quick without ${SLOW}),
+              or what kernels are asked to do, without an adapter: ${COUNTS}
+  --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
+  --rounds    turns that contenders take (default: 5; ${SLOW} at most 3, ${SLOWEST} 8)
+  --model     of ${SLOWEST}: only models whose name contains the text
+  --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
+  --out       where the numbers go as JSON (default: build/bench/results.json)`;
+
+interface Where {
+  readonly name: string;
+  readonly adapter: string;
+  run(section: SectionName, effort: Effort): Promise<Report>;
+  close(): Promise<void>;
+}
+
+/** Measures kernels, training steps and tests, prints tables and writes JSON. @returns the exit code. */
+export async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      on: { type: 'string', default: PLACES.join(',') },
+      only: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      model: { type: 'string' },
+      hardware: { type: 'boolean', default: false },
+      out: { type: 'string', default: join('build', 'bench', 'results.json') },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const places = chosenFrom(PLACES, values.on);
+  const usual = NAMES.filter((name) => name !== SLOWEST && (!values.quick || name !== SLOW));
+  const chosen = values.only === undefined ? usual : chosenFrom([...NAMES, COUNTS], values.only);
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  if (values.help || !places || !chosen || !Number.isInteger(rounds) || rounds < 1) {
+    console.log(USAGE);
+    return values.help ? 0 : 2;
+  }
+  const out = resolve(values.out);
+  const results: { date: string; places: Record<string, unknown>[] } = { date: new Date().toISOString(), places: [] };
+  const save = async (): Promise<void> => {
+    await mkdir(dirname(out), { recursive: true });
+    await writeFile(out, `${JSON.stringify(results, null, 2)}\n`);
+  };
+  if (chosen.includes(COUNTS)) {
+    const counts = await allCounts();
+    console.log(`\n## ${COUNTS}\n\n${countsTable(counts)}`);
+    results.places.push({ place: 'recorded', [COUNTS]: Object.fromEntries(counts) });
+    await save();
+  }
+  const sections = chosen.filter((name) => name !== COUNTS);
+  for (const place of sections.length > 0 ? places : []) {
+    const where = place === 'node' ? await inNode() : await openChromium(values.hardware);
+    try {
+      console.log(`\n# ${where.name}, ${where.adapter}`);
+      const found: Record<string, unknown> = { place: where.name, adapter: where.adapter };
+      results.places.push(found);
+      for (const section of sections) {
+        const { numbers, text } = await where.run(section, { rounds, quick: values.quick, model: values.model });
+        console.log(`\n## ${section}\n\n${text}`);
+        found[section] = numbers;
+        await save();
+      }
+    } finally {
+      await where.close();
+    }
+  }
+  console.log(`\nNumbers in ${out}`);
+  return 0;
+}
+
+/** The names in a comma-separated list; undefined when one is unknown. */
+function chosenFrom<T extends string>(known: readonly T[], list: string): T[] | undefined {
+  const names = list.split(',');
+  return names.every((name) => known.some((one) => one === name)) ? (names as T[]) : undefined;
+}
+
+async function inNode(): Promise<Where> {
+  const device = await tunedDevice(nodePlace);
+  const { vendor, description } = device.facts;
+  await device.destroy();
+  return {
+    name: nodePlace.platform,
+    adapter: description || vendor,
+    run: (section, effort) => SECTIONS[section](nodePlace, effort),
+    close: () => Promise.resolve(),
+  };
+}

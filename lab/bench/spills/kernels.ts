@@ -1,0 +1,134 @@
+import type { AttentionForm, AttentionShape } from '../../../src/device/attention-shape.ts';
+import type { Kernel } from '../../../src/device/kernel.ts';
+import { type MatmulShape, plainProduct } from '../../../src/device/matmul-shape.ts';
+import { PACKINGS } from '../../../src/device/packing.ts';
+import { attentionVariantsOf, planAttention } from '../../../src/device/webgpu/kernels/attention.ts';
+import { planVariant, variantsOf } from '../../../src/device/webgpu/kernels/matmul-variants.ts';
+import { wgslOf } from '../../../src/device/webgpu/pipelines.ts';
+import { GpuPlanner } from '../../../src/device/webgpu/gpu-planner.ts';
+import type { Tuning } from '../../../src/device/webgpu/tuning.ts';
+import { METHOD_NAMES, methodPreset } from '../../../src/methods/registry.ts';
+import { llama, t5 } from '../../../src/run/published-models.ts';
+import type { ModelShape } from '../../../src/bench/model-shapes.ts';
+import { recordMethod } from '../counts/recorded-method.ts';
+
+const HEADS = [32, 64, 128];
+const FORMS: readonly AttentionForm[] = ['FORWARD', 'GRAD_Q', 'GRAD_KV'];
+
+/**
+ * Every kernel that a device may run, once for each text: all candidates of products and attention, and what programs of
+ * every method begin with.
+ *
+ * @param tuning of the device, which has measured nothing.
+ * @param halves whether it has 16-bit floats.
+ */
+export async function kernelsOf(tuning: Tuning, halves: boolean): Promise<Kernel[]> {
+  const kernels = [...productKernels(tuning, halves), ...attentionKernels(tuning), ...(await programKernels(tuning))];
+  return [...new Map(kernels.map((kernel) => [wgslOf(kernel), kernel])).values()];
+}
+
+/** Sizes M × N × K that differ in their kernels: large, of a rank, of few rows; K or N or both no multiple of four. */
+const SIZES: readonly (readonly [M: number, N: number, K: number])[] = [
+  ...([
+    [1024, 1024, 1024],
+    [1024, 8, 1024],
+    [80, 1024, 1024],
+  ] as const),
+  ...([
+    [1, 1024, 1024],
+    [8, 1024, 1024],
+    [16, 1024, 1024],
+    [8, 8, 1024],
+    [8, 1024, 80],
+  ] as const),
+  ...([
+    [1024, 1024, 1022],
+    [1024, 1022, 1024],
+    [1023, 1021, 1022],
+    [10, 1022, 1022],
+  ] as const),
+];
+
+function productShapes(halves: boolean): MatmulShape[] {
+  return (['nt', 'nn', 'tn'] as const).flatMap((layout) =>
+    SIZES.flatMap(([M, N, K]): MatmulShape[] => {
+      const whole = plainProduct(layout, M, N, K);
+      const elements = N * K;
+      const packed = PACKINGS.map((packing) => ({ ...whole, packedB: { packing, elements } }));
+      const plain = [whole, ...(layout === 'tn' ? [] : packed)];
+      const parts = plain.map((shape) => ({ ...shape, window: { rowC: 2 * N } }));
+      const all = [...plain, ...parts, { ...whole, accumulate: true }].map((shape) => ({ ...shape, addend: true }));
+      return halves
+        ? all.flatMap((shape) => [shape, { ...shape, halves: 'both' as const }, { ...shape, halves: 'b' as const }])
+        : all;
+    }),
+  );
+}
+
+function productKernels(tuning: Tuning, halves: boolean): Kernel[] {
+  return productShapes(halves).flatMap((shape) =>
+    variantsOf(shape, tuning).flatMap((variant) => {
+      const { kernel, reduce } = planVariant(shape, variant, tuning);
+      return reduce === undefined ? [kernel] : [kernel, reduce.kernel];
+    }),
+  );
+}
+
+function attentionKernels({ isSoftware }: Tuning): Kernel[] {
+  const usual = {
+    B: 8,
+    Bk: 8,
+    Sk: 512,
+    H: 16,
+    Hk: 16,
+    scale: 1,
+    offset: 0,
+    window: null,
+    bias: false,
+    position: false,
+  };
+  const kinds: readonly Partial<AttentionShape>[] = [
+    { bias: 'distance' }, // of T5
+    { Hk: 4, causal: true }, // of LLaMA
+    { Hk: 4, causal: true, window: 128 }, // of Gemma 3
+  ];
+  return HEADS.flatMap((d) =>
+    FORMS.flatMap((form) =>
+      kinds.flatMap((kind) =>
+        [1, 16, 512].flatMap((Sq) =>
+          attentionVariantsOf(isSoftware).map((variant) => {
+            const scores = kind.bias === 'distance' && form === 'GRAD_Q';
+            return planAttention(form, { ...usual, causal: false, ...kind, d, Sq, scores }, variant).kernel;
+          }),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Two layers are enough: the others repeat them. */
+const MODELS: readonly ModelShape[] = [
+  {
+    ...{ name: 't5', config: t5(512, 2048, 2, 8), frozenWeights: 'f32', recompute: false },
+    ...{ batch: { B: 8, S: 128, T: 10 }, rows: 64 },
+  },
+  {
+    ...{ name: 'llama', config: llama(2048, 5632, 2, 32, 4), frozenWeights: '8-bit', recompute: true },
+    ...{ batch: { B: 1, S: 512, T: 10 }, rows: 8 },
+  },
+];
+
+async function programKernels(tuning: Tuning): Promise<Kernel[]> {
+  const kernels: Kernel[] = [];
+  for (const model of MODELS) {
+    for (const method of METHOD_NAMES) {
+      const { step, refresh, end, test, token } = await recordMethod(
+        model,
+        new GpuPlanner(tuning),
+        methodPreset(method),
+      );
+      kernels.push(...[step, refresh, end, test, token].flatMap((all) => all.map(({ kernel }) => kernel)));
+    }
+  }
+  return kernels;
+}
