@@ -121,3 +121,15 @@ export type RunEvent =
   // Without results if the worker was ended or crashed: those so far remain.
   | { type: 'stopped'; results: Results | null }
   | { type: 'failed'; error: ErrorReport; results: Results | null };
+
+/** A place where nothing is half done: the run can be saved, paused or stopped here. */
+export interface Rest {
+  readonly type: 'rest';
+  /** What has just ended, if it is a place where somebody may ask a run to pause. */
+  readonly after: 'step' | 'round' | null;
+}
+
+export const rest = (after: Rest['after'] = null): Rest => ({ type: 'rest', after });
+
+/** What a run yields while it teaches: what happened, and where it can rest. */
+export type Moment = RunEvent | Rest;

@@ -3,19 +3,23 @@ import type { Learner } from '../gorp/learner.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { Place } from './checkpoint/place-in-data.ts';
-import type { RunControl } from './control.ts';
 import { countAnswers } from './confusion.ts';
-import { Evaluator } from './evaluator.ts';
-import type { RunHost } from './host.ts';
-import type { TestedTask } from './outputs/metrics.ts';
-import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './encoded-task.ts';
+import { Evaluator } from './evaluator.ts';
+import { type Moment, rest } from './events.ts';
+import type { TestedTask } from './outputs/metrics.ts';
+import { reported } from './reported.ts';
+import type { RunTime } from './run-time.ts';
+import type { RunSettings } from './settings.ts';
 
 /** A test and its task. */
 export type TestOfTask = TestedTask & { task: EncodedTask };
 
-/** What tests need, and who receives their results. */
+type Tested = Awaited<ReturnType<Evaluator['evaluate']>>;
+
+/** What tests need. */
 export interface TestParts {
+  readonly settings: RunSettings;
   readonly device: Device;
   readonly network: Network;
   readonly learner: Learner;
@@ -23,29 +27,25 @@ export interface TestParts {
   readonly tasks: readonly EncodedTask[];
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
-  readonly settings: RunSettings;
-  readonly host: Pick<RunHost, 'emit' | 'now'>;
-  readonly control: Pick<RunControl, 'seconds'>;
-  /** Told how many examples of a task took how long. */
-  readonly didExamples: (task: number, count: number, seconds: number) => void;
+  /** The place of the run. It receives the tests completed after a round's training, and these are not repeated. */
+  readonly at: Place;
+  readonly time: RunTime;
+  /** A clock in milliseconds. */
+  readonly now: () => number;
 }
 
 /**
- * Tests tasks at a place of a run, and reports the results. Skips tests already completed at the place.
+ * Tests tasks at a place of a run, and yields how far the tests are, and their results. It can rest after each batch.
  *
  * @param indexes of the tasks, in the order, from 0.
- * @param place receives the completed tests after a round's training.
- * @param onBatch called after each batch with the completed examples of the task; the run may pause there.
  */
-export async function testTasks(
-  { device, network, learner, tokenizer, tasks, answerLength, settings, host, control, didExamples }: TestParts,
+export async function* testTasks(
+  { settings, device, network, learner, tokenizer, tasks, answerLength, at, time, now }: TestParts,
   indexes: readonly number[],
-  place: Place,
-  onBatch: (task: EncodedTask, done: number) => Promise<void>,
-): Promise<TestOfTask[]> {
+): AsyncGenerator<Moment, TestOfTask[], void> {
   const { training } = settings;
-  const { phase, round, tests: complete } = place;
-  const evaluator = new Evaluator(device, network, learner, tokenizer, { ...training, answerLength }, () => host.now());
+  const { phase, round, tests: complete } = at;
+  const evaluator = new Evaluator(device, network, learner, tokenizer, { ...training, answerLength }, now);
   const tests: TestOfTask[] = [];
   try {
     for (const index of indexes) {
@@ -56,15 +56,18 @@ export async function testTasks(
         tests.push({ ...known, task, kind, name, form });
         continue;
       }
-      const start = control.seconds;
-      let before = start;
-      let counted = 0;
-      const { accuracy, answers, time } = await evaluator.evaluate(task, async (done) => {
-        const now = control.seconds;
-        didExamples(index, done - counted, now - before);
-        [before, counted] = [now, done];
-        await onBatch(task, done);
-      });
+      const start = time.seconds;
+      let [before, counted] = [start, 0];
+      const outcome = yield* reported<Moment, Tested>((report) =>
+        evaluator.evaluate(task, async (done) => {
+          const now = time.seconds;
+          time.did('test', index, done - counted, now - before);
+          [before, counted] = [now, done];
+          await report(time.progress(round, 'evaluate', name, [done, task.test.length, 'examples']));
+          await report(rest());
+        }),
+      );
+      const { accuracy, answers } = outcome;
       const byLabel = form === 'labels' && {
         answers: countAnswers(
           task.labels,
@@ -72,9 +75,12 @@ export async function testTasks(
           answers.map(({ text }) => text),
         ),
       };
-      host.emit({ type: 'evaluation', round, task: index, ...accuracy, ...byLabel, time });
-      const batches = Math.ceil(answers.length / training.evaluationBatchSize);
-      const test = { answers, batches, seconds: control.seconds - start };
+      yield { type: 'evaluation', round, task: index, ...accuracy, ...byLabel, time: outcome.time };
+      const test = {
+        answers,
+        batches: Math.ceil(answers.length / training.evaluationBatchSize),
+        seconds: time.seconds - start,
+      };
       tests.push({ ...test, task, kind, name, form });
       if (phase === 'test') complete.push({ ...test, task: index });
     }

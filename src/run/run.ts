@@ -1,13 +1,8 @@
 import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
 import { randomId } from '../base/random-id.ts';
-import { Learner } from '../gorp/learner.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
-import type { Packing } from '../device/packing.ts';
-import type { SavedState } from '../gorp/state.ts';
-import { planOf } from '../methods/registry.ts';
-import { frozenPacking } from './frozen-weights.ts';
-import { readParameter, storedTypeOf } from './packed-blocks.ts';
+import { Attempt } from './attempt.ts';
 import { newResults, type RunFacts } from './beginning.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import type { SavedRun } from './checkpoint/saved-run.ts';
@@ -17,10 +12,7 @@ import type { RunEvent } from './events.ts';
 import { fold } from './fold.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
-import { type Opened, Opening, parametersOf } from './opening.ts';
-import { checkRemembered } from './outputs/saved-round.ts';
 import type { Break, DeviceReport, ModelReport, Results } from './results.ts';
-import { Rounds } from './rounds.ts';
 import { labelOf, type RunLabel, storedLabel } from './run-label.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -181,7 +173,9 @@ export class Run {
         return (await this.#host.acquireDevice(this.#opened.kind)).device;
       } catch (thrown) {
         if (waited >= PATIENCE) throw thrown;
-        this.#progress({ phase: 'device', item: 'the device', done: 0, total: 0, unit: 'items' });
+        const { seconds } = this.#control;
+        const waiting = { phase: 'device', item: 'the device', done: 0, total: 0, unit: 'items' } as const;
+        this.#host.emit({ type: 'progress', round: 0, seconds, secondsLeft: null, ...waiting });
         await this.#control.sleep(wait);
         waited += wait;
       }
@@ -189,53 +183,28 @@ export class Run {
   }
 
   async #attempt(trains: boolean, checkpoint: SavedRun | undefined): Promise<void> {
-    const began = this.#control.seconds;
     const device = await this.#acquire();
-    const owned: { destroy(): void }[] = [];
+    const { training } = this.#settings;
+    const attempt = new Attempt(device, {
+      host: this.#host,
+      settings: this.#settings,
+      control: this.#control,
+      checkpointer: this.#checkpointer,
+      checkpoint,
+      trains,
+      knows: (facts) => (this.#model = { ...this.#model, ...facts }),
+      facts: () => this.#facts,
+      soFar: () => this.#soFar('stopped'),
+    });
     try {
       this.#emitDevice(device);
-      device.allowHalves(this.#settings.training.arithmetic === 'f16');
-      const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
-      const { model, tokenizer, network, tasks, protects, answerLength, data, saved, files, date, planned } = opened;
-      owned.push(network);
-      this.#model = {
-        ...this.#model,
-        commit: model.commit,
-        weights: await model.contentHash(),
-        files,
-        ...(date !== undefined && { date }),
-      };
-      await this.#chooseKernels(device);
-      const from = (checkpoint ?? saved?.state)?.learner;
-      const learner = await this.#createLearner(device, opened, from, owned);
-      if (from) {
-        await learner.restore(from);
-        checkRemembered(learner.rememberedExamples, tokenizer.size);
-      }
-      const rounds = new Rounds(this.#host, this.#settings, this.#control, {
-        facts: this.#facts,
-        opening: this.#control.seconds - began,
-        soFar: () => this.#soFar('stopped'),
-        device,
-        network,
-        learner,
-        tokenizer,
-        tasks,
-        protects,
-        answerLength,
-        planned,
-        model,
-        data,
-        checkpointer: this.#checkpointer,
-        checkpoint,
-        saved: trains ? saved : undefined,
-      });
-      await (trains ? rounds.run() : rounds.test());
+      device.allowHalves(training.arithmetic === 'f16');
+      await attempt.execute();
     } catch (thrown) {
-      throw withAdvice(await causeOf(thrown, device), this.#settings.training);
+      throw withAdvice(await causeOf(thrown, device), training);
     } finally {
       await device.settle();
-      for (const part of owned.reverse()) part.destroy();
+      attempt.destroy();
       this.#buffersLeft = device.buffers.liveBuffers;
       this.#host.emit({ type: 'memory', ...memoryOf(device) });
       await device.destroy();
@@ -247,59 +216,6 @@ export class Run {
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#deviceReport = device;
     this.#host.emit({ type: 'device', device });
-  }
-
-  /** Before the first step, so that the whole run computes with the same kernels. */
-  async #chooseKernels(device: Device): Promise<void> {
-    const preparing = device.prepare((done, total) =>
-      this.#progress({ phase: 'kernels', item: 'kernels for this graphics card', done, total, unit: 'items' }),
-    );
-    await this.#control.untilStopped(preparing);
-  }
-
-  async #createLearner(
-    device: Device,
-    { network, targets, model, storedName }: Opened,
-    from: SavedState | undefined,
-    owned: { destroy(): void }[],
-  ): Promise<Learner> {
-    let loaded = 0;
-    const restored = new Set(from?.tensors.names);
-    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.#settings.training;
-    const packing = (name: string): Packing | undefined =>
-      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
-    const learner = await Learner.create(
-      device,
-      network,
-      planOf(this.#settings.method),
-      targets,
-      {
-        seed,
-        maxGradNorm,
-        gradientAccumulation,
-        tasks: this.#settings.order.length,
-        recompute: activations === 'recompute',
-        packing,
-      },
-      (name, packed) =>
-        restored.has(name)
-          ? Promise.resolve(null)
-          : this.#control.untilStopped(readParameter(model, storedName(name), packed)),
-      (name) => {
-        loaded++;
-        this.#progress({ phase: 'compile', item: name, done: loaded, total: network.shapes.size, unit: 'items' });
-      },
-    );
-    owned.push(learner);
-    this.#model = { ...this.#model, parameters: parametersOf(network), trainable: learner.trainableParameters };
-    return learner;
-  }
-
-  #progress(
-    progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'seconds' | 'secondsLeft'>,
-  ): void {
-    const { seconds } = this.#control;
-    this.#host.emit({ type: 'progress', round: 0, seconds, secondsLeft: null, ...progress });
   }
 }
 

@@ -2,9 +2,9 @@ import type { Batch } from '../base/batch.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { Network } from '../models/network.ts';
-import type { RunControl } from './control.ts';
 import { diverged, isBroken } from './divergence.ts';
 import { memoryOf, type RunHost } from './host.ts';
+import type { RunTime } from './run-time.ts';
 
 // Approximate seconds of training between two reports.
 const REPORT_SECONDS = 0.25;
@@ -15,9 +15,7 @@ export interface ReportParts {
   readonly network: Network;
   readonly learner: Learner;
   readonly host: Pick<RunHost, 'emit'>;
-  readonly control: Pick<RunControl, 'seconds'>;
-  /** Told how many steps of a round took how long. */
-  readonly didSteps: (round: number, count: number, seconds: number) => void;
+  readonly time: Pick<RunTime, 'seconds' | 'did'>;
 }
 
 /** Reads loss and norms a few steps after a step was submitted, and reports them. */
@@ -38,7 +36,7 @@ export class StepReports {
   constructor(parts: ReportParts, step: number) {
     this.#parts = parts;
     this.#step = step;
-    this.#since = parts.control.seconds;
+    this.#since = parts.time.seconds;
   }
 
   /** Call after each step: reports when due. @param batches of the step. @param rate factor of its learning rates. */
@@ -58,7 +56,7 @@ export class StepReports {
 
   /** Restarts the clock: the time since was not training. */
   restartClock(): void {
-    this.#since = this.#parts.control.seconds;
+    this.#since = this.#parts.time.seconds;
   }
 
   /** Waits for a pending read, since it holds a buffer. It returns the last losses. */
@@ -80,13 +78,13 @@ export class StepReports {
 
   async #take(round: number, rates: readonly number[], tokens: number): Promise<void> {
     const count = rates.length;
-    const { device, network, learner, host, control, didSteps } = this.#parts;
+    const { device, network, learner, host, time } = this.#parts;
     const records = await learner.takeRecords();
-    const now = control.seconds;
+    const now = time.seconds;
     const seconds = now - this.#since;
     this.#since = now;
     this.#stepSeconds = seconds / count;
-    didSteps(round, count, seconds);
+    time.did('train', round, count, seconds);
     const broken = records.findIndex(isBroken);
     const sound = broken < 0 ? records : records.slice(0, broken);
     const steps = sound.map((_, i) => this.#step + i + 1);

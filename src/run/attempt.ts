@@ -1,0 +1,299 @@
+import { GorpError } from '../base/errors.ts';
+import type { Device } from '../device/device.ts';
+import type { Packing } from '../device/packing.ts';
+import { Learner } from '../gorp/learner.ts';
+import type { SavedState } from '../gorp/state.ts';
+import { planOf } from '../methods/registry.ts';
+import { parametersWithoutEmbeddings } from '../models/parameters.ts';
+import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './beginning.ts';
+import type { Checkpointer } from './checkpoint/checkpointer.ts';
+import { placeAt } from './checkpoint/place-in-data.ts';
+import type { RunState, SavedRun } from './checkpoint/saved-run.ts';
+import { type RunControl, Stopped } from './control.ts';
+import { reportOfTask } from './encoded-task.ts';
+import type { Rest, RunEvent } from './events.ts';
+import { frozenPacking } from './frozen-weights.ts';
+import { memoryOf, type RunHost } from './host.ts';
+import { type Opened, Opening, parametersOf } from './opening.ts';
+import { ordersFolder, roundFolder } from './outputs/layout.ts';
+import { checkRemembered } from './outputs/saved-round.ts';
+import { readParameter, storedTypeOf } from './packed-blocks.ts';
+import { plannedTask } from './planned-work.ts';
+import type { ModelReport, Results } from './results.ts';
+import type { RoundBatches } from './round-batches.ts';
+import { RoundSaver } from './round-saver.ts';
+import type { TestOfTask } from './round-tests.ts';
+import { RunTime } from './run-time.ts';
+import { type Round, scheduledRounds } from './schedule.ts';
+import type { RunSettings } from './settings.ts';
+import { StepReports } from './step-reports.ts';
+import { type Lessons, teach, testOnly } from './teach.ts';
+
+/** What an attempt needs of its run. */
+export interface AttemptParts {
+  readonly host: RunHost;
+  readonly settings: RunSettings;
+  readonly control: RunControl;
+  readonly checkpointer: Checkpointer;
+  /** Where the run resumes; undefined if it begins, or resumes from a round that the host knows. */
+  readonly checkpoint: SavedRun | undefined;
+  /** Whether the run trains, and does not only test. */
+  readonly trains: boolean;
+  /** Told what is known of the model. */
+  readonly knows: (model: Partial<ModelReport>) => void;
+  readonly facts: () => Omit<RunFacts, 'tasks'>;
+  /** The results so far, as if the run were stopped now. */
+  readonly soFar: () => Results;
+}
+
+/**
+ * One attempt of a run on one device: opens model and tasks, makes a learner, and follows {@link teach} until it ends.
+ * The next attempt resumes after the loss of a device. Between two moments of teaching, it saves checkpoints that are
+ * due, and pauses or stops as asked.
+ */
+export class Attempt {
+  readonly #parts: AttemptParts;
+  readonly #device: Device;
+  /** What is freed at the end, the last first. */
+  readonly #owned: { destroy(): void }[] = [];
+
+  /** @param device owned by the caller. */
+  constructor(device: Device, parts: AttemptParts) {
+    this.#parts = parts;
+    this.#device = device;
+  }
+
+  /** @throws Stopped, GorpError `device/lost`, … */
+  async execute(): Promise<void> {
+    const { host, settings, control, checkpoint, trains, knows } = this.#parts;
+    const began = control.seconds;
+    const opened = await new Opening(host, settings, control, this.#device, checkpoint).open(trains);
+    const { model, files, date, network, saved } = opened;
+    this.#owned.push(network);
+    knows({ commit: model.commit, weights: await model.contentHash(), files, ...(date !== undefined && { date }) });
+    await this.#chooseKernels();
+    const start = checkpoint ?? saved?.state;
+    const learner = await this.#createLearner(opened, start?.learner);
+    if (start) {
+      await learner.restore(start.learner);
+      checkRemembered(learner.rememberedExamples, opened.tokenizer.size);
+    }
+    await new Following(this.#device, this.#parts, opened, learner, control.seconds - began).follow();
+  }
+
+  destroy(): void {
+    for (const part of this.#owned.splice(0).reverse()) part.destroy();
+  }
+
+  /** Before the first step, so that the whole run computes with the same kernels. */
+  async #chooseKernels(): Promise<void> {
+    const preparing = this.#device.prepare((done, total) =>
+      this.#progress('kernels', 'kernels for this graphics card', done, total),
+    );
+    await this.#parts.control.untilStopped(preparing);
+  }
+
+  /** @param from the state that it will restore: weights that this holds are not read. */
+  async #createLearner(
+    { network, targets, model, storedName }: Opened,
+    from: SavedState | undefined,
+  ): Promise<Learner> {
+    const { settings, control, knows } = this.#parts;
+    let loaded = 0;
+    const restored = new Set(from?.tensors.names);
+    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = settings.training;
+    const packing = (name: string): Packing | undefined =>
+      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
+    const learner = await Learner.create(
+      this.#device,
+      network,
+      planOf(settings.method),
+      targets,
+      {
+        seed,
+        maxGradNorm,
+        gradientAccumulation,
+        tasks: settings.order.length,
+        recompute: activations === 'recompute',
+        packing,
+      },
+      (name, packed) =>
+        restored.has(name)
+          ? Promise.resolve(null)
+          : control.untilStopped(readParameter(model, storedName(name), packed)),
+      (name) => this.#progress('compile', name, ++loaded, network.shapes.size),
+    );
+    this.#owned.push(learner);
+    knows({ parameters: parametersOf(network), trainable: learner.trainableParameters });
+    return learner;
+  }
+
+  #progress(phase: 'kernels' | 'compile', item: string, done: number, total: number): void {
+    const { host, control } = this.#parts;
+    const { seconds } = control;
+    host.emit({ type: 'progress', phase, round: 0, item, done, total, unit: 'items', seconds, secondsLeft: null });
+  }
+}
+
+/** Follows {@link teach}: emits what it yields, and saves, pauses and stops where it can rest. */
+class Following {
+  readonly #parts: AttemptParts;
+  readonly #device: Device;
+  readonly #opened: Opened;
+  readonly #lessons: Lessons;
+  readonly #files: RoundSaver;
+  /** Whether the task was ended before its last step: its checkpoint stays where it would resume. */
+  #isCutShort = false;
+
+  /** @param opening seconds of work of this attempt so far. */
+  constructor(device: Device, parts: AttemptParts, opened: Opened, learner: Learner, opening: number) {
+    this.#device = device;
+    this.#parts = parts;
+    this.#opened = opened;
+    const { host, settings, control, checkpointer, soFar } = parts;
+    const { network, tasks, planned, model } = opened;
+    const { method, order, training } = settings;
+    const start = parts.checkpoint ?? (parts.trains ? opened.saved?.state : undefined);
+    const at = start ? structuredClone(start.place) : placeAt(0, 'begin');
+    const time = new RunTime(control, settings, tasks.map(plannedTask), {
+      at,
+      effort: planned.effort,
+      stateBytes: host.saveRound ? planned.stateBytes : 0,
+    });
+    const results = this.#beginning();
+    checkpointer.begin(at, results);
+    control.setSeconds(results.seconds + opening);
+    host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: [...time.steps] });
+    const reports = new StepReports({ device, network, learner, host, time }, results.curves.step.at(-1) ?? 0);
+    const { schedule } = planOf(method);
+    this.#lessons = {
+      ...{ ...opened, settings, device, learner, at, time, reports, soFar },
+      now: () => host.now(),
+      rounds: scheduledRounds(schedule, order.length, training.testRounds),
+      isEnough: () => control.isEnding,
+      asLast: (round) =>
+        training.testRounds === 'ends' ? (scheduledRounds(schedule, round.number, 'ends').at(-1) ?? round) : round,
+      save: (...round) => this.#saveRound(...round),
+    };
+    this.#files = new RoundSaver({
+      ...{ host, control, model, orderFolder: ordersFolder(order) },
+      progress: (folder, ...done) => host.emit(time.progress(at.round, 'save', folder, done)),
+      saved: (seconds) => time.did('save', at.round, planned.stateBytes, seconds),
+      waitForPerson: () => this.#waitWhilePaused(true),
+    });
+  }
+
+  /** What earlier runs did. */
+  #beginning(): Results {
+    const { facts, checkpoint, trains } = this.#parts;
+    const { tasks, saved } = this.#opened;
+    const known = { ...facts(), tasks: tasks.map(reportOfTask) };
+    if (checkpoint) return resultsAtCheckpoint(known, checkpoint);
+    return saved && trains ? resultsAtRound(known, saved) : newResults(known);
+  }
+
+  async follow(): Promise<void> {
+    const { reports, at } = this.#lessons;
+    reports.restartClock();
+    try {
+      await (this.#parts.trains ? this.#learn() : this.#test());
+    } catch (thrown) {
+      // A NaN error here is a symptom: flush pending records to name the step that diverged.
+      if (thrown instanceof GorpError && thrown.code === 'run/not-finite') await reports.settle(at.round);
+      throw thrown;
+    } finally {
+      await reports.end();
+    }
+  }
+
+  async #learn(): Promise<void> {
+    for await (const moment of teach(this.#lessons)) await this.#heed(moment);
+    if (this.#isCutShort) throw new Stopped();
+  }
+
+  async #test(): Promise<void> {
+    const testing = testOnly(this.#lessons);
+    try {
+      for (let next = await testing.next(); ; next = await testing.next()) {
+        if (next.done) return await this.#files.saveTests(next.value, this.#parts.soFar());
+        await this.#heed(next.value);
+      }
+    } finally {
+      await testing.return([]);
+    }
+  }
+
+  /** Emits an event, or rests: saves a due checkpoint, and pauses or stops on request. @throws Stopped */
+  async #heed(moment: RunEvent | Rest): Promise<void> {
+    const { host, control, checkpointer } = this.#parts;
+    const { at } = this.#lessons;
+    if (moment.type !== 'rest') {
+      if (moment.type === 'cut-short') this.#isCutShort = true;
+      host.emit(moment);
+      // Work that takes long can be stopped between its parts, without a checkpoint: the last place to rest was before it.
+      const isPart = moment.type === 'progress' && (moment.phase === 'compile' || moment.phase === 'space');
+      return isPart ? control.untilStopped(Promise.resolve()) : undefined;
+    }
+    if (moment.after !== null) control.reached(moment.after);
+    if (control.isHeldUp || checkpointer.isDue) await this.#saveCheckpoint();
+    await this.#waitWhilePaused();
+    if (!control.isEnding || this.#isCutShort) return;
+    // Before the first step of a task, what was learned is saved already. Within it, it can still resume from here.
+    if (moment.after === 'round' || (at.phase === 'learn' && at.steps === 0)) throw new Stopped();
+    if (moment.after === 'step') await this.#saveCheckpoint();
+  }
+
+  /** Waits while the run is paused. @throws Stopped */
+  #waitWhilePaused(needsPerson = false): Promise<void> {
+    const { host, control } = this.#parts;
+    const { reports, at } = this.#lessons;
+    return control.waitWhilePaused({
+      // Steps that the GPU has yet to finish count as time before the pause.
+      settle: () => reports.settle(at.round),
+      onPause: (paused) =>
+        host.emit(paused ? { type: 'paused', ...(needsPerson && { needsPerson }) } : { type: 'resumed' }),
+      broken: this.#device.lost,
+    });
+  }
+
+  async #saveCheckpoint(): Promise<void> {
+    const { checkpointer } = this.#parts;
+    const { at, time, reports } = this.#lessons;
+    if (!checkpointer.isOn || this.#isCutShort) return;
+    await reports.settle(at.round);
+    if (at.phase === 'learn') time.countLearning(at);
+    await checkpointer.save(this.#state(at), time.secondsLeft);
+    time.pauses(checkpointer.share);
+    reports.restartClock();
+    time.startLearning();
+  }
+
+  /** Saves the round as it ended, with the tests of the tasks learned so far and of those watched. */
+  async #saveRound({ number }: Round, batches: RoundBatches, tests: readonly TestOfTask[]): Promise<void> {
+    if (!this.#parts.host.saveRound) return;
+    const { rounds, tasks, network, at, time } = this.#lessons;
+    const { name, epochs, examples } = batches;
+    const { seconds, paddedTokens, steps } = at;
+    const state = this.#state(placeAt(number, 'begin'));
+    const { curves } = state.results;
+    const total = time.steps[number - 1];
+    const trained = {
+      epochs: total === 0 ? epochs : (epochs * steps) / total,
+      examples: examples.length,
+      losses: curves.loss.filter((_, i) => curves.round[i] === number),
+      seconds,
+      paddedTokens,
+      parameters: parametersWithoutEmbeddings(network.shapes),
+    };
+    const own = tests.filter(({ task }) => task.watched || tasks.indexOf(task) < number);
+    const folder = roundFolder(rounds.findIndex((round) => round.number === number) + 1, name);
+    await this.#files.saveRound(folder, { trained, tests: own }, state);
+  }
+
+  /** All that the rest of the run depends on, if it is at this place. */
+  #state(place: RunState['place']): RunState {
+    const { host, soFar } = this.#parts;
+    host.emit({ type: 'memory', ...memoryOf(this.#device) }); // building spaces and tests may have set a new peak
+    return { place, results: soFar(), data: this.#opened.data, learner: this.#lessons.learner.state };
+  }
+}

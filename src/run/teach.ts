@@ -1,0 +1,215 @@
+import { chunks } from '../base/chunks.ts';
+import type { Device } from '../device/device.ts';
+import type { Learner } from '../gorp/learner.ts';
+import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
+import { planOf } from '../methods/registry.ts';
+import type { Network } from '../models/network.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import { type Place, placeAt } from './checkpoint/place-in-data.ts';
+import type { EncodedTask } from './encoded-task.ts';
+import { type Moment, rest } from './events.ts';
+import { isTested } from './measures.ts';
+import { type ProtectedExamples, protectedSample } from './protected-examples.ts';
+import { reported } from './reported.ts';
+import type { Results } from './results.ts';
+import { RoundBatches } from './round-batches.ts';
+import { testTasks, type TestOfTask } from './round-tests.ts';
+import { fullSpaces, unendingWarmUp } from './round-warnings.ts';
+import type { RunTime } from './run-time.ts';
+import { type Round, testedBefore } from './schedule.ts';
+import type { RunSettings } from './settings.ts';
+import { spaceSamples } from './space-samples.ts';
+import type { StepReports } from './step-reports.ts';
+import { Validation } from './validation.ts';
+
+/** A learner, the tasks it is to learn, and where it is in them. */
+export interface Lessons {
+  readonly settings: RunSettings;
+  readonly device: Device;
+  readonly network: Network;
+  readonly learner: Learner;
+  readonly tokenizer: Tokenizer;
+  /** The tasks of the order, then those that are only tested. */
+  readonly tasks: readonly EncodedTask[];
+  /** What the model could do before and shall not lose. */
+  readonly protects: ProtectedExamples;
+  /** Maximum number of tokens in an answer, with the end. */
+  readonly answerLength: number;
+  readonly rounds: readonly Round[];
+  /** The place of the run in its data; moves on as the learner learns. */
+  readonly at: Place;
+  readonly time: RunTime;
+  readonly reports: StepReports;
+  /** A clock in milliseconds. */
+  readonly now: () => number;
+  /** The results so far. */
+  readonly soFar: () => Results;
+  /** Whether somebody wants the task to end here, before its last step. */
+  readonly isEnough: () => boolean;
+  /** How a task is tested that ended before its last step: as the last one. */
+  readonly asLast: (round: Round) => Round;
+  /** Saves what has been learned, with the tests of it. */
+  readonly save: (round: Round, batches: RoundBatches, tests: readonly TestOfTask[]) => Promise<void>;
+}
+
+/**
+ * Teaches a model the tasks of an order, one after another (docs/method.md, section 1; Algorithm 1 of the paper). For
+ * each task: begin with fresh adapters outside the space of earlier tasks, a step for each batch, grow the space by what
+ * the task used, test, save.
+ *
+ * It yields what happened. It waits while the next event is not asked for, and closing it at a {@link Rest} ends it with
+ * nothing half done. From there another call resumes with equal bits: all that it depends on is the learner's state and
+ * {@link Lessons.at}.
+ *
+ * @throws GorpError `run/not-finite`, `device/lost`, …
+ */
+export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, void> {
+  const { settings, tasks, rounds, network, at } = lessons;
+  const samples = spaceSamples(settings.method, network);
+  if (at.phase === 'begin') yield* test(lessons, untestedBefore(lessons));
+  for (const round of rounds.filter(({ number }) => number > at.round || (number === at.round && isOpen(at)))) {
+    const batches = new RoundBatches(settings, tasks, round, samples);
+    if (round.number > at.round) yield* begin(lessons, round, batches);
+    if (at.phase === 'learn') {
+      yield* learn(lessons, round, batches);
+      yield* end(lessons, round, batches);
+    }
+    const isWhole = at.steps === lessons.time.steps[round.number - 1];
+    const tests = yield* test(lessons, testedIn(isWhole ? round : lessons.asLast(round), tasks));
+    await lessons.save(round, batches, tests);
+    if (!isWhole) return; // somebody ended the run with it
+  }
+}
+
+/** Tests the model on all tasks as it is: row 0 of the matrix. */
+export const testOnly = (lessons: Lessons): AsyncGenerator<Moment, TestOfTask[], void> =>
+  test(lessons, [...lessons.tasks.keys()]);
+
+const isOpen = ({ phase }: Place): boolean => phase !== 'begin';
+
+/** Starts a task: a fresh adapter pair, moments at zero, and, before the first, the protection of what is known. */
+async function* begin(lessons: Lessons, { number }: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
+  const { learner, at, time } = lessons;
+  yield rest('round');
+  Object.assign(at, placeAt(number, 'learn'));
+  const steps = async function* (): AsyncGenerator<Moment, void, void> {
+    if (number === 1) yield* protect(lessons);
+    yield* inParts(lessons, 'compile', batches.name, (onPart) =>
+      learner.beginTask(batches.beginSample(), onPart, batches.prompts()),
+    );
+  };
+  yield* time.timed('begin', number, steps());
+  yield rest();
+}
+
+/** Puts what the model could do before into the spaces, if the method protects it. */
+async function* protect(lessons: Lessons): AsyncGenerator<Moment, void, void> {
+  const { settings, network, learner, protects } = lessons;
+  const sample = protectedSample(protects, settings.training, spaceSamples(settings.method, network));
+  if (sample.length === 0) return;
+  yield* inParts(lessons, 'space', 'the base model', (onPart) => learner.protect(sample, onPart));
+}
+
+/** Trains on a task: a step for each batch of every epoch, from the step where the run is. */
+async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
+  const { settings, learner, reports, at, time, isEnough } = lessons;
+  const { gradientAccumulation } = settings.training;
+  const { number } = round;
+  const total = time.steps[number - 1];
+  const course = rateCourse(settings.training, total);
+  const doubt = at.steps === 0 ? unendingWarmUp(batches.name, course.warmup, total) : null;
+  if (doubt !== null) yield { type: 'warning', message: doubt };
+  const validation = heldOut(lessons, round);
+  time.startLearning();
+  try {
+    let step = 0;
+    for (let epoch = 0; epoch < batches.epochs && !isEnough(); epoch++) {
+      for (const micro of chunks(batches.ofEpoch(epoch, learner.rememberedExamples), gradientAccumulation)) {
+        if (++step <= at.steps) continue; // done before the run resumed
+        const rate = rateFactor(course, step - 1);
+        await learner.step(micro, rate);
+        at.steps = step;
+        at.paddedTokens += micro.reduce((sum, { sizes }) => sum + sizes.B * sizes.S, 0);
+        await reports.stepped(number, micro, rate);
+        if (validation.isDue(step, total)) yield* validate(lessons, validation);
+        yield time.progress(number, 'train', batches.name, [step, total, 'steps']);
+        yield rest('step');
+        if (isEnough()) break;
+      }
+    }
+  } finally {
+    validation.destroy();
+  }
+  await reports.settle(number);
+  time.countLearning(at);
+  if (at.steps < total) yield { type: 'cut-short', round: number, steps: at.steps, planned: total };
+  yield rest();
+}
+
+/** The held-out examples of what a round learns. */
+function heldOut({ device, network, learner, tasks, settings }: Lessons, { trains }: Round): Validation {
+  const examples = trains.flatMap((task) => tasks[task].validation);
+  return new Validation(device, network, learner, examples, settings.training);
+}
+
+async function* validate(lessons: Lessons, validation: Validation): AsyncGenerator<Moment, void, void> {
+  const { reports, at, time, soFar } = lessons;
+  await reports.settle(at.round); // its step is then the last one known
+  const began = time.seconds;
+  const loss = await validation.loss();
+  time.did('validate', at.round, 1, time.seconds - began);
+  yield { type: 'validation', round: at.round, step: soFar().curves.step.at(-1) ?? 0, loss };
+  reports.restartClock();
+}
+
+/** Ends a task: the spaces grow by the directions that it used. */
+async function* end(lessons: Lessons, { number }: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
+  const { settings, learner, at, time } = lessons;
+  const data = {
+    ...{ sample: batches.spaceSample(), singles: batches.singles() },
+    ...{ prompts: batches.prompts(), examples: batches.examples },
+  };
+  const growing = inParts(lessons, 'space', batches.name, (onPart) => learner.endTask(data, onPart));
+  const tensors = yield* time.timed('end', number, growing);
+  yield { type: 'space', round: number, tensors, stateBytes: learner.stateBytes };
+  const isLast = number >= settings.order.length;
+  const message = isLast ? null : fullSpaces(planOf(settings.method).space, tensors);
+  if (message !== null) yield { type: 'warning', message };
+  at.phase = 'test';
+}
+
+/** Tasks to test before training: all, of a new run; else those that the run it resumes from did not test. */
+function untestedBefore({ settings, tasks, rounds, at, soFar }: Lessons): number[] {
+  const { accuracy } = soFar();
+  const own = rounds.find(({ number }) => number === at.round)?.tests;
+  const { order, training } = settings;
+  const first = [...(own ?? testedBefore(order.length, training.testRounds)), ...watchedOf(tasks)];
+  return first.filter((task) => !isTested(accuracy, at.round, task));
+}
+
+const watchedOf = (tasks: readonly EncodedTask[]): number[] => [...tasks.keys()].filter((task) => tasks[task].watched);
+
+const testedIn = ({ tests, testsWatched }: Round, tasks: readonly EncodedTask[]): number[] => [
+  ...tests,
+  ...(testsWatched ? watchedOf(tasks) : []),
+];
+
+/** Tests the model on tasks. @param indexes of the tasks, in the order, from 0. */
+async function* test(lessons: Lessons, indexes: readonly number[]): AsyncGenerator<Moment, TestOfTask[], void> {
+  const tests = yield* testTasks(lessons, indexes);
+  lessons.reports.restartClock();
+  return tests;
+}
+
+/** Work that reports how many of its parts are done. */
+async function* inParts<Result>(
+  { at, time }: Lessons,
+  phase: 'compile' | 'space',
+  item: string,
+  work: (onPart: (done: number, total: number) => Promise<void>) => Promise<Result>,
+): AsyncGenerator<Moment, Result, void> {
+  yield time.progress(at.round, phase, item, [0, 1, 'items']);
+  return yield* reported<Moment, Result>((report) =>
+    work((done, total) => report(time.progress(at.round, phase, item, [done, total, 'items']))),
+  );
+}
