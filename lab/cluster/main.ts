@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PartFile } from '../../src/cli/part-file.ts';
+import { PartFile } from '../study/part-file.ts';
 import type { Results } from '../../src/run/results.ts';
 import { live, requireCli } from '../storm/cli.ts';
 import { differences } from '../storm/same-results.ts';

@@ -8,7 +8,7 @@ import { ROUND_FILE } from '../../src/run/outputs/layout.ts';
 import { checkGoesOn, checkRemembered, openSavedRound } from '../../src/run/outputs/saved-round.ts';
 import { embeddedSettings } from '../../src/run/presets.ts';
 import type { Results } from '../../src/run/results.ts';
-import { lineOf } from '../../src/run/study/run-lines.ts';
+import { lineOf } from '../../src/run/run-lines.ts';
 import { bytesOfFile, memoryFile } from '../../src/testing/output-files.ts';
 import { ChatTemplate } from '../../src/text/chat-template.ts';
 import { unzipped } from '../../src/weights/exports/unzip.ts';

@@ -7,7 +7,6 @@ import { generate, GENERATE_USAGE } from './generate.ts';
 import { merge, MERGE_USAGE } from './merge.ts';
 import { models, MODELS_USAGE } from './models.ts';
 import { plan, PLAN_USAGE } from './plan.ts';
-import { study, STUDY_USAGE } from './study.ts';
 import { printable, Terminal } from './terminal.ts';
 import { train, TRAIN_USAGE } from './train.ts';
 
@@ -31,10 +30,15 @@ Usage: gorp-web COMMAND [options]
 Exit codes: 0 done, 2 wrong usage, 3 unusable input or folder, 4 no GPU or a failed one, 70 a bug in gorp-web,
 130 interrupted.`;
 
-const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<number>; usage: string }>> = {
+interface Command {
+  /** @returns the exit code. */
+  readonly run: (args: string[]) => Promise<number>;
+  readonly usage: string;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
   train: { run: train, usage: TRAIN_USAGE },
   eval: { run: evaluate, usage: EVAL_USAGE },
-  study: { run: study, usage: STUDY_USAGE },
   merge: { run: merge, usage: MERGE_USAGE },
   export: { run: exportModel, usage: EXPORT_USAGE },
   generate: { run: generate, usage: GENERATE_USAGE },
@@ -42,6 +46,13 @@ const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<numbe
   data: { run: data, usage: DATA_USAGE },
   models: { run: models, usage: MODELS_USAGE },
 };
+
+/** A command by its name. Studies belong to the laboratory, above the trainer, and are loaded when somebody asks. */
+async function commandOf(name: string): Promise<Command | undefined> {
+  if (name !== 'study') return Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const { study, STUDY_USAGE } = await import('../../lab/study/command.ts');
+  return { run: study, usage: STUDY_USAGE };
+}
 
 /** The command line. @returns the exit code. */
 export async function main(args: string[]): Promise<number> {
@@ -54,7 +65,7 @@ export async function main(args: string[]): Promise<number> {
     console.log(__APP_VERSION__);
     return EXIT.ok;
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const command = await commandOf(name);
   if (command === undefined) {
     console.error(name === '' ? USAGE : `Unknown command ${JSON.stringify(name)}.\n\n${USAGE}`);
     return EXIT.usage;

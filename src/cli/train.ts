@@ -3,7 +3,7 @@ import { explainedWithCode, GorpError } from '../base/errors.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { runTable } from '../run/study/accuracy.ts';
+import { runTable } from '../run/accuracy-table.ts';
 import {
   DEVICE_OPTIONS,
   DEVICE_USAGE,

@@ -71,6 +71,9 @@ export const PAGE = 'app';
 /** The laboratory, above the trainer: studies, benchmarks, checks with other programs. Nothing that it measures knows it. */
 export const LAB = 'lab';
 
+/** The only way from the trainer to the laboratory: the command line loads the command `study` on request. */
+export const LAB_DOOR = { from: 'src/cli/main.ts', to: 'lab/study/command.ts' };
+
 /** Folders beside `src/`. */
 export const BESIDE: readonly string[] = ['tools', 'lab', 'e2e'];
 

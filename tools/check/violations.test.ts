@@ -23,7 +23,8 @@ const GOOD: Record<string, string> = {
   'src/run/run.ts': `import '../gorp/space.ts'; import '../weights/store.ts'; import '../tasks/prompts.ts'; import './settings.ts';`,
   'src/worker/protocol.ts': `import type { S } from '../run/settings.ts';`,
   'src/worker/worker.ts': `import '../run/run.ts'; import './protocol.ts';`,
-  'src/cli/main.ts': `import 'node:fs'; import 'webgpu'; import '../run/run.ts';`,
+  'src/cli/main.ts': `import 'node:fs'; import 'webgpu'; import '../run/run.ts'; import('../../lab/study/command.ts');`,
+  'lab/study/command.ts': `import '../../src/cli/run.ts';`,
   'src/app/main.tsx': `
     import 'react';
     import { METHODS } from '../run/settings.ts';

@@ -36,6 +36,7 @@ const LIBRARY: Step = {
   version: commit(),
   inputs: [
     'src',
+    'lab/study',
     'shaders',
     'build/wasm',
     'public/embedded/model',

@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { gunzippedWhole } from '../../base/gunzip.ts';
 import { type Results, ResultsSchema } from '../../run/results.ts';
-import { parseLine } from '../../run/study/run-lines.ts';
+import { parseLine } from '../../run/run-lines.ts';
 
 const VERSION = 2;
 const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.number() });

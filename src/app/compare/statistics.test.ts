@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deviation } from '../../run/study/statistics.ts';
+import { deviation } from '../../base/statistics.ts';
 import { halfWidth, meanOf } from './statistics.ts';
 
 describe('statistics over seeds', () => {

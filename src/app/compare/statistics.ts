@@ -1,4 +1,4 @@
-import { deviation, mean, studentHalfWidth } from '../../run/study/statistics.ts';
+import { deviation, mean, studentHalfWidth } from '../../base/statistics.ts';
 
 /** Mean of numbers; null if there are none. */
 export const meanOf = (values: readonly number[]): number | null => (values.length === 0 ? null : mean(values));

@@ -2,11 +2,11 @@ import { mkdir, open, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { GorpError } from '../base/errors.ts';
-import { lineOf, parseLine, type RunLine } from '../run/study/run-lines.ts';
-import { flushFolder, writeDurably } from './durable-write.ts';
-import { FileLock } from './file-lock.ts';
-import { named } from './round-folder.ts';
+import { GorpError } from '../../src/base/errors.ts';
+import { lineOf, parseLine, type RunLine } from '../../src/run/run-lines.ts';
+import { flushFolder, writeDurably } from '../../src/cli/durable-write.ts';
+import { FileLock } from '../../src/cli/file-lock.ts';
+import { named } from '../../src/cli/round-folder.ts';
 
 /** A complete part of at least so many bytes is packed. */
 const PACKED_FROM = 256 * 1024;

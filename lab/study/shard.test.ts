@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { UsageError } from './exit-codes.ts';
-import { partOf, readShard } from './shard.ts';
+import { EXIT, UsageError } from '../../src/cli/exit-codes.ts';
+import { ELSEWHERE, oneByOne, partOf, readShard } from './shard.ts';
 
 test.each<[string | undefined, NodeJS.ProcessEnv, [number, number]]>([
   [undefined, {}, [0, 1]],
@@ -39,4 +39,28 @@ test('the parts together contain each run once', () => {
   const parts = Array.from({ length: 4 }, (_, index) => partOf(runs, { index, count: 4 }));
   expect(parts.flat().sort((a, b) => a - b)).toEqual(runs);
   expect(Math.max(...parts.map(({ length }) => length)) - Math.min(...parts.map(({ length }) => length))).toBe(1);
+});
+
+test('retries runs of other processes after all others, until they are made', async () => {
+  const calls: string[] = [];
+  let busy = 2;
+  const exit = await oneByOne(['a', 'b', 'c'], (run, isAgain) => {
+    calls.push(isAgain ? `${run} again` : run);
+    return Promise.resolve(run === 'a' && busy-- > 0 ? ELSEWHERE : EXIT.ok);
+  });
+  expect(exit).toBe(EXIT.ok);
+  expect(calls).toEqual(['a', 'b', 'c', 'a again', 'a again']);
+});
+
+test('continues after a failed run, and stops after an interrupted one', async () => {
+  const made: number[] = [];
+  const all = (codes: readonly number[]): Promise<number> =>
+    oneByOne(codes, (code) => {
+      made.push(code);
+      return Promise.resolve(code);
+    });
+  expect(await all([EXIT.ok, EXIT.device, EXIT.input, EXIT.ok])).toBe(EXIT.device);
+  expect(made.splice(0)).toHaveLength(4);
+  expect(await all([EXIT.device, EXIT.interrupted, EXIT.ok])).toBe(EXIT.interrupted);
+  expect(made).toEqual([EXIT.device, EXIT.interrupted]);
 });

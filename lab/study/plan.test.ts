@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { balancedSquare, combinations, ordersOf, parseStudyPlan, plannedRuns, tasksOf } from './study-plan.ts';
+import { balancedSquare, combinations, ordersOf, parseStudyPlan, plannedRuns, tasksOf } from './plan.ts';
 
 /** Where the plans of this project are. */
-const STUDIES = new URL('../../../docs/studies/', import.meta.url);
+const STUDIES = new URL('../../docs/studies/', import.meta.url);
 
 interface Written {
   claim: { rivals: string[] };

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { scriptedRun } from '../testing/scripted-run.ts';
-import type { MethodName } from '../methods/registry.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { RunSettings } from '../run/settings.ts';
-import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/study-plan.ts';
-import { planOfMethods } from '../run/study/seeds-plan.ts';
-import { StudyFolder } from './study-folder.ts';
-import { conclude, executeStudy, type StudyOptions } from './study-runs.ts';
-import { Terminal } from './terminal.ts';
+import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import type { MethodName } from '../../src/methods/registry.ts';
+import { embeddedSettings } from '../../src/run/presets.ts';
+import type { RunSettings } from '../../src/run/settings.ts';
+import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from './plan.ts';
+import { planOfMethods } from './plan.ts';
+import { StudyFolder } from './folder.ts';
+import { conclude, executeStudy, type StudyOptions } from './runs.ts';
+import { Terminal } from '../../src/cli/terminal.ts';
 
 const PLAN = {
   ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },

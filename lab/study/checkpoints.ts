@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
-import { GorpError } from '../base/errors.ts';
-import { difference } from '../run/checkpoint/fitting.ts';
-import type { RunHost } from '../run/host.ts';
-import type { RunSettings } from '../run/settings.ts';
-import { CheckpointFolder } from './checkpoint-folder.ts';
-import { removeDrafts } from './durable-write.ts';
+import { GorpError } from '../../src/base/errors.ts';
+import { difference } from '../../src/run/checkpoint/fitting.ts';
+import type { RunHost } from '../../src/run/host.ts';
+import type { RunSettings } from '../../src/run/settings.ts';
+import { CheckpointFolder } from '../../src/cli/checkpoint-folder.ts';
+import { removeDrafts } from '../../src/cli/durable-write.ts';
 
 /** Seconds between two checkpoints of a run of a study, at least. */
 const EVERY = 120;

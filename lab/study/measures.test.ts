@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { quickResults } from '../../testing/scripted-results.ts';
-import { measuredOf } from './run-measures.ts';
+import { quickResults } from '../../src/testing/scripted-results.ts';
+import { measuredOf } from './measures.ts';
 
 test('the worst task is one that was learned, not one that is only watched', () => {
   const results = quickResults('gorp', 1);

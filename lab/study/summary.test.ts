@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { scriptedRun } from '../../testing/scripted-run.ts';
-import { withMeasures } from '../measures.ts';
-import type { Results } from '../results.ts';
-import { parseStudyPlan, type PlannedRun } from './study-plan.ts';
+import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import { withMeasures } from '../../src/run/measures.ts';
+import type { Results } from '../../src/run/results.ts';
+import { parseStudyPlan, type PlannedRun } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';
 import { bestOf, collect, type MadeRun } from './made-runs.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { scriptedRun } from '../testing/scripted-run.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { RunLine } from '../run/study/run-lines.ts';
+import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import { embeddedSettings } from '../../src/run/presets.ts';
+import type { RunLine } from '../../src/run/run-lines.ts';
 import { PartFile } from './part-file.ts';
 
 let folder: string;

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { GorpError } from '../base/errors.ts';
-import { METHOD_NAMES } from '../methods/registry.ts';
-import { parseStudyPlan, type StudyPlan } from '../run/study/study-plan.ts';
-import { planOfMethods } from '../run/study/seeds-plan.ts';
-import type { Task } from '../tasks/task.ts';
+import { GorpError } from '../../src/base/errors.ts';
+import { METHOD_NAMES } from '../../src/methods/registry.ts';
+import { parseStudyPlan, planOfMethods, type StudyPlan } from './plan.ts';
+import type { Task } from '../../src/tasks/task.ts';
 import {
   DEVICE_OPTIONS,
   DEVICE_USAGE,
@@ -13,13 +12,13 @@ import {
   readArguments,
   refuseOptions,
   wholeNumber,
-} from './arguments.ts';
-import { EXIT, UsageError } from './exit-codes.ts';
-import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
+} from '../../src/cli/arguments.ts';
+import { EXIT, UsageError } from '../../src/cli/exit-codes.ts';
+import { chooseRun, SETTINGS_OPTIONS } from '../../src/cli/run-settings.ts';
 import { readShard } from './shard.ts';
-import { StudyFolder } from './study-folder.ts';
-import { conclude, executeStudy } from './study-runs.ts';
-import { Terminal } from './terminal.ts';
+import { StudyFolder } from './folder.ts';
+import { conclude, executeStudy } from './runs.ts';
+import { Terminal } from '../../src/cli/terminal.ts';
 
 export const STUDY_USAGE = `Usage: gorp-web study [options]
        gorp-web study --plan FILE [--out DIR] [--shard I/N] [--report]

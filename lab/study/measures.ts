@@ -1,7 +1,9 @@
-import { type AccuracyMatrix, measuresOf } from '../measures.ts';
-import type { Results } from '../results.ts';
-import { mainScore } from '../scoring.ts';
-import { mean } from './statistics.ts';
+import { isLearnedBy, SCORE_WORDS } from '../../src/run/accuracy-table.ts';
+import { type AccuracyMatrix, measuresOf } from '../../src/run/measures.ts';
+import type { Measures, Results } from '../../src/run/results.ts';
+import { mainScore, type Score } from '../../src/run/scoring.ts';
+import { watchedSums } from '../../src/run/watched.ts';
+import { mean } from '../../src/base/statistics.ts';
 
 /** The measures of a run, in percent; null if its matrix lacks an entry. */
 export const MEASURES = {
@@ -60,4 +62,38 @@ export function measuredOf(results: Results): Omit<Measured, 'intransigence'> {
     justLearned: percent(own.justLearned),
     worst: tested.length > 0 && tested.length === last.length ? percent(Math.min(...tested)) : null,
   };
+}
+
+/** A measure of a run that a study without free answers and watched tasks does not have. */
+export interface FreeMeasure {
+  /** As a column of a table. */
+  readonly name: string;
+  /** In percent, or a loss; null if the matrix lacks an entry. */
+  readonly value: number | null;
+  readonly isLoss: boolean;
+}
+
+/** ROUGE-L and losses of free answers, and what became of the watched tasks. */
+export function freeMeasures(results: Results): FreeMeasure[] {
+  const { tasks, measures } = results;
+  const of = (score: Score, name: string, value: number | null): FreeMeasure => {
+    const isLoss = score === 'loss';
+    return { name: `${name} ${SCORE_WORDS[score]}`, value: value === null || isLoss ? value : 100 * value, isLoss };
+  };
+  const learned = (score: 'rougeL' | 'loss', own: Measures | undefined): FreeMeasure[] =>
+    own === undefined || !isLearnedBy(score, tasks)
+      ? []
+      : [
+          of(score, score === 'loss' ? 'mean' : 'AP', own.averagePerformance),
+          of(score, 'BWT', own.backwardTransfer),
+          of(score, 'just learned', own.justLearned),
+        ];
+  return [
+    ...learned('rougeL', measures.rougeL),
+    ...learned('loss', measures.loss),
+    ...watchedSums(results).flatMap(({ score, before, now }) => [
+      of(score, 'watched before', before),
+      of(score, 'watched at the end', now),
+    ]),
+  ];
 }

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RunEvent } from '../run/events.ts';
-import type { Results } from '../run/results.ts';
-import { Run } from '../run/run.ts';
-import type { RunSettings } from '../run/settings.ts';
-import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import { type GoingOn, goingOn } from './study-checkpoints.ts';
+import type { RunEvent } from '../../src/run/events.ts';
+import type { Results } from '../../src/run/results.ts';
+import { Run } from '../../src/run/run.ts';
+import type { RunSettings } from '../../src/run/settings.ts';
+import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
+import { type GoingOn, goingOn } from './checkpoints.ts';
 
 const SETTINGS = tinySettings('gorp-plus');
 let folder: string;

@@ -1,12 +1,5 @@
-import { type Random, seededRandom } from '../../base/random.ts';
-
-export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** Standard deviation (n − 1); NaN for fewer than two values. */
-export function deviation(values: readonly number[]): number {
-  const centre = mean(values);
-  return Math.sqrt(values.reduce((sum, x) => sum + (x - centre) ** 2, 0) / (values.length - 1));
-}
+import { type Random, seededRandom } from '../../src/base/random.ts';
+import { deviation, mean, studentHalfWidth, studentShare } from '../../src/base/statistics.ts';
 
 /** A mean with the ends of its 95 % interval, which are null for a single value. */
 export interface Interval {
@@ -16,49 +9,6 @@ export interface Interval {
   /** Number of values. */
   readonly count: number;
 }
-
-/**
- * Share of Student's t distribution within ±t. With t = √ν tan θ its density is cosᵛ⁻¹ θ, up to a factor: the share is
- * its integral from 0 to θ over the one to π/2.
- */
-export function studentShare(t: number, freedom: number): number {
-  const total = cosineIntegral(Math.PI / 2, freedom - 1);
-  return cosineIntegral(Math.atan(Math.abs(t) / Math.sqrt(freedom)), freedom - 1) / total;
-}
-
-const quantiles = new Map<number, number>();
-
-/** The t for which {@link studentShare} is 0.95. */
-export function studentQuantile(freedom: number): number {
-  const known = quantiles.get(freedom) ?? findQuantile(freedom);
-  quantiles.set(freedom, known);
-  return known;
-}
-
-function findQuantile(freedom: number): number {
-  let [low, high] = [0, Math.PI / 2];
-  for (let i = 0; i < 60; i++) {
-    const middle = (low + high) / 2;
-    if (studentShare(Math.sqrt(freedom) * Math.tan(middle), freedom) < 0.95) low = middle;
-    else high = middle;
-  }
-  return Math.sqrt(freedom) * Math.tan(low);
-}
-
-/** ∫ cosᵖ from 0 to `to`, by Simpson's rule. */
-function cosineIntegral(to: number, power: number): number {
-  const parts = 2000;
-  let sum = 0;
-  for (let i = 0; i <= parts; i++) {
-    const weight = i === 0 || i === parts ? 1 : i % 2 === 1 ? 4 : 2;
-    sum += weight * Math.cos((to * i) / parts) ** power;
-  }
-  return (sum * to) / (3 * parts);
-}
-
-/** Half the width of Student's 95 % interval of a mean; NaN for fewer than two values. */
-export const studentHalfWidth = (values: readonly number[]): number =>
-  (studentQuantile(values.length - 1) * deviation(values)) / Math.sqrt(values.length);
 
 /** Student's 95 % interval of a mean. */
 export function studentInterval(values: readonly number[]): Interval {

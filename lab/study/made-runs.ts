@@ -1,9 +1,9 @@
-import { type ErrorReport, GorpError } from '../../base/errors.ts';
-import { sourceName, sourcesOfRun } from '../likeness.ts';
-import type { Results } from '../results.ts';
-import { measuredOf } from './run-measures.ts';
-import { mean } from './statistics.ts';
-import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type Values } from './study-plan.ts';
+import { type ErrorReport, GorpError } from '../../src/base/errors.ts';
+import { sourceName, sourcesOfRun } from '../../src/run/likeness.ts';
+import type { Results } from '../../src/run/results.ts';
+import { measuredOf } from './measures.ts';
+import { mean } from '../../src/base/statistics.ts';
+import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type Values } from './plan.ts';
 
 /** A planned run with its outcome; null while it has not been made. */
 export interface MadeRun {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
-import { ErrorReportSchema } from '../../base/error-report.ts';
-import { GorpError } from '../../base/errors.ts';
-import { ResultsSchema } from '../results.ts';
+import { ErrorReportSchema } from '../base/error-report.ts';
+import { GorpError } from '../base/errors.ts';
+import { ResultsSchema } from './results.ts';
 
 /** A line of a part's file: a run by its name in the part, with its results or the error that its settings cause. */
 const LineSchema = v.union([

@@ -1,6 +1,6 @@
-import { accuracyLines } from './accuracy.ts';
+import { accuracyLines } from '../../src/run/accuracy-table.ts';
 import type { MadeRun } from './made-runs.ts';
-import { type MeasureName, MEASURES } from './run-measures.ts';
+import { type MeasureName, MEASURES } from './measures.ts';
 import type { Interval } from './statistics.ts';
 import type { Bound, ClaimSummary, Contrast, MethodSummary, PartSummary, StudySummary } from './summary.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
-import type { Results } from '../results.ts';
-import { Run } from '../run.ts';
-import { runTable } from './accuracy.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import type { Results } from './results.ts';
+import { Run } from './run.ts';
+import { runTable } from './accuracy-table.ts';
 
 test('a run that was stopped while it compiled, before its first test, has a table of gaps', async () => {
   let results: Results | null = null;

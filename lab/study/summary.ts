@@ -1,22 +1,23 @@
-import { needsBriefly } from '../../methods/parts/method.ts';
-import { methodOf } from '../../methods/registry.ts';
-import { type FreeMeasure, freeMeasures } from './free-measures.ts';
+import { mean } from '../../src/base/statistics.ts';
+import { needsBriefly } from '../../src/methods/parts/method.ts';
+import { methodOf } from '../../src/methods/registry.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
 import {
   countsByOwnScores,
+  type FreeMeasure,
+  freeMeasures,
   justLearnedOf,
   type Measured,
   measuredOf,
   type MeasureName,
   MEASURES,
-} from './run-measures.ts';
-import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type Values } from './study-plan.ts';
+} from './measures.ts';
+import { labelOf, ordersOf, type StudyEntry, type StudyPart, type StudyPlan, type Values } from './plan.ts';
 import {
   comparePaired,
   type Difference,
   holm,
   type Interval,
-  mean,
   type PairedComparison,
   slope,
   studentInterval,

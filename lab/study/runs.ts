@@ -1,20 +1,18 @@
-import { type ErrorReport, GorpError } from '../base/errors.ts';
-import { modulesOfConfig } from '../run/model-modules.ts';
-import { type PlannedRun, plannedRuns, type StudyPlan } from '../run/study/study-plan.ts';
-import { checkSources } from '../run/study/sources.ts';
-import { collect } from '../run/study/made-runs.ts';
-import { summarise } from '../run/study/summary.ts';
-import { trainedModules } from '../run/trained-modules.ts';
-import { EXIT } from './exit-codes.ts';
-import { type NodeChoices, nodeHost } from './host.ts';
-import { ELSEWHERE, oneByOne } from './one-by-one.ts';
-import { openNamedOutline } from './named-models.ts';
-import { runReporter } from './reporter.ts';
-import { runOnce } from './run-once.ts';
-import { partOf, type Shard } from './shard.ts';
-import { StudyFolder } from './study-folder.ts';
-import { sourcesOf } from './study-sources.ts';
-import { spell, type Terminal } from './terminal.ts';
+import { type ErrorReport, GorpError } from '../../src/base/errors.ts';
+import { modulesOfConfig } from '../../src/run/model-modules.ts';
+import { type PlannedRun, plannedRuns, type StudyPlan } from './plan.ts';
+import { collect } from './made-runs.ts';
+import { summarise } from './summary.ts';
+import { trainedModules } from '../../src/run/trained-modules.ts';
+import { EXIT } from '../../src/cli/exit-codes.ts';
+import { type NodeChoices, nodeHost } from '../../src/cli/host.ts';
+import { openNamedOutline } from '../../src/cli/named-models.ts';
+import { runReporter } from '../../src/cli/reporter.ts';
+import { runOnce } from '../../src/cli/run-once.ts';
+import { ELSEWHERE, oneByOne, partOf, type Shard } from './shard.ts';
+import { StudyFolder } from './folder.ts';
+import { checkSources, sourcesOf } from './sources.ts';
+import { spell, type Terminal } from '../../src/cli/terminal.ts';
 
 /** A study to carry out. */
 export interface StudyOptions {

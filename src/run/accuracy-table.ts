@@ -1,12 +1,24 @@
-import { needsBriefly } from '../../methods/parts/method.ts';
-import { methodOf } from '../../methods/registry.ts';
-import type { Results } from '../results.ts';
-import { testedTasks } from '../settings.ts';
-import { idleTasks, watchedSums } from '../watched.ts';
-import { mainScore } from '../scoring.ts';
-import { namedRounds } from '../schedule.ts';
-import { isLearnedBy, SCORE_WORDS } from './free-measures.ts';
-import { deviation, mean } from './statistics.ts';
+import { deviation, mean } from '../base/statistics.ts';
+import { needsBriefly } from '../methods/parts/method.ts';
+import { methodOf } from '../methods/registry.ts';
+import { measuredBy } from './measures.ts';
+import type { Results, TaskReport } from './results.ts';
+import { testedTasks } from './settings.ts';
+import { idleTasks, watchedSums } from './watched.ts';
+import { mainScore, type Score } from './scoring.ts';
+import { namedRounds } from './schedule.ts';
+
+/** Names of scores, as tables have them. */
+export const SCORE_WORDS: Readonly<Record<Score, string>> = {
+  exact: 'exact',
+  ranked: 'ranked',
+  rougeL: 'ROUGE-L',
+  loss: 'loss per token',
+};
+
+/** Whether some learned task of a run is tested by a score. */
+export const isLearnedBy = (score: Score, tasks: readonly TaskReport[]): boolean =>
+  measuredBy(tasks, score).columns.length > 0;
 
 /** Mean and standard deviation (n − 1) of the known fractions, in percent; "–" if there are none. */
 function percentText(values: readonly (number | null)[]): string {

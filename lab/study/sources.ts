@@ -1,0 +1,53 @@
+import { GorpError } from '../../src/base/errors.ts';
+import { sha256Of } from '../../src/base/sha256.ts';
+import { fileHashes } from '../../src/run/identity.ts';
+import { type Sources, type StudyPlan, tasksOf } from './plan.ts';
+import { loadNamed, type TaskHost } from '../../src/run/task-data.ts';
+import { taskHash } from '../../src/tasks/task-hash.ts';
+import type { Task } from '../../src/tasks/task.ts';
+import { nodeTaskReader } from '../../src/cli/host.ts';
+import { openNamedModel } from '../../src/cli/named-models.ts';
+
+/**
+ * What a study works with, by hash.
+ *
+ * @throws GorpError, as opening the model and reading the tasks throws: `tasks/not-found`, `weights/not-found`.
+ */
+export async function sourcesOf(plan: StudyPlan, customTasks: readonly Task[]): Promise<Sources> {
+  const customTask: TaskHost['customTask'] = (name) => Promise.resolve(customTasks.find((task) => task.name === name));
+  const host = { taskReader: nodeTaskReader, customTask };
+  const tasks: Record<string, string> = {};
+  for (const name of tasksOf(plan)) {
+    const { task } = await loadNamed(host, name, plan.tasks, new AbortController().signal);
+    tasks[name] = await taskHash(task);
+  }
+  return { model: await modelHash(plan.model), tasks };
+}
+
+/** SHA-256 of all files of a model that a run reads. */
+async function modelHash(name: string): Promise<string> {
+  const model = await openNamedModel(name);
+  const files = await fileHashes(model, { promptForm: 'chat' });
+  return sha256Of(new TextEncoder().encode(JSON.stringify([await model.contentHash(), files])));
+}
+
+/**
+ * Checks that a study continues with the model and the tasks that it began with. A plan without sources fits any.
+ *
+ * @param place the folder or file that has the plan, for the message.
+ * @throws GorpError `run/other-study`, naming the model or the task that has changed.
+ */
+export function checkSources(planned: Sources | undefined, found: Sources | undefined, place: string): void {
+  if (planned === undefined || found === undefined) return;
+  const changed = Object.keys(planned.tasks).find(
+    (name) => Object.hasOwn(found.tasks, name) && found.tasks[name] !== planned.tasks[name],
+  );
+  if (planned.model === found.model && changed === undefined) return;
+  const what =
+    planned.model === found.model ? `The texts, labels or question of the task ${changed}` : `The model's files`;
+  throw new GorpError(
+    'run/other-study',
+    `${what} have changed since the study of ${place} was planned.`,
+    'Restore what has changed, or begin a new study in another folder.',
+  );
+}
