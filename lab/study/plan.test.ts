@@ -105,6 +105,11 @@ it.each(readdirSync(STUDIES).filter((name) => name.endsWith('-plan.json')))('pla
   for (const part of read.parts) expect(plannedRuns(read, part, () => ({})).length).toBeGreaterThan(0);
 });
 
+it('leave out gone settings that have the value of today, so that a study of an earlier version can go on', () => {
+  const before = changed((p) => Object.assign(p.parts[1], { settings: { projType: 'std', loraRank: 16 } }));
+  expect(parseStudyPlan(before, 'plan.json').parts[1].settings).toEqual({ loraRank: 16 });
+});
+
 it('make one run of a grid without settings', () => {
   expect(combinations({})).toEqual([{}]);
 });
@@ -131,6 +136,11 @@ describe('a plan is refused', () => {
       'with a setting that the method lacks',
       (p) => Object.assign(p.parts[1].entries[1], { settings: { ewcLambda: 1 } }),
       /ewcLambda/,
+    ],
+    [
+      'with a setting that is gone',
+      (p) => Object.assign(p.parts[1], { settings: { projection: 'exact' } }),
+      /parts\.1\.settings\.projection: gorp-web no longer trains with projection "exact"/,
     ],
     [
       'with a memory larger than the data',

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../../src/base/errors.ts';
+import { withoutGone } from '../../src/methods/parts/gone-settings.ts';
 import { METHOD_NAMES, withValues } from '../../src/methods/registry.ts';
 import { isEmbedded } from '../../src/tasks/embedded-text.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../../src/tasks/benchmarks.ts';
@@ -8,7 +9,19 @@ import { startingMethod } from '../../src/run/starting-values.ts';
 import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from '../../src/run/settings.ts';
 import { difference } from '../../src/run/checkpoint/fitting.ts';
 
-const values = v.record(v.string(), v.union([v.number(), v.string()]));
+/** Settings by name, without those that are gone; refuses other values of these than methods train with. */
+const values = v.pipe(
+  v.record(v.string(), v.union([v.number(), v.string()])),
+  v.rawTransform<Record<string, number | string>, Record<string, number | string>>(
+    ({ dataset: { value }, addIssue, NEVER }) => {
+      const { left, gone } = withoutGone(value);
+      if (gone === undefined) return left;
+      const { key, message } = gone;
+      addIssue({ message, path: [{ type: 'object', origin: 'value', input: value, key, value: gone.value }] });
+      return NEVER;
+    },
+  ),
+);
 const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]*$/, 'Use small letters, digits, - and .'));
 const training = v.partial(TrainingSchema);
 const several = <T extends v.GenericSchema>(one: T) => v.pipe(v.array(one), v.nonEmpty('Name at least one'));
@@ -109,7 +122,7 @@ export function parseStudyPlan(text: string, source: string): StudyPlan {
   const parsed = v.safeParse(StudyPlanSchema, json);
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    throw bad(`${v.getDotPath(issue) ?? 'its content'}: ${issue.message}`, parsed.issues);
+    throw bad(`${v.getDotPath(issue) ?? 'its content'}: ${issue.message.replace(/\.$/, '')}`, parsed.issues);
   }
   const plan = parsed.output;
   const twice = firstTwice(plan.parts.map((part) => part.name));

@@ -23,7 +23,7 @@ export const KERNEL_PARTS: readonly Part[] = [
   { name: 'encoder block', run: measureBlock },
 ];
 
-/** Steps of the embedded model with fast projections, its memory and its answers. */
+/** Steps of the embedded model with GORP, its memory and its answers. */
 export const EMBEDDED_STEPS: Part = {
   name: 'embedded model, GORP fast',
   run: (bench) =>

@@ -17,28 +17,24 @@ export interface Subject {
 }
 
 const [SMALL, LARGE, LLAMA] = MODEL_SHAPES;
-const [LORA, FAST, EXACT] = STEP_METHODS.map(({ label }) => label);
+const [LORA, GORP] = STEP_METHODS.map(({ label }) => label);
 const subject = (shape: ModelShape, method: string, frozenWeights: FrozenWeights, halves = false): Subject => {
   return { shape, method, frozenWeights, halves };
 };
 
-/**
- * The most telling first. GORP with exact projections only on the small model: for others the host would take minutes
- * for the singular vectors.
- */
+/** The most telling first. */
 export const SUBJECTS: readonly Subject[] = [
   subject(SMALL, LORA, 'f32'),
-  subject(SMALL, FAST, 'f32'),
-  subject(SMALL, EXACT, 'f32'),
-  subject(SMALL, FAST, 'f32', true),
+  subject(SMALL, GORP, 'f32'),
+  subject(SMALL, GORP, 'f32', true),
   subject(LARGE, LORA, 'f32'),
-  subject(LARGE, FAST, 'f32'),
+  subject(LARGE, GORP, 'f32'),
   subject(LLAMA, LORA, '8-bit'),
-  subject(LLAMA, FAST, '8-bit'),
-  subject(LARGE, FAST, 'f32', true),
-  subject(LARGE, FAST, '8-bit'),
-  subject(LARGE, FAST, '4-bit'),
-  subject(LLAMA, FAST, '4-bit'),
+  subject(LLAMA, GORP, '8-bit'),
+  subject(LARGE, GORP, 'f32', true),
+  subject(LARGE, GORP, '8-bit'),
+  subject(LARGE, GORP, '4-bit'),
+  subject(LLAMA, GORP, '4-bit'),
 ];
 
 const nameOf = ({ shape, method, frozenWeights, halves }: Subject): string => {

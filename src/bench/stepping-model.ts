@@ -18,8 +18,7 @@ export interface StepMethod {
 /** The methods whose steps are compared with each other, LoRA alone first. */
 export const STEP_METHODS: readonly StepMethod[] = [
   { label: 'LoRA only', method: { name: 'gorp-b' } },
-  { label: 'GORP fast', method: { name: 'gorp', projection: 'fast' } },
-  { label: 'GORP exact', method: { name: 'gorp', projection: 'exact', clipNorm: 'exact' } },
+  { label: 'GORP', method: { name: 'gorp' } },
 ];
 
 /** A network with what its learner needs, and a batch to train on. */

@@ -67,7 +67,7 @@ export class GradientPrograms {
   /**
    * The programs of a step's micro-batches; batches of one size share one.
    *
-   * @param refresh whether fast projections compute a new basis from the first micro-batch before compressing it.
+   * @param refresh whether projections compute a new basis from the first micro-batch before compressing it.
    */
   async of(sizes: readonly BatchSizes[], refresh: boolean): Promise<GradientProgram[]> {
     for (const [i, each] of sizes.entries()) await this.#compiled(each, refresh && i === 0);

@@ -81,8 +81,7 @@ export class Learner {
   }
 
   /**
-   * One optimizer step on the mean loss over the label tokens of its batches. It waits for the device only to refresh an
-   * exact projection's basis.
+   * One optimizer step on the mean loss over the label tokens of its batches. It does not wait for the device.
    *
    * @param batches at most `gradientAccumulation` micro-batches.
    * @param rateFactor of the learning rates in this step.

@@ -66,9 +66,6 @@ export interface GatePlan {
 /** Prompts from which a gate's key and spaces are made, at most. Reading one takes a mean of embeddings. */
 export const GATE_PROMPTS = 256;
 
-/** Which singular vectors compress a gradient; `std` and `reverse_std` depend on the shape of the weight. */
-export type ProjType = 'std' | 'reverse_std' | 'left' | 'right' | 'full';
-
 /** Full-rank training on the whole gradient, with plain Adam. */
 export interface PlainPlan {
   readonly form: 'adam';
@@ -91,23 +88,14 @@ export interface ProjectedPlan {
   readonly scale: number;
   /** Steps between two refreshes of the basis. */
   readonly gap: number;
-  readonly projType: ProjType;
   /**
-   * `exact`: forms gradients, and decomposes them exactly on the host. `fast`: never forms gradients, and computes
-   * singular vectors by block power iteration on the device.
-   */
-  readonly projection: 'exact' | 'fast';
-  /**
-   * How a `fast` projected gradient counts in the clipping norm: by ‖G‖ itself, at a cost ({@link recordSquaredNorm}),
-   * or by ‖R‖ of its compressed form at none. An exact projection always has ‖G‖.
+   * How a gradient counts in the clipping norm: by ‖G‖ itself, at a cost ({@link recordSquaredNorm}), or by ‖R‖ of its
+   * compressed form at none.
    */
   readonly clipNorm: 'exact' | 'projected';
 }
 
 export type FullRankPlan = PlainPlan | ProjectedPlan;
-
-/** The rule for the number of new directions: the paper's or the released code's. */
-export type SpaceRule = 'paper' | 'official';
 
 /**
  * The space of directions that earlier tasks used, removed from training: built from Adam's first moments or from the
@@ -126,9 +114,6 @@ export interface MomentSpacePlan extends ExcludedSpace {
   readonly spaceSource: 'moment';
   /** Side of A on which the space acts. */
   readonly loraSpace: 'rank' | 'input';
-  /** Side of a projected full-rank gradient on which it acts: the uncompressed one, or always the left. */
-  readonly spaceSide: 'kept' | 'left';
-  readonly spaceRule: SpaceRule;
   /** Energy that the space must hold of each tensor, in (0, 1]. */
   readonly threshold: number;
 }

@@ -25,7 +25,7 @@ export interface OptimizerParts {
   readonly rates: Tensor;
 }
 
-/** What follows the gradients in a step: norm and clip factor, the update, and the merge of fast projections' pairs. */
+/** What follows the gradients in a step: norm and clip factor, the update, and the merge of projections' pairs. */
 export class OptimizerPrograms {
   readonly #device: Device;
   readonly #full: readonly FullRankGroup[];
@@ -76,7 +76,7 @@ export class OptimizerPrograms {
     return measures ? this.#measuringUpdate : this.#update;
   }
 
-  /** Merges the pairs of fast projections into the weights. */
+  /** Merges the pairs of projections into the weights. */
   async merge(): Promise<void> {
     await this.#device.run([this.#merge]);
     for (const { fast } of this.#full) fast?.pair.clear();
@@ -91,7 +91,7 @@ function normGraph({ lora, full, gates, plan, maxGradNorm, meters, clip }: Optim
   const g = new Graph();
   for (const group of lora) group.recordTerms(g, plan.loss);
   for (const group of [...lora, ...full]) {
-    // Fast projections with the exact norm have already written it.
+    // Projections with the exact norm have already written it.
     if (group instanceof FullRankGroup && group.fast && takesExactNorm(plan)) continue;
     const places = meters.squaresOf(group);
     const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];

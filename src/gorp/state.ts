@@ -44,7 +44,7 @@ export interface SavedProgress {
   training: boolean;
   /** Whether the spaces of inputs hold what the model could do before the first task. */
   isProtected: boolean;
-  /** Whether fast projections hold changes not yet merged into the weights. */
+  /** Whether projections hold changes not yet merged into the weights. */
   isUnmerged: boolean;
   /** Factors of the learning rates of adapters and of full-rank weights in this task. */
   rateFactors: readonly [lora: number, full: number];

@@ -30,9 +30,9 @@ export interface TrainedParts {
 export interface LayerUses {
   /** Trainable tensors and their gradients; undefined if the graph trains nothing. */
   readonly trainables?: Map<Tensor, Tensor>;
-  /** Whether fast projections compute a new basis from the gradients of this graph. */
+  /** Whether projections compute a new basis from the gradients of this graph. */
   readonly refresh?: boolean;
-  /** Whether to add the pairs of fast projections that are not merged into the weights, without training. */
+  /** Whether to add the pairs of projections that are not merged into the weights, without training. */
   readonly unmerged?: boolean;
   /** Whether to omit the new pairs: the model before the task. */
   readonly withoutNewPairs?: boolean;
@@ -44,7 +44,7 @@ export interface LayerUses {
 
 /**
  * The current layers of a model, including adapters (docs/method.md, eq. (1)). For a graph that trains nothing, the
- * pairs of fast projections must have been merged into the weights, unless `unmerged` adds them.
+ * pairs of projections must have been merged into the weights, unless `unmerged` adds them.
  */
 export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers {
   const { parameters, lora, full, gates, plan, dropoutStep } = parts;
@@ -116,7 +116,7 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
 export const takesExactNorm = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>
   fullRank?.form === 'projected' && fullRank.clipNorm === 'exact';
 
-/** What a fast projection computes from the implicit gradient of a layer's weight: its norm, and a new basis. */
+/** What a projection computes from the implicit gradient of a layer's weight: its norm, and a new basis. */
 function fastGradient(
   g: Graph,
   { plan, records }: TrainedParts,

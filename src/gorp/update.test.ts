@@ -7,16 +7,22 @@ import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenReal } from '../testing/golden.ts';
+import {
+  type Basis,
+  type ProjType,
+  recordCompression,
+  recordExpansion,
+  releasedBasis,
+  releasedShape,
+  releasedSide,
+} from '../testing/as-released.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { referencesWith } from '../testing/reference.ts';
 import { type Matrix, matrix, subtract, transpose } from '../linear-algebra/matrix.ts';
-import { type Basis, basisSide, compressedShape, makeBasis } from './full-rank/projection.ts';
-import type { ProjType } from './method-plan.ts';
 import { Stack } from './stack.ts';
 import { BasisSpace } from './spaces/stack-space.ts';
 import { slice } from './trainable-group.ts';
-import { compress, expandInto } from './full-rank/exact-trainer.ts';
 import { gradientOutside, recordStep } from './update.ts';
 
 let device: Device;
@@ -78,7 +84,7 @@ class UpdateUnderTest {
   constructor(one: Case, space: Matrix | null) {
     const [rows, columns] = one.shape;
     const { rank = 0, proj_type = 'std', scale = 0 } = one;
-    const low = one.group === 'galore' ? compressedShape(rows, columns, rank, proj_type) : one.shape;
+    const low = one.group === 'galore' ? releasedShape(rows, columns, rank, proj_type) : one.shape;
     const weights = this.#stack('weights', rows, columns);
     const gradient = this.#stack('gradient', rows, columns);
     const [m, v] = [this.#stack('m', ...low), this.#stack('v', ...low)];
@@ -93,14 +99,14 @@ class UpdateUnderTest {
     const S = space && new BasisSpace(this.#stack('space', space.rows, space.columns).tensor, 'rows');
     const excluded = S && { space: S, project: 'gradient' as const };
     if (one.group === 'galore') {
-      const side = basisSide(proj_type, rows, columns);
+      const side = releasedSide(proj_type, rows, columns);
       const basis = {
         U: side === 'right' ? undefined : this.#stack('U', rows, rank).tensor,
         Vt: side === 'left' ? undefined : this.#stack('Vt', rank, columns).tensor,
       };
-      const R = compress(this.#graph, gradient.tensor, basis, m.shape);
+      const R = recordCompression(this.#graph, gradient.tensor, basis, m.shape);
       const outside = excluded ? gradientOutside(this.#graph, R, m.shape, excluded) : R;
-      expandInto(this.#graph, adam(this.#graph, outside, m.shape, state), basis, weights.tensor, scale);
+      recordExpansion(this.#graph, adam(this.#graph, outside, m.shape, state), basis, weights.tensor, scale);
     } else {
       const step = { gradient: gradient.tensor, into: weights.tensor, shape: weights.shape };
       recordStep(this.#graph, step, state, excluded ?? undefined);
@@ -205,7 +211,7 @@ describe.each(TRAJECTORIES)(
         const both = [G, mirrored(G)];
         update.write('gradient', both);
         if (one.group === 'galore' && refresh_at_step_index.includes(step)) {
-          update.writeBases(both.map((each) => makeBasis(each, one.rank ?? 0, one.proj_type ?? 'std')));
+          update.writeBases(both.map((each) => releasedBasis(each, one.rank ?? 0, one.proj_type ?? 'std')));
         }
         await update.step(one.lr, step + 1);
         if (!snapshots_after_step.includes(step + 1)) continue;

@@ -82,17 +82,6 @@ export function recordLeadingVectors(
 }
 
 /**
- * Records the rows v_j that belong to the left vectors u_j: Gᵀ u_j made orthonormal in order.
- *
- * @param left rows u_j [n, out], largest singular value first.
- * @param into the rows v_j, [n, in].
- */
-export function recordRightPartners(g: Graph, gradient: ImplicitGradient, left: Tensor, into: Tensor): void {
-  const rows = orthonormaliseRows(g, throughTranspose(g, gradient, left));
-  addInto(g, outsideRows(g, rows, gradient.outside), into, 1, 0);
-}
-
-/**
  * Records an estimate of the share of a gradient in a space of inputs: the energies of `probes` G and of its part
  * outside S, into `before[index]` and `after[index]`. If the entries of the probes are independent ±1, each energy has
  * the expectation of the full energy times the number of probes (Hutchinson).

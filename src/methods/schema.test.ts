@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { describe, expect, it, test } from 'vitest';
 import { type MethodName, methodPreset, type MethodSettings } from './registry.ts';
+import { embeddedSettings } from '../run/presets.ts';
+import { parseSettings } from '../run/settings.ts';
 import { MethodSchema } from './schema.ts';
 
 /** Settings that versions up to 559f152 wrote for every method, in addition to its own. */
@@ -75,14 +77,10 @@ describe('settings of earlier versions', () => {
     expect(v.parse(MethodSchema, earlier)).toEqual({ ...methodPreset('seq-lora'), loraRank: 3 });
   });
 
-  it('are exact and constant if written before there was a choice', () => {
-    const { projection, clipNorm, softness, taskRates, ...before } = { ...EARLIER, ...DIFFERS.gorp };
-    expect([projection, clipNorm, softness, taskRates]).toEqual(['fast', 'projected', 0, 'constant']);
-    expect(v.parse(MethodSchema, { name: 'gorp', ...before })).toEqual({
-      ...methodPreset('gorp'),
-      projection: 'exact',
-      clipNorm: 'exact',
-    });
+  it('are constant if written before there was a choice', () => {
+    const { softness, taskRates, ...before } = { ...EARLIER, ...DIFFERS.gorp };
+    expect([softness, taskRates]).toEqual([0, 'constant']);
+    expect(v.parse(MethodSchema, { name: 'gorp', ...before })).toEqual(methodPreset('gorp'));
   });
 
   it('are refused if they describe another method than they name, or are not of those versions', () => {
@@ -92,6 +90,41 @@ describe('settings of earlier versions', () => {
     expect(faults({ ...earlier, adapters: 'one' })).toEqual(['adapters']);
     expect(faults({ ...earlier, other: 1 })).toEqual(['other']);
     expect(faults({ ...earlier, loraRank: 0 })).toEqual(['loraRank']);
+  });
+});
+
+describe('settings that are gone', () => {
+  const LAST = { projType: 'std', projection: 'fast', spaceSide: 'kept', spaceRule: 'paper' };
+  const OTHERS = [
+    ...['reverse_std', 'left', 'right', 'full'].map((value) => ['projType', value]),
+    ...[['projection', 'exact'], ['spaceSide', 'left'], ['spaceRule', 'official']], // oxfmt-ignore
+  ];
+
+  it.each(['gorp', 'gorp-plus'] as const)('of %s are left out if they have the value of today', (name) => {
+    expect(v.parse(MethodSchema, { ...methodPreset(name), ...LAST })).toEqual(methodPreset(name));
+  });
+
+  it.each(OTHERS)('are refused by name: %s %s', (key, value) => {
+    const method = { ...methodPreset('gorp'), ...LAST, [key]: value };
+    const { issues } = v.safeParse(MethodSchema, method);
+    expect(faults(method)).toEqual([key]);
+    expect(issues?.[0].message).toBe(
+      `gorp-web no longer trains with ${key} "${value}", only as with "${LAST[key as keyof typeof LAST]}".`,
+    );
+    expect(() => parseSettings({ ...embeddedSettings('quick', 'gorp'), method })).toThrow(
+      expect.objectContaining({ code: 'settings/gone', message: expect.stringContaining(`method.${key}`) as string }),
+    );
+  });
+
+  it('are refused if written before there was a choice, when gradients were formed', () => {
+    const { projection, clipNorm, ...before } = { ...EARLIER, ...DIFFERS.gorp };
+    expect([projection, clipNorm]).toEqual(['fast', 'projected']);
+    expect(faults({ name: 'gorp', ...before })).toEqual(['projection']);
+  });
+
+  it('stay unknown where a method never had them', () => {
+    expect(faults({ ...methodPreset('seq-lora'), projType: 'std' })).toEqual(['projType']);
+    expect(faults({ ...methodPreset('galore'), spaceRule: 'paper' })).toEqual(['spaceRule']);
   });
 });
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { MethodPlan } from '../gorp/method-plan.ts';
+import { withoutGone } from './parts/gone-settings.ts';
 import {
   METHOD_NAMES,
   METHODS,
@@ -32,15 +33,23 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isName = (name: unknown): name is MethodName => METHOD_NAMES.some((known) => known === name);
 
 /**
- * Method settings from outside: the name of a method and exactly its settings, flat. Files of versions before 0.2 have
+ * Method settings from outside: the name of a method and exactly its settings, flat. Settings that are gone are left out
+ * where they have the value that all methods train with, and refused where not. Files of versions before 0.2 have
  * the settings of all methods and four facts about this one. Settings that the method does not have are dropped, and
  * the facts must match the method.
  */
 export const MethodSchema = v.pipe(
   v.unknown(),
   v.rawTransform<unknown, unknown>(({ dataset: { value }, addIssue, NEVER }) => {
-    if (!isRecord(value) || !isName(value.name) || !Object.hasOwn(value, 'schedule')) return value;
+    if (!isRecord(value) || !isName(value.name)) return value;
     const { name } = value;
+    const { left, gone } = withoutGone(value, methodOf({ name }).settings);
+    if (gone) {
+      const { key, message } = gone;
+      addIssue({ message, path: [{ type: 'object', origin: 'value', input: value, key, value: gone.value }] });
+      return NEVER;
+    }
+    if (!Object.hasOwn(value, 'schedule')) return left;
     const wanted = earlierForm(planOf(methodPreset(name)));
     for (const [key, fact] of Object.entries(wanted)) {
       if (value[key] === fact) continue;
@@ -51,7 +60,7 @@ export const MethodSchema = v.pipe(
       return NEVER;
     }
     const { settings } = methodOf({ name });
-    const own = Object.entries(value).filter(
+    const own = Object.entries(left).filter(
       ([key]) => key === 'name' || Object.hasOwn(settings, key) || !EARLIER_KEYS.has(key),
     );
     return Object.fromEntries(own);

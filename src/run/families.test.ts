@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import { acquirePacedGpu } from '../testing/devices.ts';
-import { CHAT, EXACT, learns, WAYS } from '../testing/family-run.ts';
+import { CHAT, learns, WAYS } from '../testing/family-run.ts';
 import { TESTED_FAMILIES, TINY_FAMILIES } from '../testing/tiny-families.ts';
 
 const [ONE, TWO] = [['gloss'], ['gloss', 'field']];
@@ -27,8 +27,6 @@ describe.each(TESTED_FAMILIES.map((family, i) => ({ ...family, i })))('$family',
     test('gorp-plus on WebGPU', () => learns(family, 'gorp-plus', {}, { acquire: acquirePacedGpu, order: ONE }));
 
   test('gorp-plus with less memory', () => learns(family, 'gorp-plus', WAYS[family.i % WAYS.length], { order: ONE }));
-
-  test('gorp by the exact projection', () => learns(family, 'gorp', {}, { changes: EXACT, order: ONE }));
 
   if (family.isDecoderOnly) {
     test('gorp-plus by the chat template', () => learns(family, 'gorp-plus', CHAT, { order: ONE }));

@@ -38,6 +38,12 @@ describe('an order file', () => {
     ['another version', { ...file, version: 2 }, 'tasks/bad-order-file', /version/],
     ['an unknown field', { ...file, texts: [] }, 'tasks/bad-order-file', /texts/],
     ['a missing setting', { ...file, training: {} }, 'tasks/bad-order-file', /training\.trainExamples/],
+    [
+      'a setting that is gone',
+      { ...file, method: { ...file.method, projType: 'left' } },
+      'settings/gone',
+      /order\.json has method\.projType: .*"left"/,
+    ],
     ['no task', { ...file, order: [] }, 'tasks/bad-order-file', /no task/],
     ['a task twice', { ...file, order: ['gloss', 'gloss'] }, 'tasks/bad-order-file', /twice/],
     ['a task that is not described', { ...file, own: [] }, 'tasks/unknown-dataset', /mine/],

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
+import { goneSetting } from '../methods/parts/gone-settings.ts';
 import { MethodSchema } from '../methods/schema.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
@@ -51,7 +52,7 @@ export const isOrderFile = (text: string): boolean => /^\ufeff?\s*\{\s*"schema"\
  * Reads an order file.
  *
  * @param name of the file, for messages.
- * @throws GorpError `tasks/bad-order-file`, naming the field; `tasks/unknown-dataset` for a task that it does not
+ * @throws GorpError `tasks/bad-order-file`, naming the field; `settings/gone`; `tasks/unknown-dataset` for a task that it does not
  *   describe and whose name is unknown.
  */
 export function parseOrderFile(text: string, name: string): OrderFile {
@@ -63,6 +64,8 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   }
   const parsed = v.safeParse(OrderFileSchema, json);
   if (!parsed.success) {
+    const gone = goneSetting(parsed.issues, name);
+    if (gone) throw gone;
     const [issue] = parsed.issues;
     throw badOrder(name, `${v.getDotPath(issue) ?? 'its content'}: ${issue.message}`, parsed.issues);
   }

@@ -93,7 +93,6 @@ interface Measured {
 describe('a plan of training is what training takes', () => {
   test.each<[MethodName, Partial<TrainingSettings>, Partial<MethodSettings>?]>([
     ['gorp', {}],
-    ['gorp', {}, { projection: 'exact' }],
     ['gorp-plus', { batchSize: 12, activations: 'recompute', frozenWeights: '8-bit' }],
     ['gain-lora', { batchSize: 12, gradientAccumulation: 2, activations: 'recompute' }],
     ['gain-lora', {}, { base: 'o-lora', gateWidth: 30 }],
@@ -202,8 +201,7 @@ describe('a whole run takes the planned memory, including tests and spaces', () 
     [`${DECODER.family}, gates`, ofFamily(DECODER, 'gain-lora')],
   ];
   for (const model of trainedModels) {
-    cases.push([`${model.name}, fast projection`, llama(model, 'gorp')]);
-    cases.push([`${model.name}, exact projection`, llama(model, 'gorp', { projection: 'exact' })]);
+    cases.push([model.name, llama(model, 'gorp')]);
   }
   test.each(cases)(
     '%s',

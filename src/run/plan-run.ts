@@ -1,9 +1,7 @@
 import { Learner } from '../gorp/learner.ts';
-import { layerGroups } from '../gorp/method-groups.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../device/counting-device.ts';
 import type { Device, Program } from '../device/device.ts';
-import type { Network } from '../models/network.ts';
 import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { frozenPacking } from './frozen-weights.ts';
@@ -93,7 +91,6 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch], work.protects.length > 0);
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
-  const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   // The loss on held-out examples has its own memory beside that of a step.
   const heldOut = new Evaluations(device, network, learner.layersInTraining, 1);
   let validation: Effort['validation'] = null;
@@ -101,10 +98,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     const { B, S, T } = work.validation;
     validation = perUnit(device, (await heldOut.lossOf(work.validation)).forward.program, B * (S + T));
   }
-  note(
-    'training',
-    learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
-  );
+  note('training', learner.recordBytes);
 
   heldOut.destroy();
 
@@ -198,12 +192,4 @@ function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'check
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
   const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };
-}
-
-/** Bytes of the largest stack of gradients: it is read back in one piece. */
-function largestStack(shapes: Network['shapes'], pattern: RegExp, limit: number): number {
-  return Math.max(
-    0,
-    ...layerGroups(shapes, pattern, limit).map(({ names, out, inputs }) => names.length * out * inputs * 4),
-  );
 }

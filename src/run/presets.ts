@@ -50,7 +50,7 @@ export function embeddedSettings(preset: PresetName, method: MethodName, model =
 
 const METHOD_KEYS = [
   ...(['learningRate', 'loraRank', 'loraAlpha', 'loraDropout', 'galoreRank', 'galoreLearningRate'] as const),
-  ...(['galoreScale', 'updateProjGap', 'projType'] as const),
+  ...(['galoreScale', 'updateProjGap'] as const),
 ] as const;
 const TRAINING_KEYS = [
   ...(['seed', 'batchSize', 'gradientAccumulation', 'maxGradNorm', 'sourceLength', 'targetLength'] as const),

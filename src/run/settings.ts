@@ -3,6 +3,7 @@ import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { planOf } from '../methods/registry.ts';
 import { COUNT } from '../methods/parts/setting.ts';
+import { goneSetting } from '../methods/parts/gone-settings.ts';
 import { MethodSchema } from '../methods/schema.ts';
 import { MOST_TASKS } from './results-bounds.ts';
 import { TrainingSchema } from './training-settings.ts';
@@ -74,9 +75,8 @@ export const RunSettingsSchema = v.pipe(
   v.forward(
     v.check(({ method, training: { gradientAccumulation } }) => {
       const { fullRank } = planOf(method);
-      if (fullRank?.form !== 'projected' || fullRank.projection === 'exact') return true;
-      return fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
-    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, the exact ' + 'projection, or no gradient accumulation.'),
+      return fullRank?.form !== 'projected' || fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
+    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, or no gradient ' + 'accumulation.'),
     ['method', 'clipNorm'] as never, // in methods that have it
   ),
 );
@@ -104,7 +104,7 @@ export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonl
 /**
  * Checks settings from outside (a form, a file, a message) before a run begins with them.
  *
- * @throws GorpError `settings/invalid`, naming the field; `settings/address` for an address that may hold a secret or is
+ * @throws GorpError `settings/invalid`, naming the field; `settings/gone`; `settings/address` for an address that may hold a secret or is
  * not secure: settings are written into results and adapters.
  */
 export function parseSettings(input: unknown): RunSettings {
@@ -118,6 +118,8 @@ export function parseSettings(input: unknown): RunSettings {
     }
     return parsed.output;
   }
+  const gone = goneSetting(parsed.issues, 'This run');
+  if (gone) throw gone;
   const [issue] = parsed.issues;
   throw new GorpError(
     'settings/invalid',

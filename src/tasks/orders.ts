@@ -72,7 +72,6 @@ export interface RoundSettings {
   galoreLearningRate?: number;
   galoreScale?: number;
   updateProjGap?: number;
-  projType?: 'std';
 }
 
 /** One task of a published order. */
@@ -109,7 +108,6 @@ const T5_SHORT: RoundSettings = {
   galoreLearningRate: 1e-5,
   galoreScale: 1,
   updateProjGap: 10,
-  projType: 'std',
 };
 const T5_LONG: RoundSettings = {
   ...T5_SHORT,

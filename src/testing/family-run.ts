@@ -51,9 +51,6 @@ export async function learns(
   }
 }
 
-/** The projection that is not the default. */
-export const EXACT: Partial<MethodSettings> = { projection: 'exact' };
-
 /** Variants of a run's settings. */
 export const WAYS: readonly Partial<TrainingSettings>[] = [
   { activations: 'recompute' },

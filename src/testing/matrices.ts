@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
-import type { Basis } from '../gorp/full-rank/projection.ts';
+import type { Basis } from './as-released.ts';
 import {
   type Matrix,
   matrix,

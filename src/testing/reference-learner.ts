@@ -230,9 +230,9 @@ export class ReferenceLearner {
         this.#spaces.set(layer, this.#grown(space, covariances.get(layer) as Matrix, plan).space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
-        const { threshold, spaceRule: rule } = plan;
+        const { threshold } = plan;
         const moment = part === 'A' && plan.loraSpace === 'input' ? transpose(m) : m;
-        this.#spaces.set(layer, growSpace({ space, moment, threshold, rule }).space);
+        this.#spaces.set(layer, growSpace({ space, moment, threshold }).space);
       }
     }
   }
@@ -245,7 +245,7 @@ export class ReferenceLearner {
     for (const [part, X] of await this.gateReads(sample)) {
       const space = this.#spaces.get(`gate ${part}`) ?? null;
       const moment = gates.energyOf === 'covariances' ? multiply(X, transpose(X)) : X;
-      this.#spaces.set(`gate ${part}`, growSpace({ space, moment, threshold, rule: 'paper' }).space);
+      this.#spaces.set(`gate ${part}`, growSpace({ space, moment, threshold }).space);
     }
   }
 
@@ -275,7 +275,7 @@ export class ReferenceLearner {
     if (plan.form === 'soft') return growSoftSpace(space, covariance, plan, this.#task);
     const threshold = thresholdOf(plan, this.#task, this.#tasks);
     return plan.energyOf === 'covariances'
-      ? growSpace({ space, moment: covariance, threshold, rule: 'paper' })
+      ? growSpace({ space, moment: covariance, threshold })
       : growSpaceFromCovariance(space, covariance, threshold);
   }
 
@@ -330,9 +330,9 @@ export class ReferenceLearner {
     const sides = part === 'W' ? this.#frozenSides.get(layer) : undefined;
     if (sides) return { ...rates, ...sides, kind: 'two-sided' };
     if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
-    const { rank, gap: updateProjGap, scale, projType } = fullRank;
-    const spaceSide = space?.spaceSource === 'activation' ? 'input' : (space?.spaceSide ?? 'kept');
-    return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
+    const { rank, gap: updateProjGap, scale } = fullRank;
+    const spaceSide = space?.spaceSource === 'activation' ? 'input' : 'kept';
+    return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType: 'std', spaceSide };
   }
 
   /** λ Σ|A_prev Aᵀ|, λ (‖A‖ + ‖B‖), λ Σ|B A|, λ Σ|A B| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */

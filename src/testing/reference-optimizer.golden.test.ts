@@ -4,7 +4,7 @@ import { goldenReal } from './golden.ts';
 import { goldenMatrix } from './matrices.ts';
 import { referencesWith } from './reference.ts';
 import { type Matrix, matrix, subtract, transpose } from '../linear-algebra/matrix.ts';
-import type { ProjType } from '../gorp/method-plan.ts';
+import type { ProjType } from './as-released.ts';
 import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 
 interface Case {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { largestDifference, orthonormalityError, randomMatrix, randomOrthonormal } from './matrices.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from '../linear-algebra/matrix.ts';
-import type { ProjType } from '../gorp/method-plan.ts';
+import type { ProjType } from './as-released.ts';
 import { type FullRankSpaceSide, type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 
 const RATES = { learningRate: 0.01, weightDecay: 0 };

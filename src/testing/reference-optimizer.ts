@@ -1,6 +1,6 @@
 import { type Matrix, matrix, subtract } from '../linear-algebra/matrix.ts';
-import type { MomentSpacePlan, ProjType, SpacePlan } from '../gorp/method-plan.ts';
-import { type Basis, compressedShape, makeBasis } from '../gorp/full-rank/projection.ts';
+import type { MomentSpacePlan, SpacePlan } from '../gorp/method-plan.ts';
+import { type Basis, type ProjType, releasedBasis, releasedShape } from './as-released.ts';
 import { projectOutLeft } from '../gorp/spaces/space.ts';
 import { compress, expand, projectOutRight } from './matrices.ts';
 
@@ -16,7 +16,7 @@ const EPSILON = 1e-6;
  * - `left`: always the left of the low-rank form, as released.
  * - `input`: the input side of the full gradient, before its SVD (activation space).
  */
-export type FullRankSpaceSide = MomentSpacePlan['spaceSide'] | 'input';
+export type FullRankSpaceSide = 'kept' | 'left' | 'input';
 
 interface Rates {
   learningRate: number;
@@ -63,7 +63,7 @@ export interface ReferenceState {
 /** The state before a task's first step, for a weight of `rows` × `columns`. */
 export function referenceState(rows: number, columns: number, group: ReferenceGroup): ReferenceState {
   const shape: [number, number] =
-    group.kind === 'galore' ? compressedShape(rows, columns, group.rank, group.projType) : [rows, columns];
+    group.kind === 'galore' ? releasedShape(rows, columns, group.rank, group.projType) : [rows, columns];
   return { m: matrix(...shape), v: matrix(...shape), step: 0, basis: null };
 }
 
@@ -114,7 +114,7 @@ function projectedGradient(
     case 'galore': {
       const { space, spaceSide, rank, projType } = group;
       const full = spaceSide === 'input' ? outside(gradient, space, false) : gradient;
-      const current = basis && step % group.updateProjGap !== 0 ? basis : makeBasis(full, rank, projType);
+      const current = basis && step % group.updateProjGap !== 0 ? basis : releasedBasis(full, rank, projType);
       const low = compress(full, current);
       const projected = spaceSide === 'input' ? low : outside(low, space, actsOnLeft(current, spaceSide));
       return { projected, basis: current };
@@ -137,7 +137,7 @@ function projectedUpdate(update: Matrix, basis: Basis | null, group: ReferenceGr
   return { ...full, data: full.data.map((value) => value * group.scale) };
 }
 
-const actsOnLeft = ({ right }: Basis, side: MomentSpacePlan['spaceSide']): boolean => side === 'left' || right !== null;
+const actsOnLeft = ({ right }: Basis, side: FullRankSpaceSide): boolean => side === 'left' || right !== null;
 
 function outside(a: Matrix, space: Matrix | null, left: boolean): Matrix {
   if (!space) return a;

@@ -15,7 +15,7 @@ export interface Trained {
   readonly gate: Map<string, Matrix>;
 }
 
-/** @throws Error if a part of the change is not in the weights yet, as with fast projections within a task. */
+/** @throws Error if a part of the change is not in the weights yet, as with projections within a task. */
 export async function readTrained({ lora, full, inputSpaces, gates, progress }: LearnerCore): Promise<Trained> {
   if (progress.isUnmerged) throw new Error('the weights lack a part of the change until the task ends');
   const read: Trained = { adapters: new Map(), weights: new Map(), spaces: new Map(), gate: new Map() };

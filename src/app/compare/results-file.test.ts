@@ -6,6 +6,8 @@ import { quickResults } from '../../testing/scripted-results.ts';
 import { parseResultsFile, runsIn } from './results-file.ts';
 
 const results = quickResults('gorp', 1);
+/** The settings of a run by a form of its method that is gone. */
+const gone = { ...results.settings, method: { ...results.settings.method, projType: 'left' } };
 const codeOf = (text: string): string => {
   try {
     parseResultsFile(text, 'a.json');
@@ -40,6 +42,7 @@ describe('parseResultsFile', () => {
       JSON.stringify({ ...results, settings: { ...results.settings, order: [] } }),
       'run/bad-results-file',
     ],
+    ['a setting that is gone', JSON.stringify({ ...results, settings: gone }), 'settings/gone'],
   ])('refuses %s', (_, text, code) => expect(codeOf(text)).toBe(code));
 });
 
@@ -61,6 +64,17 @@ describe('runsIn', () => {
     const last = new File([part.trimEnd()], 'a.jsonl');
     expect(await runsIn(last), 'only its line feed is missing').toEqual([results, other]);
     expect(await runsIn(new File([new Uint8Array(gzipSync(part))], 'a.jsonl.gz'))).toEqual([results, other]);
+  });
+
+  it('reads a run whose gone settings have the value of today, and refuses others by name, file and line', async () => {
+    const today = { ...results.settings.method, projType: 'std', projection: 'fast', spaceRule: 'paper' };
+    const before = JSON.stringify({ ...results, settings: { ...results.settings, method: today } });
+    expect(await runsIn(new File([before], 'a.json'))).toEqual([results]);
+    const line = `${JSON.stringify({ run: 'one', results: { ...results, settings: gone } })}\n`;
+    await expect(runsIn(new File([line], 'a.jsonl'))).rejects.toMatchObject({
+      code: 'settings/gone',
+      message: expect.stringMatching(/^a\.jsonl, line 1 has results\.settings\.method\.projType: .*"left"/) as string,
+    });
   });
 
   it('refuses what is damaged, by file and line', async () => {

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { gunzippedWhole } from '../../base/gunzip.ts';
+import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { type Results, ResultsSchema } from '../../run/results.ts';
 import { parseLine } from '../../run/run-lines.ts';
 
@@ -61,7 +62,8 @@ async function unpacked(file: File, mostBytes: number): Promise<string> {
  *
  * @param name file name, for error messages.
  * @throws GorpError `run/results-version` for a results file of another version, `run/bad-results-file`, naming the
- * field, for one that was damaged or edited, `run/no-results-file` for anything else.
+ * field, for one that was damaged or edited, `settings/gone` for settings that are gone, `run/no-results-file` for
+ * anything else.
  */
 export function parseResultsFile(text: string, name: string): Results {
   let json: unknown;
@@ -84,6 +86,8 @@ export function parseResultsFile(text: string, name: string): Results {
   }
   const parsed = v.safeParse(ResultsSchema, json);
   if (!parsed.success) {
+    const gone = goneSetting(parsed.issues, name);
+    if (gone) throw gone;
     const [issue] = parsed.issues;
     throw new GorpError(
       'run/bad-results-file',

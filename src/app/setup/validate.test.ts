@@ -81,13 +81,12 @@ describe('fields', () => {
       const draft = { ...settings, method: { ...settings.method, ...changes } };
       return fieldsOf(name).flatMap((field) => (field.applies(draft) ? [field.id] : []));
     };
-    expect(shown('gorp')).toEqual(expect.arrayContaining(['method.threshold', 'method.spaceRule']));
+    expect(shown('gorp')).toEqual(expect.arrayContaining(['method.threshold', 'method.loraSpace']));
     expect(shown('gorp')).not.toContain('method.softness');
     expect(shown('gorp-plus')).toContain('method.softness');
     expect(shown('gorp-plus')).not.toContain('method.threshold');
     expect(shown('gorp-plus', { softness: 0 })).toContain('method.threshold');
     expect(shown('galore')).toContain('method.clipNorm');
-    expect(shown('galore', { projection: 'exact' })).not.toContain('method.clipNorm');
   });
 });
 

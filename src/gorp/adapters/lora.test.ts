@@ -190,7 +190,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     const network = new T5Network(device, config, Math.max(batch.sizes.S, batch.sizes.T));
     const method = {
       ...methodPreset('gorp'),
-      projection: 'exact' as const,
+      clipNorm: 'exact' as const,
       loraRank: r,
       loraAlpha: lora_alpha,
       loraDropout: 0,

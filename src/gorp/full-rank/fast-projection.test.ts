@@ -1,5 +1,5 @@
 import type { Batch } from '../../base/batch.ts';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { parseT5Config, T5_TRAITS } from '../../models/t5-config.ts';
 import { T5Network } from '../../models/t5-network.ts';
@@ -86,43 +86,12 @@ const found = (matrices: ReadonlyMap<string, Matrix>, name: string): Matrix => {
 const differences = (now: ReadonlyMap<string, Matrix>, before: ReadonlyMap<string, Matrix>): Map<string, Matrix> =>
   new Map([...now].map(([name, W]) => [name, subtract(W, found(before, name))]));
 
-/** ‖a − b‖ / ‖b‖. */
-const distance = (a: Matrix, b: Matrix): number => Math.sqrt(energy(subtract(a, b)) / energy(b));
-
-/** The largest difference between the losses of two trajectories, as a share of the loss. */
-function lossDistance(a: Outcome, b: Outcome): number {
-  expect(a.records).toHaveLength(b.records.length);
-  return Math.max(...a.records.map(({ loss }, i) => Math.abs(loss / b.records[i].loss - 1)));
-}
-
-describe('over two tasks, fast and exact projections agree', () => {
-  test.each([
-    ['gorp', 'std', {}],
-    ['gorp', 'left', { spaceSide: 'left' }],
-    ['gorp', 'full', { project: 'update' }],
-    ['gorp-plus', 'std', {}],
-    ['gorp-plus', 'left', {}],
-    ['gorp-plus', 'full', {}],
-    ['galore', 'right', { galoreScale: 0.5 }],
-  ] as const)('%s, %s, %o', async (name, projType, settings) => {
-    const exact = await learnTwoTasks(name, { projType, ...settings, projection: 'exact' });
-    const fast = await learnTwoTasks(name, { projType, ...settings, projection: 'fast', clipNorm: 'exact' });
-    expect(lossDistance(fast, exact)).toBeLessThan(0.01);
-    for (const [i, { gradientNorm }] of fast.records.entries()) {
-      expect(Math.abs(gradientNorm / exact.records[i].gradientNorm - 1), `norm of step ${i}`).toBeLessThan(0.03);
-    }
-    for (const [layer, change] of exact.changes) {
-      expect(energy(change)).toBeGreaterThan(0);
-      expect(distance(found(fast.changes, layer), change), layer).toBeLessThan(0.25);
-    }
-  });
-});
-
 test('a space of inputs holds no part of the second task’s change, whatever the side', async () => {
-  for (const projType of ['right', 'left', 'full'] as const) {
-    const model = tinyModel();
+  // Weights of the cross-attention are square, and with wider inputs than outputs wide: {@link basisSide}.
+  for (const d_kv of [8, 4]) {
+    const model = tinyModel({ d_kv });
     const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
-    const method = { ...tinySettings('gorp-plus').method, projType, threshold: 0.7, softness: 0 };
+    const method = { ...tinySettings('gorp-plus').method, threshold: 0.7, softness: 0 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
     const core = await LearnerCore.load(device, network, planOf(method), T5_TARGETS, options, (one) =>
       model.readTensor(one),
@@ -152,27 +121,14 @@ test('a space of inputs holds no part of the second task’s change, whatever th
   }
 });
 
-test('at a refresh, the estimated share that a space of inputs removes is near the exact one', async () => {
-  const shares: Map<string, number>[] = [];
-  for (const projection of ['exact', 'fast'] as const) {
-    const { records } = await learnTwoTasks('gorp-plus', { projection, updateProjGap: 1 });
-    const first = records[STEPS].layers.filter(({ part }) => part === 'full-rank');
-    shares.push(new Map(first.map(({ name, projectedAway }) => [name, projectedAway ?? -1])));
-  }
-  const [exact, fast] = shares;
-  expect([...fast.keys()]).toEqual([...exact.keys()]);
-  expect(exact.size).toBeGreaterThan(0);
-  for (const [name, share] of exact) expect(Math.abs((fast.get(name) ?? -1) - share), name).toBeLessThan(0.15);
-});
-
 test('with gradient accumulation the basis comes from the first micro-batch, and training continues', async () => {
-  const fast = await learnTwoTasks('gorp', {}, 2);
-  const exact = await learnTwoTasks('gorp', { projection: 'exact' }, 2);
-  expect(lossDistance(fast, exact)).toBeLessThan(0.1);
-  for (const change of fast.changes.values()) expect(energy(change)).toBeGreaterThan(0);
+  const { records, changes } = await learnTwoTasks('gorp', {}, 2);
+  const [first, last] = [records[0], records[STEPS - 1]].map(({ loss }) => loss);
+  expect(last).toBeLessThan(first);
+  for (const change of changes.values()) expect(energy(change)).toBeGreaterThan(0);
 });
 
-test('on the embedded model fast and exact projections agree, with either norm', async () => {
+test('on the embedded model losses fall, with either norm', async () => {
   const { network, read, batches } = await embeddedModel(device);
   const learn = async (settings: Partial<MethodSettings>): Promise<StepRecord[]> => {
     const preset = methodPreset('gorp');
@@ -192,18 +148,15 @@ test('on the embedded model fast and exact projections agree, with either norm',
     learner.destroy();
     return records;
   };
-  const exact = await learn({ projection: 'exact' });
-  const fast = await learn({ clipNorm: 'exact' });
+  const exact = await learn({ clipNorm: 'exact' });
   const projected = await learn({});
   expect(exact[4].loss).toBeLessThan(exact[0].loss); // the same batch
   exact.forEach(({ loss, gradientNorm }, i) => {
-    expect(Math.abs(fast[i].loss / loss - 1), `loss of step ${i}`).toBeLessThan(0.02);
     expect(Math.abs(projected[i].loss / loss - 1), `loss of step ${i}, projected norm`).toBeLessThan(0.05);
     // The compressed gradient has most of the norm, so the trajectories differ a little.
-    const norms = projected[i].gradientNorm / fast[i].gradientNorm;
+    const norms = projected[i].gradientNorm / gradientNorm;
     expect(norms).toBeGreaterThan(0.6);
     expect(norms).toBeLessThan(1.05);
-    expect(Math.abs(fast[i].gradientNorm / gradientNorm - 1), `norm of step ${i}`).toBeLessThan(0.05);
   });
   network.destroy();
 });

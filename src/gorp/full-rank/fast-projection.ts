@@ -7,7 +7,6 @@ import { sizeOf, type Tensor } from '../../graph/tensor.ts';
 import {
   type ImplicitGradient,
   recordLeadingVectors,
-  recordRightPartners,
   recordShareEstimate,
   sketchSize,
 } from '../../linear-algebra/block-power.ts';
@@ -27,19 +26,17 @@ const PROBES = 16;
  * Projected full-rank training that forms no gradient (docs/method.md, eq. (13)). The change of the weights since the
  * last refresh is stored separately, as a low-rank pair,
  *
- *     y = x Wᵀ + (x V_r) Nᵀ      or  (x Nᵀ) U_rᵀ      or  ((x V_r) Nᵀ) U_rᵀ
+ *     y = x Wᵀ + (x V_r) Nᵀ      or  (x Nᵀ) U_rᵀ
  *
- * whose N has the compressed gradient as its gradient: R = dYᵀ(X V_r), (dY U_r)ᵀ X or (dY U_r)ᵀ (X V_r).
+ * whose N has the compressed gradient as its gradient: R = dYᵀ(X V_r) or (dY U_r)ᵀ X.
  */
 export class FastProjection {
   readonly #inputSpaces: InputSpaces | undefined;
 
-  /** N: out × r, r × in, or r × r. */
+  /** N: out × r or r × in. */
   readonly pair: Stack;
   /** Singular vectors as rows, largest first: V_rᵀ with `right`, else U_rᵀ; the first r are the basis, the rest oversampling. */
   readonly #sketch: Stack;
-  /** V_rᵀ if the basis has both sides. */
-  readonly #partners: Stack | undefined;
   /** Random signs that estimate the share of gradients inside the input space. */
   readonly #probes: Stack | undefined;
   readonly #side: BasisSide;
@@ -49,11 +46,11 @@ export class FastProjection {
   constructor(
     device: Device,
     { names, out, inputs }: LayerGroup,
-    { rank, projType }: Pick<ProjectedPlan, 'rank' | 'projType'>,
+    { rank }: Pick<ProjectedPlan, 'rank'>,
     inputSpaces: InputSpaces | undefined,
   ) {
     this.#inputSpaces = inputSpaces;
-    this.#side = basisSide(projType, out, inputs);
+    this.#side = basisSide(out, inputs);
     this.#rank = Math.min(rank, out, inputs);
     const size = sketchSize(this.#rank, out, inputs);
     this.#sketch = new Stack(
@@ -69,11 +66,9 @@ export class FastProjection {
       'trained',
       'change since the last basis',
       names,
-      ...compressedShape(out, inputs, rank, projType),
+      ...compressedShape(out, inputs, rank),
     );
-    if (this.#side === 'full')
-      this.#partners = new Stack(device, 'optimizer', 'right basis', names, this.#rank, inputs);
-    if (inputSpaces && this.#side !== 'left') {
+    if (inputSpaces && this.#side === 'right') {
       this.#probes = new Stack(device, 'optimizer', 'probes', ['all layers'], PROBES, out);
       const random = seededRandom(out);
       this.#probes.write(
@@ -83,7 +78,7 @@ export class FastProjection {
     }
   }
 
-  /** V_rᵀ [n, r, in] if the basis has right vectors. */
+  /** V_rᵀ [n, r, in] of a right basis. */
   get Vt(): Tensor | undefined {
     return this.#basis((stack, rows) => stack.leadingRows(rows)).Vt;
   }
@@ -97,9 +92,8 @@ export class FastProjection {
   /** y + the pair's part for a layer. @param N the layer's part of the pair as a tensor of this graph. */
   addPair(g: Graph, name: string, x: Tensor, y: Tensor, N: Tensor): Tensor {
     const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
-    const inner = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [..., r] or [..., in]
-    const changed = matmul(g, inner, N, { layout: 'nt', ...(!Ut && { addend: y }) }); // [..., out] or [..., r]
-    return Ut ? matmul(g, changed, Ut, { layout: 'nn', addend: y }) : changed; // [..., out]
+    if (Vt) return matmul(g, matmul(g, x, Vt, { layout: 'nt' }), N, { layout: 'nt', addend: y }); // [..., out]
+    return matmul(g, matmul(g, x, N, { layout: 'nt' }), Ut, { layout: 'nn', addend: y }); // [..., out]
   }
 
   /**
@@ -118,37 +112,34 @@ export class FastProjection {
     if (gradient.outside && this.#probes) {
       recordShareEstimate(g, gradient, this.#probes.view('all layers', false), energies);
     }
-    recordLeadingVectors(g, gradient, this.#side === 'right' ? 'right' : 'left', this.#sketch.view(name, false));
+    recordLeadingVectors(g, gradient, this.#side, this.#sketch.view(name, false));
     const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
-    if (Ut && Vt) recordRightPartners(g, gradient, Ut, Vt);
     const left = Ut ? matmul(g, dy, Ut, { layout: 'nt' }) : dy; // [tokens, r] or [tokens, out]
     const right = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [tokens, r] or [tokens, in]
     return matmul(g, left, right, { layout: 'tn' });
   }
 
-  /** W ← W + N V_rᵀ, U_r N or U_r N V_rᵀ for all layers; the caller clears the pair ({@link Stack.clear}). */
+  /** W ← W + N V_rᵀ or U_r N for all layers; the caller clears the pair ({@link Stack.clear}). */
   recordMerge(g: Graph, weights: Tensor): void {
     const { Ut, Vt } = this.#basis((stack, rows) => stack.leadingRows(rows));
     const N = this.pair.tensor;
     const into = { into: weights, accumulate: true };
-    if (Ut && Vt) batchedMatmul(g, batchedMatmul(g, Ut, N, { layout: 'tn' }), Vt, { layout: 'nn', ...into });
-    else if (Ut) batchedMatmul(g, Ut, N, { layout: 'tn', ...into });
-    else if (Vt) batchedMatmul(g, N, Vt, { layout: 'nn', ...into });
+    if (Vt) batchedMatmul(g, N, Vt, { layout: 'nn', ...into });
+    else batchedMatmul(g, Ut, N, { layout: 'tn', ...into });
   }
 
-  #basis(part: (stack: Stack, rows: number) => Tensor): { Ut?: Tensor; Vt?: Tensor } {
+  #basis(part: (stack: Stack, rows: number) => Tensor): { Vt: Tensor; Ut?: never } | { Ut: Tensor; Vt?: never } {
     const sketch = part(this.#sketch, this.#rank);
-    if (this.#side === 'right') return { Vt: sketch };
-    return { Ut: sketch, ...(this.#partners && { Vt: part(this.#partners, this.#rank) }) };
+    return this.#side === 'right' ? { Vt: sketch } : { Ut: sketch };
   }
 
   /** The state that a step passes to the next. The probes are the same in every run. */
   parts(): DeviceTensor[] {
-    return [this.pair, this.#sketch, this.#partners].flatMap((part) => part?.parts() ?? []);
+    return [this.pair, this.#sketch].flatMap((part) => part.parts());
   }
 
   destroy(): void {
-    for (const part of [this.pair, this.#sketch, this.#partners, this.#probes]) part?.destroy();
+    for (const part of [this.pair, this.#sketch, this.#probes]) part?.destroy();
   }
 }
 

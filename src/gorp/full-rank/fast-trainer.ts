@@ -29,7 +29,7 @@ export class FastTrainer {
     this.#plan = plan;
     this.#out = out;
     this.#inputs = inputs;
-    const [rows, columns] = compressedShape(out, inputs, plan.rank, plan.projType);
+    const [rows, columns] = compressedShape(out, inputs, plan.rank);
     this.moments = new Moments(device, 'full-rank', names, rows, columns);
     this.space = spaceOfProjected(device, layers, plan, spaces);
     const inputSpaces = spaces instanceof InputSpaces ? spaces : undefined;

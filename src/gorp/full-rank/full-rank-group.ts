@@ -1,6 +1,5 @@
 import type { Device } from '../../device/device.ts';
 import { AdamTrainer } from './adam-trainer.ts';
-import { ExactTrainer } from './exact-trainer.ts';
 import type { FastProjection } from './fast-projection.ts';
 import { FastTrainer } from './fast-trainer.ts';
 import type { LayerGroup } from '../method-groups.ts';
@@ -22,7 +21,7 @@ import type { GroupSpace, MomentPair, Moments, UpdateContext } from '../trainabl
 /** Full-rank weights of one shape, and what trains them: one trainer per form. */
 export class FullRankGroup implements StateOwner {
   readonly weights: Stack;
-  readonly trainer: AdamTrainer | ExactTrainer | FastTrainer;
+  readonly trainer: AdamTrainer | FastTrainer;
 
   constructor(
     device: Device,
@@ -33,11 +32,10 @@ export class FullRankGroup implements StateOwner {
     const { names, out, inputs } = layers;
     this.weights = new Stack(device, 'trained', 'full-rank weights', names, out, inputs);
     if (plan.form === 'adam') this.trainer = new AdamTrainer(device, layers, plan, spaces);
-    else if (plan.projection === 'exact') this.trainer = new ExactTrainer(device, layers, plan, spaces);
     else this.trainer = new FastTrainer(device, layers, plan, spaces);
   }
 
-  /** G, or with a fast projection its compressed form R. */
+  /** G, or with a projection its compressed form R. */
   get gradient(): Stack {
     return this.trainer.gradient;
   }

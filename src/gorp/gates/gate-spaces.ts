@@ -42,5 +42,5 @@ export function grownGateSpace(
   const { u, singularValues } = svd(reads);
   const powers = singularValues.map((value) => (energyOf === 'covariances' ? value ** 2 : value));
   const scaled = matrix(u.rows, u.columns, u.data.map((value, at) => value * powers[at % u.columns])); // oxfmt-ignore
-  return growSpace({ space, moment: scaled, threshold, rule: 'paper' }).space;
+  return growSpace({ space, moment: scaled, threshold }).space;
 }

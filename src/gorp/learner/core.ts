@@ -73,7 +73,7 @@ export class LearnerCore {
     rateFactors: [1, 1],
     state: NO_STATE,
   };
-  /** How often pairs of fast projections were merged into the weights, since the learner was made. */
+  /** How often pairs of projections were merged into the weights, since the learner was made. */
   merges = 0;
   readonly #owned: OwnedBuffer[] = [];
 

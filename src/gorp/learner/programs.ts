@@ -28,7 +28,7 @@ export class LearnerPrograms {
     return progress.step % gap === 0;
   }
 
-  /** Whether fast projections compute a new basis in the next step, from its first micro-batch for all of them. */
+  /** Whether projections compute a new basis in the next step, from its first micro-batch for all of them. */
   get takesBasis(): boolean {
     return this.isRefresh && this.#core.hasFast;
   }
@@ -54,7 +54,7 @@ export class LearnerPrograms {
   }
 
   /**
-   * Merges the pairs of fast projections into the weights: the model computes the same, and tests see the whole change.
+   * Merges the pairs of projections into the weights: the model computes the same, and tests see the whole change.
    */
   async merge(): Promise<void> {
     const { progress } = this.#core;

@@ -2,7 +2,6 @@ import { type Batch, labelTokensOf } from '../../base/batch.ts';
 import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
-import { ExactTrainer } from '../full-rank/exact-trainer.ts';
 import type { LayerStatistics } from '../layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
@@ -40,13 +39,7 @@ export async function takeStep(
   }
   // A task's first step shows nothing about its adapters: while B is 0, A has no gradient.
   const update = optimizer.update(programs.isRefresh || progress.step === 1);
-  const exact = core.full.flatMap(({ trainer }) => (trainer instanceof ExactTrainer ? [trainer] : []));
-  if (programs.isRefresh && exact.length > 0) {
-    await device.run([...first.splice(0), optimizer.norm]);
-    for (const trainer of exact) await trainer.refreshBasis();
-    first.push(update);
-  } else first.push(optimizer.norm, update);
-  await device.run(first, core.ring.record());
+  await device.run([...first, optimizer.norm, update], core.ring.record());
   progress.isUnmerged = core.hasFast;
   progress.step++;
   progress.totalSteps++;

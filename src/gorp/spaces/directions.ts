@@ -23,7 +23,7 @@ export interface TaskAngles {
  * @param moment dimension × any: mean gradient with nothing projected away.
  */
 export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
-  const { space } = growSpace({ space: null, moment, threshold, rule: 'paper' });
+  const { space } = growSpace({ space: null, moment, threshold });
   return atMost(space);
 }
 

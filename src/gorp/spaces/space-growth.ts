@@ -38,7 +38,7 @@ type Group = LoraGroup | FullRankGroup;
 export async function growFromMoments(
   device: Device,
   groups: readonly Group[],
-  { threshold, spaceRule }: MomentSpacePlan,
+  { threshold }: MomentSpacePlan,
 ): Promise<NamedGrowth[]> {
   const growths: NamedGrowth[] = [];
   for (const group of groups) {
@@ -46,7 +46,7 @@ export async function growFromMoments(
     if (!(space instanceof MomentSpace)) continue;
     const grown = (await group.momentsForSpace()).map(({ name, moment, unprojected }) => ({
       name,
-      growth: growSpace({ space: space.spaces.get(name) ?? null, moment, threshold, rule: spaceRule }),
+      growth: growSpace({ space: space.spaces.get(name) ?? null, moment, threshold }),
       directions: directionsOfMoment(unprojected, threshold),
     }));
     for (const { name, growth } of grown) space.spaces.set(name, growth.space);

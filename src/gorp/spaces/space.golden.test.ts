@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { growAsReleased } from '../../testing/as-released.ts';
 import { goldenMatrix } from '../../testing/matrices.ts';
 import { referencesWith } from '../../testing/reference.ts';
 import { energy, type Matrix, multiplyTranspose, subtract } from '../../linear-algebra/matrix.ts';
@@ -32,7 +33,7 @@ describe.each(referencesWith('golden/gradspace'))('the gradient spaces of $name'
       for (const [t, { energy_cumulative_of_M: cumulative }] of tasks.entries()) {
         const moment = goldenMatrix(moments, `${name}/M.${t}`);
         let sum = 0;
-        growSpace({ space: null, moment, threshold: 0.9, rule: 'paper' }).spectrum.forEach((share, i) => {
+        growSpace({ space: null, moment, threshold: 0.9 }).spectrum.forEach((share, i) => {
           sum += share;
           expect(sum).toBeCloseTo(cumulative[i], 5);
         });
@@ -42,12 +43,7 @@ describe.each(referencesWith('golden/gradspace'))('the gradient spaces of $name'
     it('grows as released (0.9)', () => {
       let space: Matrix | null = null;
       for (const [t, { official_new, official_total }] of tasks.entries()) {
-        const growth = growSpace({
-          space,
-          moment: goldenMatrix(moments, `${name}/M.${t}`),
-          threshold: 0.9,
-          rule: 'official',
-        });
+        const growth = growAsReleased({ space, moment: goldenMatrix(moments, `${name}/M.${t}`), threshold: 0.9 });
         expect([growth.added, growth.total]).toEqual([official_new, official_total]);
         expect(projectorError(growth, goldenMatrix(expected, `${name}/official/P.${t}`))).toBeLessThan(
           GRADSPACE_TOLERANCE,
@@ -61,7 +57,7 @@ describe.each(referencesWith('golden/gradspace'))('the gradient spaces of $name'
       for (const [t, { paper_new, paper_total }] of tasks.entries()) {
         const moment = goldenMatrix(moments, `${name}/M.${t}`);
         const threshold = Number(key);
-        const growth = growSpace({ space, moment, threshold, rule: 'paper' });
+        const growth = growSpace({ space, moment, threshold });
         const other = growSpaceFromCovariance(space, multiplyTranspose(moment, moment), threshold);
         for (const one of [growth, other]) {
           expect([one.added, one.total]).toEqual([paper_new[key], paper_total[key]]);
@@ -91,12 +87,8 @@ describe.each(referencesWith('golden/continual'))('the spaces of the continual r
       let space: Matrix | null = null;
       for (const [i, { space_ranks }] of tasks.entries()) {
         const folder = `${run}/task${i + 1}`;
-        const growth = growSpace({
-          space,
-          moment: goldenMatrix(tensors, `${folder}/exp_avg/${module}`),
-          threshold,
-          rule: 'official',
-        });
+        const moment = goldenMatrix(tensors, `${folder}/exp_avg/${module}`);
+        const growth = growAsReleased({ space, moment, threshold });
         expect(growth.total).toBe(space_ranks[module]);
         expect(projectorError(growth, goldenMatrix(tensors, `${folder}/space_projector/${module}`))).toBeLessThan(
           CONTINUAL_TOLERANCE,

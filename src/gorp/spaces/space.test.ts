@@ -55,22 +55,15 @@ describe('growSpace', () => {
       [0.951, 4],
       [1, 4],
     ] as const) {
-      const { space, added, total, heldBefore } = growSpace({ space: null, moment, threshold, rule: 'paper' });
+      const { space, added, total, heldBefore } = growSpace({ space: null, moment, threshold });
       expect([added, total, space.columns, heldBefore]).toEqual([expected, expected, expected, 0]);
     }
   });
 
-  it('adds one fewer on the first task by the official rule, and as in the paper later, even to an empty space', () => {
-    const growth = (space: Matrix | null, threshold: number): number =>
-      growSpace({ space, moment, threshold, rule: 'official' }).added;
-    expect([0.4, 0.51, 0.81, 0.951, 1].map((threshold) => growth(null, threshold))).toEqual([0, 1, 2, 3, 3]);
-    expect([0.4, 0.51, 0.81, 0.951, 1].map((threshold) => growth(matrix(12, 0), threshold))).toEqual([1, 2, 3, 4, 4]);
-  });
-
   it('reports the spectrum outside the space and the share held before', () => {
-    const first = growSpace({ space: null, moment, threshold: 0.79, rule: 'paper' });
+    const first = growSpace({ space: null, moment, threshold: 0.79 });
     expect(first.spectrum).toEqual([0.5, 0.3, 0.15, 0.05, 0, 0].map((share) => expect.closeTo(share, 12) as number));
-    const second = growSpace({ space: first.space, moment, threshold: 0.9, rule: 'paper' });
+    const second = growSpace({ space: first.space, moment, threshold: 0.9 });
     expect(second.heldBefore).toBeCloseTo(0.8, 12);
     expect([second.added, second.total]).toEqual([1, 3]);
     expect(second.spectrum.slice(0, 3)).toEqual([0.15, 0.05, 0].map((share) => expect.closeTo(share, 12) as number));
@@ -78,30 +71,28 @@ describe('growSpace', () => {
   });
 
   it('adds nothing for a moment of zeros or one that the space already holds', () => {
-    const { space } = growSpace({ space: null, moment, threshold: 1, rule: 'paper' });
-    for (const rule of ['paper', 'official'] as const) {
-      expect(growSpace({ space: null, moment: matrix(12, 6), threshold: 0.9, rule })).toMatchObject({
-        added: 0,
-        total: 0,
-        heldBefore: 0,
-      });
-      const again = growSpace({ space, moment, threshold: 1, rule });
-      expect(again).toMatchObject({ added: 0, total: 4 });
-      expect(again.heldBefore).toBeCloseTo(1, 12);
-    }
+    const { space } = growSpace({ space: null, moment, threshold: 1 });
+    expect(growSpace({ space: null, moment: matrix(12, 6), threshold: 0.9 })).toMatchObject({
+      added: 0,
+      total: 0,
+      heldBefore: 0,
+    });
+    const again = growSpace({ space, moment, threshold: 1 });
+    expect(again).toMatchObject({ added: 0, total: 4 });
+    expect(again.heldBefore).toBeCloseTo(1, 12);
   });
 
   it('stops growing when it is full', () => {
     let space: Matrix | null = null;
     for (let task = 0; task < 5; task++) {
-      const growth = growSpace({ space, moment: randomMatrix(8, 40, task), threshold: 0.9, rule: 'paper' });
+      const growth = growSpace({ space, moment: randomMatrix(8, 40, task), threshold: 0.9 });
       space = growth.space;
       expect(space.columns).toBeLessThanOrEqual(8);
       if (growth.heldBefore > 0.999) expect([growth.added, growth.spectrum.length]).toEqual([0, 8 - space.columns]);
     }
-    const full = growSpace({ space, moment: randomMatrix(8, 40, 9), threshold: 1, rule: 'paper' });
+    const full = growSpace({ space, moment: randomMatrix(8, 40, 9), threshold: 1 });
     expect(full.total).toBe(8);
-    const after = growSpace({ space: full.space, moment: randomMatrix(8, 3, 10), threshold: 1, rule: 'paper' });
+    const after = growSpace({ space: full.space, moment: randomMatrix(8, 3, 10), threshold: 1 });
     expect(after).toMatchObject({ added: 0, total: 8, spectrum: [] });
     expect(after.heldBefore).toBeCloseTo(1, 12);
   });
@@ -110,7 +101,7 @@ describe('growSpace', () => {
     let space: Matrix | null = null;
     for (let task = 0; task < 40; task++) {
       const moment = momentOf([1, 0.1, 1e-3], 120, 9, task);
-      space = growSpace({ space, moment, threshold: 0.9999999, rule: 'paper' }).space;
+      space = growSpace({ space, moment, threshold: 0.9999999 }).space;
       expect(orthonormalityError(space)).toBeLessThan(1e-6);
       space = { ...space, data: space.data.map(Math.fround) };
     }
@@ -127,7 +118,7 @@ describe('growSpace', () => {
           // f64 cannot represent other energies.
           fc.pre(energy(moment) < Infinity && (energy(moment) > 1e-300 || moment.data.every((value) => value === 0)));
           const space = randomOrthonormal(moment.rows, k % moment.rows, k);
-          const growth = growSpace({ space, moment, threshold, rule: 'paper' });
+          const growth = growSpace({ space, moment, threshold });
           expect(orthonormalityError(growth.space)).toBeLessThan(1e-13);
           expect(growth.total).toBe(space.columns + growth.added);
           const all = energy(moment);
@@ -143,7 +134,7 @@ describe('growSpace', () => {
   });
 
   it('refuses a moment of the wrong dimension and values that are not finite', () => {
-    const options = { threshold: 0.9, rule: 'paper' } as const;
+    const options = { threshold: 0.9 };
     expect(() => growSpace({ space: matrix(5, 1), moment: matrix(4, 3), ...options })).toThrow('do not fit');
     expect(() => growSpace({ space: null, moment: matrix(1, 2, [1, NaN]), ...options })).toThrow(
       expect.objectContaining({ code: 'run/not-finite' }),
@@ -162,7 +153,7 @@ describe('growSpaceFromCovariance', () => {
     for (let task = 0; task < 3; task++) {
       const spread = diagonalMatrix(Float64Array.from({ length: dimension }, (_, i) => 0.9 ** i));
       const inputs = multiply(spread, randomMatrix(dimension, tokens, task));
-      const fromInputs = growSpace({ space, moment: inputs, threshold: 0.97, rule: 'paper' });
+      const fromInputs = growSpace({ space, moment: inputs, threshold: 0.97 });
       const fromCovariance = growSpaceFromCovariance(space, multiplyTranspose(inputs, inputs), 0.97);
       expect(fromCovariance.added).toBe(fromInputs.added);
       expect(fromCovariance.heldBefore).toBeCloseTo(fromInputs.heldBefore, 12);

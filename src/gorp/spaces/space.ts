@@ -9,7 +9,6 @@ import {
   transpose,
   transposeMultiply,
 } from '../../linear-algebra/matrix.ts';
-import type { SpaceRule } from '../method-plan.ts';
 import { orthonormaliseRows } from '../../linear-algebra/orthonormal.ts';
 import { svd } from '../../linear-algebra/svd.ts';
 
@@ -45,35 +44,24 @@ export function projectOutLeft(a: Matrix, space: Matrix): Matrix {
 }
 
 /**
- * Grows the shared gradient space of a tensor by a task's main directions (docs/method.md, eq. (15)).
+ * Grows the shared gradient space of a tensor by a task's main directions: the fewest left singular vectors of M − S Sᵀ M
+ * with which the space holds `threshold` of ‖M‖² (docs/method.md, eq. (15)).
  *
- * Rule `paper`: adds the fewest left singular vectors of M − S Sᵀ M with which the space holds `threshold` of ‖M‖².
- * Rule `official`, as released: the same, but one fewer on the first task.
- *
- * @param options.space S so far, dimension × columns; null before the first task. (An empty space after a task that
- *   added nothing is not null: the official rule treats it as a later task.)
+ * @param options.space S so far, dimension × columns; null before the first task.
  * @param options.moment M, dimension × any: the task's first moment, transposed where needed so that its columns are
  *   vectors of the space.
  * @param options.threshold share of ‖M‖² that the space must hold, in (0, 1].
  * @throws GorpError `run/not-finite` if M has a value that is not finite, `internal/shape` if the numbers of rows of M
  *   and S differ.
  */
-export function growSpace(options: {
-  space: Matrix | null;
-  moment: Matrix;
-  threshold: number;
-  rule: SpaceRule;
-}): SpaceGrowth {
-  const { moment, threshold, rule } = options;
+export function growSpace(options: { space: Matrix | null; moment: Matrix; threshold: number }): SpaceGrowth {
+  const { moment, threshold } = options;
   const space = options.space ?? matrix(moment.rows, 0);
   const { u, singularValues } = svd(projectOutLeft(moment, space));
   const all = energy(moment);
   const heldBefore = all > 0 ? Math.min(1, energy(transposeMultiply(space, moment)) / all) : 0;
   const spectrum = Array.from(singularValues, (value) => (all > 0 ? value ** 2 / all : 0)).slice(0, room(space));
-  const added =
-    rule === 'official' && options.space === null
-      ? firstOfficial(spectrum, threshold)
-      : fewest(spectrum, heldBefore, threshold);
+  const added = fewest(spectrum, heldBefore, threshold);
   return extended(space, columnSlice(u, 0, added), { heldBefore, spectrum, threshold });
 }
 
@@ -86,13 +74,6 @@ export function fewest(spectrum: readonly number[], heldBefore: number, threshol
   let count = 0;
   while (count < spectrum.length && spectrum[count] > 0 && held < threshold - ROUNDING) held += spectrum[count++];
   return count;
-}
-
-/** The released rule for a first task: the number of cumulative shares below the threshold. */
-function firstOfficial(spectrum: readonly number[], threshold: number): number {
-  let held = 0;
-  const reached = spectrum.findIndex((share) => (held += share) >= threshold - ROUNDING);
-  return Math.max(0, reached);
 }
 
 /** The space with new columns, all orthonormal. */

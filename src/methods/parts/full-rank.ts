@@ -39,37 +39,12 @@ export const PROJECTED_SETTINGS = {
     usual: [1, 500],
     initial: 10,
   }),
-  projType: choice({
-    section: 'Low-rank gradient',
-    label: 'Projected side',
-    help: 'Which singular vectors compress the gradient.',
-    initial: 'std',
-    options: [
-      { value: 'std', label: 'std: right if tall, else left' },
-      { value: 'reverse_std', label: 'reverse_std: left if tall, else right' },
-      { value: 'left', label: 'left' },
-      { value: 'right', label: 'right' },
-      { value: 'full', label: 'full: both' },
-    ],
-  }),
-  projection: choice({
-    section: 'Low-rank gradient',
-    label: 'Projection',
-    help: 'Fast never forms the gradient. Exact does and is slower: use it to compare with the paper’s code.',
-    initial: 'fast',
-    before: 'exact',
-    options: [
-      { value: 'fast', label: 'fast: block power iteration on the GPU' },
-      { value: 'exact', label: 'exact: SVD on the CPU' },
-    ],
-  }),
   clipNorm: choice({
     section: 'Low-rank gradient',
     label: 'Norm for clipping',
     help: 'Which norm is used. That of the full gradient costs time in every step.',
     initial: 'projected',
     before: 'exact',
-    applies: ({ projection }) => projection === 'fast',
     options: [
       { value: 'projected', label: 'of the compressed gradient' },
       { value: 'exact', label: 'of the full gradient' },
@@ -90,7 +65,5 @@ export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): Projecte
   rank: values.galoreRank,
   scale: values.galoreScale,
   gap: values.updateProjGap,
-  projType: values.projType,
-  projection: values.projection,
   clipNorm: values.clipNorm,
 });

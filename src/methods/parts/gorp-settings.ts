@@ -3,14 +3,13 @@ import { ADAPTER_SETTINGS, adapters } from './adapters.ts';
 import { projected, PROJECTED_SETTINGS } from './full-rank.ts';
 import { NOTHING } from './method.ts';
 import type { ValuesOf } from './setting.ts';
-import { space, SPACE_SETTINGS, WEIGHT_SPACE_SETTINGS } from './space.ts';
+import { space, SPACE_SETTINGS } from './space.ts';
 
 /** All settings of GORP: adapters, a projected gradient, and the space that both avoid. */
 export const GORP_SETTINGS = {
   ...ADAPTER_SETTINGS,
   ...PROJECTED_SETTINGS,
   ...SPACE_SETTINGS,
-  ...WEIGHT_SPACE_SETTINGS,
 };
 
 /** GORP: a new pair per task and projected full-rank weights, both projected out of the space. */

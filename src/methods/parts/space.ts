@@ -2,7 +2,6 @@ import type { HardInputSpacePlan, SpacePlan } from '../../gorp/method-plan.ts';
 import type { Rule } from './method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings, SHARE, type ValuesOf } from './setting.ts';
 
-const ofMoments = ({ spaceSource }: OtherSettings): boolean => spaceSource === 'moment';
 const ofInputs = ({ spaceSource }: OtherSettings): boolean => spaceSource === 'activation';
 
 /** Settings of the shared space of GORP on adapters, as published. */
@@ -81,17 +80,6 @@ export const SPACE_SETTINGS = {
       { value: 'input', label: 'input side, as in GPM' },
     ],
   }),
-  spaceRule: choice({
-    section: 'Shared space',
-    label: 'Rule for new directions',
-    help: 'Decides how many each task adds.',
-    initial: 'paper',
-    applies: ofMoments,
-    options: [
-      { value: 'paper', label: 'as in the paper' },
-      { value: 'official', label: 'as in the released code' },
-    ],
-  }),
   project: choice({
     section: 'Shared space',
     label: 'Projected',
@@ -104,21 +92,6 @@ export const SPACE_SETTINGS = {
   }),
 };
 
-/** The additional setting of a space that full-rank weights avoid too. */
-export const WEIGHT_SPACE_SETTINGS = {
-  spaceSide: choice({
-    section: 'Shared space',
-    label: 'Side of W',
-    help: 'Which side of a full-rank gradient the space acts on.',
-    initial: 'kept',
-    applies: ofMoments,
-    options: [
-      { value: 'kept', label: 'the uncompressed side' },
-      { value: 'left', label: 'always left, as released' },
-    ],
-  }),
-};
-
 /** A space of inputs must act on the input side of A. */
 export const SPACE_RULE: Rule<typeof SPACE_SETTINGS> = {
   holds: ({ spaceSource, loraSpace }) => spaceSource === 'moment' || loraSpace === 'input',
@@ -127,11 +100,9 @@ export const SPACE_RULE: Rule<typeof SPACE_SETTINGS> = {
 };
 
 /** The space that the settings describe. */
-export function space(
-  values: ValuesOf<typeof SPACE_SETTINGS> & Partial<ValuesOf<typeof WEIGHT_SPACE_SETTINGS>>,
-): SpacePlan {
-  const { spaceSource, loraSpace, spaceSide = 'kept', spaceRule, project, threshold, softness, energies } = values;
-  if (spaceSource === 'moment') return { spaceSource, loraSpace, spaceSide, spaceRule, project, threshold };
+export function space(values: ValuesOf<typeof SPACE_SETTINGS>): SpacePlan {
+  const { spaceSource, loraSpace, project, threshold, softness, energies } = values;
+  if (spaceSource === 'moment') return { spaceSource, loraSpace, project, threshold };
   const { taskRates, protects } = values;
   return softness > 0
     ? { spaceSource, form: 'soft', softness, energies, project, taskRates, protects }

@@ -133,8 +133,6 @@ const MOST = [WEIGHTS_FILE, STATE_FILE];
 /** Settings that add state of their own to a run, and the files that checkpoints at every step need not write again. */
 const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettings>, unchanged: string[]][] = [
   ['accumulated gradients', 'gorp-plus', { gradientAccumulation: 2, batchSize: 1 }, DROPOUT, MOST],
-  ['an exact projection', 'gorp', {}, { projection: 'exact' }, [STATE_FILE]],
-  ['both bases', 'gorp', {}, { projType: 'full' }, MOST],
   ['a warm-up, then a cosine', 'gorp-plus', { warmupRatio: 0.3, lrSchedulerType: 'cosine' }, {}, MOST],
   [
     'weights of 8 bits, computed again',

@@ -10,6 +10,7 @@ import { PT_FORMAT } from '../../weights/exports/sharding.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
 import { writeSafetensors } from '../../weights/safetensors.ts';
 import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from '../outputs/layout.ts';
+import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { type Results, ResultsSchema } from '../results.ts';
 import { type Place, PlaceSchema } from './place-in-data.ts';
 
@@ -247,6 +248,8 @@ export async function readManifest(file: ByteFile, kind: StateKind): Promise<Man
     if (place.round <= tasks) return parsed.output;
     throw bad(kind, `${KINDS[kind].file}: it is in round ${place.round} of ${tasks} tasks`);
   }
+  const gone = goneSetting(parsed.issues, KINDS[kind].file);
+  if (gone) throw gone;
   const [issue] = parsed.issues;
   throw bad(kind, `${KINDS[kind].file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
 }

@@ -199,7 +199,7 @@ describe('a round that was saved', () => {
 
   interface Manifest {
     place: { round: number };
-    results: { accuracy: { exact: unknown[] } };
+    results: { accuracy: { exact: unknown[] }; settings: { method: object } };
   }
   const manifest =
     (change: (json: Manifest) => void) =>
@@ -213,6 +213,12 @@ describe('a round that was saved', () => {
     ['the round file is missing', (all) => all.delete('round.json'), {}, 'run/bad-round'],
     ['the adapter is missing', (all) => all.delete('adapter/adapter_model.safetensors'), {}, 'run/bad-round'],
     ['its accuracies are missing', manifest(({ results }) => (results.accuracy.exact = [])), {}, 'run/bad-round'],
+    [
+      'its method trains in a form that is gone',
+      manifest(({ results }) => Object.assign(results.settings.method, { projType: 'full', projection: 'fast' })),
+      {},
+      'settings/gone',
+    ],
     ['it is after the last task', manifest(({ place }) => (place.round = 99)), {}, 'run/bad-round'],
     ['the order begins differently', () => undefined, { order: ['field', 'gloss'] }, 'run/round-does-not-fit'],
     ['nothing is left to learn', () => undefined, { order: ['gloss'] }, 'run/round-does-not-fit'],
