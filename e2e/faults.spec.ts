@@ -8,6 +8,7 @@ import {
   openWorkbench,
   shownError,
   start,
+  startPaused,
   waitForStatus,
   waitForStep,
 } from './support/workbench.ts';
@@ -128,3 +129,70 @@ test('a browser without room for the weights stores nothing of them, and trains 
   await start(page);
   await waitForStep(page, 1);
 });
+
+test('a browser that is full when rounds are saved loses neither them nor the checkpoints, in any tab', async ({
+  page,
+  context,
+  baseURL,
+}) => {
+  test.setTimeout(120_000);
+  const { origin } = new URL(baseURL ?? '');
+  const cdp = await context.newCDPSession(page);
+  const quotaSize = 2 ** 26;
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
+  const other = await context.newPage();
+  const warnings = (tab: Page) => tab.getByTestId('warnings');
+  for (const tab of [page, other]) {
+    await openWorkbench(tab);
+    await choose(tab, { ...TINY, trainExamples: 12 });
+    await startPaused(tab);
+  }
+  await page.evaluate(fillStorage, { quotaSize, left: 60_000 }); // not enough for a round, nor for a checkpoint
+  for (const tab of [page, other]) {
+    await tab.getByTestId('resume').click();
+    await expect(warnings(tab)).toContainText('The files of 1-gloss could not be saved');
+    await expect(warnings(tab)).toContainText('Nothing is lost: the run waits with them.');
+    await waitForStatus(tab, 'paused');
+  }
+  const full = await storedRuns(page);
+  expect(full.rounds).toEqual([]);
+  expect(full.checkpoints, 'those of the pauses').toHaveLength(2);
+  await other.reload();
+  expect(await storedRuns(page)).toEqual(full);
+
+  await page.evaluate(emptyStorage);
+  await page.getByTestId('resume').click();
+  await waitForStatus(page, 'finished');
+  await other.getByTestId('resume-from-checkpoint').click();
+  await waitForStatus(other, 'finished');
+  await expect.poll(() => storedRuns(page)).toEqual({ rounds: ['1-gloss', '1-gloss'], checkpoints: [] });
+});
+
+/** Runs in the page: takes up its storage but for some bytes. */
+async function fillStorage({ quotaSize, left }: { quotaSize: number; left: number }): Promise<void> {
+  const file = await (await navigator.storage.getDirectory()).getFileHandle('filler', { create: true });
+  const { usage = 0 } = await navigator.storage.estimate();
+  const writable = await file.createWritable();
+  await writable.write(new Uint8Array(quotaSize - usage - left));
+  await writable.close();
+}
+
+/** Runs in the page: gives back what {@link fillStorage} took. */
+async function emptyStorage(): Promise<void> {
+  await (await navigator.storage.getDirectory()).removeEntry('filler');
+}
+
+/** The complete rounds and checkpoints in the browser's private file system. */
+const storedRuns = (page: Page): Promise<{ rounds: string[]; checkpoints: string[] }> =>
+  page.evaluate(async () => {
+    const found = { rounds: [] as string[], checkpoints: [] as string[] };
+    const walk = async (folder: FileSystemDirectoryHandle): Promise<void> => {
+      for await (const [name, handle] of folder.entries()) {
+        if (handle instanceof FileSystemDirectoryHandle) await walk(handle);
+        else if (name === 'round.json') found.rounds.push(folder.name);
+        else if (name === 'checkpoint.json') found.checkpoints.push(folder.name);
+      }
+    };
+    await walk(await navigator.storage.getDirectory());
+    return found;
+  });

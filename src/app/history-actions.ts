@@ -18,8 +18,8 @@ export interface HistoryActions {
 /** What else the page does with stored runs. */
 export interface PageHistory extends HistoryActions {
   readonly refresh: () => Promise<void>;
-  /** Stores a run. Shows why if that fails. */
-  readonly save: (results: Results) => Promise<void>;
+  /** Stores a run. Shows why if that fails. @returns whether all its results are stored. */
+  readonly save: (results: Results) => Promise<boolean>;
   /** Stores a results file that the person added, and returns its key. @throws if that fails. */
   readonly take: (results: Results) => Promise<string>;
   readonly remove: (key: string) => Promise<void>;
@@ -80,6 +80,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
     save: async (results) => {
       const labelled = await withHistory(() => history.add(results));
       if (labelled !== null) showLabel(runKey(results), labelOf(labelled));
+      return labelled !== null;
     },
     take: async (results) => {
       const key = await history.take(results);

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GorpError } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import { type RunSettings, watching } from '../run/settings.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../worker/protocol.ts';
+import { summaryOf } from './history.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-control.ts';
 import { silentPage } from './testing/markup.ts';
@@ -89,6 +91,46 @@ describe('createPage', () => {
     expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, from: 'f' } });
     expect(page.store.getState().resumePoint).toBeNull();
   });
+
+  it.each([true, false])(
+    'removes the checkpoint of a finished run only if its results are stored: %s',
+    async (fits) => {
+      const settings = embeddedSettings('quick', 'gorp');
+      const [results, id] = [resultsOf(settings), '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f'];
+      const { startedAt } = results;
+      const one: StoredCheckpoint = {
+        ...{ folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
+      };
+      const asked: string[] = [];
+      const added: Results[] = [];
+      const { page, emit } = setUp({
+        history: {
+          ...memoryHistory(),
+          add: (run) => {
+            added.push(run);
+            return fits
+              ? Promise.resolve(run)
+              : Promise.reject(new GorpError('store/quota', 'It is full.', 'Make room.'));
+          },
+          list: () => Promise.resolve({ runs: added.map((run) => summaryOf(run, fits ? 9 : null)), unread: [] }),
+        },
+        checkpoints: ({ type }) => {
+          asked.push(type);
+          return Promise.resolve({ unfinished: asked.includes('drop') ? [] : [one], unread: [] });
+        },
+      });
+      await page.load();
+      page.queue.add([settings, settings]);
+      page.queue.start();
+      emit({ type: 'finished', results: { ...results, id } });
+      await settle();
+      expect(asked).toEqual(fits ? ['find', 'find', 'drop'] : ['find', 'find']);
+      const { unfinished, historyProblem, queue } = page.store.getState();
+      expect(historyProblem).toBe(fits ? null : 'It is full. Make room.');
+      expect(unfinished).toEqual(fits ? [] : [one]);
+      expect(queue.runs.map(({ status }) => status)).toEqual(['finished', fits ? 'running' : 'waiting']);
+    },
+  );
 
   it('resumes an interrupted run from its checkpoint, and removes it once the run is stored', async () => {
     const settings = embeddedSettings('quick', 'gorp');

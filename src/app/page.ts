@@ -127,12 +127,13 @@ export function createPage(parts: PageParts): Page {
 
   /** Stores an ended run before the next run of the queue begins. */
   const saveEnded = async (run: RunState): Promise<void> => {
+    let isStored = true;
     if (run.results !== null) {
-      await history.save(run.results);
+      isStored = await history.save(run.results);
       leftOff.saveShown(runKey(run.results));
     }
     await unfinished.look();
-    queue.ended(run);
+    queue.ended(run, isStored);
   };
   /** Shows the run that was shown when the page was left, unless something else has begun meanwhile. */
   const showLeftOff = async (): Promise<void> => {

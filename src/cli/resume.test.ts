@@ -1,21 +1,43 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, type PathLike } from 'node:fs';
+import type * as FsPromises from 'node:fs/promises';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Results } from '../run/results.ts';
 import { train } from './train.ts';
 
+const fs = createRequire(import.meta.url)('node:fs/promises') as typeof FsPromises;
+const { mkdir, open } = fs;
+/** Nothing is created at paths that match it, as on a full disk. */
+let full: RegExp | null = null;
+const failing =
+  <Rest extends unknown[], T>(create: (path: PathLike, ...rest: Rest) => Promise<T>) =>
+  (path: PathLike, ...rest: Rest): Promise<T> =>
+    full?.test(String(path)) === true ? Promise.reject(new Error('ENOSPC: no space left')) : create(path, ...rest);
+
 let folder: string;
+let said = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'resume-'));
   vi.stubGlobal('__APP_VERSION__', '0.0.0'); // set by the build
   vi.stubGlobal('__APP_COMMIT__', 'test');
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  said = '';
+  full = null;
+  Object.assign(fs, { mkdir: failing(mkdir), open: failing(open) });
+  syncBuiltinESMExports();
+  for (const stream of [process.stdout, process.stderr]) {
+    vi.spyOn(stream, 'write').mockImplementation((text) => {
+      said += String(text);
+      return true;
+    });
+  }
 });
 afterEach(async () => {
+  Object.assign(fs, { mkdir, open });
+  syncBuiltinESMExports();
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
   await rm(folder, { recursive: true });
@@ -63,3 +85,39 @@ test('a killed run resumes with the command that began it, and ends like one tha
   expect((await resultsIn(out)).id).toBe(id);
   expect(await readdir(out), 'no draft and no lock is left').toEqual(['logs_and_outputs', 'results.json']);
 });
+
+test.each(['0', '0.0001'])(
+  'a disk too full for the last round costs nothing: the run says so, and resumes (a checkpoint every %s minutes)',
+  async (minutes) => {
+    const out = join(folder, 'run');
+    const args = [...TRAIN, '--out', out, '--checkpoint', minutes];
+    const rounds = (): Promise<string[]> => readdir(join(out, 'logs_and_outputs', 'order_custom', 'outputs'));
+    full = /2-emoji/;
+    expect(await train(args)).toBe(3);
+    expect(said).toContain('The files of 2-emoji could not be saved');
+    expect(said).toContain('Ended early (failed)');
+    expect(said).toContain('The same command with --resume auto continues the run.');
+    const before = await resultsIn(out);
+    expect(before).toMatchObject({ status: 'failed', error: { code: 'store/failed' } });
+    expect(before.accuracy.exact.flat(), 'everything is learned and tested').not.toContain(null);
+    expect([existsSync(join(out, 'checkpoints')), await rounds()]).toEqual([
+      minutes !== '0',
+      ['1-people', 'task_order.txt'],
+    ]);
+    expect(await train([...args, '--resume', 'auto']), 'still full').toBe(3);
+
+    full = /results\.json/;
+    await expect(train([...args, '--resume', 'auto']), 'room for the round alone').rejects.toMatchObject({
+      code: 'store/failed',
+    });
+    expect(existsSync(join(out, 'checkpoints'))).toBe(minutes !== '0');
+
+    full = null;
+    expect(await train([...args, '--resume', 'auto'])).toBe(0);
+    expect(await rounds()).toEqual(['1-people', '2-emoji', 'task_order.txt']);
+    const after = await resultsIn(out);
+    expect([after.status, existsSync(join(out, 'checkpoints'))]).toEqual(['finished', false]);
+    expect(after.curves.loss).toEqual(before.curves.loss);
+    expect(after.accuracy).toEqual(before.accuracy);
+  },
+);

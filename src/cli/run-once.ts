@@ -1,4 +1,4 @@
-import { reportOf, type ErrorReport } from '../base/errors.ts';
+import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { Results } from '../run/results.ts';
@@ -15,8 +15,6 @@ export interface Ended {
   exit: number;
   results: Results | null;
   error: ErrorReport | null;
-  /** Whether files of a round could not be written. */
-  lostFiles: boolean;
 }
 
 /**
@@ -33,7 +31,7 @@ export async function runOnce(
   report: (event: RunEvent) => void,
   work: 'execute' | 'evaluate' = 'execute',
 ): Promise<Ended> {
-  const ended: Ended = { exit: EXIT.internal, results: null, error: null, lostFiles: false };
+  const ended: Ended = { exit: EXIT.internal, results: null, error: null };
   let savedAt = -Infinity;
   const emit = (event: RunEvent): void => {
     report(event);
@@ -46,24 +44,7 @@ export async function runOnce(
       ended.exit = exitCodeOf(event.error.code);
     }
   };
-  const { saveRound } = host;
-  const run = new Run(
-    {
-      ...host,
-      emit,
-      ...(saveRound && {
-        saveRound: async (output) => {
-          try {
-            await saveRound(output);
-          } catch (thrown) {
-            ended.lostFiles = !reportOf(thrown).code.startsWith('device/');
-            throw thrown;
-          }
-        },
-      }),
-    },
-    settings,
-  );
+  const run = new Run({ ...host, emit }, settings);
   let overdue: NodeJS.Timeout | undefined;
   let stop = (): void => undefined;
   const isOverdue = new Promise<true>((resolve) => {
@@ -90,6 +71,5 @@ export async function runOnce(
     clearTimeout(overdue);
     stopListening();
   }
-  if (ended.exit === EXIT.ok && ended.lostFiles) ended.exit = EXIT.input;
   return ended;
 }

@@ -97,10 +97,10 @@ export async function train(args: string[]): Promise<number> {
       ...(checkpoints && everySeconds > 0 && { checkpoints }),
     };
     const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
+    if (error) terminal.note(explainedWithCode(error));
     if (results && out !== undefined) await writeResults(out, results);
     if (results?.status === 'finished') await checkpoints?.clear();
     if (results) terminal.result(resultText(results, out));
-    if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();
@@ -157,7 +157,10 @@ async function whatToTrain(
 }
 
 function resultText(results: Results, out: string | undefined): string {
-  const where = out === undefined ? '' : `\nFiles are in ${out}.`;
-  const head = results.status === 'finished' ? 'Finished' : `Ended early (${results.status})`;
+  const { status, error } = results;
+  const continues = status === 'stopped' || error?.code.startsWith('store/') === true;
+  const then = continues ? ` The same command with --resume ${AUTO} continues the run.` : '';
+  const where = out === undefined ? '' : `\nFiles are in ${out}.${then}`;
+  const head = status === 'finished' ? 'Finished' : `Ended early (${status})`;
   return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${runTable(results)}${where}`;
 }

@@ -61,9 +61,12 @@ export interface RunHost extends TaskHost {
   hostMemory?: number | null;
   /** A round of an earlier run to resume from. */
   savedRound?(): Promise<SavedRound>;
-  /** Saves the files of a round. If this throws, the run warns and continues; but see {@link waitsForRoom}. */
+  /**
+   * Saves the files of a round. If this throws, the run fails, unless it {@link waitsForRoom}; with `store/unavailable`,
+   * since there is nowhere to save, it warns and continues.
+   */
   saveRound?(output: RoundOutput): Promise<void>;
-  /** Whether a person can make room and resume: a run whose files find no room then pauses and saves them again. */
+  /** Whether a person can make room and resume: a run whose files cannot be stored pauses, and then saves them again. */
   waitsForRoom?: boolean;
   /** Where checkpoints are saved; if missing, none are saved. */
   checkpoints?: CheckpointStore;

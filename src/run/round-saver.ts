@@ -1,4 +1,4 @@
-import { explained, reportOf } from '../base/errors.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { sparsely } from './byte-reports.ts';
 import { bytesOf, type RunState } from './checkpoint/saved-run.ts';
@@ -21,7 +21,10 @@ export interface RoundSaverParts {
   readonly waitForPerson: () => Promise<void>;
 }
 
-/** Passes the files of rounds to the host. A failure to save them does not end the run. */
+/**
+ * Passes the files of rounds to the host. A run never goes on without them: it waits for room, or ends, so that it can
+ * resume from its last checkpoint and save them.
+ */
 export class RoundSaver {
   readonly #parts: RoundSaverParts;
 
@@ -58,13 +61,18 @@ export class RoundSaver {
         saved(control.seconds - began);
         return;
       } catch (thrown) {
-        const error = reportOf(thrown);
-        if (error.code.startsWith('device/')) throw thrown;
-        const waits = error.code === 'store/quota' && host.waitsForRoom === true;
-        const what = `The files of ${output.roundFolder} could not be saved: ${explained(error)}`;
-        const then = ' Nothing is lost: the run waits with them. Then press Resume to save them.';
-        host.emit({ type: 'warning', message: `${what}${waits ? then : ''}` });
-        if (!waits) return;
+        const { code, message, nextStep } = reportOf(thrown);
+        if (!code.startsWith('store/')) throw thrown;
+        const what = `The files of ${output.roundFolder} could not be saved: ${message}`;
+        if (code === 'store/unavailable') {
+          host.emit({ type: 'warning', message: `${what} ${nextStep}` });
+          return;
+        }
+        if (host.waitsForRoom !== true) {
+          throw new GorpError(code, what, `${nextStep} Then resume the run: it saves them again.`, { cause: thrown });
+        }
+        const then = 'Nothing is lost: the run waits with them. Then press Resume to save them.';
+        host.emit({ type: 'warning', message: `${what} ${nextStep} ${then}` });
         control.hold();
         await waitForPerson();
       }

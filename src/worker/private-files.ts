@@ -4,12 +4,12 @@ import type { ByteFile } from '../weights/model-files.ts';
 
 // The browser's private file system.
 
-/** @throws GorpError `store/failed` if the browser has no such file system, or none for this page. */
+/** @throws GorpError `store/unavailable` if the browser has no such file system, or none for this page. */
 export async function privateFolder(): Promise<FileSystemDirectoryHandle> {
   const { storage } = navigator as Partial<Navigator>;
   if (storage === undefined) {
     throw new GorpError(
-      'store/failed',
+      'store/unavailable',
       'The browser stores files only for pages over https or from this machine.',
       'Open the page over https, or as http://localhost on the machine that serves it.',
     );
@@ -17,7 +17,8 @@ export async function privateFolder(): Promise<FileSystemDirectoryHandle> {
   try {
     return await storage.getDirectory();
   } catch (cause) {
-    throw failed(cause);
+    const { message, nextStep } = failed(cause);
+    throw new GorpError('store/unavailable', message, nextStep, { cause });
   }
 }
 
@@ -50,12 +51,12 @@ export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
 /**
  * Writes a stream to a file, which changes only when all content has arrived; after a failure it is as before.
  *
- * @throws GorpError `store/quota`, `store/failed`, and what the content throws.
+ * @throws GorpError `store/quota`, `store/failed`, `store/unavailable`, and what the content throws.
  */
 export async function writeHandle(handle: FileSystemFileHandle, content: AsyncIterable<Uint8Array>): Promise<void> {
   if (!('createWritable' in handle)) {
     throw new GorpError(
-      'store/failed',
+      'store/unavailable',
       'This browser cannot save files for a page: it lacks createWritable.',
       'Use a current version of Chrome, Edge, Firefox or Safari.',
     );

@@ -18,10 +18,12 @@ export const offered = (unfinished: readonly StoredCheckpoint[], { results }: Ru
 export function createUnfinishedRuns(store: PageStore, ask: AskForCheckpoints): UnfinishedRuns {
   const { getState, setState } = store;
 
-  /** Whether a run has finished and is stored, so that it no longer needs a checkpoint. */
+  /** Whether a run has finished and all its results are stored, so that it no longer needs a checkpoint. */
   const isFinished = ({ id }: StoredCheckpoint): boolean =>
     id !== undefined &&
-    getState().history.some((run) => run.file === undefined && run.id === id && run.status === 'finished');
+    getState().history.some(
+      (run) => run.file === undefined && run.id === id && run.status === 'finished' && run.resultsBytes !== null,
+    );
 
   const show = async (command: CheckpointsCommand): Promise<void> => {
     let found = await ask(command);

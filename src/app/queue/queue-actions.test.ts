@@ -32,7 +32,11 @@ function setUp(place: QueuePlace = memoryQueue()) {
   });
   queue.load();
   /** Ends the current run. */
-  const end = (status: 'finished' | 'stopped' | 'failed', error: ErrorReport | null = null): void => {
+  const end = (
+    status: 'finished' | 'stopped' | 'failed',
+    error: ErrorReport | null = null,
+    isStored: boolean = true,
+  ): void => {
     const run: RunState = {
       ...IDLE,
       status,
@@ -40,7 +44,7 @@ function setUp(place: QueuePlace = memoryQueue()) {
       results: { ...quickResults('gorp', 1), id: undefined, seconds: 4 },
     };
     store.setState({ run });
-    queue.ended(run);
+    queue.ended(run, isStored);
   };
   const state = (): string =>
     store
@@ -114,6 +118,16 @@ describe('createQueue', () => {
     expect(state()).toBe('1 finished, 3 stopped');
     queue.clear();
     expect(state()).toBe('');
+  });
+
+  it('waits after a run whose results could not be stored, since the next would take their place', () => {
+    const { store, queue, begun, end, state } = setUp();
+    queue.add([seeded(1), seeded(2)]);
+    queue.start();
+    end('finished', null, false);
+    expect([begun, state(), store.getState().queue.isGoing]).toEqual([[1], '1 finished, 2 waiting', false]);
+    queue.start();
+    expect(begun).toEqual([1, 2]);
   });
 
   it('waits for a run that was started by hand, and does not record it', () => {

@@ -44,8 +44,12 @@ export interface QueueActions {
 export interface Queue extends QueueActions {
   /** Loads the queue of an earlier visit and resumes it. */
   readonly load: () => void;
-  /** Must be called after a run has ended and its results are stored. */
-  readonly ended: (run: RunState) => void;
+  /**
+   * Must be called after a run has ended.
+   *
+   * @param isStored whether its results are: otherwise no other run starts, since it would take their place on the page.
+   */
+  readonly ended: (run: RunState, isStored: boolean) => void;
   /** Must be called when the device has been measured. */
   readonly measured: () => void;
 }
@@ -114,7 +118,7 @@ export function createQueue(store: PageStore, { place, check, begin, estimate }:
         next();
       });
     },
-    ended: ({ status, results, error }) => {
+    ended: ({ status, results, error }, isStored) => {
       const run = state().runs.find((one) => one.status === 'running');
       if (run !== undefined) {
         put(run.id, {
@@ -126,6 +130,7 @@ export function createQueue(store: PageStore, { place, check, begin, estimate }:
         // Someone who stops a run does not want the next one to start.
         if (status === 'stopped') set({ isGoing: false });
       }
+      if (!isStored) set({ isGoing: false });
       next();
     },
     measured: next,

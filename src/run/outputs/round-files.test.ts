@@ -15,6 +15,7 @@ import { readSafetensors } from '../../weights/safetensors.ts';
 import { checkShards, parseShardIndex } from '../../weights/shards.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RunEvent } from '../events.ts';
+import type { RunHost } from '../host.ts';
 import type { Results } from '../results.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from '../settings.ts';
@@ -312,11 +313,39 @@ describe('the base model of a round', () => {
   });
 });
 
-test('reports rounds that cannot be saved, and continues', async () => {
-  const full = (): Promise<void> => Promise.reject(new Error('disk full'));
-  const { events } = await runKeepingRounds(tinySettings('seq-lora', { epochs: 1 }), { saveRound: full });
+test('ends at a round that cannot be saved, with its results, and names it', async () => {
+  const full = new GorpError('store/failed', 'The disk is full.', 'Free some space on it.');
+  const events: RunEvent[] = [];
+  const saveRound: RunHost['saveRound'] = ({ roundFolder }) =>
+    roundFolder === '2-field' ? Promise.reject(full) : Promise.resolve();
+  await new Run(
+    tinyHost((event) => events.push(event), { acquireDevice, saveRound }),
+    tinySettings('seq-lora', { epochs: 1 }),
+  ).execute();
+  const last = events.at(-1);
+  expect(last).toMatchObject({
+    type: 'failed',
+    error: {
+      code: 'store/failed',
+      message: 'The files of 2-field could not be saved: The disk is full.',
+      nextStep: 'Free some space on it. Then resume the run: it saves them again.',
+    },
+  });
+  if (last?.type !== 'failed') throw new Error('it has not failed');
+  expect(last.results?.accuracy.exact.flat(), 'all tests are done').not.toContain(null);
+});
+
+test('warns, and continues, where nothing can be saved at all', async () => {
+  const none = new GorpError('store/unavailable', 'There is no storage.', 'Use a normal window.');
+  const events: RunEvent[] = [];
+  const parts = { acquireDevice, waitsForRoom: true, saveRound: () => Promise.reject(none) };
+  await new Run(
+    tinyHost((event) => events.push(event), parts),
+    tinySettings('seq-lora', { epochs: 1 }),
+  ).execute();
+  expect(events.at(-1)?.type).toBe('finished');
   const warnings = events.filter((event) => event.type === 'warning').map(({ message }) => message);
-  expect(warnings.filter((text) => text.includes('disk full'))).toHaveLength(2);
+  expect(warnings.filter((text) => text.includes('There is no storage.'))).toHaveLength(2);
 });
 
 test('fails, rather than warns, if the device is lost while a round is saved', async () => {
