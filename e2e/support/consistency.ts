@@ -2,7 +2,8 @@ import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/progress/matrix.ts';
 import { measuredBy, measuresOf } from '../../src/run/measures.ts';
 import type { Results } from '../../src/run/results.ts';
-import { isSoft, roundingOf } from '../../src/gorp/method-plan.ts';
+import { spaceOf } from '../../src/gorp/method-plan.ts';
+import { isSoft, roundingOf } from '../../src/gorp/spaces/plan.ts';
 import { planOf } from '../../src/methods/registry.ts';
 import { scheduledRounds } from '../../src/run/schedule.ts';
 import { isScoredBy } from '../../src/run/scoring.ts';
@@ -69,8 +70,8 @@ function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: num
 
 function expectSpaces({ settings, tasks, spaces, health, curves }: Results, rounds: number): void {
   expect(health.length).toBeGreaterThan(0);
-  const { space } = planOf(settings.method);
-  if (space === null) {
+  const space = spaceOf(planOf(settings.method));
+  if (space === undefined) {
     expect(spaces).toEqual([]);
     for (const { layers } of health) {
       for (const { projectedAway, leakage } of layers) expect([projectedAway, leakage]).toEqual([null, null]);

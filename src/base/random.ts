@@ -43,3 +43,31 @@ export function mixSeed(seed: number, ...parts: (string | number)[]): number {
   }
   return hash | 0;
 }
+
+/**
+ * The indexes of a random sample that is balanced over labels: counts differ by at most one, except for labels with too
+ * few examples, which others make up for.
+ *
+ * @param labels labels of all examples.
+ * @param randomOf random numbers for the examples of one label.
+ * @returns indexes, ascending.
+ */
+export function balancedIndexes(
+  labels: readonly string[],
+  size: number,
+  randomOf: (label: string) => Random,
+): number[] {
+  if (size >= labels.length) return [...labels.keys()];
+  const pools = new Map<string, number[]>();
+  for (const [i, label] of labels.entries()) {
+    const pool = pools.get(label);
+    if (pool === undefined) pools.set(label, [i]);
+    else pool.push(i);
+  }
+  const queues = Array.from(pools, ([label, pool]) => shuffled(pool, randomOf(label)));
+  const taken: number[] = [];
+  for (let round = 0; taken.length < size; round++) {
+    for (const queue of queues) if (round < queue.length && taken.length < size) taken.push(queue[round]);
+  }
+  return taken.sort((a, b) => a - b);
+}

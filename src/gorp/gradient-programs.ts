@@ -5,12 +5,14 @@ import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { add, addInto, sumGradients } from '../graph/ops/elementwise.ts';
+import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { recomputeBlocks } from '../graph/recompute.ts';
 import { placeIn, storageOf, type Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
-import { trainedLayers, type TrainedParts } from './trained-layers.ts';
+import type { Objective } from './part.ts';
+import type { TrainedModel } from './part.ts';
+import { trainedLayers } from './trained-layers.ts';
 
 /** A name for a batch shape. */
 export const sizesKey = ({ B, S, T, answers = 1 }: BatchSizes): string =>
@@ -29,6 +31,16 @@ export interface GradientProgram {
 /** Number of batch shapes that stay compiled. An evicted program is compiled again when its shape returns. */
 export const PROGRAM_LIMIT = 16;
 
+/** How gradients are computed. */
+export interface GradientOptions {
+  /** Maximum number of micro-batches in a step, whose gradients are added up. */
+  readonly accumulation: number;
+  /** Whether a block's activations are dropped after it and recomputed in the backward pass. */
+  readonly recompute: boolean;
+  /** Whether adapters drop a part of their inputs; true by default. */
+  readonly drops?: boolean;
+}
+
 /**
  * The forward and backward passes of a task, one program per batch shape, compiled at first use. They share the memory
  * of their intermediates.
@@ -36,27 +48,19 @@ export const PROGRAM_LIMIT = 16;
 export class GradientPrograms {
   readonly #device: Device;
   readonly #network: Network;
-  readonly #parts: TrainedParts;
+  readonly #model: TrainedModel;
   readonly #loss: Tensor;
-  readonly #options: { accumulation: number; recompute: boolean };
+  readonly #options: GradientOptions;
   readonly #programs: RecentMap<GradientProgram>;
   readonly #arena: Arena;
 
   /**
    * @param loss f32 [1]: the sum of the losses of micro-batches.
-   * @param options `accumulation`: maximum number of micro-batches in a step, whose gradients are added up; `recompute`:
-   *   whether a block's activations are dropped after it and recomputed in the backward pass.
    */
-  constructor(
-    device: Device,
-    network: Network,
-    parts: TrainedParts,
-    loss: Tensor,
-    options: { accumulation: number; recompute: boolean },
-  ) {
+  constructor(device: Device, network: Network, model: TrainedModel, loss: Tensor, options: GradientOptions) {
     this.#device = device;
     this.#network = network;
-    this.#parts = parts;
+    this.#model = model;
     this.#loss = loss;
     this.#options = options;
     this.#arena = new Arena(device, 'gradients');
@@ -99,13 +103,14 @@ export class GradientPrograms {
     refresh: boolean,
     owned: OwnedBuffer[],
   ): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
-    const { accumulation, recompute } = this.#options;
+    const { accumulation, recompute, drops = true } = this.#options;
     const g = new Graph();
     const batch = this.#network.batch(sizes, owned);
     const trainables = new Map<Tensor, Tensor>();
     const outputs = { rowMask: (layer: string) => batch.rowMask(layer), adds: accumulation > 1 };
-    const layers = trainedLayers(this.#parts, { trainables, refresh, outputs });
-    const { loss, objective } = recordObjective(g, batch, this.#parts, layers);
+    const dropout = drops ? this.#model.dropoutStep : undefined;
+    const layers = trainedLayers(this.#model, { trainables, refresh, outputs, dropout });
+    const { loss, objective } = recordObjective(g, batch, this.#model, layers);
     const gradients = g.backward(objective, this.#network.one, sumGradients(g));
     addInto(g, loss, this.#loss, 1, 1);
     const roots: Tensor[] = [loss];
@@ -127,22 +132,14 @@ export class GradientPrograms {
   }
 }
 
-/** The reported loss, and the objective: with the divergence from the model before the task if a term demands it. */
-function recordObjective(
-  g: Graph,
-  batch: TrainingBatch,
-  parts: TrainedParts,
-  layers: Layers,
-): { loss: Tensor; objective: Tensor } {
-  const term = parts.plan.loss.find((one) => one.kind === 'distillation');
-  const hasTeacher = parts.lora.some(({ adapters, layers: { names } }) => adapters.previousA(names[0]) !== undefined);
-  if (term?.kind !== 'distillation' || term.weight === 0 || !hasTeacher) {
-    const loss = batch.loss(g, layers);
-    return { loss, objective: loss };
+/** The reported loss, and the objective: with the term of a part that has one. */
+function recordObjective(g: Graph, batch: TrainingBatch, model: TrainedModel, layers: Layers): Objective {
+  for (const part of model.parts) {
+    const own = part.objective?.(g, batch, layers, model);
+    if (own) return own;
   }
-  const teacher = trainedLayers(parts, { withoutNewPairs: true });
-  const { loss, divergence } = batch.distilled(g, layers, teacher, term.temperature);
-  return { loss, objective: add(g, loss, divergence, 1, term.weight * term.temperature ** 2) };
+  const loss = batch.loss(g, layers);
+  return { loss, objective: loss };
 }
 
 function destroyProgram({ compiled, owned }: GradientProgram): void {

@@ -8,7 +8,11 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { diagonalMatrix, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { FullRankGroup } from './full-rank/full-rank-group.ts';
 import { LoraGroup } from './adapters/lora-group.ts';
-import { type AdapterPlan, type FullRankPlan, momentsOf, type SpacePlan } from './method-plan.ts';
+import type { AdapterPlan } from './adapters/plan.ts';
+import type { FullRankPlan } from './full-rank/plan.ts';
+import { partOf } from './method-plan.ts';
+import type { SpaceSource } from './spaces/projected-space.ts';
+import type { MethodPlan } from './method-plan.ts';
 import { MomentSpace } from './spaces/moment-space.ts';
 import { InputSpaces } from './spaces/input-spaces.ts';
 import { packedOf } from '../linear-algebra/packed-symmetric.ts';
@@ -119,23 +123,27 @@ async function give(group: LoraGroup | FullRankGroup, spaces: readonly [string, 
 }
 
 let inputSpaces: InputSpaces | undefined;
-/** The spaces of the inputs of the next group, if its method has them. */
-function sourceOf(plan: SpacePlan | null, width: number): InputSpaces | undefined {
-  inputSpaces = plan?.spaceSource === 'activation' ? new InputSpaces(device, plan) : undefined;
-  inputSpaces?.define(NAMES.map((name) => ({ name, names: [name], width })));
-  return inputSpaces;
+/** The space that the next group avoids, as in its method. */
+function sourceOf(plan: MethodPlan, width: number): SpaceSource {
+  const ofInputs = partOf(plan, 'input-space');
+  inputSpaces = ofInputs && new InputSpaces(device, ofInputs);
+  inputSpaces?.define(
+    NAMES.map((name) => ({ name, names: [name], width })),
+    [],
+  );
+  return inputSpaces ?? partOf(plan, 'moment-space') ?? null;
 }
 
 function loraGroup(method: MethodSettings): LoraGroup {
   const plan = planOf(method);
   const layers = { names: NAMES, out: 12, inputs: 20 };
-  return new LoraGroup(device, layers, plan.adapters as AdapterPlan, plan, sourceOf(plan.space, 20));
+  return new LoraGroup(device, layers, partOf(plan, 'adapters') as AdapterPlan, true, sourceOf(plan, 20));
 }
 
 function fullRankGroup([out, inputs]: [number, number], method: MethodSettings): FullRankGroup {
-  const { fullRank, space } = planOf(method);
-  const source = sourceOf(space, inputs) ?? momentsOf(space);
-  return new FullRankGroup(device, { names: NAMES, out, inputs }, fullRank as FullRankPlan, source);
+  const plan = planOf(method);
+  const fullRank = partOf(plan, 'full-rank') as FullRankPlan;
+  return new FullRankGroup(device, { names: NAMES, out, inputs }, fullRank, sourceOf(plan, inputs));
 }
 
 /** N of the change of weights since the last basis, N V_rᵀ or U_r N: the side that is not compressed is that of W. */
@@ -164,7 +172,7 @@ describe('adapters', () => {
     const group = loraGroup(method);
     const spaces = spacesOf(NAMES, side === 'columns' ? 20 : RANK);
     await give(group, spaces);
-    await group.beginTask(7, true, 1);
+    await group.beginTask(7, true);
     const start = await group.adapters.A.read();
     const shares = await train(group, [group.gradA, group.gradB]);
     const [A, moment] = [await group.adapters.A.read(), await group.momentsA.m.read()];
@@ -275,7 +283,7 @@ describe('measurements', () => {
     const spaces = spacesOf(NAMES, dimension);
     await give(group, spaces);
     const isLora = group instanceof LoraGroup;
-    if (isLora) await group.beginTask(7, true, 1);
+    if (isLora) await group.beginTask(7, true);
     else group.beginTask();
     const stack = isLora ? group.adapters.A : changeOf(group);
     const start = await stack.read();
@@ -298,7 +306,7 @@ describe('measurements', () => {
     const group = make();
     const spaces = spacesOf(NAMES, dimension);
     await give(group, spaces);
-    if (group instanceof LoraGroup) await group.beginTask(7, true, 1);
+    if (group instanceof LoraGroup) await group.beginTask(7, true);
     else group.beginTask();
     await train(group, group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient]);
     for (const { name, moment, unprojected } of await group.momentsForSpace()) {

@@ -1,11 +1,19 @@
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
-import type { FullRankGroup } from './full-rank/full-rank-group.ts';
-import { LoraGroup } from './adapters/lora-group.ts';
+import type { LayerGroup } from './layer-groups.ts';
 import { type DeviceTensor, restoreTensors, type SavedProgress, type SavedTensors, type StateOwner } from './state.ts';
-import { slice } from './trainable-group.ts';
+import { type GroupSpace, slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
+
+/** Trained tensors of layers of one shape, whose gradients are measured. */
+export interface MeasuredGroup {
+  readonly part: 'lora' | 'full-rank';
+  readonly layers: LayerGroup;
+  /** Number of gradients of a layer: of A and B, or of W. */
+  readonly gradients: 1 | 2;
+  readonly space: GroupSpace | undefined;
+}
 
 /**
  * Statistics of a layer in one step. Shares are measured at every refresh of the projection basis and in a task's
@@ -33,19 +41,19 @@ export class Meters implements StateOwner {
   /** ‖G‖² of every tensor. Adapters have two places: first all A, then all B. */
   readonly squares: Tensor;
   readonly #space: SpaceMeters;
-  readonly #first = new Map<LoraGroup | FullRankGroup, number>();
+  readonly #first = new Map<MeasuredGroup, number>();
   readonly #owned: OwnedBuffer[] = [];
   readonly #device: Device;
   /** Places of further tensors, which have no statistics of their own. */
   readonly #others: number[] = [];
 
   /** @param others number of further tensors whose gradients count. */
-  constructor(device: Device, groups: readonly (LoraGroup | FullRankGroup)[], others = 0) {
+  constructor(device: Device, groups: readonly MeasuredGroup[], others = 0) {
     this.#device = device;
     let total = 0;
     for (const group of groups) {
       this.#first.set(group, total);
-      total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
+      total += places(group.layers.names.length) * group.gradients;
     }
     for (let i = 0; i < others; i++) {
       this.#others.push(total);
@@ -76,7 +84,7 @@ export class Meters implements StateOwner {
   /** Place of a full-rank layer in every buffer. */
   placeOf(layer: string): number {
     for (const [group, first] of this.#first) {
-      const i = group instanceof LoraGroup ? -1 : group.layers.names.indexOf(layer);
+      const i = group.part === 'lora' ? -1 : group.layers.names.indexOf(layer);
       if (i >= 0) return first + i;
     }
     throw new Error(`${layer} is not trained full-rank`);
@@ -89,11 +97,9 @@ export class Meters implements StateOwner {
   }
 
   /** Places of a group's gradient energies: of A and B, or of W. */
-  squaresOf(group: LoraGroup | FullRankGroup): Tensor[] {
-    const count = group.layers.names.length;
-    return group instanceof LoraGroup
-      ? [this.#part(this.squares, group), this.#part(this.squares, group, places(count))]
-      : [this.#part(this.squares, group)];
+  squaresOf(group: MeasuredGroup): Tensor[] {
+    const count = places(group.layers.names.length);
+    return Array.from({ length: group.gradients }, (_, i) => this.#part(this.squares, group, i * count));
   }
 
   /** Places of the gradient energies of the further tensors. */
@@ -101,13 +107,13 @@ export class Meters implements StateOwner {
     return this.#others.map((first) => slice(this.squares.name, storageOf(this.squares), first, 1));
   }
 
-  spaceMetersOf(group: LoraGroup | FullRankGroup): SpaceMeters {
+  spaceMetersOf(group: MeasuredGroup): SpaceMeters {
     const { before, after, update, leaked } = this.#space;
     const part = (t: Tensor): Tensor => this.#part(t, group);
     return { before: part(before), after: part(after), update: part(update), leaked: part(leaked) };
   }
 
-  #part(whole: Tensor, group: LoraGroup | FullRankGroup, further = 0): Tensor {
+  #part(whole: Tensor, group: MeasuredGroup, further = 0): Tensor {
     const first = (this.#first.get(group) ?? 0) + further;
     return slice(whole.name, storageOf(whole), first, group.layers.names.length);
   }
@@ -117,13 +123,13 @@ export class Meters implements StateOwner {
     return [...this.#first].flatMap(([group, first]) => {
       const { names } = group.layers;
       const hasSpace = group.space?.isActive === true;
-      const isLora = group instanceof LoraGroup;
+      const isLora = group.part === 'lora';
       return names.map((name, i): LayerStatistics => {
         const at = first + i;
         const energy = squares[at] + (isLora ? squares[at + places(names.length)] : 0);
         return {
           name,
-          part: isLora ? 'lora' : 'full-rank',
+          part: group.part,
           gradientNorm: Math.sqrt(energy),
           projectedAway: hasSpace ? share(before[at] - after[at], before[at]) : null,
           leakage: hasSpace ? share(leaked[at], update[at]) : null,

@@ -154,8 +154,8 @@ function joined(batches: readonly Batch[]): Batch {
 }
 
 /** Leaves a space after the first task only the directions of the released rule, which the reference follows. */
-function keepAsReleased({ lora, full }: LearnerCore, name: string, spectrum: readonly number[]): void {
-  const group = [...lora, ...full].find(({ layers }) => layers.names.includes(name));
+function keepAsReleased({ groups }: LearnerCore, name: string, spectrum: readonly number[]): void {
+  const group = groups.find(({ layers }) => layers.names.includes(name));
   if (!(group?.space instanceof MomentSpace)) throw new Error(`${name} has no space`);
   const { spaces } = group.space;
   spaces.set(name, columnSlice(spaces.get(name) as Matrix, 0, releasedCount(spectrum, THRESHOLD)));

@@ -5,15 +5,15 @@ import type { Network } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
-import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
+import { reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
 import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
-import type { OnPart } from './spaces/input-spaces.ts';
 import type { TargetModules } from '../models/targets.ts';
-import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
-import { MomentSpace } from './spaces/moment-space.ts';
-import type { NamedGrowth } from './spaces/space-growth.ts';
+import type { MethodPlan } from './method-plan.ts';
+import type { OnPart, Reserved } from './part.ts';
+import type { RememberedExample } from './replay/plan.ts';
+import type { NamedGrowth } from './spaces/growth-form.ts';
 import type { LearnerState, SavedState } from './state.ts';
 import { trainedLayers } from './trained-layers.ts';
 
@@ -34,8 +34,8 @@ export class Learner {
   /** A learner of these parts, which it frees at its end. */
   constructor(core: LearnerCore) {
     this.#core = core;
-    this.layers = trainedLayers(core.parts);
-    this.layersInTraining = trainedLayers(core.parts, { unmerged: true });
+    this.layers = trainedLayers(core.model);
+    this.layersInTraining = trainedLayers(core.model, { unmerged: true });
     this.#programs = new LearnerPrograms(core);
   }
 
@@ -120,19 +120,12 @@ export class Learner {
 
   /** Examples of earlier tasks that the method remembers, to mix into batches. */
   get rememberedExamples(): readonly RememberedExample[] {
-    return this.#core.progress.state.examples;
+    return this.#core.parts.flatMap(({ remembered = [] }) => remembered);
   }
 
   /** Bytes that the method stores between tasks besides the trained model: shared spaces and its own state. */
   get stateBytes(): number {
-    const { groups, inputSpaces, gates, progress } = this.#core;
-    const ofMoments = groups.flatMap(({ space }) => (space instanceof MomentSpace ? [...space.spaces.values()] : []));
-    const ofInputs = [...(inputSpaces?.states.values() ?? [])];
-    const numbers =
-      ofMoments.reduce((sum, { rows, columns }) => sum + rows * columns, 0) +
-      ofInputs.reduce((sum, { length }) => sum + length, 0) +
-      (gates?.spaceNumbers ?? 0);
-    return 4 * numbers + stateBytes(progress.state);
+    return this.#core.parts.reduce((sum, { storedBytes = 0 }) => sum + storedBytes, 0);
   }
 
   /** All that the rest of a run depends on: see {@link LearnerState}. Read its tensors before any other call. */

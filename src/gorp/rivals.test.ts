@@ -12,7 +12,8 @@ import { readTrained } from '../testing/trained.ts';
 import { Learner } from './learner.ts';
 import { LearnerCore } from './learner/core.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
-import { isSoft } from './method-plan.ts';
+import { spaceOf } from './method-plan.ts';
+import { isSoft } from './spaces/plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 import { sideOfA } from '../testing/space-side.ts';
 
@@ -58,6 +59,7 @@ const CASES: readonly (readonly [title: string, name: MethodName, settings: Part
   ['inf-lora by the energy of inputs', 'inf-lora', { energyOf: 'inputs', threshold: 0.8 }],
   ['gain-lora on o-lora', 'gain-lora', { base: 'o-lora' }],
   ['gain-lora by the energy of inputs', 'gain-lora', { energyOf: 'inputs', threshold: 0.8, gateThreshold: 0.8 }],
+  ['kl-lora over all tokens', 'kl-lora', { klOver: 'all' }],
   ['n-lora as released', 'n-lora', { sparsityForm: 'released', sparsityPenalty: 0.01 }],
 ];
 
@@ -65,6 +67,7 @@ describe.each(CASES)('%s', (_, name, changes) => {
   test('learns two tasks according to its formulas, tensor by tensor', async () => {
     const settings = tinySettings(name, {}, { ...PRECISE, ...changes });
     const [plan, { training }] = [planOf(settings.method), settings];
+    const space = spaceOf(plan);
     const model = tinyModel();
     const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
@@ -85,7 +88,7 @@ describe.each(CASES)('%s', (_, name, changes) => {
       }
       for (const [layer, { A }] of start.adapters) {
         const S = reference.spaceOf(layer);
-        if (S && plan.space && sideOfA(plan.space) === 'input' && !isSoft(plan.space)) {
+        if (S && space && sideOfA(space) === 'input' && !isSoft(space)) {
           expect(energy(multiply(A, S)) / energy(A), `fresh A of ${layer} lies outside S`).toBeLessThan(1e-10);
         }
       }
@@ -103,9 +106,9 @@ describe.each(CASES)('%s', (_, name, changes) => {
       const growths = await learner.endTask(finished);
       await reference.endTask(finished);
       const own = learner.state.tensors.filter(({ name }) => name.startsWith('method/'));
-      expect(own.map(({ name }) => name.slice(7)).sort()).toEqual([...reference.state.tensors.keys()].sort());
+      expect(own.map(({ name }) => name).sort()).toEqual([...reference.methodTensors.keys()].sort());
       for (const { name, read } of own) {
-        const wanted = reference.state.tensors.get(name.slice(7)) as Matrix;
+        const wanted = reference.methodTensors.get(name) as Matrix;
         expect(relativeError(Float64Array.from(await read()), wanted.data), name).toBeLessThan(TOLERANCE.change);
       }
       const end = await readTrained(core);
@@ -134,13 +137,13 @@ describe.each(CASES)('%s', (_, name, changes) => {
       }
       for (const { name: layer, total } of growths) {
         const wanted = reference.spaceOf(layer) as Matrix;
-        if (plan.space && !isSoft(plan.space)) expect(total, layer).toBe(wanted.columns);
-        const space = end.spaces.get(layer) as Matrix; // S Sᵀ
-        expect(relativeError(space.data, multiply(wanted, transpose(wanted)).data), layer).toBeLessThan(
+        if (space && !isSoft(space)) expect(total, layer).toBe(wanted.columns);
+        const found = end.spaces.get(layer) as Matrix; // S Sᵀ
+        expect(relativeError(found.data, multiply(wanted, transpose(wanted)).data), layer).toBeLessThan(
           TOLERANCE.change,
         );
       }
-      expect(growths.length > 0).toBe(plan.space !== null);
+      expect(growths.length > 0).toBe(space !== undefined);
     }
     learner.destroy();
     network.destroy();

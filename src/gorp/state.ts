@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
-import type { RememberedExample } from './method-plan.ts';
+import type { RememberedExample } from './replay/plan.ts';
 
 /** Numbers in the type of their origin: f32 on a device, f64 on the host. Saving rounds nothing. */
 export type StateNumbers = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;

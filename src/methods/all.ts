@@ -12,6 +12,7 @@ import { gorpPlus } from './gorp-plus.ts';
 import { gpm } from './gpm.ts';
 import { incLora } from './inc-lora.ts';
 import { infLora } from './inf-lora.ts';
+import { klLora } from './kl-lora.ts';
 import { lwf } from './lwf.ts';
 import { migu } from './migu.ts';
 import { mtl } from './mtl.ts';
@@ -21,6 +22,7 @@ import { osft } from './osft.ts';
 import { perTask } from './per-task.ts';
 import { seqFt } from './seq-ft.ts';
 import { seqLora } from './seq-lora.ts';
+import { slao } from './slao.ts';
 
 /** Every method, in order of file names. */
 export const ALL = [
@@ -37,6 +39,7 @@ export const ALL = [
   gpm,
   incLora,
   infLora,
+  klLora,
   lwf,
   migu,
   mtl,
@@ -46,4 +49,5 @@ export const ALL = [
   perTask,
   seqFt,
   seqLora,
+  slao,
 ] as const;

@@ -1,7 +1,7 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { REPLAY_PAPER } from './parts/citations.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { replay, REPLAY_SETTINGS } from './parts/replay.ts';
 
 /**
@@ -17,10 +17,5 @@ export const erFullRank = defineMethod({
   citation: REPLAY_PAPER,
   needs: { oldData: true },
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS, ...REPLAY_SETTINGS },
-  plan: (values) => ({
-    ...NOTHING,
-    adapters: adapters('one', values),
-    fullRank: projected(values),
-    ...replay(values),
-  }),
+  plan: (values) => inTurn(adapters('one', values), projected(values), replay(values)),
 });

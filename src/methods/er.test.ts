@@ -1,30 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import { type FinishedTask, type MethodState, NO_STATE, stateBytes } from '../gorp/method-plan.ts';
+import { replay } from '../gorp/replay/plan.ts';
+import { Replay } from '../gorp/replay/replay-part.ts';
 import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
-import { methodPreset, planOf } from './registry.ts';
 
 describe('the memory', () => {
-  /** A task of some examples with labels of one token. */
-  const finished = (task: number, labels: readonly number[], state: MethodState): FinishedTask => ({
-    task,
-    examples: labels.map((label, i) => ({ source: [100 * task + i], label: [label, 1] })),
-    state,
-    squares: new Map(),
-    adapters: () => Promise.resolve(new Map()),
-    random: () => seededRandom(task),
-  });
-  const remember = async (part: number, ...tasks: readonly (readonly number[])[]): Promise<MethodState> => {
-    const { endTask } = planOf({ ...methodPreset('er'), replayMemory: part });
-    let state = NO_STATE;
-    for (const [i, labels] of tasks.entries()) state = await endTask!(finished(i + 1, labels, state));
-    return state;
+  /** Replay after tasks of some examples with labels of one token. */
+  const remember = async (memory: number, ...tasks: readonly (readonly number[])[]): Promise<Replay> => {
+    const part = new Replay(replay({ share: 0.25, memory }));
+    for (const [i, labels] of tasks.entries()) {
+      const task = i + 1;
+      const examples = labels.map((label, at) => ({ source: [100 * task + at], label: [label, 1] }));
+      await part.endTask({ task, examples, random: () => seededRandom(task) });
+    }
+    return part;
   };
   const many = Array.from({ length: 100 }, (_, i) => (i < 90 ? 5 : 6));
 
   test('holds a share of each task, balanced over labels', async () => {
-    const { examples } = await remember(0.1, many, many);
+    const { remembered: examples } = await remember(0.1, many, many);
     for (const task of [1, 2]) {
       const own = examples.filter((one) => one.task === task);
       expect(own).toHaveLength(10);
@@ -34,7 +29,7 @@ describe('the memory', () => {
   });
 
   test('holds at least two examples of each label, or all there are', async () => {
-    const { examples } = await remember(0.01, many, [5, 6, 6, 6]);
+    const { remembered: examples } = await remember(0.01, many, [5, 6, 6, 6]);
     expect(
       examples
         .filter(({ task }) => task === 1)
@@ -42,11 +37,11 @@ describe('the memory', () => {
         .sort(),
     ).toEqual([5, 5, 6, 6]);
     expect(examples.filter(({ task }) => task === 2)).toHaveLength(4);
-    expect((await remember(1, [5, 6])).examples).toHaveLength(2);
+    expect((await remember(1, [5, 6])).remembered).toHaveLength(2);
   });
 
   test('is measured by its tokens', async () => {
-    expect(stateBytes(await remember(0.01, many))).toBe(4 * 3 * 4);
+    expect((await remember(0.01, many)).storedBytes).toBe(4 * 3 * 4);
   });
 });
 
@@ -93,7 +88,9 @@ describe('runs', () => {
     expect(first.examples.map(({ task }) => task)).toEqual(first.examples.map(() => 1));
     expect(last.examples.slice(0, first.examples.length)).toEqual(first.examples);
     expect(new Set(last.examples.map(({ task }) => task))).toEqual(new Set([1, 2]));
-    expect(reported).toEqual([first, last].map((state, i) => ({ round: i + 1, bytes: stateBytes(state) })));
+    const bytesOf = ({ examples }: typeof first): number =>
+      4 * examples.reduce((sum, { source, label }) => sum + source.length + label.length, 0);
+    expect(reported).toEqual([first, last].map((state, i) => ({ round: i + 1, bytes: bytesOf(state) })));
     const [files] = whole.rounds.values();
     const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(files) });
     expect(resumed.results.curves.loss).toEqual(curves.loss);

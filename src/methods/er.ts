@@ -1,6 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { REPLAY_PAPER } from './parts/citations.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { replay, REPLAY_SETTINGS } from './parts/replay.ts';
 
 /** Experience replay on one adapter pair: what `seq-lora` trains. */
@@ -13,5 +13,5 @@ export const er = defineMethod({
   citation: REPLAY_PAPER,
   needs: { oldData: true },
   settings: { ...ADAPTER_SETTINGS, ...REPLAY_SETTINGS },
-  plan: (values) => ({ ...NOTHING, adapters: adapters('one', values), ...replay(values) }),
+  plan: (values) => inTurn(adapters('one', values), replay(values)),
 });

@@ -1,24 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { LoraGroup } from '../gorp/adapters/lora-group.ts';
 import type { Matrix } from '../linear-algebra/matrix.ts';
-import {
-  type AdapterPlan,
-  adapterName,
-  type FinishedTask,
-  type MethodState,
-  NO_STATE,
-  stateName,
-} from '../gorp/method-plan.ts';
+import { Adapters } from '../gorp/adapters/adapters-part.ts';
+import { adapterName, type AdapterPlan } from '../gorp/adapters/plan.ts';
+import { ANCHOR, consolidated, FISHER, Importance } from '../gorp/importance/importance-part.ts';
+import type { ImportancePlan } from '../gorp/importance/plan.ts';
+import { partOf } from '../gorp/method-plan.ts';
+import type { SavedProgress, StateMatrix } from '../gorp/state.ts';
 import { F32, relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { randomMatrix } from '../testing/matrices.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { methodPreset, planOf } from './registry.ts';
+
+/** The progress of a learner that has just begun. */
+const NEW: SavedProgress = {
+  ...{ task: 2, step: 0, totalSteps: 0, training: false, isProtected: false, isUnmerged: false },
+  ...{ rateFactors: [1, 1], examples: [] },
+};
+const stateMatrix = (found: Matrix | undefined): StateMatrix | undefined =>
+  found && { ...found, data: Float64Array.from(found.data) };
 
 let device: Device;
 beforeAll(async () => {
@@ -33,7 +37,10 @@ describe('the penalty', () => {
   const square = (x: Matrix): Matrix => ({ ...x, data: x.data.map((value) => value ** 2) });
 
   test('has the gradient given by finite differences of λ/2 Σ F ∘ (θ − θ*)²', async () => {
-    const group = new LoraGroup(device, { names: LAYERS, out: 7, inputs: 5 }, plan.adapters as AdapterPlan, plan);
+    const layers = [{ names: LAYERS, out: 7, inputs: 5 }];
+    const adapters = new Adapters(device, partOf(plan, 'adapters') as AdapterPlan, plan.schedule, layers, null);
+    const [group] = adapters.groups;
+    const importance = new Importance(device, partOf(plan, 'importance') as ImportancePlan, adapters.groups);
     const tensors = new Map<string, Matrix>();
     const values = new Map<string, Matrix>();
     for (const [i, layer] of LAYERS.entries()) {
@@ -42,17 +49,21 @@ describe('the penalty', () => {
         const name = adapterName(layer, part);
         values.set(name, of(1));
         stack.write(layer, of(1));
-        tensors.set(stateName('anchor', name), of(2));
-        tensors.set(stateName('fisher', name), square(of(3)));
+        tensors.set(ANCHOR + name, of(2));
+        tensors.set(FISHER + name, square(of(3)));
       }
     }
     const term = (name: string, at: Float64Array): number => {
-      const [F, anchor] = ['fisher', 'anchor'].map((what) => (tensors.get(stateName(what, name)) as Matrix).data);
+      const [F, anchor] = [FISHER, ANCHOR].map((what) => (tensors.get(what + name) as Matrix).data);
       return (LAMBDA / 2) * at.reduce((sum, theta, i) => sum + F[i] * (theta - anchor[i]) ** 2, 0);
     };
-    group.prepareTerms(plan.loss, { tensors, examples: [] });
+    const saved = {
+      names: [...tensors.keys()],
+      read: (name: string) => Promise.resolve(stateMatrix(tensors.get(name))),
+    };
+    await importance.restore(saved, { ...NEW, training: true });
     const g = new Graph();
-    group.recordTerms(g, plan.loss);
+    importance.recordTerms(g);
     const compiled = await compile(device, 'penalty', g, []);
     await device.run([compiled.program]);
     for (const [stack, part] of [[group.gradA, 'lora_A'] as const, [group.gradB, 'lora_B'] as const]) {
@@ -67,36 +78,37 @@ describe('the penalty', () => {
       }
     }
     compiled.destroy();
-    group.destroy();
+    importance.destroy();
+    adapters.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
   });
 });
 
 describe('importances', () => {
-  const finished = (state: MethodState, squares: Record<string, number[]>): FinishedTask => {
-    const as = (values: number[]): Matrix => ({ rows: 1, columns: values.length, data: Float64Array.from(values) });
-    const all = new Map(Object.entries(squares).map(([name, values]) => [name, as(values)]));
-    const adapters = (): Promise<Map<string, Matrix>> => Promise.resolve(new Map([['x.lora_A', as([7, 8])]]));
-    return { task: 1, examples: [], state, squares: all, adapters, random: seededRandom.bind(null, 1) };
-  };
-  const fisherOf = (state: MethodState, name: string): number[] => [
-    ...(state.tensors.get(stateName('fisher', name))?.data ?? []),
+  const as = (values: number[]): Matrix => ({ rows: 1, columns: values.length, data: Float64Array.from(values) });
+  const after = (before: ReadonlyMap<string, Matrix>, squares: Record<string, number[]>): Map<string, Matrix> =>
+    consolidated(
+      before,
+      new Map(Object.entries(squares).map(([name, values]) => [name, as(values)])),
+      new Map([['x.lora_A', as([7, 8])]]),
+      0.5,
+    );
+  const fisherOf = (tensors: ReadonlyMap<string, Matrix>, name: string): number[] => [
+    ...(tensors.get(FISHER + name)?.data ?? []),
   ];
-  const { endTask } = planOf({ ...methodPreset('ewc'), ewcDecay: 0.5 });
 
-  test('have mean 1 over all numbers, and decay as tasks are added', async () => {
-    const first = await endTask!(finished(NO_STATE, { 'x.lora_A': [2, 0], 'x.lora_B': [4, 6] }));
+  test('have mean 1 over all numbers, and decay as tasks are added', () => {
+    const first = after(new Map(), { 'x.lora_A': [2, 0], 'x.lora_B': [4, 6] });
     expect(fisherOf(first, 'x.lora_A')).toEqual([2 / 3, 0]);
     expect(fisherOf(first, 'x.lora_B')).toEqual([4 / 3, 2]);
-    expect([...(first.tensors.get(stateName('anchor', 'x.lora_A'))?.data ?? [])]).toEqual([7, 8]);
-    const second = await endTask!(finished(first, { 'x.lora_A': [0, 1], 'x.lora_B': [1, 2] }));
+    expect([...(first.get(`${ANCHOR}x.lora_A`)?.data ?? [])]).toEqual([7, 8]);
+    const second = after(first, { 'x.lora_A': [0, 1], 'x.lora_B': [1, 2] });
     expect(fisherOf(second, 'x.lora_A')).toEqual([1 / 3, 1]);
     expect(fisherOf(second, 'x.lora_B')).toEqual([2 / 3 + 1, 1 + 2]);
   });
 
-  test('are 0 if all gradients of a task are 0', async () => {
-    const left = await endTask!(finished(NO_STATE, { 'x.lora_A': [0, 0] }));
-    expect(fisherOf(left, 'x.lora_A')).toEqual([0, 0]);
+  test('are 0 if all gradients of a task are 0', () => {
+    expect(fisherOf(after(new Map(), { 'x.lora_A': [0, 0] }), 'x.lora_A')).toEqual([0, 0]);
   });
 });
 

@@ -1,10 +1,7 @@
-import { type FinishedTask, type MethodState, stateName } from '../gorp/method-plan.ts';
+import { importance } from '../gorp/importance/plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { COUNT, NOT_NEGATIVE, number, SHARE } from './parts/setting.ts';
-
-const FISHER = 'fisher';
-const ANCHOR = 'anchor';
 
 /**
  * Online elastic weight consolidation on one adapter pair, eq. (30): λ/2 Σ F ∘ (θ − θ*)² in the loss from the second
@@ -51,26 +48,9 @@ export const ewc = defineMethod({
       initial: 256,
     }),
   },
-  plan: (values) => ({
-    ...NOTHING,
-    adapters: adapters('one', values),
-    loss: [{ kind: 'quadratic', weight: values.ewcLambda, importance: FISHER, anchor: ANCHOR }],
-    passes: { squares: values.ewcExamples },
-    endTask: (finished) => consolidated(finished, values.ewcDecay),
-  }),
+  plan: (values) =>
+    inTurn(
+      adapters('one', values),
+      importance({ weight: values.ewcLambda, decay: values.ewcDecay, examples: values.ewcExamples }),
+    ),
 });
-
-/** The importances, updated with those of the finished task, and the current adapter. */
-async function consolidated({ state, squares, adapters: read }: FinishedTask, decay: number): Promise<MethodState> {
-  const all = [...squares.values()];
-  const count = all.reduce((sum, { data }) => sum + data.length, 0);
-  const mean = all.reduce((sum, { data }) => sum + data.reduce((a, b) => a + b, 0), 0) / count;
-  const factor = mean > 0 ? 1 / mean : 0; // 0 if all gradients are 0
-  const fisher = [...squares].map(([name, { rows, columns, data }]) => {
-    const before = state.tensors.get(stateName(FISHER, name))?.data;
-    const values = data.map((square, i) => decay * (before?.[i] ?? 0) + factor * square);
-    return [stateName(FISHER, name), { rows, columns, data: values }] as const;
-  });
-  const anchors = [...(await read())].map(([name, values]) => [stateName(ANCHOR, name), values] as const);
-  return { tensors: new Map([...fisher, ...anchors]), examples: [] };
-}

@@ -1,5 +1,7 @@
+import { gates } from '../gorp/gates/plan.ts';
+import { penalties } from '../gorp/penalties/plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings, SHARE, wholeFrom } from './parts/setting.ts';
 import { hardInputSpace } from './parts/space.ts';
 
@@ -84,17 +86,17 @@ export const gainLora = defineMethod({
   variant: ({ base }) => `on ${base}`,
   plan: (values) => {
     const { base, energyOf } = values;
-    const gates = { width: values.gateWidth, threshold: values.gateThreshold, energyOf };
+    const gated = gates({ width: values.gateWidth, threshold: values.gateThreshold, energyOf });
     return base === 'inf-lora'
-      ? {
-          ...NOTHING,
-          adapters: adapters('per-task', values, 'inputs', gates),
-          space: hardInputSpace(values.threshold, { rises: true, energyOf }),
-        }
-      : {
-          ...NOTHING,
-          adapters: adapters('per-task', values, 'random', gates),
-          loss: [{ kind: 'orthogonal', weight: values.orthogonalPenalty }],
-        };
+      ? inTurn(
+          hardInputSpace(values.threshold, { rises: true, energyOf }),
+          adapters('per-task', values, 'inputs'),
+          gated,
+        )
+      : inTurn(
+          adapters('per-task', values),
+          gated,
+          penalties({ kind: 'orthogonal', weight: values.orthogonalPenalty }),
+        );
   },
 });

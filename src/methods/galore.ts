@@ -1,5 +1,5 @@
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 
 /** Trains the target modules task after task with gradients projected to low rank; no shared space. */
 export const galore = defineMethod({
@@ -12,5 +12,5 @@ export const galore = defineMethod({
     'Zhao, Zhang, Chen, Wang, Anandkumar, Tian: GaLore: Memory-Efficient LLM Training by Gradient Low-Rank ' +
     'Projection. ICML 2024, arXiv 2403.03507.',
   settings: PROJECTED_SETTINGS,
-  plan: (values) => ({ ...NOTHING, fullRank: projected(values) }),
+  plan: (values) => inTurn(projected(values)),
 });

@@ -1,6 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { GORP_PAPER } from './parts/citations.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 
 /** Ablation: only a new adapter pair per task, with unchanged gradients, so it equals `inc-lora`. */
 export const gorpB = defineMethod({
@@ -9,5 +9,5 @@ export const gorpB = defineMethod({
   summary: 'Only the base of GORP: trains a new adapter per task with unchanged gradients.',
   citation: GORP_PAPER,
   settings: ADAPTER_SETTINGS,
-  plan: (values) => ({ ...NOTHING, adapters: adapters('per-task', values) }),
+  plan: (values) => inTurn(adapters('per-task', values)),
 });

@@ -1,7 +1,7 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { GORP_PAPER } from './parts/citations.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 
 /** Ablation: a new adapter pair per task and projected full-rank weights; no shared space. */
 export const gorpBl = defineMethod({
@@ -12,5 +12,5 @@ export const gorpBl = defineMethod({
     'low-rank projection, with no memory of earlier gradients.',
   citation: GORP_PAPER,
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS },
-  plan: (values) => ({ ...NOTHING, adapters: adapters('per-task', values), fullRank: projected(values) }),
+  plan: (values) => inTurn(adapters('per-task', values), projected(values)),
 });

@@ -1,6 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { GORP_PAPER } from './parts/citations.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { space, SPACE_RULE, SPACE_SETTINGS } from './parts/space.ts';
 
 /** Ablation: a new adapter pair per task; the gradient of A is projected out of the shared space. */
@@ -13,5 +13,5 @@ export const gorpBs = defineMethod({
   citation: GORP_PAPER,
   settings: { ...ADAPTER_SETTINGS, ...SPACE_SETTINGS },
   rules: [SPACE_RULE],
-  plan: (values) => ({ ...NOTHING, adapters: adapters('per-task', values), space: space(values) }),
+  plan: (values) => inTurn(space(values), adapters('per-task', values)),
 });

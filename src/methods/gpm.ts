@@ -1,5 +1,5 @@
 import { plain, PLAIN_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { starting } from './parts/setting.ts';
 import { hardInputSpace, SPACE_SETTINGS } from './parts/space.ts';
 
@@ -23,5 +23,5 @@ export const gpm = defineMethod({
     ...PLAIN_SETTINGS,
     threshold: starting({ threshold: SPACE_SETTINGS.threshold }, { threshold: 0.97 }).threshold,
   },
-  plan: (values) => ({ ...NOTHING, fullRank: plain(values), space: hardInputSpace(values.threshold) }),
+  plan: (values) => inTurn(hardInputSpace(values.threshold), plain(values)),
 });

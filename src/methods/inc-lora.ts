@@ -1,6 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { LORA_PAPER } from './parts/citations.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 
 /** Trains a new adapter pair per task with plain Adam; earlier pairs stay active but frozen. */
 export const incLora = defineMethod({
@@ -9,5 +9,5 @@ export const incLora = defineMethod({
   summary: 'Trains a new adapter per task with unchanged gradients, and freezes the earlier ones.',
   citation: LORA_PAPER,
   settings: ADAPTER_SETTINGS,
-  plan: (values) => ({ ...NOTHING, adapters: adapters('per-task', values) }),
+  plan: (values) => inTurn(adapters('per-task', values)),
 });

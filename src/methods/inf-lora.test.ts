@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract } from '../linear-algebra/matrix.ts';
-import { thresholdOf } from '../gorp/method-plan.ts';
+import { partOf } from '../gorp/method-plan.ts';
+import { thresholdOf } from '../gorp/spaces/plan.ts';
 import { type DoneRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
 import { methodRun } from '../testing/method-runs.ts';
 import { methodPreset, planOf } from './registry.ts';
@@ -38,8 +39,8 @@ test('trains only B, on a fixed A designed to lie outside the inputs of earlier 
 });
 
 test('the threshold rises in equal steps that depend on the number of tasks', () => {
-  const { space } = planOf(methodPreset('inf-lora'));
-  if (space?.spaceSource !== 'activation' || space.form !== 'hard') throw new Error('inf-lora has no hard space');
+  const space = partOf(planOf(methodPreset('inf-lora')), 'input-space');
+  if (space?.form !== 'hard') throw new Error('inf-lora has no hard space');
   const thresholds = [1, 2, 3, 4, 5].map((task) => thresholdOf(space, task, 5));
   thresholds.forEach((value, i) => expect(value).toBeCloseTo(0.95 + 0.01 * i, 12));
 });

@@ -1,5 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { choice, starting } from './parts/setting.ts';
 import { hardInputSpace, SPACE_SETTINGS } from './parts/space.ts';
 
@@ -37,9 +37,9 @@ export const infLora = defineMethod({
       ],
     }),
   },
-  plan: (values) => ({
-    ...NOTHING,
-    adapters: adapters('per-task', values, 'inputs'),
-    space: hardInputSpace(values.threshold, { rises: true, energyOf: values.energyOf }),
-  }),
+  plan: (values) =>
+    inTurn(
+      hardInputSpace(values.threshold, { rises: true, energyOf: values.energyOf }),
+      adapters('per-task', values, 'inputs'),
+    ),
 });

@@ -1,5 +1,6 @@
+import { distillation } from '../gorp/distillation/plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { NOT_NEGATIVE, number, POSITIVE } from './parts/setting.ts';
 
 /**
@@ -36,9 +37,12 @@ export const lwf = defineMethod({
       initial: 2,
     }),
   },
-  plan: (values) => ({
-    ...NOTHING,
-    adapters: adapters('per-task', values),
-    loss: [{ kind: 'distillation', weight: values.distillation, temperature: values.temperature }],
-  }),
+  plan: (values) =>
+    inTurn(
+      adapters('per-task', values),
+      distillation({
+        ...{ weight: values.distillation, temperature: values.temperature },
+        ...{ teacher: 'before', omitsRight: false },
+      }),
+    ),
 });

@@ -1,5 +1,6 @@
+import { rowMask } from '../gorp/row-mask/plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { number, PART } from './parts/setting.ts';
 
 /**
@@ -29,5 +30,5 @@ export const migu = defineMethod({
       initial: 0.7,
     }),
   },
-  plan: (values) => ({ ...NOTHING, adapters: adapters('one', values), rowMask: { share: values.frozenShare } }),
+  plan: (values) => inTurn(adapters('one', values), rowMask(values.frozenShare)),
 });

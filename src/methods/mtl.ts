@@ -1,6 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod } from './parts/method.ts';
 
 /** The upper bound: trains what `gorp` trains on all tasks at once, so nothing can be forgotten. */
 export const mtl = defineMethod({
@@ -12,10 +12,5 @@ export const mtl = defineMethod({
   citation: null,
   needs: { oldData: true, taskCount: true },
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS },
-  plan: (values) => ({
-    ...NOTHING,
-    schedule: 'mixed',
-    adapters: adapters('one', values),
-    fullRank: projected(values),
-  }),
+  plan: (values) => ({ schedule: 'mixed', parts: [adapters('one', values), projected(values)] }),
 });

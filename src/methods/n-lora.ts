@@ -1,5 +1,6 @@
+import { penalties } from '../gorp/penalties/plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { choice, NOT_NEGATIVE, number } from './parts/setting.ts';
 
 /**
@@ -40,9 +41,9 @@ export const nLora = defineMethod({
       ],
     }),
   },
-  plan: (values) => ({
-    ...NOTHING,
-    adapters: adapters('per-task', values),
-    loss: [{ kind: values.sparsityForm === 'paper' ? 'sparse' : 'crossed', weight: values.sparsityPenalty }],
-  }),
+  plan: (values) =>
+    inTurn(
+      adapters('per-task', values),
+      penalties({ kind: values.sparsityForm === 'paper' ? 'sparse' : 'crossed', weight: values.sparsityPenalty }),
+    ),
 });

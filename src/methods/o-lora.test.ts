@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
-import { weightIn } from '../gorp/method-plan.ts';
+import { partOf } from '../gorp/method-plan.ts';
+import { weightIn } from '../gorp/penalties/plan.ts';
 import { publishedSettings } from '../run/presets.ts';
 import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { methodPreset, planOf } from './registry.ts';
 
 test('penalties are the same in every task, or those released for each task of order 6', () => {
   const weights = (settings: Parameters<typeof planOf>[0], task: number): number[] =>
-    planOf(settings).loss.map((term) => weightIn(term, task));
+    partOf(planOf(settings), 'penalties')?.terms.map((term) => weightIn(term, task)) ?? [];
   const constant = { ...methodPreset('o-lora'), normPenalty: 0.2 };
   expect([1, 10, 20].map((task) => weights(constant, task))).toEqual([1, 2, 3].map(() => [0.5, 0.2]));
   const [order] = PUBLISHED_ORDERS.filter(({ family, order: number }) => family === 't5' && number === 6);

@@ -1,5 +1,6 @@
+import { penalties } from '../gorp/penalties/plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings } from './parts/setting.ts';
 
 const isConstant = ({ penalties }: OtherSettings): boolean => penalties === 'constant';
@@ -58,13 +59,12 @@ export const oLora = defineMethod({
   },
   plan: (values) => {
     const { orthogonal, norm } = values.penalties === 'long-order' ? LONG_ORDER : {};
-    return {
-      ...NOTHING,
-      adapters: adapters('per-task', values),
-      loss: [
+    return inTurn(
+      adapters('per-task', values),
+      penalties(
         { kind: 'orthogonal', weight: values.orthogonalPenalty, ...(orthogonal && { byTask: orthogonal }) },
         { kind: 'norm', weight: values.normPenalty, ...(norm && { byTask: norm }) },
-      ],
-    };
+      ),
+    );
   },
 });

@@ -1,5 +1,5 @@
 import { plain, PLAIN_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 import { number, PART } from './parts/setting.ts';
 
 /**
@@ -42,8 +42,5 @@ export const osft = defineMethod({
       initial: 0.7,
     }),
   },
-  plan: (values) => ({
-    ...NOTHING,
-    fullRank: plain(values, { first: values.firstFrozenShare, last: values.lastFrozenShare }),
-  }),
+  plan: (values) => inTurn(plain(values, { first: values.firstFrozenShare, last: values.lastFrozenShare })),
 });

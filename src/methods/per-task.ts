@@ -1,5 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod } from './parts/method.ts';
 
 /** The ceiling for just-learned accuracy: one adapter pair per task, each alone on the base model. */
 export const perTask = defineMethod({
@@ -11,5 +11,5 @@ export const perTask = defineMethod({
   citation: null,
   needs: { taskIdentity: true },
   settings: ADAPTER_SETTINGS,
-  plan: (values) => ({ ...NOTHING, schedule: 'apart', adapters: adapters('per-task', values) }),
+  plan: (values) => ({ schedule: 'apart', parts: [adapters('per-task', values)] }),
 });

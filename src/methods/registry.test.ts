@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
+import { type MethodPlan, needsOf, partOf, type PartPlan, spaceOf } from '../gorp/method-plan.ts';
 import { MENU } from './parts/method.ts';
 import {
   METHOD_NAMES,
@@ -52,12 +53,15 @@ describe.each(METHOD_NAMES)('%s', (name) => {
   });
 
   it('trains something, and has a shared space only if there is a gradient to project', () => {
-    expect(plan.adapters ?? plan.fullRank).not.toBeNull();
-    if (plan.space) expect(plan.adapters?.pairs === 'per-task' || plan.fullRank !== null).toBe(true);
+    const [adapters, fullRank] = [partOf(plan, 'adapters'), partOf(plan, 'full-rank')];
+    expect(adapters ?? fullRank).toBeDefined();
+    if (spaceOf(plan)) expect(adapters?.pairs === 'per-task' || fullRank !== undefined).toBe(true);
   });
 
   it('needs what its plan uses', () => {
-    expect(needs.oldData).toBe(plan.schedule === 'mixed' || plan.replay !== null);
+    const { replayShare, taskCount = false } = needsOf(plan);
+    expect(needs.oldData).toBe(plan.schedule === 'mixed' || replayShare !== undefined);
+    expect(needs.taskCount).toBe(plan.schedule === 'mixed' || taskCount);
     expect(needs.taskIdentity).toBe(plan.schedule === 'apart');
   });
 
@@ -101,16 +105,20 @@ it('names a method, and the method that its settings choose', () => {
 describe('plans', () => {
   it('of upper bounds train what GORP trains, and one adapter per task', () => {
     const gorp = planOf(methodPreset('gorp'));
-    const one = { ...gorp.adapters, pairs: 'one' };
-    expect(planOf(methodPreset('mtl'))).toEqual({ ...gorp, space: null, schedule: 'mixed', adapters: one });
+    const parts = [{ ...partOf(gorp, 'adapters'), pairs: 'one' }, partOf(gorp, 'full-rank')];
+    expect(planOf(methodPreset('mtl'))).toEqual({ schedule: 'mixed', parts });
     expect(planOf(methodPreset('per-task'))).toEqual({ ...planOf(methodPreset('inc-lora')), schedule: 'apart' });
   });
 
   it('of the ablations of GORP differ from it only in the named parts', () => {
     const gorp = planOf(methodPreset('gorp'));
-    expect(planOf(methodPreset('gorp-bl'))).toEqual({ ...gorp, space: null });
-    expect(planOf(methodPreset('gorp-bs'))).toEqual({ ...gorp, fullRank: null });
-    expect(planOf(methodPreset('gorp-b'))).toEqual({ ...gorp, fullRank: null, space: null });
+    const without = (...kinds: readonly PartPlan['part'][]): MethodPlan => ({
+      ...gorp,
+      parts: gorp.parts.filter(({ part }) => !kinds.includes(part)),
+    });
+    expect(planOf(methodPreset('gorp-bl'))).toEqual(without('moment-space'));
+    expect(planOf(methodPreset('gorp-bs'))).toEqual(without('full-rank'));
+    expect(planOf(methodPreset('gorp-b'))).toEqual(without('full-rank', 'moment-space'));
     expect(planOf(methodPreset('gorp-b'))).toEqual(planOf(methodPreset('inc-lora')));
   });
 

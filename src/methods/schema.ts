@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { MethodPlan } from '../gorp/method-plan.ts';
+import { type MethodPlan, partOf, spaceOf } from '../gorp/method-plan.ts';
 import { withoutGone } from './parts/gone-settings.ts';
 import {
   METHOD_NAMES,
@@ -20,11 +20,11 @@ const EARLIER_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /** The four facts that define a method, as those versions wrote them with the settings. */
-const earlierForm = ({ schedule, adapters, fullRank, space }: MethodPlan): Record<string, unknown> => ({
-  schedule,
-  adapters: adapters?.pairs ?? 'none',
-  fullRank: fullRank?.form ?? 'none',
-  sharedSpace: space !== null,
+const earlierForm = (plan: MethodPlan): Record<string, unknown> => ({
+  schedule: plan.schedule,
+  adapters: partOf(plan, 'adapters')?.pairs ?? 'none',
+  fullRank: partOf(plan, 'full-rank')?.form ?? 'none',
+  sharedSpace: spaceOf(plan) !== undefined,
 });
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -1,5 +1,5 @@
 import { plain, PLAIN_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 
 /** Trains the target modules in full rank with plain Adam, task after task. */
 export const seqFt = defineMethod({
@@ -9,5 +9,5 @@ export const seqFt = defineMethod({
   summary: 'Trains the full-rank weights on every task in turn, with no protection against forgetting.',
   citation: null,
   settings: PLAIN_SETTINGS,
-  plan: (values) => ({ ...NOTHING, fullRank: plain(values) }),
+  plan: (values) => inTurn(plain(values)),
 });

@@ -1,6 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { LORA_PAPER } from './parts/citations.ts';
-import { defineMethod, NOTHING } from './parts/method.ts';
+import { defineMethod, inTurn } from './parts/method.ts';
 
 /** One adapter pair, trained on every task in turn with plain Adam. */
 export const seqLora = defineMethod({
@@ -10,5 +10,5 @@ export const seqLora = defineMethod({
   summary: 'Trains the same adapter on every task in turn, with no protection against forgetting.',
   citation: LORA_PAPER,
   settings: ADAPTER_SETTINGS,
-  plan: (values) => ({ ...NOTHING, adapters: adapters('one', values) }),
+  plan: (values) => inTurn(adapters('one', values)),
 });

@@ -1,7 +1,7 @@
 import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
-import { distillation } from '../graph/ops/distillation.ts';
+import { distillation, type Distilling } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { InputBuffers } from './input-buffers.ts';
 
@@ -34,10 +34,10 @@ export class LabelInputs {
     return crossEntropy(g, own, this.labels, this.weights);
   }
 
-  /** The loss, and the divergence from a teacher's logits at a temperature (docs/method.md, eq. (29)). */
-  distilled(g: Graph, own: Projection, teacher: Projection, temperature: number): { loss: Tensor; divergence: Tensor } {
+  /** The loss, and the divergence from a teacher's logits (docs/method.md, eq. (29)). */
+  distilled(g: Graph, own: Projection, teacher: Projection, by: Distilling): { loss: Tensor; divergence: Tensor } {
     const weight = { ...this.weights, shape: [1, this.weights.elements] };
-    const divergence = distillation(g, own, teacher, { labels: this.labels, weight }, temperature);
+    const divergence = distillation(g, own, teacher, { labels: this.labels, weight }, by);
     return { loss: this.loss(g, own), divergence };
   }
 }

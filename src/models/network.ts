@@ -2,6 +2,7 @@ import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
+import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { LabelTree } from './label-tree.ts';
 import type { Layers } from './layers.ts';
@@ -24,7 +25,7 @@ export interface TrainingBatch {
    * The same loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a
    * temperature, a scalar [1, 1].
    */
-  distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor };
+  distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor };
   /** Which rows of a layer's input are tokens, not padding: f32, one per row. */
   rowMask(layer: string): Tensor;
   /** The mean embeddings of the prompts, without answers: [1, B, D]. */

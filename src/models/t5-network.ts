@@ -2,6 +2,7 @@ import { type BatchSizes, labelTokensOf, rowsOfLabels, type TokenPair } from '..
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
+import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import type { BucketLookup } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -137,9 +138,9 @@ class T5TrainingBatch implements TrainingBatch {
     return this.#labels.loss(g, this.#projection(g, layers));
   }
 
-  distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor } {
+  distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor } {
     const [own, other] = [this.#projection(g, layers), this.#projection(g, teacher)];
-    return this.#labels.distilled(g, own, other, temperature);
+    return this.#labels.distilled(g, own, other, by);
   }
 
   promptMeans(g: Graph, layers: Layers): Tensor {

@@ -8,7 +8,7 @@ import { heldOutCount } from '../tasks/cut.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { answersAhead } from './answers-ahead.ts';
-import { protectsBase, protectsWatched, type Schedule } from '../gorp/method-plan.ts';
+import { needsOf, type Schedule } from '../gorp/method-plan.ts';
 import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import { PROTECTED_EXAMPLES, type SpaceSamples } from './space-samples.ts';
 
@@ -101,7 +101,8 @@ export function tasksAhead(
     return {
       name,
       train: Math.max(0, Math.min(taken, known.train - heldOut)),
-      protects: isWatched && protectsWatched(planOf(method)) ? Math.min(PROTECTED_EXAMPLES, known.train) : 0,
+      protects:
+        isWatched && needsOf(planOf(method)).protects === 'watched' ? Math.min(PROTECTED_EXAMPLES, known.train) : 0,
       test: takenOf(testExamples, known.test),
       heldOut,
       promptTokens: Math.min(promptTokens, sourceLength),
@@ -161,7 +162,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
   /** What is read and built before the first task, if the base model is protected. */
   const protects = tasks.reduce((sum, task) => sum + task.protects, GENERAL_PROMPTS.train.length);
   const protection = (first: PlannedTask): Work =>
-    !protectsBase(planOf(method))
+    needsOf(planOf(method)).protects === undefined
       ? NO_WORK
       : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
   return {

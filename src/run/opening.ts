@@ -2,7 +2,7 @@ import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
-import { hasGates } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import { shownReading } from '../tasks/reading.ts';
@@ -248,7 +248,12 @@ export class Opening {
     try {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
       const batches = protectedSample(protects, training, spaceSamples(method, network)).map(({ sizes }) => sizes);
-      const work = workOf(this.#settings, tasks, sharesBeginnings(network, hasGates(planOf(method))), batches);
+      const work = workOf(
+        this.#settings,
+        tasks,
+        sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true),
+        batches,
+      );
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);

@@ -1,5 +1,5 @@
 import type { BatchSizes } from '../base/batch.ts';
-import { protectsBase } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
 import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
@@ -116,7 +116,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T },
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
-    protects: protectsBase(planOf(method)) ? [{ B: batchSize, S, T }] : [],
+    protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T }] : [],
     tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
     freeTests: [],
     answer: answerLength(targetLength, T),

@@ -1,5 +1,5 @@
 import type { Batch } from '../base/batch.ts';
-import { protectsBase } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import { encodeFree } from '../tasks/encode-free.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
@@ -23,7 +23,7 @@ export async function protectedExamples(
   { method, training }: Pick<RunSettings, 'method' | 'training'>,
   tasks: readonly Pick<EncodedTask, 'protects'>[],
 ): Promise<ProtectedExamples> {
-  if (!protectsBase(planOf(method))) return [];
+  if (needsOf(planOf(method)).protects === undefined) return [];
   const { sourceLength, targetLength } = training;
   const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
   const { encoded } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);

@@ -1,7 +1,8 @@
 import type { Batch } from '../base/batch.ts';
 import { chunks } from '../base/chunks.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
-import { GATE_PROMPTS, hasGates, type RememberedExample } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
+import type { RememberedExample } from '../gorp/replay/plan.ts';
 import { planOf } from '../methods/registry.ts';
 import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
@@ -50,13 +51,13 @@ export class RoundBatches {
     const { seed, batchSize } = this.#settings.training;
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     const order = trainingOrder(this.examples, batchSize, shuffleSeed, epoch);
-    const { replay } = planOf(this.#settings.method);
-    if (replay === null) return order.map((indexes) => this.#batch(this.examples, indexes));
+    const { replayShare } = needsOf(planOf(this.#settings.method));
+    if (replayShare === undefined) return order.map((indexes) => this.#batch(this.examples, indexes));
     // New examples first, then those of the memory: rows are indexes into both.
     const both = [...this.examples, ...memory];
     const at = { new: 0, memory: this.examples.length };
     const tasks = memory.map(({ task }) => task);
-    return withReplay(order, tasks, replay.share, shuffleSeed, epoch).map((mixed) =>
+    return withReplay(order, tasks, replayShare, shuffleSeed, epoch).map((mixed) =>
       this.#batch(
         both,
         mixed.map(({ from, index }) => at[from] + index),
@@ -74,9 +75,9 @@ export class RoundBatches {
     return this.#sample(this.#samples.begin);
   }
 
-  /** Batches of prompts for the gates of adapters, if there are any. */
+  /** Batches of prompts, if a part of the method reads some. */
   prompts(): Batch[] {
-    return hasGates(planOf(this.#settings.method)) ? this.#sample(GATE_PROMPTS) : [];
+    return this.#sample(needsOf(planOf(this.#settings.method)).prompts ?? 0);
   }
 
   #sample(most: number): Batch[] {
@@ -87,8 +88,8 @@ export class RoundBatches {
   singles(): Batch[] {
     const random = seededRandom(mixSeed(this.#settings.training.seed, 'singles', this.#round));
     const drawn = shuffled([...this.examples.keys()], random);
-    const { squares } = planOf(this.#settings.method).passes;
-    return drawn.slice(0, squares).map((index) => this.#batch(this.examples, [index], 1));
+    const { singles = 0 } = needsOf(planOf(this.#settings.method));
+    return drawn.slice(0, singles).map((index) => this.#batch(this.examples, [index], 1));
   }
 
   #batch(

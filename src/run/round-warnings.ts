@@ -1,11 +1,11 @@
-import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
+import { isSoft, type SpacePlan } from '../gorp/spaces/plan.ts';
 import type { TensorSpace } from './results.ts';
 
 /** Names in a warning, at most. */
 const NAMED = 3;
 
 /** Says which tensors no longer learn; null if all do. A soft space leaves a part of every direction. */
-export function fullSpaces(space: MethodPlan['space'], tensors: readonly TensorSpace[]): string | null {
+export function fullSpaces(space: SpacePlan | undefined, tensors: readonly TensorSpace[]): string | null {
   const full = space && isSoft(space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
   if (full.length === 0) return null;
   const names = full.slice(0, NAMED).map(({ name }) => name);

@@ -3,6 +3,7 @@ import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { planOf } from '../methods/registry.ts';
 import { COUNT } from '../methods/parts/setting.ts';
+import { partOf } from '../gorp/method-plan.ts';
 import { goneSetting } from '../methods/parts/gone-settings.ts';
 import { MethodSchema } from '../methods/schema.ts';
 import { MOST_TASKS } from './results-bounds.ts';
@@ -74,7 +75,7 @@ export const RunSettingsSchema = v.pipe(
   ),
   v.forward(
     v.check(({ method, training: { gradientAccumulation } }) => {
-      const { fullRank } = planOf(method);
+      const fullRank = partOf(planOf(method), 'full-rank');
       return fullRank?.form !== 'projected' || fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
     }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, or no gradient ' + 'accumulation.'),
     ['method', 'clipNorm'] as never, // in methods that have it

@@ -1,4 +1,4 @@
-import { hasGates } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import type { RunSettings } from './settings.ts';
@@ -33,13 +33,12 @@ export function spaceSamples(
   method: RunSettings['method'],
   { readsAnswersApart, embeddingWidth }: Pick<Network, 'readsAnswersApart' | 'embeddingWidth'>,
 ): SpaceSamples {
-  const plan = planOf(method);
-  const { adapters, space } = plan;
-  if (space?.spaceSource !== 'activation') return { begin: 0, end: 0, hasSeveralAnswers: false };
-  const isDesigned = adapters?.design === 'inputs';
-  const hasSeveralAnswers = readsAnswersApart && embeddingWidth > SMALL && !hasGates(plan);
+  const { inputsAtBegin, inputsAtEnd, byPrompt } = needsOf(planOf(method));
+  if (!inputsAtEnd) return { begin: 0, end: 0, hasSeveralAnswers: false };
+  const hasSeveralAnswers = readsAnswersApart && embeddingWidth > SMALL && !byPrompt;
   const end = !readsAnswersApart ? PROMPTS.whole : hasSeveralAnswers ? PROMPTS.severalAnswers : PROMPTS.apart;
-  return { begin: isDesigned ? end : space.taskRates === 'compensated' ? RATES_SAMPLE : 0, end, hasSeveralAnswers };
+  const begin = inputsAtBegin === 'all' ? end : inputsAtBegin === 'some' ? RATES_SAMPLE : 0;
+  return { begin, end, hasSeveralAnswers };
 }
 
 /** How many answers are read with each prompt. @param tokens of the longest answer. */

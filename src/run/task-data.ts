@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { mixSeed, seededRandom } from '../base/random.ts';
+import { balancedIndexes, mixSeed, seededRandom } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { cutByLabel, heldOutCount, onDevSet, withValidation } from '../tasks/cut.ts';
@@ -11,12 +11,12 @@ import { encodeLabels } from '../tasks/labels.ts';
 import { embeddedTask } from '../tasks/orders.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
-import { balancedIndexes, sampleOf } from '../tasks/sample.ts';
+import { sampleOf } from '../tasks/sample.ts';
 import type { Example, Task } from '../tasks/task.ts';
 import { bearerOf } from '../tasks/task-name.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { protectsWatched } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import { takenOf } from './amount.ts';
 import { type EncodedTask, longestOf } from './encoded-task.ts';
@@ -69,7 +69,7 @@ export async function prepareTask(
   const encode = encoderOf(tokenizer, task, settings.training);
   const all = train.length + validation.length + test.length;
   await onEncoded(0, all);
-  if (watched && train.length === 0 && protectsWatched(planOf(settings.method))) {
+  if (watched && train.length === 0 && needsOf(planOf(settings.method)).protects === 'watched') {
     warn(`${name}: it has no training examples, so what it uses of the model is not protected.`);
   }
   for (const warning of doubtsOf(task, watched ? [] : train, test)) warn(`${name}: ${warning}`);
@@ -222,7 +222,7 @@ const PROTECTED = { trainExamples: PROTECTED_EXAMPLES, validationExamples: 0 };
 
 /** Examples of a watched task to protect what they use of the model; none with most methods. */
 const protectedSample = (task: Task, { method, training }: RunSettings): readonly Example[] =>
-  protectsWatched(planOf(method)) ? trainSample(task, { ...training, ...PROTECTED }) : [];
+  needsOf(planOf(method)).protects === 'watched' ? trainSample(task, { ...training, ...PROTECTED }) : [];
 
 type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
 

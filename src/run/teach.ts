@@ -2,6 +2,7 @@ import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
+import { spaceOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -173,7 +174,7 @@ async function* end(lessons: Lessons, { number }: Round, batches: RoundBatches):
   const tensors = yield* time.timed('end', number, growing);
   yield { type: 'space', round: number, tensors, stateBytes: learner.stateBytes };
   const isLast = number >= settings.order.length;
-  const message = isLast ? null : fullSpaces(planOf(settings.method).space, tensors);
+  const message = isLast ? null : fullSpaces(spaceOf(planOf(settings.method)), tensors);
   if (message !== null) yield { type: 'warning', message };
   at.phase = 'test';
 }

@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import type { MethodPlan } from '../gorp/method-plan.ts';
+import { partOf } from '../gorp/method-plan.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
 
 /** The two ways in which layers are trained. */
@@ -30,12 +30,12 @@ export interface Chosen {
   readonly training: Readonly<Record<ModuleSetting, readonly string[] | null>>;
 }
 
-const hasRole = ({ adapters, fullRank }: MethodPlan, role: Role): boolean =>
-  (role === 'lora' ? adapters : fullRank) !== null;
+/** The part of a method that trains layers in a way. */
+const PART_OF = { lora: 'adapters', fullRank: 'full-rank' } as const;
 
 /** The ways in which a method trains layers. */
 export const rolesOf = ({ method }: Pick<Chosen, 'method'>): Role[] =>
-  ROLES.filter((role) => hasRole(planOf(method), role));
+  ROLES.filter((role) => partOf(planOf(method), PART_OF[role]) !== undefined);
 
 /**
  * The problem with the modules in the settings: the setting and a sentence; null if there is none.

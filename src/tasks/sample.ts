@@ -1,4 +1,4 @@
-import { mixSeed, type Random, seededRandom, shuffled } from '../base/random.ts';
+import { balancedIndexes, mixSeed, seededRandom } from '../base/random.ts';
 import type { Example, Task } from './task.ts';
 
 /**
@@ -38,31 +38,4 @@ export const sampleOf = (
 function sample(examples: readonly Example[], labels: readonly string[], size: number, seed: number): Example[] {
   if (size === 0) return examples.slice();
   return balancedIndexes(labels, size, (label) => seededRandom(mixSeed(seed, 'sample', label))).map((i) => examples[i]);
-}
-
-/**
- * The indexes of a balanced sample, see {@link sampleBalanced}.
- *
- * @param labels labels of all examples.
- * @param randomOf random numbers for the examples of one label.
- * @returns indexes, ascending.
- */
-export function balancedIndexes(
-  labels: readonly string[],
-  size: number,
-  randomOf: (label: string) => Random,
-): number[] {
-  if (size >= labels.length) return [...labels.keys()];
-  const pools = new Map<string, number[]>();
-  for (const [i, label] of labels.entries()) {
-    const pool = pools.get(label);
-    if (pool === undefined) pools.set(label, [i]);
-    else pool.push(i);
-  }
-  const queues = Array.from(pools, ([label, pool]) => shuffled(pool, randomOf(label)));
-  const taken: number[] = [];
-  for (let round = 0; taken.length < size; round++) {
-    for (const queue of queues) if (round < queue.length && taken.length < size) taken.push(queue[round]);
-  }
-  return taken.sort((a, b) => a - b);
 }

@@ -11,18 +11,12 @@ import {
 } from '../linear-algebra/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
-import {
-  adapterName,
-  frozenCount,
-  type InputSpacePlan,
-  type MethodPlan,
-  type MethodState,
-  NO_STATE,
-  stateName,
-  thresholdOf,
-  weightIn,
-} from '../gorp/method-plan.ts';
-import { type Random, seededRandom } from '../base/random.ts';
+import { type AdapterPlan, adapterName } from '../gorp/adapters/plan.ts';
+import { type FullRankPlan, frozenCount } from '../gorp/full-rank/plan.ts';
+import { ANCHOR, consolidated, FISHER } from '../gorp/importance/importance-part.ts';
+import { type MethodPlan, partOf, spaceOf } from '../gorp/method-plan.ts';
+import { type Penalty, weightIn } from '../gorp/penalties/plan.ts';
+import { type InputSpacePlan, type SpacePlan, thresholdOf } from '../gorp/spaces/plan.ts';
 import {
   keepRows,
   type ReferenceGroup,
@@ -31,6 +25,7 @@ import {
   referenceStep,
 } from './reference-optimizer.ts';
 import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
+import { orthonormaliseRows } from '../linear-algebra/orthonormal.ts';
 import { svd } from '../linear-algebra/svd.ts';
 import { compensation } from '../gorp/task-rates.ts';
 import { growSpaceFromCovariance, heldShare } from './input-space.ts';
@@ -84,6 +79,9 @@ export class ReferenceLearner {
   readonly weights = new Map<string, Matrix>();
   readonly pairs = new Map<string, Pair>();
   readonly #frozen = new Map<string, Pair[]>();
+  /** Where pairs are merged: the pair as the last task left it, and B as all tasks did. */
+  readonly #trainedPairs = new Map<string, Pair>();
+  readonly #merged = new Map<string, Matrix>();
   /** The current task's gate, if adapters have gates, and those of earlier tasks. */
   readonly gate = new Map<string, Matrix>();
   readonly #frozenGates: Gate[] = [];
@@ -95,8 +93,8 @@ export class ReferenceLearner {
   #states = new Map<string, ReferenceState>();
   #rateFactors = { lora: 1, full: 1 };
   #task = 0;
-  /** The method's state between tasks. */
-  state: MethodState = NO_STATE;
+  /** Importances of adapters, and what they are pulled back to, by their names in a state. */
+  #importances: ReadonlyMap<string, Matrix> = new Map();
 
   /** @param read values of a parameter by Hugging Face name. @param tasks number of tasks in the order. */
   static async create(
@@ -111,7 +109,7 @@ export class ReferenceLearner {
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
-      if (plan.fullRank && targets.fullRank.test(layer)) {
+      if (partOf(plan, 'full-rank') && targets.fullRank.test(layer)) {
         learner.weights.set(layer, matrix(shape[0], shape[1], values));
       } else learner.#parameters.set(name, { shape, values });
     }
@@ -124,6 +122,28 @@ export class ReferenceLearner {
     this.#network = network;
     this.#plan = plan;
     this.#targets = targets;
+  }
+
+  /** What the method stores between tasks besides what it trains, by its names in a state. */
+  get methodTensors(): ReadonlyMap<string, Matrix> {
+    const others = [...this.#trainedPairs].map(([layer, { B }]) => [`method/other/${layer}.lora_B`, B] as const);
+    return new Map([...this.#importances, ...others]);
+  }
+
+  get #adapters(): AdapterPlan | undefined {
+    return partOf(this.#plan, 'adapters');
+  }
+
+  get #fullRank(): FullRankPlan | undefined {
+    return partOf(this.#plan, 'full-rank');
+  }
+
+  get #space(): SpacePlan | undefined {
+    return spaceOf(this.#plan);
+  }
+
+  get #penalties(): readonly Penalty[] {
+    return partOf(this.#plan, 'penalties')?.terms ?? [];
   }
 
   /** The shared space of a layer's A or W, [dimension, k]; undefined before the first. */
@@ -144,11 +164,17 @@ export class ReferenceLearner {
     for (const [part, weight] of gate) this.gate.set(part, weight);
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
-      const isKept = this.#plan.adapters?.pairs === 'per-task' && this.#plan.schedule !== 'apart';
+      const isKept = this.#adapters?.pairs === 'per-task' && this.#plan.schedule !== 'apart';
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
-      if (before === undefined || this.#plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
+      if (before === undefined || this.#adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
+      const trained = this.#trainedPairs.get(layer);
+      if (trained) {
+        const A = { ...trained.A, data: trained.A.data.slice() };
+        orthonormaliseRows(A);
+        this.pairs.set(layer, { A, B: trained.B });
+      }
     }
-    const { fullRank } = this.#plan;
+    const fullRank = this.#fullRank;
     if (fullRank?.form === 'adam' && fullRank.frozen) {
       for (const [layer, W] of this.weights) {
         const { u, v } = svd(W);
@@ -156,8 +182,8 @@ export class ReferenceLearner {
         this.#frozenSides.set(layer, { U: columnSlice(u, 0, count), V: columnSlice(v, 0, count) });
       }
     }
-    const { space: plan } = this.#plan;
-    if (plan?.spaceSource !== 'activation' || plan.taskRates !== 'compensated') return;
+    const plan = partOf(this.#plan, 'input-space');
+    if (plan?.taskRates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
     const factor = (layers: readonly string[]): number =>
       compensation(
@@ -204,29 +230,26 @@ export class ReferenceLearner {
   }
 
   /** Updates the method's state and grows the spaces: docs/method.md, section 4. */
-  async endTask({ sample, singles = [], examples = [] }: TaskData): Promise<void> {
-    if (this.#plan.endTask) {
-      const squares = this.#plan.passes.squares > 0 ? await this.#squares(singles) : new Map<string, Matrix>();
-      const adapters = new Map(
-        [...this.pairs].flatMap(([layer, { A, B }]) => [
-          [adapterName(layer, 'lora_A'), A] as const,
-          [adapterName(layer, 'lora_B'), B] as const,
-        ]),
-      );
-      const random = (): Random => seededRandom(1);
-      const finished = { task: this.#task, examples, state: this.state, squares, random };
-      this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
+  async endTask({ sample, singles = [] }: TaskData): Promise<void> {
+    const importance = partOf(this.#plan, 'importance');
+    if (importance) {
+      const adapters = [...this.pairs].flatMap(([layer, { A, B }]) => [
+        [adapterName(layer, 'lora_A'), A] as const,
+        [adapterName(layer, 'lora_B'), B] as const,
+      ]);
+      const squares = await this.#squares(singles);
+      this.#importances = consolidated(this.#importances, squares, new Map(adapters), importance.decay);
     }
+    if (partOf(this.#plan, 'merging')) this.#mergePairs();
     await this.#growGateSpaces(sample);
-    if (!this.#plan.space) return;
-    const { space: plan } = this.#plan;
-    const covariances = plan.spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
-    const designed =
-      this.#plan.adapters?.design === 'inputs' ? [...this.pairs.keys()].map((layer) => `A ${layer}`) : [];
+    const plan = this.#space;
+    if (plan === undefined) return;
+    const covariances = plan.part === 'input-space' ? await this.#covariances(sample) : new Map<string, Matrix>();
+    const designed = this.#adapters?.design === 'inputs' ? [...this.pairs.keys()].map((layer) => `A ${layer}`) : [];
     for (const key of [...designed, ...this.#states.keys()].filter((one) => /^[AW] /.test(one))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
-      if (plan.spaceSource === 'activation') {
+      if (plan.part === 'input-space') {
         this.#spaces.set(layer, this.#grown(space, covariances.get(layer) as Matrix, plan).space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
@@ -237,9 +260,20 @@ export class ReferenceLearner {
     }
   }
 
+  /** B_merged ← B_merged + (B − B_merged) / √t. */
+  #mergePairs(): void {
+    for (const [layer, { A, B }] of this.pairs) {
+      const before = this.#merged.get(layer) ?? B;
+      const data = B.data.map((value, i) => before.data[i] + (value - before.data[i]) / Math.sqrt(this.#task));
+      this.#trainedPairs.set(layer, { A, B });
+      this.#merged.set(layer, { ...B, data });
+      this.pairs.set(layer, { A, B: { ...B, data } });
+    }
+  }
+
   /** Grows the space of what each part of the gate reads, from all prompts of the sample. */
   async #growGateSpaces(sample: readonly Batch[]): Promise<void> {
-    const { gates } = this.#plan.adapters ?? {};
+    const gates = partOf(this.#plan, 'gates');
     if (!gates) return;
     const threshold = thresholdOf({ ...gates, rises: true }, this.#task, this.#tasks);
     for (const [part, X] of await this.gateReads(sample)) {
@@ -297,8 +331,8 @@ export class ReferenceLearner {
 
   /** The rows that a step trains, by key; empty if it trains all. */
   #rowsLeft(magnitudes: ReadonlyMap<string, readonly number[]>): Map<string, boolean[]> {
-    const { rowMask } = this.#plan;
-    if (rowMask === null || this.#task === 1) return new Map();
+    const rowMask = partOf(this.#plan, 'row-mask');
+    if (rowMask === undefined || this.#task === 1) return new Map();
     return new Map(
       [...magnitudes].map(([key, sums]) => {
         const below = Math.ceil(rowMask.share * (sums.length - 1));
@@ -314,7 +348,7 @@ export class ReferenceLearner {
   }
 
   #groupOf(part: string, layer: string): ReferenceGroup {
-    const { adapters, fullRank, space } = this.#plan;
+    const [adapters, fullRank, space] = [this.#adapters, this.#fullRank, this.#space];
     const { lora, full } = this.#rateFactors;
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
@@ -324,22 +358,23 @@ export class ReferenceLearner {
       return { ...rates, learningRate: lora * (adapters?.learningRate ?? 0), ...own, kind: 'lora', loraSpace: 'input' };
     }
     // A plain weight with a space of its inputs takes the same steps as A.
-    const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
+    const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== undefined;
     if (part === 'A' || isPlain)
       return { ...rates, ...projected, kind: 'lora', loraSpace: space ? sideOfA(space) : 'rank' };
     const sides = part === 'W' ? this.#frozenSides.get(layer) : undefined;
     if (sides) return { ...rates, ...sides, kind: 'two-sided' };
     if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
     const { rank, gap: updateProjGap, scale } = fullRank;
-    const spaceSide = space?.spaceSource === 'activation' ? 'input' : 'kept';
+    const spaceSide = space?.part === 'input-space' ? 'input' : 'kept';
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType: 'std', spaceSide };
   }
 
   /** λ Σ|A_prev Aᵀ|, λ (‖A‖ + ‖B‖), λ Σ|B A|, λ Σ|A B| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
-    if (this.#plan.loss.length === 0) return;
+    const importance = partOf(this.#plan, 'importance');
+    if (this.#penalties.length === 0 && importance === undefined) return;
     const weightOf = (kind: 'orthogonal' | 'sparse' | 'crossed' | 'norm'): number =>
-      this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? weightIn(term, this.#task) : 0), 0);
+      this.#penalties.reduce((sum, term) => sum + (term.kind === kind ? weightIn(term, this.#task) : 0), 0);
     const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
     const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
@@ -351,13 +386,12 @@ export class ReferenceLearner {
           for (let j = 0; j < width; j++)
             dA[i * width + j] += orthogonal * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
     }
-    for (const term of this.#plan.loss) {
-      if (term.kind !== 'quadratic' || this.state.tensors.size === 0) continue;
+    if (importance && this.#importances.size > 0) {
       for (const [values, gradient, part] of [[A.data, dA, 'lora_A'] as const, [B.data, dB, 'lora_B'] as const]) {
         const of = (what: string): Float64Array =>
-          (this.state.tensors.get(stateName(what, adapterName(layer, part))) as Matrix).data;
-        const [importance, anchor] = [of(term.importance), of(term.anchor)];
-        for (let i = 0; i < values.length; i++) gradient[i] += term.weight * importance[i] * (values[i] - anchor[i]);
+          (this.#importances.get(what + adapterName(layer, part)) as Matrix).data;
+        const [fisher, anchor] = [of(FISHER), of(ANCHOR)];
+        for (let i = 0; i < values.length; i++) gradient[i] += importance.weight * fisher[i] * (values[i] - anchor[i]);
       }
     }
     const crossed = weightOf('crossed');
@@ -418,20 +452,27 @@ export class ReferenceLearner {
     }
   }
 
-  /** The cross-entropy, plus α τ² KL(teacher ‖ model) if the method uses it; the teacher lacks the new pair. */
+  /** The cross-entropy, plus α τ² KL(teacher ‖ model) if the method uses it; the teacher lacks the new pair, or all. */
   #objective(
     g: Graph,
     batch: TrainingBatch,
     layers: Layers,
     values: Map<Tensor, Numbers>,
   ): { loss: Tensor; objective: Tensor } {
-    const [term] = this.#plan.loss.flatMap((one) => (one.kind === 'distillation' ? [one] : []));
-    if (term === undefined || this.#frozen.size === 0) {
+    const term = partOf(this.#plan, 'distillation');
+    if (term === undefined || (term.teacher === 'before' && this.#frozen.size === 0)) {
       const loss = batch.loss(g, layers);
       return { loss, objective: loss };
     }
-    const teacher = this.#layers(g, values, new Map(), new Map(), new Map(), false);
-    const { loss, divergence } = batch.distilled(g, layers, teacher, term.temperature);
+    const teacher = this.#layers(
+      g,
+      values,
+      new Map(),
+      new Map(),
+      new Map(),
+      term.teacher === 'base' ? 'none' : 'earlier',
+    );
+    const { loss, divergence } = batch.distilled(g, layers, teacher, term);
     return { loss, objective: add(g, loss, divergence, 1, term.weight * term.temperature ** 2) };
   }
 
@@ -442,7 +483,7 @@ export class ReferenceLearner {
     trained: Map<Tensor, string>,
     captured: Map<string, Tensor>,
     outputs: Map<string, Tensor>,
-    withNewPair = true,
+    acting: 'all' | 'earlier' | 'none' = 'all',
   ): Layers {
     const known = new Map<string, Tensor>();
     const place = (key: string, shape: readonly number[], data: Float64Array, trainable: boolean): Tensor => {
@@ -461,7 +502,7 @@ export class ReferenceLearner {
       const { shape, values: data } = this.#parameters.get(name) as { shape: readonly number[]; values: Float64Array };
       return place(name, shape, data, false);
     };
-    const { alpha, rank } = this.#plan.adapters ?? { alpha: 0, rank: 1 };
+    const { alpha, rank } = this.#adapters ?? { alpha: 0, rank: 1 };
     const scale = alpha / rank;
     const linearWith =
       (gates?: readonly Tensor[]): Layers['linear'] =>
@@ -473,12 +514,13 @@ export class ReferenceLearner {
           y = matmul(graph, gate ? scaleBlocks(graph, h, gate) : h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
           outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the last pair, which is trained
         };
-        for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
+        const frozen = acting === 'none' ? [] : (this.#frozen.get(name) ?? []);
+        for (const [i, { A, B }] of frozen.entries())
           addPair(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false), gates?.[i]);
-        const pair = withNewPair ? this.pairs.get(name) : undefined;
+        const pair = acting === 'all' ? this.pairs.get(name) : undefined;
         if (pair)
           addPair(
-            ofMatrix(`A ${name}`, pair.A, this.#plan.adapters?.design === 'random'),
+            ofMatrix(`A ${name}`, pair.A, this.#adapters?.design === 'random'),
             ofMatrix(`B ${name}`, pair.B, true),
             gates?.at(-1),
           );

@@ -4,7 +4,7 @@ import type { RunHost } from '../run/host.ts';
 import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
 import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
 import { squareOf } from '../linear-algebra/packed-symmetric.ts';
-import type { MethodState } from '../gorp/method-plan.ts';
+import type { RememberedExample } from '../gorp/replay/plan.ts';
 import type { Results } from '../run/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -52,6 +52,13 @@ export async function tensorOf(files: Files, name: string): Promise<Matrix> {
   const found = await (await openRound(files)).state.learner.tensors.read(name);
   if (found === undefined) throw new Error(`the round has no ${name}`);
   return matrix(found.rows, found.columns, found.data);
+}
+
+/** What a method stores between tasks besides what it trains. */
+export interface MethodState {
+  /** By their names without `method/`. */
+  readonly tensors: ReadonlyMap<string, Matrix>;
+  readonly examples: readonly RememberedExample[];
 }
 
 /** The tensors and examples that a method has saved with a round. */

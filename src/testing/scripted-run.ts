@@ -4,7 +4,8 @@ import { newResults } from '../run/beginning.ts';
 import { type AnswerCount, countAnswers } from '../run/confusion.ts';
 import { fold } from '../run/fold.ts';
 import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results.ts';
-import { isSoft, type SpacePlan } from '../gorp/method-plan.ts';
+import { partOf as planPart, spaceOf as spacePlanOf } from '../gorp/method-plan.ts';
+import { isSoft, type SpacePlan } from '../gorp/spaces/plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { scheduledRounds, roundName } from '../run/schedule.ts';
@@ -62,7 +63,7 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
     name: 'embedded',
     commit: null,
     parameters: 1_902_976,
-    trainable: planOf(method).fullRank === null ? 24_576 : 221_184,
+    trainable: planPart(planOf(method), 'full-rank') ? 221_184 : 24_576,
   };
   let spaces: TensorSpace[] = [];
   const totalSeconds = 40 * rounds;
@@ -158,7 +159,7 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
       progress({ phase: 'train', round, item: learned, done: done + count, total: steps, unit: 'steps' });
       events.push({ type: 'memory', liveBytes: 187e6 + 4e6 * random.next(), peakBytes: 214e6, liveBuffers: 412 });
     }
-    const { space } = planOf(method);
+    const space = spacePlanOf(planOf(method));
     if (space) {
       progress({ phase: 'space', round, item: learned, done: 1, total: 1, unit: 'items' });
       spaces = spaceOf(spaces, space, method.loraRank ?? 8, random);
@@ -190,12 +191,12 @@ function scripted({ method }: RunSettings, round: number, task: number, random: 
   const learned = 0.62 + 0.3 * ((task * 7 + 3) % 5) * 0.25;
   if (round === 0) return 0.02 * random.next();
   if (task + 1 > round) return 0.08 * random.next();
-  const left = method.name === 'gorp-plus' ? 0.96 : planOf(method).space ? 0.72 : 0.35;
+  const left = method.name === 'gorp-plus' ? 0.96 : spacePlanOf(planOf(method)) ? 0.72 : 0.35;
   return learned * left ** (round - task - 1) * (0.97 + 0.06 * random.next());
 }
 
 function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerStatistics[] {
-  const hasSpace = planOf(method).space !== null && round > 1;
+  const hasSpace = spacePlanOf(planOf(method)) !== undefined && round > 1;
   const leaks = method.project === 'update' ? 1e-13 : 0.18;
   return TENSORS.map((name, i) => {
     const share = (0.12 + 0.13 * round) * (0.6 + 0.07 * i) * (1 - 0.3 * age) * (0.85 + 0.3 * random.next());

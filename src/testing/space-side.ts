@@ -1,5 +1,5 @@
-import type { MomentSpacePlan, SpacePlan } from '../gorp/method-plan.ts';
+import type { MomentSpacePlan, SpacePlan } from '../gorp/spaces/plan.ts';
 
 /** Side of A on which a space acts. */
 export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>
-  plan.spaceSource === 'activation' ? 'input' : plan.loraSpace;
+  plan.part === 'input-space' ? 'input' : plan.loraSpace;

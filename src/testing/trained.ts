@@ -1,3 +1,6 @@
+import { Adapters } from '../gorp/adapters/adapters-part.ts';
+import { FullRankWeights } from '../gorp/full-rank/full-rank-part.ts';
+import { Gates } from '../gorp/gates/gates.ts';
 import type { LearnerCore } from '../gorp/learner/core.ts';
 import type { InputSpaces } from '../gorp/spaces/input-spaces.ts';
 import { MomentSpace } from '../gorp/spaces/moment-space.ts';
@@ -16,8 +19,11 @@ export interface Trained {
 }
 
 /** @throws Error if a part of the change is not in the weights yet, as with projections within a task. */
-export async function readTrained({ lora, full, inputSpaces, gates, progress }: LearnerCore): Promise<Trained> {
+export async function readTrained({ parts, inputSpaces, progress }: LearnerCore): Promise<Trained> {
   if (progress.isUnmerged) throw new Error('the weights lack a part of the change until the task ends');
+  const lora = parts.find((part) => part instanceof Adapters)?.groups ?? [];
+  const full = parts.find((part) => part instanceof FullRankWeights)?.groups ?? [];
+  const gates = parts.find((part) => part instanceof Gates);
   const read: Trained = { adapters: new Map(), weights: new Map(), spaces: new Map(), gate: new Map() };
   for (const group of lora) {
     const [A, B] = [await group.adapters.A.read(), await group.adapters.B.read()];
@@ -26,7 +32,7 @@ export async function readTrained({ lora, full, inputSpaces, gates, progress }: 
     }
     await readSpaces(group.space, inputSpaces, read.spaces);
   }
-  for (const part of gates?.parts ?? []) read.gate.set(part.name, matrix(part.rows, part.columns, await part.read()));
+  for (const part of gates?.weights ?? []) read.gate.set(part.name, matrix(part.rows, part.columns, await part.read()));
   for (const group of full) {
     for (const [name, W] of await group.weights.read()) read.weights.set(name, W);
     await readSpaces(group.space, inputSpaces, read.spaces);
@@ -48,8 +54,8 @@ async function readSpaces(
 }
 
 /** Replaces the pair in training of a layer: A [r, in], B [out, r]. */
-export function writePair({ lora }: LearnerCore, layer: string, { A, B }: { A: Matrix; B: Matrix }): void {
-  const group = lora.find(({ layers }) => layers.names.includes(layer));
+export function writePair({ parts }: LearnerCore, layer: string, { A, B }: { A: Matrix; B: Matrix }): void {
+  const group = parts.find((part) => part instanceof Adapters)?.groupOf(layer);
   if (group === undefined) throw new Error(`${layer} has no adapter`);
   group.adapters.A.write(layer, A);
   group.adapters.B.write(layer, B);

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
-import { roundingOf } from '../../gorp/method-plan.ts';
+import { spaceOf } from '../../gorp/method-plan.ts';
+import { roundingOf } from '../../gorp/spaces/plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { percent, significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
@@ -15,7 +16,7 @@ export function LayerSummary() {
     [spaces, samples],
   );
   const method = usePageState(({ run, draft }) => (run.settings ?? draft).method);
-  const { space } = planOf(method);
+  const space = spaceOf(planOf(method));
   if (largest === null) return null;
   return (
     <dl className={styles.facts} data-testid="layer-summary">
@@ -41,9 +42,9 @@ export function LayerSummary() {
         note={shortName(largest.name)}
         title="Largest gradient norm of a layer before clipping, at the latest step"
       />
-      {orthonormality !== null && space !== null && (
+      {orthonormality !== null && space !== undefined && (
         <Fact
-          name={space.spaceSource === 'activation' ? 'Error of projections' : 'Orthonormality'}
+          name={space.part === 'input-space' ? 'Error of projections' : 'Orthonormality'}
           value={orthonormality.toExponential(1)}
           note={orthonormality <= roundingOf(space) ? 'rounding only' : 'too large: projections are inexact'}
           warn={orthonormality > roundingOf(space)}

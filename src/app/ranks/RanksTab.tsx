@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
-import { isSoft } from '../../gorp/method-plan.ts';
+import { spaceOf } from '../../gorp/method-plan.ts';
+import { isSoft } from '../../gorp/spaces/plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { usePageState } from '../page-context.tsx';
 import { listed } from '../progress/story.ts';
@@ -26,8 +27,8 @@ export function RanksTab() {
   const selected = usePageState(({ view }) => view.selected);
   const samples = usePageState(({ run }) => run.results?.health ?? NO_SAMPLES);
   const courses = useMemo(() => layerLines(samples), [samples]);
-  const { space: spacePlan } = planOf(settings.method);
-  const soft = spacePlan !== null && isSoft(spacePlan);
+  const spacePlan = spaceOf(planOf(settings.method));
+  const soft = spacePlan !== undefined && isSoft(spacePlan);
   const rows = useMemo(() => tensorRows(spaces, settings.order.length, soft), [spaces, settings, soft]);
   const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);
 

@@ -6,7 +6,7 @@ import { addableTasks, sizesOf } from '../tasks/sources.ts';
 import { TaskSources } from '../tasks/TaskSources.tsx';
 import { watchShare } from '../../run/duration.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
-import { protectsWatched } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { watching } from '../../run/settings.ts';
 import { learnToo, moved, testOnly } from './arrange.ts';
@@ -255,7 +255,7 @@ function WatchedTasks() {
       <p className={fieldStyles.help}>
         {watch.length === 0
           ? 'Shows what becomes of what the model could do before training.'
-          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last' : 'every'} round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${protectsWatched(planOf(draft.method)) ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
+          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last' : 'every'} round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
       </p>
     </section>
   );

@@ -1,32 +1,19 @@
 import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { AdapterGroup } from './adapters.ts';
-import { adam, applyUpdate } from '../../graph/ops/optimizer.ts';
-import { OutputMagnitudes } from './output-magnitudes.ts';
-import type { InputSpaces } from '../spaces/input-spaces.ts';
-import type { LayerGroup } from '../method-groups.ts';
+import { adam, applyUpdate, squares } from '../../graph/ops/optimizer.ts';
+import type { Tensor } from '../../graph/tensor.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
-import {
-  type AdapterPlan,
-  adapterName,
-  type LossTerm,
-  type MethodPlan,
-  type MethodState,
-  type RowMaskPlan,
-  weightIn,
-} from '../method-plan.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import type { Meters } from '../layer-statistics.ts';
+import type { MeasuredGroup } from '../layer-statistics.ts';
+import type { OutputMagnitudes } from '../row-mask/output-magnitudes.ts';
+import { InputSpaces } from '../spaces/input-spaces.ts';
 import { MomentSpace } from '../spaces/moment-space.ts';
-import {
-  recordCrossedPenalty,
-  recordNormPenalty,
-  recordOrthogonalPenalty,
-  recordSparsityPenalty,
-} from './penalties.ts';
-import { QuadraticTerm } from './quadratic-term.ts';
+import type { SpaceSource } from '../spaces/projected-space.ts';
 import { Stack } from '../stack.ts';
 import {
-  restoreTensors,
   type DeviceTensor,
+  restoreTensors,
   type SavedProgress,
   type SavedTensors,
   type StateOwner,
@@ -34,6 +21,8 @@ import {
 } from '../state.ts';
 import { type GroupSpace, LORA_RATE, type MomentPair, Moments, type UpdateContext } from '../trainable-group.ts';
 import { recordStep } from '../update.ts';
+import { AdapterGroup } from './adapter-group.ts';
+import { adapterName, type AdapterPlan } from './plan.ts';
 
 /** Turns matrices of A and B by layer into matrices by {@link adapterName}. */
 export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string, Matrix>): [string, Matrix][] => [
@@ -42,146 +31,82 @@ export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string,
 ];
 
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
-export class LoraGroup implements StateOwner {
-  readonly #device: Device;
-  readonly #plan: AdapterPlan;
+export class LoraGroup implements StateOwner, MeasuredGroup {
+  readonly part = 'lora';
+  readonly gradients = 2;
+  readonly #rank: number;
   readonly adapters: AdapterGroup;
   readonly gradA: Stack;
   readonly gradB: Stack;
   readonly momentsA: Moments;
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
-  /** Decides which rows this task trains; undefined if all are trained. */
-  magnitudes: OutputMagnitudes | undefined;
-  readonly #rowMask: RowMaskPlan | null;
-  #task = 1;
+  /** Decides which rows this task trains; undefined if all are trained. Set by the part that masks rows. */
+  mask: OutputMagnitudes | undefined;
   /** Whether A is trained, not only B. */
   readonly trainsA: boolean;
   readonly #inputSpaces: InputSpaces | undefined;
-  readonly #quadratic = new Map<LossTerm, readonly [onA: QuadraticTerm, onB: QuadraticTerm]>();
   /** Whether the pairs of earlier tasks stay active. */
   readonly #keepsPairs: boolean;
 
+  /** @param keepsPairs whether the pairs of earlier tasks stay active. @param space what gradients of A avoid. */
   constructor(
     device: Device,
     readonly layers: LayerGroup,
-    plan: AdapterPlan,
-    { schedule, space, rowMask }: Pick<MethodPlan, 'schedule' | 'space' | 'rowMask'>,
-    inputSpaces?: InputSpaces,
+    { rank, design }: Pick<AdapterPlan, 'rank' | 'design'>,
+    keepsPairs: boolean,
+    space: SpaceSource,
   ) {
-    this.#inputSpaces = inputSpaces;
-    this.#device = device;
-    this.#plan = plan;
-    this.#rowMask = rowMask;
-    this.trainsA = plan.design === 'random';
+    this.#rank = rank;
+    this.trainsA = design === 'random';
+    this.#keepsPairs = keepsPairs;
     const { names, out, inputs } = layers;
-    const r = plan.rank;
-    this.#keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
-    this.adapters = new AdapterGroup(device, names, out, inputs, r);
-    this.gradA = new Stack(device, 'trained', 'gradient of lora_A', names, r, inputs);
-    this.gradB = new Stack(device, 'trained', 'gradient of lora_B', names, out, r);
-    this.momentsA = new Moments(device, 'lora_A', names, r, inputs);
-    this.#momentsB = new Moments(device, 'lora_B', names, out, r);
-    if (inputSpaces) this.space = inputSpaces.ofGroup(names, inputs);
-    else if (space?.spaceSource === 'moment') {
+    this.adapters = new AdapterGroup(device, names, out, inputs, rank);
+    this.gradA = new Stack(device, 'trained', 'gradient of lora_A', names, rank, inputs);
+    this.gradB = new Stack(device, 'trained', 'gradient of lora_B', names, out, rank);
+    this.momentsA = new Moments(device, 'lora_A', names, rank, inputs);
+    this.#momentsB = new Moments(device, 'lora_B', names, out, rank);
+    if (space instanceof InputSpaces) {
+      this.#inputSpaces = space;
+      this.space = space.ofGroup(names, inputs);
+    } else if (space) {
       const side = space.loraSpace === 'input' ? 'columns' : 'rows';
-      const target = { names, rows: r, columns: inputs, side, unprojected: 'lora_A unprojected' } as const;
+      const target = { names, rows: rank, columns: inputs, side, unprojected: 'lora_A unprojected' } as const;
       this.space = new MomentSpace(device, space, target);
     }
   }
 
-  /** Sets a fresh pair and moments, and the space of earlier tasks. */
-  async beginTask(seed: number, freshPair: boolean, task: number): Promise<void> {
-    this.#task = task;
-    this.#maskRows(task > 1);
+  /** Number of trained numbers. */
+  get trainable(): number {
+    const { names, out, inputs } = this.layers;
+    return names.length * this.#rank * (this.trainsA ? out + inputs : out);
+  }
+
+  /** Sets moments to 0, uploads the space of earlier tasks, and sets a fresh pair if the task has its own. */
+  async beginTask(seed: number, freshPair: boolean): Promise<void> {
     this.space?.beginTask();
     this.momentsA.clear();
     this.#momentsB.clear();
     if (!freshPair) return;
-    this.adapters.reset(
-      seed,
-      this.space instanceof MomentSpace && this.space.side === 'columns' ? this.space.spaces : undefined,
-    );
+    const ofMoments = this.space instanceof MomentSpace && this.space.side === 'columns' ? this.space : undefined;
+    this.adapters.reset(seed, ofMoments?.spaces);
     await this.#inputSpaces?.projectOut(this.adapters.A);
-  }
-
-  /** Resumes a task that another learner had begun; the caller restores the state afterwards. */
-  resumeTask(task: number): void {
-    this.#task = task;
-    this.#maskRows(task > 1);
-  }
-
-  #maskRows(isMasked: boolean): void {
-    this.magnitudes?.destroy();
-    this.magnitudes =
-      isMasked && this.#rowMask
-        ? new OutputMagnitudes(this.#device, this.layers, this.#plan.rank, this.#rowMask)
-        : undefined;
   }
 
   /** Allocates memory for the pairs and spaces of earlier tasks at their largest size, for a memory plan. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
-    this.#maskRows(pairs > 0);
-    if (this.space instanceof MomentSpace) this.space.reserve(spaces * this.#plan.rank);
+    if (this.space instanceof MomentSpace) this.space.reserve(spaces * this.#rank);
   }
 
-  /** Bytes on the device of tensors that terms of the loss use. */
-  get termBytes(): number {
-    return [...this.#quadratic.values()].flat().reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
-  /**
-   * Uploads the part of a method's state that terms of the loss use, for the new task.
-   *
-   * @param isReserved allocates the memory whatever the state holds, for a memory plan.
-   */
-  prepareTerms(terms: readonly LossTerm[], state: MethodState, isReserved = false): void {
-    this.#destroyTerms();
-    for (const term of terms) {
-      if (term.kind !== 'quadratic' || (state.tensors.size === 0 && !isReserved)) continue;
-      const [onA, onB] = [
-        new QuadraticTerm(this.#device, this.adapters.A, 'lora_A'),
-        new QuadraticTerm(this.#device, this.adapters.B, 'lora_B'),
-      ];
-      this.#quadratic.set(term, [onA, onB]);
-      if (isReserved) continue;
-      onA.write(state, term, (layer) => adapterName(layer, 'lora_A'));
-      onB.write(state, term, (layer) => adapterName(layer, 'lora_B'));
-    }
-  }
-
-  /** Adds the gradients of a method's own terms to those of the loss, without the untrained rows. */
-  recordTerms(g: Graph, terms: readonly LossTerm[]): void {
-    for (const name of this.layers.names) {
-      const pair = {
-        A: this.adapters.A.view(name, false),
-        B: this.adapters.B.view(name, false),
-        gradA: this.gradA.view(name, false),
-        gradB: this.gradB.view(name, false),
-      };
-      const previous = this.adapters.previousA(name);
-      for (const term of terms) {
-        const { kind } = term;
-        const weight = weightIn(term, this.#task);
-        if (weight === 0) continue;
-        if (kind === 'orthogonal' && previous) recordOrthogonalPenalty(g, pair, previous, weight);
-        if (kind === 'norm') recordNormPenalty(g, pair, weight);
-        if (kind === 'sparse') recordSparsityPenalty(g, pair, weight);
-        if (kind === 'crossed') recordCrossedPenalty(g, pair, weight);
-      }
-    }
-    this.#recordQuadratic(g);
-    this.magnitudes?.recordMask(g, 'A', this.gradA);
-    this.magnitudes?.recordMask(g, 'B', this.gradB);
-  }
-
-  #recordQuadratic(g: Graph): void {
-    for (const [{ weight }, [onA, onB]] of this.#quadratic) {
-      if (weight === 0) continue;
-      onA.record(g, this.gradA, weight);
-      onB.record(g, this.gradB, weight);
-    }
+  /** A, B and the places of their gradients for a layer. */
+  pairOf(name: string): { A: Tensor; B: Tensor; gradA: Tensor; gradB: Tensor } {
+    return {
+      A: this.adapters.A.view(name, false),
+      B: this.adapters.B.view(name, false),
+      gradA: this.gradA.view(name, false),
+      gradB: this.gradB.view(name, false),
+    };
   }
 
   /** Values of the pair in training, by {@link adapterName}; waits for the device. */
@@ -189,28 +114,35 @@ export class LoraGroup implements StateOwner {
     return namedPair(await this.adapters.A.read(), await this.adapters.B.read());
   }
 
-  #destroyTerms(): void {
-    for (const pair of this.#quadratic.values()) for (const one of pair) one.destroy();
-    this.#quadratic.clear();
+  clearGradients(): void {
+    this.gradA.clear();
+    this.gradB.clear();
+  }
+
+  recordSquares(g: Graph, meters: Meters): void {
+    const [ofA, ofB] = meters.squaresOf(this);
+    if (this.trainsA) squares(g, this.gradA.tensor, this.gradA.shape, ofA);
+    squares(g, this.gradB.tensor, this.gradB.shape, ofB);
   }
 
   /** A: projected out of the space if there is one; B: plain Adam. */
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const { A, B } = this.adapters;
-    if (this.magnitudes) {
+    if (this.mask) {
       for (const [part, gradient, moments] of [
         ['A', this.gradA, this.momentsA] as const,
         ['B', this.gradB, this.#momentsB] as const,
       ]) {
         const update = adam(g, gradient.tensor, gradient.shape, moments.state(clip, rates, LORA_RATE));
         const { tensor, shape } = this.adapters[part];
-        applyUpdate(g, this.magnitudes.masked(g, part, update, shape), shape, tensor);
+        applyUpdate(g, this.mask.masked(g, part, update, shape), shape, tensor);
       }
       return;
     }
     if (this.trainsA) {
       const step = { gradient: this.gradA.tensor, into: A.tensor, shape: A.shape };
-      recordStep(g, step, this.momentsA.state(clip, rates, LORA_RATE), this.space?.excluded(meters));
+      const excluded = this.space?.excluded(meters);
+      recordStep(g, step, this.momentsA.state(clip, rates, LORA_RATE), excluded);
     }
     const step = { gradient: this.gradB.tensor, into: B.tensor, shape: B.shape };
     recordStep(g, step, this.#momentsB.state(clip, rates, LORA_RATE));
@@ -237,8 +169,6 @@ export class LoraGroup implements StateOwner {
   }
 
   destroy(): void {
-    this.#destroyTerms();
-    this.magnitudes?.destroy();
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
     this.space?.destroy();

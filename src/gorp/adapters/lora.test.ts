@@ -18,12 +18,12 @@ import { acquireTestDevice } from '../../testing/devices.ts';
 import { goldenMatrix } from '../../testing/matrices.ts';
 import { referencesWith } from '../../testing/reference.ts';
 import { writePair } from '../../testing/trained.ts';
-import { AdapterGroup } from './adapters.ts';
+import { AdapterGroup } from './adapter-group.ts';
 import { Learner } from '../learner.ts';
 import { LearnerCore } from '../learner/core.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import { T5_TARGETS } from '../../models/targets.ts';
-import { layerGroups } from '../method-groups.ts';
+import { layerGroups } from '../layer-groups.ts';
 import { methodPreset, planOf } from '../../methods/registry.ts';
 
 /** The GPU column of the reference data's tolerances: T5 logits, loss, gradients. */
@@ -207,7 +207,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     const learner = new Learner(core);
     for (let i = 0; i < count; i++) {
       await learner.beginTask();
-      const adapted = core.lora.flatMap(({ layers }) => layers.names);
+      const adapted = core.groups.filter(({ part }) => part === 'lora').flatMap(({ layers }) => layers.names);
       for (const layer of adapted) writePair(core, layer, pairsOf(layer)[i]);
     }
     await learner.step([batch]);

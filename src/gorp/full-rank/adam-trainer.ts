@@ -1,8 +1,8 @@
 import type { Device } from '../../device/device.ts';
 import { InputSpaces } from '../spaces/input-spaces.ts';
 import { matrix } from '../../linear-algebra/matrix.ts';
-import type { LayerGroup } from '../method-groups.ts';
-import { frozenCount, type PlainPlan } from '../method-plan.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import { frozenCount, type PlainPlan } from './plan.ts';
 import type { SpaceSource } from '../spaces/projected-space.ts';
 import { leadingSingularVectors } from '../../linear-algebra/singular-vectors.ts';
 import { Stack } from '../stack.ts';

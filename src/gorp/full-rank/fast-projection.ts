@@ -11,8 +11,8 @@ import {
   sketchSize,
 } from '../../linear-algebra/block-power.ts';
 import type { InputSpaces } from '../spaces/input-spaces.ts';
-import type { LayerGroup } from '../method-groups.ts';
-import type { ProjectedPlan } from '../method-plan.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import type { ProjectedPlan } from './plan.ts';
 import { type BasisSide, basisSide, compressedShape } from './projection.ts';
 import { Stack } from '../stack.ts';
 import type { DeviceTensor } from '../state.ts';

@@ -1,8 +1,8 @@
 import type { Device } from '../../device/device.ts';
 import { FastProjection } from './fast-projection.ts';
 import { InputSpaces } from '../spaces/input-spaces.ts';
-import type { LayerGroup } from '../method-groups.ts';
-import type { ProjectedPlan } from '../method-plan.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import type { ProjectedPlan } from './plan.ts';
 import { compressedShape } from './projection.ts';
 import { MomentSpace } from '../spaces/moment-space.ts';
 import { spaceOfProjected, type SpaceSource } from '../spaces/projected-space.ts';

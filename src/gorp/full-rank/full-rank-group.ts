@@ -2,9 +2,10 @@ import type { Device } from '../../device/device.ts';
 import { AdamTrainer } from './adam-trainer.ts';
 import type { FastProjection } from './fast-projection.ts';
 import { FastTrainer } from './fast-trainer.ts';
-import type { LayerGroup } from '../method-groups.ts';
+import type { LayerGroup } from '../layer-groups.ts';
 import { MomentSpace } from '../spaces/moment-space.ts';
-import type { FullRankPlan } from '../method-plan.ts';
+import type { MeasuredGroup } from '../layer-statistics.ts';
+import type { FullRankPlan } from './plan.ts';
 import { Stack } from '../stack.ts';
 import {
   type DeviceTensor,
@@ -19,7 +20,9 @@ import type { SpaceSource } from '../spaces/projected-space.ts';
 import type { GroupSpace, MomentPair, Moments, UpdateContext } from '../trainable-group.ts';
 
 /** Full-rank weights of one shape, and what trains them: one trainer per form. */
-export class FullRankGroup implements StateOwner {
+export class FullRankGroup implements StateOwner, MeasuredGroup {
+  readonly part = 'full-rank';
+  readonly gradients = 1;
   readonly weights: Stack;
   readonly trainer: AdamTrainer | FastTrainer;
 

@@ -8,9 +8,14 @@ import { plainLayers } from '../../models/layers.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
 import type { Parameters } from '../../models/parameters.ts';
 import type { GateReads } from './gate-spaces.ts';
-import type { Gates } from './gates.ts';
 import { sizesKey } from '../gradient-programs.ts';
 import { matrix } from '../../linear-algebra/matrix.ts';
+
+/** The current gate, as far as it reads prompts. */
+interface ReadingGate {
+  readonly weights: readonly { readonly columns: number }[];
+  recordReads(g: Graph, prompts: Tensor): Tensor[];
+}
 
 interface Reading {
   readonly batch: TrainingBatch;
@@ -22,12 +27,12 @@ interface Reading {
 export class GateReading {
   readonly #device: Device;
   readonly #network: Network;
-  readonly #gates: Gates;
+  readonly #gates: ReadingGate;
   readonly #parameters: Parameters;
   readonly #programs = new Map<string, Reading>();
   readonly #owned: OwnedBuffer[] = [];
 
-  constructor(device: Device, network: Network, gates: Gates, parameters: Parameters) {
+  constructor(device: Device, network: Network, gates: ReadingGate, parameters: Parameters) {
     this.#device = device;
     this.#network = network;
     this.#gates = gates;
@@ -50,7 +55,7 @@ export class GateReading {
 
   /** @returns the reads of each weight, one prompt per column. */
   async read(prompts: readonly Batch[]): Promise<GateReads> {
-    const columns: number[][][] = this.#gates.parts.map(() => []);
+    const columns: number[][][] = this.#gates.weights.map(() => []);
     for (const { sizes, rows } of prompts) {
       const { batch, compiled, reads } = await this.prepare(sizes);
       batch.write(rows);
@@ -62,7 +67,7 @@ export class GateReading {
       }
     }
     const [first, second, key] = columns.map((vectors, i) => {
-      const height = this.#gates.parts[i].columns;
+      const height = this.#gates.weights[i].columns;
       const values = Float64Array.from({ length: height * vectors.length }, (_, at) => {
         return vectors[at % vectors.length][Math.floor(at / vectors.length)];
       });

@@ -1,5 +1,5 @@
 import { columnSlice, energy, type Matrix, matrix, transpose } from '../../linear-algebra/matrix.ts';
-import type { GatePlan } from '../method-plan.ts';
+import type { GatePlan } from './plan.ts';
 import { growSpace, projectOutLeft } from '../spaces/space.ts';
 import { svd } from '../../linear-algebra/svd.ts';
 

@@ -12,7 +12,8 @@ import { referencesWith } from '../../testing/reference.ts';
 import { grownGateSpace, keyOf } from './gate-spaces.ts';
 import { Gates } from './gates.ts';
 import { energy, type Matrix, matrix, multiplyTranspose, subtract, transpose } from '../../linear-algebra/matrix.ts';
-import { thresholdOf } from '../method-plan.ts';
+import { thresholdOf } from '../spaces/plan.ts';
+import { gates as gatePlan } from './plan.ts';
 
 const PARTS = ['first', 'second', 'key'] as const;
 /** Errors of gates and of their gradients that f32 allows; absolute ones of keys and projectors. */
@@ -43,7 +44,7 @@ describe.each(referencesWith('golden/gates'))('the gates of $name', (reference) 
     afterAll(() => device.destroy());
 
     it('have the values and gradients of the reference, with those of earlier tasks', async () => {
-      const plan = { width: facts.width, threshold: 1, energyOf: 'inputs' as const };
+      const plan = gatePlan({ width: facts.width, threshold: 1, energyOf: 'inputs' });
       const gates = new Gates(device, plan, facts.D);
       const owned: StoredTensor[] = [];
       const stored = (name: string, shape: number[], values: ArrayLike<number>): StoredTensor => {
@@ -55,12 +56,12 @@ describe.each(referencesWith('golden/gates'))('the gates of $name', (reference) 
       const weights = inputs.get('weights')?.data ?? [];
       const one = stored('one', [1], [1]);
       for (const task of tasks) {
-        if (task > 1) for (const part of gates.parts) await part.freeze();
-        for (const part of gates.parts) part.write(given(task, part.name));
+        if (task > 1) for (const part of gates.weights) await part.freeze();
+        for (const part of gates.weights) part.write(given(task, part.name));
         const { rows: B, columns: D, data } = given(task, 'prompts');
         const g = new Graph();
         const trained = new Map<Tensor, Tensor>();
-        const { own, previous } = gates.record(g, stored('prompts', [1, B, D], data), trained);
+        const { own, previous } = gates.scales(g, stored('prompts', [1, B, D], data), { trainables: trained });
         const loss = matmul(g, stored('weights', [1, B], weights), own, { layout: 'nn' });
         const gradients = g.backward(loss, one, sumGradients(g));
         const ofParts = [...trained.keys()].map((tensor) => gradients.get(tensor) as Tensor);

@@ -6,19 +6,17 @@ import { ScalarRing } from '../../device/scalar-ring.ts';
 import { type DataType, plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
-import { distinctInputs } from '../spaces/covariances.ts';
-import { AdamTrainer } from '../full-rank/adam-trainer.ts';
-import type { FullRankGroup } from '../full-rank/full-rank-group.ts';
-import type { Gates } from '../gates/gates.ts';
-import { Meters } from '../layer-statistics.ts';
-import type { InputSpaces } from '../spaces/input-spaces.ts';
-import type { LoraGroup } from '../adapters/lora-group.ts';
 import type { TargetModules } from '../../models/targets.ts';
-import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
+import { FullRankWeights } from '../full-rank/full-rank-part.ts';
+import { Meters } from '../layer-statistics.ts';
+import { type MethodPlan, needsOf } from '../method-plan.ts';
+import { openParts } from '../open-parts.ts';
+import type { MeasuredGroup } from '../layer-statistics.ts';
+import type { Part } from '../part.ts';
+import { distinctInputs } from '../spaces/covariances.ts';
+import { InputSpaces } from '../spaces/input-spaces.ts';
 import type { SavedProgress } from '../state.ts';
-import type { Stack } from '../stack.ts';
-import { createGroups, type TrainedGroups } from '../trained-groups.ts';
-import type { TrainedParts } from '../trained-layers.ts';
+import type { TrainedModel } from '../part.ts';
 
 /** How a learner trains, apart from its method. */
 export interface LearnerOptions {
@@ -36,21 +34,11 @@ export interface LearnerOptions {
 // Maximum number of steps between two reads of losses: the ring's size.
 const RING_STEPS = 32;
 
-/** A learner's progress. */
-export interface Progress extends Omit<SavedProgress, 'examples'> {
-  /** The method's state between tasks. */
-  state: MethodState;
-}
+/** A learner's progress; parts remember examples. */
+export type Progress = Omit<SavedProgress, 'examples'>;
 
 /** What the parts of a learner share: its settings, its memory on the device and its progress. */
 export class LearnerCore {
-  readonly #parameters: Parameters;
-  readonly lora: readonly LoraGroup[];
-  readonly full: readonly FullRankGroup[];
-  /** The spaces of the inputs of all trained layers; undefined if the method has none. */
-  readonly inputSpaces: InputSpaces | undefined;
-  /** The gates of adapters; undefined if they have none. */
-  readonly gates: Gates | undefined;
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
   readonly clip: StoredTensor;
@@ -62,7 +50,7 @@ export class LearnerCore {
   readonly loss: StoredTensor;
   /** Loss, norm and statistics of the steps not read yet. */
   readonly ring: ScalarRing;
-  readonly parts: TrainedParts;
+  readonly model: TrainedModel;
   readonly progress: Progress = {
     task: 0,
     step: 0,
@@ -71,7 +59,6 @@ export class LearnerCore {
     isProtected: false,
     isUnmerged: false,
     rateFactors: [1, 1],
-    state: NO_STATE,
   };
   /** How often pairs of projections were merged into the weights, since the learner was made. */
   merges = 0;
@@ -82,23 +69,20 @@ export class LearnerCore {
     readonly network: Network,
     readonly plan: MethodPlan,
     readonly options: LearnerOptions,
-    groups: TrainedGroups,
+    readonly parts: readonly Part[],
     parameters: Parameters,
   ) {
-    this.#parameters = parameters;
-    this.lora = groups.lora;
-    this.full = groups.full;
-    this.inputSpaces = groups.inputSpaces;
-    this.gates = groups.gates;
-    this.meters = new Meters(device, this.groups, this.gates?.parts.length);
+    const further = parts.reduce((sum, { furtherGradients = 0 }) => sum + furtherGradients, 0);
+    this.meters = new Meters(device, this.groups, further);
     this.clip = this.#persistent('clip', 2);
     this.rates = this.#persistent('step sizes', 2);
     this.dropoutStep = this.#persistent('dropout step', 1, 'u32');
     this.loss = this.#persistent('loss', 1);
     const scalars = [this.loss, this.clip].map((t) => ({ ...t.storage, bytes: t.elements * 4 }));
     this.ring = new ScalarRing(device, [...scalars, ...this.meters.sources], RING_STEPS);
-    this.parts = { parameters, ...groups, plan, dropoutStep: this.dropoutStep, records: this.meters };
-    this.inputSpaces?.define(distinctInputs(network, this.parts));
+    const { dropoutStep, meters } = this;
+    this.model = { parameters, parts, dropoutStep, meters };
+    this.inputSpaces?.define(distinctInputs(network, this.model), this.groups);
   }
 
   /**
@@ -116,20 +100,20 @@ export class LearnerCore {
     read: ReadParameter | null,
     onLoaded?: (name: string) => void,
   ): Promise<LearnerCore> {
-    const groups = createGroups(device, network, plan, targets);
+    const parts = openParts(device, network, plan, targets);
     try {
+      const fullRank = parts.find((part) => part instanceof FullRankWeights);
       const parameters = await Parameters.load(device, network.shapes, read, {
         place: (parameter) => {
           const name = parameter.replace(/\.weight$/, '');
-          return groups.full.find((group) => group.layers.names.includes(name))?.weights.range(name);
+          return fullRank?.groupOf(name)?.weights.range(name);
         },
         packing: options.packing,
         onLoaded,
       });
-      return new LearnerCore(device, network, plan, options, groups, parameters);
+      return new LearnerCore(device, network, plan, options, parts, parameters);
     } catch (error) {
-      for (const group of [...groups.lora, ...groups.full]) group.destroy();
-      groups.gates?.destroy();
+      for (const part of parts) part.destroy?.();
       throw error;
     }
   }
@@ -144,33 +128,29 @@ export class LearnerCore {
     );
   }
 
-  /** The trainers on whole gradients. */
-  get plain(): readonly { readonly trainer: AdamTrainer; readonly weights: Stack }[] {
-    return this.full.flatMap(({ trainer, weights }) => (trainer instanceof AdamTrainer ? [{ trainer, weights }] : []));
+  /** The number of tasks, if a part needs it. @throws as {@link tasks}. */
+  checkTasks(): void {
+    if (needsOf(this.plan).taskCount) void this.tasks;
   }
 
-  get groups(): readonly (LoraGroup | FullRankGroup)[] {
-    return [...this.lora, ...this.full];
+  /** The groups of all trained tensors that are measured. */
+  get groups(): readonly MeasuredGroup[] {
+    return this.parts.flatMap(({ groups = [] }) => groups);
   }
 
-  /** Whether full-rank gradients are compressed without being formed. */
-  get hasFast(): boolean {
-    return this.full.some(({ fast }) => fast !== undefined);
+  /** The spaces of the inputs of trained layers; undefined if the method has none. */
+  get inputSpaces(): InputSpaces | undefined {
+    return this.parts.find((part) => part instanceof InputSpaces);
+  }
+
+  /** Whether steps change weights apart from them, until these changes are merged. */
+  get hasUnmerged(): boolean {
+    return this.parts.some(({ hasUnmerged }) => hasUnmerged === true);
   }
 
   /** Number of trained parameters, as the method counts them. */
   get trainableParameters(): number {
-    const count = (size: (group: LoraGroup | FullRankGroup) => number): number =>
-      this.groups.reduce((sum, group) => sum + group.layers.names.length * size(group), 0);
-    const ofGates = this.gates?.size ?? 0;
-    return (
-      ofGates +
-      count((group) => {
-        const { out, inputs } = group.layers;
-        if (!('adapters' in group)) return out * inputs;
-        return group.adapters.rank * (group.trainsA ? out + inputs : out);
-      })
-    );
+    return this.parts.reduce((sum, { trainable = 0 }) => sum + trainable, 0);
   }
 
   #persistent(name: string, elements: number, dtype?: DataType): StoredTensor {
@@ -182,10 +162,8 @@ export class LearnerCore {
   destroy(): void {
     this.ring.destroy();
     this.meters.destroy();
-    for (const group of this.groups) group.destroy();
-    this.inputSpaces?.destroy();
-    this.gates?.destroy();
-    this.#parameters.destroy();
+    for (const part of this.parts.toReversed()) part.destroy?.();
+    this.model.parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();
   }
 }

@@ -1,8 +1,10 @@
 import type { BatchSizes } from '../../base/batch.ts';
 import { type GradientProgram, GradientPrograms } from '../gradient-programs.ts';
-import { MEASURING_GAP } from '../method-plan.ts';
 import { OptimizerPrograms } from '../optimizer-programs.ts';
 import type { LearnerCore } from './core.ts';
+
+/** Steps between two measurements of what a space removes, if no basis is refreshed. */
+const MEASURING_GAP = 10;
 
 /** The programs of a task: gradients by batch shape, and what follows them in a step. Compiled at first use. */
 export class LearnerPrograms {
@@ -16,21 +18,21 @@ export class LearnerPrograms {
   }
 
   #fresh(): GradientPrograms {
-    const { device, network, parts, loss, options } = this.#core;
+    const { device, network, model, loss, options } = this.#core;
     const { gradientAccumulation: accumulation, recompute = false } = options;
-    return new GradientPrograms(device, network, parts, loss, { accumulation, recompute });
+    return new GradientPrograms(device, network, model, loss, { accumulation, recompute });
   }
 
   /** Whether the next step computes new bases and measures what spaces remove. */
   get isRefresh(): boolean {
-    const { plan, progress } = this.#core;
-    const gap = plan.fullRank?.form === 'projected' ? plan.fullRank.gap : MEASURING_GAP;
+    const { parts, progress } = this.#core;
+    const gap = parts.find((part) => part.gap !== undefined)?.gap ?? MEASURING_GAP;
     return progress.step % gap === 0;
   }
 
   /** Whether projections compute a new basis in the next step, from its first micro-batch for all of them. */
   get takesBasis(): boolean {
-    return this.isRefresh && this.#core.hasFast;
+    return this.isRefresh && this.#core.hasUnmerged;
   }
 
   /** Programs of micro-batches of these sizes. @param refresh whether the first computes new bases. */
@@ -39,18 +41,9 @@ export class LearnerPrograms {
   }
 
   async optimizer(): Promise<OptimizerPrograms> {
-    const { device, lora, full, gates, plan, options, meters, clip, rates } = this.#core;
+    const { device, parts, options, meters, clip, rates } = this.#core;
     const { maxGradNorm } = options;
-    return (this.#optimizer ??= await OptimizerPrograms.compile(device, {
-      lora,
-      full,
-      gates,
-      plan,
-      maxGradNorm,
-      meters,
-      clip,
-      rates,
-    }));
+    return (this.#optimizer ??= await OptimizerPrograms.compile(device, { parts, maxGradNorm, meters, clip, rates }));
   }
 
   /**

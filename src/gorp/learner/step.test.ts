@@ -4,6 +4,7 @@ import { seededRandom } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
 import { type Matrix, subtract } from '../../linear-algebra/matrix.ts';
 import { METHOD_NAMES, type MethodName, planOf } from '../../methods/registry.ts';
+import { partOf } from '../method-plan.ts';
 import { openNetwork, readTexts } from '../../run/open-network.ts';
 import { relativeError } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
@@ -112,7 +113,7 @@ describe.each(TEST_DEVICES)('gradient accumulation on $name', ({ name, acquire }
     async ({ family, method }) => {
       // The first micro-batch of a step gives the basis of projected gradients: it is the same in both runs, the longer
       // one, whose main directions are not noise.
-      const isProjected = planOf(tinySettings(method).method).fullRank?.form === 'projected';
+      const isProjected = partOf(planOf(tinySettings(method).method), 'full-rank')?.form === 'projected';
       const one = (micro: readonly Batch[]): Batch => batchOf(micro.flatMap(({ rows }) => rows));
       const [whole, parts] = isProjected
         ? [

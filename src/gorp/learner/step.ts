@@ -40,30 +40,20 @@ export async function takeStep(
   // A task's first step shows nothing about its adapters: while B is 0, A has no gradient.
   const update = optimizer.update(programs.isRefresh || progress.step === 1);
   await device.run([...first, optimizer.norm, update], core.ring.record());
-  progress.isUnmerged = core.hasFast;
+  progress.isUnmerged = core.hasUnmerged;
   progress.step++;
   progress.totalSteps++;
 }
 
 /** Writes Adam's step sizes and clears the loss and, if micro-batches are added up, the gradients. */
-function writeScalars(
-  { device, plan, progress, options, rates, loss, lora, full, gates }: LearnerCore,
-  rateFactor: number,
-): void {
-  const learningRates = [plan.adapters?.learningRate ?? 0, plan.fullRank?.learningRate ?? 0];
-  const sizes = learningRates.map((rate, i) =>
-    adamStepSize(rate * progress.rateFactors[i] * rateFactor, progress.step + 1),
-  );
+function writeScalars({ device, parts, progress, options, rates, loss }: LearnerCore, rateFactor: number): void {
+  const sizes = (['adapters', 'full-rank'] as const).map((of, i) => {
+    const rate = parts.find(({ learningRate }) => learningRate?.of === of)?.learningRate?.rate ?? 0;
+    return adamStepSize(rate * progress.rateFactors[i] * rateFactor, progress.step + 1);
+  });
   device.write(rates.storage.buffer, 0, Float32Array.from(sizes));
   device.write(loss.storage.buffer, 0, new Float32Array(1));
-  if (options.gradientAccumulation === 1) return;
-  for (const { gradA, gradB, magnitudes } of lora) {
-    magnitudes?.clear();
-    gradA.clear();
-    gradB.clear();
-  }
-  for (const { gradient } of full) gradient.clear();
-  gates?.clearGradients();
+  if (options.gradientAccumulation > 1) for (const part of parts) part.clearGradients?.();
 }
 
 /** Numbers of the steps since the last call; resolves after the device has finished these steps. */

@@ -35,7 +35,7 @@ test('a source with several answers counts once, and each answer as if its sourc
     model.readTensor(name),
   );
   const sumsOf = async (sizes: BatchSizes): Promise<Map<string, Float32Array>> => {
-    const sums = new InputCovariances(device, network, core.parts);
+    const sums = new InputCovariances(device, network, core.model);
     await sums.prepare([sizes]);
     await sums.add({ sizes, rows: ROWS } satisfies Batch);
     const read = new Map<string, Float32Array>();

@@ -10,10 +10,11 @@ import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
 import { sizesKey } from '../gradient-programs.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
-import { trainedLayers, type TrainedParts } from '../trained-layers.ts';
+import type { TrainedModel } from '../part.ts';
+import { trainedLayers } from '../trained-layers.ts';
 
 /** The inputs of all trained layers, in the order of the model. Layers that read the same tensor share one. */
-export function distinctInputs(network: Network, parts: TrainedParts): DistinctInput[] {
+export function distinctInputs(network: Network, parts: TrainedModel): DistinctInput[] {
   const owned: OwnedBuffer[] = [];
   const captured = new Map<string, Tensor>();
   network.batch({ B: 1, S: 1, T: 1 }, owned).loss(new Graph(), trainedLayers(parts, { captured }));
@@ -30,14 +31,14 @@ export function distinctInputs(network: Network, parts: TrainedParts): DistinctI
 export class InputCovariances {
   readonly #device: Device;
   readonly #network: Network;
-  readonly #parts: TrainedParts;
+  readonly #parts: TrainedModel;
   readonly #sums = new Map<string, CovarianceSum>();
   readonly #batches = new Map<string, TrainingBatch>();
   readonly #programs = new Map<string, Compiled>();
   readonly #owned: OwnedBuffer[] = [];
   readonly #arena: Arena;
 
-  constructor(device: Device, network: Network, parts: TrainedParts) {
+  constructor(device: Device, network: Network, parts: TrainedModel) {
     this.#device = device;
     this.#network = network;
     this.#parts = parts;

@@ -7,7 +7,7 @@ import type { Tensor } from '../../graph/tensor.ts';
 import { matrix } from '../../linear-algebra/matrix.ts';
 import { type PackedSymmetric, packedOf, squareOf } from '../../linear-algebra/packed-symmetric.ts';
 import { eigenvaluesOf } from '../../linear-algebra/symmetric-eigen.ts';
-import { type HardInputSpacePlan, thresholdOf } from '../method-plan.ts';
+import { type HardInputSpacePlan, thresholdOf } from './plan.ts';
 import {
   type Between,
   type GrownInput,

@@ -1,5 +1,7 @@
+import type { BatchSizes } from '../../base/batch.ts';
 import { chunks } from '../../base/chunks.ts';
-import type { Device, Program } from '../../device/device.ts';
+import { InputCovariances } from './covariances.ts';
+import type { Device } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
@@ -8,17 +10,30 @@ import { matmulEach } from '../../graph/ops/matmul.ts';
 import { trace } from '../../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { InputMeasurements } from './input-measurements.ts';
-import type { GrowingInput, GrownInput, PlaceInOrder } from './growth-form.ts';
+import type { GrowingInput, GrownInput, LearnedInput, NamedGrowth, PlaceInOrder } from './growth-form.ts';
 import { InputSpaceGrowth, type SavedInput } from './input-space-growth.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import { DIRECTIONS_BYTES } from './directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
-import type { InputSpacePlan } from '../method-plan.ts';
+import type { MeasuredGroup } from '../layer-statistics.ts';
+import type {
+  EndedTask,
+  MeasuringOf,
+  Part,
+  PlannedGrowth,
+  RateFactors,
+  ReadInputs,
+  Reservation,
+  Reserved,
+} from '../part.ts';
+import { compensation } from '../task-rates.ts';
+import type { InputSpacePlan } from './plan.ts';
+import { namedGrowths } from './space-growth.ts';
 import { type PackedSymmetric, packedLength } from '../../linear-algebra/packed-symmetric.ts';
 import { Stack } from '../stack.ts';
 import { grownAtOnce } from './space-workbench.ts';
 import { DenseSpace } from './stack-space.ts';
-import { readSaved, type SavedProgress, type SavedTensors, type StateOwner, type StateTensor } from '../state.ts';
+import { readSaved, type SavedProgress, type SavedTensors, type StateTensor } from '../state.ts';
 import { directionsToSave, type GroupSpace, savedDirections, spaceName } from '../trainable-group.ts';
 import type { ExcludedSpace, SpaceMeters } from '../update.ts';
 
@@ -37,30 +52,16 @@ const squaresOfGrowth = (atOnce: number): number => 3 + 3 * atOnce;
  */
 const MEASURED_AT_ONCE = 8;
 
-/** What a task added to the space of an input, and the share of each of its main directions that lies in it now. */
-export interface LearnedInput extends GrownInput {
-  readonly suppressed: number[];
-}
-
-/** Programs that spaces take when they grow. */
-export interface PlannedGrowth {
-  /** Number of spaces that grow by them; 0 for measurements. */
-  readonly count: number;
-  readonly programs: readonly Program[];
-}
-
-/** Told how many parts of a work are done, and how many there are; may throw to end it. */
-export type OnPart = (done: number, total: number) => Promise<void>;
-
 /**
  * The spaces of the inputs of all trained layers (docs/method.md, sections 4.2 and 4.3). Layers that read the same input
  * (q and v, and every layer on the encoder's output) share one space. On the device it is the symmetric matrix P = I − S
  * Sᵀ, in f32; on the host what the next task adds to, as an upper triangle in f32: E of a soft space, P of a hard one.
  */
-export class InputSpaces implements StateOwner {
+export class InputSpaces implements Part {
   readonly #device: Device;
   readonly plan: InputSpacePlan;
   #inputs: readonly DistinctInput[] = [];
+  #measured: readonly MeasuredGroup[] = [];
   readonly #inputOf = new Map<string, DistinctInput>();
   /** P of inputs of one width, as many in a stack as a buffer holds. */
   #stacks: Stack[] = [];
@@ -74,8 +75,9 @@ export class InputSpaces implements StateOwner {
     this.plan = plan;
   }
 
-  /** Says which inputs there are, before anything else. */
-  define(inputs: readonly DistinctInput[]): void {
+  /** Says which inputs there are, before anything else. @param groups of all trained tensors. */
+  define(inputs: readonly DistinctInput[], groups: readonly MeasuredGroup[]): void {
+    this.#measured = groups;
     this.#inputs = inputs;
     for (const input of inputs) for (const name of input.names) this.#inputOf.set(name, input);
   }
@@ -131,8 +133,12 @@ export class InputSpaces implements StateOwner {
     return P.length > 0 ? { space: new DenseSpace(P), project: this.plan.project, meters } : undefined;
   }
 
+  reserve({ spaces, isProtected }: Reservation): void {
+    this.allocate(spaces > 0 || isProtected);
+  }
+
   /** Allocates memory for the spaces, as after a task, or frees it. */
-  reserve(isAfterTask: boolean): void {
+  allocate(isAfterTask: boolean): void {
     for (const stack of this.#stacks) stack.destroy();
     this.#stacks = [];
     if (!isAfterTask) return;
@@ -153,8 +159,13 @@ export class InputSpaces implements StateOwner {
     return this.#stacks.find(({ names }) => names.includes(input));
   }
 
-  /** Maximum bytes of {@link states} and {@link directions} after a number of tasks. */
-  stateBytes(tasks: number): number {
+  /** Bytes of the upper triangles that the next task adds to. */
+  get storedBytes(): number {
+    return 4 * [...this.states.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Maximum bytes of {@link states} and {@link directions}. */
+  savedBytes(tasks: number): number {
     return this.#inputs.reduce((sum, { width }) => sum + 4 * packedLength(width) + tasks * width * DIRECTIONS_BYTES, 0);
   }
 
@@ -164,7 +175,21 @@ export class InputSpaces implements StateOwner {
       const count = this.#inputs.filter((input) => input.width === width).length;
       return squaresOfGrowth(Math.min(count, grownAtOnce(width))) * 4 * width ** 2;
     });
-    return this.stateBytes(tasks) + Math.max(0, ...growth);
+    return this.savedBytes(tasks) + Math.max(0, ...growth);
+  }
+
+  async *reserveMeasuring(
+    { device, network, model }: MeasuringOf,
+    sizes: readonly BatchSizes[],
+  ): AsyncGenerator<Reserved> {
+    const sums = new InputCovariances(device, network, model);
+    await sums.prepare(sizes);
+    this.allocate(true);
+    const [read] = sums.programs;
+    for await (const growth of this.reserveGrowth(sums.sums)) {
+      yield { largestBytes: sums.largestBytes, spaces: { read, growth } };
+    }
+    sums.destroy();
   }
 
   /** Takes the memory in which groups of spaces grow, one after another, for a memory plan. */
@@ -210,7 +235,11 @@ export class InputSpaces implements StateOwner {
    * @returns by the name of the input.
    * @throws GorpError `run/not-finite`, with the layer's name.
    */
-  async grow(sums: readonly CovarianceSum[], place: PlaceInOrder, onPart: OnPart): Promise<Map<string, LearnedInput>> {
+  async grow(
+    sums: readonly CovarianceSum[],
+    place: PlaceInOrder,
+    onPart: ReadInputs['onPart'],
+  ): Promise<Map<string, LearnedInput>> {
     const learned = await this.#grown(sums, place, onPart);
     for (const [name, { state, directions }] of learned) {
       this.states.set(name, state);
@@ -220,22 +249,50 @@ export class InputSpaces implements StateOwner {
   }
 
   /**
-   * Puts into every space the inputs of tasks that are not learned, before the first that is. They have no place among
-   * the tasks that are compared. Parameters and errors as for {@link grow}.
+   * Puts into every space the inputs of examples that are not learned, before the first task. They have no place among
+   * the tasks that are compared.
    */
-  async protect(sums: readonly CovarianceSum[], onPart: OnPart): Promise<void> {
+  async protect({ sums, onPart }: ReadInputs): Promise<void> {
     const grown = await this.#grown(sums, { task: 1, tasks: 1 }, onPart);
     for (const [name, { state }] of grown) this.states.set(name, state);
+  }
+
+  /** Whether the rates of the new task depend on how much of its inputs lies outside the spaces. */
+  get readsInputsAtBegin(): boolean {
+    return this.plan.taskRates === 'compensated' && this.isActive;
+  }
+
+  /** Factors of the learning rates that make up for what the spaces remove ({@link compensation}). */
+  async beginWithInputs(sums: readonly CovarianceSum[]): Promise<RateFactors | undefined> {
+    if (this.plan.taskRates !== 'compensated') return undefined;
+    const shares = await this.sharesOutside(sums);
+    const factor = (part: MeasuredGroup['part']): number =>
+      compensation(
+        this.#measured
+          .filter((group) => group.part === part)
+          .flatMap(({ layers }) => layers.names.map((name) => shares.get(this.inputOf(name).name) ?? 1)),
+      );
+    return [factor('lora'), factor('full-rank')];
+  }
+
+  async endWithInputs(
+    { task, tasks }: EndedTask,
+    { sums, onPart }: ReadInputs,
+    isProtected: boolean,
+  ): Promise<NamedGrowth[]> {
+    const rises = this.plan.form === 'hard' && this.plan.rises;
+    const place = { task: task + Number(isProtected), tasks: rises ? tasks() : 1 };
+    return namedGrowths(this, this.#measured, await this.grow(sums, place, onPart));
   }
 
   async #grown(
     sums: readonly CovarianceSum[],
     place: PlaceInOrder,
-    onPart: OnPart,
+    onPart: ReadInputs['onPart'],
   ): Promise<Map<string, LearnedInput>> {
     const learned = new Map<string, LearnedInput>();
     const isFirst = !this.isActive;
-    if (isFirst) this.reserve(true);
+    if (isFirst) this.allocate(true);
     for (const width of this.#widths) {
       const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, isFirst));
       try {
@@ -244,9 +301,7 @@ export class InputSpaces implements StateOwner {
           const measurements = new InputMeasurements(this.#device, inputs, width, !isFirst);
           try {
             const parts = chunks(inputs, grownAtOnce(width));
-            const grown = await growTogether(parts, measurements, growths, place, (done) =>
-              onPart(size + done, sums.length),
-            );
+            const grown = await growTogether(parts, measurements, growths, place, (done) => onPart(size + done));
             for (const [i, { name }] of inputs.entries()) learned.set(name, grown[i]);
           } finally {
             measurements.destroy();
@@ -269,7 +324,7 @@ export class InputSpaces implements StateOwner {
   /** Computes P of all inputs from {@link states}, for a learner that resumes. */
   async rebuild(): Promise<void> {
     if (this.states.size === 0) return;
-    this.reserve(true);
+    this.allocate(true);
     for (const width of this.#widths) {
       const growths = new Growths((count) => new InputSpaceGrowth(this.#device, this.plan, width, count, true));
       const saved = this.#inputs.flatMap(({ name, width: own }): SavedInput[] => {
@@ -351,7 +406,7 @@ export class InputSpaces implements StateOwner {
   }
 
   destroy(): void {
-    this.reserve(false);
+    this.allocate(false);
   }
 }
 

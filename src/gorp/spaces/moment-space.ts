@@ -1,6 +1,6 @@
 import type { Device } from '../../device/device.ts';
 import { type Matrix, matrix, transpose } from '../../linear-algebra/matrix.ts';
-import type { MomentSpacePlan } from '../method-plan.ts';
+import type { MomentSpacePlan } from './plan.ts';
 import { Stack } from '../stack.ts';
 import { BasisSpace, type Side } from './stack-space.ts';
 import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from '../state.ts';

@@ -1,7 +1,7 @@
 import type { Device } from '../../device/device.ts';
 import { InputSpaces } from './input-spaces.ts';
-import type { LayerGroup } from '../method-groups.ts';
-import type { MomentSpacePlan } from '../method-plan.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import type { MomentSpacePlan } from './plan.ts';
 import { MomentSpace } from './moment-space.ts';
 import { basisSide, compressedShape } from '../full-rank/projection.ts';
 import type { GroupSpace } from '../trainable-group.ts';

@@ -5,7 +5,7 @@ import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { batchedMatmul } from '../../graph/ops/matmul.ts';
 import { largestEntry, trace } from '../../graph/ops/square-measures.ts';
 import { packedLength, type PackedSymmetric, squareOf } from '../../linear-algebra/packed-symmetric.ts';
-import type { SoftInputSpacePlan } from '../method-plan.ts';
+import type { SoftInputSpacePlan } from './plan.ts';
 import {
   type Between,
   type GrownInput,

@@ -3,33 +3,21 @@ import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { orthonormality } from '../../graph/ops/orthonormality.ts';
 import { plainTensor, storeTensor } from '../../graph/tensor.ts';
-import type { InputCovariances } from './covariances.ts';
-import { anglesToEarlier, directionsOfMoment, type TaskAngles } from './directions.ts';
-import type { FullRankGroup } from '../full-rank/full-rank-group.ts';
-import { LoraGroup } from '../adapters/lora-group.ts';
+import { anglesToEarlier, directionsOfMoment } from './directions.ts';
 import { type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
-import type { InputSpaces, OnPart } from './input-spaces.ts';
-import type { PlaceInOrder } from './growth-form.ts';
-import type { MomentSpacePlan } from '../method-plan.ts';
+import type { MeasuredGroup } from '../layer-statistics.ts';
+import type { MomentPair } from '../trainable-group.ts';
+import type { LearnedInput, NamedGrowth } from './growth-form.ts';
+import type { DistinctInput } from './layer-inputs.ts';
+import type { MomentSpacePlan } from './plan.ts';
 import { MomentSpace } from './moment-space.ts';
 import { growSpace, type SpaceGrowth } from './space.ts';
 
-/** The growth of one tensor's space after a task. */
-export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
-  name: string;
-  part: 'lora' | 'full-rank';
-  dimension: number;
-  /** ‖SᵀS − I‖max of the space on the device; for a space of inputs, how far P is from what it should be. */
-  orthonormality: number;
-  /** Number of the task's own main directions. */
-  directions: number;
-  /** The share of each of them that lies in the space now: what it suppresses of it from now on. */
-  suppressed: number[];
-  /** Their angles to the main directions of each earlier task. */
-  angles: TaskAngles[];
+/** A group whose first moments make a space. */
+export interface MomentGroup extends MeasuredGroup {
+  /** First moments, from which its space grows; waits for the device. */
+  momentsForSpace(): Promise<MomentPair[]>;
 }
-
-type Group = LoraGroup | FullRankGroup;
 
 /**
  * Grows the shared space of every tensor from Adam's first moments at the end of a task (docs/method.md, eq. (15)),
@@ -37,7 +25,7 @@ type Group = LoraGroup | FullRankGroup;
  */
 export async function growFromMoments(
   device: Device,
-  groups: readonly Group[],
+  groups: readonly MomentGroup[],
   { threshold }: MomentSpacePlan,
 ): Promise<NamedGrowth[]> {
   const growths: NamedGrowth[] = [];
@@ -64,30 +52,28 @@ export async function growFromMoments(
 }
 
 /**
- * Grows the shared spaces of all inputs at the end of a task (docs/method.md, sections 4.2 and 4.3).
- *
- * @returns the growth of every trained tensor; tensors with the same input have the same.
+ * What a run reports of spaces of inputs that have grown (docs/method.md, sections 4.2 and 4.3), for every trained
+ * tensor; tensors with the same input have the same.
  */
-export async function growFromInputs(
-  spaces: InputSpaces,
-  groups: readonly Group[],
-  { sums }: InputCovariances,
-  place: PlaceInOrder,
-  onPart: OnPart,
-): Promise<NamedGrowth[]> {
-  const grown = await spaces.grow(sums, place, onPart);
-  return groups.flatMap((group) =>
+export const namedGrowths = (
+  spaces: {
+    readonly directions: ReadonlyMap<string, readonly Matrix[]>;
+    inputOf(layer: string): DistinctInput;
+  },
+  groups: readonly MeasuredGroup[],
+  grown: ReadonlyMap<string, LearnedInput>,
+): NamedGrowth[] =>
+  groups.flatMap((group) =>
     group.layers.names.flatMap((layer): NamedGrowth[] => {
       const { name, width } = spaces.inputOf(layer);
       const growth = grown.get(name);
       return growth ? [named(group, layer, width, growth, (spaces.directions.get(name) ?? []).slice(0, -1))] : [];
     }),
   );
-}
 
 /** What a run reports of a tensor's growth. @param earlier main directions of the tasks before. */
 function named(
-  group: Group,
+  group: MeasuredGroup,
   name: string,
   dimension: number,
   growth: Omit<SpaceGrowth, 'space'> & {
@@ -100,7 +86,7 @@ function named(
   const { added, total, heldBefore, spectrum, threshold, orthonormality, directions, suppressed } = growth;
   return {
     name,
-    part: group instanceof LoraGroup ? 'lora' : 'full-rank',
+    part: group.part,
     dimension,
     added,
     total,

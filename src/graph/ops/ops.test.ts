@@ -15,6 +15,8 @@ import { scaleBlocks } from './scale-blocks.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
+const BY = { temperature: 2, omitsRight: false };
+
 test('on WebGPU, more than 65,535 workgroups', async () => {
   const device = await acquireTestGpu();
   const size = 65_536 * 64 + 3;
@@ -146,28 +148,32 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     const t = new GraphUnderTest(inputs, (g, input) => {
       const own = { x: input('x'), head: input('head'), alpha: 0.7 };
       const teacher = { x: input('z'), head: input('head'), alpha: 0.7 };
-      return { y: distillation(g, own, teacher, { labels: input('labels'), weight: input('weight') }, 2) };
+      return { y: distillation(g, own, teacher, { labels: input('labels'), weight: input('weight') }, BY) };
     });
     await t.checkDevice(device, F32);
   });
 
-  test.each([
-    [1, 1],
-    [3, 70],
-    [4, 257],
-    [2, 4099],
-  ])('gradient of the divergence of %i rows of %i', async (rows, vocabulary) => {
-    const labels = {
-      shape: [rows],
-      dtype: 'i32' as const,
-      values: Int32Array.from({ length: rows }, (_, r) => (r === 1 ? -100 : 0)),
-    };
-    const inputs = { scores: weight([rows, vocabulary]), teacher: { shape: [rows, vocabulary] }, labels };
-    const t = new GraphUnderTest(inputs, (g, input) => ({
-      y: divergence(g, input('scores'), input('teacher'), input('labels')),
-    })).withGradients('y');
-    t.checkFiniteDifferences(device);
-    await t.checkDevice(device, F32);
+  describe.each([false, true])('divergence, the right token left out: %s', (omitsRight) => {
+    test.each([
+      [1, 1],
+      [3, 2],
+      [3, 70],
+      [4, 257],
+      [2, 4099],
+    ])('gradient of %i rows of %i', async (rows, vocabulary) => {
+      const labels = {
+        shape: [rows],
+        dtype: 'i32' as const,
+        // The first token, one without a label, and the last.
+        values: Int32Array.from({ length: rows }, (_, r) => (r === 1 ? -100 : r === 2 ? vocabulary - 1 : 0)),
+      };
+      const inputs = { scores: weight([rows, vocabulary]), teacher: { shape: [rows, vocabulary] }, labels };
+      const t = new GraphUnderTest(inputs, (g, input) => ({
+        y: divergence(g, input('scores'), input('teacher'), input('labels'), omitsRight),
+      })).withGradients('y');
+      t.checkFiniteDifferences(device);
+      await t.checkDevice(device, F32);
+    });
   });
 
   describe('bias and factor of a linear layer', () => {

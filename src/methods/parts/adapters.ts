@@ -1,4 +1,4 @@
-import type { AdapterPlan } from '../../gorp/method-plan.ts';
+import { adapters as adapterPart, type AdapterPlan } from '../../gorp/adapters/plan.ts';
 import { COUNT, number, PART, POSITIVE, type ValuesOf } from './setting.ts';
 
 /** Settings of LoRA adapters, as published for orders 1-3 of GORP. */
@@ -42,8 +42,4 @@ export const adapters = (
   pairs: AdapterPlan['pairs'],
   { loraRank, loraAlpha, loraDropout, learningRate }: ValuesOf<typeof ADAPTER_SETTINGS>,
   design: AdapterPlan['design'] = 'random',
-  gates: AdapterPlan['gates'] = null,
-): AdapterPlan => ({
-  ...{ pairs, rank: loraRank, alpha: loraAlpha, dropout: loraDropout },
-  ...{ learningRate, design, gates },
-});
+): AdapterPlan => adapterPart({ pairs, rank: loraRank, alpha: loraAlpha, dropout: loraDropout, learningRate, design });

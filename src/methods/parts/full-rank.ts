@@ -1,4 +1,10 @@
-import type { PlainPlan, ProjectedPlan } from '../../gorp/method-plan.ts';
+import {
+  type FrozenDirections,
+  type PlainPlan,
+  plainWeights,
+  type ProjectedPlan,
+  projectedWeights,
+} from '../../gorp/full-rank/plan.ts';
 import { choice, COUNT, number, POSITIVE, type ValuesOf } from './setting.ts';
 
 /** Settings of full-rank weights trained on the full gradient. */
@@ -52,18 +58,18 @@ export const PROJECTED_SETTINGS = {
   }),
 };
 
-/** Full-rank weights trained on the full gradient. */
+/** Full-rank weights trained on the full gradient. @param frozen main directions that updates leave alone. */
 export const plain = (
   { galoreLearningRate }: ValuesOf<typeof PLAIN_SETTINGS>,
-  frozen: PlainPlan['frozen'] = null,
-): PlainPlan => ({ form: 'adam', learningRate: galoreLearningRate, frozen });
+  frozen: FrozenDirections | null = null,
+): PlainPlan => plainWeights(galoreLearningRate, frozen);
 
 /** Full-rank weights trained on the compressed gradient that the settings describe. */
-export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): ProjectedPlan => ({
-  form: 'projected',
-  learningRate: values.galoreLearningRate,
-  rank: values.galoreRank,
-  scale: values.galoreScale,
-  gap: values.updateProjGap,
-  clipNorm: values.clipNorm,
-});
+export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): ProjectedPlan =>
+  projectedWeights({
+    learningRate: values.galoreLearningRate,
+    rank: values.galoreRank,
+    scale: values.galoreScale,
+    gap: values.updateProjGap,
+    clipNorm: values.clipNorm,
+  });

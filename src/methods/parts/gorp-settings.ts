@@ -1,7 +1,7 @@
 import type { MethodPlan } from '../../gorp/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './adapters.ts';
 import { projected, PROJECTED_SETTINGS } from './full-rank.ts';
-import { NOTHING } from './method.ts';
+import { inTurn } from './method.ts';
 import type { ValuesOf } from './setting.ts';
 import { space, SPACE_SETTINGS } from './space.ts';
 
@@ -13,9 +13,5 @@ export const GORP_SETTINGS = {
 };
 
 /** GORP: a new pair per task and projected full-rank weights, both projected out of the space. */
-export const gorpPlan = (values: ValuesOf<typeof GORP_SETTINGS>): MethodPlan => ({
-  ...NOTHING,
-  adapters: adapters('per-task', values),
-  fullRank: projected(values),
-  space: space(values),
-});
+export const gorpPlan = (values: ValuesOf<typeof GORP_SETTINGS>): MethodPlan =>
+  inTurn(space(values), adapters('per-task', values), projected(values));

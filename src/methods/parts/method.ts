@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { MethodPlan } from '../../gorp/method-plan.ts';
+import type { MethodPlan, PartPlan } from '../../gorp/method-plan.ts';
 import { schemaOf, type Setting, type Settings, type ValuesOf } from './setting.ts';
 
 /** The groups of the menu, in order. Within a group, the leading method comes first, the others by name. */
@@ -81,18 +81,11 @@ export function initialValues<S extends Settings>(settings: S): ValuesOf<S> {
   return Object.fromEntries(entries) as ValuesOf<S>;
 }
 
-/** A plan that trains nothing and does nothing against forgetting; methods override parts of it. */
-export const NOTHING: MethodPlan = {
-  schedule: 'in-turn',
-  adapters: null,
-  fullRank: null,
-  loss: [],
-  space: null,
-  rowMask: null,
-  passes: { squares: 0 },
-  replay: null,
-  endTask: null,
-};
+/**
+ * A method that learns tasks one after another, composed of parts. A space of inputs stands before what avoids it, and
+ * what acts on adapters after them.
+ */
+export const inTurn = (...parts: readonly PartPlan[]): MethodPlan => ({ schedule: 'in-turn', parts });
 
 /** What a method needs, for a table cell; a dash if nothing. */
 export function needsBriefly({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {

@@ -1,4 +1,10 @@
-import type { HardInputSpacePlan, SpacePlan } from '../../gorp/method-plan.ts';
+import {
+  type HardInputSpacePlan,
+  inputSpace,
+  type InputSpacePlan,
+  momentSpace,
+  type SpacePlan,
+} from '../../gorp/spaces/plan.ts';
 import type { Rule } from './method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings, SHARE, type ValuesOf } from './setting.ts';
 
@@ -102,25 +108,25 @@ export const SPACE_RULE: Rule<typeof SPACE_SETTINGS> = {
 /** The space that the settings describe. */
 export function space(values: ValuesOf<typeof SPACE_SETTINGS>): SpacePlan {
   const { spaceSource, loraSpace, project, threshold, softness, energies } = values;
-  if (spaceSource === 'moment') return { spaceSource, loraSpace, project, threshold };
+  if (spaceSource === 'moment') return momentSpace({ loraSpace, project, threshold });
   const { taskRates, protects } = values;
   return softness > 0
-    ? { spaceSource, form: 'soft', softness, energies, project, taskRates, protects }
-    : { ...hardInputSpace(threshold), project, taskRates, protects };
+    ? inputSpace({ form: 'soft', softness, energies, project, taskRates, protects })
+    : hardInputSpace(threshold, { project, taskRates, protects });
 }
 
 /** A space of inputs cut at a threshold, on the input side of all trained weights. */
 export const hardInputSpace = (
   threshold: number,
-  more: Partial<Pick<HardInputSpacePlan, 'rises' | 'energyOf'>> = {},
-): HardInputSpacePlan => ({
-  spaceSource: 'activation',
-  form: 'hard',
-  threshold,
-  rises: false,
-  energyOf: 'inputs',
-  project: 'update',
-  taskRates: 'constant',
-  protects: 'earlier',
-  ...more,
-});
+  more: Partial<Omit<HardInputSpacePlan, 'part' | 'needs' | 'form' | 'threshold'>> = {},
+): InputSpacePlan =>
+  inputSpace({
+    form: 'hard',
+    threshold,
+    rises: false,
+    energyOf: 'inputs',
+    project: 'update',
+    taskRates: 'constant',
+    protects: 'earlier',
+    ...more,
+  });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { spaceOf } from '../../gorp/method-plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../../methods/registry.ts';
 import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
 import { TESTS_ALL } from '../../testing/tier.ts';
@@ -89,7 +90,7 @@ async function breaksMakeNoDifference(
   const { curves, spaces } = whole.results;
   expect(curves.loss.every(Number.isFinite)).toBe(true);
   expect(new Set(curves.loss).size).toBeGreaterThan(1);
-  expect(spaces).toHaveLength(planOf(settings.method).space ? 2 : 0);
+  expect(spaces).toHaveLength(spaceOf(planOf(settings.method)) ? 2 : 0);
   const checkpoints = memoryCheckpoints(everySeconds);
   let id: string | undefined;
   let peak = 0;

@@ -3,7 +3,8 @@ import { GorpError } from '../../base/errors.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
 import { type Files, openRound, runKeepingRounds } from '../../testing/saved-run.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
-import type { AdapterPlan } from '../../gorp/method-plan.ts';
+import type { AdapterPlan } from '../../gorp/adapters/plan.ts';
+import { partOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { referencesWith } from '../../testing/reference.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
@@ -166,7 +167,7 @@ describe('a round that was saved', () => {
       config: jsonOf(files(folder), 'adapter/adapter_config.json'),
       tensors: readSafetensors(files(folder).get('adapter/adapter_model.safetensors') as Uint8Array),
     }));
-    const { rank, alpha } = planOf(settings.method).adapters as AdapterPlan;
+    const { rank, alpha } = partOf(planOf(settings.method), 'adapters') as AdapterPlan;
     for (const [i, { config }] of [one, two].entries()) {
       expect(config).toMatchObject({ peft_type: 'LORA', task_type: 'SEQ_2_SEQ_LM', r: rank * (i + 1) });
       expect(Number(config['lora_alpha']) / Number(config['r'])).toBe(alpha / rank);
@@ -362,8 +363,10 @@ test.each(['galore', 'mtl', 'per-task'] as const)('method %s saves its files', a
   const wanted = { galore: ['1-gloss', '2-field'], mtl: ['1-all_tasks'], 'per-task': ['1-gloss', '2-field'] }[name];
   expect([...rounds.keys()]).toEqual(wanted.map((folder) => `${FOLDER}/${folder}`));
   for (const files of rounds.values()) {
-    expect(files.has('full_rank_weights.safetensors')).toBe(planOf(settings.method).fullRank !== null);
-    expect(files.has('adapter/adapter_model.safetensors')).toBe(planOf(settings.method).adapters !== null);
+    expect(files.has('full_rank_weights.safetensors')).toBe(partOf(planOf(settings.method), 'full-rank') !== undefined);
+    expect(files.has('adapter/adapter_model.safetensors')).toBe(
+      partOf(planOf(settings.method), 'adapters') !== undefined,
+    );
     expect(files.has('state.safetensors')).toBe(false);
     expect(files.has('all_results.json')).toBe(true);
   }

@@ -1,4 +1,4 @@
-import { hasGates } from '../../gorp/method-plan.ts';
+import { needsOf, partOf } from '../../gorp/method-plan.ts';
 import { planOf, methodTitle } from '../../methods/registry.ts';
 import { familyOf } from '../../models/families.ts';
 import { jsonFile, type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
@@ -86,14 +86,14 @@ export async function roundFiles(
 ): Promise<OutputFile[]> {
   const { settings, model } = state.results;
   const plan = planOf(settings.method);
-  const { adapters } = plan;
+  const adapters = partOf(plan, 'adapters');
   const pairs = state.learner.tensors.flatMap(({ name, place, rows }) => {
     const layer = place === 'adapter' ? /^(.*)\.lora_A\.weight$/.exec(name)?.[1] : undefined;
     return layer === undefined ? [] : [{ layer, rank: rows }];
   });
   const { files } = stateFiles(state, 'round', { onBytes });
-  if (adapters === null || pairs.length === 0) return files;
-  if (hasGates(plan)) return [gatedNote(methodTitle(settings.method)), ...files];
+  if (adapters === undefined || pairs.length === 0) return files;
+  if (needsOf(plan).byPrompt) return [gatedNote(methodTitle(settings.method)), ...files];
   const config = peftConfig(
     pairs.map(({ layer }) => layer),
     pairs[0].rank,

@@ -1,4 +1,4 @@
-import { hasGates } from '../../gorp/method-plan.ts';
+import { needsOf, partOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
 import type { PromptForm } from '../../tasks/prompt-form.ts';
@@ -33,15 +33,14 @@ export interface RoundUse {
 export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
   const { settings, model } = results;
   const plan = planOf(settings.method);
-  const { adapters, fullRank } = plan;
   return {
     folder,
     model: settings.model,
     commit: model.commit,
     isDecoderOnly: isDecoderOnly(changed),
-    hasAdapter: adapters !== null,
-    hasWeights: fullRank !== null,
-    hasGates: hasGates(plan),
+    hasAdapter: partOf(plan, 'adapters') !== undefined,
+    hasWeights: partOf(plan, 'full-rank') !== undefined,
+    hasGates: needsOf(plan).byPrompt === true,
     promptForm: settings.training.promptForm,
     maxNewTokens: answerLengthIn(results),
     example: exampleIn(predictions),

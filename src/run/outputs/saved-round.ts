@@ -1,5 +1,6 @@
 import type { GorpError } from '../../base/errors.ts';
-import { protectsBase, protectsWatched, type RememberedExample } from '../../gorp/method-plan.ts';
+import { needsOf, partOf } from '../../gorp/method-plan.ts';
+import type { RememberedExample } from '../../gorp/replay/plan.ts';
 import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
@@ -33,7 +34,8 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
     throw bad('round', 'it was not saved at the end of a task');
   }
   const { tensors } = learner;
-  const { adapters } = planOf(results.settings.method);
+  const plan = planOf(results.settings.method);
+  const [adapters, gates] = [partOf(plan, 'adapters'), partOf(plan, 'gates')];
   const read = async (name: string): Promise<Float32Array | undefined> => float32Of(await tensors.read(name));
   return {
     round: place.round,
@@ -52,11 +54,11 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
   };
 
   function gatesOf(): AdapterGates | undefined {
-    if (!adapters?.gates) return undefined;
+    if (!adapters || !gates) return undefined;
     return {
       method: methodTitle(results.settings.method),
       tasks: learner.progress.task,
-      ...{ rank: adapters.rank, width: adapters.gates.width },
+      ...{ rank: adapters.rank, width: gates.width },
       read: async (part) => {
         const values = await read(gateTensor(part));
         if (values === undefined) throw bad('round', `it has no ${gateTensor(part)}`);
@@ -89,9 +91,9 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: Ru
 
 /** What a run protects, in words. */
 function whatIsProtected({ method, watch = [] }: RunSettings): string {
-  const plan = planOf(method);
-  if (!protectsBase(plan)) return 'earlier tasks only';
-  return ['general prompts', ...(protectsWatched(plan) ? watch.toSorted() : [])].join(', ');
+  const { protects } = needsOf(planOf(method));
+  if (protects === undefined) return 'earlier tasks only';
+  return ['general prompts', ...(protects === 'watched' ? watch.toSorted() : [])].join(', ');
 }
 
 /** Checks that a run trains the same layers as a round. @throws GorpError `run/round-does-not-fit`. */

@@ -27,7 +27,7 @@ const GATE = 'gate';
 const gateSpace = (part: string): string => `gate/space/${part}`;
 
 /** One weight of all gates: trained for the current task, frozen for earlier ones; with the space of what it reads. */
-export class GatePart {
+export class GateWeight {
   readonly #device: Device;
   readonly weight: Stack;
   readonly gradient: Stack;

@@ -5,8 +5,8 @@ import { maskRows } from '../../graph/ops/mask-rows.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { StackShape } from '../../graph/ops/optimizer.ts';
 import { sizeOf, type Tensor } from '../../graph/tensor.ts';
-import type { LayerGroup } from '../method-groups.ts';
-import { rowsBelow, type RowMaskPlan } from '../method-plan.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import { rowsBelow, type RowMaskPlan } from './plan.ts';
 import { Stack } from '../stack.ts';
 
 /**
@@ -15,9 +15,9 @@ import { Stack } from '../stack.ts';
  */
 export class OutputMagnitudes {
   readonly #sums: Readonly<Record<'A' | 'B', Stack>>;
-  readonly #plan: RowMaskPlan;
+  readonly #plan: Pick<RowMaskPlan, 'share'>;
 
-  constructor(device: Device, { names, out }: LayerGroup, rank: number, plan: RowMaskPlan) {
+  constructor(device: Device, { names, out }: LayerGroup, rank: number, plan: Pick<RowMaskPlan, 'share'>) {
     this.#plan = plan;
     this.#sums = {
       A: new Stack(device, 'optimizer', 'magnitudes of the outputs of lora_A', names, 1, rank),

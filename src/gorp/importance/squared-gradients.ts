@@ -6,11 +6,11 @@ import { addInto, scaleRows } from '../../graph/ops/elementwise.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import { GradientPrograms } from '../gradient-programs.ts';
-import { type LoraGroup, namedPair } from './lora-group.ts';
+import { type LoraGroup, namedPair } from '../adapters/lora-group.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
 import { entries } from './quadratic-term.ts';
 import { Stack } from '../stack.ts';
-import type { TrainedParts } from '../trained-layers.ts';
+import type { TrainedModel } from '../part.ts';
 
 /**
  * The mean over examples of (∂ log p(label | prompt) / ∂θ)² of every number of the adapters: the diagonal of the
@@ -26,14 +26,18 @@ export class SquaredGradients {
   readonly #adding = new Map<number, Compiled>();
   #count = 0;
 
-  /** @param loss f32 [1]: a sum of losses, which is never read. */
-  constructor(device: Device, network: Network, parts: TrainedParts, loss: Tensor, options: { recompute: boolean }) {
+  /** @param groups of all trained adapters. @param loss f32 [1]: a sum of losses, which is never read. */
+  constructor(
+    device: Device,
+    network: Network,
+    model: TrainedModel,
+    groups: readonly LoraGroup[],
+    loss: Tensor,
+    options: { recompute: boolean },
+  ) {
     this.#device = device;
-    const { adapters } = parts.plan;
-    if (!adapters || parts.full.length > 0) throw new Error('squared gradients exist for adapters only');
-    const undropped = { ...parts, plan: { ...parts.plan, adapters: { ...adapters, dropout: 0 } } };
-    this.#gradients = new GradientPrograms(device, network, undropped, loss, { accumulation: 1, ...options });
-    this.#sums = parts.lora.map((group) => {
+    this.#gradients = new GradientPrograms(device, network, model, loss, { accumulation: 1, drops: false, ...options });
+    this.#sums = groups.map((group) => {
       const { names, out, inputs } = group.layers;
       const { rank } = group.adapters;
       return {

@@ -3,7 +3,6 @@ import type { Graph } from '../../graph/graph.ts';
 import { add, addInto, scaleRows } from '../../graph/ops/elementwise.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
-import { type MethodState, stateName } from '../method-plan.ts';
 import { Stack } from '../stack.ts';
 
 /** All numbers of a stack as rows of one number each, including the gaps between its matrices, which are 0. */
@@ -31,16 +30,11 @@ export class QuadraticTerm {
     return 2 * 4 * tensor.elements;
   }
 
-  /** Uploads the tensors of a method's state. @param named the name of a layer's tensor in the state. */
-  write(state: MethodState, what: { importance: string; anchor: string }, named: (layer: string) => string): void {
+  /** Uploads the importance and the anchor of each layer. */
+  write(importanceOf: (layer: string) => Matrix, anchorOf: (layer: string) => Matrix): void {
     for (const layer of this.#like.names) {
-      const of = (part: string): Matrix => {
-        const found = state.tensors.get(stateName(part, named(layer)));
-        if (found === undefined) throw new Error(`the state has no ${part} of ${layer}`);
-        return found;
-      };
-      this.#importance.write(layer, of(what.importance));
-      this.#anchor.write(layer, of(what.anchor));
+      this.#importance.write(layer, importanceOf(layer));
+      this.#anchor.write(layer, anchorOf(layer));
     }
   }
 

@@ -13,7 +13,7 @@ import {
 } from './penalties.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { createGroups } from '../trained-groups.ts';
+import { openParts } from '../open-parts.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -110,6 +110,6 @@ test('refuses the released form of N-LoRA if a layer is not square, and names th
     ['one.v.weight', [4, 8]],
   ]);
   const targets = { lora: /\.[qv]$/, fullRank: /none/ };
-  expect(() => createGroups(device, { shapes, embeddingWidth: 8 }, plan, targets)).toThrow(/one\.v is \[4, 8\]/);
+  expect(() => openParts(device, { shapes, embeddingWidth: 8 }, plan, targets)).toThrow(/one\.v is \[4, 8\]/);
   expect(device.buffers.liveLabels).toEqual([]);
 });

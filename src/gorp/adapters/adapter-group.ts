@@ -6,7 +6,7 @@ import { dropout } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { scaleBlocks } from '../../graph/ops/scale-blocks.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import type { GateValues } from '../gates/gates.ts';
+import type { PairScales } from '../part.ts';
 import {
   columnSlice,
   concatColumns,
@@ -215,7 +215,7 @@ export class AdapterGroup {
     scale: number,
     drop?: { step: Tensor; salt: number; rate: number },
     onInner?: (h: Tensor) => void,
-    gates?: GateValues,
+    gates?: PairScales,
   ): Tensor {
     const dropped = drop ? dropout(g, x, drop.step, drop.salt, drop.rate) : x; // [..., in]
     let sum = y; // [..., out]

@@ -1,0 +1,154 @@
+import { mixSeed } from '../../base/random.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import type { Meters } from '../layer-statistics.ts';
+import type { LayerPass, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
+import { InputSpaces } from '../spaces/input-spaces.ts';
+import type { CovarianceSum } from '../spaces/layer-inputs.ts';
+import type { SpaceSource } from '../spaces/projected-space.ts';
+import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
+import type { Device } from '../../device/device.ts';
+import type { Schedule } from '../method-plan.ts';
+import { writeDesignedA } from './designed-adapter.ts';
+import { LoraGroup } from './lora-group.ts';
+import type { AdapterPlan } from './plan.ts';
+
+/** LoRA adapters of all layers that get them (docs/method.md, section 2), in groups of layers of one shape. */
+export class Adapters implements Part {
+  readonly plan: AdapterPlan;
+  readonly #device: Device;
+  readonly #schedule: Schedule;
+  readonly #inputSpaces: InputSpaces | undefined;
+  readonly groups: LoraGroup[] = [];
+
+  /** @throws GorpError `device/out-of-memory`, …; then nothing stays allocated. */
+  constructor(
+    device: Device,
+    plan: AdapterPlan,
+    schedule: Schedule,
+    layers: readonly LayerGroup[],
+    space: SpaceSource,
+  ) {
+    this.plan = plan;
+    this.#device = device;
+    this.#schedule = schedule;
+    this.#inputSpaces = space instanceof InputSpaces ? space : undefined;
+    const keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
+    try {
+      for (const group of layers) this.groups.push(new LoraGroup(device, group, plan, keepsPairs, space));
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
+  get trainable(): number {
+    return this.groups.reduce((sum, { trainable }) => sum + trainable, 0);
+  }
+
+  get learningRate() {
+    return { of: 'adapters', rate: this.plan.learningRate } as const;
+  }
+
+  /** Whether there is a pair of an earlier task. */
+  get hasEarlierPairs(): boolean {
+    return this.groups.some(({ adapters, layers: { names } }) => adapters.previousA(names[0]) !== undefined);
+  }
+
+  groupOf(layer: string): LoraGroup | undefined {
+    return this.groups.find(({ layers }) => layers.names.includes(layer));
+  }
+
+  trains(layer: string): boolean {
+    return this.groupOf(layer) !== undefined;
+  }
+
+  /** y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ: docs/method.md, eq. (1). */
+  forward({ g, name, x, uses, scales }: LayerPass, y: Tensor): Tensor {
+    const group = this.groupOf(name);
+    if (group === undefined || uses.pairs === 'none') return y;
+    const { alpha, rank, dropout: rate } = this.plan;
+    const scale = alpha / rank;
+    if (uses.pairs === 'earlier') {
+      return group.adapters.apply(g, name, x, y, null, scale, undefined, undefined, scales);
+    }
+    const { trainables, outputs } = uses;
+    const training = trainables !== undefined;
+    const pair = {
+      A: group.adapters.A.view(name, training && group.trainsA),
+      B: group.adapters.B.view(name, training),
+    };
+    if (group.trainsA) trainables?.set(pair.A, group.gradA.view(name, false));
+    trainables?.set(pair.B, group.gradB.view(name, false));
+    const drop = uses.dropout && { step: uses.dropout, salt: mixSeed(0, name) >>> 0, rate };
+    const { mask } = group;
+    const note =
+      mask && outputs
+        ? (part: 'A' | 'B', output: Tensor) => mask.record(g, part, name, output, outputs.rowMask(name), outputs.adds)
+        : undefined;
+    const noteA = note && ((h: Tensor): void => note('A', h));
+    const output = group.adapters.apply(g, name, x, y, pair, scale, drop, noteA, scales);
+    note?.('B', output);
+    return output;
+  }
+
+  clearGradients(): void {
+    for (const group of this.groups) group.clearGradients();
+  }
+
+  recordSquares(g: Graph, meters: Meters): void {
+    for (const group of this.groups) group.recordSquares(g, meters);
+  }
+
+  recordUpdate({ g, clip, rates, meters, measures }: UpdateParts): void {
+    for (const group of this.groups) {
+      group.recordUpdate({ g, clip, rates, meters: measures ? meters.spaceMetersOf(group) : undefined });
+    }
+  }
+
+  /** Freezes the pair of the task before, if each task has its own; those learned apart drop it. */
+  async beginTask({ task, seed }: TaskOf): Promise<void> {
+    const isFresh = task === 1 || this.plan.pairs === 'per-task';
+    if (isFresh && task > 1 && this.#schedule !== 'apart') {
+      for (const group of this.groups) await group.adapters.freeze();
+    }
+    for (const group of this.groups) await group.beginTask(mixSeed(seed, 'task', task), isFresh);
+  }
+
+  get readsInputsAtBegin(): boolean {
+    return this.plan.design === 'inputs';
+  }
+
+  /** Gives every layer the A designed from its inputs and the space of earlier tasks. */
+  async beginWithInputs(sums: readonly CovarianceSum[]): Promise<undefined> {
+    if (!this.readsInputsAtBegin) return;
+    for (const { tensor, names } of sums) {
+      const A = this.groups.flatMap(({ layers, adapters }) =>
+        layers.names.filter((name) => names.includes(name)).map((name) => adapters.A.view(name, false)),
+      );
+      if (A.length > 0) await writeDesignedA(this.#device, tensor, this.#inputSpaces?.viewOf(names[0]), A);
+    }
+  }
+
+  /** Frozen pairs are saved, beside the one in training, which counts as a state of the device. */
+  savedBytes(): number {
+    return this.groups.reduce((sum, { adapters }) => sum + adapters.previousBytes, 0);
+  }
+
+  reserve(reservation: Reservation): void {
+    for (const group of this.groups) group.reserve(reservation);
+  }
+
+  state(training: boolean): StateTensor[] {
+    return this.groups.flatMap((group) => group.state(training));
+  }
+
+  async restore(saved: SavedTensors, progress: SavedProgress): Promise<void> {
+    for (const group of this.groups) await group.restore(saved, progress);
+  }
+
+  destroy(): void {
+    for (const group of this.groups) group.destroy();
+  }
+}

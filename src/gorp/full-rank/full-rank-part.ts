@@ -1,0 +1,156 @@
+import type { Device } from '../../device/device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { squares } from '../../graph/ops/optimizer.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import type { LayerGroup } from '../layer-groups.ts';
+import type { Meters } from '../layer-statistics.ts';
+import type { LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
+import type { SpaceSource } from '../spaces/projected-space.ts';
+import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
+import { AdamTrainer } from './adam-trainer.ts';
+import { recordSquaredNorm } from './fast-projection.ts';
+import { FullRankGroup } from './full-rank-group.ts';
+import type { FullRankPlan } from './plan.ts';
+
+/** Target modules trained full-rank, in groups of layers of one shape. */
+export class FullRankWeights implements Part {
+  readonly plan: FullRankPlan;
+  readonly groups: FullRankGroup[] = [];
+
+  /** @throws GorpError `device/out-of-memory`, …; then nothing stays allocated. */
+  constructor(device: Device, plan: FullRankPlan, layers: readonly LayerGroup[], space: SpaceSource) {
+    this.plan = plan;
+    try {
+      for (const group of layers) this.groups.push(new FullRankGroup(device, group, plan, space));
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
+  get trainable(): number {
+    return this.groups.reduce((sum, { layers: { names, out, inputs } }) => sum + names.length * out * inputs, 0);
+  }
+
+  get learningRate() {
+    return { of: 'full-rank', rate: this.plan.learningRate } as const;
+  }
+
+  /** Steps between two refreshes of the basis; undefined if gradients are not compressed. */
+  get gap(): number | undefined {
+    return this.plan.form === 'projected' ? this.plan.gap : undefined;
+  }
+
+  /** Whether gradients are compressed without being formed, and changes kept apart from the weights. */
+  get hasUnmerged(): boolean {
+    return this.groups.some(({ fast }) => fast !== undefined);
+  }
+
+  /** Whether clipping uses the norm of the whole projected gradient. */
+  get takesExactNorm(): boolean {
+    return this.plan.form === 'projected' && this.plan.clipNorm === 'exact';
+  }
+
+  groupOf(layer: string): FullRankGroup | undefined {
+    return this.groups.find(({ layers }) => layers.names.includes(layer));
+  }
+
+  trains(layer: string): boolean {
+    return this.groupOf(layer) !== undefined;
+  }
+
+  weight(layer: string, uses: LayerUses): { trainable: boolean; gradient: Tensor | undefined } | undefined {
+    const group = this.groupOf(layer);
+    if (group === undefined || uses.trainables === undefined) return undefined;
+    const isFormed = !group.fast || uses.refresh === true;
+    return {
+      trainable: isFormed || this.takesExactNorm,
+      gradient: isFormed ? group.gradient.view(layer, false) : undefined,
+    };
+  }
+
+  /** What a fast projection computes from the implicit gradient of a layer's weight: its norm, and a new basis. */
+  ofGradient({ g, name, x, uses, meters }: LayerPass) {
+    const fast = this.groupOf(name)?.fast;
+    if (fast === undefined || uses.trainables === undefined) return undefined;
+    return (dy: Tensor): Tensor | undefined => {
+      const { squares: norms, before, after } = meters;
+      const index = meters.placeOf(name);
+      if (this.takesExactNorm) recordSquaredNorm(g, { x, dy }, norms, index);
+      return uses.refresh ? fast.recordRefresh(g, name, { x, dy }, { before, after, index }) : undefined;
+    };
+  }
+
+  /** y with the change of a fast projection since the last merge, unless the pair is merged. */
+  forward({ g, name, x, uses }: LayerPass, y: Tensor): Tensor {
+    const group = this.groupOf(name);
+    const training = uses.trainables !== undefined;
+    if (group?.fast === undefined || uses.refresh || !(training || uses.unmerged)) return y;
+    const N = group.fast.pair.view(name, training);
+    uses.trainables?.set(N, group.gradient.view(name, false));
+    return group.fast.addPair(g, name, x, y, N);
+  }
+
+  clearGradients(): void {
+    for (const { gradient } of this.groups) gradient.clear();
+  }
+
+  recordSquares(g: Graph, meters: Meters): void {
+    for (const group of this.groups) {
+      if (group.fast && this.takesExactNorm) continue; // fast projections with the exact norm have written it
+      const { tensor, shape } = group.gradient;
+      squares(g, tensor, shape, meters.squaresOf(group)[0]);
+    }
+  }
+
+  recordUpdate({ g, clip, rates, meters, measures }: UpdateParts): void {
+    for (const group of this.groups) {
+      group.recordUpdate({ g, clip, rates, meters: measures ? meters.spaceMetersOf(group) : undefined });
+    }
+  }
+
+  /** Merges the pairs of fast projections into the weights. */
+  recordMerge(g: Graph): void {
+    for (const { fast, weights } of this.groups) fast?.recordMerge(g, weights.tensor);
+  }
+
+  merged(): void {
+    for (const { fast } of this.groups) fast?.pair.clear();
+  }
+
+  get #plain(): { trainer: AdamTrainer; group: FullRankGroup }[] {
+    return this.groups.flatMap((group) =>
+      group.trainer instanceof AdamTrainer ? [{ trainer: group.trainer, group }] : [],
+    );
+  }
+
+  get #freezes(): boolean {
+    return this.plan.form === 'adam' && this.plan.frozen !== null;
+  }
+
+  async beginTask({ task, tasks }: TaskOf): Promise<void> {
+    for (const group of this.groups) group.beginTask();
+    if (!this.#freezes) return;
+    for (const { trainer, group } of this.#plain) await trainer.freezeDirections(group.weights, task, tasks());
+  }
+
+  resumeTask({ task, tasks }: Pick<TaskOf, 'task' | 'tasks'>): void {
+    if (this.#freezes) for (const { trainer } of this.#plain) trainer.resumeTask(task, tasks());
+  }
+
+  reserve(reservation: Reservation): void {
+    for (const group of this.groups) group.reserve(reservation);
+  }
+
+  state(training: boolean): StateTensor[] {
+    return this.groups.flatMap((group) => group.state(training));
+  }
+
+  async restore(saved: SavedTensors, progress: SavedProgress): Promise<void> {
+    for (const group of this.groups) await group.restore(saved, progress);
+  }
+
+  destroy(): void {
+    for (const group of this.groups) group.destroy();
+  }
+}

@@ -1,0 +1,234 @@
+import type { Batch, BatchSizes, TokenPair } from '../base/batch.ts';
+import type { Random } from '../base/random.ts';
+import type { Device, Program } from '../device/device.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { Layers } from '../models/layers.ts';
+import type { Network, TrainingBatch } from '../models/network.ts';
+import type { MeasuredGroup, Meters } from './layer-statistics.ts';
+import type { RememberedExample } from './replay/plan.ts';
+import type { CovarianceSum } from './spaces/layer-inputs.ts';
+import type { NamedGrowth } from './spaces/growth-form.ts';
+import type { SavedProgress, StateOwner } from './state.ts';
+import type { Parameters } from '../models/parameters.ts';
+
+/** A model as it is trained: its parameters, and the parts of the method. */
+export interface TrainedModel {
+  readonly parameters: Parameters;
+  readonly parts: readonly Part[];
+  /** Seeds the dropout masks of a step, u32 [1]. */
+  readonly dropoutStep: Tensor;
+  /** The measurements of every trained tensor. */
+  readonly meters: Meters;
+}
+
+/** How a graph uses the trained layers. */
+export interface LayerUses {
+  /** Receives trainable tensors and the places of their gradients; undefined if the graph trains nothing. */
+  readonly trainables?: Map<Tensor, Tensor>;
+  /** Seeds the dropout masks of a step, u32 [1]; undefined for no dropout. */
+  readonly dropout?: Tensor | undefined;
+  /** Whether fast projections compute a new basis from the gradients of this graph. */
+  readonly refresh?: boolean;
+  /** Whether to add the pairs of fast projections that are not merged into the weights, without training. */
+  readonly unmerged?: boolean;
+  /** Which adapter pairs act: all, those of earlier tasks, which is the model before the task, or none. */
+  readonly pairs?: 'all' | 'earlier' | 'none';
+  /** Which input rows of a layer are tokens, and whether what is summed over them adds to earlier micro-batches. */
+  readonly outputs?: { readonly rowMask: (layer: string) => Tensor; readonly adds: boolean };
+  /** Receives the input of every trained layer, by name. */
+  readonly captured?: Map<string, Tensor>;
+}
+
+/** How much each task's pair counts for each prompt. */
+export interface PairScales {
+  /** Of earlier tasks, [tasks, B, 1]; undefined in the first. */
+  readonly previous: Tensor | undefined;
+  /** Of the current task, [1, B, 1]. */
+  readonly own: Tensor;
+}
+
+/** A layer in a forward pass. */
+export interface LayerPass {
+  readonly g: Graph;
+  /** Its Hugging Face name, without `.weight`. */
+  readonly name: string;
+  /** Its input [..., in]. */
+  readonly x: Tensor;
+  readonly uses: LayerUses;
+  /** By the part that computes them from the prompts; undefined if all pairs count fully. */
+  readonly scales: PairScales | undefined;
+  /** Receive what is measured of gradients. */
+  readonly meters: Meters;
+}
+
+/** What the update programs of all parts share. */
+export interface UpdateParts {
+  readonly g: Graph;
+  /** f32 [2]: norm of all gradients, and the factor that clips them. */
+  readonly clip: Tensor;
+  /** f32 [2]: Adam's step sizes of adapters and of full-rank weights. */
+  readonly rates: Tensor;
+  readonly meters: Meters;
+  /** Whether the step measures what spaces remove. */
+  readonly measures: boolean;
+}
+
+/** A task that begins or ends, for the parts. */
+export interface TaskOf {
+  readonly device: Device;
+  readonly network: Network;
+  readonly model: TrainedModel;
+  /** Counted from 1. */
+  readonly task: number;
+  /** Number of tasks in the order. @throws GorpError `settings/open-order` if it is not known. */
+  readonly tasks: () => number;
+  readonly seed: number;
+  /** Whether a block's activations are recomputed in backward passes. */
+  readonly recompute: boolean;
+  /** Batches of prompts, if a part asks for them. */
+  readonly prompts: readonly Batch[];
+}
+
+/** What measurements at the end of a task need. */
+export interface MeasuringOf extends Pick<TaskOf, 'device' | 'network' | 'model' | 'recompute'> {
+  /** f32 [1]: a sum of losses, which is never read. */
+  readonly loss: Tensor;
+}
+
+/** A finished task. */
+export interface EndedTask extends TaskOf {
+  /** Batches of one example each, as many as a part asks for. */
+  readonly singles: readonly Batch[];
+  /** Its training examples, in the order of the data. */
+  readonly examples: readonly TokenPair[];
+  /** f32 [1]: a sum of losses, which is never read. */
+  readonly loss: Tensor;
+  /** Random numbers of this run, task and stream name, independent of other streams. */
+  readonly random: (stream: string) => Random;
+}
+
+/** Told how many parts of a work are done, and how many there are; may throw to end it. */
+export type OnPart = (done: number, total: number) => Promise<void>;
+
+/** The inputs of layers over a sample of examples: XᵀX of each. */
+export interface ReadInputs {
+  readonly sums: readonly CovarianceSum[];
+  /** Told how many of the sums are done. */
+  readonly onPart: (done: number) => Promise<void>;
+}
+
+/** Programs that spaces take when they grow. */
+export interface PlannedGrowth {
+  /** Number of spaces that grow by them; 0 for measurements. */
+  readonly count: number;
+  readonly programs: readonly Program[];
+}
+
+/** A measurement whose memory is reserved until the next is asked for. */
+export interface Reserved {
+  /** Bytes that it reads back at once. */
+  readonly largestBytes: number;
+  /** The work of spaces of inputs. */
+  readonly spaces?: {
+    /** Reads a batch of prompts. */
+    readonly read: Program;
+    /** Builds a group of spaces. */
+    readonly growth: PlannedGrowth;
+  };
+}
+
+/** What memory is reserved for, at its largest, for a memory plan. */
+export interface Reservation {
+  /** Earlier pairs, and tasks in the spaces. */
+  readonly pairs: number;
+  readonly spaces: number;
+  /** Whether the base model is protected, so that there are spaces in the first task too. */
+  readonly isProtected: boolean;
+}
+
+/**
+ * A part of a method on a device, for its whole life: what it adds to the forward pass, to the loss, to the gradient and
+ * to the update, what it does at the beginning and the end of a task, what it saves, and what it costs. A method is
+ * composed of parts, and a learner carries them out in their order without knowing which they are. What a part does not
+ * need is absent.
+ */
+export interface Part extends Partial<StateOwner> {
+  /** Number of trained numbers. */
+  readonly trainable?: number;
+  /** Groups of trained tensors that are measured. */
+  readonly groups?: readonly MeasuredGroup[];
+  /** Number of further gradients that count in the norm. */
+  readonly furtherGradients?: number;
+  /** The learning rate of adapters, or of full-rank weights. */
+  readonly learningRate?: { readonly of: 'adapters' | 'full-rank'; readonly rate: number };
+
+  // The forward pass.
+  /** Whether it trains a layer. */
+  trains?(layer: string): boolean;
+  /** The weight of a layer as a graph trains it, and the place of its gradient, if it forms one; undefined if frozen. */
+  weight?(
+    layer: string,
+    uses: LayerUses,
+  ): { readonly trainable: boolean; readonly gradient: Tensor | undefined } | undefined;
+  /** What it computes from the implicit gradient of a layer's weight. */
+  ofGradient?(pass: LayerPass): ((dy: Tensor) => Tensor | undefined) | undefined;
+  /** The output of a layer, with what this part adds to y. */
+  forward?(pass: LayerPass, y: Tensor): Tensor;
+  /** The scales of pairs for prompts. @param means mean embeddings of the prompts [1, B, D]. */
+  scales?(g: Graph, means: Tensor, uses: LayerUses): PairScales;
+  /** The reported loss of a batch, and the objective with a term of this part; undefined if it has none now. */
+  objective?(g: Graph, batch: TrainingBatch, layers: Layers, model: TrainedModel): Objective | undefined;
+
+  // A step.
+  /** Clears sums over micro-batches. */
+  clearGradients?(): void;
+  /** Changes gradients after the backward pass: adds those of terms of the loss, or masks rows. */
+  recordTerms?(g: Graph): void;
+  /** Adds the energies of its gradients to those of the step. */
+  recordSquares?(g: Graph, meters: Meters): void;
+  recordUpdate?(update: UpdateParts): void;
+  /** Steps between two computations of new bases; undefined if it has none. */
+  readonly gap?: number | undefined;
+  /** Whether it holds changes of weights apart from them, until they are merged. */
+  readonly hasUnmerged?: boolean;
+  /** Merges these changes into the weights, and then forgets them. */
+  recordMerge?(g: Graph): void;
+  merged?(): void;
+
+  // A task.
+  beginTask?(task: TaskOf): Promise<void>;
+  /** Resumes a task that another learner had begun, before its state is restored. */
+  resumeTask?(task: Pick<TaskOf, 'task' | 'tasks'>): void;
+  /** Whether it reads the inputs of layers at the beginning of this task. */
+  readonly readsInputsAtBegin?: boolean;
+  /** @returns factors of the learning rates of adapters and of full-rank weights, if it changes them. */
+  beginWithInputs?(sums: readonly CovarianceSum[]): Promise<RateFactors | undefined>;
+  endTask?(task: EndedTask): Promise<readonly NamedGrowth[]>;
+  /** How much a space of inputs grew. */
+  endWithInputs?(task: EndedTask, inputs: ReadInputs, isProtected: boolean): Promise<readonly NamedGrowth[]>;
+  /** Protects, before the first task, what examples use of the model. */
+  protect?(inputs: ReadInputs): Promise<void>;
+
+  // What it stores and costs.
+  /** Examples of earlier tasks that it remembers; restored from {@link SavedProgress}. */
+  readonly remembered?: readonly RememberedExample[];
+  /** Bytes that it stores between tasks besides the trained model. */
+  readonly storedBytes?: number;
+  /** Bytes of its state on disk, and of the host, in the last of a number of tasks for which memory is reserved. */
+  savedBytes?(tasks: number): number;
+  hostBytes?(tasks: number): number;
+  reserve?(reservation: Reservation): void;
+  /** Its measurements at the end of a task, one after another, for a memory plan. */
+  reserveMeasuring?(of: MeasuringOf, sizes: readonly BatchSizes[]): AsyncGenerator<Reserved>;
+  /** Frees what it owns on the device. */
+  destroy?(): void;
+}
+
+/** A reported loss, and what is minimised. */
+export interface Objective {
+  readonly loss: Tensor;
+  readonly objective: Tensor;
+}
+
+export type RateFactors = SavedProgress['rateFactors'];
