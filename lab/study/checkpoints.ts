@@ -33,7 +33,10 @@ export async function goingOn(
   const clear = (): Promise<void> => rm(folder, { recursive: true, force: true });
   await removeDrafts(folder);
   const last = await checkpoints.last();
-  if (last === null) return { host: { checkpoints }, clear };
+  if (last === null) {
+    if (!(await checkpoints.isEmpty())) warn('No checkpoint of this run can be used: it begins again.');
+    return { host: { checkpoints }, clear };
+  }
   const path = difference(last.results.settings, settings);
   if (path === null) return { host: { checkpoints, savedCheckpoint: () => Promise.resolve(last) }, clear };
   throw new GorpError(

@@ -9,6 +9,7 @@ import { textFile } from '../weights/exports/output-file.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
 import { openOrigin } from './resume.ts';
+import { writeRound } from './round-folder.ts';
 
 let out: string;
 let warnings: string[];
@@ -93,23 +94,44 @@ describe('checkpoints on disk', () => {
     expect(await numbers()).toEqual(['000002', '000003', 'of somebody else']);
   });
 
-  test('do not write again what has not changed, and each is complete without the others', async () => {
+  test('do not write again what has not changed, and the two share no file', async () => {
     const checkpoints = folder();
     const same = { ...textFile('part/same', () => 'large'), isUnchanged: true };
     const paths = (name: string): string[] => ['part/same', 'b'].map((path) => join(out, 'checkpoints', name, path));
-    await checkpoints.save([same, textFile('b', () => '1')]); // the first of a process has none before it
-    await checkpoints.save([same, textFile('b', () => '2')]);
-    const inodes = await Promise.all(['000001', '000002'].map(async (name) => (await stat(paths(name)[0])).ino));
-    expect(inodes[1]).toBe(inodes[0]);
+    const texts = (name: string): Promise<string[]> => Promise.all(paths(name).map((path) => readFile(path, 'utf8')));
+    const inode = async (name: string): Promise<number> => (await stat(paths(name)[0])).ino;
+    // The first two of a process have none before the last.
+    for (const text of ['1', '2']) await checkpoints.save([same, textFile('b', () => text)]);
+    const before = [await inode('000001'), await inode('000002')];
+    expect(before[0]).not.toBe(before[1]);
     await checkpoints.save([same, textFile('b', () => '3')]);
-    expect(await numbers()).toEqual(['000002', '000003']);
-    expect(await Promise.all(paths('000003').map((path) => readFile(path, 'utf8')))).toEqual(['large', '3']);
-    await rm(join(out, 'checkpoints', '000003'), { recursive: true });
     await checkpoints.save([same, textFile('b', () => '4')]);
-    expect(await Promise.all(paths('000003').map((path) => readFile(path, 'utf8'))), 'it is written again').toEqual([
-      'large',
-      '4',
+    expect(await numbers()).toEqual(['000003', '000004']);
+    expect([await inode('000003'), await inode('000004')]).toEqual(before);
+    expect([await texts('000003'), await texts('000004')]).toEqual([
+      ['large', '3'],
+      ['large', '4'],
     ]);
+    await rm(join(out, 'checkpoints', '000003'), { recursive: true });
+    await checkpoints.save([same, textFile('b', () => '5')]);
+    expect(await texts('000005'), 'it is written again').toEqual(['large', '5']);
+  });
+
+  test('of which neither can be used are named: the run resumes from its last round, or waits for a decision', async () => {
+    await leaveCheckpoints();
+    for (const name of await numbers()) await truncate(join(out, 'checkpoints', name, ADAPTER_FILE), 1000);
+    await expect(openOrigin('auto', out, warn)).rejects.toMatchObject({
+      code: 'run/bad-checkpoint',
+      message: `None of the checkpoints in ${join(out, 'checkpoints')} can be used, and there is no saved round.`,
+    });
+    expect(warnings).toHaveLength(2);
+    const saveRound = writeRound.bind(null, out, ['gloss']);
+    await new Run(
+      tinyHost(() => undefined, { saveRound }),
+      { ...tinySettings('seq-lora', { epochs: 1 }), order: ['gloss'] },
+    ).execute();
+    expect(await openOrigin('auto', out, warn)).toMatchObject({ round: { round: 1 } });
+    expect(warnings.at(-1)).toContain('None of the checkpoints can be used: the run resumes from its last saved round');
   });
 
   test('start fresh in an empty folder, and need a folder', async () => {

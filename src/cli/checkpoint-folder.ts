@@ -20,14 +20,15 @@ export interface FoundCheckpoint {
 
 /**
  * Saves checkpoints on disk: writes one aside, moves it into place as a whole, then removes all but the last two. What has
- * not changed is a hard link to the file of the last one, so that each folder is complete by itself.
+ * not changed is a hard link to the file of the one before the last, which then goes: each folder is complete by itself,
+ * and the two share no file, so that damage to one leaves the other.
  */
 export class CheckpointFolder implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: string;
   readonly #warn: (message: string) => void;
-  /** The last one that this process wrote. */
-  #last: string | undefined;
+  /** The last two that this process wrote, the last one last. */
+  #written: readonly (string | undefined)[] = [];
 
   /** @param warn reports checkpoints that cannot be used. */
   constructor(out: string, everySeconds: number, warn: (message: string) => void) {
@@ -47,17 +48,18 @@ export class CheckpointFolder implements CheckpointStore {
         }
       }),
     );
-    this.#last = path;
+    this.#written = [this.#written[1], path];
     for (const old of before.slice(0, 1 - KEPT)) await rm(this.#pathOf(old), { recursive: true, force: true });
   }
 
-  /** Gives a file of the last checkpoint a second name in a folder. @returns false where that is not possible. */
+  /** Gives a file of the checkpoint before the last a second name in a folder. @returns false if that is not possible. */
   async #linked(name: string, folder: string): Promise<boolean> {
-    if (this.#last === undefined) return false;
+    const [before] = this.#written;
+    if (before === undefined) return false;
     const target = join(folder, name);
     await mkdir(dirname(target), { recursive: true });
     try {
-      await link(join(this.#last, name), target);
+      await link(join(before, name), target);
     } catch {
       return false; // some file systems have no links, and a person may have removed the checkpoint
     }
@@ -77,10 +79,15 @@ export class CheckpointFolder implements CheckpointStore {
         return { path, checkpoint: await openCheckpoint(opensIn(path)) };
       } catch (thrown) {
         if (!(thrown instanceof GorpError)) throw thrown;
-        this.#warn(`${path}: ${thrown.message}`);
+        this.#warn(`Skipped ${path}. ${thrown.message}`);
       }
     }
     return null;
+  }
+
+  /** Whether there are none, not even ones that cannot be used. */
+  async isEmpty(): Promise<boolean> {
+    return (await this.#numbers()).length === 0;
   }
 
   /** Removes all checkpoints: the run has ended. */

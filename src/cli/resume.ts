@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
 import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
 import { checkSettings } from '../run/checkpoint/fitting.ts';
 import type { SavedRun } from '../run/checkpoint/saved-run.ts';
@@ -10,7 +11,7 @@ import type { SavedRound } from '../run/outputs/saved-round.ts';
 import { type Results, ResultsSchema } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { isGiven } from './arguments.ts';
-import { CheckpointFolder } from './checkpoint-folder.ts';
+import { CheckpointFolder, CHECKPOINTS } from './checkpoint-folder.ts';
 import { UsageError } from './exit-codes.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
 import { chooseRun, type ChosenRun, givenTasks, SETTINGS_OPTIONS, type SettingsValues } from './run-settings.ts';
@@ -45,10 +46,26 @@ export async function openOrigin(
       : { path: resume, round: await openRoundFolder(resume) };
   }
   if (out === undefined) throw new UsageError(`--resume ${AUTO} resumes from what is in --out: name that folder too.`);
-  const found = await new CheckpointFolder(out, 0, warn).find();
+  const checkpoints = new CheckpointFolder(out, 0, warn);
+  const found = await checkpoints.find();
   if (found) return found;
   const path = await lastRound(out);
-  return path === null ? null : { path, round: await openRoundFolder(path) };
+  const isEmpty = await checkpoints.isEmpty();
+  if (path === null) {
+    if (isEmpty) return null;
+    throw new GorpError(
+      'run/bad-checkpoint',
+      `None of the checkpoints in ${join(out, CHECKPOINTS)} can be used, and there is no saved round.`,
+      'Restore them from a copy, or delete that folder to begin the run again.',
+    );
+  }
+  const round = await openRoundFolder(path).catch((cause: unknown) => {
+    if (!(cause instanceof GorpError)) throw cause;
+    const nextStep = 'Restore it from a copy, or move its folder away to resume from the round before it.';
+    throw new GorpError(cause.code, `${path}: ${cause.message}`, nextStep, { cause });
+  });
+  if (!isEmpty) warn(`None of the checkpoints can be used: the run resumes from its last saved round, ${path}.`);
+  return { path, round };
 }
 
 /** The folder of the last round that a run has saved. */

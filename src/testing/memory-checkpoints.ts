@@ -22,7 +22,7 @@ export function memoryCheckpoints(everySeconds = Infinity) {
     get count(): number {
       return stored.length;
     },
-    /** Paths of files that a checkpoint within a task took from the one before. */
+    /** Paths of files that a checkpoint within a task took from an earlier one. */
     unchanged,
     /** The parts of a host that the next run of the same settings needs. */
     parts: (): Partial<RunHost> => ({
@@ -32,9 +32,9 @@ export function memoryCheckpoints(everySeconds = Infinity) {
           const files: Files = new Map();
           const taken: string[] = [];
           for (const file of outputs) {
-            const last = file.isUnchanged === true ? stored.at(-1)?.get(file.path) : undefined;
-            if (last) taken.push(file.path);
-            files.set(file.path, last ?? (await bytesOfFile(file)));
+            const same = file.isUnchanged === true ? stored.at(-2)?.get(file.path) : undefined;
+            if (same) taken.push(file.path);
+            files.set(file.path, same ?? (await bytesOfFile(file)));
           }
           stored = [...stored, files].slice(-2);
           if ((await open(files)).learner.progress.training) for (const path of taken) unchanged.add(path);

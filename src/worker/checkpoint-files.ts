@@ -25,16 +25,16 @@ export async function numbersIn(all: FileSystemDirectoryHandle): Promise<number[
 /**
  * Writes a checkpoint, the last of its files last: that one completes it.
  *
- * @param last number of the checkpoint from which unchanged files may be used.
+ * @param before number of the checkpoint from which unchanged files may be used: the one before the last.
  * @throws GorpError `store/quota`, `store/failed`; part of it may then be there.
  */
 export async function writeCheckpoint(
   all: FileSystemDirectoryHandle,
   number: number,
   files: readonly CheckpointFile[],
-  last: number | undefined,
+  before: number | undefined,
 ): Promise<void> {
-  const earlier = last === undefined ? new Map<string, number>() : await placesOf(all, last);
+  const earlier = before === undefined ? new Map<string, number>() : await placesOf(all, before);
   const elsewhere = new Map<string, number>();
   for (const { path, isUnchanged = false } of files) {
     const where = isUnchanged ? earlier.get(path) : undefined;

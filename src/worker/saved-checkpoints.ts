@@ -13,14 +13,15 @@ const KEPT = 2;
 /**
  * Stores the checkpoints of a run in its folder: `rounds/RUN/checkpoints/000001/…`. A checkpoint counts once its last
  * file is written. Only then are files removed that the last two do not need, so that two are complete at any time. A file
- * that has not changed stays in the folder of the checkpoint that wrote it: these file systems have no links.
+ * that has not changed stays in the folder of the checkpoint that wrote it, since these file systems have no links, but
+ * never in that of the last: the two share no file, so that damage to one leaves the other.
  */
 export class CheckpointSaver implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: RunFolder;
   readonly #warn: (message: string) => void;
-  /** The last one that this saver wrote. */
-  #last: number | undefined;
+  /** The last two that this saver wrote, the last one last. */
+  #written: readonly (number | undefined)[] = [];
 
   /** @param warn reports checkpoints that cannot be used. */
   constructor(folder: RunFolder, everySeconds: number, warn: (message: string) => void) {
@@ -34,12 +35,12 @@ export class CheckpointSaver implements CheckpointStore {
     const all = await this.#all();
     const number = ((await numbersIn(all)).at(-1) ?? 0) + 1;
     try {
-      await writeCheckpoint(all, number, files, this.#last);
+      await writeCheckpoint(all, number, files, this.#written[0]);
     } catch (thrown) {
       await removeFrom(all, nameOf(number));
       throw thrown;
     }
-    this.#last = number;
+    this.#written = [this.#written[1], number];
     await removeOlder(all, KEPT);
   }
 

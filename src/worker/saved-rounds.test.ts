@@ -285,6 +285,22 @@ describe('what other runs have stored', () => {
     await expect(saver.mustHave()).rejects.toMatchObject({ code: 'run/bad-checkpoint' });
   });
 
+  test('damage to any file of a checkpoint leaves the one before it, also where they need not be written again', async () => {
+    const { checkpoint } = await outputs;
+    const same = checkpoint.map((file, i) => ({ ...file, isUnchanged: i < checkpoint.length - 1 }));
+    for (let at = 0, count = 1; at < count; at++) {
+      disk = new PrivateFileSystem();
+      const folder = new RunFolder(null);
+      const saver = new CheckpointSaver(folder, 0, () => undefined);
+      for (const files of [checkpoint, checkpoint, same, same, same]) await saver.save(files);
+      const all = await makeFolder(['rounds', await folder.claimed(), 'checkpoints']);
+      const stored = await filesBelow(all);
+      count = stored.length;
+      await writeInto(all, [textFile(stored[at].path, () => 'damaged')]);
+      expect(await saver.last(), stored[at].path).not.toBeNull();
+    }
+  });
+
   test('is not removed while a run uses it', async () => {
     const { rounds } = await outputs;
     const folder = new RunFolder(null);

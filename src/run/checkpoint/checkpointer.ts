@@ -22,8 +22,8 @@ export class Checkpointer {
   #took = 0;
   #isAsked = false;
   #saved = '';
-  /** What the last checkpoint of this learner holds. */
-  #written: WrittenFiles | undefined;
+  /** What the last two checkpoints of this learner hold, the last one last. */
+  #written: readonly (WrittenFiles | undefined)[] = [];
 
   constructor(host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
     this.#host = host;
@@ -33,7 +33,7 @@ export class Checkpointer {
   /** The run begins or resumes at a place: there is nothing to save until it has done more. */
   begin(place: Place, results: Results): void {
     this.#saved = keyOf(place, results);
-    this.#written = undefined;
+    this.#written = [];
     this.#savedAt = this.#host.now();
   }
 
@@ -78,7 +78,8 @@ export class Checkpointer {
     const { checkpoints: store, emit, now } = this.#host;
     const place = keyOf(checkpoint.place, checkpoint.results);
     if (store === undefined || place === this.#saved) return;
-    const total = bytesOf(checkpoint, this.#written);
+    const [before, last] = this.#written;
+    const total = bytesOf(checkpoint, before);
     const tell = (done: number): void => {
       const { place, results, learner } = checkpoint;
       const item = `step ${learner.progress.totalSteps}`;
@@ -90,10 +91,10 @@ export class Checkpointer {
     try {
       const { files, written } = stateFiles(checkpoint, 'checkpoint', {
         onBytes: sparsely(now, (bytes) => tell(Math.min(bytes, total))),
-        before: this.#written,
+        before,
       });
       await store.save(files);
-      [this.#saved, this.#written] = [place, written];
+      [this.#saved, this.#written] = [place, [last, written]];
     } catch (thrown) {
       const { code, message, nextStep } = reportOf(thrown);
       if (code.startsWith('device/')) throw thrown;

@@ -77,7 +77,7 @@ function expectPlannedSize(events: readonly RunEvent[], name: string): void {
  * Stops a run at each of the places, resuming each time from the previous one.
  *
  * @param everySeconds between two checkpoints; 0 saves at every step.
- * @returns the files that a checkpoint within a task took from the one before.
+ * @returns the files that a checkpoint within a task took from an earlier one.
  */
 async function breaksMakeNoDifference(
   family: TinyFamily,

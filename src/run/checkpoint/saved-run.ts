@@ -107,7 +107,10 @@ export const bytesOf = ({ learner }: RunState, before?: WrittenFiles): number =>
 
 /** A file of a checkpoint. */
 export interface CheckpointFile extends OutputFile {
-  /** Whether its bytes are those of the same path in the last checkpoint that was written: a store may use that file. */
+  /**
+   * Whether its bytes are those of the same path in the checkpoint before the last: a store may use that file. It never
+   * uses one of the last, so that the two that it stores share none, and damage to one leaves the other.
+   */
   readonly isUnchanged?: boolean;
 }
 
@@ -115,7 +118,7 @@ export interface CheckpointFile extends OutputFile {
 interface Writing {
   /** Receives how many bytes of tensors have been written. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
-  /** What the last checkpoint of the same learner saved: what has not changed since is marked as such. */
+  /** What the checkpoint before the last of the same learner saved: what has not changed since is marked as such. */
   readonly before?: WrittenFiles | undefined;
 }
 
