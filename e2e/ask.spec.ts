@@ -192,6 +192,7 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await page.getByTestId('step-round').click();
     await expect(page.getByTestId('cell-1-1'), 'the first round is tested').not.toBeEmpty();
     await waitForStatus(page, 'paused');
+    await expect(page.getByTestId('kept-questions')).toContainText(/of 60 (questions|asked)/);
 
     await page.getByTestId('tab-try').click();
     await expect(page.getByTestId('try-source')).toContainText('1 round, in this browser');

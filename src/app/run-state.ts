@@ -126,6 +126,7 @@ function withEvent(state: RunState, event: RunEvent): RunState {
       return { ...state, status: 'failed', error: event.error };
     case 'validation':
     case 'evaluation':
+    case 'probe':
     case 'space':
     case 'cut-short':
     case 'label':

@@ -2,7 +2,7 @@ import { formatBytes } from '../base/format-bytes.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events.ts';
 import { roughly, secondsFor, type Speed } from '../run/duration.ts';
-import type { DeviceReport, TestTime } from '../run/results.ts';
+import type { DeviceReport, Results, TestTime } from '../run/results.ts';
 import { isTested } from '../run/measures.ts';
 import { type Score, SCORES } from '../run/scoring.ts';
 import { spell, type Terminal } from './terminal.ts';
@@ -27,6 +27,7 @@ export function runReporter(
   let loss = '';
   let tasks: string[] = [];
   let round = 0;
+  let rightBefore = 0;
   const note = (text: string): void => terminal.note(label + text);
   const noteTest = (round: number, task: number, scores: Scores, speed = ''): void => {
     const after = round === 0 ? before : `After round ${round}: `;
@@ -43,6 +44,7 @@ export function runReporter(
         const { model, accuracy } = event.results;
         const [parameters, trainable] = [model.parameters, model.trainable].map((count) => count / 1e6);
         tasks = event.results.tasks.map((task) => task.name);
+        rightBefore = rightBeforeTraining(event.results);
         note(`Model: ${model.name}, ${parameters.toFixed(1)} M parameters, ${trainable.toFixed(2)} M trained`);
         accuracy.exact.forEach((row, round) =>
           row.forEach((_, task) => {
@@ -87,6 +89,15 @@ export function runReporter(
       case 'evaluation':
         noteTest(event.round, event.task, event, testSpeed(event.time));
         break;
+      case 'probe': {
+        const { about, measured } = event;
+        const { round, right } = measured;
+        const still = right.filter(Boolean).length;
+        if (round === 0) rightBefore = still;
+        const of = round === 0 ? `${about.questions.length}` : `the ${rightBefore} answered rightly before`;
+        note(`${round === 0 ? before : `After round ${round}: `}questions of common knowledge: ${still} of ${of}`);
+        break;
+      }
       case 'recovering':
         note(`Recovering: ${event.error.message} The run resumes from step ${event.step}.`);
         break;
@@ -105,6 +116,10 @@ export function runReporter(
     }
   };
 }
+
+/** Questions of common knowledge that were answered rightly before training. */
+const rightBeforeTraining = ({ probes }: Results): number =>
+  probes?.commonQuestions?.rounds.find(({ round }) => round === 0)?.right.filter(Boolean).length ?? 0;
 
 const REASONS: Readonly<Record<DeviceReason, string>> = {
   asked: 'as requested',

@@ -40,7 +40,14 @@ export function newResults(facts: RunFacts): Results {
 export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun, 'results'>): Results {
   const { seconds, curves, accuracy, measures, spaces, stateBytes = [], health, testTime = NO_TIME, memory } = results;
   const done = { seconds, curves, accuracy, measures, spaces, stateBytes, health: thinned(health), testTime, memory };
-  return { ...newResults(facts), ...done, ...countedOf(results), ...validatedOf(results), ...cutShortOf(results) };
+  return {
+    ...newResults(facts),
+    ...done,
+    ...countedOf(results),
+    ...validatedOf(results),
+    ...cutShortOf(results),
+    ...probedOf(results),
+  };
 }
 
 /** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
@@ -77,6 +84,7 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     ...(answers.length > 0 && { confusion: answers }),
     ...validatedOf(results),
     ...cutShortOf(results),
+    ...probedOf(results, round),
   };
 }
 
@@ -84,6 +92,14 @@ const countedOf = ({ confusion }: Results): Pick<Results, 'confusion'> =>
   confusion === undefined ? {} : { confusion };
 
 const cutShortOf = ({ cutShort }: Results): Pick<Results, 'cutShort'> => (cutShort === undefined ? {} : { cutShort });
+
+/** What was measured besides the tasks. @param last round that counts. */
+function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'> {
+  const { commonQuestions } = probes ?? {};
+  if (commonQuestions === undefined) return {};
+  const rounds = commonQuestions.rounds.filter(({ round }) => round <= last);
+  return { probes: { commonQuestions: { ...commonQuestions, rounds } } };
+}
 
 const validatedOf = ({ validation }: Results): Pick<Results, 'validation'> =>
   validation === undefined ? {} : { validation };

@@ -34,6 +34,8 @@ export interface Effort {
   space: { samples: SpaceSamples; read: Work; build: Work } | null;
   /** Reading a token of a held-out example for its loss; null if none are held out. */
   validation: Work | null;
+  /** Asking all questions of common knowledge once; nothing if none are asked. */
+  questions?: Work;
   promptTokens: number;
   /** Whether tests read what all prompts of a task begin with once for all. */
   sharesBeginnings: boolean;
@@ -142,6 +144,8 @@ export interface RunCosts {
   readonly ends: readonly Work[];
   /** One measurement of the loss on the held-out examples of round 1, 2, …. */
   readonly validations: readonly Work[];
+  /** Asking all questions of common knowledge once. */
+  readonly questions: Work;
 }
 
 /** The cost of each part of a run, by the length of its texts. */
@@ -171,6 +175,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : protection(task))),
     ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
     validations: validationCosts(schedule, learned, effort),
+    questions: effort.questions ?? NO_WORK,
   };
 }
 
@@ -245,6 +250,7 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   const { before, rounds } = roundsOf(settings, tasks.length);
   return sumOf([
     testing(before),
+    times(1 + rounds.filter(({ testsWatched }) => testsWatched).length, costs.questions),
     ...rounds.flatMap(({ number, tests }) => {
       const i = number - 1;
       const measured = times(measurementsAfter(steps[i], steps[i], validationSteps), costs.validations[i]);

@@ -4,7 +4,15 @@ import type { Work } from '../device/counting-device.ts';
 import type { AnswerCount } from './confusion.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { RunLabel } from './run-label.ts';
-import type { DeviceReport, LayerStatistics, Results, TensorSpace, TestTime } from './results.ts';
+import type {
+  CommonQuestionsReport,
+  CommonQuestionsRound,
+  DeviceReport,
+  LayerStatistics,
+  Results,
+  TensorSpace,
+  TestTime,
+} from './results.ts';
 
 /** What a run is doing now. `kernels`, `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
 export type Phase =
@@ -72,6 +80,14 @@ interface Evaluation {
   time: TestTime;
 }
 
+/** What was measured of the model besides its tasks: what it is about, and before training (round 0) or after a round. */
+interface Probed {
+  type: 'probe';
+  probe: 'commonQuestions';
+  about: CommonQuestionsReport;
+  measured: CommonQuestionsRound;
+}
+
 /** The events of a run, in order. Plain data: it crosses from the worker to the page. */
 export type RunEvent =
   | { type: 'device'; device: DeviceReport }
@@ -85,6 +101,7 @@ export type RunEvent =
   /** The loss on held-out examples after a step of the run. */
   | { type: 'validation'; round: number; step: number; loss: number }
   | Evaluation
+  | Probed
   /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
   | {
       type: 'space';

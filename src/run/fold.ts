@@ -34,6 +34,8 @@ function withEvent(results: Results, event: RunEvent): Results {
     }
     case 'evaluation':
       return withTest(results, event);
+    case 'probe':
+      return { ...results, probes: withProbe(results.probes, event) };
     case 'space': {
       const { round, tensors, stateBytes } = event;
       return {
@@ -110,6 +112,16 @@ function withTest(results: Results, event: EventOf<'evaluation'>): Results {
     ...(answers !== undefined && { confusion: withAnswers(results, { round, task: task + 1, answers }) }),
     testTime: withTime(results.testTime ?? NO_TIME, time),
   };
+}
+
+/** What was measured before by the same means, and this; a round is measured once. */
+function withProbe(
+  probes: Results['probes'] = {},
+  { probe, about, measured }: EventOf<'probe'>,
+): NonNullable<Results['probes']> {
+  const known = probes[probe];
+  const rounds = known?.hash === about.hash ? known.rounds.filter(({ round }) => round !== measured.round) : [];
+  return { ...probes, [probe]: { ...about, rounds: [...rounds, measured] } };
 }
 
 /** The answers to all tests, with those of one in place of earlier ones. */

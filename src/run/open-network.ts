@@ -47,7 +47,7 @@ export async function readTexts(texts: Texts, reading: Reading, guard?: Tokenize
   const { config, networkOn } = read(texts.config);
   const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark, guard);
   checkVocabulary(raw, config.vocabSize);
-  const tokenizer = reading.promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts, reading)) : raw;
+  const tokenizer = reading.promptForm === 'chat' ? await byChatTemplate(raw, texts, reading) : raw;
   // generation_config.json overrides config.json on where generation ends. Labels end with the tokenizer's end-of-text
   // token, so answers do too, even if neither file names it.
   const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
@@ -55,10 +55,21 @@ export async function readTexts(texts: Texts, reading: Reading, guard?: Tokenize
   return { tokenizer, targets, config, endIds, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
 }
 
+/**
+ * A tokenizer that encodes prompts by the model's chat template.
+ *
+ * @throws GorpError `settings/no-template`, `settings/template-failed`, `settings/template-tokens`.
+ */
+export const byChatTemplate = async (
+  raw: Tokenizer,
+  texts: Texts,
+  reading: Pick<Reading, 'date'>,
+): Promise<Tokenizer> => chatTokenizer(raw, await chatTemplate(texts, reading));
+
 /** @throws GorpError `settings/no-template`, `settings/template-failed`. */
 async function chatTemplate(
   { config, tokenizerConfig, chatTemplate }: Texts,
-  { date }: Reading,
+  { date }: Pick<Reading, 'date'>,
 ): Promise<ChatTemplate> {
   const source = templateOf(tokenizerConfig, await chatTemplate());
   if (source !== null) return ChatTemplate.read(source, date === undefined ? undefined : new Date(date));

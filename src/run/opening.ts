@@ -1,4 +1,5 @@
 import { nextTurn } from '../base/next-turn.ts';
+import { GorpError } from '../base/errors.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
@@ -10,6 +11,7 @@ import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-fold
 import { modelOutline } from '../weights/model-outline.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
 import type { SavedRun } from './checkpoint/saved-run.ts';
+import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './common-questions-probe.ts';
 import { dataHash } from './checkpoint/data-hash.ts';
 import { checkSame, checkSettings } from './checkpoint/fitting.ts';
 import type { RunControl } from './control.ts';
@@ -27,7 +29,15 @@ import {
 } from './identity.ts';
 import { sharesBeginnings } from './evaluation-programs.ts';
 import { asRefusal, checkBudget, checkHost } from './memory-plan.ts';
-import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
+import {
+  byChatTemplate,
+  discarding,
+  type KnownModel,
+  networkOf,
+  type OpenedNetwork,
+  openNetwork,
+  readTexts,
+} from './open-network.ts';
 import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { storedTypeOf } from './packed-blocks.ts';
 import { planRun, storedTypes } from './plan-run.ts';
@@ -37,6 +47,7 @@ import { type RunSettings, testedTasks } from './settings.ts';
 import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './encoded-task.ts';
 import { type ProtectedExamples, protectedExamples, protectedSample } from './protected-examples.ts';
 import { spaceSamples } from './space-samples.ts';
+import { kindOf } from './starting-values.ts';
 import { prepareTask } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
 
@@ -47,6 +58,8 @@ export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
   readonly protects: ProtectedExamples;
+  /** Questions of common knowledge; null if the settings ask none, or the model has no chat template. */
+  readonly questions: AskedQuestions | null;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   /** Names the tasks' examples: see {@link dataHash}. */
@@ -67,7 +80,10 @@ export interface PlannedParts {
 }
 
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
-interface Inspected extends Pick<Opened, 'tasks' | 'protects' | 'data' | 'saved' | 'files' | 'date' | 'planned'> {
+interface Inspected extends Pick<
+  Opened,
+  'tasks' | 'protects' | 'questions' | 'data' | 'saved' | 'files' | 'date' | 'planned'
+> {
   readonly known: KnownModel;
 }
 
@@ -108,12 +124,13 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const { tasks, protects } = inspected;
+    const { tasks, protects, questions } = inspected;
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
     const targetLength = Math.max(
       targetLengthOf(asked, tasks),
+      questions === null ? 0 : questions.longest + ANSWER_TOKENS - sourceLength,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
     const opened = await discarding(model, () =>
@@ -124,7 +141,7 @@ export class Opening {
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
     if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, protects, (name) => storedTypeOf(model, storedName(name)));
+        await this.#plan(model, tasks, { protects, questions }, (name) => storedTypeOf(model, storedName(name)));
       } catch (thrown) {
         network.destroy();
         throw thrown;
@@ -178,6 +195,7 @@ export class Opening {
     if (from) checkFiles(from.results, from.what, model, files);
     const date = training.promptForm === 'chat' ? (from?.results.model.date ?? localTime(new Date())) : undefined;
     const known = await discarding(texts, () => readTexts(texts, { ...training, date }, guard));
+    const questions = trains ? await this.#questions(known, texts) : null;
     this.#readingTask(0);
     if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
@@ -189,9 +207,28 @@ export class Opening {
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
-    const planned = await this.#plan(texts, tasks, protects);
-    this.#inspected = { known, tasks, protects, data, saved, files, date, planned };
+    const planned = await this.#plan(texts, tasks, { protects, questions });
+    this.#inspected = { known, tasks, protects, questions, data, saved, files, date, planned };
     return this.#inspected;
+  }
+
+  /** The questions of common knowledge, if the run asks them; a note says why it does not. */
+  async #questions({ tokenizer, networkOn }: KnownModel, texts: ModelTexts): Promise<AskedQuestions | null> {
+    const { training, model } = this.#settings;
+    if (training.commonQuestions === 'none') return null;
+    const raw = tokenizer.raw ?? tokenizer;
+    try {
+      const chat = await byChatTemplate(raw, texts, { date: QUESTIONS_DATE });
+      const questions = await askedQuestions(chat, training.evaluationBatchSize);
+      const lengths = { sourceLength: questions.longest, targetLength: ANSWER_TOKENS };
+      networkOn(countingDevice(outlineOf(this.#device)), lengths).destroy(); // refuses more tokens than there are positions
+      return questions;
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError)) throw thrown;
+      const message = `Questions of common knowledge are not asked: ${thrown.message}`;
+      if (kindOf(model) === 'pre-trained') this.#host.emit({ type: 'warning', message, isNote: true });
+      return null;
+    }
   }
 
   /** The round to resume from, checked before the tasks are read, which may take a minute. */
@@ -237,7 +274,7 @@ export class Opening {
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
-    protects: ProtectedExamples,
+    { protects, questions }: Pick<Opened, 'protects' | 'questions'>,
     storedAs = storedTypes(modelOutline(texts)),
   ): Promise<PlannedParts> {
     const { config } = texts;
@@ -253,6 +290,7 @@ export class Opening {
         tasks,
         sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true),
         batches,
+        questions,
       );
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });

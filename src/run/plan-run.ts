@@ -3,6 +3,7 @@ import { type MethodSettings, planOf } from '../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../device/counting-device.ts';
 import type { Device, Program } from '../device/device.ts';
 import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
+import { ANSWER_TOKENS } from './common-questions-probe.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
@@ -61,7 +62,9 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const device = countingDevice(question.device);
   const { network, targets: familyTargets } = networkOf(device, config, {
     sourceLength: training.sourceLength,
-    targetLength: work.answer,
+    targetLength: work.questions
+      ? Math.max(work.answer, work.questions.shared + work.questions.S + ANSWER_TOKENS - training.sourceLength)
+      : work.answer,
   });
   const { shapes } = network;
   const targets = chosenTargets(question, shapes, familyTargets);
@@ -158,6 +161,21 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       write: perUnit(device, decoded.program, B),
     });
   }
+  evaluations.destroy();
+  let questions = NO_WORK;
+  if (work.questions !== undefined) {
+    const { B, S, shared, read, written } = work.questions;
+    const asking = new Evaluations(device, network, learner.layers, ANSWER_TOKENS + 1);
+    const beginning = await asking.readBeginning(tokens(shared));
+    const { generation, prefill } = await asking.scoring({ B, S, T: 1, beginning });
+    const decoded = await asking.decoder(generation, B);
+    note('testing', B * (ANSWER_TOKENS + 1) * 4);
+    questions = sumOf([
+      times(read, perUnit(device, prefill.program, B * S)),
+      times(written, perUnit(device, decoded.program, B)),
+    ]);
+    asking.destroy();
+  }
   return {
     memory: { ...fullestOf(moments), checkpoint, host },
     effort: {
@@ -165,6 +183,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       tests: { labels: meanOf(labelled), free: meanOf(free) },
       space,
       validation,
+      questions,
       promptTokens: work.batch.S,
       sharesBeginnings: evaluations.sharesBeginnings,
     },

@@ -3,6 +3,7 @@ import { needsOf } from '../gorp/method-plan.ts';
 import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
+import { type AskedQuestions, type PlannedQuestions, plannedQuestions } from './common-questions-probe.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
 import { answerLength } from '../tasks/labels.ts';
 import { answersAhead } from './answers-ahead.ts';
@@ -35,6 +36,8 @@ export interface PlannedWork {
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
   readonly freeTests: readonly PlannedFreeTest[];
+  /** The questions of common knowledge; undefined if none are asked. */
+  readonly questions?: PlannedQuestions | undefined;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answer: number;
 }
@@ -47,6 +50,7 @@ export function workOf(
   tasks: readonly EncodedTask[],
   shares: boolean,
   protects: readonly BatchSizes[] = [],
+  questions: AskedQuestions | null = null,
 ): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
@@ -86,6 +90,7 @@ export function workOf(
       }),
     ),
     freeTests: tasks.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
+    ...(questions !== null && { questions: plannedQuestions(questions, shares) }),
     answer: answerLengthOf(targetLength, tasks),
   };
 }

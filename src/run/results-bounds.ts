@@ -10,6 +10,9 @@ const MOST_LETTERS = 100_000;
 export const MOST_NAME = 100;
 export const MOST_NOTES = 10_000;
 
+/** Questions of common knowledge. */
+export const MOST_QUESTIONS = 1000;
+
 /** A number that JSON can hold: 1e999 would be read as infinite and stored as null. */
 export const finite = v.pipe(v.number(), v.finite());
 /** A count, also of bytes. */

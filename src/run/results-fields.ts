@@ -2,7 +2,18 @@ import * as v from 'valibot';
 import { DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
 import { SCORES, TASK_FORMS } from '../tasks/forms.ts';
-import { cosine, count, finite, MOST_NAME, MOST_NOTES, MOST_TASKS, round, text, time } from './results-bounds.ts';
+import {
+  cosine,
+  count,
+  finite,
+  MOST_NAME,
+  MOST_NOTES,
+  MOST_QUESTIONS,
+  MOST_TASKS,
+  round,
+  text,
+  time,
+} from './results-bounds.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
@@ -159,6 +170,21 @@ const TestTimeSchema = v.strictObject({
 });
 export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 
+/** Answers before training (round 0) or after a round; null for questions not asked again, since they were wrong before. */
+const CommonQuestionsRoundSchema = v.strictObject({
+  round,
+  answers: v.array(v.nullable(text)),
+  right: v.array(v.boolean()),
+});
+export type CommonQuestionsRound = v.InferOutput<typeof CommonQuestionsRoundSchema>;
+
+/** The questions of common knowledge, and SHA-256 of their prompts as tokens. */
+const CommonQuestionsReportSchema = v.strictObject({
+  hash: text,
+  questions: v.pipe(v.array(v.strictObject({ id: text, question: text })), v.maxLength(MOST_QUESTIONS)),
+});
+export type CommonQuestionsReport = v.InferOutput<typeof CommonQuestionsReportSchema>;
+
 /** A break: the run was restarted from a checkpoint, or lost its device and resumed by itself. */
 const BreakSchema = v.strictObject({
   cause: v.picklist(['restart', 'device-lost']),
@@ -210,6 +236,21 @@ export const FieldsSchema = v.strictObject({
    */
   confusion: v.exactOptional(
     v.array(v.strictObject({ round, task: round, answers: v.array(v.tuple([count, count, count])) })),
+  ),
+  /** What is measured of the model besides its tasks. Files of earlier versions lack it. */
+  probes: v.exactOptional(
+    v.strictObject({
+      commonQuestions: v.exactOptional(
+        v.pipe(
+          v.strictObject({ ...CommonQuestionsReportSchema.entries, rounds: v.array(CommonQuestionsRoundSchema) }),
+          v.check(
+            ({ questions: { length }, rounds }) =>
+              rounds.every(({ answers, right }) => answers.length === length && right.length === length),
+            'Its questions and answers differ in number.',
+          ),
+        ),
+      ),
+    }),
   ),
   spaces: v.array(v.strictObject({ round, tensors: v.array(TensorSpaceSchema) })),
   /**

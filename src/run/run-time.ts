@@ -59,16 +59,17 @@ export class RunTime {
    * Counts work that was done, for the estimate of what is left.
    *
    * @param index of the round from 1, or of the tested task from 0.
-   * @param count steps, examples or bytes; a beginning, an end and a validation count once.
+   * @param count steps, examples or bytes; a beginning, an end and a validation count once, and so do all questions together.
    */
   did(kind: WorkKind, index: number, count: number, seconds: number): void {
-    const { begins, steps, validations, ends, tests } = this.#costs;
+    const { begins, steps, validations, ends, tests, questions } = this.#costs;
     const operations = {
       begin: () => begins[index - 1].operations,
       train: () => steps[index - 1].operations,
       validate: () => validations[index - 1].operations,
       end: () => ends[index - 1].operations,
       test: () => tests[index].operations,
+      ask: () => questions.operations,
       save: () => 1, // it is planned in bytes
     }[kind]();
     this.#estimate.did(kind, count * operations, seconds);

@@ -7,12 +7,13 @@ import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type Place, placeAt } from './checkpoint/place-in-data.ts';
+import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './common-questions-probe.ts';
 import type { EncodedTask } from './encoded-task.ts';
 import { type Moment, rest } from './events.ts';
 import { isTested } from './measures.ts';
 import { type ProtectedExamples, protectedSample } from './protected-examples.ts';
 import { reported } from './reported.ts';
-import type { Results } from './results.ts';
+import type { CommonQuestionsRound, Results } from './results.ts';
 import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { fullSpaces, unendingWarmUp } from './round-warnings.ts';
@@ -34,6 +35,8 @@ export interface Lessons {
   readonly tasks: readonly EncodedTask[];
   /** What the model could do before and shall not lose. */
   readonly protects: ProtectedExamples;
+  /** Questions of common knowledge; null if none are asked. */
+  readonly questions: AskedQuestions | null;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   readonly rounds: readonly Round[];
@@ -67,7 +70,10 @@ export interface Lessons {
 export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, void> {
   const { settings, tasks, rounds, network, at } = lessons;
   const samples = spaceSamples(settings.method, network);
-  if (at.phase === 'begin') yield* test(lessons, untestedBefore(lessons));
+  if (at.phase === 'begin') {
+    yield* test(lessons, untestedBefore(lessons));
+    if (at.round === 0) yield* ask(lessons, 0);
+  }
   for (const round of rounds.filter(({ number }) => number > at.round || (number === at.round && isOpen(at)))) {
     const batches = new RoundBatches(settings, tasks, round, samples);
     if (round.number > at.round) yield* begin(lessons, round, batches);
@@ -76,7 +82,9 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
       yield* end(lessons, round, batches);
     }
     const isWhole = at.steps === lessons.time.steps[round.number - 1];
-    const tests = yield* test(lessons, testedIn(isWhole ? round : lessons.asLast(round), tasks));
+    const tested = isWhole ? round : lessons.asLast(round);
+    const tests = yield* test(lessons, testedIn(tested, tasks));
+    if (tested.testsWatched) yield* ask(lessons, round.number);
     await lessons.save(round, batches, tests);
     if (!isWhole) return; // somebody ended the run with it
   }
@@ -200,6 +208,36 @@ async function* test(lessons: Lessons, indexes: readonly number[]): AsyncGenerat
   const tests = yield* testTasks(lessons, indexes);
   lessons.reports.restartClock();
   return tests;
+}
+
+/** Asks the model questions of common knowledge: all before training, and after a round those that it answered rightly. */
+async function* ask(lessons: Lessons, round: number): AsyncGenerator<Moment, void, void> {
+  const { questions, reports, time, soFar } = lessons;
+  if (questions === null) return;
+  const { report } = questions;
+  const known = soFar().probes?.commonQuestions;
+  const asked = known?.hash === report.hash ? known.rounds : [];
+  const before = asked.find((one) => one.round === 0);
+  if (asked.some((one) => one.round === round)) return;
+  if (round > 0 && before === undefined) {
+    const message =
+      'Questions of common knowledge are not asked: the run resumes from one that was not asked the same before training.';
+    yield { type: 'warning', message, isNote: true };
+    return;
+  }
+  let [since, share] = [time.seconds, 0];
+  const measured = yield* reported<Moment, CommonQuestionsRound>((tell) =>
+    askQuestions(lessons, questions, { round, before }, async (done, total) => {
+      const now = time.seconds;
+      time.did('ask', round, done / total - share, now - since);
+      [since, share] = [now, done / total];
+      await tell(time.progress(round, 'evaluate', QUESTIONS_NAME, [done, total, 'examples']));
+      await tell(rest());
+    }),
+  );
+  time.did('ask', round, 1 - share, 0); // nothing was asked if nothing was right
+  yield { type: 'probe', probe: 'commonQuestions', about: report, measured };
+  reports.restartClock();
 }
 
 /** Work that reports how many of its parts are done. */

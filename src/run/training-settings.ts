@@ -178,6 +178,17 @@ export const TRAINING_SETTINGS = {
       { value: 'ends', label: 'its own round and the last' },
     ],
   }),
+  commonQuestions: choice({
+    section: 'Training',
+    label: 'Common knowledge',
+    help: 'Sixty short questions by the model’s chat template, before training and after each round, show what it still knows.',
+    initial: 'asked',
+    before: 'none',
+    options: [
+      { value: 'asked', label: 'asked, of models that chat' },
+      { value: 'none', label: 'not asked' },
+    ],
+  }),
   frozenWeights: choice({
     section: 'Memory',
     label: 'Frozen weights',

@@ -13,6 +13,7 @@ const run: PlannedRun = {
     begins: each(0, 5, 6),
     ends: each(7, 8, 9),
     validations: each(0, 0, 0),
+    questions: { operations: 40, kernels: 0 },
   },
   steps: [4, 4, 4],
   validationSteps: 3,
@@ -25,6 +26,7 @@ const tested = (task: number): Place['tests'][number] => ({ task, batches: 1, se
 test('a run begins with all its tests, beginnings, steps, ends and states', () => {
   expect(workLeft(placeAt(0, 'begin'), run)).toEqual({
     test: 600 + 300 + 600 + 600, // all tasks, then after each round those learned and the next
+    ask: 4 * 40, // before training and after each round
     begin: 11,
     train: 4 * 60,
     validate: 0,
@@ -42,6 +44,7 @@ test('with fewer tests, only those are left', () => {
 test('within a round its last steps, its end and its tests are left', () => {
   expect(workLeft({ ...placeAt(2, 'learn'), steps: 3 }, run)).toEqual({
     test: 600 + 600,
+    ask: 80,
     begin: 6,
     train: 20 + 120,
     validate: 0,
@@ -52,12 +55,21 @@ test('within a round its last steps, its end and its tests are left', () => {
 
 test('after its training the tests not yet made are left', () => {
   const place: Place = { ...placeAt(2, 'learn'), phase: 'test', steps: 4, tests: [tested(0), tested(1)] };
-  expect(workLeft(place, run)).toEqual({ test: 300 + 600, begin: 6, train: 120, validate: 0, end: 9, save: 2000 });
+  expect(workLeft(place, run)).toEqual({
+    test: 300 + 600,
+    ask: 80,
+    begin: 6,
+    train: 120,
+    validate: 0,
+    end: 9,
+    save: 2000,
+  });
 });
 
 test('after a saved round the next begins', () => {
   expect(workLeft(placeAt(2, 'begin'), run)).toEqual({
     test: 600,
+    ask: 40,
     begin: 6,
     train: 120,
     validate: 0,

@@ -35,6 +35,9 @@ export function workLeft(
   const tested = testing(place.tests.map(({ task }) => task));
   return {
     test: Math.max(0, first + sum(toTest.map(({ tests }) => testing(tests))) - tested),
+    ask:
+      (Number(phase === 'begin' && now === 0) + toTest.filter(({ testsWatched }) => testsWatched).length) *
+      operations(costs.questions),
     begin: sum(later.map(({ number }) => operations(costs.begins[number - 1]))),
     train: sum(
       toEnd.map(({ number }) => {

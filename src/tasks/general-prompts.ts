@@ -75,7 +75,10 @@ const PAIRS: readonly (readonly [prompt: string, answer: string])[] = [
     'Extract all dates: The lease began on 1 March 2020, was extended on 14 June 2022 and ends on 28 February 2025.',
     '1 March 2020, 14 June 2022, 28 February 2025',
   ],
-  ['Quelle est la capitale de l’Australie ?', 'La capitale de l’Australie est Canberra, et non Sydney.'],
+  [
+    'Comment garder du pain frais plus longtemps ?',
+    'Enveloppez-le dans un torchon propre et gardez-le à température ambiante, loin du soleil. Le reste se congèle très bien.',
+  ],
   ['Write a haiku about snow.', 'Snow falls on the roof,\nthe street forgets its noises,\none crow keeps talking.'],
   ['Turn this list into JSON: apples 4, pears 7, plums 12.', '{"apples": 4, "pears": 7, "plums": 12}'],
   [

@@ -78,6 +78,7 @@ export function tinySettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: 4,
+      commonQuestions: 'none',
       ...training,
     },
   };

@@ -12,6 +12,7 @@ import { withMethod } from '../queue/expand.ts';
 import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
+import { KeptQuestions } from './KeptQuestions.tsx';
 import { freeStory } from './free-story.ts';
 import { watchedStory } from './watched-story.ts';
 import { storyOf, type TaskSentence } from './story.ts';
@@ -55,6 +56,7 @@ export function WhatHappened() {
           {text}
         </p>
       ))}
+      <KeptQuestions results={results} />
       {limit !== null && <p className={styles.limit}>{limit}</p>}
       {settings.order.length > 1 && <Comparison settings={settings} run={runKey(results)} />}
     </Section>
