@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PartFile } from '../study/part-file.ts';
+import { PartRuns } from '../study/part-runs.ts';
 import type { Results } from '../../src/run/results.ts';
 import { live, requireCli } from '../storm/cli.ts';
 import { differences } from '../storm/same-results.ts';
@@ -155,7 +155,7 @@ async function compare(whole: string, shared: string): Promise<string[]> {
 
 /** The finished runs of a study, by name. */
 async function runsOf(out: string): Promise<Map<string, Results>> {
-  const lines = await new PartFile(join(out, 'runs', 'study'), note).runs();
+  const lines = await new PartRuns(join(out, 'runs', 'study')).runs();
   return new Map([...lines].flatMap(([name, line]) => ('results' in line ? [[name, line.results]] : [])));
 }
 

@@ -30,8 +30,7 @@ end the study, but settings that the model does not allow and tasks that cannot 
 
   --methods LIST   default seq-lora,gorp,gorp-plus
   --seeds LIST     default 1,2,3; further methods and seeds may be added to a study later
-  --out DIR        default build/study; gets plan.json, runs/PART.jsonl (a run a line), report.md, report.json and
-                   plots/*.svg
+  --out DIR        default build/study; gets plan.json, runs/PART/RUN.jsonl, report.md, report.json and plots/*.svg
   --shard I/N      runs part I of N, from 0 to N − 1; by default as Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
                    Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) sets it
   --plan FILE      executes a plan (docs/studies/README.md), which sets methods, orders, seeds and settings
@@ -77,7 +76,7 @@ export async function study(args: string[]): Promise<number> {
   if (values.report && values.plan === undefined) throw new UsageError('--report needs --plan.');
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to combine.');
-    return mergeStudies(positionals, out, terminal, warn);
+    return mergeStudies(positionals, out, terminal);
   }
   if (positionals.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(positionals[0])}.`);
   const shard = readShard(values.shard, process.env);
@@ -89,7 +88,7 @@ export async function study(args: string[]): Promise<number> {
   }
   const plan = await readPlan(values.plan);
   if (!values.report) return executeStudy({ plan, out, shard, machine, joins: false }, terminal);
-  await conclude(await StudyFolder.open(out, plan, { warn }), terminal);
+  await conclude(await StudyFolder.open(out, plan), terminal);
   return EXIT.ok;
 }
 
@@ -116,18 +115,13 @@ async function readPlan(path: string): Promise<StudyPlan> {
 }
 
 /** Adds the runs of other folders; replaces nothing, and names the runs it leaves out. */
-async function mergeStudies(
-  folders: readonly string[],
-  out: string,
-  terminal: Terminal,
-  warn: (message: string) => void,
-): Promise<number> {
+async function mergeStudies(folders: readonly string[], out: string, terminal: Terminal): Promise<number> {
   let merged: StudyFolder | null = null;
   for (const folder of folders) {
     const plan = await StudyFolder.planIn(folder);
-    merged = await StudyFolder.open(out, plan, { warn, joins: true });
+    merged = await StudyFolder.open(out, plan, true);
     if (resolve(folder) === resolve(out)) continue;
-    for (const name of await merged.take(await StudyFolder.open(folder, plan, { warn })))
+    for (const name of await merged.take(await StudyFolder.open(folder, plan)))
       terminal.note(`Left out: ${name} of ${folder}; ${out} has another run with the same settings.`);
   }
   if (merged !== null) await conclude(merged, terminal);

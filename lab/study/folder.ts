@@ -11,7 +11,7 @@ import { checkSources } from './sources.ts';
 import type { MadeRun } from './made-runs.ts';
 import type { StudySummary } from './summary.ts';
 import { FileLock } from '../../src/cli/file-lock.ts';
-import { PartFile, waitForLock } from './part-file.ts';
+import { PartRuns, waitForLock } from './part-runs.ts';
 import { named, writeText } from '../../src/cli/round-folder.ts';
 import { type GoingOn, goingOn } from './checkpoints.ts';
 
@@ -19,35 +19,28 @@ const PLAN = 'plan.json';
 /** The folder of unfinished runs: their locks and checkpoints. */
 const UNFINISHED = 'unfinished';
 
-/** How a folder is opened. */
-export interface FolderOptions {
-  /** Reports runs that a crash cut off. */
-  readonly warn: (message: string) => void;
-  /** Whether the plan may add methods and seeds to that of the folder. */
-  readonly joins?: boolean;
-}
-
 /**
- * A study on disk: `OUT/plan.json`, the runs of each part in `OUT/runs/PART.jsonl` ({@link PartFile}), and the reports on
+ * A study on disk: `OUT/plan.json`, the runs of each part in `OUT/runs` ({@link PartRuns}), and the reports on
  * them: `report.md`, `report.json`, `plots/*.svg`. `OUT/unfinished` has the locks and checkpoints of runs in progress.
  */
 export class StudyFolder {
   readonly #out: string;
   readonly #curves: boolean;
-  readonly #parts: ReadonlyMap<string, PartFile>;
+  readonly #parts: ReadonlyMap<string, PartRuns>;
 
-  private constructor(out: string, { curves, parts }: StudyPlan, warn: (message: string) => void) {
+  private constructor(out: string, { curves, parts }: StudyPlan) {
     this.#out = out;
     this.#curves = curves;
-    this.#parts = new Map(parts.map(({ name }) => [name, new PartFile(join(out, 'runs', name), warn)]));
+    this.#parts = new Map(parts.map(({ name }) => [name, new PartRuns(join(out, 'runs', name))]));
   }
 
   /**
    * The folder of a plan; no other plan may use it, except that plans made of methods and seeds can be joined.
    *
+   * @param joins whether the plan may add methods and seeds to that of the folder.
    * @throws GorpError `run/other-study`, naming what is different; `run/bad-results`, `store/failed`.
    */
-  static async open(out: string, plan: StudyPlan, { warn, joins = false }: FolderOptions): Promise<StudyFolder> {
+  static async open(out: string, plan: StudyPlan, joins = false): Promise<StudyFolder> {
     const path = join(out, PLAN);
     const lock = await named(path, async () => {
       await mkdir(out, { recursive: true });
@@ -58,9 +51,7 @@ export class StudyFolder {
       const next = there === null ? plan : continued(there, plan, out, joins);
       if (there === null || !isDeepStrictEqual(there, next))
         await writeText(path, `${JSON.stringify(next, null, 2)}\n`);
-      const folder = new StudyFolder(out, next, warn);
-      for (const part of folder.#parts.values()) await part.mend();
-      return folder;
+      return new StudyFolder(out, next);
     } finally {
       await lock.release();
     }
@@ -99,7 +90,7 @@ export class StudyFolder {
     return leftOut;
   }
 
-  #part({ part }: Pick<PlannedRun, 'part'>): PartFile {
+  #part({ part }: Pick<PlannedRun, 'part'>): PartRuns {
     const file = this.#parts.get(part);
     if (file === undefined) throw new Error(`The plan has no part ${part}.`);
     return file;

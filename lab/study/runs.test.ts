@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(out, { recursive: true }));
 
-const open = (plan: StudyPlan): Promise<StudyFolder> => StudyFolder.open(out, plan, { warn: () => undefined });
+const open = (plan: StudyPlan): Promise<StudyFolder> => StudyFolder.open(out, plan);
 
 async function save(files: StudyFolder, run: PlannedRun): Promise<void> {
   const last = scriptedRun(run.settings()).at(-1);
@@ -131,8 +131,7 @@ describe('before any run', () => {
 describe('a study of methods and seeds', () => {
   const planned = (method: MethodName, seeds: number[], change: Partial<RunSettings> = {}): StudyPlan =>
     planOfMethods([{ ...embeddedSettings('quick', method), ...change }], seeds);
-  const openJoined = (plan: StudyPlan, folder = out): Promise<StudyFolder> =>
-    StudyFolder.open(folder, plan, { warn: () => undefined, joins: true });
+  const openJoined = (plan: StudyPlan, folder = out): Promise<StudyFolder> => StudyFolder.open(folder, plan, true);
   const make = async (plan: StudyPlan, folder = out): Promise<StudyFolder> => {
     const opened = await openJoined(plan, folder);
     for (const run of plannedRuns(plan, plan.parts[0], () => null)) await save(opened, run);

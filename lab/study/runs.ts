@@ -39,8 +39,7 @@ export async function executeStudy(options: StudyOptions, terminal: Terminal): P
   const sources = await sourcesOf(options.plan, machine.customTasks ?? []);
   checkSources(options.plan.sources, sources, 'the plan');
   const plan = { ...options.plan, sources };
-  const warn = (message: string): void => terminal.note(`Warning: ${message}`);
-  const folder = await StudyFolder.open(out, plan, { warn, joins });
+  const folder = await StudyFolder.open(out, plan, joins);
   const places = new Map(plan.parts.map(({ name }, i) => [name, i]));
   const tried = new Set<string>();
   let exit: number = EXIT.ok;

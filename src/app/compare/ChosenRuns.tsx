@@ -19,7 +19,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   return (
     <Section
       title="Runs compared"
-      note="Tick runs in Results, or choose or drop results files here, or the runs of a study (PART.jsonl). They are stored in this browser like its own runs."
+      note="Tick runs in Results, or choose or drop results files here, or the runs of a study (.jsonl, .jsonl.gz). They are stored in this browser like its own runs."
       testId="compared"
     >
       {groups.length === 0 && (

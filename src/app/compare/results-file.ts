@@ -13,7 +13,7 @@ const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.
 const MOST_BYTES = 256 * 2 ** 20;
 
 /**
- * The runs in a file: the one of a results file, or those of a part of a study (`PART.jsonl`, `PART.jsonl.gz`), except
+ * The runs in a file: the one of a results file, or those of a study (`RUN.jsonl`, or a part: `PART.jsonl.gz`), except
  * for runs that failed.
  *
  * @param mostBytes that a packed part may take.
