@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { randomId } from '../base/random-id.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 
@@ -72,12 +73,17 @@ export async function writeHandle(handle: FileSystemFileHandle, content: AsyncIt
   }
 }
 
-/** A file in the browser's private file system, to be written and then downloaded. */
+/** How long a browser may take to copy a file to its downloads, in milliseconds. Nothing tells when it has. */
+const COPIED_MS = 600_000;
+
+/** A file in the browser's private file system, to be written and then downloaded. Removes those of earlier downloads. */
 export async function downloadFile(name: string): Promise<FileSystemFileHandle> {
-  const root = await privateFolder();
-  // Earlier downloads are no longer needed.
-  await root.removeEntry('download', { recursive: true }).catch(() => undefined);
-  return fileIn(await makeFolder(['download']), name);
+  const all = await makeFolder(['download']);
+  for await (const begun of all.keys()) {
+    const isCopied = !(Date.now() - Number.parseInt(begun, 10) < COPIED_MS);
+    if (isCopied) await removeFrom(all, begun).catch(() => undefined);
+  }
+  return fileIn(await folderIn(all, `${Date.now()}-${randomId()}`), name);
 }
 
 /** A folder by its path, created if missing. */
