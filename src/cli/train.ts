@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { explainedWithCode, GorpError } from '../base/errors.ts';
+import { keptQuestions, keptSentence } from '../run/common-questions-kept.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -32,7 +33,7 @@ import {
   type SettingsValues,
 } from './run-settings.ts';
 
-import { spell, Terminal } from './terminal.ts';
+import { oneLine, spell, Terminal } from './terminal.ts';
 
 export const TRAIN_USAGE = `Usage: gorp-web train [options]
 
@@ -156,11 +157,19 @@ async function whatToTrain(
   return { settings: changed(onward, values.seed, values.set), customTasks, notes };
 }
 
+/** What the model still knows, and the questions that it lost, with its answers before and now. */
+function knownText(results: Results): string {
+  const kept = keptQuestions(results).at(-1);
+  if (kept === undefined) return '';
+  const lost = kept.lost.map(({ question, before, after }) => `\n  ${question} ${oneLine(before)} → ${oneLine(after)}`);
+  return `\n\n${keptSentence(kept)}${lost.length > 0 ? ' Lost:' : ''}${lost.join('')}\n`;
+}
+
 function resultText(results: Results, out: string | undefined): string {
   const { status, error } = results;
   const continues = status === 'stopped' || error?.code.startsWith('store/') === true;
   const then = continues ? ` The same command with --resume ${AUTO} continues the run.` : '';
   const where = out === undefined ? '' : `\nFiles are in ${out}.${then}`;
   const head = status === 'finished' ? 'Finished' : `Ended early (${status})`;
-  return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${runTable(results)}${where}`;
+  return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${runTable(results)}${knownText(results)}${where}`;
 }

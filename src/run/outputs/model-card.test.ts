@@ -87,6 +87,14 @@ describe('modelCard', () => {
     expect(lossOnly).not.toContain('Average performance');
   });
 
+  it('says what the model still knows, if it was asked', async () => {
+    const questions = [{ id: 'a', question: 'A?' }];
+    const asked = [0, 1, 2].map((round) => ({ round, answers: ['B'], right: [round < 2] }));
+    const known = { ...results, probes: { commonQuestions: { hash: '', questions, rounds: asked } } };
+    expect(await cardText(known, null, 'adapter')).toContain('- **Common knowledge:** It still answers 0 of the 1 ');
+    expect(await cardText(results, null, 'adapter')).not.toContain('Common knowledge');
+  });
+
   it('says that a round was ended early', async () => {
     const cut = { ...results, cutShort: [{ round: 1, steps: 12, planned: 40 }] };
     expect(await cardText(cut, 'mit', 'adapter')).toContain(

@@ -2,6 +2,7 @@ import { textFile, type OutputFile } from '../../weights/exports/output-file.ts'
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
+import { keptQuestions, keptSentence } from '../common-questions-kept.ts';
 import { firstRounds, isTested, measuresOf } from '../measures.ts';
 import type { Results } from '../results.ts';
 import { mainScore, type Score } from '../scoring.ts';
@@ -101,7 +102,7 @@ ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below 
 - **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights \`${model.weights.slice(0, 12)}\``}
 - **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
 - **Method:** \`${methodTitle(settings.method)}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
-${cutShort}
+${cutShort}${knownText(results, last)}
 ## Results
 
 Each task by its own score. Exact is the percentage of test answers that equal a right one, ROUGE-L how much they share with it, in percent; of a loss per token, less is better.
@@ -116,6 +117,12 @@ ${meansText(results, last)}
 ${JSON.stringify({ method, order, training, perTask }, null, 2)}
 \`\`\`
 `;
+}
+
+/** What the model still knows after a round, in a line; nothing if it was not asked. */
+function knownText(results: Results, last: number): string {
+  const kept = keptQuestions(results).find(({ round }) => round === last);
+  return kept === undefined ? '' : `- **Common knowledge:** ${keptSentence(kept)}\n`;
 }
 
 const SCORE_TEXTS: Readonly<Record<Score, string>> = {
