@@ -43,7 +43,10 @@ test('rows without an answer are left out and counted; a file of them is refused
     answer: i < 2 ? '  ' : `a long answer ${i}`,
   }));
   const some = await gorpWeb('data', await save('some.jsonl', lines(...rows)));
-  expect(some).toMatchObject({ code: EXIT.ok, text: expect.stringContaining('2 rows left out: no answer.') as string });
+  expect(some).toMatchObject({
+    code: EXIT.ok,
+    text: expect.stringContaining('2 rows left out: no answer (rows 1, 2).') as string,
+  });
   const none = await gorpWeb('data', '--form', 'free', await save('none.jsonl', lines(...rows.slice(0, 2))));
   expect(none.code).toBe(EXIT.input);
   expect(none.text).toMatch(/No row can be learned \(no answer\)/);

@@ -1,15 +1,13 @@
 import { reportOf } from '../base/errors.ts';
-import type { ChatTurn } from '../text/chat-turn.ts';
 import { ChatTemplate, templateOf } from '../text/chat-template.ts';
 import { chatTokenizer } from '../text/chat-tokenizer.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { freeAnswerLength } from '../tasks/forms.ts';
-import { encodeTurns, fitTurns } from '../tasks/encode-free.ts';
-import { type Breathe, breathing, fitPrompt } from '../tasks/fit.ts';
+import { fitTurns } from '../tasks/encode-free.ts';
+import { checkRefused, encodeEach, fitPrompt, type FittedPrompt, type Prompt, promptingOf } from '../tasks/fit.ts';
 import { encodeLabels, MAX_ANSWER } from '../tasks/labels.ts';
 import { encodeBeginning } from '../tasks/long-text.ts';
 import { promptOf } from '../tasks/prompt.ts';
-import type { Example, Task } from '../tasks/task.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 import { discarding, readTexts } from './open-network.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
@@ -71,22 +69,30 @@ async function lengthsOf(
 ): Promise<TaskLengths> {
   const all = [...train, ...validation, ...test];
   const counted = evenly(all, MOST_COUNTED);
-  const breathe = breathing();
   const labels = task.labels.length > 0 ? encodeLabels(tokenizer, task, targetLength) : null;
   const most = freeAnswerLength(targetLength);
   let [cut, longest, answer, shortened] = [0, 0, 0, 0];
   for (const ids of labels ?? []) answer = Math.max(answer, ids.length);
-  for (const example of counted) {
-    const tokens = promptTokens(tokenizer, task, example);
-    longest = Math.max(longest, tokens);
+  const { refused } = await encodeEach(counted, undefined, async ({ sentence, label, turns }, _, breathe) => {
+    const prompting = promptingOf(tokenizer, { text: label, most: MAX_ANSWER });
+    const letters = turns?.reduce((sum, { content }) => sum + content.length, 0) ?? sentence.length;
     // What is too long to count is cut as the run will cut it.
-    if (tokens === Infinity ? await isCut(tokenizer, task, example, sourceLength, breathe) : tokens > sourceLength)
-      cut++;
-    if (labels !== null) continue;
-    const length = encodeBeginning(tokenizer, example.label, MAX_ANSWER).length + 1;
+    const isCounted = letters <= LONGEST_LETTERS;
+    const fit = (): Promise<FittedPrompt> =>
+      turns
+        ? fitTurns(prompting, task.name, turns, sourceLength, breathe)
+        : fitPrompt(prompting, task, sentence, sourceLength, breathe);
+    const whole = (): Prompt => (turns ? prompting.ofTurns(turns) : prompting.ofText(promptOf(task, sentence)));
+    const prompt = isCounted ? whole() : await fit();
+    const tokens = isCounted ? prompt.ids.length : Infinity;
+    longest = Math.max(longest, tokens);
+    if ('cut' in prompt ? prompt.cut : tokens > sourceLength) cut++;
+    if (labels !== null) return;
+    const length = prompt.answered?.label.length ?? encodeBeginning(tokenizer, label, MAX_ANSWER).length + 1;
     answer = Math.max(answer, length);
     if (length > most) shortened++;
-  }
+  });
+  checkRefused(task.name, refused);
   return {
     name: task.name,
     texts: all.length,
@@ -97,27 +103,6 @@ async function lengthsOf(
     answer,
     shortened,
   };
-}
-
-/** Tokens of a whole prompt; Infinity if it is too long to count. */
-function promptTokens(tokenizer: Tokenizer, task: Task, { sentence, turns }: Example): number {
-  const letters = turns?.reduce((sum, { content }: ChatTurn) => sum + content.length, 0) ?? sentence.length;
-  if (letters > LONGEST_LETTERS) return Infinity;
-  const ids = turns ? encodeTurns(tokenizer, turns) : tokenizer.encodePrompt(promptOf(task, sentence));
-  return ids.length;
-}
-
-async function isCut(
-  tokenizer: Tokenizer,
-  task: Task,
-  { sentence, turns }: Example,
-  sourceLength: number,
-  breathe: Breathe,
-): Promise<boolean> {
-  const { cut } = turns
-    ? await fitTurns(tokenizer, task.name, turns, sourceLength, breathe)
-    : await fitPrompt(tokenizer, task, sentence, sourceLength, breathe);
-  return cut;
 }
 
 /** At most `count` of all, evenly spread. */

@@ -7,6 +7,7 @@ import type { Table } from '../tasks/table.ts';
 const TABLE: Table = {
   columns: ['question', 'answer'],
   rows: Array.from({ length: 10 }, (_, i) => [`question ${i}`, `answer ${i}`]),
+  lines: Array.from({ length: 10 }, (_, i) => i + 2),
   ...{ nested: [], warnings: [] },
 };
 const spec = (score?: Score): TaskSpec => ({

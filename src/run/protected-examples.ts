@@ -2,6 +2,7 @@ import type { Batch } from '../base/batch.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import { encodeFree } from '../tasks/encode-free.ts';
+import { checkRefused } from '../tasks/fit.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
 import { freeAnswerLength } from '../tasks/forms.ts';
 import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
@@ -17,7 +18,7 @@ import type { SpaceSamples } from './space-samples.ts';
  */
 export type ProtectedExamples = readonly (readonly EncodedExample[])[];
 
-/** The examples that a run protects. @throws GorpError `tasks/prompt-too-long`. */
+/** The examples that a run protects. @throws GorpError `tasks/prompt-too-long`, `tasks/row-unwritable`. */
 export async function protectedExamples(
   tokenizer: Tokenizer,
   { method, training }: Pick<RunSettings, 'method' | 'training'>,
@@ -26,7 +27,8 @@ export async function protectedExamples(
   if (needsOf(planOf(method)).protects === undefined) return [];
   const { sourceLength, targetLength } = training;
   const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
-  const { encoded } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);
+  const { encoded, refused } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);
+  checkRefused(GENERAL_PROMPTS.name, refused);
   return [encoded, ...tasks.map(({ protects }) => protects)].filter(({ length }) => length > 0);
 }
 

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { loadTask, type ReadText } from '../tasks/benchmark.ts';
 import type { Task } from '../tasks/task.ts';
+import { ChatTemplate } from '../text/chat-template.ts';
+import type { ChatTurn } from '../text/chat-turn.ts';
+import { chatTokenizer } from '../text/chat-tokenizer.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
+import { committedReference } from '../testing/reference.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
@@ -225,5 +229,73 @@ describe('prepareTask', () => {
     const encoded = await prepareTask(host, 'mine', settings, tokenizer, () => undefined);
     expect(reportOfTask(encoded)).toMatchObject({ name: 'mine', kind: 'TC', trainExamples: loaded.train.length });
     expect((await prepareTask(host, 'gloss', settings, tokenizer, () => undefined)).name).toBe('gloss');
+  });
+});
+
+describe('conversations in a chat template that adds and removes thoughts', () => {
+  const folder = 'tokenizers/byte-level-qwen';
+  const [json, config] = ['tokenizer', 'tokenizer_config'].map((name) =>
+    committedReference.json(`${folder}/${name}.json`),
+  );
+  const raw = loadTokenizer(json, config, 'begun');
+  const { templates } = committedReference.json<{ templates: Record<string, { chat_template: string }> }>(
+    'golden/chat.json',
+  );
+  const before: ChatTurn[] = [{ role: 'user', content: 'Is it so?' }];
+  const answers = (labels: readonly string[]): Task['train'] =>
+    labels.map((label, i) => ({ sentence: 'User: Is it so?\nAssistant:', label, turns: before, row: i + 1 }));
+  const taskOf = (labels: readonly string[]): Task => ({
+    ...{ name: 'own', kind: 'CHAT', instruction: null, labels: [], form: 'chat', dev: [] },
+    train: answers(labels),
+    test: [{ sentence: 'User: Why?\nAssistant:', label: 'No.', turns: [{ role: 'user', content: 'Why?' }] }],
+  });
+  const prepare = async (labels: readonly string[]): Promise<{ task: EncodedTask; warnings: string[] }> => {
+    const chat = chatTokenizer(raw, await ChatTemplate.read(templates['thoughts'].chat_template));
+    const warnings: string[] = [];
+    const settings = { ...tinySettings('gorp', { sourceLength: 64, targetLength: 32 }), order: ['own'] };
+    const host = hostOf(readTinyTask, taskOf(labels));
+    return { task: await prepareTask(host, 'own', settings, chat, (message) => warnings.push(message)), warnings };
+  };
+  const text = ({ source, label }: EncodedTask['train'][number]): [string, string] => [
+    raw.decodeWhole(source),
+    raw.decodeWhole(label),
+  ];
+
+  it('learn a thought once, with the template’s spaces, and none after an empty one', async () => {
+    const { task, warnings } = await prepare([
+      'It is.',
+      '<think>Is it?</think>It is.',
+      '<think>\n\n</think>\n\nIt is.',
+    ]);
+    const [opened, answer] = ['<|im_start|>user\nIs it so?<|im_end|>\n<|im_start|>assistant\n', 'It is.<|im_end|>'];
+    expect(task.train.map(text).sort()).toEqual(
+      [
+        [opened, `<think>\nIs it?\n</think>\n\n${answer}`],
+        [`${opened}<think>\n\n</think>\n\n`, answer],
+        [`${opened}<think>\n\n</think>\n\n`, answer],
+      ].sort(),
+    );
+    expect(warnings).toEqual([]);
+  });
+
+  it('test what was learned: the answer as the template writes it', async () => {
+    const chat = chatTokenizer(raw, await ChatTemplate.read(templates['thoughts'].chat_template));
+    const own = { ...taskOf(['It is.']), test: answers(['<think>Is it?</think>It is.']) };
+    const settings = { ...tinySettings('gorp', { sourceLength: 64, targetLength: 32 }), order: ['own'] };
+    const { testLabels } = await prepareTask(hostOf(readTinyTask, own), 'own', settings, chat, () => undefined);
+    expect(testLabels).toEqual(['<think>\nIs it?\n</think>\n\nIt is.']);
+  });
+
+  it('are refused before the run, all rows by their numbers, where a second thought would be learned', async () => {
+    await expect(prepare(['It is.', '<think>Is it', 'So.', '<think>', 'Yes.'])).rejects.toMatchObject({
+      code: 'tasks/row-unwritable',
+      message: expect.stringMatching(/^Task own: rows 2, 4 cannot be learned: .* a thought of its own/) as string,
+      nextStep: expect.stringContaining('Correct or remove these rows in the file') as string,
+    });
+  });
+
+  it('name the answers of which the template leaves out a part', async () => {
+    const { warnings } = await prepare(['It is.', 'So.<think>Is it?</think>It is.']);
+    expect(warnings).toEqual([expect.stringContaining('leaves out a part of 1 of 3 answers')]);
   });
 });

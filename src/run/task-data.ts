@@ -4,8 +4,8 @@ import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts'
 import { BENCHMARK_NAMES, benchmarkOf } from '../tasks/benchmarks.ts';
 import { cutByLabel, heldOutCount, onDevSet, withValidation } from '../tasks/cut.ts';
 import { isEmbedded, isEmbeddedText, loadEmbeddedText } from '../tasks/embedded-text.ts';
-import { type EncodedFree, encodeFree } from '../tasks/encode-free.ts';
-import { type EncodedExample, encodeExamples } from '../tasks/fit.ts';
+import { encodeFree } from '../tasks/encode-free.ts';
+import { checkRefused, type Encoded, type EncodedExample, encodeExamples } from '../tasks/fit.ts';
 import { freeAnswerLength } from '../tasks/forms.ts';
 import { encodeLabels } from '../tasks/labels.ts';
 import { embeddedTask } from '../tasks/orders.ts';
@@ -76,11 +76,24 @@ export async function prepareTask(
   const encodedTrain = await encode(train, (done) => onEncoded(done, all));
   const encodedHeld = await encode(validation, (done) => onEncoded(train.length + done, all));
   const encodedTest = await encode(test, (done) => onEncoded(train.length + validation.length + done, all));
-  const cut = encodedTrain.cut + encodedHeld.cut + encodedTest.cut;
+  const parts = [encodedTrain, encodedHeld, encodedTest];
+  checkRefused(
+    name,
+    parts.flatMap(({ refused }) => refused),
+  );
+  const sumOf = (count: 'cut' | 'shortened' | 'thoughtless'): number =>
+    parts.reduce((sum, part) => sum + part[count], 0);
+  const cut = sumOf('cut');
   if (cut > 0) {
     warn(`${name}: ${cut} of ${all} texts are cut to fit ${sourceLength} tokens.`, isCutByDesign(settings, name));
   }
-  const shortened = encodedTrain.shortened + encodedHeld.shortened + encodedTest.shortened;
+  const thoughtless = sumOf('thoughtless');
+  if (thoughtless > 0) {
+    warn(
+      `${name}: the model's chat template leaves out a part of ${thoughtless} of ${all} answers, such as their thoughts; they are learned and tested without it.`,
+    );
+  }
+  const shortened = sumOf('shortened');
   if (shortened > 0) {
     const most = freeAnswerLength(targetLength);
     warn(
@@ -88,11 +101,11 @@ export async function prepareTask(
     );
   }
   const windows = watched ? { ...settings.training, ...PROTECTED } : settings.training;
-  const parts = task.form === 'text' ? drawWindows(name, windows, encodedTrain, encodedTest) : null;
-  const { encoded: drawnTrain } = parts?.train ?? encodedTrain;
+  const windowed = task.form === 'text' ? drawWindows(name, windows, encodedTrain, encodedTest) : null;
+  const { encoded: drawnTrain } = windowed?.train ?? encodedTrain;
   const [trained, protects] = watched ? [[], drawnTrain] : [drawnTrain, []];
-  const held = parts?.validation ?? encodedHeld.encoded;
-  const { encoded: tested, examples: answered } = parts?.test ?? encodedTest;
+  const held = windowed?.validation ?? encodedHeld.encoded;
+  const { encoded: tested, examples: answered } = windowed?.test ?? encodedTest;
   const { candidates } = encode;
   const lacks = tested.length === 0 ? 'test' : trained.length === 0 && !watched ? 'train' : null;
   if (lacks !== null) {
@@ -134,23 +147,18 @@ function encoderOf(
   tokenizer: Tokenizer,
   task: Task,
   { sourceLength, targetLength }: RunSettings['training'],
-): ((examples: readonly Example[], onPiece?: (done: number) => Promise<void>) => Promise<EncodedFree>) & {
+): ((examples: readonly Example[], onPiece?: (done: number) => Promise<void>) => Promise<Encoded>) & {
   candidates: readonly (readonly number[])[];
 } {
   if (task.labels.length === 0) {
     const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
-    const encode = (examples: readonly Example[], onPiece?: (done: number) => Promise<void>): Promise<EncodedFree> =>
+    const encode = (examples: readonly Example[], onPiece?: (done: number) => Promise<void>): Promise<Encoded> =>
       encodeFree(tokenizer, task, examples, lengths, onPiece);
     return Object.assign(encode, { candidates: [] });
   }
   const candidates = encodeLabels(tokenizer, task, targetLength);
-  const encode = async (
-    examples: readonly Example[],
-    onPiece?: (done: number) => Promise<void>,
-  ): Promise<EncodedFree> => {
-    const { encoded, cut } = await encodeExamples(tokenizer, task, examples, sourceLength, onPiece);
-    return { encoded, examples, cut, shortened: 0 };
-  };
+  const encode = (examples: readonly Example[], onPiece?: (done: number) => Promise<void>): Promise<Encoded> =>
+    encodeExamples(tokenizer, task, examples, sourceLength, onPiece);
   return Object.assign(encode, { candidates });
 }
 
@@ -169,7 +177,8 @@ export async function shownExample(
   const encode = encoderOf(tokenizer, task, settings.training);
   const first = firstPresentable(train, ({ sentence, label }) => `${sentence}\n${label}`);
   if (first === undefined) return null;
-  const { encoded, cut } = await encode([first]);
+  const { encoded, cut, refused } = await encode([first]);
+  checkRefused(name, refused);
   return { example: encoded[0], cut: cut > 0 };
 }
 
@@ -224,16 +233,16 @@ const PROTECTED = { trainExamples: PROTECTED_EXAMPLES, validationExamples: 0 };
 const protectedSample = (task: Task, { method, training }: RunSettings): readonly Example[] =>
   needsOf(planOf(method)).protects === 'watched' ? trainSample(task, { ...training, ...PROTECTED }) : [];
 
-type Encoded = Pick<EncodedFree, 'encoded' | 'examples'>;
+type Drawn = Pick<Encoded, 'encoded' | 'examples'>;
 
 /** A sample of the windows of texts, as large as the settings ask for. */
 function drawWindows(
   name: string,
   { seed, trainExamples, testExamples, validationExamples }: RunSettings['training'],
-  train: Encoded,
-  test: Encoded,
-): { train: Encoded; validation: Encoded['encoded']; test: Encoded } {
-  const drawn = ({ encoded, examples }: Encoded, size: number, by: number): Encoded => {
+  train: Drawn,
+  test: Drawn,
+): { train: Drawn; validation: Drawn['encoded']; test: Drawn } {
+  const drawn = ({ encoded, examples }: Drawn, size: number, by: number): Drawn => {
     if (size === 0) return { encoded, examples };
     const chosen = balancedIndexes(
       encoded.map(() => ''),

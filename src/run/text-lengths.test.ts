@@ -4,6 +4,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import { firstBrought, withTexts } from './brought-values.ts';
 import { MOST_COUNTED, textLengths } from './count-lengths.ts';
+import { committedReference } from '../testing/reference.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { prepareTask, type TaskHost } from './task-data.ts';
 import type { RunSettings } from './settings.ts';
@@ -103,4 +104,34 @@ test('a chosen model brings its template and the length of its texts, until a pe
   expect(withTexts(entered, second.brought, longer).settings).toEqual(entered);
   const small = { ...settings, model: 'embedded' };
   expect(withTexts(small, firstBrought('embedded'), lengths).settings).toBe(small);
+});
+
+test('rows that the chat template cannot write are named before the run', async () => {
+  const reference = (path: string): unknown => committedReference.json(path);
+  const { templates } = committedReference.json<{ templates: Record<string, { chat_template: string }> }>(
+    'golden/chat.json',
+  );
+  const texts = {
+    ...tinyModel(),
+    config: { ...(reference('golden/qwen3-tiny/config.json') as object), vocab_size: 1000 },
+    tokenizer: reference('tokenizers/byte-level-qwen/tokenizer.json'),
+    tokenizerConfig: reference('tokenizers/byte-level-qwen/tokenizer_config.json'),
+    chatTemplate: () => Promise.resolve(templates['thoughts'].chat_template),
+  };
+  const turns = [{ role: 'user' as const, content: 'Is it so?' }];
+  const examples = (labels: string[]): Task['train'] =>
+    labels.map((label, i) => ({ sentence: 'User: Is it so?', label, turns, row: i + 3 }));
+  const chat: Partial<Task> = { form: 'chat', labels: [], test: examples(['No.']) };
+  const lengthsOf = async (labels: string[]): Promise<TextLengths['tasks'][number]> => {
+    const host = hostOf(ownTask(1, { ...chat, train: examples(labels) }));
+    return (await textLengths(host, own({ promptForm: 'chat', sourceLength: 64 }), texts)).tasks[0];
+  };
+  expect(await lengthsOf(['Yes.', '<think>Is it?</think>Yes.'])).toMatchObject({ counted: 3, cut: 0 });
+  expect(await lengthsOf(['Yes.', '<think>Is it?', 'Yes.'])).toEqual({
+    name: 'own',
+    error: expect.objectContaining({
+      code: 'tasks/row-unwritable',
+      message: expect.stringContaining('row 4 cannot be learned') as string,
+    }) as unknown,
+  });
 });

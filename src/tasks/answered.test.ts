@@ -26,14 +26,14 @@ describe('rows with free answers', () => {
     );
     const { units, warnings } = answeredTexts(table, recognise(table), 'every');
     expect(units.flat()).toEqual([
-      { sentence: 'a', label: 'x', others: ['y'] },
-      { sentence: 'b', label: 'z' },
-      { sentence: 'c', label: '5' },
+      { sentence: 'a', label: 'x', others: ['y'], row: 1 },
+      { sentence: 'b', label: 'z', row: 2 },
+      { sentence: 'c', label: '5', row: 3 },
     ]);
     expect(warnings).toEqual([
-      'One row left out: no text.',
-      'One row left out: no answer.',
-      '2 rows left out: an answer that is no text.',
+      'One row left out: no text (row 4).',
+      'One row left out: no answer (row 5).',
+      '2 rows left out: an answer that is no text (rows 6, 7).',
     ]);
   });
 
@@ -47,8 +47,11 @@ describe('rows with free answers', () => {
       ]),
     );
     const { units, warnings } = answeredTexts(table, recognise(table), 'every');
-    expect(units).toEqual([[{ sentence: 'a', label: 'x' }]]);
-    expect(warnings).toEqual(['One row left out: answers marked as bad.', 'One row left out: images or sounds.']);
+    expect(units).toEqual([[{ sentence: 'a', label: 'x', row: 1 }]]);
+    expect(warnings).toEqual([
+      'One row left out: answers marked as bad (row 2).',
+      'One row left out: images or sounds (row 3).',
+    ]);
     // A column of labels that are not all true or false says nothing of the answers, nor does the label itself.
     for (const label of ['positive', '']) {
       const rows = [true, label].map((one) => ({ prompt: `p ${one}`, completion: `c ${one}`, label: one }));
@@ -81,8 +84,8 @@ describe('conversations', () => {
     const table = await tableFrom('a.jsonl', content);
     const every = answeredTexts(table, recognise(table), 'every').units[0];
     expect(every).toEqual([
-      { sentence: 'User: q0\nAssistant:', label: 'a', turns: say('q0') },
-      { sentence: 'User: q0\nAssistant: a\nUser: r\nAssistant:', label: 'b', turns: say('q0', 'a', 'r') },
+      { sentence: 'User: q0\nAssistant:', label: 'a', turns: say('q0'), row: 1 },
+      { sentence: 'User: q0\nAssistant: a\nUser: r\nAssistant:', label: 'b', turns: say('q0', 'a', 'r'), row: 1 },
     ]);
     expect(answeredTexts(table, recognise(table), 'last').units[0]).toEqual(every.slice(1));
   });

@@ -21,18 +21,20 @@ export interface Answered {
  * @throws GorpError `tasks/unknown-column`; `tasks/empty` if no row is left.
  */
 export function answeredTexts(table: Table, columns: Columns, chatAnswers: ChatAnswers): Answered {
-  const left = new Map<string, number>();
-  const leave = (why: string): [] => {
-    left.set(why, (left.get(why) ?? 0) + 1);
-    return [];
-  };
+  const left = new Map<string, number[]>();
   const read = readers[columns.form === 'labels' ? 'free' : columns.form](table, columns, chatAnswers);
   const isRefused = refusals(table, columns);
-  const units = table.rows.flatMap((row) => {
-    const found = isRefused(row) ?? read(row);
-    return typeof found === 'string' ? leave(found) : [found];
+  const units = table.rows.flatMap((values, i) => {
+    const row = table.lines[i];
+    const found = isRefused(values) ?? read(values);
+    if (typeof found !== 'string') return [found.map((example) => ({ ...example, row }))];
+    left.set(found, [...(left.get(found) ?? []), row]);
+    return [];
   });
-  const warnings = Array.from(left, ([why, rows]) => `${rows === 1 ? 'One row' : `${rows} rows`} left out: ${why}.`);
+  const warnings = Array.from(left, ([why, rows]) => {
+    const count = rows.length === 1 ? 'One row' : `${rows.length} rows`;
+    return `${count} left out: ${why} (${rowsNamed(rows)}).`;
+  });
   if (units.length > 0) return { units, warnings };
   throw new GorpError(
     'tasks/empty',
@@ -40,6 +42,10 @@ export function answeredTexts(table: Table, columns: Columns, chatAnswers: ChatA
     'Choose other columns, or say that the answers are of another form.',
   );
 }
+
+/** Rows by their numbers, the first five of many: `rows 3, 7`. */
+export const rowsNamed = (rows: readonly number[]): string =>
+  `${rows.length === 1 ? 'row' : 'rows'} ${rows.slice(0, 5).join(', ')}${rows.length > 5 ? ', …' : ''}`;
 
 /** Columns of what a model that only reads would not see. */
 const MEDIA = /^(?:images?|videos?|audios?)$/i;

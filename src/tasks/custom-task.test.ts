@@ -22,7 +22,12 @@ const SPEC: TaskSpec = {
   seed: 1,
 };
 const COLUMNS = { textColumn: 'text', inputColumn: null, labelColumn: 'label' };
-const table = (rows: [string, string][]) => ({ columns: ['text', 'label'], rows, nested: [], warnings: [] });
+const table = (rows: [string, string][]) => ({
+  columns: ['text', 'label'],
+  rows,
+  lines: rows.map((_, i) => i + 2),
+  ...{ nested: [], warnings: [] },
+});
 const many = (labels: string[], each: number): [string, string][] =>
   labels.flatMap((label) => Array.from({ length: each }, (_, i): [string, string] => [`${label} ${i}`, label]));
 
@@ -70,9 +75,9 @@ describe('labelledTexts', () => {
     ];
     expect(labelledTexts(table(rows), COLUMNS)).toEqual({
       examples: [
-        { sentence: 'one', label: 'b c' },
-        { sentence: 'two', label: 'a' },
-        { sentence: 'four', label: 'a' },
+        { sentence: 'one', label: 'b c', row: 2 },
+        { sentence: 'two', label: 'a', row: 3 },
+        { sentence: 'four', label: 'a', row: 6 },
       ],
       labels: [
         { label: 'a', rows: 2 },
@@ -120,7 +125,7 @@ describe('labelledTexts', () => {
 
   it('puts a second text below the first', () => {
     const rows = [['a', 'b', 'x'], ['c', '', 'y']]; // oxfmt-ignore
-    const two = { columns: ['text', 'more', 'label'], rows, nested: [], warnings: [] };
+    const two = { columns: ['text', 'more', 'label'], rows, lines: [2, 3], nested: [], warnings: [] };
     const { examples } = labelledTexts(two, { ...COLUMNS, inputColumn: 'more' });
     expect(examples.map(({ sentence }) => sentence)).toEqual(['a\nb', 'c']);
   });

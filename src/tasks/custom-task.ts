@@ -47,6 +47,7 @@ const ExampleSchema = v.strictObject({
   turns: v.optional(
     v.array(v.strictObject({ role: v.picklist(['system', 'user', 'assistant']), content: v.string() })),
   ),
+  row: v.optional(v.number()),
 });
 /** A task as it is stored and sent. */
 export const TaskSchema = v.strictObject({
@@ -94,8 +95,8 @@ export function labelledTexts(table: Table, { textColumn, inputColumn, labelColu
   let withoutLabel = 0;
   const counts = new Map<string, number>();
   const examples: Example[] = [];
-  for (const row of table.rows) {
-    const example = { sentence: text(row), label: row[label].replace(/\s+/g, ' ').trim() };
+  for (const [i, row] of table.rows.entries()) {
+    const example = { sentence: text(row), label: row[label].replace(/\s+/g, ' ').trim(), row: table.lines[i] };
     if (example.sentence === '') withoutText++;
     else if (example.label === '') withoutLabel++;
     else {

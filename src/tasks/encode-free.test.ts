@@ -3,7 +3,8 @@ import { describe, expect, it, test } from 'vitest';
 import type { ChatTurn } from '../text/chat-turn.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import { encodeFree, encodeTurns, fitTurns } from './encode-free.ts';
+import { encodeFree, fitTurns } from './encode-free.ts';
+import { promptingOf } from './fit.ts';
 import { encodeExamples } from './fit.ts';
 import type { Task } from './task.ts';
 
@@ -21,10 +22,10 @@ test('turns are written by the model’s template, or in plain lines for a run w
     { role: 'assistant', content: 'yes' },
     { role: 'user', content: 'blue' },
   ];
-  expect(encodeTurns(tokenizer, turns)).toEqual(written(turns));
+  expect(promptingOf(tokenizer).ofTurns(turns).ids).toEqual(written(turns));
   const plain = loadTokenizer(tinyModel().tokenizer, {});
   const lines = 'System: be\nUser: red\nball\nAssistant: yes\nUser: blue\nAssistant:';
-  expect(encodeTurns(plain, turns)).toEqual(plain.encodePrompt(lines));
+  expect(promptingOf(plain).ofTurns(turns).ids).toEqual(plain.encodePrompt(lines));
 });
 
 describe('turns that fit', () => {
@@ -39,7 +40,7 @@ describe('turns that fit', () => {
           const system: ChatTurn = { role: 'system', content: 'be' };
           let from = 0;
           while (written([system, ...turns.slice(from)]).length > room) from += 2;
-          const { ids, cut } = await fitTurns(tokenizer, 'talk', [system, ...turns], room);
+          const { ids, cut } = await fitTurns(promptingOf(tokenizer), 'talk', [system, ...turns], room);
           expect(ids).toEqual(written([system, ...turns.slice(from)]));
           expect(cut).toBe(from > 0);
         },
@@ -58,13 +59,13 @@ describe('turns that fit', () => {
       },
     };
     const turns = say(Array.from({ length: 20_001 }, (_, i) => `turn ${i}`));
-    const { ids, cut } = await fitTurns(counting, 'talk', turns, 200);
+    const { ids, cut } = await fitTurns(promptingOf(counting), 'talk', turns, 200);
     expect([ids.length <= 200, ids.length > 150, cut]).toEqual([true, true, true]);
     expect(read).toBeLessThan(5000);
   });
 
   it('are cut within the last, if that is too long, even by megabytes', async () => {
-    const { ids, cut } = await fitTurns(tokenizer, 'talk', say(['word '.repeat(1_000_000)]), 100);
+    const { ids, cut } = await fitTurns(promptingOf(tokenizer), 'talk', say(['word '.repeat(1_000_000)]), 100);
     expect([ids.length <= 100, cut]).toEqual([true, true]);
   });
 });

@@ -1,18 +1,19 @@
-import { plainChat, type ChatTurn } from '../text/chat-turn.ts';
+import type { ChatTurn } from '../text/chat-turn.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { type Breathe, breathing, type EncodedExample, fitPrompt, fitText, type FittedPrompt } from './fit.ts';
+import {
+  type Breathe,
+  type Encoded,
+  encodeEach,
+  type EncodedExample,
+  fitPrompt,
+  fitText,
+  type FittedPrompt,
+  type Prompt,
+  type Prompting,
+  promptingOf,
+} from './fit.ts';
 import { encodeBeginning, encodeLong } from './long-text.ts';
 import type { Example, Task } from './task.ts';
-
-/** Encoded examples with free answers. A text gives several, one per window. */
-export interface EncodedFree {
-  readonly encoded: readonly EncodedExample[];
-  /** The example that each comes from. */
-  readonly examples: readonly Example[];
-  /** Number of prompts cut, and of answers shortened. */
-  readonly cut: number;
-  readonly shortened: number;
-}
 
 /**
  * Encodes examples with free answers, in order. Prompts are cut like those of labels; conversations lose their oldest
@@ -22,38 +23,42 @@ export interface EncodedFree {
  * @param onPiece called and awaited every {@link PIECE} milliseconds with the number of examples done.
  * @throws GorpError `tasks/prompt-too-long`, and what `onPiece` throws.
  */
-export async function encodeFree(
+export function encodeFree(
   tokenizer: Tokenizer,
   task: Task,
   examples: readonly Example[],
-  { sourceLength, answerLength }: { sourceLength: number; answerLength: number },
+  lengths: { sourceLength: number; answerLength: number },
   onPiece?: (done: number) => Promise<void>,
-): Promise<EncodedFree> {
-  const encoded: EncodedExample[] = [];
-  const from: Example[] = [];
-  let [done, cut, shortened] = [0, 0, 0];
-  const breathe = breathing(onPiece && (() => onPiece(done)));
-  for (const example of examples) {
+): Promise<Encoded> {
+  const { sourceLength, answerLength } = lengths;
+  return encodeEach(examples, onPiece, async (example, found, breathe) => {
+    const { label: text, sentence, turns } = example;
     if (task.form === 'text') {
-      for (const window of await windowsOf(tokenizer, example.label, { sourceLength, answerLength }, breathe)) {
-        encoded.push(window);
-        from.push(example);
+      for (const window of await windowsOf(tokenizer, text, lengths, breathe)) {
+        found.encoded.push(window);
+        found.examples.push(example);
       }
-    } else {
-      const prompt =
-        example.turns === undefined
-          ? await fitPrompt(tokenizer, task, example.sentence, sourceLength, breathe)
-          : await fitTurns(tokenizer, task.name, example.turns, sourceLength, breathe);
-      const answer = [...encodeBeginning(tokenizer, example.label, answerLength), tokenizer.eosId];
-      if (prompt.cut) cut++;
-      if (answer.length > answerLength) shortened++;
-      encoded.push({ source: prompt.ids, label: answer.slice(0, answerLength) });
-      from.push(example);
+      return;
     }
-    done++;
-    await breathe();
-  }
-  return { encoded, examples: from, cut, shortened };
+    const prompting = promptingOf(tokenizer, { text, most: answerLength });
+    const prompt =
+      turns === undefined
+        ? await fitPrompt(prompting, task, sentence, sourceLength, breathe)
+        : await fitTurns(prompting, task.name, turns, sourceLength, breathe);
+    const { answered } = prompt;
+    const label = answered?.label ?? [...encodeBeginning(tokenizer, text, answerLength), tokenizer.eosId];
+    if (prompt.cut) found.cut++;
+    if (label.length > answerLength) found.shortened++;
+    if (answered?.isWhole === false) found.thoughtless++;
+    found.encoded.push({ source: prompt.ids, label: label.slice(0, answerLength) });
+    found.examples.push(answered ? asWritten(example, answered.written.trim()) : example);
+  });
+}
+
+/** An example with the answer that a template writes, if that differs in more than the number of spaces. */
+function asWritten(example: Example, written: string): Example {
+  const folded = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
+  return folded(written) === folded(example.label) ? example : { ...example, label: written };
 }
 
 /** Letters for each token of a conversation that is likely to fit as a whole, and of one that never does. */
@@ -61,17 +66,14 @@ const [LIKELY_LETTERS, MOST_LETTERS] = [4, 64];
 
 const lettersOf = (turns: readonly ChatTurn[]): number => turns.reduce((sum, { content }) => sum + content.length, 0);
 
-/** The turns before an answer by the model's chat template, or as plain text if the run does not use it. */
-export const encodeTurns = (tokenizer: Tokenizer, turns: readonly ChatTurn[]): number[] =>
-  tokenizer.encodeTurns?.(turns) ?? tokenizer.encodePrompt(plainChat(turns));
-
 /**
  * The turns before an answer as at most `sourceLength` token ids: the last ones that fit.
  *
+ * @param prompting as {@link promptingOf} gives it.
  * @throws as {@link fitText}.
  */
 export async function fitTurns(
-  tokenizer: Tokenizer,
+  { ofTurns }: Prompting,
   task: string,
   turns: readonly ChatTurn[],
   sourceLength: number,
@@ -81,35 +83,35 @@ export async function fitTurns(
   const spoken = turns.slice(system.length);
   // Exchanges, of which the last is only the user's turn.
   const all = Math.ceil(spoken.length / 2);
-  const lastOnes = async (count: number): Promise<number[] | null> => {
+  const lastOnes = async (count: number): Promise<Prompt | null> => {
     const last = spoken.slice(Math.max(0, spoken.length + 1 - 2 * count));
     if (lettersOf(last) > MOST_LETTERS * sourceLength) return null;
-    const ids = encodeTurns(tokenizer, [...system, ...last]);
+    const prompt = ofTurns([...system, ...last]);
     await breathe();
-    return ids.length <= sourceLength ? ids : null;
+    return prompt.ids.length <= sourceLength ? prompt : null;
   };
   if (lettersOf(spoken) <= LIKELY_LETTERS * sourceLength) {
-    const ids = await lastOnes(all);
-    if (ids !== null) return { ids, cut: false };
+    const prompt = await lastOnes(all);
+    if (prompt !== null) return { ...prompt, cut: false };
   }
   // More turns take more tokens. Doubled from the end, since the whole may be thousands of times as long as what fits.
-  let [fitting, best, tooMany]: [number, number[] | null, number] = [0, null, all + 1];
+  let [fitting, best, tooMany]: [number, Prompt | null, number] = [0, null, all + 1];
   for (let count = 1; count < tooMany; count = Math.min(2 * count, all)) {
-    const ids = await lastOnes(count);
-    if (ids === null) tooMany = count;
-    else if (count === all) return { ids, cut: false };
-    else [fitting, best] = [count, ids];
+    const prompt = await lastOnes(count);
+    if (prompt === null) tooMany = count;
+    else if (count === all) return { ...prompt, cut: false };
+    else [fitting, best] = [count, prompt];
   }
   while (fitting + 1 < tooMany) {
     const middle = (fitting + tooMany) >>> 1;
-    const ids = await lastOnes(middle);
-    if (ids === null) tooMany = middle;
-    else [fitting, best] = [middle, ids];
+    const prompt = await lastOnes(middle);
+    if (prompt === null) tooMany = middle;
+    else [fitting, best] = [middle, prompt];
   }
-  if (best !== null) return { ids: best, cut: true };
+  if (best !== null) return { ...best, cut: true };
   const { content } = spoken.at(-1) ?? { content: '' };
-  const encode = (text: string): number[] => encodeTurns(tokenizer, [...system, { role: 'user', content: text }]);
-  return { ...(await fitText(encode, task, content, sourceLength, breathe)), cut: true };
+  const prompt = (text: string): Prompt => ofTurns([...system, { role: 'user', content: text }]);
+  return { ...(await fitText(prompt, task, content, sourceLength, breathe)), cut: true };
 }
 
 /**

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
-import { encodeExamples, fitPrompt } from './fit.ts';
+import { encodeExamples, fitPrompt, promptingOf } from './fit.ts';
 import { promptFrame, promptOf } from './prompt.ts';
 import type { Task } from './task.ts';
 
@@ -34,12 +34,12 @@ const task: Task = {
   test: [],
 };
 const frame = characters.encode(promptOf(task, '')).length + 1;
-const textOf = (ids: number[]): string => characters.decode(ids.slice(0, -1));
+const textOf = (ids: readonly number[]): string => characters.decode(ids.slice(0, -1));
 const around = (sentence: string): string => textOf([...characters.encode(promptOf(task, sentence)), EOS]);
 
 describe('fitPrompt', () => {
   it('returns the ids of the whole prompt if it fits exactly', async () => {
-    const fitted = await fitPrompt(characters, task, 'one two', frame + 6);
+    const fitted = await fitPrompt(promptingOf(characters), task, 'one two', frame + 6);
     expect(fitted.cut).toBe(false);
     expect(fitted.ids).toEqual([...characters.encode(promptOf(task, 'one two')), EOS]);
   });
@@ -50,14 +50,14 @@ describe('fitPrompt', () => {
       [3, 'one'],
       [0, ''],
     ] as const) {
-      const fitted = await fitPrompt(characters, task, 'one  two', frame + room);
+      const fitted = await fitPrompt(promptingOf(characters), task, 'one  two', frame + room);
       expect(fitted.cut).toBe(true);
       expect(textOf(fitted.ids)).toBe(around(left));
     }
   });
 
   it('cuts inside a word only if the first does not fit, never through a character', async () => {
-    expect(textOf((await fitPrompt(characters, task, ' 😀😀😀 x', frame + 2)).ids)).toBe(around('😀😀'));
+    expect(textOf((await fitPrompt(promptingOf(characters), task, ' 😀😀😀 x', frame + 2)).ids)).toBe(around('😀😀'));
   });
 
   it('reads only the useful beginning of a long text', async () => {
@@ -68,14 +68,14 @@ describe('fitPrompt', () => {
     };
     for (const text of ['one two '.repeat(200_000), 'x'.repeat(1_600_000)]) {
       read = 0;
-      const { ids, cut } = await fitPrompt({ ...characters, encodePrompt }, task, text, frame + 30);
+      const { ids, cut } = await fitPrompt(promptingOf({ ...characters, encodePrompt }), task, text, frame + 30);
       expect([ids.length, cut]).toEqual([frame + 30, true]);
       expect(read).toBeLessThan(20_000);
     }
   });
 
   it('refuses a prompt that does not fit even without a sentence, naming the task and both lengths', async () => {
-    const refused = (sentence: string) => fitPrompt(characters, task, sentence, frame - 1);
+    const refused = (sentence: string) => fitPrompt(promptingOf(characters), task, sentence, frame - 1);
     for (const sentence of ['one two', '', ' ']) {
       await expect(refused(sentence)).rejects.toMatchObject({
         code: 'tasks/prompt-too-long',
@@ -88,7 +88,7 @@ describe('fitPrompt', () => {
     const word = fc.string({ unit: fc.constantFrom('x', 'y', '😀'), minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 12 }), fc.nat(30), async (words, room) => {
-        const { ids, cut } = await fitPrompt(characters, task, words.join(' '), frame + room);
+        const { ids, cut } = await fitPrompt(promptingOf(characters), task, words.join(' '), frame + room);
         let left = 0;
         for (let used = 0; left < words.length; left++) {
           used += Array.from(words[left]).length;
@@ -127,11 +127,11 @@ describe.each(referencesWith('tokenizers', 'golden/prompts.json'))('with the T5 
     for (const { task: kind, dataset: name, sentence, labels_json: labels } of prompts) {
       const real: Task = { ...task, kind, name, labels };
       const whole = [...tokenizer.encode(promptOf(real, sentence)), tokenizer.eosId];
-      expect(await fitPrompt(tokenizer, real, sentence, whole.length)).toEqual({ ids: whole, cut: false });
+      expect(await fitPrompt(promptingOf(tokenizer), real, sentence, whole.length)).toEqual({ ids: whole, cut: false });
       const { before, after } = promptFrame(real);
       const [head, tail] = [tokenizer.encode(before), [...tokenizer.encode(after), tokenizer.eosId]];
       const room = head.length + tail.length + Math.ceil((whole.length - head.length - tail.length) / 2);
-      const { ids, cut } = await fitPrompt(tokenizer, real, sentence, room);
+      const { ids, cut } = await fitPrompt(promptingOf(tokenizer), real, sentence, room);
       expect(cut).toBe(true);
       expect(ids.length).toBeLessThanOrEqual(room);
       expect(ids.slice(0, head.length)).toEqual(head);

@@ -29,9 +29,9 @@ export async function publishedSplits(
 ): Promise<PublishedSplits> {
   const warnings: string[] = [];
   const split = async (path: string): Promise<{ examples: Example[]; definition: string | null }> => {
-    const { columns, rows, nested } = parseJsonRows(await read(path), path);
+    const { columns, rows, lines, nested } = parseJsonRows(await read(path), path);
     if (rows.length === 0) return { examples: [], definition: null };
-    const table = { columns, rows, nested, warnings: [] };
+    const table = { columns, rows, lines, nested, warnings: [] };
     const found = recognise(table);
     if (found.format !== format) {
       throw new GorpError('tasks/wrong-shape', `${path} is not a task of ${format}.`, NEXT_STEPS[format]);

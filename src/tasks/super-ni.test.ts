@@ -23,10 +23,10 @@ test('a task of SuperNI has the published prompt, and every right answer', async
   expect(task).toMatchObject({ labels: [], form: 'free', dev: [] });
   expect(warnings.toSorted()).toEqual(
     ['test', 'train'].map(
-      (split) => `SuperNI/task002_quoref_answer_generation/${split}.json: One row left out: no answer.`,
+      (split) => `SuperNI/task002_quoref_answer_generation/${split}.json: One row left out: no answer (row 2).`,
     ),
   );
-  expect(task.test).toEqual([{ sentence: 'Who?', label: 'Me.', others: ['I.'] }]);
+  expect(task.test).toEqual([{ sentence: 'Who?', label: 'Me.', others: ['I.'], row: 1 }]);
   expect(promptOf(task, 'Who?')).toBe(
     'Definition: Answer it.\n\nNow complete the following example -\nInput: Who?\nOutput: ',
   );
@@ -41,7 +41,7 @@ describe('SuperNI inside CL_Benchmark, as SAPT and GainLoRA publish it', () => {
         ? Promise.resolve(file({ input: 'Who?', output: ['Me.'] }))
         : Promise.reject(missing(path));
     const { task } = await loadSuperNi(read, 'task002');
-    expect(task.train).toEqual([{ sentence: 'Who?', label: 'Me.' }]);
+    expect(task.train).toEqual([{ sentence: 'Who?', label: 'Me.', row: 1 }]);
   });
 
   test('that is in neither place is missing from the first', async () => {

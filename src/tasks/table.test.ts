@@ -32,7 +32,7 @@ const packed = (text: string, bytes?: number): Uint8Array<ArrayBuffer> =>
 const CSV = 'text,label\r\n"Grüße, ""du""\nda",a\r\n\r\nx,b\r\n';
 
 describe('a file of examples', () => {
-  it.each<[string, string, string | Uint8Array<ArrayBuffer>]>([
+  it.each<[string, string, string | Uint8Array<ArrayBuffer>, number[]?]>([
     ['CSV', 'a.csv', CSV],
     ['CSV with LF, without a final line break', 'A.CSV', CSV.replaceAll('\r\n', '\n').trimEnd()],
     ['CSV with semicolons', 'a.csv', CSV.replaceAll(',a', ';a').replaceAll(',b', ';b').replace(',label', ';label')],
@@ -41,11 +41,11 @@ describe('a file of examples', () => {
     ['big-endian UTF-16', 'a.csv', utf16(CSV, false)],
     ['CSV packed by gzip', 'a.csv.gz', packed(CSV)],
     ['packed CSV that a browser has unpacked', 'a.csv.gz', CSV],
-    ['TSV', 'a.tsv', 'text\tlabel\n"Grüße, ""du""\nda"\ta\nx\tb\n'],
-    ['JSON', 'a.json', '[{"text": "Grüße, \\"du\\"\\nda", "label": "a"}, {"label": "b", "text": "x"}]'],
-    ['JSONL', 'a.jsonl', '{"text": "Grüße, \\"du\\"\\nda", "label": "a"}\r\n\n{"label": "b", "text": "x"}\n'],
-  ])('is read from %s', async (_, name, content) => {
-    expect(await read(name, content)).toEqual(EXPECTED);
+    ['TSV', 'a.tsv', 'text\tlabel\n"Grüße, ""du""\nda"\ta\nx\tb\n', [2, 4]],
+    ['JSON', 'a.json', '[{"text": "Grüße, \\"du\\"\\nda", "label": "a"}, {"label": "b", "text": "x"}]', [1, 2]],
+    ['JSONL', 'a.jsonl', '{"text": "Grüße, \\"du\\"\\nda", "label": "a"}\r\n\n{"label": "b", "text": "x"}\n', [1, 3]],
+  ])('is read from %s', async (_, name, content, lines = [2, 5]) => {
+    expect(await read(name, content)).toEqual({ ...EXPECTED, lines });
   });
 
   it('has a hash of its bytes', async () => {
@@ -75,11 +75,12 @@ describe('a file of examples', () => {
   });
 
   it('leaves out rows of another length and names their lines, counting quoted line breaks', async () => {
-    const { rows, warnings } = await read('a.csv', 't,l\n"a\nb",x\none\n\nc,d,e\nf,y\n');
+    const { rows, lines, warnings } = await read('a.csv', 't,l\n"a\nb",x\none\n\nc,d,e\nf,y\n');
     expect(rows).toEqual([
       ['a\nb', 'x'],
       ['f', 'y'],
     ]);
+    expect(lines).toEqual([2, 7]);
     expect(warnings).toEqual(['2 rows do not have 2 columns and are left out: lines 4, 6.']);
   });
 
@@ -91,6 +92,7 @@ describe('a file of examples', () => {
         ['good', '1'],
         ['bad', '0'],
       ],
+      lines: [1, 2],
       nested: [],
       warnings: [],
     });
@@ -105,6 +107,7 @@ describe('a file of examples', () => {
         ['', '', 'true'],
         ['', '\ufffd', '["a"]'],
       ],
+      lines: [1, 2, 3],
       nested: ['text'],
       warnings: [],
     });

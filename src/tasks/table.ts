@@ -30,6 +30,8 @@ export interface TableFile {
 export interface Table {
   columns: string[];
   rows: string[][];
+  /** The line in which each row begins, or its position in a list, from 1. */
+  lines: number[];
   /** Columns with lists or objects among their values, as JSON. */
   nested: string[];
   /** What was left out, in sentences. */
@@ -203,12 +205,10 @@ export function tableOf(file: TableFile, header: boolean): Table {
     );
   }
   const from = hasHeader ? 1 : 0;
-  const ragged: number[] = [];
-  const rows = file.rows.slice(from).filter((row, i) => {
-    if (row.length === names.length) return true;
-    ragged.push(file.lines[from + i]);
-    return false;
-  });
+  const lines = file.lines.slice(from);
+  const isWhole = file.rows.slice(from).map(({ length }) => length === names.length);
+  const rows = file.rows.slice(from).filter((_, i) => isWhole[i]);
+  const ragged = lines.filter((_, i) => !isWhole[i]);
   if (ragged.length > rows.length) {
     throw new GorpError(
       'tasks/ragged',
@@ -228,7 +228,13 @@ export function tableOf(file: TableFile, header: boolean): Table {
         : `${ragged.length} rows do not have ${names.length} columns and are left out: lines ${shown}.`,
     );
   }
-  return { columns: uniqueNames(names), rows, nested: file.nested, warnings };
+  return {
+    columns: uniqueNames(names),
+    rows,
+    lines: lines.filter((_, i) => isWhole[i]),
+    nested: file.nested,
+    warnings,
+  };
 }
 
 function uniqueNames(names: readonly string[]): string[] {

@@ -12,6 +12,8 @@ export interface Example {
   others?: readonly string[] | undefined;
   /** The turns before the answer, if the example is part of a conversation. */
   turns?: readonly ChatTurn[] | undefined;
+  /** The row of a custom task's file: its line, or its place in a list, from 1. */
+  row?: number | undefined;
 }
 
 /** A dataset to learn, from the benchmark or the user: docs/method.md, section 5. */

@@ -1,10 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { reportOf } from '../base/errors.ts';
-import { referencesWith, tokenizersOf } from '../testing/reference.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { ChatTemplate, templateOf } from './chat-template.ts';
 import type { ChatTurn } from './chat-turn.ts';
-import { chatTokenizer } from './chat-tokenizer.ts';
-import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 interface Golden {
   conversations: Record<string, ChatTurn[]>;
@@ -34,16 +32,17 @@ const TEMPLATES = referencesWith(GOLDEN).flatMap((reference) => {
 describe.each(TEMPLATES)('$name of $reference.name', (one) => {
   it('renders what apply_chat_template renders, and refuses what it refuses', async () => {
     const template = await ChatTemplate.read(one.chat_template);
-    // Templates are rendered without thinking, so those that offer it are compared with thinking off.
-    const thinks = one.renderings.some(({ enable_thinking: thinking }) => thinking === false);
-    const cases = one.renderings.filter(({ enable_thinking: thinking, add_generation_prompt: generates }) =>
-      thinks && generates ? thinking === false : thinking !== true,
-    );
-    expect(cases.length).toBeGreaterThan(3);
-    for (const { conversation, add_generation_prompt: addGenerationPrompt, text, error } of cases) {
+    expect(one.renderings.length).toBeGreaterThan(3);
+    for (const {
+      conversation,
+      add_generation_prompt: addGenerationPrompt,
+      enable_thinking: thinking,
+      ...found
+    } of one.renderings) {
       const tokens = { bos_token: one.bos_token, eos_token: one.eos_token };
-      const render = (): string => template.render(one.conversations[conversation], { addGenerationPrompt, tokens });
-      if (error === undefined) expect(render(), conversation).toBe(text);
+      const render = (): string =>
+        template.render(one.conversations[conversation], { addGenerationPrompt, tokens, thinking });
+      if (found.error === undefined) expect(render(), conversation).toBe(found.text);
       else expect(render, conversation).toThrow(expect.objectContaining({ code: 'settings/template-failed' }) as Error);
     }
   });
@@ -84,22 +83,52 @@ describe('an untrusted template', () => {
     ],
     ['recursion', '{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}', ''],
     ['length', 'x'.repeat(131_073), '131073 characters'],
-    ...['tojson', 'string', 'join', "join(',')"].map((filter) => [
-      `a list that holds itself twice, 40 times over, as ${filter}`,
+    [
+      'a list that holds itself twice, 40 times over',
+      `${grown(40, '[1]', '[ns.t, ns.t]')}{{ ns.t | tojson }}`,
+      'it takes more',
+    ],
+    [
+      'two such lists, compared',
+      `${grown(40, '[1]', '[ns.t, ns.t]')}{{ ns.t == [ns.t[0], ns.t[1]] }}`,
+      'it takes more',
+    ],
+    ...['string', 'join', "join(',')"].map((filter) => [
+      `such a list as ${filter}`,
       `${grown(40, '[1]', '[ns.t, ns.t]')}{{ ns.t | ${filter} }}`,
-      'too long',
+      'it writes a list',
     ]),
-    ['such a list, added to a text', `${grown(40, '[1]', '[ns.t, ns.t]')}{{ 'a' ~ ns.t }}`, 'too long'],
+    ['such a list, added to a text', `${grown(40, '[1]', '[ns.t, ns.t]')}{{ 'a' ~ ns.t }}`, 'it writes a list'],
     ['a list of a hundred levels', `${grown(101, '[1]', '[ns.t]')}{{ ns.t | tojson(indent=9) }}`, 'nested too deep'],
-    ['a namespace in itself', '{% set ns = namespace() %}{% set ns.t = [ns] %}{{ ns.t }}', 'nested too deep'],
+    ['lists of a hundred levels, compared', `${grown(101, '[1]', '[ns.t]')}{{ ns.t == [ns.t[0]] }}`, 'nested too deep'],
+    ['a list that doubles', `${grown(60, '[1]', 'ns.t + ns.t')}{{ ns.t | length }}`, 'it takes more'],
+    [
+      'a namespace in itself',
+      '{% set ns = namespace() %}{% set ns.t = [ns] %}{{ ns.t | tojson }}',
+      'a namespace as JSON',
+    ],
+    ['a growing text, split into letters', `${grown(24, "'ab'", 'ns.t ~ ns.t')}{{ ns.t | list | length }}`, 'too long'],
     ['a long separator', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ range(99999) | join(ns.t) }}`, 'too long'],
     ['a wide indent', `${grown(20, "'\\n'", 'ns.t ~ ns.t')}{{ ns.t | indent(99999, true, true) }}`, 'too long'],
     ['a block with a wide indent', `{% filter indent(99999) %}${'a\n'.repeat(2000)}{% endfilter %}`, 'too long'],
     ['wide JSON', '{{ range(99999) | tojson(indent=99999) }}', 'too long'],
     ['a long replacement', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ ns.t.replace('a', ns.t) }}`, 'too long'],
     ['the same as a filter', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ ns.t | replace('a', ns.t) }}`, 'too long'],
-    ['a range of tiny steps', '{{ range(0, 99999, 0.0001) }}', 'too long'],
-    ['a range up to a text', "{{ range('1000000000') }}", 'too long'],
+    ['a range of tiny steps', '{{ range(0, 99999, 0.0001) }}', '0.0001'],
+    ['a range up to a text', "{{ range('1000000000') }}", 'a range with a string'],
+    // What Python would do otherwise, or this does not know.
+    ['a sum of a text and a number', "{{ 'a' + 1 }}", 'it computes + with a string'],
+    ['a part of what is undefined', '{{ messages[0].tool.name }}', 'name of an undefined value'],
+    ['a comparison of three', '{{ 1 < 2 < 3 }}', 'more than two values'],
+    ['a division', '{{ 4 / 2 }}', 'it computes with /'],
+    ['a test that is not known', "{% if 'a' is upper %}{% endif %}", 'a test upper'],
+    ['a method that is not known', "{{ 'a'.zfill(3) }}", 'zfill of a string'],
+    ['an attribute of a loop', '{% for m in messages %}{{ loop.cycle(1, 2) }}{% endfor %}', 'cycle'],
+    ['a way into Python', "{{ ''.__class__ }}", '__class__'],
+    ['a date in the words of another country', "{{ strftime_now('%c') }}", '%c'],
+    ['a list that changes', '{% set a = [] %}{{ a.append(1) }}', 'append'],
+    ['a raw block', '{% raw %}{{ a }}{% endraw %}', 'raw'],
+    ['a tag without end', "{{ 'a}}", 'does not end'],
     ['a long date', `${grown(18, "'%B'", 'ns.t ~ ns.t')}{{ strftime_now(ns.t) }}`, 'date is too long'],
   ])('%s', async (_, source, words) => {
     const before = performance.now();
@@ -149,108 +178,4 @@ it('the template comes from its file, else from the tokenizer’s configuration'
   ];
   expect(templateOf({ chat_template: several }, null)).toBe('b');
   expect(templateOf({}, null)).toBeNull();
-});
-
-const TOKENIZERS = referencesWith('tokenizers/golden.json').flatMap((reference) =>
-  tokenizersOf(reference)
-    .filter(({ form }) => form === 'begun')
-    .map((one) => ({ ...one, reference })),
-);
-
-describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, reference }) => {
-  const json = (file: string): unknown => reference.json(`${folder}/${file}.json`);
-  const tokenizer = loadTokenizer(json('tokenizer'), json('tokenizer_config'), 'begun');
-  // Uses only tokens that this tokenizer has.
-  const { eos_token: end } = tokenizer.written;
-  const source = `{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content | trim }}${end}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}`;
-  const open = async (text = source): Promise<Tokenizer> => chatTokenizer(tokenizer, await ChatTemplate.read(text));
-
-  it('prompt and label together give the whole conversation, up to the token that ends the answer', async () => {
-    const chat = await open();
-    for (const label of ['yes', 'very negative', ' no', 'Sci/Tech', '再']) {
-      const ids = [...chat.encodePrompt('Is it so?\nAnswer:'), ...chat.encodeLabel(label), chat.eosId];
-      const begin = tokenizer.written.bos_token ?? '';
-      const whole = `${begin}user:Is it so?\nAnswer:${end}assistant:${label.trim()}${end}`;
-      expect(ids, label).toEqual(tokenizer.encode(whole));
-    }
-  });
-
-  it('refuses a template that writes unknown tokens or does not end the answer', async () => {
-    const refusal = { code: 'settings/template-tokens' };
-    await expect(open(source.replaceAll('{{ m.role }}:', '<|nobody|>{{ m.role }}:'))).rejects.toMatchObject(refusal);
-    await expect(open('{% for m in messages %}{{ m.content }}{% endfor %}')).rejects.toMatchObject(refusal);
-    await expect(open(`{{ messages[0].content }}${end}`)).rejects.toMatchObject({
-      ...refusal,
-      message: expect.stringContaining('omits the answer') as string,
-    });
-  });
-
-  it('refuses a prompt that is too long before the template is applied to it', async () => {
-    const chat = await open();
-    for (const [text, message] of [
-      ['a'.repeat(3_000_000), 'The prompt has 3000000 characters'],
-      [`b ${'a'.repeat(100_001)} b`, 'A word of the prompt has 100001 characters'],
-    ] as const) {
-      const refusal = { code: 'text/prompt-too-long', message: expect.stringContaining(message) as string };
-      const turns: ChatTurn[] = [{ role: 'user', content: text }];
-      for (const encode of [() => chat.encodePrompt(text), () => chat.encodeTurns?.(turns)])
-        expect(encode).toThrow(expect.objectContaining(refusal) as Error);
-    }
-  });
-
-  it('refuses a conversation of which the template writes only some turns', async () => {
-    const turns: ChatTurn[] = [
-      { role: 'user', content: 'Is it so?' },
-      { role: 'assistant', content: '<think>Is it?</think>\n\nIt is.' },
-      { role: 'user', content: 'Why?' },
-    ];
-    const chat = await open(source.replace('m.content | trim', "m.content.split('</think>')[-1] | trim"));
-    expect(tokenizer.decodeWhole(chat.encodeTurns?.(turns) ?? [])).toContain('It is.');
-    for (const [what, some] of Object.entries({ first: 'messages[1:]', others: 'messages[-2:]' })) {
-      const cut = await open(
-        source.replace('in messages %}', `in (${some} if messages | length > 2 else messages) %}`),
-      );
-      expect(() => cut.encodeTurns?.(turns), what).toThrow(
-        expect.objectContaining({
-          code: 'settings/template-tokens',
-          message: expect.stringContaining('cuts or changes turns') as string,
-        }) as Error,
-      );
-    }
-  });
-
-  it('puts the system’s turn before the first user’s if the template refuses or omits it', async () => {
-    const turns: ChatTurn[] = [
-      { role: 'system', content: 'Be short.' },
-      { role: 'user', content: 'Is it so?' },
-      { role: 'assistant', content: 'Yes.' },
-      { role: 'user', content: 'Why?' },
-    ];
-    const [, , ...rest] = turns;
-    const joined: ChatTurn[] = [{ role: 'user', content: 'Be short.\n\nIs it so?' }, ...rest];
-    const known = await open();
-    expect(known.encodeTurns?.(turns)).not.toEqual(known.encodeTurns?.(joined));
-    for (const other of [
-      source.replace('%}', "%}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"),
-      source.replace('in messages %}', "in messages if m.role != 'system' %}"),
-    ]) {
-      const chat = await open(other);
-      expect(chat.encodeTurns?.(turns)).toEqual(known.encodeTurns?.(joined));
-      expect(tokenizer.decodeWhole(chat.encodeTurns?.(turns) ?? [])).toContain('Be short.');
-    }
-  });
-
-  it('refuses a prompt that the template cuts or changes', async () => {
-    for (const changed of ['m.content[:40]', 'm.content | upper | lower']) {
-      const own = `(${changed}) if m.role == 'user' else m.content`;
-      const chat = await open(source.replace('m.content | trim', own));
-      const prompt = `Which is it?\nOption: yes, no\nAnswer${' again'.repeat(9)}:`;
-      expect(() => chat.encodePrompt(prompt), changed).toThrow(
-        expect.objectContaining({
-          code: 'settings/template-tokens',
-          message: expect.stringContaining('cuts or changes the prompt') as string,
-        }) as Error,
-      );
-    }
-  });
 });

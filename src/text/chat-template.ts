@@ -1,7 +1,8 @@
-import type * as Jinja from '@huggingface/jinja';
-import { GorpError } from '../base/errors.ts';
 import type { ChatTurn } from './chat-turn.ts';
-import { limitedInterpreter, MAX_NUMBER } from './limited-interpreter.ts';
+import { GorpError } from '../base/errors.ts';
+import { render } from './jinja/interpreter.ts';
+import { parseTemplate, type Program } from './jinja/syntax.ts';
+import { Callable, type Value, written } from './jinja/values.ts';
 
 /** What a template needs besides the turns. */
 export interface ChatOptions {
@@ -9,6 +10,8 @@ export interface ChatOptions {
   readonly addGenerationPrompt: boolean;
   /** Special tokens as they are written. */
   readonly tokens: Readonly<Record<string, string | null>>;
+  /** Whether answers hold thoughts, in templates that ask (`enable_thinking`); undefined leaves it to the template. */
+  readonly thinking?: boolean | undefined;
 }
 
 // Those of the largest published models have 30,000 characters.
@@ -18,12 +21,10 @@ const MAX_WORDS = 1000;
 
 /** A model's chat template: https://huggingface.co/docs/transformers/chat_templating. */
 export class ChatTemplate {
-  readonly #jinja: typeof Jinja;
-  readonly #program: ReturnType<typeof Jinja.parse>;
+  readonly #program: Program;
   readonly #now: Date;
 
-  private constructor(jinja: typeof Jinja, program: ReturnType<typeof Jinja.parse>, now: Date) {
-    this.#jinja = jinja;
+  private constructor(program: Program, now: Date) {
     this.#program = program;
     this.#now = now;
   }
@@ -38,71 +39,63 @@ export class ChatTemplate {
     if (source.length > MAX_TEMPLATE) {
       throw templateFailed(`it has ${source.length} characters; the limit is ${MAX_TEMPLATE}`);
     }
-    const jinja = await import('@huggingface/jinja');
+    const library = await import('@huggingface/jinja');
     try {
-      // The same options as in transformers.
-      const tokens = jinja.tokenize(source, { lstrip_blocks: true, trim_blocks: true });
-      return new ChatTemplate(jinja, jinja.parse(tokens), now);
+      return new ChatTemplate(parseTemplate(library, source), now);
     } catch (cause) {
       throw templateFailed(messageOf(cause), cause);
     }
   }
 
   /**
-   * The text of a conversation. Thinking is off in templates that offer it.
+   * The text of a conversation: that of `apply_chat_template`, or an error.
    *
-   * @throws GorpError `settings/template-failed` if the template refuses it, fails, or exceeds a limit.
+   * @throws GorpError `settings/template-failed` if the template refuses it, fails, does what is not known here, or exceeds
+   *   a limit.
    */
-  render(turns: readonly ChatTurn[], { addGenerationPrompt, tokens }: ChatOptions): string {
-    const { Environment } = this.#jinja;
-    const environment = new Environment();
-    const variables = {
-      ...{ true: true, false: false, none: null, True: true, False: false, None: null },
-      raise_exception: (message: unknown) => {
-        throw new Error(String(message).slice(0, MAX_WORDS));
-      },
-      range: rangeOf,
-      strftime_now: (format: string) => formatDate(this.#now, format),
-      ...{ messages: turns.map((turn) => ({ ...turn })), add_generation_prompt: addGenerationPrompt },
-      ...{ enable_thinking: false, tools: null, documents: null },
+  render(turns: readonly ChatTurn[], { addGenerationPrompt, tokens, thinking }: ChatOptions): string {
+    const variables: Record<string, Value> = {
+      raise_exception: new Callable(({ args }) => {
+        throw new Error(written(args[0]).slice(0, MAX_WORDS));
+      }),
+      strftime_now: new Callable(({ args }) => formatDate(this.#now, written(args[0]))),
+      ...{ messages: turns.map((turn) => new Map(Object.entries(turn))), add_generation_prompt: addGenerationPrompt },
+      ...{ tools: null, documents: null, ...(thinking !== undefined && { enable_thinking: thinking }) },
       ...Object.fromEntries(Object.entries(tokens).filter(([, token]) => token !== null)),
     };
     try {
-      for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-      const text: unknown = limitedInterpreter(this.#jinja, environment).run(this.#program).value;
-      if (typeof text !== 'string') throw new Error('it renders no text');
-      return text;
+      return render(this.#program, new Map(Object.entries(variables)));
     } catch (cause) {
       throw templateFailed(messageOf(cause), cause);
     }
   }
 }
 
-/** Python's range. */
-function rangeOf(start: number, stop?: number, step = 1): number[] {
-  const [from, to] = stop === undefined ? [0, start] : [start, stop];
-  if (step === 0) throw new Error('range() with a step of 0');
-  const length = Math.max(0, Math.ceil((to - from) / step));
-  if (!(length <= MAX_NUMBER)) throw new Error(`its range of ${length} numbers is too long`);
-  return Array.from({ length }, (_, i) => from + i * step);
-}
-
-/** Python's strftime, as far as templates use it. */
+/** Python's strftime, as far as templates use it. @throws Error for a part that is not known. */
 function formatDate(now: Date, format: string): string {
   if (format.length > MAX_WORDS) throw new Error('the format of its date is too long');
   const named = (options: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat('en-US', options).format(now);
   const two = (value: number): string => String(value).padStart(2, '0');
   const parts: Record<string, () => string> = {
-    '%Y': () => String(now.getFullYear()),
-    '%m': () => two(now.getMonth() + 1),
-    '%d': () => two(now.getDate()),
-    '%b': () => named({ month: 'short' }),
-    '%B': () => named({ month: 'long' }),
-    '%H': () => two(now.getHours()),
-    '%M': () => two(now.getMinutes()),
-    '%S': () => two(now.getSeconds()),
+    Y: () => String(now.getFullYear()),
+    y: () => two(now.getFullYear() % 100),
+    m: () => two(now.getMonth() + 1),
+    d: () => two(now.getDate()),
+    b: () => named({ month: 'short' }),
+    B: () => named({ month: 'long' }),
+    a: () => named({ weekday: 'short' }),
+    A: () => named({ weekday: 'long' }),
+    H: () => two(now.getHours()),
+    I: () => two(now.getHours() % 12 || 12),
+    M: () => two(now.getMinutes()),
+    S: () => two(now.getSeconds()),
+    p: () => (now.getHours() < 12 ? 'AM' : 'PM'),
+    '%': () => '%',
   };
-  return format.replace(/%./g, (part) => (Object.hasOwn(parts, part) ? parts[part]() : part));
+  return format.replace(/%([^])?/gu, (part, letter: string | undefined) => {
+    if (letter !== undefined && Object.hasOwn(parts, letter)) return parts[letter]();
+    throw new Error(`its date has ${part}`);
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { porterStem } from './porter.ts';
+import { split } from './python-text.ts';
 import { isMostlyNotLatin, WORD } from './words.ts';
 
 /** How well an answer matches its label, each from 0 to 1. docs/method.md, section 6. */
@@ -17,15 +18,10 @@ export interface GroupedScore extends Score {
 }
 
 const ASCII_PUNCTUATION = /[!-/:-@[-`{-~]/g;
-// What Python's str.split() splits at. Unlike \s, it includes U+001C–U+001F and U+0085, but not U+FEFF.
-const INFORMATION_SEPARATORS = '\u001c\u001d\u001e\u001f';
-const PYTHON_WHITE_SPACE = new RegExp(
-  `[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000${INFORMATION_SEPARATORS}]+`,
-);
 
 /** Text as exact match compares it: lower case, no ASCII punctuation, white space folded to single spaces. */
 export function normalisedAnswer(text: string): string {
-  return text.toLowerCase().replace(ASCII_PUNCTUATION, '').split(PYTHON_WHITE_SPACE).filter(Boolean).join(' ');
+  return split(text.toLowerCase().replace(ASCII_PUNCTUATION, '')).join(' ');
 }
 
 /**

@@ -6,6 +6,18 @@ import type { ChatTurn } from './chat-turn.ts';
  */
 export type PromptMark = 'closed' | 'begun';
 
+/** A conversation that ends with an answer, as a chat template writes it. */
+export interface Answered {
+  /** Token ids of all before the answer. */
+  readonly source: readonly number[];
+  /** Those of the answer, with the token that ends it unless it is much longer than needed. */
+  readonly label: readonly number[];
+  /** The answer as it is written, with other spaces perhaps. */
+  readonly written: string;
+  /** Whether all of the answer is written: some templates leave its thought out. */
+  readonly isWhole: boolean;
+}
+
 /** Converts text to token ids and back, as the Hugging Face files of a model say. */
 export interface Tokenizer {
   /** Token ids of a text, without special tokens around it. A special token written out becomes that token. */
@@ -14,6 +26,16 @@ export interface Tokenizer {
   encodePrompt(text: string): number[];
   /** Token ids of a conversation up to where the assistant's answer begins; only by a chat template. */
   encodeTurns?(turns: readonly ChatTurn[]): number[];
+  /**
+   * Token ids of a conversation that ends with an answer; only by a chat template.
+   *
+   * @param most how many tokens of the answer are needed: of a much longer one there are only so many, and a few more.
+   * @throws GorpError `settings/template-…` if the template cannot write this conversation, or not so that its tokens show
+   *   where the answer begins and ends.
+   */
+  encodeAnswered?(turns: readonly ChatTurn[], answer: string, most: number): Answered;
+  /** What {@link encodePrompt} encodes; only by a chat template. */
+  promptText?(text: string): string;
   /** The tokenizer without the chat template that this one uses. */
   readonly raw?: Tokenizer;
   /** Token ids of an answer, without the token that ends it. */

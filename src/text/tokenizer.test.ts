@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { encodeLabel } from '../tasks/labels.ts';
-import { referencesWith, tokenizersOf } from '../testing/reference.ts';
+import { committedReference, referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { checkVocabulary, loadTokenizer } from './tokenizer.ts';
 
 /** A text with its ids by every tokenizer of the folder, named after its folder. */
@@ -288,4 +288,14 @@ describe('a byte-level BPE, as in SmolLM', () => {
       /begins texts with a token that the vocabulary lacks/,
     );
   });
+});
+
+it('names special tokens to templates as transformers does: none that is null, or that only another class names', () => {
+  const json = committedReference.json('tokenizers/byte-fallback-llama2/tokenizer.json');
+  const written = (config: object): string | null => loadTokenizer(json, config, 'begun').written.bos_token;
+  expect(written({ bos_token: '<s>', tokenizer_class: 'PreTrainedTokenizerFast' })).toBe('<s>');
+  expect(written({ tokenizer_class: 'LlamaTokenizerFast' })).toBe('<s>');
+  expect(written({})).toBe('<s>');
+  expect(written({ bos_token: null, tokenizer_class: 'LlamaTokenizer' })).toBeNull();
+  expect(written({ tokenizer_class: 'PreTrainedTokenizerFast' })).toBeNull();
 });

@@ -10,7 +10,7 @@ import { checkPromptLength } from './prompt-length.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 import { addByteFallback } from './unigram-bytes.ts';
 
-export type { PromptMark, Tokenizer } from './tokenizer-form.ts';
+export type { Answered, PromptMark, Tokenizer } from './tokenizer-form.ts';
 
 /** Highest token id, far above any vocabulary: larger ids would need huge tables, or wrap in 32 bits. */
 const MAX_ID = 2 ** 24 - 1;
@@ -40,6 +40,7 @@ const TokenizerConfigSchema = v.looseObject({
   pad_token: specialToken,
   bos_token: specialToken,
   unk_token: specialToken,
+  tokenizer_class: v.nullish(v.string()),
 });
 
 /**
@@ -84,7 +85,12 @@ export function loadTokenizer(
     ...{ bos_token: named('bos_token', '<s>'), eos_token: named('eos_token', '</s>') },
     ...{ pad_token: named('pad_token', '<pad>'), unk_token: named('unk_token', '<unk>') },
   };
-  const orNone = (token: string): string | null => (idOf(token) === null ? null : token);
+  /** As templates write a token: none if it is null, or left to a class that names none. */
+  const written = (name: keyof typeof names): string | null => {
+    const isNamed =
+      config[name] !== undefined ? config[name] !== null : /T5|Llama/.test(config.tokenizer_class ?? 'T5');
+    return isNamed && idOf(names[name]) !== null ? names[name] : null;
+  };
   const eosId = idOf(names.eos_token);
   if (eosId === null) throw badTokenizer(`its vocabulary lacks the end-of-text token ${names.eos_token}`);
   const bosId = idOf(names.bos_token);
@@ -107,8 +113,8 @@ export function loadTokenizer(
     decodeWhole: (ids) => decodeIds(library, ids, false),
     isSpecial: (id) => special.has(id),
     written: {
-      ...{ bos_token: orNone(names.bos_token), eos_token: names.eos_token },
-      ...{ pad_token: orNone(names.pad_token), unk_token: orNone(names.unk_token) },
+      ...{ bos_token: written('bos_token'), eos_token: names.eos_token },
+      ...{ pad_token: written('pad_token'), unk_token: written('unk_token') },
     },
     eosId,
     padId: idOf(names.pad_token) ?? bosId ?? eosId,

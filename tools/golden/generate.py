@@ -9,7 +9,7 @@ import torch
 
 from benchmark import write_benchmark, write_prompts
 from buckets import write_buckets
-from chat import write_chat
+from chat import write_chat, write_chat_masks
 from continual import write_continual
 from families import DECODERS, ENCODER_DECODERS
 from files import write_json
@@ -79,6 +79,7 @@ def main() -> None:
     write_gguf_models(golden / "gguf", seed)
     write_benchmark(out / "cl-benchmark", seed, **variant.get("benchmark", {}))
     write_tokenizers(out / "tokenizers")
+    write_chat_masks(golden / "chat_masks.json", out / "tokenizers")
     write_stories(out / "models" / "stories-tiny", seed, verification)
     write_json(golden / "verification.json", dict(sorted(verification.deviations.items())))
     print(f"{sum(path.stat().st_size for path in out.rglob('*') if path.is_file()):,} bytes in {out}")

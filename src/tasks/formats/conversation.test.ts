@@ -40,6 +40,10 @@ it.each<[string, unknown]>([
   ['no turns', []],
   ['no turns', 'text'],
   ['no answer of the assistant', [user]],
+  ...['reasoning_content', 'thinking', 'reasoning'].map((field): [string, unknown[]] => [
+    'thoughts outside the content',
+    [user, { ...assistant, [field]: 'Hm.' }],
+  ]),
   ['roles out of order', [assistant, user, assistant]],
   ['roles out of order', [user, user, assistant]],
   ['roles out of order', [user, { role: 'system', content: 'x' }, assistant]],

@@ -67,6 +67,9 @@ function readTurn(entry: unknown): ChatTurn | string {
     from,
     content,
     value,
+    reasoning_content: thoughts,
+    thinking,
+    reasoning,
     weight,
     loss_weight: lossWeight,
     tool_calls: calls,
@@ -75,6 +78,7 @@ function readTurn(entry: unknown): ChatTurn | string {
   const named = role ?? from;
   if (typeof named !== 'string') return 'turns without a role';
   if (TOOLS.test(named.toLowerCase()) || isFilled(calls) || isFilled(call)) return 'tool calls';
+  if ([thoughts, thinking, reasoning].some((one) => isFilled(one) && one !== '')) return 'thoughts outside the content';
   const name = named.toLowerCase();
   if (!Object.hasOwn(ROLES, name)) return `an unknown role “${named.slice(0, 30)}”`;
   if (ROLES[name] === 'assistant' && (weight ?? lossWeight) === 0) return 'answers with a weight of 0';

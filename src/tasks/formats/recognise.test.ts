@@ -129,8 +129,8 @@ describe('a file of a known format', () => {
 
 describe('a table of no known format', () => {
   const guess = async (content: string) => {
-    const { columns, rows: cells, nested } = await open('a.json', content);
-    return recognise({ columns: columns ?? [], rows: cells, nested, warnings: [] });
+    const { columns, rows: cells, lines, nested } = await open('a.json', content);
+    return recognise({ columns: columns ?? [], rows: cells, lines, nested, warnings: [] });
   };
 
   it('does not take sixty different summaries for sixty labels', async () => {

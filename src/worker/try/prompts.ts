@@ -1,11 +1,11 @@
-import { GorpError } from '../../base/errors.ts';
+import { GorpError, reportOf } from '../../base/errors.ts';
 import type { ParsedConfig } from '../../models/families.ts';
 import { positionsOf } from '../../onnx/decoder-graph.ts';
 import type { KnownModel } from '../../run/open-network.ts';
 import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { encodeTurns, fitTurns } from '../../tasks/encode-free.ts';
-import { fitPrompt } from '../../tasks/fit.ts';
+import { fitTurns } from '../../tasks/encode-free.ts';
+import { fitPrompt, type FittedPrompt, type Prompting, promptingOf } from '../../tasks/fit.ts';
 import { encodeLabels } from '../../tasks/labels.ts';
 import { frameIn, instructionOf } from '../../tasks/prompt.ts';
 import { type ChatTurn, turnsIn } from '../../text/chat-turn.ts';
@@ -53,7 +53,10 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
     return { ...fitted, tokenizer, endIds, isCut: false, right: [], labels: [] };
   }
   if (question.kind === 'chat') {
-    const fitted = fitting(encodeTurns(chat.tokenizer, turnsOf(question, round)), config, { sourceLength, most });
+    const fitted = fitting(promptingOf(chat.tokenizer).ofTurns(turnsOf(question, round)).ids, config, {
+      sourceLength,
+      most,
+    });
     return { ...fitted, ...chat, isCut: false, right: [], labels: [] };
   }
   const task = tasks.find(({ name }) => name === question.task);
@@ -66,7 +69,9 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
   }
   const { name, kind, form, labels } = task;
   if (form === 'chat') {
-    const { ids, cut } = await fitTurns(tokenizer, name, turnsIn(question.sentence), sourceLength);
+    const { ids, cut } = await askedAsTested(question, parts, (prompting) =>
+      fitTurns(prompting, name, turnsIn(question.sentence), sourceLength),
+    );
     return { ids, tokenizer, endIds, isCut: cut, right: rightAnswers(question), labels: [], most: answerLength };
   }
   const prompted = {
@@ -80,7 +85,9 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
     dev: [],
     test: [],
   };
-  const { ids, cut } = await fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
+  const { ids, cut } = await askedAsTested(question, parts, (prompting) =>
+    fitPrompt(prompting, prompted, question.sentence, sourceLength),
+  );
   return {
     ids,
     tokenizer,
@@ -90,6 +97,21 @@ export async function promptFor(parts: PromptParts, question: Question, most = 0
     labels: encodeLabels(tokenizer, prompted, targetLength).map((ids, i) => ({ label: labels[i], ids })),
     most: answerLength,
   };
+}
+
+/** A prompt as the test reads it if its answer is known: some chat templates ask otherwise for a thought. */
+async function askedAsTested(
+  { label }: Pick<Extract<Question, { kind: 'task' }>, 'label'>,
+  { known: { tokenizer }, answerLength }: PromptParts,
+  fit: (prompting: Prompting) => Promise<FittedPrompt>,
+): Promise<FittedPrompt> {
+  if (label === null) return fit(promptingOf(tokenizer));
+  try {
+    return await fit(promptingOf(tokenizer, { text: label, most: answerLength }));
+  } catch (thrown) {
+    if (!reportOf(thrown).code.startsWith('settings/template-')) throw thrown;
+    return fit(promptingOf(tokenizer));
+  }
 }
 
 /** The prompt length of T5's pre-training; it reads longer prompts, but less well. */
