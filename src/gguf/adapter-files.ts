@@ -66,7 +66,7 @@ export async function ggufAdapterFiles(
     ['adapter.lora.alpha', { type: 'float32', value: changes.scaling * rank }],
   ]);
   const file = `${name}.gguf`;
-  const recipe = await modelfile(model, known, asking, { model: base, adapter: file });
+  const recipe = modelfile(known, asking, { model: base, adapter: file });
   return [{ path: file, content: () => ggufBytes(metadata, tensors) }, textFile('Modelfile', () => recipe)];
 }
 

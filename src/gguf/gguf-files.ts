@@ -56,7 +56,7 @@ export async function ggufFiles(
   const path = `${name}.gguf`;
   const file: OutputFile = { path, content: () => ggufBytes(metadata, tensors) };
   if (form.kind === 'encoder-decoder') return [file]; // Ollama runs none
-  const recipe = await modelfile(base, known, asking, { model: path });
+  const recipe = modelfile(known, asking, { model: path });
   return [file, textFile('Modelfile', () => recipe)];
 }
 

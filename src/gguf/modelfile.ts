@@ -1,6 +1,6 @@
+import { GorpError } from '../base/errors.ts';
 import { type KnownModel, readTexts } from '../run/open-network.ts';
 import type { TrainingSettings } from '../run/settings.ts';
-import { ChatTemplate, templateOf } from '../text/chat-template.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 
 /** How a model was trained to be asked. */
@@ -34,22 +34,20 @@ const PROMPT = 'the prompt goes here';
  * The `Modelfile` from which Ollama makes a model that answers as here: the prompt as it was trained, the tokens that end
  * an answer, and always the likeliest token (docs.ollama.com/modelfile).
  *
- * @throws GorpError `settings/template-failed`.
+ * @throws GorpError `settings/template-…`; `model/no-modelfile` if a Modelfile cannot name a token that ends an answer.
  */
-export async function modelfile(
-  texts: Pick<ModelTexts, 'tokenizerConfig' | 'chatTemplate'>,
+export function modelfile(
   { raw, asked: { tokenizer, endIds } }: KnownForms,
-  { promptForm, maxNewTokens }: Asking,
+  { maxNewTokens }: Asking,
   { model, adapter }: Ingredients,
-): Promise<string> {
-  const addsBos = raw.tokenizer.encodePrompt('').length > 0;
-  const [before, after] = promptForm === 'chat' ? await chatTurn(texts, tokenizer, addsBos) : ['', ''];
+): string {
+  const [before, after] = around(tokenizer, raw.tokenizer.encodePrompt('').length > 0);
   const ends = endIds.map((id) => tokenizer.decodeWhole([id])).filter((text) => text !== '');
   return [
     `FROM ./${model}`,
     ...(adapter === undefined ? [] : [`ADAPTER ./${adapter}`]),
     `TEMPLATE """${literal(before)}{{ .Prompt }}${literal(after)}"""`,
-    ...[...new Set(ends)].map((text) => `PARAMETER stop ${JSON.stringify(text)}`),
+    ...[...new Set(ends)].map((text) => `PARAMETER stop ${quoted(text)}`),
     'PARAMETER temperature 0',
     'PARAMETER repeat_penalty 1',
     `PARAMETER num_predict ${maxNewTokens}`,
@@ -58,20 +56,37 @@ export async function modelfile(
 }
 
 /** What a chat template puts before and after the user's text. Ollama itself adds a token that begins every text. */
-async function chatTurn(
-  { tokenizerConfig, chatTemplate }: Pick<ModelTexts, 'tokenizerConfig' | 'chatTemplate'>,
-  { written }: KnownModel['tokenizer'],
-  addsBos: boolean,
-): Promise<[before: string, after: string]> {
-  const source = templateOf(tokenizerConfig, await chatTemplate());
-  if (source === null) return ['', ''];
-  const template = await ChatTemplate.read(source);
-  const text = template.render([{ role: 'user', content: PROMPT }], { addGenerationPrompt: true, tokens: written });
-  const begin = (addsBos && written.bos_token) || '';
+function around(tokenizer: KnownModel['tokenizer'], addsBos: boolean): [before: string, after: string] {
+  const text = tokenizer.promptText?.(PROMPT) ?? PROMPT;
+  const begin = (addsBos && tokenizer.written.bos_token) || '';
   const at = text.indexOf(PROMPT);
   const before = text.slice(0, at);
   return [before.startsWith(begin) ? before.slice(begin.length) : before, text.slice(at + PROMPT.length)];
 }
 
-/** A text in a Go template. */
-const literal = (text: string): string => text.replaceAll('{{', '{{ "{{" }}');
+/** What Ollama's parser leaves out of a value, since Go's `strconv.IsPrint` is false for it, or may be. */
+const LOST = /[^\p{L}\p{M}\p{N}\p{P}\p{S} \n\r]|[\u{10000}-\u{10ffff}]/u;
+/** What a text of a template in a Modelfile cannot hold as it is: `"""` may end it, and a brace may begin an action. */
+const SPECIAL = new RegExp(`"{3,}|\\{+|(?:${LOST.source})+`, 'gu');
+
+/** A text in a Go template in a Modelfile: what neither could hold is written by an action, as a text of Go. */
+const literal = (text: string): string => text.replaceAll(SPECIAL, (special) => `{{ ${goText(special)} }}`);
+
+/** A text of Go, in ASCII. */
+const goText = (text: string): string =>
+  `"${Array.from(text, (letter) => {
+    if (letter === '"') return '\\"';
+    if (letter === '{') return letter;
+    return `\\U${(letter.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`;
+  }).join('')}"`;
+
+/** The value of a parameter, which Ollama reads as it is up to quotes like the first at the end of a line. */
+function quoted(text: string): string {
+  const quotes = text.includes('"') ? '"""' : '"';
+  if (!LOST.test(text) && !/"{3}[ \t]*[\n\r]/.test(text)) return quotes + text + quotes;
+  throw new GorpError(
+    'model/no-modelfile',
+    `A Modelfile for Ollama cannot name the token ${JSON.stringify(text)}, which ends an answer: it would be read otherwise.`,
+    'Export the model to ONNX, or train one whose end tokens are plain text.',
+  );
+}
