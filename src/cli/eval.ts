@@ -23,6 +23,7 @@ import {
   SETTINGS_OPTIONS,
   SETTINGS_USAGE,
   type SettingsValues,
+  withText,
 } from './run-settings.ts';
 import { withFiles } from './resume.ts';
 import { Terminal } from './terminal.ts';
@@ -105,9 +106,10 @@ async function whatToTest(
   if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the round sets it');
   if (!isGiven(args, 'order')) {
     const known = await withFiles(settings, values);
-    return { ...known, settings: changed(settings, values.seed, values.set) };
+    return { ...known, settings: changed(known.settings, values.seed, values.set) };
   }
   const { model, method, training } = settings;
-  const { settings: chosen, ...tasks } = await chooseRun({ ...values, model, set: [] });
-  return { ...tasks, settings: changed({ ...chosen, method, training }, values.seed, values.set) };
+  const { settings: chosen, generalText, ...tasks } = await chooseRun({ ...values, model, set: [] });
+  const tested = withText({ ...chosen, method, training }, generalText);
+  return { ...tasks, settings: changed(tested, values.seed, values.set) };
 }

@@ -48,6 +48,7 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
       work: {
         ...{ tasks: 4, batch: sizes, answer: 50 },
         validation: null,
+        generalText: null,
         protects: [],
         freeTests: [],
         tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, shared: 0, pool: sizes }], // as dbpedia's

@@ -180,6 +180,7 @@ async function published(terminal: Terminal): Promise<number> {
     const work = {
       tasks: 4,
       validation: null,
+      generalText: null,
       protects: [],
       freeTests: [],
       answer: lengths.targetLength,

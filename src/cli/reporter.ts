@@ -2,6 +2,7 @@ import { formatBytes } from '../base/format-bytes.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events.ts';
 import { roughly, secondsFor, type Speed } from '../run/duration.ts';
+import { type GeneralTextState, generalTextStates } from '../run/general-text-change.ts';
 import type { DeviceReport, Results, TestTime } from '../run/results.ts';
 import { isTested } from '../run/measures.ts';
 import { type Score, SCORES } from '../run/scoring.ts';
@@ -90,12 +91,19 @@ export function runReporter(
         noteTest(event.round, event.task, event, testSpeed(event.time));
         break;
       case 'probe': {
+        const { round } = event.measured;
+        const after = round === 0 ? before : `After round ${round}: `;
+        if (event.probe === 'generalText') {
+          const [state] = generalTextStates({ probes: { generalText: { ...event.about, rounds: [event.measured] } } });
+          note(`${after}general text ${state === undefined ? 'no finite loss' : generalTextNumbers(state)}`);
+          break;
+        }
         const { about, measured } = event;
-        const { round, right } = measured;
+        const { right } = measured;
         const still = right.filter(Boolean).length;
         if (round === 0) rightBefore = still;
         const of = round === 0 ? `${about.questions.length}` : `the ${rightBefore} answered rightly before`;
-        note(`${round === 0 ? before : `After round ${round}: `}questions of common knowledge: ${still} of ${of}`);
+        note(`${after}questions of common knowledge: ${still} of ${of}`);
         break;
       }
       case 'recovering':
@@ -149,6 +157,18 @@ function scoresText({ exact = null, ranked = null, rougeL = null, loss = null }:
     ...(loss !== null && exact === null ? [`perplexity ${Math.exp(loss).toPrecision(4)}`] : []),
   ];
   return parts.length === 0 ? 'no finite loss' : parts.join(', ');
+}
+
+/** `loss 3.260 per token, 1.004 bits per byte, KL 0.0412 per token, 0.512 on answers to test prompts`. */
+function generalTextNumbers({ round, loss, bitsPerByte, divergence, promptDivergence }: GeneralTextState): string {
+  const parts = [
+    `loss ${loss.toFixed(3)} per token, ${bitsPerByte.toFixed(3)} bits per byte`,
+    ...(round > 0 && divergence !== null ? [`KL ${divergence.toPrecision(3)} per token`] : []),
+    ...(round > 0 && promptDivergence !== null
+      ? [`${promptDivergence.toPrecision(3)} on answers to test prompts`]
+      : []),
+  ];
+  return parts.join(', ');
 }
 
 /** `; 5210 tokens/s read, 480 written`. */

@@ -14,7 +14,14 @@ import { isGiven } from './arguments.ts';
 import { CheckpointFolder, CHECKPOINTS } from './checkpoint-folder.ts';
 import { UsageError } from './exit-codes.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
-import { chooseRun, type ChosenRun, givenTasks, SETTINGS_OPTIONS, type SettingsValues } from './run-settings.ts';
+import {
+  chooseRun,
+  type ChosenRun,
+  givenTasks,
+  SETTINGS_OPTIONS,
+  type SettingsValues,
+  withText,
+} from './run-settings.ts';
 
 /** Resumes from whatever `--out` has, or begins if it has nothing: for jobs that are restarted. */
 export const AUTO = 'auto';
@@ -98,12 +105,12 @@ const FILE_OPTIONS: readonly string[] = ['task', 'watch'];
 
 /** A run by its settings, with the tasks that `--task` and `--watch` make of files. @throws UsageError for others. */
 export async function withFiles(settings: RunSettings, values: SettingsValues): Promise<ChosenRun> {
-  const { tasks, learned, watch, notes } = await givenTasks(values);
+  const { tasks, learned, watch, generalText, notes } = await givenTasks(values);
   const foreign =
     learned.find(({ name }) => !settings.order.includes(name))?.name ??
     watch.find((name) => settings.watch?.includes(name) !== true);
   if (foreign !== undefined) throw new UsageError(`The run has no task ${foreign}: give the options of its beginning.`);
-  return { settings, customTasks: tasks, notes };
+  return { settings: withText(settings, generalText), customTasks: tasks, notes };
 }
 
 /**
@@ -114,8 +121,8 @@ export async function withFiles(settings: RunSettings, values: SettingsValues): 
  */
 export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
   const options = Object.keys(SETTINGS_OPTIONS).filter((option) => isGiven(args, option));
-  if (options.every((option) => FILE_OPTIONS.includes(option))) return withFiles(results.settings, values);
-  const chosen = await chooseRun(values);
+  const hasFilesOnly = options.every((option) => FILE_OPTIONS.includes(option));
+  const chosen = await (hasFilesOnly ? withFiles(results.settings, values) : chooseRun(values));
   checkSettings({ results }, chosen.settings);
   return chosen;
 }

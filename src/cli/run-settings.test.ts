@@ -55,6 +55,32 @@ describe('watched tasks on the command line', () => {
     expect((await chooseRun(values({ order, watch: ['kinds'] }))).settings.watch).toEqual(['field', 'kinds']);
   });
 
+  test('are not the general text, which every run is measured by unless it names another or none', async () => {
+    const path = await file('notes.txt', 'A line of text.\n'.repeat(40));
+    const text = async (...watch: string[]): Promise<[string, readonly string[]]> => {
+      const { settings, customTasks } = await chooseRun(values({ preset: 'quick', watch }));
+      expect(settings.watch).toBeUndefined();
+      return [settings.training.generalText, customTasks.map(({ name }) => name)];
+    };
+    expect(await text()).toEqual(['included', []]);
+    expect(await text('general')).toEqual(['included', []]);
+    expect(await text('none')).toEqual(['none', []]);
+    expect(await text('none', 'general')).toEqual(['included', []]);
+    expect(await text(`general=${path},name=mine`)).toEqual(['own:mine', ['mine']]);
+    await expect(text('general=gone.txt')).rejects.toMatchObject({ code: 'tasks/not-found' });
+    await expect(chooseRun(values({ preset: 'quick', set: ['training.generalText=all'] }))).rejects.toThrow(
+      /generalText: Choose included, none or own:NAME/,
+    );
+  });
+
+  test('of a resumed run may be named again with its own general text', async () => {
+    const path = await file('notes.txt', 'A line of text.\n'.repeat(40));
+    const { settings } = await chooseRun(values({ preset: 'quick', watch: [`general=${path},name=mine`] }));
+    const again = await withFiles(settings, values({ watch: [`general=${path},name=mine`] }));
+    expect([again.settings, again.customTasks.map(({ name }) => name)]).toEqual([settings, ['mine']]);
+    expect((await withFiles(settings, values())).settings).toEqual(settings);
+  });
+
   test('of the same file as a learned task are said', async () => {
     const path = await qa('mine.jsonl');
     const { notes } = await chooseRun(values({ task: [path], watch: [`${path},name=again`] }));

@@ -41,7 +41,8 @@ export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embe
 ${TASK_USAGE}
   --watch NAME     a task by name, or a file as for --task, that is only tested: before training and after every round;
                    repeatable. The embedded models watch "kinds", what they could do before, where it costs less than
-                   a tenth of the tests; none leaves it out
+                   a tenth of the tests; none leaves it out. "general" is the text by which every run measures what its
+                   model still knows: general=FILE takes your own instead, none leaves it out too
   --method NAME    ${METHOD_NAMES.join(', ')};
                    default gorp-plus, or the order file's
   --seed N         seed of samples, example order and initial values; default 1, published orders 42
@@ -69,6 +70,8 @@ export interface ChosenRun {
   customTasks: readonly Task[];
   /** What to check of the tasks, in sentences. */
   notes?: readonly string[];
+  /** The general text that the command line asks for; undefined if it does not mention one. */
+  generalText?: string | undefined;
 }
 
 /**
@@ -93,9 +96,10 @@ export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {
     );
   }
   return {
-    settings: changed(watching(settings, watch), values.seed, values.set),
+    settings: changed(withText(watching(settings, watch), given.generalText), values.seed, values.set),
     customTasks: [...customTasks, ...given.tasks],
     notes: given.notes,
+    generalText: given.generalText,
   };
 }
 
@@ -148,6 +152,12 @@ const isListOfTasks = (order: string): boolean =>
 
 /** As a value of `--watch`: no task that comes with the settings. */
 const NOTHING = 'none';
+/** As a value of `--watch`: the included general text, or with `=` a file in its place. */
+const GENERAL = /^general(?:=(.+))?$/s;
+
+/** Settings with another general text, if one is given. */
+export const withText = (settings: RunSettings, generalText: string | undefined): RunSettings =>
+  generalText === undefined ? settings : { ...settings, training: { ...settings.training, generalText } };
 
 /** The tasks that `--task` and `--watch` make of files. */
 interface GivenTasks {
@@ -156,6 +166,8 @@ interface GivenTasks {
   readonly learned: readonly Task[];
   /** Names of all tasks of `--watch`, whether made of files or not. */
   readonly watch: readonly string[];
+  /** The general text of `--watch`, as settings name it; undefined if it is not mentioned. */
+  readonly generalText: string | undefined;
   /** What to check of them, in sentences. */
   readonly notes: readonly string[];
 }
@@ -179,11 +191,18 @@ export async function givenTasks({ task, watch }: Pick<SettingsValues, 'task' | 
   for (const option of task) await make(option);
   const learned = tasks.slice();
   const watched: string[] = [];
+  let generalText = watch.includes(NOTHING) ? 'none' : undefined;
   for (const option of watch.filter((one) => one !== NOTHING)) {
+    const general = GENERAL.exec(option);
+    if (general !== null) {
+      const [, file] = general;
+      generalText = file === undefined ? 'included' : `own:${(await make(file)).name}`;
+      continue;
+    }
     const name = knownTask(option, []);
     watched.push(name ?? (await make(option)).name);
   }
-  return { tasks, learned, watch: watched, notes };
+  return { tasks, learned, watch: watched, generalText, notes };
 }
 
 async function fromFile(

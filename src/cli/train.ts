@@ -31,6 +31,7 @@ import {
   SETTINGS_OPTIONS,
   SETTINGS_USAGE,
   type SettingsValues,
+  withText,
 } from './run-settings.ts';
 
 import { oneLine, spell, Terminal } from './terminal.ts';
@@ -140,12 +141,13 @@ async function whatToTrain(
   if (!isGiven(args, 'order')) {
     refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'without --order, the round sets them');
     const known = await withFiles(settings, values);
-    return { ...known, settings: changed(settings, values.seed, values.set) };
+    return { ...known, settings: changed(known.settings, values.seed, values.set) };
   }
   if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the round sets it');
   const method = values.method ?? settings.method.name;
   const model = isGiven(args, 'model') ? values.model : settings.model;
-  const { settings: chosen, customTasks, notes = [] } = await chooseRun({ ...values, model, method, set: [] });
+  const asked = await chooseRun({ ...values, model, method, set: [] });
+  const { settings: chosen, customTasks, notes = [], generalText } = asked;
   // What was watched so far stays so, unless it is learned now or others are named.
   const watch = (chosen.watch ?? settings.watch ?? []).filter((name) => !chosen.order.includes(name));
   const onward: RunSettings = {
@@ -154,7 +156,7 @@ async function whatToTrain(
     method: settings.method.name === method ? settings.method : chosen.method,
     training: settings.training,
   };
-  return { settings: changed(onward, values.seed, values.set), customTasks, notes };
+  return { settings: changed(withText(onward, generalText), values.seed, values.set), customTasks, notes };
 }
 
 /** What the model still knows, and the questions that it lost, with its answers before and now. */

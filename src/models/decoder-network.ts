@@ -135,11 +135,11 @@ class DecoderTrainingBatch implements TrainingBatch {
   }
 
   loss(g: Graph, layers: Layers): Tensor {
-    return this.#labels.loss(g, this.#projection(g, layers));
+    return this.#labels.loss(g, this.predictions(g, layers));
   }
 
   distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor } {
-    const [own, other] = [this.#projection(g, layers), this.#projection(g, teacher)];
+    const [own, other] = [this.predictions(g, layers), this.predictions(g, teacher)];
     return this.#labels.distilled(g, own, other, by);
   }
 
@@ -147,7 +147,11 @@ class DecoderTrainingBatch implements TrainingBatch {
     return this.#means.record(g, layers.parameter('model.embed_tokens.weight'));
   }
 
-  #projection(g: Graph, layers: Layers): Projection {
+  beginOf(labelTokens: number): number {
+    return this.#sizes.T - labelTokens;
+  }
+
+  predictions(g: Graph, layers: Layers): Projection {
     const { tables, zero } = this.#constants;
     const model = new Decoder(
       this.#config,

@@ -1,6 +1,7 @@
 import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
+import type { Projection } from '../graph/ops/chunked-logits.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -21,6 +22,10 @@ export interface TrainingBatch {
   write(rows: readonly TokenPair[], labelTokens?: number): void;
   /** Cross-entropy of the label tokens, divided by the number of {@link write}: a scalar [1]. */
   loss(g: Graph, layers: Layers): Tensor;
+  /** The scores of the tokens that labels may have: x is [rows, T, D], one for each token of a label, padded. */
+  predictions(g: Graph, layers: Layers): Projection;
+  /** The place among the T of its row where a label of this many tokens begins. */
+  beginOf(labelTokens: number): number;
   /**
    * The same loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a
    * temperature, a scalar [1, 1].

@@ -135,11 +135,11 @@ class T5TrainingBatch implements TrainingBatch {
   }
 
   loss(g: Graph, layers: Layers): Tensor {
-    return this.#labels.loss(g, this.#projection(g, layers));
+    return this.#labels.loss(g, this.predictions(g, layers));
   }
 
   distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor } {
-    const [own, other] = [this.#projection(g, layers), this.#projection(g, teacher)];
+    const [own, other] = [this.predictions(g, layers), this.predictions(g, teacher)];
     return this.#labels.distilled(g, own, other, by);
   }
 
@@ -147,7 +147,11 @@ class T5TrainingBatch implements TrainingBatch {
     return this.#means.record(g, layers.parameter('shared.weight'));
   }
 
-  #projection(g: Graph, layers: Layers): Projection {
+  beginOf(): number {
+    return 0; // labels are padded at their end
+  }
+
+  predictions(g: Graph, layers: Layers): Projection {
     const model = this.#model(forPrompts(g, layers, () => this.promptMeans(g, layers)));
     const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
     const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);

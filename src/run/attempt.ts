@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { nextTurn } from '../base/next-turn.ts';
 import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { Learner } from '../gorp/learner.ts';
@@ -13,6 +14,7 @@ import { type RunControl, Stopped } from './control.ts';
 import { reportOfTask } from './encoded-task.ts';
 import type { Rest, RunEvent } from './events.ts';
 import { frozenPacking } from './frozen-weights.ts';
+import { GENERAL_TEXT_NAME, GeneralTextProbe } from './general-text-probe.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
@@ -74,11 +76,23 @@ export class Attempt {
     await this.#chooseKernels();
     const start = checkpoint ?? saved?.state;
     const learner = await this.#createLearner(opened, start?.learner);
+    const text = this.#textProbe(opened, learner);
+    // The base model, before a saved state replaces its weights.
+    if (trains && start) await text?.measure(0, (done, total) => this.#reading(done, total));
     if (start) {
       await learner.restore(start.learner);
       checkRemembered(learner.rememberedExamples, opened.tokenizer.size);
     }
-    await new Following(this.#device, this.#parts, opened, learner, control.seconds - began).follow();
+    await new Following(this.#device, this.#parts, { ...opened, learner, text }, control.seconds - began).follow();
+  }
+
+  #textProbe({ network, general, batchTokens }: Opened, { layers }: Learner): GeneralTextProbe | null {
+    return general && new GeneralTextProbe({ device: this.#device, network, layers }, general, batchTokens);
+  }
+
+  #reading(done: number, total: number): Promise<void> {
+    this.#progress('evaluate', GENERAL_TEXT_NAME, done, total);
+    return this.#parts.control.untilStopped(nextTurn());
   }
 
   destroy(): void {
@@ -95,12 +109,13 @@ export class Attempt {
 
   /** @param from the state that it will restore: weights that this holds are not read. */
   async #createLearner(
-    { network, targets, model, storedName }: Opened,
+    { network, targets, model, storedName, general }: Opened,
     from: SavedState | undefined,
   ): Promise<Learner> {
     const { settings, control, knows } = this.#parts;
     let loaded = 0;
-    const restored = new Set(from?.tensors.names);
+    // General text is measured by the base model too, which has weights of its own.
+    const restored = new Set(general === null ? from?.tensors.names : []);
     const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
@@ -128,30 +143,33 @@ export class Attempt {
     return learner;
   }
 
-  #progress(phase: 'kernels' | 'compile', item: string, done: number, total: number): void {
+  #progress(phase: 'kernels' | 'compile' | 'evaluate', item: string, done: number, total: number): void {
     const { host, control } = this.#parts;
     const { seconds } = control;
     host.emit({ type: 'progress', phase, round: 0, item, done, total, unit: 'items', seconds, secondsLeft: null });
   }
 }
 
+/** A learner, and what measures it by general text. */
+type Taught = Pick<Lessons, 'learner' | 'text'>;
+
 /** Follows {@link teach}: emits what it yields, and saves, pauses and stops where it can rest. */
 class Following {
   readonly #parts: AttemptParts;
   readonly #device: Device;
-  readonly #opened: Opened;
+  readonly #opened: Opened & Taught;
   readonly #lessons: Lessons;
   readonly #files: RoundSaver;
   /** Whether the task was ended before its last step: its checkpoint stays where it would resume. */
   #isCutShort = false;
 
   /** @param opening seconds of work of this attempt so far. */
-  constructor(device: Device, parts: AttemptParts, opened: Opened, learner: Learner, opening: number) {
+  constructor(device: Device, parts: AttemptParts, opened: Opened & Taught, opening: number) {
     this.#device = device;
     this.#parts = parts;
     this.#opened = opened;
     const { host, settings, control, checkpointer, soFar } = parts;
-    const { network, tasks, planned, model } = opened;
+    const { network, tasks, planned, model, learner } = opened;
     const { method, order, training } = settings;
     const start = parts.checkpoint ?? (parts.trains ? opened.saved?.state : undefined);
     const at = start ? structuredClone(start.place) : placeAt(0, 'begin');
@@ -167,7 +185,7 @@ class Following {
     const reports = new StepReports({ device, network, learner, host, time }, results.curves.step.at(-1) ?? 0);
     const { schedule } = planOf(method);
     this.#lessons = {
-      ...{ ...opened, settings, device, learner, at, time, reports, soFar },
+      ...{ ...opened, settings, device, at, time, reports, soFar },
       now: () => host.now(),
       rounds: scheduledRounds(schedule, order.length, training.testRounds),
       isEnough: () => control.isEnding,

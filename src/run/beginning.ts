@@ -95,10 +95,16 @@ const cutShortOf = ({ cutShort }: Results): Pick<Results, 'cutShort'> => (cutSho
 
 /** What was measured besides the tasks. @param last round that counts. */
 function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'> {
-  const { commonQuestions } = probes ?? {};
-  if (commonQuestions === undefined) return {};
-  const rounds = commonQuestions.rounds.filter(({ round }) => round <= last);
-  return { probes: { commonQuestions: { ...commonQuestions, rounds } } };
+  const { commonQuestions, generalText } = probes ?? {};
+  const until = <Round extends { round: number }>(rounds: Round[]): Round[] =>
+    rounds.filter(({ round }) => round <= last);
+  if (probes === undefined) return {};
+  return {
+    probes: {
+      ...(commonQuestions && { commonQuestions: { ...commonQuestions, rounds: until(commonQuestions.rounds) } }),
+      ...(generalText && { generalText: { ...generalText, rounds: until(generalText.rounds) } }),
+    },
+  };
 }
 
 const validatedOf = ({ validation }: Results): Pick<Results, 'validation'> =>

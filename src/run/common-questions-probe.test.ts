@@ -11,7 +11,7 @@ import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 
-type Probed = Extract<RunEvent, { type: 'probe' }>;
+type Probed = Extract<RunEvent, { probe: 'commonQuestions' }>;
 
 const llama = TINY_FAMILIES.find(({ family }) => family === 'llama-tiny');
 
@@ -39,7 +39,7 @@ async function ran(
   if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
   return {
     results: last.results,
-    probes: events.filter((event) => event.type === 'probe'),
+    probes: events.filter((event): event is Probed => event.type === 'probe' && event.probe === 'commonQuestions'),
     notes: events.flatMap((event) => (event.type === 'warning' ? [event.message] : [])),
   };
 }

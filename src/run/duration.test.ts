@@ -21,6 +21,7 @@ const effort: Effort = {
   tests: { labels, free: null },
   space: null,
   validation: null,
+  generalText: null,
   promptTokens: 96,
   sharesBeginnings: false,
 };

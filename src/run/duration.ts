@@ -36,6 +36,8 @@ export interface Effort {
   validation: Work | null;
   /** Asking all questions of common knowledge once; nothing if none are asked. */
   questions?: Work;
+  /** One measurement on general text; null without. */
+  generalText: Work | null;
   promptTokens: number;
   /** Whether tests read what all prompts of a task begin with once for all. */
   sharesBeginnings: boolean;
@@ -146,6 +148,8 @@ export interface RunCosts {
   readonly validations: readonly Work[];
   /** Asking all questions of common knowledge once. */
   readonly questions: Work;
+  /** One measurement on general text. */
+  readonly generalText: Work;
 }
 
 /** The cost of each part of a run, by the length of its texts. */
@@ -176,6 +180,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
     validations: validationCosts(schedule, learned, effort),
     questions: effort.questions ?? NO_WORK,
+    generalText: effort.generalText ?? NO_WORK,
   };
 }
 
@@ -251,6 +256,7 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   return sumOf([
     testing(before),
     times(1 + rounds.filter(({ testsWatched }) => testsWatched).length, costs.questions),
+    times(1 + rounds.length, costs.generalText),
     ...rounds.flatMap(({ number, tests }) => {
       const i = number - 1;
       const measured = times(measurementsAfter(steps[i], steps[i], validationSteps), costs.validations[i]);

@@ -4,6 +4,7 @@ import { type Amounts, TimeEstimate } from './estimate.ts';
 const left = (some: Partial<Amounts>): Amounts => ({
   test: 0,
   ask: 0,
+  text: 0,
   begin: 0,
   train: 0,
   validate: 0,

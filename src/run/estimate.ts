@@ -1,5 +1,5 @@
 /** Kinds of work that cost differently for each planned operation. */
-const WORK_KINDS = ['test', 'ask', 'begin', 'train', 'validate', 'end', 'save'] as const;
+const WORK_KINDS = ['test', 'ask', 'text', 'begin', 'train', 'validate', 'end', 'save'] as const;
 export type WorkKind = (typeof WORK_KINDS)[number];
 
 /** Planned operations by kind; bytes to be written of `save`. */

@@ -8,6 +8,8 @@ import type {
   CommonQuestionsReport,
   CommonQuestionsRound,
   DeviceReport,
+  GeneralTextReport,
+  GeneralTextRound,
   LayerStatistics,
   Results,
   TensorSpace,
@@ -81,12 +83,14 @@ interface Evaluation {
 }
 
 /** What was measured of the model besides its tasks: what it is about, and before training (round 0) or after a round. */
-interface Probed {
-  type: 'probe';
-  probe: 'commonQuestions';
-  about: CommonQuestionsReport;
-  measured: CommonQuestionsRound;
-}
+export type ProbeEvent = { readonly type: 'probe' } & (
+  | {
+      readonly probe: 'commonQuestions';
+      readonly about: CommonQuestionsReport;
+      readonly measured: CommonQuestionsRound;
+    }
+  | { readonly probe: 'generalText'; readonly about: GeneralTextReport; readonly measured: GeneralTextRound }
+);
 
 /** The events of a run, in order. Plain data: it crosses from the worker to the page. */
 export type RunEvent =
@@ -101,7 +105,7 @@ export type RunEvent =
   /** The loss on held-out examples after a step of the run. */
   | { type: 'validation'; round: number; step: number; loss: number }
   | Evaluation
-  | Probed
+  | ProbeEvent
   /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
   | {
       type: 'space';

@@ -41,10 +41,14 @@ export function sourceName(path: string): string | null {
   return kind === undefined ? null : kind === 'files' ? name : `texts of ${name}`;
 }
 
-/** Whatever makes a run what it is, except for the seed: settings, weights and texts. */
+/**
+ * Whatever makes a run what it is, except for the seed: settings, weights and texts. The general text that it is measured
+ * by changes nothing of what it learns.
+ */
 export function likenessOf(results: Pick<Results, 'settings' | 'model' | 'tasks'>): FlatSettings {
   const all = new Map([...flatSettings(results.settings), ...sourcesOfRun(results)]);
   all.delete('training.seed');
+  all.delete('training.generalText');
   return all;
 }
 

@@ -1,5 +1,5 @@
-import { nextTurn } from '../base/next-turn.ts';
 import { GorpError } from '../base/errors.ts';
+import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
@@ -42,9 +42,10 @@ import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs
 import { storedTypeOf } from './packed-blocks.ts';
 import { planRun, storedTypes } from './plan-run.ts';
 import { type Effort, workOfRun } from './duration.ts';
-import { plannedTask, workOf } from './planned-work.ts';
+import { plannedTask, trainingTokens, workOf } from './planned-work.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './encoded-task.ts';
+import { generalText, type GeneralText, textsOf } from './general-text.ts';
 import { type ProtectedExamples, protectedExamples, protectedSample } from './protected-examples.ts';
 import { spaceSamples } from './space-samples.ts';
 import { kindOf } from './starting-values.ts';
@@ -60,6 +61,10 @@ export interface Opened extends OpenedNetwork {
   readonly protects: ProtectedExamples;
   /** Questions of common knowledge; null if the settings ask none, or the model has no chat template. */
   readonly questions: AskedQuestions | null;
+  /** By which the run measures what its model could do before; null if it does not, or the model reads none of it. */
+  readonly general: GeneralText | null;
+  /** Tokens of the largest batch of training. */
+  readonly batchTokens: number;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   /** Names the tasks' examples: see {@link dataHash}. */
@@ -82,7 +87,7 @@ export interface PlannedParts {
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
 interface Inspected extends Pick<
   Opened,
-  'tasks' | 'protects' | 'questions' | 'data' | 'saved' | 'files' | 'date' | 'planned'
+  'tasks' | 'protects' | 'questions' | 'general' | 'batchTokens' | 'data' | 'saved' | 'files' | 'date' | 'planned'
 > {
   readonly known: KnownModel;
 }
@@ -124,7 +129,7 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const { tasks, protects, questions } = inspected;
+    const { tasks, protects, questions, general } = inspected;
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
@@ -141,7 +146,9 @@ export class Opening {
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
     if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, { protects, questions }, (name) => storedTypeOf(model, storedName(name)));
+        await this.#plan(model, tasks, { protects, questions, general }, (name) =>
+          storedTypeOf(model, storedName(name)),
+        );
       } catch (thrown) {
         network.destroy();
         throw thrown;
@@ -207,8 +214,10 @@ export class Opening {
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
     }
-    const planned = await this.#plan(texts, tasks, { protects, questions });
-    this.#inspected = { known, tasks, protects, questions, data, saved, files, date, planned };
+    const general = await this.#generalText(known, tasks);
+    const planned = await this.#plan(texts, tasks, { protects, questions, general });
+    const batchTokens = trainingTokens(this.#settings, tasks);
+    this.#inspected = { known, tasks, protects, questions, general, batchTokens, data, saved, files, date, planned };
     return this.#inspected;
   }
 
@@ -263,6 +272,21 @@ export class Opening {
     return tasks;
   }
 
+  /** The text of the settings, as long as an earlier part of the run measured it. @throws GorpError `tasks/…`. */
+  async #generalText({ tokenizer }: KnownModel, tasks: readonly EncodedTask[]): Promise<GeneralText | null> {
+    const { generalText: name } = this.#settings.training;
+    if (name === 'none') return null;
+    const own = await ownText(this.#host, name);
+    const measured = (this.#checkpoint ?? (await this.#savedRound()))?.results.probes?.generalText;
+    const earlier = measured?.name === name ? measured : undefined;
+    const found = await generalText(tokenizer, this.#settings, tasks, tasks.map(plannedTask), own, earlier);
+    if (found !== null) return found;
+    const message =
+      'What the model still knows of general text is not measured: its vocabulary lacks most of what the included text is written with.';
+    this.#host.emit({ type: 'warning', message, isNote: true });
+    return null;
+  }
+
   /** @param index in the order. */
   #readingTask(index: number): void {
     const names = testedTasks(this.#settings);
@@ -274,7 +298,7 @@ export class Opening {
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
-    { protects, questions }: Pick<Opened, 'protects' | 'questions'>,
+    { protects, questions, general }: Pick<Opened, 'protects' | 'questions' | 'general'>,
     storedAs = storedTypes(modelOutline(texts)),
   ): Promise<PlannedParts> {
     const { config } = texts;
@@ -285,13 +309,8 @@ export class Opening {
     try {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
       const batches = protectedSample(protects, training, spaceSamples(method, network)).map(({ sizes }) => sizes);
-      const work = workOf(
-        this.#settings,
-        tasks,
-        sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true),
-        batches,
-        questions,
-      );
+      const shares = sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true);
+      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
@@ -325,6 +344,22 @@ export class Opening {
       broken: this.#device.lost,
     });
   }
+}
+
+/** A person's own general text, if the settings name one. @throws GorpError `tasks/unknown-dataset`. */
+async function ownText(
+  host: Pick<RunHost, 'customTask'>,
+  setting: string,
+): Promise<{ name: string; texts: string[] } | null> {
+  const name = /^own:(.+)$/s.exec(setting)?.[1];
+  if (name === undefined) return null;
+  const task = await host.customTask(name);
+  if (task !== undefined) return { name, texts: textsOf(task) };
+  throw new GorpError(
+    'tasks/unknown-dataset',
+    `The general text is ${name}, which is not among your own tasks.`,
+    'Import its file again, or choose the included text (training.generalText).',
+  );
 }
 
 /** A local time without its zone, such as `2026-11-28T09:30:00`: `new Date` reads it as local again. */

@@ -70,6 +70,7 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   batch: { B, S, T },
   answer: T,
   validation: null,
+  generalText: null,
   protects: [],
   freeTests: [],
   tests: [
@@ -161,7 +162,7 @@ describe('a plan of training is what training takes', () => {
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
     // Without tests, so that memory peaks in training.
-    const trains = { ...work, validation: null, protects: [], freeTests: [], tests: [] };
+    const trains = { ...work, validation: null, generalText: null, protects: [], freeTests: [], tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });

@@ -5,6 +5,7 @@ import type { Device, Program } from '../device/device.ts';
 import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
 import { ANSWER_TOKENS } from './common-questions-probe.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
+import { compileScoring } from './general-text-probe.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
 import { networkOf } from './open-network.ts';
@@ -121,6 +122,15 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   }
 
   learner.reserveTesting(work.tasks);
+  let generalText: Effort['generalText'] = null;
+  if (work.generalText !== null) {
+    const { sizes, tokens } = work.generalText;
+    const scoring = await compileScoring({ device, network, layers: learner.layers }, work.generalText, true);
+    note('testing', scoring.readBytes);
+    const each = times(1 / (sizes.B * (sizes.S + sizes.T)), programsOf(device, scoring.programs));
+    generalText = times(tokens, each);
+    scoring.destroy();
+  }
   const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
   const labelled: TestEffort[] = [];
   const tokens = (count: number): number[] => new Array<number>(count).fill(0);
@@ -184,6 +194,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       space,
       validation,
       questions,
+      generalText,
       promptTokens: work.batch.S,
       sharesBeginnings: evaluations.sharesBeginnings,
     },

@@ -35,6 +35,7 @@ test('the work of tasks follows from their longest texts; equal tests count once
     batch: { B: 2, S: 40, T: 2 },
     validation: null,
     protects: [],
+    generalText: null,
     freeTests: [],
     answer: 3,
     tests: [
@@ -74,6 +75,7 @@ test('before tasks are read, texts have full length, and labels are counted by t
     batch: { B: 8, S: 40, T: 5 },
     validation: null,
     protects: [],
+    generalText: null,
     freeTests: [],
     answer: 5,
     tests: [

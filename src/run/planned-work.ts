@@ -2,15 +2,16 @@ import type { BatchSizes } from '../base/batch.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
-import type { EncodedExample } from '../tasks/fit.ts';
 import { type AskedQuestions, type PlannedQuestions, plannedQuestions } from './common-questions-probe.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
+import { largestScoring, type PlannedScoring, tokensOf } from './general-text-probe.ts';
+import type { GeneralText } from './general-text.ts';
 import { answerLength } from '../tasks/labels.ts';
 import { answersAhead } from './answers-ahead.ts';
 import type { PlannedTask } from './duration.ts';
 import { planOf } from '../methods/registry.ts';
 import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
-import { scheduledRounds } from './schedule.ts';
+import { type Round, scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { afterBeginning, sharedTokens } from './shared-beginning.ts';
 import { answerLengthOf, type EncodedTask } from './encoded-task.ts';
@@ -33,6 +34,8 @@ export interface PlannedWork {
   readonly validation: BatchSizes | null;
   /** The batches of what is protected of the base model; none if nothing is. */
   readonly protects: readonly BatchSizes[];
+  /** The largest batch of general text, and the tokens of all; null if none is measured. */
+  readonly generalText: (PlannedScoring & { readonly tokens: number }) | null;
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
   readonly freeTests: readonly PlannedFreeTest[];
@@ -44,38 +47,39 @@ export interface PlannedWork {
 
 type Planned = Pick<RunSettings, 'method' | 'training'>;
 
+/** What a run works on besides its tasks. */
+interface Beside {
+  /** The batches of what is protected. */
+  readonly protects?: readonly BatchSizes[];
+  readonly questions?: AskedQuestions | null;
+  readonly general?: GeneralText | null;
+}
+
 /** The work of a run on encoded tasks. @param shares whether what all sources of a test begin with is read once for all. */
 export function workOf(
   { method, training }: Planned,
   tasks: readonly EncodedTask[],
   shares: boolean,
-  protects: readonly BatchSizes[] = [],
-  questions: AskedQuestions | null = null,
+  { protects = [], questions = null, general = null }: Beside = {},
 ): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
-  const rounds = scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
-  const padded = (examples: readonly EncodedExample[]): number =>
-    bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
-  const learned = tasks.flatMap(({ train }) => train);
-  const rowsOf = (part: 'train' | 'validation'): number =>
-    Math.max(...rounds.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task][part].length, 0)));
+  const batch = largestBatch({ method, training }, tasks, 'train', batchSize);
   return {
-    tasks: rounds.length,
-    batch: {
-      B: Math.min(batchSize, rowsOf('train')),
-      S: padded(learned),
-      T: longest(learned.map(({ label }) => label)),
-    },
+    tasks: roundsOf(method, tasks).length,
+    batch,
     validation:
       heldOut.length === 0
         ? null
-        : {
-            B: Math.min(batchSize, evaluationBatchSize, rowsOf('validation')),
-            S: padded(heldOut),
-            T: longest(heldOut.map(({ label }) => label)),
-          },
+        : largestBatch({ method, training }, tasks, 'validation', Math.min(batchSize, evaluationBatchSize)),
     protects,
+    generalText: general && {
+      ...largestScoring(general, tokensIn(batch)),
+      tokens: [...general.passages, ...general.prompts.flatMap(({ examples }) => examples)].reduce(
+        (sum, one) => sum + tokensOf(one),
+        0,
+      ),
+    },
     tests: distinct(
       tasks.flatMap(({ form, test, candidates }) => {
         if (form !== 'labels') return [];
@@ -94,6 +98,33 @@ export function workOf(
     answer: answerLengthOf(targetLength, tasks),
   };
 }
+
+const roundsOf = (method: Planned['method'], tasks: readonly EncodedTask[]): Round[] =>
+  scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
+
+/** The largest batch of what rounds train on, or hold out. @param most rows. */
+function largestBatch(
+  { method, training: { sourceLength } }: Planned,
+  tasks: readonly EncodedTask[],
+  part: 'train' | 'validation',
+  most: number,
+): BatchSizes {
+  const examples = tasks.flatMap((task) => task[part]);
+  const rows = roundsOf(method, tasks).map(({ trains }) =>
+    trains.reduce((sum, task) => sum + tasks[task][part].length, 0),
+  );
+  return {
+    B: Math.min(most, Math.max(...rows)),
+    S: bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength),
+    T: longest(examples.map(({ label }) => label)),
+  };
+}
+
+const tokensIn = ({ B, S, T }: BatchSizes): number => B * (S + T);
+
+/** Tokens of the largest batch of training. */
+export const trainingTokens = (settings: Planned, tasks: readonly EncodedTask[]): number =>
+  tokensIn(largestBatch(settings, tasks, 'train', settings.training.batchSize));
 
 /** What the time of a run needs to know of an encoded task. */
 export function plannedTask(task: EncodedTask): PlannedTask {
@@ -122,6 +153,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     batch: { B: batchSize, S, T },
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
     protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T }] : [],
+    generalText: null, // takes less than a step, and less than a tenth of the time of tests
     tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
     freeTests: [],
     answer: answerLength(targetLength, T),

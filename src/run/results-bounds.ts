@@ -30,6 +30,19 @@ interface Sized {
   readonly settings: { readonly order: readonly string[]; readonly watch?: readonly string[] };
   readonly tasks: readonly { readonly watched?: true }[];
   readonly accuracy: Readonly<Record<string, readonly (readonly unknown[])[] | undefined>>;
+  readonly probes?: {
+    readonly generalText?: {
+      readonly tokens: readonly unknown[];
+      readonly bytes: readonly unknown[];
+      readonly prompts: readonly unknown[];
+      readonly rounds: readonly {
+        readonly round: number;
+        readonly losses: readonly unknown[];
+        readonly divergences: readonly unknown[];
+        readonly prompts: readonly unknown[];
+      }[];
+    };
+  };
   readonly curves: Readonly<Record<string, readonly unknown[] | undefined>>;
   readonly spaces: readonly {
     readonly round: number;
@@ -41,8 +54,15 @@ interface Sized {
   }[];
 }
 
+type MeasuredText = NonNullable<NonNullable<Sized['probes']>['generalText']>;
+
+/** Whether a round has a value for every passage and prompt. */
+const isAsLong = (round: MeasuredText['rounds'][number], { tokens, bytes, prompts }: MeasuredText): boolean =>
+  [bytes, round.losses, round.divergences].every(({ length }) => length === tokens.length) &&
+  round.prompts.length === prompts.length;
+
 /** What does not agree in size, in words; null if all does. */
-export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized): string | null {
+export function sizeFault({ settings, tasks, accuracy, probes, curves, spaces }: Sized): string | null {
   const [rows, columns] = [settings.order.length + 1, tasks.length];
   const learned = tasks.findIndex(({ watched }) => watched === true);
   if (learned >= 0 && (learned !== rows - 1 || tasks.slice(learned).some(({ watched }) => watched !== true)))
@@ -53,6 +73,9 @@ export function sizeFault({ settings, tasks, accuracy, curves, spaces }: Sized):
     if (!hasRows || matrix.some((row) => row.length !== columns))
       return `accuracy.${score} is not a matrix of ${rows} × ${columns}, as its tasks need`;
   }
+  const text = probes?.generalText;
+  if (text !== undefined && !text.rounds.every((one) => isAsLong(one, text) && one.round < rows))
+    return 'its general text has other passages, prompts or rounds than it says';
   if (new Set(Object.values(curves).map((curve) => curve?.length)).size > 1) return 'its curves differ in length';
   const late = spaces.find((one) => one.round < 1 || one.round >= rows);
   if (late !== undefined) return `it has a space after round ${late.round}, but ${rows - 1} tasks`;

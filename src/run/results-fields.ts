@@ -185,6 +185,44 @@ const CommonQuestionsReportSchema = v.strictObject({
 });
 export type CommonQuestionsReport = v.InferOutput<typeof CommonQuestionsReportSchema>;
 
+/** What a run found on general text before training (round 0) or after a round; null if it was not finite. */
+const GeneralTextRoundSchema = v.strictObject({
+  round,
+  /** Mean −log p per token of each passage. */
+  losses: v.array(v.nullable(finite)),
+  /** KL(base ‖ model) per token of each passage, 0 but for rounding before training. */
+  divergences: v.array(v.nullable(finite)),
+  /** The same of the answers to test prompts of tasks. */
+  prompts: v.array(v.strictObject({ task: round, divergence: v.nullable(finite) })),
+});
+export type GeneralTextRound = v.InferOutput<typeof GeneralTextRoundSchema>;
+
+/**
+ * What a model is asked about a text: every token after those before it; the tokens of hidden spans, as T5 was
+ * pre-trained; or the second half after the first, of an encoder-decoder without tokens that mark spans.
+ */
+const OBJECTIVES = ['next-token', 'spans', 'continuation'] as const;
+
+const GeneralTextReportSchema = v.strictObject({
+  /** `included`, or `own:NAME`. */
+  name: text,
+  /** SHA-256 of its passages as tokens. */
+  hash: text,
+  objective: v.picklist(OBJECTIVES),
+  /** Tokens that a passage may have at most; a short run shortens them. */
+  longest: count,
+  /** Number of passages asked for; a text may give fewer. */
+  asked: count,
+  /** Tokens of each passage whose loss counts, and the bytes of UTF-8 that they stand for. */
+  tokens: v.array(v.pipe(count, v.minValue(1))),
+  bytes: v.array(count),
+  /** Texts that the model cannot read, or that have no token to predict. */
+  leftOut: count,
+  /** Tokens of the answers to test prompts by task (from 1), at which KL is measured too. */
+  prompts: v.array(v.strictObject({ task: round, tokens: count })),
+});
+export type GeneralTextReport = v.InferOutput<typeof GeneralTextReportSchema>;
+
 /** A break: the run was restarted from a checkpoint, or lost its device and resumed by itself. */
 const BreakSchema = v.strictObject({
   cause: v.picklist(['restart', 'device-lost']),
@@ -249,6 +287,9 @@ export const FieldsSchema = v.strictObject({
             'Its questions and answers differ in number.',
           ),
         ),
+      ),
+      generalText: v.exactOptional(
+        v.strictObject({ ...GeneralTextReportSchema.entries, rounds: v.array(GeneralTextRoundSchema) }),
       ),
     }),
   ),

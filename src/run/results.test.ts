@@ -10,9 +10,26 @@ const parsed = (results: unknown): Results => v.parse(ResultsSchema, results);
 const [space] = good.spaces;
 const [tensor] = space.tensors;
 
+/** Results whose last round of general text is changed. */
+function withText(results: Results, change: object): unknown {
+  const text = results.probes?.generalText;
+  const rounds = [...(text?.rounds.slice(0, -1) ?? []), { ...text?.rounds.at(-1), ...change }];
+  return { ...results, probes: { generalText: { ...text, rounds } } };
+}
+
 describe('ResultsSchema', () => {
   it('takes what a run writes', () => {
     expect(parsed(JSON.parse(JSON.stringify(good)))).toEqual(good);
+  });
+
+  it('takes those of earlier versions, which were not measured by general text', () => {
+    const { generalText, ...training } = good.settings.training;
+    const { probes, ...earlier } = { ...good, settings: { ...good.settings, training } };
+    expect([generalText, probes?.generalText?.rounds.length]).toEqual(['included', 3]);
+    expect(parsed(earlier)).toEqual({
+      ...earlier,
+      settings: { ...good.settings, training: { ...training, generalText: 'none' } },
+    });
   });
 
   it('takes those of a run that was stopped before it read its tasks', () => {
@@ -46,6 +63,9 @@ describe('ResultsSchema', () => {
         spaces: [{ ...space, tensors: [{ ...tensor, angles: [{ task: 1, cosines: [5] }] }] }],
       }),
     ],
+    ['general text of fewer passages than it says', (one) => withText(one, { losses: [3] })],
+    ['general text after a round that the order does not have', (one) => withText(one, { round: 3 })],
+    ['general text with an infinite loss', (one) => withText(one, { divergences: new Array(8).fill(Infinity) })],
     ['an empty matrix', (one) => ({ ...one, accuracy: { ...one.accuracy, exact: [] } })],
     [
       'a matrix wider than its tasks',

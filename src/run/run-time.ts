@@ -62,7 +62,7 @@ export class RunTime {
    * @param count steps, examples or bytes; a beginning, an end and a validation count once, and so do all questions together.
    */
   did(kind: WorkKind, index: number, count: number, seconds: number): void {
-    const { begins, steps, validations, ends, tests, questions } = this.#costs;
+    const { begins, steps, validations, ends, tests, questions, generalText } = this.#costs;
     const operations = {
       begin: () => begins[index - 1].operations,
       train: () => steps[index - 1].operations,
@@ -70,6 +70,7 @@ export class RunTime {
       end: () => ends[index - 1].operations,
       test: () => tests[index].operations,
       ask: () => questions.operations,
+      text: () => (index === 0 ? 0 : generalText.operations), // what comes before training is not planned
       save: () => 1, // it is planned in bytes
     }[kind]();
     this.#estimate.did(kind, count * operations, seconds);

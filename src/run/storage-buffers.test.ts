@@ -51,6 +51,7 @@ const work = {
   batch: { B: 2, S: 16, T: 4 },
   answer: 4,
   validation: null,
+  generalText: null,
   protects: [],
   freeTests: [],
   tests: [{ B: 4, S: 16, nodes: 10, choices: 12, shared: 0, pool: { B: 4, S: 16 } }],

@@ -10,10 +10,11 @@ import { type Place, placeAt } from './checkpoint/place-in-data.ts';
 import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './common-questions-probe.ts';
 import type { EncodedTask } from './encoded-task.ts';
 import { type Moment, rest } from './events.ts';
+import { GENERAL_TEXT_NAME, type GeneralTextProbe } from './general-text-probe.ts';
 import { isTested } from './measures.ts';
 import { type ProtectedExamples, protectedSample } from './protected-examples.ts';
 import { reported } from './reported.ts';
-import type { CommonQuestionsRound, Results } from './results.ts';
+import type { CommonQuestionsRound, GeneralTextRound, Results } from './results.ts';
 import { RoundBatches } from './round-batches.ts';
 import { testTasks, type TestOfTask } from './round-tests.ts';
 import { fullSpaces, unendingWarmUp } from './round-warnings.ts';
@@ -37,6 +38,8 @@ export interface Lessons {
   readonly protects: ProtectedExamples;
   /** Questions of common knowledge; null if none are asked. */
   readonly questions: AskedQuestions | null;
+  /** Measures what the model knows of general text; null if nothing does. */
+  readonly text: GeneralTextProbe | null;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   readonly rounds: readonly Round[];
@@ -73,7 +76,9 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
   if (at.phase === 'begin') {
     yield* test(lessons, untestedBefore(lessons));
     if (at.round === 0) yield* ask(lessons, 0);
+    yield* readText(lessons, at.round);
   }
+  yield* readText(lessons, 0); // unknown if the run resumes from one that did not measure it
   for (const round of rounds.filter(({ number }) => number > at.round || (number === at.round && isOpen(at)))) {
     const batches = new RoundBatches(settings, tasks, round, samples);
     if (round.number > at.round) yield* begin(lessons, round, batches);
@@ -85,14 +90,18 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
     const tested = isWhole ? round : lessons.asLast(round);
     const tests = yield* test(lessons, testedIn(tested, tasks));
     if (tested.testsWatched) yield* ask(lessons, round.number);
+    yield* readText(lessons, round.number);
     await lessons.save(round, batches, tests);
     if (!isWhole) return; // somebody ended the run with it
   }
 }
 
 /** Tests the model on all tasks as it is: row 0 of the matrix. */
-export const testOnly = (lessons: Lessons): AsyncGenerator<Moment, TestOfTask[], void> =>
-  test(lessons, [...lessons.tasks.keys()]);
+export async function* testOnly(lessons: Lessons): AsyncGenerator<Moment, TestOfTask[], void> {
+  const tests = yield* test(lessons, [...lessons.tasks.keys()]);
+  yield* readText(lessons, 0);
+  return tests;
+}
 
 const isOpen = ({ phase }: Place): boolean => phase !== 'begin';
 
@@ -237,6 +246,22 @@ async function* ask(lessons: Lessons, round: number): AsyncGenerator<Moment, voi
   );
   time.did('ask', round, 1 - share, 0); // nothing was asked if nothing was right
   yield { type: 'probe', probe: 'commonQuestions', about: report, measured };
+  reports.restartClock();
+}
+
+/** Measures the model on general text, unless that is known: before training, and after a round. */
+async function* readText({ text, time, reports, soFar }: Lessons, round: number): AsyncGenerator<Moment, void, void> {
+  const known = soFar().probes?.generalText;
+  if (text === null || (known?.hash === text.about.hash && known.rounds.some((one) => one.round === round))) return;
+  const began = time.seconds;
+  const measured = yield* reported<Moment, GeneralTextRound>((tell) =>
+    text.measure(round, async (done, total) => {
+      await tell(time.progress(round, 'evaluate', GENERAL_TEXT_NAME, [done, total, 'examples']));
+      await tell(rest());
+    }),
+  );
+  time.did('text', round, 1, time.seconds - began);
+  yield { type: 'probe', probe: 'generalText', about: text.about, measured };
   reports.restartClock();
 }
 

@@ -96,6 +96,7 @@ describe('a run', () => {
       tasks: 1,
       batch: { B: 2, S: 24, T: 3 },
       validation: null,
+      generalText: null,
       protects: [],
       freeTests: [],
       tests: [],

@@ -233,6 +233,15 @@ const entries = Object.fromEntries(
   Object.entries(TRAINING_SETTINGS).map(([name, setting]) => [name, schemaOf(setting)]),
 ) as unknown as { readonly [K in keyof Declared]: v.GenericSchema<unknown, Declared[K]> };
 
+/**
+ * The text by whose loss a run measures what its model could do before, or `none`. `included` comes with the project;
+ * `own:NAME` is a custom task of texts.
+ */
+const generalText = v.optional(
+  v.pipe(v.string(), v.regex(/^(included|none|own:.+)$/s, 'Choose included, none or own:NAME, a task of texts')),
+  'none',
+);
+
 const modules = v.optional(v.nullable(v.array(v.string())), null);
 
 export const TrainingSchema = v.strictObject({
@@ -243,8 +252,14 @@ export const TrainingSchema = v.strictObject({
    */
   loraModules: modules,
   fullRankModules: modules,
+  /** Results of earlier versions lack it, and measured none. */
+  generalText,
 });
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 
 /** The default values, as a new object each time. */
-export const initialTraining = (): TrainingSettings => ({ ...initialValues(TRAINING_SETTINGS), ...FAMILY_MODULES });
+export const initialTraining = (): TrainingSettings => ({
+  ...initialValues(TRAINING_SETTINGS),
+  ...FAMILY_MODULES,
+  generalText: 'included',
+});

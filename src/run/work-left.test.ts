@@ -14,6 +14,7 @@ const run: PlannedRun = {
     ends: each(7, 8, 9),
     validations: each(0, 0, 0),
     questions: { operations: 40, kernels: 0 },
+    generalText: { operations: 50, kernels: 0 },
   },
   steps: [4, 4, 4],
   validationSteps: 3,
@@ -27,6 +28,7 @@ test('a run begins with all its tests, beginnings, steps, ends and states', () =
   expect(workLeft(placeAt(0, 'begin'), run)).toEqual({
     test: 600 + 300 + 600 + 600, // all tasks, then after each round those learned and the next
     ask: 4 * 40, // before training and after each round
+    text: 150, // after each round: what comes before is measured already
     begin: 11,
     train: 4 * 60,
     validate: 0,
@@ -45,6 +47,7 @@ test('within a round its last steps, its end and its tests are left', () => {
   expect(workLeft({ ...placeAt(2, 'learn'), steps: 3 }, run)).toEqual({
     test: 600 + 600,
     ask: 80,
+    text: 100,
     begin: 6,
     train: 20 + 120,
     validate: 0,
@@ -58,6 +61,7 @@ test('after its training the tests not yet made are left', () => {
   expect(workLeft(place, run)).toEqual({
     test: 300 + 600,
     ask: 80,
+    text: 100,
     begin: 6,
     train: 120,
     validate: 0,
@@ -70,6 +74,7 @@ test('after a saved round the next begins', () => {
   expect(workLeft(placeAt(2, 'begin'), run)).toEqual({
     test: 600,
     ask: 40,
+    text: 50,
     begin: 6,
     train: 120,
     validate: 0,

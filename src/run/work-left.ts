@@ -38,6 +38,7 @@ export function workLeft(
     ask:
       (Number(phase === 'begin' && now === 0) + toTest.filter(({ testsWatched }) => testsWatched).length) *
       operations(costs.questions),
+    text: toTest.length * operations(costs.generalText),
     begin: sum(later.map(({ number }) => operations(costs.begins[number - 1]))),
     train: sum(
       toEnd.map(({ number }) => {

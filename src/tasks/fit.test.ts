@@ -16,6 +16,7 @@ const characters: Tokenizer = {
   encodeLabel: encode,
   decodeWhole: () => '',
   isSpecial: (id) => id === EOS,
+  hiding: null,
   written: { bos_token: null, eos_token: '</s>', pad_token: null, unk_token: null },
   decode: (ids) => String.fromCodePoint(...ids),
   eosId: EOS,

@@ -105,6 +105,10 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
     }
   };
 
+  const probe = (round: number): void => {
+    if (training.generalText !== 'none') events.push(generalTextOf(settings, round));
+  };
+
   events.push({ type: 'device', device: GPU_DEVICE });
   for (const part of [0, 0.25, 0.5, 0.75, 1]) {
     progress({
@@ -129,6 +133,7 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
     0,
     tasks.map((_, task) => task),
   );
+  probe(0);
 
   let step = 0;
   for (const { number: round, trains, tests } of schedule) {
@@ -166,12 +171,36 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
       events.push({ type: 'space', round, tensors: spaces, stateBytes: 200_000 * round });
     }
     evaluate(round, tests);
+    probe(round);
   }
 
   const results = events.reduce(fold, null);
   if (results === null) throw new Error('the script does not begin');
   events.push({ type: 'finished', results: { ...results, status: 'finished', seconds: totalSeconds } });
   return events;
+}
+
+/** The loss on eight passages of general text, which rises by 0.04 nats a token and round, or by more without a space. */
+function generalTextOf({ training, method, order }: RunSettings, round: number): RunEvent {
+  const rise = (spacePlanOf(planOf(method)) ? 0.04 : 0.12) * round;
+  const passages = Array.from({ length: 8 }, (_, i) => i);
+  const tokens = passages.map((i) => 80 + i);
+  return {
+    type: 'probe',
+    probe: 'generalText',
+    about: {
+      ...{ name: training.generalText, hash: '5'.repeat(64), objective: 'spans', longest: 96, asked: 8, leftOut: 0 },
+      tokens,
+      bytes: tokens.map((count) => 4 * count),
+      prompts: order.map((_, i) => ({ task: i + 1, tokens: 12 })),
+    },
+    measured: {
+      round,
+      losses: passages.map((i) => 3 + 0.05 * i + rise * (0.8 + 0.05 * i)),
+      divergences: passages.map(() => rise / 2),
+      prompts: order.map((_, i) => ({ task: i + 1, divergence: i < round ? 1.5 : rise })),
+    },
+  };
 }
 
 /** Answers to as many tests of each label, so many of them right; the others are another label, or none. */

@@ -5,6 +5,9 @@ const [PAD, END, UNKNOWN] = [0, 1, 2];
 const FIRST_BYTE = 3;
 const FIRST_EXTRA = FIRST_BYTE + 256;
 const EXTRA_IDS = 125;
+// What ByT5's pre-training puts in place of a hidden span of 20 bytes on average: from the highest byte downwards, none
+// of which occurs in UTF-8.
+const HIDING = { sentinels: Array.from({ length: 8 }, (_, i) => FIRST_EXTRA - 1 - i), spanTokens: 20 };
 
 const isByte = (id: number): boolean => id >= FIRST_BYTE && id < FIRST_EXTRA;
 const textOf = (ids: readonly number[]): string =>
@@ -42,6 +45,7 @@ export function byteTokenizer(): Tokenizer {
       return parts.map((part) => (typeof part === 'string' ? part : textOf(part))).join('');
     },
     isSpecial: (id) => !isByte(id),
+    hiding: HIDING,
     written: { bos_token: null, eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' },
     eosId: END,
     padId: PAD,

@@ -18,6 +18,12 @@ export interface Answered {
   readonly isWhole: boolean;
 }
 
+/** Tokens that stand for hidden spans of a text, in order, and the mean length of such a span in tokens. */
+export interface Hiding {
+  readonly sentinels: readonly number[];
+  readonly spanTokens: number;
+}
+
 /** Converts text to token ids and back, as the Hugging Face files of a model say. */
 export interface Tokenizer {
   /** Token ids of a text, without special tokens around it. A special token written out becomes that token. */
@@ -46,6 +52,8 @@ export interface Tokenizer {
   decodeWhole(ids: readonly number[]): string;
   /** Whether a token is special, not text. */
   isSpecial(id: number): boolean;
+  /** How the model's pre-training hid spans of text (T5); null if the vocabulary has no tokens for that. */
+  readonly hiding: Hiding | null;
   /** How special tokens are written in texts, by the names that templates use; null for missing ones. */
   readonly written: Readonly<Record<'bos_token' | 'eos_token' | 'pad_token' | 'unk_token', string | null>>;
   /** Ends an answer. */

@@ -95,6 +95,9 @@ export function loadTokenizer(
   if (eosId === null) throw badTokenizer(`its vocabulary lacks the end-of-text token ${names.eos_token}`);
   const bosId = idOf(names.bos_token);
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
+  // As T5 numbers them; a vocabulary for other models may have some too, but not the first.
+  const sentinels: number[] = [];
+  for (let id = idOf('<extra_id_0>'); id !== null; id = idOf(`<extra_id_${sentinels.length}>`)) sentinels.push(id);
   const encodeFreely = (text: string): number[] =>
     working(() => library.encode(text, { add_special_tokens: false }).ids);
   const isGuarded = mayTakeForEver(json['normalizer']) || mayTakeForEver(json['pre_tokenizer']);
@@ -112,6 +115,7 @@ export function loadTokenizer(
     decode: (ids) => decodeIds(library, ids, true),
     decodeWhole: (ids) => decodeIds(library, ids, false),
     isSpecial: (id) => special.has(id),
+    hiding: sentinels.length > 0 ? { sentinels, spanTokens: 3 } : null,
     written: {
       ...{ bos_token: written('bos_token'), eos_token: names.eos_token },
       ...{ pad_token: written('pad_token'), unk_token: written('unk_token') },

@@ -51,6 +51,10 @@ function writeNotices(path: string): void {
     ['emojibase-data (task emoji; pre-training), MIT licence', readPackageFile('emojibase-data', 'LICENSE')],
     ['vader-sentiment (labels of task mood), Apache-2.0', readPackageFile('vader-sentiment', 'NOTICE')],
     ['vader-sentiment, licence', readPackageFile('vader-sentiment', 'LICENSE')],
+    [
+      'General text (what a model still knows after training), Apache-2.0',
+      'Its passages were written for gorp-web and are under the licence of gorp-web.',
+    ],
   ];
   writeFileSync(path, parts.map(([title, text]) => `=== ${title} ===\n\n${text.trim()}\n`).join('\n\n'));
 }

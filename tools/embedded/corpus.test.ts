@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GENERAL_TEXT } from '../../src/tasks/general-text.ts';
 import { writeCorpus } from './corpus.ts';
 import type { Item, SplitTask } from './split.ts';
 import type { Synset, WordNet } from './wordnet.ts';
@@ -53,6 +54,14 @@ describe('writeCorpus', () => {
   });
   afterEach(() => {
     rmSync(folder, { recursive: true });
+  });
+
+  it('stops at a line of the general text, by which runs measure what the models still know', () => {
+    const [passage] = GENERAL_TEXT;
+    const line = `${passage.split('. ')[0]}. That was all.`;
+    expect(() => write(line, [], [test('a dog')])).toThrow(
+      'general text is in the corpus, speeches.txt: the community garden behind the station',
+    );
   });
 
   it('leaves out every line that holds a test text of four words, in whatever file, and no other', () => {

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { definitionLine, kindPair } from './held-out.ts';
-import { normalised, type SplitTask, textFinder } from './split.ts';
+import { GENERAL_TEXT } from '../../src/tasks/general-text.ts';
+import { normalised, sharedWords, type SplitTask, textFinder } from './split.ts';
 import { domainOf, type Emoji, emojiText, firstWords, withoutMark } from './tasks.ts';
 import type { WordNet } from './wordnet.ts';
 
@@ -17,10 +18,10 @@ export interface CorpusSources {
 /**
  * Writes what the embedded model is pre-trained on: running text (`*.txt`, one passage per line) and supervised pairs
  * (`*.tsv`, text → answer). It leaves out everything whose core text is in a test set, and every line with a test text
- * of four words or more, and then searches the result for both.
+ * of four words or more, and then searches the result for both, and for words of the general text.
  *
  * @returns number of lines per file.
- * @throws when a test text is found in the corpus.
+ * @throws when a test text or a part of the general text is found in the corpus.
  */
 export function writeCorpus(folder: string, sources: CorpusSources, tasks: readonly SplitTask[]): Map<string, number> {
   const { wordnet } = sources;
@@ -92,8 +93,11 @@ function refuseLeaks(files: ReadonlyMap<string, readonly string[]>, tasks: reado
   const holdsTestText = testTextFinder(tasks);
   // Of shorter texts only whole sentences: a short core (an emoji's name, "ice cream") is an ordinary word.
   const sentences = new Set(tasks.flatMap((task) => task.test).map(({ sentence }) => normalised(sentence)));
+  const inGeneralText = sharedWords(GENERAL_TEXT);
   for (const [name, lines] of files) {
     for (const line of lines) {
+      const shared = inGeneralText(line);
+      if (shared !== undefined) throw new Error(`general text is in the corpus, ${name}: ${shared}`);
       if (holdsTestText(normalised(line)) || forms(line.split('\t')[0] ?? '').some((form) => sentences.has(form))) {
         throw new Error(`a test text is in the corpus,  ${name}: ${line}`);
       }

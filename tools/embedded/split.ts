@@ -160,3 +160,18 @@ function balanced(
     return taken;
   });
 }
+
+/** Words in a row that two texts written apart do not share by chance. */
+const WORDS_IN_A_ROW = 6;
+
+/** Every {@link WORDS_IN_A_ROW} words in a row of a text; of scripts without spaces, as many pieces of punctuation. */
+function runsOfWords(text: string): string[] {
+  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return words.slice(WORDS_IN_A_ROW - 1).map((_, i) => words.slice(i, i + WORDS_IN_A_ROW).join(' '));
+}
+
+/** Finds words in a row that a text shares with one of the given texts; undefined if there are none. */
+export function sharedWords(texts: Iterable<string>): (text: string) => string | undefined {
+  const runs = new Set(Array.from(texts).flatMap(runsOfWords));
+  return (text) => runsOfWords(text).find((run) => runs.has(run));
+}

@@ -14,6 +14,7 @@ from continual import write_continual
 from families import DECODERS, ENCODER_DECODERS
 from files import write_json
 from gates import write_gates
+from general_text import write_general_text
 from gguf_blocks import write_gguf_blocks
 from gguf_models import write_gguf_models
 from gradspace import write_gradspace
@@ -64,6 +65,7 @@ def main() -> None:
             golden / name, config, seed, verification, whole_gradients=name in WHOLE, **variant.get("families", {})
         )
         print(name)
+    write_general_text(golden, {**ENCODER_DECODERS, **DECODERS})
     t5, t5_seed = ENCODER_DECODERS["t5-tiny"], seeds["t5-tiny"]
     write_lora(golden / "lora", t5, seed, t5_seed, verification, **variant.get("lora", {}))
     write_optimizer(golden / "optimizer", seed, verification, **variant.get("optimizer", {}))

@@ -4,8 +4,8 @@ import { type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
 import { runKey, type RunSummary } from '../history.ts';
 
 /**
- * The key of the newest finished run with another method and otherwise the same settings, seed included; null if there
- * is none whose results are stored.
+ * The key of the newest finished run with another method and otherwise the same settings, seed included, whatever general
+ * text it was measured by; null if there is none whose results are stored.
  *
  * @param history newest first.
  */
@@ -26,5 +26,7 @@ export function counterpartOf(
 }
 
 /** The settings besides the method, in the schema's order. */
-const othersOf = (settings: RunSettings): string =>
-  JSON.stringify({ ...v.parse(RunSettingsSchema, settings), method: null });
+function othersOf(settings: RunSettings): string {
+  const { training, ...others } = v.parse(RunSettingsSchema, settings);
+  return JSON.stringify({ ...others, training: { ...training, generalText: null }, method: null });
+}

@@ -28,6 +28,7 @@ const effort: Effort = {
   tests: { labels: null, free: null },
   space: null,
   validation: null,
+  generalText: null,
   promptTokens: 96,
   sharesBeginnings: false,
 };

@@ -29,6 +29,7 @@ function shown(plan: MemoryPlan, memoryBudget: number | null): string {
     tests: { labels: null, free: null },
     space: null,
     validation: null,
+    generalText: null,
     promptTokens: 1,
     sharesBeginnings: false,
   };

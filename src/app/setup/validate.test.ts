@@ -29,7 +29,7 @@ describe('fields', () => {
     ).toEqual(
       [
         ...Object.keys(preset.training)
-          .filter((key) => !Object.hasOwn(FAMILY_MODULES, key)) // set in a separate list
+          .filter((key) => !Object.hasOwn(FAMILY_MODULES, key) && key !== 'generalText') // set in lists of their own
           .map((key) => `training.${key}`),
         ...Object.keys(method?.settings ?? {}).map((key) => `method.${key}`),
       ].sort(),
