@@ -104,7 +104,7 @@ function stateOf(results: Results): RunState {
   }));
   const versions = { adapter: '', weights: '', earlier: '', step: '' };
   return {
-    ...{ place: placeAt(1, 'begin'), results, data: 'data' },
+    ...{ place: placeAt(1, 'begin'), results, data: 'data', lessons: [], taughtBefore: 0 },
     learner: { progress: { ...progress, rateFactors: [1, 1], examples: [remembered] }, tensors: sides, versions },
   };
 }

@@ -9,15 +9,18 @@ import type { WeightStore } from '../weights/store.ts';
 import { readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { hubAccess, modelsFolder, openModels, openNamedModel } from './named-models.ts';
+import { describeTaught, openTaught, taughtTasks } from './taught-model.ts';
 import { Terminal } from './terminal.ts';
 
 export const MODELS_USAGE = `Usage: gorp-web models list
        gorp-web models fetch NAME
        gorp-web models verify NAME
        gorp-web models delete NAME
+       gorp-web models show DIR
 
 Manages models fetched from the hub or from an address. NAME is org/name[@revision] or an address; verify and delete
 also take a name that list shows. A GGUF file is org/name[@revision]:FILE.gguf or an address ending in .gguf. Models are stored in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
+show tells what a model was taught: DIR is the folder that was --out of a run, or that of one of its tasks.
 HF_TOKEN opens gated repositories; HF_ENDPOINT names another hub.
 
   --json           one JSON object on stdout
@@ -29,7 +32,14 @@ export async function models(args: string[]): Promise<number> {
   const terminal = new Terminal(values.json);
   const [action, name, ...rest] = positionals;
   if (rest.length > 0 || (action === 'list') !== (name === undefined))
-    throw new UsageError('models takes list, or fetch, verify or delete with a NAME.');
+    throw new UsageError('models takes list, fetch, verify or delete with a NAME, or show with a folder.');
+  if (action === 'show') {
+    const model = await openTaught(name);
+    const { settings } = model.round.results;
+    terminal.event({ type: 'taught', base: settings.model, method: settings.method.name, tasks: taughtTasks(model) });
+    terminal.result(describeTaught(model));
+    return EXIT.ok;
+  }
   const store = await openModels();
   switch (action) {
     case 'list':

@@ -76,7 +76,7 @@ export async function openOrigin(
 }
 
 /** The folder of the last round that a run has saved. */
-async function lastRound(out: string): Promise<string | null> {
+export async function lastRound(out: string): Promise<string | null> {
   const orders = join(out, 'logs_and_outputs');
   const rounds: { path: string; number: number }[] = [];
   for (const order of await readdir(orders).catch((): string[] => [])) {

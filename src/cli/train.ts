@@ -3,7 +3,6 @@ import { explainedWithCode, GorpError } from '../base/errors.ts';
 import { keptQuestions, keptSentence } from '../run/common-questions-kept.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
-import type { RunSettings } from '../run/settings.ts';
 import { runTable } from '../run/accuracy-table.ts';
 import {
   DEVICE_OPTIONS,
@@ -18,7 +17,7 @@ import {
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
 import { nodeProvenance, refuseChanged } from './reuse.ts';
 import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun, withFiles } from './resume.ts';
@@ -31,10 +30,11 @@ import {
   SETTINGS_OPTIONS,
   SETTINGS_USAGE,
   type SettingsValues,
-  withText,
 } from './run-settings.ts';
 
+import { describeTaught, openTaught, type TaughtModel, teachingMore } from './taught-model.ts';
 import { oneLine, spell, Terminal } from './terminal.ts';
+import { checkSettings } from '../run/checkpoint/fitting.ts';
 
 export const TRAIN_USAGE = `Usage: gorp-web train [options]
 
@@ -44,9 +44,12 @@ ${SETTINGS_USAGE}
   --out DIR        gets results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, in DIR/logs_and_outputs/order_K/outputs/N-TASK
   --checkpoint MINUTES  saves the run this often in DIR/checkpoints, to resume after a crash (default: 2; 0: never)
-  --resume DIR     resumes from the folder of a checkpoint or of a round, with its settings; tasks of files are named
-                   again (--task, --watch), since a run does not hold their texts; after a round, --order (and --tasks)
-                   may name another order that begins with the same tasks
+  --from DIR       teaches more to a model that a run has taught: the folder that was --out of a run, or that of one of
+                   its tasks. Name what to teach with --task or --order. Base, method and settings are the model's; what
+                   it knows is tested again with the tests that come with it, and its files are not needed
+  --base NAME      the base of that model, if it has moved
+  --resume DIR     continues an interrupted run from the folder of a checkpoint or of a task, with its settings; tasks of
+                   files are named again (--task, --watch)
   --resume auto    resumes from the last checkpoint in --out, else from its last round, else begins: restart with the
                    same command however the run ended
 ${DEVICE_USAGE}
@@ -61,11 +64,17 @@ export async function train(args: string[]): Promise<number> {
     checkpoint: { type: 'string', default: '2' },
     ...DEVICE_OPTIONS,
     resume: { type: 'string' },
+    from: { type: 'string' },
+    base: { type: 'string' },
   } as const;
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
   const everySeconds = checkpointSeconds(values.checkpoint);
-  const { out, resume } = values;
+  const { out, resume, from } = values;
+  if (from === undefined) refuseOptions(args, ['base'], 'it names the base of the model of --from; use --model');
+  if (from !== undefined && resume !== undefined && resume !== AUTO) {
+    throw new UsageError(`--from begins a run; --resume ${AUTO} beside it continues it after an interruption.`);
+  }
   if (out === undefined) refuseOptions(args, ['checkpoint'], 'checkpoints are saved in the folder of --out');
   const terminal = new Terminal(values.json);
   const warn = (message: string): void => terminal.note(`Warning: ${message}`);
@@ -83,7 +92,9 @@ export async function train(args: string[]): Promise<number> {
       return EXIT.ok;
     }
     const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
-    const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin);
+    const taught = from === undefined ? null : await openTaught(from);
+    const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin, taught);
+    if (taught) terminal.note(describeTaught(taught));
     for (const note of notes) warn(note);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
@@ -95,6 +106,7 @@ export async function train(args: string[]): Promise<number> {
         ('checkpoint' in origin
           ? { savedCheckpoint: () => Promise.resolve(origin.checkpoint) }
           : { savedRound: () => Promise.resolve(origin.round) })),
+      ...(taught && !origin && { savedRound: () => Promise.resolve(taught.round) }),
       ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
       ...(checkpoints && everySeconds > 0 && { checkpoints }),
     };
@@ -129,34 +141,29 @@ async function refuseCheckpoint(checkpoints: CheckpointFolder | null): Promise<v
 /** A run that ended before its first checkpoint and round left only its results, and may begin again. */
 const gotNowhere = (out: string): { path: string; round: number } => ({ path: join(out, RESULTS_FILE), round: 0 });
 
-/** The run of the command line; when resuming, the earlier run, with the order and settings that options change. */
+/** The run of the command line: a new one, one that teaches a model more, or when resuming the earlier run. */
 async function whatToTrain(
   args: readonly string[],
-  values: SettingsValues & { resume?: string | undefined },
+  values: SettingsValues & { resume?: string | undefined; base?: string | undefined },
   origin: Origin | null,
+  taught: TaughtModel | null,
 ): Promise<ChosenRun> {
+  if (taught) {
+    const chosen = await teachingMore(taught, args, values);
+    if (origin) checkSettings({ results: resultsOf(origin) }, chosen.settings);
+    return chosen;
+  }
   if (origin === null) return chooseRun(values);
   if ('checkpoint' in origin || values.resume === AUTO) return sameRun(args, values, resultsOf(origin));
   const { settings } = resultsOf(origin);
-  if (!isGiven(args, 'order')) {
-    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'without --order, the round sets them');
-    const known = await withFiles(settings, values);
-    return { ...known, settings: changed(known.settings, values.seed, values.set) };
+  if (isGiven(args, 'order')) {
+    throw new UsageError(
+      `--resume continues a run with its own order. To teach the model more: gorp-web train --from ${origin.path} --order TASKS --out FOLDER`,
+    );
   }
-  if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the round sets it');
-  const method = values.method ?? settings.method.name;
-  const model = isGiven(args, 'model') ? values.model : settings.model;
-  const asked = await chooseRun({ ...values, model, method, set: [] });
-  const { settings: chosen, customTasks, notes = [], generalText } = asked;
-  // What was watched so far stays so, unless it is learned now or others are named.
-  const watch = (chosen.watch ?? settings.watch ?? []).filter((name) => !chosen.order.includes(name));
-  const onward: RunSettings = {
-    ...chosen,
-    ...(watch.length > 0 && { watch }),
-    method: settings.method.name === method ? settings.method : chosen.method,
-    training: settings.training,
-  };
-  return { settings: changed(withText(onward, generalText), values.seed, values.set), customTasks, notes };
+  refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'the round sets them');
+  const known = await withFiles(settings, values);
+  return { ...known, settings: changed(known.settings, values.seed, values.set) };
 }
 
 /** What the model still knows, and the questions that it lost, with its answers before and now. */

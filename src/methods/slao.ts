@@ -3,7 +3,7 @@ import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, inTurn } from './parts/method.ts';
 
 /**
- * SLAO: one adapter that merges those of all tasks, eq. (34). A task starts from the pair that the last task trained, whose
+ * SLAO: one adapter that merges those of all tasks, eq. (36). A task starts from the pair that the last task trained, whose
  * A becomes orthonormal by a QR decomposition. After it, the merged A is the trained one, and the merged B moves towards the
  * trained B by λ(t). Tests, exports and the next task's merger use the merged pair; training never sees it.
  *

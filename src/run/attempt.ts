@@ -16,6 +16,7 @@ import type { Rest, RunEvent } from './events.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { GENERAL_TEXT_NAME, GeneralTextProbe } from './general-text-probe.ts';
 import { memoryOf, type RunHost } from './host.ts';
+import { type Lesson, lessonOf } from './lessons.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import { checkRemembered } from './outputs/saved-round.ts';
@@ -160,6 +161,8 @@ class Following {
   readonly #opened: Opened & Taught;
   readonly #lessons: Lessons;
   readonly #files: RoundSaver;
+  /** What the model has been taught so far. */
+  readonly #taught: Lesson[];
   /** Whether the task was ended before its last step: its checkpoint stays where it would resume. */
   #isCutShort = false;
 
@@ -168,6 +171,7 @@ class Following {
     this.#device = device;
     this.#parts = parts;
     this.#opened = opened;
+    this.#taught = [...opened.lessons];
     const { host, settings, control, checkpointer, soFar } = parts;
     const { network, tasks, planned, model, learner } = opened;
     const { method, order, training } = settings;
@@ -287,9 +291,10 @@ class Following {
   }
 
   /** Saves the round as it ended, with the tests of the tasks learned so far and of those watched. */
-  async #saveRound({ number }: Round, batches: RoundBatches, tests: readonly TestOfTask[]): Promise<void> {
-    if (!this.#parts.host.saveRound) return;
+  async #saveRound({ number, trains }: Round, batches: RoundBatches, tests: readonly TestOfTask[]): Promise<void> {
     const { rounds, tasks, network, at, time } = this.#lessons;
+    for (const task of trains) this.#taught[task] = lessonOf(tasks[task], new Date());
+    if (!this.#parts.host.saveRound) return;
     const { name, epochs, examples } = batches;
     const { seconds, paddedTokens, steps } = at;
     const state = this.#state(placeAt(number, 'begin'));
@@ -312,6 +317,8 @@ class Following {
   #state(place: RunState['place']): RunState {
     const { host, soFar } = this.#parts;
     host.emit({ type: 'memory', ...memoryOf(this.#device) }); // building spaces and tests may have set a new peak
-    return { place, results: soFar(), data: this.#opened.data, learner: this.#lessons.learner.state };
+    const { data, taughtBefore } = this.#opened;
+    const taught = { lessons: [...this.#taught], taughtBefore };
+    return { place, results: soFar(), data, learner: this.#lessons.learner.state, ...taught };
   }
 }

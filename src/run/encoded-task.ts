@@ -1,6 +1,7 @@
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { Score, TaskForm } from '../tasks/forms.ts';
 import { answerLength } from '../tasks/labels.ts';
+import type { Example, TaskDefinition } from '../tasks/task.ts';
 import type { Results, TaskReport } from './results.ts';
 
 /** A task ready for the model. */
@@ -19,13 +20,11 @@ export interface EncodedTask {
   readonly protects: readonly EncodedExample[];
   /** Examples held out from training, whose loss is measured during it; empty if none are. */
   readonly validation: readonly EncodedExample[];
+  /** Empty if the task is not tested: a task that an earlier run taught, and whose tests are not at hand. */
   readonly test: readonly EncodedExample[];
-  readonly testLabels: readonly string[];
-  /** Further right answers of each test example. */
-  readonly testOthers: readonly (readonly string[])[];
-  /** Sentences of the test examples, and the question with `{0}` for the sentence: for result files. */
-  readonly testSentences: readonly string[];
-  readonly instruction: string;
+  /** The same test examples in words. */
+  readonly asked: readonly Example[];
+  readonly definition: TaskDefinition;
   /** The task's labels as token ids, end-of-text last. */
   readonly candidates: readonly (readonly number[])[];
   /** Names all that the task holds: see {@link taskHash}. */

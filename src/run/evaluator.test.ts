@@ -104,10 +104,8 @@ describe.each(MODELS)('tests of %s', (_, { config, shares }) => {
     validation: [],
     protects: [],
     test: SOURCES.map((source) => ({ source, label: [1] })),
-    testLabels: SOURCES.map((_, i) => `label ${i % candidates.length}`),
-    testOthers: SOURCES.map(() => []),
-    testSentences: SOURCES.map(String),
-    instruction: '',
+    asked: SOURCES.map((source, i) => ({ sentence: String(source), label: `label ${i % candidates.length}` })),
+    definition: { name: 'gloss', kind: 'TC', instruction: null, labels: [] },
     texts: '',
     longestAnswer: 0,
     candidates,
@@ -189,7 +187,7 @@ describe.each(MODELS)('tests of %s', (_, { config, shares }) => {
         ...taskOf([]),
         form: 'free',
         test: SOURCES.map((source, i) => ({ source, label: labels[i] })),
-        testLabels: texts.map((text, i) => (i % 2 === 0 ? text : `${text} and more`)),
+        asked: texts.map((text, i) => ({ sentence: '', label: i % 2 === 0 ? text : `${text} and more` })),
       };
       const { answers, accuracy, done } = await evaluated(free, rows);
       let sum = 0;

@@ -124,7 +124,7 @@ export class Evaluator {
     await unanswered.write(written);
     time.answerSeconds += (this.#now() - rest) / 1000;
     let ranked = 0;
-    const answers = task.testLabels.map((label, example): Answer => {
+    const answers = task.asked.map(({ label }, example): Answer => {
       const { text, generated } = writtenText(written[example], this.#network.tokens.endIds, this.#tokenizer);
       time.answerTokens += generated;
       const right = task.labels.indexOf(label);

@@ -47,9 +47,9 @@ export async function testFree(
     task.form === 'text' ? await batchLosses(parts, task.test, onBatch) : await write(parts, task, onBatch);
   const tokens = tested.reduce((sum, one) => sum + one.tokens, 0);
   const loss = tested.reduce((sum, one) => sum + one.loss, 0) / tokens;
-  const answers = task.testLabels.map((label, example): Answer => {
+  const answers = task.asked.map(({ label, others = [] }, example): Answer => {
     const { loss, tokens: labelTokens, text = '', generated = 0 }: Tested = tested[example];
-    const score = bestScoreOf(text, [label, ...task.testOthers[example]]);
+    const score = bestScoreOf(text, [label, ...others]);
     return { ...score, text, generated, loss, labelTokens };
   });
   return { answers, loss };

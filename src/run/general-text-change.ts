@@ -37,7 +37,7 @@ export function generalTextStates({ probes }: Pick<Results, 'probes'>): GeneralT
       const bits = (loss * sumOf(tokens)) / Math.LN2 / Math.max(1, sumOf(bytes));
       const promptDivergence = weighted(
         measured.map(({ divergence }) => divergence),
-        of,
+        of.slice(0, measured.length), // tasks taught later come after these
       );
       return [{ round, loss, bitsPerByte: bits, divergence: weighted(divergences, tokens), promptDivergence }];
     })

@@ -14,19 +14,13 @@ import type { SavedRun } from './checkpoint/saved-run.ts';
 import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './common-questions-probe.ts';
 import { dataHash } from './checkpoint/data-hash.ts';
 import { checkSame, checkSettings } from './checkpoint/fitting.ts';
-import type { RunControl } from './control.ts';
+import { type RunControl, Stopped } from './control.ts';
+import { earlierTask, type Lesson, lessonOf } from './lessons.ts';
+import type { Results } from './results.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
-import {
-  baseOf,
-  checkFiles,
-  checkTexts,
-  checkWeights,
-  type FileHashes,
-  fileHashes,
-  type Identity,
-  type TakenUp,
-} from './identity.ts';
+import { baseOf, checkFiles, checkTexts, checkWeights, type FileHashes, fileHashes, type TakenUp } from './identity.ts';
 import { sharesBeginnings } from './evaluation-programs.ts';
 import { asRefusal, checkBudget, checkHost } from './memory-plan.ts';
 import {
@@ -69,8 +63,12 @@ export interface Opened extends OpenedNetwork {
   readonly answerLength: number;
   /** Names the tasks' examples: see {@link dataHash}. */
   readonly data: string;
-  /** The round of an earlier run to resume from. */
+  /** The model of an earlier run to teach more. */
   readonly saved: SavedRound | undefined;
+  /** What the model has been taught, as far as this run has come. */
+  readonly lessons: readonly Lesson[];
+  /** How many of them when this run began: their tasks come first in the order. */
+  readonly taughtBefore: number;
   /** The hashes of the model's small files, and the date that its chat template prints. */
   readonly files: FileHashes;
   readonly date: string | undefined;
@@ -84,10 +82,27 @@ export interface PlannedParts {
   readonly stateBytes: number;
 }
 
+/** The run that this one takes up, which was made of the same. */
+interface TakenUpRun {
+  readonly results: Results;
+  readonly what: TakenUp;
+}
+
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
 interface Inspected extends Pick<
   Opened,
-  'tasks' | 'protects' | 'questions' | 'general' | 'batchTokens' | 'data' | 'saved' | 'files' | 'date' | 'planned'
+  | 'tasks'
+  | 'protects'
+  | 'questions'
+  | 'general'
+  | 'batchTokens'
+  | 'data'
+  | 'saved'
+  | 'files'
+  | 'date'
+  | 'planned'
+  | 'lessons'
+  | 'taughtBefore'
 > {
   readonly known: KnownModel;
 }
@@ -181,7 +196,7 @@ export class Opening {
   }
 
   /** The run that this one takes up, which was made of the same. */
-  async #takenUp(): Promise<{ results: Identity; what: TakenUp } | undefined> {
+  async #takenUp(): Promise<TakenUpRun | undefined> {
     if (this.#checkpoint) return { results: this.#checkpoint.results, what: 'checkpoint' };
     const saved = await this.#savedRound();
     return saved && { results: saved.results, what: 'round' };
@@ -206,18 +221,22 @@ export class Opening {
     this.#readingTask(0);
     if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
-    const tasks = await this.#prepareTasks(known);
+    const { tasks, lessons, taughtBefore } = await this.#prepareTasks(known, trains);
     const protects = await protectedExamples(known.tokenizer, this.#settings, tasks);
     const data = await dataHash(tasks, protects);
     if (this.#checkpoint) checkSame(this.#checkpoint, this.#settings, data);
-    const [{ name, train }] = tasks;
-    if (train.length > 0) {
-      this.#host.emit({ type: 'reading', task: name, tokens: shownReading(known.tokenizer, train) });
+    const first = tasks.find(({ train }) => train.length > 0);
+    if (first) {
+      this.#host.emit({ type: 'reading', task: first.name, tokens: shownReading(known.tokenizer, first.train) });
     }
     const general = await this.#generalText(known, tasks);
     const planned = await this.#plan(texts, tasks, { protects, questions, general });
     const batchTokens = trainingTokens(this.#settings, tasks);
-    this.#inspected = { known, tasks, protects, questions, general, batchTokens, data, saved, files, date, planned };
+    const taught = { lessons, taughtBefore };
+    this.#inspected = {
+      ...{ known, tasks, protects, questions, general, batchTokens },
+      ...{ data, saved, files, date, planned, ...taught },
+    };
     return this.#inspected;
   }
 
@@ -251,25 +270,65 @@ export class Opening {
     return saved;
   }
 
-  async #prepareTasks({ tokenizer }: KnownModel): Promise<EncodedTask[]> {
+  /** Reads the tasks; those that the model was taught before this run need no files any more. */
+  async #prepareTasks(
+    { tokenizer }: KnownModel,
+    trains: boolean,
+  ): Promise<Pick<Opened, 'tasks' | 'lessons' | 'taughtBefore'>> {
     const from = await this.#takenUp();
+    const saved = trains ? await this.#savedRound() : undefined;
+    const taughtBefore = this.#checkpoint?.taughtBefore ?? saved?.round ?? 0;
+    const lessons = [...((this.#checkpoint ?? saved?.state)?.lessons ?? [])];
     const tasks: EncodedTask[] = [];
     for (const [i, name] of testedTasks(this.#settings).entries()) {
-      const warn = (message: string, isNote = false): void =>
-        this.#host.emit({ type: 'warning', message, ...(isNote && { isNote }) });
-      // A server that never answers does not delay a stop.
-      const { stopSignal } = this.#control;
-      const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, stopSignal, (done, total) => {
-        this.#progress({ phase: 'tokenize', item: name, done, total, unit: 'examples' });
-        return this.#turn();
-      });
-      const task = await this.#control.untilStopped(prepared);
-      if (from) checkTexts(from.results, from.what, task);
-      tasks.push(task);
+      if (from && i < taughtBefore) {
+        const task = await this.#earlierTask(name, from, lessons[i], tokenizer);
+        tasks.push(task);
+        lessons[i] ??= lessonOf(task, new Date(from.results.startedAt));
+      } else {
+        tasks.push(await this.#readTask(name, tokenizer, from));
+      }
       this.#readingTask(i + 1);
       await this.#waitWhilePaused();
     }
-    return tasks;
+    return { tasks, lessons, taughtBefore };
+  }
+
+  async #readTask(name: string, tokenizer: Tokenizer, from: TakenUpRun | undefined): Promise<EncodedTask> {
+    // A server that never answers does not delay a stop.
+    const { stopSignal } = this.#control;
+    const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, this.#warn, stopSignal, (done, total) => {
+      this.#progress({ phase: 'tokenize', item: name, done, total, unit: 'examples' });
+      return this.#turn();
+    });
+    const task = await this.#control.untilStopped(prepared);
+    if (from) checkTexts(from.results, from.what, task);
+    return task;
+  }
+
+  readonly #warn = (message: string, isNote = false): void =>
+    this.#host.emit({ type: 'warning', message, ...(isNote && { isNote }) });
+
+  /**
+   * A task that the model was taught before this run. Its tests come with the model; models of versions that stored none
+   * are tested if the task is at hand, unchanged.
+   */
+  async #earlierTask(
+    name: string,
+    from: TakenUpRun,
+    lesson: Lesson | undefined,
+    tokenizer: Tokenizer,
+  ): Promise<EncodedTask> {
+    const report = from.results.tasks.find((task) => task.name === name);
+    if (report === undefined) throw new Error(`the results do not report ${name}`);
+    if (lesson) return earlierTask(report, lesson, tokenizer.size);
+    try {
+      return { ...(await this.#readTask(name, tokenizer, from)), train: [], validation: [] };
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError) || thrown instanceof Stopped) throw thrown;
+      this.#warn(`${name} is not tested: ${thrown.message} What the model learned of it stays.`);
+      return earlierTask(report, undefined, tokenizer.size);
+    }
   }
 
   /** The text of the settings, as long as an earlier part of the run measured it. @throws GorpError `tasks/…`. */

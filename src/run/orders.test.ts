@@ -44,7 +44,7 @@ describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on
     const usable = (rows: { label: string }[]): number =>
       rows.filter(({ label }) => task.labels.includes(label)).length;
     expect([task.train.length, task.test.length]).toEqual([Math.min(30, usable(train)), Math.min(15, usable(test))]);
-    expect(new Set(task.testLabels).size).toBe(
+    expect(new Set(task.asked.map(({ label }) => label)).size).toBe(
       Math.min(new Set(test.map(({ label }) => label).filter((label) => task.labels.includes(label))).size, 15),
     );
     expect(task.train.every(({ source }) => source.length <= settings.training.sourceLength)).toBe(true);

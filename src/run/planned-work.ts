@@ -64,6 +64,7 @@ export function workOf(
 ): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
+  const tested = tasks.filter(({ test }) => test.length > 0); // tests of tasks taught earlier may not be at hand
   const batch = largestBatch({ method, training }, tasks, 'train', batchSize);
   return {
     tasks: roundsOf(method, tasks).length,
@@ -81,7 +82,7 @@ export function workOf(
       ),
     },
     tests: distinct(
-      tasks.flatMap(({ form, test, candidates }) => {
+      tested.flatMap(({ form, test, candidates }) => {
         if (form !== 'labels') return [];
         const { tokens, choices } = labelTree(candidates);
         const tree = { nodes: tokens.length, choices: choices.tokens.length };
@@ -93,7 +94,7 @@ export function workOf(
         return largest(sizes).map((batch) => ({ ...batch, ...tree, shared, pool }));
       }),
     ),
-    freeTests: tasks.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
+    freeTests: tested.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
     ...(questions !== null && { questions: plannedQuestions(questions, shares) }),
     answer: answerLengthOf(targetLength, tasks),
   };
@@ -134,7 +135,7 @@ export function plannedTask(task: EncodedTask): PlannedTask {
     ...{ name, train: train.length, test: test.length, heldOut: validation.length, protects: protects.length },
     promptTokens: texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length),
     shared: sharedTokens(test),
-    nodes: form === 'labels' ? labelTree(candidates).tokens.length : 0,
+    nodes: form === 'labels' && candidates.length > 0 ? labelTree(candidates).tokens.length : 0,
     answerTokens: longestAnswer,
   };
 }

@@ -56,10 +56,13 @@ interface Sized {
 
 type MeasuredText = NonNullable<NonNullable<Sized['probes']>['generalText']>;
 
-/** Whether a round has a value for every passage and prompt. */
+/**
+ * Whether a round has a value for every passage, and for the prompts of tasks: those of a model that is taught more have
+ * no value before it.
+ */
 const isAsLong = (round: MeasuredText['rounds'][number], { tokens, bytes, prompts }: MeasuredText): boolean =>
   [bytes, round.losses, round.divergences].every(({ length }) => length === tokens.length) &&
-  round.prompts.length === prompts.length;
+  round.prompts.length <= prompts.length;
 
 /** What does not agree in size, in words; null if all does. */
 export function sizeFault({ settings, tasks, accuracy, probes, curves, spaces }: Sized): string | null {

@@ -71,7 +71,7 @@ export async function* testTasks(
       const byLabel = form === 'labels' && {
         answers: countAnswers(
           task.labels,
-          task.testLabels,
+          task.asked.map(({ label }) => label),
           answers.map(({ text }) => text),
         ),
       };

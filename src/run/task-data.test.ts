@@ -56,9 +56,9 @@ describe('prepareTask', () => {
     const { task } = await prepared('field');
     expect(task.candidates.map((ids) => tokenizer.decode(ids))).toEqual(task.labels);
     expect(task.candidates.every((ids) => ids.at(-1) === tokenizer.eosId)).toBe(true);
-    expect(task.testLabels).toHaveLength(task.test.length);
+    expect(task.asked).toHaveLength(task.test.length);
     task.test.forEach(({ label }, i) => {
-      expect(label).toEqual(task.candidates[task.labels.indexOf(task.testLabels[i])]);
+      expect(label).toEqual(task.candidates[task.labels.indexOf(task.asked[i].label)]);
     });
     const text = tokenizer.decode(task.train[0].source);
     expect(text).toContain('round ball');
@@ -102,9 +102,9 @@ describe('prepareTask', () => {
       new Set(tasks.map((task) => JSON.stringify(pick(task)))).size;
     expect(different(({ train }) => train)).toBeGreaterThan(1);
     expect(different(({ test }) => test)).toBe(1);
-    for (const { train, testLabels } of tasks) {
+    for (const { train, asked } of tasks) {
       expect(train).toHaveLength(2);
-      expect(new Set(testLabels).size).toBe(2); // balanced
+      expect(new Set(asked.map(({ label }) => label)).size).toBe(2); // balanced
     }
   });
 
@@ -282,8 +282,8 @@ describe('conversations in a chat template that adds and removes thoughts', () =
     const chat = chatTokenizer(raw, await ChatTemplate.read(templates['thoughts'].chat_template));
     const own = { ...taskOf(['It is.']), test: answers(['<think>Is it?</think>It is.']) };
     const settings = { ...tinySettings('gorp', { sourceLength: 64, targetLength: 32 }), order: ['own'] };
-    const { testLabels } = await prepareTask(hostOf(readTinyTask, own), 'own', settings, chat, () => undefined);
-    expect(testLabels).toEqual(['<think>\nIs it?\n</think>\n\nIt is.']);
+    const { asked } = await prepareTask(hostOf(readTinyTask, own), 'own', settings, chat, () => undefined);
+    expect(asked.map(({ label }) => label)).toEqual(['<think>\nIs it?\n</think>\n\nIt is.']);
   });
 
   it('are refused before the run, all rows by their numbers, where a second thought would be learned', async () => {

@@ -10,9 +10,8 @@ import { freeAnswerLength } from '../tasks/forms.ts';
 import { encodeLabels } from '../tasks/labels.ts';
 import { embeddedTask } from '../tasks/orders.ts';
 import { firstPresentable } from '../tasks/presentable.ts';
-import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleOf } from '../tasks/sample.ts';
-import type { Example, Task } from '../tasks/task.ts';
+import type { Example, Task, TaskDefinition } from '../tasks/task.ts';
 import { bearerOf } from '../tasks/task-name.ts';
 import { taskHash } from '../tasks/task-hash.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -128,10 +127,8 @@ export async function prepareTask(
     protects,
     validation: held,
     test: tested,
-    testLabels: answered.map(({ label }) => label),
-    testOthers: answered.map(({ others = [] }) => others),
-    testSentences: answered.map(({ sentence }) => sentence),
-    instruction: instructionTemplate(task),
+    asked: answered,
+    definition: definitionOf(task),
     texts: await taskHash(whole),
     candidates,
     longestAnswer: Math.max(
@@ -141,6 +138,13 @@ export async function prepareTask(
     vocabulary: tokenizer.size,
   };
 }
+
+const definitionOf = ({ name, kind, instruction, labels, form, score, frame }: Task): TaskDefinition => ({
+  ...{ name, kind, instruction, labels },
+  ...(form !== undefined && { form }),
+  ...(score !== undefined && { score }),
+  ...(frame !== undefined && { frame }),
+});
 
 /** Encodes examples of a task. `candidates` are its labels. @throws as {@link encodeLabels}. */
 function encoderOf(

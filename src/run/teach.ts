@@ -202,15 +202,18 @@ function untestedBefore({ settings, tasks, rounds, at, soFar }: Lessons): number
   const own = rounds.find(({ number }) => number === at.round)?.tests;
   const { order, training } = settings;
   const first = [...(own ?? testedBefore(order.length, training.testRounds)), ...watchedOf(tasks)];
-  return first.filter((task) => !isTested(accuracy, at.round, task));
+  return first.filter((task) => !isTested(accuracy, at.round, task) && isAtHand(tasks[task]));
 }
 
 const watchedOf = (tasks: readonly EncodedTask[]): number[] => [...tasks.keys()].filter((task) => tasks[task].watched);
 
 const testedIn = ({ tests, testsWatched }: Round, tasks: readonly EncodedTask[]): number[] => [
-  ...tests,
+  ...tests.filter((task) => isAtHand(tasks[task])),
   ...(testsWatched ? watchedOf(tasks) : []),
 ];
+
+/** Whether a task's tests are at hand: those of tasks that an earlier run taught may not be. */
+const isAtHand = ({ test }: EncodedTask): boolean => test.length > 0;
 
 /** Tests the model on tasks. @param indexes of the tasks, in the order, from 0. */
 async function* test(lessons: Lessons, indexes: readonly number[]): AsyncGenerator<Moment, TestOfTask[], void> {

@@ -40,7 +40,7 @@ export const TaskSpecSchema = v.strictObject({
 });
 export type TaskSpec = v.InferOutput<typeof TaskSpecSchema>;
 
-const ExampleSchema = v.strictObject({
+export const ExampleSchema = v.strictObject({
   sentence: v.string(),
   label: v.string(),
   others: v.optional(v.array(v.string())),
@@ -49,8 +49,8 @@ const ExampleSchema = v.strictObject({
   ),
   row: v.optional(v.number()),
 });
-/** A task as it is stored and sent. */
-export const TaskSchema = v.strictObject({
+/** What a task is, without its examples. */
+export const TaskDefinitionSchema = v.strictObject({
   name: v.string(),
   kind: v.string(),
   instruction: v.nullable(v.string()),
@@ -58,6 +58,10 @@ export const TaskSchema = v.strictObject({
   form: v.optional(v.picklist(TASK_FORMS)),
   score: v.optional(v.picklist(SCORES)),
   frame: v.optional(v.strictObject({ before: v.string(), after: v.string() })),
+});
+/** A task as it is stored and sent. */
+export const TaskSchema = v.strictObject({
+  ...TaskDefinitionSchema.entries,
   train: v.pipe(v.array(ExampleSchema), v.minLength(1)),
   dev: v.array(ExampleSchema),
   test: v.pipe(v.array(ExampleSchema), v.minLength(1)),

@@ -16,8 +16,8 @@ export interface Example {
   row?: number | undefined;
 }
 
-/** A dataset to learn, from the benchmark or the user: docs/method.md, section 5. */
-export interface Task {
+/** What a task is, without its examples: docs/method.md, section 5. */
+export interface TaskDefinition {
   /** Name of the dataset, as in the prompt: agnews. */
   name: string;
   /** Its kind, as in the prompt: TC. */
@@ -32,6 +32,10 @@ export interface Task {
   score?: Score | undefined;
   /** What surrounds the text in the prompt of a task with free answers. */
   frame?: PromptFrame | undefined;
+}
+
+/** A dataset to learn, from the benchmark or the user. */
+export interface Task extends TaskDefinition {
   train: readonly Example[];
   dev: readonly Example[];
   test: readonly Example[];

@@ -10,7 +10,7 @@ import { mergingWeight } from './plan.ts';
 const nameOf = (layer: string): string => `method/other/${adapterName(layer, 'lora_B')}`;
 
 /**
- * Merges the adapters of all tasks into one (docs/method.md, eq. (34)): A is the last trained one, and B moves towards
+ * Merges the adapters of all tasks into one (docs/method.md, eq. (36)): A is the last trained one, and B moves towards
  * each task's by a weight that falls with the number of tasks. The learner's adapters are the pair in training within a
  * task, and the merged pair between tasks; this part holds the other B: the merged one within a task, the one last trained
  * between tasks.

@@ -1,7 +1,7 @@
 import type { PartNeeds } from '../part-needs.ts';
 
 /**
- * The adapter of all tasks is the merger of what each task left (docs/method.md, eq. (34)). A task starts from the pair
+ * The adapter of all tasks is the merger of what each task left (docs/method.md, eq. (36)). A task starts from the pair
  * that the last one trained, with orthonormal rows of A, and tests and exports use the merged pair.
  */
 export interface MergingPlan {

@@ -11,6 +11,7 @@ import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../w
 import { writeSafetensors } from '../../weights/safetensors.ts';
 import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from '../outputs/layout.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
+import { type Lesson, LessonSchema } from '../lessons.ts';
 import { type Results, ResultsSchema } from '../results.ts';
 import { type Place, PlaceSchema } from './place-in-data.ts';
 
@@ -22,6 +23,10 @@ export interface RunState {
   /** Names the data: see {@link dataHash}. */
   readonly data: string;
   readonly learner: LearnerState;
+  /** What the model was taught, in order, with this run's finished tasks. Missing in files of earlier versions. */
+  readonly lessons: readonly Lesson[];
+  /** How many of them the model had been taught when this run began. */
+  readonly taughtBefore: number;
 }
 
 /** A saved {@link RunState}; its tensors are read on demand. */
@@ -83,6 +88,8 @@ const ManifestSchema = v.strictObject({
   /** The files of tensors: their lengths, and the SHA-256 of each {@link HASHED_BYTES} of them. */
   files: v.array(v.strictObject({ path: v.picklist(Object.values(PATHS)), bytes: count, hashes: v.array(v.string()) })),
   results: ResultsSchema,
+  lessons: v.optional(v.array(LessonSchema), []),
+  taughtBefore: v.optional(count, 0),
 });
 type Manifest = v.InferOutput<typeof ManifestSchema>;
 
@@ -128,7 +135,7 @@ interface Writing {
  * @returns the files, and what they saved, complete once the last of them is written.
  */
 export function stateFiles(
-  { place, results, data, learner }: RunState,
+  { place, results, data, learner, lessons, taughtBefore }: RunState,
   kind: StateKind,
   { onBytes = () => undefined, before }: Writing = {},
 ): { files: CheckpointFile[]; written: WrittenFiles } {
@@ -160,7 +167,8 @@ export function stateFiles(
   const manifest = (): string => {
     const format = { schema: 'gorp-web/state', version: 1 };
     const hashed = [...written].map(([path, { bytes, hashes }]) => ({ path, bytes, hashes }));
-    return JSON.stringify({ ...format, place, data, learner: learner.progress, files: hashed, results });
+    const taught = { lessons, taughtBefore };
+    return JSON.stringify({ ...format, place, data, learner: learner.progress, files: hashed, results, ...taught });
   };
   return { files: [...files, textFile(KINDS[kind].file, manifest)], written };
 }
@@ -198,7 +206,7 @@ class PieceHashes {
 export async function openRunState(open: OpenFile, kind: StateKind): Promise<SavedRun> {
   const manifest = await open(KINDS[kind].file);
   if (manifest === null) throw bad(kind, `the folder has no ${KINDS[kind].file}`);
-  const { place, data, learner, files, results } = await readManifest(manifest, kind);
+  const { place, data, learner, files, results, lessons, taughtBefore } = await readManifest(manifest, kind);
   const opened: ByteFile[] = [];
   for (const { path, bytes } of files) {
     const file = await open(path);
@@ -210,6 +218,8 @@ export async function openRunState(open: OpenFile, kind: StateKind): Promise<Sav
     place,
     data,
     results,
+    lessons,
+    taughtBefore,
     learner: { progress: learner, tensors: savedTensors(await openTensors(opened)) },
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     check: async () => {

@@ -1,5 +1,6 @@
 import { needsOf, partOf } from '../../gorp/method-plan.ts';
 import { planOf, methodTitle } from '../../methods/registry.ts';
+import { instructionTemplate } from '../../tasks/prompt.ts';
 import { familyOf } from '../../models/families.ts';
 import { jsonFile, type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { peftConfig } from '../../weights/exports/peft.ts';
@@ -56,11 +57,9 @@ function predictionFiles(tests: EndedRound['tests']): OutputFile[] {
 async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Array> {
   for (const { task, answers } of tests) {
     if (task.form === 'text') continue; // nothing is written
+    const instruction = instructionTemplate(task.definition);
     const lines = answers.map(({ text }, i) => {
-      const label = task.testLabels[i];
-      const sentence = task.testSentences[i];
-      const { instruction } = task;
-      const others = task.testOthers[i];
+      const { label, sentence, others = [] } = task.asked[i];
       const Instance = {
         ...{ id: String(i), sentence, label, instruction, ground_truth: label },
         ...(task.form !== 'labels' && { form: task.form, others: [...others] }),

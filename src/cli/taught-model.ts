@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
+import { mainScore } from '../run/scoring.ts';
+import { ROUND_FILE } from '../run/outputs/layout.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { startingMethod } from '../run/starting-values.ts';
+import { type RunSettings, watching } from '../run/settings.ts';
+import { isGiven, oneOf, refuseOptions } from './arguments.ts';
+import { UsageError } from './exit-codes.ts';
+import { lastRound } from './resume.ts';
+import { openRoundFolder } from './round-folder.ts';
+import { changed, type ChosenRun, givenTasks, type SettingsValues, withText } from './run-settings.ts';
+import { taskNamed } from './task-option.ts';
+
+/** A model that a run has taught, and where it is. */
+export interface TaughtModel {
+  readonly path: string;
+  readonly round: SavedRound;
+}
+
+/**
+ * Opens the model that a run has taught, by the run's folder or that of one of its tasks.
+ *
+ * @throws GorpError `run/bad-round` if there is none, and as {@link openRoundFolder}.
+ */
+export async function openTaught(path: string): Promise<TaughtModel> {
+  const folder = existsSync(join(path, ROUND_FILE)) ? path : await lastRound(path);
+  if (folder !== null) return { path: folder, round: await openRoundFolder(folder) };
+  throw new GorpError(
+    'run/bad-round',
+    `${JSON.stringify(path)} holds no model that a run has taught.`,
+    'Name the folder that was --out of a run, or that of one of its tasks: run/logs_and_outputs/order_custom/outputs/1-mails.',
+  );
+}
+
+/** Names of the tasks that a model has been taught, in order. */
+export const taughtTasks = ({ round: { round, results } }: TaughtModel): string[] =>
+  results.settings.order.slice(0, round);
+
+/**
+ * The run that teaches a model more: the tasks of `--task` and `--order` come after those that it knows. Base model,
+ * method and settings are the model's, where options do not change them.
+ *
+ * @throws UsageError; GorpError `tasks/name-taken`, `tasks/…`.
+ */
+export async function teachingMore(
+  model: TaughtModel,
+  args: readonly string[],
+  values: SettingsValues & { readonly base?: string | undefined },
+): Promise<ChosenRun> {
+  refuseOptions(args, ['preset'], 'the model that is taught more sets it');
+  if (isGiven(args, 'model')) {
+    throw new UsageError(`--from names the model. If its base has moved, name it with --base ${values.model}.`);
+  }
+  const { settings } = model.round.results;
+  const known = taughtTasks(model);
+  const { tasks: customTasks, learned, watch: added, generalText, notes } = await givenTasks(values);
+  const own = learned.map(({ name }) => name);
+  const names = isGiven(args, 'order') ? values.order.split(',').map((name) => taskNamed(name.trim(), own)) : own;
+  if (names.length === 0) {
+    throw new UsageError(`Name what to teach: --task FILE, or --order TASKS. The model knows ${known.join(', ')}.`);
+  }
+  const again = names.find((name) => known.includes(name));
+  if (again !== undefined) {
+    throw new GorpError(
+      'tasks/name-taken',
+      `The model was taught a task ${again} already.`,
+      `Give the new one a name of its own: --task FILE,name=${again}-2.`,
+    );
+  }
+  const base = values.base ?? settings.model;
+  const method = values.method === undefined ? settings.method.name : oneOf('--method', values.method, METHOD_NAMES);
+  const watch = [...new Set([...(settings.watch ?? []), ...added])].filter((name) => !names.includes(name));
+  const more: RunSettings = {
+    ...settings,
+    model: base,
+    tasks: isGiven(args, 'tasks') ? values.tasks : settings.tasks,
+    order: [...known, ...names],
+    method: method === settings.method.name ? settings.method : startingMethod(base, method),
+  };
+  return {
+    settings: changed(withText(watching(more, watch), generalText), values.seed, values.set),
+    customTasks,
+    notes,
+  };
+}
+
+/** What a model was taught, in lines: its base, its method, and each task with its score then and now. */
+export function describeTaught(model: TaughtModel): string {
+  const { results, state, round } = model.round;
+  const { settings, accuracy } = results;
+  const lines = taughtTasks(model).map((name, i) => {
+    const report = results.tasks[i];
+    const matrix = accuracy[mainScore(report)];
+    const scores = [matrix?.[i + 1]?.[i], matrix?.[round]?.[i]].map((score) => scored(score, mainScore(report)));
+    const lesson = state.lessons.find(({ definition }) => definition.name === name);
+    const when = lesson ? `, taught ${lesson.taughtAt.slice(0, 10)}` : '';
+    const tests = lesson?.tests ? `, ${lesson.tests.asked.length} tests come with it` : '';
+    return `${i + 1}. ${name}${when}: ${scores[0]} then, ${scores[1]} now${tests}`;
+  });
+  return [`Base model: ${settings.model}`, `Method: ${methodTitle(settings.method)}`, ...lines].join('\n');
+}
+
+const scored = (score: number | null | undefined, kind: string): string =>
+  score === null || score === undefined
+    ? 'not tested'
+    : kind === 'loss'
+      ? `loss ${score.toFixed(2)}`
+      : `${(100 * score).toFixed(1)} %`;
