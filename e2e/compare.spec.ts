@@ -152,6 +152,40 @@ test('two methods with two seeds are queued, survive a reload, and show the valu
   });
 });
 
+test('names in a stranger’s results file are text, on the page and in what it saves', async ({ page }) => {
+  await openWorkbench(page);
+  await openTab(page, 'compare');
+  const evil = '=1<img src=x>\u0001\u202e';
+  const foreign = (seed: number): Results => {
+    const results = quickResults('gorp-plus', seed);
+    const names = [`${evil}1`, `${evil}2`];
+    return {
+      ...results,
+      ...{ name: `${evil} ${seed}`.slice(0, 100), notes: evil },
+      settings: { ...results.settings, order: names, model: evil },
+      model: { ...results.model, name: evil, commit: evil },
+      tasks: results.tasks.map((task, i) => ({
+        ...task,
+        name: names[i] ?? '',
+        labels: task.labels.map((label) => `${evil} ${label}`),
+      })),
+    };
+  };
+  const title = await page.title();
+  await takeResults(page, [foreign(1), foreign(2)]);
+  await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(2);
+  await expect(page.getByTestId('overlay-loss')).toContainText('<img src=x');
+  for (const chart of ['compare-loss', 'compare-accuracy']) {
+    await chartNumbers(page, chart);
+    const drawing = await chartDrawing(page, chart);
+    expect(drawing).toContain('&lt;img src=x');
+    expect(drawing).not.toMatch(/<img|\p{Cs}|[\u0000-\u0008\u000b\u000c\u000e-\u001f]/u);
+  }
+  expect(await page.title()).toBe(title);
+  for (const made of ['img[src=x]', 'a[href^=javascript]', 'text text'])
+    await expect(page.locator(made)).toHaveCount(0);
+});
+
 test('files that cannot be compared or taken over say why, and a queue continues after a failed run', async ({
   page,
 }) => {

@@ -8,7 +8,9 @@ const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00
 const SHAPES = ['circle', 'square', 'diamond'] as const;
 
 const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (one) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[one] ?? one);
+  text
+    .replace(/[\p{Cc}\p{Cs}]/gu, ' ')
+    .replace(/[&<>"]/g, (one) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[one] ?? one);
 
 /** About five round numbers that span the values. */
 export function ticksOf(values: readonly number[]): number[] {

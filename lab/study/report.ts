@@ -1,3 +1,4 @@
+import { markdownText } from '../../src/base/markdown.ts';
 import { accuracyLines } from '../../src/run/accuracy-table.ts';
 import type { MadeRun } from './made-runs.ts';
 import { type MeasureName, MEASURES } from './measures.ts';
@@ -28,7 +29,7 @@ const titleOf = ({ label, tried }: MethodSummary): string =>
  * @param made every planned run.
  */
 export function reportText(summary: StudySummary, made: readonly MadeRun[]): string {
-  const lines = [`# ${summary.title}`, '', `${summary.made} of ${summary.planned} runs have been made.`];
+  const lines = [`# ${markdownText(summary.title)}`, '', `${summary.made} of ${summary.planned} runs have been made.`];
   if (summary.untuned.length > 0) {
     const waiting = summary.untuned.map(({ part, label }) => `${label} of ${part}`).join(', ');
     lines.push('', `Not planned yet, since their settings have not been chosen: ${waiting}.`);
@@ -103,7 +104,7 @@ function partLines(
     ...table(
       head,
       methods.map((one) => [
-        titleOf(one),
+        markdownText(titleOf(one)),
         runsText(one),
         ...measures.map((measure) => intervalText(one.measures[measure])),
         one.trained?.toFixed(0) ?? '–',
@@ -118,9 +119,9 @@ function partLines(
     lines.push('', 'Free answers and watched tasks, over the tasks that have the score; losses are not percent:', '');
     lines.push(
       ...table(
-        ['method', ...columns.map((column) => column.name)],
+        ['method', ...columns.map((column) => markdownText(column.name))],
         methods.map((one) => [
-          titleOf(one),
+          markdownText(titleOf(one)),
           ...columns.map((column) =>
             intervalText(
               one.free?.find((own) => own.name === column.name)?.interval ?? null,
@@ -141,7 +142,7 @@ function partLines(
       ...table(
         ['method', ...Array.from({ length: places }, (_, i) => `${i + 1}`), 'slope'],
         withGaps.map((one) => [
-          titleOf(one),
+          markdownText(titleOf(one)),
           ...(one.gaps ?? []).map((gap) => intervalText(gap)),
           intervalText(one.gapSlope, 2),
         ]),

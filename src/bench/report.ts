@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { markdownText } from '../base/markdown.ts';
 import { type ErrorReport, ErrorReportSchema } from '../base/error-report.ts';
 
 /** How a part of the benchmark ended. */
@@ -50,7 +51,7 @@ export const reportJson = (report: BenchReport): string => `${JSON.stringify(rep
 
 /** The heading of the results in Markdown. */
 export const titleText = ({ adapter, platform, code, date }: BenchHead): string =>
-  `# ${measuredName(adapter)}\n\n${platform}, gorp-web ${code.version} (${code.commit}), ${date}`;
+  `# ${markdownText(measuredName(adapter))}\n\n${markdownText(platform)}, gorp-web ${code.version} (${code.commit}), ${date}`;
 
 /** A part in Markdown. */
 export function outcomeText(outcome: Outcome): string {

@@ -9,7 +9,7 @@ import { oneOf, readArguments } from './arguments.ts';
 import { USUAL_ROWS } from '../weights/hub-dataset.ts';
 import { readDataPath } from './data-source.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
-import { Terminal } from './terminal.ts';
+import { oneLine, Terminal } from './terminal.ts';
 
 export const DATA_USAGE = `Usage: gorp-web data FILE… [options]
 
@@ -118,7 +118,8 @@ function summary(name: string, rows: number, preview: TablePreview): string {
         : `${counted(found.examples, 'example')}, answers of up to ${counted(found.longest, 'character')}.`,
     );
   }
-  return [...lines, ...warnings.map((warning) => `Note: ${warning}`)].join('\n');
+  // Names of columns and labels add no lines.
+  return [...lines, ...warnings.map((warning) => `Note: ${warning}`)].map(oneLine).join('\n');
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

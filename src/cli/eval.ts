@@ -1,3 +1,4 @@
+import { markdownText } from '../base/markdown.ts';
 import { explainedWithCode } from '../base/errors.ts';
 import type { Results } from '../run/results.ts';
 import { type Score, SCORES } from '../run/scoring.ts';
@@ -88,7 +89,10 @@ function testTable({ accuracy, tasks }: Results): string {
   const scores = SCORES.filter((score) => accuracy[score] !== undefined);
   const text = (score: Score, value: number | null | undefined): string =>
     value == null ? '–' : score === 'loss' ? value.toFixed(4) : (100 * value).toFixed(2);
-  const lines = tasks.map(({ name }, i) => [name, ...scores.map((score) => text(score, accuracy[score]?.[0]?.[i]))]);
+  const lines = tasks.map(({ name }, i) => [
+    markdownText(name),
+    ...scores.map((score) => text(score, accuracy[score]?.[0]?.[i])),
+  ]);
   const rows = [['task', ...scores.map((score) => COLUMNS[score])], ['task', ...scores].map(() => '---'), ...lines];
   return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -1,3 +1,4 @@
+import { markdownText } from '../base/markdown.ts';
 import { deviation, mean } from '../base/statistics.ts';
 import { needsBriefly } from '../methods/parts/method.ts';
 import { methodOf } from '../methods/registry.ts';
@@ -52,7 +53,7 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   const isNamed = scores.some((score) => score !== 'exact');
   const names = columns.map((name, j) =>
     [
-      name,
+      markdownText(name),
       ...(tasks[j]?.watched === true ? ['watched'] : []),
       ...(isNamed ? [`(${SCORE_WORDS[scores[j]]})`] : []),
     ].join(' '),
@@ -60,7 +61,7 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   const peak = Math.max(...runs.map(({ memory }) => memory.peakBytes)) / MIB;
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
   return [
-    `**${label}**, ${isFree ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
+    `**${markdownText(label)}**, ${isFree ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
     '',
     `| after | ${names.join(' | ')} |`,
     `|${' --- |'.repeat(columns.length + 1)}`,
@@ -70,7 +71,7 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
         const values = runs.map(({ accuracy }) => accuracy[score]?.at(round)?.[j] ?? null);
         return score === 'loss' ? lossText(values) : percentText(values);
       });
-      return `| ${[name, ...cells].join(' | ')} |`;
+      return `| ${[markdownText(name), ...cells].join(' | ')} |`;
     }),
   ];
 }
@@ -80,9 +81,11 @@ function watchedLines(results: Results): string[] {
   const lines = watchedSums(results).map(({ score, before, now, tasks }) => {
     const text = score === 'loss' ? lossText : percentText;
     const count = tasks.length === 1 ? '' : `, mean of ${tasks.length} tasks`;
-    return `What the model could do before (${tasks.join(', ')}; ${SCORE_WORDS[score]}${count}): ${text([before])} → ${text([now])}`;
+    return `What the model could do before (${tasks.map(markdownText).join(', ')}; ${SCORE_WORDS[score]}${count}): ${text([before])} → ${text([now])}`;
   });
-  const idle = idleTasks(results).map((name) => `${name} can show nothing: the model was near chance on it before.`);
+  const idle = idleTasks(results).map(
+    (name) => `${markdownText(name)} can show nothing: the model was near chance on it before.`,
+  );
   return lines.length + idle.length === 0 ? [] : ['', ...lines, ...idle];
 }
 

@@ -18,6 +18,8 @@ describe('csvOf', () => {
   });
 
   it('marks text that spreadsheets would take for a formula', () => {
-    expect(csvOf({ columns: ['name'], rows: [['=1+1'], ['@x']] })).toBe("name\r\n'=1+1\r\n'@x\r\n");
+    const rows = [['=1+1'], ['@x'], ['＝1'], ['\n=1'], ['a;=1']];
+    const cells = ["'=1+1", "'@x", "'＝1", '"\'\n=1"', '"a;=1"'];
+    expect(csvOf({ columns: ['name'], rows })).toBe(`name\r\n${cells.join('\r\n')}\r\n`);
   });
 });

@@ -22,6 +22,8 @@ const STYLES = [
   'paint-order',
 ] as const;
 const COLORS: readonly string[] = ['fill', 'stroke'];
+/** Characters that no XML can hold, not even escaped; names in a results file can have them. */
+const NOT_IN_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Cs}]/gu;
 const DROPPED = new Set(['class', 'style', 'role', 'aria-label', 'aria-hidden', 'tabindex']);
 
 /** Downloads a drawing of the page as it looks now. @param name file name without extension. */
@@ -50,7 +52,8 @@ function svgText(drawing: SVGSVGElement): string {
     title.textContent = label;
     root.prepend(title);
   }
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(root)}\n`;
+  const text = new XMLSerializer().serializeToString(root).replaceAll(NOT_IN_XML, '\ufffd');
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n`;
 }
 
 /** Renders an SVG of something the page shows on a canvas or as a table, passes it to `take`, then removes it. */

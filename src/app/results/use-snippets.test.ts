@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RoundUse } from '../../run/outputs/round-use.ts';
-import { type Snippet, snippetsFor } from './use-snippets.ts';
+import { shellQuoted, type Snippet, snippetsFor } from './use-snippets.ts';
 
 const T5: RoundUse = {
   folder: 'logs_and_outputs/order_custom/outputs/1-gloss',
@@ -107,5 +107,31 @@ describe('programs that use a round', () => {
     const code = codeOf('wllama', { example: { prompt: 'a </script> "b"', answer: 'c' } });
     expect(code).toContain('gorp-web-gguf-q8_0-seq-lora/t5-small-seq-lora-q8_0.gguf');
     expect(code).toContain(String.raw`"a <\/script> \"b\""`);
+  });
+});
+
+describe('a text of a test that would do more than be read', () => {
+  test('stays one argument of a shell, and shows a terminal nothing that it obeys', () => {
+    expect(shellQuoted("it's `id` $(id) !1 \\ \n#")).toBe("'it'\\''s `id` $(id) !1 \\ \n#'");
+    expect(shellQuoted("a\u001b[201~\nrm -rf ~\t\u009b'\\\0")).toBe(
+      String.raw`$'a\x1b[201~` + '\n' + String.raw`rm -rf ~\x09\xc2\x9b\'\\` + "\ufffd'",
+    );
+    for (const text of ['-rf', '--model', 'a b', '~', '#', '']) expect(shellQuoted(text)).toBe(`'${text}'`);
+    expect(shellQuoted('a/b-1.gguf')).toBe('a/b-1.gguf');
+  });
+
+  test('is no option of a program', () => {
+    const example = { prompt: '--help', answer: 'x' };
+    expect(codeOf('command-line', { example })).toContain("--prompt='--help'");
+    expect(codeOf('ollama', { example, isDecoderOnly: true })).toContain("ollama run gorp-web -- '--help'");
+  });
+
+  test('ends no script of a page, and hides nothing of a program', () => {
+    const example = { prompt: '</script><!--<script>\u202e\u2066', answer: 'x' };
+    const page = codeOf('wllama', { example });
+    expect(page.match(/<\/?script|<!--/g)).toEqual(['<script', '</script']);
+    expect(page).toContain(String.raw`<\/script>\u003c!--\u003cscript>\u202e\u2066`);
+    for (const id of ['transformers.js', 'optimum', 'peft'] as const)
+      expect(codeOf(id, { example })).toContain(String.raw`\u202e\u2066`);
   });
 });

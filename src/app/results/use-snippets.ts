@@ -83,8 +83,12 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method
 
 const folderOf = (archive: string): string => archive.replace(/\.zip$/, '');
 const promptOf = ({ example }: RoundUse): string => example?.prompt ?? NO_EXAMPLE;
-/** A string literal for JavaScript and Python. */
-const quoted = (text: string): string => JSON.stringify(text);
+/** A string literal for JavaScript and Python, with nothing that changes how the program looks. */
+const quoted = (text: string): string =>
+  JSON.stringify(text).replaceAll(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 /** Whether the base model was picked from disk, so that even the command line cannot find it by name. */
 const isPicked = ({ model }: RoundUse): boolean => parseModelReference(model)?.kind === 'picked';
@@ -214,7 +218,7 @@ function pythonAnswer(use: RoundUse): string[] {
 function commandLine(use: RoundUse, round: string, { gguf }: BaseModel): string {
   const place = gguf === null ? `./${BASE_FOLDER}` : `./${BASE_FOLDER}/${gguf}`;
   const model = isPicked(use) ? ` --model ${shellQuoted(place)}` : '';
-  return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} --prompt ${shellQuoted(promptOf(use))}\n`;
+  return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} ${promptOption(promptOf(use))}\n`;
 }
 
 /** What a model is called in programs that give models names. */
@@ -240,7 +244,10 @@ function ggufSnippets(use: RoundUse, dtype: GgufDtype, method: string): Snippet[
       id: 'ollama',
       title: 'Ollama',
       needs: `${unpack}; install Ollama (ollama.com). ${NOT_RUN}`,
-      code: lines(`ollama create ${NAME} -f ${folder}/Modelfile`, `ollama run ${NAME} ${shellQuoted(prompt)}`),
+      code: lines(
+        `ollama create ${NAME} -f ${folder}/Modelfile`,
+        `ollama run ${NAME} ${prompt.startsWith('-') ? '-- ' : ''}${shellQuoted(prompt)}`,
+      ),
     },
     {
       id: 'llama.cpp',
@@ -288,11 +295,30 @@ function wllama(use: RoundUse, dtype: GgufDtype, method: string): Snippet {
   };
 }
 
-/** A string literal for a script within HTML. */
-const scriptQuoted = (text: string): string => quoted(text).replaceAll('</', String.raw`<\/`);
+/** A string literal for a script within HTML, which a tag or a comment in the text would end or extend. */
+const scriptQuoted = (text: string): string =>
+  quoted(text)
+    .replaceAll('</', String.raw`<\/`)
+    .replaceAll(/<(?=[!s])/gi, String.raw`\u003c`);
 
-/** Quotes a text for POSIX shells. */
-const shellQuoted = (text: string): string =>
-  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+/** What a terminal obeys when it is pasted, even between quotes: `\u001b[201~` ends what is pasted, Tab completes. */
+const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+
+/** Quotes a text for POSIX shells; in their newer form, `$'…'`, if a terminal would obey a part of it. */
+export function shellQuoted(text: string): string {
+  if (/^[\w./][\w./-]*$/.test(text)) return text;
+  if (!OBEYED.test(text)) return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const bytes = (letter: string): string =>
+    Array.from(new TextEncoder().encode(letter), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  // No argument can hold the character 0. An escape takes two hexadecimal digits at most.
+  const letters = Array.from(text.replaceAll('\0', '\ufffd'), (letter) =>
+    letter === '\\' || letter === "'" ? `\\${letter}` : OBEYED.test(letter) ? bytes(letter) : letter,
+  );
+  return `$'${letters.join('')}'`;
+}
+
+/** A prompt as an argument, which may begin like an option. */
+const promptOption = (text: string): string =>
+  text.startsWith('-') ? `--prompt=${shellQuoted(text)}` : `--prompt ${shellQuoted(text)}`;
 
 const lines = (...all: string[]): string => `${all.join('\n')}\n`;

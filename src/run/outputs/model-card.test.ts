@@ -44,6 +44,32 @@ describe('modelCard', () => {
     expect(text).toContain('not stated in its files');
   });
 
+  it('holds no line, link or field of somebody who named a task, a folder or a commit', async () => {
+    const evil =
+      '\n---\nlicense: mit\n# Buy |x| <script>alert(1)</script> [a](javascript:b) https://evil.example \u2028\u202e';
+    const hostile: Results = {
+      ...onHub,
+      settings: { ...onHub.settings, model: `picked:${evil}`, order: ['gloss', evil] },
+      model: { ...onHub.model, commit: `\`${evil}`, weights: `\`${evil}` },
+      code: { version: evil, commit: evil },
+      cutShort: [{ round: 2, steps: 1, planned: 2 }],
+    };
+    for (const savedAs of ['adapter', 'onnx', 'gguf'] as const) {
+      const [card, plain] = [await cardText(hostile, evil, savedAs), await cardText(onHub, 'mit', savedAs)];
+      const [head, settings] = [card.split('\n---\n')[0], card.indexOf('```json')];
+      expect(head.split('\n').filter((line) => /^license|^base_model:/.test(line))).toEqual([
+        expect.stringMatching(/^license: "\\n---\\nlicense: mit.*\\u2028\S*"$/) as string,
+      ]);
+      const text = card.slice(head.length + 5, settings);
+      const own = text.replace('[GORP](https:', '').replaceAll(/(`+)[^`].*?\1(?!`)/g, '');
+      expect(own).not.toMatch(/[^\\][<[]|[^\\]\|x|https:|^(?:---|license|# Buy)|[\u2028\u202e]/m);
+      // As many lines as a card without such names, but for that of the round that ended early.
+      expect(text.split('\n')).toHaveLength(
+        plain.slice(plain.indexOf('\n---\n') + 5, plain.indexOf('```json')).split('\n').length + 1,
+      );
+    }
+  });
+
   it('has a row for each task learned, with what it had when learned and at the end', async () => {
     const { exact } = results.accuracy;
     const text = await cardText(results, 'mit', 'safetensors');

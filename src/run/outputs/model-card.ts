@@ -1,3 +1,4 @@
+import { markdownCode, markdownText } from '../../base/markdown.ts';
 import { textFile, type OutputFile } from '../../weights/exports/output-file.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
@@ -51,14 +52,14 @@ export const cardOf = async (
   savedAs: SavedAs,
 ): Promise<OutputFile> => modelCard(results, await licenceOfBase(results.settings.model, base), savedAs);
 
-/** YAML. Names are quoted, since a task or a folder may be called anything. */
+/** YAML. */
 function header({ settings }: Results, licence: string | null, savedAs: SavedAs): string {
   const isOnHub = parseModelReference(settings.model)?.kind === 'hub';
   const lines = [
-    ...(licence === null ? [] : [`license: ${JSON.stringify(licence)}`]),
+    ...(licence === null ? [] : [`license: ${yamlText(licence)}`]),
     ...(isOnHub
       ? [
-          `base_model: ${JSON.stringify(baseName(settings.model))}`,
+          `base_model: ${yamlText(baseName(settings.model))}`,
           `base_model_relation: ${isAdapter(savedAs) ? 'adapter' : 'finetune'}`,
         ]
       : []),
@@ -80,28 +81,28 @@ function body(results: Results, licence: string | null, savedAs: SavedAs): strin
   const learned = settings.order
     .map((name, j) => ({ name, j, own: roundOf(settings, j) }))
     .filter(({ own }) => own <= last);
-  const base = baseName(settings.model);
-  const commit = model.commit === null ? '' : `, commit \`${model.commit}\``;
+  const base = markdownText(baseName(settings.model));
+  const commit = model.commit === null ? '' : `, commit ${markdownCode(model.commit)}`;
   const task = (name: string, j: number, own: number): string => {
     const about = results.tasks[j];
     const score = mainScore(about);
     const counts = [about.trainExamples, about.testExamples];
     const [then, now] = [own, last].map((round) => valueText(score, accuracy[score]?.[round]?.[j]));
-    return `| ${[cell(name), SCORE_TEXTS[score], ...counts, then, now].join(' | ')} |`;
+    return `| ${[markdownText(name), SCORE_TEXTS[score], ...counts, then, now].join(' | ')} |`;
   };
   const cutShort = (results.cutShort ?? [])
     .map(
       ({ round, steps, planned }) =>
-        `- **Ended early:** ${roundName(settings, round)}, after ${steps} of ${planned} steps\n`,
+        `- **Ended early:** ${markdownText(roundName(settings, round))}, after ${steps} of ${planned} steps\n`,
     )
     .join('');
   return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${methodTitle(settings.method)}
 
 ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${methodTitle(settings.method)}\`, starting ${startedAt.slice(0, 10)}.
 
-- **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights \`${model.weights.slice(0, 12)}\``}
-- **Licence of the base model:** ${licence ?? 'not stated in its files; see where it comes from'}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
-- **Method:** \`${methodTitle(settings.method)}\`, seed ${settings.training.seed}, gorp-web ${code.version} at ${code.commit}
+- **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights ${markdownCode(model.weights.slice(0, 12))}`}
+- **Licence of the base model:** ${licence === null ? 'not stated in its files; see where it comes from' : markdownText(licence)}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
+- **Method:** \`${methodTitle(settings.method)}\`, seed ${settings.training.seed}, gorp-web ${markdownText(code.version)} at ${markdownText(code.commit)}
 ${cutShort}${knownText(results, last)}
 ## Results
 
@@ -147,8 +148,12 @@ function meansText({ settings, accuracy, tasks }: Results, last: number): string
 const valueText = (score: Score, value: number | null | undefined): string =>
   score === 'loss' ? ((value ?? null)?.toFixed(3) ?? '–') : percent(value);
 
-/** Text in a cell of a table. */
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+/** Somebody's text in YAML, in one line. JSON has more characters in texts than YAML: it takes some for line ends. */
+const yamlText = (text: string): string =>
+  JSON.stringify(text).replaceAll(
+    /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 const percent = (share: number | null | undefined): string =>
   share === null || share === undefined ? '–' : (100 * share).toFixed(1);
