@@ -87,9 +87,9 @@ describe('programs of many batch shapes', () => {
     const programs = new LearnerPrograms(core);
     const sizes = (i: number): BatchSizes => ({ B: 2, S: 4 + i, T: 2 });
     const max = PROGRAM_LIMIT + 3;
-    await programs.gradients([sizes(max)]);
+    await programs.gradients([sizes(max)], 'gradients');
     const largest = slotBytes();
-    for (let i = 0; i < max; i++) await programs.gradients([sizes(i)]);
+    for (let i = 0; i < max; i++) await programs.gradients([sizes(i)], 'gradients');
     const compiled = device.buffers.liveLabels.filter((label) => /^gradients \d.* parameters$/.test(label));
     expect(compiled).toHaveLength(PROGRAM_LIMIT);
     // Slots are shared by size, and a smaller shape may have a larger one among its small ones.

@@ -7,6 +7,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { recomputeBlocks } from '../graph/recompute.ts';
+import type { Half } from '../linear-algebra/block-power.ts';
 import { placeIn, storageOf, type Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
@@ -31,6 +32,9 @@ export interface GradientProgram {
 /** Number of batch shapes that stay compiled. An evicted program is compiled again when its shape returns. */
 export const PROGRAM_LIMIT = 16;
 
+/** What a program computes: gradients, perhaps with new bases from them alone, or a {@link Half} of a pass for new bases. */
+export type GradientUse = 'gradients' | 'refresh' | Half;
+
 /** How gradients are computed. */
 export interface GradientOptions {
   /** Maximum number of micro-batches in a step, whose gradients are added up. */
@@ -51,7 +55,7 @@ export class GradientPrograms {
   readonly #model: TrainedModel;
   readonly #loss: Tensor;
   readonly #options: GradientOptions;
-  readonly #programs: RecentMap<GradientProgram>;
+  readonly #programs: Readonly<Record<GradientUse, RecentMap<GradientProgram>>>;
   readonly #arena: Arena;
 
   /**
@@ -65,32 +69,29 @@ export class GradientPrograms {
     this.#options = options;
     this.#arena = new Arena(device, 'gradients');
     const limit = Math.max(PROGRAM_LIMIT, options.accumulation); // a step needs all of its own
-    this.#programs = new RecentMap(limit, (program) => destroyProgram(program));
+    const recent = (): RecentMap<GradientProgram> => new RecentMap(limit, (program) => destroyProgram(program));
+    this.#programs = { gradients: recent(), refresh: recent(), away: recent(), back: recent() };
   }
 
-  /**
-   * The programs of a step's micro-batches; batches of one size share one.
-   *
-   * @param refresh whether projections compute a new basis from the first micro-batch before compressing it.
-   */
-  async of(sizes: readonly BatchSizes[], refresh: boolean): Promise<GradientProgram[]> {
-    for (const [i, each] of sizes.entries()) await this.#compiled(each, refresh && i === 0);
+  /** The programs of a step's micro-batches; batches of one size share one. */
+  async of(sizes: readonly BatchSizes[], use: GradientUse): Promise<GradientProgram[]> {
+    for (const each of sizes) await this.#compiled(each, use);
     // A large shape may have reallocated the memory of a smaller one; in the second pass all fit.
     const programs: GradientProgram[] = [];
-    for (const [i, each] of sizes.entries()) programs.push(await this.#compiled(each, refresh && i === 0));
+    for (const each of sizes) programs.push(await this.#compiled(each, use));
     return programs;
   }
 
-  async #compiled(sizes: BatchSizes, refresh: boolean): Promise<GradientProgram> {
-    const key = `${sizesKey(sizes)}${refresh ? ', refresh' : ''}`;
-    const known = this.#programs.get(key);
+  async #compiled(sizes: BatchSizes, use: GradientUse): Promise<GradientProgram> {
+    const [key, programs] = [sizesKey(sizes), this.#programs[use]];
+    const known = programs.get(key);
     if (known && known.arenaVersion === this.#arena.version) return known;
-    this.#programs.delete(key);
+    programs.delete(key);
     const owned: OwnedBuffer[] = [];
     try {
-      const { batch, compiled } = await this.#compile(sizes, refresh, owned);
+      const { batch, compiled } = await this.#compile(sizes, use, owned);
       const program = { batch, compiled, owned, arenaVersion: this.#arena.version };
-      this.#programs.set(key, program);
+      programs.set(key, program);
       return program;
     } catch (error) {
       for (const buffer of owned) buffer.destroy();
@@ -100,7 +101,7 @@ export class GradientPrograms {
 
   async #compile(
     sizes: BatchSizes,
-    refresh: boolean,
+    use: GradientUse,
     owned: OwnedBuffer[],
   ): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
     const { accumulation, recompute, drops = true } = this.#options;
@@ -109,10 +110,11 @@ export class GradientPrograms {
     const trainables = new Map<Tensor, Tensor>();
     const outputs = { rowMask: (layer: string) => batch.rowMask(layer), adds: accumulation > 1 };
     const dropout = drops ? this.#model.dropoutStep : undefined;
-    const layers = trainedLayers(this.#model, { trainables, refresh, outputs, dropout });
-    const { loss, objective } = recordObjective(g, batch, this.#model, layers);
+    const half = use === 'away' || use === 'back' ? use : undefined;
+    const uses = half ? { half, dropout } : { trainables, refresh: use === 'refresh', outputs, dropout };
+    const { loss, objective } = recordObjective(g, batch, this.#model, trainedLayers(this.#model, uses));
     const gradients = g.backward(objective, this.#network.one, sumGradients(g));
-    addInto(g, loss, this.#loss, 1, 1);
+    if (half === undefined) addInto(g, loss, this.#loss, 1, 1);
     const roots: Tensor[] = [loss];
     for (const [tensor, place] of trainables) {
       const gradient = gradients.get(tensor);
@@ -123,11 +125,11 @@ export class GradientPrograms {
       roots.push(gradient);
     }
     if (recompute) recomputeBlocks(g);
-    return { batch, compiled: await compile(this.#device, `gradients ${sizesKey(sizes)}`, g, roots, this.#arena) };
+    return { batch, compiled: await compile(this.#device, `${use} ${sizesKey(sizes)}`, g, roots, this.#arena) };
   }
 
   destroy(): void {
-    this.#programs.clear();
+    for (const programs of Object.values(this.#programs)) programs.clear();
     this.#arena.destroy();
   }
 }

@@ -1,5 +1,6 @@
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
+import type { Energies } from '../linear-algebra/block-power.ts';
 import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { LayerGroup } from './layer-groups.ts';
 import { type DeviceTensor, restoreTensors, type SavedProgress, type SavedTensors, type StateOwner } from './state.ts';
@@ -73,12 +74,10 @@ export class Meters implements StateOwner {
     };
   }
 
-  /** Energies of gradients before and after projecting their part in a space away. */
-  get before(): Tensor {
-    return this.#space.before;
-  }
-  get after(): Tensor {
-    return this.#space.after;
+  /** Where the energies of a full-rank layer's gradient go, before and after projecting its part in a space away. */
+  energiesOf(layer: string): Energies {
+    const { before, after } = this.#space;
+    return { before, after, index: this.placeOf(layer) };
   }
 
   /** Place of a full-rank layer in every buffer. */

@@ -1,11 +1,11 @@
 import type { Batch, BatchSizes } from '../base/batch.ts';
-import type { Device, Program } from '../device/device.ts';
+import type { Device } from '../device/device.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
-import { reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
+import { reserveMeasuring, reserveTesting, reserveTraining, type StepPrograms } from './learner/reserve.ts';
 import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
@@ -154,7 +154,7 @@ export class Learner {
   }
 
   /** Reserves the memory for training: see {@link reserveTraining}. */
-  reserveTraining(tasks: number, sizes: readonly BatchSizes[], isProtected = false): Promise<Program[]> {
+  reserveTraining(tasks: number, sizes: readonly BatchSizes[], isProtected = false): Promise<StepPrograms> {
     return reserveTraining(this.#core, this.#programs, tasks, sizes, isProtected);
   }
 

@@ -2,6 +2,7 @@ import type { Batch, BatchSizes, TokenPair } from '../base/batch.ts';
 import type { Random } from '../base/random.ts';
 import type { Device, Program } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
+import type { Half, Turn } from '../linear-algebra/block-power.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
@@ -28,8 +29,10 @@ export interface LayerUses {
   readonly trainables?: Map<Tensor, Tensor>;
   /** Seeds the dropout masks of a step, u32 [1]; undefined for no dropout. */
   readonly dropout?: Tensor | undefined;
-  /** Whether fast projections compute a new basis from the gradients of this graph. */
+  /** Whether projections compute a new basis from the gradients of this graph alone. */
   readonly refresh?: boolean;
+  /** The half of a pass to which the gradients of this graph add, if several give a new basis; it trains nothing. */
+  readonly half?: Half | undefined;
   /** Whether to add the pairs of fast projections that are not merged into the weights, without training. */
   readonly unmerged?: boolean;
   /** Which adapter pairs act: all, those of earlier tasks, which is the model before the task, or none. */
@@ -190,6 +193,9 @@ export interface Part extends Partial<StateOwner> {
   recordUpdate?(update: UpdateParts): void;
   /** Steps between two computations of new bases; undefined if it has none. */
   readonly gap?: number | undefined;
+  /** New bases from several micro-batches: clears what a half of a pass sums up, and records what follows it. */
+  beginHalf?(half: Half): void;
+  recordTurn?(g: Graph, turn: Turn, meters: Meters): void;
   /** Whether it holds changes of weights apart from them, until they are merged. */
   readonly hasUnmerged?: boolean;
   /** Merges these changes into the weights, and then forgets them. */

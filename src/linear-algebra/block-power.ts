@@ -8,7 +8,11 @@ import type { Tensor } from '../graph/tensor.ts';
 /** Extra vectors, so that the wanted ones converge fast whatever the gap after them. */
 const OVERSAMPLING = 8;
 /** Passes over G and Gᵀ at a refresh. */
-const PASSES = 2;
+export const PASSES = 2;
+/** The halves of a pass: away from the side of the wanted vectors, and back. */
+export type Half = 'away' | 'back';
+/** What stands between two halves: before the first and between two passes, after one away, and after the last. */
+export type Turn = 'begin' | 'away' | 'last';
 
 /** A gradient G = dYᵀ X that is never formed: x [tokens, in] is a layer's input, dy [tokens, out] its output's gradient. */
 export interface ImplicitGradient {
@@ -31,16 +35,23 @@ function removeWithin(g: Graph, x: Tensor, P: Tensor | undefined): void {
   if (P !== undefined) addInto(g, outsideRows(g, x, P), x, 1, 0);
 }
 
+/** Orthonormalisation may replace rows by ones inside S, so the projection follows it. */
+const orthonormalOutside = (g: Graph, rows: Tensor, P: Tensor | undefined): Tensor =>
+  outsideRows(g, orthonormaliseRows(g, rows), P);
+
+/** Whether a product adds to a tensor. */
+type Sum = { readonly into: Tensor; readonly accumulate: true };
+
 /** (G v_j)ᵀ as rows [n, out], for v_j the rows of `rows` [n, in], themselves outside S. */
-function throughGradient(g: Graph, { x, dy }: ImplicitGradient, rows: Tensor): Tensor {
+function throughGradient(g: Graph, { x, dy }: ImplicitGradient, rows: Tensor, sum?: Sum): Tensor {
   const inner = matmul(g, x, rows, { layout: 'nt' }); // [tokens, n]
-  return matmul(g, inner, dy, { layout: 'tn' }); // [n, out]
+  return matmul(g, inner, dy, { layout: 'tn', ...sum }); // [n, out]
 }
 
 /** u_jᵀ G as rows [n, in], for u_j the rows of `rows` [n, out]. */
-function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: Tensor): Tensor {
+function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: Tensor, sum?: Sum): Tensor {
   const inner = matmul(g, dy, rows, { layout: 'nt' }); // [tokens, n]
-  return outsideRows(g, matmul(g, inner, x, { layout: 'tn' }), outside); // [n, in]
+  return outsideRows(g, matmul(g, inner, x, { layout: 'tn', ...sum }), outside); // [n, in]
 }
 
 /**
@@ -62,23 +73,57 @@ export function recordLeadingVectors(
   const outside = isRight ? gradient.outside : undefined;
   const away = isRight ? throughGradient : throughTranspose;
   const back = isRight ? throughTranspose : throughGradient;
-  // Orthonormalisation may replace rows by ones inside S, so the projection follows it again.
-  const turned = (rows: Tensor): Tensor =>
-    outsideRows(g, orthonormaliseRows(g, rows), isRight ? undefined : gradient.outside);
-  let rows = outsideRows(g, orthonormaliseRows(g, outsideRows(g, sketch, outside)), outside);
-  for (let pass = 1; ; pass++) {
-    const image = back(g, gradient, turned(away(g, gradient, rows))); // Z
-    const basis = orthonormaliseRows(g, image); // Ω
-    if (pass < PASSES) {
-      rows = outsideRows(g, basis, outside);
-      continue;
-    }
-    const lower = matmul(g, image, basis, { layout: 'nt' }); // L [n, n]
-    const vectors = matmul(g, rightSingularRows(g, lower), basis, { layout: 'nn' }); // Pᵀ Ω
-    fixSigns(g, vectors, sketch);
-    removeWithin(g, sketch, outside);
-    return;
+  let image = outsideRows(g, sketch, outside);
+  for (let pass = 1; pass <= PASSES; pass++) {
+    const rows = orthonormalOutside(g, image, outside); // Ω
+    const turned = orthonormalOutside(g, away(g, gradient, rows), isRight ? undefined : gradient.outside);
+    image = back(g, gradient, turned); // Z
   }
+  recordVectors(g, image, outside, sketch);
+}
+
+/** Records the singular vectors that the last half step Z holds. */
+function recordVectors(g: Graph, image: Tensor, outside: Tensor | undefined, sketch: Tensor): void {
+  const basis = orthonormaliseRows(g, image); // Ω
+  const lower = matmul(g, image, basis, { layout: 'nt' }); // L [n, n]
+  const vectors = matmul(g, rightSingularRows(g, lower), basis, { layout: 'nn' }); // Pᵀ Ω
+  fixSigns(g, vectors, sketch);
+  removeWithin(g, sketch, outside);
+}
+
+/** The vectors of a gradient that is the sum of several implicit ones: the wanted ones, and their images. */
+export interface SummedVectors {
+  readonly side: 'left' | 'right';
+  /** [n, in] or [n, out], as for {@link recordLeadingVectors}. */
+  readonly sketch: Tensor;
+  /** [n, out] or [n, in]. */
+  readonly image: Tensor;
+  /** As in {@link ImplicitGradient}. */
+  readonly outside: Tensor | undefined;
+}
+
+/**
+ * {@link recordLeadingVectors} for a sum of implicit gradients, in several programs: each half of a pass adds the
+ * products of every gradient ({@link recordHalf}), and what stands between two halves takes the sum.
+ */
+export function recordTurn(g: Graph, { side, sketch, image, outside }: SummedVectors, turn: Turn): void {
+  const [rows, isInputs] = turn === 'away' ? [image, side === 'left'] : [sketch, side === 'right'];
+  const P = isInputs ? outside : undefined;
+  const sum = outsideRows(g, rows, P);
+  if (turn === 'last') recordVectors(g, sum, P, sketch);
+  else addInto(g, orthonormalOutside(g, sum, P), rows, 1, 0);
+}
+
+/** Adds the product of one gradient to the image of the sketch (`away`), or of the image to the sketch (`back`). */
+export function recordHalf(
+  g: Graph,
+  { x, dy }: Pick<ImplicitGradient, 'x' | 'dy'>,
+  { side, sketch, image }: SummedVectors,
+  half: Half,
+): void {
+  const [rows, into] = half === 'away' ? [sketch, image] : [image, sketch];
+  const through = (half === 'away') === (side === 'right') ? throughGradient : throughTranspose;
+  through(g, { x, dy }, rows, { into, accumulate: true });
 }
 
 /**
@@ -92,9 +137,35 @@ export function recordShareEstimate(
   g: Graph,
   { x, dy, outside }: ImplicitGradient,
   probes: Tensor,
-  { before, after, index }: { before: Tensor; after: Tensor; index: number },
+  energies: Energies,
 ): void {
-  const all = throughTranspose(g, { x, dy }, probes); // [n, in]
+  recordShareOf(g, throughTranspose(g, { x, dy }, probes), outside, energies);
+}
+
+/** Where two energies of a gradient go. */
+export interface Energies {
+  readonly before: Tensor;
+  readonly after: Tensor;
+  readonly index: number;
+}
+
+/** Adds `probes` G of one gradient to a sum [n, in], for {@link recordShareOf}. */
+export function recordProbes(
+  g: Graph,
+  { x, dy }: Pick<ImplicitGradient, 'x' | 'dy'>,
+  probes: Tensor,
+  into: Tensor,
+): void {
+  throughTranspose(g, { x, dy }, probes, { into, accumulate: true });
+}
+
+/** {@link recordShareEstimate} from `probes` G [n, in]. */
+export function recordShareOf(
+  g: Graph,
+  all: Tensor,
+  outside: Tensor | undefined,
+  { before, after, index }: Energies,
+): void {
   const rest = outsideRows(g, all, outside);
   innerProduct(g, all, all, before, index);
   innerProduct(g, rest, rest, after, index);

@@ -95,6 +95,7 @@ describe('a plan of training is what training takes', () => {
   test.each<[MethodName, Partial<TrainingSettings>, Partial<MethodSettings>?]>([
     ['gorp', {}],
     ['gorp-plus', { batchSize: 12, activations: 'recompute', frozenWeights: '8-bit' }],
+    ['gorp-plus', { batchSize: 12, gradientAccumulation: 2 }],
     ['gain-lora', { batchSize: 12, gradientAccumulation: 2, activations: 'recompute' }],
     ['gain-lora', {}, { base: 'o-lora', gateWidth: 30 }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],

@@ -92,9 +92,11 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };
 
-  const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch], work.protects.length > 0);
+  const isProtected = work.protects.length > 0;
+  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], isProtected);
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
-  const step = sumOf([times(training.gradientAccumulation, device.workOf(gradients)), programsOf(device, optimizer)]);
+  const microBatch = sumOf([programsOf(device, gradients), times(bases.perStep, programsOf(device, bases.programs))]);
+  const step = sumOf([times(training.gradientAccumulation, microBatch), programsOf(device, optimizer)]);
   // The loss on held-out examples has its own memory beside that of a step.
   const heldOut = new Evaluations(device, network, learner.layersInTraining, 1);
   let validation: Effort['validation'] = null;

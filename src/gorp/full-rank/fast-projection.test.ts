@@ -12,7 +12,7 @@ import { Learner, type StepRecord } from '../learner.ts';
 import { LearnerCore } from '../learner/core.ts';
 import { energy, type Matrix, multiply, subtract } from '../../linear-algebra/matrix.ts';
 import { T5_TARGETS } from '../../models/targets.ts';
-import { type MethodName, type MethodSettings, methodPreset, planOf } from '../../methods/registry.ts';
+import { type MethodSettings, methodPreset, planOf } from '../../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -24,14 +24,6 @@ afterEach(() => {
   expect(liveLabels).toEqual([]);
 });
 afterAll(() => device.destroy());
-
-/** The result of a learner after two tasks. */
-interface Outcome {
-  records: StepRecord[];
-  /** Change of each full-rank weight since the start. */
-  changes: Map<string, Matrix>;
-  spaces: Map<string, Matrix>;
-}
 
 const WORDS = [
   [3, 4, 5, 6, 1],
@@ -47,36 +39,6 @@ const batchOf = (first: number): Batch => ({
   })),
 });
 const STEPS = 7;
-
-async function learnTwoTasks(
-  name: MethodName,
-  settings: Partial<MethodSettings>,
-  gradientAccumulation = 1,
-): Promise<Outcome> {
-  const model = tinyModel();
-  const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
-  const method: MethodSettings = { ...tinySettings(name).method, loraDropout: 0, threshold: 0.7, ...settings };
-  const options = { seed: 1, maxGradNorm: 0.05, gradientAccumulation };
-  const core = await LearnerCore.load(device, network, planOf(method), T5_TARGETS, options, (one) =>
-    model.readTensor(one),
-  );
-  const learner = new Learner(core);
-  const before = (await readTrained(core)).weights;
-  for (let task = 0; task < 2; task++) {
-    const sample = [batchOf(2 * task), batchOf(2 * task + 1)];
-    await learner.beginTask(sample);
-    for (let step = 0; step < STEPS; step++) {
-      const first = 2 * task + gradientAccumulation * step;
-      await learner.step(Array.from({ length: gradientAccumulation }, (_, i) => batchOf(first + i)));
-    }
-    await learner.endTask({ sample: sample });
-  }
-  const records = await learner.takeRecords();
-  const { weights, spaces } = await readTrained(core);
-  learner.destroy();
-  network.destroy();
-  return { records, changes: differences(weights, before), spaces };
-}
 
 const found = (matrices: ReadonlyMap<string, Matrix>, name: string): Matrix => {
   const one = matrices.get(name);
@@ -119,13 +81,6 @@ test('a space of inputs holds no part of the second task’s change, whatever th
     learner.destroy();
     network.destroy();
   }
-});
-
-test('with gradient accumulation the basis comes from the first micro-batch, and training continues', async () => {
-  const { records, changes } = await learnTwoTasks('gorp', {}, 2);
-  const [first, last] = [records[0], records[STEPS - 1]].map(({ loss }) => loss);
-  expect(last).toBeLessThan(first);
-  for (const change of changes.values()) expect(energy(change)).toBeGreaterThan(0);
 });
 
 test('on the embedded model losses fall, with either norm', async () => {

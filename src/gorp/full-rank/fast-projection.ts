@@ -5,10 +5,18 @@ import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
 import { sizeOf, type Tensor } from '../../graph/tensor.ts';
 import {
+  type Energies,
+  type Half,
   type ImplicitGradient,
+  recordHalf,
   recordLeadingVectors,
+  recordProbes,
   recordShareEstimate,
+  recordShareOf,
+  recordTurn,
   sketchSize,
+  type SummedVectors,
+  type Turn,
 } from '../../linear-algebra/block-power.ts';
 import type { InputSpaces } from '../spaces/input-spaces.ts';
 import type { LayerGroup } from '../layer-groups.ts';
@@ -39,16 +47,24 @@ export class FastProjection {
   readonly #sketch: Stack;
   /** Random signs that estimate the share of gradients inside the input space. */
   readonly #probes: Stack | undefined;
+  /** What several gradients add up: images of the sketch, and of the probes. Allocated when first used. */
+  #image: Stack | undefined;
+  #sums: Stack | undefined;
+  readonly #device: Device;
+  readonly #layers: LayerGroup;
   readonly #side: BasisSide;
   readonly #rank: number;
 
   /** @param inputSpaces removed from the bases. */
   constructor(
     device: Device,
-    { names, out, inputs }: LayerGroup,
+    layers: LayerGroup,
     { rank }: Pick<ProjectedPlan, 'rank'>,
     inputSpaces: InputSpaces | undefined,
   ) {
+    const { names, out, inputs } = layers;
+    this.#device = device;
+    this.#layers = layers;
     this.#inputSpaces = inputSpaces;
     this.#side = basisSide(out, inputs);
     this.#rank = Math.min(rank, out, inputs);
@@ -102,12 +118,7 @@ export class FastProjection {
    * @param energies receive estimates of the gradient's energy before and after removing the input space.
    * @returns R of the same gradient in the new basis.
    */
-  recordRefresh(
-    g: Graph,
-    name: string,
-    { x, dy }: ImplicitGradient,
-    energies: { before: Tensor; after: Tensor; index: number },
-  ): Tensor {
+  recordRefresh(g: Graph, name: string, { x, dy }: ImplicitGradient, energies: Energies): Tensor {
     const gradient = { x, dy, outside: this.#inputSpaces?.viewOf(name) };
     if (gradient.outside && this.#probes) {
       recordShareEstimate(g, gradient, this.#probes.view('all layers', false), energies);
@@ -117,6 +128,52 @@ export class FastProjection {
     const left = Ut ? matmul(g, dy, Ut, { layout: 'nt' }) : dy; // [tokens, r] or [tokens, out]
     const right = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [tokens, r] or [tokens, in]
     return matmul(g, left, right, { layout: 'tn' });
+  }
+
+  /** The vectors of a layer while they are computed from several gradients ({@link recordTurn}). */
+  #summed(name: string): SummedVectors {
+    const { inputs, out, names } = this.#layers;
+    this.#image ??= new Stack(
+      this.#device,
+      'optimizer',
+      'images of singular vectors',
+      names,
+      this.#sketch.rows,
+      this.#side === 'right' ? out : inputs,
+    );
+    const [sketch, image] = [this.#sketch, this.#image].map((stack) => stack.view(name, false));
+    return { side: this.#side, sketch, image, outside: this.#inputSpaces?.viewOf(name) };
+  }
+
+  /** The sum of random signs times the gradient of a layer; undefined if no share is estimated. */
+  #probed(name: string): { probes: Tensor; sum: Tensor } | undefined {
+    if (this.#probes === undefined || this.#inputSpaces?.viewOf(name) === undefined) return undefined;
+    const { inputs, names } = this.#layers;
+    this.#sums ??= new Stack(this.#device, 'optimizer', 'probed gradients', names, PROBES, inputs);
+    return { probes: this.#probes.view('all layers', false), sum: this.#sums.view(name, false) };
+  }
+
+  /** Clears what a half of a pass over several gradients sums up. */
+  beginHalf(half: Half): void {
+    if (half === 'back') this.#sketch.clear();
+    else for (const sum of [this.#image, this.#sums]) sum?.clear();
+  }
+
+  /** Records what a layer's gradient adds to a half of a pass. */
+  recordHalf(g: Graph, name: string, gradient: ImplicitGradient, half: Half): void {
+    recordHalf(g, gradient, this.#summed(name), half);
+    const probed = half === 'away' ? this.#probed(name) : undefined;
+    if (probed) recordProbes(g, gradient, probed.probes, probed.sum);
+  }
+
+  /** Records what stands between two halves for all layers. @param energies as for {@link recordRefresh}. */
+  recordTurn(g: Graph, turn: Turn, energies: (name: string) => Energies): void {
+    for (const name of this.#layers.names) {
+      const summed = this.#summed(name);
+      recordTurn(g, summed, turn);
+      const probed = turn === 'away' ? this.#probed(name) : undefined;
+      if (probed) recordShareOf(g, probed.sum, summed.outside, energies(name));
+    }
   }
 
   /** W ← W + N V_rᵀ or U_r N for all layers; the caller clears the pair ({@link Stack.clear}). */
@@ -139,7 +196,7 @@ export class FastProjection {
   }
 
   destroy(): void {
-    for (const part of [this.pair, this.#sketch, this.#probes]) part?.destroy();
+    for (const part of [this.pair, this.#sketch, this.#probes, this.#image, this.#sums]) part?.destroy();
   }
 }
 

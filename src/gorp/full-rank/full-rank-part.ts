@@ -1,6 +1,7 @@
 import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { squares } from '../../graph/ops/optimizer.ts';
+import type { Half, Turn } from '../../linear-algebra/block-power.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { LayerGroup } from '../layer-groups.ts';
 import type { Meters } from '../layer-statistics.ts';
@@ -61,6 +62,7 @@ export class FullRankWeights implements Part {
 
   weight(layer: string, uses: LayerUses): { trainable: boolean; gradient: Tensor | undefined } | undefined {
     const group = this.groupOf(layer);
+    if (group?.fast && uses.half) return { trainable: true, gradient: undefined };
     if (group === undefined || uses.trainables === undefined) return undefined;
     const isFormed = !group.fast || uses.refresh === true;
     return {
@@ -72,13 +74,25 @@ export class FullRankWeights implements Part {
   /** What a fast projection computes from the implicit gradient of a layer's weight: its norm, and a new basis. */
   ofGradient({ g, name, x, uses, meters }: LayerPass) {
     const fast = this.groupOf(name)?.fast;
-    if (fast === undefined || uses.trainables === undefined) return undefined;
+    const { half, trainables } = uses;
+    if (fast && half) {
+      return (dy: Tensor): undefined => {
+        fast.recordHalf(g, name, { x, dy }, half);
+      };
+    }
+    if (fast === undefined || trainables === undefined) return undefined;
     return (dy: Tensor): Tensor | undefined => {
-      const { squares: norms, before, after } = meters;
-      const index = meters.placeOf(name);
-      if (this.takesExactNorm) recordSquaredNorm(g, { x, dy }, norms, index);
-      return uses.refresh ? fast.recordRefresh(g, name, { x, dy }, { before, after, index }) : undefined;
+      if (this.takesExactNorm) recordSquaredNorm(g, { x, dy }, meters.squares, meters.placeOf(name));
+      return uses.refresh ? fast.recordRefresh(g, name, { x, dy }, meters.energiesOf(name)) : undefined;
     };
+  }
+
+  beginHalf(half: Half): void {
+    for (const { fast } of this.groups) fast?.beginHalf(half);
+  }
+
+  recordTurn(g: Graph, turn: Turn, meters: Meters): void {
+    for (const { fast } of this.groups) fast?.recordTurn(g, turn, (name) => meters.energiesOf(name));
   }
 
   /** y with the change of a fast projection since the last merge, unless the pair is merged. */

@@ -50,14 +50,14 @@ export class SquaredGradients {
 
   /** Compiles the programs for an example of these sizes. */
   async prepare(sizes: BatchSizes, labelTokens: number): Promise<void> {
-    await this.#gradients.of([sizes], false);
+    await this.#gradients.of([sizes], 'gradients');
     await this.#programOf(labelTokens);
   }
 
   /** Adds an example. @param batch of one row. */
   async add({ sizes, rows }: Batch): Promise<void> {
     if (rows.length !== 1) throw new Error(`squared gradients take one example at a time, not ${rows.length}`);
-    const [{ batch, compiled }] = await this.#gradients.of([sizes], false);
+    const [{ batch, compiled }] = await this.#gradients.of([sizes], 'gradients');
     const adding = await this.#programOf(rows[0].label.length);
     batch.write(rows);
     await this.#device.run([compiled.program, adding.program]);

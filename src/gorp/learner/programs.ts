@@ -1,5 +1,9 @@
 import type { BatchSizes } from '../../base/batch.ts';
-import { type GradientProgram, GradientPrograms } from '../gradient-programs.ts';
+import type { Program } from '../../device/device.ts';
+import { type Compiled, compile } from '../../graph/compile.ts';
+import { Graph } from '../../graph/graph.ts';
+import type { Turn } from '../../linear-algebra/block-power.ts';
+import { type GradientProgram, GradientPrograms, type GradientUse } from '../gradient-programs.ts';
 import { OptimizerPrograms } from '../optimizer-programs.ts';
 import type { LearnerCore } from './core.ts';
 
@@ -11,6 +15,7 @@ export class LearnerPrograms {
   readonly #core: LearnerCore;
   #gradients: GradientPrograms;
   #optimizer: OptimizerPrograms | undefined;
+  readonly #turns = new Map<Turn, Compiled>();
 
   constructor(core: LearnerCore) {
     this.#core = core;
@@ -25,19 +30,34 @@ export class LearnerPrograms {
 
   /** Whether the next step computes new bases and measures what spaces remove. */
   get isRefresh(): boolean {
-    const { parts, progress } = this.#core;
-    const gap = parts.find((part) => part.gap !== undefined)?.gap ?? MEASURING_GAP;
-    return progress.step % gap === 0;
+    return this.#core.progress.step % this.gap === 0;
   }
 
-  /** Whether projections compute a new basis in the next step, from its first micro-batch for all of them. */
+  /** Steps from one of these to the next. */
+  get gap(): number {
+    return this.#core.parts.find((part) => part.gap !== undefined)?.gap ?? MEASURING_GAP;
+  }
+
+  /** Whether projections compute a new basis in the next step. */
   get takesBasis(): boolean {
     return this.isRefresh && this.#core.hasUnmerged;
   }
 
-  /** Programs of micro-batches of these sizes. @param refresh whether the first computes new bases. */
-  gradients(sizes: readonly BatchSizes[], refresh = this.takesBasis): Promise<GradientProgram[]> {
-    return this.#gradients.of(sizes, refresh);
+  /** Programs of micro-batches of these sizes. */
+  gradients(sizes: readonly BatchSizes[], use: GradientUse): Promise<GradientProgram[]> {
+    return this.#gradients.of(sizes, use);
+  }
+
+  /** What stands between the halves of passes over several micro-batches, for new bases. */
+  async turn(turn: Turn): Promise<Program> {
+    const known = this.#turns.get(turn);
+    if (known) return known.program;
+    const { device, parts, meters } = this.#core;
+    const g = new Graph();
+    for (const part of parts) part.recordTurn?.(g, turn, meters);
+    const compiled = await compile(device, `turn ${turn}`, g, []);
+    this.#turns.set(turn, compiled);
+    return compiled.program;
   }
 
   async optimizer(): Promise<OptimizerPrograms> {
@@ -65,5 +85,7 @@ export class LearnerPrograms {
     this.#gradients = this.#fresh();
     this.#optimizer?.destroy();
     this.#optimizer = undefined;
+    for (const turn of this.#turns.values()) turn.destroy();
+    this.#turns.clear();
   }
 }

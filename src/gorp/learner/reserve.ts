@@ -1,15 +1,25 @@
 import type { BatchSizes } from '../../base/batch.ts';
 import type { Program } from '../../device/device.ts';
+import { PASSES } from '../../linear-algebra/block-power.ts';
+import type { GradientUse } from '../gradient-programs.ts';
 import type { Reserved } from '../part.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
+
+/** The programs of a step, to count their work. */
+export interface StepPrograms {
+  /** Of a micro-batch of each size. */
+  readonly gradients: readonly Program[];
+  /** What else new bases take of each size, and how often in a step on average. */
+  readonly bases: { readonly programs: readonly Program[]; readonly perStep: number };
+  readonly optimizer: readonly Program[];
+}
 
 /**
  * Reserves the memory for steps of the last of a number of tasks, with spaces at their largest, and writes nothing to
  * it, for a memory plan.
  *
  * @param isProtected whether there are spaces in the first task too.
- * @returns the programs of a step without new bases.
  */
 export async function reserveTraining(
   core: LearnerCore,
@@ -17,13 +27,22 @@ export async function reserveTraining(
   tasks: number,
   sizes: readonly BatchSizes[],
   isProtected: boolean,
-): Promise<Program[]> {
+): Promise<StepPrograms> {
   programs.drop();
   for (const part of core.parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks - 1, isProtected });
-  if (core.hasUnmerged) await programs.gradients(sizes, true);
-  const gradients = await programs.gradients(sizes, false);
+  const of = async (use: GradientUse): Promise<Program[]> =>
+    (await programs.gradients(sizes, use)).map(({ compiled }) => compiled.program);
+  const halves: Program[] = [];
+  const isAlone = core.options.gradientAccumulation === 1;
+  if (core.hasUnmerged && isAlone) await of('refresh');
+  if (core.hasUnmerged && !isAlone) {
+    halves.push(...(await of('away')), ...(await of('back')));
+    for (const turn of ['begin', 'away', 'last'] as const) await programs.turn(turn);
+  }
+  const gradients = await of('gradients');
   const optimizer = await programs.optimizer();
-  return [...gradients.map(({ compiled }) => compiled.program), optimizer.norm, optimizer.update(false)];
+  const bases = { programs: halves, perStep: PASSES / programs.gap };
+  return { gradients, bases, optimizer: [optimizer.norm, optimizer.update(false)] };
 }
 
 /** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */

@@ -2,6 +2,8 @@ import { type Batch, labelTokensOf } from '../../base/batch.ts';
 import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
+import { PASSES } from '../../linear-algebra/block-power.ts';
+import type { GradientProgram } from '../gradient-programs.ts';
 import type { LayerStatistics } from '../layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
@@ -20,29 +22,62 @@ export async function takeStep(
   batches: readonly Batch[],
   rateFactor: number,
 ): Promise<void> {
-  const { device, progress, options } = core;
+  const { device, progress } = core;
   if (!progress.training) throw new Error('step before beginTask');
   device.check();
-  const gradients = await programs.gradients(batches.map(({ sizes }) => sizes));
+  const { takesBasis } = programs;
+  const isAlone = core.options.gradientAccumulation === 1;
+  if (takesBasis) await programs.merge();
+  if (takesBasis && !isAlone) await takeBases(core, programs, batches);
+  const use = takesBasis && isAlone ? 'refresh' : 'gradients';
+  const gradients = await programs.gradients(
+    batches.map(({ sizes }) => sizes),
+    use,
+  );
   const optimizer = await programs.optimizer();
-  if (programs.takesBasis) await programs.merge();
   writeScalars(core, rateFactor);
-  const labelTokens = batches.reduce((sum, { rows }) => sum + labelTokensOf(rows), 0);
-  const first: Program[] = [];
-  for (const [i, { rows }] of batches.entries()) {
-    const { batch, compiled } = gradients[i];
-    batch.write(rows, labelTokens);
-    const mask = mixSeed(options.seed, 'dropout', progress.totalSteps, i) >>> 0;
-    device.write(core.dropoutStep.storage.buffer, 0, Uint32Array.of(mask));
-    if (i < batches.length - 1) await device.run([compiled.program]);
-    else first.push(compiled.program);
-  }
+  const last = await runAllButLast(core, gradients, batches);
   // A task's first step shows nothing about its adapters: while B is 0, A has no gradient.
   const update = optimizer.update(programs.isRefresh || progress.step === 1);
-  await device.run([...first, optimizer.norm, update], core.ring.record());
+  await device.run([last, optimizer.norm, update], core.ring.record());
   progress.isUnmerged = core.hasUnmerged;
   progress.step++;
   progress.totalSteps++;
+}
+
+/** Runs the programs of a step's micro-batches but for the last, which it returns with its inputs written. */
+async function runAllButLast(
+  { device, progress, options, dropoutStep }: LearnerCore,
+  programs: readonly GradientProgram[],
+  batches: readonly Batch[],
+): Promise<Program> {
+  const labelTokens = batches.reduce((sum, { rows }) => sum + labelTokensOf(rows), 0);
+  for (const [i, { rows }] of batches.entries()) {
+    const { batch, compiled } = programs[i];
+    batch.write(rows, labelTokens);
+    const mask = mixSeed(options.seed, 'dropout', progress.totalSteps, i) >>> 0;
+    device.write(dropoutStep.storage.buffer, 0, Uint32Array.of(mask));
+    if (i === batches.length - 1) return compiled.program;
+    await device.run([compiled.program]);
+  }
+  throw new Error('a step without batches');
+}
+
+/** Computes new bases from the summed gradients of micro-batches: each pass goes through them twice. */
+async function takeBases(core: LearnerCore, programs: LearnerPrograms, batches: readonly Batch[]): Promise<void> {
+  const { device, parts } = core;
+  const sizes = batches.map((batch) => batch.sizes);
+  await device.run([await programs.turn('begin')]);
+  for (let pass = 1; pass <= PASSES; pass++) {
+    for (const half of ['away', 'back'] as const) {
+      const [gradients, turn] = [
+        await programs.gradients(sizes, half),
+        await programs.turn(half === 'away' ? 'away' : pass < PASSES ? 'begin' : 'last'),
+      ];
+      for (const part of parts) part.beginHalf?.(half);
+      await device.run([await runAllButLast(core, gradients, batches), turn]);
+    }
+  }
 }
 
 /** Writes Adam's step sizes and clears the loss and, if micro-batches are added up, the gradients. */
