@@ -1,7 +1,7 @@
 import { isLearnedBy, SCORE_WORDS } from '../../src/run/accuracy-table.ts';
 import { type AccuracyMatrix, measuresOf } from '../../src/run/measures.ts';
 import type { Measures, Results } from '../../src/run/results.ts';
-import { mainScore, type Score } from '../../src/run/scoring.ts';
+import { countsByOwnScores, mainScore, type Score } from '../../src/run/scoring.ts';
 import { watchedSums } from '../../src/run/watched.ts';
 import { mean } from '../../src/base/statistics.ts';
 
@@ -20,13 +20,9 @@ export const MEASURES = {
 export type MeasureName = keyof typeof MEASURES;
 export type Measured = Readonly<Record<MeasureName, number | null>>;
 
-/** Whether some learned task does not count by exact match: then each counts by its own score. */
-export const countsByOwnScores = ({ tasks }: Pick<Results, 'tasks'>): boolean =>
-  tasks.some((task) => task.watched !== true && mainScore(task) !== 'exact');
-
 /** R of exact match, or of each task's own score. A loss counts as the probability of a token, exp(−loss). */
 function matrixOf({ tasks, accuracy }: Results): AccuracyMatrix {
-  if (!countsByOwnScores({ tasks })) return accuracy.exact;
+  if (!countsByOwnScores(tasks)) return accuracy.exact;
   const scores = tasks.map(mainScore);
   return accuracy.exact.map((row, t) =>
     row.map((_, j) => {
@@ -48,7 +44,7 @@ export function measuredOf(results: Results): Omit<Measured, 'intransigence'> {
   const percent = (value: number | null): number | null => (value === null ? null : 100 * value);
   const matrix = matrixOf(results);
   const columns = [...tasks.keys()].filter((task) => tasks[task].watched !== true);
-  const own = countsByOwnScores(results) ? measuresOf(matrix, { columns, isLoss: false }) : measures.exact;
+  const own = countsByOwnScores(tasks) ? measuresOf(matrix, { columns, isLoss: false }) : measures.exact;
   const curve = own.averagePerformanceCurve.flatMap((value) => value ?? []);
   const last = columns.map((task) => matrix.at(-1)?.[task] ?? null);
   const tested = last.flatMap((value) => value ?? []);

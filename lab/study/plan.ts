@@ -4,6 +4,7 @@ import { withoutGone } from '../../src/methods/parts/gone-settings.ts';
 import { METHOD_NAMES, withValues } from '../../src/methods/registry.ts';
 import { isEmbedded } from '../../src/tasks/embedded-text.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../../src/tasks/benchmarks.ts';
+import { SCORES } from '../../src/tasks/forms.ts';
 import { embeddedSettings } from '../../src/run/presets.ts';
 import { startingMethod } from '../../src/run/starting-values.ts';
 import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from '../../src/run/settings.ts';
@@ -62,12 +63,14 @@ const PartSchema = v.strictObject({
 
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Give a SHA-256 in hexadecimal'));
 
-/** SHA-256 of what a study works with. */
+/** What a study works with: model and texts by SHA-256. */
 const SourcesSchema = v.strictObject({
   /** Of the model's files. */
   model: sha256,
   /** Of the texts, labels and question of each task, by name. */
   tasks: v.record(v.string(), sha256),
+  /** The score that counts for each task, by name. Folders of earlier versions do not say. */
+  scores: v.exactOptional(v.record(v.string(), v.picklist(SCORES))),
 });
 export type Sources = v.InferOutput<typeof SourcesSchema>;
 

@@ -116,6 +116,7 @@ describe('before any run', () => {
     const changes: [Partial<typeof sources>, RegExp][] = [
       [{ model: other }, /^The model's files have changed since the study of/],
       [{ tasks: { ...sources.tasks, field: other } }, /labels or question of the task field have changed/],
+      [{ scores: { gloss: 'exact', field: 'ranked' } }, /The main score of the task field has changed/],
     ];
     for (const [change, message] of changes) {
       const changed = { ...sources, ...change };

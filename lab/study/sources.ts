@@ -2,6 +2,7 @@ import { GorpError } from '../../src/base/errors.ts';
 import { sha256Of } from '../../src/base/sha256.ts';
 import { fileHashes } from '../../src/run/identity.ts';
 import { type Sources, type StudyPlan, tasksOf } from './plan.ts';
+import { mainScore, type Score } from '../../src/run/scoring.ts';
 import { loadNamed, type TaskHost } from '../../src/run/task-data.ts';
 import { taskHash } from '../../src/tasks/task-hash.ts';
 import type { Task } from '../../src/tasks/task.ts';
@@ -9,7 +10,7 @@ import { nodeTaskReader } from '../../src/cli/host.ts';
 import { openNamedModel } from '../../src/cli/named-models.ts';
 
 /**
- * What a study works with, by hash.
+ * What a study works with.
  *
  * @throws GorpError, as opening the model and reading the tasks throws: `tasks/not-found`, `weights/not-found`.
  */
@@ -17,11 +18,13 @@ export async function sourcesOf(plan: StudyPlan, customTasks: readonly Task[]): 
   const customTask: TaskHost['customTask'] = (name) => Promise.resolve(customTasks.find((task) => task.name === name));
   const host = { taskReader: nodeTaskReader, customTask };
   const tasks: Record<string, string> = {};
+  const scores: Record<string, Score> = {};
   for (const name of tasksOf(plan)) {
     const { task } = await loadNamed(host, name, plan.tasks, new AbortController().signal);
     tasks[name] = await taskHash(task);
+    scores[name] = mainScore(task);
   }
-  return { model: await modelHash(plan.model), tasks };
+  return { model: await modelHash(plan.model), tasks, scores };
 }
 
 /** SHA-256 of all files of a model that a run reads. */
@@ -39,15 +42,21 @@ async function modelHash(name: string): Promise<string> {
  */
 export function checkSources(planned: Sources | undefined, found: Sources | undefined, place: string): void {
   if (planned === undefined || found === undefined) return;
-  const changed = Object.keys(planned.tasks).find(
-    (name) => Object.hasOwn(found.tasks, name) && found.tasks[name] !== planned.tasks[name],
-  );
-  if (planned.model === found.model && changed === undefined) return;
+  const changed = (then: Record<string, string> = {}, now: Record<string, string> = {}): string | undefined =>
+    Object.keys(then).find((name) => Object.hasOwn(now, name) && now[name] !== then[name]);
+  const [texts, score] = [changed(planned.tasks, found.tasks), changed(planned.scores, found.scores)];
   const what =
-    planned.model === found.model ? `The texts, labels or question of the task ${changed}` : `The model's files`;
+    planned.model !== found.model
+      ? `The model's files have`
+      : texts !== undefined
+        ? `The texts, labels or question of the task ${texts} have`
+        : score === undefined
+          ? null
+          : `The main score of the task ${score} has`;
+  if (what === null) return;
   throw new GorpError(
     'run/other-study',
-    `${what} have changed since the study of ${place} was planned.`,
+    `${what} changed since the study of ${place} was planned.`,
     'Restore what has changed, or begin a new study in another folder.',
   );
 }

@@ -70,13 +70,13 @@ const rule = (run: PlannedRun): MadeRun['outcome'] => {
   return { results: resultsOf(run, 0.8 + luck, run.label === 'gorp' ? 0.1 : 0.3) };
 };
 
-/** The same with free answers, by ROUGE-L, then a text, by its loss; no answer is exactly right. */
+/** The same with free answers, by ROUGE-L, then a text, by its loss, in both orders; no answer is exactly right. */
 function freeResultsOf(run: PlannedRun, rougeL: number, loss: number, forgotten = 0): Results {
   const base = resultsOf(run, 0);
   const [first, second] = base.tasks;
   const tasks = [
-    { ...first, form: 'free' as const, labels: [] },
-    { ...second, form: 'text' as const, labels: [] },
+    { ...first, name: 'answers', form: 'free' as const, labels: [] },
+    { ...second, name: 'prose', form: 'text' as const, labels: [] },
   ];
   const scores = {
     rougeL: [

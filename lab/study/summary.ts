@@ -1,9 +1,9 @@
 import { mean } from '../../src/base/statistics.ts';
 import { needsBriefly } from '../../src/methods/parts/method.ts';
 import { methodOf } from '../../src/methods/registry.ts';
+import { countsByOwnScores } from '../../src/run/scoring.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
 import {
-  countsByOwnScores,
   type FreeMeasure,
   freeMeasures,
   justLearnedOf,
@@ -186,7 +186,7 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
     const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
     return choice ? [{ label, ...choice }] : [];
   });
-  const isOwn = made.some(({ outcome }) => outcome && 'results' in outcome && countsByOwnScores(outcome.results));
+  const isOwn = made.some(({ outcome }) => outcome && 'results' in outcome && countsByOwnScores(outcome.results.tasks));
   return {
     name: part.name,
     about: part.about,

@@ -7,6 +7,7 @@ import { AllMeasuresSchema, DeviceReportSchema, MeasuresSchema, type Results, Re
 import { labelOf, type RunLabel, storedLabel, withLabel } from '../run/run-label.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
 import { measuresOf } from '../run/measures.ts';
+import { countsByOwnScores } from '../run/scoring.ts';
 import { matrixOf, measuresIn, type Scoring } from './progress/scores.ts';
 import { checkedLabel, freeName } from './run-label.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
@@ -95,7 +96,7 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
     device: { vendor, architecture, description, software, kind, why },
     settings,
     measures,
-    ...(measures.loss !== undefined && { main: mainOf(results) }),
+    ...(countsByOwnScores(results.tasks) && { main: mainOf(results) }),
     resultsBytes,
   };
 }

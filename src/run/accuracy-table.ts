@@ -6,7 +6,7 @@ import { measuredBy } from './measures.ts';
 import type { Results, TaskReport } from './results.ts';
 import { testedTasks } from './settings.ts';
 import { idleTasks, watchedSums } from './watched.ts';
-import { mainScore, type Score } from './scoring.ts';
+import { countsByOwnScores, mainScore, type Score } from './scoring.ts';
 import { namedRounds } from './schedule.ts';
 
 /** Names of scores, as tables have them. */
@@ -49,7 +49,6 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   const [{ settings, tasks }] = runs;
   const columns = testedTasks(settings);
   const scores = columns.map((_, j) => mainScore(tasks[j] ?? {}));
-  const isFree = scores.some((score, j) => score !== 'exact' && tasks[j]?.watched !== true);
   const isNamed = scores.some((score) => score !== 'exact');
   const names = columns.map((name, j) =>
     [
@@ -61,7 +60,7 @@ export function accuracyLines(label: string, runs: readonly Results[]): string[]
   const peak = Math.max(...runs.map(({ memory }) => memory.peakBytes)) / MIB;
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
   return [
-    `**${markdownText(label)}**, ${isFree ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
+    `**${markdownText(label)}**, ${countsByOwnScores(tasks) ? 'each task’s own score' : 'exact match'} after each round, ${count}, at most ${peak.toFixed(0)} MiB of device memory`,
     '',
     `| after | ${names.join(' | ')} |`,
     `|${' --- |'.repeat(columns.length + 1)}`,

@@ -3,7 +3,7 @@ import { NO_TIME, thinned } from './fold.ts';
 import { type AccuracyMatrix, withMeasures } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
-import { mainScore, SCORES } from './scoring.ts';
+import { SCORES } from './scoring.ts';
 
 /** What is known of a run before its first measurement. */
 export type RunFacts = Pick<
@@ -14,7 +14,7 @@ export type RunFacts = Pick<
 /** The results of a run that has measured nothing yet. */
 export function newResults(facts: RunFacts): Results {
   const { tasks, settings } = facts;
-  const isFree = tasks.some((task) => mainScore(task) !== 'exact');
+  const isFree = tasks.some(({ form = 'labels' }) => form !== 'labels');
   const empty = Array.from({ length: settings.order.length + 1 }, () => tasks.map(() => null));
   return {
     schema: 'gorp-web/results',

@@ -119,6 +119,9 @@ describe('what a run was made of', () => {
     expect(await changes({})).toBeNull();
     const found = await Promise.all(CHANGES.map(([, parts]) => changes(parts)));
     expect(found).toEqual(['tokenizer.json', 'config.json', 'generation_config.json', 'the texts of gloss']);
+    const ranked = structuredClone(results);
+    ranked.tasks[0].score = 'ranked';
+    expect(await changes({}, ranked)).toBe(`the main score of ${ranked.tasks[0].name}`);
     const asBefore = structuredClone(results);
     delete asBefore.model.files;
     delete asBefore.model.weights;

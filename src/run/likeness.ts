@@ -1,4 +1,5 @@
 import type { Results } from './results.ts';
+import { mainScore } from './scoring.ts';
 import type { RunSettings } from './settings.ts';
 
 /** The values of settings as text, by dotted path. */
@@ -23,7 +24,10 @@ const NOT_RECORDED = 'not recorded';
 /** The small files of every model. */
 const FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json'];
 
-/** What a run worked with, by hash: `weights`, `files.NAME` for the model's small files, `texts.TASK` for each task. */
+/**
+ * What a run worked with: by hash `weights`, `files.NAME` for the model's small files, `texts.TASK` for each task; and
+ * `score.TASK`, the score that counts for it.
+ */
 export function sourcesOfRun({ model, tasks }: Pick<Results, 'model' | 'tasks'>): FlatSettings {
   const names = [...new Set([...FILES, ...Object.keys(model.files ?? {})])];
   const files = names.map((name): [string, string] => [
@@ -31,19 +35,21 @@ export function sourcesOfRun({ model, tasks }: Pick<Results, 'model' | 'tasks'>)
     model.files === undefined ? NOT_RECORDED : (model.files[name] ?? 'none'),
   ]);
   const texts = tasks.map((task): [string, string] => [`texts.${task.name}`, task.texts ?? NOT_RECORDED]);
-  return new Map([['weights', model.weights ?? NOT_RECORDED], ...files, ...texts]);
+  const scores = tasks.map((task): [string, string] => [`score.${task.name}`, mainScore(task)]);
+  return new Map([['weights', model.weights ?? NOT_RECORDED], ...files, ...texts, ...scores]);
 }
 
 /** What people call a source of {@link sourcesOfRun}; null for other paths. */
 export function sourceName(path: string): string | null {
   if (path === 'weights') return path;
-  const [, kind, name] = /^(files|texts)\.(.+)$/.exec(path) ?? [];
-  return kind === undefined ? null : kind === 'files' ? name : `texts of ${name}`;
+  const [, kind, name] = /^(files|texts|score)\.(.+)$/.exec(path) ?? [];
+  if (kind === undefined) return null;
+  return kind === 'files' ? name : `${kind === 'score' ? 'main score' : kind} of ${name}`;
 }
 
 /**
- * Whatever makes a run what it is, except for the seed: settings, weights and texts. The general text that it is measured
- * by changes nothing of what it learns.
+ * Whatever makes a run what it is, except for the seed: settings, weights, texts and main scores. The general text that it
+ * is measured by changes nothing of what it learns.
  */
 export function likenessOf(results: Pick<Results, 'settings' | 'model' | 'tasks'>): FlatSettings {
   const all = new Map([...flatSettings(results.settings), ...sourcesOfRun(results)]);

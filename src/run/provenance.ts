@@ -2,13 +2,20 @@ import type { RunHost } from './host.ts';
 import { baseOf, type FileHashes, fileHashes, hasOtherTexts, type Identity, otherFiles } from './identity.ts';
 import type { Results } from './results.ts';
 import { loadNamed, type TaskHost } from './task-data.ts';
+import { mainScore, type Score } from './scoring.ts';
 import { taskHash } from '../tasks/task-hash.ts';
+
+/** A task as it is now. */
+interface TaskNow {
+  readonly texts: string;
+  readonly score: Score;
+}
 
 /** Compares what finished runs were made of with what is there now. Reads each model and each task once. */
 export class Provenance {
   readonly #host: TaskHost & Pick<RunHost, 'openModel'>;
   readonly #models = new Map<string, Promise<{ files: FileHashes; weights: string }>>();
-  readonly #texts = new Map<string, Promise<string>>();
+  readonly #tasks = new Map<string, Promise<TaskNow>>();
 
   constructor(host: TaskHost & Pick<RunHost, 'openModel'>) {
     this.#host = host;
@@ -29,9 +36,11 @@ export class Provenance {
       if (others !== null) changed.push(others);
       if (model.weights !== undefined && model.weights !== weights) changed.push('the weights');
     }
-    for (const { name, texts } of tasks) {
-      if (texts === undefined) continue;
-      if (hasOtherTexts(run, name, await this.#textsOf(name, settings.tasks))) changed.push(`the texts of ${name}`);
+    for (const task of tasks) {
+      if (task.texts === undefined) continue;
+      const { texts, score } = await this.#taskOf(task.name, settings.tasks);
+      if (hasOtherTexts(run, task.name, texts)) changed.push(`the texts of ${task.name}`);
+      if (mainScore(task) !== score) changed.push(`the main score of ${task.name}`);
     }
     return changed.length === 0 ? null : changed.join(', ');
   }
@@ -47,10 +56,10 @@ export class Provenance {
     return remembered(this.#models, `${promptForm} ${baseOf(run)}`, open);
   }
 
-  #textsOf(name: string, source: string): Promise<string> {
-    return remembered(this.#texts, `${name} ${source}`, async () => {
+  #taskOf(name: string, source: string): Promise<TaskNow> {
+    return remembered(this.#tasks, `${name} ${source}`, async () => {
       const { task } = await loadNamed(this.#host, name, source, new AbortController().signal);
-      return taskHash(task);
+      return { texts: await taskHash(task), score: mainScore(task) };
     });
   }
 }

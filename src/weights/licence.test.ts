@@ -12,6 +12,14 @@ describe('licenceOf', () => {
     expect(licenceOf('---\nlicense: other\n---\n')).toBe('other');
   });
 
+  it('takes a time that grows with the length of the card', () => {
+    // By the square of it, each of these would take a minute or more.
+    const many = 300_000;
+    for (const filler of [' ', '"', '-', 'a ', '\n', '\nlicense: ', '\r'])
+      expect(licenceOf(`---\nlicense: a${filler.repeat(many)}!\n---\n`) ?? 'none').toMatch(/^(?:none|a)$/);
+    expect(licenceOf(`---\nlicense: mit${' '.repeat(many)}\n---\n`)).toBe('mit');
+  });
+
   it('finds none outside the header, or without one', () => {
     expect(licenceOf('# A model\nlicense: mit\n')).toBeNull();
     expect(licenceOf('---\nlanguage: en\n---\nlicense: mit\n')).toBeNull();

@@ -9,11 +9,18 @@ const HEADER = /^\uFEFF?---\r?\n([\s\S]*?)\r?\n---/;
  * stands beside it. Null if it states none.
  */
 export function licenceOf(readme: string): string | null {
-  const header = HEADER.exec(readme)?.[1] ?? '';
+  const lines = (HEADER.exec(readme)?.[1] ?? '').split(/\r?\n/);
   const field = (name: string): string | null => {
-    const value = new RegExp(`^${name}:[ \\t]*["']?([\\w .+-]+?)["']?[ \\t]*$`, 'm').exec(header)?.[1];
-    return value === undefined || value === '' ? null : value;
+    const values = lines.flatMap((line) =>
+      line.startsWith(`${name}:`) ? [unquoted(line.slice(name.length + 1).trim())] : [],
+    );
+    return values.find((value) => PLAIN.test(value)) ?? null;
   };
   const licence = field('license');
   return licence === 'other' ? (field('license_name') ?? licence) : licence;
 }
+
+/** A value that YAML writes in one line, without what has a meaning of its own, such as a list. */
+const PLAIN = /^[\w .+-]+$/;
+
+const unquoted = (value: string): string => value.replace(/^["']/, '').replace(/["']$/, '');

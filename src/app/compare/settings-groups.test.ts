@@ -51,6 +51,18 @@ describe('groupsOf', () => {
     ]);
   });
 
+  it('groups no runs whose tasks count by other scores', () => {
+    const [exact, ranked] = [1, 2].map((seed) => quickResults('gorp', seed));
+    ranked.tasks = ranked.tasks.map((task, j) => (j === 0 ? { ...task, score: 'ranked' } : task));
+    expect(groupsOf([exact, ranked]).map(({ name }) => name)).toEqual([
+      'gorp · main score of gloss exact',
+      'gorp · main score of gloss ranked',
+    ]);
+    expect(differencesOf(groupsOf([exact, ranked]))).toEqual([
+      { path: 'score.gloss', name: 'Main score of gloss', values: ['exact', 'ranked'] },
+    ]);
+  });
+
   it('names no texts that only other orders have', () => {
     const other = quickResults('gorp', 1);
     other.settings = { ...other.settings, order: ['emoji'] };

@@ -58,7 +58,7 @@ export function differencesOf(groups: readonly SettingsGroup[]): Difference[] {
 
 /** Whether a source is missing from some groups only because their orders lack its task. */
 const isImplied = (path: string, all: readonly FlatSettings[]): boolean =>
-  path.startsWith('texts.') && new Set(all.flatMap((one) => one.get(path) ?? [])).size < 2;
+  /^(?:texts|score)\./.test(path) && new Set(all.flatMap((one) => one.get(path) ?? [])).size < 2;
 
 /** The first digits of a hash, or the whole value. */
 const shown = (value: string | undefined): string | undefined =>

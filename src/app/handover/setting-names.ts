@@ -14,7 +14,8 @@ export function settingName(path: string, { method }: Pick<RunSettings, 'method'
   const plain = PLAIN_NAMES[path];
   if (plain !== undefined) return plain;
   const source = sourceName(path);
-  if (source !== null) return source.replace(/^(?:weights|texts)/, (word) => word[0].toUpperCase() + word.slice(1));
+  if (source !== null)
+    return source.replace(/^(?:weights|texts|main)/, (word) => word[0].toUpperCase() + word.slice(1));
   const epochs = /^perTask\.(.+)\.epochs$/.exec(path)?.[1];
   if (epochs !== undefined) return `Epochs, ${epochs}`;
   const fields: readonly Field[] = [

@@ -1,5 +1,6 @@
 import { RunLabels } from '../labels/RunLabels.tsx';
 import { usePageState } from '../page-context.tsx';
+import { countsByOwnScores } from '../../run/scoring.ts';
 import type { Scoring } from './scores.ts';
 import { Section } from '../ui/Section.tsx';
 import { AccuracyChart } from './AccuracyChart.tsx';
@@ -19,7 +20,7 @@ import { WhatHappened } from './WhatHappened.tsx';
 const MANY_TASKS = 6;
 
 const NOTES: Readonly<Record<Scoring, string>> = {
-  main: 'Exact match of labels, ROUGE-L of free answers, the loss per token of conversations and texts, where less is better.',
+  main: 'Each task by its main score: unless you chose another, exact match of labels, ROUGE-L of free answers, and the loss per token of conversations and texts, where less is better.',
   exact: 'Exact: the generated answer equals the label, or a right answer.',
   ranked: 'Ranked: the correct label is the likeliest of the task’s labels.',
   rougeL: 'ROUGE-L: words in common with the best of the right answers, in order.',
@@ -31,7 +32,7 @@ export function RunTab() {
   const idle = usePageState(({ run }) => run.status === 'idle');
   const many = usePageState(({ run }) => (run.settings?.order.length ?? 0) > MANY_TASKS);
   const score = usePageState(({ view }) => view.score);
-  const isFree = usePageState(({ run }) => run.results?.accuracy.loss !== undefined);
+  const hasOwn = usePageState(({ run }) => countsByOwnScores(run.results?.tasks ?? []));
   if (idle) return <Welcome />;
   return (
     <div className={view.stack}>
@@ -39,7 +40,7 @@ export function RunTab() {
       <WhatHappened />
       <LossChart />
       <Reading />
-      <Section title="Accuracy" tools={<ScoreTool />} note={NOTES[score === 'main' && !isFree ? 'exact' : score]}>
+      <Section title="Accuracy" tools={<ScoreTool />} note={NOTES[score === 'main' && !hasOwn ? 'exact' : score]}>
         <div className={styles.pair} data-many={many}>
           <Section
             level={3}

@@ -1,7 +1,6 @@
 import { useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { MethodName } from '../../methods/registry.ts';
-import { mainScore } from '../../run/scoring.ts';
 import { roundName } from '../../run/schedule.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { counterpartOf } from '../compare/counterpart.ts';
@@ -15,7 +14,8 @@ import { Section } from '../ui/Section.tsx';
 import { KeptQuestions } from './KeptQuestions.tsx';
 import { freeStory } from './free-story.ts';
 import { watchedStory } from './watched-story.ts';
-import { storyOf, type TaskSentence } from './story.ts';
+import { listed, storyOf, type TaskSentence } from './story.ts';
+import { sharesOf } from './scores.ts';
 import styles from './WhatHappened.module.css';
 
 /** What the run learned and forgot, in sentences. Shown once a task has been tested. */
@@ -25,20 +25,20 @@ export function WhatHappened() {
   const { settings, results } = run;
   const examples = results?.tasks.map(({ testExamples }) => testExamples) ?? [];
   if (settings === null || results === null) return null;
-  const score = view === 'ranked' ? 'ranked' : 'exact';
-  const free = freeStory(results);
-  // Tasks with free answers have sentences of their own.
-  const labelled = results.accuracy[score].map((row) =>
-    row.map((value, j) => (mainScore(results.tasks[j] ?? {}) === 'exact' ? value : null)),
+  const { matrix, ranked } = sharesOf(results, view);
+  const { tasks, limit } = storyOf(settings, matrix, examples) ?? { tasks: [], limit: null };
+  const all = [...tasks, ...freeStory(results)].toSorted(
+    (a, b) => settings.order.indexOf(a.task) - settings.order.indexOf(b.task),
   );
-  const { tasks, limit } = storyOf(settings, labelled, examples) ?? { tasks: [], limit: null };
-  const all = [...tasks, ...free].toSorted((a, b) => settings.order.indexOf(a.task) - settings.order.indexOf(b.task));
   const before = watchedStory(results);
   if (all.length === 0) return null;
   return (
     <Section
       title={isActive(run.status) ? 'What happened so far' : 'What happened'}
-      note={score === 'exact' ? undefined : 'By ranked answers: the likeliest of the task’s labels.'}
+      note={rankedNote(
+        all.map(({ task }) => task),
+        ranked,
+      )}
       testId="story"
     >
       <ul className={styles.list}>
@@ -61,6 +61,13 @@ export function WhatHappened() {
       {settings.order.length > 1 && <Comparison settings={settings} run={runKey(results)} />}
     </Section>
   );
+}
+
+/** Which of the tasks in the story count by ranked answers; nothing if none does. */
+function rankedNote(tasks: readonly string[], ranked: readonly string[]): string | undefined {
+  const some = tasks.filter((task) => ranked.includes(task));
+  if (some.length === 0) return undefined;
+  return `${some.length < tasks.length ? `${listed(some)} by` : 'By'} ranked answers: the likeliest of the task’s labels.`;
 }
 
 const cutShortText = (task: string, steps: number, planned: number): string =>

@@ -44,8 +44,10 @@ test('a task with free answers was learned, fell or rose since, or did not chang
   ).toEqual(['same', 'same']);
 });
 
-test('tasks with labels are left to storyOf', () => {
+test('tasks that count by right answers, exact or ranked, are left to storyOf', () => {
   expect(freeStory(results)).toEqual([]);
+  const ranked = results.tasks.map((task) => ({ ...task, score: 'ranked' as const }));
+  expect(freeStory({ ...results, tasks: ranked })).toEqual([]);
 });
 
 test('a text is described by its loss and its perplexity', () => {

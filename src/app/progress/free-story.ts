@@ -1,23 +1,23 @@
 import type { Results } from '../../run/results.ts';
-import { mainScore, type Score } from '../../run/scoring.ts';
+import { isShare, mainScore } from '../../run/scoring.ts';
 import { roundOf } from '../../run/schedule.ts';
 import { significant } from '../format.ts';
 import { scoreText } from './scores.ts';
 import type { TaskSentence } from './story.ts';
 
-const NAMES: Readonly<Partial<Record<Score, string>>> = { rougeL: 'ROUGE-L', loss: 'loss per token' };
+const NAMES = { rougeL: 'ROUGE-L', loss: 'loss per token' } as const;
 
 /** A change of this share is called no change. */
 const LITTLE = 0.01;
 
 /**
- * What each task with free answers learned and lost, by its main score. These scores are means, not shares of right
- * answers, so nothing is said of chance.
+ * What each task learned and lost whose main score is a mean, not a share of right answers: nothing is said of chance.
+ * The others are told by `storyOf`.
  */
 export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[] {
   return tasks.flatMap((task, j): TaskSentence[] => {
     const score = mainScore(task);
-    if (score === 'exact' || task.watched === true) return [];
+    if (isShare(score) || task.watched === true) return [];
     const matrix = accuracy[score] ?? [];
     const at = (round: number): number | null => matrix[round]?.[j] ?? null;
     const own = roundOf(settings, j);

@@ -1,7 +1,7 @@
 import { measuredBy, measuresOf } from '../../run/measures.ts';
 import type { AccuracyMatrix } from '../../run/measures.ts';
 import type { Measures, Results, TaskReport } from '../../run/results.ts';
-import { isScoredBy, mainScore, type Score, SCORES } from '../../run/scoring.ts';
+import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../run/scoring.ts';
 import { NONE, percent, points } from '../format.ts';
 import { UNMEASURED } from './matrix.ts';
 
@@ -32,6 +32,25 @@ export function matrixOf(results: Results | null, view: Scoring): AccuracyMatrix
   if (results === null) return UNMEASURED;
   const { accuracy, tasks } = results;
   return accuracy.exact.map((row, round) => row.map((_, j) => accuracy[scoreIn(view, tasks[j])]?.[round]?.[j] ?? null));
+}
+
+/**
+ * The matrix of the tasks that count by right answers, exact or ranked as the view says, otherwise by their main score;
+ * null for all other tasks. `ranked` names those that are ranked and learned.
+ */
+export function sharesOf(results: Results, view: Scoring): { matrix: AccuracyMatrix; ranked: string[] } {
+  const scores = results.tasks.map((task) => {
+    const main = mainScore(task);
+    return isShare(main) ? (view !== 'main' && isShare(view) && isScoredBy(task, view) ? view : main) : null;
+  });
+  const { accuracy, tasks } = results;
+  const matrix = accuracy.exact.map((row, round) =>
+    row.map((_, j) => {
+      const score = scores[j] ?? null;
+      return score === null ? null : (accuracy[score][round]?.[j] ?? null);
+    }),
+  );
+  return { matrix, ranked: tasks.flatMap((task, j) => (isLearned(task) && scores[j] === 'ranked' ? [task.name] : [])) };
 }
 
 /** The measures of a view, and what their means leave out or mix, in a sentence; null if all is of one kind. */

@@ -11,7 +11,7 @@ export function watchedStory(results: Results): string[] {
     const of = tasks.length === 1 ? tasks[0] : `mean of ${listed(tasks)}`;
     return score === 'loss'
       ? `What the model could do before: loss ${change} per token, perplexity ${significant(Math.exp(before))} → ${significant(Math.exp(now))} (${of}).`
-      : `What the model could do before: ${change} % ${score === 'exact' ? 'exact' : SCORE_NAMES[score]} (${of}).`;
+      : `What the model could do before: ${change} % ${score === 'rougeL' ? SCORE_NAMES[score] : score} (${of}).`;
   });
   const idle = idleTasks(results);
   if (idle.length === 0) return sums;
