@@ -1,4 +1,4 @@
-import { scheduledRounds, testedBefore } from './schedule.ts';
+import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 
@@ -46,4 +46,37 @@ export function amountOf(
     tests[round.number] = sum(round.tests.map((task) => tasks[task].test)) + (round.testsWatched ? watched : 0);
   }
   return { steps, tests };
+}
+
+/** What the time of a run needs to know of a task. */
+export interface PlannedTask extends TaskAmount {
+  /** Training examples that are held out. */
+  readonly heldOut: number;
+  /** Of a watched task, training examples that are read to protect what they use of the model. */
+  readonly protects: number;
+  /** Tokens of a prompt on average. */
+  readonly promptTokens: number;
+  /** The first of them, which all prompts of its tests share. */
+  readonly shared: number;
+  /** Nodes of the tree of its labels; 0 if answers are free. */
+  readonly nodes: number;
+  /** Tokens of the longest answer. */
+  readonly answerTokens: number;
+}
+
+/** The rounds of a run, and the tasks tested before the first, with the watched tasks in all tests. */
+export interface TestedRounds {
+  readonly before: readonly number[];
+  readonly rounds: readonly Round[];
+}
+
+/** @param tasks number of tasks, with those watched. */
+export function roundsOf(settings: Pick<RunSettings, 'method' | 'order' | 'training'>, tasks: number): TestedRounds {
+  const { method, order, training } = settings;
+  const watched = Array.from({ length: tasks - order.length }, (_, i) => order.length + i);
+  const rounds = scheduledRounds(planOf(method).schedule, order.length, training.testRounds);
+  return {
+    before: [...testedBefore(order.length, training.testRounds), ...watched],
+    rounds: rounds.map((round) => ({ ...round, tests: [...round.tests, ...(round.testsWatched ? watched : [])] })),
+  };
 }

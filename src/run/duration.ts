@@ -3,13 +3,13 @@ import type { Work } from '../device/counting-device.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
 import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
-import { amountOf, measurementsAfter, takenOf, type TaskAmount } from './amount.ts';
+import { amountOf, measurementsAfter, type PlannedTask, roundsOf, takenOf } from './amount.ts';
 import { heldOutCount } from '../tasks/cut.ts';
 import { type RunSettings, testedTasks } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 import { answersAhead } from './answers-ahead.ts';
 import { needsOf, type Schedule } from '../gorp/method-plan.ts';
-import { type Round, scheduledRounds, testedBefore } from './schedule.ts';
+import { scheduledRounds } from './schedule.ts';
 import { PROTECTED_EXAMPLES, type SpaceSamples } from './space-samples.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
@@ -46,22 +46,6 @@ export interface Effort {
 /** The measured speed of a device. */
 export const SpeedSchema = v.strictObject({ operationsPerSecond: positive, secondsPerKernel: positive });
 export type Speed = v.InferOutput<typeof SpeedSchema>;
-
-/** What the time of a run needs to know of a task. */
-export interface PlannedTask extends TaskAmount {
-  /** Training examples that are held out. */
-  readonly heldOut: number;
-  /** Of a watched task, training examples that are read to protect what they use of the model. */
-  readonly protects: number;
-  /** Tokens of a prompt on average. */
-  readonly promptTokens: number;
-  /** The first of them, which all prompts of its tests share. */
-  readonly shared: number;
-  /** Nodes of the tree of its labels; 0 if answers are free. */
-  readonly nodes: number;
-  /** Tokens of the longest answer. */
-  readonly answerTokens: number;
-}
 
 /** Tokens of a prompt when the texts are unknown: most are far shorter than the limit. */
 const TYPICAL_TOKENS = 160;
@@ -227,23 +211,6 @@ export const sumOf = (works: readonly Work[]): Work => ({
   operations: works.reduce((sum, { operations }) => sum + operations, 0),
   kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
 });
-
-/** The rounds of a run, and the tasks tested before the first, with the watched tasks in all tests. */
-export interface TestedRounds {
-  readonly before: readonly number[];
-  readonly rounds: readonly Round[];
-}
-
-/** @param tasks number of tasks, with those watched. */
-export function roundsOf(settings: Pick<RunSettings, 'method' | 'order' | 'training'>, tasks: number): TestedRounds {
-  const { method, order, training } = settings;
-  const watched = Array.from({ length: tasks - order.length }, (_, i) => order.length + i);
-  const rounds = scheduledRounds(planOf(method).schedule, order.length, training.testRounds);
-  return {
-    before: [...testedBefore(order.length, training.testRounds), ...watched],
-    rounds: rounds.map((round) => ({ ...round, tests: [...round.tests, ...(round.testsWatched ? watched : [])] })),
-  };
-}
 
 /** The compute of a whole run. */
 export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {

@@ -8,7 +8,7 @@ import type { Task } from '../tasks/task.ts';
 import type { Hiding, Tokenizer } from '../text/tokenizer-form.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
-import { type PlannedTask, roundsOf } from './duration.ts';
+import { type PlannedTask, roundsOf } from './amount.ts';
 import type { EncodedTask } from './encoded-task.ts';
 import type { GeneralTextReport } from './results.ts';
 import type { RunSettings } from './settings.ts';

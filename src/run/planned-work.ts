@@ -8,7 +8,7 @@ import { largestScoring, type PlannedScoring, tokensOf } from './general-text-pr
 import type { GeneralText } from './general-text.ts';
 import { answerLength } from '../tasks/labels.ts';
 import { answersAhead } from './answers-ahead.ts';
-import type { PlannedTask } from './duration.ts';
+import type { PlannedTask } from './amount.ts';
 import { planOf } from '../methods/registry.ts';
 import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
 import { type Round, scheduledRounds } from './schedule.ts';

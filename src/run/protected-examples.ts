@@ -8,9 +8,8 @@ import { freeAnswerLength } from '../tasks/forms.ts';
 import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedTask } from './encoded-task.ts';
-import { sampleBatches } from './round-batches.ts';
 import type { RunSettings } from './settings.ts';
-import type { SpaceSamples } from './space-samples.ts';
+import { sampleBatches, type SpaceSamples } from './space-samples.ts';
 
 /**
  * Examples that are not learned, and what they use of the model is protected from the first task on: the general

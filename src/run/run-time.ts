@@ -1,6 +1,7 @@
 import type { Place } from './checkpoint/place-in-data.ts';
 import type { RunControl } from './control.ts';
-import { costsOf, type Effort, type PlannedTask, type RunCosts, roundsOf } from './duration.ts';
+import { costsOf, type Effort, type RunCosts } from './duration.ts';
+import { type PlannedTask, roundsOf } from './amount.ts';
 import { amountOf } from './amount.ts';
 import { TimeEstimate, type WorkKind } from './estimate.ts';
 import type { RunEvent } from './events.ts';

@@ -1,6 +1,10 @@
+import type { Batch } from '../base/batch.ts';
+import { chunks } from '../base/chunks.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
+import { sizedBatch } from '../tasks/batches.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
 import type { RunSettings } from './settings.ts';
 
 /**
@@ -44,3 +48,46 @@ export function spaceSamples(
 /** How many answers are read with each prompt. @param tokens of the longest answer. */
 export const answersOfPrompt = ({ hasSeveralAnswers }: SpaceSamples, tokens: number): number =>
   hasSeveralAnswers ? Math.min(ANSWERS.most, Math.max(1, Math.floor(ANSWERS.tokens / tokens))) : 1;
+
+/**
+ * Batches of examples from all parts of the data, at equal distances; those of similar length are together, so that
+ * less is padding.
+ *
+ * @param most examples.
+ */
+export function sampleBatches(
+  examples: readonly EncodedExample[],
+  most: number,
+  { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,
+  samples: SpaceSamples,
+): Batch[] {
+  const { length } = examples;
+  const count = Math.min(most, length);
+  const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+  const tokensOf = (index: number): number => examples[index].source.length + examples[index].label.length;
+  indexes.sort((a, b) => tokensOf(b) - tokensOf(a));
+  const rows = Math.min(batchSize, length);
+  const batches = chunks(indexes, batchSize).map((some) =>
+    sizedBatch(examples, some, { batchSize: rows, sourceLength }),
+  );
+  if (!samples.hasSeveralAnswers) return batches;
+  const labels = distinctLabels(examples);
+  return batches.map((batch) => withAnswers(batch, labels, samples));
+}
+
+/** The different labels of examples, in order of appearance. */
+const distinctLabels = (examples: readonly EncodedExample[]): readonly (readonly number[])[] => [
+  ...new Map(examples.map(({ label }) => [label.join(), label])).values(),
+];
+
+/** The batch with several labels for each source: its own and those that follow it among all. */
+function withAnswers(batch: Batch, labels: readonly (readonly number[])[], samples: SpaceSamples): Batch {
+  const T = labels.reduce((longest, { length }) => Math.max(longest, length), 1);
+  const answers = Math.min(labels.length, answersOfPrompt(samples, T));
+  if (answers === 1) return batch;
+  const rows = batch.rows.flatMap(({ source, label }) => {
+    const own = labels.findIndex((one) => one.join() === label.join());
+    return Array.from({ length: answers }, (_, i) => ({ source, label: labels[(own + i) % labels.length] }));
+  });
+  return { sizes: { ...batch.sizes, T, answers }, rows };
+}

@@ -1,7 +1,8 @@
 import type { Work } from '../device/counting-device.ts';
 import { measurementsAfter } from './amount.ts';
 import type { Place } from './checkpoint/place-in-data.ts';
-import type { RunCosts, TestedRounds } from './duration.ts';
+import type { RunCosts } from './duration.ts';
+import type { TestedRounds } from './amount.ts';
 import type { Amounts } from './estimate.ts';
 
 /** A run as it is planned. */
