@@ -23,7 +23,11 @@ export default defineConfig({
       formats: ['es'],
     },
     rollupOptions: {
-      external: [/^node:/, ...Object.keys({ ...dependencies, ...optionalDependencies })],
+      // Their inner files too: a second copy of one would not be the one that the package uses.
+      external: [
+        /^node:/,
+        ...Object.keys({ ...dependencies, ...optionalDependencies }).map((name) => new RegExp(`^${name}(?:/|$)`)),
+      ],
     },
   },
 });

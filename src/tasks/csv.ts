@@ -1,24 +1,19 @@
 import type { parse as parseNow } from 'papaparse';
 import { GorpError } from '../base/errors.ts';
-
-/** Rows of a file, and the line in which each begins, counted from 1. */
-export interface Records {
-  rows: string[][];
-  lines: number[];
-}
+import { checkCells, type Records } from './records.ts';
 
 /**
  * Parses delimited text with quoting as in RFC 4180, skipping blank lines. Uses Papa Parse, which is loaded when the
  * first such file is opened.
  *
  * @param delimiter if undefined, it is detected (comma, tab, bar or semicolon).
- * @throws GorpError `tasks/malformed-csv`, naming the line, if a quote is not closed or is misplaced.
+ * @throws GorpError `tasks/malformed-csv`, naming the line, if a quote is not closed or is misplaced; `tasks/too-large`.
  */
 export async function parseCsv(text: string, name: string, delimiter?: string): Promise<Records> {
   const { default: Papa } = await import('papaparse');
   const records: Records = { rows: [], lines: [] };
   let line = 1;
-  let cursor = 0;
+  let [cursor, cells] = [0, 0];
   let fault: GorpError | undefined;
   Papa.parse<string[]>(text, {
     delimiter: delimiter ?? likelyDelimiter(Papa.parse, text),
@@ -30,6 +25,8 @@ export async function parseCsv(text: string, name: string, delimiter?: string): 
         return;
       }
       if (data.length > 1 || data[0].trim() !== '') {
+        cells += data.length;
+        checkCells(name, cells);
         records.rows.push(data);
         records.lines.push(line);
       }

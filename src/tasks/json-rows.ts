@@ -3,11 +3,8 @@ import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import { exportedConversations } from './formats/chat-export.ts';
 import { isSquad, squadRows } from './formats/squad.ts';
 import { isSuperNi, superNiRows } from './formats/super-ni.ts';
-import type { JsonRecords } from './records.ts';
+import { checkCells, checkCharacters, type JsonRecords, MAX_COLUMNS } from './records.ts';
 
-// More than any table of labelled texts has. Without limits, sparse objects would fill the memory with empty cells.
-export const MAX_COLUMNS = 200;
-const MAX_CELLS = 20_000_000;
 // A JSON escape can write half a character, which has no encoding.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
@@ -22,11 +19,7 @@ export function parseJsonRows(text: string, name: string): JsonRecords {
   if (isSquad(json)) return squadRows(json);
   const rows = exportedConversations(json) ?? json;
   if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
-  return tabulated(
-    rows,
-    (i) => `${name}, entry ${i + 1}`,
-    (i) => i + 1,
-  );
+  return tabulated(rows, name, { where: (i) => `${name}, entry ${i + 1}` });
 }
 
 /** Parses a JSONL file, one object per line, skipping blank lines. @throws as {@link parseJsonRows}. */
@@ -34,24 +27,44 @@ export function parseJsonLines(text: string, name: string): JsonRecords {
   const lines = text.split(/\r\n|\n|\r/).map((content, i) => ({ content, line: i + 1 }));
   const filled = lines.filter(({ content }) => content.trim() !== '');
   const rows = filled.map(({ content, line }) => parsed(content, `${name}, line ${line}`));
-  return tabulated(
-    rows,
-    (i) => `${name}, line ${filled[i].line}`,
-    (i) => filled[i].line,
-  );
+  const lineOf = (i: number): number => filled[i].line;
+  return tabulated(rows, name, { where: (i) => `${name}, line ${lineOf(i)}`, lineOf });
 }
 
-// A string, or a number as it is written.
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
-const MANY_DIGITS = /\d{16}/;
+// The beginning of a string, or a number.
+const STRING_OR_NUMBER = /"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+// Of numbers with fewer digits and smaller exponents, JSON.parse keeps every digit.
+const MANY_DIGITS = /\d(?:\.?\d){15}|[eE][+-]?\d{3}/;
 
 /**
- * The text with numbers of 16 digits or more as strings: JSON.parse would round them, and two labels could become one.
+ * The text of JSON with numbers as strings that JSON.parse might round, those of 16 digits or more and those with an
+ * exponent of three: two labels could become one.
  */
-export const withExactNumbers = (text: string): string =>
-  MANY_DIGITS.test(text)
-    ? text.replace(STRING_OR_NUMBER, (part) => (part.startsWith('"') || !MANY_DIGITS.test(part) ? part : `"${part}"`))
-    : text;
+export function withExactNumbers(text: string): string {
+  if (!MANY_DIGITS.test(text)) return text;
+  const parts: string[] = [];
+  let written = 0;
+  STRING_OR_NUMBER.lastIndex = 0;
+  for (let found = STRING_OR_NUMBER.exec(text); found !== null; found = STRING_OR_NUMBER.exec(text)) {
+    const [part] = found;
+    if (part === '"') STRING_OR_NUMBER.lastIndex = endOfString(text, found.index);
+    else if (MANY_DIGITS.test(part)) {
+      parts.push(text.slice(written, found.index), `"${part}"`);
+      written = found.index + part.length;
+    }
+  }
+  return parts.join('') + text.slice(written);
+}
+
+/** The position after a string of JSON that begins at `at`. No pattern finds it: it may have millions of characters. */
+function endOfString(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slash = end - 1;
+    while (text[slash] === '\\') slash--;
+    if ((end - slash) % 2 === 1) return end + 1;
+  }
+  return text.length;
+}
 
 function parsed(text: string, where: string): unknown {
   try {
@@ -66,24 +79,37 @@ function parsed(text: string, where: string): unknown {
   }
 }
 
+/** How rows are read. */
+interface Reading {
+  /** Names a row in errors. */
+  where: (row: number) => string;
+  /** The line of a row, from 1; its position by default. */
+  lineOf?: (row: number) => number;
+  /** Columns that are known before the rows. */
+  columns?: readonly string[];
+  /** What a value is in JSON; itself by default. */
+  jsonOf?: (column: string, value: unknown) => unknown;
+}
+
 /**
- * Objects as rows of a table.
+ * Objects as rows of a table. Their limits are checked row by row, since sparse or repeated values would fill the memory.
  *
- * @param where names a row in errors.
- * @param lineOf the line of a row, from 1.
- * @throws GorpError `tasks/wrong-shape`.
+ * @param name of the file.
+ * @throws GorpError `tasks/wrong-shape`, `tasks/too-large`, and what `jsonOf` throws.
  */
 export function tabulated(
-  rows: unknown[],
-  where: (row: number) => string,
-  lineOf: (row: number) => number,
+  rows: readonly unknown[],
+  name: string,
+  { where, lineOf = (i) => i + 1, columns: known = [], jsonOf = (_, value) => value }: Reading,
 ): JsonRecords {
-  const columns = new Map<string, number>();
+  const columns = new Map(known.map((key, i) => [key, i]));
   const nested = new Set<string>();
+  let characters = 0;
   const cells = rows.map((row, i) => {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) throw wrongShape(where(i), 'not an object');
-    const values: string[] = [];
-    for (const [key, value] of Object.entries(row)) {
+    const values: string[] = Array.from(columns, () => '');
+    for (const [key, given] of Object.entries(row)) {
+      const value = jsonOf(key, given);
       let column = columns.get(key);
       if (column === undefined) columns.set(key, (column = columns.size));
       if (columns.size > MAX_COLUMNS) throw wrongShape(where(i), `the objects have more than ${MAX_COLUMNS} keys`);
@@ -91,22 +117,32 @@ export function tabulated(
         if (isTooDeep(value)) throw wrongShape(where(i), `“${key}” is nested more than ${MAX_NESTING} deep`);
         nested.add(key);
       }
-      values[column] = value === null ? '' : cellOf(value as string | number | boolean | object);
+      values[column] = value === null ? '' : cellOf(value as Cell, name);
+      characters += values[column].length;
     }
+    checkCharacters(name, characters);
+    checkCells(name, i + 1, columns.size);
     return values;
   });
-  if (cells.length * columns.size > MAX_CELLS) {
-    throw wrongShape(
-      where(0),
-      `${cells.length} objects with ${columns.size} different keys are more than a table can hold`,
-    );
-  }
-  const filled = cells.map((values) => Array.from({ length: columns.size }, (_, i) => values[i] ?? ''));
-  return { columns: [...columns.keys()], rows: filled, lines: rows.map((_, i) => lineOf(i)), nested: [...nested] };
+  // Keys that later objects brought.
+  for (const values of cells) while (values.length < columns.size) values.push('');
+  return { columns: [...columns.keys()], rows: cells, lines: rows.map((_, i) => lineOf(i)), nested: [...nested] };
 }
 
-const cellOf = (value: string | number | boolean | object): string =>
-  (typeof value === 'object' ? JSON.stringify(value) : String(value)).replace(LONE_SURROGATE, '\ufffd');
+type Cell = string | number | boolean | object;
+
+function cellOf(value: Cell, name: string): string {
+  if (typeof value === 'object') checkCharacters(name, charactersIn(value));
+  return (typeof value === 'object' ? JSON.stringify(value) : String(value)).replace(LONE_SURROGATE, '\ufffd');
+}
+
+/** Characters of the texts in lists and objects, which may repeat one that their file has once. */
+const charactersIn = (value: object): number =>
+  Object.values(value).reduce<number>(
+    (sum, one: unknown) =>
+      sum + (typeof one === 'string' ? one.length : typeof one === 'object' && one !== null ? charactersIn(one) : 0),
+    0,
+  );
 
 const wrongShape = (where: string, what: string): GorpError =>
   new GorpError(

@@ -1,4 +1,10 @@
-import type { Records } from './csv.ts';
+import { GorpError } from '../base/errors.ts';
+
+/** Rows of a file, and the line in which each begins, counted from 1. */
+export interface Records {
+  rows: string[][];
+  lines: number[];
+}
 
 /** Objects as rows of a table, whose columns are all keys in order of first occurrence. */
 export interface JsonRecords extends Records {
@@ -6,3 +12,29 @@ export interface JsonRecords extends Records {
   /** Columns with lists or objects among their values, which are in their cells as JSON. */
   nested: string[];
 }
+
+/** More columns than any table of texts has. */
+export const MAX_COLUMNS = 200;
+/** Cells of a table, rows times columns: more than fill the largest file with texts, and they fit into the memory. */
+const MAX_CELLS = 5_000_000;
+/** Characters of all cells: several times those of the largest file, since a file can repeat what it holds once. */
+const MAX_CHARACTERS = 2 ** 28;
+
+/** @throws GorpError `tasks/too-large` if a table has too many cells. */
+export function checkCells(name: string, rows: number, columns = 1): void {
+  if (rows * Math.max(1, columns) > MAX_CELLS)
+    throw tooLarge(`${name} has more than ${MAX_CELLS / 1e6} million cells, rows times columns`);
+}
+
+/** @throws GorpError `tasks/too-large` if the cells of a table have too many characters together. */
+export function checkCharacters(name: string, characters: number): void {
+  if (characters > MAX_CHARACTERS)
+    throw tooLarge(`The cells of ${name} have more than ${Math.floor(MAX_CHARACTERS / 1e6)} million characters`);
+}
+
+const tooLarge = (message: string): GorpError =>
+  new GorpError(
+    'tasks/too-large',
+    `${message}.`,
+    'Use only part of its rows or columns; a few thousand rows per label are plenty for a run.',
+  );

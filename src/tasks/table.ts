@@ -4,8 +4,10 @@ import { gunzippedWhole } from '../base/gunzip.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
-import { type ByteSource, readParquet } from './formats/parquet.ts';
-import { MAX_COLUMNS, parseJsonLines, parseJsonRows } from './json-rows.ts';
+import { readParquet } from './formats/parquet.ts';
+import type { ByteSource } from './formats/parquet-footer.ts';
+import { parseJsonLines, parseJsonRows } from './json-rows.ts';
+import { checkCells, MAX_COLUMNS } from './records.ts';
 import { TABLE_ENDINGS, type TableEnding, tableEnding } from './table-endings.ts';
 
 /** A file of examples as read, before its columns are named. */
@@ -126,6 +128,7 @@ export async function readParquetFiles(
         'Read fewer rows, or another split.',
       );
     }
+    checkCells(name, all.rows.length + rows.length, columns.length);
     all = {
       ...all,
       columns,

@@ -1,24 +1,25 @@
-import type { Decompress as ZstdStream } from 'fzstd';
 import type { ColumnMetaData, Compressors, FileMetaData, ParquetParsers } from 'hyparquet';
 import { GorpError, type ErrorCode } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { tabulated, withExactNumbers } from '../json-rows.ts';
-import type { JsonRecords } from '../records.ts';
-import { type CheckColumn, runChecker } from './parquet-runs.ts';
+import { checkCells, type JsonRecords, MAX_COLUMNS } from '../records.ts';
+import { CODECS, compressorsOf } from './parquet-codecs.ts';
+import { type ByteSource, type Leaf, leavesOf, readFooter } from './parquet-footer.ts';
+import { type CheckColumn, pageChecker } from './parquet-pages.ts';
 
-/** Part of a file, by bytes: a Blob, a file on disk, or an address that answers ranges. */
-export interface ByteSource {
-  readonly byteLength: number;
-  slice(start: number, end?: number): Promise<ArrayBuffer>;
-}
-
-const CODECS = ['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD', 'LZ4', 'LZ4_RAW'];
-// Compressed columns of a small file can fill the memory.
+// A few bytes can stand for any number of others, or of values.
 const MAX_UNPACKED = 2 ** 29;
+/** Values in the pages that are read, which may have more rows than are wanted; those within lists count several times. */
+const MAX_VALUES = 8_000_000;
+/** Values of a table's column that belong together in the file, such as the fields of objects in lists. */
+const MAX_LEAVES = 1000;
+/** Parts of a file that are read, each a row group of a leaf. The library compares each with all others. */
+const MAX_CHUNKS = 20_000;
 
 /**
  * Reads the rows of a Parquet file. The library is loaded with the first such file, and its decompressors with the
- * first file that needs them.
+ * first file that needs them. What a file claims to hold is checked first: its columns, row groups and rows, then the
+ * pages of each column before they are decoded.
  *
  * @param maxRows number of first rows to read.
  * @returns the rows, and how many there are in `total`.
@@ -30,75 +31,166 @@ export async function readParquet(
   name: string,
   maxRows = Infinity,
 ): Promise<JsonRecords & { warnings: string[]; total: number }> {
-  const { parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
-  const damaged = (cause: unknown): unknown => (cause instanceof GorpError ? cause : badParquet(name, cause));
-  let metadata: FileMetaData;
   try {
-    metadata = await parquetMetadataAsync(source);
+    return await readRows(source, name, maxRows);
   } catch (cause) {
-    throw damaged(cause);
+    throw cause instanceof GorpError ? cause : badParquet(name, cause);
   }
-  const counted = metadata.row_groups.reduce((sum, { num_rows: rows }) => sum + Number(rows), 0);
-  if (counted !== Number(metadata.num_rows))
-    throw badParquet(name, new Error(`it has ${counted} rows, but says that there are ${metadata.num_rows}`));
-  if (!columnsFit(metadata)) throw badParquet(name, new Error('a row group has other columns than the schema'));
-  const rowEnd = Math.min(maxRows, counted);
-  const columns = columnsOf(metadata, rowEnd);
-  const compressors = await compressorsFor(columns, name);
-  // With compressors of its own: each allows so many bytes in all.
-  const check = await runChecker(metadata, await compressorsFor(columns, name));
-  const bytes = columns.reduce((sum, one) => sum + Number(one.total_uncompressed_size), 0);
-  if (bytes > MAX_UNPACKED) throw tooLarge(name, bytes);
+}
+
+async function readRows(
+  source: ByteSource,
+  name: string,
+  maxRows: number,
+): Promise<JsonRecords & { warnings: string[]; total: number }> {
+  const metadata = await readFooter(source);
+  const leaves = leavesOf(metadata);
+  const total = rowsOf(metadata);
+  const rowEnd = Math.min(maxRows, total);
+  const chunks = chunksOf(metadata, leaves, rowEnd);
+  const columns = [...new Set(leaves.map(({ path }) => path[0]))];
+  checkSize(name, source.byteLength, { columns, leaves, chunks, rows: rowEnd });
   const unread = new Set<string>();
-  const rounded = roundedColumns(metadata);
-  let rows: Record<string, unknown>[];
-  try {
-    const read = await parquetReadObjects({
-      file: checkedSource(source, columns, check),
-      metadata,
-      rowEnd,
-      utf8: false,
-      parsers: PARSERS,
-      ...(compressors && { compressors }),
-    });
-    if (read.length !== rowEnd) throw new Error(`it has ${read.length} of the ${rowEnd} rows that it should have`);
-    const cell = (key: string, value: unknown): unknown =>
-      rounded.has(key) ? null : plain(value, () => unread.add(key));
-    rows = read.map((row) =>
-      Object.fromEntries(Object.entries(row).map(([key, value]) => [key, cell(key, value)] as const)),
-    );
-  } catch (cause) {
-    throw damaged(cause);
-  }
-  const records = tabulated(
-    rows,
-    (i) => `${name}, row ${i + 1}`,
-    (i) => i + 1,
-  );
-  const missing = (columns: Iterable<string>, what: string): string[] =>
-    Array.from(columns, (column) => `Column ${column} holds ${what}; they count as missing.`);
+  const rounded = new Set(leaves.flatMap((leaf) => (isRounded(leaf) ? leaf.path.slice(0, 1) : [])));
+  const others = new Set(leaves.flatMap(({ path: [column], isOther }) => (isOther ? [column] : [])));
+  // With counts of its own: a file is unpacked twice, to be checked and to be read.
+  const check = await checkerOf(name, chunks);
+  const compressors = await compressorsFor(name, chunks);
+  const { parquetReadObjects } = await import('hyparquet');
+  const rows = await parquetReadObjects({
+    file: checkedSource(source, chunks, check),
+    metadata,
+    rowEnd,
+    columns: columns.filter((column) => !others.has(column)),
+    utf8: false,
+    parsers: PARSERS,
+    ...(compressors && { compressors }),
+  });
+  if (rows.length !== rowEnd) throw new Error(`it has ${rows.length} of the ${rowEnd} rows that it should have`);
+  const records = tabulated(rows, name, {
+    columns,
+    where: (i) => `${name}, row ${i + 1}`,
+    jsonOf: (column, value) => {
+      if (value === undefined) throw new Error(`column ${column} has less than the ${rowEnd} rows that it should have`);
+      return rounded.has(column) ? null : plain(value, () => unread.add(column));
+    },
+  });
+  const missing = (some: Iterable<string>, what: string): string[] =>
+    Array.from(some, (column) => `Column ${column} holds ${what}; they count as missing.`);
   return {
     ...records,
     warnings: [
       ...missing(unread, 'bytes that are no text'),
       ...missing(rounded, 'decimal numbers of more digits than can be read exactly'),
+      ...missing(others, 'geometries or variants'),
     ],
-    total: counted,
+    total,
   };
 }
 
+/** The rows of a file. @throws Error if its row groups have others. */
+function rowsOf({ num_rows: said, row_groups: groups }: FileMetaData): number {
+  const rows = groups.map(({ num_rows: own }) => Number(own));
+  if (rows.some((own) => own < 0)) throw new Error('a row group has a negative number of rows');
+  const total = rows.reduce((sum, own) => sum + own, 0);
+  if (total !== Number(said)) throw new Error(`it has ${total} rows, but says that there are ${said}`);
+  return total;
+}
+
+/** A leaf in a row group, where it is in the file, and how many of the group's rows are read. */
+interface Chunk {
+  readonly leaf: Leaf;
+  readonly column: ColumnMetaData;
+  readonly begin: number;
+  readonly end: number;
+  readonly rows: number;
+}
+
+/** What is read of the row groups that hold the first rows. */
+function chunksOf({ row_groups: groups }: FileMetaData, leaves: readonly Leaf[], rowEnd: number): Chunk[] {
+  const chunks: Chunk[] = [];
+  let begin = 0;
+  for (const { columns, num_rows: own } of groups) {
+    const rows = Math.min(Number(own), rowEnd - begin);
+    begin += rows;
+    if (rows <= 0) continue;
+    for (const [i, { meta_data: column }] of columns.entries()) {
+      if (column === undefined || leaves[i].isOther) continue;
+      const from = Number(column.dictionary_page_offset || column.data_page_offset);
+      chunks.push({ leaf: leaves[i], column, begin: from, end: from + Number(column.total_compressed_size), rows });
+    }
+    if (chunks.length > MAX_CHUNKS) break;
+  }
+  return chunks;
+}
+
+/** What is asked of a file, as it says itself. */
+interface Asked {
+  readonly columns: readonly string[];
+  readonly leaves: readonly Leaf[];
+  readonly chunks: readonly Chunk[];
+  readonly rows: number;
+}
+
+/** @throws GorpError `tasks/too-large`, `tasks/wrong-shape`; Error for a part outside the file. */
+function checkSize(name: string, byteLength: number, { columns, leaves, chunks, rows }: Asked): void {
+  checkCells(name, rows, columns.length);
+  if (columns.length > MAX_COLUMNS || leaves.length > MAX_LEAVES) {
+    throw parquetError(
+      'tasks/wrong-shape',
+      `${name} has ${columns.length} columns with ${leaves.length} fields; the limits are ${MAX_COLUMNS} and ${MAX_LEAVES}`,
+      'Write the file again with only the columns of texts and answers.',
+    );
+  }
+  if (chunks.length > MAX_CHUNKS) {
+    throw parquetError(
+      'tasks/too-large',
+      `${name} stores its rows in more than ${MAX_CHUNKS} parts, row groups of each column`,
+      'Read fewer rows, or write the file again with larger row groups.',
+    );
+  }
+  const bytes = chunks.reduce((sum, { column, begin, end }) => {
+    const unpacked = Number(column.total_uncompressed_size);
+    if (!(begin >= 0 && end >= begin && end <= byteLength && unpacked >= 0))
+      throw new Error(`it has a column of ${unpacked} bytes, unpacked, from ${begin} to ${end} in the file`);
+    return sum + Math.max(unpacked, end - begin);
+  }, 0);
+  if (bytes > MAX_UNPACKED) throw tooLarge(name, bytes);
+}
+
+/** Counts what a file is about to become. @throws GorpError `tasks/too-large` from what it returns. */
+function countedBytes(name: string): (bytes: number) => void {
+  let sum = 0;
+  return (bytes) => {
+    sum += bytes;
+    if (!(sum <= MAX_UNPACKED)) throw tooLarge(name, sum);
+  };
+}
+
+async function checkerOf(name: string, chunks: readonly Chunk[]): Promise<CheckColumn> {
+  let values = 0;
+  const onValues = (more: number): void => {
+    values += more;
+    if (values <= MAX_VALUES) return;
+    throw parquetError(
+      'tasks/too-large',
+      `${name} has more than ${MAX_VALUES / 1e6} million values in the parts that hold the rows to read, with those of lists`,
+      'Read fewer rows, or write the file again with fewer rows or columns, or with smaller row groups.',
+    );
+  };
+  return pageChecker(await compressorsFor(name, chunks), onValues, countedBytes(name));
+}
+
 /** A source whose columns are checked before the library decodes them. It reads each of them whole. */
-function checkedSource(source: ByteSource, columns: readonly ColumnMetaData[], check: CheckColumn): ByteSource {
+function checkedSource(source: ByteSource, chunks: readonly Chunk[], check: CheckColumn): ByteSource {
   const { byteLength } = source;
   return {
     byteLength,
     slice: async (start, end = byteLength) => {
       const bytes = await source.slice(start, end);
-      for (const column of columns) {
-        const begin = Number(column.dictionary_page_offset || column.data_page_offset);
-        const until = begin + Number(column.total_compressed_size);
-        if (begin >= start && until <= end) check(column, new Uint8Array(bytes, begin - start, until - begin));
-      }
+      for (const { leaf, column, rows, ...part } of chunks)
+        if (part.begin >= start && part.end <= end)
+          check(column, leaf, new Uint8Array(bytes, part.begin - start, part.end - part.begin), rows);
       return bytes;
     },
   };
@@ -107,109 +199,39 @@ function checkedSource(source: ByteSource, columns: readonly ColumnMetaData[], c
 /** The library replaces what is no text by other characters, and rounds numbers in JSON. */
 const PARSERS: Partial<ParquetParsers> = {
   stringFromBytes: (bytes: Uint8Array | undefined) => bytes && (textIn(bytes) ?? bytes),
-  jsonFromBytes: (bytes: Uint8Array | undefined): unknown =>
-    bytes && JSON.parse(withExactNumbers(new TextDecoder('utf-8', { fatal: true }).decode(bytes))),
+  jsonFromBytes: (bytes: Uint8Array | undefined): unknown => bytes && JSON.parse(withExactNumbers(UTF8.decode(bytes))),
 };
 
 /** Digits of a decimal number that are always read exactly. */
 const EXACT_DIGITS = 15;
 
-/** Columns of decimal numbers that the library would round: two labels could become one. */
-function roundedColumns({ schema, row_groups: groups }: FileMetaData): Set<string> {
-  const leaves = schema.filter(({ num_children: children }) => !children);
-  const isRounded = ({
-    precision = 0,
-    converted_type: type,
-    logical_type: logical,
-  }: (typeof leaves)[number]): boolean =>
-    precision > EXACT_DIGITS && (type === 'DECIMAL' || logical?.type === 'DECIMAL');
-  const found = new Set<string>();
-  groups[0]?.columns.forEach(({ meta_data: column }, i) => {
-    const [top] = column?.path_in_schema ?? [];
-    if (top !== undefined && leaves[i] !== undefined && isRounded(leaves[i])) found.add(top);
-  });
-  return found;
-}
+/** Whether the library would round its decimal numbers: two labels could become one. */
+const isRounded = ({ element: { precision = 0, converted_type: type, logical_type: logical } }: Leaf): boolean =>
+  precision > EXACT_DIGITS && (type === 'DECIMAL' || logical?.type === 'DECIMAL');
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** UTF-8 bytes as text; null if they are none. */
 function textIn(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     return null;
   }
 }
 
-/** Whether every row group has the columns of the schema. The library loses errors of any others: they end the process. */
-function columnsFit({ schema, row_groups: groups }: FileMetaData): boolean {
-  const paths: string[] = [];
-  let at = 1; // after the root
-  const walk = (path: string, children: number): void => {
-    for (let child = 0; child < children && at < schema.length; child++) {
-      const { name, num_children: own = 0 } = schema[at++];
-      if (own > 0) walk(`${path}${name}.`, own);
-      else paths.push(path + name);
-    }
-  };
-  walk('', schema[0]?.num_children ?? 0);
-  return groups.every(
-    ({ columns }) => columns.map(({ meta_data: one }) => one?.path_in_schema.join('.')).join('\n') === paths.join('\n'),
-  );
-}
-
-/** Columns of the row groups that hold the first rows. */
-function columnsOf({ row_groups: groups }: FileMetaData, rowEnd: number): ColumnMetaData[] {
-  const found: ColumnMetaData[] = [];
-  let begin = 0;
-  for (const { columns, num_rows: rows } of groups) {
-    if (begin >= rowEnd) break;
-    begin += Number(rows);
-    for (const { meta_data: one } of columns) if (one !== undefined) found.push(one);
-  }
-  return found;
-}
-
-async function compressorsFor(columns: readonly ColumnMetaData[], name: string): Promise<Compressors | null> {
-  const unknown = columns.find(({ codec }) => !CODECS.includes(codec));
+/** @throws GorpError `tasks/parquet-codec`; from what it returns, `tasks/too-large`, since pages say their own size. */
+async function compressorsFor(name: string, chunks: readonly Chunk[]): Promise<Compressors | undefined> {
+  const unknown = chunks.find(({ column: { codec } }) => !CODECS.some((known) => known === codec));
   if (unknown !== undefined) {
     throw parquetError(
       'tasks/parquet-codec',
-      `Column ${unknown.path_in_schema.join('.')} of ${name} is compressed with ${unknown.codec}, which cannot be read`,
+      `Column ${unknown.leaf.path.join('.')} of ${name} is compressed with ${unknown.column.codec}, which cannot be read`,
       'Write the file again with Snappy, Zstandard, gzip, Brotli or LZ4.',
     );
   }
-  if (columns.every(({ codec }) => codec === 'UNCOMPRESSED')) return null;
-  // Pages say their own size, which may be more than the file says of their columns.
-  let unpacked = 0;
-  const bounded =
-    (unpack: (input: Uint8Array, length: number) => Uint8Array) =>
-    (input: Uint8Array, length: number): Uint8Array => {
-      unpacked += length;
-      if (!(unpacked <= MAX_UNPACKED)) throw tooLarge(name, unpacked);
-      return unpack(input, length);
-    };
-  const [read, zstd] = await Promise.all([import('hyparquet-compressors'), import('fzstd')]);
-  return {
-    SNAPPY: bounded(read.decompressSnappy),
-    GZIP: bounded(read.decompressGzip),
-    BROTLI: bounded(read.decompressBrotli),
-    ZSTD: bounded((input, length) => unpackedZstd(zstd.Decompress, input, length)),
-    LZ4: bounded(read.decompressLz4),
-    LZ4_RAW: bounded(read.decompressLz4Raw),
-  };
-}
-
-/** Unpacks a page in pieces, since a frame of few bytes can claim any size. @throws Error if it has another length. */
-function unpackedZstd(Decompress: typeof ZstdStream, input: Uint8Array, length: number): Uint8Array {
-  const page = new Uint8Array(length);
-  let at = 0;
-  const stream = new Decompress((piece) => {
-    if (at + piece.length > length) throw new Error(`a page unpacks to more than its ${length} bytes`);
-    page.set(piece, at);
-    at += piece.length;
-  });
-  stream.push(input, true);
-  return page.subarray(0, at);
+  const isPacked = chunks.some(({ column: { codec } }) => codec !== 'UNCOMPRESSED');
+  return isPacked ? compressorsOf(countedBytes(name)) : undefined;
 }
 
 const tooLarge = (name: string, bytes: number): GorpError =>
