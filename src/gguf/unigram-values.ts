@@ -18,7 +18,9 @@ const UNUSED_SCORE = -10_000;
 export function unigramValues(json: UnigramJson, { tokens, types }: Vocabulary): Record<string, GgufValue> {
   const { vocab, byte_fallback: hasBytes } = json.model;
   if (hasBytes) throw noGguf('it writes unknown characters as bytes, which llama.cpp does not do for this kind');
-  if (!SPLITS_WORDS.has(canonical(json.pre_tokenizer))) throw noGguf('it does not split texts at every white space');
+  const splitting = canonical(json.pre_tokenizer);
+  if (!AT_WHITE_SPACE.has(splitting) && !AT_SPACES.has(splitting))
+    throw noGguf('it does not split texts at every white space');
   const spanning = tokens.find((token, id) => types[id] === TOKEN_TYPE.normal && token.lastIndexOf(SPACE) > 0);
   if (spanning !== undefined) throw noGguf(`its token ${JSON.stringify(spanning)} spans words`);
   if (!tokens.includes(SPACE)) throw noGguf('it has no token for a space');
@@ -30,25 +32,31 @@ export function unigramValues(json: UnigramJson, { tokens, types }: Vocabulary):
     scores: { type: 'array', of: 'float32', items: scores },
     add_space_prefix: { type: 'bool', value: true },
     remove_extra_whitespaces: { type: 'bool', value: true },
-    precompiled_charsmap: { type: 'array', of: 'uint8', items: mapOf(json) },
+    precompiled_charsmap: { type: 'array', of: 'uint8', items: mapOf(json, AT_SPACES.has(splitting)) },
   };
 }
 
 /** Words, each with a space before it; in the words of earlier versions too. */
-const SPLITS_WORDS: ReadonlySet<string> = new Set(
-  [{ prepend_scheme: 'always', split: true }, { prepend_scheme: 'always' }, { add_prefix_space: true }].map((more) =>
-    canonical({
-      type: 'Sequence',
-      pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', replacement: SPACE, ...more }],
-    }),
-  ),
-);
+const wordsOf = (split: object): ReadonlySet<string> =>
+  new Set(
+    [{ prepend_scheme: 'always', split: true }, { prepend_scheme: 'always' }, { add_prefix_space: true }].map((more) =>
+      canonical({ type: 'Sequence', pretokenizers: [split, { type: 'Metaspace', replacement: SPACE, ...more }] }),
+    ),
+  );
+const AT_WHITE_SPACE = wordsOf({ type: 'WhitespaceSplit' });
+/** As llama.cpp splits, and this project the texts of GGUF files. */
+const AT_SPACES = wordsOf({ type: 'Split', pattern: { String: ' ' }, behavior: 'Removed', invert: false });
 
 const isForm = (form: unknown): form is { type: unknown; precompiled_charsmap?: unknown } =>
   typeof form === 'object' && form !== null && 'type' in form;
 
-/** How characters are changed first. llama.cpp does not put texts into Unicode's composed form (NFC). */
-function mapOf({ normalizer }: UnigramJson): Uint8Array {
+/**
+ * How characters are changed first. llama.cpp does not put texts into Unicode's composed form (NFC).
+ *
+ * @param atSpaces whether other white space is text.
+ */
+function mapOf({ normalizer }: UnigramJson, atSpaces: boolean): Uint8Array {
+  if (normalizer == null && atSpaces) return new Uint8Array();
   if (normalizer == null || (isForm(normalizer) && normalizer.type === 'NFC')) return whitespaceMap();
   if (isForm(normalizer) && normalizer.type === 'Precompiled' && typeof normalizer.precompiled_charsmap === 'string') {
     return Uint8Array.from(atob(normalizer.precompiled_charsmap), (letter) => letter.charCodeAt(0));

@@ -1,5 +1,7 @@
+import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../base/crc32.ts';
+import { readTexts } from '../run/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { collected, emptyCaches, int64, modelOnDisk, onnxSession, reals } from '../testing/onnx-runtime.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
@@ -135,6 +137,30 @@ describe('the files of an export', () => {
     const paths = (await onnxFiles(bytes, 'f32')).map(({ path }) => path);
     expect(paths).not.toContain('tokenizer.json');
     expect(paths).not.toContain('chat_template.jinja');
+  });
+
+  it.each<[string, object, object, boolean]>([
+    ['nothing', {}, {}, false],
+    ['nothing, in files of transformers 4.30', { transformers_version: '4.30.0' }, {}, true],
+    ['false', { transformers_version: '4.30.0' }, { clean_up_tokenization_spaces: false }, false],
+    ['true', {}, { clean_up_tokenization_spaces: true }, true],
+  ])('decode in other programs as here if the model says of spaces: %s', async (_, more, said, wanted) => {
+    const tiny = tinyModel();
+    const json = structuredClone(tiny.tokenizer) as ConstructorParameters<typeof Tokenizer>[0] & {
+      model: { vocab: [string, number][] };
+    };
+    json.model.vocab.splice(3, 2, ['▁do', -1], ["▁n't", -1]);
+    const config = { ...(tiny.config as object), ...more };
+    const model: ModelFiles = { ...tiny, config, tokenizer: json, tokenizerConfig: said };
+    const { tokenizer } = await readTexts(model, { promptForm: 'raw' });
+    expect(tokenizer.decode([3, 4])).toBe(wanted ? "don't" : "do n't");
+    expect(tokenizer.decodeWhole([3, 4])).toBe("do n't"); // what a model reads
+    for (const files of [await onnxFiles(model, 'f32'), await mergedModelFiles(model, new Set(), changes)]) {
+      const config = files.find(({ path }) => path === 'tokenizer_config.json') ?? expect.fail('no configuration');
+      const written = JSON.parse(new TextDecoder().decode(await bytesOfFile(config))) as object;
+      expect(written).toEqual({ clean_up_tokenization_spaces: wanted });
+      expect(new Tokenizer(json, written).decode([3, 4])).toBe(tokenizer.decode([3, 4]));
+    }
   });
 
   it('find the embedding by any of its names', async () => {

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
+import { type TokenizerJson as TokenizerOf, readTokenizerJson } from '../gguf/tokenizer-json.ts';
+import { unigramValues } from '../gguf/unigram-values.ts';
+import { vocabularyOf } from '../gguf/vocabulary.ts';
 import { GgufTokenizer } from '../weights/gguf/tokenizer.ts';
 import { GgufMetadata, type GgufValue } from '../weights/gguf/values.ts';
-import { byteLetters } from '../testing/gguf-of.ts';
+import { whitespaceMap } from '../weights/gguf/whitespace-map.ts';
+import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
 
 type TextIds = { text: string } & Record<string, number[]>;
 interface Golden {
@@ -67,11 +71,9 @@ function metadataOf(name: string, json: TokenizerJson, config: TokenizerConfig):
   if (model.type === 'Unigram') {
     set('model', text('t5'));
     set('scores', { type: 'array', of: 'float32', items: Float32Array.from(scores) });
-    set('precompiled_charsmap', {
-      type: 'array',
-      of: 'uint8',
-      items: Uint8Array.from(atob(json.normalizer?.precompiled_charsmap ?? 'AA=='), (c) => c.charCodeAt(0)),
-    });
+    const map = json.normalizer?.precompiled_charsmap;
+    const items = map === undefined ? whitespaceMap() : Uint8Array.from(atob(map), (c) => c.charCodeAt(0));
+    set('precompiled_charsmap', { type: 'array', of: 'uint8', items });
     return values;
   }
   const merges = model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
@@ -117,8 +119,54 @@ describe.each(TOKENIZERS)('the metadata of $name of $reference.name', ({ name, f
   });
 });
 
+const PARTS = 'golden/tokenizer_parts.json';
+interface Parts {
+  texts: string[];
+  charsmap: { precompiled_charsmap: string; pieces: [string, number][]; ids: number[][] };
+}
+
+describe.each(referencesWith(PARTS))('a Unigram vocabulary with a charsmap, as in $name', (reference) => {
+  const { texts, charsmap } = reference.json<Parts>(PARTS);
+  const special = charsmap.pieces.slice(0, 3).map(([content], id) => ({ id, content, special: true }));
+  const [pad_token, eos_token, unk_token] = special.map(({ content }) => content);
+  const metadata = metadataOf(
+    '',
+    {
+      added_tokens: special,
+      model: { type: 'Unigram', vocab: charsmap.pieces },
+      normalizer: { type: 'Precompiled', precompiled_charsmap: charsmap.precompiled_charsmap },
+      post_processor: null,
+    },
+    { pad_token, eos_token, unk_token, bos_token: null },
+  );
+  const files = new GgufTokenizer(new GgufMetadata(metadata)).files();
+
+  it('gives the ids of SentencePiece', () => {
+    const tokenizer = loadTokenizer(files.tokenizer, files.tokenizerConfig);
+    // Here a text that writes a special token has it, and ▁ is no space.
+    const plain = texts
+      .map((text, i) => ({ text, ids: charsmap.ids[i] }))
+      .filter(({ text }) => !/▁|<(s|pad|unk|\/s)>/.test(text));
+    expect(plain.length).toBeGreaterThan(50);
+    for (const { text, ids } of plain) expect(tokenizer.encode(text), JSON.stringify(text)).toEqual(ids);
+  });
+
+  it('is written as it was read', () => {
+    const json = readTokenizerJson(files.tokenizer) as TokenizerOf<'Unigram'>;
+    const written = unigramValues(json, vocabularyOf(json, charsmap.pieces.length));
+    for (const name of ['scores', 'precompiled_charsmap', 'add_space_prefix', 'remove_extra_whitespaces']) {
+      const before = metadata.get(`tokenizer.ggml.${name}`);
+      if (before !== undefined) expect(written[name], name).toEqual(before);
+    }
+    const plain = { ...json, normalizer: null };
+    expect(unigramValues(plain, vocabularyOf(json, charsmap.pieces.length))['precompiled_charsmap']).toMatchObject({
+      items: new Uint8Array(),
+    });
+  });
+});
+
 describe('GgufTokenizer', () => {
-  const letters = byteLetters();
+  const letters = BYTE_LETTERS;
   const base = (): Map<string, GgufValue> =>
     new Map([
       ['tokenizer.ggml.model', text('gpt2')],

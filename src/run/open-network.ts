@@ -1,4 +1,5 @@
 import { GorpError, reportOf } from '../base/errors.ts';
+import { statingSpaces } from '../base/tokenizer-config.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from '../models/config.ts';
@@ -45,7 +46,7 @@ export interface KnownModel {
 export async function readTexts(texts: Texts, reading: Reading, guard?: TokenizerGuard): Promise<KnownModel> {
   const { read, promptMark, targets } = familyOf(texts.config);
   const { config, networkOn } = read(texts.config);
-  const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark, guard);
+  const raw = loadTokenizer(texts.tokenizer, statingSpaces(texts), promptMark, guard);
   checkVocabulary(raw, config.vocabSize);
   const tokenizer = reading.promptForm === 'chat' ? await byChatTemplate(raw, texts, reading) : raw;
   // generation_config.json overrides config.json on where generation ends. Labels end with the tokenizer's end-of-text

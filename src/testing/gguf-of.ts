@@ -1,3 +1,4 @@
+import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
 import { VALUE_TYPES, type ValueType } from '../weights/gguf/values.ts';
 
 type Item = number | bigint | boolean | string;
@@ -128,21 +129,12 @@ export function ggufOf({
 const spread = (count: number, size: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => size * (((i * 7919 + 13) % 1009) / 504.5 - 1));
 
-/** GPT-2's letters for bytes: printable ones stand for themselves, the others start at U+0100. */
-export function byteLetters(): string[] {
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const isPrintable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-    return String.fromCharCode(isPrintable ? byte : next++);
-  });
-}
-
 /** A LLaMA of one layer whose tokens are bytes, and two special ones. */
 export function tinyLlamaGguf(
   change: (file: Required<Pick<TestGguf, 'metadata' | 'tensors'>>) => TestGguf = (file) => file,
 ): Uint8Array<ArrayBuffer> {
   const [width, inner, heads, keyHeads] = [16, 24, 2, 1];
-  const tokens = ['<|endoftext|>', '<|im_end|>', ...byteLetters()];
+  const tokens = ['<|endoftext|>', '<|im_end|>', ...BYTE_LETTERS];
   const metadata: Record<string, TestValue> = {
     'general.architecture': ['string', 'llama'],
     'general.name': ['string', 'tiny'],

@@ -3,6 +3,7 @@ import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { encodeLabel } from '../tasks/labels.ts';
 import { committedReference, referencesWith, tokenizersOf } from '../testing/reference.ts';
+import { BYTE_LETTERS } from './parts/byte-letters.ts';
 import { checkVocabulary, loadTokenizer } from './tokenizer.ts';
 
 /** A text with its ids by every tokenizer of the folder, named after its folder. */
@@ -97,6 +98,13 @@ const DOUBLE = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' };
 /** A part of a tokenizer, so many levels deep. */
 const nested = (depth: number): Record<string, unknown> =>
   JSON.parse('{"type":"Sequence","decoders":['.repeat(depth) + ']}'.repeat(depth)) as Record<string, unknown>;
+const LETTERS = { type: 'ByteLevel' };
+const TWICE = { type: 'Sequence', normalizers: [LETTERS, LETTERS] };
+/** A charsmap without replacements, and then these bytes. */
+const charsmap = (...bytes: number[]): Record<string, unknown> => ({
+  type: 'Precompiled',
+  precompiled_charsmap: btoa(String.fromCharCode(4, 0, 0, 0, 0, 0, 0, 0, ...bytes)),
+});
 const SAME = { type: 'Replace', pattern: { String: 'a' }, content: 'b' };
 
 describe('loadTokenizer', () => {
@@ -131,12 +139,13 @@ describe('loadTokenizer', () => {
     });
   });
 
-  it('reports faults that the library finds only on a text', () => {
+  it('reports faults that are found only on a text', () => {
+    const model = { type: 'BPE', vocab: { a: 0, '</s>': 1 }, merges: [], unk_token: '<none>' };
     const broken = loadTokenizer(
-      small((json) => (json['post_processor'] = { type: 'TemplateProcessing', single: ['no object'], pair: [] })),
+      small((json) => Object.assign(json, { model, added_tokens: [] })),
       {},
     );
-    expect(() => broken.encode('a')).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as GorpError);
+    expect(() => broken.encode('b')).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as GorpError);
   });
 
   it.each([
@@ -144,6 +153,8 @@ describe('loadTokenizer', () => {
     ['a regular expression', small((json) => Object.assign(json, { normalizer: REPLACE })), 1],
     ['replacing a text by a longer one', small((json) => Object.assign(json, { normalizer: DOUBLE })), 1],
     ['replacing a text by one of its length', small((json) => Object.assign(json, { normalizer: SAME })), 0],
+    ['turning bytes into letters', small((json) => Object.assign(json, { normalizer: LETTERS })), 0],
+    ['doing so twice', small((json) => Object.assign(json, { normalizer: TWICE })), 1],
   ])('bounds the time of %s', (_, json, times) => {
     let guarded = 0;
     const guard: TokenizerGuard = (work) => {
@@ -169,6 +180,17 @@ describe('loadTokenizer', () => {
       }),
     );
     expect(loadTokenizer(json, {}).encode(' ¼')).toEqual([1, 4]);
+  });
+
+  it('tells charsmaps that change nothing from faulty ones', () => {
+    for (const bytes of [charsmap(), charsmap(65, 0), { ...charsmap(), precompiled_charsmap: '' }]) {
+      expect(
+        loadTokenizer(
+          small((json) => (json['normalizer'] = bytes)),
+          {},
+        ).encode('ab'),
+      ).toEqual([4, 5]);
+    }
   });
 
   it('encodes empty and unknown text', () => {
@@ -207,6 +229,47 @@ describe('loadTokenizer', () => {
       small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: '' }] })),
       {},
     ],
+    [
+      'a post-processor whose tokens have no names',
+      small((json) => (json['post_processor'] = { type: 'TemplateProcessing', single: ['no object'], pair: [] })),
+      {},
+    ],
+    [
+      'a charsmap that is not base64',
+      small((json) => (json['normalizer'] = { ...charsmap(), precompiled_charsmap: '!' })),
+      {},
+    ],
+    [
+      'a charsmap that is cut',
+      small((json) => (json['normalizer'] = { ...charsmap(), precompiled_charsmap: 'AA==' })),
+      {},
+    ],
+    [
+      'a charsmap with a long replacement',
+      small((json) => (json['normalizer'] = charsmap(...new Array<number>(300).fill(65)))),
+      {},
+    ],
+    ...['(?i)a', '(?i:ß)', '(?i:a(b))', String.raw`\X`].map((Regex): [string, unknown, unknown] => [
+      `the regular expression ${Regex}`,
+      small((json) => (json['normalizer'] = { type: 'Replace', pattern: { Regex }, content: '' })),
+      {},
+    ]),
+    ...['Removed', 'merged'].map((behavior): [string, unknown, unknown] => [
+      `a pre-tokenizer that lacks what Split needs (${behavior})`,
+      small((json) => (json['pre_tokenizer'] = { type: 'Split', pattern: { String: ' ' }, behavior })),
+      {},
+    ]),
+    ['a decoder for other models', small((json) => (json['decoder'] = { type: 'WordPiece', prefix: '##' })), {}],
+    ...[{ dropout: 0.1 }, { continuing_subword_prefix: '##' }, { unk_token: 'a', merges: ['a b'] }].map(
+      (more): [string, unknown, unknown] => [
+        `a byte-pair encoding with ${JSON.stringify(more)}`,
+        small((json) => {
+          const model = { type: 'BPE', vocab: { '</s>': 0, a: 1, b: 2, ab: 3 }, merges: [], ...more };
+          Object.assign(json, { model, added_tokens: [] });
+        }),
+        {},
+      ],
+    ),
     ['an unknown normaliser', small((json) => Object.assign(json, { normalizer: { type: 'Magic' } })), {}],
     ['an end token that is not in the vocabulary', small(), { eos_token: '<end>' }],
     ['a special token that is a number', small(), { eos_token: 1 }],
@@ -215,19 +278,9 @@ describe('loadTokenizer', () => {
   });
 });
 
-/**
- * The letters for bytes in GPT-2's byte-level BPE: printable bytes stand for themselves, the others start at U+0100.
- */
-function byteLetters(): string[] {
-  let next = 0x100;
-  const isPlain = (byte: number): boolean =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPlain(byte) ? byte : next++));
-}
-
 describe('a byte-level BPE, as in SmolLM', () => {
   const merges = ['t h', 'Ġ th', 'Ġth e', 'a t'];
-  const pieces = [...byteLetters(), ...merges.map((merge) => merge.replace(' ', ''))];
+  const pieces = [...BYTE_LETTERS, ...merges.map((merge) => merge.replace(' ', ''))];
   const special = { id: 0, content: '<|endoftext|>', special: true, normalized: false };
   const json = {
     added_tokens: [special],

@@ -1,55 +1,57 @@
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
-import { hasByteTokens } from '../base/byte-tokens.ts';
-import { GorpError } from '../base/errors.ts';
 import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
+import { cleansSpaces, hasByteTokens } from '../base/tokenizer-config.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
-import { rememberWords } from './known-words.ts';
+import { type AddedToken, AddedTokens } from './parts/added-tokens.ts';
+import { decoderOf } from './parts/decoder.ts';
+import { badTokenizer, checked } from './parts/fault.ts';
+import { normalizerOf } from './parts/normalizer.ts';
+import { frontOf } from './parts/post-processor.ts';
+import { type Piece, preTokenizerOf } from './parts/pre-tokenizer.ts';
+import { idSchema, type WordModel, wordModelOf } from './parts/word-model.ts';
 import { checkPromptLength } from './prompt-length.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
-import { addByteFallback } from './unigram-bytes.ts';
 
 export type { Answered, PromptMark, Tokenizer } from './tokenizer-form.ts';
 
-/** Highest token id, far above any vocabulary: larger ids would need huge tables, or wrap in 32 bits. */
-const MAX_ID = 2 ** 24 - 1;
-const idSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_ID));
-// Checks what the library does not: faults that would give wrong ids or an endless loop.
+const flag = v.optional(v.boolean(), false);
+const flags = { single_word: flag, lstrip: flag, rstrip: flag };
+const AddedTokenSchema = v.pipe(
+  v.looseObject({
+    content: v.string(),
+    special: v.optional(v.boolean(), true),
+    normalized: v.optional(v.boolean()),
+    ...flags,
+  }),
+  v.transform((token) => ({ ...token, normalized: token.normalized ?? !token.special })),
+);
 const TokenizerJsonSchema = v.looseObject({
   added_tokens: v.array(
-    v.looseObject({ id: idSchema, content: v.pipe(v.string(), v.minLength(1)), special: v.optional(v.boolean()) }),
+    v.intersect([v.looseObject({ id: idSchema, content: v.pipe(v.string(), v.minLength(1)) }), AddedTokenSchema]),
   ),
-  model: v.variant('type', [
-    v.looseObject({
-      type: v.literal('Unigram'),
-      vocab: v.pipe(v.array(v.tuple([v.string(), v.pipe(v.number(), v.finite())])), v.minLength(1)),
-      unk_id: idSchema,
-      byte_fallback: v.optional(v.boolean()),
-    }),
-    v.looseObject({
-      type: v.literal('BPE'),
-      vocab: v.record(v.string(), idSchema),
-      merges: v.array(v.union([v.string(), v.tuple([v.string(), v.string()])])),
-    }),
-  ]),
 });
 const specialToken = v.nullish(v.union([v.string(), v.looseObject({ content: v.string() })]));
+const further = v.nullish(v.union([v.array(specialToken), v.record(v.string(), specialToken)]));
+const NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const;
 const TokenizerConfigSchema = v.looseObject({
-  eos_token: specialToken,
-  pad_token: specialToken,
-  bos_token: specialToken,
-  unk_token: specialToken,
+  ...v.entriesFromList(NAMES, specialToken),
+  additional_special_tokens: further,
+  extra_special_tokens: further,
+  added_tokens_decoder: v.nullish(v.record(v.pipe(v.string(), v.digits()), AddedTokenSchema)),
+  split_special_tokens: v.nullish(v.boolean()),
   tokenizer_class: v.nullish(v.string()),
 });
 
 /**
- * Reads a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json` of a model. If the configuration does
- * not name a special token, it is that of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
+ * Reads a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json` of a model, such that texts have the
+ * same tokens, and tokens the same text, as in Hugging Face's own tokenizers. If the configuration does not name a
+ * special token, it is that of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
  * @param tokenizerJson null if the model's tokens are bytes.
  * @param guard limits how long a text may take if the files can make that long (see {@link mayTakeForEver}).
- * @throws GorpError `text/bad-tokenizer` if the files are malformed or lack an end-of-text token.
+ * @throws GorpError `text/bad-tokenizer` if the files are malformed, have a part that is not read, or lack an
+ *   end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
@@ -57,36 +59,36 @@ export function loadTokenizer(
   promptMark: PromptMark = 'closed',
   guard: TokenizerGuard = (work) => work(),
 ): Tokenizer {
-  if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
+  const finish = cleansSpaces(tokenizerConfig, tokenizerJson) ? withoutSpaces : (text: string): string => text;
+  if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer(finish);
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) checkDepth(json[part], part);
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
   if (mayTakeForEver(json['decoder']))
     throw badTokenizer('tokenizer.json: its decoder has a regular expression, or replaces a text by a longer one');
-  let library: HuggingFaceTokenizer;
-  try {
-    // Pass the input itself, which the schema has checked: valibot's copy of a record lacks a key "constructor".
-    library = new HuggingFaceTokenizer(withUnicodeClasses(tokenizerJson as PreTokenized), config);
-  } catch (error) {
-    throw badTokenizer(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  if (json.model.type === 'Unigram' && json.model.unk_id >= json.model.vocab.length) {
-    throw badTokenizer(`tokenizer.json: unk_id ${json.model.unk_id} is outside its ${json.model.vocab.length} entries`);
-  }
-  if (json.model.type === 'Unigram' && json.model.byte_fallback === true && library.model)
-    addByteFallback(library.model);
-  if (json.model.type === 'Unigram' && library.model) rememberWords(library.model);
-  const idOf = (token: string): number | null => library.token_to_id(token) ?? null;
-  const named = (name: keyof Tokenizer['written'], otherwise: string): string => {
-    const token = config[name];
-    return typeof token === 'string' ? token : (token?.content ?? otherwise);
-  };
+  const model = wordModelOf((tokenizerJson as { model?: unknown }).model);
+  const added = addedTokensOf(json.added_tokens, config, model);
+  const isGuarded = mayTakeForEver(json['normalizer']) || mayTakeForEver(json['pre_tokenizer']);
+  const guarded = <T>(work: () => T): T => (isGuarded ? guard(work) : work());
+  const normalize = normalizerOf(json['normalizer'], config['charsmap'] === 'longest' ? 'longest' : 'byCluster');
+  const ids = new Map(added.map(({ content, id }) => [content, id]));
+  // A token that is looked for in the normalised text is also written so.
+  const written = new Map(
+    added.map(({ id, content, normalized }) => [id, normalized ? guarded(() => normalize(content)) : content]),
+  );
+  const special = new Set(added.flatMap(({ content, special }) => (special ? [content] : [])));
+  const idOf = (token: string): number | null => ids.get(token) ?? model.idOf(token) ?? null;
+  const tokenOf = (id: number): string | undefined => written.get(id) ?? model.tokenOf(id);
+  const isSpecial = (id: number): boolean => special.has(tokenOf(id) ?? '');
+  const size = added.reduce((most, { id }) => Math.max(most, id + 1), model.size);
+
+  const named = (name: keyof Tokenizer['written'], otherwise: string): string => nameOf(config[name]) ?? otherwise;
   const names = {
     ...{ bos_token: named('bos_token', '<s>'), eos_token: named('eos_token', '</s>') },
     ...{ pad_token: named('pad_token', '<pad>'), unk_token: named('unk_token', '<unk>') },
   };
   /** As templates write a token: none if it is null, or left to a class that names none. */
-  const written = (name: keyof typeof names): string | null => {
+  const inTemplates = (name: keyof typeof names): string | null => {
     const isNamed =
       config[name] !== undefined ? config[name] !== null : /T5|Llama/.test(config.tokenizer_class ?? 'T5');
     return isNamed && idOf(names[name]) !== null ? names[name] : null;
@@ -94,17 +96,46 @@ export function loadTokenizer(
   const eosId = idOf(names.eos_token);
   if (eosId === null) throw badTokenizer(`its vocabulary lacks the end-of-text token ${names.eos_token}`);
   const bosId = idOf(names.bos_token);
-  const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
   // As T5 numbers them; a vocabulary for other models may have some too, but not the first.
   const sentinels: number[] = [];
   for (let id = idOf('<extra_id_0>'); id !== null; id = idOf(`<extra_id_${sentinels.length}>`)) sentinels.push(id);
-  const encodeFreely = (text: string): number[] =>
-    working(() => library.encode(text, { add_special_tokens: false }).ids);
-  const isGuarded = mayTakeForEver(json['normalizer']) || mayTakeForEver(json['pre_tokenizer']);
-  const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
-  const before = (): number[] => tokensBefore(library);
-  const front = promptMark === 'begun' ? (isGuarded ? guard(before) : before()) : [];
+
+  const splitsSpecial = config.split_special_tokens === true;
+  const [inText, inNormalised] = [false, true].map(
+    (wanted) =>
+      new AddedTokens(
+        added.filter(({ normalized }) => normalized === wanted),
+        splitsSpecial,
+        ({ id }) => written.get(id) ?? '',
+      ),
+  );
+  const preTokenize = preTokenizerOf(json['pre_tokenizer']);
+  const encodeWords = (piece: Piece): number[] => preTokenize(piece).flatMap(({ text }) => model.encode(text));
+  const encode = (text: string): number[] =>
+    guarded(() =>
+      working(() =>
+        inText.encode(text, (piece) =>
+          inNormalised.encode(normalize(piece.text), (part) =>
+            encodeWords({ text: part.text, isFirst: piece.isFirst && part.isFirst }),
+          ),
+        ),
+      ),
+    );
+  // The post-processor decides, as in transformers 5: a `bos_token` in the configuration may serve templates only, as in
+  // SmolLM2, and `add_bos_token` changes nothing.
+  const front = frontOf(json['post_processor']).flatMap(([token, id]) => {
+    if (id === undefined || tokenOf(id) !== token)
+      throw badTokenizer(
+        `tokenizer.json: post_processor begins texts with a token that the vocabulary lacks (${token})`,
+      );
+    return promptMark === 'begun' ? [id] : [];
+  });
   const after = promptMark === 'closed' ? [eosId] : [];
+  const decode = decoderOf(json['decoder']);
+  const textOf = (ids: readonly number[]): string => {
+    const tokens = ids.map(tokenOf).filter((token) => token !== undefined);
+    return working(() => decode(tokens));
+  };
   return {
     encode,
     encodePrompt: (text) => {
@@ -112,83 +143,84 @@ export function loadTokenizer(
       return [...front, ...encode(text), ...after];
     },
     encodeLabel: encode,
-    decode: (ids) => decodeIds(library, ids, true),
-    decodeWhole: (ids) => decodeIds(library, ids, false),
-    isSpecial: (id) => special.has(id),
+    decode: (ids) => finish(textOf(ids.filter((id) => !isSpecial(id)))),
+    decodeWhole: textOf,
+    isSpecial,
     hiding: sentinels.length > 0 ? { sentinels, spanTokens: 3 } : null,
     written: {
-      ...{ bos_token: written('bos_token'), eos_token: names.eos_token },
-      ...{ pad_token: written('pad_token'), unk_token: written('unk_token') },
+      ...{ bos_token: inTemplates('bos_token'), eos_token: names.eos_token },
+      ...{ pad_token: inTemplates('pad_token'), unk_token: inTemplates('unk_token') },
     },
     eosId,
     padId: idOf(names.pad_token) ?? bosId ?? eosId,
     bosId,
     unkId: idOf(names.unk_token),
-    size: library.model?.vocab.length ?? 0,
+    size,
   };
 }
 
-const ANY_TEXT = 'a';
+type Config = v.InferOutput<typeof TokenizerConfigSchema>;
+type Json = v.InferOutput<typeof TokenizerJsonSchema>;
+
+const nameOf = (token: v.InferOutput<typeof specialToken>): string | undefined =>
+  typeof token === 'string' ? token : token?.content;
 
 /**
- * The tokens before a text: the one that begins a text, if the model was trained with it. The post-processor of
- * tokenizer.json decides, as in transformers 5: a `bos_token` in the configuration may serve templates only, as in
- * SmolLM2. Tokens after a text are ignored, since an answer follows.
+ * Tokens that are looked for before anything else, as transformers 5 has them: tokenizer_config.json overrides how
+ * tokenizer.json looks for one, and what it names is special.
  */
-function tokensBefore(library: HuggingFaceTokenizer): number[] {
-  const { ids: plain } = library.encode(ANY_TEXT, { add_special_tokens: false });
-  const { ids: whole } = library.encode(ANY_TEXT, { add_special_tokens: true });
-  const begin = whole.findIndex((_, at) => plain.every((id, i) => whole[at + i] === id));
-  const before = whole.slice(0, Math.max(begin, 0));
-  if (before.every((id: number | undefined) => id !== undefined)) return before;
-  throw badTokenizer('tokenizer.json: post_processor begins texts with a token that the vocabulary lacks');
+function addedTokensOf(own: Json['added_tokens'], config: Config, model: WordModel): AddedToken[] {
+  const tokens = new Map<string, AddedToken>(own.map((token) => [token.content, token]));
+  for (const [id, token] of Object.entries(config.added_tokens_decoder ?? {})) {
+    const known = tokens.get(token.content);
+    const special = token.special || known?.special === true;
+    if (token.content !== '')
+      tokens.set(token.content, { ...token, special, id: known?.id ?? model.idOf(token.content) ?? Number(id) });
+  }
+  const further = [config.additional_special_tokens, config.extra_special_tokens];
+  const named = [...NAMES.map((name) => config[name]), ...further.flatMap((more) => Object.values(more ?? {}))];
+  for (const content of named.map(nameOf)) {
+    if (content === undefined || content === '') continue;
+    const known = tokens.get(content);
+    const id = known?.id ?? model.idOf(content);
+    const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+    if (id !== undefined) tokens.set(content, { ...plain, ...known, content, id, special: true });
+  }
+  return [...tokens.values()];
+}
+
+/** Without the spaces that `clean_up_tokenization` of transformers leaves out, in its order. */
+function withoutSpaces(text: string): string {
+  const parts = [' .', ' ?', ' !', ' ,', " ' ", " n't", " 'm", " 's", " 've", " 're"];
+  return parts.reduce((cleaned, part) => cleaned.replaceAll(part, part.trim()), text);
 }
 
 /**
  * Whether a part of the file can take time, or make a text grow, without limit: a regular expression can have 2ⁿ ways not
- * to match, and n replacements of a text by a longer one can make it 2ⁿ times as long.
+ * to match, and n replacements of a text by a longer one can make it 2ⁿ times as long. So can n maps of characters, or n
+ * turns of bytes into letters; tokenizers have one.
  */
 function mayTakeForEver(part: unknown): boolean {
-  if (typeof part !== 'object' || part === null) return false;
-  const { Regex, pattern, content } = part as {
-    Regex?: unknown;
-    pattern?: { String?: unknown } | null;
-    content?: unknown;
+  let maps = 0;
+  const may = (one: unknown): boolean => {
+    if (typeof one !== 'object' || one === null) return false;
+    const { type, Regex, pattern, content } = one as {
+      type?: unknown;
+      Regex?: unknown;
+      pattern?: { String?: unknown } | null;
+      content?: unknown;
+    };
+    if (type === 'Precompiled' || type === 'ByteLevel') maps++;
+    const replaced = pattern?.String;
+    const grows = typeof replaced === 'string' && typeof content === 'string' && content.length > replaced.length;
+    return Regex !== undefined || grows || maps > 1 || Object.values(one).some(may);
   };
-  const replaced = pattern?.String;
-  const grows = typeof replaced === 'string' && typeof content === 'string' && content.length > replaced.length;
-  return Regex !== undefined || grows || Object.values(part).some(mayTakeForEver);
+  return may(part);
 }
 
-/** The library recurses, and so does the check above. @throws GorpError `text/bad-tokenizer` if a part is nested too deep. */
+/** The parts recurse, and so does the check above. @throws GorpError `text/bad-tokenizer` if one is nested too deep. */
 function checkDepth(part: unknown, name: string): void {
   if (isTooDeep(part)) throw badTokenizer(`tokenizer.json: its ${name} is nested more than ${MAX_NESTING} deep`);
-}
-
-interface PreTokenized {
-  pre_tokenizer?: PreTokenizer | null;
-}
-interface PreTokenizer {
-  type: string;
-  pretokenizers?: PreTokenizer[] | undefined;
-  individual_digits?: unknown;
-}
-
-/**
- * The same tokenizer with words split at Unicode's white space and numbers. The library splits at JavaScript's `\s` and
- * `\d`, Hugging Face's own tokenizers at Unicode's properties: they differ in U+0085 (next line), U+FEFF (byte order
- * mark), and numbers such as ¼ and ٣.
- */
-function withUnicodeClasses(json: PreTokenized): object {
-  const replaced = (one: PreTokenizer): PreTokenizer => {
-    if (one.type === 'Sequence') return { ...one, pretokenizers: one.pretokenizers?.map(replaced) };
-    const split = (Regex: string, behavior: string): PreTokenizer & object => ({
-      ...{ type: 'Split', pattern: { Regex }, behavior, invert: false },
-    });
-    if (one.type === 'Digits') return split(one.individual_digits === true ? '\\p{N}' : '\\p{N}+', 'Isolated');
-    return one.type === 'WhitespaceSplit' ? split('\\p{White_Space}+', 'Removed') : one;
-  };
-  return json.pre_tokenizer ? { ...json, pre_tokenizer: replaced(json.pre_tokenizer) } : json;
 }
 
 /**
@@ -204,12 +236,7 @@ export function checkVocabulary(tokenizer: Tokenizer, rows: number): void {
   }
 }
 
-function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_special_tokens: boolean): string {
-  const known = ids.filter((id) => library.id_to_token(id) !== undefined);
-  return known.length === 0 ? '' : working(() => library.decode(known, { skip_special_tokens }));
-}
-
-/** Runs the library on a text. It finds some faults of a file only then. */
+/** Runs a part of the tokenizer on a text. Some faults of a file are found only then. */
 function working<T>(work: () => T): T {
   try {
     return work();
@@ -217,20 +244,4 @@ function working<T>(work: () => T): T {
     const what = cause instanceof Error ? cause.message : String(cause);
     throw badTokenizer(`tokenizer.json: it fails on a text (${what})`, { cause });
   }
-}
-
-function checked<S extends v.GenericSchema>(schema: S, input: unknown, file: string): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, input, { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw badTokenizer(`${file}, ${v.getDotPath(issue) ?? '(root)'}: ${issue.message}`, { cause: parsed.issues });
-}
-
-function badTokenizer(what: string, options?: ErrorOptions): GorpError {
-  return new GorpError(
-    'text/bad-tokenizer',
-    `The tokenizer cannot be used: ${what}.`,
-    "Use the tokenizer.json and tokenizer_config.json that were published with the model's weights, or choose another model.",
-    options,
-  );
 }

@@ -1,4 +1,4 @@
-import { hasByteTokens } from '../base/byte-tokens.ts';
+import { hasByteTokens } from '../base/tokenizer-config.ts';
 import { GorpError } from '../base/errors.ts';
 import { noSafetensors } from './hub.ts';
 import { licenceOf, MAX_README_BYTES } from './licence.ts';

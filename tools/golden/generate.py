@@ -23,6 +23,7 @@ from metrics import write_metrics
 from models import write_family
 from optimizer import write_optimizer
 from stories import write_stories
+from tokenizer_parts import write_tokenizer_parts
 from verification import Verification
 from vocabularies import write_tokenizers
 
@@ -82,6 +83,7 @@ def main() -> None:
     write_benchmark(out / "cl-benchmark", seed, **variant.get("benchmark", {}))
     write_tokenizers(out / "tokenizers")
     write_chat_masks(golden / "chat_masks.json", out / "tokenizers")
+    write_tokenizer_parts(golden / "tokenizer_parts.json", seed)
     write_stories(out / "models" / "stories-tiny", seed, verification)
     write_json(golden / "verification.json", dict(sorted(verification.deviations.items())))
     print(f"{sum(path.stat().st_size for path in out.rglob('*') if path.is_file()):,} bytes in {out}")

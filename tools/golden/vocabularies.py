@@ -9,10 +9,10 @@ from benchmark import LABELS, sentences
 from files import write_json
 from texts import texts
 
-_QWEN = (
+QWEN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_LLAMA3 = _QWEN.replace(r"|\p{N}| ", r"|\p{N}{1,3}| ")
+LLAMA3 = QWEN.replace(r"|\p{N}| ", r"|\p{N}{1,3}| ")
 _PIECES = 160  # in addition to letters and bytes
 
 
@@ -120,7 +120,7 @@ def _kinds() -> dict[str, tuple[Tokenizer, dict]]:
     }
     gemma = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"]
     return {
-        "byte-level-qwen": (_byte_level(_QWEN, qwen, None), {
+        "byte-level-qwen": (_byte_level(QWEN, qwen, None), {
             "tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
             "unk_token": None, "clean_up_tokenization_spaces": False,
         }),
@@ -129,7 +129,7 @@ def _kinds() -> dict[str, tuple[Tokenizer, dict]]:
             "tokenizer_class": "GPT2Tokenizer", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>",
             "pad_token": "<|im_end|>", "unk_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,
         }),
-        "byte-level-llama3": (_byte_level(_LLAMA3, llama3, llama3[0]), {
+        "byte-level-llama3": (_byte_level(LLAMA3, llama3, llama3[0]), {
             "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": llama3[0], "eos_token": "<|eot_id|>",
             "clean_up_tokenization_spaces": False,
         }),

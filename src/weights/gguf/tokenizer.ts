@@ -133,7 +133,9 @@ export class GgufTokenizer {
       },
       tokenizerConfig: {
         ...{ bos_token: tokenAt(bos), eos_token: tokenAt(eos), pad_token: tokenAt(pad), unk_token: tokenAt(unknown) },
+        // As transformers reads GGUF files, and the programs of llama.cpp, which write token by token.
         ...{ clean_up_tokenization_spaces: false, add_bos_token: front.length > 0 },
+        ...(KINDS[this.#kind].form === 'unigram' && { charsmap: 'longest' }),
         ...this.#chatTemplate(),
       },
     };
@@ -274,13 +276,17 @@ export class GgufTokenizer {
     const types = this.#types;
     const map = Uint8Array.from(this.#metadata.numbers(this.#key('precompiled_charsmap')) ?? []); // bytes, signed or not
     const own = whitespaceMap();
-    const isOwn = map.length === own.length && map.every((byte, i) => byte === own[i]); // words are split there anyway
+    const isOwn = map.length === own.length && map.every((byte, i) => byte === own[i]);
+    // SentencePiece splits at spaces alone. The map that this project writes makes one of every white space.
+    const words = isOwn
+      ? { type: 'WhitespaceSplit' }
+      : { type: 'Split', pattern: { String: ' ' }, behavior: 'Removed', invert: false };
     const metaspace = { type: 'Metaspace', replacement: SPACE, prepend_scheme: 'always', split: true };
     const hasBytes = this.#tokens.some((_, id) => types[id] === TOKEN_TYPE.byte);
     return {
       form: {
         normalizer: map.length === 0 || isOwn ? null : { type: 'Precompiled', precompiled_charsmap: base64(map) },
-        pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
+        pre_tokenizer: { type: 'Sequence', pretokenizers: [words, metaspace] },
         decoder: hasBytes ? { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, metaspace] } : metaspace,
         model: {
           ...{ type: 'Unigram', unk_id: this.special.unknown_token_id, byte_fallback: hasBytes },

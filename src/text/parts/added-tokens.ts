@@ -1,0 +1,99 @@
+import type { Piece } from './pre-tokenizer.ts';
+
+/** The part `added_tokens` of tokenizer.json: tokens that are looked for in a text before anything else. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  /** Whether it is no text: it is left out when tokens become text. */
+  readonly special: boolean;
+  /** Whether it counts only between words. */
+  readonly single_word: boolean;
+  /** Whether the white space before it belongs to it. */
+  readonly lstrip: boolean;
+  /** Whether the white space after it belongs to it. */
+  readonly rstrip: boolean;
+  /** Whether it is looked for in the normalised text, normalised itself. */
+  readonly normalized: boolean;
+}
+
+interface Node {
+  readonly next: Map<string, Node>;
+  token?: AddedToken;
+}
+
+/** Finds added tokens in a text: of those at one place the longest, as `AddedVocabulary` of the tokenizers library. */
+export class AddedTokens {
+  readonly #root: Node = { next: new Map() };
+  readonly #splitsSpecial: boolean;
+  readonly #space: RegExp;
+
+  /**
+   * @param splitsSpecial whether special tokens in a text are read as text.
+   * @param written how a token is written in the texts to come.
+   * @param space what counts as white space around a token.
+   */
+  constructor(
+    tokens: readonly AddedToken[],
+    splitsSpecial: boolean,
+    written = ({ content }: AddedToken): string => content,
+    space = /\p{White_Space}/u,
+  ) {
+    this.#splitsSpecial = splitsSpecial;
+    this.#space = space;
+    for (const token of tokens) {
+      let node = this.#root;
+      for (const unit of written(token).split('')) {
+        let next = node.next.get(unit);
+        if (next === undefined) node.next.set(unit, (next = { next: new Map() }));
+        node = next;
+      }
+      node.token ??= token;
+    }
+  }
+
+  /** The ids of the tokens in a text, and those of what is between them. @param encode gives the latter. */
+  encode(text: string, encode: (between: Piece) => readonly number[]): number[] {
+    const ids: number[] = [];
+    let begin = 0;
+    const encodeUntil = (end: number): void => {
+      if (begin === end) return;
+      for (const id of encode({ text: text.slice(begin, end), isFirst: begin === 0 })) ids.push(id);
+    };
+    for (let at = 0; at < text.length;) {
+      const found = this.#longestAt(text, at);
+      if (found === null) {
+        at++;
+        continue;
+      }
+      const { token } = found;
+      let from = at;
+      let to = (at = found.end);
+      if (token.special && this.#splitsSpecial) continue;
+      if (token.single_word && isWithinWord(text, from, to)) continue;
+      if (token.lstrip) while (from > begin && this.#space.test(text[from - 1])) from--;
+      if (token.rstrip) while (to < text.length && this.#space.test(text[to])) to++;
+      encodeUntil(Math.max(begin, from));
+      ids.push(token.id);
+      begin = to;
+    }
+    encodeUntil(text.length);
+    return ids;
+  }
+
+  #longestAt(text: string, from: number): { token: AddedToken; end: number } | null {
+    let node = this.#root.next.get(text[from]);
+    let found: { token: AddedToken; end: number } | null = null;
+    for (let end = from + 1; node !== undefined; node = node.next.get(text[end++])) {
+      if (node.token !== undefined) found = { token: node.token, end };
+    }
+    return found;
+  }
+}
+
+/** Of Rust's regular expressions: letters, marks, digits, connectors and two joiners. */
+const WORD = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d]';
+const [ENDS_WORD, BEGINS_WORD] = [new RegExp(`${WORD}$`, 'u'), new RegExp(`^${WORD}`, 'u')];
+
+/** Whether a place in a text touches other characters of words. */
+const isWithinWord = (text: string, from: number, to: number): boolean =>
+  ENDS_WORD.test(text.slice(Math.max(0, from - 2), from)) || BEGINS_WORD.test(text.slice(to, to + 2));
