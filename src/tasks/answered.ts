@@ -86,9 +86,12 @@ const readers: Readonly<Record<'free' | 'chat' | 'text', Reader>> = {
   },
   chat: (table, { textColumn }, chatAnswers) => {
     const at = columnIndex(table, textColumn);
-    const chosen = table.columns.findIndex((name, i) => i !== at && name.toLowerCase() === 'chosen');
+    const beside = (wanted: string): number =>
+      table.columns.findIndex((name, i) => i !== at && name.toLowerCase() === wanted);
+    const [chosen, system, tools] = ['chosen', 'system', 'tools'].map(beside);
     return (row) => {
-      const found = readConversation(row[at], row[chosen]);
+      if (!['', '[]', 'null'].includes(row[tools]?.trim() ?? '')) return 'tool calls';
+      const found = readConversation(row[at], row[chosen], row[system]);
       if ('skip' in found) return found.skip;
       const { turns } = found;
       const ends = [...turns.keys()].filter((i) => turns[i].role === 'assistant');

@@ -2,6 +2,7 @@ import { reportOf } from '../base/errors.ts';
 import { answeredTexts } from './answered.ts';
 import { labelledTexts } from './custom-task.ts';
 import type { Columns } from './forms.ts';
+import { ALPACA, CONVERSATION } from './formats/alpaca.ts';
 import { recognise } from './formats/recognise.ts';
 import { type Table, type TableFile, tableOf } from './table.ts';
 import type { TablePreview } from './table-preview.ts';
@@ -21,12 +22,31 @@ export function previewOf(file: TableFile, header: boolean, chosen: Columns | nu
   const columns = { ...recognise(table), ...chosen };
   const rows = table.rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell.slice(0, SHOWN_CHARACTERS)));
   const seen = { ...columns, columns: table.columns, rows };
+  const unread = unreadColumns(table, columns);
   try {
     const { found, warnings } = foundIn(table, columns);
-    return { ...seen, found, problem: null, warnings: [...table.warnings, ...warnings] };
+    return { ...seen, found, problem: null, warnings: [...table.warnings, ...warnings, ...unread] };
   } catch (thrown) {
-    return { ...seen, found: null, problem: reportOf(thrown), warnings: table.warnings };
+    return { ...seen, found: null, problem: reportOf(thrown), warnings: [...table.warnings, ...unread] };
   }
+}
+
+/** Columns that say something of a row though no task names them: see answered.ts. */
+const READ_BESIDE = ['system', 'tools', 'chosen', 'definition'];
+/** Columns whose names a sentence lists. */
+const NAMED = 20;
+
+/** Which columns of a table are read for nothing, in a sentence; none if all are. */
+export function unreadColumns(
+  table: Pick<Table, 'columns'>,
+  { form, textColumn, inputColumn, labelColumn }: Columns,
+): string[] {
+  const beside = form === 'chat' ? READ_BESIDE : READ_BESIDE.slice(-1);
+  const used = [textColumn, inputColumn, labelColumn, ...beside, ...(textColumn === CONVERSATION ? ALPACA : [])];
+  const left = table.columns.filter((name) => !used.includes(name) && !used.includes(name.toLowerCase()));
+  if (left.length === 0) return [];
+  const names = left.slice(0, NAMED).join(', ') + (left.length > NAMED ? ', …' : '');
+  return [`${left.length === 1 ? 'A column is' : `${left.length} columns are`} not learned: ${names}.`];
 }
 
 function foundIn(

@@ -4,6 +4,7 @@ import { gunzippedWhole } from '../base/gunzip.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
+import { withConversations } from './formats/alpaca.ts';
 import { readParquet } from './formats/parquet.ts';
 import type { ByteSource } from './formats/parquet-footer.ts';
 import { parseJsonLines, parseJsonRows } from './json-rows.ts';
@@ -231,13 +232,13 @@ export function tableOf(file: TableFile, header: boolean): Table {
         : `${ragged.length} rows do not have ${names.length} columns and are left out: lines ${shown}.`,
     );
   }
-  return {
+  return withConversations({
     columns: uniqueNames(names),
     rows,
     lines: lines.filter((_, i) => isWhole[i]),
     nested: file.nested,
     warnings,
-  };
+  });
 }
 
 function uniqueNames(names: readonly string[]): string[] {

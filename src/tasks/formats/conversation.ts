@@ -26,8 +26,9 @@ const skip = (why: string): Conversation => ({ skip: why });
  * @param cell the list as JSON.
  * @param beside a cell that may hold the last turn, an object as JSON (preference data of LLaMA-Factory). Ignored if it
  *   holds anything else, such as a whole conversation.
+ * @param system the system's prompt in a cell of its own (LLaMA-Factory); one among the turns takes its place.
  */
-export function readConversation(cell: string, beside = ''): Conversation {
+export function readConversation(cell: string, beside = '', system = ''): Conversation {
   if (cell.trim() === '') return skip('no turns');
   let list: unknown;
   try {
@@ -44,7 +45,9 @@ export function readConversation(cell: string, beside = ''): Conversation {
   }
   const end = turns.findLastIndex(({ role }) => role === 'assistant');
   if (end < 0) return skip('no answer of the assistant');
-  const known = turns.slice(0, end + 1);
+  const first: ChatTurn[] =
+    system.trim() === '' || turns[0].role === 'system' ? [] : [{ role: 'system', content: system.trim() }];
+  const known = [...first, ...turns.slice(0, end + 1)];
   const spoken = known[0].role === 'system' ? known.slice(1) : known;
   if (spoken.some(({ role }, i) => role !== (i % 2 === 0 ? 'user' : 'assistant'))) return skip('roles out of order');
   return known.some(({ content }) => content.trim() === '') ? skip('empty turns') : { turns: known };

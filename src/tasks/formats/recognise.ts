@@ -1,6 +1,7 @@
 import type { Columns, TaskForm } from '../forms.ts';
 import type { FrameName } from '../frames.ts';
 import { likelyKind, type LikelyKind } from '../likely-kind.ts';
+import { ALPACA, CONVERSATION } from './alpaca.ts';
 import { DEFINITION } from './super-ni.ts';
 import type { Table } from '../table.ts';
 
@@ -86,7 +87,7 @@ function recognised(table: Table): Omit<Recognised, 'kind'> {
     const found = format.input?.map(columnOf).find((name) => name !== undefined) ?? null;
     const isLabelled = format.form === 'free' && format.isPublished !== true && hasFewValues(table, answer);
     return {
-      format: format.name,
+      format: text === CONVERSATION && columnOf(ALPACA[0]) !== undefined ? 'Alpaca' : format.name,
       form: isLabelled ? 'labels' : format.form,
       textColumn: text,
       inputColumn: found,
