@@ -1,295 +1,197 @@
-// Teaches lessons to a model and asks it questions of common knowledge before and after: docs/studies/keeping.md.
-//   node tools/run.mjs lab/keeping/keeping.ts MODEL QUEUE RESULTS
-// QUEUE and RESULTS are JSON lines; a trial whose name is in RESULTS is not run again, and QUEUE may grow meanwhile.
+// Teaches lessons to a model, and asks it questions of common knowledge before and after (docs/studies/keeping.md):
+//   node tools/run.mjs lab/keeping/keeping.ts MODEL TRIALS RESULTS
+// Both files hold JSON lines. A trial whose name is in RESULTS is not made again, and TRIALS may grow meanwhile.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { openNamedModel } from '../../src/cli/named-models.ts';
 import { nodeWasmHost } from '../../src/cli/wasm-host.ts';
-import { mixSeed } from '../../src/base/random.ts';
-import { WasmDevice } from '../../src/device/wasm/wasm-device.ts';
+import { chunks } from '../../src/base/chunks.ts';
 import type { Device } from '../../src/device/device.ts';
+import { WasmDevice } from '../../src/device/wasm/wasm-device.ts';
 import { Learner } from '../../src/gorp/learner.ts';
 import { needsOf } from '../../src/gorp/method-plan.ts';
 import { rateCourse, rateFactor } from '../../src/gorp/rate-schedule.ts';
 import { type MethodName, planOf, withValues } from '../../src/methods/registry.ts';
-import { Evaluator } from '../../src/run/evaluator.ts';
 import type { EncodedTask } from '../../src/run/encoded-task.ts';
+import { Evaluations } from '../../src/run/evaluation-programs.ts';
+import { type Accuracy, Evaluator } from '../../src/run/evaluator.ts';
+import { writeAnswers } from '../../src/run/free-answers.ts';
+import { chosenTargets } from '../../src/run/model-modules.ts';
 import { openNetwork, readTexts } from '../../src/run/open-network.ts';
 import { readParameter } from '../../src/run/packed-blocks.ts';
 import { protectedSample } from '../../src/run/protected-examples.ts';
+import { answeredByModel, rehearsedBatch } from '../../src/run/rehearsal.ts';
 import { RoundBatches } from '../../src/run/round-batches.ts';
 import type { RunSettings, TrainingSettings } from '../../src/run/settings.ts';
 import { spaceSamples } from '../../src/run/space-samples.ts';
 import { startingMethod, startingTraining } from '../../src/run/starting-values.ts';
 import { prepareTask } from '../../src/run/task-data.ts';
-import { chosenTargets } from '../../src/run/model-modules.ts';
-import { encodeFree } from '../../src/tasks/encode-free.ts';
-import type { EncodedExample } from '../../src/tasks/fit.ts';
 import { type CommonQuestion, isRight } from '../../src/tasks/common-questions.ts';
+import { encodeFree } from '../../src/tasks/encode-free.ts';
 import { GENERAL_PROMPTS } from '../../src/tasks/general-prompts.ts';
-import type { Example } from '../../src/tasks/task.ts';
-import { trainingOrder, sizedBatch } from '../../src/tasks/batches.ts';
 import type { ModelFiles } from '../../src/weights/model-folder.ts';
 import { LESSONS } from './lessons.ts';
-import { HALF_A, HALF_B } from './more-questions.ts';
 import { MORE_PROMPTS } from './more-prompts.ts';
+import { HALF_A, HALF_B } from './more-questions.ts';
 
-/** What is tried. */
+/** What is tried, where it differs from the settings that a pre-trained model starts with. */
 interface Trial {
-  name: string;
-  method: MethodName;
-  lessons?: string[];
-  /** Values of the method that differ from those a pre-trained model starts with. */
-  values?: Parameters<typeof withValues>[1];
-  training?: Partial<TrainingSettings>;
-  /** Which answers the protected prompts have, how many prompts, and from which list. */
-  answers?: 'written' | 'own';
-  prompts?: 'general' | 'more' | 'both';
-  /** Rows of protected prompts that each step learns besides the lesson, with the base model's own answers. */
-  replay?: number;
-  half?: 'A' | 'B' | 'AB';
+  readonly name: string;
+  readonly method: MethodName;
+  /** In the order in which they are taught; all by default. */
+  readonly lessons?: readonly string[];
+  readonly values?: Parameters<typeof withValues>[1];
+  readonly training?: Partial<TrainingSettings>;
+  /** Whether what is protected and rehearsed includes {@link MORE_PROMPTS}. */
+  readonly more?: boolean;
+  /** The questions: half A, by which settings are chosen, unless it says otherwise. */
+  readonly half?: 'A' | 'B';
 }
 
-/** Tokens of an answer to a question, and to a general prompt. */
+/** Tokens of an answer to a question. */
 const ANSWER = 24;
-const OWN_ANSWER = 48;
+const QUESTIONS = [...HALF_A, ...HALF_B];
+/** Stands for any pre-trained model in settings. */
+const MODEL = 'org/model';
 
-export async function main([model, queue, results]: string[]): Promise<number> {
+export async function main([model, trials, results]: string[]): Promise<number> {
   const files = await openNamedModel(model);
   for (;;) {
-    const trials = linesIn<Trial>(queue);
-    const done = new Set(linesIn<{ name: string }>(results).map(({ name }) => name));
-    const next = trials.find(({ name }) => !done.has(name));
-    if (next === undefined) {
-      if (trials.some(({ name }) => name === 'end')) return 0;
-      await new Promise((resolve) => setTimeout(resolve, 5000));
-      continue;
-    }
-    if (next.name === 'end') return 0;
+    const done = new Set(linesIn<Trial>(results).map(({ name }) => name));
+    const next = linesIn<Trial>(trials).find(({ name }) => !done.has(name));
+    if (next === undefined) return 0;
+    const device = await WasmDevice.open(nodeWasmHost(Number(process.env['THREADS'] ?? 1)));
     try {
-      const device = await WasmDevice.open(nodeWasmHost(Number(process.env['THREADS'] ?? 1)));
-      try {
-        await runTrial(device, files, next, results);
-      } finally {
-        await device.destroy();
-      }
-    } catch (thrown) {
-      appendFileSync(results, `${JSON.stringify({ name: next.name, error: String((thrown as Error).stack) })}\n`);
+      const rounds = await tried(device, files, next);
+      appendFileSync(results, `${JSON.stringify({ ...next, rounds })}\n`);
+    } finally {
+      await device.destroy();
     }
   }
 }
 
-const linesIn = <T>(path: string): T[] =>
+const linesIn = <Line>(path: string): Line[] =>
   existsSync(path)
     ? readFileSync(path, 'utf8')
         .split('\n')
         .filter((line) => line.trim() !== '')
-        .map((line) => JSON.parse(line) as T)
+        .map((line) => JSON.parse(line) as Line)
     : [];
 
-async function runTrial(device: Device, model: ModelFiles, trial: Trial, results: string): Promise<void> {
-  const began = Date.now();
-  const { method: name, lessons = ['mails', 'plants'], half = 'A' } = trial;
-  const start = startingMethod('org/model', name);
-  const method = trial.values ? withValues(start, trial.values) : start;
+/** What was learned and kept after a lesson. */
+interface Taught {
+  readonly lesson: string;
+  /** Questions that were answered rightly before, and how many of them still are. */
+  readonly right: number;
+  readonly kept: number;
+  readonly lost: readonly { readonly id: string; readonly before: string; readonly after: string }[];
+  /** Scores of the lessons so far. */
+  readonly learned: Readonly<Record<string, Accuracy>>;
+  readonly losses: readonly number[];
+  readonly seconds: number;
+}
+
+async function tried(device: Device, model: ModelFiles, trial: Trial): Promise<Taught[]> {
+  const { method: name, values = {}, half = 'A', lessons = LESSONS.map((one) => one.name) } = trial;
+  const method = withValues(startingMethod(MODEL, name), values);
   const training: TrainingSettings = {
-    ...startingTraining('org/model'),
-    ...{ epochs: 4, trainExamples: 0, testExamples: 0, promptForm: 'chat', evaluationBatchSize: 16 },
+    ...startingTraining(MODEL),
+    ...{ epochs: 4, trainExamples: 0, testExamples: 0, promptForm: 'chat' },
     ...trial.training,
   };
-  const settings: RunSettings = { model: 'org/model', tasks: 'embedded', order: lessons, method, training };
+  const settings: RunSettings = { model: MODEL, tasks: 'embedded', order: [...lessons], method, training };
   const known = await readTexts(model, { promptForm: 'chat', date: '2026-12-01T00:00:00' });
   const { tokenizer } = known;
   const opened = openNetwork(device, model, { sourceLength: training.sourceLength, targetLength: 128 }, known);
   const { network, storedName } = opened;
+  const options = {
+    ...{ seed: training.seed, maxGradNorm: training.maxGradNorm, tasks: lessons.length },
+    ...{ gradientAccumulation: 1, rehearses: training.rehearsal > 0 },
+  };
   const targets = chosenTargets(settings, network.shapes, opened.targets);
-  const plan = planOf(method);
-  const micro = (trial.replay ?? 0) > 0 ? 2 : 1;
-  const learner = await Learner.create(
-    device,
-    network,
-    plan,
-    targets,
-    { seed: training.seed, maxGradNorm: training.maxGradNorm, gradientAccumulation: micro, tasks: lessons.length },
-    (parameter, packed) => readParameter(model, storedName(parameter), packed),
+  const learner = await Learner.create(device, network, planOf(method), targets, options, (parameter, packed) =>
+    readParameter(model, storedName(parameter), packed),
   );
+  const noted = (): Promise<void> => Promise.resolve();
+  /** Answers of the model as it is now. */
+  const ask = async (questions: readonly CommonQuestion[]): Promise<string[]> => {
+    const prompts = questions.map(({ question }) => ({ source: tokenizer.encodePrompt(question), label: [] }));
+    const programs = new Evaluations(device, network, learner.layers, ANSWER + 1);
+    try {
+      const ids = await writeAnswers({ device, network, programs }, prompts, training.evaluationBatchSize, noted);
+      return ids.map((one) => tokenizer.decode(one.filter((id) => !network.tokens.endIds.includes(id))));
+    } finally {
+      programs.destroy();
+    }
+  };
+  const test = async (task: EncodedTask): Promise<Accuracy> => {
+    const evaluator = new Evaluator(device, network, learner, tokenizer, { ...training, answerLength: 32 }, Date.now);
+    try {
+      return (await evaluator.evaluate(task, noted)).accuracy;
+    } finally {
+      evaluator.destroy();
+    }
+  };
   try {
     const host = {
-      taskReader: () => () => Promise.reject(new Error('no files')),
+      taskReader: () => () => Promise.reject(new Error('lessons are no files')),
       customTask: (of: string) => Promise.resolve(LESSONS.find((one) => one.name === of)),
     };
     const tasks: EncodedTask[] = [];
     for (const lesson of lessons) tasks.push(await prepareTask(host, lesson, settings, tokenizer, () => undefined));
-    const test = (task: EncodedTask, answerLength: number) => {
-      const evaluator = new Evaluator(device, network, learner, tokenizer, { ...training, answerLength }, Date.now);
-      return evaluator.evaluate(task, () => Promise.resolve()).finally(() => evaluator.destroy());
-    };
-    const written = async (prompts: readonly string[], length: number): Promise<string[]> => {
-      const examples = prompts.map((sentence): Example => ({ sentence, label: 'x' }));
-      const asked = { ...GENERAL_PROMPTS, name: 'asked', train: [], test: examples };
-      const task = await prepareTask(
-        { ...host, customTask: () => Promise.resolve(asked) },
-        'asked',
-        { ...settings, order: ['x'], watch: ['asked'] },
-        tokenizer,
-        () => undefined,
-      );
-      return (await test(task, length)).answers.map(({ text }) => text);
-    };
-    const questions: readonly CommonQuestion[] = half === 'A' ? HALF_A : half === 'B' ? HALF_B : [...HALF_A, ...HALF_B];
-    const all = [...HALF_A, ...HALF_B];
-    const cached = new Map(
-      linesIn<{ question: string; answer: string }>(`${results}.base`).map(({ question, answer }) => [
-        question,
-        answer,
-      ]),
-    );
-    const ofBase = async (prompts: readonly string[], length: number): Promise<string[]> => {
-      const open = prompts.filter((prompt) => !cached.has(prompt));
-      const answers = open.length > 0 ? await written(open, length) : [];
-      open.forEach((question, i) => {
-        cached.set(question, answers[i]);
-        appendFileSync(`${results}.base`, `${JSON.stringify({ question, answer: answers[i] })}\n`);
-      });
-      return prompts.map((prompt) => cached.get(prompt) ?? '');
-    };
-    const before = await ofBase(
-      questions.map(({ question }) => question),
-      ANSWER,
-    );
-    const wasRight = questions.map((one, i) => isRight(one, before[i], all));
-    console.log(trial.name, 'right before', wasRight.filter(Boolean).length, 'of', questions.length, seconds(began));
-
-    const samples = spaceSamples(method, network);
-    const pairs =
-      trial.prompts === 'more'
-        ? MORE_PROMPTS
-        : trial.prompts === 'both'
-          ? [...GENERAL_PROMPTS.train, ...MORE_PROMPTS]
-          : GENERAL_PROMPTS.train;
-    const needsOwn = trial.answers === 'own' || (trial.replay ?? 0) > 0;
-    const ownTexts = needsOwn
-      ? await ofBase(
-          pairs.map(({ sentence }) => sentence),
-          OWN_ANSWER,
-        )
-      : [];
+    const asked = half === 'A' ? HALF_A : HALF_B;
+    const all = await ask(asked);
+    const right = asked.filter((one, i) => isRight(one, all[i], QUESTIONS));
+    const before = all.filter((answer, i) => isRight(asked[i], answer, QUESTIONS));
+    const pairs = [...GENERAL_PROMPTS.train, ...(trial.more ? MORE_PROMPTS : [])];
     const lengths = { sourceLength: training.sourceLength, answerLength: 128 };
-    const own = needsOwn
-      ? (
-          await encodeFree(
-            tokenizer,
-            GENERAL_PROMPTS,
-            pairs.map(({ sentence }, i) => ({ sentence, label: ownTexts[i] })),
-            { ...lengths, answerLength: OWN_ANSWER },
-          )
-        ).encoded
-      : [];
-    if (needsOf(plan).protects !== undefined) {
-      const protects =
-        trial.answers === 'own' ? own : (await encodeFree(tokenizer, GENERAL_PROMPTS, pairs, lengths)).encoded;
-      await learner.protect(
-        protectedSample([protects], training, { ...samples, end: Math.max(samples.end, protects.length) }),
-      );
-      console.log('  protected', protects.length, seconds(began));
+    const { encoded: general } = await encodeFree(tokenizer, GENERAL_PROMPTS, pairs, lengths);
+    const samples = spaceSamples(method, network);
+    if (needsOf(planOf(method)).protects !== undefined) {
+      await learner.protect(protectedSample([general], training, { ...samples, end: general.length }));
     }
-    const after: unknown[] = [];
-    for (const [i, task] of tasks.entries()) {
-      const batches = new RoundBatches(
-        settings,
-        tasks,
-        { number: i + 1, trains: [i], tests: [], testsWatched: false },
-        samples,
-      );
+    const rehearsed =
+      training.rehearsal === 0
+        ? []
+        : await answeredByModel({ device, network, learner, tokenizer, settings }, general, noted);
+    const rounds: Taught[] = [];
+    for (const [i, { name: lesson }] of tasks.entries()) {
+      const began = Date.now();
+      const round = { number: i + 1, trains: [i], tests: [], testsWatched: false };
+      const batches = new RoundBatches(settings, tasks, round, samples);
       await learner.beginTask(batches.beginSample(), undefined, batches.prompts());
-      const total = training.epochs * Math.ceil(task.train.length / training.batchSize);
-      const course = rateCourse(training, total);
-      let step = 0;
+      const steps = Array.from({ length: training.epochs }, (_, epoch) =>
+        batches.ofEpoch(epoch, learner.rememberedExamples),
+      ).flat();
+      const course = rateCourse(training, steps.length);
       const losses: number[] = [];
-      const general = replayOf(own, trial.replay ?? 0, training, i);
-      for (let epoch = 0; epoch < training.epochs; epoch++) {
-        for (const batch of batches.ofEpoch(epoch, learner.rememberedExamples)) {
-          const more = general();
-          await learner.step(more ? [batch, more] : [batch], rateFactor(course, step++));
-          if (learner.untakenSteps > 8) losses.push(...(await learner.takeRecords()).map(({ loss }) => loss));
+      for (const some of chunks([...steps.keys()], 8)) {
+        for (const step of some) {
+          const beside = rehearsed.length > 0 && {
+            batch: rehearsedBatch(rehearsed, training, i + 1, step + 1),
+            weight: training.rehearsal,
+          };
+          await learner.step([steps[step]], rateFactor(course, step), beside || undefined);
         }
+        losses.push(...(await learner.takeRecords()).map(({ loss }) => Number(loss.toFixed(4))));
       }
-      losses.push(...(await learner.takeRecords()).map(({ loss }) => loss));
       await learner.endTask({
         ...{ sample: batches.spaceSample(), singles: batches.singles() },
         ...{ prompts: batches.prompts(), examples: batches.examples },
       });
-      const answers = await written(
-        questions.map(({ question }) => question),
-        ANSWER,
+      const after = await ask(right);
+      const lost = right.flatMap((one, j) =>
+        isRight(one, after[j], QUESTIONS) ? [] : [{ id: one.id, before: before[j], after: after[j] }],
       );
-      const isNow = questions.map((one, j) => isRight(one, answers[j], all));
-      const kept = isNow.filter((now, j) => now && wasRight[j]).length;
-      const right = wasRight.filter(Boolean).length;
-      const lost = questions.flatMap((one, j) =>
-        wasRight[j] && !isNow[j] ? [{ id: one.id, before: before[j], after: answers[j] }] : [],
-      );
-      const byHalf = { A: count(questions, HALF_A, wasRight, isNow), B: count(questions, HALF_B, wasRight, isNow) };
-      const earlier: unknown[] = [];
-      for (const [j, one] of tasks.slice(0, i + 1).entries()) {
-        if (j < i && i < tasks.length - 1) continue;
-        earlier.push({ lesson: one.name, ...(await test(one, 24)).accuracy });
-      }
-      const entry = {
-        lesson: task.name,
-        ...{ kept, right, byHalf, learned: earlier.at(-1), earlier: earlier.slice(0, -1) },
-        ...{ losses: losses.map((loss) => Number(loss.toFixed(3))), lost, seconds: seconds(began) },
-      };
-      after.push(entry);
-      console.log(
-        '  ',
-        task.name,
-        `${kept}/${right}`,
-        JSON.stringify(entry.learned),
-        losses.at(-1)?.toFixed(3),
-        seconds(began),
-      );
+      const learned: Record<string, Accuracy> = {};
+      for (const one of tasks.slice(0, i + 1)) learned[one.name] = await test(one);
+      const kept = right.length - lost.length;
+      const seconds = Math.round((Date.now() - began) / 1000);
+      rounds.push({ lesson, right: right.length, kept, lost, learned, losses, seconds });
+      console.log(trial.name, lesson, `${kept} of ${right.length}`, JSON.stringify(learned[lesson]), seconds);
     }
-    appendFileSync(results, `${JSON.stringify({ ...trial, method, after, seconds: seconds(began) })}\n`);
+    return rounds;
   } finally {
     learner.destroy();
     network.destroy();
   }
 }
-
-const count = (
-  questions: readonly CommonQuestion[],
-  half: readonly CommonQuestion[],
-  was: readonly boolean[],
-  now: readonly boolean[],
-): { right: number; kept: number; gained: number } => {
-  const of = questions.flatMap((one, i) => (half.includes(one) ? [i] : []));
-  const number = (holds: (i: number) => boolean): number => of.filter(holds).length;
-  return {
-    right: number((i) => was[i]),
-    kept: number((i) => was[i] && now[i]),
-    gained: number((i) => !was[i] && now[i]),
-  };
-};
-
-/** Batches of protected examples, in turn. */
-function replayOf(
-  examples: readonly EncodedExample[],
-  rows: number,
-  { sourceLength, seed }: TrainingSettings,
-  round: number,
-): () => ReturnType<typeof sizedBatch> | undefined {
-  let queue: number[][] = [];
-  let epoch = 0;
-  return () => {
-    if (rows === 0) return undefined;
-    if (queue.length === 0) {
-      queue = trainingOrder(examples, rows, mixSeed(seed, 'general', round), epoch++).filter(
-        (some) => some.length === rows,
-      );
-    }
-    const indexes = queue.shift();
-    return indexes && sizedBatch(examples, indexes, { batchSize: rows, sourceLength });
-  };
-}
-
-const seconds = (since: number): number => Math.round((Date.now() - since) / 1000);

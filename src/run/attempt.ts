@@ -82,7 +82,8 @@ export class Attempt {
     if (trains && start) await text?.measure(0, (done, total) => this.#reading(done, total));
     if (start) {
       await learner.restore(start.learner);
-      checkRemembered(learner.rememberedExamples, opened.tokenizer.size);
+      const { rehearsed = [] } = start.place;
+      checkRemembered([...learner.rememberedExamples, ...rehearsed], opened.tokenizer.size);
     }
     await new Following(this.#device, this.#parts, { ...opened, learner, text }, control.seconds - began).follow();
   }
@@ -117,7 +118,7 @@ export class Attempt {
     let loaded = 0;
     // General text is measured by the base model too, which has weights of its own.
     const restored = new Set(general === null ? from?.tensors.names : []);
-    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, rehearsal, frozenWeights, activations } = settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
     const learner = await Learner.create(
@@ -129,6 +130,7 @@ export class Attempt {
         seed,
         maxGradNorm,
         gradientAccumulation,
+        rehearses: rehearsal > 0,
         tasks: settings.order.length,
         recompute: activations === 'recompute',
         packing,
@@ -297,7 +299,7 @@ class Following {
     if (!this.#parts.host.saveRound) return;
     const { name, epochs, examples } = batches;
     const { seconds, paddedTokens, steps } = at;
-    const state = this.#state(placeAt(number, 'begin'));
+    const state = this.#state(placeAt(number, 'begin', at.rehearsed));
     const { curves } = state.results;
     const total = time.steps[number - 1];
     const trained = {

@@ -2,14 +2,13 @@ import { Sha256 } from '../base/sha256.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
 import type { Network } from '../models/network.ts';
-import { evaluationOrder, longestSource } from '../tasks/batches.ts';
 import { COMMON_QUESTIONS, isRight } from '../tasks/common-questions.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { decodeToEnd, writtenText } from './decoding.ts';
+import { writtenText } from './decoding.ts';
 import { Evaluations } from './evaluation-programs.ts';
+import { writeAnswers } from './free-answers.ts';
 import type { CommonQuestionsReport, CommonQuestionsRound } from './results.ts';
-import { afterBeginning, readShared, sharedTokens } from './shared-beginning.ts';
 
 /** Tokens of an answer: a short sentence. */
 export const ANSWER_TOKENS = 24;
@@ -43,29 +42,6 @@ export async function askedQuestions(tokenizer: Tokenizer, rows: number): Promis
   return { report: { hash: hash.digest(), questions }, prompts, longest, tokenizer, rows };
 }
 
-/** The largest batch of questions, what all share, and the tokens that are read and written of all. */
-export interface PlannedQuestions {
-  readonly B: number;
-  readonly S: number;
-  readonly shared: number;
-  readonly read: number;
-  readonly written: number;
-}
-
-/** @param shares whether what all prompts begin with is read once for all. */
-export function plannedQuestions({ prompts, longest, rows }: AskedQuestions, shares: boolean): PlannedQuestions {
-  const shared = shares ? sharedTokens(prompts) : 0;
-  const rests = afterBeginning(prompts, shared);
-  const batches = evaluationOrder(rests, { batchSize: rows, sourceLength: longest });
-  return {
-    B: batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1),
-    S: longestSource(batches),
-    shared,
-    read: rests.reduce((sum, { source }) => sum + source.length, 0),
-    written: prompts.length * ANSWER_TOKENS,
-  };
-}
-
 /**
  * Asks a model, as it is now, and judges its answers. Nothing is left on the device, and no random number is drawn: a
  * run trains the same with it and without.
@@ -76,7 +52,7 @@ export function plannedQuestions({ prompts, longest, rows }: AskedQuestions, sha
  */
 export async function askQuestions(
   { device, network, learner }: { device: Device; network: Network; learner: Learner },
-  { prompts, longest, tokenizer, rows }: AskedQuestions,
+  { prompts, tokenizer, rows }: AskedQuestions,
   { round, before }: { round: number; before: CommonQuestionsRound | undefined },
   onBatch: (done: number, total: number) => Promise<void>,
 ): Promise<CommonQuestionsRound> {
@@ -85,21 +61,13 @@ export async function askQuestions(
   const endIds = [...network.tokens.endIds, tokenizer.eosId];
   const programs = new Evaluations(device, network, learner.layers, ANSWER_TOKENS + 1);
   try {
-    const { beginning, rests } = await readShared(
-      programs,
+    const written = await writeAnswers(
+      { device, network, programs },
       asked.map((i) => prompts[i]),
+      rows,
+      (done) => onBatch(done, asked.length),
     );
-    let done = 0;
-    for (const { indexes, S } of evaluationOrder(rests, { batchSize: rows, sourceLength: longest })) {
-      const { generation, prefill } = await programs.scoring({ B: indexes.length, S, T: 1, beginning });
-      generation.start(indexes.map((i) => rests[i].source));
-      await device.run([prefill.program]);
-      const written = await decodeToEnd(device, generation, indexes.length, (left) =>
-        programs.decoder(generation, left),
-      );
-      indexes.forEach((i, row) => (answers[asked[i]] = writtenText(written[row], endIds, tokenizer).text.trim()));
-      await onBatch((done += indexes.length), asked.length);
-    }
+    written.forEach((ids, k) => (answers[asked[k]] = writtenText(ids, endIds, tokenizer).text.trim()));
   } finally {
     programs.destroy();
   }

@@ -4,6 +4,7 @@ import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { evaluationOrder, longestSource, sizedBatch } from '../tasks/batches.ts';
 import { bestScoreOf } from '../text/scores.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
 import type { Evaluations } from './evaluation-programs.ts';
@@ -120,6 +121,39 @@ async function write(
   return tested;
 }
 
+/**
+ * Writes answers to prompts greedily, up to the token that ends each.
+ *
+ * @param programs with room for answers of the wanted length.
+ * @param batchSize prompts that are answered at once.
+ * @param onBatch called after every batch with the number of prompts answered.
+ * @returns token ids in the order of the prompts, with the end if there is one.
+ */
+export async function writeAnswers(
+  { device, network, programs }: Pick<FreeTestParts, 'device' | 'network' | 'programs'>,
+  prompts: readonly EncodedExample[],
+  batchSize: number,
+  onBatch: (done: number) => Promise<void>,
+): Promise<number[][]> {
+  const answers: number[][] = [];
+  const sourceLength = longestOf(prompts.map(({ source }) => source));
+  const { beginning, rests } = await readShared(programs, prompts);
+  let done = 0;
+  for (const { indexes, S } of evaluationOrder(rests, { batchSize, sourceLength })) {
+    const { generation, prefill } = await programs.scoring({ B: indexes.length, S, T: 1, beginning });
+    generation.start(indexes.map((prompt) => rests[prompt].source));
+    await device.run([prefill.program]);
+    const written = await decodeToEnd(device, generation, indexes.length, (rows) => programs.decoder(generation, rows));
+    indexes.forEach((prompt, row) => {
+      const ids = [...written[row]];
+      const end = ids.findIndex((id) => network.tokens.endIds.includes(id));
+      answers[prompt] = end < 0 ? ids : ids.slice(0, end + 1);
+    });
+    await onBatch((done += indexes.length));
+  }
+  return answers;
+}
+
 /** How many answers are scored at once: of no more tokens than a batch of training, which fits. */
 function scoredAtOnce(
   test: EncodedTask['test'],
@@ -157,4 +191,35 @@ export function largestOfFreeTest(
   const batches = evaluationOrder(afterBeginning(test, shared), { batchSize: rows, sourceLength });
   const B = batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1);
   return { written: { B, S: longestSource(batches), T, shared } };
+}
+
+/** Prompts that are answered: the largest batch, what all share, and the tokens that are read and written of all. */
+export interface PlannedAnswers {
+  readonly B: number;
+  readonly S: number;
+  readonly shared: number;
+  readonly read: number;
+  readonly written: number;
+  /** Tokens of an answer, at most. */
+  readonly answer: number;
+}
+
+/** @param shares whether what all prompts begin with is read once for all. */
+export function plannedAnswers(
+  prompts: readonly EncodedExample[],
+  { rows, answer }: { rows: number; answer: number },
+  shares: boolean,
+): PlannedAnswers {
+  const longest = Math.max(...prompts.map(({ source }) => source.length));
+  const shared = shares ? sharedTokens(prompts) : 0;
+  const rests = afterBeginning(prompts, shared);
+  const batches = evaluationOrder(rests, { batchSize: rows, sourceLength: longest });
+  return {
+    B: batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1),
+    S: longestSource(batches),
+    shared,
+    read: rests.reduce((sum, { source }) => sum + source.length, 0),
+    written: prompts.length * answer,
+    answer,
+  };
 }

@@ -6,6 +6,7 @@ import { sizeOf } from '../graph/tensor.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
 import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import { modelOutline } from '../weights/model-outline.ts';
@@ -43,6 +44,7 @@ import { generalText, type GeneralText, textsOf } from './general-text.ts';
 import { type ProtectedExamples, protectedExamples, protectedSample } from './protected-examples.ts';
 import { spaceSamples } from './space-samples.ts';
 import { kindOf } from './starting-values.ts';
+import { rehearsedPrompts, REHEARSED_TOKENS } from './rehearsal.ts';
 import { prepareTask } from './task-data.ts';
 import { chosenTargets, modulesOf } from './model-modules.ts';
 
@@ -53,6 +55,8 @@ export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
   readonly protects: ProtectedExamples;
+  /** General prompts to rehearse; none if the run rehearses nothing. */
+  readonly rehearsed: readonly EncodedExample[];
   /** Questions of common knowledge; null if the settings ask none, or the model has no chat template. */
   readonly questions: AskedQuestions | null;
   /** By which the run measures what its model could do before; null if it does not, or the model reads none of it. */
@@ -94,6 +98,7 @@ interface Inspected extends Pick<
   | 'tasks'
   | 'protects'
   | 'questions'
+  | 'rehearsed'
   | 'general'
   | 'batchTokens'
   | 'data'
@@ -144,13 +149,14 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const { tasks, protects, questions, general } = inspected;
+    const { tasks, protects, questions, rehearsed, general } = inspected;
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
     const targetLength = Math.max(
       targetLengthOf(asked, tasks),
       questions === null ? 0 : questions.longest + ANSWER_TOKENS - sourceLength,
+      rehearsed.length === 0 ? 0 : REHEARSED_TOKENS,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
     const opened = await discarding(model, () =>
@@ -161,7 +167,7 @@ export class Opening {
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
     if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, { protects, questions, general }, (name) =>
+        await this.#plan(model, tasks, { protects, questions, rehearsed, general }, (name) =>
           storedTypeOf(model, storedName(name)),
         );
       } catch (thrown) {
@@ -229,12 +235,13 @@ export class Opening {
     if (first) {
       this.#host.emit({ type: 'reading', task: first.name, tokens: shownReading(known.tokenizer, first.train) });
     }
+    const rehearsed = await rehearsedPrompts(known.tokenizer, training);
     const general = await this.#generalText(known, tasks);
-    const planned = await this.#plan(texts, tasks, { protects, questions, general });
+    const planned = await this.#plan(texts, tasks, { protects, questions, rehearsed, general });
     const batchTokens = trainingTokens(this.#settings, tasks);
     const taught = { lessons, taughtBefore };
     this.#inspected = {
-      ...{ known, tasks, protects, questions, general, batchTokens },
+      ...{ known, tasks, protects, questions, rehearsed, general, batchTokens },
       ...{ data, saved, files, date, planned, ...taught },
     };
     return this.#inspected;
@@ -357,7 +364,7 @@ export class Opening {
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
-    { protects, questions, general }: Pick<Opened, 'protects' | 'questions' | 'general'>,
+    { protects, questions, rehearsed, general }: Pick<Opened, 'protects' | 'questions' | 'rehearsed' | 'general'>,
     storedAs = storedTypes(modelOutline(texts)),
   ): Promise<PlannedParts> {
     const { config } = texts;
@@ -369,7 +376,7 @@ export class Opening {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
       const batches = protectedSample(protects, training, spaceSamples(method, network)).map(({ sizes }) => sizes);
       const shares = sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true);
-      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general });
+      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, rehearsed, general });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);

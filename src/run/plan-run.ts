@@ -3,9 +3,9 @@ import { type MethodSettings, planOf } from '../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../device/counting-device.ts';
 import type { Device, Program } from '../device/device.ts';
 import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
-import { ANSWER_TOKENS } from './common-questions-probe.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { compileScoring } from './general-text-probe.ts';
+import type { PlannedAnswers } from './free-answers.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
 import { networkOf } from './open-network.ts';
@@ -63,9 +63,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const device = countingDevice(question.device);
   const { network, targets: familyTargets } = networkOf(device, config, {
     sourceLength: training.sourceLength,
-    targetLength: work.questions
-      ? Math.max(work.answer, work.questions.shared + work.questions.S + ANSWER_TOKENS - training.sourceLength)
-      : work.answer,
+    targetLength: longestAnswer(work, training.sourceLength),
   });
   const { shapes } = network;
   const targets = chosenTargets(question, shapes, familyTargets);
@@ -79,6 +77,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       seed: 0,
       maxGradNorm: 1,
       gradientAccumulation: training.gradientAccumulation,
+      rehearses: work.rehearsal !== undefined,
       recompute: training.activations === 'recompute',
       packing: (name) => frozenPacking(training.frozenWeights, name, shapes.get(name) ?? [], storedAs?.(name) ?? 'F32'),
     },
@@ -93,7 +92,10 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   };
 
   const isProtected = work.protects.length > 0;
-  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], isProtected);
+  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], {
+    isProtected,
+    beside: work.rehearsal?.batch,
+  });
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const microBatch = sumOf([programsOf(device, gradients), times(bases.perStep, programsOf(device, bases.programs))]);
   const step = sumOf([times(training.gradientAccumulation, microBatch), programsOf(device, optimizer)]);
@@ -174,20 +176,21 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     });
   }
   evaluations.destroy();
-  let questions = NO_WORK;
-  if (work.questions !== undefined) {
-    const { B, S, shared, read, written } = work.questions;
-    const asking = new Evaluations(device, network, learner.layers, ANSWER_TOKENS + 1);
+  const answering = async ({ B, S, shared, read, written, answer }: PlannedAnswers): Promise<Work> => {
+    const asking = new Evaluations(device, network, learner.layers, answer + 1);
     const beginning = await asking.readBeginning(tokens(shared));
     const { generation, prefill } = await asking.scoring({ B, S, T: 1, beginning });
     const decoded = await asking.decoder(generation, B);
-    note('testing', B * (ANSWER_TOKENS + 1) * 4);
-    questions = sumOf([
+    note('testing', B * (answer + 1) * 4);
+    const costs = [
       times(read, perUnit(device, prefill.program, B * S)),
       times(written, perUnit(device, decoded.program, B)),
-    ]);
+    ];
     asking.destroy();
-  }
+    return sumOf(costs);
+  };
+  const questions = work.questions ? await answering(work.questions) : NO_WORK;
+  const rehearsal = work.rehearsal ? await answering(work.rehearsal.answers) : NO_WORK;
   return {
     memory: { ...fullestOf(moments), checkpoint, host },
     effort: {
@@ -197,11 +200,19 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       validation,
       questions,
       generalText,
+      rehearsal,
       promptTokens: work.batch.S,
       sharesBeginnings: evaluations.sharesBeginnings,
     },
   };
 }
+
+/** Tokens that the network must have positions for after a prompt of a task. */
+const longestAnswer = ({ answer, questions, rehearsal }: PlannedWork, sourceLength: number): number =>
+  [questions, rehearsal?.answers].reduce(
+    (most, other) => (other ? Math.max(most, other.shared + other.S + other.answer - sourceLength) : most),
+    answer,
+  );
 
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));

@@ -2,7 +2,8 @@ import type { BatchSizes } from '../base/batch.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { labelTree } from '../models/label-tree.ts';
 import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
-import { type AskedQuestions, type PlannedQuestions, plannedQuestions } from './common-questions-probe.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
+import { ANSWER_TOKENS, type AskedQuestions } from './common-questions-probe.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
 import { largestScoring, type PlannedScoring, tokensOf } from './general-text-probe.ts';
 import type { GeneralText } from './general-text.ts';
@@ -10,7 +11,8 @@ import { answerLength } from '../tasks/labels.ts';
 import { answersAhead } from './answers-ahead.ts';
 import type { PlannedTask } from './amount.ts';
 import { planOf } from '../methods/registry.ts';
-import { largestOfFreeTest, type PlannedFreeTest } from './free-answers.ts';
+import { largestOfFreeTest, type PlannedAnswers, plannedAnswers, type PlannedFreeTest } from './free-answers.ts';
+import { REHEARSED_ROWS, REHEARSED_TOKENS } from './rehearsal.ts';
 import { type Round, scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import { afterBeginning, sharedTokens } from './shared-beginning.ts';
@@ -40,7 +42,9 @@ export interface PlannedWork {
   readonly tests: readonly PlannedTest[];
   readonly freeTests: readonly PlannedFreeTest[];
   /** The questions of common knowledge; undefined if none are asked. */
-  readonly questions?: PlannedQuestions | undefined;
+  readonly questions?: PlannedAnswers | undefined;
+  /** The general prompts that are answered before training, and the batch of them in a step; undefined if none are. */
+  readonly rehearsal?: { readonly answers: PlannedAnswers; readonly batch: BatchSizes } | undefined;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answer: number;
 }
@@ -52,6 +56,7 @@ interface Beside {
   /** The batches of what is protected. */
   readonly protects?: readonly BatchSizes[];
   readonly questions?: AskedQuestions | null;
+  readonly rehearsed?: readonly EncodedExample[];
   readonly general?: GeneralText | null;
 }
 
@@ -60,7 +65,7 @@ export function workOf(
   { method, training }: Planned,
   tasks: readonly EncodedTask[],
   shares: boolean,
-  { protects = [], questions = null, general = null }: Beside = {},
+  { protects = [], questions = null, rehearsed = [], general = null }: Beside = {},
 ): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
@@ -95,13 +100,24 @@ export function workOf(
       }),
     ),
     freeTests: tested.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
-    ...(questions !== null && { questions: plannedQuestions(questions, shares) }),
+    ...(questions !== null && {
+      questions: plannedAnswers(questions.prompts, { rows: questions.rows, answer: ANSWER_TOKENS }, shares),
+    }),
+    ...(rehearsed.length > 0 && {
+      rehearsal: {
+        answers: plannedAnswers(rehearsed, { rows: evaluationBatchSize, answer: REHEARSED_TOKENS }, shares),
+        batch: { B: REHEARSED_ROWS, S: paddedSource(rehearsed, sourceLength), T: REHEARSED_TOKENS },
+      },
+    }),
     answer: answerLengthOf(targetLength, tasks),
   };
 }
 
 const roundsOf = (method: Planned['method'], tasks: readonly EncodedTask[]): Round[] =>
   scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
+
+const paddedSource = (examples: readonly EncodedExample[], sourceLength: number): number =>
+  bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
 
 /** The largest batch of what rounds train on, or hold out. @param most rows. */
 function largestBatch(
@@ -116,7 +132,7 @@ function largestBatch(
   );
   return {
     B: Math.min(most, Math.max(...rows)),
-    S: bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength),
+    S: paddedSource(examples, sourceLength),
     T: longest(examples.map(({ label }) => label)),
   };
 }

@@ -74,10 +74,12 @@ export const RunSettingsSchema = v.pipe(
     ['training', 'warmupSteps'],
   ),
   v.forward(
-    v.check(({ method, training: { gradientAccumulation } }) => {
+    v.check(({ method, training: { gradientAccumulation, rehearsal } }) => {
       const fullRank = partOf(planOf(method), 'full-rank');
-      return fullRank?.form !== 'projected' || fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
-    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, or no gradient ' + 'accumulation.'),
+      return (
+        fullRank?.form !== 'projected' || fullRank.clipNorm === 'projected' || gradientAccumulation + rehearsal === 1
+      );
+    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, or no gradient ' + 'accumulation and no rehearsal.'),
     ['method', 'clipNorm'] as never, // in methods that have it
   ),
 );

@@ -5,6 +5,7 @@ import {
   COUNT,
   COUNT_OR_SHARE,
   COUNT_OR_ZERO,
+  NOT_NEGATIVE,
   number,
   PART,
   POSITIVE,
@@ -76,6 +77,15 @@ export const TRAINING_SETTINGS = {
     range: POSITIVE,
     usual: [0.1, 10],
     initial: 1,
+  }),
+  rehearsal: number({
+    section: 'Training',
+    label: 'Rehearsal',
+    help: 'Weight of eight general prompts in each step, with the answers of the model before training, so that it stays what it was; 0 for none. A step takes longer.',
+    range: NOT_NEGATIVE,
+    usual: [0.1, 10],
+    initial: 0,
+    before: 0,
   }),
   lrSchedulerType: choice({
     section: 'Training',

@@ -24,7 +24,8 @@ export class LearnerPrograms {
 
   #fresh(): GradientPrograms {
     const { device, network, model, loss, options } = this.#core;
-    const { gradientAccumulation: accumulation, recompute = false } = options;
+    const { gradientAccumulation, rehearses = false, recompute = false } = options;
+    const accumulation = gradientAccumulation + Number(rehearses);
     return new GradientPrograms(device, network, model, loss, { accumulation, recompute });
   }
 

@@ -1,6 +1,6 @@
+import type { TokenPair } from '../../base/batch.ts';
 import type { GorpError } from '../../base/errors.ts';
 import { needsOf, partOf } from '../../gorp/method-plan.ts';
-import type { RememberedExample } from '../../gorp/replay/plan.ts';
 import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
@@ -109,7 +109,7 @@ export function checkTrained({ results }: SavedRound, settings: RunSettings, mod
  * @param tokens number of entries of the tokenizer.
  * @throws GorpError `run/round-does-not-fit`, naming a token.
  */
-export function checkRemembered(examples: readonly RememberedExample[], tokens: number): void {
+export function checkRemembered(examples: readonly TokenPair[], tokens: number): void {
   const foreign = examples.flatMap(({ source, label }) => [...source, ...label]).find((id) => id >= tokens);
   if (foreign === undefined) return;
   throw refusal(
