@@ -6,7 +6,7 @@ import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
 import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-text.ts';
 import { BENCHMARKS } from '../tasks/benchmarks.ts';
 import { EMBEDDED_KINDS } from '../tasks/orders.ts';
-import { previewOf } from '../tasks/preview.ts';
+import { previewOf, unreadColumns } from '../tasks/preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
 import { bearerOf, NameSchema } from '../tasks/task-name.ts';
@@ -105,7 +105,9 @@ export async function taskOfOption(
   if (bearer !== undefined)
     throw new UsageError(`--task ${path}: ${spec.name} is also the name of ${bearer}: give it another with name=….`);
   if (taken.includes(spec.name)) throw new UsageError(`Two tasks are named ${spec.name}: give one a name=….`);
-  return { ...makeCustomTask(tableOf(file, header), parsed.output), sha256: file.sha256 };
+  const table = tableOf(file, header);
+  const { task, warnings } = makeCustomTask(table, parsed.output);
+  return { task, warnings: [...warnings, ...unreadColumns(table, parsed.output)], sha256: file.sha256 };
 }
 
 /** The task that a name on the command line means: `sst2` is SST-2; null if there is none. */

@@ -28,7 +28,7 @@ describe('a table client', () => {
         ],
       },
       problem: null,
-      warnings: [],
+      warnings: ['A column is not learned: when.'],
     });
     expect(preview.rows).toHaveLength(10);
     expect(preview.rows[0]).toEqual(['day 0', 'fine 0', '1']);
@@ -56,7 +56,7 @@ describe('a table client', () => {
     expect(wrong).toMatchObject({
       textColumn: 'stars',
       found: { examples: 30 },
-      warnings: [expect.stringMatching(/different labels/)],
+      warnings: [expect.stringMatching(/different labels/), 'A column is not learned: review.'],
     });
     const unnamed = await tableClient.preview(false, null);
     expect(unnamed.columns).toEqual(['column 1', 'column 2', 'column 3']);
