@@ -25,7 +25,8 @@ export function likelyKind(table: Table, labelColumn: string): LikelyKind {
     SENTIMENT_NAMES.test(labelColumn) || (values.length > 1 && values.every((value) => SENTIMENTS.test(value)));
   if (isSentiment) return { kind: 'SC', instruction: KINDS['SC'] ?? null };
   const topic = { kind: 'TC', instruction: KINDS['TC'] ?? null };
-  if (GENERAL_NAMES.test(labelColumn) || !WORDS.test(labelColumn)) return topic;
+  // Only words are asked for, and the other pattern takes a time that grows as the square of what is not.
+  if (!WORDS.test(labelColumn) || GENERAL_NAMES.test(labelColumn)) return topic;
   const word = labelColumn.replace(/[_-]/g, ' ').toLowerCase();
   return { ...topic, instruction: `What is the ${word} of the following paragraph? Choose one from the option.` };
 }

@@ -30,7 +30,15 @@ export async function readTextFolder(name: string, files: readonly FolderFile[])
     name,
     texts.reduce((sum, { bytes }) => sum + bytes.length, 0),
   );
-  const read = await Promise.all(texts.map(({ path, bytes }) => readTableFile(path, bytes)));
+  const read: TableFile[] = [];
+  let characters = 0;
+  for (const { path, bytes } of texts) {
+    const file = await readTableFile(path, bytes);
+    read.push(file);
+    // A few bytes of gzip can stand for many; one file after the other, so that no more than these are in the memory.
+    characters += file.rows[0][0].length;
+    checkFileSize(name, characters);
+  }
   const facts = read.map(({ name: path, sha256 }) => `${sha256} ${path}\n`).join('');
   const legacy = read.filter(({ encoding }) => encoding === 'Windows-1252').map(({ name: path }) => path);
   return {
