@@ -104,17 +104,8 @@ describe('the command line of the package', () => {
     // Nothing is overwritten.
     expect(gorpWeb('train', ...small, '--out', 'run').err).toContain('run/out-is-taken');
 
-    // Resumes from the round with a longer order: method and settings are the round's.
-    const onward = [
-      '--resume',
-      join(rounds, '1-people'),
-      '--order',
-      'embedded',
-      '--preset',
-      'quick',
-      '--out',
-      'onward',
-    ];
+    // Teaches more to what the run left: method and settings are the run's.
+    const onward = ['--from', join(rounds, '1-people'), '--order', 'emoji', '--out', 'onward'];
     const second = gorpWeb('train', ...onward);
     expect(second.code, second.err).toBe(0);
     const results = readFileSync(join(consumer, 'onward', 'results.json'), 'utf8');
