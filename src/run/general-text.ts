@@ -115,8 +115,8 @@ export async function generalText(
   const shortened = Math.max(SHORTEST, Math.floor(budget.passages / LEAST_PASSAGES));
   const longest = Math.min(most, measured?.longest ?? shortened);
   const asked = measured?.asked ?? Math.max(LEAST_PASSAGES, Math.floor(budget.passages / longest));
-  const texts = own?.texts ?? GENERAL_TEXT;
-  const count = Math.min(asked, own ? OWN_PASSAGES : texts.length);
+  const count = Math.min(asked, own ? OWN_PASSAGES : GENERAL_TEXT.length);
+  const texts = own ? atDistances(own.texts, count) : GENERAL_TEXT;
   const { objective, passages, leftOut } = await encodePassages(plain, texts, { longest, count });
   if (passages.length === 0) {
     if (own === null) return null;
@@ -134,6 +134,13 @@ export async function generalText(
     prompts: promptsOf(settings, tasks, budget.prompts),
   };
 }
+
+/** As many items at equal distances. */
+const atDistances = <T>(items: readonly T[], count: number): T[] =>
+  Array.from(
+    { length: Math.min(items.length, count) },
+    (_, i) => items[Math.floor((i * items.length) / Math.min(items.length, count))],
+  );
 
 /** Whether the end-of-text token closes what the model reads: that of an encoder. */
 const isClosed = (tokenizer: Tokenizer): boolean => tokenizer.encodePrompt('a').at(-1) === tokenizer.eosId;
@@ -164,14 +171,14 @@ function promptsOf({ order }: RunSettings, tasks: readonly EncodedTask[], tokens
   return tasks.slice(0, order.length).map(({ test }, i) => {
     const mean = test.reduce((sum, { source, label }) => sum + source.length + label.length, 0) / test.length;
     const asked = Math.max(1, Math.floor(tokens / order.length / mean));
-    const count = Math.min(MOST_PROMPTS, asked, test.length);
-    const examples = Array.from({ length: count }, (_, k) => test[Math.floor((k * test.length) / count)]);
-    return { task: i + 1, examples };
+    const count = Math.min(MOST_PROMPTS, asked);
+    return { task: i + 1, examples: atDistances(test, count) };
   });
 }
 
 /**
- * Passages of texts: the first of every text, then the second of those that are long enough, and so on.
+ * Passages of texts: the first of every text, then the second of those that are long enough, and so on. No more of a text
+ * is read than can be wanted.
  *
  * @param tokenizer without a chat template.
  */
@@ -187,12 +194,9 @@ export async function encodePassages(
   const room = Math.max(2, longest - around.length);
   const windows: { ids: number[]; text: number; at: number }[] = [];
   let leftOut = 0;
-  // Of many texts some at equal distances, and of each no more than can be wanted: a folder may hold thousands.
-  const read = Math.min(texts.length, count);
-  const letters = MOST_LETTERS * room * Math.ceil(count / read);
-  for (let i = 0; i < read; i++) {
-    const text = Math.floor((i * texts.length) / read);
-    const ids = await encodeLong(tokenizer, texts[text].trim().slice(0, letters), breathing());
+  const letters = MOST_LETTERS * room * Math.ceil(count / Math.max(1, texts.length));
+  for (const [text, content] of texts.slice(0, count).entries()) {
+    const ids = await encodeLong(tokenizer, content.trim().slice(0, letters), breathing());
     const unknown = ids.filter((id) => id === tokenizer.unkId).length;
     const least = closes || around.length === 0 ? 2 : 1;
     if (ids.length < least || unknown > UNKNOWN_SHARE * ids.length) {
