@@ -6,6 +6,7 @@ import { sha256Of } from '../base/sha256.ts';
 import { AllMeasuresSchema, DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
 import { labelOf, type RunLabel, storedLabel, withLabel } from '../run/run-label.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
+import { generalTextChange } from '../run/general-text-change.ts';
 import { measuresOf } from '../run/measures.ts';
 import { countsByOwnScores } from '../run/scoring.ts';
 import { matrixOf, measuresIn, type Scoring } from './progress/scores.ts';
@@ -34,6 +35,8 @@ const RunSummarySchema = v.strictObject({
   measures: AllMeasuresSchema,
   /** By each task's main score, and whether that is a loss; missing if it is exact match. */
   main: v.exactOptional(v.strictObject({ measures: MeasuresSchema, isLoss: v.boolean() })),
+  /** Nats a token on general text before training and in the last round; missing if it was not measured. */
+  generalText: v.exactOptional(v.strictObject({ before: v.number(), now: v.number() })),
   /** Compressed size of the full results; null if only this summary is stored. */
   resultsBytes: v.optional(v.nullable(v.number()), null),
 });
@@ -85,6 +88,7 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
   const { id, startedAt, status, seconds, settings, measures } = results;
   const label = storedLabel(labelOf(results));
   const { vendor, architecture, description, software, kind, why } = results.device;
+  const text = generalTextChange(results);
   return {
     ...(id !== undefined && { id }),
     ...label,
@@ -97,6 +101,7 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
     settings,
     measures,
     ...(countsByOwnScores(results.tasks) && { main: mainOf(results) }),
+    ...(text !== null && { generalText: { before: text.before.loss, now: text.now.loss } }),
     resultsBytes,
   };
 }

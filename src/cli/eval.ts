@@ -24,7 +24,7 @@ import {
   SETTINGS_OPTIONS,
   SETTINGS_USAGE,
   type SettingsValues,
-  withText,
+  withGivenText,
 } from './run-settings.ts';
 import { withFiles } from './resume.ts';
 import { Terminal } from './terminal.ts';
@@ -114,6 +114,6 @@ async function whatToTest(
   }
   const { model, method, training } = settings;
   const { settings: chosen, generalText, ...tasks } = await chooseRun({ ...values, model, set: [] });
-  const tested = withText({ ...chosen, method, training }, generalText);
+  const tested = withGivenText({ ...chosen, method, training }, generalText);
   return { ...tasks, settings: changed(tested, values.seed, values.set) };
 }

@@ -20,7 +20,7 @@ import {
   givenTasks,
   SETTINGS_OPTIONS,
   type SettingsValues,
-  withText,
+  withGivenText,
 } from './run-settings.ts';
 
 /** Resumes from whatever `--out` has, or begins if it has nothing: for jobs that are restarted. */
@@ -110,7 +110,7 @@ export async function withFiles(settings: RunSettings, values: SettingsValues): 
     learned.find(({ name }) => !settings.order.includes(name))?.name ??
     watch.find((name) => settings.watch?.includes(name) !== true);
   if (foreign !== undefined) throw new UsageError(`The run has no task ${foreign}: give the options of its beginning.`);
-  return { settings: withText(settings, generalText), customTasks: tasks, notes };
+  return { settings: withGivenText(settings, generalText), customTasks: tasks, notes };
 }
 
 /**

@@ -10,7 +10,7 @@ import { startingMethod } from '../run/starting-values.ts';
 import { readHubSource } from '../run/hub-rows.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
 import { hubAccess } from './named-models.ts';
-import { parseSettings, type RunSettings, watching } from '../run/settings.ts';
+import { parseSettings, type RunSettings, watching, withText } from '../run/settings.ts';
 import { isEmbedded } from '../tasks/embedded-text.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { ORDER_IDS, publishedOrder } from '../tasks/orders.ts';
@@ -96,7 +96,7 @@ export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {
     );
   }
   return {
-    settings: changed(withText(watching(settings, watch), given.generalText), values.seed, values.set),
+    settings: changed(withGivenText(watching(settings, watch), given.generalText), values.seed, values.set),
     customTasks: [...customTasks, ...given.tasks],
     notes: given.notes,
     generalText: given.generalText,
@@ -155,9 +155,9 @@ const NOTHING = 'none';
 /** As a value of `--watch`: the included general text, or with `=` a file in its place. */
 const GENERAL = /^general(?:=(.+))?$/s;
 
-/** Settings with another general text, if one is given. */
-export const withText = (settings: RunSettings, generalText: string | undefined): RunSettings =>
-  generalText === undefined ? settings : { ...settings, training: { ...settings.training, generalText } };
+/** Settings with the general text that a command line asks for, if it does. */
+export const withGivenText = (settings: RunSettings, given: string | undefined): RunSettings =>
+  given === undefined ? settings : withText(settings, given);
 
 /** The tasks that `--task` and `--watch` make of files. */
 interface GivenTasks {

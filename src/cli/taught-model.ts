@@ -11,7 +11,7 @@ import { isGiven, oneOf, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 import { lastRound } from './resume.ts';
 import { openRoundFolder } from './round-folder.ts';
-import { changed, type ChosenRun, givenTasks, type SettingsValues, withText } from './run-settings.ts';
+import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText } from './run-settings.ts';
 import { taskNamed } from './task-option.ts';
 
 /** A model that a run has taught, and where it is. */
@@ -81,7 +81,7 @@ export async function teachingMore(
     method: method === settings.method.name ? settings.method : startingMethod(base, method),
   };
   return {
-    settings: changed(withText(watching(more, watch), generalText), values.seed, values.set),
+    settings: changed(withGivenText(watching(more, watch), generalText), values.seed, values.set),
     customTasks,
     notes,
   };

@@ -2,6 +2,7 @@ import { markdownText } from '../base/markdown.ts';
 import { deviation, mean } from '../base/statistics.ts';
 import { needsBriefly } from '../methods/parts/method.ts';
 import { methodOf } from '../methods/registry.ts';
+import { generalTextChange, generalTextSentence } from './general-text-change.ts';
 import { measuredBy } from './measures.ts';
 import type { Results, TaskReport } from './results.ts';
 import { testedTasks } from './settings.ts';
@@ -88,6 +89,12 @@ function watchedLines(results: Results): string[] {
   return lines.length + idle.length === 0 ? [] : ['', ...lines, ...idle];
 }
 
+/** What became of the loss on general text. */
+function textLines(results: Results): string[] {
+  const change = generalTextChange(results);
+  return change === null ? [] : ['', generalTextSentence(change)];
+}
+
 /** The measures of a run and its accuracy matrix, as Markdown. */
 export function runTable(results: Results): string {
   const { settings, tasks, measures, seconds, stateBytes = [] } = results;
@@ -122,6 +129,7 @@ export function runTable(results: Results): string {
     '',
     ...accuracyLines(settings.method.name, [results]),
     ...watchedLines(results),
+    ...textLines(results),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -45,13 +45,14 @@ export function generalTextStates({ probes }: Pick<Results, 'probes'>): GeneralT
 }
 
 /**
- * What became of the loss on general text, from before training to the last round measured. Null without both.
+ * What became of the loss on general text, from before training to a round, by default the last one measured. Null
+ * without both.
  *
  * The change is a ratio of sums, nats over tokens, and its interval that of ratios over paired passages (docs/method.md,
  * eq. (34); Cochran, Sampling Techniques, 1977, section 6.4).
  */
-export function generalTextChange(results: Pick<Results, 'probes'>): GeneralTextChange | null {
-  const states = generalTextStates(results);
+export function generalTextChange(results: Pick<Results, 'probes'>, last = Infinity): GeneralTextChange | null {
+  const states = generalTextStates(results).filter(({ round }) => round <= last);
   const [before, now] = [states.at(0), states.at(-1)];
   const text = results.probes?.generalText;
   if (text === undefined || before?.round !== 0 || now === undefined || now.round === 0) return null;
@@ -81,8 +82,9 @@ function weighted(values: readonly (number | null)[], tokens: readonly number[])
 }
 
 /**
- * The change in a sentence: “It models general text a little worse: 3.21 → 3.26 nats a token (+0.05, 95 % interval 0.03
- * to 0.07; 0.98 → 1.00 bits a byte).”
+ * The change in words: “It models general text a little worse: 3.21 → 3.26 nats a token (+0.05, 95 % interval +0.03 to
+ * +0.07 over 8 passages; 0.98 → 1.00 bits a byte). KL from the base model: 0.0412 a token there, 0.91 in answers to test
+ * prompts.”
  */
 export function generalTextSentence({ before, now, change, interval, passages }: GeneralTextChange): string {
   const isClear = interval !== null && (interval[0] > 0 || interval[1] < 0);
@@ -93,7 +95,15 @@ export function generalTextSentence({ before, now, change, interval, passages }:
     interval === null
       ? ''
       : `, 95 % interval ${signed(interval[0])} to ${signed(interval[1])} over ${passages} passages`;
-  return `It models general text ${verdict}: ${before.loss.toFixed(2)} → ${now.loss.toFixed(2)} nats a token (${signed(change)}${range}; ${before.bitsPerByte.toFixed(2)} → ${now.bitsPerByte.toFixed(2)} bits a byte).`;
+  return `It models general text ${verdict}: ${before.loss.toFixed(2)} → ${now.loss.toFixed(2)} nats a token (${signed(change)}${range}; ${before.bitsPerByte.toFixed(2)} → ${now.bitsPerByte.toFixed(2)} bits a byte).${movedText(now)}`;
+}
+
+function movedText({ divergence, promptDivergence }: GeneralTextState): string {
+  const parts = [
+    ...(divergence === null ? [] : [`${divergence.toPrecision(2)} a token there`]),
+    ...(promptDivergence === null ? [] : [`${promptDivergence.toPrecision(2)} in answers to test prompts`]),
+  ];
+  return parts.length === 0 ? '' : ` KL from the base model: ${parts.join(', ')}.`;
 }
 
 /**

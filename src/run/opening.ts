@@ -38,7 +38,7 @@ import { storedTypeOf } from './packed-blocks.ts';
 import { planRun, storedTypes } from './plan-run.ts';
 import { type Effort, workOfRun } from './duration.ts';
 import { plannedTask, trainingTokens, workOf } from './planned-work.ts';
-import { type RunSettings, testedTasks } from './settings.ts';
+import { ownText, type RunSettings, testedTasks } from './settings.ts';
 import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './encoded-task.ts';
 import { generalText, type GeneralText, textsOf } from './general-text.ts';
 import { type ProtectedExamples, protectedExamples, protectedSample } from './protected-examples.ts';
@@ -342,7 +342,7 @@ export class Opening {
   async #generalText({ tokenizer }: KnownModel, tasks: readonly EncodedTask[]): Promise<GeneralText | null> {
     const { generalText: name } = this.#settings.training;
     if (name === 'none') return null;
-    const own = await ownText(this.#host, name);
+    const own = await textsOfPerson(this.#host, ownText(this.#settings));
     const measured = (this.#checkpoint ?? (await this.#savedRound()))?.results.probes?.generalText;
     const earlier = measured?.name === name ? measured : undefined;
     const found = await generalText(tokenizer, this.#settings, tasks, tasks.map(plannedTask), own, earlier);
@@ -413,12 +413,11 @@ export class Opening {
 }
 
 /** A person's own general text, if the settings name one. @throws GorpError `tasks/unknown-dataset`. */
-async function ownText(
+async function textsOfPerson(
   host: Pick<RunHost, 'customTask'>,
-  setting: string,
+  name: string | null,
 ): Promise<{ name: string; texts: string[] } | null> {
-  const name = /^own:(.+)$/s.exec(setting)?.[1];
-  if (name === undefined) return null;
+  if (name === null) return null;
   const task = await host.customTask(name);
   if (task !== undefined) return { name, texts: textsOf(task) };
   throw new GorpError(

@@ -9,7 +9,7 @@ import { type HubSource, parseHubSource } from '../weights/hub-dataset.ts';
 import { readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
 import { bearerOf } from '../tasks/task-name.ts';
-import { PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './settings.ts';
+import { namedTasks, ownText, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './settings.ts';
 
 /**
  * An order with its settings, as a file. It contains no texts: a custom task is described by how to make it from a
@@ -40,7 +40,7 @@ export function orderFileOf(
   { tasks, order, watch, method, training, perTask }: RunSettings,
   known: readonly TaskSpec[],
 ): OrderFile {
-  const own = known.filter(({ name }) => [...order, ...(watch ?? [])].includes(name));
+  const own = known.filter(({ name }) => namedTasks({ order, watch: watch ?? [], training }).includes(name));
   const file = { schema: 'gorp-web/order' as const, version: 1 as const, tasks, order, method, training };
   return { ...file, ...(watch !== undefined && { watch }), ...(perTask !== undefined && { perTask }), own };
 }
@@ -75,8 +75,8 @@ export function parseOrderFile(text: string, name: string): OrderFile {
     const bearer = bearerOf(task);
     if (bearer !== undefined) throw badOrder(name, `own.${i}.name: ${task} is also the name of ${bearer}`);
   }
-  const unknown = [...file.order, ...(file.watch ?? [])].find(
-    (task) => !own.includes(task) && !isEmbedded(task) && benchmarkOf(task) === undefined,
+  const unknown = namedTasks({ ...file, watch: file.watch ?? [] }).find(
+    (task) => !own.includes(task) && (task === ownText(file) || (!isEmbedded(task) && benchmarkOf(task) === undefined)),
   );
   if (unknown === undefined) return file;
   throw new GorpError(

@@ -68,6 +68,13 @@ export const RunSettingsSchema = v.pipe(
   ),
   v.forward(
     v.check(
+      ({ order, training: { generalText } }) => !order.some((name) => generalText === `own:${name}`),
+      'The general text shows what is lost of other text, so it cannot be a task that is learned.',
+    ),
+    ['training', 'generalText'],
+  ),
+  v.forward(
+    v.check(
       ({ training: { warmupRatio, warmupSteps } }) => warmupRatio === 0 || warmupSteps === 0,
       'Give the warm-up as a share (warmupRatio) or as a number of steps (warmupSteps), and set the other to 0.',
     ),
@@ -90,6 +97,22 @@ export const testedTasks = ({ order, watch = [] }: Pick<RunSettings, 'order' | '
   ...order,
   ...watch,
 ];
+
+/** The custom task whose texts are the general text of a run; null if it takes the included text, or none. */
+export const ownText = ({ training }: Pick<RunSettings, 'training'>): string | null =>
+  /^own:(.+)$/s.exec(training.generalText)?.[1] ?? null;
+
+/** All that a run reads by name: its tasks, and its own general text. */
+export function namedTasks(settings: Pick<RunSettings, 'order' | 'watch' | 'training'>): string[] {
+  const own = ownText(settings);
+  return [...new Set([...testedTasks(settings), ...(own === null ? [] : [own])])];
+}
+
+/** Settings with another general text. */
+export const withText = (settings: RunSettings, generalText: string): RunSettings => ({
+  ...settings,
+  training: { ...settings.training, generalText },
+});
 
 /** Settings with other watched tasks. */
 export function watching(settings: RunSettings, watch: readonly string[]): RunSettings {

@@ -10,7 +10,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
 import styles from './CompareTab.module.css';
-import { accuracyCurve, type CurvePoint, performanceCurve, spaceCurve } from './curves.ts';
+import { accuracyCurve, type CurvePoint, generalTextCurve, performanceCurve, spaceCurve } from './curves.ts';
 import { lineNumbers, overlayLines } from './lines.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
@@ -37,17 +37,24 @@ export function PerformanceOverlay({ groups }: Props) {
   );
 }
 
+/** As the choice of a task: the text by which runs are measured besides their tasks. */
+const GENERAL_TEXT = 'general text';
+
 /** The accuracy of one task over the rounds. */
 export function AccuracyOverlay({ groups }: Props) {
   const { compare } = usePage();
   const score = usePageState(({ view }) => view.score);
   const chosen = usePageState((state) => state.compare.task);
-  const tasks = [...new Set(groups.flatMap(({ settings }) => testedTasks(settings)))];
+  const all = groups.flatMap(({ runs }) => runs.map(({ results }) => results));
+  const hasText = all.some((results) => generalTextCurve(results) !== null);
+  const tasks = [
+    ...new Set(groups.flatMap(({ settings }) => testedTasks(settings))),
+    ...(hasText ? [GENERAL_TEXT] : []),
+  ];
   const task = chosen !== null && tasks.includes(chosen) ? chosen : (tasks[0] ?? '');
-  const report = groups
-    .flatMap(({ runs }) => runs.flatMap(({ results }) => results.tasks))
-    .find(({ name }) => name === task);
-  const isLoss = scoreIn(score, report) === 'loss';
+  const report = all.flatMap((results) => results.tasks).find(({ name }) => name === task);
+  const isText = report === undefined && task === GENERAL_TEXT;
+  const isLoss = isText || scoreIn(score, report) === 'loss';
   return (
     <RoundOverlay
       groups={groups}
@@ -70,7 +77,7 @@ export function AccuracyOverlay({ groups }: Props) {
           </select>
         </label>
       }
-      curveOf={(results) => accuracyCurve(results, score, task)}
+      curveOf={(results) => (isText ? generalTextCurve(results) : accuracyCurve(results, score, task))}
     />
   );
 }

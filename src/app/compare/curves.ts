@@ -1,3 +1,4 @@
+import { generalTextStates } from '../../run/general-text-change.ts';
 import type { Results } from '../../run/results.ts';
 import { testedTasks } from '../../run/settings.ts';
 import type { Scoring } from '../progress/scores.ts';
@@ -35,6 +36,12 @@ export const performanceCurve = (results: Results, score: Scoring): CurvePoint[]
 export function accuracyCurve(results: Results, score: Scoring, task: string): CurvePoint[] | null {
   const column = testedTasks(results.settings).indexOf(task);
   return column < 0 ? null : matrixOf(results, score).map((row, x) => ({ x, y: row[column] ?? null }));
+}
+
+/** The loss on general text over the rounds; null if the run was not measured by it. */
+export function generalTextCurve(results: Results): CurvePoint[] | null {
+  const states = generalTextStates(results);
+  return states.length === 0 ? null : states.map(({ round, loss }) => ({ x: round, y: loss }));
 }
 
 /** The share of the dimensions that the shared spaces hold after each round, mean over the trained layers. */

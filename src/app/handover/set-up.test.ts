@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { METHOD_NAMES } from '../../methods/registry.ts';
 import { embeddedSettings } from '../../run/presets.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { type RunSettings, withText } from '../../run/settings.ts';
 import { changesOf, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
 
 const settings = embeddedSettings('quick', 'gorp');
@@ -33,6 +33,9 @@ describe('a link with a set-up', () => {
       lacksModel: true,
     });
     expect(() => setUpText({ ...settings, order: ['gloss', 'letters of mine'] }, ['letters of mine'])).toThrow(
+      expect.objectContaining({ code: 'settings/private' }),
+    );
+    expect(() => setUpText(withText(settings, 'own:letters of mine'), ['letters of mine'])).toThrow(
       expect.objectContaining({ code: 'settings/private' }),
     );
     expect(() => setUpText({ ...settings, model: 'https://me:secret@example.org/m' }, [])).toThrow(

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { parseSettings, type RunSettings, testedTasks } from '../../run/settings.ts';
+import { namedTasks, parseSettings, type RunSettings } from '../../run/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { flatSettings } from '../../run/likeness.ts';
 import { settingName } from './setting-names.ts';
@@ -40,12 +40,12 @@ export interface SetUp {
 export function setUpText(draft: RunSettings, own: readonly string[]): string {
   // This already refuses an address that holds a secret.
   const { model, ...settings } = parseSettings(draft);
-  const mine = testedTasks(settings).filter((name) => own.includes(name));
+  const mine = namedTasks(settings).filter((name) => own.includes(name));
   if (mine.length > 0) {
     throw new GorpError(
       'settings/private',
-      `The order has custom tasks (${mine.join(', ')}): their names may reveal more than you want to share, and nobody else has their texts.`,
-      'Remove them from the order, or save the order as a file, which describes how they are made.',
+      `The settings name custom tasks (${mine.join(', ')}): their names may reveal more than you want to share, and nobody else has their texts.`,
+      'Leave them out, or save the order as a file, which describes how they are made.',
     );
   }
   const isPicked = parseModelReference(model)?.kind === 'picked';

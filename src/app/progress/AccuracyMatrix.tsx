@@ -4,6 +4,8 @@ import { withDrawing } from '../charts/save-svg.ts';
 import { SaveTools } from '../charts/SaveTools.tsx';
 import { wilsonInterval } from '../../base/proportions.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
+import { generalTextChange, generalTextStates } from '../../run/general-text-change.ts';
+import type { Results } from '../../run/results.ts';
 import type { Score } from '../../run/scoring.ts';
 import { testedTasks } from '../../run/settings.ts';
 import { percent, significant, whole } from '../format.ts';
@@ -17,20 +19,28 @@ type Cell = readonly [round: number, task: number];
 /** R as a table drawn as a heat map: rows are rounds, columns are tasks. One tab stop; arrow keys move within it. */
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
-  const columns = testedTasks(settings);
-  const isWatched = (task: number): boolean => task >= settings.order.length;
+  const tested = testedTasks(settings);
   const results = usePageState(({ run }) => run.results);
+  const texts = generalTextStates(results ?? {});
+  const columns = [...tested, ...(texts.length > 0 ? [GENERAL_TEXT] : [])];
+  const isText = (column: number): boolean => column === tested.length;
+  const isWatched = (task: number): boolean => task >= settings.order.length;
   const view = usePageState((state) => state.view.score);
-  const matrix = matrixOf(results, view);
+  const matrix = matrixOf(results, view).map((row, round) => [
+    ...row,
+    ...(texts.length > 0 ? [texts.find((state) => state.round === round)?.loss ?? null] : []),
+  ]);
   const tasks = results?.tasks;
-  const scoreAt = (task: number): Score => scoreIn(view, tasks?.[task]);
+  const scoreAt = (task: number): Score => (isText(task) ? 'loss' : scoreIn(view, tasks?.[task]));
   const heat = usePageState(({ view }) => view.heat);
-  const isMixed = columns.some((_, task) => scoreAt(task) !== scoreAt(0));
+  const isMixed = tested.some((_, task) => scoreAt(task) !== scoreAt(0));
   const score = view === 'main' ? (isMixed ? 'each task’s own score' : SCORE_NAMES[scoreAt(0)].toLowerCase()) : view;
   const [focused, setFocused] = useState<Cell>([0, 0]);
   const [shown, setShown] = useState<Cell | null>(null);
   const table = useRef<HTMLTableElement>(null);
   const rows = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
+
+  const passages = results?.probes?.generalText?.tokens.length;
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const row = rows.findIndex(({ round }) => round === focused[0]);
@@ -47,6 +57,7 @@ export function AccuracyMatrix() {
     const name = columns[task] ?? '';
     const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
     if (value === null) return `${name} ${when}: not measured.`;
+    if (isText(task)) return describeText(results ?? {}, round, when);
     const count = tasks?.[task]?.testExamples;
     const own = scoreAt(task);
     const parts = [
@@ -84,7 +95,8 @@ export function AccuracyMatrix() {
           onMouseLeave={() => setShown(null)}
         >
           <caption className="hidden-visually">
-            Accuracy in percent, {score}: rows are rounds, columns are tasks. Empty cells were not measured.
+            Accuracy in percent, {score}: rows are rounds, columns are tasks
+            {texts.length > 0 && ', then the loss on general text'}. Empty cells were not measured.
           </caption>
           <thead>
             <tr>
@@ -92,8 +104,8 @@ export function AccuracyMatrix() {
               {columns.map((name, i) => (
                 <th key={name} scope="col" title={name} data-watched={isWatched(i)}>
                   <span>{name}</span>
-                  {isWatched(i) && <small className={styles.score}>only tested</small>}
-                  {isMixed && <small className={styles.score}>{SCORE_NAMES[scoreAt(i)]}</small>}
+                  {isWatched(i) && !isText(i) && <small className={styles.score}>only tested</small>}
+                  {(isMixed || isText(i)) && <small className={styles.score}>{SCORE_NAMES[scoreAt(i)]}</small>}
                 </th>
               ))}
             </tr>
@@ -161,7 +173,8 @@ export function AccuracyMatrix() {
             rows: rows.flatMap(({ round, name }) =>
               columns.map((task, i) => {
                 const value = matrix[round]?.[i] ?? null;
-                return [round, name, task, value, value === null ? null : (tasks?.[i]?.testExamples ?? null)];
+                const examples = isText(i) ? passages : tasks?.[i]?.testExamples;
+                return [round, name, task, value, value === null ? null : (examples ?? null)];
               }),
             ),
           })}
@@ -172,6 +185,29 @@ export function AccuracyMatrix() {
       </p>
     </div>
   );
+}
+
+/** The column of general text. */
+const GENERAL_TEXT = 'general text';
+
+/** The loss on general text after a round, in words. */
+function describeText(results: Pick<Results, 'probes'>, round: number, when: string): string {
+  const state = generalTextStates(results).find((one) => one.round === round);
+  if (state === undefined) return '';
+  const { loss, bitsPerByte, divergence } = state;
+  const change = generalTextChange(results, round);
+  const parts = [
+    `${GENERAL_TEXT} ${when}: loss ${scoreText('loss', loss)} per token, ${bitsPerByte.toFixed(2)} bits a byte`,
+  ];
+  if (change !== null && round > 0) {
+    const { interval } = change;
+    const range = interval?.map((end) => changeText('loss', end)).join(' to ');
+    parts.push(
+      `${changeText('loss', change.change)} since before training${range === undefined ? '' : `, 95 % interval ${range}`}`,
+    );
+    if (divergence !== null) parts.push(`KL ${significant(divergence)} per token`);
+  }
+  return `${parts.join('; ')}.`;
 }
 
 interface Tint {

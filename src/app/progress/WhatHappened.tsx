@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { MethodName } from '../../methods/registry.ts';
+import { generalTextChange, generalTextSentence } from '../../run/general-text-change.ts';
 import { roundName } from '../../run/schedule.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { counterpartOf } from '../compare/counterpart.ts';
@@ -31,6 +32,7 @@ export function WhatHappened() {
     (a, b) => settings.order.indexOf(a.task) - settings.order.indexOf(b.task),
   );
   const before = watchedStory(results);
+  const text = generalTextChange(results);
   if (all.length === 0) return null;
   return (
     <Section
@@ -56,6 +58,11 @@ export function WhatHappened() {
           {text}
         </p>
       ))}
+      {text !== null && (
+        <p className={styles.before} data-testid="general-text-story">
+          {generalTextSentence(text)}
+        </p>
+      )}
       <KeptQuestions results={results} />
       {limit !== null && <p className={styles.limit}>{limit}</p>}
       {settings.order.length > 1 && <Comparison settings={settings} run={runKey(results)} />}

@@ -27,7 +27,12 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
               <td />
               <th scope="col">Run</th>
               {columns.map((column) => (
-                <th key={column} scope="col" className={table.number}>
+                <th
+                  key={column}
+                  scope="col"
+                  className={table.number}
+                  title={column === 'General text' ? 'Change of its loss in nats a token; less is better' : undefined}
+                >
                   {column === 'AP' || column === 'Just learned' ? `${column} %` : column}
                 </th>
               ))}

@@ -11,3 +11,12 @@ it('says that a measure is a loss, since other runs in its column have percentag
   expect(columnText('AP', losses, 'main')).toBe('loss 4.528');
   expect(columnText('Just learned', losses, 'main')).toBe('–');
 });
+
+it('shows how much the loss on general text rose, if it was measured', () => {
+  const { generalText, ...unmeasured } = summaryOf(quickResults('seq-lora', 1));
+  expect(generalText?.before).toBeCloseTo(3.18, 1);
+  expect(columnText('General text', { ...unmeasured, generalText: { before: 3.21, now: 3.26 } }, 'exact')).toBe(
+    '+0.050',
+  );
+  expect(columnText('General text', unmeasured, 'exact')).toBe('–');
+});

@@ -5,7 +5,7 @@ import { methodTitle } from '../../methods/registry.ts';
 import type { Scoring } from '../progress/scores.ts';
 
 /** Measures that the table of runs can show, each in a column. */
-export const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT'] as const;
+export const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
 export type RunColumn = (typeof RUN_COLUMNS)[number];
 
 /** What a screen reader calls a run: its name, or method and time. */
@@ -33,6 +33,8 @@ export function columnText(column: RunColumn, run: RunSummary, view: Scoring): s
       return changeText(score, measures.forgetting).replace(/^[+±]/, '');
     case 'FWT':
       return changeText(score, measures.forwardTransfer);
+    case 'General text':
+      return changeText('loss', run.generalText === undefined ? null : run.generalText.now - run.generalText.before);
   }
 }
 

@@ -2,13 +2,13 @@ import { useEffect, useId, useRef, useState } from 'react';
 import { publishedOrderOf } from '../../run/presets.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import { addableTasks, sizesOf } from '../tasks/sources.ts';
+import { addableTasks, generalTexts, sizesOf } from '../tasks/sources.ts';
 import { TaskSources } from '../tasks/TaskSources.tsx';
 import { watchShare } from '../../run/duration.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
-import { watching } from '../../run/settings.ts';
+import { ownText, watching, withText } from '../../run/settings.ts';
 import { learnToo, moved, testOnly } from './arrange.ts';
 import fieldStyles from './field.module.css';
 import styles from './OrderField.module.css';
@@ -17,12 +17,14 @@ interface Props {
   /** Why the order is invalid, and why the address of CL_Benchmark is. */
   issue: string | undefined;
   sourceIssue: string | undefined;
+  /** Why the general text is invalid. */
+  textIssue: string | undefined;
 }
 
 type Direction = 'up' | 'down';
 
 /** The tasks in the order they are learned, and their sources. */
-export function OrderField({ issue, sourceIssue }: Props) {
+export function OrderField({ issue, sourceIssue, textIssue }: Props) {
   const plain = usePageState(
     ({ draft, taskData: { custom, unread } }) =>
       draft.tasks === 'embedded' && custom.length + unread.tasks.length === 0 && !unread.folder,
@@ -36,7 +38,7 @@ export function OrderField({ issue, sourceIssue }: Props) {
       <PublishedOrders />
       <TaskList />
       <AddTask label="Add a task…" use="learn" />
-      <WatchedTasks />
+      <WatchedTasks textIssue={textIssue} />
       {issue !== undefined && <p className={fieldStyles.issue}>{issue}</p>}
       <button
         type="button"
@@ -206,16 +208,18 @@ function TaskList() {
 }
 
 /** Tasks that are only tested, and what they cost. */
-function WatchedTasks() {
+function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
   const { edit } = usePage();
   const draft = usePageState((state) => state.draft);
   const data = usePageState((state) => state.taskData);
   const { watch = [] } = draft;
+  const { generalText: text } = draft.training;
+  const own = ownText(draft);
   const share = watch.length === 0 ? null : watchShare(draft, sizesOf(data));
   return (
     <section className={styles.watched} aria-label="Tasks that are only tested">
       <h2 className={styles.watchedTitle}>Only tested, never learned</h2>
-      {watch.length > 0 && (
+      {(watch.length > 0 || text !== 'none') && (
         <ul className={styles.list} data-testid="task-watch">
           {watch.map((name) => (
             <li key={name} className={styles.watchedItem} data-task={name}>
@@ -249,12 +253,41 @@ function WatchedTasks() {
               </button>
             </li>
           ))}
+          {text !== 'none' && (
+            <li className={styles.watchedItem} data-task="general text">
+              <span className={styles.name}>
+                {own === null ? (
+                  'general text'
+                ) : (
+                  <>
+                    <bdi>{own}</bdi>, as general text
+                  </>
+                )}
+              </span>
+              <button
+                type="button"
+                className={styles.button}
+                aria-label="Do not measure general text"
+                onClick={() => edit((old) => withText(old, 'none'))}
+              >
+                ×
+              </button>
+            </li>
+          )}
         </ul>
       )}
       <AddTask label="Watch a task…" use="watch" />
+      {textIssue !== undefined && <p className={fieldStyles.issue}>{textIssue}</p>}
+      {text !== 'none' && (
+        <p className={fieldStyles.help}>
+          {own === null
+            ? 'General text: passages that come with the page show what the model still knows of other text, by its loss.'
+            : 'Its texts show what the model still knows of other text, by its loss.'}
+        </p>
+      )}
       <p className={fieldStyles.help}>
         {watch.length === 0
-          ? 'Shows what becomes of what the model could do before training.'
+          ? 'A task shows what becomes of what the model could do before training.'
           : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last' : 'every'} round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
       </p>
     </section>
@@ -266,18 +299,19 @@ function AddTask({ label, use }: { label: string; use: 'learn' | 'watch' }) {
   const draft = usePageState((state) => state.draft);
   const data = usePageState((state) => state.taskData);
   const groups = addableTasks(draft, data, use);
-  if (groups.length === 0) return null;
+  const texts = use === 'watch' ? generalTexts(draft, data) : [];
+  if (groups.length + texts.length === 0) return null;
   return (
     <select
       className={fieldStyles.select}
       aria-label={label.replace('…', '')}
       value=""
       onChange={({ target }) =>
-        edit((old) =>
-          use === 'learn'
-            ? { ...old, order: [...old.order, target.value] }
-            : watching(old, [...(old.watch ?? []), target.value]),
-        )
+        edit((old) => {
+          if (use === 'learn') return { ...old, order: [...old.order, target.value] };
+          const text = texts.find(({ value }) => AS_TEXT + value === target.value);
+          return text ? withText(old, text.value) : watching(old, [...(old.watch ?? []), target.value]);
+        })
       }
     >
       <option value="" disabled>
@@ -292,6 +326,18 @@ function AddTask({ label, use }: { label: string; use: 'learn' | 'watch' }) {
           ))}
         </optgroup>
       ))}
+      {texts.length > 0 && (
+        <optgroup label="As general text">
+          {texts.map(({ value, name }) => (
+            <option key={value} value={AS_TEXT + value}>
+              {name}
+            </option>
+          ))}
+        </optgroup>
+      )}
     </select>
   );
 }
+
+/** Before a general text in the values of a list that also has tasks, whose names have no colon. */
+const AS_TEXT = 'text:';

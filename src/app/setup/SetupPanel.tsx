@@ -54,7 +54,11 @@ export function SetupPanel() {
       <form id="setup-form" className={styles.form} data-open={open} onSubmit={(event) => event.preventDefault()}>
         <fieldset disabled={active} className={styles.fields}>
           <MethodField />
-          <OrderField issue={issues.get('order')} sourceIssue={issues.get('tasks')} />
+          <OrderField
+            issue={issues.get('order')}
+            sourceIssue={issues.get('tasks')}
+            textIssue={issues.get('training.generalText')}
+          />
           <ModelField issue={issues.get('model')} />
           <section className={styles.group} aria-labelledby="setup-common">
             <h2 id="setup-common" className={styles.title}>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { watching } from '../../run/settings.ts';
+import { watching, withText } from '../../run/settings.ts';
 import { tablesHere } from '../testing/tables-here.ts';
 import { memoryTasks } from '../testing/memory-tasks.ts';
 import { createPageStore } from '../store.ts';
@@ -29,4 +29,14 @@ test.each<[string, { order: string[]; watch?: string[] }, { order: string[]; wat
   expect(taskProblem).toBeNull();
   expect(taskData.custom.map(({ spec }) => spec.name)).toEqual(['reviews']);
   expect({ order: draft.order, ...(draft.watch && { watch: draft.watch }) }).toEqual(after);
+});
+
+test('a task that is removed is no general text any more', async () => {
+  const store = createPageStore('system');
+  const tasks = createTaskActions(store, memoryTasks(), createTableClient(tablesHere()));
+  store.setState(({ draft }) => ({ draft: withText(draft, 'own:notes') }));
+  await tasks.removeTask('reviews');
+  expect(store.getState().draft.training.generalText).toBe('own:notes');
+  await tasks.removeTask('notes');
+  expect(store.getState().draft.training.generalText).toBe('included');
 });

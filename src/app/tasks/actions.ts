@@ -8,7 +8,7 @@ import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import type { NamedFile, OpenedFile } from '../../run/table-messages.ts';
 import { isTextFile } from '../../tasks/text-folder.ts';
-import { testedTasks, watching } from '../../run/settings.ts';
+import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';
@@ -180,7 +180,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
         await refresh();
         setState(({ draft }) => ({
           draft: watching(
-            { ...draft, order: draft.order.filter((other) => other !== name) },
+            { ...withoutText(draft, name), order: draft.order.filter((other) => other !== name) },
             (draft.watch ?? []).filter((other) => other !== name),
           ),
         }));
@@ -198,6 +198,10 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     },
   };
 }
+
+/** A draft whose general text is the included one again if it was this task. */
+const withoutText = (draft: RunSettings, task: string): RunSettings =>
+  ownText(draft) === task ? withText(draft, 'included') : draft;
 
 const namedFile = ({ path, file }: GivenFile): NamedFile => ({ name: path, file });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
-import { addableTasks, orderProblem, pageTasksOf, taskCard } from './sources.ts';
+import { parseSettings, withText } from '../../run/settings.ts';
+import { addableTasks, generalTexts, orderProblem, pageTasksOf, taskCard } from './sources.ts';
 import { NO_TASKS, type TaskData } from './task-store.ts';
 
 const SPEC = {
@@ -58,6 +59,18 @@ describe('tasks of the page', () => {
     expect(pageTasksOf(draft('embedded', 'gloss'), DATA)).toEqual({ folder: new Map(), custom: new Map() });
     const sent = pageTasksOf(draft('picked', 'mine', 'agnews'), DATA);
     expect([[...sent.folder.keys()], [...sent.custom.keys()]]).toEqual([['x'], ['mine']]);
+  });
+
+  it('can be the general text of a run instead, if they are not learned', () => {
+    const own = withText(draft('embedded', 'gloss'), 'own:mine');
+    expect([...pageTasksOf(own, DATA).custom.keys()]).toEqual(['mine']);
+    expect(orderProblem(own, DATA)).toBeNull();
+    expect(orderProblem(withText(own, 'own:gone'), DATA)).toContain('The general text gone is missing');
+    const offered = (one: typeof own): string[] => generalTexts(one, DATA).map(({ value }) => value);
+    expect(offered(draft('embedded', 'gloss'))).toEqual(['own:mine']);
+    expect(offered(own)).toEqual(['included']);
+    expect(offered(withText(draft('embedded', 'mine'), 'none'))).toEqual(['included']);
+    expect(() => parseSettings({ ...own, order: ['gloss', 'mine'] })).toThrow(/cannot be a task that is learned/);
   });
 
   it('have a question and labels', () => {

@@ -1,4 +1,4 @@
-import { type RunSettings, testedTasks } from '../../run/settings.ts';
+import { namedTasks, ownText, type RunSettings, testedTasks } from '../../run/settings.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { BENCHMARK_NAMES, BENCHMARKS, benchmarkOf } from '../../tasks/benchmarks.ts';
@@ -34,6 +34,18 @@ export function addableTasks(
     .filter(({ names }) => names.length > 0);
 }
 
+/** What can be the general text of a draft, by its setting: the included text, or a custom task that is not learned. */
+export function generalTexts(
+  { order, training }: Pick<RunSettings, 'order' | 'training'>,
+  { custom }: TaskData,
+): { value: string; name: string }[] {
+  const own = custom.filter(({ spec }) => !order.includes(spec.name)).map(({ spec }) => spec.name);
+  return [
+    { value: 'included', name: 'the included text' },
+    ...own.map((name) => ({ value: `own:${name}`, name })),
+  ].filter(({ value }) => value !== training.generalText);
+}
+
 /** The datasets of a source, as far as they are known before it is read. */
 function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
   if (tasks === 'picked') return folder?.datasets ?? [];
@@ -55,8 +67,14 @@ export function taskCard(name: string, { custom }: TaskData): TaskCard {
 }
 
 /** Why an order cannot run with the tasks at hand, in words; null if it can. */
-export function orderProblem(draft: Pick<RunSettings, 'order' | 'watch' | 'tasks'>, data: TaskData): string | null {
+export function orderProblem(
+  draft: Pick<RunSettings, 'order' | 'watch' | 'tasks' | 'training'>,
+  data: TaskData,
+): string | null {
   const { tasks } = draft;
+  const text = ownText(draft);
+  if (text !== null && !isCustom(text, data))
+    return `The general text ${text} is missing: add the file again, or leave it out.`;
   const order = testedTasks(draft);
   const untrained = draft.order.find(isEmbeddedText);
   if (untrained !== undefined) return `${untrained} can only be tested.`;
@@ -82,7 +100,7 @@ export const sizesOf = ({ custom }: TaskData): ReadonlyMap<string, { train: numb
 /** The custom tasks that a run with these settings needs. */
 export function pageTasksOf(settings: RunSettings, { custom, folder }: TaskData): PageTasks {
   const { tasks } = settings;
-  const needed = custom.filter(({ spec }) => testedTasks(settings).includes(spec.name));
+  const needed = custom.filter(({ spec }) => namedTasks(settings).includes(spec.name));
   return {
     folder: tasks === 'picked' && folder !== null ? folder.files : new Map(),
     custom: new Map(needed.map(({ spec, data }) => [spec.name, data])),

@@ -121,8 +121,16 @@ describe('modelCard', () => {
     expect(await cardText(results, null, 'adapter')).not.toContain('Common knowledge');
   });
 
+  it('says what became of general text', async () => {
+    expect(await cardText(results, null, 'adapter')).toMatch(
+      /\n- \*\*General text:\*\* It models general text a little worse: 3\.18 → 3\.26 nats a token /,
+    );
+  });
+
   it('says that a round was ended early', async () => {
-    const cut = { ...results, cutShort: [{ round: 1, steps: 12, planned: 40 }] };
+    const unmeasured = { ...results };
+    delete unmeasured.probes;
+    const cut = { ...unmeasured, cutShort: [{ round: 1, steps: 12, planned: 40 }] };
     expect(await cardText(cut, 'mit', 'adapter')).toContain(
       '\n- **Ended early:** gloss, after 12 of 40 steps\n\n## Results',
     );

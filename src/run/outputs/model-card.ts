@@ -4,6 +4,7 @@ import { embeddedModel } from '../../weights/embedded-models.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { keptQuestions, keptSentence } from '../common-questions-kept.ts';
+import { generalTextChange, generalTextSentence } from '../general-text-change.ts';
 import { firstRounds, isTested, measuresOf } from '../measures.ts';
 import type { Results } from '../results.ts';
 import { mainScore, type Score } from '../scoring.ts';
@@ -120,10 +121,14 @@ ${JSON.stringify({ method, order, training, perTask }, null, 2)}
 `;
 }
 
-/** What the model still knows after a round, in a line; nothing if it was not asked. */
+/** What the model still knows after a round, in lines; nothing of what was not measured. */
 function knownText(results: Results, last: number): string {
+  const text = generalTextChange(results, last);
   const kept = keptQuestions(results).find(({ round }) => round === last);
-  return kept === undefined ? '' : `- **Common knowledge:** ${keptSentence(kept)}\n`;
+  return [
+    ...(text?.now.round === last ? [`- **General text:** ${generalTextSentence(text)}\n`] : []),
+    ...(kept === undefined ? [] : [`- **Common knowledge:** ${keptSentence(kept)}\n`]),
+  ].join('');
 }
 
 const SCORE_TEXTS: Readonly<Record<Score, string>> = {
