@@ -318,3 +318,36 @@ test('beside Start, the page says which texts would be cut, and reads them whole
   await expect(facts).not.toContainText('would be cut');
   await expect(facts).not.toContainText('up to 96 tokens');
 });
+
+test('a text of one’s own takes the place of the included general text, also in an order file', async ({ page }) => {
+  await openWorkbench(page);
+  await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 4, testExamples: 2, batchSize: 2 });
+  await sources(page).click();
+  const line = 'The keeper of the harbor writes down every ship that comes in, and the hour at which it leaves. ';
+  await page
+    .getByLabel('Add a file…')
+    .locator('visible=false')
+    .setInputFiles({ name: 'harbor.txt', mimeType: 'text/plain', buffer: Buffer.from(line.repeat(60)) });
+  await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
+  const watched = page.getByTestId('task-watch');
+  await expect(watched).toHaveText('general text×');
+  const watch = page.getByLabel('Watch a task');
+  await expect(watch.getByRole('option', { name: 'harbor' }), 'it is learned, so it cannot be').toHaveCount(0);
+  await page.getByLabel('Leave out harbor').click();
+  await watch.selectOption({ value: 'text:own:harbor' });
+  await expect(watched).toContainText('harbor, as general text');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Save order' }).click(),
+  ]);
+  const saved = await readFile(await download.path(), 'utf8');
+  expect(JSON.parse(saved)).toMatchObject({ training: { generalText: 'own:harbor' }, own: [{ name: 'harbor' }] });
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect(results.probes?.generalText).toMatchObject({ name: 'own:harbor', objective: 'spans' });
+  await page.getByTestId('tab-run').click();
+  await expect(page.getByTestId('general-text-story')).toHaveText(/^It models general text /);
+  await page.getByLabel('Do not measure general text').click();
+  await expect(watched).toHaveCount(0);
+});

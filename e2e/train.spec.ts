@@ -3,6 +3,7 @@ import { expect, test } from '@playwright/test';
 import { percent, significant } from '../src/app/format.ts';
 import { resultsFileName } from '../src/app/download.ts';
 import { shortName } from '../src/app/ranks/ranks.ts';
+import { generalTextStates } from '../src/run/general-text-change.ts';
 import type { Results } from '../src/run/results.ts';
 import { expectTablesBesideCharts } from './support/access.ts';
 import { expectConsistent } from './support/consistency.ts';
@@ -111,8 +112,8 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     expect(lossTable.map(([step, , loss, , norm]) => [step, loss, norm])).toEqual(
       step.map((s, i) => [String(s), significant(loss[i]), significant(gradientNorm[i])]),
     );
-    expect(shownExact).toEqual(inPercent(results.accuracy.exact));
-    expect(shownRanked).toEqual(inPercent(results.accuracy.ranked));
+    expect(shownExact).toEqual(cellsOf(results));
+    expect(shownRanked).toEqual(cellsOf(results, 'ranked'));
   });
 
   await test.step('the ranks are shown, with a spectrum for each layer and round', async () => {
@@ -144,8 +145,11 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     expect(JSON.parse(await readFile(await file.path(), 'utf8'))).toEqual(results);
     await page.getByRole('button', { name: 'Open the' }).click();
     await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'finished');
-    expect(await shownMatrix()).toEqual(inPercent(results.accuracy.exact));
+    expect(await shownMatrix()).toEqual(cellsOf(results));
     await expect(page.getByTestId('story').getByRole('listitem')).toHaveCount(results.settings.order.length);
+    await expect(page.getByTestId('general-text-story')).toHaveText(
+      /^It models general text .* nats a token .* over 8 passages/,
+    );
     const losses = await chartTable(page, 'loss-chart');
     expect(losses.map(([step]) => Number(step))).toEqual(results.curves.step);
     await page.getByTestId('tab-ranks').click();
@@ -189,8 +193,15 @@ test('a run finishes, shows its measurements and offers them as a file; the next
   }
 });
 
-const inPercent = (matrix: Results['accuracy']['exact']): string[][] =>
-  matrix.map((row) => row.map((value) => (value === null ? '' : percent(value))));
+/** The cells of the matrix as the page shows them: accuracies in percent, then the loss on general text. */
+function cellsOf(results: Results, score: 'exact' | 'ranked' = 'exact'): string[][] {
+  const texts = generalTextStates(results);
+  expect(texts.map(({ round }) => round)).toEqual(results.accuracy.exact.map((_, round) => round));
+  return results.accuracy[score].map((row, round) => [
+    ...row.map((value) => (value === null ? '' : percent(value))),
+    texts[round].loss.toFixed(3),
+  ]);
+}
 
 type Space = Results['spaces'][number]['tensors'][number];
 

@@ -1,4 +1,5 @@
 import { isLearnedBy, SCORE_WORDS } from '../../src/run/accuracy-table.ts';
+import { generalTextChange } from '../../src/run/general-text-change.ts';
 import { type AccuracyMatrix, measuresOf } from '../../src/run/measures.ts';
 import type { Measures, Results } from '../../src/run/results.ts';
 import { countsByOwnScores, mainScore, type Score } from '../../src/run/scoring.ts';
@@ -60,7 +61,7 @@ export function measuredOf(results: Results): Omit<Measured, 'intransigence'> {
   };
 }
 
-/** A measure of a run that a study without free answers and watched tasks does not have. */
+/** A measure of a run that a study without free answers, watched tasks and general text does not have. */
 export interface FreeMeasure {
   /** As a column of a table. */
   readonly name: string;
@@ -69,7 +70,22 @@ export interface FreeMeasure {
   readonly isLoss: boolean;
 }
 
-/** ROUGE-L and losses of free answers, and what became of the watched tasks. */
+/** The first column of general text. */
+export const GENERAL_TEXT_COLUMN = 'general text before, nats a token';
+
+/** What became of general text, if it was measured. */
+function textMeasures(results: Results): FreeMeasure[] {
+  const change = generalTextChange(results);
+  if (change === null) return [];
+  const { before, now } = change;
+  return [
+    { name: GENERAL_TEXT_COLUMN, value: before.loss, isLoss: true },
+    { name: 'its change', value: change.change, isLoss: true },
+    { name: 'KL there', value: now.divergence, isLoss: true },
+  ];
+}
+
+/** ROUGE-L and losses of free answers, and what became of the watched tasks and of general text. */
 export function freeMeasures(results: Results): FreeMeasure[] {
   const { tasks, measures } = results;
   const of = (score: Score, name: string, value: number | null): FreeMeasure => {
@@ -91,5 +107,6 @@ export function freeMeasures(results: Results): FreeMeasure[] {
       of(score, 'watched before', before),
       of(score, 'watched at the end', now),
     ]),
+    ...textMeasures(results),
   ];
 }

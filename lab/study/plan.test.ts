@@ -84,6 +84,13 @@ describe('the runs of a plan', () => {
     expect(runs[0].settings().method).not.toHaveProperty('galoreRank');
   });
 
+  it('are measured by general text only if the plan asks for it', () => {
+    const textOf = (training: object): string =>
+      plannedRuns({ ...plan, training: { ...plan.training, ...training } }, main, () => ({}))[0].settings().training
+        .generalText;
+    expect([textOf({}), textOf({ generalText: 'included' })]).toEqual(['none', 'included']);
+  });
+
   it('watch the tasks of the plan, or those of their part instead', () => {
     const watching = { ...plan, watch: ['kinds'], parts: [tuning, { ...main, watch: ['mood'] }] };
     const watched = watching.parts.map((part) => plannedRuns(watching, part, () => ({}))[0].settings().watch);

@@ -254,7 +254,14 @@ function settingsOf(
     ...{ model: plan.model, tasks: plan.tasks, order },
     ...(watch !== undefined && { watch }),
     method: { ...shared, ...settings, ...chosen },
-    training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, ...own, seed },
+    training: {
+      ...embeddedSettings('full', method).training,
+      generalText: 'none', // unless the plan asks for it
+      ...plan.training,
+      ...part.training,
+      ...own,
+      seed,
+    },
     ...(part.perTask !== undefined && { perTask: part.perTask }),
   });
 }

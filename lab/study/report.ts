@@ -1,7 +1,7 @@
 import { markdownText } from '../../src/base/markdown.ts';
 import { accuracyLines } from '../../src/run/accuracy-table.ts';
 import type { MadeRun } from './made-runs.ts';
-import { type MeasureName, MEASURES } from './measures.ts';
+import { GENERAL_TEXT_COLUMN, type MeasureName, MEASURES } from './measures.ts';
 import type { Interval } from './statistics.ts';
 import type { Bound, ClaimSummary, Contrast, MethodSummary, PartSummary, StudySummary } from './summary.ts';
 
@@ -116,7 +116,9 @@ function partLines(
   );
   const columns = methods.find(({ free }) => free !== undefined)?.free ?? [];
   if (columns.length > 0) {
-    lines.push('', 'Free answers and watched tasks, over the tasks that have the score; losses are not percent:', '');
+    const hasText = columns.some((column) => column.name === GENERAL_TEXT_COLUMN);
+    const what = hasText ? 'Free answers, watched tasks and general text' : 'Free answers and watched tasks';
+    lines.push('', `${what}, over the tasks that have the score; losses are not percent:`, '');
     lines.push(
       ...table(
         ['method', ...columns.map((column) => markdownText(column.name))],

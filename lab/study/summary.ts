@@ -37,7 +37,7 @@ export interface RunFacts extends Measured {
    * without such a run, and where a grid tries several settings of `per-task`: none of them is its accuracy yet.
    */
   readonly gaps: readonly number[] | null;
-  /** Only if some tasks have free answers or are watched. */
+  /** Only if some tasks have free answers or are watched, or general text is measured. */
   readonly free?: readonly FreeMeasure[];
 }
 
@@ -58,7 +58,7 @@ export interface MethodSummary {
   /** Gap to `per-task` at each position, and its slope, with intervals over seeds. */
   readonly gaps: readonly Interval[] | null;
   readonly gapSlope: Interval | null;
-  /** Only if some tasks have free answers or are watched: their measures, in the order of the columns. */
+  /** Only if some tasks have free answers or are watched, or general text is measured: their measures, in the order of the columns. */
   readonly free?: readonly { readonly name: string; readonly isLoss: boolean; readonly interval: Interval | null }[];
   readonly runs: readonly RunFacts[];
 }
