@@ -29,7 +29,8 @@ export function generalTextStates({ probes }: Pick<Results, 'probes'>): GeneralT
   const text = probes?.generalText;
   if (text === undefined) return [];
   const { tokens, bytes, prompts, rounds } = text;
-  const of = prompts.map((one) => one.tokens);
+  // A model that is taught more has tasks that its earlier rounds had no prompts of.
+  const tokensOf = (task: number): number => prompts.find((one) => one.task === task)?.tokens ?? 0;
   return rounds
     .flatMap(({ round, losses, divergences, prompts: measured }): GeneralTextState[] => {
       const loss = weighted(losses, tokens);
@@ -37,7 +38,7 @@ export function generalTextStates({ probes }: Pick<Results, 'probes'>): GeneralT
       const bits = (loss * sumOf(tokens)) / Math.LN2 / Math.max(1, sumOf(bytes));
       const promptDivergence = weighted(
         measured.map(({ divergence }) => divergence),
-        of.slice(0, measured.length), // tasks taught later come after these
+        measured.map(({ task }) => tokensOf(task)),
       );
       return [{ round, loss, bitsPerByte: bits, divergence: weighted(divergences, tokens), promptDivergence }];
     })
@@ -70,15 +71,16 @@ export function generalTextChange(results: Pick<Results, 'probes'>, last = Infin
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
-/** The mean over tokens; null if a value is not finite or there are none. */
+/** The mean over tokens; null if a value is not finite or there are no tokens. */
 function weighted(values: readonly (number | null)[], tokens: readonly number[]): number | null {
-  if (values.length === 0 || values.length !== tokens.length) return null;
+  const all = sumOf(tokens);
+  if (all === 0) return null;
   let sum = 0;
   for (const [i, value] of values.entries()) {
     if (value === null) return null;
     sum += value * tokens[i];
   }
-  return sum / sumOf(tokens);
+  return sum / all;
 }
 
 /**

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { MethodName } from '../methods/registry.ts';
@@ -14,7 +15,7 @@ import { generalTextChange, generalTextSentence, generalTextStates } from './gen
 import { encodePassages, hiddenSpans } from './general-text.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
-import type { Results } from './results.ts';
+import { type Results, ResultsSchema } from './results.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -235,6 +236,27 @@ describe('a run', () => {
     );
     expect(generalTextStates(added)).toEqual(generalTextStates(whole));
     expect(added.curves.loss).toEqual(whole.curves.loss);
+  });
+
+  test('that resumes from a round with another order has prompts of its own tasks, and valid results', async () => {
+    const { rounds } = await runKeepingRounds(settings('seq-lora', 'own:mine'), parts());
+    const first = rounds.get('logs_and_outputs/order_custom/outputs/1-gloss');
+    if (first === undefined) throw new Error('no round');
+    const order = ['gloss', 'people', 'field'];
+    const longer = { ...settings('seq-lora', 'own:mine'), order };
+    const { results } = await runKeepingRounds(longer, parts({ savedRound: () => openRound(first) }));
+    const text = results.probes?.generalText;
+    expect(text?.prompts.map(({ task }) => task)).toEqual([1, 2, 3]);
+    expect(text?.rounds.map(({ round, prompts }) => [round, prompts.length])).toEqual([
+      [0, 2],
+      [1, 2],
+      [2, 3],
+      [3, 3],
+    ]);
+    expect(v.is(ResultsSchema, JSON.parse(JSON.stringify(results)))).toBe(true);
+    expect(generalTextStates(results).map(({ promptDivergence }) => promptDivergence === null)).toEqual(
+      new Array(4).fill(false),
+    );
   });
 
   test('says that a model cannot read the included text, and measures the rest', async () => {

@@ -168,7 +168,8 @@ function budgetOf(
 
 /** Test examples of the tasks that are learned, at equal distances. @param tokens that they may take. */
 function promptsOf({ order }: RunSettings, tasks: readonly EncodedTask[], tokens: number): TaskPrompts[] {
-  return tasks.slice(0, order.length).map(({ test }, i) => {
+  return tasks.slice(0, order.length).flatMap(({ test }, i) => {
+    if (test.length === 0) return [];
     const mean = test.reduce((sum, { source, label }) => sum + source.length + label.length, 0) / test.length;
     const asked = Math.max(1, Math.floor(tokens / order.length / mean));
     const count = Math.min(MOST_PROMPTS, asked);

@@ -34,7 +34,6 @@ interface Sized {
     readonly generalText?: {
       readonly tokens: readonly unknown[];
       readonly bytes: readonly unknown[];
-      readonly prompts: readonly unknown[];
       readonly rounds: readonly {
         readonly round: number;
         readonly losses: readonly unknown[];
@@ -57,12 +56,12 @@ interface Sized {
 type MeasuredText = NonNullable<NonNullable<Sized['probes']>['generalText']>;
 
 /**
- * Whether a round has a value for every passage, and for the prompts of tasks: those of a model that is taught more have
- * no value before it.
+ * Whether a round has a value for every passage. Its prompts may be of other tasks than those of the last round: a model
+ * that is taught more has more tasks, and its earlier ones perhaps no tests any more.
  */
-const isAsLong = (round: MeasuredText['rounds'][number], { tokens, bytes, prompts }: MeasuredText): boolean =>
+const isAsLong = (round: MeasuredText['rounds'][number], { tokens, bytes }: MeasuredText): boolean =>
   [bytes, round.losses, round.divergences].every(({ length }) => length === tokens.length) &&
-  round.prompts.length <= prompts.length;
+  round.prompts.length <= MOST_TASKS;
 
 /** What does not agree in size, in words; null if all does. */
 export function sizeFault({ settings, tasks, accuracy, probes, curves, spaces }: Sized): string | null {
