@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests that `npm test` runs in part: see src/testing/tier.ts. */
 const TIERED = [
-  ...['src/cli/families.test.ts', 'src/cli/gallery-memory.test.ts', 'src/run/plan-run.test.ts'],
-  ...['src/run/checkpoint/resuming.test.ts', 'src/onnx/gated-adapters.test.ts', 'src/bench/block-step.test.ts'],
+  ...['src/cli/families.test.ts', 'src/cli/gallery-memory.test.ts', 'src/run/planning/plan-run.test.ts'],
+  ...['src/run/files/resuming.test.ts', 'src/onnx/gated-adapters.test.ts', 'src/bench/block-step.test.ts'],
 ];
 
 /**

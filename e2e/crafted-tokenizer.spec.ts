@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
-import { STOP_MS } from '../src/run/stop-limit.ts';
+import { STOP_MS } from '../src/run/events/stop-limit.ts';
 import { choose, expectNoWorkers, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };

@@ -4,7 +4,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { repositoryOf } from '../src/testing/model-repository.ts';
-import type { Results } from '../src/run/results.ts';
+import type { Results } from '../src/run/results/results.ts';
 import { TINY_FAMILIES } from '../src/testing/tiny-families.ts';
 import { choose, downloadResults, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 

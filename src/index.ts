@@ -7,16 +7,22 @@ export { openDevice } from './device/choice.ts';
 
 // Runs
 export { Run } from './run/run.ts';
-export type { RoundOutput, RunHost } from './run/host.ts';
-export type { Phase, RunEvent } from './run/events.ts';
-export { parseSettings, type RunSettings, RunSettingsSchema, type TrainingSettings } from './run/settings.ts';
-export { type Measures, type Results, ResultsSchema, type TaskReport, type TensorSpace } from './run/results.ts';
-export { measuresOf } from './run/measures.ts';
-export { embeddedSettings, type PresetName, publishedSettings } from './run/presets.ts';
-export { startingMethod } from './run/starting-values.ts';
-export { type OrderFile, parseOrderFile } from './run/order-file.ts';
-export type { OpenFile, SavedRun } from './run/checkpoint/saved-run.ts';
-export { openSavedRound, type SavedRound } from './run/outputs/saved-round.ts';
+export type { RoundOutput, RunHost } from './run/events/host.ts';
+export type { Phase, RunEvent } from './run/events/events.ts';
+export { parseSettings, type RunSettings, RunSettingsSchema, type TrainingSettings } from './run/settings/settings.ts';
+export {
+  type Measures,
+  type Results,
+  ResultsSchema,
+  type TaskReport,
+  type TensorSpace,
+} from './run/results/results.ts';
+export { measuresOf } from './run/results/measures.ts';
+export { embeddedSettings, type PresetName, publishedSettings } from './run/planning/presets.ts';
+export { startingMethod } from './run/settings/starting-values.ts';
+export { type OrderFile, parseOrderFile } from './run/settings/order-file.ts';
+export type { OpenFile, SavedRun } from './run/files/saved-run.ts';
+export { openSavedRound, type SavedRound } from './run/files/saved-round.ts';
 
 // Methods
 export {

@@ -1,13 +1,13 @@
 import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/progress/matrix.ts';
-import { measuredBy, measuresOf } from '../../src/run/measures.ts';
-import type { Results } from '../../src/run/results.ts';
+import { measuredBy, measuresOf } from '../../src/run/results/measures.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { spaceOf } from '../../src/gorp/method-plan.ts';
 import { isSoft, roundingOf } from '../../src/gorp/spaces/plan.ts';
 import { planOf } from '../../src/methods/registry.ts';
-import { scheduledRounds } from '../../src/run/schedule.ts';
-import { isScoredBy } from '../../src/run/scoring.ts';
-import { testedTasks } from '../../src/run/settings.ts';
+import { scheduledRounds } from '../../src/run/settings/schedule.ts';
+import { isScoredBy } from '../../src/run/settings/scoring.ts';
+import { testedTasks } from '../../src/run/settings/settings.ts';
 
 /** Checks that the parts of a results file agree with each other. The run must have reached its first step. */
 export function expectConsistent(results: Results): void {

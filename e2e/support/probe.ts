@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import type { FromWorker } from '../../src/base/worker-calls.ts';
-import type { RunEvent } from '../../src/run/events.ts';
+import type { RunEvent } from '../../src/run/events/events.ts';
 import type { ThreadRequest } from '../../src/worker/protocol.ts';
 
 /** What a page under test records. */

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PartRuns } from '../study/part-runs.ts';
-import type { Results } from '../../src/run/results.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { live, requireCli } from '../storm/cli.ts';
 import { differences } from '../storm/same-results.ts';
 import { codeBlock } from './blocks.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Results } from '../../src/run/results.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { checkRun } from './losses.ts';
 
 const resultsOf = (loss: number[], more: Partial<Results> = {}): Results =>

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { type Results, ResultsSchema } from '../../src/run/results.ts';
+import { type Results, ResultsSchema } from '../../src/run/results/results.ts';
 import { type Command, projectPath, runOrFail } from '../../tools/setup/process.ts';
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import { preview } from 'vite';
-import type { Results } from '../../src/run/results.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { buildApp } from '../../tools/setup/build.ts';
 import { projectRoot } from '../../tools/setup/process.ts';
 import { checkRun, readResults, SETTINGS, trainQuick } from './losses.ts';

@@ -8,8 +8,8 @@
 import { join } from 'node:path';
 import { snippetsFor } from '../../src/app/results/use-snippets.ts';
 import { writeText } from '../../src/cli/round-folder.ts';
-import { promptOfPrediction, type Prediction } from '../../src/run/outputs/predictions.ts';
-import type { RoundUse } from '../../src/run/outputs/round-use.ts';
+import { promptOfPrediction, type Prediction } from '../../src/run/files/predictions.ts';
+import type { RoundUse } from '../../src/run/files/round-use.ts';
 import { TRAINABLE_FAMILIES, writeTrained } from '../../src/testing/trained-families.ts';
 
 const METHODS = ['seq-lora', 'gorp-plus'] as const;

@@ -13,7 +13,7 @@ import {
   waitForStep,
 } from '../../e2e/support/workbench.ts';
 import { unzipped } from '../../e2e/support/unzipped.ts';
-import { ordersFolder, roundFolder } from '../../src/run/outputs/layout.ts';
+import { ordersFolder, roundFolder } from '../../src/run/files/layout.ts';
 import { projectRoot } from '../../tools/setup/process.ts';
 import { findBrowser } from '../../tools/test/browser.ts';
 import { type Finished, PROMPT_LENGTH, type Training } from './command-line.ts';

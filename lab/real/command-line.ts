@@ -1,8 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { ordersFolder, roundFolder } from '../../src/run/outputs/layout.ts';
-import { type Results, ResultsSchema } from '../../src/run/results.ts';
+import { ordersFolder, roundFolder } from '../../src/run/files/layout.ts';
+import { type Results, ResultsSchema } from '../../src/run/results/results.ts';
 import { projectPath } from '../../tools/setup/process.ts';
 import { differences } from '../storm/same-results.ts';
 import { ran, type Running } from './process.ts';

@@ -8,8 +8,8 @@ import {
   start,
   waitForStatus,
 } from '../../e2e/support/workbench.ts';
-import { MAX_LOSSES } from '../../src/run/device-losses.ts';
-import type { Results } from '../../src/run/results.ts';
+import { MAX_LOSSES } from '../../src/run/learning/device-losses.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { type StormBrowser, stormBrowser } from './browser.ts';
 import { CrashedRun, TimedRun } from './crashed-run.ts';
 import { drawMoment, type Moment, type Stretch, type Work, WORK } from './moments.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { ResultsSchema } from '../../src/run/results.ts';
+import { ResultsSchema } from '../../src/run/results/results.ts';
 import { startLocalHub } from '../../src/testing/local-hub.ts';
 import { live, requireCli } from './cli.ts';
 import { readModel, REPO } from './download.ts';

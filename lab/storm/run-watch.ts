@@ -1,6 +1,6 @@
 import type { BrowserContext } from '@playwright/test';
 import type { FromWorker } from '../../src/base/worker-calls.ts';
-import type { RunEvent } from '../../src/run/events.ts';
+import type { RunEvent } from '../../src/run/events/events.ts';
 
 /** The training worker's report of its place. */
 export type Report = Pick<Extract<RunEvent, { type: 'progress' }>, 'phase' | 'round' | 'item' | 'done'>;

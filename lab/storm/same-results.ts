@@ -1,4 +1,4 @@
-import type { Results } from '../../src/run/results.ts';
+import type { Results } from '../../src/run/results/results.ts';
 
 /** What differs in the results of two runs with the same settings, apart from times. @param a of the run without faults. */
 export function differences(a: Results, b: Results): string[] {

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RunEvent } from '../../src/run/events.ts';
-import type { Results } from '../../src/run/results.ts';
+import type { RunEvent } from '../../src/run/events/events.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { Run } from '../../src/run/run.ts';
-import type { RunSettings } from '../../src/run/settings.ts';
+import type { RunSettings } from '../../src/run/settings/settings.ts';
 import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
 import { type GoingOn, goingOn } from './checkpoints.ts';
 

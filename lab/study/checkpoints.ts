@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { GorpError } from '../../src/base/errors.ts';
-import { difference } from '../../src/run/checkpoint/fitting.ts';
-import type { RunHost } from '../../src/run/host.ts';
-import type { RunSettings } from '../../src/run/settings.ts';
+import { difference } from '../../src/run/files/fitting.ts';
+import type { RunHost } from '../../src/run/events/host.ts';
+import type { RunSettings } from '../../src/run/settings/settings.ts';
 import { CheckpointFolder } from '../../src/cli/checkpoint-folder.ts';
 import { removeDrafts } from '../../src/cli/durable-write.ts';
 

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type ErrorReport, GorpError } from '../../src/base/errors.ts';
-import type { Results } from '../../src/run/results.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { joined, parseStudyPlan, type PlannedRun, type StudyPlan } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots } from './plots.ts';
 import { reportText } from './report.ts';

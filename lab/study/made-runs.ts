@@ -1,6 +1,6 @@
 import { type ErrorReport, GorpError } from '../../src/base/errors.ts';
-import { sourceName, sourcesOfRun } from '../../src/run/likeness.ts';
-import type { Results } from '../../src/run/results.ts';
+import { sourceName, sourcesOfRun } from '../../src/run/results/likeness.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { measuredOf } from './measures.ts';
 import { mean } from '../../src/base/statistics.ts';
 import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type Values } from './plan.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { quickResults } from '../../src/testing/scripted-results.ts';
-import type { Results } from '../../src/run/results.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { freeMeasures, measuredOf } from './measures.ts';
 
 test('the worst task is one that was learned, not one that is only watched', () => {

@@ -1,9 +1,9 @@
-import { isLearnedBy, SCORE_WORDS } from '../../src/run/accuracy-table.ts';
-import { generalTextChange } from '../../src/run/general-text-change.ts';
-import { type AccuracyMatrix, measuresOf } from '../../src/run/measures.ts';
-import type { Measures, Results } from '../../src/run/results.ts';
-import { countsByOwnScores, mainScore, type Score } from '../../src/run/scoring.ts';
-import { watchedSums } from '../../src/run/watched.ts';
+import { isLearnedBy, SCORE_WORDS } from '../../src/run/results/accuracy-table.ts';
+import { generalTextChange } from '../../src/run/results/general-text-change.ts';
+import { type AccuracyMatrix, measuresOf } from '../../src/run/results/measures.ts';
+import type { Measures, Results } from '../../src/run/results/results.ts';
+import { countsByOwnScores, mainScore, type Score } from '../../src/run/settings/scoring.ts';
+import { watchedSums } from '../../src/run/results/watched.ts';
 import { mean } from '../../src/base/statistics.ts';
 
 /** The measures of a run, in percent; null if its matrix lacks an entry. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lineOf, type RunLine } from '../../src/run/run-lines.ts';
-import { embeddedSettings } from '../../src/run/presets.ts';
+import { lineOf, type RunLine } from '../../src/run/results/run-lines.ts';
+import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import { scriptedRun } from '../../src/testing/scripted-run.ts';
 import { PartRuns } from './part-runs.ts';
 

@@ -5,10 +5,16 @@ import { METHOD_NAMES, withValues } from '../../src/methods/registry.ts';
 import { isEmbedded } from '../../src/tasks/embedded-text.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../../src/tasks/benchmarks.ts';
 import { SCORES } from '../../src/tasks/forms.ts';
-import { embeddedSettings } from '../../src/run/presets.ts';
-import { startingMethod } from '../../src/run/starting-values.ts';
-import { parseSettings, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from '../../src/run/settings.ts';
-import { difference } from '../../src/run/checkpoint/fitting.ts';
+import { embeddedSettings } from '../../src/run/planning/presets.ts';
+import { startingMethod } from '../../src/run/settings/starting-values.ts';
+import {
+  parseSettings,
+  PerTaskSchema,
+  type RunSettings,
+  TrainingSchema,
+  WatchSchema,
+} from '../../src/run/settings/settings.ts';
+import { difference } from '../../src/run/files/fitting.ts';
 
 /** Settings by name, without those that are gone; refuses other values of these than methods train with. */
 const values = v.pipe(

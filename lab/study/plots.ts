@@ -1,4 +1,4 @@
-import { paretoFront, type Point } from '../../src/run/pareto.ts';
+import { paretoFront, type Point } from '../../src/run/results/pareto.ts';
 import { isPlain, type MethodSummary, type PartSummary, type RunFacts } from './summary.ts';
 
 const WIDTH = 760;

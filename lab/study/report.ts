@@ -1,5 +1,5 @@
 import { markdownText } from '../../src/base/markdown.ts';
-import { accuracyLines } from '../../src/run/accuracy-table.ts';
+import { accuracyLines } from '../../src/run/results/accuracy-table.ts';
 import type { MadeRun } from './made-runs.ts';
 import { GENERAL_TEXT_COLUMN, type MeasureName, MEASURES } from './measures.ts';
 import type { Interval } from './statistics.ts';

@@ -1,9 +1,9 @@
 import { type ErrorReport, GorpError } from '../../src/base/errors.ts';
-import { modulesOfConfig } from '../../src/run/model-modules.ts';
+import { modulesOfConfig } from '../../src/run/models/model-modules.ts';
 import { type PlannedRun, plannedRuns, type StudyPlan } from './plan.ts';
 import { collect } from './made-runs.ts';
 import { summarise } from './summary.ts';
-import { trainedModules } from '../../src/run/trained-modules.ts';
+import { trainedModules } from '../../src/run/settings/trained-modules.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { type NodeChoices, nodeHost } from '../../src/cli/host.ts';
 import { openNamedOutline } from '../../src/cli/named-models.ts';

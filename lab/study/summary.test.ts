@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scriptedRun } from '../../src/testing/scripted-run.ts';
-import { withMeasures } from '../../src/run/measures.ts';
-import type { Results } from '../../src/run/results.ts';
+import { withMeasures } from '../../src/run/results/measures.ts';
+import type { Results } from '../../src/run/results/results.ts';
 import { parseStudyPlan, type PlannedRun } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';

@@ -1,7 +1,7 @@
 import { mean } from '../../src/base/statistics.ts';
 import { needsBriefly } from '../../src/methods/parts/method.ts';
 import { methodOf } from '../../src/methods/registry.ts';
-import { countsByOwnScores } from '../../src/run/scoring.ts';
+import { countsByOwnScores } from '../../src/run/settings/scoring.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
 import {
   type FreeMeasure,

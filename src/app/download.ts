@@ -1,4 +1,4 @@
-import type { Results } from '../run/results.ts';
+import type { Results } from '../run/results/results.ts';
 
 /** Name of a results file, with method and start time: `gorp-web-gorp-plus-20261124-1605.json` (UTC). */
 export function resultsFileName({ settings, startedAt }: Pick<Results, 'settings' | 'startedAt'>): string {

@@ -1,6 +1,6 @@
 import { type ErrorReport, explained, GorpError, reportOf } from '../base/errors.ts';
-import type { Results } from '../run/results.ts';
-import { labelOf, type RunLabel, withLabel } from '../run/run-label.ts';
+import type { Results } from '../run/results/results.ts';
+import { labelOf, type RunLabel, withLabel } from '../run/results/run-label.ts';
 import { type RunHistory, runKey } from './history.ts';
 import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';

@@ -1,8 +1,8 @@
 import 'fake-indexeddb/auto';
 import { clear, createStore, keys, set } from 'idb-keyval';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Results } from '../run/results.ts';
-import { embeddedSettings } from '../run/presets.ts';
+import type { Results } from '../run/results/results.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
 import { resultsFileName } from './download.ts';
 import { browserHistory, runKey, summaryOf } from './history.ts';
 import { scriptedRun } from '../testing/scripted-run.ts';

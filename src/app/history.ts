@@ -3,12 +3,18 @@ import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import { sha256Of } from '../base/sha256.ts';
-import { AllMeasuresSchema, DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
-import { labelOf, type RunLabel, storedLabel, withLabel } from '../run/run-label.ts';
-import { RunSettingsSchema } from '../run/settings.ts';
-import { generalTextChange } from '../run/general-text-change.ts';
-import { measuresOf } from '../run/measures.ts';
-import { countsByOwnScores } from '../run/scoring.ts';
+import {
+  AllMeasuresSchema,
+  DeviceReportSchema,
+  MeasuresSchema,
+  type Results,
+  ResultsSchema,
+} from '../run/results/results.ts';
+import { labelOf, type RunLabel, storedLabel, withLabel } from '../run/results/run-label.ts';
+import { RunSettingsSchema } from '../run/settings/settings.ts';
+import { generalTextChange } from '../run/results/general-text-change.ts';
+import { measuresOf } from '../run/results/measures.ts';
+import { countsByOwnScores } from '../run/settings/scoring.ts';
 import { matrixOf, measuresIn, type Scoring } from './progress/scores.ts';
 import { checkedLabel, freeName } from './run-label.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';

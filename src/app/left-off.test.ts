@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { embeddedSettings } from '../run/presets.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
 import { browserLeftOff, firstShown } from './left-off.ts';
 import { runKey, summaryOf } from './history.ts';
 import { silentPage } from './testing/markup.ts';

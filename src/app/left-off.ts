@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
+import { type RunSettings, RunSettingsSchema } from '../run/settings/settings.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
 

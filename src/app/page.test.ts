@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { RunEvent } from '../run/events.ts';
-import type { Results } from '../run/results.ts';
-import { type RunSettings, watching } from '../run/settings.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import type { Results } from '../run/results/results.ts';
+import { type RunSettings, watching } from '../run/settings/settings.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../worker/protocol.ts';
 import { summaryOf } from './history.ts';
 import type { PageParts } from './page.ts';

@@ -1,5 +1,5 @@
 import { reportOf } from '../base/errors.ts';
-import { difference } from '../run/checkpoint/fitting.ts';
+import { difference } from '../run/files/fitting.ts';
 import { type BenchActions, createBenchActions } from './bench/bench-actions.ts';
 import type { AskForBench } from './bench/bench-worker.ts';
 import type { AskForCheckpoints } from './checkpoints/ask.ts';

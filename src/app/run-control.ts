@@ -1,8 +1,8 @@
 import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
-import type { Milestone } from '../run/control.ts';
-import type { RunEvent } from '../run/events.ts';
-import { labelOf, type RunLabel, withLabel } from '../run/run-label.ts';
-import type { RunSettings } from '../run/settings.ts';
+import type { Milestone } from '../run/learning/control.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { labelOf, type RunLabel, withLabel } from '../run/results/run-label.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';

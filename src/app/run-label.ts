@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import { MOST_NAME, MOST_NOTES } from '../run/results-bounds.ts';
-import type { RunLabel } from '../run/run-label.ts';
+import { MOST_NAME, MOST_NOTES } from '../run/settings/results-bounds.ts';
+import type { RunLabel } from '../run/results/run-label.ts';
 
 const same = (a: string, b: string): boolean => a.localeCompare(b, 'en', { sensitivity: 'accent' }) === 0;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RunEvent } from '../run/events.ts';
-import { embeddedSettings } from '../run/presets.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
 import { beginningOf } from '../testing/begun-run.ts';
 import {
   applyEvent,

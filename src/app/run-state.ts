@@ -1,9 +1,9 @@
 import type { ErrorReport } from '../base/errors.ts';
-import type { RunEvent } from '../run/events.ts';
-import { fold } from '../run/fold.ts';
-import type { MemoryPlan } from '../run/memory-plan.ts';
-import type { DeviceReport, Results } from '../run/results.ts';
-import type { RunSettings } from '../run/settings.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { fold } from '../run/events/fold.ts';
+import type { MemoryPlan } from '../run/planning/memory-plan.ts';
+import type { DeviceReport, Results } from '../run/results/results.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 

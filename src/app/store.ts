@@ -1,13 +1,13 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DeviceChoice } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { Brought } from '../run/brought-values.ts';
-import type { RunSettings } from '../run/settings.ts';
-import type { ModelModules } from '../run/trained-modules.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import type { Brought } from '../run/planning/brought-values.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
+import type { ModelModules } from '../run/settings/trained-modules.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { OpenedFile } from '../run/table-messages.ts';
+import type { OpenedFile } from '../run/tasks/table-messages.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { type BenchState, NOTHING_MEASURED } from './bench/bench-state.ts';
 import { type CompareState, NOTHING_COMPARED } from './compare/compare-state.ts';

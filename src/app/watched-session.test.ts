@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { RunEvent } from '../run/events.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import { STOP_MS } from '../run/stop-limit.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import { STOP_MS } from '../run/events/stop-limit.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import { applyEvents, startingRun } from './run-state.ts';
 import { scriptedRun } from '../testing/scripted-run.ts';

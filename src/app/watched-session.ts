@@ -1,7 +1,7 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { tokenizerTooSlow } from '../base/tokenizer-guard.ts';
-import type { RunEvent } from '../run/events.ts';
-import { isSaving, STOP_MS } from '../run/stop-limit.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { isSaving, STOP_MS } from '../run/events/stop-limit.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RunEvent } from '../run/events.ts';
+import type { RunEvent } from '../run/events/events.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import { openWorkerSession } from './session.ts';
 import { connectWorker } from './worker-client.ts';

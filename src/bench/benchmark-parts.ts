@@ -1,4 +1,4 @@
-import { startingMethod } from '../run/starting-values.ts';
+import { startingMethod } from '../run/settings/starting-values.ts';
 import type { Bench, PartReport } from './bench.ts';
 import { measureBlock } from './block.ts';
 import { openEmbeddedSteps } from './embedded.ts';

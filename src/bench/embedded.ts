@@ -1,8 +1,8 @@
 import type { Device } from '../device/device.ts';
-import { type OpenedNetwork, openNetwork, readTexts } from '../run/open-network.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { EncodedTask } from '../run/encoded-task.ts';
-import { prepareTask } from '../run/task-data.ts';
+import { type OpenedNetwork, openNetwork, readTexts } from '../run/models/open-network.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import type { EncodedTask } from '../run/tasks/encoded-task.ts';
+import { prepareTask } from '../run/tasks/task-data.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { sizedBatch } from '../tasks/batches.ts';

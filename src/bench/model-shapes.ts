@@ -1,5 +1,5 @@
-import type { FrozenWeights } from '../run/frozen-weights.ts';
-import { llama, t5 } from '../run/published-models.ts';
+import type { FrozenWeights } from '../run/models/frozen-weights.ts';
+import { llama, t5 } from '../run/models/published-models.ts';
 
 /** A model with the batches that it trains and decodes. */
 export interface ModelShape {

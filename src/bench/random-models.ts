@@ -1,6 +1,6 @@
 import { methodPreset } from '../methods/registry.ts';
-import { type FrozenWeights, frozenPacking } from '../run/frozen-weights.ts';
-import { networkOf } from '../run/open-network.ts';
+import { type FrozenWeights, frozenPacking } from '../run/models/frozen-weights.ts';
+import { networkOf } from '../run/models/open-network.ts';
 import type { MeasuredModel } from './model-steps.ts';
 import { MODEL_SHAPES, type ModelShape } from './model-shapes.ts';
 import { randomBatch, randomWeights } from './random-t5.ts';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { llama, t5 } from '../run/published-models.ts';
+import { llama, t5 } from '../run/models/published-models.ts';
 import { acquireTestWasm } from '../testing/devices.ts';
 import { inSteps, randomExamples, timeTasks } from './space-costs.ts';
 

@@ -3,11 +3,11 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { Learner } from '../gorp/learner.ts';
 import { planOf, withValues } from '../methods/registry.ts';
-import { networkOf } from '../run/open-network.ts';
-import { RoundBatches } from '../run/round-batches.ts';
-import type { RunSettings } from '../run/settings.ts';
-import { spaceSamples } from '../run/space-samples.ts';
-import { startingMethod, startingTraining } from '../run/starting-values.ts';
+import { networkOf } from '../run/models/open-network.ts';
+import { RoundBatches } from '../run/learning/round-batches.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
+import { spaceSamples } from '../run/tasks/space-samples.ts';
+import { startingMethod, startingTraining } from '../run/settings/starting-values.ts';
 import { randomWeights } from './random-t5.ts';
 import { between, type Clock, median, type Spent, stamp, timed } from './timing.ts';
 

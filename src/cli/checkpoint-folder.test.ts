@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RunEvent } from '../run/events.ts';
-import { ADAPTER_FILE, CHECKPOINT_FILE } from '../run/outputs/layout.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { ADAPTER_FILE, CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { Run } from '../run/run.ts';
 import { textFile } from '../weights/exports/output-file.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';

@@ -1,9 +1,9 @@
 import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { openCheckpoint } from '../run/checkpoint/checkpoint.ts';
-import type { CheckpointFile, SavedRun } from '../run/checkpoint/saved-run.ts';
-import type { CheckpointStore } from '../run/host.ts';
+import { openCheckpoint } from '../run/files/checkpoint.ts';
+import type { CheckpointFile, SavedRun } from '../run/files/saved-run.ts';
+import type { CheckpointStore } from '../run/events/host.ts';
 import { flushFolder, writeFolderDurably } from './durable-write.ts';
 import { named, opensIn, writeFiles } from './round-folder.ts';
 

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { checkFileSize, readTableFile, type TableFile } from '../tasks/table.ts';
-import { readHubRows } from '../run/hub-rows.ts';
+import { readHubRows } from '../run/tasks/hub-rows.ts';
 import { datasetName, listDataset, USUAL_ROWS } from '../weights/hub-dataset.ts';
 import { wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';

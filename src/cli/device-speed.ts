@@ -1,7 +1,7 @@
 import type { Device } from '../device/device.ts';
-import type { Speed } from '../run/duration.ts';
-import { highestSpeed } from '../run/highest-speed.ts';
-import { measureSpeed } from '../run/measure-speed.ts';
+import type { Speed } from '../run/planning/duration.ts';
+import { highestSpeed } from '../run/planning/highest-speed.ts';
+import { measureSpeed } from '../run/planning/measure-speed.ts';
 import { platformName } from './platform.ts';
 import { cacheFile, fileStore } from './file-store.ts';
 

@@ -1,8 +1,8 @@
 import { markdownText } from '../base/markdown.ts';
 import { explainedWithCode } from '../base/errors.ts';
-import type { Results } from '../run/results.ts';
-import { type Score, SCORES } from '../run/scoring.ts';
-import type { SavedRound } from '../run/outputs/saved-round.ts';
+import type { Results } from '../run/results/results.ts';
+import { type Score, SCORES } from '../run/settings/scoring.ts';
+import type { SavedRound } from '../run/files/saved-round.ts';
 import {
   DEVICE_OPTIONS,
   DEVICE_USAGE,

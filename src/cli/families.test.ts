@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
-import { orderFileOf } from '../run/order-file.ts';
-import { promptOfPrediction, readPredictions } from '../run/outputs/predictions.ts';
+import { orderFileOf } from '../run/settings/order-file.ts';
+import { promptOfPrediction, readPredictions } from '../run/files/predictions.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { repositoryOf } from '../testing/model-repository.ts';
 import { TESTED_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';

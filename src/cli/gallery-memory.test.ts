@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
-import { planMemory } from '../run/plan-run.ts';
-import { FAMILY_MODULES } from '../run/trained-modules.ts';
+import { planMemory } from '../run/planning/plan-run.ts';
+import { FAMILY_MODULES } from '../run/settings/trained-modules.ts';
 import { TESTS_ALL } from '../testing/tier.ts';
 import { GALLERY } from '../weights/gallery.ts';
-import { llama, t5, TODAY, UMT5_SMALL } from '../run/published-models.ts';
+import { llama, t5, TODAY, UMT5_SMALL } from '../run/models/published-models.ts';
 
 const FLAN = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false };
 

@@ -1,8 +1,8 @@
 import { DEVICE_CHOICES } from '../base/device-choice.ts';
 import { openDevice } from '../device/choice.ts';
-import { type Answering, answerPrompts } from '../run/answering.ts';
-import type { SavedRound } from '../run/outputs/saved-round.ts';
-import { answerLengthIn } from '../run/encoded-task.ts';
+import { type Answering, answerPrompts } from '../run/evaluation/answering.ts';
+import type { SavedRound } from '../run/files/saved-round.ts';
+import { answerLengthIn } from '../run/tasks/encoded-task.ts';
 import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 import { MAX_ANSWER } from '../tasks/labels.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';

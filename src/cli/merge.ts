@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { cardOf } from '../run/outputs/model-card.ts';
+import { cardOf } from '../run/files/model-card.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { noPositionals, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';

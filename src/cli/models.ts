@@ -1,6 +1,6 @@
 import { formatBytes } from '../base/format-bytes.ts';
 import { GorpError } from '../base/errors.ts';
-import { inspectTexts } from '../run/open-network.ts';
+import { inspectTexts } from '../run/models/open-network.ts';
 import { authorizedFetch, checkAccess } from '../weights/hub.ts';
 import { refetchByRange } from '../weights/refetch.ts';
 import type { StoredModel } from '../weights/model-messages.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { ordersFolder } from '../run/outputs/layout.ts';
+import { ordersFolder } from '../run/files/layout.ts';
 import { CHECKPOINTS } from './checkpoint-folder.ts';
 import { removeDrafts } from './durable-write.ts';
 import { FileLock } from './file-lock.ts';

@@ -1,7 +1,7 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
-import { textLengths } from '../run/count-lengths.ts';
-import { testedTasks } from '../run/settings.ts';
-import { enoughFor, LONGEST, type TextLengths } from '../run/text-lengths.ts';
+import { textLengths } from '../run/planning/count-lengths.ts';
+import { testedTasks } from '../run/settings/settings.ts';
+import { enoughFor, LONGEST, type TextLengths } from '../run/planning/text-lengths.ts';
 
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { nodeTaskReader } from './host.ts';

@@ -6,7 +6,7 @@ import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { familyOf } from '../models/families.ts';
 import { methodPreset } from '../methods/registry.ts';
-import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
+import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/planning/duration.ts';
 import {
   asRefusal,
   checkBudget,
@@ -15,10 +15,10 @@ import {
   PART_NAMES,
   PARTS,
   type Moment,
-} from '../run/memory-plan.ts';
-import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/plan-run.ts';
-import { workAhead } from '../run/planned-work.ts';
-import { FAMILY_MODULES } from '../run/trained-modules.ts';
+} from '../run/planning/memory-plan.ts';
+import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/planning/plan-run.ts';
+import { workAhead } from '../run/planning/planned-work.ts';
+import { FAMILY_MODULES } from '../run/settings/trained-modules.ts';
 import { loadLabels, loadTask } from '../tasks/benchmark.ts';
 import { cutByLabel } from '../tasks/cut.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
@@ -28,7 +28,7 @@ import { deviceSpeed } from './device-speed.ts';
 import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { openNamedOutline } from './named-models.ts';
 import { printLengths } from './plan-lengths.ts';
-import { PUBLISHED_MODELS } from '../run/published-models.ts';
+import { PUBLISHED_MODELS } from '../run/models/published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
 import { Terminal } from './terminal.ts';
 

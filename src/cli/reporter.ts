@@ -1,11 +1,11 @@
 import { formatBytes } from '../base/format-bytes.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
-import type { RunEvent } from '../run/events.ts';
-import { roughly, secondsFor, type Speed } from '../run/duration.ts';
-import { type GeneralTextState, generalTextStates } from '../run/general-text-change.ts';
-import type { DeviceReport, Results, TestTime } from '../run/results.ts';
-import { isTested } from '../run/measures.ts';
-import { type Score, SCORES } from '../run/scoring.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { roughly, secondsFor, type Speed } from '../run/planning/duration.ts';
+import { type GeneralTextState, generalTextStates } from '../run/results/general-text-change.ts';
+import type { DeviceReport, Results, TestTime } from '../run/results/results.ts';
+import { isTested } from '../run/results/measures.ts';
+import { type Score, SCORES } from '../run/settings/scoring.ts';
 import { spell, type Terminal } from './terminal.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;

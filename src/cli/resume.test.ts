@@ -6,7 +6,7 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Results } from '../run/results.ts';
+import type { Results } from '../run/results/results.ts';
 import { train } from './train.ts';
 
 const fs = createRequire(import.meta.url)('node:fs/promises') as typeof FsPromises;

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import { Provenance } from '../run/provenance.ts';
-import type { Results } from '../run/results.ts';
+import { Provenance } from '../run/events/provenance.ts';
+import type { Results } from '../run/results/results.ts';
 import { nodeHost, type NodeChoices } from './host.ts';
 
 /** Compares the runs of this command line with the models and tasks that it names. */

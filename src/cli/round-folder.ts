@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import type { RoundOutput } from '../run/host.ts';
-import type { OpenFile } from '../run/checkpoint/saved-run.ts';
-import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
-import type { Results } from '../run/results.ts';
+import type { RoundOutput } from '../run/events/host.ts';
+import type { OpenFile } from '../run/files/saved-run.ts';
+import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
+import type { Results } from '../run/results/results.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { isAbsence } from '../weights/model-folder.ts';
 import { DiskFolder } from './disk-folder.ts';

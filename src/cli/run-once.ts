@@ -1,10 +1,10 @@
 import type { ErrorReport } from '../base/errors.ts';
-import type { RunEvent } from '../run/events.ts';
-import type { RunHost } from '../run/host.ts';
-import type { Results } from '../run/results.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import type { RunHost } from '../run/events/host.ts';
+import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
-import type { RunSettings } from '../run/settings.ts';
-import { isSaving, STOP_MS } from '../run/stop-limit.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
+import { isSaving, STOP_MS } from '../run/events/stop-limit.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
 /** Signals that end a process: from Ctrl-C, the system or a scheduler, and a closing terminal. */

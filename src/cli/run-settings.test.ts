@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { orderFileOf } from '../run/order-file.ts';
+import { orderFileOf } from '../run/settings/order-file.ts';
 import { chooseRun, type SettingsValues } from './run-settings.ts';
 import { withFiles } from './resume.ts';
 

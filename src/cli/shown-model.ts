@@ -1,6 +1,6 @@
 import { formatBytes } from '../base/format-bytes.ts';
-import { openBaseModel } from '../run/outputs/base-model.ts';
-import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { openBaseModel } from '../run/files/base-model.ts';
+import type { SavedRound } from '../run/files/saved-round.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { openNamedModel } from './named-models.ts';
 import type { Terminal } from './terminal.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Results } from '../run/results.ts';
+import type { Results } from '../run/results/results.ts';
 import { models } from './models.ts';
 import { train } from './train.ts';
 

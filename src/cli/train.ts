@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { explainedWithCode, GorpError } from '../base/errors.ts';
-import { keptQuestions, keptSentence } from '../run/common-questions-kept.ts';
-import type { Speed } from '../run/duration.ts';
-import type { Results } from '../run/results.ts';
-import { runTable } from '../run/accuracy-table.ts';
+import { keptQuestions, keptSentence } from '../run/results/common-questions-kept.ts';
+import type { Speed } from '../run/planning/duration.ts';
+import type { Results } from '../run/results/results.ts';
+import { runTable } from '../run/results/accuracy-table.ts';
 import {
   DEVICE_OPTIONS,
   DEVICE_USAGE,
@@ -34,7 +34,7 @@ import {
 
 import { describeTaught, openTaught, type TaughtModel, teachingMore } from './taught-model.ts';
 import { oneLine, spell, Terminal } from './terminal.ts';
-import { checkSettings } from '../run/checkpoint/fitting.ts';
+import { checkSettings } from '../run/files/fitting.ts';
 
 export const TRAIN_USAGE = `Usage: gorp-web train [options]
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { familyOf } from '../models/families.ts';
-import { type KnownModel, readTexts } from '../run/open-network.ts';
+import { type KnownModel, readTexts } from '../run/models/open-network.ts';
 import { readDecoderConfig } from '../testing/families.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { tinyModel } from '../testing/tiny-model.ts';

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import { type KnownModel, readTexts } from '../run/open-network.ts';
-import type { TrainingSettings } from '../run/settings.ts';
+import { type KnownModel, readTexts } from '../run/models/open-network.ts';
+import type { TrainingSettings } from '../run/settings/settings.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 
 /** How a model was trained to be asked. */

@@ -1,5 +1,5 @@
-import { cardOf } from '../run/outputs/model-card.ts';
-import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { cardOf } from '../run/files/model-card.ts';
+import type { SavedRound } from '../run/files/saved-round.ts';
 import { refuseGates } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';

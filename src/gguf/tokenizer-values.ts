@@ -1,4 +1,4 @@
-import type { KnownModel } from '../run/open-network.ts';
+import type { KnownModel } from '../run/models/open-network.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 import { bpeValues } from './bpe-values.ts';

@@ -2,7 +2,7 @@ import type { Batch, TokenPair } from '../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
-import { openNetwork, readTexts } from '../run/open-network.ts';
+import { openNetwork, readTexts } from '../run/models/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { ReferenceLearner } from '../testing/reference-learner.ts';

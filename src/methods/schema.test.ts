@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { describe, expect, it, test } from 'vitest';
 import { type MethodName, methodPreset, type MethodSettings } from './registry.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import { parseSettings } from '../run/settings.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import { parseSettings } from '../run/settings/settings.ts';
 import { MethodSchema } from './schema.ts';
 
 /** Settings that versions up to 559f152 wrote for every method, in addition to its own. */

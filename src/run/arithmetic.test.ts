@@ -6,7 +6,7 @@ import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { acquirePacedGpu } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
-import type { RunEvent } from './events.ts';
+import type { RunEvent } from './events/events.ts';
 import { Run } from './run.ts';
 
 let device: WebGpuDevice;

@@ -6,9 +6,9 @@ import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
 import { safetensorsOf, type Tensors } from '../testing/model-of.ts';
-import type { RunEvent } from './events.ts';
-import type { RunHost } from './host.ts';
-import { openNetwork, readTexts } from './open-network.ts';
+import type { RunEvent } from './events/events.ts';
+import type { RunHost } from './events/host.ts';
+import { openNetwork, readTexts } from './models/open-network.ts';
 import { Run } from './run.ts';
 
 const TYPES = {

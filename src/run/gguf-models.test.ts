@@ -10,7 +10,7 @@ import { NO_EMBEDDED } from '../testing/no-embedded.ts';
 import { HUB } from '../weights/hub.ts';
 import { openModel } from '../weights/source.ts';
 import { openMemoryStore } from '../weights/store.ts';
-import { openNetwork, readTexts } from './open-network.ts';
+import { openNetwork, readTexts } from './models/open-network.ts';
 
 const FOLDER = 'golden/gguf';
 const MODELS = referencesWith(FOLDER).flatMap((reference) =>

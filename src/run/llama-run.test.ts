@@ -7,11 +7,11 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { referencesWith, trainedModels } from '../testing/reference.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
-import type { RunEvent } from './events.ts';
-import type { RunHost } from './host.ts';
-import type { Results } from './results.ts';
+import type { RunEvent } from './events/events.ts';
+import type { RunHost } from './events/host.ts';
+import type { Results } from './results/results.ts';
 import { Run } from './run.ts';
-import type { RunSettings } from './settings.ts';
+import type { RunSettings } from './settings/settings.ts';
 
 /** Runs to the end; however it ends, nothing is left on the GPU. */
 async function executeWith(

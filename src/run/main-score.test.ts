@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mainScore } from './scoring.ts';
+import { mainScore } from './settings/scoring.ts';
 import { makeCustomTask, type TaskSpec } from '../tasks/custom-task.ts';
 import type { Score } from '../tasks/forms.ts';
 import type { Table } from '../tasks/table.ts';

@@ -11,19 +11,27 @@ import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import { modelOutline } from '../weights/model-outline.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
-import type { SavedRun } from './checkpoint/saved-run.ts';
-import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './common-questions-probe.ts';
-import { dataHash } from './checkpoint/data-hash.ts';
-import { checkSame, checkSettings } from './checkpoint/fitting.ts';
-import { type RunControl, Stopped } from './control.ts';
-import { earlierTask, type Lesson, lessonOf } from './lessons.ts';
-import type { Results } from './results.ts';
+import type { SavedRun } from './files/saved-run.ts';
+import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './probes/common-questions-probe.ts';
+import { dataHash } from './files/data-hash.ts';
+import { checkSame, checkSettings } from './files/fitting.ts';
+import { type RunControl, Stopped } from './learning/control.ts';
+import { earlierTask, type Lesson, lessonOf } from './tasks/lessons.ts';
+import type { Results } from './results/results.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { RunEvent } from './events.ts';
-import type { RunHost } from './host.ts';
-import { baseOf, checkFiles, checkTexts, checkWeights, type FileHashes, fileHashes, type TakenUp } from './identity.ts';
-import { sharesBeginnings } from './evaluation-programs.ts';
-import { asRefusal, checkBudget, checkHost } from './memory-plan.ts';
+import type { RunEvent } from './events/events.ts';
+import type { RunHost } from './events/host.ts';
+import {
+  baseOf,
+  checkFiles,
+  checkTexts,
+  checkWeights,
+  type FileHashes,
+  fileHashes,
+  type TakenUp,
+} from './results/identity.ts';
+import { sharesBeginnings } from './evaluation/evaluation-programs.ts';
+import { asRefusal, checkBudget, checkHost } from './planning/memory-plan.ts';
 import {
   byChatTemplate,
   discarding,
@@ -32,21 +40,21 @@ import {
   type OpenedNetwork,
   openNetwork,
   readTexts,
-} from './open-network.ts';
-import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
-import { storedTypeOf } from './packed-blocks.ts';
-import { planRun, storedTypes } from './plan-run.ts';
-import { type Effort, workOfRun } from './duration.ts';
-import { plannedTask, trainingTokens, workOf } from './planned-work.ts';
-import { ownText, type RunSettings, testedTasks } from './settings.ts';
-import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './encoded-task.ts';
-import { generalText, type GeneralText, textsOf } from './general-text.ts';
-import { type ProtectedExamples, protectedExamples, protectedSample } from './protected-examples.ts';
-import { spaceSamples } from './space-samples.ts';
-import { kindOf } from './starting-values.ts';
-import { rehearsedPrompts, REHEARSED_TOKENS } from './rehearsal.ts';
-import { prepareTask } from './task-data.ts';
-import { chosenTargets, modulesOf } from './model-modules.ts';
+} from './models/open-network.ts';
+import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './files/saved-round.ts';
+import { storedTypeOf } from './models/packed-blocks.ts';
+import { planRun, storedTypes } from './planning/plan-run.ts';
+import { type Effort, workOfRun } from './planning/duration.ts';
+import { plannedTask, trainingTokens, workOf } from './planning/planned-work.ts';
+import { ownText, type RunSettings, testedTasks } from './settings/settings.ts';
+import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './tasks/encoded-task.ts';
+import { generalText, type GeneralText, textsOf } from './probes/general-text.ts';
+import { type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
+import { spaceSamples } from './tasks/space-samples.ts';
+import { kindOf } from './settings/starting-values.ts';
+import { rehearsedPrompts, REHEARSED_TOKENS } from './probes/rehearsal.ts';
+import { prepareTask } from './tasks/task-data.ts';
+import { chosenTargets, modulesOf } from './models/model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 
@@ -330,7 +338,7 @@ export class Opening {
     if (report === undefined) throw new Error(`the results do not report ${name}`);
     if (lesson) return earlierTask(report, lesson, tokenizer.size);
     try {
-      return { ...(await this.#readTask(name, tokenizer, from)), train: [], validation: [] };
+      return { ...(await this.#readTask(name, tokenizer, from)), train: [], validation: [], reported: report };
     } catch (thrown) {
       if (!(thrown instanceof GorpError) || thrown instanceof Stopped) throw thrown;
       this.#warn(`${name} is not tested: ${thrown.message} What the model learned of it stays.`);

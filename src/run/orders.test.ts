@@ -6,11 +6,11 @@ import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost } from '../testing/tiny-run.ts';
-import type { RunEvent } from './events.ts';
-import { publishedSettings } from './presets.ts';
+import type { RunEvent } from './events/events.ts';
+import { publishedSettings } from './planning/presets.ts';
 import { Run } from './run.ts';
-import type { RunSettings } from './settings.ts';
-import { prepareTask, type TaskHost } from './task-data.ts';
+import type { RunSettings } from './settings/settings.ts';
+import { prepareTask, type TaskHost } from './tasks/task-data.ts';
 
 /** A published order with its settings, on a few examples. */
 function smallOrder(id: string, trainExamples: number, testExamples: number): RunSettings {

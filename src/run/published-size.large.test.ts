@@ -13,8 +13,8 @@ import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { frozenPacking } from './frozen-weights.ts';
-import { networkOf } from './open-network.ts';
+import { frozenPacking } from './models/frozen-weights.ts';
+import { networkOf } from './models/open-network.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -4,10 +4,10 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { losingHost } from '../testing/losable.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import type { RunEvent } from './events.ts';
-import { fold } from './fold.ts';
-import type { RunHost } from './host.ts';
-import type { Results } from './results.ts';
+import type { RunEvent } from './events/events.ts';
+import { fold } from './events/fold.ts';
+import type { RunHost } from './events/host.ts';
+import type { Results } from './results/results.ts';
 import { Run } from './run.ts';
 
 const SETTINGS = tinySettings('gorp-plus');

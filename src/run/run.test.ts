@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { confusionFault } from './confusion.ts';
+import { confusionFault } from './results/confusion.ts';
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
@@ -7,12 +7,12 @@ import { acquireMeasuringGpu, acquirePacedGpu, acquireTestDevice, deviceWith } f
 import { losingHost } from '../testing/losable.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
-import type { RunEvent } from './events.ts';
-import { type Results, ResultsSchema } from './results.ts';
+import type { RunEvent } from './events/events.ts';
+import { type Results, ResultsSchema } from './results/results.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import type { RunHost } from './host.ts';
+import type { RunHost } from './events/host.ts';
 import { Run } from './run.ts';
-import type { RunSettings } from './settings.ts';
+import type { RunSettings } from './settings/settings.ts';
 
 type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 

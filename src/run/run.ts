@@ -3,18 +3,18 @@ import { randomId } from '../base/random-id.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
 import { Attempt } from './attempt.ts';
-import { newResults, type RunFacts } from './beginning.ts';
-import { Checkpointer } from './checkpoint/checkpointer.ts';
-import type { SavedRun } from './checkpoint/saved-run.ts';
-import { type Milestone, RunControl, Stopped } from './control.ts';
-import { DeviceLosses } from './device-losses.ts';
-import type { RunEvent } from './events.ts';
-import { fold } from './fold.ts';
-import { memoryOf, type RunHost } from './host.ts';
-import { withAdvice } from './memory-plan.ts';
-import type { Break, DeviceReport, ModelReport, Results } from './results.ts';
-import { labelOf, type RunLabel, storedLabel } from './run-label.ts';
-import type { RunSettings } from './settings.ts';
+import { newResults, type RunFacts } from './events/beginning.ts';
+import { Checkpointer } from './learning/checkpointer.ts';
+import type { SavedRun } from './files/saved-run.ts';
+import { type Milestone, RunControl, Stopped } from './learning/control.ts';
+import { DeviceLosses } from './learning/device-losses.ts';
+import type { RunEvent } from './events/events.ts';
+import { fold } from './events/fold.ts';
+import { memoryOf, type RunHost } from './events/host.ts';
+import { withAdvice } from './planning/memory-plan.ts';
+import type { Break, DeviceReport, ModelReport, Results } from './results/results.ts';
+import { labelOf, type RunLabel, storedLabel } from './results/run-label.ts';
+import type { RunSettings } from './settings/settings.ts';
 
 // Milliseconds between attempts to open a device again, and of all of them. Chromium offers no adapter for two minutes
 // after its GPU process has crashed twice.

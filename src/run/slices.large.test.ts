@@ -5,8 +5,8 @@ import { methodPreset, planOf } from '../methods/registry.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { acquirePacedGpu } from '../testing/devices.ts';
 import { timeSubmits } from '../device/webgpu/submit-times.ts';
-import { networkOf } from './open-network.ts';
-import { embeddedSettings } from './presets.ts';
+import { networkOf } from './models/open-network.ts';
+import { embeddedSettings } from './planning/presets.ts';
 
 /** Shapes of google-t5/t5-large, with fewer layers, to fit a small machine. */
 const T5_LARGE = {

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { CountingDevice, countingDevice, DeviceOutline } from '../device/counting-device.ts';
 import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import type { planRun as plan } from './plan-run.ts';
-import { embeddedSettings } from './presets.ts';
+import type { planRun as plan } from './planning/plan-run.ts';
+import { embeddedSettings } from './planning/presets.ts';
 
 /** Storage buffers per kernel that WebGPU guarantees. */
 const GUARANTEED = 8;
@@ -34,7 +34,7 @@ beforeAll(async () => {
     const original = await importOriginal<{ countingDevice: typeof countingDevice }>();
     return { ...original, countingDevice: (outline: DeviceOutline) => noting(original.countingDevice(outline)) };
   });
-  ({ planRun } = await import('./plan-run.ts'));
+  ({ planRun } = await import('./planning/plan-run.ts'));
 });
 afterAll(() => {
   vi.doUnmock('../device/counting-device.ts');

@@ -1,7 +1,7 @@
-import { newResults } from '../run/beginning.ts';
-import type { RunEvent } from '../run/events.ts';
-import type { DeviceReport } from '../run/results.ts';
-import type { RunSettings } from '../run/settings.ts';
+import { newResults } from '../run/events/beginning.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import type { DeviceReport } from '../run/results/results.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
 
 const DEVICE: DeviceReport = {
   kind: 'webgpu',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
-import { openNetwork, readTexts } from '../run/open-network.ts';
+import { openNetwork, readTexts } from '../run/models/open-network.ts';
 import { sizedBatch } from '../tasks/batches.ts';
 import { encodeExamples } from '../tasks/fit.ts';
 import type { Task } from '../tasks/task.ts';

@@ -12,7 +12,7 @@ import { Parameters, type ReadParameter } from '../models/parameters.ts';
 import { PromptMeans } from '../models/prompt-means.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import { T5 } from '../models/t5.ts';
-import { readValues } from '../run/decoding.ts';
+import { readValues } from '../run/evaluation/decoding.ts';
 
 /**
  * This engine's logits for a prompt, [rows, vocab_size]: one row per token, or for an encoder–decoder that of the

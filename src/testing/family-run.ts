@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import type { Device } from '../device/device.ts';
 import type { MethodName, MethodSettings } from '../methods/registry.ts';
-import type { RunEvent } from '../run/events.ts';
-import type { Results } from '../run/results.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
-import type { RunSettings, TrainingSettings } from '../run/settings.ts';
+import type { RunSettings, TrainingSettings } from '../run/settings/settings.ts';
 import { acquireTestDevice } from './devices.ts';
 import type { TinyFamily } from './tiny-families.ts';
 import { onDevice, tinyHost, tinySettings } from './tiny-run.ts';

@@ -1,7 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
-import type { RunHost } from '../run/host.ts';
+import type { RunHost } from '../run/events/host.ts';
 import { deviceWith } from './devices.ts';
 
 /** The device, and what loses it as a crash of its driver would. Losing a device of the CPU ends what it computes. */

@@ -1,13 +1,13 @@
 import { expect } from 'vitest';
-import type { RunEvent } from '../run/events.ts';
-import type { RunHost } from '../run/host.ts';
-import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import type { RunHost } from '../run/events/host.ts';
+import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
 import { squareOf } from '../linear-algebra/packed-symmetric.ts';
 import type { RememberedExample } from '../gorp/replay/plan.ts';
-import type { Results } from '../run/results.ts';
+import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
-import type { RunSettings } from '../run/settings.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
 import { bytesOfFile, memoryFile } from './output-files.ts';
 import { tinyHost } from './tiny-run.ts';
 

@@ -1,7 +1,7 @@
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { Results } from '../run/results.ts';
-import type { RunSettings } from '../run/settings.ts';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import type { Results } from '../run/results/results.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
 import { scriptedRun } from './scripted-run.ts';
 
 /** Invented results of a whole run. */

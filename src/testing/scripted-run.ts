@@ -1,14 +1,14 @@
 import { mixSeed, type Random, seededRandom } from '../base/random.ts';
-import type { RunEvent } from '../run/events.ts';
-import { newResults } from '../run/beginning.ts';
-import { type AnswerCount, countAnswers } from '../run/confusion.ts';
-import { fold } from '../run/fold.ts';
-import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { newResults } from '../run/events/beginning.ts';
+import { type AnswerCount, countAnswers } from '../run/results/confusion.ts';
+import { fold } from '../run/events/fold.ts';
+import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results/results.ts';
 import { partOf as planPart, spaceOf as spacePlanOf } from '../gorp/method-plan.ts';
 import { isSoft, type SpacePlan } from '../gorp/spaces/plan.ts';
 import { planOf } from '../methods/registry.ts';
-import type { RunSettings } from '../run/settings.ts';
-import { scheduledRounds, roundName } from '../run/schedule.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
+import { scheduledRounds, roundName } from '../run/settings/schedule.ts';
 import { EMBEDDED_TASKS } from '../tasks/embedded-tasks.ts';
 import { sideOfA } from './space-side.ts';
 

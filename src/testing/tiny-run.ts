@@ -1,9 +1,9 @@
 import { type MethodName, methodPreset, type MethodSettings, withValues } from '../methods/registry.ts';
 import type { Device } from '../device/device.ts';
-import type { RunEvent } from '../run/events.ts';
-import type { RunHost } from '../run/host.ts';
-import type { RunSettings, TrainingSettings } from '../run/settings.ts';
-import { initialTraining } from '../run/training-settings.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import type { RunHost } from '../run/events/host.ts';
+import type { RunSettings, TrainingSettings } from '../run/settings/settings.ts';
+import { initialTraining } from '../run/settings/training-settings.ts';
 import { acquireTestDevice } from './devices.ts';
 import { tinyModel } from './tiny-model.ts';
 

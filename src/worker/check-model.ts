@@ -1,6 +1,6 @@
 import { type ErrorReport, reportOf } from '../base/errors.ts';
-import { inspectModel } from '../run/inspect-model.ts';
-import { inspectTexts } from '../run/open-network.ts';
+import { inspectModel } from '../run/models/inspect-model.ts';
+import { inspectTexts } from '../run/models/open-network.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, type ModelAccess, requireReference } from '../weights/source.ts';
 import { openPlaces } from './model-places.ts';

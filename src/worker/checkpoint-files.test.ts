@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
-import type { CheckpointFile } from '../run/checkpoint/saved-run.ts';
-import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
+import type { CheckpointFile } from '../run/files/saved-run.ts';
+import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
 import { filesOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
 import { filesBelow, makeFolder, writeInto } from './private-files.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { bad, type CheckpointFile } from '../run/checkpoint/saved-run.ts';
-import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
+import { bad, type CheckpointFile } from '../run/files/saved-run.ts';
+import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { jsonFile } from '../weights/exports/output-file.ts';
 import { filesBelow, folderIn, isMissing, removeFrom, writeInto } from './private-files.ts';
 

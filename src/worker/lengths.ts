@@ -1,5 +1,5 @@
 import { reportOf } from '../base/errors.ts';
-import { textLengths } from '../run/count-lengths.ts';
+import { textLengths } from '../run/planning/count-lengths.ts';
 import { pageTaskHost } from './page-tasks.ts';
 import { readsElsewhere, textsToRead } from './preview.ts';
 import type { LengthsAnswer, PreviewCommand } from './protocol.ts';

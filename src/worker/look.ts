@@ -1,9 +1,9 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { type ChosenDevice, chooseDevice, type DeviceHost, factsAhead, openDevice } from '../device/choice.ts';
 import type { DeviceFacts } from '../device/device.ts';
-import type { Speed } from '../run/duration.ts';
-import { highestSpeed, storedSpeed } from '../run/highest-speed.ts';
-import { measureSpeed } from '../run/measure-speed.ts';
+import type { Speed } from '../run/planning/duration.ts';
+import { highestSpeed, storedSpeed } from '../run/planning/highest-speed.ts';
+import { measureSpeed } from '../run/planning/measure-speed.ts';
 import type { DeviceOutlook, SingleThreadReason } from './protocol.ts';
 import { browserSpeedStore } from './speed-store.ts';
 

@@ -1,6 +1,6 @@
 import { versionText } from '../base/version.ts';
 import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
-import { inspectTexts } from '../run/open-network.ts';
+import { inspectTexts } from '../run/models/open-network.ts';
 import { authorizedFetch, checkAccess, listGgufs } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { refetchByRange } from '../weights/refetch.ts';

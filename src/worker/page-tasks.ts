@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
-import type { TaskHost } from '../run/task-data.ts';
+import type { TaskHost } from '../run/tasks/task-data.ts';
 import { TaskSchema } from '../tasks/custom-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { appRoot } from './model-places.ts';

@@ -1,10 +1,10 @@
 import { reportOf } from '../base/errors.ts';
 import { chooseDevice } from '../device/choice.ts';
-import { asRefusal } from '../run/memory-plan.ts';
-import { modulesOfConfig } from '../run/model-modules.ts';
-import { planRun, storedTypes } from '../run/plan-run.ts';
-import { workAhead } from '../run/planned-work.ts';
-import type { ModelModules } from '../run/trained-modules.ts';
+import { asRefusal } from '../run/planning/memory-plan.ts';
+import { modulesOfConfig } from '../run/models/model-modules.ts';
+import { planRun, storedTypes } from '../run/planning/plan-run.ts';
+import { workAhead } from '../run/planning/planned-work.ts';
+import type { ModelModules } from '../run/settings/trained-modules.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { readOutline, readOutlineHere, requireReference } from '../weights/source.ts';
 import { webgpu } from './device-host.ts';

@@ -1,6 +1,6 @@
 import { reportOf } from '../base/errors.ts';
-import { previewOf } from '../run/preview.ts';
-import { type RunSettings, testedTasks } from '../run/settings.ts';
+import { previewOf } from '../run/tasks/preview.ts';
+import { type RunSettings, testedTasks } from '../run/settings/settings.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 import { isAddress, parseModelReference } from '../weights/model-reference.ts';

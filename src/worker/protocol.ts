@@ -4,22 +4,22 @@ import type { FunctionsFor } from '../base/worker-calls.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
 import type { GgufDtype } from '../gguf/dtypes.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
-import type { Milestone } from '../run/control.ts';
-import type { Effort, Speed } from '../run/duration.ts';
-import type { MemoryPlan } from '../run/memory-plan.ts';
-import type { RoundUse } from '../run/outputs/round-use.ts';
-import type { Results } from '../run/results.ts';
-import type { RunLabel } from '../run/run-label.ts';
-import type { RunSettings } from '../run/settings.ts';
-import type { TextLengths } from '../run/text-lengths.ts';
-import type { ModelModules } from '../run/trained-modules.ts';
+import type { Milestone } from '../run/learning/control.ts';
+import type { Effort, Speed } from '../run/planning/duration.ts';
+import type { MemoryPlan } from '../run/planning/memory-plan.ts';
+import type { RoundUse } from '../run/files/round-use.ts';
+import type { Results } from '../run/results/results.ts';
+import type { RunLabel } from '../run/results/run-label.ts';
+import type { RunSettings } from '../run/settings/settings.ts';
+import type { TextLengths } from '../run/planning/text-lengths.ts';
+import type { ModelModules } from '../run/settings/trained-modules.ts';
 import type { Reading } from '../tasks/reading.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../weights/model-messages.ts';
 import type { ModelOutline } from '../weights/model-outline.ts';
 import type { ModelAccess } from '../weights/source.ts';
 
 // What the page and its workers say to each other, by src/base/worker-calls.ts. A run tells its events
-// (src/run/events.ts); src/run/table-messages.ts has the worker that reads files of examples.
+// (src/run/events/events.ts); src/run/tasks/table-messages.ts has the worker that reads files of examples.
 
 /**
  * Texts that the page holds and a run needs, sent when it starts; a Blob is passed on, not copied. Results do not

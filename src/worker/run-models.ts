@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import { readManifest } from '../run/checkpoint/saved-run.ts';
-import { ROUND_FILE } from '../run/outputs/layout.ts';
+import { readManifest } from '../run/files/saved-run.ts';
+import { ROUND_FILE } from '../run/files/layout.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
 import type { ModelOfRun, ModelChoice } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, RUN_FOLDER, shownFolder, whileFree } from './run-folders.ts';

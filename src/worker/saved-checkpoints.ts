@@ -1,8 +1,8 @@
 import { GorpError } from '../base/errors.ts';
-import { openCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
-import type { CheckpointFile, SavedRun } from '../run/checkpoint/saved-run.ts';
-import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
-import type { CheckpointStore } from '../run/host.ts';
+import { openCheckpoint, summaryOf } from '../run/files/checkpoint.ts';
+import type { CheckpointFile, SavedRun } from '../run/files/saved-run.ts';
+import { CHECKPOINT_FILE } from '../run/files/layout.ts';
+import type { CheckpointStore } from '../run/events/host.ts';
 import { filesOf, isComplete, nameOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom } from './private-files.ts';
 import type { FoundCheckpoints, StoredCheckpoint } from './protocol.ts';

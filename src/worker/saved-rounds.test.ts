@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RoundOutput } from '../run/host.ts';
+import type { RoundOutput } from '../run/events/host.ts';
 import { Run } from '../run/run.ts';
-import { CHECKPOINT_FILE } from '../run/outputs/layout.ts';
+import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';

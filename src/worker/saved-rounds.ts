@@ -1,8 +1,8 @@
 import { GorpError } from '../base/errors.ts';
-import type { RoundOutput } from '../run/host.ts';
-import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/outputs/layout.ts';
-import { readManifest } from '../run/checkpoint/saved-run.ts';
-import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import type { RoundOutput } from '../run/events/host.ts';
+import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/files/layout.ts';
+import { readManifest } from '../run/files/saved-run.ts';
+import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import { within } from '../weights/exports/output-file.ts';
 import {
   byteFile,

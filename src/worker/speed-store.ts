@@ -1,5 +1,5 @@
 import { createStore, get, set } from 'idb-keyval';
-import type { SpeedStore } from '../run/highest-speed.ts';
+import type { SpeedStore } from '../run/planning/highest-speed.ts';
 
 /** Speeds of devices in IndexedDB. A browser that stores nothing (as in some private windows) measures again. */
 export function browserSpeedStore(): SpeedStore {

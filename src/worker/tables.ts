@@ -1,6 +1,6 @@
 import { versionText } from '../base/version.ts';
 import { inTurn, serve } from '../base/worker-calls.ts';
-import { createTableWork } from '../run/table-work.ts';
+import { createTableWork } from '../run/tasks/table-work.ts';
 
 // The worker that reads files of examples: 50 MB take seconds, while the page must stay responsive.
 declare const self: DedicatedWorkerGlobalScope;

@@ -44,6 +44,14 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   },
 };
 
+/**
+ * The rooms of a layer, lowest first: imports run downwards inside it too. Files directly in the layer's folder are above
+ * all its rooms.
+ */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  run: ['settings', 'models', 'results', 'tasks', 'files', 'evaluation', 'probes', 'planning', 'events', 'learning'],
+};
+
 /** Layers from which a pure file imports no value, directly or through others. */
 export const IMPURE: readonly string[] = ['device', 'graph', 'models'];
 

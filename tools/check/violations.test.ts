@@ -19,15 +19,16 @@ const GOOD: Record<string, string> = {
   'src/text/tokenizer.ts': `import '@huggingface/tokenizers';`,
   'src/tasks/prompts.ts': `import '../text/tokenizer.ts';`,
   'src/weights/store.ts': `import 'idb-keyval';`,
-  'src/run/settings.ts': `import 'valibot'; import '../gorp/methods.ts';`,
-  'src/run/run.ts': `import '../gorp/space.ts'; import '../weights/store.ts'; import '../tasks/prompts.ts'; import './settings.ts';`,
-  'src/worker/protocol.ts': `import type { S } from '../run/settings.ts';`,
+  'src/run/settings/settings.ts': `import 'valibot'; import '../../gorp/methods.ts';`,
+  'src/run/events/fold.ts': `import '../settings/settings.ts';`,
+  'src/run/run.ts': `import '../gorp/space.ts'; import '../weights/store.ts'; import '../tasks/prompts.ts'; import './events/fold.ts';`,
+  'src/worker/protocol.ts': `import type { S } from '../run/settings/settings.ts';`,
   'src/worker/worker.ts': `import '../run/run.ts'; import './protocol.ts';`,
   'src/cli/main.ts': `import 'node:fs'; import 'webgpu'; import '../run/run.ts'; import('../../lab/study/command.ts');`,
   'lab/study/command.ts': `import '../../src/cli/run.ts';`,
   'src/app/main.tsx': `
     import 'react';
-    import { METHODS } from '../run/settings.ts';
+    import { METHODS } from '../run/settings/settings.ts';
     import type { Run } from '../run/run.ts';
     import type { C } from '../worker/protocol.ts';
     new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' });`,
@@ -119,6 +120,13 @@ describe('findViolations', () => {
     ],
     ['an upward re-export', 'src/graph/a.ts', `export * from '../models/t5.ts';`, 'graph may import only base, device'],
     ['an upward dynamic import', 'src/run/a.ts', `await import('../worker/worker.ts');`, 'run may import only'],
+    [
+      'an upward import between rooms',
+      'src/run/settings/a.ts',
+      `import type { F } from '../events/fold.ts';`,
+      'settings is below events in src/run',
+    ],
+    ['a room without a place', 'src/run/other/a.ts', `import '../settings/settings.ts';`, 'is not a room'],
     ['a sideways import', 'src/weights/a.ts', `import '../text/tokenizer.ts';`, 'weights may import only base'],
     [
       'a shader outside src/device and src/graph',

@@ -1,6 +1,18 @@
 import { isBuiltin } from 'node:module';
 import type { Import } from './imports.ts';
-import { BESIDE, IMPURE, LAB, LAB_DOOR, LAYERS, NOT_FOR_CORE, PAGE, SHADERS_USERS, TESTERS, TESTING } from './rules.ts';
+import {
+  BESIDE,
+  IMPURE,
+  LAB,
+  LAB_DOOR,
+  LAYERS,
+  NOT_FOR_CORE,
+  PAGE,
+  ROOMS,
+  SHADERS_USERS,
+  TESTERS,
+  TESTING,
+} from './rules.ts';
 
 type Imports = ReadonlyMap<string, readonly Import[]>;
 
@@ -70,7 +82,8 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
     return SHADERS_USERS.includes(folder) ? undefined : `only src/{${SHADERS_USERS.join(',')}} may import shaders`;
   }
   const other = folderOf(target);
-  if (kind === 'address' || other === undefined || other === folder) return undefined;
+  if (kind === 'address' || other === undefined) return undefined;
+  if (other === folder) return roomFault(folder, path, target);
   if (isTest(target)) return 'only tests may import tests and their helpers';
   const rule = LAYERS[folder];
   if (!rule) return `src/${folder} is not a layer. Give it a rule in tools/check/rules.ts`;
@@ -85,6 +98,19 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
     ...(rule.pureFilesOf ?? []).map((name) => `pure files of ${name}`),
   ];
   return `${folder} may import only ${allowed.join(', ') || 'itself'}`;
+}
+
+/** What is wrong with an import within a layer that has rooms. */
+function roomFault(folder: string, path: string, target: string): string | undefined {
+  const rooms = ROOMS[folder];
+  if (rooms === undefined) return undefined;
+  const roomOf = (file: string): string | undefined => /^src\/[^/]+\/([^/]+)\//.exec(file)?.[1];
+  const [from, to] = [path, target].map((file) => {
+    const room = roomOf(file);
+    return room === undefined ? rooms.length : rooms.indexOf(room);
+  });
+  if (from < 0) return `src/${folder}/${roomOf(path)} is not a room. Give it a place in tools/check/rules.ts`;
+  return to > from ? `${roomOf(path)} is below ${roomOf(target) ?? folder} in src/${folder}` : undefined;
 }
 
 /** What is wrong with the import of a package or of a module of Node. */

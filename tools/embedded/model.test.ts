@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkShapes } from '../../src/models/parameters.ts';
 import { familyOf } from '../../src/models/families.ts';
-import { embeddedSettings } from '../../src/run/presets.ts';
+import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import { encodeExamples } from '../../src/tasks/fit.ts';
 import { checkVocabulary, loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
 import { EMBEDDED_MODELS } from '../../src/weights/embedded-models.ts';

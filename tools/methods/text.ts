@@ -1,7 +1,7 @@
 import { type Method, MENU, needsInWords } from '../../src/methods/parts/method.ts';
 import type { Setting } from '../../src/methods/parts/setting.ts';
 import { METHODS } from '../../src/methods/registry.ts';
-import { STARTING_VALUES } from '../../src/run/starting-values.ts';
+import { STARTING_VALUES } from '../../src/run/settings/starting-values.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 

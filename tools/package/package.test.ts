@@ -15,8 +15,8 @@ import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Snippet, snippetsFor } from '../../src/app/results/use-snippets.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
-import { PREDICTIONS_FILE } from '../../src/run/outputs/layout.ts';
-import { useOfRound } from '../../src/run/outputs/round-use.ts';
+import { PREDICTIONS_FILE } from '../../src/run/files/layout.ts';
+import { useOfRound } from '../../src/run/files/round-use.ts';
 import { buildLibrary } from '../setup/build.ts';
 import { nodeCommand, projectPath } from '../setup/process.ts';
 

@@ -1,6 +1,6 @@
 import { nodeHost } from '../../../src/cli/host.ts';
-import type { RunEvent } from '../../../src/run/events.ts';
-import { embeddedSettings, type PresetName } from '../../../src/run/presets.ts';
+import type { RunEvent } from '../../../src/run/events/events.ts';
+import { embeddedSettings, type PresetName } from '../../../src/run/planning/presets.ts';
 import { Run } from '../../../src/run/run.ts';
 import type { PartReport } from '../../../src/bench/bench.ts';
 import { type Place, tunedDevice } from '../bench.ts';

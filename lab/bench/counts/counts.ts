@@ -3,8 +3,8 @@ import { digits, markdownTable } from '../../../src/bench/table.ts';
 import { buffersOf, type Dispatch } from '../../../src/device/kernel.ts';
 import { GpuPlanner } from '../../../src/device/webgpu/gpu-planner.ts';
 import { Tuning } from '../../../src/device/webgpu/tuning.ts';
-import { llama, t5, TODAY, UMT5_SMALL } from '../../../src/run/published-models.ts';
-import { startingMethod } from '../../../src/run/starting-values.ts';
+import { llama, t5, TODAY, UMT5_SMALL } from '../../../src/run/models/published-models.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import { type MethodDispatches, recordMethod } from './recorded-method.ts';
 
 /** Layers of each model: the others repeat them. Gemma 3 has a layer without a window among so many. */

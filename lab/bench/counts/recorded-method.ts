@@ -1,12 +1,13 @@
 import type { ModelShape } from '../../../src/bench/model-shapes.ts';
 import type { Dispatch } from '../../../src/device/kernel.ts';
 import type { Planner } from '../../../src/device/kernel-planner.ts';
+import type { GradientUse } from '../../../src/gorp/gradient-programs.ts';
 import { Learner } from '../../../src/gorp/learner.ts';
 import { type MethodSettings, planOf } from '../../../src/methods/registry.ts';
-import { Evaluations } from '../../../src/run/evaluation-programs.ts';
-import { frozenPacking } from '../../../src/run/frozen-weights.ts';
-import { networkOf } from '../../../src/run/open-network.ts';
-import { answersOfPrompt, spaceSamples } from '../../../src/run/space-samples.ts';
+import { Evaluations } from '../../../src/run/evaluation/evaluation-programs.ts';
+import { frozenPacking } from '../../../src/run/models/frozen-weights.ts';
+import { networkOf } from '../../../src/run/models/open-network.ts';
+import { answersOfPrompt, spaceSamples } from '../../../src/run/tasks/space-samples.ts';
 import { recordingDevice, type RecordedProgram } from './recording-device.ts';
 
 // The largest buffers that browsers offer; plans of models this size need no other limit.
@@ -60,11 +61,17 @@ export async function recordMethod(
   learner.destroy();
   network.destroy();
   const all = (recorded: readonly RecordedProgram[]): Dispatch[] => recorded.flatMap(({ dispatches }) => dispatches);
-  // Where two programs have one name, the first computes new bases or measures spaces.
+  // Where two programs have one name, the first measures spaces.
   const first = training.filter(({ name }, i) => training.findIndex((other) => other.name === name) === i);
   const last = training.filter(({ name }, i) => training.findLastIndex((other) => other.name === name) === i);
+  const isOf =
+    (use: GradientUse) =>
+    ({ name }: RecordedProgram) =>
+      name.startsWith(`${use} `);
+  const takesBases = training.some(isOf('refresh'));
   return {
-    step: all(last.filter(({ name }) => name !== 'merge')),
-    ...{ refresh: all(first), end: all(end), test: all(test), token: all(token) },
+    step: all(last.filter((program) => program.name !== 'merge' && !isOf('refresh')(program))),
+    refresh: all(first.filter((program) => !takesBases || !isOf('gradients')(program))),
+    ...{ end: all(end), test: all(test), token: all(token) },
   };
 }

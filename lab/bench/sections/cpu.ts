@@ -1,6 +1,6 @@
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import type { WasmDevice } from '../../../src/device/wasm/wasm-device.ts';
-import { startingMethod } from '../../../src/run/starting-values.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import type { CpuForm, Place, Section } from '../bench.ts';
 import { BlockStep } from '../../../src/bench/block-step.ts';
 import { blockValues } from '../../../src/bench/block-values.ts';

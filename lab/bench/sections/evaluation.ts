@@ -1,10 +1,10 @@
 import { Learner } from '../../../src/gorp/learner.ts';
 import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
 import type { Network } from '../../../src/models/network.ts';
-import { Evaluator } from '../../../src/run/evaluator.ts';
+import { Evaluator } from '../../../src/run/evaluation/evaluator.ts';
 import { planOf } from '../../../src/methods/registry.ts';
-import { startingMethod } from '../../../src/run/starting-values.ts';
-import type { EncodedTask } from '../../../src/run/encoded-task.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
+import type { EncodedTask } from '../../../src/run/tasks/encoded-task.ts';
 import { bucketLength, SOURCE_BUCKET } from '../../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../../src/text/tokenizer.ts';
 import { type Section, tunedDevice } from '../bench.ts';

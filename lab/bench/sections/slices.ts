@@ -1,6 +1,6 @@
 import { Pace, type Paced, type Place as PlaceInWork, type Slice } from '../../../src/device/webgpu/pace.ts';
 import { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
-import { startingMethod } from '../../../src/run/starting-values.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import { timeSubmits } from '../../../src/device/webgpu/submit-times.ts';
 import { memoryStore } from '../../../src/bench/bench.ts';
 import { type Place, type Section, tunedDevice } from '../bench.ts';

@@ -1,4 +1,4 @@
-import { llama, t5, TODAY } from '../../../src/run/published-models.ts';
+import { llama, t5, TODAY } from '../../../src/run/models/published-models.ts';
 import { inSteps, MOST_STEPS, type SpaceSubject, timeTasks } from '../../../src/bench/space-costs.ts';
 import { digits, markdownTable } from '../../../src/bench/table.ts';
 import type { Section } from '../bench.ts';

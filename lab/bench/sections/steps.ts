@@ -1,5 +1,5 @@
-import { startingMethod } from '../../../src/run/starting-values.ts';
-import { networkOf } from '../../../src/run/open-network.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
+import { networkOf } from '../../../src/run/models/open-network.ts';
 import { apiOverhead } from '../../../src/bench/api-overhead.ts';
 import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
 import { memoryStore } from '../../../src/bench/bench.ts';
@@ -13,7 +13,7 @@ import {
   type StepTimings,
 } from '../../../src/bench/stepping-model.ts';
 import { randomBatch, randomWeights } from '../../../src/bench/random-t5.ts';
-import { t5 } from '../../../src/run/published-models.ts';
+import { t5 } from '../../../src/run/models/published-models.ts';
 import { formatBytes } from '../../../src/base/format-bytes.ts';
 import { digits, markdownTable } from '../../../src/bench/table.ts';
 import type { Timing } from '../../../src/bench/timing.ts';

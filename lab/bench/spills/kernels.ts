@@ -8,7 +8,7 @@ import { wgslOf } from '../../../src/device/webgpu/pipelines.ts';
 import { GpuPlanner } from '../../../src/device/webgpu/gpu-planner.ts';
 import type { Tuning } from '../../../src/device/webgpu/tuning.ts';
 import { METHOD_NAMES, methodPreset } from '../../../src/methods/registry.ts';
-import { llama, t5 } from '../../../src/run/published-models.ts';
+import { llama, t5 } from '../../../src/run/models/published-models.ts';
 import type { ModelShape } from '../../../src/bench/model-shapes.ts';
 import { recordMethod } from '../counts/recorded-method.ts';
 

@@ -11,8 +11,8 @@ import type { WasmDevice } from '../../../src/device/wasm/wasm-device.ts';
 import type { MethodName } from '../../../src/methods/registry.ts';
 import { plainLayers } from '../../../src/models/layers.ts';
 import { Parameters } from '../../../src/models/parameters.ts';
-import { openNetwork, readTexts } from '../../../src/run/open-network.ts';
-import { startingMethod } from '../../../src/run/starting-values.ts';
+import { openNetwork, readTexts } from '../../../src/run/models/open-network.ts';
+import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import type { Contender } from './contender.ts';
 
 /** Tokens of a label. A decoder does not read the last one. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import { IDLE, startingRun } from '../run-state.ts';
 import { createPageStore } from '../store.ts';
 import { keepAwake } from './wake-lock.ts';

@@ -1,6 +1,6 @@
 import { createElement } from 'react';
 import { expect, test, vi } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { Page } from '../page.ts';
 import { startingRun } from '../run-state.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { BenchCommand, BenchEvent } from '../../worker/bench/messages.ts';
 import { IDLE, startingRun } from '../run-state.ts';
 import { EMPTY_QUEUE } from '../queue/queue-state.ts';

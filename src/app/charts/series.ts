@@ -1,4 +1,4 @@
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 
 /** Losses of a run in columns of equal length, one entry per optimizer step. */
 export interface LossColumns {

@@ -1,4 +1,4 @@
-import { roundName } from '../../run/schedule.ts';
+import { roundName } from '../../run/settings/schedule.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { bytes, moment, whole } from '../format.ts';
 import notices from '../Notices.module.css';

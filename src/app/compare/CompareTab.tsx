@@ -9,7 +9,7 @@ import { Differences } from './Differences.tsx';
 import { LossOverlay } from './LossOverlay.tsx';
 import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
-import type { TaskReport } from '../../run/results.ts';
+import type { TaskReport } from '../../run/results/results.ts';
 import { groupsOf, type SettingsGroup } from './settings-groups.ts';
 
 /** By Student's t: 12.706 ÷ √2 and 4.303 ÷ √3. */

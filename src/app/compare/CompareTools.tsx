@@ -1,4 +1,4 @@
-import type { TaskReport } from '../../run/results.ts';
+import type { TaskReport } from '../../run/results/results.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
 import { Segmented } from '../ui/Segmented.tsx';

@@ -3,7 +3,7 @@ import { axisOver, axisScale, axisTicks } from '../charts/axis.ts';
 import { seriesColor } from '../charts/colors.ts';
 import { linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
-import { isOnFront, paretoFront, type Point } from '../../run/pareto.ts';
+import { isOnFront, paretoFront, type Point } from '../../run/results/pareto.ts';
 import { percent, points } from '../format.ts';
 import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { usePageState } from '../page-context.tsx';

@@ -1,6 +1,6 @@
 import { type ReactNode, useRef } from 'react';
-import type { Results } from '../../run/results.ts';
-import { testedTasks } from '../../run/settings.ts';
+import type { Results } from '../../run/results/results.ts';
+import { testedTasks } from '../../run/settings/settings.ts';
 import { axisOver } from '../charts/axis.ts';
 import { LineChart } from '../charts/LineChart.tsx';
 import { drawingIn } from '../charts/SaveTools.tsx';

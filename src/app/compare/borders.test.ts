@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MethodName } from '../../methods/registry.ts';
-import { embeddedSettings } from '../../run/presets.ts';
-import type { Results } from '../../run/results.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { Results } from '../../run/results/results.ts';
 import { sharedBorders } from './borders.ts';
 
 type Run = Pick<Results, 'curves' | 'settings'>;

@@ -1,5 +1,5 @@
-import type { Results } from '../../run/results.ts';
-import { roundName } from '../../run/schedule.ts';
+import type { Results } from '../../run/results/results.ts';
+import { roundName } from '../../run/settings/schedule.ts';
 import type { ChartBorder } from '../charts/LineChart.tsx';
 
 /** Where each round of a run begins, by its first step. */

@@ -1,5 +1,5 @@
 import { reportOf } from '../../base/errors.ts';
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import { download } from '../download.ts';
 import { runKey } from '../history.ts';
 import type { PageStore } from '../store.ts';

@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import type { Band } from './statistics.ts';
 
 /** Which runs are compared, and how they are drawn. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { MethodName } from '../../methods/registry.ts';
-import { type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
+import { type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
 import { runKey, type RunSummary } from '../history.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { generalTextStates } from '../../run/general-text-change.ts';
-import type { Results } from '../../run/results.ts';
-import { testedTasks } from '../../run/settings.ts';
+import { generalTextStates } from '../../run/results/general-text-change.ts';
+import type { Results } from '../../run/results/results.ts';
+import { testedTasks } from '../../run/settings/settings.ts';
 import type { Scoring } from '../progress/scores.ts';
 import { matrixOf, measuresIn } from '../progress/scores.ts';
 import { type RoundPoint, smoothed } from '../charts/series.ts';

@@ -1,7 +1,7 @@
 import type { ChartLine } from '../charts/LineChart.tsx';
 import { drawnIndices, withGaps } from '../charts/series.ts';
 import type { Cell, Numbers } from '../charts/numbers.ts';
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import type { CompareState } from './compare-state.ts';
 import { type CurvePoint, meanCurve } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';

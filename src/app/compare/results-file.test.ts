@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { lineOf } from '../../run/run-lines.ts';
+import { lineOf } from '../../run/results/run-lines.ts';
 import { resultsText } from '../download.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { parseResultsFile, runsIn } from './results-file.ts';

@@ -3,8 +3,8 @@ import { GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/format-bytes.ts';
 import { gunzippedWhole } from '../../base/gunzip.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
-import { type Results, ResultsSchema } from '../../run/results.ts';
-import { parseLine } from '../../run/run-lines.ts';
+import { type Results, ResultsSchema } from '../../run/results/results.ts';
+import { parseLine } from '../../run/results/run-lines.ts';
 
 const VERSION = 2;
 const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.number() });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { differencesOf, groupsOf } from './settings-groups.ts';
 

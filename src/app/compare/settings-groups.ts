@@ -1,6 +1,6 @@
-import type { Results } from '../../run/results.ts';
-import type { RunSettings } from '../../run/settings.ts';
-import { differingPaths, type FlatSettings, groupAlike, sourceName } from '../../run/likeness.ts';
+import type { Results } from '../../run/results/results.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { differingPaths, type FlatSettings, groupAlike, sourceName } from '../../run/results/likeness.ts';
 import { settingName } from '../handover/setting-names.ts';
 import { runKey } from '../history.ts';
 

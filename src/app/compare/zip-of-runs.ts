@@ -1,4 +1,4 @@
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import { resultsFileName, resultsText } from '../download.ts';
 import { noResults, runKey, type RunSummary } from '../history.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import type { DeviceOutlook } from '../../worker/protocol.ts';
 import { IDLE, startingRun } from '../run-state.ts';

@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import type { Speed } from '../../run/duration.ts';
+import type { Speed } from '../../run/planning/duration.ts';
 import type { DeviceOutlook } from '../../worker/protocol.ts';
 
 /** What is known of the device that a run would use. */

@@ -1,5 +1,5 @@
 import type { DeviceOutlook } from '../../worker/protocol.ts';
-import type { DeviceReport } from '../../run/results.ts';
+import type { DeviceReport } from '../../run/results/results.ts';
 
 /** What prevents the page from using the graphics card, as far as it can tell. */
 export type GpuObstacle = 'insecure' | 'no-webgpu' | 'no-adapter' | 'software-adapter';

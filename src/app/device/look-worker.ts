@@ -1,6 +1,6 @@
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import type { ErrorReport } from '../../base/errors.ts';
-import type { Speed } from '../../run/duration.ts';
+import type { Speed } from '../../run/planning/duration.ts';
 import type { AheadFunctions, DeviceOutlook } from '../../worker/protocol.ts';
 import { callOnce } from '../worker-client.ts';
 

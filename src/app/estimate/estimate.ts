@@ -1,5 +1,5 @@
-import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/duration.ts';
-import { testedTasks } from '../../run/settings.ts';
+import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
+import { testedTasks } from '../../run/settings/settings.ts';
 import { draftIssues } from '../setup/validate.ts';
 import { sizesOf, taskCard } from '../tasks/sources.ts';
 import type { PageState } from '../store.ts';

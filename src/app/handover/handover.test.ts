@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import { createPageStore } from '../store.ts';
 import { createHandOver } from './handover.ts';
 import { setUpLink, setUpText } from './set-up.ts';

@@ -1,5 +1,5 @@
 import { reportOf } from '../../base/errors.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { downloadText } from '../download.ts';
 import { takenSettings } from '../setup/setup-actions.ts';
 import type { PageStore } from '../store.ts';

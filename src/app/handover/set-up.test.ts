@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { METHOD_NAMES } from '../../methods/registry.ts';
-import { embeddedSettings } from '../../run/presets.ts';
-import { type RunSettings, withText } from '../../run/settings.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { type RunSettings, withText } from '../../run/settings/settings.ts';
 import { changesOf, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
 
 const settings = embeddedSettings('quick', 'gorp');

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { namedTasks, parseSettings, type RunSettings } from '../../run/settings.ts';
+import { namedTasks, parseSettings, type RunSettings } from '../../run/settings/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import { flatSettings } from '../../run/likeness.ts';
+import { flatSettings } from '../../run/results/likeness.ts';
 import { settingName } from './setting-names.ts';
 
 const SCHEMA = 'gorp-web/set-up';

@@ -1,5 +1,5 @@
-import { sourceName } from '../../run/likeness.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { sourceName } from '../../run/results/likeness.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { commonFields, type Field, moreGroups } from '../setup/fields.ts';
 
 const PLAIN_NAMES: Readonly<Record<string, string>> = {

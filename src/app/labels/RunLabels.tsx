@@ -1,6 +1,6 @@
 import { useState } from 'react';
-import type { Results } from '../../run/results.ts';
-import { roundName, roundOf } from '../../run/schedule.ts';
+import type { Results } from '../../run/results/results.ts';
+import { roundName, roundOf } from '../../run/settings/schedule.ts';
 import { usePageState } from '../page-context.tsx';
 import { Choice } from '../ui/Choice.tsx';
 import { Section } from '../ui/Section.tsx';

@@ -1,5 +1,5 @@
-import { answersAt, type AnswerCount } from '../../run/confusion.ts';
-import type { Results } from '../../run/results.ts';
+import { answersAt, type AnswerCount } from '../../run/results/confusion.ts';
+import type { Results } from '../../run/results/results.ts';
 
 /** What became of the test examples of one label. */
 export interface LabelRow {

@@ -1,5 +1,5 @@
-import { type Brought, withTexts } from '../../run/brought-values.ts';
-import type { TextLengths } from '../../run/text-lengths.ts';
+import { type Brought, withTexts } from '../../run/planning/brought-values.ts';
+import type { TextLengths } from '../../run/planning/text-lengths.ts';
 import { isActive } from '../run-state.ts';
 import { draftIssues } from '../setup/validate.ts';
 import type { PageState, PageStore } from '../store.ts';

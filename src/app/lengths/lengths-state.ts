@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import type { TextLengths } from '../../run/text-lengths.ts';
+import type { TextLengths } from '../../run/planning/text-lengths.ts';
 
 /** The lengths of the texts that a run with the current settings would read. */
 export type LengthsState =

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import type { TaskLengths, TextLengths } from '../../run/text-lengths.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { TaskLengths, TextLengths } from '../../run/planning/text-lengths.ts';
 import type { LengthsAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
 import { QUIET_MS } from './length-counter.ts';

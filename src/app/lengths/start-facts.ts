@@ -1,8 +1,8 @@
 import { explained } from '../../base/errors.ts';
 import { methodOf } from '../../methods/registry.ts';
-import type { RunSettings } from '../../run/settings.ts';
-import { isCutByDesign } from '../../run/starting-values.ts';
-import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/text-lengths.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { isCutByDesign } from '../../run/settings/starting-values.ts';
+import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/planning/text-lengths.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 
 /** A fact that asks for a decision: what is wrong, and the change that mends it, if one does. */

@@ -1,6 +1,6 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
-import { checkBudget, type MemoryPlan } from '../../run/memory-plan.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { checkBudget, type MemoryPlan } from '../../run/planning/memory-plan.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 
 /** A budget, entered in GiB, as bytes. */
 export const budgetBytes = (budget: number | null): number | null => (budget === null ? null : budget * 2 ** 30);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Effort } from '../../run/duration.ts';
-import { type MemoryPlan, PARTS, type Parts } from '../../run/memory-plan.ts';
-import type { ModelModules } from '../../run/trained-modules.ts';
+import type { Effort } from '../../run/planning/duration.ts';
+import { type MemoryPlan, PARTS, type Parts } from '../../run/planning/memory-plan.ts';
+import type { ModelModules } from '../../run/settings/trained-modules.ts';
 import type { ModelOutline } from '../../weights/model-outline.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from '../store.ts';

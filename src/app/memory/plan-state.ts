@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import type { Effort } from '../../run/duration.ts';
-import type { MemoryPlan } from '../../run/memory-plan.ts';
+import type { Effort } from '../../run/planning/duration.ts';
+import type { MemoryPlan } from '../../run/planning/memory-plan.ts';
 
 /** The planned memory and work of a run with the current settings. */
 export type PlanState =

@@ -1,6 +1,6 @@
 import { useRef } from 'react';
-import { namedRounds, roundOf } from '../../run/schedule.ts';
-import { testedTasks } from '../../run/settings.ts';
+import { namedRounds, roundOf } from '../../run/settings/schedule.ts';
+import { testedTasks } from '../../run/settings/settings.ts';
 import { seriesColor, seriesDash } from '../charts/colors.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { linearScale, linePath, spreadLabels } from '../charts/layout.ts';

@@ -1,7 +1,7 @@
 import { createElement } from 'react';
 import { expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import { withText } from '../../run/settings.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { withText } from '../../run/settings/settings.ts';
 import { resultsOfScript } from '../../testing/scripted-results.ts';
 import { IDLE } from '../run-state.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';

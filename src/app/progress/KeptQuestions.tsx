@@ -1,5 +1,5 @@
-import { keptQuestions, keptSentence } from '../../run/common-questions-kept.ts';
-import type { Results } from '../../run/results.ts';
+import { keptQuestions, keptSentence } from '../../run/results/common-questions-kept.ts';
+import type { Results } from '../../run/results/results.ts';
 import table from '../ui/table.module.css';
 import styles from './WhatHappened.module.css';
 

@@ -1,6 +1,6 @@
 import 'uplot/dist/uPlot.min.css';
 import { useEffect, useMemo, useRef } from 'react';
-import { roundName } from '../../run/schedule.ts';
+import { roundName } from '../../run/settings/schedule.ts';
 import { axisOver } from '../charts/axis.ts';
 import { resolvedColor } from '../charts/colors.ts';
 import { type ChartLine, LineDrawing } from '../charts/LineChart.tsx';

@@ -1,5 +1,5 @@
-import { firstRounds } from '../../run/measures.ts';
-import type { Measures as RunMeasures } from '../../run/results.ts';
+import { firstRounds } from '../../run/results/measures.ts';
+import type { Measures as RunMeasures } from '../../run/results/results.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import { roundsTested } from './matrix.ts';

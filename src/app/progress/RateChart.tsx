@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import type { RunSettings } from '../../run/settings.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { drawnIndices, type LossColumns, type TaskStretch, withGaps } from '../charts/series.ts';
 import { LineChart } from '../charts/LineChart.tsx';
 import { methodOf } from '../../methods/registry.ts';

@@ -1,6 +1,6 @@
 import { RunLabels } from '../labels/RunLabels.tsx';
 import { usePageState } from '../page-context.tsx';
-import { countsByOwnScores } from '../../run/scoring.ts';
+import { countsByOwnScores } from '../../run/settings/scoring.ts';
 import type { Scoring } from './scores.ts';
 import { Section } from '../ui/Section.tsx';
 import { AccuracyChart } from './AccuracyChart.tsx';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
-import type { TestTime } from '../../run/results.ts';
-import { namedRounds } from '../../run/schedule.ts';
+import type { TestTime } from '../../run/results/results.ts';
+import { namedRounds } from '../../run/settings/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../format.ts';
 import { deviceName, reasonNote } from '../device/device-words.ts';
 import { runKey } from '../history.ts';

@@ -1,9 +1,9 @@
 import { useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { MethodName } from '../../methods/registry.ts';
-import { generalTextChange, generalTextSentence } from '../../run/general-text-change.ts';
-import { roundName } from '../../run/schedule.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { generalTextChange, generalTextSentence } from '../../run/results/general-text-change.ts';
+import { roundName } from '../../run/settings/schedule.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { counterpartOf } from '../compare/counterpart.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
 import { runKey } from '../history.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { freeStory } from './free-story.ts';
 

@@ -1,6 +1,6 @@
-import type { Results } from '../../run/results.ts';
-import { isShare, mainScore } from '../../run/scoring.ts';
-import { roundOf } from '../../run/schedule.ts';
+import type { Results } from '../../run/results/results.ts';
+import { isShare, mainScore } from '../../run/settings/scoring.ts';
+import { roundOf } from '../../run/settings/schedule.ts';
 import { significant } from '../format.ts';
 import { scoreText } from './scores.ts';
 import type { TaskSentence } from './story.ts';

@@ -1,4 +1,4 @@
-import type { AccuracyMatrix } from '../../run/measures.ts';
+import type { AccuracyMatrix } from '../../run/results/measures.ts';
 
 /** The matrix before a run. */
 export const UNMEASURED: AccuracyMatrix = [];

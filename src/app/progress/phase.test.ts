@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fold } from '../../run/fold.ts';
+import { fold } from '../../run/events/fold.ts';
 import { beginningOf } from '../../testing/begun-run.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import { IDLE, type RunState } from '../run-state.ts';

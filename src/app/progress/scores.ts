@@ -1,7 +1,7 @@
-import { measuredBy, measuresOf } from '../../run/measures.ts';
-import type { AccuracyMatrix } from '../../run/measures.ts';
-import type { Measures, Results, TaskReport } from '../../run/results.ts';
-import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../run/scoring.ts';
+import { measuredBy, measuresOf } from '../../run/results/measures.ts';
+import type { AccuracyMatrix } from '../../run/results/measures.ts';
+import type { Measures, Results, TaskReport } from '../../run/results/results.ts';
+import { isScoredBy, isShare, mainScore, type Score, SCORES } from '../../run/settings/scoring.ts';
 import { NONE, percent, points } from '../format.ts';
 import { UNMEASURED } from './matrix.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startingMethod } from '../../run/starting-values.ts';
+import { startingMethod } from '../../run/settings/starting-values.ts';
 import { storyOf } from './story.ts';
 
 const order = ['gloss', 'field', 'emoji'];

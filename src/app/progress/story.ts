@@ -1,6 +1,6 @@
 import { changeInterval, type Proportion, smallestFall } from '../../base/proportions.ts';
-import type { AccuracyMatrix } from '../../run/measures.ts';
-import { namedRounds, roundOf, type Scheduled } from '../../run/schedule.ts';
+import type { AccuracyMatrix } from '../../run/results/measures.ts';
+import { namedRounds, roundOf, type Scheduled } from '../../run/settings/schedule.ts';
 import { roundsTested } from './matrix.ts';
 
 /** What became of a task: `same` is a change that may be chance. */

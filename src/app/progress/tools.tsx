@@ -1,6 +1,6 @@
 import { usePage, usePageState } from '../page-context.tsx';
-import type { TaskReport } from '../../run/results.ts';
-import { countsByOwnScores } from '../../run/scoring.ts';
+import type { TaskReport } from '../../run/results/results.ts';
+import { countsByOwnScores } from '../../run/settings/scoring.ts';
 import type { View } from '../store.ts';
 import { Segmented } from '../ui/Segmented.tsx';
 import { SCORE_NAMES, type Scoring, scoresOf } from './scores.ts';

@@ -1,4 +1,4 @@
-import type { Results } from '../../run/results.ts';
+import type { Results } from '../../run/results/results.ts';
 import { significant } from '../format.ts';
 
 type Validation = NonNullable<Results['validation']>;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import { watching } from '../../run/settings.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { watching } from '../../run/settings/settings.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
 import { changeSinceLearned } from './matrix.ts';
 import { matrixOf, measuresIn, scoreIn, scoresOf } from './scores.ts';

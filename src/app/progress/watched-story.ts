@@ -1,5 +1,5 @@
-import type { Results } from '../../run/results.ts';
-import { idleTasks, watchedSums } from '../../run/watched.ts';
+import type { Results } from '../../run/results/results.ts';
+import { idleTasks, watchedSums } from '../../run/results/watched.ts';
 import { significant } from '../format.ts';
 import { SCORE_NAMES, scoreText } from './scores.ts';
 import { listed } from './story.ts';

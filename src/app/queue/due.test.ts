@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import { secondsUntilDone } from './due.ts';
 import type { QueuedRun } from './queue-state.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import { startingMethod } from '../../run/starting-values.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { startingMethod } from '../../run/settings/starting-values.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { offeredOrders, parseSeeds, settingsOfQueue } from './expand.ts';
 

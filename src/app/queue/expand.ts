@@ -1,7 +1,7 @@
 import type { MethodName } from '../../methods/registry.ts';
-import { publishedMethod, publishedOrderOf } from '../../run/presets.ts';
-import type { RunSettings } from '../../run/settings.ts';
-import { startingMethod } from '../../run/starting-values.ts';
+import { publishedMethod, publishedOrderOf } from '../../run/planning/presets.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { startingMethod } from '../../run/settings/starting-values.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
 /** Orders of more tasks are not offered rotated. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ErrorReport, GorpError } from '../../base/errors.ts';
-import { embeddedSettings } from '../../run/presets.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { IDLE, type RunState, startingRun } from '../run-state.ts';
 import { createPageStore } from '../store.ts';
 import { memoryQueue } from '../testing/memory-queue.ts';

@@ -1,6 +1,6 @@
 import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { randomId } from '../../base/random-id.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { isMeasuring } from '../bench/bench-state.ts';
 import { isActive, type RunState } from '../run-state.ts';
 import { runKey } from '../history.ts';

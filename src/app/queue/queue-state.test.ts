@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import { comparedKeys, foundQueue, movedRun, type QueuedRun, queueJson } from './queue-state.ts';
 
 const run = (id: string, status: QueuedRun['status'] = 'waiting'): QueuedRun => ({

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { ErrorReportSchema } from '../../base/error-report.ts';
-import { RunSettingsSchema } from '../../run/settings.ts';
+import { RunSettingsSchema } from '../../run/settings/settings.ts';
 
 /** A run of the queue. */
 export const QueuedRunSchema = v.strictObject({

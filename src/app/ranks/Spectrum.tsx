@@ -1,5 +1,5 @@
 import { useRef, useState } from 'react';
-import type { TensorSpace } from '../../run/results.ts';
+import type { TensorSpace } from '../../run/results/results.ts';
 import { linearScale, linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { percent } from '../format.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TensorSpace } from '../../run/results.ts';
+import type { TensorSpace } from '../../run/results/results.ts';
 import {
   chanceAngle,
   degrees,

@@ -1,4 +1,4 @@
-import type { LayerSample, Results, TensorSpace } from '../../run/results.ts';
+import type { LayerSample, Results, TensorSpace } from '../../run/results/results.ts';
 
 /** Before the first space, and before the first sample. */
 export const NO_SPACES: Results['spaces'] = [];

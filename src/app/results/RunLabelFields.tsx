@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 import type { ErrorReport } from '../../base/errors.ts';
-import { MOST_NAME, MOST_NOTES } from '../../run/results-bounds.ts';
-import { labelOf, type RunLabel } from '../../run/run-label.ts';
+import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
+import { labelOf, type RunLabel } from '../../run/results/run-label.ts';
 import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage } from '../page-context.tsx';
 import { typedSince } from './typed-since.ts';

@@ -1,4 +1,4 @@
-import type { RunLabel } from '../../run/run-label.ts';
+import type { RunLabel } from '../../run/results/run-label.ts';
 
 /** What a person has typed that is not saved: the next field may be filled in while the last one is being saved. */
 export function typedSince(typed: Partial<RunLabel>, saved: RunLabel): Partial<RunLabel> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RoundUse } from '../../run/outputs/round-use.ts';
+import type { RoundUse } from '../../run/files/round-use.ts';
 import { shellQuoted, type Snippet, snippetsFor } from './use-snippets.ts';
 
 const T5: RoundUse = {

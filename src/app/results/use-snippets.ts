@@ -1,7 +1,7 @@
 import type { GgufDtype } from '../../gguf/dtypes.ts';
 import { mergedName } from '../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../onnx/dtypes.ts';
-import type { RoundUse } from '../../run/outputs/round-use.ts';
+import type { RoundUse } from '../../run/files/round-use.ts';
 import { isGgufName } from '../../weights/gguf/splits.ts';
 import { type ModelReference, parseModelReference } from '../../weights/model-reference.ts';
 import { archiveName } from '../../worker/archive-name.ts';

@@ -1,6 +1,6 @@
 import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
-import { type MemoryPlan, PARTS, type Parts } from '../../run/memory-plan.ts';
+import { type MemoryPlan, PARTS, type Parts } from '../../run/planning/memory-plan.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { MemoryField } from './MemoryField.tsx';
 

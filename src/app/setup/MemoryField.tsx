@@ -1,6 +1,6 @@
 import { type ErrorReport, explained } from '../../base/errors.ts';
 import { useId, useState } from 'react';
-import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/memory-plan.ts';
+import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/planning/memory-plan.ts';
 import { hubOrigin } from '../../weights/hub.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { bytes } from '../format.ts';

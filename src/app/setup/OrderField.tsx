@@ -1,14 +1,14 @@
 import { useEffect, useId, useRef, useState } from 'react';
-import { publishedOrderOf } from '../../run/presets.ts';
+import { publishedOrderOf } from '../../run/planning/presets.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { addableTasks, generalTexts, sizesOf } from '../tasks/sources.ts';
 import { TaskSources } from '../tasks/TaskSources.tsx';
-import { watchShare } from '../../run/duration.ts';
+import { watchShare } from '../../run/planning/duration.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
-import { ownText, watching, withText } from '../../run/settings.ts';
+import { ownText, watching, withText } from '../../run/settings/settings.ts';
 import { learnToo, moved, testOnly } from './arrange.ts';
 import fieldStyles from './field.module.css';
 import styles from './OrderField.module.css';

@@ -1,7 +1,7 @@
 import { useRef } from 'react';
-import { difference } from '../../run/checkpoint/fitting.ts';
-import { embeddedSettings, type PresetName } from '../../run/presets.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { difference } from '../../run/files/fitting.ts';
+import { embeddedSettings, type PresetName } from '../../run/planning/presets.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { embeddedTask } from '../../tasks/orders.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { estimateText } from '../estimate/estimate.ts';

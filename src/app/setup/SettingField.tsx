@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import type { RunSettings } from '../../run/settings.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { usePage } from '../page-context.tsx';
 import type { ChoiceField, Field, NumberField } from './fields.ts';
 import styles from './field.module.css';

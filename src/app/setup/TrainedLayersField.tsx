@@ -1,5 +1,5 @@
 import { Fragment, useId } from 'react';
-import { rolesOf } from '../../run/trained-modules.ts';
+import { rolesOf } from '../../run/settings/trained-modules.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fields from './field.module.css';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import { learnToo, moved, testOnly } from './arrange.ts';
 
 describe('moved', () => {

@@ -1,4 +1,4 @@
-import { type RunSettings, watching } from '../../run/settings.ts';
+import { type RunSettings, watching } from '../../run/settings/settings.ts';
 
 /** A copy of a list with one item moved; unchanged if either index is out of range. */
 export function moved<T>(items: readonly T[], from: number, to: number): T[] {

@@ -8,8 +8,8 @@ import {
   type Usual,
 } from '../../methods/parts/setting.ts';
 import { type MethodName, methodOf } from '../../methods/registry.ts';
-import type { RunSettings } from '../../run/settings.ts';
-import { TRAINING_SETTINGS } from '../../run/training-settings.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { TRAINING_SETTINGS } from '../../run/settings/training-settings.ts';
 
 interface FieldBase {
   /** Dotted path in the settings, as the schema names it. */

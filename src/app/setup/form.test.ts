@@ -2,7 +2,7 @@ import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 import { needsInWords } from '../../methods/parts/method.ts';
 import { METHOD_NAMES, METHODS } from '../../methods/registry.ts';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { commonFields, moreGroups } from './fields.ts';
 import { MethodField } from './MethodField.tsx';

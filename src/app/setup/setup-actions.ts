@@ -1,9 +1,9 @@
-import { FAMILY_MODULES } from '../../run/trained-modules.ts';
+import { FAMILY_MODULES } from '../../run/settings/trained-modules.ts';
 import type { MethodName } from '../../methods/registry.ts';
-import { embeddedSettings, type PresetName, publishedSettings } from '../../run/presets.ts';
-import { type RunSettings, watching } from '../../run/settings.ts';
-import { firstBrought } from '../../run/brought-values.ts';
-import { withModel } from '../../run/starting-values.ts';
+import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
+import { type RunSettings, watching } from '../../run/settings/settings.ts';
+import { firstBrought } from '../../run/planning/brought-values.ts';
+import { withModel } from '../../run/settings/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import type { ModelModules } from '../../run/trained-modules.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { ModelModules } from '../../run/settings/trained-modules.ts';
 import {
   layersInWords,
   namesLayers,

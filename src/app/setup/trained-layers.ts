@@ -5,8 +5,8 @@ import {
   type Role,
   ROLES,
   rolesOf,
-} from '../../run/trained-modules.ts';
-import type { RunSettings } from '../../run/settings.ts';
+} from '../../run/settings/trained-modules.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 
 /** How a module is trained: in one of the method's ways, or not at all. */
 export type Training = Role | 'frozen';

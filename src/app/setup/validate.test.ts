@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { METHOD_NAMES, type MethodName, METHODS } from '../../methods/registry.ts';
-import { embeddedSettings } from '../../run/presets.ts';
-import { FAMILY_MODULES } from '../../run/trained-modules.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { FAMILY_MODULES } from '../../run/settings/trained-modules.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 
 import { commonFields, type Field, moreGroups } from './fields.ts';
 import { checkedSettings, draftIssues } from './validate.ts';

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { addressProblem } from '../../base/address.ts';
 import { explained, GorpError } from '../../base/errors.ts';
-import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
-import { type ModelModules, modulesProblem } from '../../run/trained-modules.ts';
+import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
+import { type ModelModules, modulesProblem } from '../../run/settings/trained-modules.ts';
 import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
 import { orderProblem } from '../tasks/sources.ts';
 import { NO_TASKS, type TaskData } from '../tasks/task-store.ts';

@@ -6,7 +6,7 @@ import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
 import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
 import { SCORE_NAMES } from '../progress/scores.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
-import type { OpenedFile } from '../../run/table-messages.ts';
+import type { OpenedFile } from '../../run/tasks/table-messages.ts';
 import fieldStyles from '../setup/field.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import buttons from '../ui/buttons.module.css';

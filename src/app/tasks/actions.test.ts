@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { watching, withText } from '../../run/settings.ts';
+import { watching, withText } from '../../run/settings/settings.ts';
 import { tablesHere } from '../testing/tables-here.ts';
 import { memoryTasks } from '../testing/memory-tasks.ts';
 import { createPageStore } from '../store.ts';

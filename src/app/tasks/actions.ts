@@ -1,14 +1,14 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
-import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
+import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/settings/order-file.ts';
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmarks, hasBenchmark } from '../../tasks/folder.ts';
 import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
-import type { NamedFile, OpenedFile } from '../../run/table-messages.ts';
+import type { NamedFile, OpenedFile } from '../../run/tasks/table-messages.ts';
 import { isTextFile } from '../../tasks/text-folder.ts';
-import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings.ts';
+import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings/settings.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';

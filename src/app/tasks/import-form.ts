@@ -1,4 +1,4 @@
-import type { OpenedFile } from '../../run/table-messages.ts';
+import type { OpenedFile } from '../../run/tasks/table-messages.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { Columns } from '../../tasks/forms.ts';
 import { FORM_DEFAULTS, likelySpec } from '../../tasks/likely-spec.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import { parseSettings, withText } from '../../run/settings.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { parseSettings, withText } from '../../run/settings/settings.ts';
 import { addableTasks, generalTexts, orderProblem, pageTasksOf, taskCard } from './sources.ts';
 import { NO_TASKS, type TaskData } from './task-store.ts';
 

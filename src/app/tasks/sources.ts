@@ -1,4 +1,4 @@
-import { namedTasks, ownText, type RunSettings, testedTasks } from '../../run/settings.ts';
+import { namedTasks, ownText, type RunSettings, testedTasks } from '../../run/settings/settings.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { BENCHMARK_NAMES, BENCHMARKS, benchmarkOf } from '../../tasks/benchmarks.ts';

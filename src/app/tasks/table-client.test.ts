@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
-import { orderFileOf } from '../../run/order-file.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import { orderFileOf } from '../../run/settings/order-file.ts';
 import { TaskSchema } from '../../tasks/custom-task.ts';
 import * as v from 'valibot';
 import { tablesHere } from '../testing/tables-here.ts';

@@ -1,5 +1,5 @@
-import type { OrderFile } from '../../run/order-file.ts';
-import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from '../../run/table-messages.ts';
+import type { OrderFile } from '../../run/settings/order-file.ts';
+import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from '../../run/tasks/table-messages.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { HubAccess } from '../../weights/hub.ts';
 import type { HubDataset, SplitChoice } from '../../weights/hub-dataset.ts';

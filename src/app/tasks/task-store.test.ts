@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { createStore, get, set } from 'idb-keyval';
 import { expect, it } from 'vitest';
-import type { CustomTask } from '../../run/table-messages.ts';
+import type { CustomTask } from '../../run/tasks/table-messages.ts';
 import { browserTasks } from './task-store.ts';
 
 const taskOf = (name: string, sha256: string): CustomTask => ({

@@ -1,7 +1,7 @@
 import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { type CustomTask, CustomTaskSchema } from '../../run/table-messages.ts';
+import { type CustomTask, CustomTaskSchema } from '../../run/tasks/table-messages.ts';
 
 const PickedFolderSchema = v.strictObject({
   name: v.string(),

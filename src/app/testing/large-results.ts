@@ -1,5 +1,5 @@
-import { embeddedSettings } from '../../run/presets.ts';
-import type { Results } from '../../run/results.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { Results } from '../../run/results/results.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { largeHealth, largeSpaces } from './large-spaces.ts';
 import { resultsOfScript } from '../../testing/scripted-results.ts';

@@ -1,5 +1,5 @@
 import { seededRandom } from '../../base/random.ts';
-import type { Results, TensorSpace } from '../../run/results.ts';
+import type { Results, TensorSpace } from '../../run/results/results.ts';
 
 const LAYERS = 24;
 const WIDTH = 1024;

@@ -1,5 +1,5 @@
-import type { Results } from '../../run/results.ts';
-import { withLabel } from '../../run/run-label.ts';
+import type { Results } from '../../run/results/results.ts';
+import { withLabel } from '../../run/results/run-label.ts';
 import { checkedLabel } from '../run-label.ts';
 import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf, withFreeName } from '../history.ts';
 

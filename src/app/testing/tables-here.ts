@@ -1,4 +1,4 @@
-import { createTableWork } from '../../run/table-work.ts';
+import { createTableWork } from '../../run/tasks/table-work.ts';
 import type { TablesWorker } from '../tasks/table-client.ts';
 
 /** The tables worker's functions, called without a worker. */

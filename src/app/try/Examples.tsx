@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { useStore } from 'zustand';
 import type { TriedRun } from '../../worker/try/messages.ts';
-import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
+import type { AnsweredExample, RoundAnswer } from '../../run/files/answers-over-rounds.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import { changedWords } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';

@@ -1,5 +1,5 @@
 import { useStore } from 'zustand';
-import { testedTasks } from '../../run/settings.ts';
+import { testedTasks } from '../../run/settings/settings.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
 import styles from '../labels/RunLabels.module.css';
 import { labelRows } from '../labels/label-rows.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { embeddedSettings } from '../../run/presets.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { TriedAnswer, TriedRun, TryCommand, TryEvent } from '../../worker/try/messages.ts';
 import { labelBars } from './label-bars.ts';
 import { createTryDesk, limitOf, type TryContext, type TryDesk } from './try-desk.ts';

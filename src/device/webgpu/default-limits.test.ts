@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunEvent } from '../../run/events.ts';
+import type { RunEvent } from '../../run/events/events.ts';
 import { Run } from '../../run/run.ts';
 import { acquirePlainGpu } from '../../testing/devices.ts';
 import { onDevice, tinyHost, tinySettings } from '../../testing/tiny-run.ts';

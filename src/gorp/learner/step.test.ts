@@ -4,7 +4,7 @@ import { seededRandom } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
 import { type Matrix, subtract } from '../../linear-algebra/matrix.ts';
 import { METHOD_NAMES, type MethodName, planOf } from '../../methods/registry.ts';
-import { openNetwork, readTexts } from '../../run/open-network.ts';
+import { openNetwork, readTexts } from '../../run/models/open-network.ts';
 import { relativeError } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
 import { TESTS_ALL } from '../../testing/tier.ts';

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { graphsApart } from '../../onnx/onnx-files.ts';
 import type { TrainedChanges } from '../../onnx/onnx-files.ts';
 import type { Runtime } from '../../onnx/runtime/text-model.ts';
-import { readTexts } from '../../run/open-network.ts';
+import { readTexts } from '../../run/models/open-network.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';

@@ -4,7 +4,7 @@ import { labelProbabilities, writeAnswer } from '../../onnx/runtime/answers.ts';
 import { type ChooseToken, likeliest, tokenChooser } from '../../onnx/runtime/choose-token.ts';
 import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
 import { bestScoreOf } from '../../text/scores.ts';
-import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
+import type { AnsweredExample } from '../../run/files/answers-over-rounds.ts';
 import type { Asking, TriedAnswer, TryMessage } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
 import { type Prompt, promptFor, type PromptParts } from './prompts.ts';

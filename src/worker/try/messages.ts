@@ -2,10 +2,10 @@ import type { DeviceChoice } from '../../base/device-choice.ts';
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { Decoding } from '../../onnx/runtime/choose-token.ts';
-import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
+import type { AnsweredExample } from '../../run/files/answers-over-rounds.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
-import type { Results } from '../../run/results.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import type { Results } from '../../run/results/results.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { ModelChoice } from '../protocol.ts';
 

@@ -1,10 +1,10 @@
 import { GorpError } from '../../base/errors.ts';
-import { ROUND_FILE } from '../../run/outputs/layout.ts';
-import { AnswersOverRounds } from '../../run/outputs/answers-over-rounds.ts';
-import { PREDICTIONS_FILE, WATCHED_FILE } from '../../run/outputs/layout.ts';
-import { readPredictions } from '../../run/outputs/predictions.ts';
-import { openSavedRound, type SavedRound } from '../../run/outputs/saved-round.ts';
-import type { Results } from '../../run/results.ts';
+import { ROUND_FILE } from '../../run/files/layout.ts';
+import { AnswersOverRounds } from '../../run/files/answers-over-rounds.ts';
+import { PREDICTIONS_FILE, WATCHED_FILE } from '../../run/files/layout.ts';
+import { readPredictions } from '../../run/files/predictions.ts';
+import { openSavedRound, type SavedRound } from '../../run/files/saved-round.ts';
+import type { Results } from '../../run/results/results.ts';
 import { byteFile } from '../private-files.ts';
 import type { GivenFile } from './messages.ts';
 

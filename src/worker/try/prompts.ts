@@ -1,9 +1,9 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
 import type { ParsedConfig } from '../../models/families.ts';
 import { positionsOf } from '../../onnx/decoder-graph.ts';
-import type { KnownModel } from '../../run/open-network.ts';
-import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import type { KnownModel } from '../../run/models/open-network.ts';
+import type { AnsweredTask } from '../../run/files/answers-over-rounds.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
 import { fitTurns } from '../../tasks/encode-free.ts';
 import { fitPrompt, type FittedPrompt, type Prompting, promptingOf } from '../../tasks/fit.ts';
 import { encodeLabels } from '../../tasks/labels.ts';

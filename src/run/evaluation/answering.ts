@@ -1,0 +1,173 @@
+import { chunks } from '../../base/chunks.ts';
+import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
+import type { OwnedBuffer } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import { type Compiled, compile } from '../../graph/compile.ts';
+import { Learner } from '../../gorp/learner.ts';
+import { Graph } from '../../graph/graph.ts';
+import { type Layers, plainLayers } from '../../models/layers.ts';
+import type { Network } from '../../models/network.ts';
+import { Parameters, type ReadParameter } from '../../models/parameters.ts';
+import { bucketLength, SOURCE_BUCKET } from '../../tasks/batches.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
+import { mergedReader } from '../../weights/exports/merge.ts';
+import { checkTrainedLayers } from '../../weights/exports/merged-model.ts';
+import { decodeToEnd, type WrittenText, writtenText } from './decoding.ts';
+import { frozenPacking } from '../models/frozen-weights.ts';
+import { type OpenedNetwork, openNetwork, readTexts } from '../models/open-network.ts';
+import { readParameter, storedTypeOf } from '../models/packed-blocks.ts';
+import { planOf } from '../../methods/registry.ts';
+import { chosenTargets } from '../models/model-modules.ts';
+import type { SavedRound } from '../files/saved-round.ts';
+import type { TrainingSettings } from '../settings/settings.ts';
+
+/** How prompts are read and answers written. */
+export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozenWeights' | 'evaluationBatchSize'> {
+  /** Tokens of an answer, including the one that ends it. */
+  readonly maxNewTokens: number;
+  /** The local time that a chat template prints, if not the present: {@link ModelReport.date}. */
+  readonly date?: string | undefined;
+  /** Of the model's tokenizer. */
+  readonly guard?: TokenizerGuard;
+}
+
+/**
+ * Answers prompts greedily, in order, a batch at a time. Prompts are never cut.
+ *
+ * @param trained what a round trained; if undefined, the base model answers.
+ * @param onLoaded called with the name of each parameter that is on the device, and the number of parameters.
+ * @throws GorpError `model/…` and `text/…` as {@link readTexts}, `weights/other-model`, `settings/text-too-long` when a
+ *   prompt and its answer may take more tokens than the model has positions for, `device/…`. Nothing stays allocated.
+ */
+export async function* answerPrompts(
+  device: Device,
+  model: ModelFiles,
+  prompts: readonly string[],
+  answering: Answering,
+  trained?: SavedRound,
+  onLoaded?: (name: string, of: number) => void,
+): AsyncGenerator<WrittenText> {
+  const { maxNewTokens, frozenWeights, evaluationBatchSize } = answering;
+  if (trained) checkTrainedLayers(model, trained.changed);
+  const known = await readTexts(model, answering, answering.guard);
+  const sources = prompts.map((prompt) => known.tokenizer.encodePrompt(prompt));
+  const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
+  const opened = openNetwork(device, model, lengths, known);
+  const { network } = opened;
+  let loaded: Loaded | undefined;
+  try {
+    const loading = { device, model, opened, frozenWeights, onLoaded };
+    loaded = trained?.changes.gates ? await gatedModel(loading, trained) : await mergedModel(loading, trained);
+    const { layers } = loaded;
+    for (const batch of chunks(sources, evaluationBatchSize)) {
+      const S = bucketLength(longestOf(batch), SOURCE_BUCKET, lengths.sourceLength);
+      for (const tokens of await writeBatch(device, network, layers, batch, { S, capacity: maxNewTokens + 1 })) {
+        yield writtenText(tokens, network.tokens.endIds, known.tokenizer);
+      }
+    }
+  } finally {
+    loaded?.destroy();
+    network.destroy();
+  }
+}
+
+/** A model whose weights are on the device. */
+interface Loaded {
+  readonly layers: Layers;
+  destroy(): void;
+}
+
+interface Loading extends Pick<Answering, 'frozenWeights'> {
+  readonly device: Device;
+  readonly model: ModelFiles;
+  readonly opened: OpenedNetwork;
+  readonly onLoaded: ((name: string, of: number) => void) | undefined;
+}
+
+/** The base model, with what a round trained merged into its weights. */
+async function mergedModel(loading: Loading, trained: SavedRound | undefined): Promise<Loaded> {
+  const { device, model, opened, onLoaded } = loading;
+  const { network, storedName } = opened;
+  const isTrained = (name: string): boolean => trained?.changed.has(name.replace(/\.weight$/, '')) ?? false;
+  const merged = trained && mergedReader(model, trained.changed, trained.changes);
+  const read: ReadParameter = (name, packing) =>
+    merged && isTrained(name) ? merged(storedName(name)) : readParameter(model, storedName(name), packing);
+  const parameters = await Parameters.load(device, network.shapes, read, {
+    // Trained weights are f32, as in training.
+    packing: (name) => (isTrained(name) ? undefined : packingOf(loading, name)),
+    onLoaded: (name) => onLoaded?.(name, network.shapes.size),
+  });
+  return { layers: plainLayers((name) => parameters.tensor(name)), destroy: () => parameters.destroy() };
+}
+
+/** The model as the run had it after a round: adapters stay separate, since gates decide how much each counts. */
+async function gatedModel(loading: Loading, { results, state }: SavedRound): Promise<Loaded> {
+  const { device, model, opened, onLoaded } = loading;
+  const { network, targets, storedName } = opened;
+  const { settings } = results;
+  const learner = await Learner.create(
+    device,
+    network,
+    planOf(settings.method),
+    chosenTargets(settings, network.shapes, targets),
+    {
+      ...{ seed: settings.training.seed, maxGradNorm: settings.training.maxGradNorm, gradientAccumulation: 1 },
+      ...{ tasks: settings.order.length, packing: (name) => packingOf(loading, name) },
+    },
+    (name, packing) => readParameter(model, storedName(name), packing),
+    (name) => onLoaded?.(name, network.shapes.size),
+  );
+  try {
+    await learner.restore(state.learner);
+  } catch (thrown) {
+    learner.destroy();
+    throw thrown;
+  }
+  return learner;
+}
+
+const packingOf = ({ frozenWeights, model, opened }: Loading, name: string): ReturnType<typeof frozenPacking> =>
+  frozenPacking(
+    ...([frozenWeights, name, opened.network.shapes.get(name) ?? []] as const),
+    storedTypeOf(model, opened.storedName(name)),
+  );
+
+const longestOf = (sources: readonly (readonly number[])[]): number =>
+  sources.reduce((longest, { length }) => Math.max(longest, length), 0);
+
+/** The tokens of the answers to a batch of prompts. @param sizes tokens of a padded prompt; of an answer, and one more. */
+async function writeBatch(
+  device: Device,
+  network: Network,
+  layers: Layers,
+  sources: readonly (readonly number[])[],
+  { S, capacity }: { S: number; capacity: number },
+): Promise<Uint32Array[]> {
+  const owned: OwnedBuffer[] = [];
+  try {
+    const generation = network.generation({ B: sources.length, S, capacity }, owned);
+    generation.start(sources);
+    const reading = new Graph();
+    const prefill = await compile(device, 'read prompts', reading, generation.prefill(reading, layers));
+    try {
+      await device.run([prefill.program]);
+    } finally {
+      prefill.destroy();
+    }
+    let step: Compiled | undefined;
+    const stepOf = async (rows: number): Promise<Compiled> => {
+      step?.destroy();
+      step = undefined;
+      const writing = new Graph();
+      generation.decodeStep(writing, layers, rows);
+      return (step = await compile(device, 'write answers', writing, []));
+    };
+    try {
+      return await decodeToEnd(device, generation, sources.length, stepOf);
+    } finally {
+      step?.destroy();
+    }
+  } finally {
+    for (const buffer of owned) buffer.destroy();
+  }
+}

@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest';
+import { Learner } from '../../gorp/learner.ts';
+import { planOf } from '../../methods/registry.ts';
+import { loadTokenizer } from '../../text/tokenizer.ts';
+import { T5_TARGETS } from '../../models/targets.ts';
+import { acquireTestDevice } from '../../testing/devices.ts';
+import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
+import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
+import { sizedBatch } from '../../tasks/batches.ts';
+import { openNetwork, readTexts } from '../models/open-network.ts';
+import { readParameter } from '../models/packed-blocks.ts';
+import { Run } from '../run.ts';
+import type { RunEvent } from '../events/events.ts';
+import type { RunHost } from '../events/host.ts';
+import type { Results } from '../results/results.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import type { EncodedTask } from '../tasks/encoded-task.ts';
+import { prepareTask } from '../tasks/task-data.ts';
+import { Validation } from './validation.ts';
+
+async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stopAt = Infinity): Promise<Results> {
+  let last: RunEvent | undefined;
+  const run: Run = new Run(
+    tinyHost((event) => {
+      last = event;
+      if (event.type === 'progress' && event.phase === 'train' && event.done === stopAt) run.stop();
+    }, parts),
+    settings,
+  );
+  await run.execute();
+  if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
+  return last.results;
+}
+
+const prepared = (training: Partial<RunSettings['training']>): Promise<EncodedTask> =>
+  prepareTask(
+    tinyHost(() => undefined),
+    'gloss',
+    tinySettings('gorp', training),
+    loadTokenizer(tinyModel().tokenizer, {}),
+    () => undefined,
+  );
+const idsOf = (examples: EncodedTask['train']): string[] => examples.map(({ source }) => source.join(' '));
+
+test('the seed decides which examples are held out, and none of them is trained on', async () => {
+  const seeds = await Promise.all([1, 2, 3, 4, 1].map((seed) => prepared({ validationExamples: 2, seed })));
+  const all = idsOf((await prepared({})).train).sort();
+  for (const { train, validation } of seeds) {
+    expect([train.length, validation.length]).toEqual([4, 2]);
+    expect([...idsOf(train), ...idsOf(validation)].sort()).toEqual(all);
+  }
+  expect(idsOf(seeds[4].validation)).toEqual(idsOf(seeds[0].validation));
+  expect(new Set(seeds.map(({ validation }) => idsOf(validation).join('\n'))).size).toBeGreaterThan(1);
+  await expect(prepared({ validationExamples: 6 })).rejects.toMatchObject({
+    code: 'tasks/too-few-examples',
+    nextStep: expect.stringContaining('training.validationExamples') as string,
+  });
+});
+
+test('a share of the examples that a run takes is held out, rounded up', async () => {
+  const lengths = async (training: Partial<RunSettings['training']>): Promise<number[]> => {
+    const { train, validation } = await prepared(training);
+    return [train.length, validation.length];
+  };
+  expect(await lengths({ validationExamples: 0.3 })).toEqual([4, 2]);
+  expect(await lengths({ validationExamples: 0.3, trainExamples: 2 })).toEqual([2, 1]);
+});
+
+test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
+  'the loss of %s between two steps is the one that the next step finds',
+  async (name) => {
+    const settings = tinySettings(name, {}, { loraDropout: 0, updateProjGap: 2 });
+    const device = await acquireTestDevice();
+    const model = tinyModel();
+    const lengths = { sourceLength: 24, targetLength: 4 };
+    const { network, storedName } = openNetwork(device, model, lengths, await readTexts(model, { promptForm: 'raw' }));
+    const learner = await Learner.create(
+      device,
+      network,
+      planOf(settings.method),
+      T5_TARGETS,
+      { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, tasks: 2 },
+      (parameter) => readParameter(model, storedName(parameter), undefined),
+    );
+    const { train } = await prepared({});
+    const batch = sizedBatch(train, [0, 1, 2, 3], { batchSize: 4, sourceLength: 24 });
+    await learner.beginTask();
+    const validation = new Validation(device, network, learner, train.slice(0, 4), {
+      ...settings.training,
+      ...{ batchSize: 4, evaluationBatchSize: 4 },
+    });
+    try {
+      for (let step = 0; step < 5; step++) {
+        const before = await validation.loss();
+        await learner.step([batch]);
+        const [{ loss }] = await learner.takeRecords();
+        // Both are sums in f32, over differently padded batches.
+        expect(before, `step ${step + 1}`).toBeCloseTo(loss, 4);
+      }
+    } finally {
+      validation.destroy();
+      learner.destroy();
+      network.destroy();
+      await device.destroy();
+    }
+  },
+);
+
+describe('a run that holds examples out', () => {
+  const settings = (method: RunSettings['method']['name'], every: number): RunSettings =>
+    tinySettings(method, { validationExamples: 2, validationSteps: every });
+
+  test.each(['gorp-plus', 'gorp', 'er', 'gain-lora', 'osft'] as const)(
+    'trains the same however often it measures: %s',
+    async (name) => {
+      const [often, seldom] = [await execute(settings(name, 1)), await execute(settings(name, 1000))];
+      expect(often.curves.loss).toEqual(seldom.curves.loss);
+      expect(often.accuracy).toEqual(seldom.accuracy);
+      const steps = often.curves.step;
+      expect(often.validation?.map(({ step }) => step)).toEqual(steps);
+      const ends = steps.filter((_, i) => often.curves.round[i] !== often.curves.round[i + 1]);
+      expect(seldom.validation?.map(({ step }) => step)).toEqual(ends);
+      expect(seldom.validation).toEqual(often.validation?.filter(({ step }) => ends.includes(step)));
+      expect(often.tasks.map(({ validationExamples }) => validationExamples)).toEqual([2, 2]);
+    },
+  );
+
+  test('resumes with the same losses, and says nothing if it holds none out', async () => {
+    const whole = await execute(settings('gorp-plus', 1));
+    const checkpoints = memoryCheckpoints(0);
+    const part = await execute(settings('gorp-plus', 1), checkpoints.parts(), 3);
+    expect(part.status).toBe('stopped');
+    const last = await execute(settings('gorp-plus', 1), checkpoints.parts());
+    expect(last.validation).toEqual(whole.validation);
+    expect((await execute(tinySettings('seq-lora', { epochs: 1 }))).validation).toBeUndefined();
+  });
+});

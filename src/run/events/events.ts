@@ -1,0 +1,156 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import type { ReadToken } from '../../tasks/reading.ts';
+import type { Work } from '../../device/counting-device.ts';
+import type { AnswerCount } from '../results/confusion.ts';
+import type { MemoryPlan } from '../planning/memory-plan.ts';
+import type { RunLabel } from '../results/run-label.ts';
+import type {
+  CommonQuestionsReport,
+  CommonQuestionsRound,
+  DeviceReport,
+  GeneralTextReport,
+  GeneralTextRound,
+  LayerStatistics,
+  Results,
+  TensorSpace,
+  TestTime,
+} from '../results/results.ts';
+
+/** What a run is doing now. `kernels`, `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
+export type Phase =
+  | 'device'
+  | 'kernels'
+  | 'weights'
+  | 'tasks'
+  | 'tokenize'
+  | 'compile'
+  | 'evaluate'
+  | 'train'
+  | 'space'
+  | 'save'
+  | 'checkpoint';
+
+interface Progress {
+  type: 'progress';
+  phase: Phase;
+  /** Round 1..T; 0 before the first. */
+  round: number;
+  /** The current file or task. */
+  item: string;
+  done: number;
+  total: number;
+  unit: 'bytes' | 'steps' | 'examples' | 'items';
+  /** Weights only: where the bytes come from. */
+  source?: 'network' | 'cache';
+  /** Recent download speed. */
+  bytesPerSecond?: number;
+  /** Seconds of work so far. */
+  seconds: number;
+  /** Estimated seconds left in the whole run, once an estimate is possible. */
+  secondsLeft: number | null;
+}
+
+/** Losses read back since the last event of this type; arrays of equal length, one entry per optimizer step. */
+interface Steps {
+  type: 'steps';
+  round: number;
+  /** Step within the run, from 1. */
+  steps: number[];
+  losses: number[];
+  gradientNorms: number[];
+  /** Factors of the learning rates: 1 for the rates as they are set. */
+  rates: number[];
+  /** Seconds of work when they were read. */
+  seconds: number;
+  tokensPerSecond: number;
+  /** Every trained layer in the last of these steps; empty if unknown. */
+  layers: LayerStatistics[];
+}
+
+/** R[round][task] by every score of the task, null by others; `round` 0 is before any training, `task` counts from 0. */
+interface Evaluation {
+  type: 'evaluation';
+  round: number;
+  task: number;
+  exact: number | null;
+  ranked: number | null;
+  rougeL?: number;
+  loss?: number;
+  examples: number;
+  /** How often a label was answered as which, of tasks with labels. */
+  answers?: AnswerCount[];
+  time: TestTime;
+}
+
+/** What was measured of the model besides its tasks: what it is about, and before training (round 0) or after a round. */
+export type ProbeEvent = { readonly type: 'probe' } & (
+  | {
+      readonly probe: 'commonQuestions';
+      readonly about: CommonQuestionsReport;
+      readonly measured: CommonQuestionsRound;
+    }
+  | { readonly probe: 'generalText'; readonly about: GeneralTextReport; readonly measured: GeneralTextRound }
+);
+
+/** The events of a run, in order. Plain data: it crosses from the worker to the page. */
+export type RunEvent =
+  | { type: 'device'; device: DeviceReport }
+  /**
+   * Sent once tasks and model are known, and again after the loss of a device. The results hold what earlier runs did;
+   * later events add to them ({@link fold}).
+   */
+  | { type: 'begin'; results: Results; stepsPerRound: number[] }
+  | Progress
+  | Steps
+  /** The loss on held-out examples after a step of the run. */
+  | { type: 'validation'; round: number; step: number; loss: number }
+  | Evaluation
+  | ProbeEvent
+  /** What the method holds after a round: its shared space, if any, and bytes besides the model and what it trains. */
+  | {
+      type: 'space';
+      round: number;
+      tensors: TensorSpace[];
+      stateBytes: number;
+    }
+  /** The first example of the first task as the model reads it; sent before weights are fetched. */
+  | {
+      type: 'reading';
+      task: string;
+      tokens: ReadToken[];
+    }
+  /** The memory and the compute that the run will take; sent before weights are fetched. */
+  | { type: 'memory-plan'; plan: MemoryPlan; work: Work }
+  | {
+      type: 'memory';
+      liveBytes: number;
+      peakBytes: number;
+      liveBuffers: number;
+    }
+  /** `isNote`: what it says is by design. */
+  | { type: 'warning'; message: string; isNote?: true }
+  /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats the `again` after it. */
+  | { type: 'recovering'; error: ErrorReport; step: number; again: number }
+  /** The round ended before its last step, as somebody asked; its tests and its files follow. */
+  | { type: 'cut-short'; round: number; steps: number; planned: number }
+  /** Somebody named the run, or wrote about it. */
+  | { type: 'label'; label: RunLabel }
+  /** `needsPerson`: it waits for something that only a person can do; the warning before says what. */
+  | { type: 'paused'; needsPerson?: true }
+  | { type: 'resumed' }
+  | { type: 'finished'; results: Results }
+  // Without results if the worker was ended or crashed: those so far remain.
+  | { type: 'stopped'; results: Results | null }
+  | { type: 'failed'; error: ErrorReport; results: Results | null };
+
+/** A place where nothing is half done: the run can be saved, paused or stopped here. */
+export interface Rest {
+  readonly type: 'rest';
+  /** What has just ended, if it is a place where somebody may ask a run to pause. */
+  readonly after: 'step' | 'round' | null;
+}
+
+export const rest = (after: Rest['after'] = null): Rest => ({ type: 'rest', after });
+
+/** What a run yields while it teaches: what happened, and where it can rest. */
+export type Moment = RunEvent | Rest;

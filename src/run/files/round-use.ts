@@ -1,0 +1,65 @@
+import { needsOf, partOf } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
+import { firstPresentable } from '../../tasks/presentable.ts';
+import type { PromptForm } from '../../tasks/prompt-form.ts';
+import { answerLengthIn } from '../tasks/encoded-task.ts';
+import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
+import type { SavedRound } from './saved-round.ts';
+
+/** What a user has to know to use what a round trained. */
+export interface RoundUse {
+  /** Its folder below those of all rounds: `logs_and_outputs/order_1/outputs/1-dbpedia`. */
+  folder: string;
+  /** The base model as the settings name it, and its commit; null if it has none. */
+  model: string;
+  commit: string | null;
+  isDecoderOnly: boolean;
+  /** Whether the round has an adapter, and weights trained full-rank. */
+  hasAdapter: boolean;
+  hasWeights: boolean;
+  /** Whether gates decide for each prompt how much its adapters count: PEFT and GGUF cannot hold them. */
+  hasGates: boolean;
+  promptForm: PromptForm;
+  /** Maximum number of tokens in an answer, as in the round's test. */
+  maxNewTokens: number;
+  /** A prompt of the round's test and its answer; null if the predictions are missing. */
+  example: { prompt: string; answer: string } | null;
+}
+
+/**
+ * @param folder of the round, as in {@link RoundUse}.
+ * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty if there is none.
+ */
+export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
+  const { settings, model } = results;
+  const plan = planOf(settings.method);
+  return {
+    folder,
+    model: settings.model,
+    commit: model.commit,
+    isDecoderOnly: isDecoderOnly(changed),
+    hasAdapter: partOf(plan, 'adapters') !== undefined,
+    hasWeights: partOf(plan, 'full-rank') !== undefined,
+    hasGates: needsOf(plan).byPrompt === true,
+    promptForm: settings.training.promptForm,
+    maxNewTokens: answerLengthIn(results),
+    example: exampleIn(predictions),
+  };
+}
+
+/** Whether trained layers are those of a decoder-only model. Layers of T5 begin with `encoder.` or `decoder.`. */
+export const isDecoderOnly = (layers: ReadonlySet<string>): boolean =>
+  [...layers].some((layer) => layer.startsWith('model.layers.'));
+
+/** Prefers a right answer. Unreadable predictions do not hide a round: it then has no example. */
+function exampleIn(predictions: string): RoundUse['example'] {
+  let answers: readonly Prediction[];
+  try {
+    answers = readPredictions(predictions);
+  } catch {
+    return null;
+  }
+  const right = answers.filter(({ written, label }) => written === label);
+  const shown = firstPresentable(right.length > 0 ? right : answers, promptOfPrediction);
+  return shown ? { prompt: promptOfPrediction(shown), answer: shown.written } : null;
+}

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { scriptedRun } from '../../testing/scripted-run.ts';
+import { type MethodName, withValues } from '../../methods/registry.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { embeddedSettings } from '../planning/presets.ts';
+import { checkFits, checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';
+
+const ORDER = ['gloss', 'field', 'people'];
+
+/** Resumes from the first round of one order in another. */
+function resume(name: MethodName, order: readonly string[]): void {
+  const settings = { ...embeddedSettings('quick', name), order: ORDER };
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  checkGoesOn({ round: 1, results: last.results } as SavedRound, { ...settings, order: [...order] });
+}
+
+test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the length it was set up for', (name) => {
+  expect(() => resume(name, ['gloss', 'field', 'mood'])).not.toThrow();
+  expect(() => resume(name, [...ORDER, 'emoji'])).toThrow(
+    new RegExp(`${name} needs the number of tasks in advance; it was set up for 3`),
+  );
+  expect(() => resume(name, ['gloss', 'field'])).toThrow(/the order has 2/);
+});
+
+test('a round of one base of gain-lora does not resume with the other', () => {
+  const settings = embeddedSettings('quick', 'gain-lora');
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  const { results } = last;
+  const resume = (base: 'inf-lora' | 'o-lora'): void =>
+    checkFits({ results }, { ...settings, method: { ...settings.method, base } }, results.model.parameters);
+  expect(() => resume('inf-lora')).not.toThrow();
+  expect(() => resume('o-lora')).toThrow(/trained with gain-lora on inf-lora, not with gain-lora on o-lora/);
+});
+
+test('remembered examples must consist of tokens of the model', () => {
+  const remembered = (id: number) => [{ task: 1, source: [3, id], label: [1] }];
+  expect(() => checkRemembered(remembered(23), 24)).not.toThrow();
+  expect(() => checkRemembered(remembered(24), 24)).toThrow(/remembers the token 24/);
+});
+
+test('other methods may resume in a longer order', () => {
+  expect(() => resume('gorp', [...ORDER, 'emoji'])).not.toThrow();
+});
+
+test('a round can be tested, but not resumed, without the watched tasks that it protected', () => {
+  const { method, ...rest } = { ...embeddedSettings('quick', 'gorp-plus'), order: ORDER };
+  const settings: RunSettings = { ...rest, method: withValues(method, { protects: 'watched' }), watch: ['emoji'] };
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  const round = { round: 1, results: last.results } as SavedRound;
+  const other = { ...settings, watch: ['kinds'] };
+  expect(() => checkFits(round, other, round.results.model.parameters)).not.toThrow();
+  expect(() => checkGoesOn(round, other)).toThrow(/to protect general prompts, emoji, not general prompts, kinds/);
+  expect(() => checkGoesOn(round, settings)).not.toThrow();
+});

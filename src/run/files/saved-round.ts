@@ -1,0 +1,153 @@
+import type { TokenPair } from '../../base/batch.ts';
+import type { GorpError } from '../../base/errors.ts';
+import { needsOf, partOf } from '../../gorp/method-plan.ts';
+import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
+import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
+import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
+import { bad, type OpenFile, openRunState, type SavedRun } from './saved-run.ts';
+import { doesNotFit } from '../results/identity.ts';
+import type { Results } from '../results/results.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { type ModelModules, trainedModules, trainsSame } from '../settings/trained-modules.ts';
+
+/** A round that was saved: to resume from, or to merge into its model. */
+export interface SavedRound {
+  /** Completed rounds. */
+  round: number;
+  /** The results of the run after the round. */
+  results: Results;
+  state: SavedRun;
+  changes: WeightChanges;
+  /** Layers, without `.weight`, that {@link changes} has anything for. */
+  changed: ReadonlySet<string>;
+}
+
+/**
+ * Opens the folder of a round as `roundFiles` wrote it. Tensors are read on demand: see {@link SavedRun.check}.
+ *
+ * @throws GorpError `run/bad-round` if files are missing or invalid, and as {@link openTensors}.
+ */
+export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
+  const state = await openRunState(open, 'round');
+  const { place, results, learner } = state;
+  if (place.phase !== 'begin' || place.round === 0 || learner.progress.training) {
+    throw bad('round', 'it was not saved at the end of a task');
+  }
+  const { tensors } = learner;
+  const plan = planOf(results.settings.method);
+  const [adapters, gates] = [partOf(plan, 'adapters'), partOf(plan, 'gates')];
+  const read = async (name: string): Promise<Float32Array | undefined> => float32Of(await tensors.read(name));
+  return {
+    round: place.round,
+    results,
+    state,
+    changes: {
+      scaling: adapters ? adapters.alpha / adapters.rank : 0,
+      adapter: async (layer) => {
+        const [A, B] = [await read(adapterTensor(layer, 'lora_A')), await read(adapterTensor(layer, 'lora_B'))];
+        return A && B && { A, B };
+      },
+      weights: (layer) => read(weightTensor(layer)),
+      gates: gatesOf(),
+    },
+    changed: new Set(tensors.names.flatMap((name) => /^([^/]*?)(?:\.lora_[AB])?\.weight$/.exec(name)?.[1] ?? [])),
+  };
+
+  function gatesOf(): AdapterGates | undefined {
+    if (!adapters || !gates) return undefined;
+    return {
+      method: methodTitle(results.settings.method),
+      tasks: learner.progress.task,
+      ...{ rank: adapters.rank, width: gates.width },
+      read: async (part) => {
+        const values = await read(gateTensor(part));
+        if (values === undefined) throw bad('round', `it has no ${gateTensor(part)}`);
+        return values;
+      },
+    };
+  }
+}
+
+const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>
+  found?.data instanceof Float32Array ? found.data : undefined;
+
+/**
+ * Checks that a round was trained on the model of a run, with its method.
+ *
+ * @param parameters number of parameters of the run's model.
+ * @throws GorpError `run/round-does-not-fit`, naming what is different.
+ */
+export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: RunSettings, parameters: number): void {
+  const before = results.settings;
+  const [trained, chosen] = [before.method, settings.method].map(methodTitle);
+  if (trained !== chosen) throw refusal(`it was trained with ${trained}, not with ${chosen}`, `Choose ${trained}.`);
+  if (results.model.parameters !== parameters) {
+    throw refusal(
+      `its model has ${results.model.parameters} parameters, this one ${parameters}`,
+      `Choose the model it was trained on, ${before.model}.`,
+    );
+  }
+}
+
+/** What a run protects, in words. */
+function whatIsProtected({ method, watch = [] }: RunSettings): string {
+  const { protects } = needsOf(planOf(method));
+  if (protects === undefined) return 'earlier tasks only';
+  return ['general prompts', ...(protects === 'watched' ? watch.toSorted() : [])].join(', ');
+}
+
+/** Checks that a run trains the same layers as a round. @throws GorpError `run/round-does-not-fit`. */
+export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
+  if (trainsSame(results.settings, settings, model)) return;
+  const { lora, fullRank } = trainedModules(results.settings, model);
+  throw refusal(`it trained other layers: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
+}
+
+/**
+ * Checks that what a method remembers can be read by the model.
+ *
+ * @param tokens number of entries of the tokenizer.
+ * @throws GorpError `run/round-does-not-fit`, naming a token.
+ */
+export function checkRemembered(examples: readonly TokenPair[], tokens: number): void {
+  const foreign = examples.flatMap(({ source, label }) => [...source, ...label]).find((id) => id >= tokens);
+  if (foreign === undefined) return;
+  throw refusal(
+    `it remembers the token ${foreign}, but the tokenizer only ${tokens} tokens`,
+    'Choose the round and the model with their original files.',
+  );
+}
+
+/** Checks that a run can resume from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
+export function checkGoesOn({ round, results }: SavedRound, settings: RunSettings): void {
+  const { order, method } = settings;
+  if (planOf(method).schedule !== 'in-turn') {
+    throw refusal(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
+  }
+  const expected = results.settings.order.length;
+  if (methodOf(method).needs.taskCount && order.length !== expected) {
+    throw refusal(
+      `${method.name} needs the number of tasks in advance; it was set up for ${expected}, but the order has ${order.length}`,
+      `Choose an order of ${expected} tasks or a method that does not need their number.`,
+    );
+  }
+  const learned = results.settings.order.slice(0, round).join(', ');
+  if (order.slice(0, round).join(', ') !== learned) {
+    throw refusal(
+      `it has learned ${learned}, but the order begins differently`,
+      `Begin the order with ${learned}, and add new tasks after them.`,
+    );
+  }
+  if (order.length <= round) {
+    throw refusal(`it has learned all ${round} tasks of the order`, 'Add a task after those it has learned.');
+  }
+  const [guarded, asked] = [results.settings, settings].map(whatIsProtected);
+  if (guarded !== asked) {
+    throw refusal(
+      `it was trained to protect ${guarded}, not ${asked}, which is decided before the first task`,
+      'Watch the same tasks and choose the same for Protects, or start a new run.',
+    );
+  }
+}
+
+const refusal = (problem: string, nextStep: string): GorpError => doesNotFit('round', problem, nextStep);

@@ -1,0 +1,119 @@
+import type { Place } from '../files/place-in-data.ts';
+import type { RunControl } from './control.ts';
+import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
+import { type PlannedTask, roundsOf } from '../settings/amount.ts';
+import { amountOf } from '../settings/amount.ts';
+import { TimeEstimate, type WorkKind } from '../planning/estimate.ts';
+import type { RunEvent } from '../events/events.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { workLeft } from '../planning/work-left.ts';
+
+type Progress = Extract<RunEvent, { type: 'progress' }>;
+
+/** The clock of a run: its seconds of work, those of the round's training, and those that are left. */
+export class RunTime {
+  readonly #control: Pick<RunControl, 'seconds'>;
+  readonly #costs: RunCosts;
+  readonly #estimate: TimeEstimate;
+  /** The seconds of training in a round are counted up to here. */
+  #learningSince = 0;
+  /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
+  readonly steps: readonly number[];
+
+  /**
+   * @param tasks of the run, with those watched.
+   * @param at the place where the run begins or resumes.
+   * @param stateBytes that the state after a round takes on disk; 0 if rounds are not saved.
+   */
+  constructor(
+    control: Pick<RunControl, 'seconds'>,
+    settings: RunSettings,
+    tasks: readonly PlannedTask[],
+    { at, effort, stateBytes }: { at: Place; effort: Effort; stateBytes: number },
+  ) {
+    this.#control = control;
+    this.#costs = costsOf(settings, tasks, effort);
+    this.steps = amountOf(settings, tasks).steps;
+    this.#estimate = new TimeEstimate(
+      workLeft(at, {
+        ...roundsOf(settings, tasks.length),
+        costs: this.#costs,
+        steps: this.steps,
+        validationSteps: settings.training.validationSteps,
+        examples: tasks.map(({ test }) => test),
+        stateBytes,
+      }),
+    );
+  }
+
+  /** Seconds of work so far, without pauses. */
+  get seconds(): number {
+    return this.#control.seconds;
+  }
+
+  /** Seconds of work left; null until some work has been seen. */
+  get secondsLeft(): number | null {
+    return this.#estimate.secondsLeft;
+  }
+
+  /**
+   * Counts work that was done, for the estimate of what is left.
+   *
+   * @param index of the round from 1, or of the tested task from 0.
+   * @param count steps, examples or bytes; a beginning, an end and a validation count once, and so do all questions together.
+   */
+  did(kind: WorkKind, index: number, count: number, seconds: number): void {
+    const { begins, steps, validations, ends, tests, questions, generalText } = this.#costs;
+    const operations = {
+      begin: () => begins[index - 1].operations,
+      train: () => steps[index - 1].operations,
+      validate: () => validations[index - 1].operations,
+      end: () => ends[index - 1].operations,
+      test: () => tests[index].operations,
+      ask: () => questions.operations,
+      text: () => (index === 0 ? 0 : generalText.operations), // what comes before training is not planned
+      save: () => 1, // it is planned in bytes
+    }[kind]();
+    this.#estimate.did(kind, count * operations, seconds);
+  }
+
+  /** Does work of a kind, and counts its seconds. */
+  async *timed<Yielded, Result>(
+    kind: 'begin' | 'end',
+    round: number,
+    work: AsyncGenerator<Yielded, Result, void>,
+  ): AsyncGenerator<Yielded, Result, void> {
+    const began = this.seconds;
+    const result = yield* work;
+    this.did(kind, round, 1, this.seconds - began);
+    return result;
+  }
+
+  /** @param share of the time, from 0 to 1, that checkpoints will take. */
+  pauses(share: number): void {
+    this.#estimate.pauses(share);
+  }
+
+  /** From now on, seconds count as training. */
+  startLearning(): void {
+    this.#learningSince = this.seconds;
+  }
+
+  /** Adds the seconds since the last call, or since {@link startLearning}, to those of the round's training. */
+  countLearning(at: Place): void {
+    const now = this.seconds;
+    at.seconds += now - this.#learningSince;
+    this.#learningSince = now;
+  }
+
+  /** An event that tells how far the run is, with its time. */
+  progress(
+    round: number,
+    phase: Progress['phase'],
+    item: string,
+    [done, total, unit]: readonly [done: number, total: number, unit: Progress['unit']],
+  ): Progress {
+    const { seconds, secondsLeft } = this;
+    return { type: 'progress', phase, round, item, done, total, unit, seconds, secondsLeft };
+  }
+}

@@ -1,0 +1,253 @@
+import * as v from 'valibot';
+import type { Work } from '../../device/counting-device.ts';
+import { SOURCE_BUCKET } from '../../tasks/batches.ts';
+import { DATASET_SIZES } from '../../tasks/dataset-sizes.ts';
+import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
+import { amountOf, measurementsAfter, type PlannedTask, roundsOf, takenOf } from '../settings/amount.ts';
+import { heldOutCount } from '../../tasks/cut.ts';
+import { type RunSettings, testedTasks } from '../settings/settings.ts';
+import { planOf } from '../../methods/registry.ts';
+import { answersAhead } from '../settings/answers-ahead.ts';
+import { needsOf, type Schedule } from '../../gorp/method-plan.ts';
+import { scheduledRounds } from '../settings/schedule.ts';
+import { PROTECTED_EXAMPLES, type SpaceSamples } from '../tasks/space-samples.ts';
+
+const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
+
+/** The cost of a test. */
+export interface TestEffort {
+  /** Reading a token of a prompt, with padding. */
+  read: Work;
+  /** Ranking a node of the tree of labels, or scoring a token of a free answer. */
+  rank: Work;
+  /** Writing a token of an answer. */
+  write: Work;
+}
+
+/** The cost of a run's parts. */
+export interface Effort {
+  /** One optimizer step, on prompts of {@link promptTokens} tokens. */
+  step: Work;
+  /** Tests that rank labels, and tests of free answers; null if the run has none. */
+  tests: { labels: TestEffort | null; free: TestEffort | null };
+  /** Spaces of inputs: reading a batch of such prompts, and building the spaces of a task; null without any. */
+  space: { samples: SpaceSamples; read: Work; build: Work } | null;
+  /** Reading a token of a held-out example for its loss; null if none are held out. */
+  validation: Work | null;
+  /** Asking all questions of common knowledge once; nothing if none are asked. */
+  questions?: Work;
+  /** One measurement on general text; null without. */
+  generalText: Work | null;
+  /** Answering the general prompts that are rehearsed, once; nothing if none are. */
+  rehearsal?: Work;
+  promptTokens: number;
+  /** Whether tests read what all prompts of a task begin with once for all. */
+  sharesBeginnings: boolean;
+}
+
+/** The measured speed of a device. */
+export const SpeedSchema = v.strictObject({ operationsPerSecond: positive, secondsPerKernel: positive });
+export type Speed = v.InferOutput<typeof SpeedSchema>;
+
+/** Tokens of a prompt when the texts are unknown: most are far shorter than the limit. */
+const TYPICAL_TOKENS = 160;
+/** Tokens of a labelled task's question when it is unknown. */
+const QUESTION_TOKENS = 40;
+/** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
+const DECODED_SHARE = 0.5;
+/** Tokens of padding: a batch is as long as its longest text, rounded up to the next bucket. */
+const PADDING = 0.75 * SOURCE_BUCKET;
+/**
+ * Seconds of a run for each second that its products would take at the measured speed: attention, normalisation, the
+ * loss over the vocabulary and the optimizer are slower than products. Measured on one CPU core with the embedded T5.
+ */
+const BESIDE_PRODUCTS = 1.6;
+
+/**
+ * The tasks of a run before they are read, from what is known of them.
+ *
+ * @param own examples of custom tasks, by name.
+ * @param labels of each task, in the order of {@link testedTasks}; empty or missing if unknown.
+ * @returns null if a task's examples are not known.
+ */
+export function tasksAhead(
+  { training, method, ...listed }: Pick<RunSettings, 'order' | 'watch' | 'training' | 'method'>,
+  own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
+  labels: readonly (readonly string[])[] = [],
+): PlannedTask[] | null {
+  const { trainExamples, testExamples, validationExamples, sourceLength } = training;
+  const names = testedTasks(listed);
+  const answers = answersAhead(
+    training,
+    names.map((_, i) => labels[i] ?? []),
+  );
+  const tasks = names.map((name, i): PlannedTask | null => {
+    const known = Object.hasOwn(DATASET_SIZES, name) ? DATASET_SIZES[name] : own.get(name);
+    if (known === undefined) return null;
+    const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
+    const taken = takenOf(trainExamples, known.train);
+    const heldOut = heldOutCount(validationExamples, taken);
+    const isWatched = i >= listed.order.length;
+    return {
+      name,
+      train: Math.max(0, Math.min(taken, known.train - heldOut)),
+      protects:
+        isWatched && needsOf(planOf(method)).protects === 'watched' ? Math.min(PROTECTED_EXAMPLES, known.train) : 0,
+      test: takenOf(testExamples, known.test),
+      heldOut,
+      promptTokens: Math.min(promptTokens, sourceLength),
+      shared: answers[i].nodes > 0 ? Math.min(QUESTION_TOKENS, promptTokens / 2) : 0,
+      nodes: answers[i].nodes,
+      answerTokens: answers[i].T,
+    };
+  });
+  return tasks.includes(null) ? null : tasks.filter((task) => task !== null);
+}
+
+/**
+ * The share of the watched tasks in the prompt tokens that a run reads in its tests.
+ *
+ * @param own as for {@link tasksAhead}.
+ * @returns null if a task's examples are not known.
+ */
+export function watchShare(settings: RunSettings, own: Parameters<typeof tasksAhead>[1]): number | null {
+  const tasks = tasksAhead(settings, own);
+  if (tasks === null) return null;
+  const tokensOf = (counted: (task: number) => boolean): number => {
+    const weighed = tasks.map((task, j) => ({ ...task, test: counted(j) ? task.test * task.promptTokens : 0 }));
+    return amountOf(settings, weighed).tests.reduce((a, b) => a + b, 0);
+  };
+  const all = tokensOf(() => true);
+  return all === 0 ? 0 : tokensOf((j) => j >= settings.order.length) / all;
+}
+
+/** The work of a run's parts. */
+export interface RunCosts {
+  /** One step of round 1, 2, …. */
+  readonly steps: readonly Work[];
+  /** One test example of each task. */
+  readonly tests: readonly Work[];
+  /** What round 1, 2, … reads when it begins; and what it reads and builds at its end. */
+  readonly begins: readonly Work[];
+  readonly ends: readonly Work[];
+  /** One measurement of the loss on the held-out examples of round 1, 2, …. */
+  readonly validations: readonly Work[];
+  /** Asking all questions of common knowledge once. */
+  readonly questions: Work;
+  /** One measurement on general text. */
+  readonly generalText: Work;
+}
+
+/** The cost of each part of a run, by the length of its texts. */
+export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): RunCosts {
+  const { method, training } = settings;
+  const { schedule } = planOf(method);
+  const learned = tasks.slice(0, settings.order.length);
+  const mean = learned.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, learned.length);
+  // A mixed round trains on all tasks, any other on its own.
+  const share = ({ promptTokens }: PlannedTask): number =>
+    Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING) / effort.promptTokens);
+  const { space } = effort;
+  const reading = (task: PlannedTask, when: 'begin' | 'end', examples = task.train): Work => {
+    if (space === null) return NO_WORK;
+    const batches = Math.ceil(Math.min(space.samples[when], examples) / training.batchSize);
+    return times(batches, shorter(space.read, share(task)));
+  };
+  /** What is read and built before the first task, if the base model is protected. */
+  const protects = tasks.reduce((sum, task) => sum + task.protects, GENERAL_PROMPTS.train.length);
+  const protection = (first: PlannedTask): Work =>
+    needsOf(planOf(method)).protects === undefined
+      ? NO_WORK
+      : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
+  return {
+    steps: learned.map((task) => shorter(effort.step, share(task))),
+    tests: tasks.map((task) => testCost(task, effort)),
+    begins: learned.map((task, i) =>
+      i > 0 ? reading(task, 'begin') : sumOf([protection(task), effort.rehearsal ?? NO_WORK]),
+    ),
+    ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
+    validations: validationCosts(schedule, learned, effort),
+    questions: effort.questions ?? NO_WORK,
+    generalText: effort.generalText ?? NO_WORK,
+  };
+}
+
+/** Each round reads the held-out examples of the tasks that it trains on. */
+function validationCosts(schedule: Schedule, learned: readonly PlannedTask[], { validation }: Effort): Work[] {
+  const costs = learned.map((): Work => NO_WORK);
+  for (const { number, trains } of validation === null ? [] : scheduledRounds(schedule, learned.length)) {
+    const tokens = trains.map(
+      (task) => learned[task].heldOut * (learned[task].promptTokens + learned[task].answerTokens),
+    );
+    costs[number - 1] = times(
+      tokens.reduce((a, b) => a + b, 0),
+      validation ?? NO_WORK,
+    );
+  }
+  return costs;
+}
+
+function testCost({ promptTokens, shared, nodes, answerTokens }: PlannedTask, all: Effort): Work {
+  const { tests, sharesBeginnings } = all;
+  const isFree = nodes === 0;
+  const effort = isFree ? tests.free : tests.labels;
+  if (effort === null) return NO_WORK;
+  const read = sharesBeginnings ? promptTokens - shared : promptTokens;
+  const written = isFree ? answerTokens : DECODED_SHARE * answerTokens;
+  return sumOf([
+    times(read, effort.read),
+    times(isFree ? answerTokens : nodes, effort.rank),
+    times(written, effort.write),
+  ]);
+}
+
+export const NO_WORK: Work = { operations: 0, kernels: 0 };
+
+/** The work of shorter texts: as many kernels, with a share of the operations. */
+const shorter = ({ operations, kernels }: Work, share: number): Work => ({ operations: operations * share, kernels });
+
+export const times = (count: number, { operations, kernels }: Work): Work => ({
+  operations: count * operations,
+  kernels: count * kernels,
+});
+
+export const sumOf = (works: readonly Work[]): Work => ({
+  operations: works.reduce((sum, { operations }) => sum + operations, 0),
+  kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
+});
+
+/** The compute of a whole run. */
+export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
+  const costs = costsOf(settings, tasks, effort);
+  const { steps } = amountOf(settings, tasks);
+  const { validationSteps } = settings.training;
+  const testing = (indexes: readonly number[]): Work =>
+    sumOf(indexes.map((task) => times(tasks[task].test, costs.tests[task])));
+  const { before, rounds } = roundsOf(settings, tasks.length);
+  return sumOf([
+    testing(before),
+    times(1 + rounds.filter(({ testsWatched }) => testsWatched).length, costs.questions),
+    times(1 + rounds.length, costs.generalText),
+    ...rounds.flatMap(({ number, tests }) => {
+      const i = number - 1;
+      const measured = times(measurementsAfter(steps[i], steps[i], validationSteps), costs.validations[i]);
+      return [costs.begins[i], times(steps[i], costs.steps[i]), measured, costs.ends[i], testing(tests)];
+    }),
+  ]);
+}
+
+/** Seconds that work takes at a speed. @param factor by which earlier runs exceeded their estimate. */
+export const secondsFor = ({ operations, kernels }: Work, speed: Speed, factor = 1): number =>
+  factor * (BESIDE_PRODUCTS * (operations / speed.operationsPerSecond) + kernels * speed.secondsPerKernel);
+
+/** `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`: rounded as an estimate should be. */
+export function roughly(seconds: number): string {
+  const round = (value: number): number => (value < 10 ? Math.max(1, Math.round(value)) : Math.round(value / 5) * 5);
+  if (seconds < 90) return `about ${round(seconds)} s`;
+  if (seconds < 90 * 60) return `about ${round(seconds / 60)} min`;
+  if (seconds < 36 * 3600) return `about ${round(seconds / 3600)} h`;
+  return `about ${Math.round(seconds / 86_400)} days`;
+}
+
+/** Above this many seconds, the page suggests how to shorten the run. */
+export const LONG_RUN = 3 * 3600;

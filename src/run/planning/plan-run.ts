@@ -1,0 +1,238 @@
+import { Learner } from '../../gorp/learner.ts';
+import { type MethodSettings, planOf } from '../../methods/registry.ts';
+import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../../device/counting-device.ts';
+import type { Device, Program } from '../../device/device.ts';
+import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
+import { Evaluations, poolRows } from '../evaluation/evaluation-programs.ts';
+import { compileScoring } from '../probes/general-text-probe.ts';
+import type { PlannedAnswers } from '../evaluation/free-answers.ts';
+import { frozenPacking } from '../models/frozen-weights.ts';
+import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
+import { networkOf } from '../models/open-network.ts';
+import type { PlannedWork } from './planned-work.ts';
+import type { TrainingSettings } from '../settings/settings.ts';
+import type { ModelOutline } from '../../weights/model-outline.ts';
+import { answersOfPrompt, spaceSamples } from '../tasks/space-samples.ts';
+import { chosenTargets } from '../models/model-modules.ts';
+
+/** What a memory plan depends on. */
+export interface MemoryQuestion {
+  /** The model's config.json. */
+  readonly config: unknown;
+  readonly method: MethodSettings;
+  readonly training: Pick<
+    TrainingSettings,
+    'sourceLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations' | 'loraModules' | 'fullRankModules'
+  >;
+  readonly work: PlannedWork;
+  /** The type of a parameter in the checkpoint, as safetensors or GGUF names it; F32 by default. */
+  readonly storedAs?: (name: string) => string | undefined;
+  readonly device: DeviceOutline;
+}
+
+/** The type of a parameter in its checkpoint: as a GGUF file tells for each, or config.json for all; otherwise F32. */
+export function storedTypes({ config, types }: ModelOutline): (name: string) => string | undefined {
+  if (types !== null) return (name) => types.get(name);
+  const { dtype, torch_dtype: earlier } = (config ?? {}) as Record<string, unknown>;
+  const declared = { float16: 'F16', bfloat16: 'BF16' }[String(dtype ?? earlier)] ?? 'F32';
+  return () => declared;
+}
+
+/** Bytes of buffers by use. Nothing is being read back. */
+export function bytesByPart({ buffers }: Device): Parts {
+  const parts = Object.fromEntries(PARTS.map((part) => [part, 0])) as Record<keyof Parts, number>;
+  for (const { purpose, bytes } of buffers.live) parts[purpose] += bytes;
+  return parts;
+}
+
+/** The memory and work of a run. */
+export interface RunPlan {
+  readonly memory: MemoryPlan;
+  readonly effort: Effort;
+}
+
+/**
+ * The memory and work of a run, computed without a GPU or weights: everything is set up on a device that only counts,
+ * as in the last task, with the longest texts and the largest possible spaces.
+ *
+ * @throws GorpError `model/bad-config`, `settings/…`, or `device/buffer-too-large` when something needs a larger buffer than
+ *   the limits allow.
+ */
+export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
+  const { config, method, training, work, storedAs } = question;
+  const device = countingDevice(question.device);
+  const { network, targets: familyTargets } = networkOf(device, config, {
+    sourceLength: training.sourceLength,
+    targetLength: longestAnswer(work, training.sourceLength),
+  });
+  const { shapes } = network;
+  const targets = chosenTargets(question, shapes, familyTargets);
+  const plan = planOf(method);
+  const learner = await Learner.create(
+    device,
+    network,
+    plan,
+    targets,
+    {
+      seed: 0,
+      maxGradNorm: 1,
+      gradientAccumulation: training.gradientAccumulation,
+      rehearses: work.rehearsal !== undefined,
+      recompute: training.activations === 'recompute',
+      packing: (name) => frozenPacking(training.frozenWeights, name, shapes.get(name) ?? [], storedAs?.(name) ?? 'F32'),
+    },
+    null,
+  );
+  const moments = new Map<Moment, Parts>();
+  const note = (moment: Moment, readBack: number): void => {
+    // On the CPU, read-back copies straight from the device's memory, without another buffer.
+    const parts = { ...bytesByPart(device), readBack: question.device.kind === 'webgpu' ? readBack : 0 };
+    const before = moments.get(moment);
+    if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
+  };
+
+  const isProtected = work.protects.length > 0;
+  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], {
+    isProtected,
+    beside: work.rehearsal?.batch,
+  });
+  const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
+  const microBatch = sumOf([programsOf(device, gradients), times(bases.perStep, programsOf(device, bases.programs))]);
+  const step = sumOf([times(training.gradientAccumulation, microBatch), programsOf(device, optimizer)]);
+  // The loss on held-out examples has its own memory beside that of a step.
+  const heldOut = new Evaluations(device, network, learner.layersInTraining, 1);
+  let validation: Effort['validation'] = null;
+  if (work.validation !== null) {
+    const { B, S, T } = work.validation;
+    validation = perUnit(device, (await heldOut.lossOf(work.validation)).forward.program, B * (S + T));
+  }
+  note('training', learner.recordBytes);
+
+  heldOut.destroy();
+
+  let space: Effort['space'] = null;
+  const samples = spaceSamples(method, network);
+  const measured = { ...work.batch, answers: answersOfPrompt(samples, work.batch.T) };
+  for await (const { largestBytes, spaces } of learner.reserveMeasuring([measured])) {
+    note('measuring', largestBytes);
+    if (spaces) {
+      const build = sumOf([programsOf(device, spaces.growth.programs), space?.build ?? NO_WORK]);
+      space = { samples, read: device.workOf(spaces.read), build };
+    }
+  }
+
+  if (work.protects.length > 0) {
+    for await (const { largestBytes } of learner.reserveMeasuring(work.protects)) note('measuring', largestBytes);
+  }
+
+  learner.reserveTesting(work.tasks);
+  let generalText: Effort['generalText'] = null;
+  if (work.generalText !== null) {
+    const { sizes, tokens } = work.generalText;
+    const scoring = await compileScoring({ device, network, layers: learner.layers }, work.generalText, true);
+    note('testing', scoring.readBytes);
+    const each = times(1 / (sizes.B * (sizes.S + sizes.T)), programsOf(device, scoring.programs));
+    generalText = times(tokens, each);
+    scoring.destroy();
+  }
+  const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
+  const labelled: TestEffort[] = [];
+  const tokens = (count: number): number[] => new Array<number>(count).fill(0);
+  for (const { shared, pool, ...sizes } of work.tests) {
+    const beginning = await evaluations.readBeginning(tokens(shared));
+    const { generation, prefill, rank } = await evaluations.of({ ...sizes, beginning });
+    const rows = poolRows(network, pool);
+    const decoded =
+      rows > 0
+        ? await evaluations.decoder(evaluations.pool({ ...pool, B: rows, beginning }), rows)
+        : await evaluations.decoder(generation, sizes.B);
+    const { B, S, nodes, choices } = sizes;
+    note('testing', Math.max(B * (work.answer + 1), B * (nodes + choices)) * 4);
+    labelled.push({
+      read: perUnit(device, prefill.program, B * S),
+      rank: perUnit(device, rank.program, B * nodes),
+      write: perUnit(device, decoded.program, rows > 0 ? rows : B),
+    });
+  }
+  const free: TestEffort[] = [];
+  for (const test of work.freeTests) {
+    if ('text' in test) {
+      const { B, S, T } = test.text;
+      const { forward } = await evaluations.lossOf(test.text);
+      note('testing', 4);
+      const read = perUnit(device, forward.program, B * (S + T));
+      free.push({ read, rank: read, write: NO_WORK });
+      continue;
+    }
+    const { B, S, T, shared } = test.written;
+    const beginning = await evaluations.readBeginning(tokens(shared));
+    const { generation, prefill, score } = await evaluations.scoring({ B, S, T, beginning });
+    const decoded = await evaluations.decoder(generation, B);
+    note('testing', B * Math.max(work.answer + 1, T) * 4);
+    free.push({
+      read: perUnit(device, prefill.program, B * S),
+      rank: perUnit(device, score.program, B * T),
+      write: perUnit(device, decoded.program, B),
+    });
+  }
+  evaluations.destroy();
+  const answering = async ({ B, S, shared, read, written, answer }: PlannedAnswers): Promise<Work> => {
+    const asking = new Evaluations(device, network, learner.layers, answer + 1);
+    const beginning = await asking.readBeginning(tokens(shared));
+    const { generation, prefill } = await asking.scoring({ B, S, T: 1, beginning });
+    const decoded = await asking.decoder(generation, B);
+    note('testing', B * (answer + 1) * 4);
+    const costs = [
+      times(read, perUnit(device, prefill.program, B * S)),
+      times(written, perUnit(device, decoded.program, B)),
+    ];
+    asking.destroy();
+    return sumOf(costs);
+  };
+  const questions = work.questions ? await answering(work.questions) : NO_WORK;
+  const rehearsal = work.rehearsal ? await answering(work.rehearsal.answers) : NO_WORK;
+  return {
+    memory: { ...fullestOf(moments), checkpoint, host },
+    effort: {
+      step,
+      tests: { labels: meanOf(labelled), free: meanOf(free) },
+      space,
+      validation,
+      questions,
+      generalText,
+      rehearsal,
+      promptTokens: work.batch.S,
+      sharesBeginnings: evaluations.sharesBeginnings,
+    },
+  };
+}
+
+/** Tokens that the network must have positions for after a prompt of a task. */
+const longestAnswer = ({ answer, questions, rehearsal }: PlannedWork, sourceLength: number): number =>
+  [questions, rehearsal?.answers].reduce(
+    (most, other) => (other ? Math.max(most, other.shared + other.S + other.answer - sourceLength) : most),
+    answer,
+  );
+
+const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
+  sumOf(programs.map((program) => device.workOf(program)));
+
+/** The work of a program for each of the units that it works on. */
+const perUnit = (device: CountingDevice, program: Program, units: number): Work =>
+  times(1 / units, device.workOf(program));
+
+/** The mean of tests; null without any. */
+function meanOf(efforts: readonly TestEffort[]): TestEffort | null {
+  if (efforts.length === 0) return null;
+  const mean = (of: (effort: TestEffort) => Work): Work => times(1 / efforts.length, sumOf(efforts.map(of)));
+  return { read: mean(({ read }) => read), rank: mean(({ rank }) => rank), write: mean(({ write }) => write) };
+}
+
+/** The memory of {@link planRun}. */
+export const planMemory = async (question: MemoryQuestion): Promise<MemoryPlan> => (await planRun(question)).memory;
+
+function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'checkpoint' | 'host'> {
+  const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
+  const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
+  return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };
+}

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { tinySettings } from '../../testing/tiny-run.ts';
+import { workAhead, workOf } from './planned-work.ts';
+import type { EncodedTask } from '../tasks/encoded-task.ts';
+
+const example = (source: number, label: number) => ({
+  source: new Array<number>(source).fill(3),
+  label: new Array<number>(label).fill(4),
+});
+const task = (lengths: number[], test: number, candidates: number[]): EncodedTask => ({
+  name: 'gloss',
+  kind: 'TC',
+  form: 'labels',
+  watched: false,
+  vocabulary: 10,
+  labels: candidates.map(String),
+  validation: [],
+  protects: [],
+  train: lengths.map((length) => example(length, 2)),
+  test: [example(test, 1)],
+  asked: [{ sentence: '', label: '0' }],
+  definition: { name: 'gloss', kind: 'TC', instruction: null, labels: [] },
+  texts: '',
+  longestAnswer: Math.max(2, ...candidates),
+  candidates: candidates.map((length) => new Array<number>(length).fill(5)),
+});
+
+test('the work of tasks follows from their longest texts; equal tests count once', () => {
+  const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 4 });
+  const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
+  expect(workOf(settings, tasks, false)).toEqual({
+    tasks: 3,
+    batch: { B: 2, S: 40, T: 2 },
+    validation: null,
+    protects: [],
+    generalText: null,
+    freeTests: [],
+    answer: 3,
+    tests: [
+      { B: 1, S: 12, nodes: 3, choices: 3, shared: 0, pool: { B: 1, S: 12 } },
+      { B: 1, S: 36, nodes: 2, choices: 2, shared: 0, pool: { B: 1, S: 36 } },
+    ],
+  });
+  const mixed = tinySettings('mtl', { sourceLength: 40, batchSize: 8 });
+  expect(workOf(mixed, tasks, false)).toMatchObject({ tasks: 1, batch: { B: 4 } });
+});
+
+test('held-out examples are planned in batches of their own', () => {
+  const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 6 });
+  const held = [20, 21, 22, 23, 24, 25, 26].map((length) => example(length, 3));
+  const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }], false);
+  expect([batch, validation]).toEqual([
+    { B: 2, S: 16, T: 2 },
+    { B: 6, S: 32, T: 3 },
+  ]);
+  const ahead = workAhead({ ...settings, training: { ...settings.training, validationExamples: 0.1 } }, [
+    ['yes', 'no'],
+  ]);
+  expect(ahead.validation).toEqual({ ...ahead.batch, B: 6 });
+});
+
+test('before examples are read, what is protected has batches of full length', () => {
+  const settings = tinySettings('gorp-plus', { sourceLength: 40, batchSize: 8 }, { protects: 'general' });
+  const ahead = workAhead(settings, [['yes', 'no']]);
+  expect(ahead.protects).toEqual([ahead.batch]);
+  expect(workAhead(tinySettings('gorp-plus'), [['yes', 'no']]).protects).toEqual([]);
+});
+
+test('before tasks are read, texts have full length, and labels are counted by their letters', () => {
+  const settings = tinySettings('gorp', { sourceLength: 40, targetLength: 5, batchSize: 8, evaluationBatchSize: 4 });
+  expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
+    tasks: 2,
+    batch: { B: 8, S: 40, T: 5 },
+    validation: null,
+    protects: [],
+    generalText: null,
+    freeTests: [],
+    answer: 5,
+    tests: [
+      { B: 4, S: 40, nodes: 3, choices: 4, shared: 0, pool: { B: 4, S: 40 } },
+      { B: 4, S: 40, nodes: 57, choices: 70, shared: 0, pool: { B: 4, S: 40 } },
+    ],
+  });
+});
+
+test('a test is planned by the batches that no other exceeds in every dimension', () => {
+  const settings = tinySettings('gorp', { sourceLength: 400, batchSize: 8, evaluationBatchSize: 4 });
+  const tasks = [{ ...task([5], 1, [2]), test: [400, 100, 100, 100, 100, 20].map((n) => example(n, 1)) }];
+  const testsOf = (shares: boolean) =>
+    workOf(settings, tasks, shares).tests.map(({ B, S, shared, pool }) => ({ B, S, shared, pool }));
+  expect(testsOf(false)).toEqual([
+    { B: 1, S: 400, shared: 0, pool: { B: 4, S: 400 } },
+    { B: 4, S: 100, shared: 0, pool: { B: 4, S: 400 } },
+  ]);
+  // All tokens are equal, and the shortest prompt retains one.
+  expect(testsOf(true)).toEqual([
+    { B: 1, S: 384, shared: 19, pool: { B: 4, S: 384 } },
+    { B: 4, S: 84, shared: 19, pool: { B: 4, S: 384 } },
+  ]);
+});

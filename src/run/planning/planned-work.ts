@@ -1,0 +1,196 @@
+import type { BatchSizes } from '../../base/batch.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
+import { labelTree } from '../../models/label-tree.ts';
+import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../../tasks/batches.ts';
+import type { EncodedExample } from '../../tasks/fit.ts';
+import { ANSWER_TOKENS, type AskedQuestions } from '../probes/common-questions-probe.ts';
+import type { EvaluationSizes } from '../evaluation/evaluation-programs.ts';
+import { largestScoring, type PlannedScoring, tokensOf } from '../probes/general-text-probe.ts';
+import type { GeneralText } from '../probes/general-text.ts';
+import { answerLength } from '../../tasks/labels.ts';
+import { answersAhead } from '../settings/answers-ahead.ts';
+import type { PlannedTask } from '../settings/amount.ts';
+import { planOf } from '../../methods/registry.ts';
+import {
+  largestOfFreeTest,
+  type PlannedAnswers,
+  plannedAnswers,
+  type PlannedFreeTest,
+} from '../evaluation/free-answers.ts';
+import { REHEARSED_ROWS, REHEARSED_TOKENS } from '../probes/rehearsal.ts';
+import { type Round, scheduledRounds } from '../settings/schedule.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { afterBeginning, sharedTokens } from '../evaluation/shared-beginning.ts';
+import { answerLengthOf, type EncodedTask } from '../tasks/encoded-task.ts';
+
+/** A test batch. */
+export interface PlannedTest extends Omit<EvaluationSizes, 'beginning'> {
+  /** Tokens that all sources begin with, read once for all. */
+  readonly shared: number;
+  /** The sources that may wait for their answers: rows and padded length. */
+  readonly pool: { readonly B: number; readonly S: number };
+}
+
+/** What memory needs to know of a run's work. */
+export interface PlannedWork {
+  /** Tasks learned one after another: spaces and frozen adapters grow with them. */
+  readonly tasks: number;
+  /** The largest batch of training. */
+  readonly batch: BatchSizes;
+  /** The largest batch of the loss on held-out examples; null if none are held out. */
+  readonly validation: BatchSizes | null;
+  /** The batches of what is protected of the base model; none if nothing is. */
+  readonly protects: readonly BatchSizes[];
+  /** The largest batch of general text, and the tokens of all; null if none is measured. */
+  readonly generalText: (PlannedScoring & { readonly tokens: number }) | null;
+  /** The largest batches of each test. */
+  readonly tests: readonly PlannedTest[];
+  readonly freeTests: readonly PlannedFreeTest[];
+  /** The questions of common knowledge; undefined if none are asked. */
+  readonly questions?: PlannedAnswers | undefined;
+  /** The general prompts that are answered before training, and the batch of them in a step; undefined if none are. */
+  readonly rehearsal?: { readonly answers: PlannedAnswers; readonly batch: BatchSizes } | undefined;
+  /** Maximum number of tokens in an answer, with the end. */
+  readonly answer: number;
+}
+
+type Planned = Pick<RunSettings, 'method' | 'training'>;
+
+/** What a run works on besides its tasks. */
+interface Beside {
+  /** The batches of what is protected. */
+  readonly protects?: readonly BatchSizes[];
+  readonly questions?: AskedQuestions | null;
+  readonly rehearsed?: readonly EncodedExample[];
+  readonly general?: GeneralText | null;
+}
+
+/** The work of a run on encoded tasks. @param shares whether what all sources of a test begin with is read once for all. */
+export function workOf(
+  { method, training }: Planned,
+  tasks: readonly EncodedTask[],
+  shares: boolean,
+  { protects = [], questions = null, rehearsed = [], general = null }: Beside = {},
+): PlannedWork {
+  const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
+  const heldOut = tasks.flatMap(({ validation }) => validation);
+  const tested = tasks.filter(({ test }) => test.length > 0); // tests of tasks taught earlier may not be at hand
+  const batch = largestBatch({ method, training }, tasks, 'train', batchSize);
+  return {
+    tasks: roundsOf(method, tasks).length,
+    batch,
+    validation:
+      heldOut.length === 0
+        ? null
+        : largestBatch({ method, training }, tasks, 'validation', Math.min(batchSize, evaluationBatchSize)),
+    protects,
+    generalText: general && {
+      ...largestScoring(general, tokensIn(batch)),
+      tokens: [...general.passages, ...general.prompts.flatMap(({ examples }) => examples)].reduce(
+        (sum, one) => sum + tokensOf(one),
+        0,
+      ),
+    },
+    tests: distinct(
+      tested.flatMap(({ form, test, candidates }) => {
+        if (form !== 'labels') return [];
+        const { tokens, choices } = labelTree(candidates);
+        const tree = { nodes: tokens.length, choices: choices.tokens.length };
+        const shared = shares ? sharedTokens(test) : 0;
+        const rests = afterBeginning(test, shared);
+        const batches = evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength });
+        const pool = { B: Math.min(evaluationBatchSize, test.length), S: longestSource(batches) };
+        const sizes = batches.map(({ indexes, S }) => ({ B: indexes.length, S }));
+        return largest(sizes).map((batch) => ({ ...batch, ...tree, shared, pool }));
+      }),
+    ),
+    freeTests: tested.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
+    ...(questions !== null && {
+      questions: plannedAnswers(questions.prompts, { rows: questions.rows, answer: ANSWER_TOKENS }, shares),
+    }),
+    ...(rehearsed.length > 0 && {
+      rehearsal: {
+        answers: plannedAnswers(rehearsed, { rows: evaluationBatchSize, answer: REHEARSED_TOKENS }, shares),
+        batch: { B: REHEARSED_ROWS, S: paddedSource(rehearsed, sourceLength), T: REHEARSED_TOKENS },
+      },
+    }),
+    answer: answerLengthOf(targetLength, tasks),
+  };
+}
+
+const roundsOf = (method: Planned['method'], tasks: readonly EncodedTask[]): Round[] =>
+  scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
+
+const paddedSource = (examples: readonly EncodedExample[], sourceLength: number): number =>
+  bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
+
+/** The largest batch of what rounds train on, or hold out. @param most rows. */
+function largestBatch(
+  { method, training: { sourceLength } }: Planned,
+  tasks: readonly EncodedTask[],
+  part: 'train' | 'validation',
+  most: number,
+): BatchSizes {
+  const examples = tasks.flatMap((task) => task[part]);
+  const rows = roundsOf(method, tasks).map(({ trains }) =>
+    trains.reduce((sum, task) => sum + tasks[task][part].length, 0),
+  );
+  return {
+    B: Math.min(most, Math.max(...rows)),
+    S: paddedSource(examples, sourceLength),
+    T: longest(examples.map(({ label }) => label)),
+  };
+}
+
+const tokensIn = ({ B, S, T }: BatchSizes): number => B * (S + T);
+
+/** Tokens of the largest batch of training. */
+export const trainingTokens = (settings: Planned, tasks: readonly EncodedTask[]): number =>
+  tokensIn(largestBatch(settings, tasks, 'train', settings.training.batchSize));
+
+/** What the time of a run needs to know of an encoded task. */
+export function plannedTask(task: EncodedTask): PlannedTask {
+  const { name, train, protects, validation, test, form, candidates, longestAnswer } = task;
+  const texts = [...train, ...protects, ...test];
+  return {
+    ...{ name, train: train.length, test: test.length, heldOut: validation.length, protects: protects.length },
+    promptTokens: texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length),
+    shared: sharedTokens(test),
+    nodes: form === 'labels' && candidates.length > 0 ? labelTree(candidates).tokens.length : 0,
+    answerTokens: longestAnswer,
+  };
+}
+
+/**
+ * The work of a run whose tasks have not been read: prompts of full length, and labels by the length of their text.
+ *
+ * @param labels of each task; empty if unknown.
+ */
+export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
+  const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
+  const answers = answersAhead(training, labels);
+  const T = Math.max(...answers.map((answer) => answer.T));
+  return {
+    tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
+    batch: { B: batchSize, S, T },
+    validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
+    protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T }] : [],
+    generalText: null, // takes less than a step, and less than a tenth of the time of tests
+    tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
+    freeTests: [],
+    answer: answerLength(targetLength, T),
+  };
+}
+
+const longest = (rows: readonly (readonly number[])[]): number =>
+  rows.reduce((max, { length }) => Math.max(max, length), 1);
+
+/** Batches that no other exceeds in every dimension. */
+const largest = (batches: readonly { B: number; S: number }[]): { B: number; S: number }[] =>
+  batches.filter(({ B, S }, i) =>
+    batches.every((one, j) => one.B < B || one.S < S || (one.B === B && one.S === S && j >= i)),
+  );
+
+const distinct = (tests: readonly PlannedTest[]): PlannedTest[] => [
+  ...new Map(tests.map((sizes) => [JSON.stringify(sizes), sizes])).values(),
+];

@@ -1,0 +1,54 @@
+import { normalisedAnswer } from '../../text/scores.ts';
+import type { Results } from './results-fields.ts';
+
+/** How often a label was answered as which: indexes of the right label and of the answer, and how often. */
+export type AnswerCount = NonNullable<Results['confusion']>[number]['answers'][number];
+
+/**
+ * Counts the answers to the tests of a task by right label and by answer. Answers are compared as exact match compares
+ * them; any other answer has the index after the last.
+ *
+ * @param right the right label of every test.
+ * @param written the answer to every test.
+ * @returns the counts above 0, by right label, then by answer.
+ */
+export function countAnswers(
+  labels: readonly string[],
+  right: readonly string[],
+  written: readonly string[],
+): AnswerCount[] {
+  const column = new Map(labels.map((label, i) => [normalisedAnswer(label), i]));
+  const width = labels.length + 1;
+  const counts = new Map<number, number>();
+  right.forEach((label, i) => {
+    const cell = labels.indexOf(label) * width + (column.get(normalisedAnswer(written[i])) ?? labels.length);
+    counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  });
+  return [...counts].sort(([a], [b]) => a - b).map(([cell, count]) => [Math.floor(cell / width), cell % width, count]);
+}
+
+/** The answers to a task after a round; undefined if it was not tested, has no labels, or a version before this tested it. */
+export const answersAt = (
+  { confusion }: Pick<Results, 'confusion'>,
+  round: number,
+  task: number,
+): readonly AnswerCount[] | undefined =>
+  confusion?.find((one) => one.round === round && one.task === task + 1)?.answers;
+
+/** How the answers of results disagree with their tasks or accuracies, in words; null if they do not. */
+export function confusionFault({ tasks, accuracy, confusion = [] }: Results): string | null {
+  const seen = new Set<string>();
+  for (const { round, task, answers } of confusion) {
+    const where = `confusion after round ${round} of task ${task}`;
+    const share = accuracy.exact[round]?.[task - 1] ?? null;
+    const labels = tasks[task - 1]?.labels.length ?? 0;
+    if (share === null || seen.has(`${round} ${task}`)) return `it has a ${where} that its tests do not have`;
+    seen.add(`${round} ${task}`);
+    if (answers.some(([right, answer]) => right >= labels || answer > labels))
+      return `the ${where} counts labels that the task does not have`;
+    const sum = (counted: readonly AnswerCount[]): number => counted.reduce((all, [, , count]) => all + count, 0);
+    const [all, hits] = [sum(answers), sum(answers.filter(([right, answer]) => right === answer))];
+    if (all === 0 || Math.abs(hits / all - share) > 1e-9) return `the ${where} does not give its accuracy`;
+  }
+  return null;
+}

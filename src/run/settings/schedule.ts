@@ -1,0 +1,65 @@
+import type { Schedule } from '../../gorp/method-plan.ts';
+import { type MethodSettings, planOf } from '../../methods/registry.ts';
+
+/** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */
+export interface Round {
+  /** Row of the accuracy matrix: R[t] is the accuracy after tasks 1..t have been learned. */
+  readonly number: number;
+  readonly trains: readonly number[];
+  readonly tests: readonly number[];
+  /** Whether it is also tested on the watched tasks. */
+  readonly testsWatched: boolean;
+}
+
+/** After which rounds tasks are tested: every one, or each task's own and the last. */
+export type TestRounds = 'every' | 'ends';
+
+/**
+ * The rounds of a run.
+ *
+ * - `in-turn`: round t trains task t, and tests the tasks seen and the next one, which forward transfer needs.
+ * - `mixed`: a single round of all tasks, tested on all. It is round T, since all T tasks are learned after it; the
+ *   rounds before it are not run.
+ * - `apart`: round t trains task t, and tests nothing else: its adapter is not used for other tasks.
+ *
+ * @param testRounds with `ends`, a round before the last tests its own task only, and no watched task.
+ */
+export function scheduledRounds(schedule: Schedule, tasks: number, testRounds: TestRounds = 'every'): Round[] {
+  const all = Array.from({ length: tasks }, (_, task) => task);
+  if (schedule === 'mixed') return [{ number: tasks, trains: all, tests: all, testsWatched: true }];
+  return all.map((task) => {
+    const round = { number: task + 1, trains: [task] };
+    if (schedule === 'apart') return { ...round, tests: [task], testsWatched: true };
+    if (testRounds === 'ends' && task < tasks - 1) return { ...round, tests: [task], testsWatched: false };
+    return { ...round, tests: all.slice(0, task + 2), testsWatched: true };
+  });
+}
+
+/**
+ * The tasks of an order that are tested before training, counted from 0: what forward transfer is measured from.
+ *
+ * @param testRounds none with `ends`.
+ */
+export const testedBefore = (tasks: number, testRounds: TestRounds): number[] =>
+  testRounds === 'ends' ? [] : Array.from({ length: tasks }, (_, task) => task);
+
+/** Settings that rounds depend on. */
+export interface Scheduled {
+  readonly order: readonly string[];
+  readonly method: MethodSettings;
+}
+
+/** The name of what a round learns: its task, or `all tasks`. */
+export const roundName = ({ order, method }: Scheduled, round: number): string =>
+  planOf(method).schedule === 'mixed' ? 'all tasks' : (order[round - 1] ?? '');
+
+/** The rounds that are run, by name. */
+export const namedRounds = (settings: Scheduled): { round: number; name: string }[] =>
+  scheduledRounds(planOf(settings.method).schedule, settings.order.length).map(({ number }) => ({
+    round: number,
+    name: roundName(settings, number),
+  }));
+
+/** The round in which a task, counted from 0, is learned. */
+export const roundOf = ({ order, method }: Scheduled, task: number): number =>
+  planOf(method).schedule === 'mixed' ? order.length : task + 1;

@@ -1,0 +1,42 @@
+import type { Batch } from '../../base/batch.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
+import { encodeFree } from '../../tasks/encode-free.ts';
+import { checkRefused } from '../../tasks/fit.ts';
+import type { EncodedExample } from '../../tasks/fit.ts';
+import { freeAnswerLength } from '../../tasks/forms.ts';
+import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { EncodedTask } from './encoded-task.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { sampleBatches, type SpaceSamples } from './space-samples.ts';
+
+/**
+ * Examples that are not learned, and what they use of the model is protected from the first task on: the general
+ * prompts, then examples of each watched task. Most methods protect none.
+ */
+export type ProtectedExamples = readonly (readonly EncodedExample[])[];
+
+/** The examples that a run protects. @throws GorpError `tasks/prompt-too-long`, `tasks/row-unwritable`. */
+export async function protectedExamples(
+  tokenizer: Tokenizer,
+  { method, training }: Pick<RunSettings, 'method' | 'training'>,
+  tasks: readonly Pick<EncodedTask, 'protects'>[],
+): Promise<ProtectedExamples> {
+  if (needsOf(planOf(method)).protects === undefined) return [];
+  const { sourceLength, targetLength } = training;
+  const lengths = { sourceLength, answerLength: freeAnswerLength(targetLength) };
+  const { encoded, refused } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);
+  checkRefused(GENERAL_PROMPTS.name, refused);
+  return [encoded, ...tasks.map(({ protects }) => protects)].filter(({ length }) => length > 0);
+}
+
+/** Batches of these examples for a space, equally many from each source. */
+export function protectedSample(
+  sources: ProtectedExamples,
+  { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,
+  samples: SpaceSamples,
+): Batch[] {
+  const most = Math.ceil(samples.end / Math.max(1, sources.length));
+  return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize, sourceLength }, samples));
+}
