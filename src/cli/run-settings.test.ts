@@ -68,6 +68,9 @@ describe('watched tasks on the command line', () => {
     expect(await text('none', 'general')).toEqual(['included', []]);
     expect(await text(`general=${path},name=mine`)).toEqual(['own:mine', ['mine']]);
     await expect(text('general=gone.txt')).rejects.toMatchObject({ code: 'tasks/not-found' });
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
+    await expect(text(`general=${empty}`)).rejects.toMatchObject({ code: 'tasks/empty' });
     await expect(chooseRun(values({ preset: 'quick', set: ['training.generalText=all'] }))).rejects.toThrow(
       /generalText: Choose included, none or own:NAME/,
     );

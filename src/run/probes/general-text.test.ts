@@ -238,6 +238,36 @@ describe('a run', () => {
     expect(added.curves.loss).toEqual(whole.curves.loss);
   });
 
+  test.each([0, 1])('that is stopped while it is measured, in round %i, leaves nothing and resumes', async (round) => {
+    const checkpoints = memoryCheckpoints(0);
+    let isStopped = false;
+    const run: Run = new Run(
+      tinyHost((event) => {
+        if (event.type !== 'progress' || event.item !== 'general text' || event.round !== round || isStopped) return;
+        isStopped = true;
+        run.stop();
+      }, parts(checkpoints.parts())),
+      settings('gorp', 'own:mine'),
+    );
+    await run.execute();
+    expect(run.resultsSoFar).toMatchObject({ memory: { liveBuffersAtEnd: 0 } });
+    expect(run.resultsSoFar?.probes?.generalText?.rounds.map((one) => one.round) ?? []).toEqual(round === 0 ? [] : [0]);
+    const { results } = await execute(settings('gorp', 'own:mine'), checkpoints.parts());
+    expect(results.status).toBe('finished');
+    expect(results.probes).toEqual((await execute(settings('gorp', 'own:mine'))).results.probes);
+  });
+
+  test('that only tests a round measures the model as the round left it', async () => {
+    const { results: whole, rounds } = await runKeepingRounds(settings('seq-ft', 'own:mine'), parts());
+    const last = rounds.get('logs_and_outputs/order_custom/outputs/2-field');
+    if (last === undefined) throw new Error('no round');
+    const events: RunEvent[] = [];
+    const host = tinyHost((event) => events.push(event), parts({ savedRound: () => openRound(last) }));
+    await new Run(host, settings('seq-ft', 'own:mine')).evaluate();
+    const probes = events.flatMap((event) => (event.type === 'probe' && event.probe === 'generalText' ? [event] : []));
+    expect(probes.map(({ measured }) => measured.losses)).toEqual([whole.probes?.generalText?.rounds[2].losses]);
+  });
+
   test('that resumes from a round with another order has prompts of its own tasks, and valid results', async () => {
     const { rounds } = await runKeepingRounds(settings('seq-lora', 'own:mine'), parts());
     const first = rounds.get('logs_and_outputs/order_custom/outputs/1-gloss');
