@@ -21,6 +21,17 @@ const sources = (page: Page) => page.getByRole('button', { name: 'Custom tasks, 
 const order = (page: Page): Promise<string[]> =>
   page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // oxfmt-ignore
 
+/** Sixteen rows that pyarrow packed with Zstandard. */
+const ZSTANDARD = [
+  'UEFSMRUEFeADFaIBTBUgFQASAAAotS/9IPBFAgBkAgsAAABmaW5lIHRleHQgMDEyMzQ1NjcLAAAAcG9vcjAxMjM0NTY3DwBAFiAf',
+  'kBmQBcgHZAakANgB+YDMgCxAPiAzIAsizzoVABUgFTIsFSAVEBUGFQYcAAAAKLUv/SAQgQAAAgAAACABBAUQMlR2mLrc/hUEFR4V',
+  'MEwVBBUAEgAAKLUv/SAPeQAABAAAAGdvb2QDAAAAYmFkFQAVFhUoLBUgFRAVBhUGHAAAACi1L/0gC1kAAAIAAAAgAQEQABABFQQZ',
+  'PDUAGAZzY2hlbWEVBAAVDCUCGAR0ZXh0JQBMHAAAABUMJQIYBWxhYmVsJQBMHAAAABYgGRwZLCYAHBUMGTUABhAZGAR0ZXh0FQwW',
+  'IBbGBBaaAibKASYIKSwVBBUAFQIAFQAVEBUCADwW4AIZBhkmACAAAAAmABwVDBk1AAYQGRgFbGFiZWwVDBYgFnYWmgEm7gImogIp',
+  'LBUEFQAVAgAVABUQFQIAPBZwGQYZJgAgAAAAFrwFFiAmCBa0AwAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGSwc',
+  'AAAcAAAA6gAAAFBBUjE=',
+].join('');
+
 test('a file becomes a task that survives a reload, is learned with embedded ones, and loads with its order file', async ({
   page,
 }) => {
@@ -34,6 +45,18 @@ test('a file becomes a task that survives a reload, is learned with embedded one
     await expect(page.getByTestId('task-problem')).toContainText(/one column.*What to do: \S+/s);
     await expect(page.getByTestId('import-dialog')).toHaveCount(0);
     expect(await order(page)).toEqual(['gloss']);
+  });
+
+  await test.step('Parquet with Zstandard is read under the policy of the page', async () => {
+    await add.setInputFiles({
+      name: 'packed.parquet',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(ZSTANDARD, 'base64'),
+    });
+    await expect(page.getByTestId('import-preview')).toContainText('fine text 0');
+    await expect(page.getByTestId('task-problem')).toHaveCount(0);
+    await page.getByTestId('import-dialog').getByRole('button', { name: 'Cancel' }).click();
+    await expect(page.getByTestId('import-dialog')).toHaveCount(0);
   });
 
   await test.step('rows, labels and oddities are shown, and no markup in them takes effect', async () => {

@@ -1,5 +1,4 @@
 import type { Gunzip } from 'fflate';
-import type { Decompress } from 'fzstd';
 import type { Compressors } from 'hyparquet';
 
 /** Codecs of Parquet that can be read. */
@@ -14,13 +13,15 @@ type Unpack = (input: Uint8Array, length: number) => Uint8Array;
  * @param onUnpack called with the bytes of a page before it is unpacked; may throw.
  */
 export async function compressorsOf(onUnpack: (bytes: number) => void): Promise<Compressors> {
-  const [read, zstd, gzip, { BrotliOutput }] = await Promise.all([
+  const [read, { ZSTDDecoder }, gzip, { BrotliOutput }] = await Promise.all([
     import('hyparquet-compressors'),
-    import('fzstd'),
+    import('zstddec'),
     import('fflate'),
     import('hyparquet-compressors/src/brotli.streams.js'),
   ]);
   refuseGrowth(BrotliOutput);
+  const zstd = new ZSTDDecoder();
+  await zstd.init();
   const counted =
     (unpack: Unpack): Unpack =>
     (input, length) => {
@@ -36,7 +37,12 @@ export async function compressorsOf(onUnpack: (bytes: number) => void): Promise<
     }),
     GZIP: counted((input, length) => unpackedGzip(gzip.Gunzip, input, length)),
     BROTLI: counted(read.decompressBrotli),
-    ZSTD: counted((input, length) => unpackedZstd(zstd.Decompress, input, length)),
+    ZSTD: counted((input, length) => {
+      const page = zstd.decode(input, length);
+      // Of what it cannot unpack into so many bytes, the decoder returns no bytes.
+      checkLength(page.length, length);
+      return page;
+    }),
     LZ4: counted((input, length) => unpackedLz4(read.decompressLz4, read.decompressLz4Raw, input, length)),
     LZ4_RAW: counted((input, length) => {
       checkLength(lz4Length(input, length), length);
@@ -64,38 +70,21 @@ function snappyLength(input: Uint8Array): number {
   return length;
 }
 
-/** Collects the pieces of a page. @throws Error if they have another length. */
-function pageOf(length: number): { add: (piece: Uint8Array) => void; whole: () => Uint8Array } {
-  const page = new Uint8Array(length);
-  let unpacked = 0;
-  return {
-    add: (piece) => {
-      if (unpacked + piece.length > length) throw tooLong(length);
-      page.set(piece, unpacked);
-      unpacked += piece.length;
-    },
-    whole: () => {
-      checkLength(unpacked, length);
-      return page;
-    },
-  };
-}
-
-function unpackedZstd(Stream: typeof Decompress, input: Uint8Array, length: number): Uint8Array {
-  const { add, whole } = pageOf(length);
-  new Stream(add).push(input, true);
-  return whole();
-}
-
 /** Compressed bytes of gzip that are unpacked at once: they become a thousand times as many at most. */
 const GZIP_PIECE = 2 ** 15;
 
 function unpackedGzip(Stream: typeof Gunzip, input: Uint8Array, length: number): Uint8Array {
-  const { add, whole } = pageOf(length);
-  const stream = new Stream(add);
+  const page = new Uint8Array(length);
+  let unpacked = 0;
+  const stream = new Stream((piece) => {
+    if (unpacked + piece.length > length) throw tooLong(length);
+    page.set(piece, unpacked);
+    unpacked += piece.length;
+  });
   for (let at = 0; at < input.length; at += GZIP_PIECE)
     stream.push(input.subarray(at, at + GZIP_PIECE), at + GZIP_PIECE >= input.length);
-  return whole();
+  checkLength(unpacked, length);
+  return page;
 }
 
 /** Blocks with their sizes before them, as Hadoop writes LZ4, or a single block without. */

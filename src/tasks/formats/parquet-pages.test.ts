@@ -63,6 +63,25 @@ const deltas = (count: number, first: number, step = 0): number[] => {
 };
 
 const MEBIBYTES = new Uint8Array(2 ** 25);
+/** A frame of Zstandard with a block whose sequences each repeat 131,074 bytes: 0.7 GiB of 13 kB. */
+const MATCHES = ((): Uint8Array => {
+  const count = 6000;
+  const body = [
+    0x09,
+    65,
+    (count >> 8) + 128,
+    count & 255,
+    0x54,
+    0,
+    0,
+    52,
+    ...new Array<number>(2 * count).fill(255),
+    1,
+  ];
+  const head = 1 + (2 << 1) + (body.length << 3);
+  return bytes(0x28, 0xb5, 0x2f, 0xfd, 0, 0x58, head & 255, (head >> 8) & 255, (head >> 16) & 255, ...body);
+})();
+
 /** One row with a list that names a text of 1 MB a thousand times. */
 const LIST = ((): Uint8Array<ArrayBuffer> => {
   const count = 1000;
@@ -133,6 +152,7 @@ test.each<[string, Uint8Array<ArrayBuffer>, RegExp]>([
   ],
   ['gzip', packed(CODEC.gzip, gzipSync(MEBIBYTES)), /^tasks\/bad-parquet.*more than its 15 bytes/],
   ['Brotli', packed(CODEC.brotli, brotliCompressSync(MEBIBYTES)), /^tasks\/bad-parquet.*more than its 15 bytes/],
+  ['Zstandard', packed(CODEC.zstd, MATCHES), /^tasks\/bad-parquet.*of its 15 bytes/],
   ['LZ4', packed(CODEC.lz4Raw, filled(1e7, 255, 0x1f, 65, 1, 0)), /^tasks\/bad-parquet.*more than its 15 bytes/],
   [
     'LZ4 with its size before it',
