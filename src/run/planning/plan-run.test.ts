@@ -10,6 +10,7 @@ import { type DeviceOutline, outlineOf } from '../../device/counting-device.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
 import { type TrainedModel, trainedModels } from '../../testing/reference.ts';
 import { TESTED_FAMILIES, TINY_FAMILIES, type TinyFamily } from '../../testing/tiny-families.ts';
+import type { Task } from '../../tasks/task.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../../weights/model-folder.ts';
@@ -53,6 +54,29 @@ test('a run that holds many examples out plans their memory, and takes no more',
   expect(held.peak).toBeGreaterThan(without.peak);
   expect(held.plan.total).toBeGreaterThan(without.plan.total);
   for (const { peak, plan } of [without, held]) expect(peak).toBeLessThanOrEqual(plan.total);
+});
+
+test('a run that is measured by general text plans its memory, and takes no more', async () => {
+  const label = Array.from({ length: 20 }, () => 'red ball blue box').join(' ');
+  const task: Task = {
+    ...{ name: 'mine', kind: 'Text', instruction: null, labels: [], form: 'text', train: [], dev: [] },
+    test: [{ sentence: '', label }],
+  };
+  const of = (generalText: string): Promise<{ plan: MemoryPlan; peak: number }> =>
+    runOf(
+      {
+        ...tinySettings('seq-lora', { epochs: 1, batchSize: 1, evaluationBatchSize: 1, generalText }),
+        order: ['gloss'],
+      },
+      {
+        customTask: (name) => Promise.resolve(name === 'mine' ? task : undefined),
+        openModel: () => Promise.resolve(tinyModel({ vocab_size: 20_000 })),
+      },
+    );
+  const [without, measured] = [await of('none'), await of('own:mine')];
+  const testing = [without, measured].map(({ plan }) => plan.moments.testing ?? 0);
+  expect(testing[1]).toBeGreaterThan(testing[0]);
+  for (const { peak, plan } of [without, measured]) expect(peak).toBeLessThanOrEqual(plan.total);
 });
 
 test('a run that protects the base model plans its spaces in the first task, and takes no more', async () => {
