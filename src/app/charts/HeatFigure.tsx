@@ -1,3 +1,4 @@
+import { LETTER } from './layout.ts';
 import styles from './HeatFigure.module.css';
 
 interface Props {
@@ -14,7 +15,6 @@ export interface HeatCell {
 }
 
 const CELL = { width: 52, height: 24 };
-const LETTER = 6.8;
 const HEAD = 20;
 
 /** A heat map as SVG, for saving what the page shows as a table. */

@@ -2,7 +2,7 @@ import { useRef } from 'react';
 import { useWidth } from '../ui/use-width.ts';
 import { type Axis, axisScale, axisTicks } from './axis.ts';
 import { seriesColor } from './colors.ts';
-import { linePath } from './layout.ts';
+import { LETTER, linePath } from './layout.ts';
 import { legendPlaces } from './legend.ts';
 import styles from './LineChart.module.css';
 
@@ -46,8 +46,6 @@ interface Props {
 
 const PLOT = { top: 22, right: 12, bottom: 40, left: 46 };
 const LEGEND_ROW = 18;
-/** Approximate width of a letter in the name of a border, which is left out where it does not fit. */
-const LETTER = 6;
 const DASHES = ['', '6 3', '2 3', '8 3 2 3'];
 
 /** Lines over a common axis, with bands, axes that may be logarithmic, and a legend that is part of the drawing. */

@@ -1,5 +1,8 @@
 /** Pure geometry of the hand-drawn charts: scales, label placement, paths, intervals. Lengths in CSS pixels. */
 
+/** Approximate width of a letter, in CSS pixels: a drawing cannot measure its text before it is drawn. */
+export const LETTER = 6.8;
+
 /** Maps [from, to] to [start, end] linearly; an empty range maps to the middle. */
 export function linearScale(from: number, to: number, start: number, end: number): (value: number) => number {
   if (from === to) return () => (start + end) / 2;

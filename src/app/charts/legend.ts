@@ -1,5 +1,5 @@
-/** Estimated widths of legend text: a drawing cannot measure its text before it is drawn. */
-const LETTER = 6.7;
+import { LETTER } from './layout.ts';
+
 const SAMPLE = 26;
 const GAP = 18;
 

@@ -1,7 +1,7 @@
 import { roundName } from '../../run/settings/schedule.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { bytes, moment, whole } from '../format.ts';
-import notices from '../Notices.module.css';
+
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { methodTitle } from '../../methods/registry.ts';
@@ -19,7 +19,7 @@ export function Interrupted() {
   if (checkpoint === null || active) return null;
   const others = unfinished.filter((one) => one !== checkpoint);
   return (
-    <section className={`${notices.panel} ${styles.panel}`} aria-label="Unfinished run" data-testid="interrupted">
+    <section className={`${styles.panel} ${styles.interrupted}`} aria-label="Unfinished run" data-testid="interrupted">
       <p>
         An unfinished run of <strong>{methodTitle(checkpoint.settings.method)}</strong> was saved {placeOf(checkpoint)}.
         Resuming gives the same losses as an uninterrupted run.

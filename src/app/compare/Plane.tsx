@@ -1,7 +1,7 @@
 import { useRef } from 'react';
 import { axisOver, axisScale, axisTicks } from '../charts/axis.ts';
 import { seriesColor } from '../charts/colors.ts';
-import { linePath } from '../charts/layout.ts';
+import { LETTER, linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { isOnFront, paretoFront, type Point } from '../../run/results/pareto.ts';
 import { percent, points } from '../format.ts';
@@ -29,8 +29,6 @@ const placeOf = ({ justLearned, backwardTransfer }: Dot): Point => ({ x: justLea
 
 const HEIGHT = 300;
 const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
-/** Approximate width of a letter in a label. */
-const LETTER = 7;
 const LEAST_SPAN = 0.1;
 
 /** Values with a span of at least ten points, so that a difference within chance does not fill the plane. */

@@ -1,5 +1,5 @@
 /** A point of a drawing, in CSS pixels. */
-interface Point {
+interface Place {
   readonly x: number;
   readonly y: number;
 }
@@ -12,7 +12,7 @@ interface Box {
 }
 
 /** Position of a label: `y` is its vertical middle, `anchor` the part of it at `x`. */
-export interface DotLabel extends Point {
+export interface DotLabel extends Place {
   readonly anchor: 'start' | 'middle' | 'end';
 }
 
@@ -30,7 +30,7 @@ const RADIUS = 6;
  * @param named the dots that have labels, with the width of each label.
  */
 export function dotLabels(
-  dots: readonly Point[],
+  dots: readonly Place[],
   named: readonly { readonly dot: number; readonly width: number }[],
   frame: Box,
 ): DotLabel[] {
@@ -53,7 +53,7 @@ export function dotLabels(
 
 const ANCHORS = ['middle', 'start', 'end'] as const;
 
-const placesAround = ({ x, y }: Point): DotLabel[] => [
+const placesAround = ({ x, y }: Place): DotLabel[] => [
   { x: x + BESIDE, y, anchor: 'start' },
   { x: x - BESIDE, y, anchor: 'end' },
   ...[y - ABOVE, y + ABOVE].flatMap((height) => ANCHORS.map((anchor) => ({ x, y: height, anchor }))),

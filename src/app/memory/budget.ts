@@ -20,12 +20,12 @@ export function refusalOf(
   }
 }
 
-const KEY = 'gorp-web-gpu-memory';
+const BUDGET_KEY = 'gorp-web-gpu-memory';
 
 /** The budget in GiB stored in this browser, or null. It belongs to the machine, not to a run's settings. */
 export function storedBudget(): number | null {
   try {
-    const budget = Number(localStorage.getItem(KEY));
+    const budget = Number(localStorage.getItem(BUDGET_KEY));
     return budget > 0 && Number.isFinite(budget) ? budget : null;
   } catch {
     return null; // storage is blocked, so nothing was stored
@@ -34,8 +34,8 @@ export function storedBudget(): number | null {
 
 export function saveBudget(budget: number | null): void {
   try {
-    if (budget === null) localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, String(budget));
+    if (budget === null) localStorage.removeItem(BUDGET_KEY);
+    else localStorage.setItem(BUDGET_KEY, String(budget));
   } catch {
     // Storage is blocked: the budget lasts until the page closes.
   }

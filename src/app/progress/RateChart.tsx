@@ -6,8 +6,8 @@ import { methodOf } from '../../methods/registry.ts';
 import { whole } from '../format.ts';
 import styles from './LossChart.module.css';
 
-const HEIGHT = 130;
-const MAX_POINTS = 1200;
+const RATE_HEIGHT = 130;
+const RATE_POINTS = 1200;
 
 interface Props {
   columns: Pick<LossColumns, 'steps' | 'rounds'>;
@@ -22,7 +22,7 @@ interface Props {
 /** The course of the learning rates, in percent of the rates as they are set. */
 export function RateChart({ columns: { steps, rounds }, rates, total, stretches, settings }: Props) {
   const points = useMemo(() => {
-    const drawn = drawnIndices(rates, MAX_POINTS).map((i) => ({ x: steps[i], y: rates[i], round: rounds[i] }));
+    const drawn = drawnIndices(rates, RATE_POINTS).map((i) => ({ x: steps[i], y: rates[i], round: rounds[i] }));
     return withGaps(drawn);
   }, [steps, rounds, rates]);
   return (
@@ -38,7 +38,7 @@ export function RateChart({ columns: { steps, rounds }, rates, total, stretches,
         yName="learning rates"
         formatX={(step) => (Number.isInteger(step) ? whole(step) : '')}
         formatY={(share) => `${Math.round(100 * share)} %`}
-        height={HEIGHT}
+        height={RATE_HEIGHT}
         hasLegend={false}
       />
     </div>

@@ -2,7 +2,7 @@ import { useId } from 'react';
 import { CHECKPOINT_MINUTES } from '../device/preferences.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import fields from './field.module.css';
+import field from './field.module.css';
 
 /** How often the run is saved, so that it can resume after a crash or a reload. */
 export function CheckpointField() {
@@ -11,11 +11,11 @@ export function CheckpointField() {
   const size = usePageState(({ memoryPlan }) => (memoryPlan.status === 'planned' ? memoryPlan.plan.checkpoint : null));
   const id = useId();
   return (
-    <div className={`${fields.row} ${fields.roomy}`}>
+    <div className={`${field.row} ${field.roomy}`}>
       <label htmlFor={id}>Save the run</label>
       <select
         id={id}
-        className={fields.input}
+        className={field.input}
         data-testid="checkpoint-minutes"
         value={minutes}
         aria-describedby={`${id}-help`}
@@ -27,7 +27,7 @@ export function CheckpointField() {
           </option>
         ))}
       </select>
-      <p id={`${id}-help`} className={fields.help}>
+      <p id={`${id}-help`} className={field.help}>
         Lets the run resume after a crash, a reload or a stop.
         {minutes > 0 && size !== null && ` Stores two checkpoints of up to ${bytes(size)} each.`}
       </p>

@@ -5,7 +5,7 @@ import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-interface Props {
+interface GgufProps {
   model: string;
   onChange: (model: string) => void;
 }
@@ -19,7 +19,7 @@ function repositoryOf(model: string): string | null {
 }
 
 /** The GGUF files of a repository on the hub, which is asked only when the button is pressed. */
-export function GgufChoice({ model, onChange }: Props) {
+export function GgufChoice({ model, onChange }: GgufProps) {
   const { models } = usePage();
   const ggufs = usePageState((state) => state.models.ggufs);
   const busy = usePageState((state) => state.models.work !== null);

@@ -1,7 +1,7 @@
 import { useId } from 'react';
 import { GPU_SHARES } from '../device/preferences.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import fields from './field.module.css';
+import field from './field.module.css';
 
 /** The share of the graphics card's time that the next run may use. */
 export function GpuShareField() {
@@ -9,11 +9,11 @@ export function GpuShareField() {
   const share = usePageState(({ gpuShare }) => gpuShare);
   const id = useId();
   return (
-    <div className={fields.row}>
+    <div className={field.row}>
       <label htmlFor={id}>Share of the GPU</label>
       <select
         id={id}
-        className={fields.input}
+        className={field.input}
         data-testid="gpu-share"
         value={share}
         aria-describedby={`${id}-help`}
@@ -25,7 +25,7 @@ export function GpuShareField() {
           </option>
         ))}
       </select>
-      <p id={`${id}-help`} className={fields.help}>
+      <p id={`${id}-help`} className={field.help}>
         Below 100 %, training takes short breaks so that games, films and other pages stay smooth.
       </p>
     </div>

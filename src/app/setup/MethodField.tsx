@@ -2,7 +2,7 @@ import { useId } from 'react';
 import { MENU, needsInWords } from '../../methods/parts/method.ts';
 import { METHOD_NAMES, methodOf, METHODS } from '../../methods/registry.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import styles from './field.module.css';
+import field from './field.module.css';
 
 /** The methods by menu group, without empty groups. */
 const GROUPS = MENU.map((title) => ({
@@ -16,13 +16,13 @@ export function MethodField() {
   const id = useId();
   const method = methodOf({ name });
   return (
-    <div className={styles.block}>
-      <label htmlFor={id} className={styles.label}>
+    <div className={field.block}>
+      <label htmlFor={id} className={field.label}>
         Method
       </label>
       <select
         id={id}
-        className={styles.select}
+        className={field.select}
         data-testid="method-select"
         value={name}
         aria-describedby={`${id}-help`}
@@ -41,7 +41,7 @@ export function MethodField() {
           </optgroup>
         ))}
       </select>
-      <p id={`${id}-help`} className={styles.help}>
+      <p id={`${id}-help`} className={field.help}>
         {[method.summary, needsInWords(method.needs)].filter((text) => text !== '').join(' ')}
       </p>
     </div>

@@ -4,12 +4,12 @@ import { type Picked, pickedFrom } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-interface Props {
+interface PickedProps {
   issue: string | undefined;
 }
 
 /** A model folder, or its files, picked or dropped; read in place. */
-export function PickedModelField({ issue }: Props) {
+export function PickedModelField({ issue }: PickedProps) {
   const { takeModel } = usePage();
   const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
   const files = usePageState(({ access }) => access.picked.get(name));

@@ -5,14 +5,14 @@ import { visibleText } from './visible.ts';
 const MAX_SHOWN_LABELS = 20;
 const SAMPLE_CHARACTERS = 300;
 
-interface Props {
+interface FoundProps {
   found: NonNullable<TablePreview['found']>;
   format: string | null;
   warnings: readonly string[];
 }
 
 /** What the chosen columns hold: label counts, or the first texts with their answers. */
-export function FoundInFile({ found: { examples, labels, longest, samples }, format, warnings }: Props) {
+export function FoundInFile({ found: { examples, labels, longest, samples }, format, warnings }: FoundProps) {
   const more = labels.length - MAX_SHOWN_LABELS;
   return (
     <div className={styles.found}>

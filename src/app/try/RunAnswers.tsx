@@ -7,7 +7,7 @@ import { Examples } from './Examples.tsx';
 import { tryDesk } from './shared-desk.ts';
 import { createTryDesk } from './try-desk.ts';
 import { openTryWorker } from './try-session.ts';
-import styles from './TryTab.module.css';
+import view from '../ui/view.module.css';
 
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
@@ -20,10 +20,10 @@ export default function RunAnswers({ runId }: { runId: string | null }) {
     return desk.close;
   }, [desk, store, stored, runId]);
   if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
-  if (run === null && status !== 'open') return <p className={styles.about}>Reading the answers…</p>;
+  if (run === null && status !== 'open') return <p className={view.about}>Reading the answers…</p>;
   if (run?.id !== runId || run === null) {
     return (
-      <p className={styles.about} data-testid="no-answers">
+      <p className={view.about} data-testid="no-answers">
         The rounds of this run are no longer stored in this browser, so its answers cannot be shown.
       </p>
     );

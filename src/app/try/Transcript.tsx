@@ -22,10 +22,10 @@ function Turn({ turn: { question, answers } }: { turn: Asked }) {
   return (
     <li className={styles.turn} data-testid="turn">
       <p className={styles.said}>{question.kind === 'chat' && question.text}</p>
-      <div className={styles.answers}>
+      <div className={styles.turnAnswers}>
         {answers.map(({ round, name, state }) => (
-          <div key={round} className={styles.answer} data-testid="answer" data-round={round} data-status={state.status}>
-            <h3 className={styles.round}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h3>
+          <div key={round} className={styles.turnAnswer} data-testid="answer" data-round={round} data-status={state.status}>
+            <h3 className={styles.turnRound}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h3>
             <AnswerText state={state} />
           </div>
         ))}

@@ -1,7 +1,7 @@
 import { useStore } from 'zustand';
 import { testedTasks } from '../../run/settings/settings.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
-import styles from '../labels/RunLabels.module.css';
+import styles from './TryTab.module.css';
 import { labelRows } from '../labels/label-rows.ts';
 import { LabelTable } from '../labels/LabelTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -17,7 +17,7 @@ export function TriedLabels({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const called = (round: number): string =>
     round === 0 ? UNTRAINED : `after ${run.rounds.find((one) => one.round === round)?.name ?? round}`;
   return (
-    <div className={styles.part}>
+    <div className={styles.labels}>
       <Section
         level={3}
         title="Labels"
