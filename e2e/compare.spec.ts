@@ -4,7 +4,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import * as v from 'valibot';
 import { smoothed } from '../src/app/charts/series.ts';
-import { setUpLink, setUpText } from '../src/app/handover/set-up.ts';
+import { setUpLink, setUpText } from '../src/app/state/set-up.ts';
 import { quickResults } from '../src/testing/scripted-results.ts';
 import { embeddedSettings } from '../src/run/planning/presets.ts';
 import { type Results, ResultsSchema } from '../src/run/results/results.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { percent } from '../src/app/format.ts';
+import { percent } from '../src/app/ui/format.ts';
 import { expectConsistent } from './support/consistency.ts';
 import {
   downloadResults,

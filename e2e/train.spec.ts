@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
-import { percent, significant } from '../src/app/format.ts';
-import { resultsFileName } from '../src/app/download.ts';
-import { shortName } from '../src/app/ranks/ranks.ts';
+import { percent, significant } from '../src/app/ui/format.ts';
+import { resultsFileName } from '../src/app/ui/download.ts';
+import { shortName } from '../src/app/tabs/ranks/ranks.ts';
 import { generalTextStates } from '../src/run/results/general-text-change.ts';
 import type { Results } from '../src/run/results/results.ts';
 import { expectTablesBesideCharts } from './support/access.ts';

@@ -1,5 +1,5 @@
 import { expect } from '@playwright/test';
-import { roundsTested } from '../../src/app/progress/matrix.ts';
+import { roundsTested } from '../../src/app/state/scores.ts';
 import { measuredBy, measuresOf } from '../../src/run/results/measures.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { spaceOf } from '../../src/gorp/method-plan.ts';

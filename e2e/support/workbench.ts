@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
 import * as v from 'valibot';
 import { type Results, ResultsSchema } from '../../src/run/results/results.ts';
-import type { RunStatus } from '../../src/app/run-state.ts';
+import type { RunStatus } from '../../src/app/state/run-state.ts';
 
 /** Settings of a run as they are entered on the page: two tasks, gloss and field. */
 export interface Choice {

@@ -6,7 +6,7 @@
  *     node tools/run.mjs lab/onnx/write-rounds.ts FOLDER
  */
 import { join } from 'node:path';
-import { snippetsFor } from '../../src/app/results/use-snippets.ts';
+import { snippetsFor } from '../../src/app/tabs/results/use-snippets.ts';
 import { writeText } from '../../src/cli/round-folder.ts';
 import { promptOfPrediction, type Prediction } from '../../src/run/files/predictions.ts';
 import type { RoundUse } from '../../src/run/files/round-use.ts';

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { parseResultsFile, runsIn } from '../../src/app/compare/results-file.ts';
+import { parseResultsFile, runsIn } from '../../src/app/state/results-file.ts';
 import { scriptedRun } from '../../src/testing/scripted-run.ts';
 import { placeAt } from '../../src/run/files/place-in-data.ts';
 import { type RunState, stateFiles } from '../../src/run/files/saved-run.ts';

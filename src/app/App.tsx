@@ -1,31 +1,102 @@
-import { type MouseEvent, Suspense, useEffect } from 'react';
+import { type MouseEvent, Suspense, useEffect, useRef, useState } from 'react';
 import styles from './App.module.css';
-import { DeviceLine } from './device/DeviceLine.tsx';
-import { DropAnywhere } from './drop/DropAnywhere.tsx';
+import { DeviceLine } from './DeviceLine.tsx';
+import { ImportDialog } from './form/ImportDialog.tsx';
+import { RunBar } from './form/RunBar.tsx';
+import { SetupPanel } from './form/SetupPanel.tsx';
+import { OfferDialog } from './form/Sharing.tsx';
+import { StartFacts } from './form/StartFacts.tsx';
 import { Header } from './Header.tsx';
-import { usePage, usePageState } from './page-context.tsx';
-import { OfferDialog } from './handover/OfferDialog.tsx';
-import { StartFacts } from './lengths/StartFacts.tsx';
-import { ModelsTab } from './models/ModelsTab.tsx';
 import { Notices } from './Notices.tsx';
-import { RunTab } from './progress/RunTab.tsx';
-import { RanksTab } from './ranks/RanksTab.tsx';
-import { ResultsTab } from './results/ResultsTab.tsx';
-import { isActive } from './run-state.ts';
-import { RunBar } from './setup/RunBar.tsx';
-import { SetupPanel } from './setup/SetupPanel.tsx';
-import { runTitle } from './progress/phase.ts';
-import { useTabHistory } from './tab-history.ts';
-import { TABS } from './tabs.ts';
-import { ImportDialog } from './tasks/ImportDialog.tsx';
+import { filesOfDrop } from './state/given-files.ts';
+import { usePage, usePageState } from './state/page-context.tsx';
+import { runTitle } from './state/phase.ts';
+import { isActive } from './state/run-state.ts';
+import { type Tab, TABS } from './state/store.ts';
+import { ModelsTab } from './tabs/models/ModelsTab.tsx';
+import { RanksTab } from './tabs/ranks/RanksTab.tsx';
+import { ResultsTab } from './tabs/results/ResultsTab.tsx';
+import { RunTab } from './tabs/run/RunTab.tsx';
 import { lazyPart } from './ui/lazy-part.tsx';
 import { Tabs } from './ui/Tabs.tsx';
 
+/** Takes up files that are dropped anywhere on the page. */
+function DropAnywhere() {
+  const { takeFiles } = usePage();
+  const [isOver, setIsOver] = useState(false);
+  useEffect(() => {
+    const carriesFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes('Files') ?? false;
+    const over = (event: DragEvent): void => {
+      if (!carriesFiles(event)) return;
+      // Otherwise the browser would open the file in place of the page.
+      event.preventDefault();
+      setIsOver(true);
+    };
+    const leave = ({ relatedTarget }: DragEvent): void => {
+      if (relatedTarget === null) setIsOver(false); // out of the window
+    };
+    const drop = (event: DragEvent): void => {
+      setIsOver(false);
+      if (event.dataTransfer === null || !carriesFiles(event)) return;
+      event.preventDefault();
+      void takeFiles(filesOfDrop(event.dataTransfer.items));
+    };
+    // `dragenter` too: if another element comes under a file just before it is dropped, no `dragover` follows, and a file
+    // that nothing has accepted is refused.
+    window.addEventListener('dragenter', over);
+    window.addEventListener('dragover', over);
+    window.addEventListener('dragleave', leave);
+    window.addEventListener('drop', drop);
+    return () => {
+      window.removeEventListener('dragenter', over);
+      window.removeEventListener('dragover', over);
+      window.removeEventListener('dragleave', leave);
+      window.removeEventListener('drop', drop);
+    };
+  }, [takeFiles]);
+  return isOver ? (
+    <p className={styles.hint} role="status">
+      Drop a model, data, an order, a set-up, results or a run’s folder anywhere.
+    </p>
+  ) : null;
+}
+
+/** The tab that an entry of the browser's history belongs to; null if the entry is not this page's. */
+export function tabOf(state: unknown): Tab | null {
+  const name = typeof state === 'object' && state !== null && 'tab' in state ? state.tab : undefined;
+  return TABS.find(({ id }) => id === name)?.id ?? null;
+}
+
+/** Gives every chosen tab an entry in the browser's history, so that _Back_ returns to it, as a reload does. */
+function useTabHistory(): void {
+  const { look } = usePage();
+  const tab = usePageState(({ view }) => view.tab);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    const here = tabOf(history.state);
+    if (isFirst.current) {
+      isFirst.current = false;
+      if (here === null) history.replaceState({ tab }, '');
+      else look({ tab: here });
+      return;
+    }
+    if (here !== tab) history.pushState({ tab }, '');
+  }, [look, tab]);
+  useEffect(() => {
+    const back = ({ state }: PopStateEvent): void => {
+      const there = tabOf(state);
+      if (there !== null) look({ tab: there });
+    };
+    window.addEventListener('popstate', back);
+    return () => window.removeEventListener('popstate', back);
+  }, [look]);
+}
+
 // Loaded with their dependencies when first opened.
-const TryTab = lazyPart(() => import('./try/TryTab.tsx'));
-const CompareTab = lazyPart(async () => ({ default: (await import('./compare/CompareTab.tsx')).CompareTab }));
-const DeviceTab = lazyPart(async () => ({ default: (await import('./bench/DeviceTab.tsx')).DeviceTab }));
-const QueueTab = lazyPart(async () => ({ default: (await import('./queue/QueueTab.tsx')).QueueTab }));
+const TryTab = lazyPart(() => import('./tabs/try/TryTab.tsx'));
+const CompareTab = lazyPart(async () => ({ default: (await import('./tabs/compare/CompareTab.tsx')).CompareTab }));
+const DeviceTab = lazyPart(async () => ({ default: (await import('./tabs/device/DeviceTab.tsx')).DeviceTab }));
+const QueueTab = lazyPart(async () => ({ default: (await import('./tabs/queue/QueueTab.tsx')).QueueTab }));
 
 /** The workbench: settings on the left, the run and its results in the centre. */
 export function App() {

@@ -1,6 +1,6 @@
 import styles from './Header.module.css';
-import { usePage, usePageState } from './page-context.tsx';
-import { applyTheme, type Theme } from './theme.ts';
+import { usePage, usePageState } from './state/page-context.tsx';
+import { applyTheme, type Theme } from './state/preferences.ts';
 import { Segmented } from './ui/Segmented.tsx';
 
 const THEMES: readonly { value: Theme; label: string }[] = [

@@ -2,36 +2,51 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { App } from './App.tsx';
-import { keepAwake } from './awake/wake-lock.ts';
-import { watchSlowdown } from './awake/watch-slowdown.ts';
-import './base.css';
-import { askBenchWorker } from './bench/bench-worker.ts';
-import { askCheckpointsWorker } from './checkpoints/ask.ts';
-import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
-import { askLookWorker } from './device/look-worker.ts';
-import { savePreferences, storedPreferences } from './device/preferences.ts';
-import { askModelCheckWorker } from './drop/model-check-worker.ts';
-import { framedNotice } from './framed.ts';
-import { browserPace } from './estimate/pace.ts';
-import { browserAddress } from './handover/handover.ts';
-import { browserHistory } from './history.ts';
-import { browserLeftOff } from './left-off.ts';
-import { askLengthsWorker } from './lengths/lengths-worker.ts';
-import { saveBudget, storedBudget } from './memory/budget.ts';
-import { askPlanWorker } from './memory/plan-worker.ts';
-import { openModelsWorker } from './models/models-session.ts';
-import { createPage } from './page.ts';
-import { askPreviewWorker } from './preview/preview-worker.ts';
-import { download } from './download.ts';
-import { PageProvider } from './page-context.tsx';
-import { browserQueue } from './queue/queue-place.ts';
-import { askWhereToSave, createStoredRounds, openExportsWorker } from './results/saved-rounds.ts';
-import { StoredRoundsProvider } from './results/saved-rounds-context.tsx';
-import { openWorkerSession } from './session.ts';
-import { createTableClient, openTablesWorker } from './tasks/table-client.ts';
-import { browserTasks } from './tasks/task-store.ts';
-import { applyTheme, storedTheme } from './theme.ts';
-import { watched } from './watched-session.ts';
+import { keepAwake, saveWhenHidden, watchSlowdown } from './state/awake.ts';
+import { askBenchWorker } from './state/bench-actions.ts';
+import { askLookWorker } from './state/device-look.ts';
+import { askModelCheckWorker } from './state/dropped-files.ts';
+import { browserPace } from './state/estimate.ts';
+import { browserHistory } from './state/history.ts';
+import { browserLeftOff } from './state/left-off.ts';
+import { askLengthsWorker } from './state/length-counter.ts';
+import { askPlanWorker } from './state/memory-planner.ts';
+import { openModelsWorker } from './state/models-actions.ts';
+import { PageProvider } from './state/page-context.tsx';
+import { createPage } from './state/page.ts';
+import {
+  applyTheme,
+  saveBudget,
+  savePreferences,
+  storedBudget,
+  storedPreferences,
+  storedTheme,
+} from './state/preferences.ts';
+import { browserQueue } from './state/queue-actions.ts';
+import { askWhereToSave, createStoredRounds, openExportsWorker, StoredRoundsProvider } from './state/saved-rounds.ts';
+import { openWorkerSession, watched } from './state/session.ts';
+import { browserAddress } from './state/sharing.ts';
+import { browserTasks } from './state/task-store.ts';
+import { createTableClient, openTablesWorker } from './state/tasks.ts';
+import { askPreviewWorker } from './state/text-reader.ts';
+import { askCheckpointsWorker } from './state/unfinished.ts';
+import './ui/base.css';
+import { download } from './ui/download.ts';
+
+/**
+ * What the page shows in a frame instead of the workbench, so that a page around it, which may cover it, cannot lead a
+ * click to a run. The header `X-Frame-Options` forbids frames, but some hosts send no headers.
+ */
+function framedNotice(page: Document): HTMLElement {
+  const [notice, link] = [page.createElement('main'), page.createElement('a')];
+  link.href = page.location.href;
+  link.target = '_blank';
+  link.rel = 'noopener';
+  link.textContent = 'Open it in a tab of its own';
+  notice.dataset['testid'] = 'framed';
+  notice.append('gorp-web does not work inside another page. ', link, '.');
+  return notice;
+}
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root.');
@@ -58,7 +73,7 @@ function start(at: HTMLElement): void {
     askForPreview: askPreviewWorker,
     askForLengths: askLengthsWorker,
     checkModel: askModelCheckWorker,
-    openRounds: async (picked, access) => (await import('./try/shared-desk.ts')).tryDesk.open(access, null, picked),
+    openRounds: async (picked, access) => (await import('./state/try-desk.ts')).tryDesk.open(access, null, picked),
     memory: { ask: askPlanWorker, budget: storedBudget(), keep: saveBudget },
     device: { ask: askLookWorker, preferences: storedPreferences(), keep: savePreferences },
     bench: askBenchWorker,

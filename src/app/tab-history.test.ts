@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tabOf } from './tab-history.ts';
+import { tabOf } from './App.tsx';
 
 test('entries of other pages and of earlier versions name no tab', () => {
   expect(tabOf({ tab: 'ranks' })).toBe('ranks');

@@ -49,8 +49,13 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
  * all its rooms.
  */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  // Elements and words; charts; the page's store, its actions and workers; what several tabs show; the form; the tabs.
+  app: ['ui', 'charts', 'state', 'shared', 'form', 'tabs'],
   run: ['settings', 'models', 'results', 'tasks', 'files', 'evaluation', 'probes', 'planning', 'events', 'learning'],
 };
+
+/** Rooms whose folders do not import one another: what two of them share goes to a lower room. */
+export const APART: readonly string[] = ['src/app/tabs'];
 
 /** Layers from which a pure file imports no value, directly or through others. */
 export const IMPURE: readonly string[] = ['device', 'graph', 'models'];

@@ -126,6 +126,18 @@ describe('findViolations', () => {
       `import type { F } from '../events/fold.ts';`,
       'settings is below events in src/run',
     ],
+    [
+      'an upward import between rooms of the page',
+      'src/app/ui/a.ts',
+      `import '../state/store.ts';`,
+      'ui is below state in src/app',
+    ],
+    [
+      'a tab that imports another',
+      'src/app/tabs/run/a.ts',
+      `import '../try/b.ts';`,
+      'src/app/tabs/run and src/app/tabs/try stay apart',
+    ],
     ['a room without a place', 'src/run/other/a.ts', `import '../settings/settings.ts';`, 'is not a room'],
     ['a sideways import', 'src/weights/a.ts', `import '../text/tokenizer.ts';`, 'weights may import only base'],
     [

@@ -1,6 +1,7 @@
 import { isBuiltin } from 'node:module';
 import type { Import } from './imports.ts';
 import {
+  APART,
   BESIDE,
   IMPURE,
   LAB,
@@ -110,7 +111,17 @@ function roomFault(folder: string, path: string, target: string): string | undef
     return room === undefined ? rooms.length : rooms.indexOf(room);
   });
   if (from < 0) return `src/${folder}/${roomOf(path)} is not a room. Give it a place in tools/check/rules.ts`;
-  return to > from ? `${roomOf(path)} is below ${roomOf(target) ?? folder} in src/${folder}` : undefined;
+  return to > from ? `${roomOf(path)} is below ${roomOf(target) ?? folder} in src/${folder}` : apartFault(path, target);
+}
+
+/** What is wrong with an import between two folders of a room that keeps them apart. */
+function apartFault(path: string, target: string): string | undefined {
+  const room = APART.find((one) => path.startsWith(`${one}/`) && target.startsWith(`${one}/`));
+  if (room === undefined) return undefined;
+  const [from, to] = [path, target].map((file) => file.slice(room.length + 1).split('/')[0]);
+  return from === to
+    ? undefined
+    : `${room}/${from} and ${room}/${to} stay apart: what both need belongs in a lower room`;
 }
 
 /** What is wrong with the import of a package or of a module of Node. */

@@ -45,7 +45,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   ...ISOLATION_HEADERS,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
-  // A `<meta>` cannot say this, so on hosts that send no headers the page itself refuses (src/app/framed.ts).
+  // A `<meta>` cannot say this, so on hosts that send no headers the page itself refuses (src/app/main.tsx).
   'X-Frame-Options': 'DENY',
 };
 

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Snippet, snippetsFor } from '../../src/app/results/use-snippets.ts';
+import { type Snippet, snippetsFor } from '../../src/app/tabs/results/use-snippets.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
 import { PREDICTIONS_FILE } from '../../src/run/files/layout.ts';
 import { useOfRound } from '../../src/run/files/round-use.ts';

@@ -1,4 +1,4 @@
-import { LETTER } from './layout.ts';
+import { LETTER } from './axis.ts';
 import styles from './HeatFigure.module.css';
 
 interface Props {
@@ -7,7 +7,7 @@ interface Props {
   rows: readonly { name: string; cells: readonly (HeatCell | null)[] }[];
 }
 
-export interface HeatCell {
+interface HeatCell {
   /** Strength of the colour, in [0, 1]. */
   share: number;
   text: string;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { linearScale, linePath, spreadLabels } from './layout.ts';
+import { linearScale, linePath, spreadLabels } from './axis.ts';
 
 describe('linearScale', () => {
   it('maps ends to ends, in either direction, and an empty range to the middle', () => {

@@ -1,6 +1,6 @@
 import Papa from 'papaparse';
 import { describe, expect, it } from 'vitest';
-import { csvOf } from './numbers.ts';
+import { csvOf } from './save.tsx';
 
 describe('csvOf', () => {
   it('parses back to the same values, with empty fields for null', () => {

@@ -1,9 +1,9 @@
 import { createElement, type ReactNode } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
-import { USUAL } from '../device/preferences.ts';
-import { createPage, type Page, type PageParts } from '../page.ts';
-import { PageProvider } from '../page-context.tsx';
-import { createTableClient } from '../tasks/table-client.ts';
+import { USUAL } from '../state/preferences.ts';
+import { createPage, type Page, type PageParts } from '../state/page.ts';
+import { PageProvider } from '../state/page-context.tsx';
+import { createTableClient } from '../state/tasks.ts';
 import { memoryHistory } from './memory-history.ts';
 import { memoryQueue } from './memory-queue.ts';
 import { memoryTasks } from './memory-tasks.ts';

@@ -1,7 +1,15 @@
 import type { Results } from '../../run/results/results.ts';
 import { withLabel } from '../../run/results/run-label.ts';
-import { checkedLabel } from '../run-label.ts';
-import { byStart, noResults, otherNames, type RunHistory, runKey, summaryOf, withFreeName } from '../history.ts';
+import {
+  byStart,
+  checkedLabel,
+  noResults,
+  otherNames,
+  type RunHistory,
+  runKey,
+  summaryOf,
+  withFreeName,
+} from '../state/history.ts';
 
 /** A history that lasts as long as the page. */
 export function memoryHistory(runs: readonly Results[] = []): RunHistory {

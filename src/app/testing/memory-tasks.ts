@@ -1,4 +1,4 @@
-import { NO_TASKS, type TaskData, type TaskStore } from '../tasks/task-store.ts';
+import { NO_TASKS, type TaskData, type TaskStore } from '../state/task-store.ts';
 
 /** Tasks held in memory, for tests. */
 export function memoryTasks(initial: TaskData = NO_TASKS): TaskStore {

@@ -1,5 +1,5 @@
 import { createTableWork } from '../../run/tasks/table-work.ts';
-import type { TablesWorker } from '../tasks/table-client.ts';
+import type { TablesWorker } from '../state/tasks.ts';
 
 /** The tables worker's functions, called without a worker. */
 export function tablesHere(): TablesWorker {

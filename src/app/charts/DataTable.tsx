@@ -1,0 +1,52 @@
+import { useState } from 'react';
+import { type Savable, SaveTools } from './save.tsx';
+import styles from './DataTable.module.css';
+
+interface Props {
+  /** What the rows are, for the summary line and for screen readers. */
+  caption: string;
+  columns: readonly string[];
+  /** Makes the rows when the table is opened, not on every event. */
+  rows: () => readonly (readonly string[])[];
+  /** The chart and its numbers as files. */
+  save: Savable;
+}
+
+/** The numbers of a chart in a collapsed table, and buttons to save both. The first column is the row header. */
+export function DataTable({ caption, columns, rows, save }: Props) {
+  const [open, setOpen] = useState(false);
+  return (
+    <div className={styles.foot}>
+      <details className={styles.details} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary className={styles.summary}>{caption} as a table</summary>
+        {open && (
+          <div className={styles.scroll} tabIndex={0} role="region" aria-label={caption}>
+            <table className={styles.table}>
+              <caption className="hidden-visually">{caption}</caption>
+              <thead>
+                <tr>
+                  {columns.map((column) => (
+                    <th key={column} scope="col">
+                      {column}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {rows().map(([head, ...cells], index) => (
+                  <tr key={index}>
+                    <th scope="row">{head}</th>
+                    {cells.map((cell, column) => (
+                      <td key={column}>{cell}</td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </details>
+      <SaveTools {...save} title={caption} />
+    </div>
+  );
+}

@@ -1,0 +1,121 @@
+import { type AnswerCount, answersAt } from '../../run/results/confusion.ts';
+import type { Results } from '../../run/results/results.ts';
+import { NONE, percent } from '../ui/format.ts';
+import table from '../ui/table.module.css';
+import styles from './LabelTable.module.css';
+
+/** What became of the test examples of one label. */
+interface LabelRow {
+  readonly label: string;
+  readonly examples: number;
+  /** Share of right answers after each of two rounds; null if the task was not tested then. */
+  readonly before: number | null;
+  readonly after: number;
+  /** Number of answers with each label after the second round, in the order of the labels; last, any other answer. */
+  readonly answered: readonly number[];
+}
+
+/** The rounds after which the answers to a task are known, 0 for before training. */
+export const roundsWithAnswers = ({ confusion = [] }: Pick<Results, 'confusion'>, task: number): number[] =>
+  confusion.flatMap((one) => (one.task === task + 1 ? one.round : [])).sort((a, b) => a - b);
+
+/**
+ * The answers of a task by their right label: how many were right, and what was answered instead. Labels without a test
+ * example are left out.
+ *
+ * @param task from 0.
+ * @returns none if the answers after the second round are not known.
+ */
+export function labelRows(
+  results: Pick<Results, 'confusion'>,
+  task: number,
+  labels: readonly string[],
+  { from, to }: { from: number; to: number },
+): LabelRow[] {
+  const [before, after] = [answersAt(results, from, task), answersAt(results, to, task)];
+  if (after === undefined) return [];
+  return labels.flatMap((label, i): LabelRow[] => {
+    const answered = answersTo(after, i, labels.length);
+    const examples = total(answered);
+    if (examples === 0) return [];
+    const first = before && answersTo(before, i, labels.length);
+    const share = (counts: readonly number[]): number => counts[i] / examples;
+    return [{ label, examples, before: first ? share(first) : null, after: share(answered), answered }];
+  });
+}
+
+const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
+function answersTo(counts: readonly AnswerCount[], right: number, labels: number): number[] {
+  const answered = new Array<number>(labels + 1).fill(0);
+  for (const [label, answer, count] of counts) if (label === right) answered[answer] += count;
+  return answered;
+}
+
+interface Props {
+  task: string;
+  labels: readonly string[];
+  rows: readonly LabelRow[];
+  /** What the two rounds are called: `after gloss`, `before training`. */
+  from: string;
+  to: string;
+}
+
+/** A row for each right label: how many of its tests were answered rightly, and what was answered after a round. */
+export function LabelTable({ task, labels, rows, from, to }: Props) {
+  const columns = [...labels, 'anything else'];
+  const compares = from !== to && rows.some(({ before }) => before !== null);
+  return (
+    <div
+      className={`${table.scroll} ${table.wide} ${styles.scroll}`}
+      tabIndex={0}
+      role="region"
+      aria-label={`Right labels and answers of ${task}`}
+    >
+      <table className={`${table.table} ${styles.labels}`}>
+        <caption className="hidden-visually">
+          Right labels and answers of {task}, {to}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Right answer</th>
+            <th scope="col">Tests</th>
+            {compares && (
+              <th scope="col" className={styles.share}>
+                Right {from}, %
+              </th>
+            )}
+            <th scope="col" className={styles.share}>
+              Right {to}, %
+            </th>
+            {columns.map((name) => (
+              <th key={name} scope="col" className={styles.answer} title={name}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ label, examples, before, after, answered }) => (
+            <tr key={label}>
+              <th scope="row">{label}</th>
+              <td>{examples}</td>
+              {compares && <td>{before === null ? NONE : percent(before)}</td>}
+              <td>{percent(after)}</td>
+              {answered.map((times, i) => (
+                <td
+                  key={columns[i]}
+                  className={styles.cell}
+                  data-right={columns[i] === label}
+                  style={{ '--share': `${Math.round((100 * times) / examples)}%` }}
+                >
+                  {times === 0 ? '' : times}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

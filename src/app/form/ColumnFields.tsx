@@ -1,0 +1,153 @@
+import { type ReactNode, useId } from 'react';
+import type { Columns, TaskForm } from '../../tasks/forms.ts';
+import type { TablePreview } from '../../tasks/table-preview.ts';
+import fieldStyles from '../ui/field.module.css';
+import { visibleText } from '../ui/visible.ts';
+import styles from './ImportDialog.module.css';
+
+const MAX_SHOWN_LABELS = 20;
+const SAMPLE_CHARACTERS = 300;
+
+interface FoundProps {
+  found: NonNullable<TablePreview['found']>;
+  format: string | null;
+  warnings: readonly string[];
+}
+
+/** What the chosen columns hold: label counts, or the first texts with their answers. */
+export function FoundInFile({ found: { examples, labels, longest, samples }, format, warnings }: FoundProps) {
+  const more = labels.length - MAX_SHOWN_LABELS;
+  return (
+    <div className={styles.found}>
+      <p>
+        {format !== null && `Format: ${format}. `}
+        {examples} examples, {labels.length > 0 ? `${labels.length} labels` : `answers of up to ${longest} characters`}
+      </p>
+      {labels.length > 0 && (
+        <ul className={styles.labels} aria-label="Labels" data-testid="import-labels">
+          {labels.slice(0, MAX_SHOWN_LABELS).map(({ label, rows }) => (
+            <li key={label}>
+              <bdi>{visibleText(label, 40)}</bdi> <span className={styles.count}>{rows}</span>
+            </li>
+          ))}
+          {more > 0 && <li>and {more} more</li>}
+        </ul>
+      )}
+      {labels.length === 0 && (
+        <dl className={styles.samples} data-testid="import-samples">
+          {samples.map(({ text, answer }, i) => (
+            <div key={i}>
+              {text !== '' && (
+                <dt>
+                  <bdi>{visibleText(text, SAMPLE_CHARACTERS)}</bdi>
+                </dt>
+              )}
+              <dd>
+                <bdi>{visibleText(answer, SAMPLE_CHARACTERS)}</bdi>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {warnings.map((warning) => (
+        <p key={warning} className={styles.warning}>
+          {warning}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+const FORMS: readonly { form: TaskForm; text: string }[] = [
+  { form: 'labels', text: 'Labels' },
+  { form: 'free', text: 'Free text' },
+  { form: 'chat', text: 'Conversations' },
+  { form: 'text', text: 'Plain text' },
+];
+const NONE = '';
+/** What a column holds, by form. */
+const TEXT: Readonly<Record<TaskForm, string>> = {
+  labels: 'Text',
+  free: 'Text',
+  chat: 'Conversation',
+  text: 'Text',
+};
+
+interface Props {
+  value: Columns;
+  columns: readonly string[];
+  onChange: (columns: Columns) => void;
+}
+
+/** What the answers are, and which columns hold them. */
+export function ColumnFields({ value, columns, onChange }: Props) {
+  const { form, textColumn, inputColumn, labelColumn } = value;
+  const isAnswered = form === 'labels' || form === 'free';
+  const reform = (next: TaskForm): void => {
+    const other = columns.find((column) => column !== textColumn) ?? textColumn;
+    const answered = next === 'labels' || next === 'free';
+    onChange({
+      form: next,
+      textColumn,
+      inputColumn: answered ? inputColumn : null,
+      labelColumn: answered ? labelColumn || other : '',
+    });
+  };
+  const options = columns.map((column) => (
+    <option key={column} value={column}>
+      {visibleText(column, 60)}
+    </option>
+  ));
+  return (
+    <>
+      <Choice label="Answers" value={form} onChange={(next) => reform(next as TaskForm)}>
+        {FORMS.map((one) => (
+          <option key={one.form} value={one.form}>
+            {one.text}
+          </option>
+        ))}
+      </Choice>
+      <Choice label={TEXT[form]} value={textColumn} onChange={(column) => onChange({ ...value, textColumn: column })}>
+        {options}
+      </Choice>
+      {isAnswered && columns.length > 2 && (
+        <Choice
+          label="Second text"
+          value={inputColumn ?? NONE}
+          onChange={(column) => onChange({ ...value, inputColumn: column === NONE ? null : column })}
+        >
+          <option value={NONE}>none</option>
+          {options}
+        </Choice>
+      )}
+      {isAnswered && (
+        <Choice
+          label={form === 'labels' ? 'Label' : 'Answer'}
+          value={labelColumn}
+          onChange={(column) => onChange({ ...value, labelColumn: column })}
+        >
+          {options}
+        </Choice>
+      )}
+    </>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  children: ReactNode;
+}
+
+function Choice({ label, value, onChange, children }: ChoiceProps) {
+  const id = useId();
+  return (
+    <div className={styles.column}>
+      <label htmlFor={id}>{label}</label>
+      <select id={id} className={fieldStyles.select} value={value} onChange={({ target }) => onChange(target.value)}>
+        {children}
+      </select>
+    </div>
+  );
+}

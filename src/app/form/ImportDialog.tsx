@@ -1,0 +1,323 @@
+import { useId, useRef, useState } from 'react';
+import * as v from 'valibot';
+import { type ErrorReport, reportOf } from '../../base/errors.ts';
+import type { OpenedFile } from '../../run/tasks/table-messages.ts';
+import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
+import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
+import { KINDS } from '../../tasks/kinds.ts';
+import { FORM_DEFAULTS, likelySpec } from '../../tasks/likely-spec.ts';
+import type { TablePreview } from '../../tasks/table-preview.ts';
+import { bearerOf } from '../../tasks/task-name.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { SCORE_NAMES } from '../state/scores.ts';
+import buttons from '../ui/buttons.module.css';
+import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
+import { ErrorNote } from '../ui/errors.tsx';
+import fieldStyles from '../ui/field.module.css';
+import { visibleText } from '../ui/visible.ts';
+import { ColumnFields, FoundInFile } from './ColumnFields.tsx';
+import styles from './ImportDialog.module.css';
+
+/** A first specification for a file, with the guessed columns. */
+export const guessedSpec = (file: OpenedFile, taken: readonly string[]): TaskSpec =>
+  likelySpec(file, file.preview, taken);
+
+/** What a person has typed, which a change of the form of answers does not replace. */
+type Typed = Partial<Pick<TaskSpec, 'kind' | 'instruction'>>;
+
+/** A specification with other columns. Another form of answers brings its kind and question, and its usual main score. */
+export function withColumns(spec: TaskSpec, columns: Columns, typed: Typed): TaskSpec {
+  const { form, textColumn, inputColumn, labelColumn } = columns;
+  const next: TaskSpec = { ...spec, form, textColumn, inputColumn, labelColumn };
+  if (form === spec.form) return next;
+  delete next.score;
+  const asks = form === 'labels' || form === 'free';
+  return { ...next, ...FORM_DEFAULTS[form], ...typed, ...(!asks && { instruction: null }) };
+}
+
+/** Why a well-formed name is not available for a custom task. */
+export function nameIssue(name: string, taken: readonly string[]): string | undefined {
+  const bearer = taken.includes(name) ? 'another task of yours' : bearerOf(name);
+  return bearer && `This is also the name of ${bearer}`;
+}
+
+// Characters shown of each cell.
+const PREVIEW_CHARACTERS = 160;
+
+/** The form for the open file, if any. */
+export function ImportDialog() {
+  const file = usePageState((state) => state.openFile);
+  return file === null ? null : <ImportForm key={keyOf(file)} file={file} />;
+}
+
+function ImportForm({ file }: { file: OpenedFile }) {
+  const { tasks } = usePage();
+  const { custom, unread } = usePageState(({ taskData }) => taskData);
+  const taken = [...custom.map((task) => task.spec.name), ...unread.tasks];
+  const problem = usePageState((state) => state.taskProblem);
+  const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
+  const [{ preview, error, isLooking }, look] = usePreview(file);
+  const [isAdding, setAdding] = useState(false);
+  const [typed, setTyped] = useState<Typed>({});
+  const id = useId();
+
+  const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
+  const { form, textColumn, inputColumn, labelColumn } = spec;
+  const choose = (columns: Columns): void => {
+    setSpec((old) => withColumns(old, columns, typed));
+    void look(spec.header, columns);
+  };
+  const nameColumns = async (header: boolean): Promise<void> => {
+    change({ header });
+    const seen = await look(header, null);
+    if (seen !== null) setSpec((old) => withColumns(old, seen, typed));
+  };
+  const issues = specIssues(spec);
+  const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
+  const unusable = error ?? preview.problem;
+  const isReady = unusable === null && !isLooking && !isAdding && nameTaken === undefined && issues.size === 0;
+  const add = async (): Promise<void> => {
+    setAdding(true);
+    await tasks.addTask(spec);
+    setAdding(false);
+  };
+  const field = (key: keyof TaskSpec): { id: string; 'aria-invalid': boolean; 'aria-describedby': string } => ({
+    id: `${id}-${key}`,
+    'aria-invalid': key === 'name' ? nameTaken !== undefined : issues.has(key),
+    'aria-describedby': `${id}-${key}-help`,
+  });
+  const help = (key: keyof TaskSpec, text: string) => {
+    const issue = key === 'name' ? nameTaken : issues.get(key);
+    return (
+      <p id={`${id}-${key}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
+        {issue ?? text}
+      </p>
+    );
+  };
+  return (
+    <Dialog labelledBy={`${id}-title`} testId="import-dialog" onClose={() => tasks.closeFile()}>
+      <form
+        method="dialog"
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (isReady) void add();
+        }}
+      >
+        <h2 id={`${id}-title`} className={styles.title}>
+          A task from <bdi>{visibleText(file.name, 60)}</bdi>
+        </h2>
+        <div className={styles.columns}>
+          <ColumnFields
+            value={{ form, textColumn, inputColumn, labelColumn }}
+            columns={preview.columns}
+            onChange={choose}
+          />
+          {!file.namesColumns && (
+            <label className={fieldStyles.radio}>
+              <input
+                type="checkbox"
+                checked={spec.header}
+                onChange={({ target }) => void nameColumns(target.checked)}
+              />
+              The first row names the columns
+            </label>
+          )}
+        </div>
+        <Preview preview={preview} />
+        {unusable !== null && <ErrorNote error={unusable} title="These columns do not make a task" />}
+        {preview.found !== null && (
+          <FoundInFile found={preview.found} format={preview.format} warnings={preview.warnings} />
+        )}
+        <div className={styles.fields}>
+          <label htmlFor={`${id}-name`}>Name</label>
+          <input
+            {...field('name')}
+            className={fieldStyles.input}
+            value={spec.name}
+            onChange={({ target }) => change({ name: target.value })}
+          />
+          {help(
+            'name',
+            form === 'labels' ? 'Appears in the prompt, like the names of datasets.' : 'Not part of the prompt.',
+          )}
+          <label htmlFor={`${id}-kind`}>Kind</label>
+          <input
+            {...field('kind')}
+            className={fieldStyles.input}
+            list={`${id}-kinds`}
+            value={spec.kind}
+            onChange={({ target: { value } }) => {
+              // A kind brings its question, but does not replace one that the person wrote.
+              const asks = form === 'labels' && typed.instruction === undefined && Object.hasOwn(KINDS, value);
+              setTyped({ ...typed, kind: value });
+              change({ kind: value, ...(asks && { instruction: KINDS[value] ?? null }) });
+            }}
+          />
+          <datalist id={`${id}-kinds`}>
+            {Object.keys(KINDS).map((kind) => (
+              <option key={kind} value={kind} />
+            ))}
+          </datalist>
+          {help('kind', 'A CL_Benchmark kind (SC sentiment, TC topic, NLI, …) or your own; scores are grouped by it.')}
+          {(form === 'labels' || form === 'free') && (
+            <>
+              <label htmlFor={`${id}-instruction`}>Question</label>
+              <input
+                {...field('instruction')}
+                className={fieldStyles.input}
+                value={spec.instruction ?? ''}
+                onChange={({ target: { value } }) => {
+                  const instruction = value === '' ? null : value;
+                  setTyped({ ...typed, instruction });
+                  change({ instruction });
+                }}
+              />
+              {help(
+                'instruction',
+                form === 'labels'
+                  ? 'Precedes the labels in the prompt. If empty, the prompt has neither.'
+                  : 'Precedes every text in the prompt. May be empty.',
+              )}
+            </>
+          )}
+          {form === 'chat' && (
+            <>
+              <label htmlFor={`${id}-chatAnswers`}>Learn</label>
+              <select
+                {...field('chatAnswers')}
+                className={fieldStyles.select}
+                value={spec.chatAnswers}
+                onChange={({ target }) => change({ chatAnswers: target.value === 'last' ? 'last' : 'every' })}
+              >
+                <option value="every">every answer of the assistant</option>
+                <option value="last">only the last answer</option>
+              </select>
+              {help('chatAnswers', 'Each answer is an example, with the turns before it as its prompt.')}
+            </>
+          )}
+          <label htmlFor={`${id}-score`}>Main score</label>
+          <select
+            {...field('score')}
+            className={fieldStyles.select}
+            value={spec.score ?? SCORES_OF[form][0]}
+            onChange={({ target }) => setSpec((old) => withScore(old, target.value))}
+          >
+            {SCORES_OF[form].map((score) => (
+              <option key={score} value={score}>
+                {SCORE_NAMES[score]}
+              </option>
+            ))}
+          </select>
+          {help('score', 'Shown for the task in charts and means. All of its scores are measured.')}
+          <label htmlFor={`${id}-testShare`}>Test share</label>
+          <input
+            {...field('testShare')}
+            className={`${fieldStyles.input} ${fieldStyles.number}`}
+            type="number"
+            step="any"
+            value={Number.isNaN(spec.testShare) ? '' : spec.testShare}
+            onChange={({ target }) => change({ testShare: target.valueAsNumber })}
+          />
+          {help(
+            'testShare',
+            `Drawn at random${form === 'labels' ? ' from each label' : ''}, never trained on; equal texts stay together.`,
+          )}
+          <label htmlFor={`${id}-seed`}>Seed of the split</label>
+          <input
+            {...field('seed')}
+            className={`${fieldStyles.input} ${fieldStyles.number}`}
+            type="number"
+            step="1"
+            value={Number.isNaN(spec.seed) ? '' : spec.seed}
+            onChange={({ target }) => change({ seed: target.valueAsNumber })}
+          />
+          {help('seed', 'Same file and seed, same split.')}
+        </div>
+        {problem !== null && <ErrorNote error={problem} title="The task was not added" />}
+        <DialogFoot>
+          <button type="button" className={buttons.plain} onClick={() => tasks.closeFile()}>
+            Cancel
+          </button>
+          <button type="submit" className={buttons.primary} disabled={!isReady}>
+            Add task
+          </button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
+
+function Preview({ preview }: { preview: TablePreview }) {
+  const { columns, rows, textColumn, inputColumn, labelColumn } = preview;
+  const role = (column: string): string | undefined =>
+    column === textColumn || column === inputColumn ? 'text' : column === labelColumn ? 'label' : undefined;
+  return (
+    <div className={styles.scroll} tabIndex={0} role="region" aria-label="The first rows of the file">
+      <table className={styles.table} data-testid="import-preview">
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col" data-role={role(column)}>
+                <bdi>{visibleText(column, 60)}</bdi>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, i) => (
+            <tr key={i}>
+              {row.map((cell, column) => (
+                <td key={column} data-role={role(columns[column] ?? '')}>
+                  <bdi>{visibleText(cell, PREVIEW_CHARACTERS)}</bdi>
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface Looking {
+  preview: TablePreview;
+  /** Why the file cannot be read this way. */
+  error: ErrorReport | null;
+  isLooking: boolean;
+}
+
+/** A file's preview, and a function that reads the file another way; the latest call wins. */
+function usePreview(file: OpenedFile) {
+  const { tasks } = usePage();
+  const [state, setState] = useState<Looking>({ preview: file.preview, error: null, isLooking: false });
+  const latest = useRef(0);
+  /** Null if it failed or a later call has begun. */
+  const look = async (header: boolean, columns: Columns | null): Promise<TablePreview | null> => {
+    const turn = ++latest.current;
+    setState((old) => ({ ...old, isLooking: true }));
+    try {
+      const preview = await tasks.preview(header, columns);
+      if (turn !== latest.current) return null;
+      setState({ preview, error: null, isLooking: false });
+      return preview;
+    } catch (thrown) {
+      if (turn === latest.current) setState((old) => ({ ...old, error: reportOf(thrown), isLooking: false }));
+      return null;
+    }
+  };
+  return [state, look] as const;
+}
+
+/** A specification with a main score, which is left out if it is the usual one. */
+function withScore(spec: TaskSpec, value: string): TaskSpec {
+  const next: TaskSpec = { ...spec };
+  delete next.score;
+  const score = SCORES_OF[spec.form].slice(1).find((one) => one === value);
+  return score === undefined ? next : { ...next, score };
+}
+
+function specIssues(spec: TaskSpec): ReadonlyMap<string, string> {
+  const issues = v.safeParse(TaskSpecSchema, spec).issues ?? [];
+  return new Map(issues.map((issue) => [v.getDotPath(issue) ?? '', issue.message]));
+}

@@ -1,0 +1,224 @@
+import { useId, useState } from 'react';
+import { explained } from '../../base/errors.ts';
+import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
+import { GALLERY } from '../../weights/gallery.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
+import { modelFilesOf } from '../../weights/picked-folder.ts';
+import { type Picked, pickedFrom } from '../state/models-state.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import styles from '../ui/field.module.css';
+import { bytes } from '../ui/format.ts';
+import { HubAccessFields } from './HubAccessFields.tsx';
+
+interface GgufProps {
+  model: string;
+  onChange: (model: string) => void;
+}
+
+/** The name of a repository, whatever file of it is chosen. */
+function repositoryOf(model: string): string | null {
+  const reference = parseModelReference(model);
+  return reference?.kind === 'hub'
+    ? model.slice(0, model.length - (reference.file ?? '').length).replace(/:$/, '')
+    : null;
+}
+
+/** The GGUF files of a repository on the hub, which is asked only when the button is pressed. */
+function GgufChoice({ model, onChange }: GgufProps) {
+  const { models } = usePage();
+  const ggufs = usePageState((state) => state.models.ggufs);
+  const busy = usePageState((state) => state.models.work !== null);
+  const error = usePageState((state) => state.models.error);
+  const [asked, setAsked] = useState<string | null>(null);
+  const repository = repositoryOf(model);
+  if (repository === null) return null;
+  if (ggufs?.model !== repository) {
+    return (
+      <>
+        <button
+          type="button"
+          className={styles.link}
+          data-testid="list-ggufs"
+          disabled={busy}
+          onClick={() => {
+            setAsked(repository);
+            models.listGgufs(repository);
+          }}
+        >
+          GGUF files of {repository}
+        </button>
+        {error !== null && asked === repository && <p className={styles.issue}>{explained(error)}</p>}
+      </>
+    );
+  }
+  return (
+    <label className={styles.label}>
+      GGUF file
+      <select
+        className={styles.input}
+        data-testid="gguf-choice"
+        value={model}
+        onChange={({ target }) => onChange(target.value)}
+      >
+        <option value={repository}>none: safetensors</option>
+        {ggufs.files.map(({ reference, file, bytes: size }) => (
+          <option key={reference} value={reference}>
+            {size === null ? file : `${file}, ${bytes(size)}`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface PickedProps {
+  issue: string | undefined;
+}
+
+/** A model folder, or its files, picked or dropped; read in place. */
+function PickedModelField({ issue }: PickedProps) {
+  const { takeModel } = usePage();
+  const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
+  const files = usePageState(({ access }) => access.picked.get(name));
+  const checking = usePageState(({ checkingModel }) => checkingModel);
+  const take = (picked: Picked | null): void => {
+    if (picked !== null) void takeModel(picked);
+  };
+  const used = modelFilesOf(files ?? []);
+  return (
+    <div className={styles.drop} data-testid="model-drop">
+      <p>
+        {checking !== null
+          ? `Checking the files of ${checking}…`
+          : used.length === 0
+            ? 'Drop a model folder or GGUF file here, or'
+            : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
+      </p>
+      <div className={styles.picks}>
+        <label className={styles.pick}>
+          Choose a folder
+          <input
+            type="file"
+            className="hidden-visually"
+            data-testid="pick-model-folder"
+            {...{ webkitdirectory: '' }}
+            onChange={({ target }) => take(pickedFrom(target.files ?? []))}
+          />
+        </label>
+        <label className={styles.pick}>
+          Choose files
+          <input
+            type="file"
+            className="hidden-visually"
+            data-testid="pick-model-files"
+            multiple
+            onChange={({ target }) => take(pickedFrom(target.files ?? []))}
+          />
+        </label>
+      </div>
+      <p className={issue === undefined || name === '' ? styles.help : styles.issue}>
+        {issue === undefined || name === ''
+          ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards; or a GGUF file. Read in place, never uploaded.'
+          : issue}
+      </p>
+    </div>
+  );
+}
+
+interface Props {
+  issue: string | undefined;
+}
+
+interface Choice {
+  label: string;
+  /** What the model field starts with when this is chosen. */
+  start: string;
+  /** Whether this choice covers a model. */
+  holds: (model: string) => boolean;
+}
+
+const isPicked = (model: string): boolean => model.startsWith('picked:');
+
+const CHOICES: readonly Choice[] = [
+  ...EMBEDDED_MODELS.map(({ name, reference }) => ({
+    label: name,
+    start: reference,
+    holds: (model: string) => model === reference,
+  })),
+  {
+    label: 'From the Hugging Face hub, or an address',
+    start: '',
+    holds: (model) => embeddedModel(model) === undefined && !isPicked(model),
+  },
+  { label: 'Files on this machine', start: 'picked:', holds: isPicked },
+];
+
+/** Where the model comes from. */
+export function ModelField({ issue }: Props) {
+  const { chooseModel } = usePage();
+  const model = usePageState(({ draft }) => draft.model);
+  const id = useId();
+  return (
+    <fieldset className={styles.block} data-testid="model-field">
+      <legend className={styles.label}>Model</legend>
+      <div className={styles.radios}>
+        {CHOICES.map(({ label, start, holds }) => (
+          <label key={start} className={styles.radio}>
+            <input type="radio" name={id} checked={holds(model)} onChange={() => chooseModel(start)} />
+            {label}
+          </label>
+        ))}
+      </div>
+      {isPicked(model) && <PickedModelField issue={issue} />}
+      {!isPicked(model) && !embeddedModel(model) && <NamedModel model={model} issue={issue} onChange={chooseModel} />}
+    </fieldset>
+  );
+}
+
+interface NamedProps extends Props {
+  model: string;
+  onChange: (model: string) => void;
+}
+
+function NamedModel({ model, issue, onChange }: NamedProps) {
+  const { look } = usePage();
+  const id = useId();
+  // An empty field or a half-typed name is not an error yet.
+  const [wasLeft, setWasLeft] = useState(false);
+  const shown = wasLeft && model !== '' ? issue : undefined;
+  return (
+    <>
+      <input
+        className={styles.input}
+        type="text"
+        inputMode="url"
+        spellCheck={false}
+        autoCapitalize="none"
+        aria-label="Repository or address of the model"
+        placeholder="org/name, or https://…"
+        list={`${id}-known`}
+        value={model}
+        aria-invalid={shown !== undefined}
+        aria-describedby={`${id}-help`}
+        onBlur={() => setWasLeft(true)}
+        onChange={({ target }) => onChange(target.value.trim())}
+      />
+      <datalist id={`${id}-known`}>
+        {GALLERY.map(({ reference, name }) => (
+          <option key={reference} value={reference}>
+            {name}
+          </option>
+        ))}
+      </datalist>
+      <p id={`${id}-help`} className={shown === undefined ? styles.help : styles.issue}>
+        {shown ??
+          'A model of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …): org/name or org/name@revision on the hub, a GGUF file there (org/name:FILE.gguf), or the address of a folder or GGUF file. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
+      </p>
+      <button type="button" className={styles.link} onClick={() => look({ tab: 'models' })}>
+        Known and stored models
+      </button>
+      <GgufChoice model={model} onChange={onChange} />
+      <HubAccessFields of="models" />
+    </>
+  );
+}

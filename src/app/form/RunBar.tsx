@@ -1,0 +1,205 @@
+import { useMemo, useRef } from 'react';
+import { difference } from '../../run/files/fitting.ts';
+import { embeddedSettings, type PresetName } from '../../run/planning/presets.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { embeddedTask } from '../../tasks/orders.ts';
+import { embeddedModel } from '../../weights/embedded-models.ts';
+import { type Estimate, estimateOf, estimateText } from '../state/estimate.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { canKeep, isActive } from '../state/run-state.ts';
+import buttons from '../ui/buttons.module.css';
+import { useFocusStays } from '../ui/hooks.ts';
+import { KeepAwake } from './DeviceField.tsx';
+import styles from './RunBar.module.css';
+
+/** How long a run with the page's settings would take; null until known. */
+function useEstimate(): Estimate | null {
+  const { pace } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const taskData = usePageState((state) => state.taskData);
+  const memoryPlan = usePageState((state) => state.memoryPlan);
+  const deviceFound = usePageState((state) => state.deviceFound);
+  const resumePoint = usePageState((state) => state.resumePoint);
+  // A finished run may have corrected the pace.
+  const status = usePageState(({ run }) => run.status);
+  return useMemo(
+    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound, resumePoint }, pace)),
+    [draft, taskData, memoryPlan, deviceFound, resumePoint, pace, status],
+  );
+}
+
+const PRESETS: readonly { name: PresetName; label: string }[] = [
+  { name: 'full', label: 'Full: four tasks' },
+  { name: 'quick', label: 'Quick: two tasks' },
+];
+
+/** The preset that a draft equals in all but the seed; null if it equals none. */
+function presetOf(draft: RunSettings): PresetName | null {
+  const { seed } = draft.training;
+  for (const { name } of PRESETS) {
+    const preset = embeddedSettings(name, draft.method.name, embeddedModel(draft.model)?.reference);
+    if (difference({ ...preset, training: { ...preset.training, seed } }, draft) === null) return name;
+  }
+  return null;
+}
+
+/** The size of the run in one line: tasks, examples, epochs. */
+function amount({ order, training }: RunSettings): string {
+  const tasks = order.length === 1 ? '1 task' : `${order.length} tasks`;
+  // The embedded tasks have enough examples; others may have fewer.
+  const most = order.every((name) => embeddedTask(name) !== null) ? '' : 'up to ';
+  const examples = training.trainExamples === 0 ? 'all examples' : `${most}${training.trainExamples} examples each`;
+  const epochs = training.epochs === 1 ? '1 epoch' : `${training.epochs} epochs`;
+  return `${tasks}, ${examples}, ${epochs}`;
+}
+
+/**
+ * Preset and Start; during a run, Pause or Resume, Stop, One step and One round. Pause and Stop stay focusable while they
+ * do nothing, so that the focus does not fall off the page, nor from Start onto Stop.
+ */
+export function RunBar() {
+  const active = usePageState(({ run }) => isActive(run.status));
+  const bar = useRef<HTMLDivElement>(null);
+  const focus = useFocusStays(bar, active);
+  return (
+    <div ref={bar} className={styles.bar} {...focus}>
+      {active ? <DuringRun /> : <BeforeRun />}
+    </div>
+  );
+}
+
+function DuringRun() {
+  const page = usePage();
+  const status = usePageState(({ run }) => run.status);
+  const keeps = usePageState(({ run }) => canKeep(run));
+  const canStep = status === 'running' || status === 'paused';
+  return (
+    <>
+      <div className={styles.buttons}>
+        {status === 'paused' ? (
+          <button type="button" className={buttons.primary} data-testid="resume" onClick={page.resume}>
+            Resume
+          </button>
+        ) : (
+          <button
+            type="button"
+            className={buttons.plain}
+            data-testid="pause"
+            aria-disabled={status !== 'running'}
+            onClick={() => status === 'running' && page.pause()}
+          >
+            {status === 'pausing' ? 'Pausing…' : 'Pause'}
+          </button>
+        )}
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="stop"
+          aria-disabled={status === 'stopping'}
+          onClick={() => status !== 'stopping' && page.stop()}
+        >
+          {status === 'stopping' ? 'Stopping…' : 'Stop'}
+        </button>
+        <button
+          type="button"
+          className={`${buttons.plain} ${styles.wide}`}
+          data-testid="stop-and-keep"
+          title="Ends the round here: what was learned until now is tested, saved, and can be tried and downloaded"
+          disabled={!keeps}
+          onClick={page.stopAndKeep}
+        >
+          {status === 'keeping' ? 'Saving the model…' : 'Stop and keep the model'}
+        </button>
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="step"
+          title="Runs to the end of the next optimizer step, then pauses"
+          disabled={!canStep}
+          onClick={() => page.continueTo('step')}
+        >
+          One step
+        </button>
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="step-round"
+          title="Runs to the end of the round’s tests, then pauses"
+          disabled={!canStep}
+          onClick={() => page.continueTo('round')}
+        >
+          One round
+        </button>
+      </div>
+      <div className={styles.amount}>
+        <p>Settings are locked during the run.</p>
+        <KeepAwake />
+      </div>
+    </>
+  );
+}
+
+function BeforeRun() {
+  const page = usePage();
+  const draft = usePageState((state) => state.draft);
+  const resumePoint = usePageState((state) => state.resumePoint);
+  const isChecking = usePageState(({ checkingModel }) => checkingModel !== null);
+  const preset = presetOf(draft);
+  const estimate = useEstimate();
+  return (
+    <>
+      <div className={`${styles.buttons} ${styles.begin}`}>
+        <button
+          type="button"
+          className={buttons.primary}
+          data-testid="start"
+          aria-describedby="run-amount start-facts"
+          disabled={isChecking}
+          onClick={page.start}
+        >
+          Start
+        </button>
+        <select
+          className={styles.preset}
+          data-testid="preset-select"
+          aria-label="Preset"
+          value={preset ?? 'custom'}
+          onChange={({ target }) => {
+            const chosen = PRESETS.find(({ name }) => name === target.value);
+            if (chosen !== undefined) page.choosePreset(chosen.name);
+          }}
+        >
+          {PRESETS.map(({ name, label }) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+          {preset === null && <option value="custom">Your own settings</option>}
+        </select>
+      </div>
+      <p className={`${styles.amount} ${styles.timed}`} id="run-amount">
+        {amount(draft)}
+        {estimate !== null && (
+          <span
+            className={styles.time}
+            data-testid="estimate"
+            data-seconds={estimate.seconds}
+            title={
+              estimate.isRefined ? 'From the last run of this model here.' : 'From a short benchmark of this device.'
+            }
+          >
+            {estimateText(estimate)}
+          </span>
+        )}
+      </p>
+      {resumePoint !== null && (
+        <p className={styles.amount} data-testid="goes-on">
+          Resumes after round {resumePoint.round} of the saved run.{' '}
+          <button type="button" className={buttons.plain} onClick={() => page.resumeFrom(null)}>
+            Start over instead
+          </button>
+        </p>
+      )}
+    </>
+  );
+}

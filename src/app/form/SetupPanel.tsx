@@ -1,0 +1,205 @@
+import { useId, useState } from 'react';
+import { MENU, needsInWords } from '../../methods/parts/method.ts';
+import { METHOD_NAMES, methodOf, METHODS } from '../../methods/registry.ts';
+import { commonFields, moreGroups, perTaskFields } from '../state/fields.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { CHECKPOINT_MINUTES, GPU_SHARES } from '../state/preferences.ts';
+import { isActive } from '../state/run-state.ts';
+import { draftIssues } from '../state/validate.ts';
+import field from '../ui/field.module.css';
+import { bytes } from '../ui/format.ts';
+import { DeviceField } from './DeviceField.tsx';
+import { MemoryField } from './MemoryField.tsx';
+import { ModelField } from './ModelField.tsx';
+import { OrderField } from './OrderField.tsx';
+import { PreviewField } from './PreviewField.tsx';
+import { SettingField } from './SettingField.tsx';
+import styles from './SetupPanel.module.css';
+import { HandOver } from './Sharing.tsx';
+import { TrainedLayersField } from './TrainedLayersField.tsx';
+
+/** How often the run is saved, so that it can resume after a crash or a reload. */
+function CheckpointField() {
+  const { prefer } = usePage();
+  const minutes = usePageState(({ checkpointMinutes }) => checkpointMinutes);
+  const size = usePageState(({ memoryPlan }) => (memoryPlan.status === 'planned' ? memoryPlan.plan.checkpoint : null));
+  const id = useId();
+  return (
+    <div className={`${field.row} ${field.roomy}`}>
+      <label htmlFor={id}>Save the run</label>
+      <select
+        id={id}
+        className={field.input}
+        data-testid="checkpoint-minutes"
+        value={minutes}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => prefer({ checkpointMinutes: Number(target.value) })}
+      >
+        {CHECKPOINT_MINUTES.map((one) => (
+          <option key={one} value={one}>
+            {one === 0 ? 'never' : one === 1 ? 'every minute' : `every ${one} minutes`}
+          </option>
+        ))}
+      </select>
+      <p id={`${id}-help`} className={field.help}>
+        Lets the run resume after a crash, a reload or a stop.
+        {minutes > 0 && size !== null && ` Stores two checkpoints of up to ${bytes(size)} each.`}
+      </p>
+    </div>
+  );
+}
+
+/** The share of the graphics card's time that the next run may use. */
+function GpuShareField() {
+  const { prefer } = usePage();
+  const share = usePageState(({ gpuShare }) => gpuShare);
+  const id = useId();
+  return (
+    <div className={field.row}>
+      <label htmlFor={id}>Share of the GPU</label>
+      <select
+        id={id}
+        className={field.input}
+        data-testid="gpu-share"
+        value={share}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => prefer({ gpuShare: Number(target.value) })}
+      >
+        {GPU_SHARES.map((percent) => (
+          <option key={percent} value={percent}>
+            {percent} %
+          </option>
+        ))}
+      </select>
+      <p id={`${id}-help`} className={field.help}>
+        Below 100 %, training takes short breaks so that games, films and other pages stay smooth.
+      </p>
+    </div>
+  );
+}
+
+/** The methods by menu group, without empty groups. */
+const GROUPS = MENU.map((title) => ({
+  title,
+  names: METHODS.filter(({ menu }) => menu === title).map(({ name }) => name),
+})).filter(({ names }) => names.length > 0);
+
+export function MethodField() {
+  const { chooseMethod } = usePage();
+  const name = usePageState(({ draft }) => draft.method.name);
+  const id = useId();
+  const method = methodOf({ name });
+  return (
+    <div className={field.block}>
+      <label htmlFor={id} className={field.label}>
+        Method
+      </label>
+      <select
+        id={id}
+        className={field.select}
+        data-testid="method-select"
+        value={name}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => {
+          const chosen = METHOD_NAMES.find((candidate) => candidate === target.value);
+          if (chosen !== undefined) chooseMethod(chosen);
+        }}
+      >
+        {GROUPS.map(({ title, names }) => (
+          <optgroup key={title} label={title}>
+            {names.map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </optgroup>
+        ))}
+      </select>
+      <p id={`${id}-help`} className={field.help}>
+        {[method.summary, needsInWords(method.needs)].filter((text) => text !== '').join(' ')}
+      </p>
+    </div>
+  );
+}
+
+/** The form of a run. A narrow page folds it, so that the run stays in view. */
+export function SetupPanel() {
+  const draft = usePageState((state) => state.draft);
+  const data = usePageState((state) => state.taskData);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const [open, setOpen] = useState(false);
+  const [moreOpen, setMoreOpen] = useState(false);
+  const model = usePageState((state) => state.modelModules);
+  const issues = draftIssues(draft, data, model);
+  const common = commonFields(draft.method.name);
+  const epochs = common.findIndex(({ id }) => id === 'training.epochs') + 1;
+  const firstFields = [...common.slice(0, epochs), ...perTaskFields(draft), ...common.slice(epochs)].filter((field) =>
+    field.applies(draft),
+  );
+  const groups = moreGroups(draft.method.name)
+    .map(({ title, fields }) => ({
+      title,
+      fields: fields.filter((field) => field.applies(draft)),
+    }))
+    .filter(({ fields }) => fields.length > 0);
+  const hidesIssue = groups.some(({ fields }) => fields.some(({ id }) => issues.has(id)));
+  return (
+    <div className={styles.panel}>
+      <button
+        type="button"
+        className={styles.fold}
+        aria-expanded={open}
+        aria-controls="setup-form"
+        onClick={() => setOpen(!open)}
+      >
+        Settings
+        <span className={styles.foldNow}>
+          {draft.method.name} · {draft.order.join(', ')}
+        </span>
+      </button>
+      <form id="setup-form" className={styles.form} data-open={open} onSubmit={(event) => event.preventDefault()}>
+        <fieldset disabled={active} className={styles.fields}>
+          <MethodField />
+          <OrderField
+            issue={issues.get('order')}
+            sourceIssue={issues.get('tasks')}
+            textIssue={issues.get('training.generalText')}
+          />
+          <ModelField issue={issues.get('model')} />
+          <section className={styles.group} aria-labelledby="setup-common">
+            <h2 id="setup-common" className={styles.title}>
+              Settings
+            </h2>
+            {firstFields.map((field) => (
+              <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
+            ))}
+          </section>
+          <PreviewField />
+          <TrainedLayersField issue={issues.get('training.loraModules') ?? issues.get('training.fullRankModules')} />
+          <DeviceField />
+          <MemoryField />
+          <GpuShareField />
+          <CheckpointField />
+          <details
+            className={styles.more}
+            open={moreOpen || hidesIssue}
+            onToggle={(event) => setMoreOpen(event.currentTarget.open)}
+          >
+            <summary className={styles.moreTitle}>
+              All settings of <code>{draft.method.name}</code>
+            </summary>
+            {groups.map(({ title, fields }) => (
+              <section key={title} className={styles.group} aria-label={`All settings: ${title}`}>
+                <h3 className={styles.subtitle}>{title}</h3>
+                {fields.map((field) => (
+                  <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
+                ))}
+              </section>
+            ))}
+          </details>
+        </fieldset>
+        <HandOver />
+      </form>
+    </div>
+  );
+}

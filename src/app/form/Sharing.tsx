@@ -1,0 +1,192 @@
+import { useId, useState } from 'react';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { isActive } from '../state/run-state.ts';
+import { changesOf, type Offer, type SetUp } from '../state/set-up.ts';
+import { draftIssues } from '../state/validate.ts';
+import buttons from '../ui/buttons.module.css';
+import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
+import { ErrorLine, ErrorText } from '../ui/errors.tsx';
+import { NONE } from '../ui/format.ts';
+import styles from './Sharing.module.css';
+
+/** Shares the set-up as a link or a file, and opens one. */
+export function HandOver() {
+  const { handOver } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const problem = usePageState((state) => state.handOverProblem);
+  /** The latest link, with the settings it holds. */
+  const [made, setMade] = useState<{ link: string; of: typeof draft; isCopied: boolean } | null>(null);
+  const picker = useId();
+  const shown = made?.of === draft ? made : null;
+  const copy = async (): Promise<void> => {
+    const link = handOver.link();
+    if (link === null) return;
+    // Browsers refuse if the page lacks focus or is not secure; the user can then copy the link by hand.
+    const isCopied = await (navigator.clipboard as Clipboard | undefined)?.writeText(link).then(
+      () => true,
+      () => false,
+    );
+    setMade({ link, of: draft, isCopied: isCopied === true });
+  };
+  return (
+    <section className={styles.panel} aria-labelledby={`${picker}-title`} data-testid="hand-over">
+      <h2 id={`${picker}-title`} className={styles.title}>
+        Share this set-up
+      </h2>
+      <p className={styles.help}>
+        All settings as a link or a file, without tokens, texts or file names. Opening it shows what would change and
+        starts nothing.
+      </p>
+      <div className={buttons.row}>
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          data-testid="copy-link"
+          onClick={() => void copy()}
+        >
+          Copy link
+        </button>
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          data-testid="save-set-up"
+          onClick={handOver.saveFile}
+        >
+          Save set-up
+        </button>
+        <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
+          Open a set-up…
+        </label>
+        <input
+          id={picker}
+          className="hidden-visually"
+          type="file"
+          accept=".json,application/json"
+          data-testid="open-set-up"
+          onChange={({ target }) => {
+            const [file] = target.files ?? [];
+            target.value = '';
+            if (file !== undefined) void handOver.openFile(file);
+          }}
+        />
+      </div>
+      <div role="status" className={styles.help}>
+        {shown !== null && (
+          <>
+            <label htmlFor={`${picker}-link`}>{shown.isCopied ? 'Copied:' : 'Copy this:'}</label>
+            <input
+              id={`${picker}-link`}
+              className={styles.link}
+              data-testid="link"
+              readOnly
+              value={shown.link}
+              onFocus={({ target }) => target.select()}
+            />
+          </>
+        )}
+      </div>
+      {problem !== null && <ErrorLine error={problem} isNew />}
+    </section>
+  );
+}
+
+/** Compares a set-up from a link or a file with the current one before it is applied. */
+export function OfferDialog() {
+  const offer = usePageState((state) => state.offer);
+  return offer === null ? null : <OpenOffer key={keyOf(offer)} offer={offer} />;
+}
+
+function OpenOffer({ offer }: { offer: Offer }) {
+  const { handOver } = usePage();
+  const id = useId();
+  return (
+    <Dialog labelledBy={id} testId="offer" onClose={handOver.decline}>
+      <div className={styles.content}>
+        {'setUp' in offer ? (
+          <OfferedSetUp id={id} from={offer.from} setUp={offer.setUp} />
+        ) : (
+          <>
+            <h2 id={id}>This set-up cannot be applied</h2>
+            <ErrorText error={offer.error} />
+            <DialogFoot>
+              <button type="button" className={buttons.plain} onClick={handOver.decline}>
+                Close
+              </button>
+            </DialogFoot>
+          </>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: SetUp }) {
+  const { handOver } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const data = usePageState((state) => state.taskData);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const { settings, lacksModel } = setUp;
+  const changes = changesOf(draft, settings);
+  const issues = [...draftIssues(settings, data)];
+  return (
+    <>
+      <h2 id={id}>{changes.length === 0 ? 'These are already your settings' : 'Apply this set-up?'}</h2>
+      <p className={styles.about}>
+        {from} holds the settings of a run. Nothing changes until you apply them, and no run starts.
+        {lacksModel && ' Its model is on someone else’s disk, so yours stays.'}
+      </p>
+      {changes.length > 0 && (
+        <div className={styles.scroll} tabIndex={0} role="region" aria-label="What would change">
+          <table className={styles.table}>
+            <caption className="hidden-visually">What would change</caption>
+            <thead>
+              <tr>
+                <th scope="col">Setting</th>
+                <th scope="col">Now</th>
+                <th scope="col">Then</th>
+              </tr>
+            </thead>
+            <tbody>
+              {changes.map(({ path, name, now, then }) => (
+                <tr key={path}>
+                  <th scope="row" title={path}>
+                    {name}
+                  </th>
+                  <td className={styles.now}>{now ?? NONE}</td>
+                  <td>{then ?? NONE}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {issues.length > 0 && (
+        <div className={styles.issues} data-testid="offer-issues">
+          <p>To start it here, first fix:</p>
+          <ul>
+            {issues.map(([path, message]) => (
+              <li key={path}>{message}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {active && <p className={styles.about}>A run is in progress. Apply these settings when it has ended.</p>}
+      <DialogFoot>
+        <button type="button" className={buttons.plain} data-testid="offer-decline" onClick={handOver.decline}>
+          {changes.length > 0 ? 'Keep mine' : 'Close'}
+        </button>
+        {changes.length > 0 && (
+          <button
+            type="button"
+            className={buttons.primary}
+            data-testid="offer-accept"
+            disabled={active}
+            onClick={handOver.accept}
+          >
+            Apply
+          </button>
+        )}
+      </DialogFoot>
+    </>
+  );
+}

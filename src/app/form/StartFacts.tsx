@@ -1,0 +1,162 @@
+import { explained } from '../../base/errors.ts';
+import { methodOf } from '../../methods/registry.ts';
+import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/planning/text-lengths.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { isCutByDesign } from '../../run/settings/starting-values.ts';
+import { freeAnswerLength } from '../../tasks/forms.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { isActive } from '../state/run-state.ts';
+import fields from '../ui/field.module.css';
+import styles from './StartFacts.module.css';
+
+/** A fact that asks for a decision: what is wrong, and the change that mends it, if one does. */
+interface Concern {
+  readonly text: string;
+  /** Whether the run cannot learn what was meant, rather than lose a little. */
+  readonly isGrave: boolean;
+  readonly change?: { readonly label: string; readonly training: Partial<RunSettings['training']> };
+}
+
+/** Share of cut texts from which on it matters. */
+const MANY = 0.05;
+
+/** Tasks whose cut texts are named one by one. */
+const MOST_NAMED = 3;
+
+/** The rates, lengths and prompts that a run will use, in one sentence. */
+export function usedBy({ method, training }: RunSettings, lengths: TextLengths | null): string {
+  const { settings } = methodOf(method);
+  const rates = [
+    'learningRate' in settings && `${method.learningRate}`,
+    'galoreLearningRate' in settings && `${method.galoreLearningRate} at full rank`,
+  ].filter((rate) => rate !== false);
+  const course = training.lrSchedulerType === 'constant' ? '' : ', falling to 0 over each task';
+  const answer = Math.max(0, ...countedIn(lengths).map((task) => task.answer));
+  const longest = training.targetLength === 0 ? answer : training.targetLength;
+  const form =
+    training.promptForm === 'chat'
+      ? ', by the model’s chat template'
+      : lengths?.hasTemplate === true
+        ? ', without the model’s chat template'
+        : '';
+  const answers = longest === 0 ? '' : `; answers of up to ${longest}`;
+  return `Learning rate ${rates.join(' and ')}${course}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.`;
+}
+
+/** What would be cut or cannot be learned, with what to do. */
+export function concernsOf(settings: RunSettings, lengths: TextLengths | null): Concern[] {
+  if (lengths === null) return [];
+  const { sourceLength, targetLength } = settings.training;
+  const counted = countedIn(lengths);
+  const enough = enoughFor(lengths);
+  const raise = enough !== null && enough > sourceLength ? raised('prompt', 'sourceLength', enough) : {};
+  const failed = lengths.tasks.flatMap((task) =>
+    'error' in task ? [{ text: `${task.name}: ${explained(task.error)}`, isGrave: true }] : [],
+  );
+  const refused = counted
+    .filter(({ question }) => question > sourceLength)
+    .map(({ name, question }) => ({
+      text: `${name}: the prompt takes ${question} tokens even without a text, but may have ${sourceLength}: the run will be refused.`,
+      isGrave: true,
+    }));
+  const allCut = counted.filter((task) => task.cut > 0 && task.question <= sourceLength);
+  const meant = allCut.filter(({ name }) => isCutByDesign(settings, name));
+  const cut = allCut.filter((task) => !meant.includes(task));
+  const most = freeAnswerLength(targetLength);
+  const shortened = counted.filter((task) => task.shortened > 0);
+  const longestAnswer = Math.max(0, ...counted.map(({ answer }) => answer));
+  const tooLong = cut.some(({ longest }) => longest === null) ? `: the longest has over ${LONGEST} tokens.` : '.';
+  const all: (Concern | false)[] = [
+    ...failed,
+    ...refused,
+    cut.length > 0 && {
+      text: `${listed(cut, 'texts', (task) => task.cut)} would be cut${tooLong}`,
+      isGrave: cut.some((task) => task.cut >= MANY * task.counted),
+    },
+  ];
+  const concerns = all.filter((concern) => concern !== false);
+  const last = concerns.length - 1;
+  return [
+    ...(meant.length === 0
+      ? []
+      : [
+          {
+            text: `By design, ${inSentence(listed(meant, 'texts', (task) => task.cut))} are cut: most are far shorter.`,
+            isGrave: false,
+          },
+        ]),
+    // One change mends all of them.
+    ...concerns.map((concern, i) => (i === last ? { ...concern, ...raise } : concern)),
+    ...(shortened.length === 0
+      ? []
+      : [
+          {
+            text: `${listed(shortened, 'answers', (task) => task.shortened)} have more than ${most} tokens and would be learned so far only.`,
+            isGrave: shortened.some((task) => task.shortened >= MANY * task.counted),
+            ...raised('answer', 'targetLength', longestAnswer),
+          },
+        ]),
+  ];
+}
+
+const countedIn = (lengths: TextLengths | null): TaskLengths[] =>
+  lengths?.tasks.flatMap((task) => ('error' in task ? [] : [task])) ?? [];
+
+/** A text without the capital of a sentence's first word. */
+const inSentence = (text: string): string => text[0].toLowerCase() + text.slice(1);
+
+/** `12 of 200`; `about 60 of 1,200` if not all were counted. */
+const shareOf = (part: number, { counted, texts }: TaskLengths): string =>
+  counted === texts ? `${part} of ${texts}` : `about ${Math.max(1, Math.round((part / counted) * texts))} of ${texts}`;
+
+/** `5 of 420 texts of gloss, 13 of 420 of people and some of 2 more tasks`. */
+function listed(tasks: readonly TaskLengths[], what: string, partOf: (task: TaskLengths) => number): string {
+  const named = tasks
+    .slice(0, MOST_NAMED)
+    .map((task, i) => `${shareOf(partOf(task), task)} ${i === 0 ? `${what} ` : ''}of ${task.name}`);
+  const more = tasks.length - MOST_NAMED;
+  if (more > 0) named.push(`some of ${more} more ${more === 1 ? 'task' : 'tasks'}`);
+  const text = [named.slice(0, -1).join(', '), ...named.slice(-1)].filter((part) => part !== '').join(' and ');
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+const raised = (what: string, key: 'sourceLength' | 'targetLength', to: number): Pick<Concern, 'change'> => ({
+  change: { label: `Raise the ${what} length to ${to}`, training: { [key]: to } },
+});
+
+/** What the run will use of its settings, and which texts it would cut, beside _Start_. */
+export function StartFacts({ id }: { id: string }) {
+  const { edit, countTexts } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const state = usePageState((all) => all.lengths);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const lengths = state.status === 'counted' ? state.lengths : state.status === 'counting' ? state.last : null;
+  if (active) return null;
+  return (
+    <div id={id} className={styles.facts} data-testid="start-facts" data-status={state.status}>
+      <p>{usedBy(draft, lengths)}</p>
+      {concernsOf(draft, lengths).map(({ text, isGrave, change }) => (
+        <p key={text} className={isGrave ? styles.grave : styles.concern}>
+          {text}{' '}
+          {change && (
+            <button
+              type="button"
+              className={fields.link}
+              onClick={() =>
+                edit(({ training, ...rest }) => ({ ...rest, training: { ...training, ...change.training } }))
+              }
+            >
+              {change.label}
+            </button>
+          )}
+        </p>
+      ))}
+      {state.status === 'failed' && <p className={styles.grave}>{explained(state.error)}</p>}
+      {state.status === 'elsewhere' && (
+        <button type="button" className={fields.link} data-testid="count-texts" onClick={countTexts}>
+          Load the tokenizer and the tasks to count their tokens
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,307 @@
+import { useEffect, useId, useRef, useState } from 'react';
+import type { TaskForm } from '../../tasks/forms.ts';
+import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
+import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-dataset.ts';
+import { bytes, whole } from '../ui/format.ts';
+import { downloadText } from '../ui/download.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import fieldStyles from '../ui/field.module.css';
+import { HubAccessFields } from './HubAccessFields.tsx';
+import { AskTwice } from '../ui/AskTwice.tsx';
+import { ErrorNote } from '../ui/errors.tsx';
+import { filesOfInput } from '../state/given-files.ts';
+import type { PickedFolder } from '../state/task-store.ts';
+import { visibleText } from '../ui/visible.ts';
+import styles from './TaskSources.module.css';
+
+const TABLES = [...TABLE_ENDINGS, 'gz'].map((ending) => `.${ending}`).join();
+
+/** Sources of tasks besides the embedded ones: a user's files, benchmarks, an order file. */
+export function TaskSources({ issue }: { issue: string | undefined }) {
+  const problem = usePageState((state) => state.taskProblem);
+  const open = usePageState((state) => state.openFile !== null);
+  const notes = usePageState((state) => state.taskNotes);
+  return (
+    <div className={styles.sources}>
+      {problem !== null && !open && <ErrorNote error={problem} title="Could not update the tasks" />}
+      {notes.map((note) => (
+        <p key={note} className={styles.warning}>
+          {note}
+        </p>
+      ))}
+      <CustomTasks />
+      <HubDatasets />
+      <Benchmark issue={issue} />
+      <OrderFiles />
+    </div>
+  );
+}
+
+interface PickProps {
+  label: string;
+  accept?: string;
+  folder?: boolean;
+  multiple?: boolean;
+}
+
+/** A button that opens the browser's file picker and passes on the chosen files. */
+function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
+  const { tasks } = usePage();
+  const input = useRef<HTMLInputElement>(null);
+  // React does not support this attribute.
+  useEffect(() => {
+    if (input.current !== null) input.current.webkitdirectory = folder;
+  }, [folder]);
+  return (
+    <>
+      <button type="button" className={styles.button} onClick={() => input.current?.click()}>
+        {label}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        aria-label={label}
+        accept={accept}
+        multiple={multiple}
+        onChange={({ target }) => {
+          const files = filesOfInput(target.files);
+          // So that choosing the same file again fires a change event.
+          target.value = '';
+          void tasks.give(files);
+        }}
+      />
+    </>
+  );
+}
+
+/** What is learned of a task without labels. */
+const ANSWERS: Readonly<Partial<Record<TaskForm, string>>> = {
+  free: 'free answers',
+  chat: 'answers in conversations',
+  text: 'plain text',
+};
+
+const OF_OTHER_VERSION = 'unreadable, of another version';
+const UNREADABLE = 'It is damaged, or another version of this page has stored it. It stays until you remove it.';
+
+interface StoredProps {
+  name: string;
+  facts: string;
+  /** The whole of what the facts count. */
+  title: string;
+  verb?: 'Remove' | 'Forget';
+  /** What is removed, for those who do not see the name beside the button. */
+  what: string;
+  remove: () => void;
+}
+
+/** An entry of a list of what is stored in this browser. */
+function Stored({ name, facts, title, verb = 'Remove', what, remove }: StoredProps) {
+  return (
+    <li className={styles.item}>
+      <span className={styles.name}>
+        <bdi>{name}</bdi>
+        <span className={styles.facts} title={title}>
+          {facts}
+        </span>
+      </span>
+      <span className={styles.acts}>
+        <AskTwice verb={verb} of={what} className={styles.remove} act={remove} />
+      </span>
+    </li>
+  );
+}
+
+function CustomTasks() {
+  const { tasks } = usePage();
+  const custom = usePageState(({ taskData }) => taskData.custom);
+  const unread = usePageState(({ taskData }) => taskData.unread.tasks);
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>Custom tasks</h3>
+      {custom.length + unread.length > 0 && (
+        <ul className={styles.list} data-testid="custom-tasks">
+          {custom.map(({ spec, labels, trainExamples, testExamples }) => (
+            <Stored
+              key={spec.name}
+              name={spec.name}
+              facts={`${spec.kind}, ${ANSWERS[spec.form] ?? `${labels.length} labels`}, ${trainExamples} to train, ${testExamples} to test`}
+              title={visibleText(labels.join(', '), 400)}
+              what={`the custom task ${spec.name}`}
+              remove={() => void tasks.removeTask(spec.name)}
+            />
+          ))}
+          {unread.map((name) => (
+            <Stored
+              key={name}
+              name={name}
+              facts={OF_OTHER_VERSION}
+              title={UNREADABLE}
+              what={`the unreadable task ${name}`}
+              remove={() => void tasks.removeTask(name)}
+            />
+          ))}
+        </ul>
+      )}
+      <div className={styles.row}>
+        <Pick label="Add a file…" accept={TABLES} />
+        <Pick label="Add a folder of texts…" folder />
+      </div>
+      <p className={fieldStyles.help}>
+        Instructions, chats, questions, labelled texts or plain texts, as CSV, TSV, JSON, JSONL, Parquet, .txt or .md;
+        or drop a file or a folder of texts here. It stays in this browser.
+      </p>
+    </div>
+  );
+}
+
+/** Data sets of the Hugging Face hub: a name, then a split. */
+function HubDatasets() {
+  const { tasks } = usePage();
+  const [name, setName] = useState('');
+  const [found, setFound] = useState<HubDataset | null>(null);
+  const [chosen, setChosen] = useState(0);
+  const [isBusy, setBusy] = useState(false);
+  const id = useId();
+  const known = datasetName(name);
+  const wait = async (work: () => Promise<void>): Promise<void> => {
+    setBusy(true);
+    try {
+      await work();
+    } finally {
+      setBusy(false);
+    }
+  };
+  const split = found?.splits[chosen];
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>Data set of the Hugging Face hub</h3>
+      <input
+        className={fieldStyles.input}
+        aria-label="Data set of the hub"
+        aria-describedby={`${id}-help`}
+        placeholder="org/name"
+        value={name}
+        onChange={({ target }) => {
+          setName(target.value);
+          setFound(null);
+        }}
+      />
+      {found !== null && (
+        <select
+          className={fieldStyles.select}
+          aria-label="Configuration and split"
+          value={chosen}
+          onChange={({ target }) => setChosen(Number(target.value))}
+        >
+          {found.splits.map(({ config, split: part, bytes: size }, i) => (
+            <option key={`${config} ${part}`} value={i}>
+              {config}, {part} ({bytes(size)})
+            </option>
+          ))}
+        </select>
+      )}
+      <div className={styles.row}>
+        <button
+          type="button"
+          className={styles.button}
+          disabled={known === null || isBusy}
+          onClick={() =>
+            void wait(async () => {
+              if (found !== null && split !== undefined) await tasks.openHub(found, split);
+              else if (known !== null) {
+                const listed = await tasks.listHub(known);
+                setFound(listed);
+                setChosen(Math.max(0, listed?.splits.findIndex((one) => one.split === 'train') ?? 0));
+              }
+            })
+          }
+        >
+          {isBusy ? 'Asking the hub…' : found === null ? 'Find its splits' : 'Read its first rows…'}
+        </button>
+      </div>
+      <p id={`${id}-help`} className={fieldStyles.help}>
+        The first {whole(USUAL_ROWS)} rows of a split are read, as Parquet by range. A gated data set needs an access
+        token.
+      </p>
+      <HubAccessFields of="data sets" />
+    </div>
+  );
+}
+
+function Benchmark({ issue }: { issue: string | undefined }) {
+  const { edit, tasks } = usePage();
+  const source = usePageState(({ draft }) => draft.tasks);
+  const folder = usePageState(({ taskData }) => taskData.folder);
+  const isUnread = usePageState(({ taskData }) => taskData.unread.folder);
+  const id = useId();
+  const without = folder === null ? 'embedded' : 'picked';
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>CL_Benchmark, SuperNI, TRACE</h3>
+      {(folder !== null || isUnread) && (
+        <ul className={styles.list} data-testid="picked-folder">
+          <Stored
+            name={folder === null ? 'The stored folder' : visibleText(folder.name, 60)}
+            facts={folder === null ? OF_OTHER_VERSION : factsOf(folder, source)}
+            title={folder?.datasets.join(', ') ?? UNREADABLE}
+            verb="Forget"
+            what="the folder of the benchmark"
+            remove={() => void tasks.forgetFolder()}
+          />
+        </ul>
+      )}
+      <div className={styles.row}>
+        <Pick label="Choose the folder…" folder />
+      </div>
+      <input
+        className={fieldStyles.input}
+        type="url"
+        aria-label="Address of the benchmark’s folder"
+        placeholder="https://github.com/owner/repository"
+        value={source === 'embedded' || source === 'picked' ? '' : source}
+        aria-invalid={issue !== undefined}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => {
+          const address = target.value.trim();
+          edit((draft) => ({ ...draft, tasks: address === '' ? without : address }));
+        }}
+      />
+      <p id={`${id}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
+        {issue ??
+          'The published folder with CL_Benchmark and configs, with SuperNI, or with the tasks of TRACE: choose it, drop it here, or enter its address.'}
+      </p>
+    </div>
+  );
+}
+
+/** `3 tasks, stored in this browser`, and whether the draft uses them. */
+function factsOf({ datasets }: PickedFolder, source: string): string {
+  const count = datasets.length === 1 ? '1 task' : `${datasets.length} tasks`;
+  return `${count}, stored in this browser${source === 'picked' ? '' : '; unused because an address is given'}`;
+}
+
+function OrderFiles() {
+  const { tasks } = usePage();
+  const empty = usePageState(({ draft }) => draft.order.length === 0);
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>Order as a file</h3>
+      <div className={styles.row}>
+        <button
+          type="button"
+          className={styles.button}
+          disabled={empty}
+          onClick={() => downloadText('gorp-web-order.json', tasks.orderText())}
+        >
+          Save order
+        </button>
+        <Pick label="Load order…" accept={TABLES} multiple />
+      </div>
+      <p className={fieldStyles.help}>
+        Holds tasks, method and settings, but no texts. If custom tasks are missing, choose their data files with it.
+      </p>
+    </div>
+  );
+}

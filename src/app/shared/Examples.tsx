@@ -1,0 +1,268 @@
+import { useState } from 'react';
+import { useStore } from 'zustand';
+import type { AnsweredExample, RoundAnswer } from '../../run/files/answers-over-rounds.ts';
+import type { TaskForm } from '../../tasks/forms.ts';
+import { changedWords } from '../../text/changed-words.ts';
+import { closestOf } from '../../text/scores.ts';
+import type { TriedRun } from '../../worker/try/messages.ts';
+import { type TryDesk, useTryContext } from '../state/try-desk.ts';
+import { chosenExamples, type Compared, SHOWN, type Shown } from '../state/try-form.ts';
+import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
+import choice from '../ui/Choice.module.css';
+import { Choice } from '../ui/Choice.tsx';
+import { percent, whole } from '../ui/format.ts';
+import styles from './Examples.module.css';
+import { LongText, MarkedText } from './MarkedText.tsx';
+
+const SHOWN_WORDS: Readonly<Record<Shown, { labels: string; free: string }>> = {
+  'turned-wrong': { labels: 'turned wrong', free: 'got worse' },
+  'turned-right': { labels: 'turned right', free: 'got better' },
+  wrong: { labels: 'wrong in the end', free: 'not exactly right in the end' },
+  all: { labels: 'all', free: 'all' },
+};
+const optionsFor = (form: TaskForm) =>
+  SHOWN.map((value) => ({ value, label: SHOWN_WORDS[value][form === 'labels' ? 'labels' : 'free'] }));
+/** Rows shown at first, and added per click. */
+const ROWS = 25;
+
+interface Props {
+  desk: TryDesk;
+  run: TriedRun;
+  /** What asks the model an example, and whether it can be asked now. */
+  ask: { label: string; isReady: boolean; example: (task: string, example: AnsweredExample) => void };
+}
+
+/**
+ * Test examples of a task with the answers of two rounds, filtered and searched; those that got worse come first. The
+ * roles are explicit, since a narrow screen shows the rows as blocks, and blocks are no table to a screen reader.
+ */
+export function Examples({ desk, run, ask }: Props) {
+  const { form, examples, untrained } = useStore(desk.store);
+  const [rows, setRows] = useState(ROWS);
+  const { rounds = [], form: taskForm = 'labels' } = run.tasks.find(({ name }) => name === form.task) ?? {};
+  const all = examples?.task === form.task ? examples.examples : [];
+  const answersBefore = untrained[untrainedKey(form.task, form.dtype)] ?? [];
+  const found = chosenExamples(all, form, taskForm, answersBefore);
+  const nameOf = (round: number): string => run.rounds.find((one) => one.round === round)?.name ?? String(round);
+  const titles = {
+    from: form.from === 0 ? 'Before training' : `After ${nameOf(form.from)}`,
+    to: `After ${nameOf(form.to)}`,
+  };
+  const tested = rounds.map((round) => ({ value: round, label: nameOf(round) }));
+  return (
+    <>
+      <div className={styles.tools}>
+        <Choice
+          label="Task"
+          testId="examples-task"
+          options={run.tasks.map(({ name }) => ({ value: name, label: name }))}
+          value={form.task}
+          onChange={desk.chooseTask}
+        />
+        <Choice
+          label="From"
+          testId="examples-from"
+          options={[{ value: 0, label: UNTRAINED }, ...tested]}
+          value={form.from}
+          onChange={(from) => desk.edit({ from })}
+        />
+        <Choice label="to" testId="examples-to" options={tested} value={form.to} onChange={(to) => desk.edit({ to })} />
+        <Choice
+          label="Show"
+          testId="examples-shown"
+          options={optionsFor(taskForm)}
+          value={form.shown}
+          onChange={(shown) => desk.edit({ shown })}
+        />
+        <label className={choice.choice}>
+          Search
+          <input
+            type="search"
+            className={choice.select}
+            data-testid="examples-search"
+            value={form.search}
+            onChange={({ target }) => desk.edit({ search: target.value })}
+          />
+        </label>
+      </div>
+      <p className={styles.count} role="status" data-testid="examples-count">
+        {whole(found.length)} of {whole(all.length)} examples
+      </p>
+      {taskForm !== 'labels' && (
+        <p className={styles.count}>
+          Got worse by ROUGE-L, the percentage. <MarkedText kind="extra" pieces={EXTRA} /> are not in the right answer,{' '}
+          <MarkedText kind="missing" pieces={MISSING} /> are missing from the last one.
+        </p>
+      )}
+      {form.from === 0 && <Untrained desk={desk} answered={answersBefore.length} all={all.length} />}
+      {found.length > 0 && (
+        <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of test examples">
+          <table className={styles.table} role="table">
+            <caption className="hidden-visually">Test examples of {form.task}</caption>
+            <thead role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">
+                  Text
+                </th>
+                <th scope="col" role="columnheader">
+                  Right answer
+                </th>
+                <th scope="col" role="columnheader">
+                  {titles.from}
+                </th>
+                <th scope="col" role="columnheader">
+                  {titles.to}
+                </th>
+                <td role="cell" />
+              </tr>
+            </thead>
+            <tbody role="rowgroup">
+              {found.slice(0, rows).map((compared, i) => (
+                <Row key={i} task={form.task} taskForm={taskForm} compared={compared} titles={titles} ask={ask} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {found.length > rows && (
+        <button type="button" className={styles.more} onClick={() => setRows(rows + ROWS)}>
+          Show {Math.min(ROWS, found.length - rows)} more
+        </button>
+      )}
+    </>
+  );
+}
+
+/** Counts and requests the answers of the model before training, since runs save only those of rounds. */
+function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; all: number }) {
+  const context = useTryContext();
+  const { status, asksExamples } = useStore(desk.store);
+  if (answered === all) return null;
+  return (
+    <div className={styles.untrained} data-testid="examples-untrained">
+      <p className={styles.count}>
+        Runs do not save answers from before training. Asked here: {whole(answered)} of {whole(all)}.
+      </p>
+      {asksExamples ? (
+        <button
+          type="button"
+          className={styles.more}
+          data-testid="examples-stop"
+          disabled={status === 'stopping'}
+          onClick={desk.stop}
+        >
+          Stop
+        </button>
+      ) : (
+        <button
+          type="button"
+          className={styles.more}
+          data-testid="examples-ask-all"
+          disabled={status !== 'open'}
+          onClick={() => desk.askExamples(context())}
+        >
+          {answered === 0 ? `Ask all ${whole(all)}` : `Ask the other ${whole(all - answered)}`}
+        </button>
+      )}
+    </div>
+  );
+}
+
+const EXTRA = [{ text: 'Marked words', differs: true }];
+const MISSING = [{ text: 'underlined ones', differs: true }];
+
+/** The headings of the two answers, which narrow screens show in each row. */
+interface Titles {
+  readonly from: string;
+  readonly to: string;
+}
+
+type RowProps = Pick<Props, 'ask'> & { task: string; taskForm: TaskForm; compared: Compared; titles: Titles };
+
+function Row({ task, taskForm, compared: { example, before, after }, titles, ask }: RowProps) {
+  const { sentence, label } = example;
+  const isFree = taskForm !== 'labels';
+  return (
+    <tr role="row" data-testid="example">
+      <th scope="row" role="rowheader" className={styles.sentence}>
+        <LongText length={sentence.length} label="Text">
+          {sentence}
+        </LongText>
+      </th>
+      <td role="cell" data-title="Right answer">
+        {isFree ? <RightAnswers example={example} answer={after} /> : label}
+      </td>
+      <Written title={titles.from} answer={before} example={example} isFree={isFree} />
+      <Written title={titles.to} answer={after} example={example} isFree={isFree} />
+      <td role="cell" className={styles.act}>
+        <button
+          type="button"
+          className={styles.more}
+          data-testid="example-ask"
+          disabled={!ask.isReady}
+          aria-label={`${ask.label}: ${sentence.slice(0, 80)}`}
+          onClick={() => ask.example(task, example)}
+        >
+          {ask.label}
+        </button>
+      </td>
+    </tr>
+  );
+}
+
+const rightOf = ({ label, others }: AnsweredExample): string[] => [label, ...others];
+
+/** The right answers; in the one closest to a written answer, the words that it lacks are marked. */
+function RightAnswers({ example, answer }: { example: AnsweredExample; answer: RoundAnswer | undefined }) {
+  const all = rightOf(example);
+  const closest = answer === undefined ? null : closestOf(answer.written, all);
+  return (
+    <LongText length={all.join('').length} label="Right answer">
+      {all.map((right, i) => (
+        <span key={i} className={styles.right} data-right-answer>
+          {i > 0 && <span className={styles.or}>or </span>}
+          {right === closest && answer !== undefined ? (
+            <MarkedText kind="missing" pieces={changedWords(answer.written, right).right} />
+          ) : (
+            right
+          )}
+        </span>
+      ))}
+    </LongText>
+  );
+}
+
+interface WrittenProps {
+  title: string;
+  answer: RoundAnswer | undefined;
+  example: AnsweredExample;
+  isFree: boolean;
+}
+
+/** A round's answer, right or wrong, or how close to the right one; empty if the round was not tested. */
+function Written({ title, answer, example, isFree }: WrittenProps) {
+  if (answer === undefined) return <td role="cell" />;
+  const { written, isRight, rougeL } = answer;
+  const text =
+    written === '' ? (
+      <em>nothing</em>
+    ) : isFree ? (
+      <MarkedText kind="extra" pieces={changedWords(written, closestOf(written, rightOf(example))).written} />
+    ) : (
+      written
+    );
+  return (
+    <td role="cell" data-title={title} data-right={isFree ? undefined : isRight} className={styles.written}>
+      <span aria-hidden="true">{isRight ? '✓ ' : isFree ? '' : '✗ '}</span>
+      {(isRight || !isFree) && <span className="hidden-visually">{isRight ? 'right: ' : 'wrong: '}</span>}
+      <LongText length={written.length} label="Answer">
+        <span data-written>{text}</span>
+      </LongText>
+      {isFree && (
+        <span className={styles.closeness} title="ROUGE-L">
+          {percent(rougeL)} %
+        </span>
+      )}
+    </td>
+  );
+}

@@ -1,0 +1,133 @@
+import { reportOf } from '../../base/errors.ts';
+import type { Results } from '../../run/results/results.ts';
+import { download, resultsFileName, resultsText } from '../ui/download.ts';
+import type { CompareState } from './compare-state.ts';
+import { noResults, runKey, type RunSummary } from './history.ts';
+import { runsIn } from './results-file.ts';
+import type { PageStore } from './store.ts';
+
+/** Names of the results files of runs; runs of one method and minute are numbered. */
+export function fileNames(runs: readonly Pick<RunSummary, 'settings' | 'startedAt'>[]): string[] {
+  const all = runs.map(resultsFileName);
+  return all.map((name, i) => {
+    const before = all.slice(0, i).filter((other) => other === name).length;
+    return before === 0 ? name : name.replace(/\.json$/, `-${before + 1}.json`);
+  });
+}
+
+/**
+ * Zips the results files of runs, each as a single download would write it. Holds one run at a time in memory, plus the
+ * compressed bytes so far.
+ *
+ * @param resultsOf returns null for a run that cannot be read.
+ * @param onBytes called with the bytes written so far.
+ * @throws GorpError `store/no-results` for such a run.
+ */
+export async function zipOfRuns(
+  runs: readonly RunSummary[],
+  resultsOf: (key: string) => Promise<Results | null>,
+  onBytes: (bytes: number) => void,
+): Promise<Blob> {
+  // Loaded on demand: few visitors need it.
+  const { zipped } = await import('../../weights/exports/zip.ts');
+  const names = fileNames(runs);
+  const files = runs.map((run, i) => ({
+    path: names[i] ?? '',
+    content: async function* () {
+      const results = await resultsOf(runKey(run));
+      if (results === null) throw noResults();
+      yield new TextEncoder().encode(resultsText(results));
+    },
+  }));
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const piece of zipped(files)) {
+    pieces.push(new Uint8Array(piece));
+    bytes += piece.length;
+    onBytes(bytes);
+  }
+  return new Blob(pieces, { type: 'application/zip' });
+}
+
+/** Actions on the compared runs. */
+export interface CompareActions {
+  /** Adds a run to the comparison, or removes it. */
+  readonly tick: (key: string, ticked: boolean) => Promise<void>;
+  /** Compares these runs and no others. */
+  readonly tickOnly: (keys: readonly string[]) => Promise<void>;
+  readonly show: (change: Partial<Pick<CompareState, 'by' | 'band' | 'task' | 'logLoss' | 'logSteps'>>) => void;
+  /** Adds results files and parts of studies from disk to the runs of this browser and compares them. If one is invalid, none is added. */
+  readonly takeFiles: (files: readonly File[]) => Promise<void>;
+  /** Writes the results files of runs as one zip into the browser's downloads. */
+  readonly saveZip: (keys: readonly string[]) => Promise<void>;
+}
+
+/** Reads and stores full results. */
+interface RunsAtHand {
+  /** null if they cannot be read; the page shows why. */
+  readonly resultsOf: (key: string) => Promise<Results | null>;
+  /** Stores a results file beside the runs of this browser, and returns its key. */
+  readonly take: (results: Results) => Promise<string>;
+}
+
+export function createCompareActions(store: PageStore, runs: RunsAtHand): CompareActions {
+  const change = (next: (state: CompareState) => Partial<CompareState>): void =>
+    store.setState(({ compare }) => ({ compare: { ...compare, ...next(compare) } }));
+
+  const read = async (key: string): Promise<void> => {
+    if (store.getState().compare.opened.has(key)) return;
+    const results = await runs.resultsOf(key);
+    change(({ ticked, opened }) =>
+      results === null
+        ? { ticked: ticked.filter((other) => other !== key) }
+        : ticked.includes(key)
+          ? { opened: new Map([...opened, [key, results]]) }
+          : {},
+    );
+  };
+
+  const tickOnly = async (keys: readonly string[]): Promise<void> => {
+    change(({ opened }) => ({ ticked: keys, opened: new Map([...opened].filter(([key]) => keys.includes(key))) }));
+    for (const key of keys) await read(key);
+  };
+
+  const guarded = async (work: () => Promise<void>): Promise<void> => {
+    change(() => ({ problem: null }));
+    try {
+      await work();
+    } catch (thrown) {
+      change(() => ({ problem: reportOf(thrown) }));
+    }
+  };
+
+  return {
+    tick: (key, isTicked) => {
+      const others = store.getState().compare.ticked.filter((other) => other !== key);
+      return tickOnly(isTicked ? [...others, key] : others);
+    },
+    tickOnly,
+    show: (shown) => change(() => shown),
+    takeFiles: (files) =>
+      guarded(async () => {
+        const read = (await Promise.all(files.map((file) => runsIn(file)))).flat();
+        const keys: string[] = [];
+        for (const results of read) {
+          const key = await runs.take(results);
+          if (!keys.includes(key)) keys.push(key); // a file and its copy are one run
+        }
+        const { ticked } = store.getState().compare;
+        await tickOnly([...ticked.filter((key) => !keys.includes(key)), ...keys]);
+      }),
+    saveZip: (keys) =>
+      guarded(async () => {
+        change(() => ({ zipping: 0 }));
+        try {
+          const summaries = store.getState().history.filter((run) => keys.includes(runKey(run)));
+          const zip = await zipOfRuns(summaries, runs.resultsOf, (bytes) => change(() => ({ zipping: bytes })));
+          download(zip, 'gorp-web-results.zip');
+        } finally {
+          change(() => ({ zipping: null }));
+        }
+      }),
+  };
+}

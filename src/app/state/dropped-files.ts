@@ -1,0 +1,245 @@
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import { gunzipped } from '../../base/gunzip.ts';
+import { isNamedGzip, tableEnding } from '../../tasks/table-endings.ts';
+import { pickedReference } from '../../weights/model-reference.ts';
+import type { ModelAccess } from '../../weights/source.ts';
+import type { AheadFunctions } from '../../worker/protocol.ts';
+import type { CompareActions } from './compare-actions.ts';
+import { nameOfFiles, type Picked } from './models-state.ts';
+import { isActive } from './run-state.ts';
+import type { SetUpActions } from './setup-actions.ts';
+import type { HandOverActions } from './sharing.ts';
+import type { PageStore } from './store.ts';
+import type { GivenFile, TaskActions } from './tasks.ts';
+import { callOnce } from './worker-client.ts';
+
+/** Asks a worker that lives for this one request. */
+export const askModelCheckWorker: AskForModelCheck = (command) =>
+  new Promise((resolve) => {
+    callOnce<AheadFunctions, 'check'>(
+      () => new Worker(new URL('../../worker/ahead.ts', import.meta.url), { type: 'module', name: 'model-check' }),
+      { name: 'The worker that checks a model’s files', nextStep: 'Reload the page, and choose the files again.' },
+      'check',
+      command,
+      resolve,
+      resolve,
+    );
+  });
+
+/** Files by where on the page they belong. */
+type SortedFiles =
+  /** A model: a folder of Hugging Face files, or GGUF files. */
+  | { kind: 'model'; name: string; files: readonly GivenFile[] }
+  /** The rounds of a run, as a folder or as a zip of one. */
+  | { kind: 'rounds'; name: string; files: readonly GivenFile[] }
+  /** Results files, and parts of studies. */
+  | { kind: 'results'; files: readonly GivenFile[] }
+  | { kind: 'set-up'; file: File }
+  /** Files of examples, folders of texts, CL_Benchmark, order files. */
+  | { kind: 'tasks'; files: readonly GivenFile[] };
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+const nameOf = ([{ path }]: readonly GivenFile[]): string => (path.includes('/') ? path.split('/')[0] : path);
+
+/** What begins a JSON file of this project. */
+const HEAD = /^\ufeff?\s*\{\s*(?:"run"\s*:\s*"[^"]*"\s*,\s*"(?:results|error)"|"schema"\s*:\s*"gorp-web\/([a-z-]+)")/;
+const HEAD_BYTES = 400;
+
+/**
+ * Where dropped or chosen files belong, by their names and how they begin.
+ *
+ * @param files at least one.
+ * @throws GorpError `run/unknown-files`, `run/mixed-files`; `run/bad-zip`.
+ */
+export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFiles> {
+  const names = files.map(({ path }) => baseName(path));
+  const zips = files.filter(({ path }) => /\.zip$/i.test(path));
+  if (zips.length > 0 && files.length > 1) throw mixed(files, 'A zip is read alone.');
+  if (zips.length === 1) return sortZip(zips[0]);
+  const chats = chatsIn(files);
+  if (chats !== undefined) return { kind: 'tasks', files: [{ path: CHATS, file: chats.file }] };
+  if (names.includes('round.json')) return { kind: 'rounds', name: nameOf(files), files };
+  if (isModel(names)) return { kind: 'model', name: nameOfFiles(files), files };
+  const schemas = await Promise.all(files.map(schemaOf));
+  if (schemas.includes('results')) {
+    if (schemas.every((schema) => schema === 'results')) return { kind: 'results', files };
+    throw mixed(files, 'Drop results files without others.');
+  }
+  if (schemas.includes('set-up')) {
+    if (files.length === 1) return { kind: 'set-up', file: files[0].file };
+    throw mixed(files, 'Drop the set-up alone.');
+  }
+  if (files.some(({ path }) => tableEnding(path) !== undefined || isNamedGzip(path))) return { kind: 'tasks', files };
+  throw new GorpError(
+    'run/unknown-files',
+    `${quoted(files)} ${files.length === 1 ? 'is' : 'are'} nothing that this page reads.`,
+    'Drop a model (a folder with config.json, or a GGUF file), data (CSV, TSV, JSON, JSONL, Parquet, text, or a folder of them), an order, a set-up, results files, a run’s folder, or a zip of any of these.',
+  );
+}
+
+/** A folder with a config.json and something else of a model, weights alone, or GGUF files. */
+const isModel = (names: readonly string[]): boolean =>
+  names.some((name) => /\.(?:gguf|safetensors)$/i.test(name)) ||
+  names.some((name) => /^(?:pytorch_model.*\.bin|tf_model\.h5|model\.safetensors\.index\.json)$/.test(name)) ||
+  (names.includes('config.json') && names.some((name) => /^tokenizer/.test(name)));
+
+const CHATS = 'conversations.json';
+
+/** The file with the conversations in a data export of ChatGPT or Claude, beside what it says of the person. */
+const chatsIn = <Given extends { readonly path: string }>(files: readonly Given[]): Given | undefined =>
+  files.some(({ path }) => /^users?\.json$/.test(baseName(path)))
+    ? files.find(({ path }) => baseName(path) === CHATS)
+    : undefined;
+
+async function sortZip(zip: GivenFile): Promise<SortedFiles> {
+  // Loaded on demand: few visitors need it.
+  const { unzipped } = await import('../../weights/exports/unzip.ts');
+  const entries = (await unzipped(zip.file)).filter(({ path }) => !/(^|\/)(?:__MACOSX|\.DS_Store)/.test(path));
+  if (entries.some(({ path }) => baseName(path) === 'round.json'))
+    return { kind: 'rounds', name: zip.path, files: [zip] };
+  if (entries.length === 0 || entries.some(({ path }) => /\.zip$/i.test(path))) {
+    throw new GorpError(
+      'run/unknown-files',
+      `${zip.path} holds ${entries.length === 0 ? 'no files' : 'another zip'}.`,
+      'Unpack it and drop what is inside.',
+    );
+  }
+  // The rest of an export, such as images, is not unpacked.
+  const chats = chatsIn(entries);
+  const wanted = chats === undefined ? entries : [chats];
+  const isAlone = wanted.length === 1;
+  const files = await Promise.all(
+    wanted.map(async ({ path, open }) => ({
+      path: isAlone ? baseName(path) : path,
+      file: new File([await open()], baseName(path)),
+    })),
+  );
+  const sorted = await sortFiles(files);
+  return sorted.kind === 'model' ? { ...sorted, name: zip.path.replace(/\.zip$/i, '') } : sorted;
+}
+
+/** What a JSON file of this project is: `results`, `order`, `set-up`; null for any other file. */
+async function schemaOf({ path, file }: GivenFile): Promise<string | null> {
+  if (!['json', 'jsonl'].includes(tableEnding(path) ?? '')) return null;
+  const head = HEAD.exec(
+    (isNamedGzip(path) ? await unpackedHead(file) : null) ?? (await file.slice(0, HEAD_BYTES).text()),
+  );
+  return head && (head[1] ?? 'results');
+}
+
+/** How a packed file begins; null if it is not packed, whatever its name says. */
+async function unpackedHead(packed: Blob): Promise<string | null> {
+  try {
+    for await (const piece of gunzipped(packed)) return new TextDecoder().decode(piece.subarray(0, HEAD_BYTES));
+  } catch {
+    // Whoever reads it says why.
+  }
+  return null;
+}
+
+const mixed = (files: readonly GivenFile[], what: string): GorpError =>
+  new GorpError('run/mixed-files', `${quoted(files)} were dropped at once.`, what);
+
+const quoted = (files: readonly GivenFile[]): string => {
+  const names = [...new Set(files.map(({ path }) => (path.includes('/') ? path.split('/')[0] : path)))];
+  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+};
+
+/** Checks a model's files without running it; resolves to why they cannot be used, or null. */
+export type AskForModelCheck = (command: { model: string; access: ModelAccess }) => Promise<ErrorReport | null>;
+
+/** Opens the rounds of a run in _Try it_. */
+export type OpenRounds = (picked: Picked, access: ModelAccess) => Promise<void>;
+
+/** What becomes of files that a person drops on the page or chooses as a model. */
+export interface FileActions {
+  /** Takes files up where they belong, or says why not (`dropProblem`). */
+  readonly takeFiles: (files: readonly GivenFile[] | Promise<readonly GivenFile[]>) => Promise<void>;
+  /** Checks the files of a model, and chooses it if they can be used. */
+  readonly takeModel: (picked: Picked) => Promise<void>;
+  readonly closeDropProblem: () => void;
+}
+
+interface Parts {
+  readonly tasks: TaskActions;
+  readonly compare: CompareActions;
+  readonly handOver: HandOverActions;
+  readonly setUp: Pick<SetUpActions, 'chooseModel' | 'giveFiles'>;
+  readonly check: AskForModelCheck;
+  readonly openRounds: OpenRounds;
+}
+
+export function createFileActions(store: PageStore, { tasks, compare, handOver, setUp, check, openRounds }: Parts) {
+  const { getState, setState } = store;
+
+  const takeModel = async ({ name, files }: Picked): Promise<void> => {
+    setState({ checkingModel: name, dropProblem: null });
+    const model = pickedReference(name);
+    const { access } = getState();
+    const problem = await check({ model, access: { ...access, picked: new Map([[name, files]]) } });
+    if (getState().checkingModel !== name) return; // others were chosen meanwhile
+    setState({ checkingModel: null, dropProblem: problem });
+    if (problem !== null) return;
+    refuseDuringRun();
+    setUp.giveFiles(name, files);
+    // Files given again after a reload change no setting.
+    if (getState().draft.model !== model) setUp.chooseModel(model);
+    setState({ refused: null });
+  };
+
+  const refuseDuringRun = (): void => {
+    if (!isActive(getState().run.status)) return;
+    throw new GorpError(
+      'settings/locked',
+      'A run is on, and its settings are locked.',
+      'Stop the run or wait for its end, then drop the files again.',
+    );
+  };
+
+  const take = async (files: readonly GivenFile[]): Promise<void> => {
+    if (files.length === 0) return;
+    const sorted = await sortFiles(files);
+    const show = (tab: 'compare' | 'try'): void => setState(({ view }) => ({ view: { ...view, tab } }));
+    switch (sorted.kind) {
+      case 'results':
+        show('compare');
+        await compare.takeFiles(sorted.files.map(({ file }) => file));
+        return;
+      case 'rounds':
+        show('try');
+        await openRounds({ name: sorted.name, files: pickedOf(sorted.files) }, getState().access);
+        return;
+      case 'set-up':
+        refuseDuringRun();
+        await handOver.openFile(sorted.file);
+        return;
+      case 'model':
+        refuseDuringRun();
+        await takeModel({ name: sorted.name, files: pickedOf(sorted.files) });
+        return;
+      case 'tasks':
+        refuseDuringRun();
+        await tasks.give(sorted.files);
+        // Shown where every refusal is: the form may be folded.
+        setState(({ taskProblem }) => (taskProblem === null ? {} : { taskProblem: null, dropProblem: taskProblem }));
+    }
+  };
+
+  const actions: FileActions = {
+    takeModel: (picked) => guarded(() => takeModel(picked)),
+    takeFiles: (files) => guarded(async () => take(await files)),
+    closeDropProblem: () => setState({ dropProblem: null }),
+  };
+  async function guarded(work: () => Promise<void>): Promise<void> {
+    setState({ dropProblem: null });
+    try {
+      await work();
+    } catch (thrown) {
+      setState({ dropProblem: reportOf(thrown) });
+    }
+  }
+  return actions;
+}
+
+const pickedOf = (files: readonly GivenFile[]): Picked['files'] =>
+  files.map(({ path, file }) => ({ path, blob: file }));

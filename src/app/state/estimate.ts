@@ -1,0 +1,94 @@
+import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
+import { testedTasks } from '../../run/settings/settings.ts';
+import type { PageState } from './store.ts';
+import { sizesOf, taskCard } from './task-store.ts';
+import { draftIssues } from './validate.ts';
+
+/** The ratio of actual to estimated time by device and model, which corrects the next estimate. */
+export interface Pace {
+  /** Null if no run has finished yet. */
+  factor(device: string, model: string): number | null;
+  note(device: string, model: string, factor: number): void;
+}
+
+const KEY = 'gorp-web-pace';
+/** Maximum number of pairs of device and model stored; the oldest are dropped first. */
+const MOST = 40;
+/** Factors outside [LEAST, 1 / LEAST] are ignored: the computer slept, or its clock was set. */
+const LEAST = 1 / 50;
+
+const pairOf = (device: string, model: string): string => `${device} | ${model}`;
+
+/** A pace stored in localStorage, if available. */
+export function browserPace(): Pace {
+  const read = (): [string, number][] => {
+    try {
+      const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]');
+      if (!Array.isArray(stored)) return [];
+      return stored.filter(
+        (one): one is [string, number] =>
+          Array.isArray(one) && typeof one[0] === 'string' && typeof one[1] === 'number' && isLikely(one[1]),
+      );
+    } catch {
+      return []; // storage is blocked, or holds something else
+    }
+  };
+  return {
+    factor: (device, model) => read().find(([pair]) => pair === pairOf(device, model))?.[1] ?? null,
+    note: (device, model, factor) => {
+      if (!isLikely(factor)) return;
+      const pair = pairOf(device, model);
+      const stored = [...read().filter(([other]) => other !== pair), [pair, factor]].slice(-MOST);
+      try {
+        localStorage.setItem(KEY, JSON.stringify(stored));
+      } catch {
+        // Storage is blocked: the next estimate stays uncorrected.
+      }
+    },
+  };
+}
+
+const isLikely = (factor: number): boolean => factor >= LEAST && factor <= 1 / LEAST;
+
+/** How long a run with the page's settings would take. */
+export interface Estimate {
+  /** From the work and the measured speed of the device alone. */
+  readonly plainSeconds: number;
+  /** The same, corrected by earlier runs. */
+  readonly seconds: number;
+  /** Whether a run of this model has already finished on this device. */
+  readonly isRefined: boolean;
+  readonly device: string;
+  readonly kind: 'webgpu' | 'wasm';
+}
+
+type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'>;
+
+/** Null until everything it depends on is known, and for a run that resumes, whose remaining work is unknown. */
+export function estimateOf(
+  { draft, taskData, memoryPlan, deviceFound, resumePoint }: Known,
+  pace: Pace,
+): Estimate | null {
+  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
+  const { outlook, speed } = deviceFound;
+  if (speed === null || draftIssues(draft, taskData).size > 0) return null;
+  const labels = testedTasks(draft).map((name) => taskCard(name, taskData).labels);
+  const tasks = tasksAhead(draft, sizesOf(taskData), labels);
+  if (tasks === null) return null;
+  const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
+  const factor = pace.factor(outlook.name, draft.model);
+  return {
+    plainSeconds,
+    seconds: plainSeconds * (factor ?? 1),
+    isRefined: factor !== null,
+    device: outlook.name,
+    kind: outlook.kind,
+  };
+}
+
+/** `About 40 s on this CPU.`, with advice to shorten a long run. */
+export function estimateText({ seconds, kind }: Estimate): string {
+  const where = kind === 'wasm' ? 'this CPU' : 'this GPU';
+  const text = `A${roughly(seconds).slice(1)} on ${where}`;
+  return seconds < LONG_RUN ? `${text}.` : `${text}: choose fewer examples or a smaller model.`;
+}

@@ -1,0 +1,106 @@
+import { type ErrorReport, explained, GorpError, reportOf } from '../../base/errors.ts';
+import type { Results } from '../../run/results/results.ts';
+import { labelOf, type RunLabel, withLabel } from '../../run/results/run-label.ts';
+import { type RunHistory, runKey } from './history.ts';
+import { endedRun, isActive } from './run-state.ts';
+import type { PageStore } from './store.ts';
+
+/** What a person can do with the runs stored in this browser. */
+export interface HistoryActions {
+  /** The full results of a stored run. If they are unavailable, shows why and returns null. */
+  readonly resultsOf: (key: string) => Promise<Results | null>;
+  /** Shows a stored run in Run and Ranks as it was when it ended. */
+  readonly openRun: (key: string) => Promise<void>;
+  /** Names a stored run. Returns why if that is not possible. */
+  readonly labelRun: (key: string, label: RunLabel) => Promise<ErrorReport | null>;
+}
+
+/** What else the page does with stored runs. */
+interface PageHistory extends HistoryActions {
+  readonly refresh: () => Promise<void>;
+  /** Stores a run. Shows why if that fails. @returns whether all its results are stored. */
+  readonly save: (results: Results) => Promise<boolean>;
+  /** Stores a results file that the person added, and returns its key. @throws if that fails. */
+  readonly take: (results: Results) => Promise<string>;
+  readonly remove: (key: string) => Promise<void>;
+}
+
+export function createPageHistory(store: PageStore, history: RunHistory): PageHistory {
+  const { getState, setState } = store;
+
+  const refresh = async (): Promise<void> => {
+    try {
+      const { runs, unread } = await history.list();
+      setState({ history: runs, unreadRuns: unread, historyProblem: null });
+    } catch (error) {
+      setState({ historyProblem: reportOf(error).message });
+    }
+  };
+
+  /** Runs `work`, then refreshes the history. If `work` fails, shows why and returns null. */
+  const withHistory = async <T>(work: () => Promise<T>): Promise<T | null> => {
+    let problem: string | null = null;
+    const done = await work().catch((error: unknown) => {
+      problem = error instanceof GorpError ? explained(error) : reportOf(error).message;
+      return null;
+    });
+    await refresh();
+    if (problem !== null) setState({ historyProblem: problem });
+    return done;
+  };
+
+  const resultsOf = (key: string): Promise<Results | null> => {
+    const { results } = getState().run;
+    // The shown run may be one that the browser had no room to store.
+    return results !== null && runKey(results) === key
+      ? Promise.resolve(results)
+      : withHistory(() => history.open(key));
+  };
+
+  /** Shows name and notes with a run, if it is the one shown. */
+  const showLabel = (key: string, label: RunLabel): void =>
+    setState(({ run }) => {
+      if (run.results === null || runKey(run.results) !== key) return {};
+      return { run: { ...run, results: withLabel(run.results, label) } };
+    });
+
+  return {
+    refresh,
+    resultsOf,
+    labelRun: async (key, wanted) => {
+      try {
+        const label = await history.label(key, wanted);
+        await refresh();
+        showLabel(key, label);
+        return null;
+      } catch (error) {
+        return reportOf(error);
+      }
+    },
+    save: async (results) => {
+      const labelled = await withHistory(() => history.add(results));
+      if (labelled !== null) showLabel(runKey(results), labelOf(labelled));
+      return labelled !== null;
+    },
+    take: async (results) => {
+      const key = await history.take(results);
+      await refresh();
+      return key;
+    },
+    remove: async (key) => {
+      await withHistory(() => history.remove(key));
+    },
+    openRun: async (key) => {
+      const { tab: from } = getState().view;
+      const results = await resultsOf(key);
+      // A run may have started while the results were read.
+      if (results === null || isActive(getState().run.status)) return;
+      setState(({ view }) => ({
+        run: endedRun(results),
+        refused: null,
+        // Meanwhile the person may have opened another tab.
+        view: { ...view, selected: null, tab: view.tab === from ? 'run' : view.tab },
+      }));
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { TaskLengths, TextLengths } from '../../run/planning/text-lengths.ts';
+import type { LengthsAnswer, PreviewCommand } from '../../worker/protocol.ts';
+import { silentPage } from '../testing/markup.ts';
+import { QUIET_MS } from './length-counter.ts';
+import { concernsOf, usedBy } from '../form/StartFacts.tsx';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const task: TaskLengths = {
+  ...{ name: 'reviews', texts: 200, counted: 200, cut: 12, longest: 150, question: 44, answer: 3, shortened: 0 },
+};
+const lengths: TextLengths = { tasks: [task], hasTemplate: false, positions: null };
+
+async function setUp() {
+  const asked: { command: PreviewCommand; answer: (answer: LengthsAnswer) => void; cancelled: boolean }[] = [];
+  const page = silentPage({
+    askForLengths: (command, answer) => {
+      const one = { command, answer, cancelled: false };
+      asked.push(one);
+      return () => (one.cancelled = true);
+    },
+  });
+  await page.load();
+  const quiet = (): unknown => vi.advanceTimersByTime(QUIET_MS);
+  quiet();
+  return { page, asked, quiet, state: () => page.store.getState() };
+}
+
+test('counts once the settings are quiet, not for settings that no count depends on, and never during a run', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  expect(asked).toHaveLength(1);
+  asked[0].answer({ type: 'counted', lengths });
+  expect(state().lengths).toEqual({ status: 'counted', lengths });
+  page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, batchSize: 4 } }));
+  quiet();
+  expect(asked).toHaveLength(1);
+  page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, sourceLength: 64 } }));
+  quiet();
+  expect(asked).toHaveLength(2);
+  page.start();
+  expect(asked[1].cancelled).toBe(true);
+  quiet();
+  expect([asked.length, state().lengths.status]).toEqual([2, 'none']);
+});
+
+test('shows the last count while the same texts are counted again, and none while others are', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  asked[0].answer({ type: 'counted', lengths });
+  page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, sourceLength: 64 } }));
+  quiet();
+  expect(state().lengths).toEqual({ status: 'counting', last: lengths });
+  asked[1].answer({ type: 'counted', lengths });
+  page.choosePreset('quick');
+  expect(state().lengths).toEqual({ status: 'counting', last: null });
+  quiet();
+  expect(state().lengths).toEqual({ status: 'counting', last: null });
+});
+
+test('asks another server only when requested', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  page.chooseModel('org/name');
+  quiet();
+  expect(asked[1].command).toMatchObject({ mayAsk: false, settings: { model: 'org/name' } });
+  asked[1].answer({ type: 'elsewhere' });
+  expect(state().lengths.status).toBe('elsewhere');
+  page.countTexts();
+  expect(asked[2].command.mayAsk).toBe(true);
+});
+
+test('a chosen model sets its template, then its length; a preset takes its own values back', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  page.chooseModel('picked:mine');
+  quiet();
+  asked[1].answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  expect(state().draft.training.promptForm).toBe('chat');
+  quiet();
+  asked[2].answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  expect(state().draft.training.sourceLength).toBe(160);
+  page.choosePreset('full');
+  expect(state().draft).toEqual(embeddedSettings('full', 'gorp-plus'));
+  quiet();
+  asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  expect(state().draft).toEqual(embeddedSettings('full', 'gorp-plus'));
+});
+
+test('the settings of another run stay as they are, and begin from scratch', async () => {
+  const { page, asked, quiet, state } = await setUp();
+  page.chooseModel('picked:mine');
+  const settings = state().draft; // as a run had them that was set up by hand, with the same model
+  page.resumeFrom({ round: 1, folder: 'f', settings });
+  page.chooseModel('picked:mine');
+  page.takeSettings(settings);
+  quiet();
+  asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
+  expect(state()).toMatchObject({ draft: settings, resumePoint: null });
+});
+
+test('says what the run uses, which texts it would cut, and how to read them whole', () => {
+  const settings = embeddedSettings('full', 'gorp-plus');
+  const { training } = settings;
+  expect(usedBy(settings, lengths)).toBe(
+    'Learning rate 0.003 and 0.003 at full rank. Prompts of up to 96 tokens; answers of up to 3.',
+  );
+  expect(usedBy({ ...settings, training: { ...training, lrSchedulerType: 'cosine' } }, lengths)).toBe(
+    'Learning rate 0.003 and 0.003 at full rank, falling to 0 over each task. Prompts of up to 96 tokens; answers of up to 3.',
+  );
+  const change = { label: 'Raise the prompt length to 160', training: { sourceLength: 160 } };
+  expect(concernsOf(settings, lengths)).toEqual([
+    { text: '12 of 200 texts of reviews would be cut.', isGrave: true, change },
+  ]);
+
+  const others = ['reviews', 'mails', 'news', 'notes'].map((name) => ({ ...task, name, cut: 2 }));
+  expect(concernsOf(settings, { ...lengths, tasks: others })).toEqual([
+    {
+      text: '2 of 200 texts of reviews, 2 of 200 of mails, 2 of 200 of news and some of 1 more task would be cut.',
+      isGrave: false,
+      change,
+    },
+  ]);
+
+  const cutByDesign = { ...task, name: 'gloss', cut: 5 };
+  expect(concernsOf(settings, { ...lengths, tasks: [cutByDesign] }), 'the length that the embedded tasks have').toEqual(
+    [{ text: 'By design, 5 of 200 texts of gloss are cut: most are far shorter.', isGrave: false }],
+  );
+  const shorter = { ...settings, training: { ...training, sourceLength: 64 } };
+  expect(concernsOf(shorter, { ...lengths, tasks: [cutByDesign] })).toEqual([
+    { text: '5 of 200 texts of gloss would be cut.', isGrave: false, change },
+  ]);
+
+  const tight = { ...settings, training: { ...training, sourceLength: 16 } };
+  expect(concernsOf(tight, lengths)).toEqual([
+    {
+      text: 'reviews: the prompt takes 44 tokens even without a text, but may have 16: the run will be refused.',
+      isGrave: true,
+      change,
+    },
+  ]);
+  const endless = { ...lengths, tasks: [{ ...task, texts: 2000, longest: null }] };
+  expect(concernsOf(settings, endless)).toEqual([
+    {
+      text: 'About 120 of 2000 texts of reviews would be cut: the longest has over 4096 tokens.',
+      isGrave: true,
+    },
+  ]);
+  const free = { ...lengths, tasks: [{ ...task, cut: 0, answer: 180, shortened: 5 }] };
+  expect(concernsOf(settings, free)).toEqual([
+    {
+      text: '5 of 200 answers of reviews have more than 128 tokens and would be learned so far only.',
+      isGrave: false,
+      change: { label: 'Raise the answer length to 180', training: { targetLength: 180 } },
+    },
+  ]);
+});

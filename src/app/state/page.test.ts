@@ -1,0 +1,390 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GorpError } from '../../base/errors.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
+import type { RunEvent } from '../../run/events/events.ts';
+import type { Results } from '../../run/results/results.ts';
+import { type RunSettings, watching } from '../../run/settings/settings.ts';
+import type { StoredCheckpoint, WorkerCommand } from '../../worker/protocol.ts';
+import { summaryOf } from './history.ts';
+import type { PageParts } from './page.ts';
+import { BATCH_MS } from './run-control.ts';
+import { silentPage } from '../testing/markup.ts';
+import { memoryHistory } from '../testing/memory-history.ts';
+import { scriptedRun } from '../../testing/scripted-run.ts';
+
+/** A page whose session does nothing by itself. */
+function setUp(parts: Partial<PageParts> = {}) {
+  const commands: WorkerCommand[] = [];
+  let emit: (event: RunEvent) => void = () => undefined;
+  let closed = 0;
+  const page = silentPage({
+    openSession: (onEvent) => {
+      emit = onEvent;
+      return { send: (command) => commands.push(command), close: () => (closed += 1) };
+    },
+    ...parts,
+  });
+  return {
+    page,
+    commands,
+    emit: (...events: RunEvent[]) => events.forEach((event) => emit(event)),
+    closed: () => closed,
+    run: () => page.store.getState().run,
+  };
+}
+
+function resultsOf(settings: RunSettings): Results {
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end');
+  return last.results;
+}
+
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(BATCH_MS);
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe('createPage', () => {
+  it('starts with settings that can start a run', () => {
+    const { page, commands, run } = setUp();
+    page.start();
+    const access = { hub: { endpoint: 'https://huggingface.co', token: null }, picked: new Map() };
+    const tasks = { folder: new Map(), custom: new Map() };
+    const rounds = { everyRound: true, from: null };
+    const settings = embeddedSettings('full', 'gorp-plus');
+    const checkpoints = { everySeconds: 120, from: null };
+    const machine = { device: 'auto', memoryBudget: null, gpuShare: 1, checkpoints };
+    expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);
+    expect(run().status).toBe('starting');
+    page.start();
+    expect(commands).toHaveLength(1);
+  });
+
+  it('binds a token to the hub it was entered for', () => {
+    const { page, commands } = setUp();
+    const hub = () => page.store.getState().access.hub;
+    page.setToken('hf_secret');
+    // Typing clears the token as soon as the address names another server.
+    page.setHub('https://huggingface.co/');
+    expect(hub().token).toBe('hf_secret');
+    page.setHub('https://huggingface.c');
+    expect(hub()).toEqual({ endpoint: 'https://huggingface.c', token: null });
+    page.setHub('https://huggingface.co');
+    expect(hub().token).toBeNull();
+    page.setHub('https://mirror.example');
+    page.setToken('hf_mirror');
+    page.setHub('http://mirror.example');
+    expect(hub().token).toBeNull();
+    page.setToken('hf_mirror');
+    page.setHub('');
+    expect(hub().token).toBeNull();
+    expect(commands).toEqual([]);
+  });
+
+  it('resumes from a saved round once, with its settings', () => {
+    const { page, commands } = setUp();
+    const settings = embeddedSettings('quick', 'gorp');
+    page.saveEveryRound(true);
+    page.resumeFrom({ round: 1, folder: 'f', settings });
+    expect(page.store.getState().draft).toEqual(settings);
+    page.start();
+    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, from: 'f' } });
+    expect(page.store.getState().resumePoint).toBeNull();
+  });
+
+  it.each([true, false])(
+    'removes the checkpoint of a finished run only if its results are stored: %s',
+    async (fits) => {
+      const settings = embeddedSettings('quick', 'gorp');
+      const [results, id] = [resultsOf(settings), '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f'];
+      const { startedAt } = results;
+      const one: StoredCheckpoint = {
+        ...{ folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
+      };
+      const asked: string[] = [];
+      const added: Results[] = [];
+      const { page, emit } = setUp({
+        history: {
+          ...memoryHistory(),
+          add: (run) => {
+            added.push(run);
+            return fits
+              ? Promise.resolve(run)
+              : Promise.reject(new GorpError('store/quota', 'It is full.', 'Make room.'));
+          },
+          list: () => Promise.resolve({ runs: added.map((run) => summaryOf(run, fits ? 9 : null)), unread: [] }),
+        },
+        checkpoints: ({ type }) => {
+          asked.push(type);
+          return Promise.resolve({ unfinished: asked.includes('drop') ? [] : [one], unread: [] });
+        },
+      });
+      await page.load();
+      page.queue.add([settings, settings]);
+      page.queue.start();
+      emit({ type: 'finished', results: { ...results, id } });
+      await settle();
+      expect(asked).toEqual(fits ? ['find', 'find', 'drop'] : ['find', 'find']);
+      const { unfinished, historyProblem, queue } = page.store.getState();
+      expect(historyProblem).toBe(fits ? null : 'It is full. Make room.');
+      expect(unfinished).toEqual(fits ? [] : [one]);
+      expect(queue.runs.map(({ status }) => status)).toEqual(['finished', fits ? 'running' : 'waiting']);
+    },
+  );
+
+  it('resumes an interrupted run from its checkpoint, and removes it once the run is stored', async () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    const last = scriptedRun(settings).at(-1);
+    if (last?.type !== 'finished') throw new Error('the script does not end');
+    const id = '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f';
+    const { results } = last;
+    const startedAt = results.startedAt;
+    let stored: StoredCheckpoint[] = [
+      { folder: 'f', savedAt: 1, bytes: 2, id, startedAt, results, settings, round: 1, step: 3 },
+    ];
+    const asked: string[] = [];
+    const { page, commands, emit } = setUp({
+      checkpoints: (command) => {
+        asked.push(command.type);
+        if (command.type === 'drop') stored = [];
+        return Promise.resolve({ unfinished: stored, unread: [] });
+      },
+    });
+    page.saveNow();
+    await page.load();
+    expect(page.store.getState().unfinished).toEqual(stored);
+    page.resumeFromCheckpoint(stored[0]);
+    expect(commands[0]).toMatchObject({ settings, rounds: { from: null }, checkpoints: { from: 'f' } });
+    expect(page.store.getState()).toMatchObject({ draft: settings, unfinished: [] });
+    page.saveNow();
+    expect(commands.map(({ type }) => type)).toEqual(['start', 'save']);
+    emit({ ...last, results: { ...last.results, id } });
+    await settle();
+    expect(asked).toEqual(['find', 'find', 'drop']);
+    expect(page.store.getState().unfinished).toEqual([]);
+  });
+
+  it('resumes an interrupted run of the queue from its checkpoint, in whatever order its settings were entered', async () => {
+    const settings = watching(embeddedSettings('quick', 'gorp'), ['field']);
+    const { watch = [], ...others } = settings;
+    const results = resultsOf(settings);
+    const stored = { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt: '', results, round: 1, step: 3 };
+    const { page, commands } = setUp({
+      checkpoints: () => Promise.resolve({ unfinished: [{ ...stored, settings: { watch, ...others } }], unread: [] }),
+    });
+    await page.load();
+    page.queue.add([settings]);
+    page.queue.start();
+    expect(commands[0]).toMatchObject({ checkpoints: { from: 'f' } });
+  });
+
+  it('offers a stopped run until it is removed', async () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    const results = resultsOf(settings);
+    const { startedAt } = results;
+    let stored: StoredCheckpoint[] = [
+      { folder: 'f', savedAt: 1, bytes: 2, id: 'x', startedAt, results, settings, round: 1, step: 3 },
+    ];
+    const { page, commands, emit } = setUp({
+      checkpoints: ({ type }) => {
+        if (type === 'drop') stored = [];
+        return Promise.resolve({ unfinished: stored, unread: [] });
+      },
+    });
+    page.prefer({ checkpointMinutes: 0 });
+    page.start();
+    expect(commands[0]).toMatchObject({ checkpoints: { everySeconds: 0, from: null } });
+    emit(...scriptedRun(settings).slice(0, -1), { type: 'stopped', results: null });
+    await settle();
+    expect(page.store.getState().unfinished).toEqual(stored);
+    await page.dropCheckpoint('f');
+    expect(page.store.getState().unfinished).toEqual([]);
+  });
+
+  it('offers the other unfinished runs in the moment in which a run ends', async () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    const results = resultsOf(settings);
+    const { startedAt } = results;
+    const [one, other] = ['f', 'g'].map((folder): StoredCheckpoint => {
+      return { folder, savedAt: 1, bytes: 2, id: folder, startedAt, results, settings, round: 1, step: 3 };
+    });
+    const { page, emit } = setUp({ checkpoints: () => Promise.resolve({ unfinished: [one, other], unread: [] }) });
+    await page.load();
+    page.resumeFromCheckpoint(one);
+    emit(...scriptedRun(settings));
+    expect(page.store.getState().run.status).toBe('finished');
+    expect(page.store.getState().unfinished).toEqual([other]);
+  });
+
+  it('refuses invalid settings without starting a worker, and names them', () => {
+    const { page, commands, run } = setUp();
+    page.edit((draft) => ({ ...draft, training: { ...draft.training, epochs: NaN } }));
+    page.start();
+    expect(commands).toEqual([]);
+    expect(run().status).toBe('idle');
+    expect(page.store.getState().refused).toMatchObject({ code: 'settings/invalid' });
+    expect(page.store.getState().refused?.message).toContain('training.epochs');
+    page.choosePreset('quick');
+    expect(page.store.getState().refused).toBeNull();
+  });
+
+  it('shows events in batches: thousands of them change the state once', async () => {
+    const { page, emit, run } = setUp();
+    page.start();
+    let changes = 0;
+    page.store.subscribe(() => changes++);
+    const events = scriptedRun(embeddedSettings('full', 'gorp')).slice(0, -1);
+    emit(...events);
+    expect(changes).toBe(0);
+    await settle();
+    expect(changes).toBe(1);
+    expect(
+      run()
+        .results?.accuracy.exact.at(-1)
+        ?.every((cell) => cell !== null),
+    ).toBe(true);
+  });
+
+  it('ends the worker and stores the run when it finishes', async () => {
+    const { page, emit, closed } = setUp();
+    page.start();
+    emit(...scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt: '2026-11-24T10:00:00.000Z' }));
+    await settle();
+    expect(closed()).toBe(1);
+    expect(page.store.getState().history.map(({ startedAt }) => startedAt)).toEqual(['2026-11-24T10:00:00.000Z']);
+    await page.forget('2026-11-24T10:00:00.000Z');
+    expect(page.store.getState().history).toEqual([]);
+  });
+
+  it('names a run while it trains, but not like another one', async () => {
+    const { page, commands, emit, run } = setUp({
+      history: memoryHistory([{ ...resultsOf(embeddedSettings('quick', 'gorp')), name: 'best' }]),
+    });
+    await page.load();
+    page.start();
+    const events = scriptedRun(embeddedSettings('quick', 'gorp-plus'), { startedAt: '2026-11-25T10:00:00.000Z' });
+    emit(...events.slice(0, -1));
+    await settle();
+    const key = '2026-11-25T10:00:00.000Z';
+    expect(await page.labelRun(key, { name: 'Best', notes: '' })).toMatchObject({ code: 'run/name-taken' });
+    expect(await page.labelRun(key, { name: 'second', notes: 'softer' })).toBeNull();
+    expect(run().results).toMatchObject({ name: 'second', notes: 'softer' });
+    expect(commands.at(-1)).toEqual({ type: 'label', label: { name: 'second', notes: 'softer' } });
+  });
+
+  it('resumes a run under the name that it has by now', async () => {
+    const id = '00000000-0000-4000-8000-000000000001';
+    const stopped = { ...resultsOf(embeddedSettings('quick', 'gorp')), id, name: 'renamed' };
+    const { page, commands } = setUp({ history: memoryHistory([stopped]) });
+    await page.load();
+    const { settings, startedAt } = stopped;
+    const place = { folder: 'f', savedAt: 1, bytes: 2, round: 1, step: 3 };
+    const checkpoint: StoredCheckpoint = { ...place, id, startedAt, results: stopped, settings };
+    page.store.setState({ unfinished: [checkpoint] });
+    page.resumeFromCheckpoint(checkpoint);
+    expect(commands.at(-1)).toEqual({ type: 'label', label: { name: 'renamed', notes: '' } });
+  });
+
+  it('shows a run from before a reload as it was when it ended', async () => {
+    const history = memoryHistory();
+    const first = setUp({ history });
+    first.page.choosePreset('quick');
+    first.page.chooseMethod('gorp');
+    first.page.start();
+    first.emit(...scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt: '2026-11-24T10:00:00.000Z' }));
+    await settle();
+    const before = first.run();
+    const { page, run, emit } = setUp({ history });
+    await page.load();
+    const [{ startedAt }] = page.store.getState().history;
+    page.look({ tab: 'results' });
+    await page.openRun(startedAt);
+    for (const part of ['status', 'settings', 'device', 'stepsPerRound', 'results'] as const) {
+      expect(run()[part], part).toEqual(before[part]);
+    }
+    expect(page.store.getState().view.tab).toBe('run');
+    expect(await page.resultsOf(startedAt)).toEqual(before.results);
+
+    page.look({ tab: 'results' });
+    const opened = page.openRun(startedAt);
+    page.look({ tab: 'ranks' });
+    await opened;
+    expect(page.store.getState().view.tab, 'the tab chosen meanwhile stays open').toBe('ranks');
+
+    page.start();
+    emit({ type: 'warning', message: 'on its way' });
+    await settle();
+    await page.openRun(startedAt);
+    expect(run().status, 'an active run is not replaced').toBe('starting');
+    page.stop();
+    await page.openRun('unknown');
+    expect(page.store.getState().historyProblem).toContain('Only the summary');
+  });
+
+  it('sends pause, resume and stop only when they make sense', async () => {
+    const { page, commands, emit, run } = setUp();
+    page.pause();
+    page.stop();
+    expect(commands).toEqual([]);
+    page.start();
+    emit({
+      type: 'progress',
+      phase: 'device',
+      round: 0,
+      item: '',
+      done: 0,
+      total: 1,
+      unit: 'items',
+      seconds: 0,
+      secondsLeft: null,
+    });
+    await settle();
+    page.resume();
+    page.pause();
+    page.pause();
+    expect(run().status).toBe('pausing');
+    emit({ type: 'paused' });
+    await settle();
+    page.resume();
+    page.stop();
+    page.stop();
+    expect(commands.map(({ type }) => type)).toEqual(['start', 'pause', 'resume', 'stop']);
+    expect(run().status).toBe('stopping');
+  });
+
+  it('can start again after a failure from a clean state', async () => {
+    const { page, emit, closed, run } = setUp();
+    page.start();
+    const error = { code: 'device/lost', message: 'gone', nextStep: 'again' } as const;
+    emit({ type: 'warning', message: 'slow' }, { type: 'failed', error, results: null });
+    await settle();
+    expect(run()).toMatchObject({ status: 'failed', error });
+    expect(closed()).toBe(1);
+    page.start();
+    expect(run()).toMatchObject({ status: 'starting', error: null, warnings: [] });
+  });
+
+  it('preserves the seed across presets, and the training settings across methods', () => {
+    const { page } = setUp();
+    const draft = () => page.store.getState().draft;
+    page.edit((old) => ({ ...old, training: { ...old.training, seed: 7 } }));
+    page.choosePreset('quick');
+    expect(draft()).toMatchObject({ order: ['people', 'emoji'], training: { seed: 7, epochs: 2 } });
+    page.chooseMethod('seq-lora');
+    expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { seed: 7, epochs: 2 } });
+  });
+
+  it('reports that the browser cannot store runs, and works on', async () => {
+    const refuse = () => Promise.reject(new Error('storage is off'));
+    const { page, emit, run } = setUp({
+      history: { list: refuse, add: refuse, label: refuse, take: refuse, open: refuse, remove: refuse },
+    });
+    await page.load();
+    expect(page.store.getState()).toMatchObject({ historyProblem: 'storage is off' });
+    page.start();
+    emit(...scriptedRun(embeddedSettings('quick', 'gorp')));
+    await settle();
+    expect(run().status).toBe('finished');
+    expect(page.store.getState().historyProblem).toBe('storage is off');
+  });
+});

@@ -1,0 +1,210 @@
+import { reportOf } from '../../base/errors.ts';
+import { difference } from '../../run/files/fitting.ts';
+import { type AskForBench, type BenchActions, createBenchActions } from './bench-actions.ts';
+import { type CompareActions, createCompareActions } from './compare-actions.ts';
+import { type AskForDevice, createDeviceLook } from './device-look.ts';
+import { type AskForModelCheck, createFileActions, type FileActions, type OpenRounds } from './dropped-files.ts';
+import { estimateOf, type Pace } from './estimate.ts';
+import { createPageHistory, type HistoryActions } from './history-actions.ts';
+import { type RunHistory, runKey } from './history.ts';
+import { firstShown, type LeftOff } from './left-off.ts';
+import { type AskForLengths, createLengthCounter } from './length-counter.ts';
+import { type AskForPlan, createMemoryPlanner } from './memory-planner.ts';
+import { createModelsActions, type ModelsActions, type ModelsParts } from './models-actions.ts';
+import type { Preferences, Theme } from './preferences.ts';
+import { createPreviewer, type Previewer } from './previewer.ts';
+import { createQueue, type QueueActions, type QueuePlace } from './queue-actions.ts';
+import { createRunControl, type RunActions } from './run-control.ts';
+import { endedRun, isActive, type RunState } from './run-state.ts';
+import type { OpenSession } from './session.ts';
+import { createSetUpActions, type SetUpActions } from './setup-actions.ts';
+import { createHandOver, type HandOverActions, type PageAddress } from './sharing.ts';
+import { createPageStore, type PageStore, type View } from './store.ts';
+import type { TaskStore } from './task-store.ts';
+import { createTaskActions, type TableClient, type TaskActions } from './tasks.ts';
+import type { AskForPreview } from './text-reader.ts';
+import { type AskForCheckpoints, createUnfinishedRuns } from './unfinished.ts';
+import { checkedSettings } from './validate.ts';
+
+/** What the page needs from outside. */
+export interface PageParts {
+  openSession: OpenSession;
+  history: RunHistory;
+  tasks: TaskStore;
+  tableClient: TableClient;
+  theme: Theme;
+  models: ModelsParts;
+  memory: MemoryParts;
+  askForPreview: AskForPreview;
+  askForLengths: AskForLengths;
+  checkModel: AskForModelCheck;
+  openRounds: OpenRounds;
+  device: DeviceParts;
+  bench: AskForBench;
+  pace: Pace;
+  checkpoints: AskForCheckpoints;
+  queue: QueuePlace;
+  address: PageAddress;
+  leftOff: LeftOff;
+}
+
+/** How devices are detected, and where choices about this machine are stored. */
+interface DeviceParts {
+  ask: AskForDevice;
+  preferences: Preferences;
+  keep: (preferences: Preferences) => void;
+}
+
+/** How memory plans are made, and where the budget is stored. */
+interface MemoryParts {
+  ask: AskForPlan;
+  budget: number | null;
+  keep: (budget: number | null) => void;
+}
+
+/** Everything a person can do on the page, over one store. */
+export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'labelRun'>, FileActions {
+  readonly store: PageStore;
+  /** Detects the device, and reads stored tasks and runs. */
+  readonly load: () => Promise<void>;
+  readonly look: (change: Partial<View>) => void;
+  /** The models stored in this browser. */
+  readonly models: ModelsActions;
+  /** The preview of the first example. */
+  readonly preview: Previewer;
+  /** Fetches the model's config from its hub or server, to plan memory. Nothing else does so before a start. */
+  readonly lookUp: () => void;
+  /** Counts the tokens of the texts; asks the servers of model and tasks for them. */
+  readonly countTexts: () => void;
+  /** Custom tasks, the CL_Benchmark folder, order files. */
+  readonly tasks: TaskActions;
+  /** Detects the device again. */
+  readonly lookAgain: () => void;
+  /** What the device can do, and its measurement. */
+  readonly bench: BenchActions;
+  /** How long earlier runs took, compared with their estimates. */
+  readonly pace: Pace;
+  /** Removes the checkpoint in a folder. */
+  readonly dropCheckpoint: (folder: string) => Promise<void>;
+  /** Removes a stored run. */
+  readonly forget: (key: string) => Promise<void>;
+  /** Compares several runs, and exports the comparison. */
+  readonly compare: CompareActions;
+  /** Runs that start one after another. */
+  readonly queue: QueueActions;
+  /** Shares the set-up as a link or a file, and opens shared ones. */
+  readonly handOver: HandOverActions;
+}
+
+/** Assembles the page; each subject has its own file. */
+export function createPage(parts: PageParts): Page {
+  const { memory, device, pace, address, leftOff } = parts;
+  const store = createPageStore(parts.theme, memory.budget, device.preferences, leftOff.draft());
+  const { getState, setState } = store;
+  store.subscribe(({ draft, run }, before) => {
+    if (draft !== before.draft) leftOff.saveDraft(draft);
+    // What a run has shown counts once it has ended.
+    if (isActive(run.status) && !isActive(before.run.status)) leftOff.saveShown(null);
+  });
+  const memoryPlanner = createMemoryPlanner(store, memory.ask);
+  const lengthCounter = createLengthCounter(store, parts.askForLengths);
+  const deviceLook = createDeviceLook(store, device.ask);
+  const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
+  const handOver = createHandOver(store, address);
+  const history = createPageHistory(store, parts.history);
+  const compare = createCompareActions(store, history);
+  const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
+  const unfinished = createUnfinishedRuns(store, parts.checkpoints);
+
+  /** Stores an ended run before the next run of the queue begins. */
+  const saveEnded = async (run: RunState): Promise<void> => {
+    let isStored = true;
+    if (run.results !== null) {
+      isStored = await history.save(run.results);
+      leftOff.saveShown(runKey(run.results));
+    }
+    await unfinished.look();
+    queue.ended(run, isStored);
+  };
+  /** Shows the run that was shown when the page was left, unless something else has begun meanwhile. */
+  const showLeftOff = async (): Promise<void> => {
+    const state = getState();
+    const first = firstShown(leftOff.shown(), state.history, state.unfinished);
+    if (first === null) return;
+    const results = 'key' in first ? await parts.history.open(first.key).catch(() => null) : first.checkpoint.results;
+    if (results !== null && getState().run.status === 'idle') setState({ run: endedRun(results) });
+  };
+
+  const control = createRunControl(store, {
+    openSession: parts.openSession,
+    pace,
+    onEnd: (run) => void saveEnded(run),
+    labelStored: history.labelRun,
+  });
+
+  const queue = createQueue(store, {
+    place: parts.queue,
+    check: (settings) => void checkedSettings(settings, getState().taskData),
+    begin: (settings) => {
+      const { taskData } = getState();
+      // An interrupted run of the queue resumes from its checkpoint.
+      const same = getState().unfinished.find((one) => difference(one.settings, settings) === null);
+      try {
+        // No estimate: it would use the plan of another method, which says nothing about the device's pace.
+        const from = same?.folder ?? null;
+        control.begin(checkedSettings(settings, taskData), { rounds: null, from, estimated: null });
+        return null;
+      } catch (error) {
+        return reportOf(error);
+      }
+    },
+    estimate: (settings) => estimateOf({ ...getState(), draft: settings, resumePoint: null }, pace)?.seconds ?? null,
+  });
+
+  return {
+    ...setUp,
+    ...control.actions,
+    ...createFileActions(store, {
+      ...{ tasks, compare, handOver, setUp },
+      check: parts.checkModel,
+      openRounds: parts.openRounds,
+    }),
+    store,
+    load: async () => {
+      deviceLook.watch();
+      // Reading the tasks changes what a plan depends on: one made before would be made again.
+      const readTasks = tasks.load().then(() => {
+        memoryPlanner.watch();
+        lengthCounter.watch();
+      });
+      await Promise.all([history.refresh().then(unfinished.look).then(showLeftOff), readTasks]);
+      handOver.readAddress();
+      queue.load();
+    },
+    look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
+    models: createModelsActions(store, parts.models),
+    preview: createPreviewer(store, parts.askForPreview),
+    lookUp: () => {
+      memoryPlanner.lookUp();
+      lengthCounter.lookUp();
+    },
+    countTexts: lengthCounter.lookUp,
+    tasks,
+    lookAgain: deviceLook.again,
+    bench: createBenchActions(store, { ask: parts.bench, onEnd: queue.measured }),
+    pace,
+    dropCheckpoint: unfinished.drop,
+    resultsOf: history.resultsOf,
+    openRun: async (key) => {
+      await history.openRun(key);
+      leftOff.saveShown(key);
+    },
+    forget: async (key) => {
+      await compare.tick(key, false);
+      await history.remove(key);
+    },
+    compare,
+    queue,
+    handOver,
+  };
+}

@@ -1,0 +1,116 @@
+import { planOf } from '../../methods/registry.ts';
+import { bytes, duration, whole } from '../ui/format.ts';
+import { isActive, type RunState, roundOfRun } from './run-state.ts';
+
+type Known = Pick<RunState, 'status' | 'progress' | 'results' | 'settings'>;
+
+/** What a run is doing now, in a few words. */
+export function phaseText({ status, progress }: Known): string {
+  switch (status) {
+    case 'idle':
+      return 'Ready';
+    case 'starting':
+      return 'Starting';
+    case 'pausing':
+      return 'Pausing';
+    case 'paused':
+      return 'Paused';
+    case 'stopping':
+      return 'Stopping';
+    case 'finished':
+      return 'Finished';
+    case 'stopped':
+      return 'Stopped';
+    case 'failed':
+      return 'Failed';
+    case 'running':
+    case 'keeping':
+      break;
+  }
+  switch (progress?.phase) {
+    case undefined:
+      return 'Starting';
+    case 'device':
+      return 'Opening the device';
+    case 'kernels':
+      return 'Measuring kernels for this graphics card';
+    case 'weights':
+      return 'Loading weights';
+    case 'tasks':
+      return 'Reading tasks';
+    case 'tokenize':
+      return `Tokenizing ${progress.item}`;
+    case 'compile':
+      return 'Preparing the model';
+    case 'evaluate':
+      return `Testing on ${progress.item}`;
+    case 'train':
+      return `Learning ${progress.item}`;
+    case 'space':
+      return `Building the space of ${progress.item}`;
+    case 'save':
+      return `Saving the files of ${progress.item}`;
+    case 'checkpoint':
+      return `Saving a checkpoint at ${progress.item}`;
+  }
+}
+
+/** `24.1 MiB/s` and `1 min 05 s left`, each only if known. */
+export function paceTexts(bytesLeft: number | null, bytesPerSecond: number | null = null): string[] {
+  if (bytesPerSecond === null) return [];
+  const rate = `${bytes(bytesPerSecond)}/s`;
+  return bytesPerSecond > 0 && bytesLeft !== null ? [rate, `${duration(bytesLeft / bytesPerSecond)} left`] : [rate];
+}
+
+/** Progress of the current phase: `step 42 of 75`, `1.2 of 3.6 MiB from the network`; empty without a total. */
+export function progressText(progress: RunState['progress']): string {
+  // A single part says nothing of its progress.
+  if (progress === null || progress.total === 0 || (progress.unit === 'items' && progress.total === 1)) return '';
+  const { done, total, unit, source } = progress;
+  if (unit === 'bytes') {
+    const from = source === 'cache' ? ' from this browser' : source === 'network' ? ' from the network' : '';
+    return [`${bytes(done)} of ${bytes(total)}${from}`, ...paceTexts(total - done, progress.bytesPerSecond)].join(', ');
+  }
+  const noun = { steps: 'step ', examples: 'example ', items: '' }[unit];
+  return `${noun}${whole(done)} of ${whole(total)}`;
+}
+
+/** Where a run is: round and progress, as far as known. A paused run does nothing, so bytes on their way are not named. */
+export function whereText(run: Known): string {
+  const moves = run.status !== 'paused' || run.progress?.unit !== 'bytes';
+  return [roundText(run), moves ? progressText(run.progress) : ''].filter((text) => text !== '').join(', ');
+}
+
+/** The current round: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the tasks are known. */
+export function roundText({ progress, results, settings }: Known): string {
+  if (results === null || progress === null) return '';
+  const { round } = progress;
+  const tasks = results.settings.order.length;
+  if (round > 0 && settings && planOf(settings.method).schedule === 'mixed') return `all ${tasks} tasks`;
+  return round === 0 ? 'before training' : `task ${round} of ${tasks}`;
+}
+
+/** Share of each round's steps done, in [0, 1]. */
+export function roundShares(run: Pick<RunState, 'progress' | 'stepsPerRound' | 'results'>): number[] {
+  const { progress, stepsPerRound, results } = run;
+  const lastRound = roundOfRun(run);
+  return stepsPerRound.map((steps, i) => {
+    const round = i + 1;
+    const isLearning = progress?.phase === 'train' || progress?.phase === 'checkpoint';
+    if (round < lastRound || (round === lastRound && !isLearning)) return 1;
+    if (round > lastRound || steps === 0) return 0;
+    // Progress events may be rarer than losses, so take whichever is further.
+    const before = stepsPerRound.slice(0, i).reduce((sum, count) => sum + count, 0);
+    const byLosses = (results?.curves.step.at(-1) ?? 0) - before;
+    const byProgress = progress?.phase === 'train' && progress.unit === 'steps' ? progress.done : 0;
+    return Math.min(1, Math.max(byLosses, byProgress) / steps);
+  });
+}
+
+/** Title of the browser's tab. */
+export function runTitle(run: Known): string {
+  if (!isActive(run.status)) return run.status === 'idle' ? 'gorp-web' : `${phaseText(run)} – gorp-web`;
+  const where =
+    run.results !== null && run.progress !== null && run.progress.round > 0 ? roundText(run) : phaseText(run);
+  return `${run.status === 'paused' ? 'Paused, ' : ''}${where} – gorp-web`;
+}

@@ -1,0 +1,117 @@
+import { DEVICE_CHOICES, type DeviceChoice } from '../../base/device-choice.ts';
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import { checkBudget, type MemoryPlan } from '../../run/planning/memory-plan.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+
+/** `system` follows prefers-color-scheme. */
+export type Theme = 'system' | 'light' | 'dark';
+
+const THEME_KEY = 'gorp-web-theme';
+
+const isTheme = (text: string | null): text is Theme => text === 'system' || text === 'light' || text === 'dark';
+
+/** The theme stored in this browser. */
+export function storedTheme(): Theme {
+  try {
+    const text = localStorage.getItem(THEME_KEY);
+    return isTheme(text) ? text : 'system';
+  } catch {
+    return 'system'; // storage is blocked, so nothing was stored
+  }
+}
+
+/** Sets the theme on the document, where the style sheet reads it, and stores it for the next visit. */
+export function applyTheme(theme: Theme): void {
+  document.documentElement.dataset['theme'] = theme;
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    // Storage is blocked: the choice lasts until the page closes.
+  }
+}
+
+/** A person's choices about this machine, stored in the browser. They are not settings of a run. */
+export interface Preferences {
+  /** What to train on. */
+  readonly device: DeviceChoice;
+  /** Whether the screen stays on during a run. */
+  readonly keepAwake: boolean;
+  /** Minutes between two checkpoints of a run; 0 for none. */
+  readonly checkpointMinutes: number;
+  /** The percentage of the graphics card's time that training may use: one of {@link GPU_SHARES}. */
+  readonly gpuShare: number;
+}
+
+/** The values offered. */
+export const CHECKPOINT_MINUTES: readonly number[] = [1, 2, 5, 10, 30, 0];
+export const GPU_SHARES: readonly number[] = [100, 75, 50, 25];
+
+export const USUAL: Preferences = { device: 'auto', keepAwake: true, checkpointMinutes: 2, gpuShare: 100 };
+
+const DEVICE = 'gorp-web-device';
+const AWAKE = 'gorp-web-keep-awake';
+const CHECKPOINTS = 'gorp-web-checkpoint-minutes';
+const GPU_SHARE = 'gorp-web-gpu-share';
+
+/** The choices stored in this browser. */
+export function storedPreferences(): Preferences {
+  try {
+    const device = DEVICE_CHOICES.find((choice) => choice === localStorage.getItem(DEVICE)) ?? USUAL.device;
+    const minutes = localStorage.getItem(CHECKPOINTS);
+    const checkpointMinutes = CHECKPOINT_MINUTES.find((one) => String(one) === minutes) ?? USUAL.checkpointMinutes;
+    const gpuShare = GPU_SHARES.find((share) => String(share) === localStorage.getItem(GPU_SHARE)) ?? USUAL.gpuShare;
+    return { device, keepAwake: localStorage.getItem(AWAKE) !== 'no', checkpointMinutes, gpuShare };
+  } catch {
+    return USUAL; // storage is blocked, so nothing was stored
+  }
+}
+
+export function savePreferences({ device, keepAwake, checkpointMinutes, gpuShare }: Preferences): void {
+  try {
+    localStorage.setItem(DEVICE, device);
+    localStorage.setItem(AWAKE, keepAwake ? 'yes' : 'no');
+    localStorage.setItem(CHECKPOINTS, String(checkpointMinutes));
+    localStorage.setItem(GPU_SHARE, String(gpuShare));
+  } catch {
+    // Storage is blocked: the choices last until the page closes.
+  }
+}
+
+/** A budget, entered in GiB, as bytes. */
+export const budgetBytes = (budget: number | null): number | null => (budget === null ? null : budget * 2 ** 30);
+
+/** Why a budget in GiB refuses a plan; null if it does not. */
+export function refusalOf(
+  plan: MemoryPlan,
+  budget: number | null,
+  { training }: Pick<RunSettings, 'training'>,
+): ErrorReport | null {
+  try {
+    checkBudget(plan, budgetBytes(budget), training);
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof GorpError) return reportOf(thrown);
+    throw thrown;
+  }
+}
+
+const BUDGET_KEY = 'gorp-web-gpu-memory';
+
+/** The budget in GiB stored in this browser, or null. It belongs to the machine, not to a run's settings. */
+export function storedBudget(): number | null {
+  try {
+    const budget = Number(localStorage.getItem(BUDGET_KEY));
+    return budget > 0 && Number.isFinite(budget) ? budget : null;
+  } catch {
+    return null; // storage is blocked, so nothing was stored
+  }
+}
+
+export function saveBudget(budget: number | null): void {
+  try {
+    if (budget === null) localStorage.removeItem(BUDGET_KEY);
+    else localStorage.setItem(BUDGET_KEY, String(budget));
+  } catch {
+    // Storage is blocked: the budget lasts until the page closes.
+  }
+}

@@ -1,0 +1,97 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { lineOf } from '../../run/results/run-lines.ts';
+import { resultsText } from '../ui/download.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
+import { parseResultsFile, runsIn } from './results-file.ts';
+
+const results = quickResults('gorp', 1);
+/** The settings of a run by a form of its method that is gone. */
+const gone = { ...results.settings, method: { ...results.settings.method, projType: 'left' } };
+const codeOf = (text: string): string => {
+  try {
+    parseResultsFile(text, 'a.json');
+  } catch (error) {
+    return (error as { code: string; message: string }).message.includes('a.json')
+      ? (error as { code: string }).code
+      : '';
+  }
+  return 'read';
+};
+
+describe('parseResultsFile', () => {
+  it('reads what a download wrote', () => {
+    expect(parseResultsFile(resultsText(results), 'a.json')).toEqual(results);
+  });
+
+  it.each([
+    ['nothing', '', 'run/no-results-file'],
+    ['text', 'step,loss\n1,2\n', 'run/no-results-file'],
+    ['a file of another program', JSON.stringify({ schema: 'trainer/state', version: 2 }), 'run/no-results-file'],
+    ['a list', '[1, 2]', 'run/no-results-file'],
+    ['an earlier version', JSON.stringify({ ...results, version: 1 }), 'run/results-version'],
+    ['a later version', JSON.stringify({ ...results, version: 3 }), 'run/results-version'],
+    ['a file without its device', JSON.stringify({ ...results, device: undefined }), 'run/bad-results-file'],
+    [
+      'curves cut off',
+      JSON.stringify({ ...results, curves: { ...results.curves, loss: [1] } }),
+      'run/bad-results-file',
+    ],
+    [
+      'settings out of range',
+      JSON.stringify({ ...results, settings: { ...results.settings, order: [] } }),
+      'run/bad-results-file',
+    ],
+    ['a setting that is gone', JSON.stringify({ ...results, settings: gone }), 'settings/gone'],
+  ])('refuses %s', (_, text, code) => expect(codeOf(text)).toBe(code));
+});
+
+describe('runsIn', () => {
+  const other = quickResults('seq-lora', 2);
+  const error = { code: 'run/not-finite', message: 'Diverged.', nextStep: 'Start again.' } as const;
+  const part = [
+    { run: 'one', results },
+    { run: 'two', error },
+    { run: 'three', results: other },
+  ]
+    .map(lineOf)
+    .join('');
+
+  it('reads the finished runs of a part of a study, also packed, without a last line that was cut off', async () => {
+    expect(await runsIn(new File([JSON.stringify(results)], 'a.json'))).toEqual([results]);
+    expect(await runsIn(new File([part], 'a.jsonl'))).toEqual([results, other]);
+    expect(await runsIn(new File([part, part.slice(0, 99)], 'a.jsonl'))).toEqual([results, other]);
+    const last = new File([part.trimEnd()], 'a.jsonl');
+    expect(await runsIn(last), 'only its line feed is missing').toEqual([results, other]);
+    expect(await runsIn(new File([new Uint8Array(gzipSync(part))], 'a.jsonl.gz'))).toEqual([results, other]);
+  });
+
+  it('reads a run whose gone settings have the value of today, and refuses others by name, file and line', async () => {
+    const today = { ...results.settings.method, projType: 'std', projection: 'fast', spaceRule: 'paper' };
+    const before = JSON.stringify({ ...results, settings: { ...results.settings, method: today } });
+    expect(await runsIn(new File([before], 'a.json'))).toEqual([results]);
+    const line = `${JSON.stringify({ run: 'one', results: { ...results, settings: gone } })}\n`;
+    await expect(runsIn(new File([line], 'a.jsonl'))).rejects.toMatchObject({
+      code: 'settings/gone',
+      message: expect.stringMatching(/^a\.jsonl, line 1 has results\.settings\.method\.projType: .*"left"/) as string,
+    });
+  });
+
+  it('refuses what is damaged, by file and line', async () => {
+    const cut = new File([part.replace('"finished"', '')], 'a.jsonl');
+    await expect(runsIn(cut)).rejects.toMatchObject({
+      code: 'run/bad-results',
+      message: expect.stringMatching(/^a\.jsonl, line 1 /) as string,
+    });
+    const short = new File([new Uint8Array(gzipSync(part)).subarray(0, -9)], 'a.jsonl.gz');
+    await expect(runsIn(short)).rejects.toMatchObject({ code: 'run/bad-results-file' });
+  });
+
+  it('stops unpacking a small file that would fill the memory', async () => {
+    const bomb = new File([new Uint8Array(gzipSync(Buffer.alloc(2 ** 22)))], 'a.jsonl.gz');
+    await expect(runsIn(bomb, 2 ** 20)).rejects.toMatchObject({
+      code: 'run/bad-results-file',
+      message: expect.stringContaining('more than 1.00 MiB') as string,
+    });
+  });
+});

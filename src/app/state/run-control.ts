@@ -1,0 +1,226 @@
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import type { RunEvent } from '../../run/events/events.ts';
+import type { Milestone } from '../../run/learning/control.ts';
+import { labelOf, type RunLabel, withLabel } from '../../run/results/run-label.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
+import type { ModelAccess } from '../../weights/source.ts';
+import type { StoredCheckpoint } from '../../worker/protocol.ts';
+import { refuseWhileMeasuring } from './bench-actions.ts';
+import { type Estimate, estimateOf, type Pace } from './estimate.ts';
+import { checkedLabel, otherNames, runKey } from './history.ts';
+import { budgetBytes } from './preferences.ts';
+import { applyEvents, canKeep, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
+import type { OpenSession, TrainingSession } from './session.ts';
+import { takenSettings } from './setup-actions.ts';
+import type { PageStore } from './store.ts';
+import { pageTasksOf } from './task-store.ts';
+import { checkedSettings } from './validate.ts';
+
+/** Milliseconds between batches of events shown, however fast they arrive. */
+export const BATCH_MS = 80;
+
+/** What a person can do with the current run, and how to start one. */
+export interface RunActions {
+  readonly start: () => void;
+  /** Resumes an unfinished run from its last checkpoint, with its settings. */
+  readonly resumeFromCheckpoint: (checkpoint: StoredCheckpoint) => void;
+  /** Saves a checkpoint of the current run as soon as possible. */
+  readonly saveNow: () => void;
+  readonly pause: () => void;
+  readonly resume: () => void;
+  /** Runs to the end of the next optimizer step or of the round, then pauses. */
+  readonly continueTo: (milestone: Milestone) => void;
+  readonly stop: () => void;
+  /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
+  readonly stopAndKeep: () => void;
+  /** Names a run: the current one, or one that is stored. Returns why if that is not possible. */
+  readonly labelRun: (key: string, label: RunLabel) => Promise<ErrorReport | null>;
+}
+
+/** How a run begins. */
+interface Beginning {
+  /** The folder of the saved rounds to resume from; null for none. */
+  readonly rounds: string | null;
+  /** The folder of the checkpoint to resume from; null for none. */
+  readonly from: string | null;
+  /** The estimated duration; null if unknown. */
+  readonly estimated: Estimate | null;
+}
+
+interface RunControl {
+  /** Starts a worker on a run, whoever requested it. */
+  readonly begin: (settings: RunSettings, beginning: Beginning) => void;
+  readonly actions: RunActions;
+}
+
+/** What runs need from outside. */
+interface RunParts {
+  readonly openSession: OpenSession;
+  readonly pace: Pace;
+  /** Called with the ended run after its worker is closed. */
+  readonly onEnd: (run: RunState) => void;
+  /** Names a stored run. */
+  readonly labelStored: RunActions['labelRun'];
+}
+
+/** One run at a time, in a worker of its own. */
+export function createRunControl(store: PageStore, { openSession, pace, onEnd, labelStored }: RunParts): RunControl {
+  const { getState, setState } = store;
+  let session: TrainingSession | null = null;
+  /** The estimate for the current run. */
+  let estimate: Estimate | null = null;
+  let waiting: RunEvent[] = [];
+  let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const setStatus = (status: RunStatus): void => setState(({ run }) => ({ run: { ...run, status } }));
+
+  const flush = (): void => {
+    timer = null;
+    const events = waiting;
+    waiting = [];
+    setState(({ run }) => ({ run: applyEvents(run, events) }));
+    if (session !== null && !isActive(getState().run.status)) {
+      session.close();
+      session = null;
+      const { run } = getState();
+      if (run.results?.status === 'finished' && estimate?.plainSeconds)
+        pace.note(estimate.device, run.results.settings.model, run.results.seconds / estimate.plainSeconds);
+      onEnd(run);
+    }
+  };
+
+  const receive = (event: RunEvent): void => {
+    waiting.push(event);
+    // Show the end at once: in a hidden tab timers may be a minute late, and the worker holds memory until then.
+    if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') {
+      if (timer !== null) clearTimeout(timer);
+      flush();
+    } else timer ??= setTimeout(flush, BATCH_MS);
+  };
+
+  const begin = (settings: RunSettings, { rounds, from, estimated }: Beginning): void => {
+    const { access, device, everyRound, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
+    requireFiles(settings, access);
+    estimate = estimated;
+    const label = labelOfCheckpoint(from);
+    setState(({ view, unfinished }) => ({
+      run: startingRun(settings),
+      refused: null,
+      // The others are offered as soon as this run ends: a notice that came later would move what a person clicks.
+      unfinished: unfinished.filter(({ folder }) => folder !== from),
+      view: { ...view, selected: null },
+    }));
+    session = openSession(receive);
+    session.send({
+      type: 'start',
+      settings,
+      device,
+      access,
+      tasks: pageTasksOf(settings, taskData),
+      rounds: { everyRound, from: rounds },
+      checkpoints: { everySeconds: checkpointMinutes * 60, from },
+      memoryBudget: budgetBytes(memoryBudget),
+      gpuShare: gpuShare / 100,
+    });
+    if (label !== null) session.send({ type: 'label', label });
+  };
+
+  /** What the stored run that a checkpoint belongs to is called by now; null if the checkpoint's own label holds. */
+  const labelOfCheckpoint = (from: string | null): RunLabel | null => {
+    const { unfinished, history } = getState();
+    const id = unfinished.find(({ folder }) => folder === from)?.id;
+    const stored = id === undefined ? undefined : history.find((run) => runKey(run) === id);
+    return stored === undefined ? null : labelOf(stored);
+  };
+
+  /** Names the current run: its worker saves the name with what it saves next. */
+  const labelCurrent = (key: string, wanted: RunLabel): ErrorReport | null => {
+    try {
+      const label = checkedLabel(wanted, otherNames(key, getState().history));
+      session?.send({ type: 'label', label });
+      setState(({ run }) => ({ run: run.results === null ? run : { ...run, results: withLabel(run.results, label) } }));
+      return null;
+    } catch (error) {
+      return reportOf(error);
+    }
+  };
+
+  /** Starts a run that the person requested, and shows the run or the reason why it is refused. */
+  const beginShown = (work: () => void): void => {
+    if (isActive(getState().run.status)) return;
+    try {
+      refuseWhileMeasuring(getState());
+      work();
+    } catch (error) {
+      setState({ refused: reportOf(error) });
+      return;
+    }
+    setState(({ view }) => ({ resumePoint: null, view: { ...view, tab: view.tab === 'ranks' ? 'ranks' : 'run' } }));
+  };
+
+  const actions: RunActions = {
+    start: () =>
+      beginShown(() => {
+        const { draft, taskData, modelModules, resumePoint } = getState();
+        const settings = checkedSettings(draft, taskData, modelModules);
+        begin(settings, { rounds: resumePoint?.folder ?? null, from: null, estimated: estimateOf(getState(), pace) });
+      }),
+    resumeFromCheckpoint: (checkpoint) => {
+      beginShown(() => {
+        const settings = checkedSettings(checkpoint.settings, getState().taskData);
+        setState(takenSettings(checkpoint.settings));
+        begin(settings, { rounds: null, from: checkpoint.folder, estimated: estimateOf(getState(), pace) });
+      });
+    },
+    saveNow: () => {
+      if (isActive(getState().run.status)) session?.send({ type: 'save' });
+    },
+    pause: () => {
+      if (getState().run.status !== 'running') return;
+      setStatus('pausing');
+      session?.send({ type: 'pause' });
+    },
+    resume: () => {
+      if (getState().run.status !== 'paused') return;
+      session?.send({ type: 'resume' });
+    },
+    continueTo: (milestone) => {
+      const { status } = getState().run;
+      if (status === 'running' || status === 'paused') session?.send({ type: 'go-on-to', milestone });
+    },
+    stop: () => {
+      const { status } = getState().run;
+      if (!isActive(status) || status === 'stopping') return;
+      setStatus('stopping');
+      session?.send({ type: 'stop' });
+    },
+    stopAndKeep: () => {
+      const { run } = getState();
+      if (!canKeep(run)) return;
+      setStatus('keeping');
+      session?.send({ type: 'stop-and-keep' });
+    },
+    labelRun: async (key, label) => {
+      const { status, results } = getState().run;
+      const isCurrent = isActive(status) && results !== null && runKey(results) === key;
+      return isCurrent ? labelCurrent(key, label) : labelStored(key, label);
+    },
+  };
+  return { begin, actions };
+}
+
+/**
+ * A page loses access to files of the disk when it reloads.
+ *
+ * @throws GorpError `settings/files-again` if a model's files have to be given again.
+ */
+function requireFiles({ model }: RunSettings, { picked }: ModelAccess): void {
+  const reference = parseModelReference(model);
+  if (reference?.kind !== 'picked' || picked.has(reference.name)) return;
+  throw new GorpError(
+    'settings/files-again',
+    `A page loses its access to files on this machine when it reloads, and with it the model ${reference.name}.`,
+    `Drop ${reference.name} again anywhere on the page, or choose it under Model, then start again.`,
+  );
+}

@@ -1,0 +1,146 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import type { RunEvent } from '../../run/events/events.ts';
+import { fold } from '../../run/events/fold.ts';
+import type { MemoryPlan } from '../../run/planning/memory-plan.ts';
+import type { DeviceReport, Results } from '../../run/results/results.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+
+type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
+
+/**
+ * The status of a run. `pausing` and `stopping` last from the click to the worker's answer, `keeping` until what was
+ * learned is tested and saved.
+ */
+export type RunStatus =
+  | 'idle'
+  | 'starting'
+  | 'running'
+  | 'pausing'
+  | 'paused'
+  | 'keeping'
+  | 'stopping'
+  | 'finished'
+  | 'stopped'
+  | 'failed';
+
+/** What the page knows about a run: its results so far, and what only a running one has. Plain data. */
+export interface RunState {
+  status: RunStatus;
+  /** The settings that the run started with; the form may differ by now. */
+  settings: RunSettings | null;
+  device: DeviceReport | null;
+  /** Planned steps of each round; empty until tasks and model are known. */
+  stepsPerRound: readonly number[];
+  progress: EventOf<'progress'> | null;
+  tokensPerSecond: number | null;
+  /** The first example as the model reads it. */
+  reading: EventOf<'reading'> | null;
+  memoryPlan: MemoryPlan | null;
+  memory: EventOf<'memory'> | null;
+  warnings: readonly string[];
+  /** What happens by design, but is worth knowing. */
+  notes: readonly string[];
+  /** As if the run were stopped now; null until tasks and model are known. */
+  results: Results | null;
+  error: ErrorReport | null;
+}
+
+export const IDLE: RunState = {
+  status: 'idle',
+  settings: null,
+  device: null,
+  stepsPerRound: [],
+  progress: null,
+  tokensPerSecond: null,
+  reading: null,
+  memoryPlan: null,
+  memory: null,
+  warnings: [],
+  notes: [],
+  results: null,
+  error: null,
+};
+
+/** A run that was just requested. */
+export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
+
+/** A run that has ended, from its results file. Of an interrupted round, only the completed steps are known. */
+export function endedRun(results: Results): RunState {
+  const { status, error, settings, device, tasks, curves } = results;
+  const stepsPerRound = tasks.map(() => 0);
+  for (const round of curves.round) stepsPerRound[round - 1] += 1;
+  return { ...IDLE, status, settings, device, stepsPerRound, results, error };
+}
+
+/** The round that a run is in, or the last one that it trained; 0 before the first. */
+export const roundOfRun = ({ progress, results }: Pick<RunState, 'progress' | 'results'>): number =>
+  progress?.round ?? results?.curves.round.at(-1) ?? 0;
+
+/** Whether a worker is busy with the run, so that leaving the page would interrupt it. */
+export const isActive = (status: RunStatus): boolean =>
+  status !== 'idle' && status !== 'finished' && status !== 'stopped' && status !== 'failed';
+
+/** Whether the person has asked for the end. */
+const isEnding = (status: RunStatus): boolean => status === 'stopping' || status === 'keeping';
+
+/** Whether a run can stop with what it has learned until now: there is something, and the worker listens. */
+export const canKeep = ({ status, results }: Pick<RunState, 'status' | 'results'>): boolean =>
+  (status === 'running' || status === 'pausing' || status === 'paused') && (results?.curves.step.length ?? 0) > 0;
+
+/** The state after an event. Pure; events after the end of a run change nothing. */
+export function applyEvent(state: RunState, event: RunEvent): RunState {
+  if (!isActive(state.status)) return state;
+  return withEvent({ ...state, results: fold(state.results, event) }, event);
+}
+
+function withEvent(state: RunState, event: RunEvent): RunState {
+  switch (event.type) {
+    case 'device':
+      return { ...running(state), device: event.device };
+    case 'begin':
+      return { ...running(state), stepsPerRound: event.stepsPerRound };
+    case 'progress':
+      return { ...running(state), progress: event };
+    case 'steps':
+      return { ...state, tokensPerSecond: event.tokensPerSecond };
+    case 'reading':
+      return { ...state, reading: event };
+    case 'memory-plan':
+      return { ...state, memoryPlan: event.plan };
+    case 'memory':
+      return { ...state, memory: event };
+    case 'recovering':
+      return withWarning(state, `${event.error.message} The run resumes automatically from step ${event.step}.`);
+    case 'warning':
+      if (event.isNote === true) return { ...state, notes: [...new Set([...state.notes, event.message])] };
+      return state.warnings.includes(event.message) ? state : withWarning(state, event.message);
+    case 'paused':
+      // A run that keeps its model may still have to wait until a person makes room for it.
+      return { ...state, status: isEnding(state.status) && event.needsPerson !== true ? state.status : 'paused' };
+    case 'resumed':
+      return { ...state, status: isEnding(state.status) ? state.status : 'running' };
+    case 'finished':
+    case 'stopped':
+      return { ...state, status: event.type };
+    case 'failed':
+      return { ...state, status: 'failed', error: event.error };
+    case 'validation':
+    case 'evaluation':
+    case 'probe':
+    case 'space':
+    case 'cut-short':
+    case 'label':
+      return state;
+  }
+}
+
+/** The state after several events, in order. */
+export const applyEvents = (state: RunState, events: readonly RunEvent[]): RunState => events.reduce(applyEvent, state);
+
+/** The worker's first event ends `starting`. */
+const running = (state: RunState): RunState => (state.status === 'starting' ? { ...state, status: 'running' } : state);
+
+const withWarning = (state: RunState, warning: string): RunState => ({
+  ...state,
+  warnings: [...state.warnings, warning],
+});

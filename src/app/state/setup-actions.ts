@@ -1,0 +1,116 @@
+import { FAMILY_MODULES } from '../../run/settings/trained-modules.ts';
+import type { MethodName } from '../../methods/registry.ts';
+import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
+import { type RunSettings, watching } from '../../run/settings/settings.ts';
+import { firstBrought } from '../../run/planning/brought-values.ts';
+import { withModel } from '../../run/settings/starting-values.ts';
+import { publishedOrder } from '../../tasks/orders.ts';
+import { isEmbeddedText } from '../../tasks/embedded-text.ts';
+import { embeddedModel } from '../../weights/embedded-models.ts';
+import { withEndpoint } from '../../weights/hub.ts';
+import type { PickedFile } from '../../weights/picked-folder.ts';
+import type { ModelAccess } from '../../weights/source.ts';
+import type { Preferences } from './preferences.ts';
+import { withMethod } from './queue-runs.ts';
+import type { PageState, PageStore } from './store.ts';
+
+/** What a person can change before starting a run. */
+export interface SetUpActions {
+  readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  /** Takes the settings of another run as they are, for a run from the beginning. */
+  readonly takeSettings: (settings: RunSettings) => void;
+  /** Chooses another model, with the default layers of its family and the starting values of its kind. */
+  readonly chooseModel: (model: string) => void;
+  /** Sets the hub. The token is cleared if that is another server. */
+  readonly setHub: (endpoint: string) => void;
+  readonly setToken: (token: string | null) => void;
+  /** Gives the page access to the files of a picked model, for all runs that name it. */
+  readonly giveFiles: (name: string, files: readonly PickedFile[]) => void;
+  readonly choosePreset: (preset: PresetName) => void;
+  /** Chooses a published order by id, with its settings but not its method. */
+  readonly chooseOrder: (id: string) => void;
+  readonly chooseMethod: (method: MethodName) => void;
+  readonly prefer: (change: Partial<Preferences>) => void;
+  /** Sets the GiB of memory that runs may use; null for no limit. */
+  readonly setMemoryBudget: (budget: number | null) => void;
+  /** Sets whether the next run saves the weights of every round. */
+  readonly saveEveryRound: (everyRound: boolean) => void;
+  /** Makes the next run resume from a saved round, with its settings; null starts from the beginning. */
+  readonly resumeFrom: (last: { round: number; folder: string; settings: RunSettings } | null) => void;
+}
+
+/** Stores choices in this browser. */
+interface SetUpParts {
+  readonly savePreferences: (preferences: Preferences) => void;
+  readonly saveBudget: (budget: number | null) => void;
+}
+
+/** The form with settings from elsewhere: nothing that the model brings changes them, and no round is resumed. */
+export const takenSettings = (
+  draft: RunSettings,
+): Pick<PageState, 'draft' | 'resumePoint' | 'brought' | 'refused'> => ({
+  draft,
+  resumePoint: null,
+  brought: null,
+  refused: null,
+});
+
+export function createSetUpActions(store: PageStore, { savePreferences, saveBudget }: SetUpParts): SetUpActions {
+  const { getState, setState } = store;
+
+  const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
+    setState(({ access }) => ({ access: { ...access, ...change(access) }, refused: null }));
+
+  return {
+    edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
+    takeSettings: (settings) => setState(takenSettings(settings)),
+    chooseModel: (model) =>
+      setState(({ draft }) => {
+        const next = withModel(draft, model);
+        const training = { ...next.training, ...FAMILY_MODULES };
+        // What comes with the embedded models shows little of others.
+        const watch = (draft.watch ?? []).filter((name) => embeddedModel(model) !== undefined || !isEmbeddedText(name));
+        return { draft: watching({ ...next, training }, watch), brought: firstBrought(model), refused: null };
+      }),
+    setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
+    setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
+    giveFiles: (name, files) => changeAccess(({ picked }) => ({ picked: new Map([...picked, [name, files]]) })),
+    choosePreset: (preset) =>
+      setState(({ draft }) => {
+        const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);
+        return {
+          draft: { ...next, training: { ...next.training, seed: draft.training.seed } },
+          brought: null,
+          refused: null,
+        };
+      }),
+    chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
+    chooseOrder: (id) => {
+      const order = publishedOrder(id);
+      if (order === undefined) return;
+      setState(({ draft: { model, tasks: source, method, watch = [] }, taskData }) => {
+        const published = publishedSettings(order, method.name);
+        const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
+        const watched = watch.filter((name) => !published.order.includes(name));
+        return { draft: watching({ model, tasks, ...published }, watched), brought: null, refused: null };
+      });
+    },
+    prefer: (change) => {
+      setState({ ...change, refused: null });
+      const { device, keepAwake, checkpointMinutes, gpuShare } = getState();
+      savePreferences({ device, keepAwake, checkpointMinutes, gpuShare });
+    },
+    setMemoryBudget: (memoryBudget) => {
+      saveBudget(memoryBudget);
+      setState({ memoryBudget, refused: null });
+    },
+    saveEveryRound: (everyRound) => setState({ everyRound }),
+    resumeFrom: (last) =>
+      setState(({ draft }) => ({
+        draft: last?.settings ?? draft,
+        resumePoint: last && { round: last.round, folder: last.folder },
+        brought: null,
+        refused: null,
+      })),
+  };
+}

@@ -1,0 +1,86 @@
+import { reportOf } from '../../base/errors.ts';
+import type { RunSettings } from '../../run/settings/settings.ts';
+import { downloadText } from '../ui/download.ts';
+import { takenSettings } from './setup-actions.ts';
+import type { PageStore } from './store.ts';
+import { parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
+
+/** Sharing a set-up and applying a shared one. Starts no run. */
+export interface HandOverActions {
+  /** A link with the current settings. If they cannot be shared, shows why and returns null. */
+  readonly link: () => string | null;
+  /** Downloads the same as a file. */
+  readonly saveFile: () => void;
+  readonly openFile: (file: File) => Promise<void>;
+  /** Offers the set-up in the page's address, if any. */
+  readonly readAddress: () => void;
+  /** Applies the offered settings. */
+  readonly accept: () => void;
+  readonly decline: () => void;
+}
+
+/** The address of the page, and a way to drop its hash. */
+export interface PageAddress {
+  readonly read: () => string;
+  readonly dropHash: () => void;
+}
+
+/** The address of the browser's tab. */
+export const browserAddress: PageAddress = {
+  read: () => location.href,
+  // Not `location.hash`, which would leave a history entry that offers the set-up again.
+  dropHash: () => history.replaceState(history.state, '', location.pathname + location.search),
+};
+
+export function createHandOver(store: PageStore, address: PageAddress): HandOverActions {
+  const { getState, setState } = store;
+
+  const text = (settings: RunSettings): string | null => {
+    try {
+      setState({ handOverProblem: null });
+      return setUpText(
+        settings,
+        getState().taskData.custom.map(({ spec }) => spec.name),
+      );
+    } catch (error) {
+      setState({ handOverProblem: reportOf(error) });
+      return null;
+    }
+  };
+
+  const offer = (from: string, content: string): void => {
+    try {
+      setState({ offer: { from, setUp: parseSetUp(content, from, getState().draft.model) } });
+    } catch (error) {
+      setState({ offer: { from, error: reportOf(error) } });
+    }
+  };
+
+  const close = (): void => {
+    setState({ offer: null });
+    if (setUpOfHash(new URL(address.read()).hash) !== null) address.dropHash();
+  };
+
+  return {
+    link: () => {
+      const content = text(getState().draft);
+      return content === null ? null : setUpLink(address.read(), content);
+    },
+    saveFile: () => {
+      const { draft } = getState();
+      const content = text(draft);
+      if (content !== null) downloadText(`gorp-web-set-up-${draft.method.name}.json`, content);
+    },
+    openFile: async (file) => offer(file.name, await file.text()),
+    readAddress: () => {
+      const content = setUpOfHash(new URL(address.read()).hash);
+      if (content !== null) offer('The link', content);
+    },
+    accept: () => {
+      const { offer: given } = getState();
+      if (given !== null && 'setUp' in given) setState(takenSettings(given.setUp.settings));
+      close();
+    },
+    decline: close,
+  };
+}

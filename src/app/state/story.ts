@@ -1,0 +1,123 @@
+import { changeInterval, type Proportion, smallestFall } from '../../base/proportions.ts';
+import type { AccuracyMatrix } from '../../run/results/measures.ts';
+import { namedRounds, roundOf, type Scheduled } from '../../run/settings/schedule.ts';
+import { roundsTested } from './scores.ts';
+
+/** What became of a task: `same` is a change that may be chance. */
+type Tone = 'learned' | 'fell' | 'rose' | 'same';
+
+/** A sentence about one task; it begins with the task's name. */
+export interface TaskSentence {
+  readonly task: string;
+  readonly tone: Tone;
+  readonly text: string;
+}
+
+/** What happened in a run so far, in words. */
+interface Story {
+  /** What each task learned, and lost or gained since then. */
+  readonly tasks: readonly TaskSentence[];
+  /** Which losses the number of tests can show; null if there is nothing to compare. */
+  readonly limit: string | null;
+}
+
+/** One round explains a change if it holds at least this share of it. */
+const MOST_OF_IT = 0.7;
+/** Falls that only larger ones than this can be told from chance: there are too few tests. */
+const COARSE = 0.2;
+
+/**
+ * Tells what happened from R and the numbers of tests. A change counts only if its 95 % interval excludes 0
+ * ({@link changeInterval}); everything else is said to be within chance.
+ *
+ * @param examples number of test examples of each task.
+ * @returns null before the first task has been tested.
+ */
+export function storyOf(settings: Scheduled, matrix: AccuracyMatrix, examples: readonly number[]): Story | null {
+  const tested = roundsTested(matrix);
+  if (tested === 0) return null;
+  const cell = (round: number, task: number): Proportion | null => {
+    const [share, count = 0] = [matrix[round]?.[task] ?? null, examples[task]];
+    return share === null || count < 1 ? null : { share, count };
+  };
+  const tasks: TaskSentence[] = [];
+  const falls: (number | null)[] = [];
+  settings.order.forEach((task, j) => {
+    const own = roundOf(settings, j);
+    const learned = own <= tested ? cell(own, j) : null;
+    if (learned === null) return;
+    const first = learnedClause(cell(0, j), learned);
+    const last = own < tested ? cell(tested, j) : null;
+    if (last !== null) falls.push(smallestFall(learned));
+    const since =
+      last === null ? null : sinceClause(learned, last, () => whenIt(settings, (round) => cell(round, j), own, tested));
+    const text = since === null ? `${task} ${first.text}.` : `${task} ${first.text}, ${since.text}.`;
+    tasks.push({ task, tone: since === null || since.tone === 'same' ? first.tone : since.tone, text });
+  });
+  return { tasks, limit: falls.length === 0 ? null : limitSentence(falls) };
+}
+
+type Clause = Pick<TaskSentence, 'tone' | 'text'>;
+
+function learnedClause(before: Proportion | null, learned: Proportion): Clause {
+  const to = `${inPercent(learned.share)} of ${answers(learned)}`;
+  if (before === null) return { tone: 'learned', text: `had ${to} right` };
+  const [low, high] = changeInterval(before, learned);
+  const from = inPercent(before.share);
+  if (low > 0) return { tone: 'learned', text: `was learned, from ${from} to ${to}` };
+  if (high < 0) return { tone: 'fell', text: `got worse while it was trained, from ${from} to ${to}` };
+  return { tone: 'same', text: `was not clearly learned: it had ${from} before and ${to} after, which may be chance` };
+}
+
+function sinceClause(learned: Proportion, last: Proportion, when: () => string): Clause {
+  const [low, high] = changeInterval(learned, last);
+  const to = inPercent(last.share);
+  const size = `(${signed(last.share - learned.share)} points, 95 % interval ${signed(low)} to ${signed(high)})`;
+  if (high < 0) return { tone: 'fell', text: `and fell to ${to} ${size} ${when()}` };
+  if (low > 0) return { tone: 'rose', text: `and rose to ${to} ${size} ${when()}` };
+  return {
+    tone: 'same',
+    text:
+      to === inPercent(learned.share)
+        ? 'and stayed there'
+        : `and stayed close to it: now ${to}, a difference that may be chance`,
+  };
+}
+
+/** `while emoji was learned` if one round made most of the change since a task's own, else the rounds after it. */
+function whenIt(settings: Scheduled, cell: (round: number) => Proportion | null, own: number, tested: number): string {
+  const rounds = namedRounds(settings).filter(({ round }) => round > own && round <= tested);
+  const all = (cell(tested)?.share ?? 0) - (cell(own)?.share ?? 0);
+  let before = cell(own)?.share ?? 0;
+  for (const { round, name } of rounds) {
+    const now = cell(round)?.share ?? before;
+    if ((now - before) / all >= MOST_OF_IT) return `while ${name} was learned`;
+    before = now;
+  }
+  return `while ${listed(rounds.map(({ name }) => name))} were learned`;
+}
+
+/** What the number of tests can show. @param falls the smallest fall of each task that cannot be chance. */
+function limitSentence(falls: readonly (number | null)[]): string {
+  const known = falls.filter((fall) => fall !== null);
+  if (known.length < falls.length)
+    return 'There are too few test examples to tell any loss from chance. Use more of them to see what was forgotten.';
+  const [least, most] = [Math.min(...known), Math.max(...known)].map((fall) => Math.round(100 * fall));
+  const points =
+    least === most ? `${most} points or more` : `${least} to ${most} points or more, depending on the task,`;
+  const more = most > 100 * COARSE ? ' Use more test examples to see smaller ones.' : '';
+  return `With this many tests, only a loss of ${points} can be told from chance.${more}`;
+}
+
+const inPercent = (share: number): string => `${Math.round(100 * share)} %`;
+
+const answers = ({ count }: Proportion): string => (count === 1 ? '1 answer' : `${count} answers`);
+
+function signed(share: number): string {
+  const points = Math.round(100 * share);
+  return points === 0 ? '0' : `${points < 0 ? '\u2212' : '+'}${Math.abs(points)}`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export const listed = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;

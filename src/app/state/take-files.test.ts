@@ -1,0 +1,130 @@
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { unzipped } from '../../weights/exports/unzip.ts';
+import { zipped } from '../../weights/exports/zip.ts';
+import type { ErrorReport } from '../../base/errors.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
+import { resultsText } from '../ui/download.ts';
+import { silentPage } from '../testing/markup.ts';
+import type { GivenFile } from './tasks.ts';
+import { sortFiles } from './dropped-files.ts';
+
+const given = (path: string, content: BlobPart = ''): GivenFile => ({
+  path,
+  file: new File([content], path.slice(path.lastIndexOf('/') + 1)),
+});
+const kindOf = async (...files: GivenFile[]): Promise<string> => (await sortFiles(files)).kind;
+const results = resultsText(quickResults('gorp', 1));
+
+async function zipFile(name: string, files: Record<string, string>): Promise<GivenFile> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const list = Object.entries(files).map(([path, text]) => ({
+    path,
+    // oxlint-disable-next-line typescript/require-await -- as from a disk
+    content: async function* () {
+      yield new TextEncoder().encode(text);
+    },
+  }));
+  for await (const piece of zipped(list)) pieces.push(new Uint8Array(piece));
+  const file = new File(pieces, name);
+  expect(await unzipped(file)).toHaveLength(list.length);
+  return { path: name, file };
+}
+
+test('files are sorted by their names and how they begin', async () => {
+  expect(await kindOf(given('m/config.json'), given('m/tokenizer.json'), given('m/model.safetensors'))).toBe('model');
+  expect(await kindOf(given('m/tokenizer.json'), given('m/config.json'))).toBe('model');
+  expect(await kindOf(given('m/pytorch_model.bin'), given('m/config.json'))).toBe('model');
+  expect(await kindOf(given('some.gguf'))).toBe('model');
+  expect(await kindOf(given('run/1-gloss/round.json'), given('run/1-gloss/adapter_model.safetensors'))).toBe('rounds');
+  expect(await kindOf(given('a.json', results), given('b.json', results))).toBe('results');
+  expect(await kindOf(given('part.jsonl', `{"run":"a","results":${results}}\n`))).toBe('results');
+  expect(await kindOf(given('o.json', '{ "schema": "gorp-web/order", "version": 1 }'))).toBe('tasks');
+  expect(await kindOf(given('s.json', '{"schema":"gorp-web/set-up"}'))).toBe('set-up');
+  expect(await kindOf(given('reviews.csv', 'text,label\n'))).toBe('tasks');
+  expect(await kindOf(given('notes/one.txt', 'a'))).toBe('tasks');
+  const packed = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(gzipSync(text));
+  expect(await kindOf(given('part.jsonl.gz', packed(`{"run":"a","results":${results}}\n`)))).toBe('results');
+  expect(await kindOf(given('chats.jsonl.gz', packed('{"prompt":"a","completion":"b"}\n')))).toBe('tasks');
+  expect(await kindOf(given('unpacked.jsonl.gz', '{"prompt":"a","completion":"b"}\n'))).toBe('tasks');
+});
+
+test('a zip is what its files are', async () => {
+  expect(await kindOf(await zipFile('results.zip', { 'a.json': results, 'b.json': results }))).toBe('results');
+  expect(await kindOf(await zipFile('one.zip', { 'deep/data.csv': 'text,label' }))).toBe('tasks');
+  const model = await sortFiles([await zipFile('m.zip', { 'config.json': '{}', 'tokenizer.json': '{}' })]);
+  expect(model).toMatchObject({ kind: 'model', name: 'm' });
+  const rounds = await zipFile('run.zip', { '1-gloss/round.json': '{}', '1-gloss/config.json': '{}' });
+  expect(await sortFiles([rounds])).toEqual({ kind: 'rounds', name: 'run.zip', files: [rounds] });
+  await expect(sortFiles([await zipFile('z.zip', { 'a.zip': '' })])).rejects.toMatchObject({
+    code: 'run/unknown-files',
+  });
+  await expect(sortFiles([given('bad.zip', 'no zip')])).rejects.toMatchObject({ code: 'run/bad-zip' });
+});
+
+test('of a data export of ChatGPT or Claude, the conversations are taken', async () => {
+  const files = { 'x/chat.html': '<p>', 'x/user.json': '{}', 'x/conversations.json': '[]', 'x/dalle/image.webp': 'x' };
+  for (const dropped of [
+    [await zipFile('export.zip', files)],
+    Object.entries(files).map(([path, text]) => given(path, text)),
+  ]) {
+    const sorted = await sortFiles(dropped);
+    expect(sorted.kind).toBe('tasks');
+    expect('files' in sorted && sorted.files.map(({ path }) => path)).toEqual(['conversations.json']);
+  }
+});
+
+test('what cannot be taken is named', async () => {
+  await expect(sortFiles([given('photo.png')])).rejects.toMatchObject({
+    code: 'run/unknown-files',
+    message: 'photo.png is nothing that this page reads.',
+  });
+  await expect(sortFiles([given('a.json', results), given('b.csv')])).rejects.toMatchObject({
+    code: 'run/mixed-files',
+  });
+});
+
+test('a model is chosen only if its files can be used; during a run nothing changes the settings', async () => {
+  let problem: ErrorReport | null = { code: 'weights/not-found', message: 'm has no model.', nextStep: 'Add it.' };
+  const opened: string[] = [];
+  const page = silentPage({
+    checkModel: () => Promise.resolve(problem),
+    openRounds: ({ name }) => Promise.resolve(void opened.push(name)),
+  });
+  const state = () => page.store.getState();
+  const model = [given('m/config.json'), given('m/tokenizer.json')];
+  const before = state().draft;
+  await page.takeFiles(model);
+  expect(state()).toMatchObject({ draft: before, dropProblem: problem, checkingModel: null });
+  problem = null;
+  await page.takeFiles(model);
+  expect(state()).toMatchObject({ draft: { model: 'picked:m' }, dropProblem: null });
+  expect(
+    state()
+      .access.picked.get('m')
+      ?.map(({ path }) => path),
+  ).toEqual(['m/config.json', 'm/tokenizer.json']);
+
+  await page.takeFiles([given('other.gguf')]);
+  expect([...state().access.picked.keys()], 'runs of both can be queued').toEqual(['m', 'other.gguf']);
+  page.edit((draft) => ({ ...draft, model: 'picked:third' })); // as a run of the history that is used again
+  page.start();
+  expect(state()).toMatchObject({ run: { status: 'idle' }, refused: { code: 'settings/files-again' } });
+
+  page.edit((draft) => ({ ...draft, model: 'picked:m' }));
+  page.store.setState(({ access }) => ({ access: { ...access, picked: new Map() } })); // as after a reload
+  page.start();
+  expect(state()).toMatchObject({ run: { status: 'idle' }, refused: { code: 'settings/files-again' } });
+  await page.takeFiles(model);
+  expect(state()).toMatchObject({ draft: { model: 'picked:m' }, refused: null });
+
+  await page.takeFiles([given('photo.png')]);
+  expect(state().dropProblem?.code).toBe('run/unknown-files');
+  page.chooseModel('embedded');
+  page.start();
+  await page.takeFiles(model);
+  expect(state()).toMatchObject({ draft: { model: 'embedded' }, dropProblem: { code: 'settings/locked' } });
+  await page.takeFiles([given('run/1-gloss/round.json')]);
+  expect(opened).toEqual(['run']);
+  expect(state().view.tab).toBe('try');
+});

@@ -1,0 +1,261 @@
+import { GorpError, reportOf } from '../../base/errors.ts';
+import { isOrderFile, type OrderFile, orderFileOf, parseOrderFile } from '../../run/settings/order-file.ts';
+import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings/settings.ts';
+import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from '../../run/tasks/table-messages.ts';
+import type { TaskSpec } from '../../tasks/custom-task.ts';
+import { decodeText } from '../../tasks/decode.ts';
+import { findBenchmarks, hasBenchmark } from '../../tasks/folder.ts';
+import type { Columns } from '../../tasks/forms.ts';
+import type { TablePreview } from '../../tasks/table-preview.ts';
+import { isTextFile } from '../../tasks/text-folder.ts';
+import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
+import type { HubAccess } from '../../weights/hub.ts';
+import type { PageStore } from './store.ts';
+import type { TaskStore } from './task-store.ts';
+import { connectWorker, type WorkerClient } from './worker-client.ts';
+
+/** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
+export interface TableClient {
+  open(file: NamedFile): Promise<OpenedFile>;
+  /** Opens a folder of texts. */
+  openFolder(name: string, files: NamedFile[]): Promise<OpenedFile>;
+  /** Lists the splits of a data set on the hub. */
+  listHub(name: string, access: HubAccess): Promise<HubDataset>;
+  /** Opens rows of a data set on the hub. */
+  openHub(dataset: HubDataset, choice: SplitChoice, rows: number, access: HubAccess): Promise<OpenedFile>;
+  /** Previews the open file with other columns; null guesses them. */
+  preview(header: boolean, columns: Columns | null): Promise<TablePreview>;
+  /** Makes a task from the open file. */
+  make(spec: TaskSpec): Promise<CustomTask[]>;
+  /** Makes the tasks that an order describes and this browser does not store. */
+  makeOrder(order: OrderFile, stored: TaskSpec[], files: NamedFile[], access: HubAccess): Promise<CustomTask[]>;
+  /** Frees the open file. */
+  close(): void;
+}
+
+/** The worker that reads files. */
+export type TablesWorker = WorkerClient<TablesFunctions>;
+
+/** A client whose worker starts with the first call. */
+export const createTableClient = ({ call, close }: TablesWorker): TableClient => ({
+  open: (file) => call('open', file),
+  openFolder: (name, files) => call('openFolder', { name, files }),
+  listHub: (name, access) => call('listHub', { name, access }),
+  openHub: (dataset, choice, rows, access) => call('openHub', { dataset, choice, rows, access }),
+  preview: (header, columns) => call('preview', { header, columns }),
+  make: (spec) => call('make', spec),
+  makeOrder: (order, stored, files, access) => call('makeOrder', { order, stored, files, access }),
+  close,
+});
+
+/** The worker in the browser. */
+export const openTablesWorker = (): TablesWorker =>
+  connectWorker(
+    () => new Worker(new URL('../../worker/tables.ts', import.meta.url), { type: 'module', name: 'tables' }),
+    {
+      name: 'The worker that reads files',
+      nextStep: 'Reload the page. If it happens again, use a smaller file.',
+    },
+  );
+
+/** A chosen or dropped file. Its path has forward slashes and begins with the chosen folder. */
+export interface GivenFile {
+  path: string;
+  file: File;
+}
+
+/** What a person can do with tasks. A failure sets `taskProblem` and changes nothing else. */
+export interface TaskActions {
+  /** Reads what earlier visits stored. */
+  load(): Promise<void>;
+  /** Takes a folder of published benchmarks, a folder of texts, an order file with its data files, or a file of examples. */
+  give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
+  /** The splits of a data set on the hub; null after a failure. */
+  listHub(name: string): Promise<HubDataset | null>;
+  /** Opens the first rows of a split. */
+  openHub(dataset: HubDataset, choice: SplitChoice): Promise<void>;
+  /** Previews the open file with other columns; null guesses them. Rejects with a GorpError. */
+  preview(header: boolean, columns: Columns | null): Promise<TablePreview>;
+  /** Makes a task from the open file and appends it to the order. */
+  addTask(spec: TaskSpec): Promise<void>;
+  closeFile(): void;
+  removeTask(name: string): Promise<void>;
+  forgetFolder(): Promise<void>;
+  /** The draft's order as the text of a file. */
+  orderText(): string;
+}
+
+export function createTaskActions(store: PageStore, tasks: TaskStore, tableClient: TableClient): TaskActions {
+  const { getState, setState } = store;
+
+  const refresh = async (): Promise<void> => setState({ taskData: await tasks.load() });
+
+  const guarded = async (work: () => Promise<void>): Promise<void> => {
+    setState({ taskProblem: null, taskNotes: [] });
+    try {
+      await work();
+    } catch (error) {
+      setState({ taskProblem: reportOf(error) });
+    }
+  };
+
+  const takeFolder = async (files: readonly GivenFile[]): Promise<void> => {
+    const byPath = new Map(files.map(({ path, file }) => [path, file]));
+    const found = findBenchmarks([...byPath.keys()]);
+    const stored = new Map<string, Blob>();
+    for (const [path, given] of found.files) {
+      const file = byPath.get(given);
+      if (file !== undefined) stored.set(path, file);
+    }
+    await tasks.setFolder({ name: files[0]?.path.split('/')[0] ?? '', files: stored, datasets: found.datasets });
+    await refresh();
+    const { incomplete } = found;
+    setState(({ draft }) => ({
+      draft: { ...draft, tasks: 'picked' },
+      taskNotes: incomplete.length > 0 ? [`Left out because files are missing: ${incomplete.join(', ')}.`] : [],
+    }));
+  };
+
+  /** Opens a folder of texts; paths count from that folder. */
+  const takeTexts = async (files: readonly GivenFile[]): Promise<void> => {
+    const name = files[0]?.path.split('/')[0] ?? '';
+    const below = files.map(({ path, file }) => ({ name: path.slice(path.indexOf('/') + 1), file }));
+    await opening(() => tableClient.openFolder(name, below));
+  };
+
+  /** Shows an opened file; frees what the worker holds of one that cannot be used. */
+  const opening = async (open: () => Promise<OpenedFile>): Promise<void> => {
+    try {
+      setState({ openFile: await open() });
+    } catch (thrown) {
+      tableClient.close();
+      throw thrown;
+    }
+  };
+
+  const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
+    const order = parseOrderFile(text, name);
+    const stored = getState().taskData.custom.map(({ spec }) => spec);
+    const { hub } = getState().access;
+    const made = await tableClient
+      .makeOrder(order, stored, files.map(namedFile), hub)
+      .finally(() => tableClient.close());
+    await tasks.addCustom(made);
+    await refresh();
+    const { perTask, watch, method, training } = order;
+    setState(({ draft: { model }, taskData }) => {
+      // An order made with a folder on disk uses the folder stored here; an order with an address keeps the address.
+      const source = order.tasks === 'embedded' && taskData.folder !== null ? 'picked' : order.tasks;
+      const draft = { model, tasks: source, order: order.order, method, training };
+      return {
+        draft: { ...draft, ...(watch !== undefined && { watch }), ...(perTask !== undefined && { perTask }) },
+        brought: null,
+        refused: null,
+        taskNotes: made.flatMap(({ warnings }) => warnings),
+      };
+    });
+  };
+
+  const give = async (files: readonly GivenFile[]): Promise<void> => {
+    if (files.length === 0) return;
+    if (files.some(({ path }) => path.includes('/'))) {
+      const texts = files.filter(({ path }) => isTextFile(path));
+      const isBenchmark = hasBenchmark(files.map(({ path }) => path));
+      if (isBenchmark || texts.length === 0) await takeFolder(files);
+      else await takeTexts(texts);
+      return;
+    }
+    for (const given of files) {
+      if (!/\.json$/i.test(given.path)) continue;
+      const text = await orderText(given);
+      if (text === null) continue;
+      await takeOrder(
+        given.path,
+        text,
+        files.filter((other) => other !== given),
+      );
+      return;
+    }
+    const [first, second] = files;
+    if (first === undefined || second !== undefined) {
+      throw new GorpError(
+        'tasks/several-files',
+        `${files.length} files were given at once, and none is an order file.`,
+        'Add files of examples one at a time.',
+      );
+    }
+    await opening(() => tableClient.open(namedFile(first)));
+  };
+
+  return {
+    load: () => guarded(refresh),
+    give: (files) => guarded(async () => give(await files)),
+    listHub: async (name) => {
+      let found: HubDataset | null = null;
+      await guarded(async () => void (found = await tableClient.listHub(name, getState().access.hub)));
+      return found;
+    },
+    openHub: (dataset, choice) =>
+      guarded(() => opening(() => tableClient.openHub(dataset, choice, USUAL_ROWS, getState().access.hub))),
+    preview: (header, columns) => tableClient.preview(header, columns),
+    addTask: (spec) =>
+      guarded(async () => {
+        const made = await tableClient.make(spec);
+        // If another tab has added a task of that name, show it, and leave the file open for another name.
+        await tasks.addCustom(made).catch(async (thrown: unknown) => {
+          await refresh();
+          throw thrown;
+        });
+        tableClient.close();
+        await refresh();
+        setState(({ draft }) => ({
+          // An order may have named it before: a task that was missing.
+          draft: testedTasks(draft).includes(spec.name) ? draft : { ...draft, order: [...draft.order, spec.name] },
+          openFile: null,
+          taskNotes: made.flatMap(({ warnings }) => warnings),
+        }));
+      }),
+    closeFile: () => {
+      tableClient.close();
+      setState({ openFile: null });
+    },
+    removeTask: (name) =>
+      guarded(async () => {
+        await tasks.removeCustom(name);
+        await refresh();
+        setState(({ draft }) => ({
+          draft: watching(
+            { ...withoutText(draft, name), order: draft.order.filter((other) => other !== name) },
+            (draft.watch ?? []).filter((other) => other !== name),
+          ),
+        }));
+      }),
+    forgetFolder: () =>
+      guarded(async () => {
+        await tasks.setFolder(null);
+        await refresh();
+        setState(({ draft }) => (draft.tasks === 'picked' ? { draft: { ...draft, tasks: 'embedded' } } : {}));
+      }),
+    orderText: () => {
+      const { draft, taskData } = getState();
+      const known = taskData.custom.map(({ spec }) => spec);
+      return `${JSON.stringify(orderFileOf(draft, known), null, 2)}\n`;
+    },
+  };
+}
+
+/** A draft whose general text is the included one again if it was this task. */
+const withoutText = (draft: RunSettings, task: string): RunSettings =>
+  ownText(draft) === task ? withText(draft, 'included') : draft;
+
+const namedFile = ({ path, file }: GivenFile): NamedFile => ({ name: path, file });
+
+// An order file holds no texts, so a larger file holds examples.
+const LONGEST_ORDER_FILE = 2 ** 20;
+
+/** The text of an order file; null for any other file. */
+async function orderText({ path, file }: GivenFile): Promise<string | null> {
+  if (file.size > LONGEST_ORDER_FILE) return null;
+  const { text } = decodeText(new Uint8Array(await file.arrayBuffer()), path);
+  return isOrderFile(text) ? text : null;
+}

@@ -1,0 +1,80 @@
+import * as v from 'valibot';
+import { addressProblem } from '../../base/address.ts';
+import { explained, GorpError } from '../../base/errors.ts';
+import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
+import { type ModelModules, modulesProblem } from '../../run/settings/trained-modules.ts';
+import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
+import { commonFields, type Field, moreGroups, perTaskFields } from './fields.ts';
+import { NO_TASKS, orderProblem, type TaskData } from './task-store.ts';
+
+const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
+  new Map(
+    [
+      ...commonFields(draft.method.name),
+      ...perTaskFields(draft),
+      ...moreGroups(draft.method.name).flatMap(({ fields }) => fields),
+    ].map((field) => [field.id, field]),
+  );
+
+const MODEL_HELP = 'Enter a repository (org/name) or the https:// address of a folder, or choose files.';
+const FOLDER_HELP = 'Enter the https:// address of a folder.';
+
+/** Whether a rule about several settings is broken: it was given all of them, and has a message of its own. */
+const isOfSeveral = ({ input }: { readonly input: unknown }): boolean => typeof input === 'object' && input !== null;
+
+/** Why an address is invalid, as a message for its field; `otherwise` for a text that is not an address. */
+function addressIssue(text: string, otherwise: string): string | null {
+  const problem = addressProblem(text);
+  if (problem === null) return null;
+  return isAddress(text) && URL.canParse(text) ? explained(problem) : otherwise;
+}
+
+/**
+ * The faults of a draft: a message for each invalid field, by the setting's dotted path. Empty if a run can start with
+ * the tasks at hand. Uses the schema of {@link parseSettings}, which names only the first fault.
+ *
+ * @param model the layers of the model; null until known.
+ */
+export function draftIssues(
+  draft: RunSettings,
+  data: TaskData = NO_TASKS,
+  model: ModelModules | null = null,
+): ReadonlyMap<string, string> {
+  const issues = new Map<string, string>();
+  const fields = fieldsOf(draft);
+  const parsed = v.safeParse(RunSettingsSchema, draft);
+  for (const issue of parsed.issues ?? []) {
+    const path = v.getDotPath(issue) ?? '';
+    const field = fields.get(path);
+    issues.set(path, field?.kind === 'number' && !isOfSeveral(issue) ? `Must be ${field.range}.` : issue.message);
+  }
+  if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
+  if (new Set(draft.order).size < draft.order.length) issues.set('order', 'List each task only once.');
+  if (parseModelReference(draft.model) === null)
+    issues.set('model', addressIssue(draft.model, MODEL_HELP) ?? MODEL_HELP);
+  const unread = orderProblem(draft, data);
+  if (unread !== null) issues.set('order', unread);
+  const tasksIssue = ['embedded', 'picked'].includes(draft.tasks) ? null : addressIssue(draft.tasks, FOLDER_HELP);
+  if (tasksIssue !== null) issues.set('tasks', tasksIssue);
+  const layers = modulesProblem(draft, model);
+  if (layers !== null) issues.set(`training.${layers.setting}`, layers.message);
+  return issues;
+}
+
+/** A draft as settings that can start a run. @throws GorpError `settings/invalid`, naming the setting. */
+export function checkedSettings(
+  draft: RunSettings,
+  data: TaskData = NO_TASKS,
+  model: ModelModules | null = null,
+): RunSettings {
+  const [first] = draftIssues(draft, data, model);
+  if (first !== undefined) {
+    const [path, message] = first;
+    throw new GorpError(
+      'settings/invalid',
+      `${fieldsOf(draft).get(path)?.label ?? 'Setting'} (${path}): ${message}`,
+      'Correct the marked setting and start again.',
+    );
+  }
+  return parseSettings(draft);
+}

@@ -1,0 +1,42 @@
+import { unzipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { resultsText } from '../ui/download.ts';
+import { runKey, summaryOf } from './history.ts';
+import { quickResults } from '../../testing/scripted-results.ts';
+import { fileNames, zipOfRuns } from './compare-actions.ts';
+
+const runs = [
+  quickResults('gorp', 1, '2026-11-24T10:00:00.000Z'),
+  quickResults('gorp', 2, '2026-11-24T10:00:20.000Z'),
+  quickResults('seq-lora', 1, '2026-11-24T10:00:40.000Z'),
+];
+const summaries = runs.map((run) => summaryOf(run));
+
+describe('zipOfRuns', () => {
+  it('holds every file as a single download would, and numbers equal names', async () => {
+    const seen: number[] = [];
+    const zip = await zipOfRuns(
+      summaries,
+      (key) => Promise.resolve(runs.find((run) => runKey(run) === key) ?? null),
+      (bytes) => seen.push(bytes),
+    );
+    const files = unzipSync(new Uint8Array(await zip.arrayBuffer()));
+    const texts = Object.entries(files).map(([name, bytes]) => [name, new TextDecoder().decode(bytes)]);
+    expect(texts).toEqual(fileNames(summaries).map((name, i) => [name, resultsText(runs[i])]));
+    expect(Object.keys(files)).toEqual([
+      'gorp-web-gorp-20261124-1000.json',
+      'gorp-web-gorp-20261124-1000-2.json',
+      'gorp-web-seq-lora-20261124-1000.json',
+    ]);
+    expect(seen.at(-1)).toBe(zip.size);
+  });
+
+  it('fails if a run is missing', async () => {
+    const zip = zipOfRuns(
+      summaries,
+      () => Promise.resolve(null),
+      () => undefined,
+    );
+    await expect(zip).rejects.toMatchObject({ code: 'store/no-results' });
+  });
+});

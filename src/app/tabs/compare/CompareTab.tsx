@@ -1,0 +1,88 @@
+import { useMemo } from 'react';
+import type { TaskReport } from '../../../run/results/results.ts';
+import { ScoreTool } from '../../shared/score-tools.tsx';
+import { comparedResults, type CompareState } from '../../state/compare-state.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { Section } from '../../ui/Section.tsx';
+import { Segmented } from '../../ui/Segmented.tsx';
+import view from '../../ui/view.module.css';
+import { ChosenRuns } from './ChosenRuns.tsx';
+import { Differences } from './Differences.tsx';
+import { LossOverlay } from './LossOverlay.tsx';
+import { Plane } from './Plane.tsx';
+import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
+import { groupsOf, type SettingsGroup } from './settings-groups.ts';
+
+const BY: readonly { value: CompareState['by']; label: string }[] = [
+  { value: 'setting', label: 'Mean over seeds' },
+  { value: 'run', label: 'Each run' },
+];
+
+const BANDS: readonly { value: CompareState['band']; label: string }[] = [
+  { value: 'deviation', label: '± deviation' },
+  { value: 'interval', label: '95 % interval' },
+];
+
+/** Controls that apply to all charts of the comparison. */
+export function CompareTools({ of }: { of: readonly TaskReport[] }) {
+  const { compare } = usePage();
+  const by = usePageState((state) => state.compare.by);
+  const band = usePageState((state) => state.compare.band);
+  return (
+    <>
+      <Segmented label="Lines" options={BY} value={by} onChange={(next) => compare.show({ by: next })} />
+      {by === 'setting' && (
+        <Segmented label="Band" options={BANDS} value={band} onChange={(next) => compare.show({ band: next })} />
+      )}
+      <ScoreTool of={of} />
+    </>
+  );
+}
+
+/** By Student's t: 12.706 ÷ √2 and 4.303 ÷ √3. */
+const OF_TWO =
+  ' With two seeds the 95 % interval is nine times as wide as the deviation; with three, two and a half times.';
+
+/** Compares finished runs: the settings that differ, their curves, and what they learned and forgot. */
+export function CompareTab() {
+  const compare = usePageState((state) => state.compare);
+  const groups = useMemo(() => groupsOf(comparedResults(compare)), [compare]);
+  const isOfTwo =
+    compare.by === 'setting' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
+  return (
+    <div className={view.stack}>
+      <ChosenRuns groups={groups} />
+      {groups.length > 0 && (
+        <>
+          <Section
+            title={groups.length > 1 ? 'Differences' : 'Measures'}
+            note={noteOf(groups, isOfTwo)}
+            tools={<CompareTools of={tasksIn(groups)} />}
+            testId="differences"
+          >
+            <Differences groups={groups} />
+          </Section>
+          <LossOverlay groups={groups} />
+          <div className={view.pair}>
+            <PerformanceOverlay groups={groups} />
+            <AccuracyOverlay groups={groups} />
+          </div>
+          <div className={view.pair}>
+            <Plane groups={groups} />
+            <SpacesOverlay groups={groups} />
+          </div>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Runs of one setting differ in nothing but the seed. */
+function noteOf(groups: readonly SettingsGroup[], isOfTwo: boolean): string | undefined {
+  const differ = groups.length > 1 ? 'Settings that differ between these runs, apart from the seed.' : '';
+  return `${differ}${isOfTwo ? OF_TWO : ''}`.trim() || undefined;
+}
+
+/** The tasks of all compared runs. */
+const tasksIn = (groups: readonly SettingsGroup[]): TaskReport[] =>
+  groups.flatMap(({ runs }) => runs.flatMap(({ results }) => results.tasks));

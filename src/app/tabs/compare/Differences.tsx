@@ -1,0 +1,119 @@
+import { needsBriefly } from '../../../methods/parts/method.ts';
+import { methodOf, methodTitle } from '../../../methods/registry.ts';
+import { seriesColor } from '../../charts/colors.ts';
+import { type Band, halfWidth, meanOf } from '../../state/compare-state.ts';
+import { usePageState } from '../../state/page-context.tsx';
+import { changeText, matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
+import { NONE } from '../../ui/format.ts';
+import table from '../../ui/table.module.css';
+import styles from './CompareTab.module.css';
+import { differencesOf, type SettingsGroup } from './settings-groups.ts';
+
+/**
+ * A measure over some runs in percent: `78.7 ± 1.2`, or the mean alone of a single run.
+ *
+ * @param values fractions; null of a run that lacks the measure.
+ * @param isLoss whether they are losses, written as they are.
+ * @param isDifference whether the mean is signed, as backward transfer is.
+ */
+export function measureText(
+  values: readonly (number | null)[],
+  band: Band,
+  isDifference: boolean,
+  isLoss = false,
+): string {
+  const known = values.filter((value) => value !== null);
+  const mean = meanOf(known);
+  const half = halfWidth(known, band);
+  const score = isLoss ? 'loss' : 'exact';
+  const text = isDifference ? changeText(score, mean) : scoreText(score, mean);
+  return half === null ? text : `${text} ± ${scoreText(score, half)}`;
+}
+
+type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';
+
+const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean }[] = [
+  { measure: 'averagePerformance', name: 'AP %', isDifference: false },
+  { measure: 'justLearned', name: 'Just learned %', isDifference: false },
+  { measure: 'backwardTransfer', name: 'BWT', isDifference: true },
+  { measure: 'forgetting', name: 'Forgetting', isDifference: false },
+];
+
+/** A longer value, such as an order of fifteen tasks, gets a wide column so that its row does not become too tall. */
+const LONG = 40;
+
+/** One row per group: what its method needs, the settings in which it differs, and its measures as mean ± the chosen band. */
+export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
+  const score = usePageState(({ view }) => view.score);
+  const band = usePageState((state) => state.compare.band);
+  const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
+  const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
+  return (
+    <div
+      className={`${table.scroll} ${table.wide}`}
+      tabIndex={0}
+      role="region"
+      aria-label="Settings and measures side by side"
+    >
+      {hasOtherRanks && (
+        <p className={styles.ranks} data-testid="other-ranks">
+          These runs have different ranks: a method that trains more numbers can be better for that alone.
+        </p>
+      )}
+      <table className={`${table.table} ${styles.differences}`}>
+        <caption className="hidden-visually">
+          {groups.length > 1
+            ? 'Settings that differ between the compared runs, and their measures'
+            : 'Measures of the run'}
+          : mean and {band === 'deviation' ? 'deviation' : '95 % interval'} over seeds
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Method</th>
+            <th scope="col">Needs</th>
+            <th scope="col">Seeds</th>
+            {MEASURES.map(({ name }) => (
+              <th key={name} scope="col" className={table.number}>
+                {name}
+              </th>
+            ))}
+            {differences.map(({ path, name }) => (
+              <th key={path} scope="col" title={path}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {groups.map(({ name, settings, runs }, i) => (
+            <tr key={name}>
+              <th scope="row" className={styles.key} style={{ '--series': seriesColor(i) }}>
+                {methodTitle(settings.method)}
+              </th>
+              <td>{needsBriefly(methodOf(settings.method).needs)}</td>
+              <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
+              {MEASURES.map(({ measure, isDifference }) => {
+                const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
+                return (
+                  <td key={measure} className={table.number}>
+                    {measureText(
+                      all.map(({ measures }) => measures[measure]),
+                      band,
+                      isDifference,
+                      all.every(({ isLoss }) => isLoss),
+                    )}
+                  </td>
+                );
+              })}
+              {differences.map(({ path, values }) => (
+                <td key={path} className={(values[i] ?? '').length > LONG ? styles.long : undefined}>
+                  {values[i] ?? NONE}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

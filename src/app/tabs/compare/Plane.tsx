@@ -1,0 +1,255 @@
+import { useRef } from 'react';
+import { isOnFront, paretoFront, type Point } from '../../../run/results/pareto.ts';
+import { axisOver, axisScale, axisTicks, LETTER, linePath } from '../../charts/axis.ts';
+import { seriesColor } from '../../charts/colors.ts';
+import { DataTable } from '../../charts/DataTable.tsx';
+import { drawingIn } from '../../charts/save.tsx';
+import { usePageState } from '../../state/page-context.tsx';
+import { matrixOf, measuresIn } from '../../state/scores.ts';
+import { percent, points } from '../../ui/format.ts';
+import { useWidth } from '../../ui/hooks.ts';
+import { Section } from '../../ui/Section.tsx';
+import styles from './Plane.module.css';
+import type { SettingsGroup } from './settings-groups.ts';
+
+/** A point of a drawing, in CSS pixels. */
+interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** Position of a label: `y` is its vertical middle, `anchor` the part of it at `x`. */
+interface DotLabel extends Place {
+  readonly anchor: 'start' | 'middle' | 'end';
+}
+
+/** Distance from the middle of a dot to a label beside it, and to the middle of one above or below. */
+const BESIDE = 11;
+const ABOVE = 17;
+/** Half the height of a label. */
+const HALF = 8;
+const RADIUS = 6;
+
+/**
+ * Places labels beside, above or below their dots, where they cover the fewest dots and labels and stay in the frame.
+ *
+ * @param dots all dots drawn.
+ * @param named the dots that have labels, with the width of each label.
+ */
+export function dotLabels(
+  dots: readonly Place[],
+  named: readonly { readonly dot: number; readonly width: number }[],
+  frame: Box,
+): DotLabel[] {
+  const taken = dots.map(({ x, y }): Box => ({
+    left: x - RADIUS,
+    right: x + RADIUS,
+    top: y - RADIUS,
+    bottom: y + RADIUS,
+  }));
+  return named.map(({ dot, width }) => {
+    const places = placesAround(dots[dot]).map((label) => ({ label, box: boxOf(label, width) }));
+    const costs = places.map(
+      ({ box }) => taken.filter((other) => overlap(box, other)).length + (isInside(box, frame) ? 0 : taken.length + 1),
+    );
+    const { label, box } = places[costs.indexOf(Math.min(...costs))];
+    taken.push(box);
+    return label;
+  });
+}
+
+const ANCHORS = ['middle', 'start', 'end'] as const;
+
+const placesAround = ({ x, y }: Place): DotLabel[] => [
+  { x: x + BESIDE, y, anchor: 'start' },
+  { x: x - BESIDE, y, anchor: 'end' },
+  ...[y - ABOVE, y + ABOVE].flatMap((height) => ANCHORS.map((anchor) => ({ x, y: height, anchor }))),
+];
+
+function boxOf({ x, y, anchor }: DotLabel, width: number): Box {
+  const left = anchor === 'start' ? x : anchor === 'end' ? x - width : x - width / 2;
+  return { left, right: left + width, top: y - HALF, bottom: y + HALF };
+}
+
+const overlap = (a: Box, b: Box): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+const isInside = (box: Box, frame: Box): boolean =>
+  box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
+
+interface Dot {
+  justLearned: number;
+  backwardTransfer: number;
+  key: string;
+  name: string;
+  /** Colour of its method. */
+  color: number;
+  /** Name of its group, on the group's first dot only. */
+  label: string | null;
+}
+
+const placeOf = ({ justLearned, backwardTransfer }: Dot): Point => ({ x: justLearned, y: backwardTransfer });
+
+const HEIGHT = 300;
+const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
+const LEAST_SPAN = 0.1;
+
+/** Values with a span of at least ten points, so that a difference within chance does not fill the plane. */
+export function withSpan(values: readonly number[]): number[] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const lacking = LEAST_SPAN - (high - low);
+  return lacking > 0 && values.length > 0 ? [...values, low - lacking / 2, high + lacking / 2] : [...values];
+}
+
+/** Plots BWT against just-learned accuracy, with the Pareto front. */
+export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
+  const score = usePageState(({ view }) => view.score);
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  const methods = [...new Set(groups.map(({ settings }) => settings.method.name))];
+  const left: string[] = [];
+  const dots = groups.flatMap(({ name: label, settings, runs }) =>
+    runs.flatMap(({ key, name, results }, i): Dot[] => {
+      const { measures, isLoss } = measuresIn(matrixOf(results, score), results.tasks, score);
+      const { justLearned, backwardTransfer } = measures;
+      if (isLoss || justLearned === null || backwardTransfer === null) {
+        left.push(name);
+        return [];
+      }
+      const color = methods.indexOf(settings.method.name);
+      return [{ key, name, color, justLearned, backwardTransfer, label: i === 0 ? label : null }];
+    }),
+  );
+  const front = paretoFront(dots, placeOf);
+  const isBest = (dot: Dot): boolean => isOnFront(placeOf(dot), front.map(placeOf));
+  return (
+    <Section
+      title="Learning and forgetting"
+      testId="plane"
+      note="Each dot is a run: further right it learned its tasks better, further up it forgot less. The line joins the runs that no other beats on both."
+    >
+      <div ref={frame} className={styles.frame}>
+        {width > 0 && <PlaneDrawing dots={dots} front={front} isBest={isBest} width={width} />}
+      </div>
+      {left.length > 0 && (
+        <p className={styles.left}>Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
+      )}
+      <DataTable
+        caption="Just learned and BWT of the compared runs"
+        columns={['Run', 'Just learned %', 'BWT', 'On the front']}
+        rows={() =>
+          dots.map((dot) => [
+            dot.name,
+            percent(dot.justLearned),
+            points(dot.backwardTransfer),
+            isBest(dot) ? 'yes' : 'no',
+          ])
+        }
+        save={{
+          file: 'compare-plane',
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => ({
+            columns: ['run', 'just learned', 'backward transfer', 'on the front'],
+            rows: dots.map((dot) => [dot.name, dot.justLearned, dot.backwardTransfer, isBest(dot) ? 1 : 0]),
+          }),
+        }}
+      />
+    </Section>
+  );
+}
+
+interface Drawn {
+  dots: readonly Dot[];
+  front: readonly Dot[];
+  isBest: (dot: Dot) => boolean;
+  width: number;
+}
+
+function PlaneDrawing({ dots, front, isBest, width }: Drawn) {
+  const x = axisOver(withSpan(dots.map(({ justLearned }) => justLearned)), false, 0.12);
+  const y = axisOver(withSpan([0, ...dots.map(({ backwardTransfer }) => backwardTransfer)]), false, 0.12);
+  const [right, bottom] = [width - PLOT.right, HEIGHT - PLOT.bottom];
+  const scaleX = axisScale(x, PLOT.left, right);
+  const scaleY = axisScale(y, bottom, PLOT.top);
+  const [toX, toY] = [(value: number) => scaleX(value) ?? 0, (value: number) => scaleY(value) ?? 0];
+  const named = dots.flatMap(({ key, label, color }, dot) =>
+    label === null ? [] : [{ key, label, color, dot, width: label.length * LETTER }],
+  );
+  const labels = dotLabels(
+    dots.map(({ justLearned, backwardTransfer }) => ({ x: toX(justLearned), y: toY(backwardTransfer) })),
+    named,
+    { left: PLOT.left, right, top: PLOT.top, bottom },
+  );
+  return (
+    <svg
+      width={width}
+      height={HEIGHT}
+      role="img"
+      aria-label="Backward transfer against just learned, one dot per run; the table below has the numbers."
+    >
+      {axisTicks(y, 5).map((tick) => (
+        <g key={tick}>
+          <line
+            className={tick === 0 ? styles.zero : styles.grid}
+            x1={PLOT.left}
+            x2={right}
+            y1={toY(tick)}
+            y2={toY(tick)}
+          />
+          <text className={styles.tick} x={PLOT.left - 8} y={toY(tick)} dy="0.32em" textAnchor="end">
+            {points(tick)}
+          </text>
+        </g>
+      ))}
+      {axisTicks(x, Math.max(2, width / 90)).map((tick) => (
+        <text key={tick} className={styles.tick} x={toX(tick)} y={bottom + 16} textAnchor="middle">
+          {percent(tick)}
+        </text>
+      ))}
+      <text className={styles.tick} x={PLOT.left} y={12}>
+        BWT, points
+      </text>
+      <text className={styles.tick} x={right} y={bottom + 32} textAnchor="end">
+        just learned, %
+      </text>
+      <path
+        className={styles.front}
+        d={linePath(front.map((dot) => [toX(dot.justLearned), toY(dot.backwardTransfer)]))}
+      />
+      {dots.map((dot) => (
+        <circle
+          key={dot.key}
+          className={styles.dot}
+          data-key={dot.key}
+          data-front={isBest(dot)}
+          cx={toX(dot.justLearned)}
+          cy={toY(dot.backwardTransfer)}
+          r={isBest(dot) ? 5.5 : 4.5}
+          style={{ '--series': seriesColor(dot.color) }}
+        >
+          <title>{`${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`}</title>
+        </circle>
+      ))}
+      {named.map(({ key, label, color }, i) => (
+        <text
+          key={key}
+          className={styles.label}
+          x={labels[i].x}
+          y={labels[i].y}
+          dy="0.32em"
+          textAnchor={labels[i].anchor}
+          style={{ '--series': seriesColor(color) }}
+        >
+          {label}
+        </text>
+      ))}
+    </svg>
+  );
+}

@@ -1,0 +1,139 @@
+import { generalTextStates } from '../../../run/results/general-text-change.ts';
+import type { Results } from '../../../run/results/results.ts';
+import { testedTasks } from '../../../run/settings/settings.ts';
+import type { ChartLine } from '../../charts/LineChart.tsx';
+import type { Cell, Numbers } from '../../charts/save.tsx';
+import { drawnIndices, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
+import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare-state.ts';
+import { matrixOf, measuresIn, type Scoring } from '../../state/scores.ts';
+import type { SettingsGroup } from './settings-groups.ts';
+
+/** A point of a curve; y is null where nothing was measured, which leaves a gap. A line breaks between rounds. */
+export type CurvePoint = RoundPoint;
+
+/** A point of a mean over runs, with a band around it if there are at least two runs. */
+interface MeanPoint extends CurvePoint {
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Runs that have a value here. */
+  readonly runs: number;
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** The smoothed loss of every optimizer step, before points are thinned. @param weight see `smoothed`. */
+export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): CurvePoint[] {
+  const losses = smoothed(curves.loss.map(finite), curves.round, weight);
+  return curves.step.map((x, i) => ({ x, y: losses[i] ?? null, round: curves.round[i] }));
+}
+
+/** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
+export const performanceCurve = (results: Results, score: Scoring): CurvePoint[] =>
+  measuresIn(matrixOf(results, score), results.tasks, score).measures.averagePerformanceCurve.map((y, i) => ({
+    x: i + 1,
+    y,
+  }));
+
+/** The accuracy of a task over the rounds, from round 0 (before training); null if the run does not have the task. */
+export function accuracyCurve(results: Results, score: Scoring, task: string): CurvePoint[] | null {
+  const column = testedTasks(results.settings).indexOf(task);
+  return column < 0 ? null : matrixOf(results, score).map((row, x) => ({ x, y: row[column] ?? null }));
+}
+
+/** The loss on general text over the rounds; null if the run was not measured by it. */
+export function generalTextCurve(results: Results): CurvePoint[] | null {
+  const states = generalTextStates(results);
+  return states.length === 0 ? null : states.map(({ round, loss }) => ({ x: round, y: loss }));
+}
+
+/** The share of the dimensions that the shared spaces hold after each round, mean over the trained layers. */
+export const spaceCurve = ({ spaces }: Pick<Results, 'spaces'>): CurvePoint[] =>
+  spaces.map(({ round, tensors }) => ({
+    x: round,
+    y: meanOf(tensors.map(({ total, dimension }) => total / dimension)),
+  }));
+
+/** The mean of the curves of several runs, at every x where at least one has a point. */
+export function meanCurve(curves: readonly (readonly CurvePoint[])[], band: Band): MeanPoint[] {
+  const byX = new Map<number, number[]>();
+  const rounds = new Map<number, number>();
+  for (const curve of curves) {
+    for (const { x, y, round } of curve) {
+      const values = byX.get(x) ?? [];
+      if (y !== null) values.push(y);
+      byX.set(x, values);
+      if (round !== undefined) rounds.set(x, round);
+    }
+  }
+  return [...byX]
+    .toSorted(([a], [b]) => a - b)
+    .map(([x, values]) => {
+      const y = meanOf(values);
+      const half = halfWidth(values, band);
+      const known = y !== null && half !== null;
+      const [low, high] = known ? [y - half, y + half] : [null, null];
+      const round = rounds.get(x);
+      return { x, y, low, high, runs: values.length, ...(round !== undefined && { round }) };
+    });
+}
+
+/** More points than pixels would not be visible. */
+const MOST_POINTS = 1200;
+
+/** A line of the overlay with all its points. `runs` counts the runs averaged at a point of a mean. */
+interface OverlayLine extends ChartLine {
+  readonly points: readonly (CurvePoint & { low?: number | null; high?: number | null; runs?: number })[];
+}
+
+/**
+ * One line per run, or the mean of each group.
+ *
+ * @param curveOf returns null for a run without this curve; such a run gets no line.
+ */
+export function overlayLines(
+  groups: readonly SettingsGroup[],
+  { by, band }: Pick<CompareState, 'by' | 'band'>,
+  curveOf: (results: Results) => CurvePoint[] | null,
+): OverlayLine[] {
+  return groups.flatMap(({ name, runs }, color): OverlayLine[] => {
+    const curves = runs
+      .map((run) => ({ run, points: curveOf(run.results) }))
+      .filter((curve): curve is { run: typeof curve.run; points: CurvePoint[] } => (curve.points?.length ?? 0) > 0);
+    if (curves.length === 0) return [];
+    if (by === 'run') return curves.map(({ run, points }, dash) => ({ name: run.name, color, dash, points }));
+    const many = curves.length > 1 ? `, mean of ${curves.length}` : `, seed ${curves[0].run.seed}`;
+    const mean = meanCurve(
+      curves.map(({ points }) => points),
+      band,
+    );
+    return [{ name: name + many, color, dash: 0, points: mean }];
+  });
+}
+
+/**
+ * The line with only as many points as are visible, and with gaps between the tasks. Smoothing and averaging come first,
+ * over all points.
+ */
+export function thinnedLine(line: OverlayLine): OverlayLine {
+  const drawn = drawnIndices(
+    line.points.map(({ y }) => y),
+    MOST_POINTS,
+  );
+  return { ...line, points: withGaps(drawn.map((i) => line.points[i])) };
+}
+
+/** The numbers of lines, one row per point; for means, with the ends of the band. */
+export function lineNumbers(lines: readonly OverlayLine[], xName: string, yName: string): Numbers {
+  const isMean = lines.some(({ points }) => points.some(({ runs }) => runs !== undefined));
+  return {
+    columns: ['line', xName, yName, ...(isMean ? ['low', 'high', 'runs'] : [])],
+    rows: lines.flatMap(({ name, points }) =>
+      points.map(({ x, y, low, high, runs }): Cell[] => [
+        name,
+        x,
+        y,
+        ...(isMean ? [low ?? null, high ?? null, runs ?? 1] : []),
+      ]),
+    ),
+  };
+}

@@ -1,0 +1,172 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import { type BenchReport, measuredName, reportJson, reportText } from '../../../bench/report.ts';
+import { measuringObstacle } from '../../state/bench-actions.ts';
+import { isMeasuring, type Measurement } from '../../state/bench-state.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import buttons from '../../ui/buttons.module.css';
+import { downloadText } from '../../ui/download.ts';
+import { ErrorText } from '../../ui/errors.tsx';
+import { moment } from '../../ui/format.ts';
+import { ProgressBar } from '../../ui/ProgressBar.tsx';
+import { Section } from '../../ui/Section.tsx';
+import view from '../../ui/view.module.css';
+import styles from './DeviceTab.module.css';
+import { Outcomes } from './Outcomes.tsx';
+
+/** Copies a text to the clipboard and says whether that worked. @param text made when the button is pressed. */
+function CopyText({ text, children }: { text: () => string; children: ReactNode }) {
+  const [outcome, setOutcome] = useState('');
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text());
+      setOutcome('Copied.');
+    } catch {
+      setOutcome('The browser refused: save the file instead.'); // no clipboard over plain http, or blocked by the user
+    }
+  };
+  return (
+    <>
+      <button type="button" className={buttons.plain} data-testid="measure-copy" onClick={() => void copy()}>
+        {children}
+      </button>
+      <span role="status">{outcome}</span>
+    </>
+  );
+}
+
+/** `gorp-web-device-nvidia-rtx-3060-20261126-1720.json`: the device and the time (UTC). */
+export function reportFileName({ adapter, date }: Pick<BenchReport, 'adapter' | 'date'>): string {
+  const device = measuredName(adapter)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+  const stamp = date.slice(0, 16).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `gorp-web-device-${device}-${stamp}.json`;
+}
+
+/** Measures the device that a run would use, and shows, saves and copies what was found. */
+export function MeasureSection() {
+  const page = usePage();
+  const { measurement } = usePageState(({ bench }) => bench);
+  const busy = usePageState(({ bench }) => isMeasuring(bench));
+  return (
+    <Section
+      title="Measure this device"
+      note="On the device that a run would use: checks the kernels against plain references, and times products, an encoder block and steps of the embedded model, in at most a minute. Nothing is sent anywhere; you can save the numbers and share them."
+      testId="measure"
+    >
+      <div className={buttons.row}>
+        {busy ? (
+          <button type="button" className={buttons.plain} data-testid="measure-stop" onClick={page.bench.stop}>
+            Stop measuring
+          </button>
+        ) : (
+          <MeasureButton isAgain={measurement !== null} />
+        )}
+        {measurement !== null && !busy && <Share measurement={measurement} />}
+      </div>
+      {measurement !== null && <Shown measurement={measurement} />}
+    </Section>
+  );
+}
+
+function MeasureButton({ isAgain }: { isAgain: boolean }) {
+  const { bench } = usePage();
+  const obstacle = usePageState(measuringObstacle);
+  return (
+    <>
+      <button
+        type="button"
+        className={isAgain ? buttons.plain : buttons.primary}
+        data-testid="measure-start"
+        disabled={obstacle !== null}
+        aria-describedby={obstacle === null ? undefined : 'measure-obstacle'}
+        onClick={bench.measure}
+      >
+        {isAgain ? 'Measure again' : 'Measure'}
+      </button>
+      {obstacle !== null && (
+        <p className={view.about} id="measure-obstacle" data-testid="measure-obstacle">
+          {obstacle.message} {obstacle.nextStep}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Share({ measurement: { report } }: { measurement: Measurement }) {
+  if (report === null) return null;
+  return (
+    <>
+      <button
+        type="button"
+        className={buttons.plain}
+        data-testid="measure-save"
+        onClick={() => downloadText(reportFileName(report), reportJson(report))}
+      >
+        Save as JSON
+      </button>
+      <CopyText text={() => reportText(report)}>Copy as Markdown</CopyText>
+    </>
+  );
+}
+
+function Shown({ measurement }: { measurement: Measurement }) {
+  const { status, report, error } = measurement;
+  return (
+    <div className={styles.measurement} data-testid="measurement" data-status={status}>
+      {(status === 'opening' || status === 'measuring') && <Progress measurement={measurement} />}
+      <p role="status" className={styles.ended}>
+        {ENDED[status]}
+        {report !== null && status === 'done' && `${measuredName(report.adapter)}, ${moment(report.date)}.`}
+      </p>
+      {error !== null && (
+        <div role="alert" className={styles.error}>
+          <ErrorText error={error} title="The measurement failed" />
+        </div>
+      )}
+      {report !== null && <Outcomes report={report} />}
+    </div>
+  );
+}
+
+const ENDED: Readonly<Record<Measurement['status'], string>> = {
+  opening: '',
+  measuring: '',
+  done: 'Measured: ',
+  stopped: 'Stopped.',
+  failed: '',
+};
+
+const TICK_MS = 500;
+
+function Progress({
+  measurement: { status, current, parts, report, startedAt, limitSeconds },
+}: {
+  measurement: Measurement;
+}) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), TICK_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const isOpening = status === 'opening';
+  const seconds = isOpening ? 0 : Math.max(0, Math.min(limitSeconds, (now - startedAt) / 1e3));
+  const share = isOpening ? 0 : seconds / limitSeconds;
+  const runnable = parts.filter(({ omitted }) => omitted === null).length;
+  const number = (report?.parts.filter(({ status: ended }) => ended !== 'not run').length ?? 0) + 1;
+  const title = isOpening ? 'Opening the device' : `Part ${number} of ${runnable}: ${current ?? 'next'}`;
+  const detail = isOpening ? '' : `${Math.floor(seconds)} s of at most ${limitSeconds} s`;
+  return (
+    <div>
+      <p className={styles.current}>{title}</p>
+      <ProgressBar
+        label="Measuring"
+        share={share}
+        text={[title, detail].filter(Boolean).join(', ')}
+        className={styles.bar}
+      />
+      <p className={view.about}>{detail}</p>
+    </div>
+  );
+}

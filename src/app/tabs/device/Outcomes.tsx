@@ -1,0 +1,96 @@
+import { markdownBlocks } from '../../../bench/markdown-blocks.ts';
+import type { BenchReport, Outcome } from '../../../bench/report.ts';
+import { ErrorText } from '../../ui/errors.tsx';
+import { duration } from '../../ui/format.ts';
+import view from '../../ui/view.module.css';
+import styles from './DeviceTab.module.css';
+
+/** Names of the parts that were not run, by reason. */
+function reasonsOf(parts: readonly Outcome[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const part of parts) {
+    if (part.status !== 'not run') continue;
+    const reason = part.reason.replaceAll('`', '');
+    found.set(reason, [...(found.get(reason) ?? []), part.name]);
+  }
+  return found;
+}
+
+/** How each part ended; parts that were not run are named at the end with the reason. */
+export function Outcomes({ report: { parts } }: { report: BenchReport }) {
+  return (
+    <>
+      <ol className={styles.outcomes}>
+        {parts.map((outcome) =>
+          outcome.status === 'not run' ? null : (
+            <li key={outcome.name} data-testid="outcome" data-status={outcome.status}>
+              {outcome.status === 'measured' ? (
+                <Measured outcome={outcome} />
+              ) : (
+                <div role="alert" className={styles.error}>
+                  <ErrorText error={outcome.error} title={`Failed: ${outcome.name}`} />
+                </div>
+              )}
+            </li>
+          ),
+        )}
+      </ol>
+      {[...reasonsOf(parts)].map(([reason, names]) => (
+        <details key={reason} className={styles.part} data-testid="not-run">
+          <summary>
+            <span className={styles.name}>Not run: {names.length === 1 ? names[0] : `${names.length} parts`}</span>{' '}
+            <span>{reason}</span>
+          </summary>
+          <ul className={styles.names}>
+            {names.map((name) => (
+              <li key={name}>{name}</li>
+            ))}
+          </ul>
+        </details>
+      ))}
+    </>
+  );
+}
+
+function Measured({ outcome }: { outcome: Extract<Outcome, { status: 'measured' }> }) {
+  const { name, headline, text, seconds } = outcome;
+  return (
+    <details className={styles.part}>
+      <summary>
+        <span className={styles.name}>{name}</span> <span>{headline}</span>
+      </summary>
+      {markdownBlocks(text).map((block, i) =>
+        block.kind === 'paragraph' ? (
+          <p key={i} className={view.about}>
+            {block.text}
+          </p>
+        ) : (
+          <div key={i} className={styles.scroll} tabIndex={0} role="region" aria-label={name}>
+            <table className={styles.numbers}>
+              <thead>
+                <tr>
+                  {block.head.map((cell, column) => (
+                    <th key={column} scope="col">
+                      {cell}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {block.rows.map(([head, ...cells], row) => (
+                  <tr key={row}>
+                    <th scope="row">{head}</th>
+                    {cells.map((cell, column) => (
+                      <td key={column}>{cell.replaceAll('**', '')}</td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        ),
+      )}
+      <p className={view.about}>Took {duration(seconds)}.</p>
+    </details>
+  );
+}

@@ -1,0 +1,134 @@
+import { useId, useState } from 'react';
+import { type ErrorReport, reportOf } from '../../../base/errors.ts';
+import { METHOD_NAMES, type MethodName } from '../../../methods/registry.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from '../../state/queue-runs.ts';
+import buttons from '../../ui/buttons.module.css';
+import { ErrorLine } from '../../ui/errors.tsx';
+import { Section } from '../../ui/Section.tsx';
+import view from '../../ui/view.module.css';
+import { QueueList } from './QueueList.tsx';
+import styles from './QueueTab.module.css';
+
+/** Adds methods × orders × seeds to the queue; all other settings come from the form. */
+export function AddRuns() {
+  const { queue } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const isMine = usePageState((state) => state.queue.isMine);
+  const [chosen, setChosen] = useState<readonly MethodName[] | null>(null);
+  const [orderNames, setOrderNames] = useState<readonly string[]>(['As set up']);
+  const [seedText, setSeedText] = useState('1, 2, 3');
+  const [problem, setProblem] = useState<ErrorReport | null>(null);
+  const seedsId = useId();
+  const methods = METHOD_NAMES.filter((name) => (chosen ?? [draft.method.name]).includes(name));
+  const offered = offeredOrders(draft.order);
+  const orders = offered.filter(({ name }) => orderNames.includes(name));
+  const seeds = parseSeeds(seedText);
+  const count = methods.length * orders.length * (seeds?.length ?? 0);
+  const toggled = <T,>(list: readonly T[], item: T, isIn: boolean): T[] =>
+    isIn ? [...list, item] : list.filter((other) => other !== item);
+  const add = (): void => {
+    try {
+      queue.add(
+        settingsOfQueue(
+          draft,
+          methods,
+          orders.map(({ order }) => order),
+          seeds ?? [],
+        ),
+      );
+      setProblem(null);
+    } catch (error) {
+      setProblem(reportOf(error));
+    }
+  };
+  return (
+    <Section
+      title="Add runs"
+      note="One run for each method, order and seed. All other settings come from the form on the left; methods not selected there use their presets."
+      testId="add-runs"
+    >
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          add();
+        }}
+      >
+        <fieldset className={styles.group}>
+          <legend className={styles.legend}>Methods</legend>
+          <div className={styles.choices}>
+            {METHOD_NAMES.map((name) => (
+              <label key={name} className={styles.choice}>
+                <input
+                  type="checkbox"
+                  data-testid={`queue-method-${name}`}
+                  checked={methods.includes(name)}
+                  onChange={({ target }) => setChosen(toggled(methods, name, target.checked))}
+                />
+                {name}
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <fieldset className={styles.group}>
+          <legend className={styles.legend}>Orders</legend>
+          <div className={styles.choices}>
+            {offered.map(({ name, order }) => (
+              <label key={name} className={styles.choice}>
+                <input
+                  type="checkbox"
+                  checked={orderNames.includes(name)}
+                  onChange={({ target }) => setOrderNames(toggled(orderNames, name, target.checked))}
+                />
+                <span>
+                  {name} <span className={styles.tasks}>{order.join(', ')}</span>
+                </span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <div className={styles.group}>
+          <label className={styles.legend} htmlFor={seedsId}>
+            Seeds
+          </label>
+          <div>
+            <input
+              id={seedsId}
+              className={styles.seeds}
+              data-testid="queue-seeds"
+              value={seedText}
+              aria-invalid={seeds === null}
+              aria-describedby={`${seedsId}-help`}
+              onChange={({ target }) => setSeedText(target.value)}
+            />
+          </div>
+          <p id={`${seedsId}-help`} className={seeds === null ? view.problem : view.about}>
+            Whole numbers, such as 1, 2, 5-7; at most {MOST_SEEDS}.
+          </p>
+        </div>
+        <div className={buttons.row}>
+          <button
+            type="submit"
+            className={`${buttons.primary} ${buttons.small}`}
+            data-testid="queue-add"
+            disabled={!isMine || count === 0}
+          >
+            {count === 1 ? 'Add 1 run' : `Add ${count} runs`}
+          </button>
+        </div>
+        {problem !== null && <ErrorLine error={problem} isNew />}
+      </form>
+    </Section>
+  );
+}
+
+/** The queue, and the form that adds runs to it. */
+export function QueueTab() {
+  return (
+    <div className={view.stack}>
+      <QueueList />
+      <AddRuns />
+    </div>
+  );
+}

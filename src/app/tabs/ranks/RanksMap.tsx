@@ -1,0 +1,252 @@
+import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
+import { HeatFigure } from '../../charts/HeatFigure.tsx';
+import { SaveTools, withDrawing } from '../../charts/save.tsx';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { Segmented } from '../../ui/Segmented.tsx';
+import {
+  foldableKeys,
+  type Heat,
+  heatShare,
+  heatText,
+  isFoldable,
+  isHeatMap,
+  keysAbove,
+  longestHead,
+  mapStacks,
+  visibleLines,
+} from './map-lines.ts';
+import { MapRow } from './MapRow.tsx';
+import type { LayerCourses, TensorRow } from './ranks.ts';
+import styles from './RanksMap.module.css';
+
+/** Lines to scroll before the visible lines are computed again. */
+const STEP = 8;
+
+/** The visible lines of a scrolled list, from `from` up to but excluding `to`, with a few more on either side. */
+interface LinesInSight {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The lines to draw in full, computed from the scroll position so that none is seen empty.
+ *
+ * @param line height of each line, in rem.
+ * @param room height of the list, in rem.
+ */
+function useLinesInSight(frame: RefObject<HTMLElement | null>, line: number, room: number): LinesInSight {
+  const [steps, setSteps] = useState(0);
+  useEffect(() => {
+    const list = frame.current;
+    if (list === null) return undefined;
+    const look = (): void => setSteps(Math.floor(list.scrollTop / (STEP * pixels(line))));
+    list.addEventListener('scroll', look, { passive: true });
+    return () => list.removeEventListener('scroll', look);
+  }, [frame, line]);
+  return linesAt(steps, Math.ceil(room / line));
+}
+
+/**
+ * The visible lines after a number of scroll steps. Before scrolling there are fewer spare lines, so that the list
+ * opens sooner.
+ *
+ * @param fit number of lines that the list has room for.
+ */
+export const linesAt = (steps: number, fit: number): LinesInSight => ({
+  from: Math.max(0, (steps - 1) * STEP),
+  to: (steps === 0 ? 1 : steps + 2) * STEP + fit,
+});
+
+const pixels = (rem: number): number => rem * parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+interface Props {
+  rows: readonly TensorRow[];
+  courses: LayerCourses;
+  selected: { name: string; round: number } | null;
+}
+
+const HEATS: readonly { value: Heat; label: string }[] = [
+  { value: 'added', label: 'Rank added' },
+  { value: 'room', label: 'Room left' },
+];
+
+/** Height of a heat map line and of the whole map, in rem, as in the style sheet. */
+const LINE = 1.625;
+const ROOM = 46;
+
+/** Layers × rounds: rank added, share of the dimension held, room left; share projected away, and leakage. */
+export function RanksMap({ rows, courses, selected }: Props) {
+  const { look } = usePage();
+  const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
+  const steps = usePageState(({ run }) => run.stepsPerRound.reduce((sum, count) => sum + count, 0));
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const [heat, setHeat] = useState<Heat>('added');
+  const stacks = useMemo(() => mapStacks(rows), [rows]);
+  const folds = isFoldable(rows);
+  const lines = useMemo(() => visibleLines(stacks, open, folds), [stacks, open, folds]);
+  const all = useMemo(() => foldableKeys(stacks), [stacks]);
+  const most = useMemo(
+    () => rows.reduce((top, row) => row.rounds.reduce((max, space) => Math.max(max, space?.added ?? 0), top), 1),
+    [rows],
+  );
+  const isHeat = isHeatMap(rows, order.length);
+  const frame = useRef<HTMLDivElement>(null);
+  const sight = useLinesInSight(frame, LINE, ROOM);
+  const isSeen = selected !== null && lines.some(({ key }) => key === selected.name);
+  // The cells have one tab stop; arrow keys move on from there.
+  const stop = isSeen ? selected.name : lines.find(({ kind }, i) => kind === 'tensor' && i >= sight.from)?.key;
+  const [toggle, choose] = useMemo(
+    () => [
+      (key: string): void =>
+        setOpen((before) => {
+          const after = new Set(before);
+          if (!after.delete(key)) after.add(key);
+          return after;
+        }),
+      (name: string, round: number): void => look({ selected: { name, round } }),
+    ],
+    [look],
+  );
+  return (
+    <div>
+      <div className={styles.tools}>
+        {isHeat && <Segmented label="Colour by" options={HEATS} value={heat} onChange={setHeat} />}
+        {folds && (
+          <>
+            <button
+              type="button"
+              className={styles.fold}
+              data-testid="unfold-all"
+              onClick={() => setOpen(new Set(open.size === all.length ? [] : all))}
+            >
+              {open.size === all.length ? 'Fold all' : 'Unfold all'}
+            </button>
+            {selected !== null && !isSeen && (
+              <button
+                type="button"
+                className={styles.fold}
+                onClick={() => {
+                  flushSync(() => setOpen(new Set([...open, ...keysAbove(stacks, selected.name)])));
+                  frame.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+                }}
+              >
+                Show the chosen tensor
+              </button>
+            )}
+          </>
+        )}
+        <SaveTools
+          file="ranks"
+          title="Directions held, by layer and task"
+          draw={(take) =>
+            withDrawing(
+              <HeatFigure
+                title={heat === 'added' ? 'Rank added' : 'Room left'}
+                columns={order}
+                rows={lines.map(({ name, kind, cells }) => ({
+                  name: kind === 'stack' ? name : `  ${name}`,
+                  cells: cells.map(
+                    (cell) => cell && { share: heatShare(cell, heat, most), text: heatText(cell, heat) },
+                  ),
+                }))}
+              />,
+              take,
+            )
+          }
+          numbers={() => ({
+            columns: ['layer', 'part', 'round', 'task', 'dimension', 'added', 'total', 'held before'],
+            rows: rows.flatMap(({ name, part, rounds }) =>
+              rounds.flatMap((space, i) =>
+                space === undefined
+                  ? []
+                  : [[name, part, i + 1, order[i] ?? '', space.dimension, space.added, space.total, space.heldBefore]],
+              ),
+            ),
+          })}
+        />
+      </div>
+      <div ref={frame} className={styles.scroll} tabIndex={0} role="region" aria-label="Map of directions held">
+        <div
+          role="grid"
+          aria-label="Rank that each task added to each layer’s shared space, room left, share of the latest gradient projected away, and share of the update that leaked back in"
+          className={styles.map}
+          data-testid="ranks-map"
+          data-drawn={isHeat ? 'heat' : 'wide'}
+          data-heat={heat}
+          data-folds={folds}
+          style={{ '--rounds': order.length, '--letters': longestHead(stacks, folds) }}
+          onKeyDown={moveFocus}
+        >
+          <div role="row" className={styles.head}>
+            <div role="columnheader" className={styles.name}>
+              Layer
+            </div>
+            {order.map((name, i) => (
+              <div key={name} role="columnheader" className={styles.round} title={`Task ${i + 1}: ${name}`}>
+                <span className={styles.roundNumber}>{i + 1}</span> <span className={styles.roundName}>{name}</span>
+              </div>
+            ))}
+            <div role="columnheader" className={styles.number}>
+              Room left
+            </div>
+            <div role="columnheader" aria-colspan={2} className={styles.away}>
+              Projected away
+            </div>
+            <div role="columnheader" className={styles.number}>
+              Leakage
+            </div>
+          </div>
+          {lines.map((line, i) => (
+            <MapRow
+              key={line.key}
+              line={line}
+              order={order}
+              most={most}
+              isOpen={!folds || line.kind === 'tensor' ? null : open.has(line.key)}
+              chosen={selected?.name === line.key ? selected.round : null}
+              isStop={line.key === stop}
+              course={line.kind === 'tensor' ? courses.get(line.key) : undefined}
+              steps={steps}
+              isNested={folds}
+              isHeat={isHeat}
+              isDrawn={!isHeat || (i >= sight.from && i < sight.to) || line.key === selected?.name}
+              onToggle={toggle}
+              onChoose={choose}
+            />
+          ))}
+        </div>
+      </div>
+      {isHeat && (
+        <p className={styles.scale}>
+          {heat === 'added'
+            ? `A stronger colour means more rank added, at most ${most}.`
+            : 'A stronger colour means more room left, in percent of the dimension.'}{' '}
+          {folds && 'Stacks and layers show the mean of their tensors.'}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Moves between the visible tensor cells with the arrow keys. */
+function moveFocus(event: KeyboardEvent<HTMLElement>): void {
+  const from = event.target instanceof Element ? event.target.closest('[role=gridcell]') : null;
+  const line = from?.parentElement;
+  if (!from || !line) return;
+  const at = [...line.children].indexOf(from);
+  let target: Element | null | undefined;
+  if (event.key === 'ArrowLeft') target = from.previousElementSibling;
+  else if (event.key === 'ArrowRight') target = from.nextElementSibling;
+  else if (event.key === 'ArrowUp' || event.key === 'ArrowDown') {
+    const step = event.key === 'ArrowUp' ? 'previousElementSibling' : 'nextElementSibling';
+    let other = line[step];
+    while (other !== null && !isChoosable((target = other.children[at]))) other = other[step];
+  } else return;
+  if (!isChoosable(target)) return;
+  event.preventDefault();
+  target.focus();
+}
+
+const isChoosable = (cell: Element | null | undefined): cell is HTMLButtonElement =>
+  cell instanceof HTMLButtonElement && cell.role === 'gridcell';

@@ -1,0 +1,128 @@
+import { downloadResults } from '../../ui/download.ts';
+import { bytes } from '../../ui/format.ts';
+import { runKey } from '../../state/history.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { isActive } from '../../state/run-state.ts';
+import { Section } from '../../ui/Section.tsx';
+import { Unread } from '../../ui/Unread.tsx';
+import { ScoreTool } from '../../shared/score-tools.tsx';
+import buttons from '../../ui/buttons.module.css';
+import { FilesSection } from './FilesSection.tsx';
+import { useStoredRounds, useStoredState } from '../../state/saved-rounds.ts';
+import { PublishedTables } from './PublishedTables.tsx';
+import { RunsTable } from './RunsTable.tsx';
+import styles from './ResultsTab.module.css';
+
+/** The results file, the runs in this browser, and the published averages. */
+export function ResultsTab() {
+  const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
+  const history = usePageState((state) => state.history);
+  const problem = usePageState((state) => state.historyProblem);
+  const wholeBytes = history.reduce((sum, { resultsBytes }) => sum + (resultsBytes ?? 0), 0);
+  return (
+    <div className={styles.stack}>
+      <Downloads />
+      <FilesSection />
+      <Section
+        title="Runs in this browser"
+        note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). BWT, Forgetting and FWT are in points; see Run for the formulas.`}
+        tools={
+          <>
+            <CompareButton />
+            <ScoreTool />
+          </>
+        }
+        testId="history"
+      >
+        {problem !== null && <p className={styles.problem}>{problem}</p>}
+        <UnreadRuns />
+        {history.length === 0 ? (
+          <p className={styles.about}>None yet. Finished and stopped runs appear here.</p>
+        ) : (
+          <RunsTable runs={history} current={results === null ? null : runKey(results)} />
+        )}
+      </Section>
+      <PublishedTables />
+    </div>
+  );
+}
+
+async function inTurn(names: readonly string[], remove: (name: string) => Promise<void>): Promise<void> {
+  for (const name of names) await remove(name);
+}
+
+/** What is stored of runs that this version cannot read. */
+function UnreadRuns() {
+  const { forget, dropCheckpoint } = usePage();
+  const runs = usePageState((state) => state.unreadRuns);
+  const checkpoints = usePageState((state) => state.unreadCheckpoints);
+  return (
+    <>
+      <Unread count={runs.length} name={['stored run', 'stored runs']} remove={() => void inTurn(runs, forget)} />
+      <Unread
+        count={checkpoints.length}
+        name={['checkpoint of an unfinished run', 'checkpoints of unfinished runs']}
+        remove={() => void inTurn(checkpoints, dropCheckpoint)}
+      />
+    </>
+  );
+}
+
+/** The model of the run, and its results. */
+function Downloads() {
+  const stored = useStoredRounds();
+  const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
+  const active = usePageState(({ run }) => isActive(run.status));
+  const access = usePageState((state) => state.access);
+  const canSave = useStoredState(({ last, writing }) => last !== null && writing === null);
+  // Beside the results of this run, the button must not hand over another run's model.
+  const isOther = useStoredState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
+  return (
+    <div className={styles.download}>
+      <button
+        type="button"
+        className={buttons.primary}
+        data-testid="download-merged"
+        disabled={active || isOther || !canSave}
+        onClick={() => void stored.save({ what: 'merge' }, access)}
+      >
+        Download the model (zip)
+      </button>
+      <button
+        type="button"
+        className={buttons.plain}
+        data-testid="download-results"
+        disabled={results === null}
+        onClick={() => results !== null && downloadResults(results)}
+      >
+        Download results (JSON)
+      </button>
+      <p className={styles.about}>
+        {isOther
+          ? 'This run has no model in this browser: it ended before its first round was saved, or its model was removed. The files below are of another run.'
+          : results !== null
+            ? 'The model has everything trained merged in, for Hugging Face libraries; other formats are below. The results have settings, seed, device, every loss, the matrices, measures and spaces.'
+            : active
+              ? 'Both are ready when the run ends or is stopped.'
+              : 'Finish a run or open one below to download its model and its results.'}
+      </p>
+    </div>
+  );
+}
+
+/** Opens the comparison of the ticked runs. */
+function CompareButton() {
+  const { look } = usePage();
+  const count = usePageState((state) => state.compare.ticked.length);
+  return (
+    <button
+      type="button"
+      className={styles.compare}
+      data-testid="compare-ticked"
+      disabled={count === 0}
+      onClick={() => look({ tab: 'compare' })}
+    >
+      {count === 0 ? 'Tick runs to compare them' : `Compare ${count === 1 ? '1 run' : `${count} runs`}`}
+    </button>
+  );
+}

@@ -1,0 +1,283 @@
+import { Fragment, useState } from 'react';
+import { methodTitle } from '../../../methods/registry.ts';
+import { modelText } from '../../../weights/model-text.ts';
+import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
+import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { isActive } from '../../state/run-state.ts';
+import { useStoredRounds, useStoredState } from '../../state/saved-rounds.ts';
+import { changeText, scoreText, type Scoring } from '../../state/scores.ts';
+import { AskTwice } from '../../ui/AskTwice.tsx';
+import buttons from '../../ui/buttons.module.css';
+import { deviceName, reasonNote } from '../../ui/device-words.ts';
+import { downloadResults } from '../../ui/download.ts';
+import { bytes, duration, moment } from '../../ui/format.ts';
+import table from '../../ui/table.module.css';
+import styles from './RunsTable.module.css';
+
+/** Measures that the table of runs can show, each in a column. */
+const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
+type RunColumn = (typeof RUN_COLUMNS)[number];
+
+/** What a screen reader calls a run: its name, or method and time. */
+const calledRun = ({ name, settings, startedAt }: RunSummary): string =>
+  name === undefined ? `the ${methodTitle(settings.method)} run of ${moment(startedAt)}` : `the run ${name}`;
+
+/** What fits beside the name on a narrow screen. */
+const USUAL: readonly RunColumn[] = ['AP', 'BWT'];
+const KEY = 'gorp-web-run-columns';
+
+/** A measure of a run, as text. */
+export function columnText(column: RunColumn, run: RunSummary, view: Scoring): string {
+  const { measures, isLoss } = measuresShown(run, view);
+  const score = isLoss ? 'loss' : 'exact';
+  // Other runs in the column have percentages.
+  const text = (value: number | null): string => `${isLoss && value !== null ? 'loss ' : ''}${scoreText(score, value)}`;
+  switch (column) {
+    case 'AP':
+      return text(measures.averagePerformance);
+    case 'Just learned':
+      return text(measures.justLearned);
+    case 'BWT':
+      return changeText(score, measures.backwardTransfer);
+    case 'Forgetting':
+      return changeText(score, measures.forgetting).replace(/^[+±]/, '');
+    case 'FWT':
+      return changeText(score, measures.forwardTransfer);
+    case 'General text':
+      return changeText('loss', run.generalText === undefined ? null : run.generalText.now - run.generalText.before);
+  }
+}
+
+/** The columns that the person chose. */
+function readColumns(): readonly RunColumn[] {
+  try {
+    const chosen = localStorage.getItem(KEY)?.split(',');
+    return chosen === undefined ? USUAL : RUN_COLUMNS.filter((column) => chosen.includes(column));
+  } catch {
+    return USUAL; // storage is blocked
+  }
+}
+
+function saveColumns(columns: readonly RunColumn[]): void {
+  try {
+    localStorage.setItem(KEY, columns.join(','));
+  } catch {
+    // Then they last as long as the page.
+  }
+}
+
+/** All that is stored of a run, and what can be done with it. */
+function RunDetails({ run }: { run: RunSummary }) {
+  const { takeSettings, forget, resumeFromCheckpoint, resultsOf } = usePage();
+  const stored = useStoredRounds();
+  const active = usePageState(({ run: shown }) => isActive(shown.status));
+  const score = usePageState(({ view }) => view.score);
+  const checkpoint = usePageState(({ unfinished }) => unfinished.find(({ id }) => id !== undefined && id === run.id));
+  const model = useStoredState(({ models }) => models.find((one) => one.run !== null && one.run === run.id));
+  const isWriting = useStoredState(({ writing }) => writing !== null);
+  const { settings, device, seconds, resultsBytes } = run;
+  const { trainExamples, testExamples, epochs, seed } = settings.training;
+  const [key, which] = [runKey(run), calledRun(run)];
+  const facts: [string, string][] = [
+    ['Tasks', settings.order.join(', ')],
+    [
+      'Training',
+      `${trainExamples || 'all'} examples each, ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}, seed ${seed}`,
+    ],
+    ['Tests', `${testExamples || 'all'} examples of each task`],
+    ['Measures', RUN_COLUMNS.map((column) => `${column} ${columnText(column, run, score)}`).join(', ')],
+    ['Base model', modelText(run.model)],
+    ['Device', [deviceName(device), reasonNote(device), duration(seconds)].filter(Boolean).join(', ')],
+    ['Stored', resultsBytes === null ? 'only this summary' : `results, ${bytes(resultsBytes)}`],
+    ['Model', model === undefined ? 'not in this browser' : `after round ${model.round}, ${bytes(model.bytes)}`],
+  ];
+  return (
+    <div data-testid="run-details">
+      <RunLabelFields runKey={key} stored={run} />
+      <dl className={styles.facts}>
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <div className={buttons.row}>
+        {checkpoint !== undefined && (
+          <Act label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
+        )}
+        {model?.isShown === false && (
+          <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(model.folder)} />
+        )}
+        <Act label="Use settings" of={which} isDisabled={active} act={() => takeSettings(settings)} />
+        <Act
+          label="Download"
+          of={which}
+          isDisabled={resultsBytes === null}
+          act={() => void resultsOf(key).then((whole) => whole !== null && downloadResults(whole))}
+        />
+        <AskTwice
+          verb="Forget"
+          of={which}
+          className={`${buttons.plain} ${buttons.small}`}
+          act={() => void forget(key)}
+        />
+      </div>
+    </div>
+  );
+}
+
+function Act({ label, of, isDisabled, act }: { label: string; of: string; isDisabled: boolean; act: () => void }) {
+  return (
+    <button
+      type="button"
+      className={`${buttons.plain} ${buttons.small}`}
+      disabled={isDisabled}
+      aria-label={`${label} ${label.startsWith('Use') ? 'of ' : ''}${of}`}
+      onClick={act}
+    >
+      {label}
+    </button>
+  );
+}
+
+/** The runs in this browser, newest first: a line each, with more to unfold. */
+export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; current: string | null }) {
+  const [columns, setColumns] = useState(readColumns);
+  const choose = (column: RunColumn, isShown: boolean): void => {
+    const next = RUN_COLUMNS.filter((one) => (one === column ? isShown : columns.includes(one)));
+    setColumns(next);
+    saveColumns(next);
+  };
+  return (
+    <>
+      <div className={table.scroll}>
+        <table className={`${table.table} ${styles.runs}`}>
+          <caption className="hidden-visually">Runs in this browser, newest first</caption>
+          <thead>
+            <tr>
+              <td />
+              <th scope="col">Run</th>
+              {columns.map((column) => (
+                <th
+                  key={column}
+                  scope="col"
+                  className={table.number}
+                  title={column === 'General text' ? 'Change of its loss in nats a token; less is better' : undefined}
+                >
+                  {column === 'AP' || column === 'Just learned' ? `${column} %` : column}
+                </th>
+              ))}
+              <td />
+            </tr>
+          </thead>
+          <tbody>
+            {runs.map((run) => (
+              <Row key={runKey(run)} run={run} isCurrent={runKey(run) === current} columns={columns} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <details className={styles.columns}>
+        <summary>Columns</summary>
+        <div className={styles.choices}>
+          {RUN_COLUMNS.map((column) => (
+            <label key={column}>
+              <input
+                type="checkbox"
+                checked={columns.includes(column)}
+                onChange={({ target }) => choose(column, target.checked)}
+              />{' '}
+              {column}
+            </label>
+          ))}
+        </div>
+      </details>
+    </>
+  );
+}
+
+interface RowProps {
+  run: RunSummary;
+  isCurrent: boolean;
+  columns: readonly RunColumn[];
+}
+
+function Row({ run, isCurrent, columns }: RowProps) {
+  const { compare, openRun } = usePage();
+  const key = runKey(run);
+  const isTicked = usePageState((state) => state.compare.ticked.includes(key));
+  const score = usePageState(({ view }) => view.score);
+  const active = usePageState(({ run: shown }) => isActive(shown.status));
+  const [isUnfolded, setIsUnfolded] = useState(false);
+  const { name, settings, status, startedAt } = run;
+  const { method, order, training } = settings;
+  const isWhole = run.resultsBytes !== null;
+  const which = calledRun(run);
+  const tasks = order.length > 5 ? `${order.length} tasks` : order.join(', ');
+  return (
+    <Fragment>
+      <tr data-current={isCurrent}>
+        <td className={styles.tick}>
+          <input
+            type="checkbox"
+            aria-label={`Compare ${which}`}
+            data-testid="tick-run"
+            checked={isTicked}
+            disabled={!isWhole}
+            onChange={({ target }) => void compare.tick(key, target.checked)}
+          />
+        </td>
+        <th scope="row">
+          {name ?? methodTitle(method)}
+          {status !== 'finished' && <span className={styles.tag}>{status}</span>}
+          {run.file !== undefined && <span className={styles.tag}>added file</span>}
+          <span className={table.second}>
+            {[isCurrent && 'shown', name !== undefined && methodTitle(method), moment(startedAt)]
+              .filter(Boolean)
+              .join(', ')}
+          </span>
+          <span className={table.second}>
+            {tasks}; seed {training.seed}
+          </span>
+        </th>
+        {columns.map((column) => (
+          <td key={column} className={table.number}>
+            {columnText(column, run, score)}
+          </td>
+        ))}
+        <td className={table.acts}>
+          <button
+            type="button"
+            className={table.act}
+            disabled={active || !isWhole}
+            title={isWhole ? undefined : 'Only the summary of this run is stored.'}
+            aria-label={`Open ${which}`}
+            onClick={() => void openRun(key)}
+          >
+            Open
+          </button>
+          <button
+            type="button"
+            className={table.act}
+            aria-expanded={isUnfolded}
+            aria-label={`${isUnfolded ? 'Less' : 'More'} of ${which}`}
+            data-testid="unfold-run"
+            onClick={() => setIsUnfolded(!isUnfolded)}
+          >
+            {isUnfolded ? 'Less' : 'More'}
+          </button>
+        </td>
+      </tr>
+      {isUnfolded && (
+        <tr className={styles.unfolded}>
+          <td />
+          <td colSpan={columns.length + 2}>
+            <RunDetails run={run} />
+          </td>
+        </tr>
+      )}
+    </Fragment>
+  );
+}

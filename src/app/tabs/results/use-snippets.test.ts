@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest';
+import type { RoundUse } from '../../../run/files/round-use.ts';
+import { shellQuoted, type Snippet, snippetsFor } from './use-snippets.ts';
+
+const T5: RoundUse = {
+  folder: 'logs_and_outputs/order_custom/outputs/1-gloss',
+  model: 'google-t5/t5-small@main',
+  commit: '0123456789abcdef0123456789abcdef01234567',
+  isDecoderOnly: false,
+  hasAdapter: true,
+  hasWeights: false,
+  hasGates: false,
+  promptForm: 'raw',
+  maxNewTokens: 4,
+  example: { prompt: "Task:TC\nit's\nAnswer:", answer: 'plant' },
+};
+
+const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' = 'f32'): string =>
+  snippetsFor({ ...T5, ...use }, { onnx: dtype, gguf: 'q8_0' }, 'seq-lora').find((snippet) => snippet.id === id)
+    ?.code ?? '';
+
+// The programs are run by e2e/downloads.spec.ts and tools/package.
+describe('programs that use a round', () => {
+  test('name folders, model, revision and prompt of the run', () => {
+    expect(codeOf('transformers.js', {})).toContain(`pipeline('text2text-generation', 'gorp-web-onnx-f32-seq-lora')`);
+    expect(codeOf('transformers.js', {})).toContain(String.raw`"Task:TC\nit's\nAnswer:"`);
+    expect(codeOf('optimum', {}, 'q8')).toContain('encoder_file_name="encoder_model_quantized.onnx"');
+    expect(codeOf('peft', {})).toContain(`("google-t5/t5-small", revision="${T5.commit ?? ''}", dtype="float32")`);
+    expect(codeOf('command-line', {})).toBe(
+      `npx --no gorp-web generate --round gorp-web-rounds/${T5.folder} --prompt 'Task:TC\nit'\\''s\nAnswer:'\n`,
+    );
+  });
+
+  test('say where to put a base model that cannot be fetched by name', () => {
+    const needs = (model: string): string[] =>
+      snippetsFor({ ...T5, model }, { onnx: 'f32', gguf: 'f16' }, 'gorp').map((one) => one.needs);
+    expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
+    expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
+    expect(needs('picked:mine').filter((text) => text.includes('base-model'))).toHaveLength(2);
+    // The embedded model comes with the command line, but Python does not know it.
+    expect(codeOf('command-line', { model: 'embedded' })).not.toContain('--model');
+    expect(needs('embedded').filter((text) => text.includes('base-model'))).toHaveLength(1);
+    expect(needs('org/name').join(' ')).not.toContain('base-model');
+  });
+
+  test('name the GGUF file that the base model was read from', () => {
+    const hub = codeOf('peft', { model: 'org/name:tiny-Q4_K_M.gguf', commit: null });
+    expect(hub).toContain('("org/name", revision="main", gguf_file="tiny-Q4_K_M.gguf", dtype="float32")');
+    const picked = { model: 'picked:my tiny.gguf', commit: null };
+    expect(codeOf('peft', picked)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
+    const onDisk = { model: '/home/me/models/my tiny.gguf', commit: null };
+    expect(codeOf('peft', onDisk)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
+    expect(codeOf('command-line', picked)).toContain(" --model './base-model/my tiny.gguf' ");
+    const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' }, 'gorp')[2];
+    expect(needs).toContain('copy my tiny.gguf into base-model');
+    expect(needs).toContain(' gguf.');
+  });
+
+  test('of a round with gates are those that hold gates', () => {
+    for (const isDecoderOnly of [false, true]) {
+      const shown = snippetsFor({ ...T5, isDecoderOnly, hasGates: true }, { onnx: 'f32', gguf: 'f16' }, 'gain-lora');
+      expect(shown.map(({ id }) => id)).toEqual(['transformers.js', 'optimum', 'command-line']);
+    }
+  });
+
+  test('add weights trained in addition to an adapter, and omit PEFT without one', () => {
+    const both = codeOf('peft', { hasWeights: true });
+    expect(both).toContain('full_rank_weights.safetensors');
+    expect(both).toContain('PeftModel');
+    expect(codeOf('peft', {})).not.toContain('full_rank_weights.safetensors');
+    expect(codeOf('peft', { hasAdapter: false, hasWeights: true })).not.toMatch(/peft/i);
+  });
+
+  test('prompt decoder-only models as in training, raw or by chat template, and decode greedily', () => {
+    const raw = { isDecoderOnly: true } as const;
+    const chat = { ...raw, promptForm: 'chat' } as const;
+    expect(codeOf('transformers.js', raw)).toContain(
+      'do_sample: false, repetition_penalty: 1, add_special_tokens: true',
+    );
+    expect(codeOf('transformers.js', chat)).toContain('generate([{ role: "user", content: prompt }], options)');
+    expect(codeOf('optimum', chat)).toContain('apply_chat_template');
+    expect(codeOf('peft', chat)).toContain('do_sample=False');
+  });
+
+  test('name the GGUF file for llama.cpp and what is built on it, for decoder-only models', () => {
+    const llama = { isDecoderOnly: true, model: 'HuggingFaceTB/SmolLM2-135M@main' } as const;
+    const file = 'gorp-web-gguf-q8_0-seq-lora/SmolLM2-135M-seq-lora-q8_0.gguf';
+    expect(codeOf('ollama', llama)).toBe(
+      `ollama create gorp-web -f gorp-web-gguf-q8_0-seq-lora/Modelfile\nollama run gorp-web 'Task:TC\nit'\\''s\nAnswer:'\n`,
+    );
+    expect(codeOf('llama.cpp', llama)).toContain(`llama-server --model ${file} --port 8080\n`);
+    expect(codeOf('llama.cpp', llama)).toContain(String.raw`/v1/completions`);
+    expect(codeOf('llama.cpp', llama)).toContain(String.raw`"prompt":"Task:TC\nit'\''s\nAnswer:","max_tokens":4`);
+    expect(codeOf('lm-studio', llama)).toContain(`lms import ${file}\n`);
+    expect(codeOf('llama.cpp', { ...llama, promptForm: 'chat' })).toMatch(
+      /--jinja\n.*\/v1\/chat\/completions.*"messages"/,
+    );
+    const about = snippetsFor({ ...T5, ...llama }, { onnx: 'f32', gguf: 'f16' }, 'gorp');
+    for (const id of ['ollama', 'llama.cpp', 'lm-studio'] as const) {
+      expect(about.find((one) => one.id === id)?.needs).toContain('were not run by this project');
+    }
+    expect(codeOf('ollama', {})).toBe('');
+    expect(codeOf('wllama', llama)).toBe('');
+  });
+
+  test('run T5 as GGUF in wllama, whose script the prompt cannot end', () => {
+    const code = codeOf('wllama', { example: { prompt: 'a </script> "b"', answer: 'c' } });
+    expect(code).toContain('gorp-web-gguf-q8_0-seq-lora/t5-small-seq-lora-q8_0.gguf');
+    expect(code).toContain(String.raw`"a <\/script> \"b\""`);
+  });
+});
+
+describe('a text of a test that would do more than be read', () => {
+  test('stays one argument of a shell, and shows a terminal nothing that it obeys', () => {
+    expect(shellQuoted("it's `id` $(id) !1 \\ \n#")).toBe("'it'\\''s `id` $(id) !1 \\ \n#'");
+    expect(shellQuoted("a\u001b[201~\nrm -rf ~\t\u009b'\\\0")).toBe(
+      String.raw`$'a\x1b[201~` + '\n' + String.raw`rm -rf ~\x09\xc2\x9b\'\\` + "\ufffd'",
+    );
+    for (const text of ['-rf', '--model', 'a b', '~', '#', '']) expect(shellQuoted(text)).toBe(`'${text}'`);
+    expect(shellQuoted('a/b-1.gguf')).toBe('a/b-1.gguf');
+  });
+
+  test('is no option of a program', () => {
+    const example = { prompt: '--help', answer: 'x' };
+    expect(codeOf('command-line', { example })).toContain("--prompt='--help'");
+    expect(codeOf('ollama', { example, isDecoderOnly: true })).toContain("ollama run gorp-web -- '--help'");
+  });
+
+  test('ends no script of a page, and hides nothing of a program', () => {
+    const example = { prompt: '</script><!--<script>\u202e\u2066', answer: 'x' };
+    const page = codeOf('wllama', { example });
+    expect(page.match(/<\/?script|<!--/g)).toEqual(['<script', '</script']);
+    expect(page).toContain(String.raw`<\/script>\u003c!--\u003cscript>\u202e\u2066`);
+    for (const id of ['transformers.js', 'optimum', 'peft'] as const)
+      expect(codeOf(id, { example })).toContain(String.raw`\u202e\u2066`);
+  });
+});

@@ -1,0 +1,41 @@
+import { createElement } from 'react';
+import { expect, it } from 'vitest';
+import { embeddedSettings } from '../../../run/planning/presets.ts';
+import { withText } from '../../../run/settings/settings.ts';
+import { resultsOfScript } from '../../../testing/scripted-results.ts';
+import { IDLE } from '../../state/run-state.ts';
+import { markup, silentPage, textOf } from '../../testing/markup.ts';
+import { AccuracyMatrix } from './AccuracyMatrix.tsx';
+import { WhatHappened } from './WhatHappened.tsx';
+
+/** The page after a run that was measured by a general text, or by none. */
+function after(generalText: 'included' | 'none') {
+  const settings = withText(embeddedSettings('quick', 'seq-lora'), generalText);
+  const results = resultsOfScript(settings, '2026-11-24T16:05:00.000Z');
+  const page = silentPage();
+  page.store.setState({ run: { ...IDLE, status: 'finished', settings, results } });
+  return page;
+}
+
+it('has a column for the loss on general text, whose cells say how it changed', () => {
+  const html = markup(after('included'), createElement(AccuracyMatrix));
+  expect(html).toMatch(/<th[^>]*title="general text"/);
+  expect(textOf(html)).not.toMatch(/general text\s+only tested/);
+  const cells = [0, 1, 2].map((round) => new RegExp(`cell-${round}-2"[^>]*aria-label="([^"]*)"`).exec(html)?.[1]);
+  expect(cells[0]).toBe('general text before training: loss 3.178 per token, 1.15 bits a byte.');
+  expect(cells[2]).toMatch(
+    /^general text after emoji: loss 3\.413 per token, 1\.23 bits a byte; \+0\.235 since before training, 95 % interval \+0\.21\d to \+0\.25\d; KL 0\.120 per token\.$/,
+  );
+});
+
+it('has none if it was not measured', () => {
+  const page = after('none');
+  expect(markup(page, createElement(AccuracyMatrix))).not.toContain('general text');
+  expect(markup(page, createElement(WhatHappened))).not.toContain('general text');
+});
+
+it('comes with a sentence on what happened', () => {
+  expect(textOf(markup(after('included'), createElement(WhatHappened)))).toMatch(
+    /It models general text worse: 3\.18 → 3\.41 nats a token \(\+0\.23, 95 % interval \+0\.21 to \+0\.26 over 8 passages; 1\.15 → 1\.23 bits a byte\)\. KL from the base model: 0\.12 a token there, 1\.5 in answers to test prompts\./,
+  );
+});

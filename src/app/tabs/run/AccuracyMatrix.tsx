@@ -1,0 +1,234 @@
+import { type KeyboardEvent, useRef, useState } from 'react';
+import { wilsonInterval } from '../../../base/proportions.ts';
+import { generalTextChange, generalTextStates } from '../../../run/results/general-text-change.ts';
+import type { Results } from '../../../run/results/results.ts';
+import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
+import type { Score } from '../../../run/settings/scoring.ts';
+import { testedTasks } from '../../../run/settings/settings.ts';
+import { HeatFigure } from '../../charts/HeatFigure.tsx';
+import { SaveTools, withDrawing } from '../../charts/save.tsx';
+import { usePageState } from '../../state/page-context.tsx';
+import {
+  changeSinceLearned,
+  changeText,
+  gridStep,
+  matrixOf,
+  SCORE_NAMES,
+  scoreIn,
+  scoreText,
+} from '../../state/scores.ts';
+import { percent, significant, whole } from '../../ui/format.ts';
+import styles from './AccuracyMatrix.module.css';
+
+type Cell = readonly [round: number, task: number];
+
+/** R as a table drawn as a heat map: rows are rounds, columns are tasks. One tab stop; arrow keys move within it. */
+export function AccuracyMatrix() {
+  const settings = usePageState(({ run, draft }) => run.settings ?? draft);
+  const tested = testedTasks(settings);
+  const results = usePageState(({ run }) => run.results);
+  const texts = generalTextStates(results ?? {});
+  const columns = [...tested, ...(texts.length > 0 ? [GENERAL_TEXT] : [])];
+  const isText = (column: number): boolean => column === tested.length;
+  const isWatched = (task: number): boolean => task >= settings.order.length;
+  const view = usePageState((state) => state.view.score);
+  const matrix = matrixOf(results, view).map((row, round) => [
+    ...row,
+    ...(texts.length > 0 ? [texts.find((state) => state.round === round)?.loss ?? null] : []),
+  ]);
+  const tasks = results?.tasks;
+  const scoreAt = (task: number): Score => (isText(task) ? 'loss' : scoreIn(view, tasks?.[task]));
+  const heat = usePageState(({ view }) => view.heat);
+  const isMixed = tested.some((_, task) => scoreAt(task) !== scoreAt(0));
+  const score = view === 'main' ? (isMixed ? 'each task’s own score' : SCORE_NAMES[scoreAt(0)].toLowerCase()) : view;
+  const [focused, setFocused] = useState<Cell>([0, 0]);
+  const [shown, setShown] = useState<Cell | null>(null);
+  const table = useRef<HTMLTableElement>(null);
+  const rows = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
+
+  const passages = results?.probes?.generalText?.tokens.length;
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const row = rows.findIndex(({ round }) => round === focused[0]);
+    const next = gridStep(event.key, [row, focused[1]], rows.length, columns.length);
+    if (next === null) return;
+    event.preventDefault();
+    const cell: Cell = [rows[next[0]]?.round ?? 0, next[1]];
+    setFocused(cell);
+    table.current?.querySelector<HTMLElement>(`[data-testid="cell-${cell[0]}-${cell[1]}"]`)?.focus();
+  };
+
+  const describe = ([round, task]: Cell): string => {
+    const value = matrix[round]?.[task] ?? null;
+    const name = columns[task] ?? '';
+    const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
+    if (value === null) return `${name} ${when}: not measured.`;
+    if (isText(task)) return describeText(results ?? {}, round, when);
+    const count = tasks?.[task]?.testExamples;
+    const own = scoreAt(task);
+    const parts = [
+      own === 'loss'
+        ? `${name} ${when}: loss ${scoreText(own, value)} per token, perplexity ${significant(Math.exp(value))}`
+        : `${name} ${when}: ${percent(value)} % ${own === 'rougeL' ? 'ROUGE-L' : own}`,
+    ];
+    if (count !== undefined && (own === 'exact' || own === 'ranked')) {
+      const [low, high] = wilsonInterval(value, count);
+      parts[0] += ` (${whole(value * count)} of ${count}, 95 % interval ${percent(low)} to ${percent(high)})`;
+    }
+    const change = changeSinceLearned(matrix, round, task);
+    if (isWatched(task)) {
+      if (round > 0 && change !== null)
+        parts.push(`${changeText(own, change)}${own === 'loss' ? '' : ' points'} since before training`);
+      parts.push('only tested, never learned');
+    } else if (round === roundOf(settings, task)) parts.push('just learned');
+    else if (change !== null)
+      parts.push(`${changeText(own, change)}${own === 'loss' ? '' : ' points'} since it was learned`);
+    else if (round > 0 && round < roundOf(settings, task)) parts.push('not learned yet');
+    return `${parts.join('; ')}.`;
+  };
+
+  return (
+    <div>
+      <div className={styles.scroll}>
+        <table
+          ref={table}
+          role="grid"
+          className={styles.matrix}
+          data-testid="r-matrix"
+          data-heat={heat}
+          data-many={columns.length > 6}
+          onKeyDown={onKeyDown}
+          onMouseLeave={() => setShown(null)}
+        >
+          <caption className="hidden-visually">
+            Accuracy in percent, {score}: rows are rounds, columns are tasks
+            {texts.length > 0 && ', then the loss on general text'}. Empty cells were not measured.
+          </caption>
+          <thead>
+            <tr>
+              <td />
+              {columns.map((name, i) => (
+                <th key={name} scope="col" title={name} data-watched={isWatched(i)}>
+                  <span>{name}</span>
+                  {isWatched(i) && !isText(i) && <small className={styles.score}>only tested</small>}
+                  {(isMixed || isText(i)) && <small className={styles.score}>{SCORE_NAMES[scoreAt(i)]}</small>}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ round, name: learned }) => (
+              <tr key={round}>
+                <th scope="row">
+                  <span className={styles.round}>{round}</span> {learned}
+                </th>
+                {columns.map((name, task) => {
+                  const value = matrix[round]?.[task] ?? null;
+                  const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
+                  return (
+                    <td
+                      key={name}
+                      role="gridcell"
+                      data-testid={`cell-${round}-${task}`}
+                      data-own={!isWatched(task) && round === roundOf(settings, task)}
+                      data-watched={isWatched(task)}
+                      data-tint={tint?.kind}
+                      className="tinted"
+                      style={tint === null ? undefined : { '--share': `${Math.round(tint.share * 100)}%` }}
+                      tabIndex={focused[0] === round && focused[1] === task ? 0 : -1}
+                      aria-label={describe([round, task])}
+                      onFocus={() => {
+                        setFocused([round, task]);
+                        setShown([round, task]);
+                      }}
+                      onBlur={() => setShown(null)}
+                      onMouseEnter={() => setShown([round, task])}
+                    >
+                      {value === null ? '' : scoreText(scoreAt(task), value)}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <div className={styles.save}>
+        <SaveTools
+          file="matrix"
+          title="Accuracy after each task"
+          draw={(take) =>
+            withDrawing(
+              <HeatFigure
+                title={`Accuracy after each task, ${score}, percent`}
+                columns={columns}
+                rows={rows.map(({ round, name }) => ({
+                  name: `${round} ${name}`,
+                  cells: columns.map((_, task) => {
+                    const value = matrix[round]?.[task] ?? null;
+                    const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
+                    return value === null ? null : { text: scoreText(scoreAt(task), value), share: 0, ...tint };
+                  }),
+                }))}
+              />,
+              take,
+            )
+          }
+          numbers={() => ({
+            columns: ['round', 'after', 'task', view === 'main' || view === 'exact' ? 'accuracy' : view, 'examples'],
+            rows: rows.flatMap(({ round, name }) =>
+              columns.map((task, i) => {
+                const value = matrix[round]?.[i] ?? null;
+                const examples = isText(i) ? passages : tasks?.[i]?.testExamples;
+                return [round, name, task, value, value === null ? null : (examples ?? null)];
+              }),
+            ),
+          })}
+        />
+      </div>
+      <p className={styles.detail} aria-hidden="true">
+        {shown === null ? 'Point at a cell for its count, interval and change.' : describe(shown)}
+      </p>
+    </div>
+  );
+}
+
+/** The column of general text. */
+const GENERAL_TEXT = 'general text';
+
+/** The loss on general text after a round, in words. */
+function describeText(results: Pick<Results, 'probes'>, round: number, when: string): string {
+  const state = generalTextStates(results).find((one) => one.round === round);
+  if (state === undefined) return '';
+  const { loss, bitsPerByte, divergence } = state;
+  const change = generalTextChange(results, round);
+  const parts = [
+    `${GENERAL_TEXT} ${when}: loss ${scoreText('loss', loss)} per token, ${bitsPerByte.toFixed(2)} bits a byte`,
+  ];
+  if (change !== null && round > 0) {
+    const { interval } = change;
+    const range = interval?.map((end) => changeText('loss', end)).join(' to ');
+    parts.push(
+      `${changeText('loss', change.change)} since before training${range === undefined ? '' : `, 95 % interval ${range}`}`,
+    );
+    if (divergence !== null) parts.push(`KL ${significant(divergence)} per token`);
+  }
+  return `${parts.join('; ')}.`;
+}
+
+interface Tint {
+  kind: 'level' | 'loss' | 'gain';
+  /** Strength of the colour, 0..1. */
+  share: number;
+}
+
+/** A change of at least this much gets the full colour. */
+const FULL_CHANGE = 0.6;
+
+/** A loss is drawn as the probability of a token, and its rise as a loss. */
+function tintOf(heat: 'accuracy' | 'change', value: number | null, change: number | null, score: Score): Tint | null {
+  const isLoss = score === 'loss';
+  if (heat === 'accuracy') return value === null ? null : { kind: 'level', share: isLoss ? Math.exp(-value) : value };
+  if (change === null) return null;
+  return { kind: change < 0 !== isLoss ? 'loss' : 'gain', share: Math.min(1, Math.abs(change) / FULL_CHANGE) };
+}

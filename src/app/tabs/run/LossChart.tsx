@@ -1,0 +1,343 @@
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import 'uplot/dist/uPlot.min.css';
+import { methodOf } from '../../../methods/registry.ts';
+import type { Results } from '../../../run/results/results.ts';
+import { roundName } from '../../../run/settings/schedule.ts';
+import type { RunSettings } from '../../../run/settings/settings.ts';
+import { axisOver } from '../../charts/axis.ts';
+import { resolvedColor } from '../../charts/colors.ts';
+import { DataTable } from '../../charts/DataTable.tsx';
+import { type ChartLine, LineChart, LineDrawing } from '../../charts/LineChart.tsx';
+import { withDrawing } from '../../charts/save.tsx';
+import {
+  drawnIndices,
+  drawnPoints,
+  type LossColumns,
+  lossColumns,
+  sampledRows,
+  smoothed,
+  type TaskStretch,
+  taskStretches,
+  withGaps,
+} from '../../charts/series.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { NONE, percent, significant, whole } from '../../ui/format.ts';
+import { useWidth } from '../../ui/hooks.ts';
+import { Section } from '../../ui/Section.tsx';
+import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
+import styles from './LossChart.module.css';
+
+type Validation = NonNullable<Results['validation']>;
+
+/** What the loss on held-out examples says of a round: its least, and whether it rises from there. Null without any. */
+export function validationText(all: Validation, round: number, name: string): string | null {
+  const own = all.filter((one) => one.round === round);
+  const last = own.at(-1);
+  if (last === undefined) return null;
+  if (own.some(({ loss }) => loss === null)) return `${name}: the loss on held-out examples is not finite.`;
+  const least = own.reduce((a, b) => ((b.loss ?? 0) < (a.loss ?? 0) ? b : a));
+  const words = (loss: number | null): string => significant(loss);
+  if (own.length === 1) return `${name}: ${words(last.loss)} on held-out examples at step ${last.step}.`;
+  return least === last
+    ? `${name}: the loss on held-out examples falls to ${words(last.loss)} at step ${last.step}, its least.`
+    : `${name}: the loss on held-out examples is least at step ${least.step}, ${words(least.loss)}, and rises from there to ${words(last.loss)} at step ${last.step}: fewer epochs may do.`;
+}
+
+/** The loss on held-out examples after a step; null if it was not measured there. */
+export const heldOutLoss = (all: Validation, step: number): number | null =>
+  all.find((one) => one.step === step)?.loss ?? null;
+
+/** The losses by the points of a chart, which may leave out steps: each at the point nearest before its step. */
+export function validationsAt(steps: readonly number[], all: Validation): (number | null)[] {
+  const values: (number | null)[] = steps.map(() => null);
+  for (const { step, loss } of all) {
+    const at = steps.findLastIndex((one) => one <= step);
+    if (at >= 0) values[at] = loss;
+  }
+  return values;
+}
+
+const query = '(prefers-color-scheme: dark)';
+
+const subscribe = (listener: () => void): (() => void) => {
+  const media = matchMedia(query);
+  media.addEventListener('change', listener);
+  return () => media.removeEventListener('change', listener);
+};
+
+/** Whether the page is dark, by choice or by the system. Canvases use this to redraw. */
+function useDark(): boolean {
+  const theme = usePageState(({ view }) => view.theme);
+  const system = useSyncExternalStore(subscribe, () => matchMedia(query).matches);
+  return theme === 'system' ? system : theme === 'dark';
+}
+
+const RATE_HEIGHT = 130;
+const RATE_POINTS = 1200;
+
+interface Props {
+  columns: Pick<LossColumns, 'steps' | 'rounds'>;
+  /** Factor of the learning rates in every step. */
+  rates: readonly number[];
+  /** Steps of the run. */
+  total: number;
+  stretches: readonly TaskStretch[];
+  settings: RunSettings;
+}
+
+/** The course of the learning rates, in percent of the rates as they are set. */
+function RateChart({ columns: { steps, rounds }, rates, total, stretches, settings }: Props) {
+  const points = useMemo(() => {
+    const drawn = drawnIndices(rates, RATE_POINTS).map((i) => ({ x: steps[i], y: rates[i], round: rounds[i] }));
+    return withGaps(drawn);
+  }, [steps, rounds, rates]);
+  return (
+    <div data-testid="rate-chart">
+      <p className={styles.readout}>{ratesText(settings)}</p>
+      <LineChart
+        label="Learning rates per step, in percent of their settings; the table below has the numbers."
+        lines={[{ name: 'rate', color: 0, dash: 0, points }]}
+        borders={stretches.flatMap(({ from }, i) => (i === 0 ? [] : [{ x: from - 0.5, name: '' }]))}
+        x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
+        y={{ from: 0, to: 1, isLog: false }}
+        xName="step"
+        yName="learning rates"
+        formatX={(step) => (Number.isInteger(step) ? whole(step) : '')}
+        formatY={(share) => `${Math.round(100 * share)} %`}
+        height={RATE_HEIGHT}
+        hasLegend={false}
+      />
+    </div>
+  );
+}
+
+/** What 100 % means: `100 % is 0.003 (Learning rate, LoRA)`. */
+function ratesText({ method }: Pick<RunSettings, 'method'>): string {
+  const values = method as unknown as Record<string, unknown>;
+  const rates = Object.entries(methodOf(method).settings)
+    .filter(([name]) => name === 'learningRate' || name === 'galoreLearningRate')
+    .map(([name, { label }]) => `${String(values[name])} (${label})`);
+  return `100 % is ${rates.join(' and ')}.`;
+}
+
+const HEIGHT = 260;
+/** More points than pixels would not be visible. */
+const MAX_POINTS = 2400;
+const TABLE_ROWS = 60;
+
+/** Loss of every optimizer step, live. */
+export function LossChart() {
+  const { look } = usePage();
+  const curves = usePageState(({ run }) => run.results?.curves ?? null);
+  const validation = usePageState(({ run }) => run.results?.validation);
+  const rates = curves?.rate;
+  const stepsPerRound = usePageState(({ run }) => run.stepsPerRound);
+  const settings = usePageState(({ run }) => run.settings);
+  const smoothing = usePageState(({ view }) => view.smoothing);
+  const log = usePageState(({ view }) => view.logLoss);
+  const dark = useDark();
+  const frame = useRef<HTMLDivElement>(null);
+  const host = useRef<HTMLDivElement>(null);
+  const readout = useRef<HTMLOutputElement>(null);
+  const plot = useRef<LossPlot | null>(null);
+  const width = useWidth(frame);
+  const measured = width > 0;
+
+  const columns = useMemo(() => lossColumns(curves), [curves]);
+  const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
+  const data = useMemo((): LossPlotData => {
+    const stretches = settings === null ? [] : taskStretches(stepsPerRound, (round) => roundName(settings, round));
+    const drawn = drawnPoints(columns, averages, MAX_POINTS);
+    return {
+      ...drawn,
+      validations: validationsAt(drawn.steps, validation ?? []),
+      stretches,
+      total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
+    };
+  }, [columns, averages, validation, stepsPerRound, settings]);
+  // The data now shown, for the plot's listener.
+  const latest = useRef(data);
+
+  useEffect(() => {
+    const element = host.current;
+    if (element === null || !measured) return undefined;
+    const color = (property: string): string => resolvedColor(element, property);
+    const made = createLossPlot(element, {
+      width: element.clientWidth,
+      height: HEIGHT,
+      log,
+      colors: {
+        raw: color('--loss-raw'),
+        average: color('--accent'),
+        validation: color('--warn'),
+        text: color('--muted'),
+        grid: color('--line'),
+        boundary: color('--line-strong'),
+      },
+      font: getComputedStyle(element).fontFamily,
+      onPoint: (index) => {
+        if (readout.current !== null) readout.current.textContent = pointText(latest.current, index);
+      },
+    });
+    made.show(latest.current);
+    plot.current = made;
+    return () => {
+      made.destroy();
+      plot.current = null;
+    };
+    // `dark` is a dependency because the colours are read from the page.
+  }, [measured, log, dark]);
+
+  useEffect(() => {
+    latest.current = data;
+    plot.current?.show(data);
+  }, [data]);
+
+  useEffect(() => {
+    if (width > 0) plot.current?.resize(width);
+  }, [width]);
+
+  const last = columns.steps.length - 1;
+  const taskAt = (step: number): string =>
+    data.stretches.find(({ from, to }) => step >= from && step <= to)?.task ?? NONE;
+  return (
+    <Section
+      title="Loss"
+      testId="loss-chart"
+      tools={
+        <>
+          <label className={styles.smoothing}>
+            Smoothing
+            <input
+              type="range"
+              min={0}
+              max={0.98}
+              step={0.02}
+              value={smoothing}
+              aria-valuetext={smoothing.toFixed(2)}
+              title="Weight of the past in the moving average, which restarts with each task."
+              onChange={({ target }) => look({ smoothing: target.valueAsNumber })}
+            />
+            <span className={styles.weight}>{smoothing.toFixed(2)}</span>
+          </label>
+          <label className={styles.log}>
+            <input type="checkbox" checked={log} onChange={({ target }) => look({ logLoss: target.checked })} />
+            Log scale
+          </label>
+        </>
+      }
+    >
+      <p className={styles.readout}>
+        <span className={styles.keyRaw}>each step</span>
+        <span className={styles.keyAverage}>average</span>
+        {validation !== undefined && <span className={styles.keyValidation}>held-out examples</span>}
+        <output ref={readout} />
+      </p>
+      <div ref={frame} className={styles.frame}>
+        <div
+          ref={host}
+          role="img"
+          aria-label={
+            last < 0
+              ? 'Loss per step: none yet.'
+              : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`
+          }
+        />
+        {last < 0 && <p className={styles.empty}>Losses appear with the first training steps.</p>}
+      </div>
+      {rates !== undefined && settings !== null && (
+        <RateChart columns={columns} rates={rates} total={data.total} stretches={data.stretches} settings={settings} />
+      )}
+      {validation !== undefined && settings !== null && (
+        <ul className={styles.validation} data-testid="validation">
+          {[...new Set(validation.map(({ round }) => round))].map((round) => (
+            <li key={round}>{validationText(validation, round, roundName(settings, round))}</li>
+          ))}
+        </ul>
+      )}
+      <DataTable
+        caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
+        columns={[
+          ...['Step', 'Task', 'Loss', 'Average', 'Gradient norm'],
+          ...(rates ? ['Rate (%)'] : []),
+          ...(validation ? ['Held-out loss'] : []),
+        ]}
+        rows={() =>
+          sampledRows(columns.steps.length, TABLE_ROWS).map((i) => [
+            String(columns.steps[i] ?? 0),
+            taskAt(columns.steps[i] ?? 0),
+            significant(columns.losses[i] ?? null),
+            significant(averages[i] ?? null),
+            significant(columns.gradientNorms[i] ?? null),
+            ...(rates ? [percent(rates[i] ?? null)] : []),
+            ...(validation ? [significant(heldOutLoss(validation, columns.steps[i] ?? 0))] : []),
+          ])
+        }
+        save={{
+          file: 'loss',
+          draw: (take) => withDrawing(<LossDrawing data={data} log={log} />, take),
+          numbers: () => ({
+            columns: [
+              'step',
+              'round',
+              'task',
+              'loss',
+              'average',
+              'gradient norm',
+              ...(rates ? ['rate factor'] : []),
+              ...(validation ? ['held-out loss'] : []),
+            ],
+            rows: columns.steps.map((step, i) => [
+              step,
+              columns.rounds[i] ?? null,
+              taskAt(step),
+              columns.losses[i] ?? null,
+              averages[i] ?? null,
+              columns.gradientNorms[i] ?? null,
+              ...(rates ? [rates[i] ?? null] : []),
+              ...(validation ? [heldOutLoss(validation, step)] : []),
+            ]),
+          }),
+        }}
+      />
+    </Section>
+  );
+}
+
+/** The chart of the canvas as SVG. */
+function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
+  const { steps, losses, averages, validations, total } = data;
+  const line = (name: string, values: (number | null)[], color: number): ChartLine => ({
+    name,
+    color,
+    dash: 0,
+    points: steps.map((x, i) => ({ x, y: values[i] ?? null })),
+  });
+  const measured = steps.flatMap((x, i) => (validations[i] == null ? [] : [{ x, y: validations[i] }]));
+  return (
+    <LineDrawing
+      label="Loss per step"
+      lines={[
+        line('each step', losses, 5),
+        line('average', averages, 0),
+        ...(measured.length > 0 ? [{ ...line('held-out examples', validations, 1), points: measured }] : []),
+      ]}
+      x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
+      y={axisOver(log ? losses : [0, ...losses], log)}
+      xName="step"
+      yName="loss"
+      formatX={String}
+      formatY={significant}
+      width={960}
+      height={HEIGHT}
+    />
+  );
+}
+
+function pointText({ steps, losses, averages, stretches }: LossPlotData, index: number | null): string {
+  const step = index === null ? undefined : steps[index];
+  if (index === null || step === undefined || !Number.isInteger(step)) return '';
+  const task = stretches.find(({ from, to }) => step >= from && step <= to)?.task ?? '';
+  const values = `loss ${significant(losses[index] ?? null)}, average ${significant(averages[index] ?? null)}`;
+  return `step ${step}${task === '' ? '' : ` (${task})`}: ${values}`;
+}

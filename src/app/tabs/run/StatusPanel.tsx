@@ -1,0 +1,190 @@
+import { useState } from 'react';
+import type { TestTime } from '../../../run/results/results.ts';
+import { namedRounds } from '../../../run/settings/schedule.ts';
+import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
+import { deviceName, reasonNote } from '../../ui/device-words.ts';
+import { runKey } from '../../state/history.ts';
+import { usePageState } from '../../state/page-context.tsx';
+import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
+import { methodTitle } from '../../../methods/registry.ts';
+import { isActive, type RunState } from '../../state/run-state.ts';
+import { phaseText, roundShares, whereText } from '../../state/phase.ts';
+import styles from './StatusPanel.module.css';
+
+/** Where the run is, and how fast it trains. */
+export function StatusPanel() {
+  const run = usePageState((state) => state.run);
+  const active = isActive(run.status);
+  const where = active ? whereText(run) : '';
+  const left = active ? (run.progress?.secondsLeft ?? null) : null;
+  const { results } = run;
+  const testSpeed = results?.testTime && speedOf(results.testTime);
+  return (
+    <section className={styles.panel} aria-label="Status" data-testid="status" data-status={run.status}>
+      <div className={styles.line}>
+        <div role="status">
+          <h2 className={styles.phase} data-testid="phase">
+            {phaseText(run)}
+          </h2>
+        </div>
+        {results?.name !== undefined && <p className={styles.name}>{results.name}</p>}
+        <p className={styles.where}>{where}</p>
+        {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
+        {results !== null && !active && (
+          <p className={styles.left}>
+            took {duration(results.seconds)}, started {moment(results.startedAt)}
+          </p>
+        )}
+      </div>
+      <Rounds run={run} />
+      <dl className={styles.facts}>
+        <Fact name="Method" value={run.settings ? methodTitle(run.settings.method) : NONE} />
+        <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
+        <Fact
+          name="Testing, tokens/s"
+          value={whole(testSpeed?.read ?? null)}
+          note={testSpeed ? `read, ${whole(testSpeed.written)} written` : ''}
+        />
+        <MemoryFact run={run} />
+        <Fact
+          name="Device"
+          value={run.device === null ? NONE : deviceName(run.device)}
+          note={run.device === null ? '' : reasonNote(run.device)}
+        />
+        {results !== null && (
+          <Fact
+            name="Parameters"
+            value={whole(results.model.parameters)}
+            note={`${whole(results.model.trainable)} trained`}
+          />
+        )}
+      </dl>
+      <Label />
+      {run.device?.software === true && run.device.kind === 'webgpu' && (
+        <p className={styles.software}>
+          This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as
+          accurate, but tokens/s say nothing about a graphics card.
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** Name and notes of a run, from its beginning on. */
+function Label() {
+  const label = usePageState(({ run }) => run.results);
+  const key = label === null ? null : runKey(label);
+  const isStored = usePageState(
+    ({ run, history }) => isActive(run.status) || history.some((one) => runKey(one) === key),
+  );
+  // Between the end of a run and its place in the history, what is being typed stays.
+  const [shownFor, setShownFor] = useState<string | null>(null);
+  if (isStored && shownFor !== key) setShownFor(key);
+  if (label === null || key === null || (!isStored && shownFor !== key)) return null;
+  return (
+    <details className={styles.label} data-testid="run-label">
+      <summary>{label.name === undefined ? 'Name this run' : 'Name and notes'}</summary>
+      <RunLabelFields key={key} runKey={key} stored={label} />
+    </details>
+  );
+}
+
+/** What is held now and the peak, each only if known; of a run that has ended, the peak alone. */
+function MemoryFact({ run: { status, memory, memoryPlan, results } }: { run: RunState }) {
+  const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
+  const peakBytes = memory?.peakBytes ?? results?.memory.peakBytes;
+  const peak = peakBytes === undefined ? null : bytes(peakBytes);
+  const ofPlanned = peak === null || planned === '' ? planned : `of ${planned}`;
+  const held = memory === null ? undefined : `${bytes(memory.liveBytes)} held now, in ${memory.liveBuffers} buffers`;
+  if (!isActive(status)) return <Fact name="Peak memory" value={peak ?? NONE} note={ofPlanned} title={held} />;
+  return (
+    <Fact
+      name="Memory"
+      value={memory === null ? NONE : bytes(memory.liveBytes)}
+      note={peak === null ? planned : `peak ${peak} ${ofPlanned}`}
+      title={held}
+    />
+  );
+}
+
+/** Tokens per second over all tests so far; null before the first. */
+function speedOf({ promptTokens, promptSeconds, answerTokens, answerSeconds }: TestTime) {
+  if (promptSeconds === 0) return null;
+  return { read: promptTokens / promptSeconds, written: answerSeconds > 0 ? answerTokens / answerSeconds : 0 };
+}
+
+interface FactProps {
+  name: string;
+  value: string;
+  note?: string;
+  title?: string | undefined;
+}
+
+function Fact({ name, value, note = '', title }: FactProps) {
+  return (
+    <div title={title}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        {note !== '' && <span className={styles.factNote}> {note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+/** One bar per round, as long as its share of the steps and filled as they are done; below, the current phase. */
+function Rounds({ run }: { run: RunState }) {
+  const { stepsPerRound: steps, progress, status, settings } = run;
+  const shares = status === 'finished' ? steps.map(() => 1) : roundShares(run);
+  const total = steps.reduce((sum, count) => sum + count, 0);
+  const done = steps.reduce((sum, count, i) => sum + count * (shares[i] ?? 0), 0);
+  const part = progress === null || progress.total === 0 ? 0 : progress.done / progress.total;
+  const active = isActive(status);
+  if (steps.length === 0 || settings === null) {
+    return <Bar label={phaseText(run)} share={part} className={styles.single} />;
+  }
+  return (
+    <div className={styles.rounds}>
+      <div
+        className={styles.track}
+        role="progressbar"
+        aria-label="Training steps of the whole run"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={total === 0 ? 0 : Math.round((100 * done) / total)}
+      >
+        {namedRounds(settings).map(({ round, name }) => (
+          <div
+            key={round}
+            className={styles.round}
+            style={{ flexGrow: Math.max(steps[round - 1] ?? 0, 1) }}
+            data-current={active && progress?.round === round}
+          >
+            <div className={styles.groove}>
+              <div className={styles.fill} style={{ width: `${100 * (shares[round - 1] ?? 0)}%` }} />
+            </div>
+            <span className={styles.task}>{name}</span>
+          </div>
+        ))}
+      </div>
+      {active && progress !== null && progress.phase !== 'train' && (
+        <Bar label={phaseText(run)} share={part} className={styles.thin} />
+      )}
+    </div>
+  );
+}
+
+function Bar({ label, share, className }: { label: string; share: number; className: string | undefined }) {
+  return (
+    <div
+      className={`${styles.groove} ${className ?? ''}`}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(100 * share)}
+    >
+      <div className={styles.fill} style={{ width: `${100 * share}%` }} />
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+import { usePageState } from '../../state/page-context.tsx';
+import { taskCard } from '../../state/task-store.ts';
+import { visibleText } from '../../ui/visible.ts';
+import styles from './Welcome.module.css';
+
+/** The embedded models as named within a sentence. */
+const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
+
+/** Before the first run: what Start does, and what each view will show. */
+export function Welcome() {
+  const order = usePageState(({ draft }) => draft.order);
+  const data = usePageState((state) => state.taskData);
+  const model = usePageState(({ draft }) => draft.model);
+  const cards = order.map((name) => taskCard(name, data));
+  return (
+    <div className={styles.welcome}>
+      <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
+      <p className={styles.lead}>
+        Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
+        below in order and is tested after each. Plain fine-tuning makes it forget much of what it learned before. GORP
+        protects the directions that earlier tasks need: choose another method and compare.
+      </p>
+      <ol className={styles.tasks}>
+        {cards.map(({ name, question, labels }, index) => (
+          <li key={name} className={styles.task}>
+            <span className={styles.number}>{index + 1}</span>
+            <h3 className={styles.name}>{name}</h3>
+            <p className={styles.question}>{question}</p>
+            {labels.length > 0 && <p className={styles.labels}>{visibleText(labels.join(', '), 400)}</p>}
+          </li>
+        ))}
+      </ol>
+      <dl className={styles.views}>
+        <div>
+          <dt>Run</dt>
+          <dd>The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.</dd>
+        </div>
+        <div>
+          <dt>Ranks</dt>
+          <dd>
+            The directions each layer reserves for earlier tasks, the room left, and the share of each gradient removed.
+          </dd>
+        </div>
+        <div>
+          <dt>Try it</dt>
+          <dd>The model’s answers to your sentence, before training and after every task.</dd>
+        </div>
+        <div>
+          <dt>Results</dt>
+          <dd>Your runs beside the published averages, and every number as a JSON file.</dd>
+        </div>
+      </dl>
+    </div>
+  );
+}

@@ -1,0 +1,233 @@
+import { type FormEvent, useId, useRef } from 'react';
+import { useStore } from 'zustand';
+import { DTYPE_WORDS, ONNX_DTYPES } from '../../../onnx/dtypes.ts';
+import { RUNTIME_FILE_BYTES } from '../../../onnx/runtime-limit.ts';
+import type { TriedRun } from '../../../worker/try/messages.ts';
+import { usePageState } from '../../state/page-context.tsx';
+import { budgetBytes } from '../../state/preferences.ts';
+import { limitOf, type TryDesk, useTryContext } from '../../state/try-desk.ts';
+import { questionOf } from '../../state/try-form.ts';
+import { chosenRounds, roundsOfTalk, roundsToAsk } from '../../state/try-state.ts';
+import { Choice } from '../../ui/Choice.tsx';
+import { bytes } from '../../ui/format.ts';
+import { useFocusStays } from '../../ui/hooks.ts';
+import { Segmented } from '../../ui/Segmented.tsx';
+import { Transcript } from './Answers.tsx';
+import styles from './TryTab.module.css';
+import { WritingFields } from './WritingFields.tsx';
+
+const KINDS = [
+  { value: 'task', label: 'Text for a task' },
+  { value: 'raw', label: 'Raw prompt' },
+  { value: 'chat', label: 'Conversation' },
+] as const;
+
+const DTYPES = ONNX_DTYPES.map((value) => ({ value, label: DTYPE_WORDS[value] }));
+
+/** The question or the conversation, the rounds to ask, and the bits of their weights. */
+export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+  const context = useTryContext();
+  const { form, talk, status } = useStore(desk.store);
+  const isChat = form.kind === 'chat';
+  const isBusy = status === 'asking' || status === 'stopping';
+  const line = useRef<HTMLDivElement>(null);
+  const focus = useFocusStays(line, isBusy);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    desk.ask(context());
+  };
+  const asked = isChat ? roundsOfTalk(run, form, talk) : chosenRounds(run, form);
+  return (
+    <form className={styles.form} onSubmit={submit}>
+      <div className={styles.line}>
+        <Segmented
+          label="What to ask"
+          options={KINDS.filter(({ value }) => value !== 'chat' || run.converses)}
+          value={form.kind}
+          onChange={(kind) => desk.edit({ kind })}
+        />
+        {form.kind === 'task' && (
+          <Choice
+            label="Task"
+            testId="try-task"
+            options={run.tasks.map(({ name }) => ({ value: name, label: name }))}
+            value={form.task}
+            onChange={desk.chooseTask}
+          />
+        )}
+        {isChat && talk.length > 0 && (
+          <button type="button" className={styles.stop} data-testid="new-talk" disabled={isBusy} onClick={desk.newTalk}>
+            New conversation
+          </button>
+        )}
+      </div>
+      <Rounds desk={desk} run={run} isLocked={isChat && talk.length > 0} asked={asked.map(({ round }) => round)} />
+      {isChat && <SystemField desk={desk} />}
+      {isChat && <Transcript desk={desk} />}
+      <QuestionField desk={desk} run={run} />
+      {form.kind !== 'task' && <WritingFields desk={desk} />}
+      <div ref={line} className={styles.line} {...focus}>
+        {isBusy ? (
+          <button
+            type="button"
+            className={styles.stop}
+            data-testid="try-stop"
+            aria-disabled={status === 'stopping'}
+            onClick={() => status !== 'stopping' && desk.stop()}
+          >
+            Stop
+          </button>
+        ) : (
+          <button
+            type="submit"
+            className={styles.ask}
+            data-testid="try-ask"
+            disabled={status !== 'open' || asked.length === 0 || questionOf(form) === null}
+          >
+            {isChat ? 'Send' : 'Ask'}
+          </button>
+        )}
+        <Choice
+          label="Weights"
+          testId="try-dtype"
+          options={DTYPES}
+          value={form.dtype}
+          onChange={(dtype) => desk.edit({ dtype })}
+        />
+        <Memory desk={desk} run={run} />
+      </div>
+    </form>
+  );
+}
+
+interface RoundsProps {
+  desk: TryDesk;
+  run: TriedRun;
+  /** Whether a conversation has begun: its rounds stay. */
+  isLocked: boolean;
+  asked: readonly number[];
+}
+
+function Rounds({ desk, run, isLocked, asked }: RoundsProps) {
+  const { form } = useStore(desk.store);
+  const choose = (round: number, isAsked: boolean): void => {
+    const others = (rounds: readonly number[]): number[] => rounds.filter((one) => one !== round);
+    if (form.kind === 'chat') desk.edit({ talkers: isAsked ? [...asked, round] : others(asked) });
+    else desk.edit({ skipped: isAsked ? others(form.skipped) : [...form.skipped, round] });
+  };
+  return (
+    <fieldset className={styles.rounds} title={isLocked ? 'A new conversation can ask other rounds.' : undefined}>
+      <legend className="hidden-visually">Rounds to ask</legend>
+      {roundsToAsk(run).map(({ round, name, hasWeights }) => (
+        <label key={round} className={styles.round} title={hasWeights ? undefined : 'Its weights were not saved.'}>
+          <input
+            type="checkbox"
+            disabled={!hasWeights || isLocked}
+            checked={asked.includes(round)}
+            onChange={({ target }) => choose(round, target.checked)}
+          />
+          {name}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** The system prompt, sent before the conversation. It may change between turns. */
+function SystemField({ desk }: { desk: TryDesk }) {
+  const { form } = useStore(desk.store);
+  const field = useId();
+  return (
+    <details className={styles.system} open={form.system !== ''}>
+      <summary>System prompt</summary>
+      <label className="hidden-visually" htmlFor={field}>
+        System prompt
+      </label>
+      <textarea
+        id={field}
+        className={styles.text}
+        data-testid="try-system"
+        rows={2}
+        placeholder="How the assistant should answer; may stay empty"
+        value={form.system}
+        onChange={({ target }) => desk.edit({ system: target.value })}
+      />
+    </details>
+  );
+}
+
+function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+  const { form } = useStore(desk.store);
+  const field = useId();
+  const isTemplated = run.settings.training.promptForm === 'chat';
+  const { label, rows, placeholder, value, edit } = {
+    task: {
+      label: 'Text for the task’s prompt',
+      rows: 2,
+      placeholder: 'Enter a text, or choose a test example below',
+      value: form.sentence,
+      edit: (sentence: string) => desk.edit({ sentence, label: null, others: [] }),
+    },
+    raw: {
+      label: 'Prompt',
+      rows: 5,
+      placeholder: isTemplated
+        ? 'The user’s turn; the model’s chat template is added, as in training'
+        : 'The whole prompt, exactly as the model reads it',
+      value: form.text,
+      edit: (text: string) => desk.edit({ text }),
+    },
+    chat: {
+      label: 'Your turn',
+      rows: 2,
+      placeholder: 'Write to the model; Enter sends, Shift and Enter begin a new line',
+      value: form.turn,
+      edit: (turn: string) => desk.edit({ turn }),
+    },
+  }[form.kind];
+  return (
+    <>
+      <label className="hidden-visually" htmlFor={field}>
+        {label}
+      </label>
+      <textarea
+        id={field}
+        className={styles.text}
+        data-testid="try-text"
+        rows={rows}
+        placeholder={placeholder}
+        value={value}
+        onChange={({ target }) => edit(target.value)}
+        onKeyDown={(event) => {
+          if (form.kind !== 'chat' || event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+          event.preventDefault();
+          event.currentTarget.form?.requestSubmit();
+        }}
+      />
+    </>
+  );
+}
+
+/** The memory that a round needs in the runtime, and the device it runs on. */
+function Memory({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+  const { form, runtime } = useStore(desk.store);
+  const budget = usePageState(({ memoryBudget }) => memoryBudget);
+  const limit = limitOf(budgetBytes(budget));
+  const needed = run.bytes?.[form.dtype] ?? null;
+  const fitting = ONNX_DTYPES.find((one) => (run.bytes?.[one] ?? Infinity) <= limit);
+  const isTooLarge = needed !== null && needed > limit;
+  return (
+    <p className={isTooLarge ? styles.problem : styles.about} data-testid="try-memory">
+      {needed === null
+        ? `One round at a time, in at most ${bytes(limit)}.`
+        : isTooLarge
+          ? `A round takes ${bytes(needed)}, more than the ${bytes(limit)} available. ${fitting ? `With ${DTYPE_WORDS[fitting]} it fits.` : 'No weight format fits.'}`
+          : `One round at a time: ${bytes(needed)} of the ${bytes(limit)} available.`}{' '}
+      {runtime === null
+        ? `The first question loads onnxruntime-web from this page: ${bytes(RUNTIME_FILE_BYTES.wasm)}, or ${bytes(RUNTIME_FILE_BYTES.webgpu)} with a graphics card.`
+        : runtime.provider === 'webgpu'
+          ? 'Computed on the graphics card.'
+          : [runtime.note, 'Computed on the CPU.'].filter(Boolean).join(' ')}
+    </p>
+  );
+}

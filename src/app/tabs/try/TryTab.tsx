@@ -1,0 +1,177 @@
+import { useEffect, useRef } from 'react';
+import { useStore } from 'zustand';
+import { methodTitle } from '../../../methods/registry.ts';
+import { testedTasks } from '../../../run/settings/settings.ts';
+import { modelText } from '../../../weights/model-text.ts';
+import type { TriedRun } from '../../../worker/try/messages.ts';
+import { labelRows, LabelTable } from '../../charts/LabelTable.tsx';
+import { Examples } from '../../shared/Examples.tsx';
+import { pickedFrom } from '../../state/models-state.ts';
+import { usePage, usePageState } from '../../state/page-context.tsx';
+import { roundOfRun } from '../../state/run-state.ts';
+import { useStoredRounds } from '../../state/saved-rounds.ts';
+import { type TryDesk, tryDesk as desk, useTryContext } from '../../state/try-desk.ts';
+import { UNTRAINED } from '../../state/try-state.ts';
+import { ErrorNote } from '../../ui/errors.tsx';
+import { Section } from '../../ui/Section.tsx';
+import { Answers } from './Answers.tsx';
+import { AskForm } from './AskForm.tsx';
+import styles from './TryTab.module.css';
+
+/** The run being asked, and buttons to open another. */
+export function SourceLine({ desk }: { desk: TryDesk }) {
+  const page = usePage();
+  const stored = useStoredRounds();
+  const { status, run, source } = useStore(desk.store);
+  const shown = usePageState((state) => state.run.results?.id ?? null);
+  const access = () => page.store.getState().access;
+  const take = (list: FileList | null): void => {
+    const picked = pickedFrom(list ?? []);
+    if (picked !== null) desk.open(access(), null, picked);
+  };
+  const busy = status === 'opening' || status === 'asking' || status === 'stopping';
+  return (
+    <div className={styles.source}>
+      <p data-testid="try-source">
+        {run === null ? (
+          status === 'opening' && 'Looking for rounds…'
+        ) : (
+          <>
+            <strong>{methodTitle(run.settings.method)}</strong> on {modelText(run.settings.model)},{' '}
+            {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
+            {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
+            {source.kind === 'kept' && shown !== null && shown !== run.id && (
+              <span data-testid="try-other"> (another run: the one on the page has no model yet, or no longer)</span>
+            )}
+          </>
+        )}
+      </p>
+      <span className={styles.buttons}>
+        <label className={styles.pick} data-disabled={busy}>
+          Open a run’s folder…
+          <input
+            type="file"
+            className="hidden-visually"
+            data-testid="try-folder"
+            disabled={busy}
+            {...{ webkitdirectory: '' }}
+            onChange={({ target }) => take(target.files)}
+          />
+        </label>
+        <label className={styles.pick} data-disabled={busy}>
+          Open its zip…
+          <input
+            type="file"
+            className="hidden-visually"
+            accept=".zip"
+            disabled={busy}
+            data-testid="try-zip"
+            onChange={({ target }) => take(target.files)}
+          />
+        </label>
+        {source.kind === 'files' && (
+          <button
+            type="button"
+            className={styles.pick}
+            disabled={busy}
+            onClick={() => desk.open(access(), stored.choiceFor(page.store.getState().run.results?.id ?? null))}
+          >
+            Back to the last run
+          </button>
+        )}
+      </span>
+    </div>
+  );
+}
+
+/** The labels of the chosen task: how often each was answered rightly after two rounds, and what was answered instead. */
+export function TriedLabels({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+  const { form } = useStore(desk.store);
+  const task = run.tasks.find(({ name }) => name === form.task);
+  const rows = task ? labelRows(run, testedTasks(run.settings).indexOf(task.name), task.labels, form) : [];
+  if (task === undefined || rows.length === 0) return null;
+  const called = (round: number): string =>
+    round === 0 ? UNTRAINED : `after ${run.rounds.find((one) => one.round === round)?.name ?? round}`;
+  return (
+    <div className={styles.labels}>
+      <Section
+        level={3}
+        title="Labels"
+        note={`Each row is a right label of ${task.name}: how many of its test examples were answered rightly, and what was answered ${called(form.to)}. Numbers off the diagonal are labels taken for each other.`}
+        testId="confusion"
+      >
+        <LabelTable task={task.name} labels={task.labels} rows={rows} from={called(form.from)} to={called(form.to)} />
+      </Section>
+    </div>
+  );
+}
+
+/** Asks a run's model before training and after every round, and lists each round's answers to test examples. */
+export default function TryTab() {
+  const page = usePage();
+  const runStatus = usePageState(({ run }) => run.status);
+  const runRound = usePageState(({ run }) => roundOfRun(run));
+  const runId = usePageState(({ run }) => run.results?.id ?? null);
+  const stored = useStoredRounds();
+  const isDue = useRef(false);
+  const { status, run, source, problem } = useStore(desk.store);
+  const context = useTryContext();
+  useEffect(() => desk.close, []);
+  // A run adds rounds. Reopen for them only when no answer is being written.
+  useEffect(() => {
+    isDue.current = true;
+  }, [runId, runStatus, runRound]);
+  useEffect(() => {
+    if (!isDue.current || !['closed', 'open'].includes(status)) return;
+    isDue.current = false;
+    if (status === 'closed' || source.kind === 'kept')
+      desk.reopen(page.store.getState().access, stored.choiceFor(runId));
+  }, [page, stored, runId, runStatus, runRound, status, source]);
+  return (
+    <div className={styles.stack} data-testid="try" data-status={status}>
+      <Section
+        title="Ask the model"
+        note="Compare its answers before training and after every round, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
+        testId="ask"
+      >
+        <SourceLine desk={desk} />
+        {problem !== null && <ErrorNote title="Could not try this model" error={problem} />}
+        {run !== null && <AskForm desk={desk} run={run} />}
+        {run === null && problem === null && status === 'open' && (
+          <p className={styles.about} data-testid="nothing-to-try">
+            Nothing to ask yet: a run saves a model after its first round. Start one, or drop a run’s folder or zip
+            here.
+          </p>
+        )}
+        <Answers desk={desk} />
+        <p className={styles.notices}>
+          <a href="./licenses.txt" target="_blank" rel="noreferrer">
+            Licences of onnxruntime-web
+          </a>{' '}
+          and of the other packages in this page.
+        </p>
+      </Section>
+      {run !== null && run.tasks.length > 0 && (
+        <Section
+          title="Test examples"
+          note="Answers from the tests after each round. Compare two rounds to see what was forgotten between them: examples that got worse come first."
+          testId="examples"
+        >
+          <Examples
+            desk={desk}
+            run={run}
+            ask={{
+              label: 'Ask',
+              isReady: status === 'open',
+              example: (_, { sentence, label, others }) => {
+                desk.edit({ kind: 'task', sentence, label, others });
+                desk.ask(context());
+              },
+            }}
+          />
+          <TriedLabels desk={desk} run={run} />
+        </Section>
+      )}
+    </div>
+  );
+}

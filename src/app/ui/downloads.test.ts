@@ -1,0 +1,43 @@
+import { createElement } from 'react';
+import { expect, test } from 'vitest';
+import { quickResults } from '../../testing/scripted-results.ts';
+import type { LastRound } from '../../worker/protocol.ts';
+import { createStoredRounds, StoredRoundsProvider } from '../state/saved-rounds.ts';
+import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
+import { markup, silentPage, textOf } from '../testing/markup.ts';
+
+const last: LastRound = {
+  round: 2,
+  settings: quickResults('gorp-plus', 1).settings,
+  use: {
+    ...{ folder: 'round', model: 'embedded', commit: null, isDecoderOnly: false, promptForm: 'raw' },
+    ...{ hasAdapter: true, hasWeights: true, hasGates: false, maxNewTokens: 4, example: null },
+  },
+};
+
+/** The Results tab after a run, with a last round of that run or of another in this browser. */
+function shown(isAsked: boolean): string {
+  const page = silentPage();
+  const results = quickResults('seq-lora', 1);
+  page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
+  const stored = createStoredRounds(
+    () => ({ send: () => undefined }),
+    () => Promise.resolve(null),
+    () => undefined,
+  );
+  stored.store.setState({ last, isAsked });
+  // On a server, React would render the initial state.
+  const value = { ...stored, store: { ...stored.store, getInitialState: stored.store.getState } };
+  return markup(page, createElement(StoredRoundsProvider, { value }, createElement(ResultsTab)));
+}
+
+const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);
+
+test('beside the results of a run, the model of another run is not handed over', () => {
+  const own = shown(true);
+  expect(isOff(own)).toBe(false);
+  expect(textOf(own)).toContain('The model has everything trained merged in');
+  const other = shown(false);
+  expect(isOff(other)).toBe(true);
+  expect(textOf(other)).toContain('This run has no model in this browser');
+});
