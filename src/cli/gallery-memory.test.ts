@@ -43,6 +43,7 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
         gradientAccumulation: 1,
         frozenWeights: 'stored',
         activations: 'recompute',
+        loadBest: 'last',
         ...FAMILY_MODULES,
       },
       work: {

@@ -79,6 +79,11 @@ export function runReporter(
       case 'cut-short':
         note(`Round ${event.round} ends after ${event.steps} of ${event.planned} steps`);
         break;
+      case 'ended-by-loss':
+        note(
+          `Round ${event.round} takes the weights of step ${event.step}, after ${event.steps} of ${event.planned} steps`,
+        );
+        break;
       case 'steps': {
         const last = event.losses.at(-1);
         loss = last === undefined ? '' : `, loss ${last.toFixed(4)}, ${Math.round(event.tokensPerSecond)} tokens/s`;

@@ -91,6 +91,19 @@ export class Learner {
     return takeStep(this.#core, this.#programs, batches, rateFactor, beside);
   }
 
+  /** Keeps the trained weights as they are between two steps of a task, if it was made to keep some. */
+  async keepWeights(): Promise<void> {
+    const { kept, progress } = this.#core;
+    if (kept === undefined) throw new Error('a learner that keeps no weights');
+    await kept.keep(progress.isUnmerged);
+  }
+
+  /** Goes back to the weights that the task kept last, before it ends. Moments stay: no step may follow. */
+  async takeKeptWeights(): Promise<void> {
+    const { kept, progress } = this.#core;
+    progress.isUnmerged = (await kept?.takeBack()) ?? progress.isUnmerged;
+  }
+
   /** Maximum bytes that {@link takeRecords} reads back. */
   get recordBytes(): number {
     return this.#core.ring.bytes;

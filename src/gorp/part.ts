@@ -10,6 +10,7 @@ import type { MeasuredGroup, Meters } from './layer-statistics.ts';
 import type { RememberedExample } from './replay/plan.ts';
 import type { CovarianceSum } from './spaces/layer-inputs.ts';
 import type { NamedGrowth } from './spaces/growth-form.ts';
+import type { Stack } from './stack.ts';
 import type { SavedProgress, StateOwner } from './state.ts';
 import type { Parameters } from '../models/parameters.ts';
 
@@ -198,6 +199,8 @@ export interface Part extends Partial<StateOwner> {
   recordTurn?(g: Graph, turn: Turn, meters: Meters): void;
   /** Whether it holds changes of weights apart from them, until they are merged. */
   readonly hasUnmerged?: boolean;
+  /** The matrices that steps change and forward passes read. */
+  readonly trained?: readonly Stack[];
   /** Merges these changes into the weights, and then forgets them. */
   recordMerge?(g: Graph): void;
   merged?(): void;

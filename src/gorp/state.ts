@@ -48,6 +48,8 @@ export interface SavedProgress {
   isUnmerged: boolean;
   /** Factors of the learning rates of adapters and of full-rank weights in this task. */
   rateFactors: readonly [lora: number, full: number];
+  /** Whether projections held unmerged changes at the step whose weights are kept; absent if none are kept. */
+  kept?: { readonly isUnmerged: boolean };
   /** Examples that the method remembers. */
   examples: readonly RememberedExample[];
 }

@@ -118,7 +118,8 @@ export class Attempt {
     let loaded = 0;
     // General text is measured by the base model too, which has weights of its own.
     const restored = new Set(general === null ? from?.tensors.names : []);
-    const { seed, maxGradNorm, gradientAccumulation, rehearsal, frozenWeights, activations } = settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, rehearsal, frozenWeights, activations, loadBest } =
+      settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
     const learner = await Learner.create(
@@ -131,6 +132,7 @@ export class Attempt {
         maxGradNorm,
         gradientAccumulation,
         rehearses: rehearsal > 0,
+        keepsWeights: loadBest === 'best',
         tasks: settings.order.length,
         recompute: activations === 'recompute',
         packing,

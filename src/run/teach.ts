@@ -19,13 +19,13 @@ import { reported } from './learning/reported.ts';
 import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
 import { RoundBatches } from './learning/round-batches.ts';
 import { testTasks, type TestOfTask } from './learning/round-tests.ts';
-import { fullSpaces, unendingWarmUp } from './learning/round-warnings.ts';
+import { doubtfulEnding, fullSpaces, unendingWarmUp } from './learning/round-warnings.ts';
 import type { RunTime } from './learning/run-time.ts';
 import { type Round, testedBefore } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 import type { StepReports } from './learning/step-reports.ts';
-import { Validation } from './evaluation/validation.ts';
+import { courseOf, Validation } from './evaluation/validation.ts';
 
 /** A learner, the tasks it is to learn, and where it is in them. */
 export interface Lessons {
@@ -90,7 +90,7 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
       yield* learn(lessons, round, batches);
       yield* end(lessons, round, batches);
     }
-    const isWhole = at.steps === lessons.time.steps[round.number - 1];
+    const isWhole = at.steps === lessons.time.steps[round.number - 1] || isIdle(lessons, round.number);
     const tested = isWhole ? round : lessons.asLast(round);
     const tests = yield* test(lessons, testedIn(tested, tasks));
     if (tested.testsWatched) yield* ask(lessons, round.number);
@@ -157,13 +157,18 @@ async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): As
   const { number } = round;
   const total = time.steps[number - 1];
   const course = rateCourse(settings.training, total);
-  const doubt = at.steps === 0 ? unendingWarmUp(batches.name, course.warmup, total) : null;
-  if (doubt !== null) yield { type: 'warning', message: doubt };
+  const heldOutOf = round.trains.reduce((sum, task) => sum + lessons.tasks[task].validation.length, 0);
+  const doubts = [
+    ...unendingWarmUp(batches.name, course.warmup, total),
+    ...doubtfulEnding(batches.name, settings.training, { heldOut: heldOutOf, steps: total }),
+  ];
+  for (const message of at.steps === 0 ? doubts : []) yield { type: 'warning', message };
   const validation = heldOut(lessons, round);
+  const isOver = (): boolean => isEnough() || isIdle(lessons, number);
   time.startLearning();
   try {
     let step = 0;
-    for (let epoch = 0; epoch < batches.epochs && !isEnough(); epoch++) {
+    for (let epoch = 0; epoch < batches.epochs && !isOver(); epoch++) {
       for (const micro of chunks(batches.ofEpoch(epoch, learner.rememberedExamples), gradientAccumulation)) {
         if (++step <= at.steps) continue; // done before the run resumed
         const rate = rateFactor(course, step - 1);
@@ -174,7 +179,7 @@ async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): As
         if (validation.isDue(step, total)) yield* validate(lessons, validation);
         yield time.progress(number, 'train', batches.name, [step, total, 'steps']);
         yield rest('step');
-        if (isEnough()) break;
+        if (isOver()) break;
       }
     }
   } finally {
@@ -182,8 +187,38 @@ async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): As
   }
   await reports.settle(number);
   time.countLearning(at);
-  if (at.steps < total) yield { type: 'cut-short', round: number, steps: at.steps, planned: total };
+  if (at.steps < total && !isIdle(lessons, number)) {
+    yield { type: 'cut-short', round: number, steps: at.steps, planned: total };
+  }
+  yield* endByLoss(lessons, number, total);
   yield rest();
+}
+
+/** The losses on held-out examples in a round so far. */
+const validationsOf = ({ soFar }: Lessons, round: number): NonNullable<Results['validation']> =>
+  (soFar().validation ?? []).filter((one) => one.round === round);
+
+/** Whether so many validations in a row have brought no lower loss that the round ends (early stopping). */
+function isIdle(lessons: Lessons, round: number): boolean {
+  const { earlyStoppingPatience: patience, earlyStoppingThreshold } = lessons.settings.training;
+  const losses = validationsOf(lessons, round).map(({ loss }) => loss);
+  return patience > 0 && courseOf(losses, earlyStoppingThreshold).idle >= patience;
+}
+
+/** Takes the weights of the lowest loss on held-out examples, if a task ends with those, and says how the round ended. */
+async function* endByLoss(lessons: Lessons, round: number, planned: number): AsyncGenerator<Moment, void, void> {
+  const { settings, learner, at, time, soFar } = lessons;
+  const { loadBest } = settings.training;
+  const { curves, endedByLoss = [] } = soFar();
+  if (endedByLoss.some((one) => one.round === round)) return; // before the run resumed
+  if (loadBest === 'last' && !isIdle(lessons, round)) return;
+  const losses = validationsOf(lessons, round);
+  const last = curves.step.at(-1) ?? 0;
+  const { lowest } = courseOf(losses.map(({ loss }) => loss));
+  const step = loadBest === 'last' || lowest < 0 ? last : losses[lowest].step;
+  if (step !== last) await learner.takeKeptWeights();
+  time.endsAfter(round, at.steps);
+  yield { type: 'ended-by-loss', round, step, steps: at.steps, planned };
 }
 
 /** The held-out examples of what a round learns. */
@@ -193,12 +228,16 @@ function heldOut({ device, network, learner, tasks, settings }: Lessons, { train
 }
 
 async function* validate(lessons: Lessons, validation: Validation): AsyncGenerator<Moment, void, void> {
-  const { reports, at, time, soFar } = lessons;
+  const { settings, learner, reports, at, time, soFar } = lessons;
   await reports.settle(at.round); // its step is then the last one known
   const began = time.seconds;
   const loss = await validation.loss();
   time.did('validate', at.round, 1, time.seconds - began);
   yield { type: 'validation', round: at.round, step: soFar().curves.step.at(-1) ?? 0, loss };
+  const losses = validationsOf(lessons, at.round).map((one) => one.loss);
+  if (settings.training.loadBest === 'best' && courseOf(losses).lowest === losses.length - 1) {
+    await learner.keepWeights();
+  }
   reports.restartClock();
 }
 

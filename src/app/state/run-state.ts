@@ -129,6 +129,7 @@ function withEvent(state: RunState, event: RunEvent): RunState {
     case 'probe':
     case 'space':
     case 'cut-short':
+    case 'ended-by-loss':
     case 'label':
       return state;
   }

@@ -7,6 +7,7 @@ import type { LayerPass, Part, Reservation, TaskOf, UpdateParts } from '../part.
 import { InputSpaces } from '../spaces/input-spaces.ts';
 import type { CovarianceSum } from '../spaces/layer-inputs.ts';
 import type { SpaceSource } from '../spaces/projected-space.ts';
+import type { Stack } from '../stack.ts';
 import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
 import type { Device } from '../../device/device.ts';
 import type { Schedule } from '../method-plan.ts';
@@ -58,6 +59,10 @@ export class Adapters implements Part {
 
   groupOf(layer: string): LoraGroup | undefined {
     return this.groups.find(({ layers }) => layers.names.includes(layer));
+  }
+
+  get trained(): readonly Stack[] {
+    return this.groups.flatMap(({ adapters }) => [adapters.A, adapters.B]);
   }
 
   trains(layer: string): boolean {

@@ -190,9 +190,14 @@ export class FastProjection {
     return this.#side === 'right' ? { Vt: sketch } : { Ut: sketch };
   }
 
+  /** The change of the weights that is not merged: the pair, and the basis that it is in. */
+  get change(): readonly Stack[] {
+    return [this.pair, this.#sketch];
+  }
+
   /** The state that a step passes to the next. The probes are the same in every run. */
   parts(): DeviceTensor[] {
-    return [this.pair, this.#sketch].flatMap((part) => part.parts());
+    return this.change.flatMap((part) => part.parts());
   }
 
   destroy(): void {

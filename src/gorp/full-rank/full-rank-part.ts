@@ -7,6 +7,7 @@ import type { LayerGroup } from '../layer-groups.ts';
 import type { Meters } from '../layer-statistics.ts';
 import type { LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
 import type { SpaceSource } from '../spaces/projected-space.ts';
+import type { Stack } from '../stack.ts';
 import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
 import { AdamTrainer } from './adam-trainer.ts';
 import { recordSquaredNorm } from './fast-projection.ts';
@@ -54,6 +55,10 @@ export class FullRankWeights implements Part {
 
   groupOf(layer: string): FullRankGroup | undefined {
     return this.groups.find(({ layers }) => layers.names.includes(layer));
+  }
+
+  get trained(): readonly Stack[] {
+    return this.groups.flatMap(({ weights, fast }) => [weights, ...(fast?.change ?? [])]);
   }
 
   trains(layer: string): boolean {

@@ -12,6 +12,7 @@ import { type GateReads, grownGateSpace, keyOf } from './gate-spaces.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import type { LayerUses, PairScales, Part, Reservation, EndedTask, TaskOf, UpdateParts } from '../part.ts';
 import { thresholdOf } from '../spaces/plan.ts';
+import type { Stack } from '../stack.ts';
 import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
 import { GateReading } from './gate-reads.ts';
 import { GATE_PROMPTS, type GatePlan } from './plan.ts';
@@ -151,6 +152,10 @@ export class Gates implements Part {
   /** Clears the gradients, if micro-batches are added up. */
   clearGradients(): void {
     for (const { gradient } of this.weights) gradient.clear();
+  }
+
+  get trained(): readonly Stack[] {
+    return this.weights.map(({ weight }) => weight);
   }
 
   recordSquares(g: Graph, meters: Meters): void {

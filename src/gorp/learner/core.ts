@@ -13,6 +13,7 @@ import { type MethodPlan, needsOf } from '../method-plan.ts';
 import { openParts } from '../open-parts.ts';
 import type { MeasuredGroup } from '../layer-statistics.ts';
 import type { Part } from '../part.ts';
+import { KeptWeights } from './kept.ts';
 import { distinctInputs } from '../spaces/covariances.ts';
 import { InputSpaces } from '../spaces/input-spaces.ts';
 import type { SavedProgress } from '../state.ts';
@@ -29,6 +30,8 @@ export interface LearnerOptions {
   readonly tasks?: number;
   /** Whether activations are recomputed block by block for the backward pass, not stored. */
   readonly recompute?: boolean;
+  /** Whether a task can go back to the weights of one of its steps. */
+  readonly keepsWeights?: boolean;
   /** How a frozen parameter is stored; undefined is f32. */
   readonly packing?: (name: string) => Packing | undefined;
 }
@@ -37,7 +40,7 @@ export interface LearnerOptions {
 const RING_STEPS = 32;
 
 /** A learner's progress; parts remember examples. */
-export type Progress = Omit<SavedProgress, 'examples'>;
+export type Progress = Omit<SavedProgress, 'examples' | 'kept'>;
 
 /** What the parts of a learner share: its settings, its memory on the device and its progress. */
 export class LearnerCore {
@@ -53,6 +56,8 @@ export class LearnerCore {
   /** Loss, norm and statistics of the steps not read yet. */
   readonly ring: ScalarRing;
   readonly model: TrainedModel;
+  /** The weights of an earlier step, if the learner keeps some. */
+  readonly kept: KeptWeights | undefined;
   readonly progress: Progress = {
     task: 0,
     step: 0,
@@ -84,6 +89,8 @@ export class LearnerCore {
     this.ring = new ScalarRing(device, [...scalars, ...this.meters.sources], RING_STEPS);
     const { dropoutStep, meters } = this;
     this.model = { parameters, parts, dropoutStep, meters };
+    const trained = parts.flatMap((part) => part.trained ?? []);
+    this.kept = options.keepsWeights ? new KeptWeights(device, trained) : undefined;
     this.inputSpaces?.define(distinctInputs(network, this.model), this.groups);
   }
 
@@ -164,6 +171,7 @@ export class LearnerCore {
   destroy(): void {
     this.ring.destroy();
     this.meters.destroy();
+    this.kept?.destroy();
     for (const part of this.parts.toReversed()) part.destroy?.();
     this.model.parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();

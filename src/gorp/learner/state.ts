@@ -2,23 +2,27 @@ import type { LearnerState, SavedState, StateOwner } from '../state.ts';
 import type { LearnerCore } from './core.ts';
 
 /** What saves and restores its own tensors. */
-const ownersOf = ({ parts, meters }: LearnerCore): Partial<StateOwner>[] => [...parts, meters];
+const ownersOf = ({ parts, meters, kept }: LearnerCore): Partial<StateOwner>[] => [
+  ...[...parts, meters],
+  ...(kept ? [kept] : []),
+];
 
 /** See {@link Learner.state}. */
 export function stateOf(core: LearnerCore): LearnerState {
-  const { progress, parts } = core;
+  const { progress, parts, kept } = core;
   return {
-    progress: { ...progress, examples: parts.flatMap(({ remembered = [] }) => remembered) },
+    progress: { ...progress, ...kept?.progress, examples: parts.flatMap(({ remembered = [] }) => remembered) },
     tensors: ownersOf(core).flatMap((owner) => owner.state?.(progress.training) ?? []),
     versions: versionsOf(core),
   };
 }
 
-function versionsOf({ progress, hasUnmerged, merges }: LearnerCore): LearnerState['versions'] {
+function versionsOf({ progress, hasUnmerged, merges, kept }: LearnerCore): LearnerState['versions'] {
   const begun = progress.isProtected ? `protected, task ${progress.task}` : `task ${progress.task}`;
   const task = `${begun}, ${progress.training ? 'training' : 'ended'}`;
-  const step = `${task}, step ${progress.totalSteps}`;
-  return { adapter: step, weights: hasUnmerged ? `${task}, merge ${merges}` : step, earlier: task, step };
+  const taken = `${task}, taken back ${kept?.takes ?? 0} times`;
+  const step = `${taken}, step ${progress.totalSteps}`;
+  return { adapter: step, weights: hasUnmerged ? `${taken}, merge ${merges}` : step, earlier: task, step };
 }
 
 /** See {@link Learner.restore}. */

@@ -43,6 +43,7 @@ export async function beginTask(
   progress.task++;
   progress.step = 0;
   progress.training = true;
+  core.kept?.forget();
   await programs.merge();
   programs.drop();
   const task = taskOf(core, prompts);

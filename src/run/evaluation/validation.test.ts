@@ -17,7 +17,7 @@ import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { prepareTask } from '../tasks/task-data.ts';
-import { Validation } from './validation.ts';
+import { courseOf, Validation } from './validation.ts';
 
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stopAt = Infinity): Promise<Results> {
   let last: RunEvent | undefined;
@@ -67,8 +67,11 @@ test('a share of the examples that a run takes is held out, rounded up', async (
   expect(await lengths({ validationExamples: 0.3, trainExamples: 2 })).toEqual([2, 1]);
 });
 
+/** The step, from 0, before which weights are kept: between two bases of a projection. */
+const KEPT = 3;
+
 test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
-  'the loss of %s between two steps is the one that the next step finds',
+  'the loss of %s between two steps is the one that the next step finds, and kept weights have it again',
   async (name) => {
     const settings = tinySettings(name, {}, { loraDropout: 0, updateProjGap: 2 });
     const device = await acquireTestDevice();
@@ -80,7 +83,7 @@ test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
       network,
       planOf(settings.method),
       T5_TARGETS,
-      { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, tasks: 2 },
+      { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, tasks: 2, keepsWeights: true },
       (parameter) => readParameter(model, storedName(parameter), undefined),
     );
     const { train } = await prepared({});
@@ -91,13 +94,19 @@ test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
       ...{ batchSize: 4, evaluationBatchSize: 4 },
     });
     try {
+      const losses: number[] = [];
       for (let step = 0; step < 5; step++) {
         const before = await validation.loss();
+        losses.push(before);
+        if (step === KEPT) await learner.keepWeights();
         await learner.step([batch]);
         const [{ loss }] = await learner.takeRecords();
         // Both are sums in f32, over differently padded batches.
         expect(before, `step ${step + 1}`).toBeCloseTo(loss, 4);
       }
+      expect(await validation.loss()).not.toBe(losses[KEPT]);
+      await learner.takeKeptWeights();
+      expect(await validation.loss(), 'with the kept weights').toBe(losses[KEPT]);
     } finally {
       validation.destroy();
       learner.destroy();
@@ -106,6 +115,17 @@ test.each(['gorp-plus', 'gorp', 'seq-ft'] as const)(
     }
   },
 );
+
+test.each([
+  { losses: [], lowest: -1, idle: 0 },
+  { losses: [3], lowest: 0, idle: 0 },
+  { losses: [3, 2, 2.5, 2], lowest: 1, idle: 2 },
+  { losses: [3, 2.95, 2.9], threshold: 0.1, lowest: 2, idle: 2 },
+  { losses: [null, Infinity, 4, null], lowest: 2, idle: 1 },
+  { losses: [null, null], lowest: -1, idle: 2 },
+])('the losses $losses are lowest at $lowest, and idle $idle times', ({ losses, threshold, lowest, idle }) => {
+  expect(courseOf(losses, threshold)).toEqual({ lowest, idle });
+});
 
 describe('a run that holds examples out', () => {
   const settings = (method: RunSettings['method']['name'], every: number): RunSettings =>
@@ -125,6 +145,33 @@ describe('a run that holds examples out', () => {
       expect(often.tasks.map(({ validationExamples }) => validationExamples)).toEqual([2, 2]);
     },
   );
+
+  test('ends a task by its losses: early, and with the weights of the lowest', async () => {
+    const training = { validationExamples: 2, validationSteps: 1, epochs: 8 };
+    const by = (own: Partial<RunSettings['training']>): Promise<Results> =>
+      execute(tinySettings('gorp-plus', { ...training, ...own }, { galoreLearningRate: 0.3 }));
+    const whole = await by({});
+    const [best, early, both] = [
+      await by({ loadBest: 'best' }),
+      await by({ earlyStoppingPatience: 2 }),
+      await by({ loadBest: 'best', earlyStoppingPatience: 2 }),
+    ];
+    const losses = whole.validation?.flatMap(({ round, loss }) => (round === 1 ? [loss] : [])) ?? [];
+    const ended = losses.findIndex((_, i) => courseOf(losses.slice(0, i + 1)).idle === 2) + 1;
+    const { lowest } = courseOf(losses.slice(0, ended));
+    const planned = losses.length;
+    expect([0 < ended, ended < planned, lowest + 1 < ended], String(losses)).toEqual([true, true, true]);
+    expect(whole.endedByLoss).toBeUndefined();
+    const ending = { round: 1, steps: ended, planned };
+    expect(early.endedByLoss?.[0]).toEqual({ ...ending, step: ended });
+    expect(both.endedByLoss?.[0]).toEqual({ ...ending, step: lowest + 1 });
+    expect(best.endedByLoss?.[0]).toEqual({ ...ending, step: courseOf(losses).lowest + 1, steps: planned });
+    expect([early, both].map(({ status }) => status)).toEqual(['finished', 'finished']);
+    const ofTask = ({ curves }: Results, round: number): number[] =>
+      curves.loss.filter((_, i) => curves.round[i] === round);
+    expect(ofTask(both, 1)).toEqual(ofTask(whole, 1).slice(0, ended));
+    expect(ofTask(both, 2)[0], 'the second task begins with other weights').not.toBe(ofTask(early, 2)[0]);
+  });
 
   test('resumes with the same losses, and says nothing if it holds none out', async () => {
     const whole = await execute(settings('gorp-plus', 1));

@@ -44,8 +44,7 @@ export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun,
     ...newResults(facts),
     ...done,
     ...countedOf(results),
-    ...validatedOf(results),
-    ...cutShortOf(results),
+    ...endingsOf(results),
     ...probedOf(results),
   };
 }
@@ -82,8 +81,7 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     ...fresh,
     ...done,
     ...(answers.length > 0 && { confusion: answers }),
-    ...validatedOf(results),
-    ...cutShortOf(results),
+    ...endingsOf(results),
     ...probedOf(results, round),
   };
 }
@@ -91,7 +89,16 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
 const countedOf = ({ confusion }: Results): Pick<Results, 'confusion'> =>
   confusion === undefined ? {} : { confusion };
 
-const cutShortOf = ({ cutShort }: Results): Pick<Results, 'cutShort'> => (cutShort === undefined ? {} : { cutShort });
+/** The losses on held-out examples, and how rounds ended otherwise than at their last step. */
+const endingsOf = ({
+  validation,
+  cutShort,
+  endedByLoss,
+}: Results): Pick<Results, 'validation' | 'cutShort' | 'endedByLoss'> => ({
+  ...(validation && { validation }),
+  ...(cutShort && { cutShort }),
+  ...(endedByLoss && { endedByLoss }),
+});
 
 /** What was measured besides the tasks. @param last round that counts. */
 function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'> {
@@ -106,6 +113,3 @@ function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'>
     },
   };
 }
-
-const validatedOf = ({ validation }: Results): Pick<Results, 'validation'> =>
-  validation === undefined ? {} : { validation };

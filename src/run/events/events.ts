@@ -133,6 +133,11 @@ export type RunEvent =
   | { type: 'recovering'; error: ErrorReport; step: number; again: number }
   /** The round ended before its last step, as somebody asked; its tests and its files follow. */
   | { type: 'cut-short'; round: number; steps: number; planned: number }
+  /**
+   * The round ended by its losses on held-out examples: with the weights of this step of the run, after so many of its
+   * planned steps.
+   */
+  | { type: 'ended-by-loss'; round: number; step: number; steps: number; planned: number }
   /** Somebody named the run, or wrote about it. */
   | { type: 'label'; label: RunLabel }
   /** `needsPerson`: it waits for something that only a person can do; the warning before says what. */

@@ -58,6 +58,10 @@ function withEvent(results: Results, event: RunEvent): Results {
       const { round, steps, planned } = event;
       return { ...results, cutShort: [...(results.cutShort ?? []), { round, steps, planned }] };
     }
+    case 'ended-by-loss': {
+      const { round, step, steps, planned } = event;
+      return { ...results, endedByLoss: [...(results.endedByLoss ?? []), { round, step, steps, planned }] };
+    }
     case 'label':
       return withLabel(results, event.label);
     case 'device':

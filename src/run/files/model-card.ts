@@ -97,6 +97,12 @@ function body(results: Results, licence: string | null, savedAs: SavedAs): strin
         `- **Ended early:** ${markdownText(roundName(settings, round))}, after ${steps} of ${planned} steps\n`,
     )
     .join('');
+  const byLoss = (results.endedByLoss ?? [])
+    .map(
+      ({ round, step, steps, planned }) =>
+        `- **Ended by its held-out loss:** ${markdownText(roundName(settings, round))}, with the weights of step ${step} of the run, after ${steps} of ${planned} steps\n`,
+    )
+    .join('');
   return `# ${base}, trained on ${learned.length === 1 ? '1 task' : `${learned.length} tasks`} with ${methodTitle(settings.method)}
 
 ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below with gorp-web, an implementation of [GORP](https://arxiv.org/abs/2507.02503) and other methods of continual learning; method \`${methodTitle(settings.method)}\`, starting ${startedAt.slice(0, 10)}.
@@ -104,7 +110,7 @@ ${isAdapter(savedAs) ? 'A LoRA adapter' : 'A model'} trained on the tasks below 
 - **Base model:** ${base}${commit}${model.weights === undefined ? '' : `, weights ${markdownCode(model.weights.slice(0, 12))}`}
 - **Licence of the base model:** ${licence === null ? 'not stated in its files; see where it comes from' : markdownText(licence)}. It applies to this ${isAdapter(savedAs) ? 'adapter' : 'model'} too, as far as it says so.
 - **Method:** \`${methodTitle(settings.method)}\`, seed ${settings.training.seed}, gorp-web ${markdownText(code.version)} at ${markdownText(code.commit)}
-${cutShort}${knownText(results, last)}
+${cutShort}${byLoss}${knownText(results, last)}
 ## Results
 
 Each task by its own score. Exact is the percentage of test answers that equal a right one, ROUGE-L how much they share with it, in percent; of a loss per token, less is better.

@@ -58,9 +58,9 @@ const PLACES = {
 };
 
 /** What must be equal: everything but times, and health samples, which are taken at certain times. */
-const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks }: Results): unknown => ({
+const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks, ...results }: Results): unknown => ({
   ...{ step: curves.step, round: curves.round, loss: curves.loss, gradientNorm: curves.gradientNorm },
-  ...{ accuracy, measures, spaces, stateBytes, tasks },
+  ...{ accuracy, measures, spaces, stateBytes, tasks, validation: results.validation, ended: results.endedByLoss },
 });
 
 /** The plan gives the largest size of a checkpoint. */
@@ -90,6 +90,8 @@ async function breaksMakeNoDifference(
   const { curves, spaces } = whole.results;
   expect(curves.loss.every(Number.isFinite)).toBe(true);
   expect(new Set(curves.loss).size).toBeGreaterThan(1);
+  const takes = whole.results.endedByLoss?.map(({ step, steps, planned }) => step < steps && steps < planned) ?? [];
+  expect(takes.includes(true)).toBe(settings.training.loadBest === 'best');
   expect(spaces).toHaveLength(spaceOf(planOf(settings.method)) ? 2 : 0);
   const checkpoints = memoryCheckpoints(everySeconds);
   let id: string | undefined;
@@ -131,6 +133,12 @@ const placesOf = (method: MethodName): string[] => {
 
 const MOST = [WEIGHTS_FILE, STATE_FILE];
 
+/** Two validations in a row without a lower loss end a task, which takes the weights of the lowest. */
+const ENDS_BY_LOSS: Partial<TrainingSettings> = {
+  ...{ validationExamples: 2, validationSteps: 1, epochs: 6 },
+  ...{ loadBest: 'best', earlyStoppingPatience: 2 },
+};
+
 /** Settings that add state of their own to a run, and the files that checkpoints at every step need not write again. */
 const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettings>, unchanged: string[]][] = [
   ['accumulated gradients', 'gorp-plus', { gradientAccumulation: 2, batchSize: 1 }, DROPOUT, MOST],
@@ -142,6 +150,7 @@ const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettin
     {},
     [WEIGHTS_FILE, STATE_FILE],
   ],
+  ['the weights of the lowest held-out loss', 'gorp-plus', ENDS_BY_LOSS, { galoreLearningRate: 0.3 }, MOST],
   ['frozen pairs', 'inc-lora', {}, {}, [STATE_FILE]],
   ['gates', 'gain-lora', {}, {}, [STATE_FILE]],
 ];

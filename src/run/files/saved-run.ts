@@ -82,6 +82,7 @@ const ManifestSchema = v.strictObject({
     /** Files of earlier versions protect nothing but earlier tasks. */
     isProtected: v.optional(v.boolean(), false),
     isUnmerged: v.boolean(),
+    kept: v.exactOptional(v.strictObject({ isUnmerged: v.boolean() })),
     rateFactors: v.strictTuple([v.number(), v.number()]),
     examples: v.array(v.strictObject({ task: count, source: v.array(count), label: v.array(count) })),
   }),

@@ -1,4 +1,6 @@
 import { isSoft, type SpacePlan } from '../../gorp/spaces/plan.ts';
+import { measurementsAfter } from '../settings/amount.ts';
+import type { TrainingSettings } from '../settings/settings.ts';
 import type { TensorSpace } from '../results/results.ts';
 
 /** Names in a warning, at most. */
@@ -13,8 +15,28 @@ export function fullSpaces(space: SpacePlan | undefined, tensors: readonly Tenso
   return `The shared space of ${full.length} of ${tensors.length} tensors is full; these no longer learn: ${names.join(', ')}${more}.`;
 }
 
-/** Says that a task ends before its warm-up; null if not. @param warmup steps, of all the `steps` of the task. */
-export const unendingWarmUp = (task: string, warmup: number, steps: number): string | null =>
+/** Says if a task ends before its warm-up. @param warmup steps, of all the `steps` of the task. */
+export const unendingWarmUp = (task: string, warmup: number, steps: number): string[] =>
   warmup < steps
-    ? null
-    : `${task}: a warm-up of ${warmup} steps is not over after the ${steps} of the task, so the rates never reach their values.`;
+    ? []
+    : [
+        `${task}: a warm-up of ${warmup} steps is not over after the ${steps} of the task, so the rates never reach their values.`,
+      ];
+
+/** What is doubtful about ending a task by its losses on held-out examples; nothing if it does not end so. */
+export function doubtfulEnding(
+  task: string,
+  { loadBest, earlyStoppingPatience: patience, validationSteps }: TrainingSettings,
+  { heldOut, steps }: { heldOut: number; steps: number },
+): string[] {
+  const texts: string[] = [];
+  if ((loadBest === 'best' || patience > 0) && heldOut === 1) {
+    texts.push(`${task}: one held-out example decides how its training ends; hold out more, or that is chance.`);
+  }
+  if (patience > 0 && measurementsAfter(steps, steps, validationSteps) <= patience) {
+    texts.push(
+      `${task}: early stopping cannot act, since its ${steps} steps have no more than ${patience} validations. Lower the patience or the validation interval.`,
+    );
+  }
+  return texts;
+}

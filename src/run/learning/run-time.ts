@@ -1,8 +1,7 @@
 import type { Place } from '../files/place-in-data.ts';
 import type { RunControl } from './control.ts';
 import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
-import { type PlannedTask, roundsOf } from '../settings/amount.ts';
-import { amountOf } from '../settings/amount.ts';
+import { amountOf, measurementsAfter, type PlannedTask, roundsOf } from '../settings/amount.ts';
 import { TimeEstimate, type WorkKind } from '../planning/estimate.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunSettings } from '../settings/settings.ts';
@@ -15,6 +14,7 @@ export class RunTime {
   readonly #control: Pick<RunControl, 'seconds'>;
   readonly #costs: RunCosts;
   readonly #estimate: TimeEstimate;
+  readonly #validationSteps: number;
   /** The seconds of training in a round are counted up to here. */
   #learningSince = 0;
   /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
@@ -32,6 +32,7 @@ export class RunTime {
     { at, effort, stateBytes }: { at: Place; effort: Effort; stateBytes: number },
   ) {
     this.#control = control;
+    this.#validationSteps = settings.training.validationSteps;
     this.#costs = costsOf(settings, tasks, effort);
     this.steps = amountOf(settings, tasks).steps;
     this.#estimate = new TimeEstimate(
@@ -75,6 +76,15 @@ export class RunTime {
       save: () => 1, // it is planned in bytes
     }[kind]();
     this.#estimate.did(kind, count * operations, seconds);
+  }
+
+  /** A round ends after this many of its steps: the others, and the validations after them, are not to be done. */
+  endsAfter(round: number, steps: number): void {
+    const total = this.steps[round - 1];
+    const validations = (done: number): number => measurementsAfter(done, total, this.#validationSteps);
+    this.#estimate.dropped('train', (total - steps) * this.#costs.steps[round - 1].operations);
+    const left = validations(total) - validations(steps);
+    this.#estimate.dropped('validate', left * this.#costs.validations[round - 1].operations);
   }
 
   /** Does work of a kind, and counts its seconds. */

@@ -26,12 +26,17 @@ export class TimeEstimate {
 
   /** Counts work that was done. @param amount planned for it. */
   did(kind: WorkKind, amount: number, seconds: number): void {
-    this.#left[kind] = Math.max(0, this.#left[kind] - amount);
+    this.dropped(kind, amount);
     if (amount <= 0) return;
     this.#paces.set(kind, blend(this.#paces.get(kind), seconds / amount));
     if (kind === 'save') return;
     this.#operations += amount;
     this.#seconds += seconds;
+  }
+
+  /** Counts planned work that will not be done. */
+  dropped(kind: WorkKind, amount: number): void {
+    this.#left[kind] = Math.max(0, this.#left[kind] - amount);
   }
 
   /** @param share of the time, from 0 to 1, that checkpoints will take. */

@@ -22,7 +22,13 @@ export interface MemoryQuestion {
   readonly method: MethodSettings;
   readonly training: Pick<
     TrainingSettings,
-    'sourceLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations' | 'loraModules' | 'fullRankModules'
+    | 'sourceLength'
+    | 'gradientAccumulation'
+    | 'frozenWeights'
+    | 'activations'
+    | 'loadBest'
+    | 'loraModules'
+    | 'fullRankModules'
   >;
   readonly work: PlannedWork;
   /** The type of a parameter in the checkpoint, as safetensors or GGUF names it; F32 by default. */
@@ -78,6 +84,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       maxGradNorm: 1,
       gradientAccumulation: training.gradientAccumulation,
       rehearses: work.rehearsal !== undefined,
+      keepsWeights: training.loadBest === 'best',
       recompute: training.activations === 'recompute',
       packing: (name) => frozenPacking(training.frozenWeights, name, shapes.get(name) ?? [], storedAs?.(name) ?? 'F32'),
     },

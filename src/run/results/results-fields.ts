@@ -303,6 +303,11 @@ export const FieldsSchema = v.strictObject({
   breaks: v.optional(v.array(BreakSchema)),
   /** Rounds that somebody ended before their last step, to keep what they had learned; missing if there are none. */
   cutShort: v.exactOptional(v.array(v.strictObject({ round, steps: count, planned: count }))),
+  /**
+   * Rounds that ended by their losses on held-out examples: with the weights of this step of the run, after so many of
+   * their planned steps; missing if there are none.
+   */
+  endedByLoss: v.exactOptional(v.array(v.strictObject({ round, step: count, steps: count, planned: count }))),
   /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
   health: v.array(LayerSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */

@@ -81,6 +81,14 @@ export const RunSettingsSchema = v.pipe(
     ['training', 'warmupSteps'],
   ),
   v.forward(
+    v.check(
+      ({ training: { loadBest, earlyStoppingPatience, validationExamples } }) =>
+        validationExamples > 0 || (loadBest === 'last' && earlyStoppingPatience === 0),
+      'Nothing is held out to measure a loss on: set validationExamples, or end each task with its last step (loadBest last, earlyStoppingPatience 0).',
+    ),
+    ['training', 'validationExamples'],
+  ),
+  v.forward(
     v.check(({ method, training: { gradientAccumulation, rehearsal } }) => {
       const fullRank = partOf(planOf(method), 'full-rank');
       return (
