@@ -2,6 +2,11 @@ import type { ErrorCode, ErrorReport } from './error-report.ts';
 
 export type { ErrorCode, ErrorReport };
 
+/** Letters of a message: it may name what a stranger's file holds, such as a tensor with a name of 90 MB. */
+const MOST_LETTERS = 4000;
+
+const shortened = (text: string): string => (text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}…` : text);
+
 /** An error a person can act on: what happened in words, and what to do next. */
 export class GorpError extends Error {
   override readonly name = 'GorpError';
@@ -17,7 +22,7 @@ export class GorpError extends Error {
     readonly nextStep: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(shortened(message), options);
   }
 }
 
@@ -41,7 +46,7 @@ export function reportOf(thrown: unknown): ErrorReport {
   }
   return {
     code: 'internal/unexpected',
-    message: thrown instanceof Error ? thrown.message : String(thrown),
+    message: shortened(thrown instanceof Error ? thrown.message : String(thrown)),
     nextStep: REPORT_BUG,
   };
 }

@@ -53,7 +53,8 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
     readJson(read, `${folder}/labels.json`, LabelsSchema),
     ...SPLITS.map((split) => readJson(read, `${folder}/${split}.json`, RowsSchema)),
   ]);
-  const [train, dev, test] = files.map((rows) => rows.filter(({ label }) => labels.includes(label)).map(exampleOf));
+  const listed = new Set(labels);
+  const [train, dev, test] = files.map((rows) => rows.filter(({ label }) => listed.has(label)).map(exampleOf));
   for (const [split, examples] of Object.entries({ train, test })) {
     if (examples.length === 0) {
       throw taskError('tasks/empty', `${folder}/${split}.json has no row with one of the labels ${labels.join(', ')}`);
@@ -66,7 +67,7 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
     );
   }
   const instruction = Object.hasOwn(instructions, kind) ? instructions[kind][0].instruction : null;
-  const leftOut = SPLITS.flatMap((split, i) => countUnlisted(split, files[i], labels));
+  const leftOut = SPLITS.flatMap((split, i) => countUnlisted(split, files[i], listed));
   return { task: { name, kind, instruction, labels, train, dev, test }, leftOut, warnings: [] };
 }
 
@@ -77,9 +78,9 @@ export const loadLabels = (read: ReadText, kind: string, name: string): Promise<
 /** A row without the extra columns that a user's own data may have. */
 const exampleOf = ({ sentence, label }: Example): Example => ({ sentence, label });
 
-function countUnlisted(split: Split, rows: readonly Example[], labels: readonly string[]): LeftOut[] {
+function countUnlisted(split: Split, rows: readonly Example[], labels: ReadonlySet<string>): LeftOut[] {
   const counts = new Map<string, number>();
-  for (const { label } of rows) if (!labels.includes(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const { label } of rows) if (!labels.has(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
   return Array.from(counts, ([label, rows]) => ({ split, label, rows }));
 }
 

@@ -8,6 +8,20 @@ test('refuses sparse objects with many keys before they fill the memory', () => 
   expect(parseJsonLines(`${wide}\n{}\n`, 'wide.jsonl').rows).toHaveLength(2);
 });
 
+test.each([
+  ['SuperNI', (long: string) => ({ Definition: long, Instances: Array(1000).fill({ input: 'a', output: 'b' }) })],
+  [
+    'SQuAD',
+    (long: string) => {
+      const qas = Array(1000).fill({ question: 'a', answers: [{ text: 'b' }] });
+      return { data: [{ paragraphs: [{ context: long, qas }] }] };
+    },
+  ],
+])('refuses a file of %s whose rows repeat a long text', (_, fileOf) => {
+  expect(parseJsonRows(JSON.stringify(fileOf('a'.repeat(1e5))), 'x.json').rows).toHaveLength(1000);
+  expect(() => parseJsonRows(JSON.stringify(fileOf('a'.repeat(3e5))), 'x.json')).toThrow(/more than 268 million char/);
+});
+
 test('reads long numbers as they are written, and others as JavaScript does', () => {
   const text = String.raw`[{"text":"a \" 1234567890123456789","label":9007199254740993},{"label":-9007199254740992.0,"text":1.0}]`;
   expect(parseJsonRows(text, 'x.json').rows).toEqual([

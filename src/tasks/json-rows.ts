@@ -3,7 +3,7 @@ import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import { exportedConversations } from './formats/chat-export.ts';
 import { isSquad, squadRows } from './formats/squad.ts';
 import { isSuperNi, superNiRows } from './formats/super-ni.ts';
-import { checkCells, checkCharacters, type JsonRecords, MAX_COLUMNS } from './records.ts';
+import { checkCells, checkCharacters, checkedRows, type JsonRecords, MAX_COLUMNS } from './records.ts';
 
 // A JSON escape can write half a character, which has no encoding.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
@@ -11,12 +11,12 @@ const LONE_SURROGATE = /\p{Surrogate}/gu;
 /**
  * Parses a JSON file: a list of objects, a task of SuperNI, SQuAD, or an export of ChatGPT or Claude.
  *
- * @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`.
+ * @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`, `tasks/too-large`.
  */
 export function parseJsonRows(text: string, name: string): JsonRecords {
   const json: unknown = parsed(text, name);
-  if (isSuperNi(json)) return superNiRows(json);
-  if (isSquad(json)) return squadRows(json);
+  const published = isSuperNi(json) ? superNiRows(json) : isSquad(json) ? squadRows(json) : null;
+  if (published !== null) return checkedRows(published, name);
   const rows = exportedConversations(json) ?? json;
   if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
   return tabulated(rows, name, { where: (i) => `${name}, entry ${i + 1}` });

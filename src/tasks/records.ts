@@ -32,6 +32,15 @@ export function checkCharacters(name: string, characters: number): void {
     throw tooLarge(`The cells of ${name} have more than ${Math.floor(MAX_CHARACTERS / 1e6)} million characters`);
 }
 
+/** Rows whose file may state a text once for all of them. @throws GorpError `tasks/too-large`. */
+export function checkedRows<Rows extends JsonRecords>(records: Rows, name: string): Rows {
+  checkCells(name, records.rows.length, records.columns.length);
+  let characters = 0;
+  for (const row of records.rows) for (const { length } of row) characters += length;
+  checkCharacters(name, characters);
+  return records;
+}
+
 const tooLarge = (message: string): GorpError =>
   new GorpError(
     'tasks/too-large',

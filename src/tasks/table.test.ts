@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import Papa from 'papaparse';
 import { describe, expect, it } from 'vitest';
+import type { GorpError } from '../base/errors.ts';
 import { checkFileSize, LARGEST_FILE, readTableFile, tableOf } from './table.ts';
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -72,6 +73,37 @@ describe('a file of examples', () => {
         expect((await read('x.csv', text)).rows).toEqual(rows);
       }),
     );
+  });
+
+  it('reads and refuses the same CSV as Papa Parse', async () => {
+    const part = fc.constantFrom('"', '""', ',', '\n', ' ', 'a', '"a"', ',"', '",', '"\n"', '\u00a0', '\ufeff');
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 20 }), async (parts) => {
+        const text = `a,b\n${parts.join('')}`;
+        const { data, errors } = Papa.parse<string[]>(text, { delimiter: ',' });
+        // It also takes spaces at the end of a file after a quote for a fault.
+        const isFaulty = errors.some(({ type }) => type === 'Quotes');
+        fc.pre(!isFaulty || !/"\s+$/.test(text));
+        const read = readTableFile('x.csv', utf8(text)).then(
+          ({ rows }) => rows,
+          (error: GorpError) => error.code,
+        );
+        const filled = data.filter((row) => row.length > 1 || row[0].trim() !== '');
+        expect(await read).toEqual(isFaulty ? 'tasks/malformed-csv' : filled);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['misplaced quotes before many spaces', `a,b\n"a${'"b'.repeat(2e5)}${' '.repeat(2e6)},b\n`],
+    ['an open quote and many separators', `a,b\n"${'a,b\n'.repeat(1e6)}`],
+  ])('is refused in little time for %s', async (_, text) => {
+    await expect(readTableFile('a.csv', utf8(text))).rejects.toMatchObject({ code: 'tasks/malformed-csv' });
+  });
+
+  it('ends rows at every kind of line break', async () => {
+    expect((await read('a.csv', 't,l\r\na,b\nc,d\re,f\r\n')).rows).toEqual(['ab', 'cd', 'ef'].map((row) => [...row]));
   });
 
   it('leaves out rows of another length and names their lines, counting quoted line breaks', async () => {

@@ -77,7 +77,7 @@ export async function readTableFile(name: string, given: Uint8Array<ArrayBuffer>
     encoding === 'Windows-1252'
       ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accented letters.']
       : [];
-  return filled({ name, sha256, encoding, ...(await parse(text, name, format)), warnings });
+  return filled({ name, sha256, encoding, ...parse(text, name, format), warnings });
 }
 
 /** By its first bytes (RFC 1952): browsers unpack some downloads, and leave their names. */
@@ -159,17 +159,17 @@ function filled(file: TableFile): TableFile {
   throw new GorpError('tasks/empty', `${file.name} has no rows.`, 'Choose a file with one row per example.');
 }
 
-async function parse(
+function parse(
   text: string,
   name: string,
   format: Exclude<TableEnding, 'parquet'>,
-): Promise<Pick<TableFile, 'columns' | 'rows' | 'lines' | 'nested'>> {
+): Pick<TableFile, 'columns' | 'rows' | 'lines' | 'nested'> {
   switch (format) {
     case 'csv':
-      return { ...(await parseCsv(text, name)), columns: null, nested: [] };
+      return { ...parseCsv(text, name), columns: null, nested: [] };
     case 'tsv':
     case 'tab':
-      return { ...(await parseCsv(text, name, '\t')), columns: null, nested: [] };
+      return { ...parseCsv(text, name, '\t'), columns: null, nested: [] };
     case 'json':
       return parseJsonRows(text, name);
     case 'jsonl':

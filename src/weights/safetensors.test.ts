@@ -181,6 +181,11 @@ describe('parseHeader', () => {
     expect(refusal(fileOf(header, dataBytes))).toMatch(/^weights\/invalid-(header|tensor)$/);
   });
 
+  it('refuses a tensor with a name of megabytes in few words', () => {
+    const file = fileOf(`{"${'a'.repeat(5e6)}":1}`);
+    expect(() => parse(file)).toThrow(/^The entry of "a{3000,4000}…$/);
+  });
+
   it('refuses too many tensors', () => {
     const empty = tensor('"U8"', '[0]', '[0,0]');
     const entries = Array.from({ length: 100_001 }, (_, i) => `"${i}":${empty}`);
