@@ -39,6 +39,9 @@ test('rates that change are drawn, a share of the examples is held out, and what
   await start(page);
   await expect(page.getByText(/^Give the warm-up as a share/), 'Start names the fault').toBeVisible();
   await setting('warmupSteps').fill('0');
+  await setting('loadBest').selectOption('best');
+  await start(page);
+  await expect(page.getByText(/^Nothing is held out/), 'and what has nothing to go by').toBeVisible();
   await setting('validationExamples').fill('25 %');
   await setting('validationExamples').blur();
   await expect(setting('validationExamples')).toHaveValue('25 %');
@@ -48,9 +51,11 @@ test('rates that change are drawn, a share of the examples is held out, and what
   const rows = await chartTable(page, 'loss-chart');
   // Three steps: up from 0 for two of them, and down to 0 after the last.
   expect(rows.map((row) => row[5])).toEqual(['0.0', '50.0', '100.0']);
+  await expect(page.getByTestId('validation')).toContainText('ends with the weights of step 3');
   const { results } = await downloadResults(page);
   expect(results.tasks.map(({ validationExamples }) => validationExamples)).toEqual([3, undefined]);
   expect(results.validation?.map(({ step }) => step)).toEqual([3]);
+  expect(results.endedByLoss).toEqual([{ round: 1, step: 3, steps: 3, planned: 3 }]);
 
   await test.step('GGUF cannot hold gates, says what to take instead, and programs that hold weights only are not offered', async () => {
     await page.getByTestId('download-gguf').click();

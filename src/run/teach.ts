@@ -16,6 +16,7 @@ import { isTested } from './results/measures.ts';
 import { type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { answeredByModel, rehearsedBatch } from './probes/rehearsal.ts';
 import { reported } from './learning/reported.ts';
+import { courseOf } from './results/held-out.ts';
 import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
 import { RoundBatches } from './learning/round-batches.ts';
 import { testTasks, type TestOfTask } from './learning/round-tests.ts';
@@ -25,7 +26,7 @@ import { type Round, testedBefore } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 import type { StepReports } from './learning/step-reports.ts';
-import { courseOf, Validation } from './evaluation/validation.ts';
+import { Validation } from './evaluation/validation.ts';
 
 /** A learner, the tasks it is to learn, and where it is in them. */
 export interface Lessons {

@@ -13,11 +13,12 @@ import { readParameter } from '../models/packed-blocks.ts';
 import { Run } from '../run.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';
+import { courseOf } from '../results/held-out.ts';
 import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { prepareTask } from '../tasks/task-data.ts';
-import { courseOf, Validation } from './validation.ts';
+import { Validation } from './validation.ts';
 
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stopAt = Infinity): Promise<Results> {
   let last: RunEvent | undefined;

@@ -6,26 +6,6 @@ import { Evaluations } from './evaluation-programs.ts';
 import { batchLosses } from './free-answers.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 
-/**
- * What the losses on held-out examples in a task say, as transformers' `EarlyStoppingCallback` counts: a validation is
- * idle if it does not fall below the lowest loss before it by more than `threshold`.
- *
- * @param losses in their order; null or infinite if not finite.
- * @returns the index of the lowest loss, −1 if none is finite, and the number of idle validations at the end.
- */
-export function courseOf(
-  losses: readonly (number | null)[],
-  threshold = 0,
-): { readonly lowest: number; readonly idle: number } {
-  let [lowest, idle, least] = [-1, 0, Infinity];
-  for (const [i, each] of losses.entries()) {
-    const loss = each ?? Infinity;
-    idle = loss < least && least - loss > threshold ? 0 : idle + 1;
-    if (loss < least) [lowest, least] = [i, loss];
-  }
-  return { lowest, idle };
-}
-
 /** The loss on examples held out from training, between two steps of a round. Changes nothing of the training. */
 export class Validation {
   readonly #device: Device;

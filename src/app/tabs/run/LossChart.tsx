@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import 'uplot/dist/uPlot.min.css';
 import { methodOf } from '../../../methods/registry.ts';
+import { hasRisen, type HeldOutLosses } from '../../../run/results/held-out.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
@@ -25,12 +26,11 @@ import { NONE, percent, significant, whole } from '../../ui/format.ts';
 import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
 import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
+import buttons from '../../ui/buttons.module.css';
 import styles from './LossChart.module.css';
 
-type Validation = NonNullable<Results['validation']>;
-
 /** What the loss on held-out examples says of a round: its least, and whether it rises from there. Null without any. */
-export function validationText(all: Validation, round: number, name: string): string | null {
+export function validationText(all: HeldOutLosses, round: number, name: string): string | null {
   const own = all.filter((one) => one.round === round);
   const last = own.at(-1);
   if (last === undefined) return null;
@@ -43,12 +43,48 @@ export function validationText(all: Validation, round: number, name: string): st
     : `${name}: the loss on held-out examples is least at step ${least.step}, ${words(least.loss)}, and rises from there to ${words(last.loss)} at step ${last.step}: fewer epochs may do.`;
 }
 
+/** How a round ended by these losses, as a further sentence. */
+function endedText(ended: Results['endedByLoss'], round: number): string {
+  const own = ended?.find((one) => one.round === round);
+  if (own === undefined) return '';
+  const { step, steps, planned } = own;
+  const early = steps < planned ? `Training ended after ${steps} of ${planned} steps, and the` : 'The';
+  return ` ${early} task ends with the weights of step ${step}.`;
+}
+
+/** Validations without a lower loss after which the offered setting ends a task. */
+const OFFERED_PATIENCE = 3;
+
+/** Offers, where the loss on held-out examples keeps rising, that the next run ends each task at its lowest. */
+function StopAtBest({ settings, losses }: { settings: RunSettings; losses: HeldOutLosses }) {
+  const { edit } = usePage();
+  const isSet = usePageState(({ draft }) => draft.training.loadBest === 'best');
+  if (settings.training.loadBest === 'best' || !hasRisen(losses)) return null;
+  const use = (): void =>
+    edit((draft) => {
+      const validationExamples = draft.training.validationExamples || settings.training.validationExamples;
+      const best = { loadBest: 'best', earlyStoppingPatience: OFFERED_PATIENCE, validationExamples } as const;
+      return { ...draft, training: { ...draft.training, ...best } };
+    });
+  return (
+    <p className={styles.validation}>
+      {isSet ? (
+        'The next run ends each task with the weights of its lowest loss on held-out examples.'
+      ) : (
+        <button type="button" className={buttons.plain} data-testid="stop-at-best" onClick={use}>
+          Stop at the lowest in the next run
+        </button>
+      )}
+    </p>
+  );
+}
+
 /** The loss on held-out examples after a step; null if it was not measured there. */
-export const heldOutLoss = (all: Validation, step: number): number | null =>
+export const heldOutLoss = (all: HeldOutLosses, step: number): number | null =>
   all.find((one) => one.step === step)?.loss ?? null;
 
 /** The losses by the points of a chart, which may leave out steps: each at the point nearest before its step. */
-export function validationsAt(steps: readonly number[], all: Validation): (number | null)[] {
+export function validationsAt(steps: readonly number[], all: HeldOutLosses): (number | null)[] {
   const values: (number | null)[] = steps.map(() => null);
   for (const { step, loss } of all) {
     const at = steps.findLastIndex((one) => one <= step);
@@ -130,6 +166,7 @@ export function LossChart() {
   const { look } = usePage();
   const curves = usePageState(({ run }) => run.results?.curves ?? null);
   const validation = usePageState(({ run }) => run.results?.validation);
+  const ended = usePageState(({ run }) => run.results?.endedByLoss);
   const rates = curves?.rate;
   const stepsPerRound = usePageState(({ run }) => run.stepsPerRound);
   const settings = usePageState(({ run }) => run.settings);
@@ -151,10 +188,11 @@ export function LossChart() {
     return {
       ...drawn,
       validations: validationsAt(drawn.steps, validation ?? []),
+      taken: ended?.map(({ step }) => step) ?? [],
       stretches,
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };
-  }, [columns, averages, validation, stepsPerRound, settings]);
+  }, [columns, averages, validation, ended, stepsPerRound, settings]);
   // The data now shown, for the plot's listener.
   const latest = useRef(data);
 
@@ -251,9 +289,15 @@ export function LossChart() {
       {validation !== undefined && settings !== null && (
         <ul className={styles.validation} data-testid="validation">
           {[...new Set(validation.map(({ round }) => round))].map((round) => (
-            <li key={round}>{validationText(validation, round, roundName(settings, round))}</li>
+            <li key={round}>
+              {validationText(validation, round, roundName(settings, round))}
+              {endedText(ended, round)}
+            </li>
           ))}
         </ul>
+      )}
+      {validation !== undefined && settings !== null && (
+        <StopAtBest settings={settings} losses={validation.filter(({ round }) => round === validation.at(-1)?.round)} />
       )}
       <DataTable
         caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
@@ -306,7 +350,7 @@ export function LossChart() {
 
 /** The chart of the canvas as SVG. */
 function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
-  const { steps, losses, averages, validations, total } = data;
+  const { steps, losses, averages, validations, taken, total } = data;
   const line = (name: string, values: (number | null)[], color: number): ChartLine => ({
     name,
     color,
@@ -322,6 +366,7 @@ function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
         line('average', averages, 0),
         ...(measured.length > 0 ? [{ ...line('held-out examples', validations, 1), points: measured }] : []),
       ]}
+      borders={taken.map((step) => ({ x: step, name: 'taken' }))}
       x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
       y={axisOver(log ? losses : [0, ...losses], log)}
       xName="step"

@@ -18,6 +18,8 @@ export interface LossPlotData {
   averages: (number | null)[];
   /** The loss on held-out examples, at the steps where it was measured. */
   validations: (number | null)[];
+  /** Steps whose weights tasks ended with, if they were chosen by that loss. */
+  taken: number[];
   stretches: TaskStretch[];
   /** Steps of the whole run, so that the axis has its final length from the start. */
   total: number;
@@ -62,6 +64,7 @@ const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
 export function createLossPlot(host: HTMLElement, options: LossPlotOptions): LossPlot {
   const { width, height, log, colors, font, onPoint } = options;
   let stretches: TaskStretch[] = [];
+  let taken: number[] = [];
   let total = 1;
 
   // A boundary lies between two steps; the name of the task follows it where there is room.
@@ -86,6 +89,15 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
       if (ctx.measureText(task).width + 2 * inset > end - start) continue;
       ctx.fillStyle = colors.text;
       ctx.fillText(task, start + inset, bbox.top + inset / 3);
+    }
+    ctx.strokeStyle = colors.validation;
+    ctx.setLineDash([4 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
+    for (const step of taken) {
+      const x = Math.round(plot.valToPos(step, 'x', true)) + 0.5;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
     }
     ctx.restore();
   };
@@ -142,7 +154,7 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
 
   return {
     show: (data) => {
-      ({ stretches, total } = data);
+      ({ stretches, taken, total } = data);
       // A logarithmic axis cannot show 0.
       const drawable = (values: (number | null)[]): (number | null)[] =>
         log ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
