@@ -104,3 +104,26 @@ function watchWakeLocks(): void {
 
 const wakeLocks = (page: Page): Promise<number> =>
   page.evaluate(() => (globalThis as unknown as { wakeLocks: { held: number } }).wakeLocks.held);
+
+test('a run is stopped after a step that takes many seconds, with the reason, and resumes there', async ({ page }) => {
+  await openWorkbench(page);
+  await choose(page, {
+    method: 'gorp',
+    leaveOut: ['field'],
+    epochs: 9,
+    trainExamples: 400,
+    testExamples: 2,
+    batchSize: 4,
+  });
+  await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
+  // A step of the whole epoch; one that computes a basis goes through it five times.
+  await page.locator('[data-setting="training.gradientAccumulation"]').fill('400');
+  await start(page);
+  await expect(page.getByTestId('phase')).toHaveText('Learning gloss', { timeout: 60_000 });
+  await page.getByTestId('stop').click();
+  await expect(page.getByTestId('phase')).toHaveText('Stopping after this step');
+  await expect(page.getByTestId('end-now')).toBeVisible();
+  await waitForStatus(page, 'stopped');
+  await expect(page.getByTestId('warnings')).toBeHidden();
+  await expect(page.getByTestId('resume-from-checkpoint')).toHaveText(/^Resume at step [1-9]$/);
+});

@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
-import { STOP_MS } from '../src/run/events/stop-limit.ts';
+import { SILENCE_MS } from '../src/run/events/events.ts';
 import { choose, expectNoWorkers, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
@@ -50,7 +50,7 @@ test('a question is stopped, with the reason, when its tokenizer never returns; 
     await start(page);
     await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
     await page.getByTestId('stop').click();
-    await page.clock.runFor(STOP_MS + 2000);
+    await page.clock.runFor(SILENCE_MS + 2000);
     expect((await shownError(page)).code).toBe('worker/no-answer');
     await expect(page.getByTestId('start')).toBeEnabled();
     // The worker that counts texts beside Start ends by itself, after half a minute.

@@ -18,13 +18,16 @@ export function Interrupted() {
   const unfinished = usePageState((state) => state.unfinished);
   const checkpoint = usePageState((state) => offered(state.unfinished, state.run));
   const active = usePageState(({ run }) => isActive(run.status));
+  const shown = usePageState(({ run }) => run.results?.id);
   if (checkpoint === null || active) return null;
   const others = unfinished.filter((one) => one !== checkpoint);
+  const isOther = shown !== undefined && checkpoint.id !== shown;
   return (
     <section className={`${styles.panel} ${styles.interrupted}`} aria-label="Unfinished run" data-testid="interrupted">
       <p>
-        An unfinished run of <strong>{methodTitle(checkpoint.settings.method)}</strong> was saved {placeOf(checkpoint)}.
-        Resuming gives the same losses as an uninterrupted run.
+        {isOther ? 'Another unfinished run, of ' : 'An unfinished run of '}
+        <strong>{methodTitle(checkpoint.settings.method)}</strong> on {checkpoint.settings.order.join(', ')}, was saved{' '}
+        {placeOf(checkpoint)}. Resuming gives the same losses as an uninterrupted run.
       </p>
       <div className={`${buttons.row} ${styles.buttons}`}>
         <button
@@ -33,7 +36,7 @@ export function Interrupted() {
           data-testid="resume-from-checkpoint"
           onClick={() => resumeFromCheckpoint(checkpoint)}
         >
-          Resume at step {whole(checkpoint.step)}
+          Resume {isOther ? 'the other run ' : ''}at step {whole(checkpoint.step)}
         </button>
         <AskTwice
           verb="Remove"

@@ -111,6 +111,11 @@ export function runReporter(
         note(`${after}questions of common knowledge: ${still} of ${of}`);
         break;
       }
+      case 'stopping': {
+        const left = event.secondsLeft === null ? '' : `, about ${spell(event.secondsLeft)}`;
+        terminal.live(`${label}Stopping where nothing is lost${left}. Ctrl-C once more ends at once.`);
+        break;
+      }
       case 'recovering':
         note(`Recovering: ${event.error.message} The run resumes from step ${event.step}.`);
         break;

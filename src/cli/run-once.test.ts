@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { acquireTestDevice, deviceWith } from '../testing/devices.ts';
 import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
 import { slowTokenizer } from '../testing/slow-tokenizer.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { onDevice, tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { Task } from '../tasks/task.ts';
 import type { RunEvent } from '../run/events/events.ts';
-import { STOP_MS } from '../run/events/stop-limit.ts';
+import type { RunHost } from '../run/events/host.ts';
 import { EXIT } from './exit-codes.ts';
 import { runOnce } from './run-once.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
@@ -53,7 +54,7 @@ describe('a stopped run', () => {
     expect(await runOnce(host, tinySettings('seq-lora'), reported)).toMatchObject({ exit: EXIT.interrupted });
   });
 
-  test('that does not obey it is left after five seconds, and the system takes a second signal', async () => {
+  test('whose device never opens ends at once, and the system takes a second signal', async () => {
     const before = process.listeners('SIGINT').length;
     const ended = runOnce(
       tinyHost(() => undefined, { acquireDevice: never }),
@@ -63,8 +64,65 @@ describe('a stopped run', () => {
     expect(process.listeners('SIGINT')).toHaveLength(before + 1);
     interrupt();
     expect(process.listeners('SIGINT'), 'which ends a process that does not listen').toHaveLength(before);
-    await vi.advanceTimersByTimeAsync(STOP_MS);
-    expect(await ended).toMatchObject({ exit: EXIT.interrupted, results: null });
+    expect(await ended).toMatchObject({ exit: EXIT.interrupted });
+  });
+
+  test('whose step takes a minute says so, ends after it, and loses nothing', async () => {
+    const checkpoints = memoryCheckpoints(Infinity);
+    const device = await acquireTestDevice();
+    let [isSlow, learned] = [false, 0];
+    const slow = deviceWith(device, {
+      run: async (programs, copies) => {
+        if (isSlow) await new Promise((resolve) => setTimeout(resolve, 60_000));
+        isSlow = false;
+        await device.run(programs, copies);
+      },
+    });
+    const parts = { ...onDevice(() => Promise.resolve(slow)), ...checkpoints.parts(), now: () => Date.now() };
+    const told: RunEvent[] = [];
+    const ended = runOnce(
+      tinyHost(() => undefined, parts),
+      tinySettings('seq-lora'),
+      (event) => {
+        told.push(event);
+        if (event.type !== 'progress' || event.phase !== 'train') return;
+        learned = event.done;
+        if (learned !== 2) return;
+        isSlow = true;
+        setTimeout(interrupt, 1500); // in the middle of the third step
+      },
+    );
+    while (learned < 2) await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(told.at(-1)?.type).toBe('stopping');
+    expect(told.filter(({ type }) => type === 'stopping').length, 'a sign of life every second').toBeGreaterThan(50);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(await ended).toMatchObject({ exit: EXIT.interrupted, results: { status: 'stopped' } });
+    const saved = await checkpoints.parts().savedCheckpoint?.();
+    expect(saved?.place, 'the step that was being taken').toMatchObject({ round: 1, steps: 3 });
+  });
+
+  test('in the middle of a task’s end ends after it if steps would be lost, else at once', async () => {
+    vi.useRealTimers();
+    const stopAtSpace = async (parts: Partial<RunHost>): Promise<string[]> => {
+      const spaces: string[] = [];
+      await runOnce(
+        tinyHost(() => undefined, parts),
+        tinySettings('gorp-plus'),
+        (event) => {
+          if (event.type === 'space') spaces.push('grown');
+          if (event.type !== 'progress' || event.phase !== 'space') return;
+          if (spaces.length === 0) interrupt();
+          spaces.push(event.item);
+        },
+      );
+      return spaces;
+    };
+    const checkpoints = memoryCheckpoints(Infinity);
+    expect(await stopAtSpace(checkpoints.parts())).toContain('grown');
+    const saved = await checkpoints.parts().savedCheckpoint?.();
+    expect(saved?.place).toMatchObject({ round: 1, phase: 'test' });
+    expect(await stopAtSpace({}), 'nothing is saved').toHaveLength(1);
   });
 });
 

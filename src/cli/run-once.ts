@@ -1,10 +1,9 @@
 import type { ErrorReport } from '../base/errors.ts';
-import type { RunEvent } from '../run/events/events.ts';
+import { type RunEvent, SILENCE_MS } from '../run/events/events.ts';
 import type { RunHost } from '../run/events/host.ts';
 import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import { isSaving, STOP_MS } from '../run/events/stop-limit.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
 /** Signals that end a process: from Ctrl-C, the system or a scheduler, and a closing terminal. */
@@ -19,8 +18,8 @@ export interface Ended {
 
 /**
  * One run, to its end. Ctrl-C, SIGTERM and SIGHUP stop it at the next step, with its results so far; a second one ends
- * the process. A run that does not stop within {@link STOP_MS} is abandoned, and the process ends with the results so
- * far.
+ * the process. A run that then tells nothing for {@link SILENCE_MS} stands still and is abandoned: the process ends with
+ * the results so far.
  *
  * @param host all that a run needs except `emit`.
  * @param work `execute` or `evaluate`.
@@ -32,10 +31,10 @@ export async function runOnce(
   work: 'execute' | 'evaluate' = 'execute',
 ): Promise<Ended> {
   const ended: Ended = { exit: EXIT.internal, results: null, error: null };
-  let savedAt = -Infinity;
+  let heardAt = host.now();
   const emit = (event: RunEvent): void => {
     report(event);
-    if (isSaving(event)) savedAt = host.now();
+    heardAt = host.now();
     if ('results' in event) ended.results = event.results;
     if (event.type === 'finished') ended.exit = EXIT.ok;
     else if (event.type === 'stopped') ended.exit = EXIT.interrupted;
@@ -49,12 +48,12 @@ export async function runOnce(
   let stop = (): void => undefined;
   const isOverdue = new Promise<true>((resolve) => {
     const check = (): void => {
-      if (host.now() - savedAt < STOP_MS) overdue = setTimeout(check, STOP_MS);
+      if (host.now() - heardAt < SILENCE_MS) overdue = setTimeout(check, SILENCE_MS);
       else resolve(true);
     };
     stop = () => {
       stopListening();
-      overdue = setTimeout(check, STOP_MS);
+      overdue = setTimeout(check, SILENCE_MS);
       run.stop();
     };
   });

@@ -59,6 +59,7 @@ export class Attempt {
   readonly #device: Device;
   /** What is freed at the end, the last first. */
   readonly #owned: { destroy(): void }[] = [];
+  #following: Following | undefined;
 
   /** @param device owned by the caller. */
   constructor(device: Device, parts: AttemptParts) {
@@ -85,7 +86,14 @@ export class Attempt {
       const { rehearsed = [] } = start.place;
       checkRemembered([...learner.rememberedExamples, ...rehearsed], opened.tokenizer.size);
     }
-    await new Following(this.#device, this.#parts, { ...opened, learner, text }, control.seconds - began).follow();
+    const taught = { ...opened, learner, text };
+    this.#following = new Following(this.#device, this.#parts, taught, control.seconds - began);
+    await this.#following.follow();
+  }
+
+  /** Approximate seconds to the place where the run can stop and nothing is lost; null if unknown. */
+  get secondsToRest(): number | null {
+    return this.#following?.secondsToRest ?? null;
   }
 
   #textProbe({ network, general, batchTokens }: Opened, { layers }: Learner): GeneralTextProbe | null {
@@ -169,6 +177,8 @@ class Following {
   readonly #taught: Lesson[];
   /** Whether the task was ended before its last step: its checkpoint stays where it would resume. */
   #isCutShort = false;
+  /** Whether the learner is between the steps of two tasks. */
+  #isEnding = false;
 
   /** @param opening seconds of work of this attempt so far. */
   constructor(device: Device, parts: AttemptParts, opened: Opened & Taught, opening: number) {
@@ -232,6 +242,14 @@ class Following {
     }
   }
 
+  /** Known while the learner takes steps. */
+  get secondsToRest(): number | null {
+    const { reports, at } = this.#lessons;
+    const { secondsLeft } = reports;
+    if (at.phase !== 'learn' || this.#isEnding || secondsLeft === null) return null;
+    return secondsLeft + this.#parts.checkpointer.seconds;
+  }
+
   async #learn(): Promise<void> {
     for await (const moment of teach(this.#lessons)) await this.#heed(moment);
     if (this.#isCutShort) throw new Stopped();
@@ -256,9 +274,10 @@ class Following {
     if (moment.type !== 'rest') {
       if (moment.type === 'cut-short') this.#isCutShort = true;
       host.emit(moment);
-      // Work that takes long can be stopped between its parts, without a checkpoint: the last place to rest was before it.
+      // Work that takes long can be stopped between its parts if the last checkpoint holds what was learned before it.
       const isPart = moment.type === 'progress' && (moment.phase === 'compile' || moment.phase === 'space');
-      return isPart ? control.untilStopped(Promise.resolve()) : undefined;
+      this.#isEnding = isPart;
+      return isPart && !this.#wouldLoseSteps ? control.untilStopped(Promise.resolve()) : undefined;
     }
     if (moment.after !== null) control.reached(moment.after);
     if (control.isHeldUp || checkpointer.isDue) await this.#saveCheckpoint();
@@ -267,6 +286,14 @@ class Following {
     // Before the first step of a task, what was learned is saved already. Within it, it can still resume from here.
     if (moment.after === 'round' || (at.phase === 'learn' && at.steps === 0)) throw new Stopped();
     if (moment.after === 'step') await this.#saveCheckpoint();
+  }
+
+  /** Whether steps would be lost if the run ended here, between two places where it rests. */
+  get #wouldLoseSteps(): boolean {
+    const { checkpointer, soFar } = this.#parts;
+    const { at } = this.#lessons;
+    const learned = at.phase === 'learn' && at.steps > 0;
+    return learned && checkpointer.isOn && !this.#isCutShort && !checkpointer.has(at, soFar());
   }
 
   /** Waits while the run is paused. @throws Stopped */

@@ -16,6 +16,9 @@ import type { Break, DeviceReport, ModelReport, Results } from './results/result
 import { labelOf, type RunLabel, storedLabel } from './results/run-label.ts';
 import type { RunSettings } from './settings/settings.ts';
 
+// Milliseconds between two signs of life of a run that was stopped.
+const SIGN = 1000;
+
 // Milliseconds between attempts to open a device again, and of all of them. Chromium offers no adapter for two minutes
 // after its GPU process has crashed twice.
 const FIRST_WAIT = 250;
@@ -38,6 +41,7 @@ export class Run {
   #deviceReport: DeviceReport | undefined;
   #model: ModelReport;
   #buffersLeft = 0;
+  #attempted: Attempt | undefined;
   /** The device of the run and the reason for it, from its first device on. */
   #opened: { kind: DeviceFacts['kind']; why: DeviceReason } | undefined;
 
@@ -101,17 +105,25 @@ export class Run {
   }
 
   async #toTheEnd(trains: boolean): Promise<void> {
+    const signs = setInterval(() => this.#control.isStopped && this.#tellStopping(), SIGN);
     try {
       await this.#work(trains);
       this.#host.emit({ type: 'finished', results: this.#soFar('finished') });
     } catch (thrown) {
       if (thrown instanceof Stopped) {
-        this.#host.emit({ type: 'stopped', results: this.#soFar('stopped') });
+        const results = this.#deviceReport === undefined ? null : this.#soFar('stopped');
+        this.#host.emit({ type: 'stopped', results });
         return;
       }
       const error = reportOf(thrown);
       this.#host.emit({ type: 'failed', error, results: this.#results && this.#soFar('failed', error) });
+    } finally {
+      clearInterval(signs);
     }
+  }
+
+  #tellStopping(): void {
+    this.#host.emit({ type: 'stopping', secondsLeft: this.#attempted?.secondsToRest ?? null });
   }
 
   /** The results if the run ends now. */
@@ -164,7 +176,11 @@ export class Run {
   /** Opens the device; after a loss one of the same kind, which may take minutes. */
   async #acquire(): Promise<Device> {
     if (this.#opened === undefined) {
-      const { device, why } = await this.#host.acquireDevice();
+      const acquired = this.#host.acquireDevice();
+      const { device, why } = await this.#control.untilStopped(acquired).catch((thrown: unknown) => {
+        acquired.then(({ device }) => device.destroy()).catch(() => undefined); // nobody waits for it
+        throw thrown;
+      });
       this.#opened = { kind: device.facts.kind, why };
       return device;
     }
@@ -185,7 +201,7 @@ export class Run {
   async #attempt(trains: boolean, checkpoint: SavedRun | undefined): Promise<void> {
     const device = await this.#acquire();
     const { training } = this.#settings;
-    const attempt = new Attempt(device, {
+    const attempt = (this.#attempted = new Attempt(device, {
       host: this.#host,
       settings: this.#settings,
       control: this.#control,
@@ -195,7 +211,7 @@ export class Run {
       knows: (facts) => (this.#model = { ...this.#model, ...facts }),
       facts: () => this.#facts,
       soFar: () => this.#soFar('stopped'),
-    });
+    }));
     try {
       this.#emitDevice(device);
       device.allowHalves(training.arithmetic === 'f16');
@@ -203,6 +219,7 @@ export class Run {
     } catch (thrown) {
       throw withAdvice(await causeOf(thrown, device), training);
     } finally {
+      this.#attempted = undefined;
       await device.settle();
       attempt.destroy();
       this.#buffersLeft = device.buffers.liveBuffers;

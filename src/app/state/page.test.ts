@@ -347,9 +347,10 @@ describe('createPage', () => {
     await settle();
     page.resume();
     page.stop();
-    page.stop();
     expect(commands.map(({ type }) => type)).toEqual(['start', 'pause', 'resume', 'stop']);
     expect(run().status).toBe('stopping');
+    page.stop();
+    expect(commands.at(-1)?.type, 'once more: the session ends at once').toBe('stop');
   });
 
   it('can start again after a failure from a clean state', async () => {

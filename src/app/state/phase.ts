@@ -16,7 +16,7 @@ export function phaseText({ status, progress }: Known): string {
     case 'paused':
       return 'Paused';
     case 'stopping':
-      return 'Stopping';
+      return stoppingText(progress);
     case 'finished':
       return 'Finished';
     case 'stopped':
@@ -53,6 +53,15 @@ export function phaseText({ status, progress }: Known): string {
     case 'checkpoint':
       return `Saving a checkpoint at ${progress.item}`;
   }
+}
+
+/** What a run that was asked to stop waits for, so that nothing is lost. */
+function stoppingText(progress: RunState['progress']): string {
+  if (progress?.phase === 'train') return 'Stopping after this step';
+  if (progress?.phase === 'space') return `Stopping when the space of ${progress.item} is built`;
+  if (progress?.phase === 'evaluate') return 'Stopping after these examples';
+  if (progress?.phase === 'save' || progress?.phase === 'checkpoint') return 'Stopping when this is saved';
+  return 'Stopping';
 }
 
 /** `24.1 MiB/s` and `1 min 05 s left`, each only if known. */

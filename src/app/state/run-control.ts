@@ -31,6 +31,7 @@ export interface RunActions {
   readonly resume: () => void;
   /** Runs to the end of the next optimizer step or of the round, then pauses. */
   readonly continueTo: (milestone: Milestone) => void;
+  /** Ends the run at the next place where nothing is lost; called once more, at once. */
   readonly stop: () => void;
   /** Ends the round with what it has learned until now, tests and saves it, and then stops. */
   readonly stopAndKeep: () => void;
@@ -191,7 +192,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
     },
     stop: () => {
       const { status } = getState().run;
-      if (!isActive(status) || status === 'stopping') return;
+      if (!isActive(status)) return;
       setStatus('stopping');
       session?.send({ type: 'stop' });
     },

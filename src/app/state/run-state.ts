@@ -32,6 +32,8 @@ export interface RunState {
   /** Planned steps of each round; empty until tasks and model are known. */
   stepsPerRound: readonly number[];
   progress: EventOf<'progress'> | null;
+  /** Seconds until a run that was asked to stop has ended; null if unknown. */
+  stopsIn: number | null;
   tokensPerSecond: number | null;
   /** The first example as the model reads it. */
   reading: EventOf<'reading'> | null;
@@ -51,6 +53,7 @@ export const IDLE: RunState = {
   device: null,
   stepsPerRound: [],
   progress: null,
+  stopsIn: null,
   tokensPerSecond: null,
   reading: null,
   memoryPlan: null,
@@ -119,6 +122,8 @@ function withEvent(state: RunState, event: RunEvent): RunState {
       return { ...state, status: isEnding(state.status) && event.needsPerson !== true ? state.status : 'paused' };
     case 'resumed':
       return { ...state, status: isEnding(state.status) ? state.status : 'running' };
+    case 'stopping':
+      return { ...state, stopsIn: event.secondsLeft };
     case 'finished':
     case 'stopped':
       return { ...state, status: event.type };

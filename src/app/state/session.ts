@@ -1,7 +1,6 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
 import { tokenizerTooSlow } from '../../base/tokenizer-guard.ts';
-import type { RunEvent } from '../../run/events/events.ts';
-import { isSaving, STOP_MS } from '../../run/events/stop-limit.ts';
+import { type RunEvent, SILENCE_MS } from '../../run/events/events.ts';
 import type { WorkerCommand } from '../../worker/protocol.ts';
 import { openSession, type WorkerSession } from './worker-client.ts';
 
@@ -27,11 +26,13 @@ const TICK_MS = 1000;
 /** The page ends a tokenising worker after this many silent seconds; it normally reports every few milliseconds. */
 export const TOKENIZER_SECONDS = 10;
 
-const ENDED = `The training worker did not respond to Stop within ${STOP_MS / 1000} seconds, so the page ended it.`;
+const STOOD_STILL = `The training worker gave no sign of life for ${SILENCE_MS / 1000} seconds after Stop, so the page ended it.`;
+const ENDED = 'The training worker was ended before it could save what it had learned since the last checkpoint.';
 
 /**
- * Sessions that end their worker as a last resort: if it does not respond to Stop in time, or if the model's tokenizer
- * hangs on a text. What it has reported until then is the result of the run. The worker cannot do this itself, since it then receives no messages.
+ * Sessions that end their worker as a last resort: if it gives no sign of life after Stop, if Stop is sent once more, or
+ * if the model's tokenizer hangs on a text. What it has reported until then is the result of the run. A worker that
+ * stands still cannot do this itself, since it receives no messages.
  */
 export const watched =
   (open: OpenSession): OpenSession =>
@@ -47,8 +48,7 @@ class WatchedSession implements TrainingSession {
   #isTokenizing = false;
   /** Seconds since the last event, not counting time in which the machine sleeps. */
   #silent = 0;
-  /** Seconds since Stop, or since the run last reported that it is saving; null before Stop. */
-  #unanswered: number | null = null;
+  #isStopping = false;
 
   constructor(open: OpenSession, onEvent: (event: RunEvent) => void) {
     this.#onEvent = onEvent;
@@ -59,7 +59,10 @@ class WatchedSession implements TrainingSession {
     if (command.type === 'start') {
       this.#model = command.settings.model;
       this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
-    } else if (command.type === 'stop') this.#unanswered ??= 0;
+    } else if (command.type === 'stop') {
+      if (this.#isStopping) return this.#end(ENDED);
+      [this.#isStopping, this.#silent] = [true, 0];
+    }
     this.#session.send(command);
   };
 
@@ -71,7 +74,6 @@ class WatchedSession implements TrainingSession {
   #hear(event: RunEvent): void {
     this.#silent = 0;
     this.#isTokenizing = event.type === 'progress' && event.phase === 'tokenize';
-    if (this.#unanswered !== null && isSaving(event)) this.#unanswered = 0;
     this.#hasBegun ||= event.type === 'begin';
     if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') clearInterval(this.#timer);
     this.#onEvent(event);
@@ -79,21 +81,20 @@ class WatchedSession implements TrainingSession {
 
   #tick(): void {
     this.#silent += TICK_MS / 1000;
-    if (this.#unanswered !== null) {
-      this.#unanswered += TICK_MS / 1000;
-      if (this.#unanswered >= STOP_MS / 1000) this.#stop();
+    if (this.#isStopping) {
+      if (this.#silent >= SILENCE_MS / 1000) this.#end(STOOD_STILL);
     } else if (this.#isTokenizing && this.#silent >= TOKENIZER_SECONDS) {
       this.#fail(tokenizerTooSlow(this.#model, TOKENIZER_SECONDS));
     }
   }
 
-  #stop(): void {
+  #end(why: string): void {
     if (!this.#hasBegun) {
-      this.#fail(new GorpError('worker/no-answer', ENDED, 'Nothing had been measured yet: start again.'));
+      this.#fail(new GorpError('worker/no-answer', why, 'Nothing had been measured yet: start again.'));
       return;
     }
     this.close();
-    this.#onEvent({ type: 'warning', message: `${ENDED} The results hold what was measured until then.` });
+    this.#onEvent({ type: 'warning', message: `${why} The results hold what was measured until then.` });
     this.#onEvent({ type: 'stopped', results: null });
   }
 

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { RunEvent } from '../../run/events/events.ts';
+import { type RunEvent, SILENCE_MS } from '../../run/events/events.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
-import { STOP_MS } from '../../run/events/stop-limit.ts';
 import type { WorkerCommand } from '../../worker/protocol.ts';
 import { applyEvents, startingRun } from './run-state.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
@@ -47,16 +46,16 @@ function begun(tell: (event: RunEvent) => void): void {
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-it('ends a worker that ignores Stop for five seconds; what was measured remains', () => {
+it('ends a worker that gives no sign of life after Stop; what was measured remains', () => {
   const { heard, session, tell, closed } = setUp();
   begun(tell);
   session.send({ type: 'stop' });
-  vi.advanceTimersByTime(STOP_MS - 1000);
+  vi.advanceTimersByTime(SILENCE_MS - 1000);
   expect(closed()).toBe(0);
   vi.advanceTimersByTime(1000);
   expect(closed()).toBe(1);
   expect(heard.slice(-2)).toMatchObject([
-    { type: 'warning', message: expect.stringContaining('did not respond to Stop within 5 seconds') as string },
+    { type: 'warning', message: expect.stringContaining('no sign of life for 10 seconds after Stop') as string },
     { type: 'stopped', results: null },
   ]);
   const run = applyEvents(startingRun(SETTINGS), heard);
@@ -68,22 +67,38 @@ it('ends a worker that ignores Stop for five seconds; what was measured remains'
 it('fails with no results if nothing was measured yet', () => {
   const { heard, session, closed } = setUp();
   session.send({ type: 'stop' });
-  vi.advanceTimersByTime(STOP_MS);
+  vi.advanceTimersByTime(SILENCE_MS);
   expect(closed()).toBe(1);
   expect(heard).toMatchObject([{ type: 'failed', error: { code: 'worker/no-answer' }, results: null }]);
 });
 
-it('lets a stopped run save for as long as it reports progress', () => {
-  const { session, tell, closed } = setUp();
+it('leaves a worker alone that computes for as long as its step takes, and saves then', () => {
+  const { heard, session, tell, closed } = setUp();
   begun(tell);
   session.send({ type: 'stop' });
   for (let i = 0; i < 20; i++) {
     vi.advanceTimersByTime(2000);
-    tell(progress('checkpoint'));
+    tell(i < 10 ? { type: 'stopping', secondsLeft: 20 - 2 * i } : progress('checkpoint'));
+    const { status, stopsIn } = applyEvents(startingRun(SETTINGS), heard);
+    expect({ status, stopsIn }).toEqual({ status: 'running', stopsIn: Math.max(2, 20 - 2 * i) });
   }
   expect(closed()).toBe(0);
-  vi.advanceTimersByTime(STOP_MS);
+  vi.advanceTimersByTime(SILENCE_MS);
+  expect(closed(), 'it stands still').toBe(1);
+});
+
+it('ends a worker at once if Stop is sent once more, and says what is lost', () => {
+  const { heard, session, tell, closed } = setUp();
+  begun(tell);
+  session.send({ type: 'stop' });
+  tell({ type: 'stopping', secondsLeft: 600 });
+  expect(closed()).toBe(0);
+  session.send({ type: 'stop' });
   expect(closed()).toBe(1);
+  expect(heard.slice(-2)).toMatchObject([
+    { type: 'warning', message: expect.stringContaining('before it could save') as string },
+    { type: 'stopped', results: null },
+  ]);
 });
 
 it('ends a worker whose tokenizer hangs, and names the model', () => {
@@ -111,7 +126,7 @@ it('does not count the time in which the machine sleeps', () => {
   begun(tell);
   session.send({ type: 'stop' });
   sleep();
-  vi.advanceTimersByTime(STOP_MS - 1000);
+  vi.advanceTimersByTime(SILENCE_MS - 1000);
   expect(closed()).toBe(0);
   vi.advanceTimersByTime(1000);
   expect(closed()).toBe(1);

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 
 interface Props {
-  verb: 'Remove' | 'Forget';
+  verb: 'Remove' | 'Forget' | 'End';
   /** What the verb is about, for those who do not see where the button stands: `the model of the run`. */
   of: string;
   /** What the label shows of it, if it is more than the verb. */
@@ -20,7 +20,7 @@ interface Props {
 export function AskTwice({ verb, of, what = '', className, isDisabled = false, testId, act }: Props) {
   const [isAsked, setAsked] = useState(false);
   const label = isAsked ? `Do not ${verb.toLowerCase()}` : `${verb}${what}…`;
-  const confirm = `${verb} for good`;
+  const confirm = verb === 'End' ? 'End without saving' : `${verb} for good`;
   return (
     <>
       <button

@@ -9,6 +9,8 @@ interface Call {
   /** Address of its arguments. */
   readonly args: number;
   readonly units: number;
+  /** Units of a piece: between two pieces, other tasks of the thread may get a turn. */
+  readonly piece: number;
   /** Whether sharing it among threads pays off. */
   readonly isLarge: boolean;
 }
@@ -18,6 +20,12 @@ interface Call {
  * some 200,000 operations.
  */
 const WORTH_SHARING = 2e6;
+
+/**
+ * Most operations of a piece of a call. A thread does them in a fraction of a second; the products of a vocabulary take
+ * many seconds, in which a worker would not hear that it is to pause or stop.
+ */
+const PIECE = 1e9;
 
 const wordsOf = ({ kernel, params, tensors }: Dispatch): number =>
   params.length + (kernel.wasm?.constants?.length ?? 0) + tensors.length;
@@ -65,7 +73,9 @@ export class WasmProgram implements Program {
         const place = kernel.wasm && places.get(kernel.wasm.entry);
         if (kernel.wasm === undefined || place === undefined)
           throw new Error(`kernel ${kernel.name} has no WebAssembly form`);
-        const call = { kernel: place, args: address + at, units, isLarge: cost >= WORTH_SHARING && units > 1 };
+        const piece = Math.max(1, Math.ceil(units / Math.ceil(cost / PIECE || 1)));
+        const isLarge = cost >= WORTH_SHARING && units > 1;
+        const call = { kernel: place, args: address + at, units, piece, isLarge };
         const word = (value: number): void => {
           view.setUint32(at, value, true);
           at += 4;

@@ -14,13 +14,13 @@ export const WORDS = /** @type {const} */ ({
   state: 1,
   /** The next untaken unit. */
   next: 2,
-  /** The call: index of its kernel, address of its arguments, units, units of a chunk. */
+  /** The call: index of its kernel, address of its arguments, the unit after the last, units of a chunk. */
   kernel: 3,
   args: 4,
-  units: 5,
+  end: 5,
   chunk: 6,
   /** Not 0 to end the threads. */
-  end: 7,
+  over: 7,
   /** Not 0 when a kernel has trapped in another thread. */
   failed: 8,
 });
@@ -78,11 +78,11 @@ export function instantiate({ module, memory }) {
  */
 export function takeChunks(words, kernels) {
   const kernel = kernels[words[WORDS.kernel]];
-  const [args, units, chunk] = [words[WORDS.args], words[WORDS.units], words[WORDS.chunk]];
+  const [args, end, chunk] = [words[WORDS.args], words[WORDS.end], words[WORDS.chunk]];
   for (;;) {
     const from = Atomics.add(words, WORDS.next, chunk);
-    if (from >= units) return;
-    kernel(args, from, Math.min(units, from + chunk));
+    if (from >= end) return;
+    kernel(args, from, Math.min(end, from + chunk));
   }
 }
 
@@ -99,7 +99,7 @@ export function serve(start, onReady) {
   onReady();
   for (;;) {
     const sequence = Atomics.load(words, WORDS.sequence);
-    if (Atomics.load(words, WORDS.end) !== 0) return;
+    if (Atomics.load(words, WORDS.over) !== 0) return;
     const state = Atomics.load(words, WORDS.state);
     if (state >= OPEN && Atomics.compareExchange(words, WORDS.state, state, state + 1) === state) {
       try {

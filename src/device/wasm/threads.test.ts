@@ -22,6 +22,6 @@ test('a thread that disappears in the middle of a call is noticed, and nobody wa
   const workerData = { buffer: memory.buffer, sequence: WORDS.sequence, state: WORDS.state };
   const worker = new Worker(VANISHING, { eval: true, workerData });
   await new Promise((resolve) => worker.once('online', resolve));
-  expect(() => threads.share(0, 0, 8)).toThrow(ThreadGone);
+  expect(() => threads.share(0, 0, 0, 8)).toThrow(ThreadGone);
   await worker.terminate();
 });

@@ -47,6 +47,11 @@ export class Threads {
     return this.#started.length + 1;
   }
 
+  /** Chunks that a call is shared as. */
+  get chunks(): number {
+    return this.count * CHUNKS;
+  }
+
   /** Starts another thread. @returns whether it started; without it the device is slower. */
   async add(host: ThreadHost, start: ThreadStart): Promise<boolean> {
     try {
@@ -58,17 +63,17 @@ export class Threads {
   }
 
   /**
-   * Computes all units of a call, shared among the awake threads.
+   * Computes units of a call, shared among the awake threads.
    *
    * @throws WebAssembly.RuntimeError when a kernel has trapped, in any thread; ThreadGone.
    */
-  share(kernel: number, args: number, units: number): void {
+  share(kernel: number, args: number, from: number, to: number): void {
     const words = this.#words;
     words[WORDS.kernel] = kernel;
     words[WORDS.args] = args;
-    words[WORDS.units] = units;
-    words[WORDS.chunk] = Math.max(1, Math.ceil(units / (this.count * CHUNKS)));
-    Atomics.store(words, WORDS.next, 0);
+    words[WORDS.end] = to;
+    words[WORDS.chunk] = Math.max(1, Math.ceil((to - from) / this.chunks));
+    Atomics.store(words, WORDS.next, from);
     Atomics.store(words, WORDS.state, OPEN);
     Atomics.add(words, WORDS.sequence, 1);
     Atomics.notify(words, WORDS.sequence);
@@ -96,7 +101,7 @@ export class Threads {
   }
 
   terminate(): void {
-    Atomics.store(this.#words, WORDS.end, 1);
+    Atomics.store(this.#words, WORDS.over, 1);
     Atomics.add(this.#words, WORDS.sequence, 1);
     Atomics.notify(this.#words, WORDS.sequence);
     for (const thread of this.#started) thread.terminate();

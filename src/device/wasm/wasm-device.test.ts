@@ -46,6 +46,24 @@ describe('threads', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
+  test('and one take long calls in pieces, so that other work of the thread gets its turn', async () => {
+    const results: Buffer[] = [];
+    for (const threads of [1, 2]) {
+      const device = await open(threads);
+      const { c, plan } = productOn(device, 1280); // four times the operations of a piece
+      const program = await device.record('product', plan);
+      let turns = 0;
+      const message = new MessageChannel();
+      message.port1.onmessage = () => message.port2.postMessage(++turns);
+      message.port2.postMessage(0);
+      await device.run([program]);
+      message.port1.close();
+      expect(turns).toBeGreaterThan(2);
+      results.push(Buffer.from(await device.read(wholeOf(c))));
+    }
+    expect(results[1].equals(results[0])).toBe(true);
+  });
+
   test('are optional when they cannot be started', async () => {
     const host = nodeWasmHost(3);
     const start = vi.fn(() => Promise.reject(new Error('no more workers')));

@@ -110,10 +110,14 @@ export class WasmDevice implements Device {
     }));
     return this.#turns.work(
       function* (this: WasmDevice) {
-        for (const { kernel, args, units, isLarge } of calls) {
-          this.check();
-          this.#call(kernel, args, units, isLarge);
-          yield;
+        for (const { kernel, args, units, piece, isLarge } of calls) {
+          const least = isLarge ? (this.#threads?.chunks ?? 1) : 1; // enough for all threads
+          const step = Math.max(piece, least);
+          for (let from = 0; from < units; from += step) {
+            this.check();
+            this.#call(kernel, args, [from, Math.min(units, from + step)], isLarge);
+            yield;
+          }
         }
         const bytes = new Uint8Array(this.#memory.buffer);
         for (const move of moves) bytes.copyWithin(move.to, move.from, move.from + move.bytes);
@@ -121,10 +125,10 @@ export class WasmDevice implements Device {
     );
   }
 
-  #call(kernel: number, args: number, units: number, isLarge: boolean): void {
+  #call(kernel: number, args: number, [from, to]: readonly [number, number], isLarge: boolean): void {
     try {
-      if (isLarge && this.#threads !== undefined) this.#threads.share(kernel, args, units);
-      else this.#kernels[kernel](args, 0, units);
+      if (isLarge && this.#threads !== undefined) this.#threads.share(kernel, args, from, to);
+      else this.#kernels[kernel](args, from, to);
     } catch (cause) {
       if (cause instanceof ThreadGone) {
         this.#failure = new GorpError(

@@ -143,10 +143,21 @@ export type RunEvent =
   /** `needsPerson`: it waits for something that only a person can do; the warning before says what. */
   | { type: 'paused'; needsPerson?: true }
   | { type: 'resumed' }
+  /**
+   * Told every second from Stop to the end: the run computes, and ends at the next place where nothing is lost, in about
+   * so many seconds, if that is known.
+   */
+  | { type: 'stopping'; secondsLeft: number | null }
   | { type: 'finished'; results: Results }
-  // Without results if the worker was ended or crashed: those so far remain.
+  // Without results if it stopped before its device was open, or the worker was ended or crashed: those so far remain.
   | { type: 'stopped'; results: Results | null }
   | { type: 'failed'; error: ErrorReport; results: Results | null };
+
+/**
+ * Milliseconds without an event after which a run that was asked to stop counts as standing still, and is ended from
+ * outside with its results so far. One that computes tells every second that it is `stopping`.
+ */
+export const SILENCE_MS = 10_000;
 
 /** A place where nothing is half done: the run can be saved, paused or stopped here. */
 export interface Rest {

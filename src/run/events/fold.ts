@@ -71,6 +71,7 @@ function withEvent(results: Results, event: RunEvent): Results {
     case 'warning':
     case 'paused':
     case 'resumed':
+    case 'stopping':
     case 'finished':
     case 'stopped':
       return results;

@@ -37,6 +37,16 @@ export class Checkpointer {
     this.#savedAt = this.#host.now();
   }
 
+  /** Whether the last checkpoint, or what the run began from, is this place. */
+  has(place: Place, results: Results): boolean {
+    return keyOf(place, results) === this.#saved;
+  }
+
+  /** Seconds that the last checkpoint took to save. */
+  get seconds(): number {
+    return this.#took;
+  }
+
   /** Whether checkpoints are saved at all. */
   get isOn(): boolean {
     return this.#host.checkpoints !== undefined;
@@ -76,8 +86,7 @@ export class Checkpointer {
    */
   async save(checkpoint: RunState, secondsLeft: number | null): Promise<void> {
     const { checkpoints: store, emit, now } = this.#host;
-    const place = keyOf(checkpoint.place, checkpoint.results);
-    if (store === undefined || place === this.#saved) return;
+    if (store === undefined || this.has(checkpoint.place, checkpoint.results)) return;
     const [before, last] = this.#written;
     const total = bytesOf(checkpoint, before);
     const tell = (done: number): void => {
@@ -94,7 +103,7 @@ export class Checkpointer {
         before,
       });
       await store.save(files);
-      [this.#saved, this.#written] = [place, [last, written]];
+      [this.#saved, this.#written] = [keyOf(checkpoint.place, checkpoint.results), [last, written]];
     } catch (thrown) {
       const { code, message, nextStep } = reportOf(thrown);
       if (code.startsWith('device/')) throw thrown;

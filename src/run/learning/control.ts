@@ -76,6 +76,11 @@ export class RunControl {
     this.resume();
   }
 
+  /** Whether {@link stop} was called. */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** Whether {@link endRound} was called. */
   get isEnding(): boolean {
     return this.#isEnding;

@@ -54,6 +54,13 @@ export class StepReports {
     await this.#pending;
   }
 
+  /** Approximate seconds until the steps that have begun are done; null before the first is known. */
+  get secondsLeft(): number | null {
+    if (this.#stepSeconds === undefined) return null;
+    const { learner, time } = this.#parts;
+    return Math.max(0, (learner.untakenSteps + 1) * this.#stepSeconds - (time.seconds - this.#since));
+  }
+
   /** Restarts the clock: the time since was not training. */
   restartClock(): void {
     this.#since = this.#parts.time.seconds;

@@ -4,19 +4,23 @@ import { namedRounds } from '../../../run/settings/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { runKey } from '../../state/history.ts';
-import { usePageState } from '../../state/page-context.tsx';
+import { usePage, usePageState } from '../../state/page-context.tsx';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { methodTitle } from '../../../methods/registry.ts';
 import { isActive, type RunState } from '../../state/run-state.ts';
+import { AskTwice } from '../../ui/AskTwice.tsx';
+import buttons from '../../ui/buttons.module.css';
 import { phaseText, roundShares, whereText } from '../../state/phase.ts';
 import styles from './StatusPanel.module.css';
 
 /** Where the run is, and how fast it trains. */
 export function StatusPanel() {
+  const { stop } = usePage();
   const run = usePageState((state) => state.run);
   const active = isActive(run.status);
   const where = active ? whereText(run) : '';
-  const left = active ? (run.progress?.secondsLeft ?? null) : null;
+  const stops = run.status === 'stopping';
+  const left = stops ? run.stopsIn : active ? (run.progress?.secondsLeft ?? null) : null;
   const { results } = run;
   const testSpeed = results?.testTime && speedOf(results.testTime);
   return (
@@ -30,6 +34,16 @@ export function StatusPanel() {
         {results?.name !== undefined && <p className={styles.name}>{results.name}</p>}
         <p className={styles.where}>{where}</p>
         {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
+        {stops && (
+          <AskTwice
+            verb="End"
+            what=" now"
+            of="the run, without saving"
+            className={`${buttons.plain} ${buttons.small}`}
+            testId="end-now"
+            act={stop}
+          />
+        )}
         {results !== null && !active && (
           <p className={styles.left}>
             took {duration(results.seconds)}, started {moment(results.startedAt)}
