@@ -35,3 +35,28 @@ const PRODUCTS = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 } as const;
 export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d }: AttentionSizes): number {
   return PRODUCTS[form] * 2 * B * H * Sq * Sk * d;
 }
+
+/** An attention of the rows of a batch without padding. */
+export interface RowAttentionShape {
+  /** Queries of all rows. */
+  readonly N: number;
+  /** Keys of all rows. */
+  readonly M: number;
+  /** Spans. */
+  readonly R: number;
+  readonly H: number;
+  readonly Hk: number;
+  /** Head size. */
+  readonly d: number;
+  readonly scale: number;
+  readonly causal: boolean;
+  /** Number of positions that a query sees, including its own; null means no limit. */
+  readonly window: number | null;
+  /** Distances of a bias, 0 without one. */
+  readonly distances: number;
+}
+
+/** Approximate operations: a row's length is known only when it is written, so all rows count as equally long. */
+export function rowAttentionOperations(form: AttentionForm, { N, M, R, H, d, causal }: RowAttentionShape): number {
+  return (PRODUCTS[form] * 2 * H * N * (M / Math.max(1, R)) * d) / (causal ? 2 : 1);
+}

@@ -64,10 +64,18 @@ export function setSizes(args: usize, tensors: u32): void {
   flags = word(args, 10);
   bias = flags & BIAS ? word(args, TENSORS + tensors) : 0;
   biasLd = flags & DISTANCE ? <usize>-4 : (<usize>Sk) << 2;
-  ld = (<usize>((Sk + 3) & ~3)) << 2;
-  if (Sk > MAX_SCORES) unreachable();
+  placeScores(Sk, d, biasLd);
+}
+
+/** Sets the keys in a row of the next scores, the head size and the step of the bias. @returns the rows that fit. */
+export function placeScores(keys: u32, size: u32, biasStep: usize): u32 {
+  if (keys > MAX_SCORES) unreachable();
+  d = size;
+  ld = (<usize>((keys + 3) & ~3)) << 2;
+  biasLd = biasStep;
   weights = scratch + PRODUCT_SCRATCH + ROW_VALUES;
   slopes = weights + 4 * MAX_SCORES;
+  return min(<u32>ROW_VALUES >> 2, MAX_SCORES / max<u32>(4, <u32>ld >> 2));
 }
 
 /** Shifts the first query of the call by this many positions among the keys. */
@@ -79,7 +87,7 @@ export function movePlace(by: u32): void {
 export function blockRows(): u32 {
   const width = max<u32>(4, <u32>ld >> 2);
   const usual = flags & CAUSAL ? 60 : max<u32>(30, (BLOCK_SCORES / width / 30) * 30);
-  return min(min(usual, <u32>ROW_VALUES >> 2), MAX_SCORES / width);
+  return min(usual, placeScores(Sk, d, biasLd));
 }
 
 // One past the last key that a query may see.
@@ -122,7 +130,7 @@ export function scoresOf(
   }
 }
 
-// Sums over keys for a block's rows: values [rows, keys] times y [keys, d].
+// Sums over keys for a block's rows: values [rows, keys] times y [keys, d], plus `add`, which is 0 or `to`.
 export function sumOverKeys(
   values: usize,
   rows: u32,
@@ -132,11 +140,12 @@ export function sumOverKeys(
   factor: f32,
   to: usize,
   ldt: usize,
+  add: usize,
 ): void {
   setInner(keys, factor);
   setA(values, ld, 0);
   setB(y, ldy, rows <= FEW_QUERIES ? IN_PLACE : 0);
-  setC(to, ldt, 0, 0, false);
+  setC(to, ldt, add, ldt, false);
   product(0, rows, 0, d);
 }
 

@@ -124,7 +124,7 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
         if (flags & SCORES)
           saveRow(word(args, TENSORS + (flags & BIAS ? 7 : 6)) + ((<usize>line * Sk) << 2), slope, seen);
       }
-      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 5) + at, ldq);
+      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 5) + at, ldq, 0);
     }
   }
 }

@@ -105,7 +105,7 @@ export function attention(args: usize, from: u32, to: u32): void {
         store<f32>(inverses + (r << 2), rowSum == 0 ? 0 : 1 / rowSum);
         clearRow(row, seen, keys);
       }
-      sumOverKeys(weights, rows, keys, word(args, TENSORS + 2) + key, ldk, 1, out, ldq);
+      sumOverKeys(weights, rows, keys, word(args, TENSORS + 2) + key, ldk, 1, out, ldq, 0);
       for (let r: u32 = 0; r < rows; r++) scaleRow(out + r * ldq, load<f32>(inverses + (r << 2)));
     }
   }

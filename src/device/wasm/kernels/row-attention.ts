@@ -1,0 +1,367 @@
+// Attention of the rows of a batch without padding, and its gradients
+//
+//   p_ij = exp(s_ij - lse_i), s = scale q kᵀ + bias, delta_i = do_i · o_i, ds_ij = p_ij (do_i · v_j - delta_i)
+//   rowAttention        o = Σ_j p v, lse
+//   rowAttentionDelta   back = lse and delta of every query and head, then the spans as floats
+//   rowAttentionGradQ   dq = scale ds k
+//   rowAttentionGradKv  dk = scale dsᵀ q, dv = pᵀ do
+//
+// q, o, do, dq [N, H, d]; k, v, dk, dv [M, Hk, d]; lse [N, H]. spans u32 [R, 6]: the first query of a span and their
+// number, the same of the keys that it shares, and of its own. Shared keys have the positions from 0 on, then own keys,
+// and query i is at the position of own key i. The causal rule shows it keys up to its position, a window of w only
+// the last w of them. bias [H, width], by key - query + (width - 1) / 2. Every query belongs to one span, and every key is
+// an own key of one span; a span shares the keys from the first own key of another one on.
+//
+// Words: parts, size, R, N, H, Hk, d, scale, window, width, flags; q, k, v; then spans, lse, o or back, do and the
+// results; then the bias.
+//
+// Plan: a unit is one head of a part of a span: `size` queries, in rowAttentionGradKv `size` keys with all queries that
+// see them, so that no two units write to the same place. Scores go through the products of `attention-blocks.ts`,
+// shared and own keys side by side. No key is read that no query of a block sees.
+// Care: as in `attention.ts`.
+import { addOverQueries, ld, placeScores, ROW_VALUES, scoresOf, slopes, sumOverKeys, weights } from './attention-blocks';
+import { exp4, log1 } from './math';
+import { float, max4, sum4, word } from './simd';
+import { dot } from './vectors';
+
+const BIAS: u32 = 1;
+const CAUSAL: u32 = 2;
+const WINDOW: u32 = 4;
+/** Words before the addresses of the tensors. */
+const TENSORS: u32 = 11;
+const SPAN: u32 = 6;
+/** Rows of the products that sum over queries. */
+const BLOCK: u32 = 120;
+const NO_KEYS: f32 = -3e38;
+
+// Words of a call.
+let parts: u32 = 0;
+let size: u32 = 0;
+let R: u32 = 0;
+let H: u32 = 0;
+let Hk: u32 = 0;
+let d: u32 = 0;
+let scale: f32 = 1;
+let window: u32 = 0;
+let width: u32 = 0;
+let flags: u32 = 0;
+let bias: usize = 0;
+let ldq: usize = 0;
+let ldk: usize = 0;
+// The span table and whether it holds floats.
+let table: usize = 0;
+let isFloat: bool = false;
+// The current span, and a part of its queries or keys.
+let queryBegin: u32 = 0;
+let queryCount: u32 = 0;
+let sharedBegin: u32 = 0;
+let sharedCount: u32 = 0;
+let ownBegin: u32 = 0;
+let ownCount: u32 = 0;
+let first: u32 = 0;
+let count: u32 = 0;
+// The positions of keys that a block of queries sees.
+let low: u32 = 0;
+let high: u32 = 0;
+
+function setCall(args: usize, tensors: u32): void {
+  parts = word(args, 0);
+  size = word(args, 1);
+  R = word(args, 2);
+  H = word(args, 4);
+  Hk = word(args, 5);
+  d = word(args, 6);
+  scale = float(args, 7);
+  window = word(args, 8);
+  width = word(args, 9);
+  flags = word(args, 10);
+  bias = flags & BIAS ? word(args, TENSORS + tensors) : 0;
+  ldq = (<usize>(H * d)) << 2;
+  ldk = (<usize>(Hk * d)) << 2;
+}
+
+// The spans as they are, or as floats after the values of all queries in `back`.
+function setTable(args: usize, isBack: bool): void {
+  isFloat = isBack;
+  table = word(args, TENSORS + 3) + (isBack ? (<usize>(word(args, 3) * H)) << 3 : 0);
+}
+
+// @inline
+function field(span: u32, i: u32): u32 {
+  const at = table + ((<usize>(span * SPAN + i)) << 2);
+  return isFloat ? <u32>load<f32>(at) : load<u32>(at);
+}
+
+function readSpan(span: u32): void {
+  queryBegin = field(span, 0);
+  queryCount = field(span, 1);
+  sharedBegin = field(span, 2);
+  sharedCount = field(span, 3);
+  ownBegin = field(span, 4);
+  ownCount = field(span, 5);
+}
+
+// Finds a part by its number among those of all spans. The parts of a span are about equally long, in whole tiles.
+function findPart(part: u32, ofKeys: bool): bool {
+  for (let span: u32 = 0; span < R; span++) {
+    const total = field(span, ofKeys ? 5 : 1);
+    const all = (total + size - 1) / size;
+    if (part >= all) {
+      part -= all;
+      continue;
+    }
+    readSpan(span);
+    const step = (((total + all - 1) / all + 5) / 6) * 6;
+    first = part * step;
+    count = first < total ? min(step, total - first) : 0;
+    return count > 0;
+  }
+  return false;
+}
+
+// @inline
+function endOf(query: u32): u32 {
+  return sharedCount + (flags & CAUSAL ? min(ownCount, query + 1) : ownCount);
+}
+
+// @inline
+function beginOf(query: u32): u32 {
+  const next = sharedCount + query + 1;
+  return flags & WINDOW ? next - min(next, window) : 0;
+}
+
+// Sets the keys of a block of queries. @returns how many of the queries fit into it.
+function setBlock(query: u32, left: u32): u32 {
+  let rows = min(left, placeScores(sharedCount + ownCount, d, <usize>-4));
+  low = beginOf(query);
+  high = endOf(query + rows - 1);
+  if (low > high) low = high;
+  placeScores(high - low, d, <usize>-4);
+  return rows;
+}
+
+// Address of the bias of a query and a key, by their positions.
+// @inline
+function biasAt(h: u32, query: u32, key: u32): usize {
+  return bias ? bias + ((<usize>(h * width + (width - 1) / 2 + key - query)) << 2) : 0;
+}
+
+// Address of a head's vector of the key at a position.
+// @inline
+function keyAt(base: usize, position: u32): usize {
+  const key = position < sharedCount ? sharedBegin + position : ownBegin + position - sharedCount;
+  return base + <usize>key * ldk;
+}
+
+// Scores of a block's queries, at x, for the keys at y; with the bias of head h, from query i on, if `biased`.
+function spanScores(x: usize, rows: u32, y: usize, factor: f32, biased: bool, h: u32, i: u32, to: usize): void {
+  const border = min(max(low, sharedCount), high);
+  const place = sharedCount + i;
+  if (low < border) {
+    scoresOf(x, ldq, rows, keyAt(y, low), ldk, border - low, factor, biased ? biasAt(h, place, low) : 0, to);
+  }
+  if (border < high) {
+    const right = to + ((<usize>(border - low)) << 2);
+    scoresOf(x, ldq, rows, keyAt(y, border), ldk, high - border, factor, biased ? biasAt(h, place, border) : 0, right);
+  }
+}
+
+// Values [rows, keys] of a block times the vectors at y.
+function spanSums(values: usize, rows: u32, y: usize, factor: f32, to: usize): void {
+  const border = min(max(low, sharedCount), high);
+  if (low == high) for (let r: u32 = 0; r < rows; r++) memory.fill(to + r * ldq, 0, (<usize>d) << 2);
+  if (low < border) sumOverKeys(values, rows, border - low, keyAt(y, low), ldk, factor, to, ldq, 0);
+  if (border < high) {
+    const right = values + ((<usize>(border - low)) << 2);
+    const add = low < border ? to : 0;
+    sumOverKeys(right, rows, high - border, keyAt(y, border), ldk, factor, to, ldq, add);
+  }
+}
+
+// Sets a row outside [from, to): to `outside` in the fours that the range touches, to 0 in all others.
+function frame(row: usize, from: u32, to: u32, outside: f32): void {
+  const end = (to + 3) & ~3;
+  let j: u32 = 0;
+  for (; j + 4 <= from; j += 4) v128.store(row + ((<usize>j) << 2), f32x4.splat(0));
+  for (; j < from; j++) store<f32>(row + ((<usize>j) << 2), outside);
+  for (j = to; j < end; j++) store<f32>(row + ((<usize>j) << 2), outside);
+  for (let at = (<usize>j) << 2; at < ld; at += 16) v128.store(row + at, f32x4.splat(0));
+}
+
+let rowSum: f32 = 0;
+
+// Turns scores [from, to) of a row into exp(score - largest), all others into 0. @returns their log-sum-exp.
+function expRow(row: usize, from: u32, to: u32): f32 {
+  rowSum = 0;
+  if (from >= to) {
+    frame(row, 0, 0, 0);
+    return NO_KEYS;
+  }
+  frame(row, from, to, -Infinity);
+  // pmax is one instruction, unlike max. It skips NaN, which the sum propagates.
+  let tops = f32x4.splat(-Infinity);
+  const start = row + ((<usize>(from & ~3)) << 2);
+  const bytes = (<usize>(((to + 3) & ~3) - (from & ~3))) << 2;
+  for (let at: usize = 0; at < bytes; at += 16) tops = f32x4.pmax(tops, v128.load(start + at));
+  const top = max4(tops);
+  const largest = f32x4.splat(top);
+  let sums = f32x4.splat(0);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const w = exp4(f32x4.sub(v128.load(start + at), largest));
+    v128.store(start + at, w);
+    sums = f32x4.add(sums, w);
+  }
+  rowSum = sum4(sums);
+  return top + log1(rowSum);
+}
+
+// In [from, to) of a row, turns scores into p and do · v into ds; all others into 0.
+function slopeRow(row: usize, slope: usize, from: u32, to: u32, back: usize): void {
+  if (from >= to) from = to = 0;
+  const less = f32x4.splat(load<f32>(back));
+  const off = f32x4.splat(load<f32>(back, 4));
+  const end = (<usize>((to + 3) & ~3)) << 2;
+  for (let at = (<usize>(from & ~3)) << 2; at < end; at += 16) {
+    const p = exp4(f32x4.sub(v128.load(row + at), less));
+    v128.store(row + at, p);
+    v128.store(slope + at, f32x4.mul(p, f32x4.sub(v128.load(slope + at), off)));
+  }
+  frame(row, from, to, 0);
+  frame(slope, from, to, 0);
+}
+
+export function rowAttention(args: usize, from: u32, to: u32): void {
+  setCall(args, 6);
+  setTable(args, false);
+  const group = H / Hk;
+  for (let unit = from; unit < to; unit++) {
+    const h = unit / parts;
+    if (!findPart(unit - h * parts, false)) continue;
+    const key = (<usize>((h / group) * d)) << 2;
+    for (let i = first; i < first + count; ) {
+      const rows = setBlock(i, first + count - i);
+      const line = queryBegin + i;
+      const at = line * ldq + ((<usize>(h * d)) << 2);
+      const out = word(args, TENSORS + 5) + at;
+      spanScores(word(args, TENSORS) + at, rows, word(args, TENSORS + 1) + key, scale, true, h, i, weights);
+      const inverses = weights - ROW_VALUES;
+      for (let r: u32 = 0; r < rows; r++) {
+        const begin = max(beginOf(i + r), low) - low;
+        const lse = expRow(weights + r * ld, begin, endOf(i + r) - low);
+        store<f32>(word(args, TENSORS + 4) + ((<usize>((line + r) * H + h)) << 2), lse);
+        store<f32>(inverses + (r << 2), rowSum == 0 ? 0 : 1 / rowSum);
+      }
+      spanSums(weights, rows, word(args, TENSORS + 2) + key, 1, out);
+      for (let r: u32 = 0; r < rows; r++) scaleVector(out + r * ldq, load<f32>(inverses + (r << 2)));
+      i += rows;
+    }
+  }
+}
+
+function scaleVector(at: usize, factor: f32): void {
+  let e: u32 = 0;
+  for (; e + 4 <= d; e += 4, at += 16) v128.store(at, f32x4.mul(v128.load(at), f32x4.splat(factor)));
+  for (; e < d; e++, at += 4) store<f32>(at, load<f32>(at) * factor);
+}
+
+// Units: tokens, then one for the spans. Words: N, H, d, numbers of all spans; lse, do, o, spans, back.
+export function rowAttentionDelta(args: usize, from: u32, to: u32): void {
+  const N = word(args, 0);
+  const heads = word(args, 1);
+  const length = word(args, 2);
+  const back: usize = word(args, 8);
+  for (let token = from; token < to; token++) {
+    if (token == N) {
+      const end = back + ((<usize>(N * heads)) << 3);
+      for (let i: u32 = 0; i < word(args, 3); i++) {
+        store<f32>(end + (i << 2), <f32>load<u32>(word(args, 7) + (i << 2)));
+      }
+      return;
+    }
+    for (let head = token * heads; head < (token + 1) * heads; head++) {
+      const at = (<usize>(head * length)) << 2;
+      const to = back + ((<usize>head) << 3);
+      store<f32>(to, load<f32>(word(args, 4) + ((<usize>head) << 2)));
+      store<f32>(to, dot(word(args, 5) + at, word(args, 6) + at, length), 4);
+    }
+  }
+}
+
+export function rowAttentionGradQ(args: usize, from: u32, to: u32): void {
+  setCall(args, 6);
+  setTable(args, true);
+  const group = H / Hk;
+  for (let unit = from; unit < to; unit++) {
+    const h = unit / parts;
+    if (!findPart(unit - h * parts, false)) continue;
+    const key = (<usize>((h / group) * d)) << 2;
+    for (let i = first; i < first + count; ) {
+      const rows = setBlock(i, first + count - i);
+      const line = queryBegin + i;
+      const at = line * ldq + ((<usize>(h * d)) << 2);
+      spanScores(word(args, TENSORS) + at, rows, word(args, TENSORS + 1) + key, scale, true, h, i, weights);
+      spanScores(word(args, TENSORS + 4) + at, rows, word(args, TENSORS + 2) + key, 1, false, h, i, slopes);
+      for (let r: u32 = 0; r < rows; r++) {
+        const begin = max(beginOf(i + r), low) - low;
+        slopeRow(weights + r * ld, slopes + r * ld, begin, endOf(i + r) - low, backOf(args, line + r, h));
+      }
+      spanSums(slopes, rows, word(args, TENSORS + 1) + key, scale, word(args, TENSORS + 5) + at);
+      i += rows;
+    }
+  }
+}
+
+// Address of lse and delta of a query.
+// @inline
+function backOf(args: usize, line: u32, h: u32): usize {
+  return word(args, TENSORS + 3) + ((<usize>(line * H + h)) << 3);
+}
+
+export function rowAttentionGradKv(args: usize, from: u32, to: u32): void {
+  setCall(args, 7);
+  setTable(args, true);
+  for (let unit = from; unit < to; unit++) {
+    const hk = unit / parts;
+    if (!findPart(unit - hk * parts, true)) continue;
+    const begin = ownBegin;
+    const key = <usize>(begin + first) * ldk + ((<usize>(hk * d)) << 2);
+    for (let j: u32 = 0; j < count; j++) {
+      memory.fill(word(args, TENSORS + 5) + key + j * ldk, 0, (<usize>d) << 2);
+      memory.fill(word(args, TENSORS + 6) + key + j * ldk, 0, (<usize>d) << 2);
+    }
+    addQueries(args, hk, key, sharedCount + first, count);
+    for (let span: u32 = 0; span < R; span++) {
+      if (field(span, 2) != begin || field(span, 3) <= first) continue;
+      readSpan(span);
+      addQueries(args, hk, key, first, min(count, sharedCount - first));
+    }
+  }
+}
+
+// Adds what the queries of the current span contribute to the gradients of keys, from a position of the span on.
+function addQueries(args: usize, hk: u32, key: usize, position: u32, keys: u32): void {
+  const group = H / Hk;
+  const end = position + keys;
+  const firstQuery = flags & CAUSAL ? max(position, sharedCount) - sharedCount : 0;
+  const reach = end - 1 + window; // one past the last position from which a key is seen
+  const endQuery = flags & WINDOW ? min(queryCount, max(reach, sharedCount) - sharedCount) : queryCount;
+  const maxRows = min(BLOCK, placeScores(keys, d, <usize>-4));
+  for (let i = firstQuery; i < endQuery; i += maxRows) {
+    const rows = min(maxRows, endQuery - i);
+    for (let h = hk * group; h < (hk + 1) * group; h++) {
+      const at = <usize>(queryBegin + i) * ldq + ((<usize>(h * d)) << 2);
+      const q = word(args, TENSORS) + at;
+      const dout = word(args, TENSORS + 4) + at;
+      const add = biasAt(h, sharedCount + i, position);
+      scoresOf(q, ldq, rows, word(args, TENSORS + 1) + key, ldk, keys, scale, add, weights);
+      scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
+      for (let r: u32 = 0; r < rows; r++) {
+        const seenFrom = min(max(beginOf(i + r), position), end) - position;
+        const seenTo = min(max(endOf(i + r), position), end) - position;
+        slopeRow(weights + r * ld, slopes + r * ld, seenFrom, seenTo, backOf(args, queryBegin + i + r, h));
+      }
+      addOverQueries(weights, rows, keys, dout, ldq, 1, word(args, TENSORS + 6) + key, ldk);
+      addOverQueries(slopes, rows, keys, q, ldq, scale, word(args, TENSORS + 5) + key, ldk);
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Device } from '../../device/device.ts';
+import { F32, relativeError } from '../../testing/compare.ts';
+import { TEST_DEVICES } from '../../testing/devices.ts';
+import { GraphUnderTest, noise, weight } from '../../testing/graphs.ts';
+import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
+import { checkOperations, runOperations } from '../../testing/wasm-operations.ts';
+import { rowAttention } from './row-attention.ts';
+
+/** Rows of tokens after a beginning that they share. */
+interface Group {
+  beginning: number;
+  rows: number[];
+}
+
+interface Case {
+  groups: Group[];
+  H: number;
+  Hk?: number;
+  d: number;
+  causal?: boolean;
+  window?: number;
+  bias?: boolean;
+  /** Spans of zeros. */
+  unused?: number;
+}
+
+/** Self-attention: a span for each beginning, then one for each row, then unused ones. */
+function spansOf(groups: readonly Group[], unused = 0): { spans: number[]; tokens: number } {
+  const [beginnings, rows]: number[][][] = [[], []];
+  let tokens = 0;
+  for (const { beginning, rows: counts } of groups) {
+    const shared = tokens;
+    if (beginning > 0) beginnings.push([shared, beginning, 0, 0, shared, beginning]);
+    tokens += beginning;
+    for (const count of counts) {
+      rows.push([tokens, count, shared, beginning, tokens, count]);
+      tokens += count;
+    }
+  }
+  return { spans: [...beginnings, ...rows, new Array<number>(6 * unused).fill(0)].flat(), tokens };
+}
+
+const CASES: Case[] = [
+  { groups: [{ beginning: 0, rows: [1] }], H: 1, d: 1 },
+  // No beginning; rows of one token; a beginning of one token, of all but one token.
+  { groups: [{ beginning: 0, rows: [5, 1, 9] }], H: 2, d: 5, unused: 2 },
+  { groups: [{ beginning: 1, rows: [1, 1, 1] }], H: 3, d: 5 },
+  { groups: [{ beginning: 12, rows: [1] }], H: 4, Hk: 2, d: 4 },
+  // Several beginnings; one that a single row reads.
+  { groups: [{ beginning: 7, rows: [3, 8] }, { beginning: 2, rows: [6] }, { beginning: 0, rows: [4] }], H: 4, Hk: 2, d: 5 },
+  // Several parts of queries and of keys.
+  { groups: [{ beginning: 71, rows: [67, 9, 130] }], H: 3, Hk: 1, d: 5, unused: 1 },
+  { groups: [{ beginning: 9, rows: [20, 5] }], H: 2, d: 64 },
+  // Windows: of one position, shorter than the beginning, over the border, over several parts.
+  { groups: [{ beginning: 3, rows: [4, 2] }], H: 1, d: 3, window: 1 },
+  { groups: [{ beginning: 11, rows: [7, 3] }, { beginning: 0, rows: [9] }], H: 2, d: 8, window: 5 },
+  { groups: [{ beginning: 40, rows: [95, 21] }], H: 4, Hk: 2, d: 6, window: 37, bias: true },
+  { groups: [{ beginning: 5, rows: [6, 70] }], H: 2, d: 12, bias: true },
+  // Both ways, as in an encoder.
+  { groups: [{ beginning: 0, rows: [5, 66, 1, 12] }], H: 3, d: 5, causal: false, bias: true },
+  { groups: [{ beginning: 0, rows: [33, 17] }], H: 4, Hk: 1, d: 16, causal: false },
+];
+
+/** Attention with spans of tokens `N`, keys `M`. */
+function graphOf(spans: number[], [N, M]: [N: number, M: number], at: Omit<Case, 'groups'>, q?: ArrayLike<number>) {
+  const { H, Hk = H, d, causal = true, window, bias = false } = at;
+  const longest = spans.reduce((most, _, n) => (n % 6 === 0 ? Math.max(most, spans[n + 3] + Math.max(spans[n + 1], spans[n + 5])) : most), 1);
+  return new GraphUnderTest(
+    {
+      q: { ...weight([1, N, H * d]), ...(q && { values: q }) },
+      k: weight([1, M, Hk * d]),
+      v: weight([1, M, Hk * d]),
+      spans: { shape: [spans.length / 6, 6], dtype: 'u32', values: spans },
+      // Room for more distances than occur.
+      bias: { shape: [H, 2 * (longest + 2) - 1] },
+    },
+    (g, input) => ({
+      o: rowAttention(g, {
+        ...{ q: input('q'), k: input('k'), v: input('v'), spans: input('spans'), heads: H, keyHeads: Hk },
+        ...{ scale: 0.7 / Math.sqrt(Math.max(1, d / 8)), causal, window, bias: bias ? input('bias') : undefined },
+      }),
+    }),
+  ).withGradients('o');
+}
+
+function graphOfCase({ groups, ...at }: Case, q?: ArrayLike<number>): GraphUnderTest {
+  const { spans, tokens } = spansOf(groups, at.unused);
+  return graphOf(spans, [tokens, tokens], at, q);
+}
+
+describe.each(TEST_DEVICES.slice(1))('on $name', ({ acquire }) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await acquire();
+  });
+  afterAll(() => device.destroy());
+
+  test.each(CASES)('%o', async (c) => {
+    const t = graphOfCase(c);
+    t.checkFiniteDifferences(device, 1e-5);
+    await t.checkDevice(device, 1e-4);
+  });
+
+  // Three answers to two sources, of which two have one: each source owns its keys in a span without queries.
+  test.each([1, 70])('cross-attention to sources of up to %i tokens', async (length) => {
+    const spans = [0, 0, 0, 0, 0, length, 0, 0, 0, 0, length, 3, 0, 4, 0, length, 0, 0, 4, 1, 0, length, 0, 0, 5, 9, length, 3, 0, 0];
+    const t = graphOf(spans, [14, length + 3], { H: 4, Hk: 2, d: 5, causal: false });
+    t.checkFiniteDifferences(device, 1e-5);
+    await t.checkDevice(device, 1e-4);
+  });
+
+  test('a query without keys', async () => {
+    const t = graphOf([0, 2, 0, 0, 0, 0, 2, 1, 0, 0, 0, 3], [3, 3], { H: 2, d: 4, causal: false });
+    await t.checkDevice(device, F32);
+    expect([...(t.onCpu().get('o') ?? [])].slice(0, 16)).toEqual(new Array(16).fill(0));
+  });
+});
+
+describe.each(WASM_VARIANTS)('row attention, %s', (variant) => {
+  const kernels = new WasmKernels(variant);
+
+  test.each(CASES)('%o', (c) => {
+    const entries = checkOperations(kernels, graphOfCase(c), F32);
+    expect([...entries]).toEqual(['rowAttention', 'rowAttentionDelta', 'rowAttentionGradQ', 'rowAttentionGradKv']);
+  });
+
+  test('propagates NaN to the rows it reaches', () => {
+    const c: Case = { groups: [{ beginning: 3, rows: [5, 6] }], H: 1, d: 4 };
+    const q = Array.from({ length: 14 * 4 }, (_, i) => (i === 4 * 4 ? NaN : 1));
+    const { outputs } = runOperations(kernels, graphOfCase(c, q));
+    const isNone = (name: string): boolean[] => Array.from(outputs.get(name) ?? [], Number.isNaN);
+    expect(isNone('o')).toEqual(Array.from(q, (_, i) => i >= 16 && i < 20));
+    // The query sees the beginning and the first two tokens of its row, which the next row does not.
+    expect(isNone('d k').slice(0, 20)).toEqual(new Array(20).fill(true));
+    expect(isNone('d k').slice(32)).toEqual(new Array(24).fill(false));
+  });
+});
+
+test('rows that share a beginning give what they give with the beginning in each', () => {
+  const [beginning, rows, H, d] = [6, [4, 1, 9], 2, 3];
+  const width = H * d;
+  const shared = spansOf([{ beginning, rows }]);
+  const apart = spansOf([{ beginning: 0, rows: rows.map((count) => beginning + count) }]);
+  const tokens = ['q', 'k', 'v'].map((name, i) => [name, noise(shared.tokens * width, i + 1)] as const);
+  let end = beginning;
+  // The tokens of each whole row, by their places in the shared batch.
+  const places = rows.flatMap((count) => {
+    const own = Array.from({ length: count }, (_, i) => end + i);
+    end += count;
+    return [...Array.from({ length: beginning }, (_, i) => i), ...own];
+  });
+  const once = graphOf(shared.spans, [shared.tokens, shared.tokens], { H, d });
+  const each = graphOf(apart.spans, [apart.tokens, apart.tokens], { H, d });
+  for (const [name, values] of tokens) {
+    once.values.set(once.input(name), values);
+    const whole = places.flatMap((place) => Array.from(values.subarray(place * width, (place + 1) * width)));
+    each.values.set(each.input(name), Float64Array.from(whole));
+  }
+  const [few, many] = [once.onCpu().get('o'), each.onCpu().get('o')];
+  const expected = places.flatMap((place) => Array.from(few?.subarray(place * width, (place + 1) * width) ?? []));
+  expect(relativeError(many ?? [], expected)).toBeLessThan(1e-12);
+});
