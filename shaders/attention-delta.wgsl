@@ -1,17 +1,17 @@
 // Packs what attention's gradients read of every query and key into one buffer
 //
-//   back = lse_i and delta_i = do_i·o_i of every query, [B, H, Sq, 2], then mask [Bk, Sk]
+//   back = lse_i and delta_i = do_i·o_i of every query, [B, Sq, H, 2], then the mask, or the table of spans as floats
 //
-// do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. One buffer keeps attention within eight bindings.
-// Plan: one thread per query and head, then one per key.
+// do, o [B, Sq, H, d]: heads side by side. lse [B, Sq, H]. One buffer keeps attention within eight bindings.
+// Plan: one thread per query and head, then one per number of the mask or table.
 
-// queries: of all heads and batches; keys: of all batches.
-struct Params { grid: Grid, H: u32, Sq: u32, d: u32, queries: u32, keys: u32 }
+// queries: of all heads and batches; rest: numbers of the mask or table.
+struct Params { grid: Grid, d: u32, queries: u32, rest: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lse: array<f32>;
 @group(0) @binding(2) var<storage, read> dout: array<{{T}}>;
 @group(0) @binding(3) var<storage, read> o: array<{{T}}>;
-@group(0) @binding(4) var<storage, read> mask: array<f32>;
+@group(0) @binding(4) var<storage, read> hiding: array<{{HIDING}}>;
 @group(0) @binding(5) var<storage, read_write> back: array<f32>;
 
 #if SCALAR
@@ -21,15 +21,13 @@ fn product(a: f32, b: f32) -> f32 { return a * b; }
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let at = groupIndex(w) * 64u + local;
-  if (at >= p.queries + p.keys) { return; }
+  if (at >= p.queries + p.rest) { return; }
   if (at >= p.queries) {
-    back[p.queries + at] = mask[at - p.queries];
+    back[p.queries + at] = f32(hiding[at - p.queries]);
     return;
   }
-  let i = at % p.Sq;
   let width = p.d / {{LANES}}u;
-  let bh = at / p.Sq;
-  let row = ((bh / p.H * p.Sq + i) * p.H + bh % p.H) * width;
+  let row = at * width;
   var delta = 0.0;
   for (var e = 0u; e < width; e++) { delta += {{DOT}}(dout[row + e], o[row + e]); }
   back[2u * at] = lse[at];

@@ -1,37 +1,40 @@
 // Attention of one query, or key, per thread; formulas, shapes and care in `attention-inputs.wgsl`
 //
-// Plan: FORWARD, GRAD_Q: one thread per (b, h, query), keys streamed, FORWARD with an online softmax; GRAD_KV: one thread
-// per (b, h, key), queries streamed. Workgroups run along i (or j), so adjacent threads read the same keys. A head has
-// {{SIZE}} values of type T (vec4 where d % 4 = 0). They are read in loops when they are needed, which compiles quickly
-// everywhere. The number of values is the parameter p.E, since some compilers unroll a loop of known length.
+// Plan: FORWARD, GRAD_Q: one thread per (query, h), keys streamed, FORWARD with an online softmax; GRAD_KV: one thread
+// per (key, hk), the queries of all spans with that key streamed. Workgroups run along queries (or keys), so adjacent
+// threads read the same keys. A head has {{SIZE}} values of type T (vec4 where d % 4 = 0). They are read in loops when
+// they are needed, which compiles quickly everywhere. The number of values is the parameter p.E, since some compilers
+// unroll a loop of known length.
 // No branch depends on a score or a mask: after one, compilers of software adapters add a select to every sum.
 
 @compute @workgroup_size({{WG}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let id = groupAt(w) * vec3u({{WG}}u, 1u, 1u) + local;
 #if GRAD_KV
-  let j = id.x;
+  let m = id.x;
   let hk = id.y;
-  let bk = id.z;
-  if (j >= p.Sk) { return; }
-  let shown = isShown(bk * p.Sk + j);
-  let key = ((bk * p.Sk + j) * p.Hk + hk) * {{SIZE}}u;
+  if (m >= p.Bk * p.Sk) { return; }
+  let shown = isShown(m);
+  let key = (m * p.Hk + hk) * {{SIZE}}u;
   var dk: array<{{T}}, {{SIZE}}>;
   var dv: array<{{T}}, {{SIZE}}>;
   let group = p.H / p.Hk;
-  let share = p.B / p.Bk;
-  for (var b = bk * share; b < (bk + 1u) * share; b++) {
+  for (var n = 0u; n < spanCount(); n++) {
+    let span = spanAt(n);
+    let j = positionOf(span, m);
+    if (j == keyCount(span)) { continue; }
     for (var h = hk * group; h < (hk + 1u) * group; h++) {
-      for (var i = 0u; i < p.Sq; i++) {
-        let row = ((b * p.Sq + i) * p.H + h) * {{SIZE}}u;
-        let saved = back[(b * p.H + h) * p.Sq + i];
+      for (var i = firstQuery(span, j); i < span.queryCount; i++) {
+        let line = (span.queries + i) * p.H + h;
+        let row = line * {{SIZE}}u;
+        let saved = back[line];
         var s = 0.0;
         var dp = 0.0;
         for (var e = 0u; e < p.E; e++) {
           s += {{DOT}}(q[row + e], k[key + e]);
           dp += {{DOT}}(dout[row + e], v[key + e]);
         }
-        let weight = select(0.0, exp(s * p.scale + biasAt(h, i, j) - saved.x), shown && isSeen(i, j));
+        let weight = select(0.0, exp(s * p.scale + biasAt(span, h, i, j) - saved.x), shown && isSeen(span, i, j));
         let ds = weight * (dp - saved.y) * p.scale;
         for (var e = 0u; e < p.E; e++) {
           dv[e] += weight * dout[row + e];
@@ -45,14 +48,14 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
     out1[key + e] = dv[e];
   }
 #else
-  let i = id.x;
+  let n = id.x;
   let h = id.y;
-  let b = id.z;
-  if (i >= p.Sq) { return; }
-  let bk = b / (p.B / p.Bk);
+  if (n >= p.B * p.Sq) { return; }
+  let span = spanAt(spanOf(n));
+  let i = n - span.queries;
   let hk = h / (p.H / p.Hk);
-  let row = ((b * p.Sq + i) * p.H + h) * {{SIZE}}u;
-  let at = (b * p.H + h) * p.Sq + i;
+  let at = n * p.H + h;
+  let row = at * {{SIZE}}u;
   var result: array<{{T}}, {{SIZE}}>;
 #if FORWARD
   var top = NONE;
@@ -60,13 +63,14 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #else
   let saved = back[at];
 #endif
-  for (var j = firstKey(i); j < p.Sk; j++) {
-    let shown = isShown(bk * p.Sk + j);
-    let key = ((bk * p.Sk + j) * p.Hk + hk) * {{SIZE}}u;
-    var s = biasAt(h, i, j);
+  for (var j = firstKey(span, i); j < keyCount(span); j++) {
+    let m = keyAt(span, j);
+    let shown = isShown(m);
+    let key = (m * p.Hk + hk) * {{SIZE}}u;
+    var s = biasAt(span, h, i, j);
 #if FORWARD
     for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row + e] * p.scale, k[key + e]); }
-    s = select(NONE, s, shown && isSeen(i, j));
+    s = select(NONE, s, shown && isSeen(span, i, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let weight = select(0.0, exp(s - higher), s > NONE);
@@ -79,9 +83,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
       s += {{DOT}}(q[row + e] * p.scale, k[key + e]);
       dp += {{DOT}}(dout[row + e], v[key + e]);
     }
-    let ds = select(0.0, exp(s - saved.x) * (dp - saved.y), shown && isSeen(i, j));
+    let ds = select(0.0, exp(s - saved.x) * (dp - saved.y), shown && isSeen(span, i, j));
 #if SCORES
-    scores[at * p.Sk + j] = ds;
+    scores[((n / p.Sq * p.H + h) * p.Sq + i) * p.Sk + j] = ds;
 #endif
     for (var e = 0u; e < p.E; e++) { result[e] += ds * k[key + e]; }
 #endif

@@ -32,19 +32,18 @@ fn elementOf(tensor: u32, at: u32) -> {{T}} {
   return q[at];
 }
 
-fn queries() -> u32 { return p.Sq * {{G}}u; }
-// The number of a vector in q or k, from its batch, its key head and its query or key.
-fn vectorOf(tensor: u32, b: u32, hk: u32, n: u32) -> u32 {
-  if (tensor == K || tensor == V) { return (b * p.Sk + n) * p.Hk + hk; }
-  return (b * p.Sq + n / {{G}}u) * p.H + hk * {{G}}u + n % {{G}}u;
+// The number of a vector in q or k, from its key head and its query or key.
+fn vectorOf(tensor: u32, hk: u32, n: u32) -> u32 {
+  if (tensor == K || tensor == V) { return n * p.Hk + hk; }
+  return n / {{G}}u * p.H + hk * {{G}}u + n % {{G}}u;
 }
 // The number of a query in lse.
-fn lineOf(b: u32, hk: u32, n: u32) -> u32 { return (b * p.H + hk * {{G}}u + n % {{G}}u) * p.Sq + n / {{G}}u; }
+fn lineOf(hk: u32, n: u32) -> u32 { return vectorOf(Q, hk, n); }
 
-// Floats 4e ... 4e + 3 of a vector; zero beyond its end and beyond the last query or key.
-fn fourOf(tensor: u32, b: u32, hk: u32, n: u32, e: u32) -> vec4f {
-  let isInside = n < select(queries(), p.Sk, tensor == K || tensor == V) && e < {{E4}}u;
-  let start = vectorOf(tensor, b, hk, n) * {{E}}u;
+// Floats 4e ... 4e + 3 of a vector; zero beyond its end and where it does not exist.
+fn fourOf(tensor: u32, hk: u32, n: u32, e: u32, exists: bool) -> vec4f {
+  let isInside = exists && e < {{E4}}u;
+  let start = vectorOf(tensor, hk, n) * {{E}}u;
   var four = vec4f();
 #if SCALAR
   for (var i = 0u; i < 4u; i++) {
@@ -56,51 +55,108 @@ fn fourOf(tensor: u32, b: u32, hk: u32, n: u32, e: u32) -> vec4f {
   return four;
 }
 
+// Columns of a span: its keys by position, in GRAD_KV its queries.
+fn columnCount(span: Span) -> u32 {
+#if GRAD_KV
+  return span.queryCount * {{G}}u;
+#else
+  return keyCount(span);
+#endif
+}
+fn columnAt(span: Span, column: u32) -> u32 {
+#if GRAD_KV
+  return span.queries * {{G}}u + column;
+#else
+  return keyAt(span, column);
+#endif
+}
+
 // Copies {{W}} vec4 of the tile's rows or columns, from vec4 e of their vectors on.
-fn fillLeft(tensor: u32, b: u32, hk: u32, first: u32, e: u32, thread: u32) {
+fn fillLeft(tensor: u32, hk: u32, first: u32, last: u32, e: u32, thread: u32) {
   for (var at = thread; at < {{ROWS * W}}u; at += 64u) {
-    let row = at / {{W}}u;
-    left[row * 9u + at % {{W}}u] = fourOf(tensor, b, hk, first + row, e + at % {{W}}u);
+    let n = first + at / {{W}}u;
+    left[at / {{W}}u * 9u + at % {{W}}u] = fourOf(tensor, hk, n, e + at % {{W}}u, n <= last);
   }
 }
-fn fillRight(tensor: u32, b: u32, hk: u32, first: u32, e: u32, thread: u32) {
+fn fillRight(tensor: u32, hk: u32, span: Span, first: u32, e: u32, thread: u32) {
   for (var at = thread; at < {{32 * W}}u; at += 64u) {
     let m = at / {{W}}u;
-    right[(m % 4u * 8u + m / 4u) * 9u + at % {{W}}u] = fourOf(tensor, b, hk, first + m, e + at % {{W}}u);
+    let four = fourOf(tensor, hk, columnAt(span, first + m), e + at % {{W}}u, first + m < columnCount(span));
+    right[(m % 4u * 8u + m / 4u) * 9u + at % {{W}}u] = four;
   }
 }
 
 // A vec4 of each of four columns.
 fn fourLines(at: u32) -> mat4x4f { return mat4x4f(right[at], right[at + 72u], right[at + 144u], right[at + 216u]); }
 
+// What rows `first` to `last` have in common with `count` ones from `begin` on, as positions from `place` on: the first
+// and the last, or (1, 0) if there are none.
+fn overlap(first: u32, last: u32, begin: u32, count: u32, place: u32) -> vec2u {
+  let low = max(first, begin);
+  let high = min(last + 1u, begin + count);
+  return select(vec2u(1u, 0u), vec2u(low, high - 1u) - begin + place, low < high);
+}
+// The queries, or positions of keys, that rows have in a span: from the first to the last, or (1, 0).
+fn rowsIn(span: Span, first: u32, last: u32) -> vec2u {
+#if GRAD_KV
+  let own = overlap(first, last, span.own, span.ownCount, span.sharedCount);
+  let others = overlap(first, last, span.shares, span.sharedCount, 0u);
+  if (own.x > own.y) { return others; }
+  if (others.x > others.y) { return own; }
+  return vec2u(min(own.x, others.x), max(own.y, others.y));
+#else
+  return overlap(first / {{G}}u, last / {{G}}u, span.queries, span.queryCount, 0u);
+#endif
+}
+// Tiles of columns of a span for these rows.
+fn tilesOf(span: Span, first: u32, last: u32) -> u32 {
+  let rows = rowsIn(span, first, last);
+  return select(0u, (columnCount(span) + 31u) / 32u, rows.x <= rows.y);
+}
+
 // Whether some query from `first` to `last` can see one of these keys, or every score must be written.
-fn isInReach(first: u32, last: u32, firstKey: u32, lastKey: u32) -> bool {
+fn isInReach(span: Span, first: u32, last: u32, firstKey: u32, lastKey: u32) -> bool {
   var reached = true;
 #if !SCORES
 #if CAUSAL
-  reached = firstKey <= placeOf(last / {{G}}u);
+  reached = firstKey <= placeOf(span, last);
 #endif
 #if WINDOW
-  reached = reached && lastKey + p.window > placeOf(first / {{G}}u);
+  reached = reached && lastKey + p.window > placeOf(span, first);
 #endif
 #endif
   return reached;
 }
 
+// The query of a row or column, past the last one if it is in no span.
+fn queryOf(span: Span, n: vec4u) -> vec4u {
+  let i = n / {{G}}u - span.queries;
+  return min(i, vec4u(span.queryCount));
+}
 // Which pairs of queries and keys exist and may see each other, but for the mask.
-fn areSeen(n: vec4u, j: vec4u) -> vec4<bool> {
-  let i = n / {{G}}u;
-  let seen = vec4<bool>(isSeen(i.x, j.x), isSeen(i.y, j.y), isSeen(i.z, j.z), isSeen(i.w, j.w));
-  return seen & (n < vec4u(queries())) & (j < vec4u(p.Sk));
+fn areSeen(span: Span, i: vec4u, j: vec4u) -> vec4<bool> {
+  let seen = vec4<bool>(
+    isSeen(span, i.x, j.x), isSeen(span, i.y, j.y), isSeen(span, i.z, j.z), isSeen(span, i.w, j.w)
+  );
+  return seen & (i < vec4u(span.queryCount)) & (j < vec4u(keyCount(span)));
 }
-fn biasOf(hk: u32, n: vec4u, j: vec4u) -> vec4f {
-  let h = hk * {{G}}u + n % {{G}}u;
-  let i = n / {{G}}u;
-  return vec4f(biasAt(h.x, i.x, j.x), biasAt(h.y, i.y, j.y), biasAt(h.z, i.z, j.z), biasAt(h.w, i.w, j.w));
+// The bias of pairs; that of the last query or key beyond them.
+fn biasOf(span: Span, h: vec4u, queries: vec4u, keys: vec4u) -> vec4f {
+  let i = min(queries, vec4u(span.queryCount - 1u));
+  let j = min(keys, vec4u(keyCount(span) - 1u));
+  return vec4f(
+    biasAt(span, h.x, i.x, j.x), biasAt(span, h.y, i.y, j.y), biasAt(span, h.z, i.z, j.z), biasAt(span, h.w, i.w, j.w)
+  );
 }
-fn areShown(bk: u32, j: vec4u) -> vec4<bool> {
-  let key = bk * p.Sk + min(j, vec4u(p.Sk - 1u));
+fn headOf(hk: u32, n: vec4u) -> vec4u { return hk * {{G}}u + n % {{G}}u; }
+// Whether the mask shows the keys at positions.
+fn areShown(span: Span, j: vec4u) -> vec4<bool> {
+#if SPANS
+  return vec4<bool>(true);
+#else
+  let key = span.own + min(j, vec4u(p.Sk - 1u));
   return vec4<bool>(isShown(key.x), isShown(key.y), isShown(key.z), isShown(key.w));
+#endif
 }
 
 // exp(score - lse), whose bound only guards pairs that are not seen; and the gradient of the score.
@@ -124,27 +180,36 @@ fn store{{a}}(vector: u32, e: u32, four: vec4f) {
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread: u32) {
   let group = groupAt(w);
   let hk = group.y;
-  let firstRow = group.x * {{ROWS}}u;
   let x = thread % 8u;
   let y = thread / 8u;
+  // Rows of a batch, of all batches with SPANS.
 #if GRAD_KV
-  let bk = group.z % p.Bk;
+  let batch = group.z % p.Bk;
   let part = group.z / p.Bk;
-  let across = (queries() + 31u) / 32u;  // tiles of a batch
-  let tiles = p.B / p.Bk * across;
+  let rowCount = p.Sk;
+  let share = p.B / p.Bk;
 #else
-  let b = group.z % p.B;
+  let batch = group.z % p.B;
   let part = group.z / p.B;
-  let bk = b / (p.B / p.Bk);
-  let tiles = (p.Sk + 31u) / 32u;
+  let rowCount = p.Sq * {{G}}u;
+  let share = 1u;
 #endif
+#if SPANS
+  let firstSpan = 0u;
+  let endSpan = p.spans;
+#else
+  let firstSpan = batch * share;
+  let endSpan = firstSpan + share;
+#endif
+  let firstRow = batch * rowCount + group.x * {{ROWS}}u;
+  let lastRow = min(firstRow + {{LAST}}u, (batch + 1u) * rowCount - 1u);
+  var tiles = 0u;
+  for (var s = firstSpan; s < endSpan; s++) { tiles += tilesOf(spanAt(s), firstRow, lastRow); }
+  let each = (tiles + p.parts - 1u) / p.parts;
 #for r in R
   let row{{r}} = firstRow + y + {{8 * r}}u;
-#if GRAD_KV
-  let shown{{r}} = areShown(bk, vec4u(row{{r}}));
-#endif
 #if GRAD_Q
-  let saved{{r}} = back[lineOf(b, hk, min(row{{r}}, queries() - 1u))];
+  let saved{{r}} = back[lineOf(hk, min(row{{r}}, lastRow))];
 #endif
 #for a in SUMS
 #for c in CHUNKS
@@ -156,111 +221,127 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
   var top = vec4f(NONE);
   var sum = vec4f();
 #endif
-  let each = (tiles + p.parts - 1u) / p.parts;
-  for (var tile = part * each; tile < min(tiles, (part + 1u) * each); tile++) {
+  var passed = 0u;
+  for (var s = firstSpan; s < endSpan; s++) {
+    let span = spanAt(s);
+    let own = rowsIn(span, firstRow, lastRow);
+    let count = tilesOf(span, firstRow, lastRow);
+    // The tiles of this part.
+    let firstTile = clamp(part * each, passed, passed + count) - passed;
+    let endTile = clamp((part + 1u) * each, passed, passed + count) - passed;
+    passed += count;
+#for r in R
 #if GRAD_KV
-    let b = p.B / p.Bk * bk + tile / across;
-    let firstColumn = tile % across * 32u;
-    let isReached = isInReach(firstColumn, min(firstColumn + 31u, queries() - 1u), firstRow, firstRow + {{LAST}}u);
+    let places{{r}} = vec4u(positionOf(span, row{{r}}));
+    let shown{{r}} = areShown(span, places{{r}});
 #else
-    let firstColumn = tile * 32u;
-    let isReached = isInReach(firstRow, min(firstRow + {{LAST}}u, queries() - 1u), firstColumn, firstColumn + 31u);
+    let places{{r}} = queryOf(span, vec4u(row{{r}}));
 #endif
-    if (!isReached) { continue; }
-    let columns = firstColumn + 4u * x + vec4u(0u, 1u, 2u, 3u);
-    let fours = min(8u, ({{COLUMN_COUNT}} - firstColumn + 3u) / 4u);
+#endfor
+    for (var tile = firstTile; tile < endTile; tile++) {
+      let firstColumn = tile * 32u;
+      let lastColumn = min(firstColumn + 31u, columnCount(span) - 1u);
+#if GRAD_KV
+      if (!isInReach(span, firstColumn / {{G}}u, lastColumn / {{G}}u, own.x, own.y)) { continue; }
+#else
+      if (!isInReach(span, own.x, own.y, firstColumn, firstColumn + 31u)) { continue; }
+#endif
+      let columns = firstColumn + 4u * x + vec4u(0u, 1u, 2u, 3u);
+      let fours = min(8u, (columnCount(span) - firstColumn + 3u) / 4u);
 #for a in PRODUCTS
 #for r in R
-    var s{{a}}_{{r}} = vec4f();
+      var s{{a}}_{{r}} = vec4f();
 #endfor
-    for (var e0 = 0u; e0 < p.E4; e0 += {{W}}u) {
-      workgroupBarrier();
-      fillLeft({{a * 2 + ROW}}u, {{ROW_BATCH}}, hk, firstRow, e0, thread);
-      fillRight({{a * 2 + COLUMN}}u, {{COLUMN_BATCH}}, hk, firstColumn, e0, thread);
-      workgroupBarrier();
-      for (var e = 0u; e < min({{W}}u, p.E4 - e0); e++) {
-        let four = fourLines(x * 9u + e);
+      for (var e0 = 0u; e0 < p.E4; e0 += {{W}}u) {
+        workgroupBarrier();
+        fillLeft({{a * 2 + ROW}}u, hk, firstRow, lastRow, e0, thread);
+        fillRight({{a * 2 + COLUMN}}u, hk, span, firstColumn, e0, thread);
+        workgroupBarrier();
+        for (var e = 0u; e < min({{W}}u, p.E4 - e0); e++) {
+          let four = fourLines(x * 9u + e);
 #for r in R
-        s{{a}}_{{r}} += left[(y + {{8 * r}}u) * 9u + e] * four;
+          s{{a}}_{{r}} += left[(y + {{8 * r}}u) * 9u + e] * four;
 #endfor
+        }
       }
-    }
 #endfor
 #if FORWARD
-    let shown = areShown(bk, columns);
-    var higher = top;
+      let shown = areShown(span, columns);
+      var higher = top;
 #for r in R
-    let seen{{r}} = shown & areSeen(vec4u(row{{r}}), columns);
-    let score{{r}} = select(vec4f(NONE), s0_{{r}} * p.scale + biasOf(hk, vec4u(row{{r}}), columns), seen{{r}});
-    higher[{{r}}] = max(higher[{{r}}], max(max(score{{r}}.x, score{{r}}.y), max(score{{r}}.z, score{{r}}.w)));
+      let seen{{r}} = shown & areSeen(span, places{{r}}, columns);
+      let score{{r}} = select(vec4f(NONE), s0_{{r}} * p.scale + biasOf(span, headOf(hk, vec4u(row{{r}})), places{{r}}, columns), seen{{r}});
+      higher[{{r}}] = max(higher[{{r}}], max(max(score{{r}}.x, score{{r}}.y), max(score{{r}}.z, score{{r}}.w)));
 #endfor
-    lanes[thread] = higher;
-    workgroupBarrier();
-    for (var lane = 0u; lane < fours; lane++) { higher = max(higher, lanes[y * 8u + lane]); }
-    let shrink = exp(top - higher);
-    top = higher;
-    sum *= shrink;
+      lanes[thread] = higher;
+      workgroupBarrier();
+      for (var lane = 0u; lane < fours; lane++) { higher = max(higher, lanes[y * 8u + lane]); }
+      let shrink = exp(top - higher);
+      top = higher;
+      sum *= shrink;
 #for r in R
-    let weights0_{{r}} = select(vec4f(), exp(score{{r}} - top[{{r}}]), score{{r}} > vec4f(NONE));
-    sum[{{r}}] += dot(weights0_{{r}}, vec4f(1.0));
+      let weights0_{{r}} = select(vec4f(), exp(score{{r}} - top[{{r}}]), score{{r}} > vec4f(NONE));
+      sum[{{r}}] += dot(weights0_{{r}}, vec4f(1.0));
 #for c in CHUNKS
-    sum0_{{r}}_{{c}} *= shrink[{{r}}];
+      sum0_{{r}}_{{c}} *= shrink[{{r}}];
 #endfor
 #endfor
 #endif
 #if GRAD_Q
-    let shown = areShown(bk, columns);
+      let shown = areShown(span, columns);
 #for r in R
-    let seen{{r}} = shown & areSeen(vec4u(row{{r}}), columns);
-    let score{{r}} = s0_{{r}} * p.scale + biasOf(hk, vec4u(row{{r}}), columns);
-    let weights0_{{r}} = slope(weight(score{{r}}, vec4f(saved{{r}}.x), seen{{r}}), s1_{{r}}, vec4f(saved{{r}}.y));
+      let seen{{r}} = shown & areSeen(span, places{{r}}, columns);
+      let score{{r}} = s0_{{r}} * p.scale + biasOf(span, headOf(hk, vec4u(row{{r}})), places{{r}}, columns);
+      let weights0_{{r}} = slope(weight(score{{r}}, vec4f(saved{{r}}.x), seen{{r}}), s1_{{r}}, vec4f(saved{{r}}.y));
 #if SCORES
-    for (var c = 0u; c < 4u; c++) {
-      let at = lineOf(b, hk, row{{r}}) * p.Sk + columns[c];
-      if (row{{r}} < queries() && columns[c] < p.Sk) { scores[at] = weights0_{{r}}[c]; }
-    }
+      for (var c = 0u; c < 4u; c++) {
+        let h = headOf(hk, vec4u(row{{r}})).x;
+        let at = ((batch * p.H + h) * p.Sq + places{{r}}.x) * p.Sk + columns[c];
+        if (row{{r}} <= lastRow && columns[c] < p.Sk) { scores[at] = weights0_{{r}}[c]; }
+      }
 #endif
 #endfor
 #endif
 #if GRAD_KV
-    let n = min(columns, vec4u(queries() - 1u));
-    let lines = vec4u(lineOf(b, hk, n.x), lineOf(b, hk, n.y), lineOf(b, hk, n.z), lineOf(b, hk, n.w));
-    let saved = transpose(mat4x2f(back[lines.x], back[lines.y], back[lines.z], back[lines.w]));
+      let n = span.queries * {{G}}u + min(columns, vec4u(columnCount(span) - 1u));
+      let lines = vec4u(lineOf(hk, n.x), lineOf(hk, n.y), lineOf(hk, n.z), lineOf(hk, n.w));
+      let saved = transpose(mat4x2f(back[lines.x], back[lines.y], back[lines.z], back[lines.w]));
 #for r in R
-    let seen{{r}} = shown{{r}} & areSeen(columns, vec4u(row{{r}}));
-    let score{{r}} = s0_{{r}} * p.scale + biasOf(hk, n, vec4u(min(row{{r}}, p.Sk - 1u)));
-    let weights1_{{r}} = weight(score{{r}}, saved[0], seen{{r}});
-    let weights0_{{r}} = slope(weights1_{{r}}, s1_{{r}}, saved[1]);
+      let seen{{r}} = shown{{r}} & areSeen(span, columns / {{G}}u, places{{r}});
+      let score{{r}} = s0_{{r}} * p.scale + biasOf(span, headOf(hk, n), columns / {{G}}u, places{{r}});
+      let weights1_{{r}} = weight(score{{r}}, saved[0], seen{{r}});
+      let weights0_{{r}} = slope(weights1_{{r}}, s1_{{r}}, saved[1]);
 #endfor
 #endif
 #for a in SUMS
-    for (var e0 = 0u; e0 < p.E4; e0 += {{W}}u) {
-      workgroupBarrier();
-      if (e0 == 0u) {
+      for (var e0 = 0u; e0 < p.E4; e0 += {{W}}u) {
+        workgroupBarrier();
+        if (e0 == 0u) {
 #for r in R
-        left[(y + {{8 * r}}u) * 9u + x] = weights{{a}}_{{r}};
+          left[(y + {{8 * r}}u) * 9u + x] = weights{{a}}_{{r}};
 #endfor
-      }
-      fillRight({{a * 2 + SUMMED}}u, {{COLUMN_BATCH}}, hk, firstColumn, e0, thread);
-      workgroupBarrier();
+        }
+        fillRight({{a * 2 + SUMMED}}u, hk, span, firstColumn, e0, thread);
+        workgroupBarrier();
 #for r in R
-      var more{{r}} = vec4f();
+        var more{{r}} = vec4f();
 #endfor
-      for (var m = 0u; m < fours; m++) {
-        let four = fourLines(m * 9u + x);
+        for (var m = 0u; m < fours; m++) {
+          let four = fourLines(m * 9u + x);
 #for r in R
-        more{{r}} += four * left[(y + {{8 * r}}u) * 9u + m];
+          more{{r}} += four * left[(y + {{8 * r}}u) * 9u + m];
 #endfor
-      }
+        }
 #for c in CHUNKS
-      if (e0 == {{c * W}}u) {
+        if (e0 == {{c * W}}u) {
 #for r in R
-        sum{{a}}_{{r}}_{{c}} += more{{r}};
+          sum{{a}}_{{r}}_{{c}} += more{{r}};
+#endfor
+        }
 #endfor
       }
 #endfor
     }
-#endfor
   }
 #if FORWARD
   workgroupBarrier();
@@ -273,12 +354,12 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
   let factor = vec4f(p.scale);
 #endif
 #for r in R
-  if (row{{r}} < {{ROW_COUNT}}) {
+  if (row{{r}} <= lastRow) {
 #if FORWARD
     let whole = select(NONE, top[{{r}}] + log(max(sum[{{r}}], 1e-37)), sum[{{r}}] > 0.0);
-    if (x == 0u) { lse[lineOf(group.z, hk, row{{r}})] = whole; }
+    if (x == 0u) { lse[part * {{VECTORS}} + lineOf(hk, row{{r}})] = whole; }
 #endif
-    let vector = vectorOf({{ROW}}u, group.z, hk, row{{r}});
+    let vector = part * {{VECTORS}} + vectorOf({{ROW}}u, hk, row{{r}});
 #for a in SUMS
 #for c in CHUNKS
 #if a

@@ -1,15 +1,15 @@
 // Attention over several sets of keys from the attention over each: o = Σ o_s exp l_s / Σ exp l_s
 //
 // Sets are `parts0` of o0 [parts0, B, S, H, d] and `parts1`, `parts2` of o1 and o2, alike, for each of OTHERS. l0
-// [parts0, B, H, S], l1 and l2: log-sum-exp of the scores of each set, as attention leaves them. Results:
-// o [B, S, H, d], and with ONE lse [B, H, S], log Σ exp l_s. So answers share the keys of one prompt, and prompts those
+// [parts0, B, S, H], l1 and l2: log-sum-exp of the scores of each set, as attention leaves them. Results:
+// o [B, S, H, d], and with ONE lse [B, S, H], log Σ exp l_s. So answers share the keys of one prompt, and prompts those
 // of their common beginning, which are never copied into a buffer with their own; and the keys of few queries are
 // divided among workgroups.
 //
 // Plan: one thread per element.
 // Care: the largest l is subtracted first; a set without allowed keys has l = -3e38 and o = 0.
 
-struct Params { grid: Grid, size: u32, S: u32, H: u32, d: u32, parts0: u32, parts1: u32, parts2: u32 }
+struct Params { grid: Grid, size: u32, d: u32, parts0: u32, parts1: u32, parts2: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> o0: array<f32>;
 @group(0) @binding(2) var<storage, read> l0: array<f32>;
@@ -26,9 +26,7 @@ struct Params { grid: Grid, size: u32, S: u32, H: u32, d: u32, parts0: u32, part
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = groupIndex(w) * 64u + local;
   if (i >= p.size) { return; }
-  let head = i / p.d;
-  let token = head / p.H;
-  let at = ((token / p.S) * p.H + head % p.H) * p.S + token % p.S;
+  let at = i / p.d;
   let lines = p.size / p.d;
   var top = l0[at];
 #for n in OTHERS+1

@@ -23,6 +23,8 @@ export interface AttentionShape extends AttentionSizes {
   readonly position: boolean;
   /** Whether `GRAD_Q` also gives the gradient of the scores. */
   readonly scores?: boolean;
+  /** Spans of a table that cuts Sq and Sk, and distances of the bias by distance, or 0. Then B and Bk are 1. */
+  readonly spans?: { readonly count: number; readonly distances: number };
 }
 
 /** What to compute: the result or gradients. */
@@ -31,32 +33,7 @@ export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
 /** Query-key products in each form. */
 const PRODUCTS = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 } as const;
 
-/** Approximate operations of an attention or of one of its gradients. */
-export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d }: AttentionSizes): number {
-  return PRODUCTS[form] * 2 * B * H * Sq * Sk * d;
-}
-
-/** An attention of the rows of a batch without padding. */
-export interface RowAttentionShape {
-  /** Queries of all rows. */
-  readonly N: number;
-  /** Keys of all rows. */
-  readonly M: number;
-  /** Spans. */
-  readonly R: number;
-  readonly H: number;
-  readonly Hk: number;
-  /** Head size. */
-  readonly d: number;
-  readonly scale: number;
-  readonly causal: boolean;
-  /** Number of positions that a query sees, including its own; null means no limit. */
-  readonly window: number | null;
-  /** Distances of a bias, 0 without one. */
-  readonly distances: number;
-}
-
-/** Approximate operations: a row's length is known only when it is written, so all rows count as equally long. */
-export function rowAttentionOperations(form: AttentionForm, { N, M, R, H, d, causal }: RowAttentionShape): number {
-  return (PRODUCTS[form] * 2 * H * N * (M / Math.max(1, R)) * d) / (causal ? 2 : 1);
+/** Approximate operations of an attention or of one of its gradients, whose spans count as equally long. */
+export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d, spans }: AttentionShape): number {
+  return (PRODUCTS[form] * 2 * B * H * Sq * Sk * d) / Math.max(1, spans?.count ?? 1);
 }

@@ -1,4 +1,4 @@
-import type { AttentionForm, AttentionShape, RowAttentionShape } from './attention-shape.ts';
+import type { AttentionForm, AttentionShape } from './attention-shape.ts';
 import type { KernelCall, KernelPlan } from './kernel.ts';
 import type { MatmulShape } from './matmul-shape.ts';
 
@@ -38,6 +38,4 @@ export interface Planner {
   attentionParts(form: AttentionForm, shape: AttentionShape): number;
   /** The kernel of an attention. Tensors are in the order of `shaders/attention-inputs.wgsl`. */
   attention(form: AttentionForm, shape: AttentionShape): AttentionPlan;
-  /** The kernel of the attention of rows. Tensors in the order of `src/device/wasm/kernels/row-attention.ts`. */
-  rowAttention(form: AttentionForm, shape: RowAttentionShape): AttentionPlan;
 }

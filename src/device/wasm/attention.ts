@@ -1,10 +1,4 @@
-import {
-  type AttentionForm,
-  attentionOperations,
-  type AttentionShape,
-  rowAttentionOperations,
-  type RowAttentionShape,
-} from '../attention-shape.ts';
+import { type AttentionForm, attentionOperations, type AttentionShape } from '../attention-shape.ts';
 import { f32, type KernelPlan, u32 } from '../kernel.ts';
 
 /** Bits of the constant `flags` in `kernels/attention.ts`. */
@@ -12,8 +6,18 @@ const FLAGS = { bias: 1, shared: 2, causal: 4, position: 8, scores: 16, window: 
 
 const ENTRIES = { FORWARD: 'attention', GRAD_Q: 'attentionGradQ', GRAD_KV: 'attentionGradKv' } as const;
 
-/** The kernel of an attention or of one of its gradients; units are heads. Tensors as in `shaders/attention-inputs.wgsl`. */
+/** Bits of the constant `flags` in `kernels/row-attention.ts`. */
+const ROW_FLAGS = { bias: 1, causal: 2, window: 4 };
+const ROW_ENTRIES = { FORWARD: 'rowAttention', GRAD_Q: 'rowAttentionGradQ', GRAD_KV: 'rowAttentionGradKv' } as const;
+/** Queries, or keys, of a unit: few keys, since all rows read those of a beginning. */
+const PART = { FORWARD: 60, GRAD_Q: 60, GRAD_KV: 32 } as const;
+
+/**
+ * The kernel of an attention or of one of its gradients. Tensors as in `shaders/attention-inputs.wgsl`. Units are heads, of
+ * a part of a span if there are spans.
+ */
 export function planWasmAttention(form: AttentionForm, shape: AttentionShape): KernelPlan {
+  if (shape.spans) return planRows(form, shape, shape.spans);
   const { B, Sq, Bk, Sk, H, Hk, d, scale, bias, causal, offset, window, position, scores = false } = shape;
   const flags =
     (bias !== false ? FLAGS.bias : 0) |
@@ -32,25 +36,22 @@ export function planWasmAttention(form: AttentionForm, shape: AttentionShape): K
   };
 }
 
-/** Bits of the constant `flags` in `kernels/row-attention.ts`. */
-const ROW_FLAGS = { bias: 1, causal: 2, window: 4 };
-const ROW_ENTRIES = { FORWARD: 'rowAttention', GRAD_Q: 'rowAttentionGradQ', GRAD_KV: 'rowAttentionGradKv' } as const;
-/** Queries, or keys, of a unit: few keys, since all rows read those of a beginning. */
-const PART = { FORWARD: 60, GRAD_Q: 60, GRAD_KV: 32 } as const;
-
-/** The kernel of the attention of rows, or of one of its gradients; units are heads of parts of a span. */
-export function planWasmRowAttention(form: AttentionForm, shape: RowAttentionShape): KernelPlan {
-  const { N, M, R, H, Hk, d, scale, causal, window, distances } = shape;
+function planRows(
+  form: AttentionForm,
+  shape: AttentionShape,
+  { count, distances }: { count: number; distances: number },
+): KernelPlan {
+  const { Sq, Sk, H, Hk, d, scale, causal, window } = shape;
   const flags =
     (distances > 0 ? ROW_FLAGS.bias : 0) | (causal ? ROW_FLAGS.causal : 0) | (window !== null ? ROW_FLAGS.window : 0);
   const entry = ROW_ENTRIES[form];
-  const [rows, heads] = form === 'GRAD_KV' ? [M, Hk] : [N, H];
+  const [rows, heads] = form === 'GRAD_KV' ? [Sk, Hk] : [Sq, H];
   // Every span may have a part that is not whole.
-  const parts = Math.floor(rows / PART[form]) + R;
+  const parts = Math.floor(rows / PART[form]) + count;
   return {
     kernel: { name: entry, wasm: { entry, constants: [flags] } },
-    params: [...[parts, PART[form], R, N, H, Hk, d].map(u32), f32(scale), ...[window ?? 0, distances].map(u32)],
+    params: [...[parts, PART[form], count, Sq, H, Hk, d].map(u32), f32(scale), ...[window ?? 0, distances].map(u32)],
     units: heads * parts,
-    cost: rowAttentionOperations(form, shape),
+    cost: attentionOperations(form, shape),
   };
 }

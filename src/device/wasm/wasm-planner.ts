@@ -1,8 +1,8 @@
-import type { AttentionForm, AttentionShape, RowAttentionShape } from '../attention-shape.ts';
+import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
 import type { KernelCall } from '../kernel.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
 import type { AttentionPlan, Planner, ProductTensors } from '../kernel-planner.ts';
-import { planWasmAttention, planWasmRowAttention } from './attention.ts';
+import { planWasmAttention } from './attention.ts';
 import { planProduct } from './products.ts';
 
 /** Plans with the one kernel for all products and those of attention, which have their own scratch memory. */
@@ -23,9 +23,5 @@ export class WasmPlanner implements Planner {
 
   attention(form: AttentionForm, shape: AttentionShape): AttentionPlan {
     return { ...planWasmAttention(form, shape), parts: 1 };
-  }
-
-  rowAttention(form: AttentionForm, shape: RowAttentionShape): AttentionPlan {
-    return { ...planWasmRowAttention(form, shape), parts: 1 };
   }
 }

@@ -4,7 +4,7 @@ import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { planSumOfParts } from '../../device/reduce-splits.ts';
 import type { AttentionPlan, Planner } from '../../device/kernel-planner.ts';
 import { fillTemplate } from '../../device/template.ts';
-import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
+import { type Graph, type KernelCall, type Numbers, type Operation, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { type AttentionResults, mergeCall } from './merge-attention.ts';
 import { sumOverDistances } from './position-bias.ts';
@@ -38,7 +38,7 @@ export interface AttentionInputs {
 }
 
 /** Log-sum-exp of the scores of a query that sees no key; `NONE` in the shader. */
-const NO_KEYS = -3e38;
+export const NO_KEYS = -3e38;
 
 export function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSizes {
   const [B, Sq, width] = q.shape;
@@ -75,7 +75,7 @@ function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
           const place = i + offset + position;
           if (mask[bk * Sk + j] === 0 || (causal && j > place) || j <= place - window) continue;
           yield {
-            at: (b * H + h) * Sq + i,
+            at: (b * Sq + i) * H + h,
             row: ((b * Sq + i) * H + h) * d,
             key: ((bk * Sk + j) * Hk + hk) * d,
             score: ((b * H + h) * Sq + i) * Sk + j,
@@ -87,7 +87,7 @@ function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
   }
 }
 
-const dot = (a: Numbers, a0: number, b: Numbers, b0: number, d: number): number => {
+export const dot = (a: Numbers, a0: number, b: Numbers, b0: number, d: number): number => {
   let sum = 0;
   for (let e = 0; e < d; e++) sum += a[a0 + e] * b[b0 + e];
   return sum;
@@ -113,15 +113,41 @@ export function forwardReference(at: AttentionInputs, value: (t: Tensor) => Numb
   }
 }
 
+/** An attention for the planner: its shape, and the tensors it reads besides those that every form has. */
+export interface PlannedAttention {
+  readonly shape: AttentionShape;
+  /** q, k and v. */
+  readonly vectors: readonly Tensor[];
+  /** The mask, or the table of spans. */
+  readonly hiding: Tensor;
+  /** Bias and position, if any. */
+  readonly optional: readonly Tensor[];
+}
+
+const planned = (at: AttentionInputs): PlannedAttention => ({
+  shape: shapeOf(at),
+  vectors: [at.q, at.k, at.v],
+  hiding: at.mask,
+  optional: [at.bias, at.position].filter((tensor) => tensor !== undefined),
+});
+
 /** The kernel of attention, which may write its results in parts. */
 export function forwardCall(
   at: AttentionInputs,
-  { o, lse }: AttentionResults,
+  results: AttentionResults,
   planner: Planner,
 ): KernelCall & AttentionPlan {
-  const optional = [at.bias, at.position].filter((tensor) => tensor !== undefined);
-  return { ...planner.attention('FORWARD', shapeOf(at)), tensors: [at.q, at.k, at.v, at.mask, lse, o, ...optional] };
+  return callOf(planned(at), results, planner);
 }
+
+const callOf = (
+  { shape, vectors, hiding, optional }: PlannedAttention,
+  { o, lse }: AttentionResults,
+  planner: Planner,
+): KernelCall & AttentionPlan => ({
+  ...planner.attention('FORWARD', shape),
+  tensors: [...vectors, hiding, lse, o, ...optional],
+});
 
 /** Most parts in which {@link forwardCall} may write its results, and the floats of o and lse for them. */
 export function forwardParts(
@@ -133,6 +159,26 @@ export function forwardParts(
   return { parts, floats: [parts * B * Sq * H * d, parts * B * Sq * H] };
 }
 
+/** How attention is computed, its parts merged. */
+export function forwardPlan(
+  at: PlannedAttention,
+  { o, lse }: AttentionResults,
+): Required<Pick<Operation, 'scratch' | 'calls'>> {
+  return {
+    scratch: (planner) => {
+      const parts = planner.attentionParts('FORWARD', at.shape);
+      return parts > 1 ? [parts * o.elements, parts * lse.elements] : [0, 0];
+    },
+    calls: (planner, scratch) => {
+      const call = callOf(at, { o, lse }, planner);
+      if (call.parts === 1) return [call];
+      const [os, lses] = present(scratch);
+      const divided = { o: os, lse: lses };
+      return [callOf(at, divided, planner), mergeCall(at.shape.H, [{ ...divided, parts: call.parts }], { o, lse })];
+    },
+  };
+}
+
 /** Tensors that attention reads. */
 export const inputsOf = ({ q, k, v, mask, bias, position }: AttentionInputs): Tensor[] =>
   [q, k, v, mask, bias, position].filter((tensor) => tensor !== undefined);
@@ -141,26 +187,16 @@ export const inputsOf = ({ q, k, v, mask, bias, position }: AttentionInputs): Te
 export function attention(g: Graph, at: AttentionInputs): Tensor {
   const { B, Sq, H } = sizesOf(at);
   const o = g.intermediate('attention', at.q.shape);
-  const lse = g.intermediate('log-sum-exp of scores', [B, H, Sq]);
+  const lse = g.intermediate('log-sum-exp of scores', [B, Sq, H]);
   g.record({
     name: 'attention',
     inputs: inputsOf(at),
     outputs: [o, lse],
-    scratch: (planner) => {
-      const { parts, floats } = forwardParts(at, planner);
-      return parts > 1 ? floats : [0, 0];
-    },
-    calls: (planner, scratch) => {
-      const call = forwardCall(at, { o, lse }, planner);
-      if (call.parts === 1) return [call];
-      const [os, lses] = present(scratch);
-      const divided = { o: os, lse: lses };
-      return [forwardCall(at, divided, planner), mergeCall(at.heads, [{ ...divided, parts: call.parts }], { o, lse })];
-    },
+    ...forwardPlan(planned(at), { o, lse }),
     reference: (value) => forwardReference(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
-      const saved = { dout, back: recordDelta(g, at, { lse, o, dout }) };
+      const saved = { dout, back: recordDelta(g, at.heads, { lse, o, dout, hiding: at.mask }) };
       const [dq, dbias] = wantsQ || wantsBias ? recordQueryGradient(g, at, saved, wantsBias) : [];
       const [dk, dv] = wantsK || wantsV ? recordKeyGradient(g, at, saved) : [];
       return [wantsQ ? dq : undefined, wantsK ? dk : undefined, wantsV ? dv : undefined, undefined, dbias];
@@ -185,47 +221,55 @@ function backOfPair(
   };
 }
 
-/** @returns what the gradients read for every query and key: lse and delta [B, H, Sq, 2], then the mask [Bk, Sk]. */
-function recordDelta(g: Graph, at: AttentionInputs, { lse, o, dout }: Record<'lse' | 'o' | 'dout', Tensor>): Tensor {
-  const { B, Sq, Bk, Sk, H, d } = sizesOf(at);
-  const [queries, keys] = [B * H * Sq, Bk * Sk];
+/**
+ * @param hiding the mask, or the table of spans.
+ * @returns what the gradients read besides q, k and v: lse and delta [B, Sq, H, 2], then the mask or table, as floats.
+ */
+export function recordDelta(
+  g: Graph,
+  heads: number,
+  { lse, o, dout, hiding }: Record<'lse' | 'o' | 'dout' | 'hiding', Tensor>,
+): Tensor {
+  const [queries, rest, d] = [lse.elements, hiding.elements, o.shape[2] / heads];
   // An even size, since it is read in pairs.
-  const back = g.intermediate('log-sum-exp, delta and mask', [2 * queries + keys + (keys % 2)]);
-  const vec = d % 4 === 0;
+  const back = g.intermediate('log-sum-exp, delta and mask', [2 * queries + rest + (rest % 2)]);
+  const [vec, isTable] = [d % 4 === 0, hiding.dtype === 'u32'];
   const wgsl = (): string =>
     fillTemplate(deltaTemplate, {
       ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product' },
-      ...{ SCALAR: !vec, LANES: vec ? 4 : 1 },
+      ...{ SCALAR: !vec, LANES: vec ? 4 : 1, HIDING: isTable ? 'u32' : 'f32' },
     });
+  const name = `attention/delta${vec ? '' : '-scalar'}${isTable ? '-spans' : ''}`;
   return g.record({
     name: 'attention delta',
-    inputs: [lse, dout, o, at.mask],
+    inputs: [lse, dout, o, hiding],
     outputs: [back],
     calls: () => [
       {
-        kernel: { name: `attention/delta${vec ? '' : '-scalar'}`, wgsl, wasm: { entry: 'attentionDelta' } },
-        params: [H, Sq, d, queries, keys].map(u32),
-        tensors: [lse, dout, o, at.mask, back],
-        workgroups: flatWorkgroups(queries + keys, 64),
-        units: B * H + 1,
-        cost: 2 * queries * d + keys,
+        kernel: {
+          ...{ name, wgsl },
+          wasm: { entry: 'attentionDelta', constants: [queries / heads, heads, isTable ? 1 : 0] },
+        },
+        params: [d, queries, rest].map(u32),
+        tensors: [lse, dout, o, hiding, back],
+        workgroups: flatWorkgroups(queries + rest, 64),
+        units: queries / heads + 1,
+        cost: 2 * queries * d + rest,
       },
     ],
     reference: (value) => {
-      const [lses, os, douts, mask, backs] = [lse, o, dout, at.mask, back].map(value);
+      const [lses, os, douts, backs] = [lse, o, dout, back].map(value);
       for (let query = 0; query < queries; query++) {
-        const [bh, i] = [Math.floor(query / Sq), query % Sq];
-        const row = ((Math.floor(bh / H) * Sq + i) * H + (bh % H)) * d;
         backs[2 * query] = lses[query];
-        backs[2 * query + 1] = dot(douts, row, os, row, d);
+        backs[2 * query + 1] = dot(douts, query * d, os, query * d, d);
       }
-      for (let key = 0; key < keys; key++) backs[2 * queries + key] = mask[key];
+      backs.set(value(hiding), 2 * queries);
     },
   });
 }
 
 /** The inputs of the gradients. */
-interface Saved {
+export interface Saved {
   readonly dout: Tensor;
   /** From {@link recordDelta}. */
   readonly back: Tensor;
@@ -272,6 +316,32 @@ const maskOf = (at: AttentionInputs, back: Numbers): Numbers => {
   return back.subarray(2 * B * H * Sq);
 };
 
+/** How dk and dv are computed, their parts added. */
+export function keyGradientPlan(
+  { shape, vectors, optional }: PlannedAttention,
+  { back, dout }: Saved,
+  [dk, dv]: readonly [dk: Tensor, dv: Tensor],
+): Required<Pick<Operation, 'scratch' | 'calls'>> {
+  const into = (...sums: Tensor[]): Tensor[] => [...vectors, back, dout, ...sums, ...optional];
+  return {
+    scratch: (planner) => {
+      const parts = planner.attentionParts('GRAD_KV', shape);
+      return parts > 1 ? [parts * dk.elements, parts * dv.elements] : [0, 0];
+    },
+    calls: (planner, scratch) => {
+      const plan = planner.attention('GRAD_KV', shape);
+      if (plan.parts === 1) return [{ ...plan, tensors: into(dk, dv) }];
+      const [dks, dvs] = present(scratch);
+      const sum = planSumOfParts(plan.parts, dk.elements);
+      return [
+        { ...plan, tensors: into(dks, dvs) },
+        { ...sum, tensors: [dks, dk] },
+        { ...sum, tensors: [dvs, dv] },
+      ];
+    },
+  };
+}
+
 /** @returns dk and dv. */
 function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor, dv: Tensor] {
   const { d } = sizesOf(at);
@@ -282,22 +352,7 @@ function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor
     name: 'attention key gradient',
     inputs: [at.q, at.k, at.v, t.back, t.dout, ...bias],
     outputs: [dk, dv],
-    scratch: (planner) => {
-      const parts = planner.attentionParts('GRAD_KV', shapeOf(at));
-      return parts > 1 ? [parts * dk.elements, parts * dv.elements] : [0, 0];
-    },
-    calls: (planner, scratch) => {
-      const plan = planner.attention('GRAD_KV', shapeOf(at));
-      const into = (...sums: Tensor[]): Tensor[] => [at.q, at.k, at.v, t.back, t.dout, ...sums, ...bias];
-      if (plan.parts === 1) return [{ ...plan, tensors: into(dk, dv) }];
-      const [dks, dvs] = present(scratch);
-      const sum = planSumOfParts(plan.parts, dk.elements);
-      return [
-        { ...plan, tensors: into(dks, dvs) },
-        { ...sum, tensors: [dks, dk] },
-        { ...sum, tensors: [dvs, dv] },
-      ];
-    },
+    ...keyGradientPlan(planned(at), t, [dk, dv]),
     reference: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
       for (const tensor of [dk, dv]) value(tensor).fill(0);

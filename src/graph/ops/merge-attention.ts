@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor.ts';
 export interface AttentionResults {
   /** [B, S, heads · d]. */
   readonly o: Tensor;
-  /** Log-sum-exp of the scores, [B, heads, S]. */
+  /** Log-sum-exp of the scores, [B, S, heads]. */
   readonly lse: Tensor;
 }
 
@@ -27,8 +27,7 @@ const MOST = 3;
  */
 export function mergeCall(heads: number, of: readonly Parts[], into: { o: Tensor; lse?: Tensor }): KernelCall {
   const [first, ...others] = of;
-  const [, S, width] = into.o.shape;
-  const d = width / heads;
+  const d = into.o.shape[2] / heads;
   const size = into.o.elements;
   const isOne = others.length === 0;
   const counts = Array.from({ length: MOST }, (_, set) => of.at(set)?.parts ?? 0);
@@ -39,7 +38,7 @@ export function mergeCall(heads: number, of: readonly Parts[], into: { o: Tensor
       wgsl: () => fillTemplate(template, { OTHERS: others.length, ONE: isOne }),
       wasm: { entry: 'mergeAttention' },
     },
-    params: [size, S, heads, d, ...counts].map(u32),
+    params: [size, d, ...counts].map(u32),
     tensors: [first.o, first.lse, into.o, ...(isOne && into.lse ? [into.lse] : last)],
     workgroups: flatWorkgroups(size, 64),
     units: size / d,

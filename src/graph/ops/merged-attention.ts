@@ -42,9 +42,7 @@ export function mergedAttention(g: Graph, sets: readonly AttentionInputs[]): Ten
         return result;
       });
       for (let i = 0; i < o.elements; i++) {
-        const head = Math.floor(i / d);
-        const token = Math.floor(head / H);
-        const at = (Math.floor(token / S) * H + (head % H)) * S + (token % S);
+        const at = Math.floor(i / d);
         const top = Math.max(...results.map(({ lse }) => lse[at]));
         const weights = results.map(({ lse }) => Math.exp(lse[at] - top));
         const sum = results.reduce((total, result, set) => total + weights[set] * result.o[i], 0);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
+import { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
-import { TEST_DEVICES } from '../../testing/devices.ts';
+import { acquireCardGpu, TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, weight } from '../../testing/graphs.ts';
 import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
 import { checkOperations, runOperations } from '../../testing/wasm-operations.ts';
@@ -48,13 +49,30 @@ const CASES: Case[] = [
   { groups: [{ beginning: 1, rows: [1, 1, 1] }], H: 3, d: 5 },
   { groups: [{ beginning: 12, rows: [1] }], H: 4, Hk: 2, d: 4 },
   // Several beginnings; one that a single row reads.
-  { groups: [{ beginning: 7, rows: [3, 8] }, { beginning: 2, rows: [6] }, { beginning: 0, rows: [4] }], H: 4, Hk: 2, d: 5 },
+  {
+    groups: [
+      { beginning: 7, rows: [3, 8] },
+      { beginning: 2, rows: [6] },
+      { beginning: 0, rows: [4] },
+    ],
+    H: 4,
+    Hk: 2,
+    d: 5,
+  },
   // Several parts of queries and of keys.
   { groups: [{ beginning: 71, rows: [67, 9, 130] }], H: 3, Hk: 1, d: 5, unused: 1 },
   { groups: [{ beginning: 9, rows: [20, 5] }], H: 2, d: 64 },
   // Windows: of one position, shorter than the beginning, over the border, over several parts.
   { groups: [{ beginning: 3, rows: [4, 2] }], H: 1, d: 3, window: 1 },
-  { groups: [{ beginning: 11, rows: [7, 3] }, { beginning: 0, rows: [9] }], H: 2, d: 8, window: 5 },
+  {
+    groups: [
+      { beginning: 11, rows: [7, 3] },
+      { beginning: 0, rows: [9] },
+    ],
+    H: 2,
+    d: 8,
+    window: 5,
+  },
   { groups: [{ beginning: 40, rows: [95, 21] }], H: 4, Hk: 2, d: 6, window: 37, bias: true },
   { groups: [{ beginning: 5, rows: [6, 70] }], H: 2, d: 12, bias: true },
   // Both ways, as in an encoder.
@@ -62,10 +80,28 @@ const CASES: Case[] = [
   { groups: [{ beginning: 0, rows: [33, 17] }], H: 4, Hk: 1, d: 16, causal: false },
 ];
 
+/** For tiles of up to 32 queries of a key head, and of 32 keys: they cross spans; every kind of head size. */
+const FOR_TILES: Case[] = [
+  {
+    groups: [
+      { beginning: 33, rows: [5, 40, 1] },
+      { beginning: 31, rows: [70] },
+    ],
+    ...{ H: 6, Hk: 2, d: 36, window: 35, bias: true, unused: 2 },
+  },
+  { groups: [{ beginning: 37, rows: [3, 66] }], H: 3, Hk: 1, d: 7 },
+  { groups: [{ beginning: 0, rows: [31, 34, 2] }], H: 2, d: 64, causal: false, bias: true },
+  // Few heads and one long row: in parts.
+  { groups: [{ beginning: 290, rows: [230] }], H: 3, Hk: 1, d: 16 },
+];
+
 /** Attention with spans of tokens `N`, keys `M`. */
 function graphOf(spans: number[], [N, M]: [N: number, M: number], at: Omit<Case, 'groups'>, q?: ArrayLike<number>) {
   const { H, Hk = H, d, causal = true, window, bias = false } = at;
-  const longest = spans.reduce((most, _, n) => (n % 6 === 0 ? Math.max(most, spans[n + 3] + Math.max(spans[n + 1], spans[n + 5])) : most), 1);
+  const longest = spans.reduce(
+    (most, _, n) => (n % 6 === 0 ? Math.max(most, spans[n + 3] + Math.max(spans[n + 1], spans[n + 5])) : most),
+    1,
+  );
   return new GraphUnderTest(
     {
       q: { ...weight([1, N, H * d]), ...(q && { values: q }) },
@@ -89,12 +125,17 @@ function graphOfCase({ groups, ...at }: Case, q?: ArrayLike<number>): GraphUnder
   return graphOf(spans, [tokens, tokens], at, q);
 }
 
-describe.each(TEST_DEVICES.slice(1))('on $name', ({ acquire }) => {
+describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
   let device: Device;
+  let card: Device | undefined;
   beforeAll(async () => {
     device = await acquire();
+    card = device instanceof WebGpuDevice ? await acquireCardGpu() : undefined;
   });
-  afterAll(() => device.destroy());
+  afterAll(async () => {
+    await card?.destroy();
+    await device.destroy();
+  });
 
   test.each(CASES)('%o', async (c) => {
     const t = graphOfCase(c);
@@ -102,9 +143,44 @@ describe.each(TEST_DEVICES.slice(1))('on $name', ({ acquire }) => {
     await t.checkDevice(device, 1e-4);
   });
 
+  test.each(FOR_TILES)('in tiles on a graphics card: %o', async (c) => {
+    await graphOfCase(c).checkDevice(card ?? device, 1e-4);
+  });
+
   // Three answers to two sources, of which two have one: each source owns its keys in a span without queries.
   test.each([1, 70])('cross-attention to sources of up to %i tokens', async (length) => {
-    const spans = [0, 0, 0, 0, 0, length, 0, 0, 0, 0, length, 3, 0, 4, 0, length, 0, 0, 4, 1, 0, length, 0, 0, 5, 9, length, 3, 0, 0];
+    const spans = [
+      0,
+      0,
+      0,
+      0,
+      0,
+      length,
+      0,
+      0,
+      0,
+      0,
+      length,
+      3,
+      0,
+      4,
+      0,
+      length,
+      0,
+      0,
+      4,
+      1,
+      0,
+      length,
+      0,
+      0,
+      5,
+      9,
+      length,
+      3,
+      0,
+      0,
+    ];
     const t = graphOf(spans, [14, length + 3], { H: 4, Hk: 2, d: 5, causal: false });
     t.checkFiniteDifferences(device, 1e-5);
     await t.checkDevice(device, 1e-4);
@@ -122,7 +198,7 @@ describe.each(WASM_VARIANTS)('row attention, %s', (variant) => {
 
   test.each(CASES)('%o', (c) => {
     const entries = checkOperations(kernels, graphOfCase(c), F32);
-    expect([...entries]).toEqual(['rowAttention', 'rowAttentionDelta', 'rowAttentionGradQ', 'rowAttentionGradKv']);
+    expect([...entries]).toEqual(['rowAttention', 'attentionDelta', 'rowAttentionGradQ', 'rowAttentionGradKv']);
   });
 
   test('propagates NaN to the rows it reaches', () => {

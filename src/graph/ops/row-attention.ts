@@ -1,8 +1,15 @@
-import type { AttentionForm, RowAttentionShape } from '../../device/attention-shape.ts';
-import type { AttentionPlan, Planner } from '../../device/kernel-planner.ts';
-import { u32 } from '../../device/kernel.ts';
+import type { AttentionShape } from '../../device/attention-shape.ts';
 import type { Graph, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
+import {
+  dot,
+  forwardPlan,
+  keyGradientPlan,
+  NO_KEYS,
+  type PlannedAttention,
+  recordDelta,
+  type Saved,
+} from './attention.ts';
 
 /** Numbers of a span, in the order of {@link Span}. */
 export const SPAN_FIELDS = 6;
@@ -46,15 +53,30 @@ export interface RowAttentionInputs {
   bias?: Tensor | undefined;
 }
 
-/** Log-sum-exp of the scores of a query that sees no key. */
-const NO_KEYS = -3e38;
-
-function shapeOf({ q, k, spans, heads, keyHeads, bias, ...at }: RowAttentionInputs): RowAttentionShape {
-  const { scale, causal, window = null } = at;
-  const [N, M, R] = [q.shape[1], k.shape[1], spans.shape[0]];
-  const d = q.shape[2] / heads;
-  return { N, M, R, H: heads, Hk: keyHeads, d, scale, causal, window, distances: bias?.shape[1] ?? 0 };
+function shapeOf({
+  q,
+  k,
+  spans,
+  heads,
+  keyHeads,
+  scale,
+  causal,
+  window = null,
+  bias,
+}: RowAttentionInputs): AttentionShape {
+  return {
+    ...{ B: 1, Sq: q.shape[1], Bk: 1, Sk: k.shape[1], H: heads, Hk: keyHeads, d: q.shape[2] / heads },
+    ...{ scale, causal, offset: 0, window, bias: bias ? 'distance' : false, position: false },
+    spans: { count: spans.shape[0], distances: bias?.shape[1] ?? 0 },
+  };
 }
+
+const planned = (at: RowAttentionInputs): PlannedAttention => ({
+  shape: shapeOf(at),
+  vectors: [at.q, at.k, at.v],
+  hiding: at.spans,
+  optional: at.bias ? [at.bias] : [],
+});
 
 /** A query and a key that it sees, for one head: where their vectors and values begin. */
 interface Pair {
@@ -67,9 +89,12 @@ interface Pair {
 
 /** Every pair that may see each other. */
 function* pairsOf(at: RowAttentionInputs, spans: Numbers): Generator<Pair> {
-  const { R, H, Hk, d, causal, window, distances } = shapeOf(at);
-  for (let span = 0; span < R; span++) {
-    const [queriesBegin, queriesCount, sharedBegin, sharedCount, ownBegin, ownCount] = spans.subarray(SPAN_FIELDS * span);
+  const { H, Hk, d, causal, window } = shapeOf(at);
+  const distances = at.bias?.shape[1] ?? 0;
+  for (let span = 0; span < at.spans.shape[0]; span++) {
+    const [queriesBegin, queriesCount, sharedBegin, sharedCount, ownBegin, ownCount] = spans.subarray(
+      SPAN_FIELDS * span,
+    );
     for (let i = 0; i < queriesCount; i++) {
       const place = sharedCount + i;
       for (let j = 0; j < sharedCount + ownCount; j++) {
@@ -85,21 +110,12 @@ function* pairsOf(at: RowAttentionInputs, spans: Numbers): Generator<Pair> {
   }
 }
 
-const dot = (a: Numbers, a0: number, b: Numbers, b0: number, d: number): number => {
-  let sum = 0;
-  for (let e = 0; e < d; e++) sum += a[a0 + e] * b[b0 + e];
-  return sum;
-};
-
 /** The score of a pair. */
 function scoreOf(at: RowAttentionInputs, value: (t: Tensor) => Numbers): (p: Pair) => number {
   const { d } = shapeOf(at);
   const [q, k, bias] = [value(at.q), value(at.k), at.bias && value(at.bias)];
   return (p) => at.scale * dot(q, p.row, k, p.key, d) + (bias ? bias[p.bias] : 0);
 }
-
-const planOf = (planner: Planner, form: AttentionForm, at: RowAttentionInputs): AttentionPlan =>
-  planner.rowAttention(form, shapeOf(at));
 
 /**
  * Multi-head attention of the rows of a batch without padding, which may share their beginnings: o = softmax(scale q kᵀ
@@ -108,17 +124,15 @@ const planOf = (planner: Planner, form: AttentionForm, at: RowAttentionInputs): 
  * @returns o, of q's shape.
  */
 export function rowAttention(g: Graph, at: RowAttentionInputs): Tensor {
-  const { N, H, d } = shapeOf(at);
+  const { Sq, H, d } = shapeOf(at);
   const o = g.intermediate('attention', at.q.shape);
-  const lse = g.intermediate('log-sum-exp of scores', [N, H]);
+  const lse = g.intermediate('log-sum-exp of scores', [1, Sq, H]);
   const bias = at.bias ? [at.bias] : [];
   g.record({
     name: 'row attention',
     inputs: [at.q, at.k, at.v, at.spans, ...bias],
     outputs: [o, lse],
-    calls: (planner) => [
-      { ...planOf(planner, 'FORWARD', at), tensors: [at.q, at.k, at.v, at.spans, lse, o, ...bias] },
-    ],
+    ...forwardPlan(planned(at), { o, lse }),
     reference: (value) => {
       const [spans, v, lses, os] = [at.spans, at.v, lse, o].map(value);
       const score = scoreOf(at, value);
@@ -135,7 +149,7 @@ export function rowAttention(g: Graph, at: RowAttentionInputs): Tensor {
     },
     gradient: ([dout], [wantsQ, wantsK, wantsV]) => {
       if (dout === undefined) return [];
-      const saved = { dout, back: recordDelta(g, at, { lse, o, dout }) };
+      const saved = { dout, back: recordDelta(g, at.heads, { lse, o, dout, hiding: at.spans }) };
       const dq = wantsQ ? recordQueryGradient(g, at, saved) : undefined;
       const [dk, dv] = wantsK || wantsV ? recordKeyGradient(g, at, saved) : [];
       return [dq, wantsK ? dk : undefined, wantsV ? dv : undefined];
@@ -144,52 +158,12 @@ export function rowAttention(g: Graph, at: RowAttentionInputs): Tensor {
   return o;
 }
 
-/** @returns what the gradients read besides q, k and v: lse and delta [N, H, 2], then the spans as floats. */
-function recordDelta(
-  g: Graph,
-  { q, heads, spans }: RowAttentionInputs,
-  { lse, o, dout }: Record<'lse' | 'o' | 'dout', Tensor>,
-): Tensor {
-  const N = q.shape[1];
-  const d = q.shape[2] / heads;
-  const back = g.intermediate('log-sum-exp, delta and spans', [2 * lse.elements + spans.elements]);
-  return g.record({
-    name: 'row attention delta',
-    inputs: [lse, dout, o, spans],
-    outputs: [back],
-    calls: () => [
-      {
-        kernel: { name: 'row-attention/delta', wasm: { entry: 'rowAttentionDelta' } },
-        params: [N, heads, d, spans.elements].map(u32),
-        tensors: [lse, dout, o, spans, back],
-        units: N + 1,
-        cost: 2 * o.elements,
-      },
-    ],
-    reference: (value) => {
-      const [lses, os, douts, backs] = [lse, o, dout, back].map(value);
-      for (let at = 0; at < lses.length; at++) {
-        backs[2 * at] = lses[at];
-        backs[2 * at + 1] = dot(douts, at * d, os, at * d, d);
-      }
-      backs.set(value(spans), 2 * lses.length);
-    },
-  });
-}
-
-/** The inputs of the gradients. */
-interface Saved {
-  readonly dout: Tensor;
-  /** From {@link recordDelta}. */
-  readonly back: Tensor;
-}
-
 /** Every pair with its probability and the gradient of its score, from the values that {@link recordDelta} saved. */
 function* slopesOf(at: RowAttentionInputs, { dout, back }: Saved, value: (t: Tensor) => Numbers) {
-  const { d, N, H } = shapeOf(at);
+  const { d, Sq, H } = shapeOf(at);
   const [v, douts, backs] = [at.v, dout, back].map(value);
   const score = scoreOf(at, value);
-  for (const p of pairsOf(at, backs.subarray(2 * N * H))) {
+  for (const p of pairsOf(at, backs.subarray(2 * Sq * H))) {
     const weight = Math.exp(score(p) - backs[2 * p.at]);
     yield { ...p, weight, slope: weight * (dot(douts, p.row, v, p.key, d) - backs[2 * p.at + 1]) };
   }
@@ -204,7 +178,7 @@ function recordQueryGradient(g: Graph, at: RowAttentionInputs, saved: Saved): Te
     inputs: [at.q, at.k, at.v, saved.back, saved.dout, ...bias],
     outputs: [dq],
     calls: (planner) => [
-      { ...planOf(planner, 'GRAD_Q', at), tensors: [at.q, at.k, at.v, saved.back, saved.dout, dq, ...bias] },
+      { ...planner.attention('GRAD_Q', shapeOf(at)), tensors: [at.q, at.k, at.v, saved.back, saved.dout, dq, ...bias] },
     ],
     reference: (value) => {
       const [k, dqs] = [value(at.k), value(dq).fill(0)];
@@ -224,9 +198,7 @@ function recordKeyGradient(g: Graph, at: RowAttentionInputs, saved: Saved): [dk:
     name: 'row attention key gradient',
     inputs: [at.q, at.k, at.v, saved.back, saved.dout, ...bias],
     outputs: [dk, dv],
-    calls: (planner) => [
-      { ...planOf(planner, 'GRAD_KV', at), tensors: [at.q, at.k, at.v, saved.back, saved.dout, dk, dv, ...bias] },
-    ],
+    ...keyGradientPlan(planned(at), saved, [dk, dv]),
     reference: (value) => {
       const [q, dout] = [at.q, saved.dout].map(value);
       const [dks, dvs] = [dk, dv].map((tensor) => value(tensor).fill(0));

@@ -30,7 +30,8 @@ import {
   weights,
 } from './attention-blocks';
 import { exp4 } from './math';
-import { sum4, word } from './simd';
+import { word } from './simd';
+import { dot } from './vectors';
 
 // In one row, turns scores into p and do · v into ds.
 function slopeRow(row: usize, slope: usize, mask: usize, first: u32, keys: u32, lse: f32, delta: f32): void {
@@ -45,35 +46,27 @@ function slopeRow(row: usize, slope: usize, mask: usize, first: u32, keys: u32, 
   }
 }
 
-function dot(a: usize, b: usize, d: u32): f32 {
-  let sums = f32x4.splat(0);
-  let e: u32 = 0;
-  for (; e + 4 <= d; e += 4, a += 16, b += 16) sums = f32x4.add(sums, f32x4.mul(v128.load(a), v128.load(b)));
-  let sum = sum4(sums);
-  for (; e < d; e++, a += 4, b += 4) sum += load<f32>(a) * load<f32>(b);
-  return sum;
-}
-
-// Units: heads of all batches, then one for the mask. Words: H, Sq, d, queries, keys; lse, do, o, mask, back.
+// Units: tokens, then one for the mask or the spans, whose integers become floats. Words: d, queries, numbers of the mask
+// or of all spans, tokens, H, whether it is the spans; lse, do, o, mask or spans, back.
 export function attentionDelta(args: usize, from: u32, to: u32): void {
-  const H = word(args, 0);
-  const Sq = word(args, 1);
-  const d = word(args, 2);
-  const queries: usize = word(args, 3);
-  const ldq = (<usize>(H * d)) << 2;
-  const back: usize = word(args, 9);
-  for (let unit = from; unit < to; unit++) {
-    if (<usize>unit * Sq >= queries) {
-      memory.copy(back + (queries << 3), word(args, 8), (<usize>word(args, 4)) << 2);
+  const length = word(args, 0);
+  const rest = word(args, 2);
+  const tokens = word(args, 3);
+  const heads = word(args, 4);
+  const back: usize = word(args, 10);
+  for (let token = from; token < to; token++) {
+    if (token == tokens) {
+      const end = back + ((<usize>(tokens * heads)) << 3);
+      const hiding: usize = word(args, 9);
+      if (!word(args, 5)) memory.copy(end, hiding, (<usize>rest) << 2);
+      else for (let i: u32 = 0; i < rest; i++) store<f32>(end + (i << 2), <f32>load<u32>(hiding + (i << 2)));
       return;
     }
-    const b = unit / H;
-    const row = b * Sq * ldq + ((<usize>((unit - b * H) * d)) << 2);
-    for (let i: u32 = 0; i < Sq; i++) {
-      const place = (<usize>(unit * Sq + i)) << 2;
-      const at = row + i * ldq;
-      store<f32>(back + 2 * place, load<f32>(word(args, 5) + place));
-      store<f32>(back + 2 * place, dot(word(args, 6) + at, word(args, 7) + at, d), 4);
+    for (let head = token * heads; head < (token + 1) * heads; head++) {
+      const at = (<usize>(head * length)) << 2;
+      const to = back + ((<usize>head) << 3);
+      store<f32>(to, load<f32>(word(args, 6) + ((<usize>head) << 2)));
+      store<f32>(to, dot(word(args, 7) + at, word(args, 8) + at, length), 4);
     }
   }
 }
@@ -116,7 +109,7 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
       scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
       for (let r: u32 = 0; r < rows; r++) {
         const line = unit * Sq + i + r;
-        const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
+        const back = word(args, TENSORS + 3) + ((<usize>((b * Sq + i + r) * H + h)) << 3);
         const seen = keysOf(i + r);
         const slope = slopes + r * ld;
         slopeRow(weights + r * ld, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
@@ -160,7 +153,7 @@ function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, l
     scoresOf(q, ldq, rows, word(args, TENSORS + 1) + key, ldk, keys, scale, biasAt(h, i), weights);
     scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
     for (let r: u32 = 0; r < rows; r++) {
-      const line = (b * H + h) * Sq + i + r;
+      const line = (b * Sq + i + r) * H + h;
       const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
       const seen = keysOf(i + r);
       const row = weights + r * ld;

@@ -91,7 +91,7 @@ export function attention(args: usize, from: u32, to: u32): void {
     const q = word(args, TENSORS) + b * Sq * ldq + ((<usize>(h * d)) << 2);
     const key = bk * Sk * ldk + ((<usize>((h / group) * d)) << 2);
     const mask = word(args, TENSORS + 3) + ((<usize>(bk * Sk)) << 2);
-    const lse = word(args, TENSORS + 4) + ((<usize>(unit * Sq)) << 2);
+    const lse = word(args, TENSORS + 4) + ((<usize>(b * Sq * H + h)) << 2);
     const o = word(args, TENSORS + 5) + b * Sq * ldq + ((<usize>(h * d)) << 2);
     for (let i: u32 = 0; i < Sq; i += maxRows) {
       const rows = min(maxRows, Sq - i);
@@ -101,7 +101,7 @@ export function attention(args: usize, from: u32, to: u32): void {
       for (let r: u32 = 0; r < rows; r++) {
         const row = weights + r * ld;
         const seen = keysOf(i + r);
-        store<f32>(lse + ((<usize>(i + r)) << 2), expRow(row, mask, firstOf(i + r), seen));
+        store<f32>(lse + ((<usize>((i + r) * H)) << 2), expRow(row, mask, firstOf(i + r), seen));
         store<f32>(inverses + (r << 2), rowSum == 0 ? 0 : 1 / rowSum);
         clearRow(row, seen, keys);
       }

@@ -23,6 +23,6 @@ export { sumOfParts } from './reduce-splits';
 export { pairwiseBias, relativeBias, relativeBiasGradient, sumOverDistances } from './relative-bias';
 export { rmsNorm, rmsNormGradient, rmsNormWeightGradient } from './rms-norm';
 export { rotary } from './rotary';
-export { rowAttention, rowAttentionDelta, rowAttentionGradKv, rowAttentionGradQ } from './row-attention';
+export { rowAttention, rowAttentionGradKv, rowAttentionGradQ } from './row-attention';
 export { sweepBorders, sweepPanel, sweepPivot } from './sweep';
 export { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace';

@@ -1,9 +1,9 @@
 // Attention over several sets of keys from the attention over each: o = Σ o_s exp l_s / Σ exp l_s
 //
-// Two or three sets: o1, o2, o3, o [B, S, H, d]; l1, l2, l3 [B, H, S]: log-sum-exp of the scores of each set, from
+// Two or three sets: o1, o2, o3, o [B, S, H, d]; l1, l2, l3 [B, S, H]: log-sum-exp of the scores of each set, from
 // attention.
 //
-// Arguments: size, S, H, d, 1, 1, 1 with a third set or 0; o1, l1, o, o2, l2, and o3, l3. Units: heads of tokens, d
+// Arguments: size, d, 1, 1, 1 with a third set or 0; o1, l1, o, o2, l2, and o3, l3. Units: heads of tokens, d
 // elements each.
 // Care: the largest l is subtracted first; a set without any allowed key has l = −3e38 and o = 0.
 import { exp1 } from './math';
@@ -11,21 +11,17 @@ import { element, madd, word } from './simd';
 import { storeFirst } from './vectors';
 
 export function mergeAttention(args: usize, from: u32, to: u32): void {
-  const S = word(args, 1);
-  const H = word(args, 2);
-  const d = word(args, 3);
-  const isThree = word(args, 6) > 0;
-  const o1 = word(args, 7);
-  const o = word(args, 9);
-  const o2 = word(args, 10);
+  const d = word(args, 1);
+  const isThree = word(args, 4) > 0;
+  const o1 = word(args, 5);
+  const o = word(args, 7);
+  const o2 = word(args, 8);
   // Without a third set, the second is read again with a weight of 0.
-  const o3 = isThree ? word(args, 12) : o2;
+  const o3 = isThree ? word(args, 10) : o2;
   for (let head = from; head < to; head++) {
-    const token = head / H;
-    const at = ((token / S) * H + (head % H)) * S + (token % S);
-    const l1 = load<f32>(element(word(args, 8), at));
-    const l2 = load<f32>(element(word(args, 11), at));
-    const l3 = isThree ? load<f32>(element(word(args, 13), at)) : l2;
+    const l1 = load<f32>(element(word(args, 6), head));
+    const l2 = load<f32>(element(word(args, 9), head));
+    const l3 = isThree ? load<f32>(element(word(args, 11), head)) : l2;
     const top = max(max(l1, l2), l3);
     const w1 = exp1(l1 - top);
     const w2 = exp1(l2 - top);

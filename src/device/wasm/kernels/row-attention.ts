@@ -2,7 +2,7 @@
 //
 //   p_ij = exp(s_ij - lse_i), s = scale q kᵀ + bias, delta_i = do_i · o_i, ds_ij = p_ij (do_i · v_j - delta_i)
 //   rowAttention        o = Σ_j p v, lse
-//   rowAttentionDelta   back = lse and delta of every query and head, then the spans as floats
+//   attentionDelta      back = lse and delta of every query and head, then the spans as floats
 //   rowAttentionGradQ   dq = scale ds k
 //   rowAttentionGradKv  dk = scale dsᵀ q, dv = pᵀ do
 //
@@ -19,10 +19,18 @@
 // see them, so that no two units write to the same place. Scores go through the products of `attention-blocks.ts`,
 // shared and own keys side by side. No key is read that no query of a block sees.
 // Care: as in `attention.ts`.
-import { addOverQueries, ld, placeScores, ROW_VALUES, scoresOf, slopes, sumOverKeys, weights } from './attention-blocks';
+import {
+  addOverQueries,
+  ld,
+  placeScores,
+  ROW_VALUES,
+  scoresOf,
+  slopes,
+  sumOverKeys,
+  weights,
+} from './attention-blocks';
 import { exp4, log1 } from './math';
 import { float, max4, sum4, word } from './simd';
-import { dot } from './vectors';
 
 const BIAS: u32 = 1;
 const CAUSAL: u32 = 2;
@@ -238,7 +246,7 @@ export function rowAttention(args: usize, from: u32, to: u32): void {
     const h = unit / parts;
     if (!findPart(unit - h * parts, false)) continue;
     const key = (<usize>((h / group) * d)) << 2;
-    for (let i = first; i < first + count; ) {
+    for (let i = first; i < first + count;) {
       const rows = setBlock(i, first + count - i);
       const line = queryBegin + i;
       const at = line * ldq + ((<usize>(h * d)) << 2);
@@ -264,29 +272,6 @@ function scaleVector(at: usize, factor: f32): void {
   for (; e < d; e++, at += 4) store<f32>(at, load<f32>(at) * factor);
 }
 
-// Units: tokens, then one for the spans. Words: N, H, d, numbers of all spans; lse, do, o, spans, back.
-export function rowAttentionDelta(args: usize, from: u32, to: u32): void {
-  const N = word(args, 0);
-  const heads = word(args, 1);
-  const length = word(args, 2);
-  const back: usize = word(args, 8);
-  for (let token = from; token < to; token++) {
-    if (token == N) {
-      const end = back + ((<usize>(N * heads)) << 3);
-      for (let i: u32 = 0; i < word(args, 3); i++) {
-        store<f32>(end + (i << 2), <f32>load<u32>(word(args, 7) + (i << 2)));
-      }
-      return;
-    }
-    for (let head = token * heads; head < (token + 1) * heads; head++) {
-      const at = (<usize>(head * length)) << 2;
-      const to = back + ((<usize>head) << 3);
-      store<f32>(to, load<f32>(word(args, 4) + ((<usize>head) << 2)));
-      store<f32>(to, dot(word(args, 5) + at, word(args, 6) + at, length), 4);
-    }
-  }
-}
-
 export function rowAttentionGradQ(args: usize, from: u32, to: u32): void {
   setCall(args, 6);
   setTable(args, true);
@@ -295,7 +280,7 @@ export function rowAttentionGradQ(args: usize, from: u32, to: u32): void {
     const h = unit / parts;
     if (!findPart(unit - h * parts, false)) continue;
     const key = (<usize>((h / group) * d)) << 2;
-    for (let i = first; i < first + count; ) {
+    for (let i = first; i < first + count;) {
       const rows = setBlock(i, first + count - i);
       const line = queryBegin + i;
       const at = line * ldq + ((<usize>(h * d)) << 2);

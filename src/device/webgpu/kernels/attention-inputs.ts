@@ -11,6 +11,7 @@ export function attentionInputs(form: AttentionForm, shape: AttentionShape): str
     ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV' },
     ...{ BIAS: shape.bias !== false, BIAS_HEAD: shape.bias === 'shared' ? '0u' : 'h' },
     ...{ DISTANCE: shape.bias === 'distance', POSITION: shape.position, SCORES: shape.scores === true },
+    ...{ SPANS: shape.spans !== undefined, HIDING: shape.spans ? 'table: array<u32>' : 'mask: array<f32>' },
     ...{ CAUSAL: shape.causal, WINDOW: shape.window !== null },
     ...{ BIAS_BINDING: optional, SCORES_BINDING: next, POSITION_BINDING: next },
     ...{ SCALAR: shape.d % 4 !== 0, T: shape.d % 4 === 0 ? 'vec4f' : 'f32' },
@@ -19,12 +20,20 @@ export function attentionInputs(form: AttentionForm, shape: AttentionShape): str
 
 /** What `Params` of these kernels holds. @param parts into which a tiled kernel divides its columns. */
 export function attentionParams(
-  { B, H, Sq, Sk, Bk, Hk, d, scale, offset, window }: AttentionShape,
+  { B, H, Sq, Sk, Bk, Hk, d, scale, offset, window, spans }: AttentionShape,
   parts = 1,
 ): Param[] {
   return [
     ...[B, H, Sq, Sk, Bk, Hk].map(u32),
     f32(scale),
-    ...[offset, window ?? 0, parts, d % 4 === 0 ? d / 4 : d, Math.ceil(d / 4)].map(u32),
+    ...[
+      offset,
+      window ?? 0,
+      parts,
+      spans?.count ?? 0,
+      spans?.distances ?? Sq + Sk - 1,
+      d % 4 === 0 ? d / 4 : d,
+      Math.ceil(d / 4),
+    ].map(u32),
   ];
 }

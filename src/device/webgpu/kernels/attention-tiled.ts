@@ -22,7 +22,7 @@ const MANY_TILES = 8;
 const LEAST_TILES = 2;
 
 /** How a kernel divides its work: rows for each thread, workgroups, and tiles that each goes through. */
-function gridOf(form: AttentionForm, { B, Sq, Bk, Sk, H, Hk, d }: AttentionShape) {
+function gridOf(form: AttentionForm, { B, Sq, Bk, Sk, H, Hk, d, spans }: AttentionShape) {
   const queries = (Sq * H) / Hk; // of a key head
   const hasKeyRows = form === 'GRAD_KV';
   const [rows, columns, batch] = hasKeyRows ? [Sk, queries, Bk] : [queries, Sk, B];
@@ -33,7 +33,8 @@ function gridOf(form: AttentionForm, { B, Sq, Bk, Sk, H, Hk, d }: AttentionShape
   const fits = (lines: number): boolean => chunks * lines <= MAX_SUMS && rows > (lines / 2) * LINES;
   const R = [4, 2].find((lines) => fits(lines) && (!hasKeyRows || groupsOf(lines) >= FEW_GROUPS)) ?? 1;
   const groups = [Math.ceil(rows / (R * LINES)), Hk, batch] as const;
-  const tiles = Math.ceil(columns / COLUMNS) * (hasKeyRows ? B / Bk : 1);
+  // Spans count as equally long.
+  const tiles = Math.ceil(columns / COLUMNS / (spans?.count ?? 1)) * (hasKeyRows ? B / Bk : 1);
   return { R, chunks, hasKeyRows, groups, tiles };
 }
 
@@ -55,7 +56,6 @@ export function planTiledAttention(form: AttentionForm, shape: AttentionShape): 
   const parts = partsOfAttention(form, shape);
   const [G, E4, rows] = [H / Hk, Math.ceil(d / 4), R * LINES];
   const [row, column] = hasKeyRows ? [KEY, QUERY] : [QUERY, KEY];
-  const [rowBatch, columnBatch] = hasKeyRows ? ['bk', 'b'] : ['b', 'bk'];
   return {
     kernel: {
       name: `attention/${form.toLowerCase()}-${d}×${G}-tile-${R}`,
@@ -67,8 +67,8 @@ export function planTiledAttention(form: AttentionForm, shape: AttentionShape): 
           ...{ SCALAR: d % 4 !== 0, T: d % 4 === 0 ? 'vec4f' : 'f32', E: d % 4 === 0 ? E4 : d, E4 },
           ...{ G, R, ROWS: rows, LAST: rows - 1, W: Math.min(E4, COLUMNS / 4), CHUNKS: chunks },
           ...{ PRODUCTS: form === 'FORWARD' ? 1 : 2, SUMS: hasKeyRows ? 2 : 1 },
-          ...{ ROW: row, COLUMN: column, ROW_BATCH: rowBatch, COLUMN_BATCH: columnBatch },
-          ...{ ROW_COUNT: hasKeyRows ? 'p.Sk' : 'queries()', COLUMN_COUNT: hasKeyRows ? 'queries()' : 'p.Sk' },
+          ...{ ROW: row, COLUMN: column, VECTORS: hasKeyRows ? 'p.Bk * p.Sk * p.Hk' : 'p.B * p.Sq * p.H' },
+          SPANS: shape.spans !== undefined,
           SUMMED: { FORWARD: VALUE, GRAD_Q: KEY, GRAD_KV: QUERY }[form],
         }),
     },

@@ -32,7 +32,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
   if (variant === 'tiles') return planTiledAttention(form, shape);
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
-  const [rows, heads, batch] = form === 'GRAD_KV' ? [Sk, Hk, Bk] : [Sq, H, B];
+  const [rows, heads] = form === 'GRAD_KV' ? [Bk * Sk, Hk] : [B * Sq, H];
   const wg = rows <= 4 ? 4 : rows <= 16 ? 16 : 32;
   return {
     kernel: {
@@ -45,7 +45,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
         }),
     },
     params: attentionParams(shape),
-    workgroups: [Math.ceil(rows / wg), heads, batch],
+    workgroups: [Math.ceil(rows / wg), heads, 1],
     parts: 1,
   };
 }
