@@ -49,7 +49,7 @@ test('a run pauses, resumes and stops, and leaves nothing on the device; paused,
   await page.getByTestId('stop').click();
   await waitForStatus(page, 'stopped');
   await expect(page.getByTestId('phase')).toHaveText('Stopped');
-  const memory = page.getByTestId('status').locator('dl > div', { hasText: 'Peak memory' });
+  const memory = page.getByTestId('machine').locator('dl > div', { hasText: 'Peak memory' });
   await expect(memory).toHaveAttribute('title', /^0 B held now/);
   await expectNoWorkers(page);
   await expect(page.getByTestId('start')).toBeEnabled();

@@ -30,7 +30,7 @@ test('an ordinary browser learns the whole default order on the CPU', async ({ p
   await waitForStep(page, 1);
   const early = await lastStep(page);
   await expect.poll(() => lastStep(page), 'the chart updates').toBeGreaterThan(early);
-  await expect(page.getByTestId('status')).toContainText('CPU by WebAssembly');
+  await expect(page.getByTestId('machine')).toContainText('CPU by WebAssembly');
   await waitForStatus(page, 'finished', 500_000);
   const table = page.getByTestId('loss-chart').locator('details');
   await table.locator('summary').click();

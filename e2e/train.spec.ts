@@ -186,9 +186,17 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(2);
     await page.getByTestId('tab-run').click();
     await page.getByTestId('same-with').click();
-    const queued = page.getByTestId('queued-run');
-    await expect(queued).toHaveCount(1);
-    await expect(queued).toHaveText(/seq-lora/);
+    await waitForStatus(page, 'running');
+    await waitForStatus(page, 'finished');
+    const beside = page.getByTestId('side-by-side');
+    await expect(beside).toContainText(
+      /^Taught two things in turn, the plain model (lost|gained) .*; the one with gorp-plus/,
+    );
+    await expect(beside.getByRole('img', { name: /^(seq-lora|gorp-plus), exact, percent$/ })).toHaveCount(2);
+    const chart = page.getByTestId('loss-chart');
+    expect((await chart.boundingBox())?.y ?? 0, 'what happened comes before the loss').toBeGreaterThan(
+      (await page.getByTestId('r-matrix').boundingBox())?.y ?? Infinity,
+    );
   });
 
   async function shownMatrix(): Promise<string[][]> {

@@ -23,12 +23,13 @@ const MANY = 0.05;
 /** Tasks whose cut texts are named one by one. */
 const MOST_NAMED = 3;
 
-/** The rates, lengths and prompts that a run will use, in one sentence. */
-export function usedBy({ method, training }: RunSettings, lengths: TextLengths | null): string {
-  const { settings } = methodOf(method);
+/** The rates, lengths and prompts that a run will use, and which texts are cut by design. */
+export function usedBy(settings: RunSettings, lengths: TextLengths | null): string {
+  const { method, training } = settings;
+  const { settings: known } = methodOf(method);
   const rates = [
-    'learningRate' in settings && `${method.learningRate}`,
-    'galoreLearningRate' in settings && `${method.galoreLearningRate} at full rank`,
+    'learningRate' in known && `${method.learningRate}`,
+    'galoreLearningRate' in known && `${method.galoreLearningRate} at full rank`,
   ].filter((rate) => rate !== false);
   const course = training.lrSchedulerType === 'constant' ? '' : ', falling to 0 over each task';
   const answer = Math.max(0, ...countedIn(lengths).map((task) => task.answer));
@@ -40,7 +41,12 @@ export function usedBy({ method, training }: RunSettings, lengths: TextLengths |
         ? ', without the model’s chat template'
         : '';
   const answers = longest === 0 ? '' : `; answers of up to ${longest}`;
-  return `Learning rate ${rates.join(' and ')}${course}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.`;
+  const meant = cutTasks(settings, lengths).filter(({ name }) => isCutByDesign(settings, name));
+  const cut =
+    meant.length === 0
+      ? ''
+      : ` By design, ${inSentence(listed(meant, 'texts', (task) => task.cut))} are cut: most are far shorter.`;
+  return `Learning rate ${rates.join(' and ')}${course}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.${cut}`;
 }
 
 /** What would be cut or cannot be learned, with what to do. */
@@ -59,9 +65,7 @@ export function concernsOf(settings: RunSettings, lengths: TextLengths | null): 
       text: `${name}: the prompt takes ${question} tokens even without a text, but may have ${sourceLength}: the run will be refused.`,
       isGrave: true,
     }));
-  const allCut = counted.filter((task) => task.cut > 0 && task.question <= sourceLength);
-  const meant = allCut.filter(({ name }) => isCutByDesign(settings, name));
-  const cut = allCut.filter((task) => !meant.includes(task));
+  const cut = cutTasks(settings, lengths).filter(({ name }) => !isCutByDesign(settings, name));
   const most = freeAnswerLength(targetLength);
   const shortened = counted.filter((task) => task.shortened > 0);
   const longestAnswer = Math.max(0, ...counted.map(({ answer }) => answer));
@@ -77,14 +81,6 @@ export function concernsOf(settings: RunSettings, lengths: TextLengths | null): 
   const concerns = all.filter((concern) => concern !== false);
   const last = concerns.length - 1;
   return [
-    ...(meant.length === 0
-      ? []
-      : [
-          {
-            text: `By design, ${inSentence(listed(meant, 'texts', (task) => task.cut))} are cut: most are far shorter.`,
-            isGrave: false,
-          },
-        ]),
     // One change mends all of them.
     ...concerns.map((concern, i) => (i === last ? { ...concern, ...raise } : concern)),
     ...(shortened.length === 0
@@ -101,6 +97,10 @@ export function concernsOf(settings: RunSettings, lengths: TextLengths | null): 
 
 const countedIn = (lengths: TextLengths | null): TaskLengths[] =>
   lengths?.tasks.flatMap((task) => ('error' in task ? [] : [task])) ?? [];
+
+/** Tasks whose prompts fit, but some of whose texts do not. */
+const cutTasks = ({ training }: RunSettings, lengths: TextLengths | null): TaskLengths[] =>
+  countedIn(lengths).filter((task) => task.cut > 0 && task.question <= training.sourceLength);
 
 /** A text without the capital of a sentence's first word. */
 const inSentence = (text: string): string => text[0].toLowerCase() + text.slice(1);

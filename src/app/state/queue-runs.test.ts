@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import { startingMethod } from '../../run/settings/starting-values.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
-import { offeredOrders, parseSeeds, settingsOfQueue } from './queue-runs.ts';
+import { offeredOrders, parseSeeds, sameWith, settingsOfQueue } from './queue-runs.ts';
 
 describe('parseSeeds', () => {
   it.each([
@@ -63,5 +63,18 @@ describe('settingsOfQueue', () => {
     expect(all[0].method.loraRank).toBe(4);
     expect(all[4].method).toEqual(startingMethod('embedded', 'seq-lora'));
     expect(all[4].training).toEqual({ ...draft.training, seed: 1 });
+  });
+});
+
+describe('sameWith', () => {
+  it('differs in the method alone: rank, rate and all else that both methods have stay', () => {
+    const guarded = embeddedSettings('full', 'gorp-plus');
+    const method = { ...guarded.method, learningRate: 0.002 };
+    const plain = sameWith({ ...guarded, method }, 'seq-lora');
+    expect(plain).toEqual({
+      ...guarded,
+      method: { name: 'seq-lora', learningRate: 0.002, loraRank: 16, loraAlpha: 64, loraDropout: 0 },
+    });
+    expect(sameWith(plain, 'gorp-plus').method).toEqual(method);
   });
 });

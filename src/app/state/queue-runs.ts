@@ -1,4 +1,4 @@
-import type { MethodName } from '../../methods/registry.ts';
+import { type MethodName, withValues } from '../../methods/registry.ts';
 import { publishedMethod, publishedOrderOf } from '../../run/planning/presets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { startingMethod } from '../../run/settings/starting-values.ts';
@@ -12,6 +12,12 @@ export function withMethod(settings: RunSettings, name: MethodName): RunSettings
   const order = publishedOrderOf(settings);
   return { ...settings, method: order === null ? startingMethod(settings.model, name) : publishedMethod(order, name) };
 }
+
+/** The same run with another method: what both methods have, such as rank and rate, stays as it is. */
+export const sameWith = (settings: RunSettings, name: MethodName): RunSettings => {
+  const other = withMethod(settings, name);
+  return { ...other, method: withValues(other.method, settings.method) };
+};
 
 /** An order that can be queued. */
 interface OfferedOrder {

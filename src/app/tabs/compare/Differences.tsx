@@ -1,9 +1,11 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
 import { methodOf, methodTitle } from '../../../methods/registry.ts';
+import { type WatchedSum, watchedSums } from '../../../run/results/watched.ts';
 import { seriesColor } from '../../charts/colors.ts';
 import { type Band, halfWidth, meanOf } from '../../state/compare-state.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { changeText, matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
+import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
+import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
 import table from '../../ui/table.module.css';
 import styles from './CompareTab.module.css';
@@ -42,11 +44,12 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
 /** A longer value, such as an order of fifteen tasks, gets a wide column so that its row does not become too tall. */
 const LONG = 40;
 
-/** One row per group: what its method needs, the settings in which it differs, and its measures as mean ± the chosen band. */
+/** One row per group: what its method needs, the settings in which it differs, and its measures as mean ± the chosen band, with watched tasks. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const band = usePageState((state) => state.compare.band);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
+  const watched = watchedColumns(groups);
   const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
   return (
     <div
@@ -77,6 +80,11 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
                 {name}
               </th>
             ))}
+            {watched.map(({ name, tasks }) => (
+              <th key={name} scope="col" className={table.number} title="Only tested: before training, and at the end">
+                {tasks}
+              </th>
+            ))}
             {differences.map(({ path, name }) => (
               <th key={path} scope="col" title={path}>
                 {name}
@@ -105,6 +113,11 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
                   </td>
                 );
               })}
+              {watched.map((column) => (
+                <td key={column.name} className={table.number}>
+                  {column.text(runs, band)}
+                </td>
+              ))}
               {differences.map(({ path, values }) => (
                 <td key={path} className={(values[i] ?? '').length > LONG ? styles.long : undefined}>
                   {values[i] ?? NONE}
@@ -116,4 +129,22 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
       </table>
     </div>
   );
+}
+
+/** What became of watched tasks, a column for each set of them and score. */
+function watchedColumns(groups: readonly SettingsGroup[]) {
+  const all = groups.flatMap(({ runs }) => runs.flatMap(({ results }) => watchedSums(results)));
+  const nameOf = ({ score, tasks }: WatchedSum): string => `${score} ${tasks.join()}`;
+  return [...new Map(all.map((sum) => [nameOf(sum), sum]))].map(([name, { score, tasks }]) => ({
+    name,
+    tasks: `${listed(tasks)}, ${score === 'loss' ? 'loss' : `${SCORE_NAMES[score]} %`}`,
+    text: (runs: SettingsGroup['runs'], band: Band): string => {
+      const sums = runs.flatMap(({ results }) => watchedSums(results).filter((sum) => nameOf(sum) === name));
+      if (sums.length === 0) return NONE;
+      const [before, now] = [sums.map((sum) => sum.before), sums.map((sum) => sum.now)].map((values) =>
+        measureText(values, band, false, score === 'loss'),
+      );
+      return `${before} → ${now}`;
+    },
+  }));
 }

@@ -4,7 +4,7 @@ import { generalTextChange, generalTextStates } from '../../../run/results/gener
 import type { Results } from '../../../run/results/results.ts';
 import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
 import type { Score } from '../../../run/settings/scoring.ts';
-import { testedTasks } from '../../../run/settings/settings.ts';
+import { type RunSettings, testedTasks } from '../../../run/settings/settings.ts';
 import { HeatFigure } from '../../charts/HeatFigure.tsx';
 import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
@@ -15,6 +15,7 @@ import {
   matrixOf,
   SCORE_NAMES,
   scoreIn,
+  type Scoring,
   scoreText,
 } from '../../state/scores.ts';
 import { percent, significant, whole } from '../../ui/format.ts';
@@ -25,26 +26,16 @@ type Cell = readonly [round: number, task: number];
 /** R as a table drawn as a heat map: rows are rounds, columns are tasks. One tab stop; arrow keys move within it. */
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
-  const tested = testedTasks(settings);
   const results = usePageState(({ run }) => run.results);
-  const texts = generalTextStates(results ?? {});
-  const columns = [...tested, ...(texts.length > 0 ? [GENERAL_TEXT] : [])];
-  const isText = (column: number): boolean => column === tested.length;
-  const isWatched = (task: number): boolean => task >= settings.order.length;
   const view = usePageState((state) => state.view.score);
-  const matrix = matrixOf(results, view).map((row, round) => [
-    ...row,
-    ...(texts.length > 0 ? [texts.find((state) => state.round === round)?.loss ?? null] : []),
-  ]);
-  const tasks = results?.tasks;
-  const scoreAt = (task: number): Score => (isText(task) ? 'loss' : scoreIn(view, tasks?.[task]));
   const heat = usePageState(({ view }) => view.heat);
-  const isMixed = tested.some((_, task) => scoreAt(task) !== scoreAt(0));
-  const score = view === 'main' ? (isMixed ? 'each task’s own score' : SCORE_NAMES[scoreAt(0)].toLowerCase()) : view;
+  const grid = gridOf(settings, results, view);
+  const { columns, rows, matrix, isText, scoreAt, isMixed, scoreName, hasText } = grid;
+  const isWatched = (task: number): boolean => task >= settings.order.length;
+  const tasks = results?.tasks;
   const [focused, setFocused] = useState<Cell>([0, 0]);
   const [shown, setShown] = useState<Cell | null>(null);
   const table = useRef<HTMLTableElement>(null);
-  const rows = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
 
   const passages = results?.probes?.generalText?.tokens.length;
 
@@ -101,8 +92,8 @@ export function AccuracyMatrix() {
           onMouseLeave={() => setShown(null)}
         >
           <caption className="hidden-visually">
-            Accuracy in percent, {score}: rows are rounds, columns are tasks
-            {texts.length > 0 && ', then the loss on general text'}. Empty cells were not measured.
+            Accuracy in percent, {scoreName}: rows are rounds, columns are tasks
+            {hasText && ', then the loss on general text'}. Empty cells were not measured.
           </caption>
           <thead>
             <tr>
@@ -159,18 +150,7 @@ export function AccuracyMatrix() {
           title="Accuracy after each task"
           draw={(take) =>
             withDrawing(
-              <HeatFigure
-                title={`Accuracy after each task, ${score}, percent`}
-                columns={columns}
-                rows={rows.map(({ round, name }) => ({
-                  name: `${round} ${name}`,
-                  cells: columns.map((_, task) => {
-                    const value = matrix[round]?.[task] ?? null;
-                    const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
-                    return value === null ? null : { text: scoreText(scoreAt(task), value), share: 0, ...tint };
-                  }),
-                }))}
-              />,
+              <MatrixFigure title="Accuracy after each task" of={{ settings, results }} view={view} heat={heat} />,
               take,
             )
           }
@@ -190,6 +170,52 @@ export function AccuracyMatrix() {
         {shown === null ? 'Point at a cell for its count, interval and change.' : describe(shown)}
       </p>
     </div>
+  );
+}
+
+/** R as the page shows it: rows are rounds, from before training on; columns are tasks, then the loss on general text. */
+function gridOf(settings: RunSettings, results: Results | null, view: Scoring) {
+  const tested = testedTasks(settings);
+  const texts = generalTextStates(results ?? {});
+  const hasText = texts.length > 0;
+  const isText = (column: number): boolean => column === tested.length;
+  const scoreAt = (column: number): Score => (isText(column) ? 'loss' : scoreIn(view, results?.tasks[column]));
+  const isMixed = tested.some((_, task) => scoreAt(task) !== scoreAt(0));
+  const ownName = isMixed ? 'each task’s own score' : SCORE_NAMES[scoreAt(0)].toLowerCase();
+  return {
+    columns: [...tested, ...(hasText ? [GENERAL_TEXT] : [])],
+    rows: [{ round: 0, name: 'before' }, ...namedRounds(settings)],
+    matrix: matrixOf(results, view).map((row, round) => [
+      ...row,
+      ...(hasText ? [texts.find((state) => state.round === round)?.loss ?? null] : []),
+    ]),
+    ...{ isText, scoreAt, isMixed, hasText, scoreName: view === 'main' ? ownName : view },
+  };
+}
+
+interface FigureProps {
+  title: string;
+  of: { readonly settings: RunSettings; readonly results: Results | null };
+  view: Scoring;
+  heat: 'accuracy' | 'change';
+}
+
+/** R as a picture. */
+export function MatrixFigure({ title, of: { settings, results }, view, heat }: FigureProps) {
+  const { columns, rows, matrix, scoreAt, scoreName } = gridOf(settings, results, view);
+  return (
+    <HeatFigure
+      title={`${title}, ${scoreName}, percent`}
+      columns={columns}
+      rows={rows.map(({ round, name }) => ({
+        name: `${round} ${name}`,
+        cells: columns.map((_, task) => {
+          const value = matrix[round]?.[task] ?? null;
+          const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task), scoreAt(task));
+          return value === null ? null : { text: scoreText(scoreAt(task), value), share: 0, ...tint };
+        }),
+      }))}
+    />
   );
 }
 

@@ -15,7 +15,7 @@ import { LossChart } from './LossChart.tsx';
 import { Measures } from './Measures.tsx';
 import { RunLabels } from './RunLabels.tsx';
 import styles from './RunTab.module.css';
-import { StatusPanel } from './StatusPanel.tsx';
+import { Machine, StatusPanel } from './StatusPanel.tsx';
 import { Welcome } from './Welcome.tsx';
 import { WhatHappened } from './WhatHappened.tsx';
 
@@ -78,41 +78,53 @@ const NOTES: Readonly<Record<Scoring, string>> = {
   loss: 'Loss: −log p per token of the right answer; less is better.',
 };
 
-/** The current run: status, loss, accuracies, measures. Before the first run, an introduction. */
+/**
+ * The current run: its loss first while it trains; once it has ended, what it learned and forgot. Before the first run, an
+ * introduction.
+ */
 export function RunTab() {
   const idle = usePageState(({ run }) => run.status === 'idle');
+  const active = usePageState(({ run }) => isActive(run.status));
   const many = usePageState(({ run }) => (run.settings?.order.length ?? 0) > MANY_TASKS);
   const score = usePageState(({ view }) => view.score);
   const hasOwn = usePageState(({ run }) => countsByOwnScores(run.results?.tasks ?? []));
   if (idle) return <Welcome />;
+  const loss = <LossChart key="loss" />;
+  const reading = <Reading key="reading" />;
+  const accuracy = (
+    <Section
+      key="accuracy"
+      title="Accuracy"
+      tools={<ScoreTool />}
+      note={NOTES[score === 'main' && !hasOwn ? 'exact' : score]}
+    >
+      <div className={styles.pair} data-many={many}>
+        <Section
+          level={3}
+          title="After each task"
+          note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested."
+          tools={<HeatTool />}
+        >
+          <AccuracyMatrix />
+        </Section>
+        <Section
+          level={3}
+          title="Each task over the run"
+          note="A ring marks where a task was learned; lines are dotted before that, and dashed for tasks that are only tested."
+        >
+          <AccuracyChart />
+        </Section>
+      </div>
+      <RunLabels />
+      <Measures />
+    </Section>
+  );
   return (
     <div className={view.stack}>
       <StatusPanel />
       <WhatHappened />
-      <LossChart />
-      <Reading />
-      <Section title="Accuracy" tools={<ScoreTool />} note={NOTES[score === 'main' && !hasOwn ? 'exact' : score]}>
-        <div className={styles.pair} data-many={many}>
-          <Section
-            level={3}
-            title="After each task"
-            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting. Hatched: not tested."
-            tools={<HeatTool />}
-          >
-            <AccuracyMatrix />
-          </Section>
-          <Section
-            level={3}
-            title="Each task over the run"
-            note="A ring marks where a task was learned; lines are dotted before that, and dashed for tasks that are only tested."
-          >
-            <AccuracyChart />
-          </Section>
-        </div>
-        <RunLabels />
-        <Measures />
-      </Section>
-      <TestAnswers />
+      {active ? [loss, reading, accuracy] : [accuracy, <TestAnswers key="answers" />, loss, reading]}
+      <Machine />
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
+import { downloadResults } from '../../ui/download.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { methodTitle } from '../../../methods/registry.ts';
 import { isActive, type RunState } from '../../state/run-state.ts';
@@ -13,16 +14,15 @@ import buttons from '../../ui/buttons.module.css';
 import { phaseText, roundShares, whereText } from '../../state/phase.ts';
 import styles from './StatusPanel.module.css';
 
-/** Where the run is, and how fast it trains. */
+/** Where the run is; once it has ended, also the ways on. */
 export function StatusPanel() {
-  const { stop } = usePage();
+  const { look, stop } = usePage();
   const run = usePageState((state) => state.run);
   const active = isActive(run.status);
   const where = active ? whereText(run) : '';
   const stops = run.status === 'stopping';
   const left = stops ? run.stopsIn : active ? (run.progress?.secondsLeft ?? null) : null;
   const { results } = run;
-  const testSpeed = results?.testTime && speedOf(results.testTime);
   return (
     <section className={styles.panel} aria-label="Status" data-testid="status" data-status={run.status}>
       <div className={styles.line}>
@@ -51,6 +51,39 @@ export function StatusPanel() {
         )}
       </div>
       <Rounds run={run} />
+      {results !== null && !active && (
+        <p className={styles.next}>
+          <button type="button" className={`${buttons.plain} ${buttons.small}`} onClick={() => look({ tab: 'ranks' })}>
+            Ranks
+          </button>
+          <button
+            type="button"
+            className={`${buttons.plain} ${buttons.small}`}
+            onClick={() => downloadResults(results)}
+          >
+            Download results
+          </button>
+        </p>
+      )}
+      <Label />
+      {run.device?.software === true && run.device.kind === 'webgpu' && (
+        <p className={styles.software}>
+          This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as
+          accurate, but tokens/s say nothing about a graphics card.
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** What the run was trained with, how fast, and in how much memory; folded, since few need it. */
+export function Machine() {
+  const run = usePageState((state) => state.run);
+  const { results } = run;
+  const testSpeed = results?.testTime && speedOf(results.testTime);
+  return (
+    <details className={styles.machine} data-testid="machine">
+      <summary>Machine</summary>
       <dl className={styles.facts}>
         <Fact name="Method" value={run.settings ? methodTitle(run.settings.method) : NONE} />
         <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
@@ -73,14 +106,7 @@ export function StatusPanel() {
           />
         )}
       </dl>
-      <Label />
-      {run.device?.software === true && run.device.kind === 'webgpu' && (
-        <p className={styles.software}>
-          This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as
-          accurate, but tokens/s say nothing about a graphics card.
-        </p>
-      )}
-    </section>
+    </details>
   );
 }
 

@@ -1,24 +1,36 @@
+import type { MethodName } from '../../../methods/registry.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { taskCard } from '../../state/task-store.ts';
 import { visibleText } from '../../ui/visible.ts';
+import { counterMethod, PLAIN } from './SideBySide.tsx';
 import styles from './Welcome.module.css';
 
 /** The embedded models as named within a sentence. */
 const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
+
+/** What is known of the chosen method, in a sentence that its run can show. */
+const aboutMethod = (method: MethodName): string =>
+  method === 'gorp-plus'
+    ? 'gorp-plus, the method chosen, keeps its updates out of the directions that earlier tasks need.'
+    : method === PLAIN
+      ? `${PLAIN}, the method chosen, is plain.`
+      : `The method chosen is ${method}.`;
 
 /** Before the first run: what Start does, and what each view will show. */
 export function Welcome() {
   const order = usePageState(({ draft }) => draft.order);
   const data = usePageState((state) => state.taskData);
   const model = usePageState(({ draft }) => draft.model);
+  const method = usePageState(({ draft }) => draft.method.name);
+  const withOther = counterMethod(method) === PLAIN ? 'without protection' : `with ${counterMethod(method)}`;
   const cards = order.map((name) => taskCard(name, data));
   return (
     <div className={styles.welcome}>
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
         Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
-        below in order and is tested after each. Plain fine-tuning makes it forget much of what it learned before. GORP
-        protects the directions that earlier tasks need: choose another method and compare.
+        below in order and is tested after each. Plain fine-tuning makes it forget much of what it learned before.{' '}
+        {aboutMethod(method)} When the run has ended, you can train the same {withOther} and see both side by side.
       </p>
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (

@@ -1,16 +1,13 @@
-import { useMemo, useState } from 'react';
-import * as v from 'valibot';
+import { useEffect, useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../../base/errors.ts';
-import type { MethodName } from '../../../methods/registry.ts';
 import { keptQuestions, keptSentence } from '../../../run/results/common-questions-kept.ts';
 import { generalTextChange, generalTextSentence } from '../../../run/results/general-text-change.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { idleTasks, watchedSums } from '../../../run/results/watched.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
-import { type RunSettings, RunSettingsSchema } from '../../../run/settings/settings.ts';
-import { runKey, type RunSummary } from '../../state/history.ts';
+import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { withMethod } from '../../state/queue-runs.ts';
+import { sameWith } from '../../state/queue-runs.ts';
 import { isActive } from '../../state/run-state.ts';
 import { SCORE_NAMES, scoreText, sharesOf } from '../../state/scores.ts';
 import { listed, storyOf, type TaskSentence } from '../../state/story.ts';
@@ -20,6 +17,7 @@ import { significant } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import table from '../../ui/table.module.css';
 import { freeStory } from './free-story.ts';
+import { counterMethod, counterpartOf, PLAIN, SideBySide } from './SideBySide.tsx';
 import styles from './WhatHappened.module.css';
 
 /** How many questions of common knowledge the model still answers, and those that it lost, with both answers. */
@@ -60,34 +58,6 @@ function KeptQuestions({ results }: { results: Results }) {
       )}
     </div>
   );
-}
-
-/**
- * The key of the newest finished run with another method and otherwise the same settings, seed included, whatever general
- * text it was measured by; null if there is none whose results are stored.
- *
- * @param history newest first.
- */
-export function counterpartOf(
-  settings: RunSettings,
-  method: MethodName,
-  history: readonly RunSummary[],
-): string | null {
-  const wanted = othersOf(settings);
-  const found = history.find(
-    (run) =>
-      run.status === 'finished' &&
-      run.resultsBytes !== null &&
-      run.settings.method.name === method &&
-      othersOf(run.settings) === wanted,
-  );
-  return found === undefined ? null : runKey(found);
-}
-
-/** The settings besides the method, in the schema's order. */
-function othersOf(settings: RunSettings): string {
-  const { training, ...others } = v.parse(RunSettingsSchema, settings);
-  return JSON.stringify({ ...others, training: { ...training, generalText: null }, method: null });
 }
 
 /** What became of what the model could do before, a sentence for each score, and which tasks can show nothing. */
@@ -153,7 +123,7 @@ export function WhatHappened() {
       )}
       <KeptQuestions results={results} />
       {limit !== null && <p className={styles.limit}>{limit}</p>}
-      {settings.order.length > 1 && <Comparison settings={settings} run={runKey(results)} />}
+      {settings.order.length > 1 && <Comparison results={results} />}
     </Section>
   );
 }
@@ -177,64 +147,78 @@ function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }
   );
 }
 
-/** What a run is compared with: without any protection, or with the best one. */
-const comparedWith = (method: MethodName): MethodName => (method === 'seq-lora' ? 'gorp-plus' : 'seq-lora');
-
-/** Compares a run with the same one with another method. If there is none yet, queues it, and shows the queue. */
-function Comparison({ settings, run }: { settings: RunSettings; run: string }) {
-  const { compare, queue, look } = usePage();
+/** A run beside the same one with another method. If there is none yet, offers to train that next, on the spot. */
+function Comparison({ results }: { results: Results }) {
+  const { queue, look } = usePage();
+  const { settings } = results;
+  const run = runKey(results);
   const isMine = usePageState((state) => state.queue.isMine);
   const others = usePageState((state) => state.queue.runs.some(({ status }) => status === 'waiting'));
   const [problem, setProblem] = useState<ErrorReport | null>(null);
-  const other = comparedWith(settings.method.name);
+  const other = counterMethod(settings.method.name);
   const ended = usePageState(({ run: { status } }) => !isActive(status));
   const history = usePageState((state) => state.history);
   const counterpart = useMemo(() => counterpartOf(settings, other, history), [settings, other, history]);
   const add = (): void => {
     try {
-      queue.add([withMethod(settings, other)], run);
+      queue.add([sameWith(settings, other)], run);
       if (!others) queue.start(); // a paused queue stays paused
-      look({ tab: 'queue' });
+      if (others || !ended) look({ tab: 'queue' });
     } catch (error) {
       setProblem(reportOf(error));
     }
   };
-  if (counterpart !== null && ended) {
-    return (
-      <div className={styles.compare}>
-        <button
-          type="button"
-          className={`${buttons.plain} ${buttons.small}`}
-          data-testid="compare-with"
-          onClick={() => {
-            look({ tab: 'compare' });
-            void compare.tickOnly([counterpart, run]);
-          }}
-        >
-          Compare with {other}
-        </button>
-        <p>The same run with {other} is in this browser: the losses and measures of both, side by side.</p>
-      </div>
-    );
-  }
+  if (counterpart !== null && ended) return <Beside results={results} other={counterpart} />;
   return (
     <div className={styles.compare}>
       <button
         type="button"
-        className={`${buttons.plain} ${buttons.small}`}
+        className={buttons.plain}
         data-testid="same-with"
         disabled={!isMine}
         title={isMine ? undefined : 'The queue belongs to another tab of this page.'}
         onClick={add}
       >
-        The same with {other}
+        {other === PLAIN ? `Now without protection: the same with ${other}` : `The same with ${other}`}
       </button>
       <p>
-        {other === 'seq-lora'
-          ? 'seq-lora does nothing against forgetting: it shows what this method saves.'
-          : 'gorp-plus protects what was learned: it shows what this run could have saved.'}
+        {other === PLAIN
+          ? `${other} does nothing against forgetting. The same order, rank and seed show what this method saves.`
+          : `${other} protects what was learned. The same order, rank and seed show what this run could have saved.`}
       </p>
       {problem !== null && <ErrorLine error={problem} isNew />}
     </div>
+  );
+}
+
+/** Reads the results of another run, and shows both. */
+function Beside({ results, other }: { results: Results; other: string }) {
+  const { compare, look, resultsOf } = usePage();
+  const [read, setRead] = useState<{ key: string; results: Results | null } | null>(null);
+  useEffect(() => {
+    let isShown = true;
+    void resultsOf(other).then((found) => {
+      if (isShown) setRead({ key: other, results: found });
+    });
+    return () => {
+      isShown = false;
+    };
+  }, [resultsOf, other]);
+  const found = read?.key === other ? read.results : null;
+  return (
+    <>
+      {found !== null && <SideBySide results={results} other={found} />}
+      <button
+        type="button"
+        className={`${buttons.plain} ${buttons.small}`}
+        data-testid="compare-with"
+        onClick={() => {
+          look({ tab: 'compare' });
+          void compare.tickOnly([other, runKey(results)]);
+        }}
+      >
+        Compare all measures and losses
+      </button>
+    </>
   );
 }
