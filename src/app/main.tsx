@@ -3,15 +3,13 @@ import { createRoot } from 'react-dom/client';
 import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { App } from './App.tsx';
 import { keepAwake, saveWhenHidden, watchSlowdown } from './state/awake.ts';
-import { askBenchWorker } from './state/bench-actions.ts';
-import { askLookWorker } from './state/device-look.ts';
+import { askBenchWorker, askLookWorker } from './state/device.ts';
 import { askModelCheckWorker } from './state/dropped-files.ts';
 import { browserPace } from './state/estimate.ts';
 import { browserHistory } from './state/history.ts';
 import { browserLeftOff } from './state/left-off.ts';
-import { askLengthsWorker } from './state/length-counter.ts';
-import { askPlanWorker } from './state/memory-planner.ts';
-import { openModelsWorker } from './state/models-actions.ts';
+import { askPlanWorker } from './state/memory-plan.ts';
+import { openModelsWorker } from './state/models.ts';
 import { PageProvider } from './state/page-context.tsx';
 import { createPage } from './state/page.ts';
 import {
@@ -22,13 +20,13 @@ import {
   storedPreferences,
   storedTheme,
 } from './state/preferences.ts';
-import { browserQueue } from './state/queue-actions.ts';
+import { browserQueue } from './state/queue.ts';
 import { askWhereToSave, createStoredRounds, openExportsWorker, StoredRoundsProvider } from './state/saved-rounds.ts';
 import { openWorkerSession, watched } from './state/session.ts';
 import { browserAddress } from './state/sharing.ts';
 import { browserTasks } from './state/task-store.ts';
 import { createTableClient, openTablesWorker } from './state/tasks.ts';
-import { askPreviewWorker } from './state/text-reader.ts';
+import { askLengthsWorker, askPreviewWorker } from './state/text-questions.ts';
 import { askCheckpointsWorker } from './state/unfinished.ts';
 import './ui/base.css';
 import { download } from './ui/download.ts';

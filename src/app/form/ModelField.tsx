@@ -4,7 +4,7 @@ import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts
 import { GALLERY } from '../../weights/gallery.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { modelFilesOf } from '../../weights/picked-folder.ts';
-import { type Picked, pickedFrom } from '../state/models-state.ts';
+import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import styles from '../ui/field.module.css';
 import { bytes } from '../ui/format.ts';

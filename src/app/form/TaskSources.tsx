@@ -9,7 +9,7 @@ import fieldStyles from '../ui/field.module.css';
 import { HubAccessFields } from './HubAccessFields.tsx';
 import { AskTwice } from '../ui/AskTwice.tsx';
 import { ErrorNote } from '../ui/errors.tsx';
-import { filesOfInput } from '../state/given-files.ts';
+import { filesOfInput } from '../state/dropped-files.ts';
 import type { PickedFolder } from '../state/task-store.ts';
 import { visibleText } from '../ui/visible.ts';
 import styles from './TaskSources.module.css';

@@ -1,7 +1,7 @@
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { TaskReport } from '../../run/results/results.ts';
 import { countsByOwnScores } from '../../run/settings/scoring.ts';
-import type { View } from '../state/store.ts';
+import type { View } from '../state/view.ts';
 import { Segmented } from '../ui/Segmented.tsx';
 import { SCORE_NAMES, type Scoring, scoresOf } from '../state/scores.ts';
 

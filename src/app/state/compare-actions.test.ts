@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest';
+import { quickResults } from '../../testing/scripted-results.ts';
+import { comparedResults, createCompareActions } from './compare.ts';
 import { runKey } from './history.ts';
 import { createPageStore } from './store.ts';
-import { quickResults } from '../../testing/scripted-results.ts';
-import { createCompareActions } from './compare-actions.ts';
-import { comparedResults } from './compare-state.ts';
 
 it('counts a results file and its copy as one run', async () => {
   const store = createPageStore('system');

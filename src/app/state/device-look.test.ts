@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { DeviceOutlook } from '../../worker/protocol.ts';
-import { createDeviceLook, type LookAnswer } from './device-look.ts';
+import { createDeviceLook, type LookAnswer } from './device.ts';
 import { IDLE, startingRun } from './run-state.ts';
 import { createPageStore } from './store.ts';
 

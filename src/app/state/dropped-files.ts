@@ -4,14 +4,70 @@ import { isNamedGzip, tableEnding } from '../../tasks/table-endings.ts';
 import { pickedReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { AheadFunctions } from '../../worker/protocol.ts';
-import type { CompareActions } from './compare-actions.ts';
-import { nameOfFiles, type Picked } from './models-state.ts';
-import { isActive } from './run-state.ts';
-import type { SetUpActions } from './setup-actions.ts';
+import type { CompareActions } from './compare.ts';
+import { nameOfFiles, type Picked } from './models.ts';
+import { isActive, type RunSlice } from './run-state.ts';
+import type { SetUpActions, SetUpSlice } from './setup-actions.ts';
 import type { HandOverActions } from './sharing.ts';
-import type { PageStore } from './store.ts';
+import type { StoreOf } from './slice.ts';
+import type { TasksSlice } from './task-store.ts';
 import type { GivenFile, TaskActions } from './tasks.ts';
+import type { ViewSlice } from './view.ts';
 import { callOnce } from './worker-client.ts';
+
+// A benchmark has a few hundred files; with more, it is another folder.
+const MAX_FILES = 20_000;
+
+/** The files of a file input; files of a folder carry their path in it. */
+export const filesOfInput = (files: FileList | null): GivenFile[] =>
+  Array.from(files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/** The parts of `DataTransferItem` used here. */
+export type DroppedItem = Pick<DataTransferItem, 'kind' | 'getAsFile' | 'webkitGetAsEntry'>;
+
+/**
+ * The dropped files, including all files in dropped folders. Must be called while the event is handled: afterwards the
+ * browser forgets what was dropped.
+ *
+ * @throws GorpError `tasks/too-many-files`.
+ */
+export async function filesOfDrop(items: Iterable<DroppedItem>): Promise<GivenFile[]> {
+  // All of them before the first await.
+  const dropped = [...items]
+    .filter(({ kind }) => kind === 'file')
+    .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const found: GivenFile[] = [];
+  const visit = async (entry: FileSystemEntry): Promise<void> => {
+    const path = entry.fullPath.replace(/^\//, '');
+    if (isFile(entry)) found.push({ path, file: await new Promise<File>((good, bad) => entry.file(good, bad)) });
+    else if (isFolder(entry)) for (const child of await childrenOf(entry)) await visit(child);
+    if (found.length <= MAX_FILES) return;
+    throw new GorpError(
+      'tasks/too-many-files',
+      `The folder holds more than ${MAX_FILES} files.`,
+      'Drop only the folder that holds CL_Benchmark and configs, SuperNI, or the tasks of TRACE.',
+    );
+  };
+  for (const { entry, file } of dropped) {
+    if (entry !== null) await visit(entry);
+    else if (file !== null) found.push({ path: file.name, file });
+  }
+  return found;
+}
+
+const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile;
+const isFolder = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory;
+
+/** The entries of a folder, which the browser returns a hundred at a time. */
+async function childrenOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
+  const children: FileSystemEntry[] = [];
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((good, bad) => reader.readEntries(good, bad));
+    if (part.length === 0) return children;
+    children.push(...part);
+  }
+}
 
 /** Asks a worker that lives for this one request. */
 export const askModelCheckWorker: AskForModelCheck = (command) =>
@@ -151,6 +207,16 @@ export type AskForModelCheck = (command: { model: string; access: ModelAccess })
 /** Opens the rounds of a run in _Try it_. */
 export type OpenRounds = (picked: Picked, access: ModelAccess) => Promise<void>;
 
+/** Files that were dropped on the page, or chosen as a model. */
+export interface DropSlice {
+  /** The name of the model whose files are being checked; null if none are. */
+  readonly checkingModel: string | null;
+  /** Why the last files were not taken. */
+  readonly dropProblem: ErrorReport | null;
+}
+
+export const dropSlice: DropSlice = { checkingModel: null, dropProblem: null };
+
 /** What becomes of files that a person drops on the page or chooses as a model. */
 export interface FileActions {
   /** Takes files up where they belong, or says why not (`dropProblem`). */
@@ -169,7 +235,10 @@ interface Parts {
   readonly openRounds: OpenRounds;
 }
 
-export function createFileActions(store: PageStore, { tasks, compare, handOver, setUp, check, openRounds }: Parts) {
+export function createFileActions(
+  store: StoreOf<DropSlice & SetUpSlice & TasksSlice & RunSlice & ViewSlice>,
+  { tasks, compare, handOver, setUp, check, openRounds }: Parts,
+) {
   const { getState, setState } = store;
 
   const takeModel = async ({ name, files }: Picked): Promise<void> => {

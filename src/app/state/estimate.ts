@@ -1,7 +1,9 @@
 import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
 import { testedTasks } from '../../run/settings/settings.ts';
-import type { PageState } from './store.ts';
-import { sizesOf, taskCard } from './task-store.ts';
+import type { DeviceSlice } from './device.ts';
+import type { MemorySlice } from './memory-plan.ts';
+import type { SetUpSlice } from './setup-actions.ts';
+import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';
 import { draftIssues } from './validate.ts';
 
 /** The ratio of actual to estimated time by device and model, which corrects the next estimate. */
@@ -62,7 +64,10 @@ export interface Estimate {
   readonly kind: 'webgpu' | 'wasm';
 }
 
-type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'>;
+type Known = Pick<
+  SetUpSlice & TasksSlice & MemorySlice & DeviceSlice,
+  'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'
+>;
 
 /** Null until everything it depends on is known, and for a run that resumes, whose remaining work is unknown. */
 export function estimateOf(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type DroppedItem, filesOfDrop } from './given-files.ts';
+import { type DroppedItem, filesOfDrop } from './dropped-files.ts';
 
 const file = (name: string): File => new File(['x'], name);
 const fileEntry = (fullPath: string): FileSystemEntry =>

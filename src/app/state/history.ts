@@ -98,6 +98,18 @@ const RunSummarySchema = v.strictObject({
 });
 export type RunSummary = v.InferOutput<typeof RunSummarySchema>;
 
+/** The runs stored in this browser, as the page knows them. */
+export interface HistorySlice {
+  /** Newest first. */
+  readonly history: readonly RunSummary[];
+  /** Keys of stored runs that this version of the page cannot read. */
+  readonly unreadRuns: readonly string[];
+  /** Why a run could not be stored, opened or forgotten. */
+  readonly historyProblem: string | null;
+}
+
+export const historySlice: HistorySlice = { history: [], unreadRuns: [], historyProblem: null };
+
 /** What the history has. */
 interface ListedRuns {
   /** Newest first. */

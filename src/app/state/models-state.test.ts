@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelsEvent } from '../../worker/protocol.ts';
-import { applyModelsEvent, type ModelsState, NO_MODELS, roomLeft, startingWork } from './models-state.ts';
+import { applyModelsEvent, type ModelsState, NO_MODELS, roomLeft, startingWork } from './models.ts';
 
 const progress = { file: 'w', bytes: 5, totalBytes: 10, source: 'network' as const, bytesPerSecond: 2 };
 const stored: ModelsEvent = {

@@ -1,28 +1,38 @@
 import { reportOf } from '../../base/errors.ts';
 import { difference } from '../../run/files/fitting.ts';
-import { type AskForBench, type BenchActions, createBenchActions } from './bench-actions.ts';
-import { type CompareActions, createCompareActions } from './compare-actions.ts';
-import { type AskForDevice, createDeviceLook } from './device-look.ts';
+import { type CompareActions, createCompareActions } from './compare.ts';
+import {
+  type AskForBench,
+  type AskForDevice,
+  type BenchActions,
+  createBenchActions,
+  createDeviceLook,
+} from './device.ts';
 import { type AskForModelCheck, createFileActions, type FileActions, type OpenRounds } from './dropped-files.ts';
 import { estimateOf, type Pace } from './estimate.ts';
 import { createPageHistory, type HistoryActions } from './history-actions.ts';
 import { type RunHistory, runKey } from './history.ts';
 import { firstShown, type LeftOff } from './left-off.ts';
-import { type AskForLengths, createLengthCounter } from './length-counter.ts';
-import { type AskForPlan, createMemoryPlanner } from './memory-planner.ts';
-import { createModelsActions, type ModelsActions, type ModelsParts } from './models-actions.ts';
+import { type AskForPlan, createMemoryPlanner } from './memory-plan.ts';
+import { createModelsActions, type ModelsActions, type ModelsParts } from './models.ts';
 import type { Preferences, Theme } from './preferences.ts';
-import { createPreviewer, type Previewer } from './previewer.ts';
-import { createQueue, type QueueActions, type QueuePlace } from './queue-actions.ts';
+import { createQueue, type QueueActions, type QueuePlace } from './queue.ts';
 import { createRunControl, type RunActions } from './run-control.ts';
 import { endedRun, isActive, type RunState } from './run-state.ts';
 import type { OpenSession } from './session.ts';
 import { createSetUpActions, type SetUpActions } from './setup-actions.ts';
 import { createHandOver, type HandOverActions, type PageAddress } from './sharing.ts';
-import { createPageStore, type PageStore, type View } from './store.ts';
+import { createPageStore, type PageStore } from './store.ts';
+import type { View } from './view.ts';
 import type { TaskStore } from './task-store.ts';
 import { createTaskActions, type TableClient, type TaskActions } from './tasks.ts';
-import type { AskForPreview } from './text-reader.ts';
+import {
+  type AskForLengths,
+  type AskForPreview,
+  createLengthCounter,
+  createPreviewer,
+  type Previewer,
+} from './text-questions.ts';
 import { type AskForCheckpoints, createUnfinishedRuns } from './unfinished.ts';
 import { checkedSettings } from './validate.ts';
 

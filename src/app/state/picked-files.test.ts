@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pickedFrom } from './models-state.ts';
+import { pickedFrom } from './models.ts';
 
 const file = (name: string, path = ''): File => Object.assign(new File(['x'], name), { webkitRelativePath: path });
 

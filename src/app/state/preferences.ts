@@ -115,3 +115,9 @@ export function saveBudget(budget: number | null): void {
     // Storage is blocked: the budget lasts until the page closes.
   }
 }
+
+/** The choices about this machine that hold now. */
+export interface PreferencesSlice extends Preferences {
+  /** GiB of memory that a run may use; null for no limit. */
+  readonly memoryBudget: number | null;
+}

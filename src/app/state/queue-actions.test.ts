@@ -4,7 +4,7 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { memoryQueue } from '../testing/memory-queue.ts';
-import { createQueue, type QueuePlace } from './queue-actions.ts';
+import { createQueue, type QueuePlace } from './queue.ts';
 import { IDLE, type RunState, startingRun } from './run-state.ts';
 import { createPageStore } from './store.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
-import { comparedKeys, foundQueue, movedRun, type QueuedRun, queueJson } from './queue-state.ts';
+import { comparedKeys, foundQueue, movedRun, type QueuedRun, queueJson } from './queue.ts';
 
 const run = (id: string, status: QueuedRun['status'] = 'waiting'): QueuedRun => ({
   id,

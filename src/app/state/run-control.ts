@@ -6,7 +6,7 @@ import type { RunSettings } from '../../run/settings/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
-import { refuseWhileMeasuring } from './bench-actions.ts';
+import { refuseWhileMeasuring } from './device.ts';
 import { type Estimate, estimateOf, type Pace } from './estimate.ts';
 import { checkedLabel, otherNames, runKey } from './history.ts';
 import { budgetBytes } from './preferences.ts';

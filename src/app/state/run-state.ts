@@ -64,6 +64,17 @@ export const IDLE: RunState = {
   error: null,
 };
 
+/** The run on the page. */
+export interface RunSlice {
+  readonly run: RunState;
+  /** How many times as long this run's steps take while the tab is hidden; null if not much longer. */
+  readonly slowdown: number | null;
+  /** Why the last start was refused before a worker started. */
+  readonly refused: ErrorReport | null;
+}
+
+export const runSlice: RunSlice = { run: IDLE, slowdown: null, refused: null };
+
 /** A run that was just requested. */
 export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
 

@@ -1,18 +1,46 @@
-import { FAMILY_MODULES } from '../../run/settings/trained-modules.ts';
+import { FAMILY_MODULES, type ModelModules } from '../../run/settings/trained-modules.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
 import { type RunSettings, watching } from '../../run/settings/settings.ts';
-import { firstBrought } from '../../run/planning/brought-values.ts';
+import { type Brought, firstBrought } from '../../run/planning/brought-values.ts';
 import { withModel } from '../../run/settings/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
-import { withEndpoint } from '../../weights/hub.ts';
+import { HUB, withEndpoint } from '../../weights/hub.ts';
 import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelAccess } from '../../weights/source.ts';
-import type { Preferences } from './preferences.ts';
+import type { Preferences, PreferencesSlice } from './preferences.ts';
 import { withMethod } from './queue-runs.ts';
-import type { PageState, PageStore } from './store.ts';
+import type { RunSlice } from './run-state.ts';
+import type { StoreOf } from './slice.ts';
+import type { TasksSlice } from './task-store.ts';
+
+/** The form: the settings of the next run, and what is known of its model. */
+export interface SetUpSlice {
+  /** The form's settings. They may fail the schema; an empty number is NaN. */
+  readonly draft: RunSettings;
+  /** What the model needs besides its name. Never stored, recorded or put into an address. */
+  readonly access: ModelAccess;
+  /** What the chosen model has set by itself; null if the settings came from elsewhere. */
+  readonly brought: Brought | null;
+  /** The layers of the model that can be trained; null until known. */
+  readonly modelModules: ModelModules | null;
+  /** Whether the next run saves the weights of every round. */
+  readonly everyRound: boolean;
+  /** The round that the next run resumes from; null to start from the beginning. */
+  readonly resumePoint: { readonly round: number; readonly folder: string } | null;
+}
+
+/** The form at the beginning. @param draft the settings of the last visit; null for the usual ones. */
+export const setUpSlice = (draft: RunSettings | null): SetUpSlice => ({
+  draft: draft ?? embeddedSettings('full', 'gorp-plus'),
+  access: { hub: { endpoint: HUB, token: null }, picked: new Map() },
+  brought: null,
+  modelModules: null,
+  everyRound: true,
+  resumePoint: null,
+});
 
 /** What a person can change before starting a run. */
 export interface SetUpActions {
@@ -48,14 +76,17 @@ interface SetUpParts {
 /** The form with settings from elsewhere: nothing that the model brings changes them, and no round is resumed. */
 export const takenSettings = (
   draft: RunSettings,
-): Pick<PageState, 'draft' | 'resumePoint' | 'brought' | 'refused'> => ({
+): Pick<SetUpSlice & RunSlice, 'draft' | 'resumePoint' | 'brought' | 'refused'> => ({
   draft,
   resumePoint: null,
   brought: null,
   refused: null,
 });
 
-export function createSetUpActions(store: PageStore, { savePreferences, saveBudget }: SetUpParts): SetUpActions {
+export function createSetUpActions(
+  store: StoreOf<SetUpSlice & PreferencesSlice & RunSlice, TasksSlice>,
+  { savePreferences, saveBudget }: SetUpParts,
+): SetUpActions {
   const { getState, setState } = store;
 
   const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>

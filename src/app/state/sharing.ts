@@ -1,9 +1,20 @@
-import { reportOf } from '../../base/errors.ts';
+import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { downloadText } from '../ui/download.ts';
-import { takenSettings } from './setup-actions.ts';
-import type { PageStore } from './store.ts';
-import { parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
+import { type SetUpSlice, takenSettings } from './setup-actions.ts';
+import type { RunSlice } from './run-state.ts';
+import type { StoreOf } from './slice.ts';
+import type { TasksSlice } from './task-store.ts';
+import { type Offer, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
+
+/** A shared set-up that somebody gave, and why the page's own could not be shared. */
+export interface SharingSlice {
+  /** A shared set-up offered for review. */
+  readonly offer: Offer | null;
+  readonly handOverProblem: ErrorReport | null;
+}
+
+export const sharingSlice: SharingSlice = { offer: null, handOverProblem: null };
 
 /** Sharing a set-up and applying a shared one. Starts no run. */
 export interface HandOverActions {
@@ -32,7 +43,10 @@ export const browserAddress: PageAddress = {
   dropHash: () => history.replaceState(history.state, '', location.pathname + location.search),
 };
 
-export function createHandOver(store: PageStore, address: PageAddress): HandOverActions {
+export function createHandOver(
+  store: StoreOf<SharingSlice & SetUpSlice & RunSlice, TasksSlice>,
+  address: PageAddress,
+): HandOverActions {
   const { getState, setState } = store;
 
   const text = (settings: RunSettings): string | null => {

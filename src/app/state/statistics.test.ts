@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deviation } from '../../base/statistics.ts';
-import { halfWidth, meanOf } from './compare-state.ts';
+import { halfWidth, meanOf } from './compare.ts';
 
 describe('statistics over seeds', () => {
   it('compute the sample standard deviation', () => {

@@ -1,8 +1,8 @@
 import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
-import { GorpError } from '../../base/errors.ts';
+import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { namedTasks, ownText, type RunSettings, testedTasks } from '../../run/settings/settings.ts';
-import { type CustomTask, CustomTaskSchema } from '../../run/tasks/table-messages.ts';
+import { type CustomTask, CustomTaskSchema, type OpenedFile } from '../../run/tasks/table-messages.ts';
 import { BENCHMARK_NAMES, benchmarkOf, BENCHMARKS } from '../../tasks/benchmarks.ts';
 import { EMBEDDED_TASKS, type TaskCard } from '../../tasks/embedded-tasks.ts';
 import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded-text.ts';
@@ -29,6 +29,18 @@ export interface TaskData {
 }
 
 export const NO_TASKS: TaskData = { custom: [], folder: null, unread: { tasks: [], folder: false } };
+
+/** Custom tasks, the CL_Benchmark folder, and the file of examples that is open. */
+export interface TasksSlice {
+  readonly taskData: TaskData;
+  /** The file of examples whose columns are being chosen. */
+  readonly openFile: OpenedFile | null;
+  /** Why the last action on tasks failed; and notes from a successful one. */
+  readonly taskProblem: ErrorReport | null;
+  readonly taskNotes: readonly string[];
+}
+
+export const tasksSlice: TasksSlice = { taskData: NO_TASKS, openFile: null, taskProblem: null, taskNotes: [] };
 
 /** Stores tasks across reloads. Promises reject if the browser refuses to store. */
 export interface TaskStore {

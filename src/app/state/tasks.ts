@@ -10,8 +10,10 @@ import type { TablePreview } from '../../tasks/table-preview.ts';
 import { isTextFile } from '../../tasks/text-folder.ts';
 import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import type { HubAccess } from '../../weights/hub.ts';
-import type { PageStore } from './store.ts';
-import type { TaskStore } from './task-store.ts';
+import type { RunSlice } from './run-state.ts';
+import type { SetUpSlice } from './setup-actions.ts';
+import type { StoreOf } from './slice.ts';
+import type { TasksSlice, TaskStore } from './task-store.ts';
 import { connectWorker, type WorkerClient } from './worker-client.ts';
 
 /** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
@@ -85,7 +87,11 @@ export interface TaskActions {
   orderText(): string;
 }
 
-export function createTaskActions(store: PageStore, tasks: TaskStore, tableClient: TableClient): TaskActions {
+export function createTaskActions(
+  store: StoreOf<TasksSlice & SetUpSlice & RunSlice>,
+  tasks: TaskStore,
+  tableClient: TableClient,
+): TaskActions {
   const { getState, setState } = store;
 
   const refresh = async (): Promise<void> => setState({ taskData: await tasks.load() });

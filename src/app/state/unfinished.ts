@@ -4,8 +4,9 @@ import type {
   FoundCheckpoints,
   StoredCheckpoint,
 } from '../../worker/protocol.ts';
-import { isActive, type RunState } from './run-state.ts';
-import type { PageStore } from './store.ts';
+import type { HistorySlice } from './history.ts';
+import { isActive, type RunSlice, type RunState } from './run-state.ts';
+import type { StoreOf } from './slice.ts';
 import { callOnce } from './worker-client.ts';
 
 /** Requests the checkpoints of unfinished runs; none if storage is blocked. Never fails. */
@@ -26,6 +27,16 @@ export const askCheckpointsWorker: AskForCheckpoints = (command) =>
     );
   });
 
+/** The last checkpoint of every unfinished run, to resume from. */
+export interface UnfinishedSlice {
+  /** The newest first. */
+  readonly unfinished: readonly StoredCheckpoint[];
+  /** Folders of checkpoints that this version of the page cannot read. */
+  readonly unreadCheckpoints: readonly string[];
+}
+
+export const unfinishedSlice: UnfinishedSlice = { unfinished: [], unreadCheckpoints: [] };
+
 /** The unfinished runs whose checkpoints this browser stores. */
 interface UnfinishedRuns {
   /** Looks for them. */
@@ -38,7 +49,10 @@ interface UnfinishedRuns {
 export const offered = (unfinished: readonly StoredCheckpoint[], { results }: RunState): StoredCheckpoint | null =>
   unfinished.find(({ id }) => id !== undefined && id === results?.id) ?? unfinished.at(0) ?? null;
 
-export function createUnfinishedRuns(store: PageStore, ask: AskForCheckpoints): UnfinishedRuns {
+export function createUnfinishedRuns(
+  store: StoreOf<UnfinishedSlice, RunSlice & HistorySlice>,
+  ask: AskForCheckpoints,
+): UnfinishedRuns {
   const { getState, setState } = store;
 
   /** Whether a run has finished and all its results are stored, so that it no longer needs a checkpoint. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { resultsText } from '../ui/download.ts';
 import { runKey, summaryOf } from './history.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
-import { fileNames, zipOfRuns } from './compare-actions.ts';
+import { fileNames, zipOfRuns } from './compare.ts';
 
 const runs = [
   quickResults('gorp', 1, '2026-11-24T10:00:00.000Z'),

@@ -1,4 +1,4 @@
-import type { QueuePlace } from '../state/queue-actions.ts';
+import type { QueuePlace } from '../state/queue.ts';
 
 /** A queue that lasts as long as the page. @param stored the queue of an earlier visit. */
 export function memoryQueue(stored: unknown = null): QueuePlace {

@@ -1,6 +1,6 @@
 import type { BenchHead, Outcome } from '../../bench/report.ts';
 import type { Abilities, AnnouncedPart, BenchEvent } from '../../worker/bench/messages.ts';
-import type { AskForBench } from '../state/bench-actions.ts';
+import type { AskForBench } from '../state/device.ts';
 
 const ADAPTER: NonNullable<Abilities['adapter']> = {
   kind: 'webgpu',

@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import type { TaskReport } from '../../../run/results/results.ts';
 import { ScoreTool } from '../../shared/score-tools.tsx';
-import { comparedResults, type CompareState } from '../../state/compare-state.ts';
+import { comparedResults, type CompareState } from '../../state/compare.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Section } from '../../ui/Section.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';

@@ -4,7 +4,7 @@ import { testedTasks } from '../../../run/settings/settings.ts';
 import type { ChartLine } from '../../charts/LineChart.tsx';
 import type { Cell, Numbers } from '../../charts/save.tsx';
 import { drawnIndices, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
-import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare-state.ts';
+import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { matrixOf, measuresIn, type Scoring } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 

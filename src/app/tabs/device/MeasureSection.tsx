@@ -1,7 +1,6 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { type BenchReport, measuredName, reportJson, reportText } from '../../../bench/report.ts';
-import { measuringObstacle } from '../../state/bench-actions.ts';
-import { isMeasuring, type Measurement } from '../../state/bench-state.ts';
+import { isMeasuring, type Measurement, measuringObstacle } from '../../state/device.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import buttons from '../../ui/buttons.module.css';
 import { downloadText } from '../../ui/download.ts';

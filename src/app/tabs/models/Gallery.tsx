@@ -1,7 +1,7 @@
 import { GALLERY, type GalleryModel } from '../../../weights/gallery.ts';
 import type { StoredModel } from '../../../weights/model-messages.ts';
 import { parseModelReference } from '../../../weights/model-reference.ts';
-import { roomLeft } from '../../state/models-state.ts';
+import { roomLeft } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { budgetBytes } from '../../state/preferences.ts';
 import { isActive } from '../../state/run-state.ts';

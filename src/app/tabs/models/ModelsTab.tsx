@@ -1,6 +1,6 @@
 import { useEffect } from 'react';
 import type { ModelProgress } from '../../../weights/model-messages.ts';
-import { roomLeft } from '../../state/models-state.ts';
+import { roomLeft } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { paceTexts } from '../../state/phase.ts';
 import { ErrorText } from '../../ui/errors.tsx';

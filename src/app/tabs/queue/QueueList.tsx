@@ -1,7 +1,7 @@
 import { methodTitle } from '../../../methods/registry.ts';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { comparedKeys, hasEnded, isWaiting, type QueuedRun } from '../../state/queue-state.ts';
+import { comparedKeys, hasEnded, isWaiting, type QueuedRun } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
 import buttons from '../../ui/buttons.module.css';
 import { ErrorLine } from '../../ui/errors.tsx';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../../run/planning/presets.ts';
 import { secondsUntilDone } from './QueueList.tsx';
-import type { QueuedRun } from '../../state/queue-state.ts';
+import type { QueuedRun } from '../../state/queue.ts';
 
 const run = (status: QueuedRun['status'], estimate: number | null, seconds: number | null = null): QueuedRun => ({
   id: status,

@@ -6,7 +6,7 @@ import { modelText } from '../../../weights/model-text.ts';
 import type { TriedRun } from '../../../worker/try/messages.ts';
 import { labelRows, LabelTable } from '../../charts/LabelTable.tsx';
 import { Examples } from '../../shared/Examples.tsx';
-import { pickedFrom } from '../../state/models-state.ts';
+import { pickedFrom } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { roundOfRun } from '../../state/run-state.ts';
 import { useStoredRounds } from '../../state/saved-rounds.ts';

@@ -6,7 +6,8 @@ import type { ModelOutline } from '../../weights/model-outline.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
 import { refusalOf } from './preferences.ts';
-import { createMemoryPlanner, QUIET_MS } from './memory-planner.ts';
+import { createMemoryPlanner } from './memory-plan.ts';
+import { QUIET_MS } from './question.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

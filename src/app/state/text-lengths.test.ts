@@ -3,7 +3,7 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { TaskLengths, TextLengths } from '../../run/planning/text-lengths.ts';
 import type { LengthsAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
-import { QUIET_MS } from './length-counter.ts';
+import { QUIET_MS } from './question.ts';
 import { concernsOf, usedBy } from '../form/StartFacts.tsx';
 
 beforeEach(() => vi.useFakeTimers());

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { BenchCommand, BenchEvent } from '../../worker/bench/messages.ts';
 import { IDLE, startingRun } from './run-state.ts';
-import { EMPTY_QUEUE } from './queue-state.ts';
+import { EMPTY_QUEUE } from './queue.ts';
 import { createPageStore } from './store.ts';
 import { silentPage } from '../testing/markup.ts';
 import { ABILITIES, HEAD, PARTS, scriptedBench } from '../testing/scripted-bench.ts';
-import { createBenchActions, measuringObstacle } from './bench-actions.ts';
+import { createBenchActions, measuringObstacle } from './device.ts';
 
 const LOST = { code: 'device/lost', message: 'The device was lost.', nextStep: 'Start again.' } as const;
 const BEGIN: BenchEvent = { type: 'measuring', head: HEAD, parts: [...PARTS], limitSeconds: 60 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelsCommand, ModelsEvent } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
-import { createModelsActions, type ModelsParts } from './models-actions.ts';
+import { createModelsActions, type ModelsParts } from './models.ts';
 
 function setUp(storage: ModelsParts['storage'] = undefined) {
   const commands: ModelsCommand[] = [];

@@ -1,10 +1,34 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import type { Effort } from '../../run/planning/duration.ts';
+import type { MemoryPlan } from '../../run/planning/memory-plan.ts';
 import type { ModelOutline } from '../../weights/model-outline.ts';
 import type { AheadFunctions, PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
-import { NO_PLAN } from './memory-state.ts';
-import type { PageState, PageStore } from './store.ts';
-import { taskCard } from './task-store.ts';
+import type { PreferencesSlice } from './preferences.ts';
+import { createQuestion, isAlike } from './question.ts';
+import type { SetUpSlice } from './setup-actions.ts';
+import type { StoreOf } from './slice.ts';
+import { taskCard, type TasksSlice } from './task-store.ts';
 import { draftIssues } from './validate.ts';
 import { callOnce } from './worker-client.ts';
+
+/** The planned memory and work of a run with the current settings. */
+type PlanState =
+  | { status: 'none' }
+  /** The model's config is on another server, which is asked only when the person requests it. */
+  | { status: 'unknown-model' }
+  /** `last` is the plan for the previous settings. */
+  | { status: 'planning'; last: MemoryPlan | null }
+  | { status: 'planned'; plan: MemoryPlan; effort: Effort }
+  | { status: 'failed'; error: ErrorReport };
+
+const NO_PLAN: PlanState = { status: 'none' };
+
+/** The memory that a run with the form's settings would use. */
+export interface MemorySlice {
+  readonly memoryPlan: PlanState;
+}
+
+export const memorySlice: MemorySlice = { memoryPlan: NO_PLAN };
 
 /** Requests a memory plan, answered once. Returns a function that cancels the request. */
 export type AskForPlan = (command: PlanCommand, onAnswer: (answer: PlanAnswer) => void) => () => void;
@@ -20,17 +44,6 @@ export const askPlanWorker: AskForPlan = (command, onAnswer) =>
     (error) => onAnswer({ type: 'unplanned', error, modules: null }),
   );
 
-/** Milliseconds without a change before a plan starts, so that typing does not start one per letter. */
-export const QUIET_MS = 500;
-
-/** The parts of the page's state that a plan depends on. */
-const basisOf = ({ draft, access, taskData, device }: PageState): readonly unknown[] => [
-  draft,
-  access,
-  taskData,
-  device,
-];
-
 /** Plans of memory for the settings of the page. */
 interface MemoryPlanner {
   /** Updates the store's `memoryPlan` whenever the settings change. Asks no other server. */
@@ -42,43 +55,38 @@ interface MemoryPlanner {
 /** What identifies a model: its name and where it is looked up. */
 type Source = readonly [model: string, endpoint: string, picked: unknown];
 
-const sourceOf = ({ draft, access }: PageState): Source => [draft.model, access.hub.endpoint, access.picked];
+const sourceOf = ({ draft, access }: SetUpSlice): Source => [draft.model, access.hub.endpoint, access.picked];
 
-const isSame = (a: Source, b: Source): boolean => a.every((part, i) => part === b[i]);
-
-export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPlanner {
+export function createMemoryPlanner(
+  store: StoreOf<MemorySlice & SetUpSlice, PreferencesSlice & TasksSlice>,
+  ask: AskForPlan,
+): MemoryPlanner {
   const { getState, setState } = store;
   /** The outline of the last planned model, so that it is read once. */
   let known: { source: Source; outline: ModelOutline } | null = null;
-  let giveUp: (() => void) | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The model that the layers in the store belong to. */
+  let source = sourceOf(getState());
 
-  const plan = (mayAsk: boolean): void => {
-    clearTimeout(timer);
-    giveUp?.();
-    giveUp = null;
+  const plan = (mayAsk: boolean): (() => void) | null => {
     const { draft, access, device, taskData, memoryPlan, modelModules } = getState();
     if (draftIssues(draft, taskData, modelModules).size > 0) {
       setState({ memoryPlan: NO_PLAN });
-      return;
+      return null;
     }
-    const labels = draft.order.map((name) => [...taskCard(name, taskData).labels]);
-    const source = sourceOf(getState());
-    const outline = known && isSame(known.source, source) ? known.outline : null;
+    const planned = sourceOf(getState());
     const command: PlanCommand = {
       settings: draft,
       device,
       access: mayAsk ? access : { ...access, hub: { ...access.hub, token: null } },
       mayAsk,
-      labels,
-      outline,
+      labels: draft.order.map((name) => [...taskCard(name, taskData).labels]),
+      outline: known && isAlike(known.source, planned) ? known.outline : null,
     };
     setState({ memoryPlan: { status: 'planning', last: memoryPlan.status === 'planned' ? memoryPlan.plan : null } });
-    giveUp = ask(command, (answer) => {
-      giveUp = null;
+    return ask(command, (answer) => {
       switch (answer.type) {
         case 'planned':
-          known = { source, outline: answer.outline };
+          known = { source: planned, outline: answer.outline };
           setState({
             memoryPlan: { status: 'planned', plan: answer.plan, effort: answer.effort },
             modelModules: answer.modules,
@@ -93,25 +101,15 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
     });
   };
 
-  return {
-    watch: () => {
-      let basis = basisOf(getState());
-      let source = sourceOf(getState());
-      timer = setTimeout(() => plan(false), QUIET_MS);
-      store.subscribe((state) => {
-        const next = basisOf(state);
-        if (next.every((part, i) => part === basis[i])) return;
-        basis = next;
-        clearTimeout(timer);
-        timer = setTimeout(() => plan(false), QUIET_MS);
-        const asked = sourceOf(state);
-        if (isSame(asked, source)) return;
-        source = asked;
-        giveUp?.();
-        giveUp = null;
-        setState({ modelModules: null });
-      });
+  const question = createQuestion(store, {
+    basisOf: ({ draft, access, taskData, device }) => [draft, access, taskData, device],
+    ask: plan,
+    onChange: (state) => {
+      const next = sourceOf(state);
+      if (isAlike(next, source)) return;
+      source = next;
+      setState({ modelModules: null });
     },
-    lookUp: () => plan(true),
-  };
+  });
+  return { watch: () => void question.watch(), lookUp: () => question.now(true) };
 }

@@ -1,0 +1,265 @@
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import { type Brought, withTexts } from '../../run/planning/brought-values.ts';
+import type { TextLengths } from '../../run/planning/text-lengths.ts';
+import type { Reading } from '../../tasks/reading.ts';
+import type { AheadFunctions, LengthsAnswer, PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
+import { createQuestion, isAlike } from './question.ts';
+import { isActive, type RunSlice } from './run-state.ts';
+import type { SetUpSlice } from './setup-actions.ts';
+import type { StoreOf } from './slice.ts';
+import { pageTasksOf, type TasksSlice } from './task-store.ts';
+import { draftIssues } from './validate.ts';
+import { callOnce } from './worker-client.ts';
+
+/** The lengths of the texts that a run with the current settings would read. */
+type LengthsState =
+  /** The settings are not complete, or a run is on. */
+  | { status: 'none' }
+  /** `last` is the count for the previous settings. */
+  | { status: 'counting'; last: TextLengths | null }
+  | { status: 'counted'; lengths: TextLengths }
+  /** Model or tasks are on another server, which is asked only when the person requests it. */
+  | { status: 'elsewhere' }
+  | { status: 'failed'; error: ErrorReport };
+
+/** The state of the first example's preview. */
+type PreviewState =
+  /** The preview is folded. */
+  | { status: 'closed' }
+  /** The settings are not complete. */
+  | { status: 'none' }
+  /** `last` is the preview for the previous settings. */
+  | { status: 'reading'; last: Reading | null }
+  /** Null if the first task has no examples. */
+  | { status: 'read'; preview: Reading | null }
+  /** Model or tasks are on another server, which is asked only when the person requests it. */
+  | { status: 'elsewhere' }
+  | { status: 'failed'; error: ErrorReport };
+
+const NOT_COUNTED: LengthsState = { status: 'none' };
+const CLOSED: PreviewState = { status: 'closed' };
+
+/** What the model would read with the form's settings. */
+export interface TextsSlice {
+  /** How many tokens the texts take. */
+  readonly lengths: LengthsState;
+  /** The first example. */
+  readonly preview: PreviewState;
+}
+
+export const textsSlice: TextsSlice = { lengths: NOT_COUNTED, preview: CLOSED };
+
+/** Time limit for reading: a tokenizer from an untrusted file may never finish. */
+const SECONDS = 30;
+
+/** Requests the lengths of the texts, answered once. Returns a function that cancels the request. */
+export type AskForLengths = (command: PreviewCommand, onAnswer: (answer: LengthsAnswer) => void) => () => void;
+
+/** Asks a worker that lives for this one request. */
+export const askLengthsWorker: AskForLengths = (command, onAnswer) =>
+  askReader('lengths', command, onAnswer, (error) => onAnswer({ type: 'not-counted', error }), {
+    name: 'The worker that counts the texts’ tokens',
+    nextStep: 'Reload the page, or start a run, which also says how many texts are cut.',
+  });
+
+/** Requests the first example, answered once. Returns a function that cancels the request. */
+export type AskForPreview = (command: PreviewCommand, onAnswer: (answer: PreviewAnswer) => void) => () => void;
+
+/** Asks a worker that lives for this one request. */
+export const askPreviewWorker: AskForPreview = (command, onAnswer) =>
+  askReader('preview', command, onAnswer, (error) => onAnswer({ type: 'no-preview', error }), {
+    name: 'The worker that reads an example',
+    nextStep: 'Reload the page, or start a run, which also shows what the model reads.',
+  });
+
+/** Calls a function that uses the model's tokenizer, in a worker of its own. */
+function askReader<Name extends 'preview' | 'lengths'>(
+  name: Name,
+  command: PreviewCommand,
+  onAnswer: (answer: Awaited<ReturnType<AheadFunctions[Name]>>) => void,
+  onError: (error: ErrorReport) => void,
+  words: { name: string; nextStep: string },
+): () => void {
+  const end = callOnce<AheadFunctions, Name>(
+    () => new Worker(new URL('../../worker/ahead.ts', import.meta.url), { type: 'module', name }),
+    words,
+    name,
+    command,
+    (answer) => {
+      clearTimeout(timer);
+      onAnswer(answer);
+    },
+    (error) => {
+      clearTimeout(timer);
+      onError(error);
+    },
+  );
+  const cancel = (): void => {
+    clearTimeout(timer);
+    end();
+  };
+  const timer = setTimeout(() => {
+    cancel();
+    onError(reportOf(tooSlow(command.settings.model)));
+  }, 1000 * SECONDS);
+  return cancel;
+}
+
+const tooSlow = (model: string): GorpError =>
+  new GorpError(
+    'worker/too-slow',
+    `Reading the texts took over ${SECONDS} seconds: a server did not answer, or the tokenizer of ${model} is too slow.`,
+    "Try again, or use the tokenizer.json published with the model's weights.",
+  );
+
+/** The store as these questions see it: a count may change the form. */
+type Store = StoreOf<TextsSlice & SetUpSlice, TasksSlice & RunSlice>;
+
+/** The settings that decide which servers are asked. */
+const serversOf = ({ draft, access }: SetUpSlice): string =>
+  JSON.stringify([draft.model, draft.tasks, access.hub.endpoint]);
+
+/**
+ * Commands for a worker that reads the texts. It may ask the servers of model and tasks, and gets the hub's token, once
+ * a person has requested that, until the settings name other servers.
+ */
+function readingCommands(): (state: SetUpSlice & TasksSlice, isRequested: boolean) => PreviewCommand {
+  let allowed: string | null = null;
+  return (state, isRequested) => {
+    const { draft, access, taskData } = state;
+    const servers = serversOf(state);
+    if (isRequested) allowed = servers;
+    const mayAsk = allowed === servers;
+    const hub = mayAsk ? access.hub : { ...access.hub, token: null };
+    return { settings: draft, access: { ...access, hub }, tasks: pageTasksOf(draft, taskData), mayAsk };
+  };
+}
+
+/** The first example as the model would read it with the page's settings. */
+export interface Previewer {
+  /** Updates the store's `preview` whenever the settings change, until closed. Asks no other server. */
+  readonly open: () => void;
+  readonly close: () => void;
+  /** Reads it at once, and lets the worker ask the servers of model and tasks until the settings name others. */
+  readonly lookUp: () => void;
+}
+
+export function createPreviewer(store: Store, ask: AskForPreview): Previewer {
+  const { getState, setState } = store;
+  const commandFor = readingCommands();
+  const show = (preview: PreviewState): void => setState({ preview });
+  let unwatch: (() => void) | null = null;
+
+  const question = createQuestion(store, {
+    basisOf: ({ draft, access, taskData }) => [draft, access, taskData],
+    ask: (isRequested) => {
+      const { draft, taskData, preview } = getState();
+      if (draftIssues(draft, taskData).size > 0) {
+        show({ status: 'none' });
+        return null;
+      }
+      show({ status: 'reading', last: preview.status === 'read' ? preview.preview : null });
+      return ask(commandFor(getState(), isRequested), (answer) => {
+        switch (answer.type) {
+          case 'preview':
+            show({ status: 'read', preview: answer.preview });
+            break;
+          case 'elsewhere':
+            show({ status: 'elsewhere' });
+            break;
+          case 'no-preview':
+            show({ status: 'failed', error: answer.error });
+        }
+      });
+    },
+  });
+
+  return {
+    open: () => {
+      if (unwatch !== null) return;
+      unwatch = question.watch();
+      question.now(false);
+    },
+    close: () => {
+      unwatch?.();
+      unwatch = null;
+      question.cancel();
+      show(CLOSED);
+    },
+    lookUp: () => question.now(true),
+  };
+}
+
+/** Counts the tokens of the texts for the page's settings, and lets the chosen model set what follows from them. */
+interface LengthCounter {
+  /** Updates the store's `lengths` whenever the settings change. Asks no other server. */
+  readonly watch: () => void;
+  /** Counts at once, and lets the worker ask the servers of model and tasks until the settings name others. */
+  readonly lookUp: () => void;
+}
+
+/** Which texts are counted, and by which tokenizer: a count of others says nothing about them. */
+const textsOf = ({ draft, taskData }: SetUpSlice & TasksSlice): readonly unknown[] => {
+  const { trainExamples, testExamples, testSet, seed } = draft.training;
+  const { model, tasks, order, watch } = draft;
+  return [JSON.stringify([model, tasks, order, watch, trainExamples, testExamples, testSet, seed]), taskData];
+};
+
+/** What the lengths depend on. During a run nothing is counted. */
+const basisOf = (state: SetUpSlice & TasksSlice & RunSlice): readonly unknown[] => {
+  const { draft, access, taskData, run } = state;
+  const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;
+  const training = [sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed];
+  const settings = JSON.stringify([draft.model, draft.tasks, draft.order, draft.watch, training]);
+  return [settings, access, taskData, isActive(run.status)];
+};
+
+export function createLengthCounter(store: Store, ask: AskForLengths): LengthCounter {
+  const { getState, setState } = store;
+  const commandFor = readingCommands();
+  /** The texts whose lengths the store holds. */
+  let texts = textsOf(getState());
+
+  const bring = (lengths: TextLengths): void => {
+    const { draft, brought } = getState();
+    if (brought === null) return;
+    const next = withTexts(draft, brought, lengths);
+    if (next.settings !== draft) setState({ draft: next.settings });
+    if (!isSame(next.brought, brought)) setState({ brought: next.brought });
+  };
+
+  const question = createQuestion(store, {
+    basisOf,
+    ask: (isRequested) => {
+      const { draft, taskData, lengths, run, modelModules } = getState();
+      if (isActive(run.status) || draftIssues(draft, taskData, modelModules).size > 0) {
+        setState({ lengths: NOT_COUNTED });
+        return null;
+      }
+      setState({ lengths: { status: 'counting', last: lengths.status === 'counted' ? lengths.lengths : null } });
+      return ask(commandFor(getState(), isRequested), (answer) => {
+        switch (answer.type) {
+          case 'counted':
+            setState({ lengths: { status: 'counted', lengths: answer.lengths } });
+            bring(answer.lengths);
+            break;
+          case 'elsewhere':
+            setState({ lengths: { status: 'elsewhere' } });
+            break;
+          case 'not-counted':
+            setState({ lengths: { status: 'failed', error: answer.error } });
+        }
+      });
+    },
+    onChange: (state) => {
+      const next = textsOf(state);
+      if (!isAlike(next, texts) && state.lengths.status === 'counted')
+        setState({ lengths: { status: 'counting', last: null } });
+      texts = next;
+    },
+  });
+  return { watch: () => void question.watch(), lookUp: () => question.now(true) };
+}
+
+const isSame = (a: Brought, b: Brought): boolean =>
+  a.model === b.model && a.sourceLength === b.sourceLength && a.form === b.form;
