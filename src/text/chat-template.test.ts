@@ -113,6 +113,9 @@ describe('an untrusted template', () => {
     ['a block with a wide indent', `{% filter indent(99999) %}${'a\n'.repeat(2000)}{% endfilter %}`, 'too long'],
     ['wide JSON', '{{ range(99999) | tojson(indent=99999) }}', 'too long'],
     ['a long replacement', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ ns.t.replace('a', ns.t) }}`, 'too long'],
+    ...["(ns.t ~ 'b' ~ ns.t) in (ns.t ~ ns.t ~ ns.t)", "ns.t.split(ns.t ~ 'b')", "ns.t | replace(ns.t ~ 'b', '')"].map(
+      (search) => [`a long text in ${search}`, `${grown(18, "'a'", 'ns.t ~ ns.t')}{{ ${search} }}`, 'looks for a long'],
+    ),
     ['the same as a filter', `${grown(20, "'ab'", 'ns.t ~ ns.t')}{{ ns.t | replace('a', ns.t) }}`, 'too long'],
     ['a range of tiny steps', '{{ range(0, 99999, 0.0001) }}', '0.0001'],
     ['a range up to a text', "{{ range('1000000000') }}", 'a range with a string'],

@@ -105,6 +105,10 @@ const charsmap = (...bytes: number[]): Record<string, unknown> => ({
   type: 'Precompiled',
   precompiled_charsmap: btoa(String.fromCharCode(4, 0, 0, 0, 0, 0, 0, 0, ...bytes)),
 });
+/** A part that consists of others; each kind of part has its own name for them. */
+const sequence = (parts: readonly object[]): Record<string, unknown> => ({
+  ...{ type: 'Sequence', normalizers: parts, pretokenizers: parts, decoders: parts },
+});
 const SAME = { type: 'Replace', pattern: { String: 'a' }, content: 'b' };
 
 describe('loadTokenizer', () => {
@@ -202,6 +206,22 @@ describe('loadTokenizer', () => {
     expect(tokenizer.decode([4, 5, 3, 2, 1, 0, 99])).toBe('ab ');
   });
 
+  it.each([
+    ['replacements', [...Array<object>(20).fill(DOUBLE), { type: 'Lowercase' }]],
+    ['a long replacement', [{ ...DOUBLE, content: 'a'.repeat(250) }, { type: 'Lowercase' }]],
+    ['long beginnings', Array<object>(20).fill({ type: 'Prepend', prepend: 'a'.repeat(250) })],
+    ['turns of letters into bytes', Array<object>(20).fill(LETTERS)],
+  ])('refuses to make a text grow without bound by %s', (_, parts) => {
+    const grown = loadTokenizer(
+      small((json) => (json['normalizer'] = sequence(parts))),
+      {},
+    );
+    // Between added tokens, each part of a text is changed by itself.
+    expect(() => grown.encode('aé</s>'.repeat(20_000))).toThrow(
+      expect.objectContaining({ code: 'text/bad-tokenizer' }) as Error,
+    );
+  });
+
   it.each<[string, unknown, unknown]>([
     ['no object', null, {}],
     ['a text', '{}', {}],
@@ -219,6 +239,38 @@ describe('loadTokenizer', () => {
       small((json) => (json[part] = nested(100_000))),
       {},
     ]),
+    ...['decoder', 'normalizer', 'pre_tokenizer'].map((part): [string, unknown, unknown] => [
+      `a ${part} of many parts`,
+      small((json) => (json[part] = sequence(Array(101).fill(part === 'decoder' ? { type: 'Fuse' } : LETTERS)))),
+      {},
+    ]),
+    [
+      'a post-processor that puts a million tokens around a text',
+      small((json) => {
+        const [single, ids] = [Array(1000).fill({ SpecialToken: { id: 'x' } }), Array(1000).fill(1)];
+        const special_tokens = { x: { id: 'x', ids, tokens: ids.map(() => '</s>') } };
+        json['post_processor'] = { type: 'TemplateProcessing', single, special_tokens };
+      }),
+      {},
+    ],
+    [
+      'an added token of a thousand letters',
+      small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: 'a'.repeat(1000) }] })),
+      {},
+    ],
+    [
+      'a piece of a thousand letters',
+      small((json) => (json['model']['vocab'] as unknown[]).push(['a'.repeat(1000), -1])),
+      {},
+    ],
+    [
+      'pieces that would fill the memory',
+      small((json) => {
+        const pieces = Array.from({ length: 9000 }, (_, i) => [`${i}${'a'.repeat(500)}`, -1]);
+        (json['model']['vocab'] as unknown[]).push(...pieces);
+      }),
+      {},
+    ],
     [
       'ids that need more than 24 bits',
       small((json) => Object.assign(json, { added_tokens: [{ id: 2 ** 32 - 1, content: '<x>' }] })),

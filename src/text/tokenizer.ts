@@ -1,14 +1,16 @@
 import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
 import { isTooDeep, MAX_NESTING } from '../base/nesting.ts';
 import { cleansSpaces, hasByteTokens } from '../base/tokenizer-config.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
 import { type AddedToken, AddedTokens } from './parts/added-tokens.ts';
 import { decoderOf } from './parts/decoder.ts';
-import { badTokenizer, checked } from './parts/fault.ts';
+import { badTokenizer, bounded, checked } from './parts/fault.ts';
 import { normalizerOf } from './parts/normalizer.ts';
 import { frontOf } from './parts/post-processor.ts';
 import { type Piece, preTokenizerOf } from './parts/pre-tokenizer.ts';
+import { LONGEST_ENTRY } from './parts/trie.ts';
 import { idSchema, type WordModel, wordModelOf } from './parts/word-model.ts';
 import { checkPromptLength } from './prompt-length.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
@@ -19,7 +21,7 @@ const flag = v.optional(v.boolean(), false);
 const flags = { single_word: flag, lstrip: flag, rstrip: flag };
 const AddedTokenSchema = v.pipe(
   v.looseObject({
-    content: v.string(),
+    content: v.pipe(v.string(), v.maxLength(LONGEST_ENTRY)),
     special: v.optional(v.boolean(), true),
     normalized: v.optional(v.boolean()),
     ...flags,
@@ -62,7 +64,7 @@ export function loadTokenizer(
   const finish = cleansSpaces(tokenizerConfig, tokenizerJson) ? withoutSpaces : (text: string): string => text;
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer(finish);
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
-  for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) checkDepth(json[part], part);
+  for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) checkParts(json[part], part);
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
   if (mayTakeForEver(json['decoder']))
     throw badTokenizer('tokenizer.json: its decoder has a regular expression, or replaces a text by a longer one');
@@ -74,7 +76,10 @@ export function loadTokenizer(
   const ids = new Map(added.map(({ content, id }) => [content, id]));
   // A token that is looked for in the normalised text is also written so.
   const written = new Map(
-    added.map(({ id, content, normalized }) => [id, normalized ? guarded(() => normalize(content)) : content]),
+    added.map(({ id, content, normalized }) => [
+      id,
+      normalized ? guarded(() => working(() => normalize(content))) : content,
+    ]),
   );
   const special = new Set(added.flatMap(({ content, special }) => (special ? [content] : [])));
   const idOf = (token: string): number | null => ids.get(token) ?? model.idOf(token) ?? null;
@@ -113,13 +118,16 @@ export function loadTokenizer(
   const encodeWords = (piece: Piece): number[] => preTokenize(piece).flatMap(({ text }) => model.encode(text));
   const encode = (text: string): number[] =>
     guarded(() =>
-      working(() =>
-        inText.encode(text, (piece) =>
-          inNormalised.encode(normalize(piece.text), (part) =>
+      working(() => {
+        let letters = 0;
+        return inText.encode(text, (piece) => {
+          const normalised = bounded(normalize(piece.text), letters);
+          letters += normalised.length;
+          return inNormalised.encode(normalised, (part) =>
             encodeWords({ text: part.text, isFirst: piece.isFirst && part.isFirst }),
-          ),
-        ),
-      ),
+          );
+        });
+      }),
     );
   // The post-processor decides, as in transformers 5: a `bos_token` in the configuration may serve templates only, as in
   // SmolLM2, and `add_bos_token` changes nothing.
@@ -218,9 +226,18 @@ function mayTakeForEver(part: unknown): boolean {
   return may(part);
 }
 
-/** The parts recurse, and so does the check above. @throws GorpError `text/bad-tokenizer` if one is nested too deep. */
-function checkDepth(part: unknown, name: string): void {
+/** Far more than any tokenizer has: each takes its time on every text. */
+const MOST_PARTS = 100;
+
+/** Checks that a part, which may be a sequence of others, is neither too deep nor too long. @throws GorpError `text/bad-tokenizer`. */
+function checkParts(part: unknown, name: string): void {
   if (isTooDeep(part)) throw badTokenizer(`tokenizer.json: its ${name} is nested more than ${MAX_NESTING} deep`);
+  const partsIn = (one: unknown): number => {
+    if (typeof one !== 'object' || one === null) return 0;
+    const isPart = typeof (one as { type?: unknown }).type === 'string';
+    return Object.values(one).reduce<number>((sum, inner) => sum + partsIn(inner), Number(isPart));
+  };
+  if (partsIn(part) > MOST_PARTS) throw badTokenizer(`tokenizer.json: its ${name} has more than ${MOST_PARTS} parts`);
 }
 
 /**
@@ -241,6 +258,7 @@ function working<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
+    if (cause instanceof GorpError) throw cause;
     const what = cause instanceof Error ? cause.message : String(cause);
     throw badTokenizer(`tokenizer.json: it fails on a text (${what})`, { cause });
   }

@@ -7,6 +7,8 @@ const MAX_STEPS = 1_000_000;
 const MAX_MILLISECONDS = 1000;
 /** Milliseconds that steps between two looks at the clock count as, at most: the machine may have slept. */
 const MAX_GAP = 200;
+/** Letters of a text times those of one that is looked for in it: the search may compare all with all. */
+const MAX_SEARCH = 2 ** 32;
 /** Bounds ranges and widths. */
 export const MAX_NUMBER = 100_000;
 /** Levels of lists within lists. */
@@ -37,6 +39,11 @@ export class Budget {
   text(made: string): string {
     this.length(made.length);
     return made;
+  }
+
+  /** Checks the lengths of a text and of one that is looked for in it, before it is. */
+  search(text: string, part: string): void {
+    if (text.length * part.length > MAX_SEARCH) throw new Error('it looks for a long text in a long text');
   }
 
   /** Checks that a number is whole and not too large. */

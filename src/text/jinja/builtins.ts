@@ -56,6 +56,7 @@ const flagOf = (value: Value, otherwise: boolean): boolean => (value === undefin
 /** A text with others in place of a part; at most `most` of them, if that is not negative. */
 function replaced(text: string, [old, by, most]: readonly [string, string, number], budget: Budget): string {
   if (old === '') throw new Error('it replaces an empty text');
+  budget.search(text, old);
   const parts = most < 0 ? text.split(old) : split(text, old, most);
   budget.length(text.length + (parts.length - 1) * (by.length - old.length));
   return parts.join(by);
@@ -86,6 +87,7 @@ const splitting =
     const { sep, maxsplit } = bound(name, ['sep', 'maxsplit'], given);
     const separator = sep === undefined || sep === null ? undefined : textOf(sep, `the separator of ${name}`);
     if (separator === '') throw new Error(`it calls ${name} with an empty separator`);
+    budget.search(text, separator ?? ' ');
     return budget.list(cut(text, separator, maxsplit === undefined ? -1 : numberOf(maxsplit, `maxsplit of ${name}`)));
   };
 

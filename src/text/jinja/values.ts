@@ -105,8 +105,9 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
   if (container === undefined) return false;
   if (isDict(container)) return typeof item === 'string' && container.has(item);
   if (typeof container === 'string') {
-    if (typeof item === 'string') return container.includes(item);
-    throw new Error(`it looks for ${kindOf(item)} in a text`);
+    if (typeof item !== 'string') throw new Error(`it looks for ${kindOf(item)} in a text`);
+    budget.search(container, item);
+    return container.includes(item);
   }
   return itemsOf(container, budget).some((one) => isEqual(one, item, budget));
 }

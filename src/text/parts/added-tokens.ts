@@ -1,4 +1,5 @@
 import type { Piece } from './pre-tokenizer.ts';
+import { type TrieNode, trieOf } from './trie.ts';
 
 /** The part `added_tokens` of tokenizer.json: tokens that are looked for in a text before anything else. */
 export interface AddedToken {
@@ -16,14 +17,9 @@ export interface AddedToken {
   readonly normalized: boolean;
 }
 
-interface Node {
-  readonly next: Map<string, Node>;
-  token?: AddedToken;
-}
-
 /** Finds added tokens in a text: of those at one place the longest, as `AddedVocabulary` of the tokenizers library. */
 export class AddedTokens {
-  readonly #root: Node = { next: new Map() };
+  readonly #root: TrieNode<AddedToken>;
   readonly #splitsSpecial: boolean;
   readonly #space: RegExp;
 
@@ -31,6 +27,7 @@ export class AddedTokens {
    * @param splitsSpecial whether special tokens in a text are read as text.
    * @param written how a token is written in the texts to come.
    * @param space what counts as white space around a token.
+   * @throws GorpError `text/bad-tokenizer` as {@link trieOf}.
    */
   constructor(
     tokens: readonly AddedToken[],
@@ -40,15 +37,8 @@ export class AddedTokens {
   ) {
     this.#splitsSpecial = splitsSpecial;
     this.#space = space;
-    for (const token of tokens) {
-      let node = this.#root;
-      for (const unit of written(token).split('')) {
-        let next = node.next.get(unit);
-        if (next === undefined) node.next.set(unit, (next = { next: new Map() }));
-        node = next;
-      }
-      node.token ??= token;
-    }
+    // Of tokens that are written alike the first counts.
+    this.#root = trieOf(tokens.toReversed().map((token) => [written(token).split(''), token]));
   }
 
   /** The ids of the tokens in a text, and those of what is between them. @param encode gives the latter. */
@@ -84,7 +74,7 @@ export class AddedTokens {
     let node = this.#root.next.get(text[from]);
     let found: { token: AddedToken; end: number } | null = null;
     for (let end = from + 1; node !== undefined; node = node.next.get(text[end++])) {
-      if (node.token !== undefined) found = { token: node.token, end };
+      if (node.value !== undefined) found = { token: node.value, end };
     }
     return found;
   }

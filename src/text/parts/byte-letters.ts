@@ -1,3 +1,5 @@
+import { bounded } from './fault.ts';
+
 /**
  * The letters that stand for bytes in a byte-level vocabulary, as in GPT-2: printable bytes for themselves, the others
  * from U+0100 on.
@@ -11,9 +13,9 @@ export const BYTE_LETTERS: readonly string[] = (() => {
 const BYTES: ReadonlyMap<string, number> = new Map(BYTE_LETTERS.map((letter, byte) => [letter, byte]));
 const utf8 = new TextEncoder();
 
-/** The bytes of a text, each as a letter. */
+/** The bytes of a text, each as a letter. @throws GorpError `text/bad-tokenizer` if there are too many. */
 export const byteLetters = (text: string): string =>
-  Array.from(utf8.encode(text), (byte) => BYTE_LETTERS[byte]).join('');
+  Array.from(utf8.encode(bounded(text)), (byte) => BYTE_LETTERS[byte]).join('');
 
 /** The bytes that letters stand for; of a text with other characters its own. */
 export function bytesOfLetters(letters: string): number[] | Uint8Array {

@@ -6,6 +6,8 @@ const LABEL = 0x8000_00ff;
 /** Bytes of the longest cluster of characters that Hugging Face's tokenizers replace as one. */
 const LONGEST_CLUSTER = 5;
 
+/** Bytes of the longest sequence that is looked for: a map that goes in a circle would find ever longer ones. */
+const LONGEST_SEQUENCE = 64;
 /** Bytes of the longest replacement, several times those of the longest in published maps. */
 const LONGEST_REPLACEMENT = 256;
 
@@ -57,7 +59,8 @@ export class Charsmap {
     const offsetOf = (unit: number): number => (unit >>> 10) << ((unit & 0x200) >>> 6);
     let found: { bytes: number; at: number } | null = null;
     let node = offsetOf(units[0]);
-    for (let i = from; i < bytes.length && bytes[i] !== 0; i++) {
+    const end = Math.min(bytes.length, from + LONGEST_SEQUENCE);
+    for (let i = from; i < end && bytes[i] !== 0; i++) {
       node ^= bytes[i];
       if (node < 0 || node >= units.length) break; // the map is malformed
       const unit = units[node];
@@ -68,8 +71,8 @@ export class Charsmap {
       if (wanted === 'shortest') break;
     }
     if (found === null) return null;
-    const end = this.#replacements.indexOf(0, found.at);
-    const text = this.#replacements.subarray(found.at, end < 0 ? undefined : end);
+    const close = this.#replacements.indexOf(0, found.at);
+    const text = this.#replacements.subarray(found.at, close < 0 ? undefined : close);
     return { bytes: found.bytes, text: this.#decoder.decode(text) };
   }
 

@@ -22,3 +22,17 @@ export function checked<S extends v.GenericSchema>(schema: S, input: unknown, wh
   const [issue] = parsed.issues;
   throw badTokenizer(`${where}, ${v.getDotPath(issue) ?? '(root)'}: ${issue.message}`, { cause: parsed.issues });
 }
+
+/** Letters that the parts of a tokenizer may make of a text: eight times those of the longest prompt. */
+const MOST_LETTERS = 2 ** 22;
+
+/**
+ * A text that a part has made.
+ *
+ * @param more letters that the part has made besides.
+ * @throws GorpError `text/bad-tokenizer` if they grow without bound.
+ */
+export function bounded(text: string, more = 0): string {
+  if (text.length + more <= MOST_LETTERS) return text;
+  throw badTokenizer(`tokenizer.json: it makes more than ${MOST_LETTERS} letters of a text`);
+}

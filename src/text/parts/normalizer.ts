@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { byteLetters } from './byte-letters.ts';
 import { Charsmap } from './charsmap.ts';
-import { badTokenizer, checked } from './fault.ts';
+import { badTokenizer, bounded, checked } from './fault.ts';
 import { expressionOf, PatternSchema } from './pattern.ts';
 
 export type Normalize = (text: string) => string;
@@ -15,14 +15,16 @@ type Part =
   | { type: 'Replace'; pattern: v.InferOutput<typeof PatternSchema>; content: string }
   | { type: 'Precompiled'; precompiled_charsmap: string };
 
+/** What stands for a part of a text: a much longer one is no tokenizer's, and would fill the memory. */
+const insert = v.pipe(v.string(), v.maxLength(256));
 const PartSchema: v.GenericSchema<unknown, Part> = v.variant('type', [
   v.object({ type: v.literal('Sequence'), normalizers: v.array(v.lazy(() => PartSchema)) }),
   v.object({
     type: v.picklist(['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'Nmt', 'ByteLevel']),
   }),
   v.object({ type: v.literal('Strip'), strip_left: v.boolean(), strip_right: v.boolean() }),
-  v.object({ type: v.literal('Prepend'), prepend: v.string() }),
-  v.object({ type: v.literal('Replace'), pattern: PatternSchema, content: v.string() }),
+  v.object({ type: v.literal('Prepend'), prepend: insert }),
+  v.object({ type: v.literal('Replace'), pattern: PatternSchema, content: insert }),
   v.object({ type: v.literal('Precompiled'), precompiled_charsmap: v.string() }),
 ]);
 
@@ -40,7 +42,7 @@ function made(part: Part, charsmaps: 'byCluster' | 'longest'): Normalize {
   switch (part.type) {
     case 'Sequence': {
       const parts = part.normalizers.map((one) => made(one, charsmaps));
-      return (text) => parts.reduce((changed, change) => change(changed), text);
+      return (text) => parts.reduce((changed, change) => bounded(change(changed)), text);
     }
     case 'NFC':
     case 'NFD':
@@ -65,7 +67,13 @@ function made(part: Part, charsmaps: 'byCluster' | 'longest'): Normalize {
       return (text) => (text === '' ? '' : part.prepend + text);
     case 'Replace': {
       const expression = expressionOf(part.pattern);
-      return (text) => text.replace(expression, () => part.content);
+      return (text) => {
+        let more = 0;
+        return text.replace(expression, () => {
+          bounded(text, (more += part.content.length));
+          return part.content;
+        });
+      };
     }
     case 'Precompiled': {
       const map = charsmapOf(part.precompiled_charsmap);

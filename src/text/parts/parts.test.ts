@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../../testing/reference.ts';
 import { loadTokenizer } from '../tokenizer.ts';
+import { Charsmap } from './charsmap.ts';
 import { decoderOf } from './decoder.ts';
 import { normalizerOf } from './normalizer.ts';
 import { preTokenizerOf } from './pre-tokenizer.ts';
@@ -68,6 +69,16 @@ describe.each(referencesWith(GOLDEN))('the parts of a tokenizer, as in $name', (
     expect(bytes.texts.map((text) => tokenizer.encode(text))).toEqual(bytes.ids);
     expect(bytes.answers.map((ids) => tokenizer.decode(ids))).toEqual(bytes.decoded);
   });
+});
+
+it('applies a charsmap that goes in a circle in little time', () => {
+  const units = new Uint32Array(256);
+  units[97] = (97 << 10) | 97; // an a leads to where another a is found
+  const bytes = new Uint8Array(1030);
+  bytes.set([0, 4], 0);
+  bytes.set(new Uint8Array(units.buffer), 4);
+  const text = 'a'.repeat(200_000);
+  expect(Charsmap.read(bytes)?.longest(text)).toBe(text);
 });
 
 it('looks for the tokens of a word once, until too many words are known; for those of a long one always', () => {

@@ -2,8 +2,14 @@ import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { badTokenizer } from './fault.ts';
 
+/** Many times the letters of the longest published one: it has to be translated. */
+const LONGEST_EXPRESSION = 16_384;
+
 /** What a part of tokenizer.json looks for in a text: a text, or a regular expression in Oniguruma's syntax. */
-export const PatternSchema = v.union([v.object({ String: v.string() }), v.object({ Regex: v.string() })]);
+export const PatternSchema = v.union([
+  v.object({ String: v.string() }),
+  v.object({ Regex: v.pipe(v.string(), v.maxLength(LONGEST_EXPRESSION)) }),
+]);
 export type Pattern = v.InferOutput<typeof PatternSchema>;
 
 /**

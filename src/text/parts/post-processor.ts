@@ -9,15 +9,15 @@ type Part =
   | { type: 'BertProcessing' | 'RobertaProcessing'; cls: [string, number] }
   | v.InferOutput<typeof TemplateSchema>;
 
+/** Of tokens around a text: published tokenizers have one or two. */
+const few = <Item extends v.GenericSchema>(item: Item) => v.pipe(v.array(item), v.maxLength(100));
+
 const TemplateSchema = v.object({
   type: v.literal('TemplateProcessing'),
-  single: v.array(
+  single: few(
     v.union([v.object({ SpecialToken: v.object({ id: v.string() }) }), v.object({ Sequence: v.looseObject({}) })]),
   ),
-  special_tokens: v.optional(
-    v.record(v.string(), v.object({ ids: v.array(idSchema), tokens: v.array(v.string()) })),
-    {},
-  ),
+  special_tokens: v.optional(v.record(v.string(), v.object({ ids: few(idSchema), tokens: few(v.string()) })), {}),
 });
 const PartSchema: v.GenericSchema<unknown, Part> = v.variant('type', [
   v.object({ type: v.literal('Sequence'), processors: v.array(v.lazy(() => PartSchema)) }),

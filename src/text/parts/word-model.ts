@@ -2,6 +2,7 @@
 import { BPE } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { badTokenizer, checked } from './fault.ts';
+import { LONGEST_ENTRY, type TrieNode, trieOf } from './trie.ts';
 
 /** Highest token id, far above any vocabulary: larger ids would need huge tables, or wrap in 32 bits. */
 const MAX_ID = 2 ** 24 - 1;
@@ -12,7 +13,10 @@ const noText = v.nullish(v.literal(''));
 const ModelSchema = v.variant('type', [
   v.looseObject({
     type: v.literal('Unigram'),
-    vocab: v.pipe(v.array(v.tuple([v.string(), v.pipe(v.number(), v.finite())])), v.minLength(1)),
+    vocab: v.pipe(
+      v.array(v.tuple([v.pipe(v.string(), v.maxLength(LONGEST_ENTRY)), v.pipe(v.number(), v.finite())])),
+      v.minLength(1),
+    ),
     unk_id: idSchema,
     byte_fallback: flag,
   }),
@@ -102,12 +106,6 @@ function scoreAsRead(score: number): number {
   return Math.sign(score) * (power < 0 ? size / Number(`1e${-power}`) : size * Number(`1e${power}`));
 }
 
-/** Pieces by their characters. */
-interface Node {
-  readonly next: Map<string, Node>;
-  id?: number;
-}
-
 /**
  * Divides a word into the pieces with the highest sum of scores; of equal sums, into those that Hugging Face's
  * tokenizers find (`encode_optimized`). Text that is no piece becomes one unknown token, or its bytes (umT5).
@@ -115,20 +113,10 @@ interface Node {
 function unigram({ vocab, unk_id: unknown, byte_fallback: hasBytes }: Model<'Unigram'>): Divided {
   if (unknown >= vocab.length)
     throw badTokenizer(`tokenizer.json: unk_id ${unknown} is outside its ${vocab.length} entries`);
-  const ids = new Map<string, number>();
-  const root: Node = { next: new Map() };
+  const ids = new Map(vocab.map(([piece], id) => [piece, id]));
+  const root = trieOf(ids);
   const pieceScores = vocab.map(([, score]) => scoreAsRead(score));
   const least = pieceScores.reduce((one, other) => Math.min(one, other));
-  for (const [id, [piece]] of vocab.entries()) {
-    ids.set(piece, id);
-    let node = root;
-    for (const letter of piece) {
-      let next = node.next.get(letter);
-      if (next === undefined) node.next.set(letter, (next = { next: new Map() }));
-      node = next;
-    }
-    node.id = id;
-  }
   const utf8 = new TextEncoder();
   const idsOf = (other: string): number[] => {
     const known = ids.get(other);
@@ -148,14 +136,14 @@ function unigram({ vocab, unk_id: unknown, byte_fallback: hasBytes }: Model<'Uni
         if (scores[begin] + score <= scores[end]) return;
         [scores[end], begins[end], last[end]] = [scores[begin] + score, begin, id];
       };
-      let node: Node | undefined = root;
+      let node: TrieNode<number> | undefined = root;
       let isKnown = false;
       for (let end = begin; end < letters.length;) {
         node = node.next.get(letters[end++]);
         if (node === undefined) break;
-        if (node.id === undefined) continue;
+        if (node.value === undefined) continue;
         isKnown ||= end === begin + 1;
-        reach(end, node.id, pieceScores[node.id]);
+        reach(end, node.value, pieceScores[node.value]);
       }
       if (!isKnown) reach(begin + 1, unknown, least - UNKNOWN_PENALTY);
     }
