@@ -1,5 +1,5 @@
 import { SPLITTINGS } from '../weights/gguf/pre-tokenizers.ts';
-import { mergesByScore } from '../weights/gguf/score-merges.ts';
+import { hasLongTokens, mergesByScore } from '../weights/gguf/score-merges.ts';
 import { SPACE, TOKEN_TYPE } from '../weights/gguf/token-types.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { canonical, noGguf, type TokenizerJson } from './tokenizer-json.ts';
@@ -97,6 +97,7 @@ function scoresOf({ model }: BpeJson, tokens: readonly string[], types: Int32Arr
     if (id === undefined) throw noGguf(`its merges make ${JSON.stringify(joined)}, which is no token`);
     scores[id] = -rank;
   }
+  if (hasLongTokens(tokens)) throw noGguf('its tokens are too long');
   const takesPart = (id: number): boolean => types[id] === TOKEN_TYPE.normal || types[id] === TOKEN_TYPE.userDefined;
   const known = new Set(pairs.map((pair) => pair.join(' ')));
   const other = mergesByScore(tokens, scores, takesPart).find(([first, second]) => !known.has(`${first} ${second}`));

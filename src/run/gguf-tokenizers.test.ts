@@ -246,6 +246,17 @@ describe('GgufTokenizer', () => {
       },
       /scores has NaN for token 0/,
     ],
+    [
+      'tokens whose halves would be looked for too long',
+      (v) => {
+        const tokens = Array.from({ length: 300 }, (_, i) => `${i}`.padEnd(3000, 'a'));
+        v.set('tokenizer.ggml.model', text('llama'));
+        v.set('tokenizer.ggml.tokens', strings(tokens));
+        v.delete('tokenizer.ggml.token_type');
+        v.set('tokenizer.ggml.scores', { type: 'array', of: 'float32', items: new Float32Array(300) });
+      },
+      /tokens has tokens that are too long/,
+    ],
   ])('refuses %s', (_, change, message) => {
     expect(() => read(change)).toThrow(message);
     expect(() => read(change)).toThrow(expect.objectContaining({ code: 'weights/gguf-metadata' }) as Error);

@@ -1,5 +1,6 @@
 import { zipSync } from 'fflate';
 import { expect, it } from 'vitest';
+import { seededRandom } from '../../base/random.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { type OutputFile, textFile } from './output-file.ts';
 import { unzipped } from './unzip.ts';
@@ -60,6 +61,31 @@ it('refuses an archive that would fill the memory', async () => {
   });
   const [file] = await unzipped(bomb(1, 5_000_000, 100));
   await expect(file.open()).rejects.toMatchObject({ code: 'run/bad-zip' });
+});
+
+it('refuses a path that is there twice, and more files than any run has', async () => {
+  const twice = zipSync({ 'a/x.json': new Uint8Array(9), 'a/y.json': new Uint8Array(9) });
+  const text = Buffer.from(twice).toString('latin1').replaceAll('a/y.json', 'a/x.json');
+  await expect(unzipped(new Blob([new Uint8Array(Buffer.from(text, 'latin1'))]))).rejects.toThrow(
+    'it has a/x.json twice',
+  );
+  const many = zipSync(Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`${i}`, new Uint8Array(1)])));
+  await expect(unzipped(new Blob([many.slice()]))).rejects.toThrow('it lists 10001 files');
+});
+
+it('opens or refuses an archive with changed bytes, whatever they are', async () => {
+  const whole = new Uint8Array(await (await archive()).arrayBuffer());
+  const random = seededRandom(3);
+  for (let i = 0; i < 1500; i++) {
+    const bytes = whole.slice();
+    // Most of them at the end, where the directory is.
+    for (let j = 0; j <= i % 3; j++) bytes[bytes.length - 1 - random.below(400)] = random.below(256);
+    try {
+      for (const { open } of await unzipped(new Blob([bytes]))) await open();
+    } catch (thrown) {
+      expect(thrown).toMatchObject({ code: 'run/bad-zip' });
+    }
+  }
 });
 
 it('refuses a file that is not an archive or is truncated', async () => {

@@ -19,8 +19,13 @@ const MAX_GROWTH = 20;
 const ROOM = 256 * 2 ** 20;
 /** Size of the end record of an archive without comment. */
 const END_BYTES = 22;
+const END_64_BYTES = 56;
 const LOCAL_BYTES = 30;
 const LONGEST_COMMENT = 0xffff;
+const ENTRY_BYTES = 46;
+/** Files of a run: 128 rounds of a dozen. */
+const MOST_FILES = 10_000;
+const MOST_DIRECTORY_BYTES = 2 ** 24;
 
 /**
  * The files that a zip archive's directory lists (PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3), zip64 included. Omits
@@ -30,24 +35,29 @@ const LONGEST_COMMENT = 0xffff;
  */
 export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
   const { count, begin } = await directoryOf(archive);
+  if (count > MOST_FILES) throw badZip(`it lists ${count} files; ${MOST_FILES} are read`);
+  if (archive.size - begin > MOST_DIRECTORY_BYTES) throw badZip('its directory is too large');
   const directory = await viewOf(archive, begin, archive.size);
   const files: ZippedFile[] = [];
   const places: Sizes[] = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== DIRECTORY_HEADER)
+    if (at + ENTRY_BYTES > directory.byteLength || directory.getUint32(at, true) !== DIRECTORY_HEADER)
       throw badZip('its directory is damaged');
     const [name, extra, comment] = [28, 30, 32].map((field) => directory.getUint16(at + field, true));
-    const path = textOf(directory, at + 46, name);
+    if (at + ENTRY_BYTES + name + extra > directory.byteLength) throw badZip('its directory is damaged');
+    const path = textOf(directory, at + ENTRY_BYTES, name);
     const method = directory.getUint16(at + 10, true);
-    const sizes = sizesOf(directory, at, { from: at + 46 + name, bytes: extra });
+    const sizes = sizesOf(directory, at, { from: at + ENTRY_BYTES + name, bytes: extra });
     if (!path.endsWith('/')) {
       files.push({ path, open: () => contentOf(archive, path, method, sizes) });
       places.push(sizes);
     }
-    at += 46 + name + extra + comment;
+    at += ENTRY_BYTES + name + extra + comment;
   }
   checkPlaces(places, archive.size);
+  const paths = new Set<string>();
+  for (const { path } of files) if (paths.size === paths.add(path).size) throw badZip(`it has ${path} twice`);
   return files;
 }
 
@@ -71,8 +81,9 @@ async function directoryOf(archive: Blob): Promise<{ count: number; begin: numbe
     if (at < 20 || tail.getUint32(at - 20, true) !== LOCATOR_64) {
       return { count: tail.getUint16(at + 10, true), begin: tail.getUint32(at + 16, true) };
     }
-    const end = await viewOf(archive, Number(tail.getBigUint64(at - 12, true)), archive.size);
-    if (end.byteLength < 56 || end.getUint32(0, true) !== END_64) break;
+    const place = Number(tail.getBigUint64(at - 12, true));
+    const end = await viewOf(archive, place, place + END_64_BYTES);
+    if (end.byteLength < END_64_BYTES || end.getUint32(0, true) !== END_64) break;
     return { count: Number(end.getBigUint64(32, true)), begin: Number(end.getBigUint64(48, true)) };
   }
   throw badZip('it has no directory');

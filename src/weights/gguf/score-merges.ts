@@ -1,7 +1,15 @@
+/** Sum of squared letters of tokens whose halves are looked for: a hundred times that of published vocabularies. */
+const MOST_WORK = 2 ** 31;
+
+/** Whether it would take long to find the halves of tokens. */
+export const hasLongTokens = (tokens: readonly string[]): boolean =>
+  tokens.reduce((sum, { length }) => sum + length ** 2, 0) > MOST_WORK;
+
 /**
  * The merges of SentencePiece's BPE, which joins the two neighbours whose joined piece has the highest score: all ways to
  * put each piece together from two others, pieces of high scores first (`generate_merges` of transformers).
  *
+ * @param tokens not {@link hasLongTokens}.
  * @param takesPart whether a token can be part of a merge, by its id.
  */
 export function mergesByScore(

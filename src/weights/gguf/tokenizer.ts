@@ -3,7 +3,7 @@
  * kinds are read: byte-level BPE with merges, SentencePiece's BPE with scores and bytes, and Unigram.
  */
 import { SPLITTINGS } from './pre-tokenizers.ts';
-import { mergesByScore } from './score-merges.ts';
+import { hasLongTokens, mergesByScore } from './score-merges.ts';
 import { SPACE, TOKEN_TYPE } from './token-types.ts';
 import { badValue, type GgufMetadata } from './values.ts';
 import { whitespaceMap } from './whitespace-map.ts';
@@ -243,6 +243,7 @@ export class GgufTokenizer {
     const unknown = this.special.unknown_token_id;
     const scores = this.#scores();
     const types = this.#types;
+    if (hasLongTokens(this.#tokens)) throw badValue(`${KEY}tokens`, 'has tokens that are too long');
     const merges = mergesByScore(
       this.#tokens,
       scores,
