@@ -32,11 +32,8 @@ export interface GradientProgram {
 /** Number of batch shapes that stay compiled. An evicted program is compiled again when its shape returns. */
 export const PROGRAM_LIMIT = 16;
 
-/**
- * What a program computes: gradients, perhaps with new bases from them alone, or of examples beside the task, whose loss
- * is not reported; or a {@link Half} of a pass for new bases.
- */
-export type GradientUse = 'gradients' | 'refresh' | 'beside' | Half;
+/** What a program computes: gradients, perhaps with new bases from them alone, or a {@link Half} of a pass for new bases. */
+export type GradientUse = 'gradients' | 'refresh' | Half;
 
 /** How gradients are computed. */
 export interface GradientOptions {
@@ -73,7 +70,7 @@ export class GradientPrograms {
     this.#arena = new Arena(device, 'gradients');
     const limit = Math.max(PROGRAM_LIMIT, options.accumulation); // a step needs all of its own
     const recent = (): RecentMap<GradientProgram> => new RecentMap(limit, (program) => destroyProgram(program));
-    this.#programs = { gradients: recent(), refresh: recent(), beside: recent(), away: recent(), back: recent() };
+    this.#programs = { gradients: recent(), refresh: recent(), away: recent(), back: recent() };
   }
 
   /** The programs of a step's micro-batches; batches of one size share one. */
@@ -117,7 +114,7 @@ export class GradientPrograms {
     const uses = half ? { half, dropout } : { trainables, refresh: use === 'refresh', outputs, dropout };
     const { loss, objective } = recordObjective(g, batch, this.#model, trainedLayers(this.#model, uses));
     const gradients = g.backward(objective, this.#network.one, sumGradients(g));
-    if (half === undefined && use !== 'beside') addInto(g, loss, this.#loss, 1, 1);
+    if (half === undefined) addInto(g, loss, this.#loss, 1, 1);
     const roots: Tensor[] = [loss];
     for (const [tensor, place] of trainables) {
       const gradient = gradients.get(tensor);

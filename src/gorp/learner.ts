@@ -7,7 +7,7 @@ import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
 import { reserveMeasuring, reserveTesting, reserveTraining, type StepPrograms } from './learner/reserve.ts';
 import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
-import { type Beside, type StepRecord, takeRecords, takeStep } from './learner/step.ts';
+import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { MethodPlan } from './method-plan.ts';
@@ -18,7 +18,7 @@ import type { LearnerState, SavedState } from './state.ts';
 import { trainedLayers } from './trained-layers.ts';
 
 export type { LearnerOptions } from './learner/core.ts';
-export type { Beside, StepRecord } from './learner/step.ts';
+export type { StepRecord } from './learner/step.ts';
 
 /**
  * A model that learns tasks one after another by a method: parameters, adapters, optimizer state and shared spaces on
@@ -85,10 +85,9 @@ export class Learner {
    *
    * @param batches at most `gradientAccumulation` micro-batches.
    * @param rateFactor of the learning rates in this step.
-   * @param beside examples that keep the model as it was: one micro-batch more. The reported loss excludes theirs.
    */
-  step(batches: readonly Batch[], rateFactor = 1, beside?: Beside): Promise<void> {
-    return takeStep(this.#core, this.#programs, batches, rateFactor, beside);
+  step(batches: readonly Batch[], rateFactor = 1): Promise<void> {
+    return takeStep(this.#core, this.#programs, batches, rateFactor);
   }
 
   /** Keeps the trained weights as they are between two steps of a task, if it was made to keep some. */
@@ -168,12 +167,8 @@ export class Learner {
   }
 
   /** Reserves the memory for training: see {@link reserveTraining}. */
-  reserveTraining(
-    tasks: number,
-    sizes: readonly BatchSizes[],
-    { isProtected = false, beside }: { isProtected?: boolean; beside?: BatchSizes | undefined } = {},
-  ): Promise<StepPrograms> {
-    return reserveTraining(this.#core, this.#programs, tasks, sizes, { isProtected, beside });
+  reserveTraining(tasks: number, sizes: readonly BatchSizes[], isProtected = false): Promise<StepPrograms> {
+    return reserveTraining(this.#core, this.#programs, tasks, sizes, isProtected);
   }
 
   /** Reserves the memory for testing: see {@link reserveTesting}. */

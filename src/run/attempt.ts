@@ -83,8 +83,7 @@ export class Attempt {
     if (trains && start) await text?.measure(0, (done, total) => this.#reading(done, total));
     if (start) {
       await learner.restore(start.learner);
-      const { rehearsed = [] } = start.place;
-      checkRemembered([...learner.rememberedExamples, ...rehearsed], opened.tokenizer.size);
+      checkRemembered(learner.rememberedExamples, opened.tokenizer.size);
     }
     const taught = { ...opened, learner, text };
     this.#following = new Following(this.#device, this.#parts, taught, control.seconds - began);
@@ -126,8 +125,7 @@ export class Attempt {
     let loaded = 0;
     // General text is measured by the base model too, which has weights of its own.
     const restored = new Set(general === null ? from?.tensors.names : []);
-    const { seed, maxGradNorm, gradientAccumulation, rehearsal, frozenWeights, activations, loadBest } =
-      settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations, loadBest } = settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], storedTypeOf(model, storedName(name)));
     const learner = await Learner.create(
@@ -139,7 +137,6 @@ export class Attempt {
         seed,
         maxGradNorm,
         gradientAccumulation,
-        rehearses: rehearsal > 0,
         keepsWeights: loadBest === 'best',
         tasks: settings.order.length,
         recompute: activations === 'recompute',
@@ -328,7 +325,7 @@ class Following {
     if (!this.#parts.host.saveRound) return;
     const { name, epochs, examples } = batches;
     const { seconds, paddedTokens, steps } = at;
-    const state = this.#state(placeAt(number, 'begin', at.rehearsed));
+    const state = this.#state(placeAt(number, 'begin'));
     const { curves } = state.results;
     const total = time.steps[number - 1];
     const trained = {

@@ -6,7 +6,6 @@ import { sizeOf } from '../graph/tensor.ts';
 import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
-import type { EncodedExample } from '../tasks/fit.ts';
 import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import { modelOutline } from '../weights/model-outline.ts';
@@ -52,7 +51,6 @@ import { generalText, type GeneralText, textsOf } from './probes/general-text.ts
 import { type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 import { kindOf } from './settings/starting-values.ts';
-import { rehearsedPrompts, REHEARSED_TOKENS } from './probes/rehearsal.ts';
 import { prepareTask } from './tasks/task-data.ts';
 import { chosenTargets, modulesOf } from './models/model-modules.ts';
 
@@ -63,8 +61,6 @@ export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
   readonly protects: ProtectedExamples;
-  /** General prompts to rehearse; none if the run rehearses nothing. */
-  readonly rehearsed: readonly EncodedExample[];
   /** Questions of common knowledge; null if the settings ask none, or the model has no chat template. */
   readonly questions: AskedQuestions | null;
   /** By which the run measures what its model could do before; null if it does not, or the model reads none of it. */
@@ -106,7 +102,6 @@ interface Inspected extends Pick<
   | 'tasks'
   | 'protects'
   | 'questions'
-  | 'rehearsed'
   | 'general'
   | 'batchTokens'
   | 'data'
@@ -157,14 +152,13 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const { tasks, protects, questions, rehearsed, general } = inspected;
+    const { tasks, protects, questions, general } = inspected;
     const from = await this.#takenUp();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
     const targetLength = Math.max(
       targetLengthOf(asked, tasks),
       questions === null ? 0 : questions.longest + ANSWER_TOKENS - sourceLength,
-      rehearsed.length === 0 ? 0 : REHEARSED_TOKENS,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
     const opened = await discarding(model, () =>
@@ -175,7 +169,7 @@ export class Opening {
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
     if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, { protects, questions, rehearsed, general }, (name) =>
+        await this.#plan(model, tasks, { protects, questions, general }, (name) =>
           storedTypeOf(model, storedName(name)),
         );
       } catch (thrown) {
@@ -243,13 +237,12 @@ export class Opening {
     if (first) {
       this.#host.emit({ type: 'reading', task: first.name, tokens: shownReading(known.tokenizer, first.train) });
     }
-    const rehearsed = await rehearsedPrompts(known.tokenizer, training);
     const general = await this.#generalText(known, tasks);
-    const planned = await this.#plan(texts, tasks, { protects, questions, rehearsed, general });
+    const planned = await this.#plan(texts, tasks, { protects, questions, general });
     const batchTokens = trainingTokens(this.#settings, tasks);
     const taught = { lessons, taughtBefore };
     this.#inspected = {
-      ...{ known, tasks, protects, questions, rehearsed, general, batchTokens },
+      ...{ known, tasks, protects, questions, general, batchTokens },
       ...{ data, saved, files, date, planned, ...taught },
     };
     return this.#inspected;
@@ -372,7 +365,7 @@ export class Opening {
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
-    { protects, questions, rehearsed, general }: Pick<Opened, 'protects' | 'questions' | 'rehearsed' | 'general'>,
+    { protects, questions, general }: Pick<Opened, 'protects' | 'questions' | 'general'>,
     storedAs = storedTypes(modelOutline(texts)),
   ): Promise<PlannedParts> {
     const { config } = texts;
@@ -384,7 +377,7 @@ export class Opening {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
       const batches = protectedSample(protects, training, spaceSamples(method, network)).map(({ sizes }) => sizes);
       const shares = sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true);
-      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, rehearsed, general });
+      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);

@@ -1,11 +1,10 @@
 import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
-import type { Beside, Learner } from '../gorp/learner.ts';
+import type { Learner } from '../gorp/learner.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import { spaceOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
-import type { EncodedExample } from '../tasks/fit.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type Place, placeAt } from './files/place-in-data.ts';
 import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './probes/common-questions-probe.ts';
@@ -14,7 +13,6 @@ import { type Moment, rest } from './events/events.ts';
 import { GENERAL_TEXT_NAME, type GeneralTextProbe } from './probes/general-text-probe.ts';
 import { isTested } from './results/measures.ts';
 import { type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
-import { answeredByModel, rehearsedBatch } from './probes/rehearsal.ts';
 import { reported } from './learning/reported.ts';
 import { courseOf } from './results/held-out.ts';
 import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
@@ -39,8 +37,6 @@ export interface Lessons {
   readonly tasks: readonly EncodedTask[];
   /** What the model could do before and shall not lose. */
   readonly protects: ProtectedExamples;
-  /** General prompts to rehearse; none if the run rehearses nothing. */
-  readonly rehearsed: readonly EncodedExample[];
   /** Questions of common knowledge; null if none are asked. */
   readonly questions: AskedQuestions | null;
   /** Measures what the model knows of general text; null if nothing does. */
@@ -117,7 +113,6 @@ async function* begin(lessons: Lessons, { number }: Round, batches: RoundBatches
   Object.assign(at, placeAt(number, 'learn'));
   const steps = async function* (): AsyncGenerator<Moment, void, void> {
     if (number === 1) yield* protect(lessons);
-    yield* prepareRehearsal(lessons);
     yield* inParts(lessons, 'compile', batches.name, (onPart) =>
       learner.beginTask(batches.beginSample(), onPart, batches.prompts()),
     );
@@ -132,23 +127,6 @@ async function* protect(lessons: Lessons): AsyncGenerator<Moment, void, void> {
   const sample = protectedSample(protects, settings.training, spaceSamples(settings.method, network));
   if (sample.length === 0) return;
   yield* inParts(lessons, 'space', 'the base model', (onPart) => learner.protect(sample, onPart));
-}
-
-/** What a step rehearses; undefined if the run rehearses nothing. */
-function rehearsedIn({ at, settings }: Lessons, round: number, step: number): Beside | undefined {
-  const { rehearsed = [] } = at;
-  if (rehearsed.length === 0) return undefined;
-  return { batch: rehearsedBatch(rehearsed, settings.training, round, step), weight: settings.training.rehearsal };
-}
-
-/** Has the general prompts answered by the model as it is, before it learns anything; a resumed run has the answers. */
-async function* prepareRehearsal(lessons: Lessons): AsyncGenerator<Moment, void, void> {
-  const { rehearsed: prompts, at } = lessons;
-  if (prompts.length === 0) delete at.rehearsed;
-  if (prompts.length === 0 || at.rehearsed !== undefined) return;
-  at.rehearsed = yield* inParts(lessons, 'space', 'the base model', (onPart) =>
-    answeredByModel(lessons, prompts, (done) => onPart(done, prompts.length)),
-  );
 }
 
 /** Trains on a task: a step for each batch of every epoch, from the step where the run is. */
@@ -173,7 +151,7 @@ async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): As
       for (const micro of chunks(batches.ofEpoch(epoch, learner.rememberedExamples), gradientAccumulation)) {
         if (++step <= at.steps) continue; // done before the run resumed
         const rate = rateFactor(course, step - 1);
-        await learner.step(micro, rate, rehearsedIn(lessons, number, step));
+        await learner.step(micro, rate);
         at.steps = step;
         at.paddedTokens += micro.reduce((sum, { sizes }) => sum + sizes.B * sizes.S, 0);
         await reports.stepped(number, micro, rate);

@@ -24,8 +24,6 @@ export interface LearnerOptions {
   readonly seed: number;
   readonly maxGradNorm: number;
   readonly gradientAccumulation: number;
-  /** Whether steps may have examples beside those of the task. */
-  readonly rehearses?: boolean;
   /** Number of tasks in the order; if undefined, methods that need it refuse to train. */
   readonly tasks?: number;
   /** Whether activations are recomputed block by block for the backward pass, not stored. */

@@ -24,8 +24,7 @@ export class LearnerPrograms {
 
   #fresh(): GradientPrograms {
     const { device, network, model, loss, options } = this.#core;
-    const { gradientAccumulation, rehearses = false, recompute = false } = options;
-    const accumulation = gradientAccumulation + Number(rehearses);
+    const { gradientAccumulation: accumulation, recompute = false } = options;
     return new GradientPrograms(device, network, model, loss, { accumulation, recompute });
   }
 

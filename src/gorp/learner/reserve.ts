@@ -12,7 +12,6 @@ export interface StepPrograms {
   readonly gradients: readonly Program[];
   /** What else new bases take of each size, and how often in a step on average. */
   readonly bases: { readonly programs: readonly Program[]; readonly perStep: number };
-  /** With those of examples beside the task. */
   readonly optimizer: readonly Program[];
 }
 
@@ -21,14 +20,13 @@ export interface StepPrograms {
  * it, for a memory plan.
  *
  * @param isProtected whether there are spaces in the first task too.
- * @param beside examples beside those of the task.
  */
 export async function reserveTraining(
   core: LearnerCore,
   programs: LearnerPrograms,
   tasks: number,
   sizes: readonly BatchSizes[],
-  { isProtected, beside }: { isProtected: boolean; beside: BatchSizes | undefined },
+  isProtected: boolean,
 ): Promise<StepPrograms> {
   programs.drop();
   for (const part of core.parts) part.reserve?.({ pairs: tasks - 1, spaces: tasks - 1, isProtected });
@@ -42,14 +40,9 @@ export async function reserveTraining(
     for (const turn of ['begin', 'away', 'last'] as const) await programs.turn(turn);
   }
   const gradients = await of('gradients');
-  const others = beside ? await programs.gradients([beside], 'beside') : [];
   const optimizer = await programs.optimizer();
   const bases = { programs: halves, perStep: PASSES / programs.gap };
-  return {
-    gradients,
-    bases,
-    optimizer: [...others.map(({ compiled }) => compiled.program), optimizer.norm, optimizer.update(false)],
-  };
+  return { gradients, bases, optimizer: [optimizer.norm, optimizer.update(false)] };
 }
 
 /** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */

@@ -1,4 +1,4 @@
-import { type Batch, labelTokensOf, type TokenPair } from '../../base/batch.ts';
+import type { Batch, TokenPair } from '../../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
@@ -11,7 +11,7 @@ import { TESTS_ALL } from '../../testing/tier.ts';
 import { TINY_FAMILIES } from '../../testing/tiny-families.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import { readTrained, type Trained } from '../../testing/trained.ts';
-import { type Beside, Learner } from '../learner.ts';
+import { Learner } from '../learner.ts';
 import { LearnerCore } from './core.ts';
 import type { StepRecord } from './step.ts';
 
@@ -58,13 +58,12 @@ async function learn(
   family: string,
   gradientAccumulation: number,
   asSteps: (micro: readonly Batch[]) => readonly Batch[],
-  besideOf?: (micro: readonly Batch[]) => Beside,
 ): Promise<Learned> {
   const { method, training } = tinySettings(name, LENGTHS, { clipNorm: 'projected', loraDropout: 0, galoreRank: 2 });
   const model = TINY_FAMILIES.find((one) => one.family === family)?.open();
   if (model === undefined) throw new Error(`no family ${family}`);
   const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
-  const options = { seed: 1, maxGradNorm: 1, gradientAccumulation, rehearses: besideOf !== undefined, tasks: 2 };
+  const options = { seed: 1, maxGradNorm: 1, gradientAccumulation, tasks: 2 };
   const core = await LearnerCore.load(device, network, planOf(method), targets, options, (parameter) =>
     model.readTensor(parameter),
   );
@@ -75,7 +74,7 @@ async function learn(
     const sample = steps.flat();
     await learner.beginTask(sample);
     const before = tensorsOf(await readTrained(core));
-    for (const micro of steps) await learner.step(asSteps(micro), 1, besideOf?.(micro));
+    for (const micro of steps) await learner.step(asSteps(micro));
     learned.records.push(...(await learner.takeRecords()));
     const examples = sample.flatMap(({ rows }) => rows);
     await learner.endTask({ sample, singles: examples.map((row) => batchOf([row])), examples });
@@ -129,39 +128,6 @@ describe.each(TEST_DEVICES)('gradient accumulation on $name', ({ name, acquire }
         const wanted = whole.changes[i];
         const error = relativeError(subtract(after, before).data, subtract(wanted.after, wanted.before).data);
         expect(error, tensor).toBeLessThan(TOLERANCE.change);
-      }
-    },
-  );
-
-  test.each(['seq-lora', 'gpm'] as const)(
-    '%s: a batch beside those of the task counts by its weight and is not in the reported loss',
-    async (method) => {
-      const tokens = ({ rows }: Batch): number => labelTokensOf(rows);
-      const family = 'llama-tiny';
-      const joint = await learn(device, method, family, 2, ([beside, own]) => [own, beside]);
-      const alone = await learn(device, method, family, 1, ([, own]) => [own]);
-      // With this weight the gradient is that of both batches as one, times their label tokens over those of the task.
-      const weight = ([beside, own]: readonly Batch[]): number => tokens(beside) / tokens(own);
-      const found = await learn(
-        device,
-        method,
-        family,
-        1,
-        ([, own]) => [own],
-        (micro) => ({ batch: micro[0], weight: weight(micro) }),
-      );
-      expect(Math.abs(found.records[0].loss / alone.records[0].loss - 1)).toBeLessThan(TOLERANCE.loss);
-      const factor = 1 + weight(microBatches(1)[0]);
-      const norms = [found, joint].map(({ records }) => records[0].gradientNorm);
-      expect(Math.abs(norms[0] / (factor * norms[1]) - 1)).toBeLessThan(TOLERANCE.norm);
-      // Adam's steps do not depend on the scale of gradients.
-      for (const [i, { name: tensor, before, after }] of found.changes.entries()) {
-        const [wanted, without] = [joint, alone].map(
-          ({ changes }) => subtract(changes[i].after, changes[i].before).data,
-        );
-        const change = subtract(after, before).data;
-        expect(relativeError(change, wanted), tensor).toBeLessThan(0.1);
-        if (wanted.some((value) => value !== 0)) expect(relativeError(change, without), tensor).toBeGreaterThan(0.2);
       }
     },
   );

@@ -15,20 +15,12 @@ export interface StepRecord {
   layers: LayerStatistics[];
 }
 
-/** Examples beside those of the task in a step: the mean loss over their label tokens counts with a weight. */
-export interface Beside {
-  readonly batch: Batch;
-  /** Above 0. */
-  readonly weight: number;
-}
-
 /** One optimizer step: see {@link Learner.step}. */
 export async function takeStep(
   core: LearnerCore,
   programs: LearnerPrograms,
   batches: readonly Batch[],
   rateFactor: number,
-  beside?: Beside,
 ): Promise<void> {
   const { device, progress } = core;
   if (!progress.training) throw new Error('step before beginTask');
@@ -44,17 +36,10 @@ export async function takeStep(
   );
   const optimizer = await programs.optimizer();
   writeScalars(core, rateFactor);
-  const last = [await runAllButLast(core, gradients, batches)];
-  if (beside) {
-    await device.run(last.splice(0)); // before compiling, which may replace the memory that programs share
-    const [{ batch, compiled }] = await programs.gradients([beside.batch.sizes], 'beside');
-    const { rows } = beside.batch;
-    batch.write(rows, labelTokensOf(rows) / beside.weight);
-    last.push(compiled.program);
-  }
+  const last = await runAllButLast(core, gradients, batches);
   // A task's first step shows nothing about its adapters: while B is 0, A has no gradient.
   const update = optimizer.update(programs.isRefresh || progress.step === 1);
-  await device.run([...last, optimizer.norm, update], core.ring.record());
+  await device.run([last, optimizer.norm, update], core.ring.record());
   progress.isUnmerged = core.hasUnmerged;
   progress.step++;
   progress.totalSteps++;
@@ -103,7 +88,7 @@ function writeScalars({ device, parts, progress, options, rates, loss }: Learner
   });
   device.write(rates.storage.buffer, 0, Float32Array.from(sizes));
   device.write(loss.storage.buffer, 0, new Float32Array(1));
-  if (options.gradientAccumulation > 1 || options.rehearses) for (const part of parts) part.clearGradients?.();
+  if (options.gradientAccumulation > 1) for (const part of parts) part.clearGradients?.();
 }
 
 /** Numbers of the steps since the last call; resolves after the device has finished these steps. */

@@ -39,18 +39,15 @@ export const PlaceSchema = v.strictObject({
   paddedTokens: count,
   /** Completed tests of the round. */
   tests: v.array(TestSchema),
-  /** General prompts with the answers of the model before training, if the run rehearses them. */
-  rehearsed: v.exactOptional(v.array(v.strictObject({ source: v.array(count), label: v.array(count) }))),
 });
 export type Place = v.InferOutput<typeof PlaceSchema>;
 
-/** The beginning of a round's training, or of a run's first tests. @param rehearsed if the run rehearses. */
-export const placeAt = (round: number, phase: 'begin' | 'learn', rehearsed?: Place['rehearsed']): Place => ({
+/** The beginning of a round's training, or of a run's first tests. */
+export const placeAt = (round: number, phase: 'begin' | 'learn'): Place => ({
   round,
   phase,
   steps: 0,
   seconds: 0,
   paddedTokens: 0,
   tests: [],
-  ...(rehearsed && { rehearsed }),
 });

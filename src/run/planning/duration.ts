@@ -38,8 +38,6 @@ export interface Effort {
   questions?: Work;
   /** One measurement on general text; null without. */
   generalText: Work | null;
-  /** Answering the general prompts that are rehearsed, once; nothing if none are. */
-  rehearsal?: Work;
   promptTokens: number;
   /** Whether tests read what all prompts of a task begin with once for all. */
   sharesBeginnings: boolean;
@@ -162,9 +160,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
   return {
     steps: learned.map((task) => shorter(effort.step, share(task))),
     tests: tasks.map((task) => testCost(task, effort)),
-    begins: learned.map((task, i) =>
-      i > 0 ? reading(task, 'begin') : sumOf([protection(task), effort.rehearsal ?? NO_WORK]),
-    ),
+    begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : protection(task))),
     ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
     validations: validationCosts(schedule, learned, effort),
     questions: effort.questions ?? NO_WORK,

@@ -83,7 +83,6 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       seed: 0,
       maxGradNorm: 1,
       gradientAccumulation: training.gradientAccumulation,
-      rehearses: work.rehearsal !== undefined,
       keepsWeights: training.loadBest === 'best',
       recompute: training.activations === 'recompute',
       packing: (name) => frozenPacking(training.frozenWeights, name, shapes.get(name) ?? [], storedAs?.(name) ?? 'F32'),
@@ -99,10 +98,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   };
 
   const isProtected = work.protects.length > 0;
-  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], {
-    isProtected,
-    beside: work.rehearsal?.batch,
-  });
+  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], isProtected);
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const microBatch = sumOf([programsOf(device, gradients), times(bases.perStep, programsOf(device, bases.programs))]);
   const step = sumOf([times(training.gradientAccumulation, microBatch), programsOf(device, optimizer)]);
@@ -197,7 +193,6 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     return sumOf(costs);
   };
   const questions = work.questions ? await answering(work.questions) : NO_WORK;
-  const rehearsal = work.rehearsal ? await answering(work.rehearsal.answers) : NO_WORK;
   return {
     memory: { ...fullestOf(moments), checkpoint, host },
     effort: {
@@ -207,7 +202,6 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       validation,
       questions,
       generalText,
-      rehearsal,
       promptTokens: work.batch.S,
       sharesBeginnings: evaluations.sharesBeginnings,
     },
@@ -215,11 +209,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 }
 
 /** Tokens that the network must have positions for after a prompt of a task. */
-const longestAnswer = ({ answer, questions, rehearsal }: PlannedWork, sourceLength: number): number =>
-  [questions, rehearsal?.answers].reduce(
-    (most, other) => (other ? Math.max(most, other.shared + other.S + other.answer - sourceLength) : most),
-    answer,
-  );
+const longestAnswer = ({ answer, questions }: PlannedWork, sourceLength: number): number =>
+  questions ? Math.max(answer, questions.shared + questions.S + questions.answer - sourceLength) : answer;
 
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));

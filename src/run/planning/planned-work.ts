@@ -17,7 +17,6 @@ import {
   plannedAnswers,
   type PlannedFreeTest,
 } from '../evaluation/free-answers.ts';
-import { REHEARSED_ROWS, REHEARSED_TOKENS } from '../probes/rehearsal.ts';
 import { type Round, scheduledRounds } from '../settings/schedule.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { afterBeginning, sharedTokens } from '../evaluation/shared-beginning.ts';
@@ -48,8 +47,6 @@ export interface PlannedWork {
   readonly freeTests: readonly PlannedFreeTest[];
   /** The questions of common knowledge; undefined if none are asked. */
   readonly questions?: PlannedAnswers | undefined;
-  /** The general prompts that are answered before training, and the batch of them in a step; undefined if none are. */
-  readonly rehearsal?: { readonly answers: PlannedAnswers; readonly batch: BatchSizes } | undefined;
   /** Maximum number of tokens in an answer, with the end. */
   readonly answer: number;
 }
@@ -61,7 +58,6 @@ interface Beside {
   /** The batches of what is protected. */
   readonly protects?: readonly BatchSizes[];
   readonly questions?: AskedQuestions | null;
-  readonly rehearsed?: readonly EncodedExample[];
   readonly general?: GeneralText | null;
 }
 
@@ -70,7 +66,7 @@ export function workOf(
   { method, training }: Planned,
   tasks: readonly EncodedTask[],
   shares: boolean,
-  { protects = [], questions = null, rehearsed = [], general = null }: Beside = {},
+  { protects = [], questions = null, general = null }: Beside = {},
 ): PlannedWork {
   const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
   const heldOut = tasks.flatMap(({ validation }) => validation);
@@ -107,12 +103,6 @@ export function workOf(
     freeTests: tested.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
     ...(questions !== null && {
       questions: plannedAnswers(questions.prompts, { rows: questions.rows, answer: ANSWER_TOKENS }, shares),
-    }),
-    ...(rehearsed.length > 0 && {
-      rehearsal: {
-        answers: plannedAnswers(rehearsed, { rows: evaluationBatchSize, answer: REHEARSED_TOKENS }, shares),
-        batch: { B: REHEARSED_ROWS, S: paddedSource(rehearsed, sourceLength), T: REHEARSED_TOKENS },
-      },
     }),
     answer: answerLengthOf(targetLength, tasks),
   };

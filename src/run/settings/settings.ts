@@ -89,12 +89,10 @@ export const RunSettingsSchema = v.pipe(
     ['training', 'validationExamples'],
   ),
   v.forward(
-    v.check(({ method, training: { gradientAccumulation, rehearsal } }) => {
+    v.check(({ method, training: { gradientAccumulation } }) => {
       const fullRank = partOf(planOf(method), 'full-rank');
-      return (
-        fullRank?.form !== 'projected' || fullRank.clipNorm === 'projected' || gradientAccumulation + rehearsal === 1
-      );
-    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, or no gradient ' + 'accumulation and no rehearsal.'),
+      return fullRank?.form !== 'projected' || fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
+    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, or no gradient ' + 'accumulation.'),
     ['method', 'clipNorm'] as never, // in methods that have it
   ),
 );

@@ -78,15 +78,6 @@ export const TRAINING_SETTINGS = {
     usual: [0.1, 10],
     initial: 1,
   }),
-  rehearsal: number({
-    section: 'Training',
-    label: 'Rehearsal',
-    help: 'Weight of eight general prompts in each step, with the answers of the model before training, so that it stays what it was; 0 for none. A step takes longer.',
-    range: NOT_NEGATIVE,
-    usual: [0.1, 10],
-    initial: 0,
-    before: 0,
-  }),
   lrSchedulerType: choice({
     section: 'Training',
     label: 'Course of the rates',
