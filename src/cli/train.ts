@@ -16,6 +16,7 @@ import {
 } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
+import { LogFolder } from './log-folder.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
@@ -53,6 +54,8 @@ ${SETTINGS_USAGE}
   --resume auto    resumes from the last checkpoint in --out, else from its last round, else begins: restart with the
                    same command however the run ended
 ${DEVICE_USAGE}
+  --log DIR        gets what is measured while the run goes on, for other tools: an event file of TensorBoard, log.csv,
+                   and at the end trainer_state.json and eval_results.csv
   --json           events of the run on stdout, one JSON object per line; the last has the results
   --help`;
 
@@ -66,6 +69,7 @@ export async function train(args: string[]): Promise<number> {
     resume: { type: 'string' },
     from: { type: 'string' },
     base: { type: 'string' },
+    log: { type: 'string' },
   } as const;
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
@@ -110,9 +114,16 @@ export async function train(args: string[]): Promise<number> {
       ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
       ...(checkpoints && everySeconds > 0 && { checkpoints }),
     };
-    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
+    const resumed = origin && ('checkpoint' in origin ? origin.checkpoint.results : origin.round.results);
+    const log = values.log === undefined ? null : await LogFolder.open(values.log, resumed);
+    const report = runReporter(terminal, { speed: () => speed });
+    const { exit, results, error } = await runOnce(host, settings, (event) => {
+      report(event);
+      log?.add(event);
+    });
     if (error) terminal.note(explainedWithCode(error));
     if (results && out !== undefined) await writeResults(out, results);
+    await log?.finish();
     if (results?.status === 'finished') await checkpoints?.clear();
     if (results) terminal.result(resultText(results, out));
     return exit;

@@ -2,6 +2,7 @@ import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { deviation, mean, studentHalfWidth } from '../../base/statistics.ts';
 import type { Results } from '../../run/results/results.ts';
 import { download, resultsFileName, resultsText } from '../ui/download.ts';
+import { type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { type HistorySlice, noResults, runKey, type RunSummary } from './history.ts';
 import { runsIn } from './results-file.ts';
 import type { StoreOf } from './slice.ts';
@@ -70,8 +71,9 @@ export function fileNames(runs: readonly Pick<RunSummary, 'settings' | 'startedA
 }
 
 /**
- * Zips the results files of runs, each as a single download would write it. Holds one run at a time in memory, plus the
- * compressed bytes so far.
+ * Zips the results files of runs, each as a single download would write it, and beside each a folder of what other tools
+ * read: event files of TensorBoard, CSV, the state of a Trainer. Holds one run at a time in memory, plus the compressed
+ * bytes so far.
  *
  * @param resultsOf returns null for a run that cannot be read.
  * @param onBytes called with the bytes written so far.
@@ -83,19 +85,22 @@ export async function zipOfRuns(
   onBytes: (bytes: number) => void,
 ): Promise<Blob> {
   // Loaded on demand: few visitors need it.
-  const { zipped } = await import('../../weights/exports/zip.ts');
+  const [{ zipped }, { logFiles }] = await Promise.all([
+    import('../../weights/exports/zip.ts'),
+    import('../../run/results/run-log.ts'),
+  ]);
   const names = fileNames(runs);
-  const files = runs.map((run, i) => ({
-    path: names[i] ?? '',
-    content: async function* () {
+  const files = async function* (): AsyncGenerator<OutputFile> {
+    for (const [i, run] of runs.entries()) {
       const results = await resultsOf(runKey(run));
       if (results === null) throw noResults();
-      yield new TextEncoder().encode(resultsText(results));
-    },
-  }));
+      yield textFile(names[i], () => resultsText(results));
+      yield* within(names[i].replace(/\.json$/, ''), logFiles(results));
+    }
+  };
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
-  for await (const piece of zipped(files)) {
+  for await (const piece of zipped(files())) {
     pieces.push(new Uint8Array(piece));
     bytes += piece.length;
     onBytes(bytes);
@@ -112,7 +117,7 @@ export interface CompareActions {
   readonly show: (change: Partial<Pick<CompareState, 'by' | 'band' | 'task' | 'logLoss' | 'logSteps'>>) => void;
   /** Adds results files and parts of studies from disk to the runs of this browser and compares them. If one is invalid, none is added. */
   readonly takeFiles: (files: readonly File[]) => Promise<void>;
-  /** Writes the results files of runs as one zip into the browser's downloads. */
+  /** Writes the results files of runs, and their logs for other tools, as one zip into the browser's downloads. */
   readonly saveZip: (keys: readonly string[]) => Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { resultsText } from '../ui/download.ts';
 import { runKey, summaryOf } from './history.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
+import { logFiles } from '../../run/results/run-log.ts';
 import { fileNames, zipOfRuns } from './compare.ts';
 
 const runs = [
@@ -21,13 +22,22 @@ describe('zipOfRuns', () => {
       (bytes) => seen.push(bytes),
     );
     const files = unzipSync(new Uint8Array(await zip.arrayBuffer()));
-    const texts = Object.entries(files).map(([name, bytes]) => [name, new TextDecoder().decode(bytes)]);
-    expect(texts).toEqual(fileNames(summaries).map((name, i) => [name, resultsText(runs[i])]));
-    expect(Object.keys(files)).toEqual([
+    const names = fileNames(summaries);
+    expect(names).toEqual([
       'gorp-web-gorp-20261124-1000.json',
       'gorp-web-gorp-20261124-1000-2.json',
       'gorp-web-seq-lora-20261124-1000.json',
     ]);
+    for (const [i, name] of names.entries()) {
+      expect(new TextDecoder().decode(files[name])).toBe(resultsText(runs[i]));
+      const logs = Object.keys(files).filter((path) => path.startsWith(`${name.slice(0, -5)}/`));
+      expect(logs.map((path) => path.split('/')[1]).sort()).toEqual(
+        logFiles(runs[i])
+          .map(({ path }) => path)
+          .sort(),
+      );
+    }
+    expect(Object.keys(files)).toHaveLength(names.length * 5);
     expect(seen.at(-1)).toBe(zip.size);
   });
 

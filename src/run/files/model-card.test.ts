@@ -25,7 +25,7 @@ const onHub: Results = {
 describe('modelCard', () => {
   it('has a header that the hub reads, with the base by its repository', async () => {
     const text = await cardText(onHub, 'mit', 'adapter');
-    expect(text.split('---')[1].trim().split('\n')).toEqual([
+    expect(text.split('---')[1].split('model-index:')[0].trim().split('\n')).toEqual([
       'license: "mit"',
       'base_model: "org/name"',
       'base_model_relation: adapter',
@@ -36,6 +36,13 @@ describe('modelCard', () => {
       '- gorp-plus',
     ]);
     expect(text).toContain('- **Base model:** org/name, commit `c0ffee`');
+  });
+
+  it('has averages that the hub shows', async () => {
+    const [, index] = (await cardText(onHub, 'mit', 'adapter')).split('---')[1].split('model-index:');
+    expect(index).toContain('- name: "gloss, a|b"');
+    expect(index).toContain(`value: ${onHub.measures.exact.averagePerformance}`);
+    expect(index).toContain('name: "Backward transfer (BWT), exact match"');
   });
 
   it('names no base for the hub that is not there, and no licence that is not known', async () => {

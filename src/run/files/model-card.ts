@@ -4,7 +4,8 @@ import { embeddedModel } from '../../weights/embedded-models.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { keptQuestions, keptSentence } from '../results/common-questions-kept.ts';
-import { generalTextChange, generalTextSentence } from '../results/general-text-change.ts';
+import { generalTextChange, generalTextSentence, generalTextStates } from '../results/general-text-change.ts';
+import { isLearnedBy } from '../results/accuracy-table.ts';
 import { firstRounds, isTested, measuresOf } from '../results/measures.ts';
 import type { Results } from '../results/results.ts';
 import { mainScore, type Score } from '../settings/scoring.ts';
@@ -54,7 +55,8 @@ export const cardOf = async (
 ): Promise<OutputFile> => modelCard(results, await licenceOfBase(results.settings.model, base), savedAs);
 
 /** YAML. */
-function header({ settings }: Results, licence: string | null, savedAs: SavedAs): string {
+function header(results: Results, licence: string | null, savedAs: SavedAs): string {
+  const { settings } = results;
   const isOnHub = parseModelReference(settings.model)?.kind === 'hub';
   const lines = [
     ...(licence === null ? [] : [`license: ${yamlText(licence)}`]),
@@ -67,17 +69,60 @@ function header({ settings }: Results, licence: string | null, savedAs: SavedAs)
     `library_name: ${LIBRARY[savedAs]}`,
     'tags:',
     ...['gorp-web', 'continual-learning', settings.method.name].map((tag) => `- ${tag}`),
+    ...modelIndex(results),
   ];
   return ['---', ...lines, '---', ''].join('\n');
+}
+
+/** Whether some task of the order was tested after a round. */
+const measuredAfter = ({ settings, accuracy }: Results, round: number): boolean =>
+  settings.order.some((_, j) => isTested(accuracy, round, j));
+
+/** What the hub shows beside a model: averages over the tasks by each of their scores, and what it knows still. */
+function modelIndex(results: Results): string[] {
+  const { settings, tasks, measures } = results;
+  const metrics: [type: string, name: string, value: number | null | undefined][] = [];
+  for (const [score, type, words] of [
+    ['exact', 'exact_match', 'exact match'],
+    ['rougeL', 'rouge', 'ROUGE-L'],
+    ['loss', 'loss', 'loss per token'],
+  ] as const) {
+    if (!isLearnedBy(score, tasks)) continue;
+    const { averagePerformanceCurve = [], backwardTransfer } = measures[score] ?? {};
+    const learned = averagePerformanceCurve.findLast((value) => value !== null);
+    metrics.push([type, `Average performance (AP), ${words}`, learned]);
+    metrics.push([type, `Backward transfer (BWT), ${words}`, backwardTransfer]);
+  }
+  metrics.push(['loss', 'General text, nats per token', generalTextStates(results).at(-1)?.loss]);
+  const kept = keptQuestions(results).at(-1);
+  if (kept)
+    metrics.push(['accuracy', 'Common questions still answered rightly', kept.still / Math.max(1, kept.before)]);
+  const known = metrics.filter(([, , value]) => value != null && Number.isFinite(value));
+  if (known.length === 0) return [];
+  const name = settings.order.filter((_, j) => measuredAfter(results, roundOf(settings, j))).join(', ');
+  return [
+    'model-index:',
+    `- name: ${yamlText(name)}`,
+    '  results:',
+    '  - task:',
+    '      type: text-generation',
+    '    dataset:',
+    `      name: ${yamlText(name)}`,
+    '      type: continual-learning',
+    '    metrics:',
+    ...known.flatMap(([type, name, value]) => [
+      `    - type: ${type}`,
+      `      name: ${yamlText(name)}`,
+      `      value: ${value}`,
+    ]),
+  ];
 }
 
 function body(results: Results, licence: string | null, savedAs: SavedAs): string {
   const { settings, model, code, startedAt, accuracy } = results;
   // Without the name of the model, which may be a path of the machine.
   const { method, order, training, perTask } = settings;
-  const rounds = namedRounds(settings).filter(({ round }) =>
-    settings.order.some((_, j) => isTested(accuracy, round, j)),
-  );
+  const rounds = namedRounds(settings).filter(({ round }) => measuredAfter(results, round));
   const last = rounds.at(-1)?.round ?? 0;
   const learned = settings.order
     .map((name, j) => ({ name, j, own: roundOf(settings, j) }))

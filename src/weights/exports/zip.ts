@@ -37,12 +37,12 @@ interface Entry {
  * @param onFile called when a file starts.
  */
 export async function* zipped(
-  files: Iterable<OutputFile>,
+  files: Iterable<OutputFile> | AsyncIterable<OutputFile>,
   onFile: (path: string) => void = () => undefined,
 ): AsyncGenerator<Uint8Array> {
   const entries: Entry[] = [];
   let written = 0;
-  for (const { path, content } of files) {
+  for await (const { path, content } of files) {
     onFile(path);
     const method = isNoise(path) ? STORE : DEFLATE;
     const name = new TextEncoder().encode(path);

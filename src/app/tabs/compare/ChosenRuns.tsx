@@ -69,7 +69,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
           disabled={ticked.length === 0 || zipping !== null}
           onClick={() => void compare.saveZip(ticked)}
         >
-          {zipping === null ? 'Download results files (zip)' : `Writing… ${bytes(zipping)}`}
+          {zipping === null ? 'Download results and logs (zip)' : `Writing… ${bytes(zipping)}`}
         </button>
       </div>
       {problem !== null && <ErrorLine error={problem} isNew testId="compare-problem" />}

@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { embeddedSettings } from '../run/planning/presets.ts';
+import type { Results } from '../run/results/results.ts';
+import { eventFileName, logFiles } from '../run/results/run-log.ts';
+import { bytesOfFile } from '../testing/output-files.ts';
+import { scriptedRun } from '../testing/scripted-run.ts';
+import { LogFolder } from './log-folder.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'log-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const events = scriptedRun({ ...embeddedSettings('quick', 'gorp-plus'), order: ['gloss', 'field'] });
+
+async function written(resumed: Results | null = null): Promise<Results> {
+  const log = await LogFolder.open(folder, resumed);
+  for (const event of events) log.add(event);
+  await log.finish();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end');
+  return last.results;
+}
+
+test('a run that goes on leaves the tables of a run that has ended, and the same values', async () => {
+  const results = await written();
+  const files = logFiles(results);
+  expect((await readdir(folder)).sort()).toEqual(files.map(({ path }) => path).sort());
+  for (const file of files.filter(({ path }) => /^(trainer|eval)/.test(path))) {
+    expect(await readFile(join(folder, file.path))).toEqual(Buffer.from(await bytesOfFile(file)));
+  }
+  const rows = (await readFile(join(folder, 'log.csv'), 'utf8')).split('\r\n');
+  const losses = rows.map((row) => row.split(',')[2]).filter((cell) => cell !== '' && cell !== undefined);
+  expect(losses.slice(1).map(Number)).toEqual(results.curves.loss);
+});
+
+test('the log of another run is refused, and the same run writes its own again', async () => {
+  const results = await written();
+  const before = await readFile(join(folder, eventFileName(results)));
+  await expect(LogFolder.open(folder, null)).rejects.toMatchObject({ code: 'run/log-is-taken' });
+  await expect(LogFolder.open(folder, { ...results, id: crypto.randomUUID() })).rejects.toMatchObject({
+    code: 'run/log-is-taken',
+  });
+  await written(results);
+  expect(await readFile(join(folder, eventFileName(results)))).toEqual(before);
+});
