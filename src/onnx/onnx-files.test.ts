@@ -139,6 +139,29 @@ describe('the files of an export', () => {
     expect(paths).not.toContain('chat_template.jinja');
   });
 
+  it.each<[string, string | null, object, object]>([
+    ['T5Tokenizer', 'T5Tokenizer', { extra_ids: 0 }, { eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' }],
+    ['no class, by the kind of model', null, {}, { eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' }],
+    ['one that names other tokens', 'T5TokenizerFast', { pad_token: null }, { eos_token: '</s>', unk_token: '<unk>' }],
+    ['LlamaTokenizerFast', 'LlamaTokenizerFast', {}, { eos_token: '</s>', unk_token: '<unk>', padding_side: 'left' }],
+    ['GemmaTokenizer', 'GemmaTokenizer', { padding_side: 'right' }, {}],
+    ['a general class', 'TokenizersBackend', { model_input_names: ['input_ids'] }, {}],
+  ])(
+    'name a tokenizer that takes tokenizer.json as it is, with what this class adds: %s',
+    async (_, type, said, adds) => {
+      const tokenizerConfig = { ...said, ...(type !== null && { tokenizer_class: type }) };
+      const files = await mergedModelFiles({ ...tinyModel(), tokenizerConfig }, new Set(), changes);
+      const config = files.find(({ path }) => path === 'tokenizer_config.json') ?? expect.fail('no configuration');
+      expect(JSON.parse(new TextDecoder().decode(await bytesOfFile(config)))).toEqual({
+        model_input_names: ['input_ids', 'attention_mask'],
+        ...adds,
+        ...said,
+        clean_up_tokenization_spaces: false,
+        tokenizer_class: 'PreTrainedTokenizerFast',
+      });
+    },
+  );
+
   it.each<[string, object, object, boolean]>([
     ['nothing', {}, {}, false],
     ['nothing, in files of transformers 4.30', { transformers_version: '4.30.0' }, {}, true],
@@ -158,7 +181,7 @@ describe('the files of an export', () => {
     for (const files of [await onnxFiles(model, 'f32'), await mergedModelFiles(model, new Set(), changes)]) {
       const config = files.find(({ path }) => path === 'tokenizer_config.json') ?? expect.fail('no configuration');
       const written = JSON.parse(new TextDecoder().decode(await bytesOfFile(config))) as object;
-      expect(written).toEqual({ clean_up_tokenization_spaces: wanted });
+      expect(written).toMatchObject({ clean_up_tokenization_spaces: wanted });
       expect(new Tokenizer(json, written).decode([3, 4])).toBe(tokenizer.decode([3, 4]));
     }
   });
