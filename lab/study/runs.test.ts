@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { scriptedRun } from '../../src/testing/scripted-run.ts';
+import { Terminal } from '../../src/cli/terminal.ts';
 import type { MethodName } from '../../src/methods/registry.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import type { RunSettings } from '../../src/run/settings/settings.ts';
-import { parseStudyPlan, type PlannedRun, plannedRuns, type StudyPlan } from './plan.ts';
-import { planOfMethods } from './plan.ts';
+import { scriptedRun } from '../../src/testing/scripted-run.ts';
 import { StudyFolder } from './folder.ts';
+import { parseStudyPlan, type PlannedRun, plannedRuns, planOfMethods, type StudyPlan } from './plan.ts';
 import { conclude, executeStudy, type StudyOptions } from './runs.ts';
-import { Terminal } from '../../src/cli/terminal.ts';
 
 const PLAN = {
   ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },

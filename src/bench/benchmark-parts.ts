@@ -1,11 +1,70 @@
+import { methodPreset } from '../methods/registry.ts';
+import { frozenPacking, type FrozenWeights } from '../run/models/frozen-weights.ts';
+import { networkOf } from '../run/models/open-network.ts';
 import { startingMethod } from '../run/settings/starting-values.ts';
 import type { Bench, PartReport } from './bench.ts';
 import { measureBlock } from './block.ts';
 import { openEmbeddedSteps } from './embedded.ts';
+import { MODEL_SHAPES, type ModelShape } from './model-shapes.ts';
 import { type MeasuredModel, measureModel } from './model-steps.ts';
 import { measureProducts } from './products.ts';
-import { modelOf, SUBJECTS } from './random-models.ts';
+import { randomBatch, randomWeights } from './random-t5.ts';
 import { compareWithReferences } from './references.ts';
+import { type OpenModel, STEP_METHODS } from './stepping-model.ts';
+
+/** A model of published size, how it is stored, and how it trains. */
+export interface Subject {
+  readonly shape: ModelShape;
+  /** One of {@link STEP_METHODS}. */
+  readonly method: string;
+  readonly frozenWeights: FrozenWeights;
+  /** Whether products may round operands to 16-bit floats. */
+  readonly halves: boolean;
+}
+
+const [SMALL, LARGE, LLAMA] = MODEL_SHAPES;
+const [LORA, GORP] = STEP_METHODS.map(({ label }) => label);
+const subject = (shape: ModelShape, method: string, frozenWeights: FrozenWeights, halves = false): Subject => {
+  return { shape, method, frozenWeights, halves };
+};
+
+/** The most telling first. */
+const SUBJECTS: readonly Subject[] = [
+  subject(SMALL, LORA, 'f32'),
+  subject(SMALL, GORP, 'f32'),
+  subject(SMALL, GORP, 'f32', true),
+  subject(LARGE, LORA, 'f32'),
+  subject(LARGE, GORP, 'f32'),
+  subject(LLAMA, LORA, '8-bit'),
+  subject(LLAMA, GORP, '8-bit'),
+  subject(LARGE, GORP, 'f32', true),
+  subject(LARGE, GORP, '8-bit'),
+  subject(LARGE, GORP, '4-bit'),
+  subject(LLAMA, GORP, '4-bit'),
+];
+
+const nameOf = ({ shape, method, frozenWeights, halves }: Subject): string => {
+  const model = shape.name.replace(/,.*/, '');
+  return `${model}, ${method}, frozen ${frozenWeights}${halves ? ', products in f16' : ''}`;
+};
+
+/** A subject with random weights, to be measured. */
+export function modelOf(subject: Subject): MeasuredModel {
+  const { method: changes } = STEP_METHODS.find(({ label }) => label === subject.method) ?? STEP_METHODS[0];
+  const method = { ...methodPreset(changes.name), ...changes };
+  return { name: nameOf(subject), method, open: openSubject(subject), halves: subject.halves };
+}
+
+const openSubject =
+  ({ shape, frozenWeights }: Subject): OpenModel =>
+  (device) => {
+    const { B, S, T } = shape.batch;
+    const { network, targets } = networkOf(device, shape.config, { sourceLength: S, targetLength: T });
+    const { shapes } = network;
+    const packing = (name: string) => frozenPacking(frozenWeights, name, shapes.get(name) ?? [], 'F32');
+    const storage = { packing, recompute: shape.recompute };
+    return Promise.resolve({ network, targets, read: randomWeights(shapes), batch: randomBatch(B, S, T), storage });
+  };
 
 /** A part of the benchmark. */
 export interface Part {

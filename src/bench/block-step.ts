@@ -1,16 +1,36 @@
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device, Program } from '../device/device.ts';
 import { ownProgram, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
-import { type Compiled, compile } from '../graph/compile.ts';
+import { compile, type Compiled } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
-import { activation, sumGradients } from '../graph/ops/elementwise.ts';
+import { activation, add, sumGradients } from '../graph/ops/elementwise.ts';
+import { innerProduct } from '../graph/ops/inner-product.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { adamInto, adamStepSize } from '../graph/ops/optimizer.ts';
 import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
-import { meanSquaredError } from './mean-squared-error.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
+
+/**
+ * The loss of the measured block, mean((y − goal)²), which no model of this project uses.
+ *
+ * @param into persistent [1]: receives Σ (y − goal)², to be divided by the number of elements on the host.
+ * @param scale d total / d loss, by which all gradients are multiplied.
+ * @returns a scalar to differentiate.
+ */
+function meanSquaredError(g: Graph, y: Tensor, goal: Tensor, into: Tensor, scale: number): Tensor {
+  const d = add(g, y, goal, 1, -1); // [B, S, D]
+  innerProduct(g, d, d, into, 0);
+  return g.record({
+    name: 'mean squared error',
+    inputs: [d],
+    outputs: [g.intermediate('error', [1])], // represents what is computed above
+    calls: () => [],
+    reference: () => undefined,
+    gradient: () => [add(g, d, d, (2 * scale) / sizeOf(y.shape), 0)],
+  });
+}
 
 /** Sizes of the block: batch, sequence, model, heads, feed-forward. */
 export const BLOCK = { B: 8, S: 64, D: 256, H: 4, F: 1024 } as const;

@@ -3,7 +3,7 @@ import { llama, t5 } from '../run/models/published-models.ts';
 import { acquireTestWasm } from '../testing/devices.ts';
 import type { Bench } from './bench.ts';
 import { measureModel } from './model-steps.ts';
-import { modelOf, type Subject } from './random-models.ts';
+import { modelOf, type Subject } from './benchmark-parts.ts';
 
 const BENCH: Bench = {
   clock: { now: () => performance.now(), cpuMs: () => Promise.resolve(null) },

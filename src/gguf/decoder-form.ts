@@ -1,5 +1,9 @@
-import type { DecoderConfig } from '../models/decoder-config.ts';
-import { decoderParameterShapes, isRedundantDecoderName, tiedDecoderNames } from '../models/decoder-config.ts';
+import {
+  type DecoderConfig,
+  decoderParameterShapes,
+  isRedundantDecoderName,
+  tiedDecoderNames,
+} from '../models/decoder-config.ts';
 import { rotaryFrequencies } from '../models/rotary-angles.ts';
 import { decoderNameInFile } from '../weights/gguf/names.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';

@@ -1,14 +1,13 @@
 import { templateOf } from '../text/chat-template.ts';
-import type { OutputFile } from '../weights/exports/output-file.ts';
-import { textFile } from '../weights/exports/output-file.ts';
+import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
 import type { WrittenType } from '../weights/gguf/quantise.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { ggufBytes } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
 import type { GgufDtype } from './dtypes.ts';
-import { type Asking, type KnownForms, modelfile, readForms } from './modelfile.ts';
 import { modelTensors, type TrainedChanges } from './model-tensors.ts';
+import { type Asking, type KnownForms, modelfile, readForms } from './modelfile.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
 import type { WrittenForm } from './written-form.ts';
 
@@ -19,7 +18,7 @@ const FILE_TYPE: Readonly<Record<WrittenType, number>> = { F32: 0, F16: 1, Q4_0:
 const QUANTISATION_VERSION = 2;
 
 /** What an export is called, and how it is asked. */
-export interface GgufExport {
+interface GgufExport {
   /** File name without `.gguf`. */
   readonly name: string;
   readonly dtype: GgufDtype;

@@ -3,16 +3,15 @@ import { RecentMap } from '../base/recent.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
-import { type Compiled, compile } from '../graph/compile.ts';
+import { compile, type Compiled } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { recomputeBlocks } from '../graph/recompute.ts';
-import type { Half } from '../linear-algebra/block-power.ts';
 import { placeIn, storageOf, type Tensor } from '../graph/tensor.ts';
+import type { Half } from '../linear-algebra/block-power.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
-import type { Objective } from './part.ts';
-import type { TrainedModel } from './part.ts';
+import type { Objective, TrainedModel } from './part.ts';
 import { trainedLayers } from './trained-layers.ts';
 
 /** A name for a batch shape. */
@@ -36,7 +35,7 @@ export const PROGRAM_LIMIT = 16;
 export type GradientUse = 'gradients' | 'refresh' | Half;
 
 /** How gradients are computed. */
-export interface GradientOptions {
+interface GradientOptions {
   /** Maximum number of micro-batches in a step, whose gradients are added up. */
   readonly accumulation: number;
   /** Whether a block's activations are dropped after it and recomputed in the backward pass. */

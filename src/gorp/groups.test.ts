@@ -4,18 +4,6 @@ import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { acquireTestDevice } from '../testing/devices.ts';
-import { diagonalMatrix, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
-import { FullRankGroup } from './full-rank/full-rank-group.ts';
-import { LoraGroup } from './adapters/lora-group.ts';
-import type { AdapterPlan } from './adapters/plan.ts';
-import type { FullRankPlan } from './full-rank/plan.ts';
-import { partOf } from './method-plan.ts';
-import type { SpaceSource } from './spaces/projected-space.ts';
-import type { MethodPlan } from './method-plan.ts';
-import { MomentSpace } from './spaces/moment-space.ts';
-import { InputSpaces } from './spaces/input-spaces.ts';
-import { packedOf } from '../linear-algebra/packed-symmetric.ts';
 import {
   energy,
   type Matrix,
@@ -25,7 +13,18 @@ import {
   subtract,
   transposeMultiply,
 } from '../linear-algebra/matrix.ts';
-import { type MethodSettings, methodPreset, planOf } from '../methods/registry.ts';
+import { packedOf } from '../linear-algebra/packed-symmetric.ts';
+import { methodPreset, type MethodSettings, planOf } from '../methods/registry.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
+import { diagonalMatrix, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
+import { LoraGroup } from './adapters/lora-group.ts';
+import type { AdapterPlan } from './adapters/plan.ts';
+import { FullRankGroup } from './full-rank/full-rank-group.ts';
+import type { FullRankPlan } from './full-rank/plan.ts';
+import { type MethodPlan, partOf } from './method-plan.ts';
+import { InputSpaces } from './spaces/input-spaces.ts';
+import { MomentSpace } from './spaces/moment-space.ts';
+import type { SpaceSource } from './spaces/projected-space.ts';
 import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';
 

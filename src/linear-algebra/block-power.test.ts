@@ -17,7 +17,7 @@ import {
   randomOrthonormal,
   projectOutRight,
 } from '../testing/matrices.ts';
-import { principalAngles } from './angles.ts';
+import { principalAngles } from '../gorp/spaces/directions.ts';
 import { recordLeadingVectors, recordShareEstimate, sketchSize } from './block-power.ts';
 import { columnSlice, energy, type Matrix, matrix, multiply, multiplyTranspose, transpose } from './matrix.ts';
 import { T5_TARGETS } from '../models/targets.ts';

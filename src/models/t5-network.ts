@@ -2,20 +2,36 @@ import { type BatchSizes, labelTokensOf, rowsOfLabels, type TokenPair } from '..
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
+import type { Distilling } from '../graph/ops/distillation.ts';
 import type { BucketLookup } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { bucketTable } from './buckets.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type KeyValue, type Layers } from './layers.ts';
 import type { GenerationSizes, Network, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
 import { layOutT5Batch, sourcesOf } from './t5-batch.ts';
-import { T5 } from './t5.ts';
-import { isRedundantT5Name, type T5Config, t5ParameterShapes, tiedT5Names } from './t5-config.ts';
+import {
+  isRedundantT5Name,
+  relativePositionBucket,
+  type T5Config,
+  t5ParameterShapes,
+  tiedT5Names,
+} from './t5-config.ts';
 import { T5Generation } from './t5-generation.ts';
+import { T5 } from './t5.ts';
+
+/**
+ * Buckets of all relative positions −reach … reach, for T5's position bias.
+ *
+ * @returns entry `distance + reach` is the bucket of key − query = distance.
+ */
+export function bucketTable(config: T5Config, bidirectional: boolean, reach: number): Uint32Array<ArrayBuffer> {
+  return Uint32Array.from({ length: 2 * reach + 1 }, (_, i) =>
+    relativePositionBucket(i - reach, bidirectional, config.buckets, config.maxDistance),
+  );
+}
 
 /** T5 for the method and the run: the graphs of its programs, and the constants they share on the GPU. */
 export class T5Network implements Network {

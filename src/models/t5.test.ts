@@ -10,7 +10,7 @@ import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { runOnDevice } from '../graph/on-device.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
-import { bucketTable } from './buckets.ts';
+import { bucketTable } from './t5-network.ts';
 import { plainLayers } from './layers.ts';
 import { relativePositionBucket } from './t5-config.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';

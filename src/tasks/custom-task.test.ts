@@ -1,8 +1,15 @@
 import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { labelledTexts, makeCustomTask, MAX_LABELS, type TaskSpec, TaskSchema, TaskSpecSchema } from './custom-task.ts';
-import { splitExamples } from './split.ts';
+import {
+  labelledTexts,
+  makeCustomTask,
+  MAX_LABELS,
+  splitExamples,
+  TaskSchema,
+  type TaskSpec,
+  TaskSpecSchema,
+} from './custom-task.ts';
 import type { Example } from './task.ts';
 
 const SPEC: TaskSpec = {

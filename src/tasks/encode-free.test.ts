@@ -1,11 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
+import { tinyModel } from '../testing/tiny-model.ts';
 import type { ChatTurn } from '../text/chat-turn.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
-import { tinyModel } from '../testing/tiny-model.ts';
 import { encodeFree, fitTurns } from './encode-free.ts';
-import { promptingOf } from './fit.ts';
-import { encodeExamples } from './fit.ts';
+import { encodeExamples, promptingOf } from './fit.ts';
 import type { Task } from './task.ts';
 
 /** One token a character. */

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { INSTRUCTIONS_PATH } from './benchmark.ts';
-import { datasetPaths } from './benchmarks.ts';
+import { datasetPaths, superNiPaths, tracePaths } from './benchmarks.ts';
 import { findBenchmarks } from './folder.ts';
-import { superNiPaths } from './super-ni.ts';
-import { tracePaths } from './trace.ts';
 
 const agnews = datasetPaths('TC', 'agnews');
 const below = (root: string, paths: string[]): string[] => paths.map((path) => root + path);

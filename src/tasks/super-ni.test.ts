@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { promptOf } from './prompt.ts';
+import { loadSuperNi, loadTrace, SUPERNI_FOLDERS } from './benchmarks.ts';
 import { PUBLISHED_ORDERS } from './orders.ts';
-import { loadSuperNi, SUPERNI_FOLDERS } from './super-ni.ts';
-import { loadTrace } from './trace.ts';
+import { promptOf } from './prompt.ts';
 import { TRACE_SCORES } from './trace-tasks.ts';
 
 const file = (...instances: object[]): string =>

@@ -3,7 +3,7 @@ import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { bucketTable } from '../models/buckets.ts';
+import { bucketTable } from '../models/t5-network.ts';
 import { Decoder } from '../models/decoder.ts';
 import { familyOf } from '../models/families.ts';
 import { InputBuffers } from '../models/input-buffers.ts';

@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
-import type { Matrix } from '../linear-algebra/matrix.ts';
-import { matrix } from '../linear-algebra/matrix.ts';
+import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
 import type { MethodName } from '../methods/registry.ts';
 import { type DoneRun, runKeepingRounds, tensorOf } from './saved-run.ts';
 import { tinyModel } from './tiny-model.ts';

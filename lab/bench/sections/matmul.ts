@@ -1,10 +1,9 @@
-import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
-import type { MatmulLayout } from '../../../src/device/matmul-shape.ts';
-import { type Place, type Section, tunedDevice } from '../bench.ts';
-import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } from '../../../src/bench/product.ts';
 import { digits, markdownTable } from '../../../src/bench/table.ts';
 import { cost, takeTurns } from '../../../src/bench/timing.ts';
+import { type MatmulLayout, plainProduct } from '../../../src/device/matmul-shape.ts';
+import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
+import { type Place, type Section, tunedDevice } from '../bench.ts';
 
 /** The four sizes of the peers' harness, and the skinny ones of adapters and projections. */
 const SHAPES: readonly Sizes[] = [

@@ -2,11 +2,13 @@ import { GorpError } from '../../base/errors.ts';
 import { type Allocator, BufferLedger } from '../buffers.ts';
 import type { DeviceFacts } from '../device.ts';
 import { Turns } from '../turns.ts';
-import { infoOf } from './adapter-info.ts';
 import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
 import { Tuning } from './tuning.ts';
 import { BUFFER_USAGE } from './usage.ts';
+
+/** An adapter's `info`; empty in browsers without it, such as Chrome up to 126. */
+const infoOf = (adapter: GPUAdapter): Partial<GPUAdapterInfo> => (adapter as Partial<GPUAdapter>).info ?? {};
 
 /** A WebGPU device with its buffers, its pipelines and the report of its loss. */
 export interface Gpu {

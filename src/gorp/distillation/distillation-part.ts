@@ -3,8 +3,7 @@ import { add } from '../../graph/ops/elementwise.ts';
 import type { Layers } from '../../models/layers.ts';
 import type { TrainingBatch } from '../../models/network.ts';
 import type { Adapters } from '../adapters/adapters-part.ts';
-import type { Objective, Part } from '../part.ts';
-import type { TrainedModel } from '../part.ts';
+import type { Objective, Part, TrainedModel } from '../part.ts';
 import { trainedLayers } from '../trained-layers.ts';
 import type { DistillationPlan } from './plan.ts';
 

@@ -8,16 +8,14 @@ import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import type { TargetModules } from '../../models/targets.ts';
 import { FullRankWeights } from '../full-rank/full-rank-part.ts';
-import { Meters } from '../layer-statistics.ts';
+import { type MeasuredGroup, Meters } from '../layer-statistics.ts';
 import { type MethodPlan, needsOf } from '../method-plan.ts';
 import { openParts } from '../open-parts.ts';
-import type { MeasuredGroup } from '../layer-statistics.ts';
-import type { Part } from '../part.ts';
-import { KeptWeights } from './kept.ts';
+import type { Part, TrainedModel } from '../part.ts';
 import { distinctInputs } from '../spaces/covariances.ts';
 import { InputSpaces } from '../spaces/input-spaces.ts';
 import type { SavedProgress } from '../state.ts';
-import type { TrainedModel } from '../part.ts';
+import { KeptWeights } from './kept.ts';
 
 /** How a learner trains, apart from its method. */
 export interface LearnerOptions {
@@ -38,7 +36,7 @@ export interface LearnerOptions {
 const RING_STEPS = 32;
 
 /** A learner's progress; parts remember examples. */
-export type Progress = Omit<SavedProgress, 'examples' | 'kept'>;
+type Progress = Omit<SavedProgress, 'examples' | 'kept'>;
 
 /** What the parts of a learner share: its settings, its memory on the device and its progress. */
 export class LearnerCore {

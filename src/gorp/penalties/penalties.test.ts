@@ -10,7 +10,7 @@ import {
   recordNormPenalty,
   recordOrthogonalPenalty,
   recordSparsityPenalty,
-} from './penalties.ts';
+} from './penalties-part.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import { openParts } from '../open-parts.ts';

@@ -1,6 +1,18 @@
-import { principalAngles } from '../../linear-algebra/angles.ts';
-import { columnSlice, type Matrix } from '../../linear-algebra/matrix.ts';
+import { columnSlice, type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
+import { svd } from '../../linear-algebra/svd.ts';
 import { growSpace } from './space.ts';
+
+/**
+ * Principal angles between the spans of two sets of orthonormal columns: their cosines are the singular values of
+ * U_aᵀ U_b (Björck and Golub, 1973).
+ *
+ * @param a dimension × k.
+ * @param b dimension × l.
+ * @returns min(k, l) cosines, descending; 1 = a shared direction. No cosines if a space is empty.
+ * @throws GorpError `internal/shape` if their numbers of rows differ.
+ */
+export const principalAngles = (a: Matrix, b: Matrix): number[] =>
+  Array.from(svd(transposeMultiply(a, b)).singularValues, (value) => Math.min(1, value));
 
 /** Maximum number of directions stored per task to compare it with others. */
 export const MAX_DIRECTIONS = 16;

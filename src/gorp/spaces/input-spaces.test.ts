@@ -7,7 +7,7 @@ import { growSpaceFromCovariance } from '../../testing/input-space.ts';
 import { randomOrthonormal } from '../../testing/matrices.ts';
 import { growSoftSpace } from '../../testing/soft-space.ts';
 import type { CovarianceSum } from './layer-inputs.ts';
-import { principalAngles } from '../../linear-algebra/angles.ts';
+import { principalAngles } from './directions.ts';
 import type { LearnedInput } from './growth-form.ts';
 import { InputSpaces } from './input-spaces.ts';
 import { grownAtOnce } from './space-workbench.ts';

@@ -1,8 +1,7 @@
 import type { Work } from '../../device/counting-device.ts';
-import { measurementsAfter } from '../settings/amount.ts';
 import type { Place } from '../files/place-in-data.ts';
+import { measurementsAfter, type TestedRounds } from '../settings/amount.ts';
 import type { RunCosts } from './duration.ts';
-import type { TestedRounds } from '../settings/amount.ts';
 import type { Amounts } from './estimate.ts';
 
 /** A run as it is planned. */

@@ -2,13 +2,12 @@ import type { Batch } from '../../base/batch.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { encodeFree } from '../../tasks/encode-free.ts';
-import { checkRefused } from '../../tasks/fit.ts';
-import type { EncodedExample } from '../../tasks/fit.ts';
+import { checkRefused, type EncodedExample } from '../../tasks/fit.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import type { EncodedTask } from './encoded-task.ts';
 import type { RunSettings } from '../settings/settings.ts';
+import type { EncodedTask } from './encoded-task.ts';
 import { sampleBatches, type SpaceSamples } from './space-samples.ts';
 
 /**

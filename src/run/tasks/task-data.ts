@@ -1,8 +1,10 @@
 import { GorpError } from '../../base/errors.ts';
 import { balancedIndexes, mixSeed, seededRandom } from '../../base/random.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../../tasks/benchmark.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';
-import { cutByLabel, heldOutCount, onDevSet, withValidation } from '../../tasks/cut.ts';
+import { cutByLabel, heldOutCount, onDevSet, textOf, withValidation } from '../../tasks/cut.ts';
 import { isEmbedded, isEmbeddedText, loadEmbeddedText } from '../../tasks/embedded-text.ts';
 import { encodeFree } from '../../tasks/encode-free.ts';
 import { checkRefused, type Encoded, type EncodedExample, encodeExamples } from '../../tasks/fit.ts';
@@ -11,18 +13,46 @@ import { encodeLabels } from '../../tasks/labels.ts';
 import { embeddedTask } from '../../tasks/orders.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
 import { sampleOf } from '../../tasks/sample.ts';
-import type { Example, Task, TaskDefinition } from '../../tasks/task.ts';
-import { bearerOf } from '../../tasks/task-name.ts';
 import { taskHash } from '../../tasks/task-hash.ts';
+import { bearerOf } from '../../tasks/task-name.ts';
+import type { Example, Task, TaskDefinition } from '../../tasks/task.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
-import { planOf } from '../../methods/registry.ts';
 import { takenOf } from '../settings/amount.ts';
-import { type EncodedTask, longestOf } from './encoded-task.ts';
 import type { RunSettings } from '../settings/settings.ts';
-import { PROTECTED_EXAMPLES } from './space-samples.ts';
 import { isCutByDesign } from '../settings/starting-values.ts';
-import { doubtsOf } from './task-doubts.ts';
+import { type EncodedTask, longestOf } from './encoded-task.ts';
+import { PROTECTED_EXAMPLES } from './space-samples.ts';
+
+/** What makes the accuracy of a task say little. */
+function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Example[]): string[] {
+  const doubts: string[] = [];
+  const repeated = countOfTrained(train, test, textOf);
+  const alike = countOfTrained(train, test, (one) => lettersOf(textOf(one))) - repeated;
+  const [tests, follows] = [`of ${test.length} test texts`, 'so the accuracy says little of new texts.'];
+  if (repeated > 0) doubts.push(`${repeated} ${tests} are also trained on, ${follows}`);
+  if (alike > 0)
+    doubts.push(`${alike} ${tests} differ from a trained one only in case, spaces or punctuation, ${follows}`);
+  const tested = new Set(test.map(({ label }) => label));
+  if (tested.size === 1 && labels.length > 1 && test.length > 1)
+    doubts.push(`All tests have the label “${test[0].label}”: a model that always gives it is never wrong.`);
+  return doubts;
+}
+
+/** How many test texts are trained on, compared by `key`. */
+function countOfTrained(train: readonly Example[], test: readonly Example[], key: (one: Example) => string): number {
+  const trained = new Set(train.map(key));
+  return test.filter((one) => trained.has(key(one))).length;
+}
+
+/** The letters and digits of a text in lower case; a text of neither is itself. */
+function lettersOf(text: string): string {
+  return (
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, '') || text
+  );
+}
 
 /** The source of tasks. */
 export interface TaskHost {

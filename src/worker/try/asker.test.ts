@@ -1,13 +1,12 @@
 import * as ort from 'onnxruntime-web';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { graphsApart } from '../../onnx/onnx-files.ts';
-import type { TrainedChanges } from '../../onnx/onnx-files.ts';
+import { graphsApart, type TrainedChanges } from '../../onnx/onnx-files.ts';
 import type { Runtime } from '../../onnx/runtime/text-model.ts';
 import { readTexts } from '../../run/models/open-network.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
-import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './asker.ts';
+import { type AskerParts, askExamples, askRounds, type Provider, StoppedAsking } from './asker.ts';
 import type { Asking, Question, TryMessage } from './messages.ts';
 import { PreparedModels, type Stage } from './prepared-models.ts';
 

@@ -1,7 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
-import { ROUND_FILE } from '../../run/files/layout.ts';
 import { AnswersOverRounds } from '../../run/files/answers-over-rounds.ts';
-import { PREDICTIONS_FILE, WATCHED_FILE } from '../../run/files/layout.ts';
+import { PREDICTIONS_FILE, ROUND_FILE, WATCHED_FILE } from '../../run/files/layout.ts';
 import { readPredictions } from '../../run/files/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/files/saved-round.ts';
 import type { Results } from '../../run/results/results.ts';
@@ -9,7 +8,7 @@ import { byteFile } from '../private-files.ts';
 import type { GivenFile } from './messages.ts';
 
 /** A round of a run, and the place of its files. */
-export interface RoundFolder {
+interface RoundFolder {
   round: number;
   /** `1-gloss`. */
   name: string;

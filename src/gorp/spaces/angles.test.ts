@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
-import { principalAngles } from './angles.ts';
-import { columnSlice, concatColumns, matrix, multiply } from './matrix.ts';
-import { svd } from './svd.ts';
+import { randomMatrix, randomOrthonormal } from '../../testing/matrices.ts';
+import { principalAngles } from './directions.ts';
+import { columnSlice, concatColumns, matrix, multiply } from '../../linear-algebra/matrix.ts';
+import { svd } from '../../linear-algebra/svd.ts';
 
 describe('principalAngles', () => {
   it('finds given angles, whatever the bases of the two spaces', () => {
