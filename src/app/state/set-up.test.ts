@@ -79,7 +79,7 @@ describe('changesOf', () => {
     expect(changesOf(settings, embeddedSettings('quick', 'seq-ft'))).toContainEqual({
       path: 'method.loraRank',
       name: 'LoRA rank r',
-      now: '8',
+      now: '16',
       then: null,
     });
   });

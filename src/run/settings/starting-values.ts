@@ -25,6 +25,14 @@ export const STARTING_VALUES: readonly StartingValues[] = [
     source: 'Chosen on the default order with the embedded T5: a model of two million parameters needs higher rates.',
   },
   {
+    kind: 'embedded',
+    methods: ['gorp', 'gorp-b', 'gorp-bl', 'gorp-bs'],
+    values: { learningRate: 1e-3, loraRank: 16, loraAlpha: 64, galoreRank: 16, threshold: 0.99 },
+    source:
+      'Chosen for `gorp` on dev sets with the embedded T5 ([study](studies/embedded.md#settings-of-gorp)); its parts ' +
+      'have the same, so that they differ from it in the part alone.',
+  },
+  {
     kind: 'pre-trained',
     values: {},
     source: 'As published, tuned on T5-large where a paper did.',

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../../base/errors.ts';
+import { changeInterval } from '../../../base/proportions.ts';
 import { keptQuestions, keptSentence } from '../../../run/results/common-questions-kept.ts';
 import { generalTextChange, generalTextSentence } from '../../../run/results/general-text-change.ts';
 import type { Results } from '../../../run/results/results.ts';
@@ -62,12 +63,18 @@ function KeptQuestions({ results }: { results: Results }) {
 
 /** What became of what the model could do before, a sentence for each score, and which tasks can show nothing. */
 export function watchedStory(results: Results): string[] {
+  const { name, protects } = results.settings.method;
   const sums = watchedSums(results).map(({ score, before, now, tasks }) => {
-    const change = `${scoreText(score, before)} → ${scoreText(score, now)}`;
+    const [from, to] = [scoreText(score, before), scoreText(score, now)];
     const of = tasks.length === 1 ? tasks[0] : `mean of ${listed(tasks)}`;
-    return score === 'loss'
-      ? `What the model could do before: loss ${change} per token, perplexity ${significant(Math.exp(before))} → ${significant(Math.exp(now))} (${of}).`
-      : `What the model could do before: ${change} % ${score === 'rougeL' ? SCORE_NAMES[score] : score} (${of}).`;
+    if (score === 'loss')
+      return `What the model could do before: loss ${from} → ${to} per token, perplexity ${significant(Math.exp(before))} → ${significant(Math.exp(now))} (${of}).`;
+    const count = results.tasks.reduce((sum, one) => sum + (tasks.includes(one.name) ? one.testExamples : 0), 0);
+    const [low, high] = changeInterval({ share: before, count }, { share: now, count });
+    const went = high < 0 ? 'fell' : low > 0 ? 'rose' : 'went';
+    const end = `${went === 'went' ? ', which may be chance' : ''}.`;
+    const why = went === 'fell' && protects === 'earlier' ? ` ${name} protects only what it is taught.` : '';
+    return `What the model could do before ${went} from ${from} to ${to} % ${score === 'rougeL' ? SCORE_NAMES[score] : score} (${of})${end}${why}`;
   });
   const idle = idleTasks(results);
   if (idle.length === 0) return sums;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { embeddedSettings } from '../../../run/planning/presets.ts';
+import { startingMethod } from '../../../run/settings/starting-values.ts';
 import { watching } from '../../../run/settings/settings.ts';
 import { scriptedRun } from '../../../testing/scripted-run.ts';
 import { changeSinceLearned, matrixOf, measuresIn, scoreIn, scoresOf } from '../../state/scores.ts';
@@ -26,7 +27,15 @@ function watchedRun(before = 0.712) {
 }
 
 test('says what became of what the model could do before', () => {
-  expect(watchedStory(watchedRun())).toEqual(['What the model could do before: 71.2 → 69.8 % ROUGE-L (kinds).']);
+  expect(watchedStory(watchedRun())).toEqual([
+    'What the model could do before went from 71.2 to 69.8 % ROUGE-L (kinds), which may be chance.',
+  ]);
+  const fallen = 'What the model could do before fell from 95.0 to 69.8 % ROUGE-L (kinds).';
+  expect(watchedStory(watchedRun(0.95))).toEqual([`${fallen} gorp protects only what it is taught.`]);
+  const plain = watchedRun(0.95);
+  expect(
+    watchedStory({ ...plain, settings: { ...plain.settings, method: startingMethod('embedded', 'seq-lora') } }),
+  ).toEqual([fallen]);
   expect(watchedStory(watchedRun(0.02))).toEqual(['kinds can show nothing: the model was near chance on it before.']);
 });
 
