@@ -20,9 +20,9 @@ describe('groupsOf', () => {
 
   it('names only the settings that differ between groups of one method', () => {
     const wide = quickResults('gorp', 1);
-    wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 16 } };
+    wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 32 } };
     const names = groupsOf([quickResults('gorp', 1), wide, quickResults('seq-lora', 1)]).map(({ name }) => name);
-    expect(names).toEqual(['gorp · loraRank 8', 'gorp · loraRank 16', 'seq-lora']);
+    expect(names).toEqual(['gorp · loraRank 16', 'gorp · loraRank 32', 'seq-lora']);
   });
 
   it('groups no runs of other weights or other texts of a task, and names what differs', () => {
@@ -97,11 +97,11 @@ describe('differencesOf', () => {
 
   it('leaves out settings that only some methods have, unless they differ among these', () => {
     const wide = quickResults('gorp', 1);
-    wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 16 } };
+    wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 32 } };
     const paths = (...all: Results[]): unknown =>
       differencesOf(groupsOf(all)).map(({ path, values }) => [path, values]);
     const [gorp, full] = [quickResults('gorp', 1), quickResults('seq-ft', 1)];
     expect(paths(gorp, full)).toEqual([['method.name', ['gorp', 'seq-ft']]]);
-    expect(paths(gorp, wide, full)).toContainEqual(['method.loraRank', ['8', '16', null]]);
+    expect(paths(gorp, wide, full)).toContainEqual(['method.loraRank', ['16', '32', null]]);
   });
 });
