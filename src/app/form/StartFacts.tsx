@@ -124,7 +124,7 @@ const raised = (what: string, key: 'sourceLength' | 'targetLength', to: number):
   change: { label: `Raise the ${what} length to ${to}`, training: { [key]: to } },
 });
 
-/** What the run will use of its settings, and which texts it would cut, beside _Start_. */
+/** Which texts the run would cut, beside _Start_; folded, what it will use of its settings. */
 export function StartFacts({ id }: { id: string }) {
   const { edit, countTexts } = usePage();
   const draft = usePageState((state) => state.draft);
@@ -134,7 +134,6 @@ export function StartFacts({ id }: { id: string }) {
   if (active) return null;
   return (
     <div id={id} className={styles.facts} data-testid="start-facts" data-status={state.status}>
-      <p>{usedBy(draft, lengths)}</p>
       {concernsOf(draft, lengths).map(({ text, isGrave, change }) => (
         <p key={text} className={isGrave ? styles.grave : styles.concern}>
           {text}{' '}
@@ -157,6 +156,10 @@ export function StartFacts({ id }: { id: string }) {
           Load the tokenizer and the tasks to count their tokens
         </button>
       )}
+      <details>
+        <summary>Rates and lengths</summary>
+        <p>{usedBy(draft, lengths)}</p>
+      </details>
     </div>
   );
 }
