@@ -29,8 +29,9 @@ and resumes an unfinished one from its last checkpoint, so an interrupted study 
 end the study, but settings that the model does not allow and tasks that cannot be read do.
 
   --methods LIST   default seq-lora,gorp,gorp-plus
-  --seeds LIST     default 1,2,3; further methods and seeds may be added to a study later
-  --out DIR        default build/study; gets plan.json, runs/PART/RUN.jsonl, report.md, report.json and plots/*.svg
+  --seeds LIST     default 1,2,3; 1-5 is a range; further methods and seeds may be added to a study later
+  --out DIR        default build/study; gets plan.json, runs/PART/RUN.jsonl, report.md, report.json, the tables as
+                   tables.tex (LaTeX, booktabs), every test as a line of measurements.csv, and plots/*.svg
   --shard I/N      runs part I of N, from 0 to N − 1; by default as Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
                    Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) sets it
   --plan FILE      executes a plan (docs/studies/README.md), which sets methods, orders, seeds and settings
@@ -97,13 +98,27 @@ async function planOf(
   values: Values,
 ): Promise<{ plan: StudyPlan; customTasks: readonly Task[]; notes: readonly string[] }> {
   const methods = [...new Set(values.methods.split(','))].map((name) => oneOf('--methods', name, METHOD_NAMES));
-  const seeds = [...new Set(values.seeds.split(',').map((text) => wholeNumber('--seeds', text)))];
+  const seeds = [...new Set(values.seeds.split(',').flatMap(seedsIn))];
   const chosen = [];
   const watch = [...values.watch, 'none']; // only what is asked for, so that studies stay comparable
   for (const method of methods) chosen.push(await chooseRun({ ...values, watch, method }));
   const [{ customTasks, notes = [] }] = chosen;
   const settings = chosen.map((one) => one.settings);
   return { plan: planOfMethods(settings, seeds), customTasks, notes };
+}
+
+/** Most seeds that a range may name. */
+const MOST_SEEDS = 1000;
+
+/** A seed, or those of a range such as `1-5`. @throws UsageError. */
+function seedsIn(text: string): number[] {
+  const range = /^(\d+)-(\d+)$/.exec(text);
+  if (range === null) return [wholeNumber('--seeds', text)];
+  const [first, last] = range.slice(1).map((end) => wholeNumber('--seeds', end));
+  if (last < first || last - first >= MOST_SEEDS) {
+    throw new UsageError(`--seeds takes a range of up to ${MOST_SEEDS} seeds from low to high, not ${text}.`);
+  }
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
 /** @throws GorpError `run/unreadable-file`, and as {@link parseStudyPlan}. */

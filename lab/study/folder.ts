@@ -7,6 +7,7 @@ import type { Results } from '../../src/run/results/results.ts';
 import { joined, parseStudyPlan, type PlannedRun, type StudyPlan } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots } from './plots.ts';
 import { reportText } from './report.ts';
+import { measurementsCsv, tablesTex } from './tables.ts';
 import { checkSources } from './sources.ts';
 import type { MadeRun } from './made-runs.ts';
 import type { StudySummary } from './summary.ts';
@@ -158,6 +159,8 @@ export class StudyFolder {
     const text = reportText(summary, made);
     await writeText(join(this.#out, 'report.md'), text);
     await writeText(join(this.#out, 'report.json'), `${JSON.stringify(summary, null, 1)}\n`);
+    await writeText(join(this.#out, 'tables.tex'), tablesTex(summary));
+    await writeText(join(this.#out, 'measurements.csv'), measurementsCsv(made));
     for (const part of summary.parts) {
       const plots: [string, string | null][] = [
         [`${part.name}-pareto`, paretoPlot(part)],

@@ -20,7 +20,8 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
   ...rows.map(row),
 ];
 
-const titleOf = ({ label, tried }: MethodSummary): string =>
+/** A method of a table, with the values of its grid. */
+export const titleOf = ({ label, tried }: Pick<MethodSummary, 'label' | 'tried'>): string =>
   [label, ...Object.entries(tried).map(([key, value]) => `${key}=${value}`)].join(' ');
 
 /**

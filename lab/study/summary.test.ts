@@ -6,6 +6,7 @@ import { parseStudyPlan, type PlannedRun } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';
 import { bestOf, collect, type MadeRun } from './made-runs.ts';
+import { measurementsCsv, tablesTex } from './tables.ts';
 import { summarise } from './summary.ts';
 
 const PLAN = parseStudyPlan(
@@ -104,6 +105,21 @@ describe('a study', () => {
     const half = await made((run) => (run.tried.ewcLambda === 100 ? null : rule(run)));
     expect(half.filter(({ run }) => run.part === 'main' && run.label === 'ewc')).toEqual([]);
     expect(summarise(PLAN, half).untuned).toEqual([{ part: 'main', label: 'ewc' }]);
+  });
+
+  it('has its tables in LaTeX and every test in CSV, in which names are no commands', async () => {
+    const plan = { ...PLAN, title: '50 % & more_$\n\\input{x}' };
+    const all = await made(rule);
+    const tex = tablesTex(summarise(plan, all));
+    expect(tex).toContain('% 50 % & more_$ \\input{x}: tuning\n\\begin{tabular}');
+    expect(tex).toMatch(/\\midrule\newc ewcLambda=1 & \$[\d.]+\$/);
+    expect(tex).toMatch(/gorp & \$[\d.]+\$ \{\\scriptsize \[\$[\d.]+\$, \$[\d.]+\$\]\}/);
+    const [head, ...lines] = measurementsCsv(all).trim().split('\r\n');
+    expect(head).toBe('part,method,order,seed,round,task,measure,value');
+    const [{ run, outcome }] = all;
+    const value = outcome !== null && 'results' in outcome ? outcome.results.accuracy.exact[1][0] : null;
+    expect(lines).toContain(`tuning,ewc ewcLambda=1,${run.order},${run.seed},1,gloss,exact,${value}`);
+    expect(lines).toHaveLength(all.length * 3 * 2 * 2); // rounds, tasks, exact and ranked
   });
 
   it('takes what per-task just learned as its AP, and a failed run as 0', async () => {

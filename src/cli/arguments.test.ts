@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { refuseOptions } from './arguments.ts';
+import { readArguments, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 import { hubAccess, modelsFolder } from './named-models.ts';
 
@@ -8,6 +8,15 @@ test('refuses options that would be ignored, by name', () => {
   expect(() => refuse('--round', 'run/1-gloss', '--model', 'org/name')).toThrow(/--model has no effect/);
   expect(() => refuse('--method=gorp')).toThrow(UsageError);
   expect(() => refuse('--round', 'model', '--set', 'method.loraRank=4')).not.toThrow();
+});
+
+test('refuses an option of one value that is given twice, where the last alone would count', () => {
+  const options = { order: { type: 'string' }, task: { type: 'string', multiple: true } } as const;
+  expect(() => readArguments(['--order', '1', '--order=2'], options)).toThrow(/--order was given twice/);
+  expect(readArguments(['--task', 'a', '--task', 'b', '--json', '--json'], options).values).toMatchObject({
+    task: ['a', 'b'],
+    json: true,
+  });
 });
 
 test('empty variables count as unset', () => {

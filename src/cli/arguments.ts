@@ -15,10 +15,25 @@ export function readArguments<O extends Options>(
   args: string[],
   options: O,
 ): ReturnType<typeof parseArgs<{ args: string[]; options: O & typeof COMMON; allowPositionals: true }>> {
+  const all = { ...options, ...COMMON };
   try {
-    return parseArgs({ args, options: { ...options, ...COMMON }, allowPositionals: true });
+    const { tokens, ...read } = parseArgs({ args, options: all, allowPositionals: true, tokens: true });
+    refuseRepeated(
+      tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])),
+      all,
+    );
+    return read;
   } catch (thrown) {
+    if (thrown instanceof UsageError) throw thrown;
     throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
+
+/** Refuses an option that was given twice and takes one value: only the last would count. @throws UsageError. */
+function refuseRepeated(given: readonly string[], options: Options): void {
+  const twice = given.find((name, i) => given.indexOf(name) !== i && options[name]?.multiple !== true);
+  if (twice !== undefined && options[twice]?.type === 'string') {
+    throw new UsageError(`--${twice} was given twice, but takes one value. Leave out one of the two.`);
   }
 }
 
