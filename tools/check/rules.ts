@@ -19,6 +19,8 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   // The library's entry.
   'index.ts': { layers: [...run, 'run'], core: true },
   base: { layers: [], core: true },
+  // Charts as SVG, for the page and for reports.
+  charts: { layers: ['base'], core: true },
   device: { layers: ['base'], core: true },
   graph: { layers: ['base', 'device'], core: true },
   models: { layers: models, core: true },
@@ -37,7 +39,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   worker: { layers: [...run, 'onnx', 'gguf', 'run', 'bench'], core: false },
   cli: { layers: [...run, 'onnx', 'gguf', 'run'], core: false },
   app: {
-    layers: ['base'],
+    layers: ['base', 'charts'],
     files: ['worker/protocol.ts', 'worker/archive-name.ts', 'worker/try/messages.ts', 'worker/bench/messages.ts'],
     pureFilesOf: ['bench', 'run', 'gorp', 'linear-algebra', 'methods', 'tasks', 'text', 'weights', 'onnx', 'gguf'],
     core: false,
@@ -65,7 +67,6 @@ export const NOT_FOR_CORE: readonly string[] = [
   'react',
   'react-dom',
   'zustand',
-  'uplot',
   'webgpu',
   'vitest',
   'fast-check',

@@ -1,4 +1,4 @@
-import { LETTER } from './axis.ts';
+import { LETTER } from '../../charts/axis.ts';
 import styles from './HeatFigure.module.css';
 
 interface Props {

@@ -9,7 +9,7 @@ function cornersOfBand(lows: readonly number[]): number[] {
   const drawn = renderToStaticMarkup(
     createElement(LineDrawing, {
       ...{ label: 'Loss', xName: 'step', yName: 'loss', formatX: String, formatY: String, width: 300, height: 200 },
-      lines: [{ name: 'one', color: 0, dash: 0, points }],
+      lines: [{ name: 'one', color: 'black', points }],
       x: { from: 0, to: lows.length - 1, isLog: false },
       y: { from: 0.1, to: 1, isLog: true },
     }),

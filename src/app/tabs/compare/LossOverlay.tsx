@@ -1,9 +1,10 @@
 import { useMemo, useRef } from 'react';
 import type { Results } from '../../../run/results/results.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
-import { axisOver } from '../../charts/axis.ts';
+import { axisOver } from '../../../charts/axis.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
-import { type ChartBorder, LineChart } from '../../charts/LineChart.tsx';
+import type { ChartBorder } from '../../../charts/chart.ts';
+import { LineChart } from '../../charts/LineChart.tsx';
 import { drawingIn } from '../../charts/save.tsx';
 import { sampledRows } from '../../charts/series.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';

@@ -1,6 +1,6 @@
 import { useRef } from 'react';
 import { isOnFront, paretoFront, type Point } from '../../../run/results/pareto.ts';
-import { axisOver, axisScale, axisTicks, LETTER, linePath } from '../../charts/axis.ts';
+import { axisOver, axisScale, axisTicks, LETTER, linePath } from '../../../charts/axis.ts';
 import { seriesColor } from '../../charts/colors.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
 import { drawingIn } from '../../charts/save.tsx';

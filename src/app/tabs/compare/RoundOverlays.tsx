@@ -1,7 +1,8 @@
 import { type ReactNode, useRef } from 'react';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
-import { axisOver } from '../../charts/axis.ts';
+import { axisOver } from '../../../charts/axis.ts';
+import { DOT } from '../../../charts/chart.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
 import { LineChart } from '../../charts/LineChart.tsx';
 import { drawingIn } from '../../charts/save.tsx';
@@ -127,14 +128,13 @@ function RoundOverlay({ groups, title, file, note, yName, tools, curveOf, isLoss
       <div ref={frame}>
         <LineChart
           label={`${title} of the compared runs; the table below has the numbers.`}
-          lines={lines}
+          lines={lines.map((line) => ({ ...line, mark: DOT }))}
           x={axisOver(xs, false)}
           y={{ from: 0, to: isLoss ? Math.max(1, ...values) : 1, isLog: false }}
           xName="round"
           yName={yName}
           formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
           formatY={(value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value)))}
-          marked
         />
       </div>
       <DataTable

@@ -64,8 +64,8 @@ describe('overlayLines', () => {
     const groups = groupsOf([...runs, quickResults('seq-lora', 1)]);
     const each = overlayLines(groups, { by: 'run', band: 'deviation' }, spaceCurve);
     expect(each.map(({ name, color, dash }) => [name, color, dash])).toEqual([
-      ['gorp, seed 1', 0, 0],
-      ['gorp, seed 2', 0, 1],
+      ['gorp, seed 1', 'var(--series-0)', 0],
+      ['gorp, seed 2', 'var(--series-0)', 1],
     ]);
     const mean = overlayLines(groups, { by: 'setting', band: 'deviation' }, (one) => lossCurve(one, 0));
     expect(mean.map(({ name }) => name)).toEqual(['gorp, mean of 2', 'seq-lora, seed 1']);
@@ -79,7 +79,7 @@ describe('overlayLines', () => {
     const points = [1, 1, 2, 2].map((round, i) => ({ x: i + 1, y: 5 - i, round }));
     const mean = meanCurve([points, points], 'deviation');
     for (const curve of [points, mean]) {
-      const drawn = thinnedLine({ name: '', color: 0, dash: 0, points: curve }).points;
+      const drawn = thinnedLine({ name: '', color: '', points: curve }).points;
       expect(drawn.map(({ x, y }) => [x, y])).toEqual([
         [1, 5],
         [2, 4],
@@ -94,7 +94,7 @@ describe('overlayLines', () => {
     const loss = Array.from({ length: 5000 }, (_, i) => 1 + Math.sin(i * 12.9898) / 2);
     const long = { curves: { ...run.curves, loss, step: loss.map((_, i) => i + 1), round: loss.map(() => 1) } };
     const points = lossCurve(long, 0.9);
-    const drawn = thinnedLine({ name: '', color: 0, dash: 0, points });
+    const drawn = thinnedLine({ name: '', color: '', points });
     expect(drawn.points.length).toBeLessThanOrEqual(1200);
     const chosen = drawnIndices(
       points.map(({ y }) => y),

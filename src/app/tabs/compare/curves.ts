@@ -1,8 +1,9 @@
 import { generalTextStates } from '../../../run/results/general-text-change.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
-import type { ChartLine } from '../../charts/LineChart.tsx';
 import type { Cell } from '../../../base/csv-line.ts';
+import type { ChartLine } from '../../../charts/chart.ts';
+import { seriesColor } from '../../charts/colors.ts';
 import type { Numbers } from '../../charts/save.tsx';
 import { drawnIndices, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
@@ -96,7 +97,8 @@ export function overlayLines(
   { by, band }: Pick<CompareState, 'by' | 'band'>,
   curveOf: (results: Results) => CurvePoint[] | null,
 ): OverlayLine[] {
-  return groups.flatMap(({ name, runs }, color): OverlayLine[] => {
+  return groups.flatMap(({ name, runs }, group): OverlayLine[] => {
+    const color = seriesColor(group);
     const curves = runs
       .map((run) => ({ run, points: curveOf(run.results) }))
       .filter((curve): curve is { run: typeof curve.run; points: CurvePoint[] } => (curve.points?.length ?? 0) > 0);
@@ -107,7 +109,7 @@ export function overlayLines(
       curves.map(({ points }) => points),
       band,
     );
-    return [{ name: name + many, color, dash: 0, points: mean }];
+    return [{ name: name + many, color, points: mean }];
   });
 }
 

@@ -1,5 +1,5 @@
 import { useRef } from 'react';
-import { linearScale } from '../../charts/axis.ts';
+import { linearScale } from '../../../charts/axis.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
 import { HeatFigure } from '../../charts/HeatFigure.tsx';
 import { drawingIn, SaveTools, withDrawing } from '../../charts/save.tsx';

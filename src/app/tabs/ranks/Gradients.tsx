@@ -1,5 +1,6 @@
 import { memo, useMemo } from 'react';
-import { axisOver } from '../../charts/axis.ts';
+import { axisOver } from '../../../charts/axis.ts';
+import { seriesColor } from '../../charts/colors.ts';
 import { LineDrawing } from '../../charts/LineChart.tsx';
 import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
@@ -41,7 +42,7 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
                 label="Gradient norms, before clipping"
                 lines={rows.map(({ name, points }, i) => ({
                   name: shortName(name),
-                  color: i,
+                  color: seriesColor(i),
                   dash: Math.floor(i / 7),
                   points: points.map(({ step, value }) => ({ x: step, y: 10 ** value })),
                 }))}

@@ -1,4 +1,4 @@
-import { linearScale, linePath } from '../../charts/axis.ts';
+import { linearScale, linePath } from '../../../charts/axis.ts';
 import { drawnIndices } from '../../charts/series.ts';
 import styles from './Sparkline.module.css';
 

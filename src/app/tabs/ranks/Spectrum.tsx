@@ -1,6 +1,6 @@
 import { useRef, useState } from 'react';
 import type { TensorSpace } from '../../../run/results/results.ts';
-import { linearScale, linePath } from '../../charts/axis.ts';
+import { linearScale, linePath } from '../../../charts/axis.ts';
 import { drawingIn } from '../../charts/save.tsx';
 import { percent } from '../../ui/format.ts';
 import { DataTable } from '../../charts/DataTable.tsx';

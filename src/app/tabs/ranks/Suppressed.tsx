@@ -1,5 +1,5 @@
 import { useRef } from 'react';
-import { linearScale } from '../../charts/axis.ts';
+import { linearScale } from '../../../charts/axis.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
 import { drawingIn } from '../../charts/save.tsx';
 import { percent } from '../../ui/format.ts';

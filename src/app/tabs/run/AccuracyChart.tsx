@@ -3,7 +3,7 @@ import { namedRounds, roundOf } from '../../../run/settings/schedule.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import { seriesColor, seriesDash } from '../../charts/colors.ts';
 import { drawingIn } from '../../charts/save.tsx';
-import { linearScale, linePath, spreadLabels } from '../../charts/axis.ts';
+import { linearScale, linePath, spreadLabels } from '../../../charts/axis.ts';
 import { significant } from '../../ui/format.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { DataTable } from '../../charts/DataTable.tsx';

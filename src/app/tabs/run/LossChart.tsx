@@ -1,14 +1,14 @@
-import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
-import 'uplot/dist/uPlot.min.css';
+import { type PointerEvent, useMemo, useRef, useState } from 'react';
 import { methodOf } from '../../../methods/registry.ts';
 import { hasRisen, type HeldOutLosses } from '../../../run/results/held-out.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
-import { axisOver } from '../../charts/axis.ts';
-import { resolvedColor } from '../../charts/colors.ts';
+import { type Axis, axisOver, axisScale } from '../../../charts/axis.ts';
+import { type Chart, type ChartPoint, MARGIN, type Mark } from '../../../charts/chart.ts';
+import { seriesColor } from '../../charts/colors.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
-import { type ChartLine, LineChart, LineDrawing } from '../../charts/LineChart.tsx';
+import { LineChart, LineDrawing } from '../../charts/LineChart.tsx';
 import { withDrawing } from '../../charts/save.tsx';
 import {
   drawnIndices,
@@ -25,7 +25,6 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { NONE, percent, significant, whole } from '../../ui/format.ts';
 import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
-import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
 import buttons from '../../ui/buttons.module.css';
 import styles from './LossChart.module.css';
 
@@ -83,31 +82,6 @@ function StopAtBest({ settings, losses }: { settings: RunSettings; losses: HeldO
 export const heldOutLoss = (all: HeldOutLosses, step: number): number | null =>
   all.find((one) => one.step === step)?.loss ?? null;
 
-/** The losses by the points of a chart, which may leave out steps: each at the point nearest before its step. */
-export function validationsAt(steps: readonly number[], all: HeldOutLosses): (number | null)[] {
-  const values: (number | null)[] = steps.map(() => null);
-  for (const { step, loss } of all) {
-    const at = steps.findLastIndex((one) => one <= step);
-    if (at >= 0) values[at] = loss;
-  }
-  return values;
-}
-
-const query = '(prefers-color-scheme: dark)';
-
-const subscribe = (listener: () => void): (() => void) => {
-  const media = matchMedia(query);
-  media.addEventListener('change', listener);
-  return () => media.removeEventListener('change', listener);
-};
-
-/** Whether the page is dark, by choice or by the system. Canvases use this to redraw. */
-function useDark(): boolean {
-  const theme = usePageState(({ view }) => view.theme);
-  const system = useSyncExternalStore(subscribe, () => matchMedia(query).matches);
-  return theme === 'system' ? system : theme === 'dark';
-}
-
 const RATE_HEIGHT = 130;
 const RATE_POINTS = 1200;
 
@@ -132,7 +106,7 @@ function RateChart({ columns: { steps, rounds }, rates, total, stretches, settin
       <p className={styles.readout}>{ratesText(settings)}</p>
       <LineChart
         label="Learning rates per step, in percent of their settings; the table below has the numbers."
-        lines={[{ name: 'rate', color: 0, dash: 0, points }]}
+        lines={[{ name: 'rate', color: seriesColor(0), points }]}
         borders={stretches.flatMap(({ from }, i) => (i === 0 ? [] : [{ x: from - 0.5, name: '' }]))}
         x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
         y={{ from: 0, to: 1, isLog: false }}
@@ -141,7 +115,7 @@ function RateChart({ columns: { steps, rounds }, rates, total, stretches, settin
         formatX={(step) => (Number.isInteger(step) ? whole(step) : '')}
         formatY={(share) => `${Math.round(100 * share)} %`}
         height={RATE_HEIGHT}
-        hasLegend={false}
+        legend="none"
       />
     </div>
   );
@@ -160,6 +134,9 @@ const HEIGHT = 260;
 /** More points than pixels would not be visible. */
 const MAX_POINTS = 2400;
 const TABLE_ROWS = 60;
+/** The sides of the plot, as every chart has them. */
+const [PLOT_LEFT, PLOT_RIGHT] = [MARGIN.left, MARGIN.right];
+const HELD_OUT: Mark = { shape: 'circle', size: 3.5 };
 
 /** Loss of every optimizer step, live. */
 export function LossChart() {
@@ -172,72 +149,43 @@ export function LossChart() {
   const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
   const log = usePageState(({ view }) => view.logLoss);
-  const dark = useDark();
   const frame = useRef<HTMLDivElement>(null);
-  const host = useRef<HTMLDivElement>(null);
-  const readout = useRef<HTMLOutputElement>(null);
-  const plot = useRef<LossPlot | null>(null);
   const width = useWidth(frame);
-  const measured = width > 0;
+  const [pointed, setPointed] = useState<number | null>(null);
 
   const columns = useMemo(() => lossColumns(curves), [curves]);
   const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
-  const data = useMemo((): LossPlotData => {
+  const data = useMemo((): LossData => {
     const stretches = settings === null ? [] : taskStretches(stepsPerRound, (round) => roundName(settings, round));
-    const drawn = drawnPoints(columns, averages, MAX_POINTS);
     return {
-      ...drawn,
-      validations: validationsAt(drawn.steps, validation ?? []),
+      ...drawnPoints(columns, averages, MAX_POINTS),
+      validation: validation ?? [],
       taken: ended?.map(({ step }) => step) ?? [],
       stretches,
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };
   }, [columns, averages, validation, ended, stepsPerRound, settings]);
-  // The data now shown, for the plot's listener.
-  const latest = useRef(data);
-
-  useEffect(() => {
-    const element = host.current;
-    if (element === null || !measured) return undefined;
-    const color = (property: string): string => resolvedColor(element, property);
-    const made = createLossPlot(element, {
-      width: element.clientWidth,
-      height: HEIGHT,
-      log,
-      colors: {
-        raw: color('--loss-raw'),
-        average: color('--accent'),
-        validation: color('--warn'),
-        text: color('--muted'),
-        grid: color('--line'),
-        boundary: color('--line-strong'),
-      },
-      font: getComputedStyle(element).fontFamily,
-      onPoint: (index) => {
-        if (readout.current !== null) readout.current.textContent = pointText(latest.current, index);
-      },
-    });
-    made.show(latest.current);
-    plot.current = made;
-    return () => {
-      made.destroy();
-      plot.current = null;
-    };
-    // `dark` is a dependency because the colours are read from the page.
-  }, [measured, log, dark]);
-
-  useEffect(() => {
-    latest.current = data;
-    plot.current?.show(data);
-  }, [data]);
-
-  useEffect(() => {
-    if (width > 0) plot.current?.resize(width);
-  }, [width]);
 
   const last = columns.steps.length - 1;
   const taskAt = (step: number): string =>
     data.stretches.find(({ from, to }) => step >= from && step <= to)?.task ?? NONE;
+  const label =
+    last < 0
+      ? 'Loss per step: none yet.'
+      : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`;
+  // Moving the pointer does not draw the chart again.
+  const drawing = useMemo(
+    () => width > 0 && <LineDrawing {...chartOf(data, log, label)} legend="none" width={width} height={HEIGHT} />,
+    [data, log, label, width],
+  );
+  const toX = axisScale(stepAxis(data), PLOT_LEFT, width - PLOT_RIGHT);
+  const point = ({ clientX, currentTarget }: PointerEvent): void => {
+    const x = clientX - currentTarget.getBoundingClientRect().left;
+    const { from, to } = stepAxis(data);
+    const step = from + ((x - PLOT_LEFT) / (width - PLOT_LEFT - PLOT_RIGHT)) * (to - from);
+    setPointed(columns.steps.length > 0 && step >= from && step <= to ? nearest(columns.steps, step) : null);
+  };
+  const shown = pointed === null ? undefined : columns.steps[pointed];
   return (
     <Section
       title="Loss"
@@ -269,18 +217,15 @@ export function LossChart() {
         <span className={styles.keyRaw}>each step</span>
         <span className={styles.keyAverage}>average</span>
         {validation !== undefined && <span className={styles.keyValidation}>held-out examples</span>}
-        <output ref={readout} />
+        <output>
+          {pointed !== null &&
+            shown !== undefined &&
+            `step ${shown}${taskAt(shown) === NONE ? '' : ` (${taskAt(shown)})`}: loss ${significant(columns.losses[pointed] ?? null)}, average ${significant(averages[pointed] ?? null)}`}
+        </output>
       </p>
-      <div ref={frame} className={styles.frame}>
-        <div
-          ref={host}
-          role="img"
-          aria-label={
-            last < 0
-              ? 'Loss per step: none yet.'
-              : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`
-          }
-        />
+      <div ref={frame} className={styles.frame} onPointerMove={point} onPointerLeave={() => setPointed(null)}>
+        {drawing}
+        {shown !== undefined && <div className={styles.cursor} style={{ left: toX(shown) ?? 0 }} />}
         {last < 0 && <p className={styles.empty}>Losses appear with the first training steps.</p>}
       </div>
       {rates !== undefined && settings !== null && (
@@ -319,7 +264,8 @@ export function LossChart() {
         }
         save={{
           file: 'loss',
-          draw: (take) => withDrawing(<LossDrawing data={data} log={log} />, take),
+          draw: (take) =>
+            withDrawing(<LineDrawing {...chartOf(data, log, 'Loss per step')} width={960} height={HEIGHT} />, take),
           numbers: () => ({
             columns: [
               'step',
@@ -348,41 +294,53 @@ export function LossChart() {
   );
 }
 
-/** The chart of the canvas as SVG. */
-function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
-  const { steps, losses, averages, validations, taken, total } = data;
-  const line = (name: string, values: (number | null)[], color: number): ChartLine => ({
-    name,
-    color,
-    dash: 0,
-    points: steps.map((x, i) => ({ x, y: values[i] ?? null })),
-  });
-  const measured = steps.flatMap((x, i) => (validations[i] == null ? [] : [{ x, y: validations[i] }]));
-  return (
-    <LineDrawing
-      label="Loss per step"
-      lines={[
-        line('each step', losses, 5),
-        line('average', averages, 0),
-        ...(measured.length > 0 ? [{ ...line('held-out examples', validations, 1), points: measured }] : []),
-      ]}
-      borders={taken.map((step) => ({ x: step, name: 'taken' }))}
-      x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
-      y={axisOver(log ? losses : [0, ...losses], log)}
-      xName="step"
-      yName="loss"
-      formatX={String}
-      formatY={significant}
-      width={960}
-      height={HEIGHT}
-    />
-  );
+/** What is drawn of a run. */
+interface LossData {
+  readonly steps: readonly number[];
+  readonly losses: readonly (number | null)[];
+  readonly averages: readonly (number | null)[];
+  readonly validation: HeldOutLosses;
+  /** Steps whose weights tasks ended with, if they were chosen by the loss on held-out examples. */
+  readonly taken: readonly number[];
+  readonly stretches: readonly TaskStretch[];
+  /** Steps of the whole run, so that the axis has its final length from the start. */
+  readonly total: number;
 }
 
-function pointText({ steps, losses, averages, stretches }: LossPlotData, index: number | null): string {
-  const step = index === null ? undefined : steps[index];
-  if (index === null || step === undefined || !Number.isInteger(step)) return '';
-  const task = stretches.find(({ from, to }) => step >= from && step <= to)?.task ?? '';
-  const values = `loss ${significant(losses[index] ?? null)}, average ${significant(averages[index] ?? null)}`;
-  return `step ${step}${task === '' ? '' : ` (${task})`}: ${values}`;
+const stepAxis = ({ total }: LossData): Axis => ({ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false });
+
+/** The loss of every step, its average, the losses on held-out examples, and where each task begins. */
+function chartOf(data: LossData, isLog: boolean, label: string): Chart {
+  const { steps, losses, averages, validation, taken, stretches } = data;
+  const points = (values: readonly (number | null)[]): ChartPoint[] =>
+    steps.map((x, i) => ({ x, y: values[i] ?? null }));
+  const heldOut = validation.map(({ step, loss }) => ({ x: step, y: loss }));
+  const top = axisOver([...losses, ...heldOut.map(({ y }) => y)], isLog);
+  return {
+    label,
+    lines: [
+      { name: 'each step', color: 'var(--loss-raw)', width: 1, points: points(losses) },
+      { name: 'average', color: 'var(--accent)', width: 2, points: points(averages) },
+      ...(heldOut.length > 0
+        ? [{ name: 'held-out examples', color: 'var(--warn)', width: 0, mark: HELD_OUT, points: heldOut }]
+        : []),
+    ],
+    borders: [
+      ...stretches.map(({ task, from }) => ({ x: from - 0.5, name: task })),
+      ...taken.map((step) => ({ x: step, name: '', color: 'var(--warn)' })),
+    ],
+    x: stepAxis(data),
+    y: isLog ? top : { ...top, from: 0 },
+    xName: 'step',
+    yName: 'loss',
+    formatX: (step) => (Number.isInteger(step) ? String(step) : ''),
+    formatY: significant,
+  };
+}
+
+/** The index of the number nearest to a value in an ascending list with at least one. */
+function nearest(ascending: readonly number[], value: number): number {
+  const after = ascending.findIndex((one) => one >= value);
+  if (after <= 0) return after < 0 ? ascending.length - 1 : 0;
+  return value - ascending[after - 1] < ascending[after] - value ? after - 1 : after;
 }

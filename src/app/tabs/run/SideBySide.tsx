@@ -4,7 +4,9 @@ import { type MethodName, type MethodSettings, sameMethod, withValues } from '..
 import type { Results } from '../../../run/results/results.ts';
 import { watchedSums } from '../../../run/results/watched.ts';
 import { type RunSettings, RunSettingsSchema } from '../../../run/settings/settings.ts';
-import { axisOver } from '../../charts/axis.ts';
+import { axisOver } from '../../../charts/axis.ts';
+import { DOT } from '../../../charts/chart.ts';
+import { seriesColor } from '../../charts/colors.ts';
 import { DataTable } from '../../charts/DataTable.tsx';
 import { LineChart } from '../../charts/LineChart.tsx';
 import { drawingIn } from '../../charts/save.tsx';
@@ -152,9 +154,9 @@ function Courses({ both }: { both: readonly Results[] }) {
     <div ref={frame}>
       <LineChart
         label={`${title}, of both runs; the table below has the numbers.`}
-        lines={curves.map(({ name, values }, color) => ({
-          ...{ name, color, dash: 0 },
-          points: values.map((y, i) => ({ x: i + 1, y })),
+        lines={curves.map(({ name, values }, i) => ({
+          ...{ name, color: seriesColor(i), mark: DOT },
+          points: values.map((y, round) => ({ x: round + 1, y })),
         }))}
         x={axisOver(rounds, false)}
         y={{ from: 0, to: isLoss ? most : 1, isLog: false }}
@@ -162,7 +164,6 @@ function Courses({ both }: { both: readonly Results[] }) {
         yName={isLoss ? 'loss' : '%'}
         formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
         formatY={(value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value)))}
-        marked
       />
       <DataTable
         caption={title}

@@ -69,10 +69,15 @@ export function axisTicks({ from, to, isLog }: Axis, count: number): number[] {
   return isLog ? logTicks(from, to, count) : linearTicks(from, to, count);
 }
 
-function linearTicks(from: number, to: number, count: number): number[] {
-  const rough = (to - from) / Math.max(1, count);
+/** The distance of round values, so that about `count` lie within a span. */
+export function linearStep(span: number, count: number): number {
+  const rough = span / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  return power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+}
+
+function linearTicks(from: number, to: number, count: number): number[] {
+  const step = linearStep(to - from, count);
   const first = Math.ceil(from / step - 1e-9);
   const last = Math.floor(to / step + 1e-9);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)));

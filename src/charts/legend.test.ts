@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { legendPlaces } from './LineChart.tsx';
+import { legendPlaces } from './chart.ts';
 
 describe('legendPlaces', () => {
   it('starts a new row where an entry does not fit, and cuts a name longer than a row', () => {
