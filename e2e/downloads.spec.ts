@@ -49,7 +49,7 @@ function stopInSecondRound(): void {
 async function answersInTransformersJs(page: Page, disk: string, tested: Prediction[]): Promise<void> {
   await page.getByTestId('onnx-dtype').selectOption('f32');
   for (const [name, bytes] of Object.entries(await unzipped(page, 'download-onnx'))) {
-    const target = join(disk, `gorp-web-onnx-f32-${CHOICE.method}`, name);
+    const target = join(disk, `gorp-web-onnx-f32-gloss-field`, name);
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, bytes);
   }

@@ -29,7 +29,7 @@ export async function main([folder]: string[]): Promise<number> {
         use,
         prompts: answers.map(promptOfPrediction),
         answers: answers.map(({ written }) => written),
-        programs: snippetsFor(use, { onnx: 'f32', gguf: 'f16' }, method).map(({ id, code }) => ({ id, code })),
+        programs: snippetsFor(use, { onnx: 'f32', gguf: 'f16' }).map(({ id, code }) => ({ id, code })),
       };
       await writeText(join(folder, name, 'facts.json'), JSON.stringify(facts));
       console.log(`${name}: ${new Set(facts.answers).size} different answers to ${answers.length} prompts`);
@@ -41,5 +41,5 @@ export async function main([folder]: string[]): Promise<number> {
 /** An answer without bytes that are invalid UTF-8, which random models write and programs show differently. */
 function exampleOf(answers: readonly Prediction[]): RoundUse['example'] {
   const shown = answers.find(({ written }) => !written.includes('\ufffd')) ?? answers[0];
-  return { prompt: promptOfPrediction(shown), answer: shown.written };
+  return { prompt: promptOfPrediction(shown), answer: shown.written, task: shown.task, text: shown.sentence };
 }

@@ -2,6 +2,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { snippetsFor } from '../../src/app/tabs/results/use-snippets.ts';
+import { archiveName } from '../../src/worker/archive-name.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
 import { PREDICTIONS_FILE } from '../../src/run/files/layout.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from '../../src/run/files/predictions.ts';
@@ -9,9 +10,6 @@ import { type RoundUse, useOfRound } from '../../src/run/files/round-use.ts';
 import { projectPath } from '../../tools/setup/process.ts';
 import { gorpWeb } from './command-line.ts';
 import { ran } from './process.ts';
-
-const METHOD = 'gorp-plus';
-const ONNX = `gorp-web-onnx-f32-${METHOD}`;
 
 /** What to ask, and with what. */
 export interface Asking {
@@ -44,21 +42,22 @@ export async function askPrograms(asking: Asking, folder: string): Promise<Agree
   await symlink(out, join(folder, 'gorp-web-rounds'));
   await symlink(projectPath('node_modules'), join(folder, 'node_modules'));
   const round = join(out, inOut);
+  const text = await readFile(join(round, PREDICTIONS_FILE), 'utf8');
+  const asked = readPredictions(text).slice(0, asking.prompts);
+  const use = useOfRound(await openRoundFolder(round), inOut, text);
+  const onnx = archiveName({ what: 'onnx', dtype: 'f32' }, use.learned).replace(/\.zip$/, '');
   for (const [command, target] of [
-    [['export', '--dtype', 'f32'], ONNX],
+    [['export', '--dtype', 'f32'], onnx],
     [['merge'], 'merged'],
   ] as const) {
     await gorpWeb([...command, '--round', round, '--model', model, '--out', join(folder, target)]);
   }
-  const text = await readFile(join(round, PREDICTIONS_FILE), 'utf8');
-  const asked = readPredictions(text).slice(0, asking.prompts);
-  const use = useOfRound(await openRoundFolder(round), inOut, text);
   const codeOf = (
     id: string,
     { prompt, answer }: { prompt: string; answer: string },
     changed: RoundUse = use,
   ): string =>
-    snippetsFor({ ...changed, example: { prompt, answer } }, { onnx: 'f32', gguf: 'f16' }, METHOD).find(
+    snippetsFor({ ...changed, example: { prompt, answer, task: '', text: '' } }, { onnx: 'f32', gguf: 'f16' }).find(
       (one) => one.id === id,
     )?.code ?? '';
 
@@ -87,12 +86,13 @@ export async function askPrograms(asking: Asking, folder: string): Promise<Agree
       codeOf('peft', example, merged).replaceAll(/"base-model"(, gguf_file="[^"]*")?/g, '"merged"'),
     ),
     await byProgram('transformers.js', 'use.mjs', node, (example) => codeOf('transformers.js', example)),
-    await askOnnxruntime(asked, use.maxNewTokens, python, folder),
+    await askOnnxruntime(asked, onnx, use.maxNewTokens, python, folder),
   ];
 }
 
 async function askOnnxruntime(
   asked: readonly Prediction[],
+  onnx: string,
   length: number,
   python: string,
   folder: string,
@@ -100,7 +100,7 @@ async function askOnnxruntime(
   await writeFile(join(folder, 'prompts.json'), JSON.stringify(asked.map(promptOfPrediction)));
   const script = projectPath('lab', 'real', 'answer_onnx.py');
   const answers = JSON.parse(
-    await ran(python, [script, ONNX, String(length), 'prompts.json'], { cwd: folder }),
+    await ran(python, [script, onnx, String(length), 'prompts.json'], { cwd: folder }),
   ) as string[];
   return {
     program: 'onnxruntime',

@@ -117,7 +117,7 @@ async function ggufExport(source: Source, dtype: GgufDtype | null): Promise<Outp
   const template = templateOf(base.tokenizerConfig, await base.chatTemplate());
   const asking = { promptForm: template === null ? 'raw' : 'chat', maxNewTokens: MAX_NEW_TOKENS } as const;
   const written = dtype ?? 'f16';
-  return ggufFiles(base, { name: mergedName(source.model ?? '', undefined, written), dtype: written, asking });
+  return ggufFiles(base, { name: mergedName(source.model ?? '', '', written), dtype: written, asking });
 }
 
 /** Why onnxruntime-web cannot hold an export, and what to do; null if it can. Other runtimes have more room. */

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
-import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
 import { BLOCK_TYPES } from '../weights/gguf/blocks.ts';
 import { quantise } from '../weights/gguf/quantise.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
@@ -8,7 +8,7 @@ import { type GgufSource, ggufBytes } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
 import { interleavedRows } from './interleaved.ts';
-import { type Asking, modelfile, readForms } from './modelfile.ts';
+import { type Asking, readForms, recipes } from './modelfile.ts';
 import { fileName, type TrainedChanges } from './model-tensors.ts';
 
 /** What an adapter is called, and how its model is asked. */
@@ -21,7 +21,7 @@ export interface GgufAdapterExport {
 }
 
 /**
- * The adapter of a round as a GGUF file for llama.cpp's `--lora`, and a `Modelfile` for Ollama.
+ * The adapter of a round as a GGUF file for llama.cpp's `--lora`, and the files that ask its model: see {@link recipes}.
  *
  * @throws GorpError `run/no-gguf-adapter` if the round has no adapter, or changed weights beside it; as `ggufFiles`.
  */
@@ -66,8 +66,8 @@ export async function ggufAdapterFiles(
     ['adapter.lora.alpha', { type: 'float32', value: changes.scaling * rank }],
   ]);
   const file = `${name}.gguf`;
-  const recipe = modelfile(known, asking, { model: base, adapter: file });
-  return [{ path: file, content: () => ggufBytes(metadata, tensors) }, textFile('Modelfile', () => recipe)];
+  const written: OutputFile = { path: file, content: () => ggufBytes(metadata, tensors) };
+  return [written, ...recipes(known, asking, { model: base, adapter: file })];
 }
 
 /** @param layer whose weights were trained; null if no layer has an adapter. */

@@ -1,5 +1,5 @@
 import { templateOf } from '../text/chat-template.ts';
-import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { WrittenType } from '../weights/gguf/quantise.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { ggufBytes } from '../weights/gguf/write.ts';
@@ -7,7 +7,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
 import type { GgufDtype } from './dtypes.ts';
 import { modelTensors, type TrainedChanges } from './model-tensors.ts';
-import { type Asking, type KnownForms, modelfile, readForms } from './modelfile.ts';
+import { type Asking, type KnownForms, readForms, recipes } from './modelfile.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
 import type { WrittenForm } from './written-form.ts';
 
@@ -27,7 +27,7 @@ interface GgufExport {
 
 /**
  * A model as one GGUF file for llama.cpp and the programs built on it, with all training merged in; for a decoder-only
- * model with a `Modelfile` for Ollama. Weights are read, merged and written one tensor at a time.
+ * model with the files that ask it: see {@link recipes}. Weights are read, merged and written one tensor at a time.
  *
  * @param trained the changes of a round; undefined exports the base model.
  * @throws GorpError `model/no-gguf`, `text/no-gguf` if llama.cpp does not compute this model or its tokens in the same
@@ -55,8 +55,7 @@ export async function ggufFiles(
   const path = `${name}.gguf`;
   const file: OutputFile = { path, content: () => ggufBytes(metadata, tensors) };
   if (form.kind === 'encoder-decoder') return [file]; // Ollama runs none
-  const recipe = modelfile(known, asking, { model: path });
-  return [file, textFile('Modelfile', () => recipe)];
+  return [file, ...recipes(known, asking, { model: path })];
 }
 
 /** The metadata of a model that has none. */

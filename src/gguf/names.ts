@@ -13,13 +13,74 @@ const stemOf = (model: string): string =>
     .replaceAll(/[^\w.-]+/g, '-')
     .replace(/^-+$/, '') || 'model';
 
-/** What a merged model is called, without `.gguf`. @param method that trained it; undefined for a base model. */
-export const mergedName = (model: string, method: string | undefined, dtype: GgufDtype): string =>
-  [stemOf(model), ...(method === undefined ? [] : [method]), dtype].join('-');
+/** What a merged model is called, without `.gguf`. @param learned as {@link learnedName} gives it; empty for a base model. */
+export const mergedName = (model: string, learned: string, dtype: GgufDtype): string =>
+  [stemOf(model), ...(learned === '' ? [] : [learned]), dtype].join('-');
 
 /** What the adapter of a round is called, without `.gguf`. */
-export const adapterName = (model: string, method: string): string => `${stemOf(model)}-${method}-adapter`;
+export const adapterName = (model: string, learned: string): string => `${stemOf(model)}-${learned}-adapter`;
+
+/** Names that Windows gives to devices. */
+const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(?=$|\.)/;
+const LONGEST = 40;
+
+/** What tasks are called in names of files and of models in Ollama, each otherwise than the others. */
+export function recipeNames(tasks: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const [i, task] of tasks.entries()) {
+    const safe = task
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9._-]+/g, '-')
+      .replace(/^[^a-z0-9]+/, '')
+      .slice(0, LONGEST)
+      .replace(/[^a-z0-9]+$/, '')
+      .replace(DEVICES, 'task-$1');
+    const name = safe || `task-${i + 1}`;
+    let own = name;
+    for (let again = 2; names.includes(own); again++) own = `${name}-${again}`;
+    names.push(own);
+  }
+  return names;
+}
+
+/** What a model has learned, as part of a file name: `mails-chats`, and of many tasks the first and a number. */
+export function learnedName(tasks: readonly string[]): string {
+  const names = recipeNames(tasks);
+  const all = names.join('-');
+  return all.length <= LONGEST ? all : `${names[0]}-and-${names.length - 1}-more`;
+}
 
 /** The file of a base model, for an adapter: its own, or the one that an export of it writes. */
 export const baseFile = (model: string): string =>
-  `${model.endsWith('.gguf') ? stemOf(model) : mergedName(model, undefined, 'f16')}.gguf`;
+  `${model.endsWith('.gguf') ? stemOf(model) : mergedName(model, '', 'f16')}.gguf`;
+
+/** What Ollama makes a model from: a file, or one with an adapter on top. Names beside the Modelfile. */
+export interface Ingredients {
+  readonly model: string;
+  readonly adapter?: string;
+}
+
+/**
+ * Lines that ask a model by its Modelfiles and chat templates. They are the same in Windows' `cmd` and PowerShell and in other shells.
+ *
+ * @param model a file name, as in {@link Ingredients}.
+ * @param name of the model in Ollama, for conversations.
+ */
+export function linesToAsk(
+  {
+    tasks = [],
+    maxNewTokens,
+  }: { tasks?: readonly { readonly name: string; readonly form?: string | undefined }[]; maxNewTokens: number },
+  { model, adapter }: Ingredients,
+  name: string,
+): { readonly ollama: string[]; readonly llamaCpp: string[] } {
+  const own = recipeNames(tasks.map((task) => task.name)).filter((_, i) => tasks[i].form !== 'chat');
+  const server = `llama-server -m ${model}${adapter === undefined ? '' : ` --lora ${adapter}`} --jinja --temp 0 -n ${maxNewTokens}`;
+  return {
+    ollama: [
+      ...own.flatMap((task) => [`ollama create ${task} -f Modelfile.${task}`, `ollama run ${task} "my text"`]),
+      ...[`ollama create ${name}-chat -f Modelfile`, `ollama run ${name}-chat`],
+    ],
+    llamaCpp: own.length === 0 ? [server] : own.map((task) => `${server} --chat-template-file ${task}.jinja`),
+  };
+}

@@ -97,7 +97,7 @@ export async function writeTrained(
   { promptForm, open }: TrainableFamily,
   method: MethodName,
 ): Promise<TrainedFamily> {
-  const archive = (as: SavedAs): string => archiveName(as, method).replace(/\.zip$/, '');
+  const archive = (as: SavedAs): string => archiveName(as, [THINGS.name]).replace(/\.zip$/, '');
   const [onnx, merged] = [archive({ what: 'onnx', dtype: 'f32' }), archive({ what: 'merge' })];
   const path = `${ordersFolder([THINGS.name])}/${roundFolder(1, THINGS.name)}`;
   const [base, round] = [join(folder, BASE), join(folder, archive({ what: 'zip' }), path)];

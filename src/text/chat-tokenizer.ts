@@ -149,13 +149,12 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
   };
 
   /** What is written up to where an answer begins. */
-  const prompt = (turns: readonly ChatTurn[]): string => {
+  const promptText = (turns: readonly ChatTurn[]): string => {
     const all = writable(turns);
     const text = promptOf(all, false);
     checkTurns(all, text);
     return text;
   };
-  const promptText = (text: string): string => prompt([{ role: 'user', content: text }]);
 
   const labels = new Map<string, number[]>();
   return {
@@ -164,8 +163,8 @@ export function chatTokenizer(tokenizer: Tokenizer, template: ChatTemplate): Tok
     eosId: endId,
     promptText,
     encodeAnswered,
-    encodeTurns: (turns) => tokenizer.encode(prompt(turns)),
-    encodePrompt: (text) => tokenizer.encode(promptText(text)),
+    encodeTurns: (turns) => tokenizer.encode(promptText(turns)),
+    encodePrompt: (text) => tokenizer.encode(promptText([{ role: 'user', content: text }])),
     encodeLabel: (label) => {
       const known = labels.get(label);
       if (known) return known;

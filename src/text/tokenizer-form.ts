@@ -40,8 +40,8 @@ export interface Tokenizer {
    *   where the answer begins and ends.
    */
   encodeAnswered?(turns: readonly ChatTurn[], answer: string, most: number): Answered;
-  /** What {@link encodePrompt} encodes; only by a chat template. */
-  promptText?(text: string): string;
+  /** What {@link encodeTurns} encodes; only by a chat template. */
+  promptText?(turns: readonly ChatTurn[]): string;
   /** The tokenizer without the chat template that this one uses. */
   readonly raw?: Tokenizer;
   /** Token ids of an answer, without the token that ends it. */

@@ -1,4 +1,5 @@
 import type { GgufDtype } from '../gguf/dtypes.ts';
+import { learnedName } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 
 /**
@@ -10,18 +11,19 @@ export type SavedAs =
   | { what: 'onnx'; dtype: OnnxDtype }
   | { what: 'gguf'; dtype: GgufDtype };
 
-/** The name of the archive. @param method name of the run's method. */
-export function archiveName(as: SavedAs, method: string): string {
+/** The name of the archive. @param learned names of what the model has learned. */
+export function archiveName(as: SavedAs, learned: readonly string[]): string {
+  const what = learnedName(learned);
   switch (as.what) {
     case 'zip':
       return 'gorp-web-rounds.zip';
     case 'merge':
-      return `gorp-web-model-${method}.zip`;
+      return `gorp-web-model-${what}.zip`;
     case 'onnx':
-      return `gorp-web-onnx-${as.dtype}-${method}.zip`;
+      return `gorp-web-onnx-${as.dtype}-${what}.zip`;
     case 'gguf':
-      return `gorp-web-gguf-${as.dtype}-${method}.zip`;
+      return `gorp-web-gguf-${as.dtype}-${what}.zip`;
     case 'gguf-adapter':
-      return `gorp-web-gguf-adapter-${method}.zip`;
+      return `gorp-web-gguf-adapter-${what}.zip`;
   }
 }

@@ -34,7 +34,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   weights: { layers: ['base'], core: true },
   onnx: { layers: ['base', 'models', 'weights'], core: true },
   run: { layers: run, core: true },
-  gguf: { layers: ['base', 'models', 'text', 'weights', 'run'], core: true },
+  gguf: { layers: ['base', 'models', 'tasks', 'text', 'weights', 'run'], core: true },
   bench: { layers: [...run, 'run'], core: true },
   worker: { layers: [...run, 'onnx', 'gguf', 'run', 'bench'], core: false },
   cli: { layers: [...run, 'onnx', 'gguf', 'run'], core: false },

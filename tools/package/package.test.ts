@@ -128,7 +128,7 @@ describe('programs that the page shows for a round', () => {
   beforeAll(async () => {
     // What the page's archives are unpacked to, and what npm makes of the package's `bin`.
     renameSync(join(consumer, 'run'), join(consumer, 'gorp-web-rounds'));
-    const exported = ['--round', `gorp-web-rounds/${folder}`, '--out', 'gorp-web-onnx-f32-seq-lora'];
+    const exported = ['--round', `gorp-web-rounds/${folder}`, '--out', 'gorp-web-onnx-f32-people'];
     expect(gorpWeb('export', ...exported)).toMatchObject({ code: 0, err: '' });
     mkdirSync(join(consumer, 'node_modules', '.bin'));
     chmodSync(join(installed, 'dist-lib', 'cli.js'), 0o755);
@@ -136,7 +136,7 @@ describe('programs that the page shows for a round', () => {
     const round = join(consumer, 'gorp-web-rounds', folder);
     const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
     const use = useOfRound(await openRoundFolder(round), folder, predictions);
-    programs = snippetsFor(use, { onnx: 'f32', gguf: 'f16' }, 'seq-lora');
+    programs = snippetsFor(use, { onnx: 'f32', gguf: 'f16' });
     answer = use.example?.answer;
     expect(answer).toMatch(/./);
   }, 60_000);

@@ -121,7 +121,7 @@ export function createStoredRounds(
     save: async (as, access) => {
       const { last, writing } = getState();
       if (writing !== null) return;
-      const name = archiveName(as, last?.settings.method.name ?? '');
+      const name = archiveName(as, last?.use.learned ?? []);
       let to: FileSystemFileHandle | null;
       try {
         to = await askWhere(name);

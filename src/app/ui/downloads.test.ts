@@ -11,7 +11,15 @@ const last: LastRound = {
   settings: quickResults('gorp-plus', 1).settings,
   use: {
     ...{ folder: 'round', model: 'embedded', commit: null, isDecoderOnly: false, promptForm: 'raw' },
-    ...{ hasAdapter: true, hasWeights: true, hasGates: false, maxNewTokens: 4, example: null },
+    ...{
+      hasAdapter: true,
+      hasWeights: true,
+      hasGates: false,
+      maxNewTokens: 4,
+      example: null,
+      learned: ['gloss'],
+      tasks: [],
+    },
   },
 };
 

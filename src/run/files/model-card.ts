@@ -42,9 +42,10 @@ const LIBRARY: Readonly<Record<SavedAs, string>> = {
  *
  * @param results of the run, after the round.
  * @param licence of the base model; null if it is not known.
+ * @param more Markdown after it.
  */
-export function modelCard(results: Results, licence: string | null, savedAs: SavedAs): OutputFile {
-  return textFile('README.md', () => `${header(results, licence, savedAs)}\n${body(results, licence, savedAs)}`);
+export function modelCard(results: Results, licence: string | null, savedAs: SavedAs, more = ''): OutputFile {
+  return textFile('README.md', () => `${header(results, licence, savedAs)}\n${body(results, licence, savedAs)}${more}`);
 }
 
 /** The card of a model that was exported after a round. */
@@ -52,7 +53,8 @@ export const cardOf = async (
   { results }: Pick<SavedRound, 'results'>,
   base: Pick<ModelTexts, 'licence'>,
   savedAs: SavedAs,
-): Promise<OutputFile> => modelCard(results, await licenceOfBase(results.settings.model, base), savedAs);
+  more = '',
+): Promise<OutputFile> => modelCard(results, await licenceOfBase(results.settings.model, base), savedAs, more);
 
 /** YAML. */
 function header(results: Results, licence: string | null, savedAs: SavedAs): string {

@@ -2,6 +2,7 @@ import { needsOf, partOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/presentable.ts';
 import type { PromptForm } from '../../tasks/prompt-form.ts';
+import type { TaskDefinition } from '../../tasks/task.ts';
 import { answerLengthIn } from '../tasks/encoded-task.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
@@ -22,15 +23,22 @@ export interface RoundUse {
   promptForm: PromptForm;
   /** Maximum number of tokens in an answer, as in the round's test. */
   maxNewTokens: number;
-  /** A prompt of the round's test and its answer; null if the predictions are missing. */
-  example: { prompt: string; answer: string } | null;
+  /** Names of what the model has learned, in order; and those whose questions exports hold, with the forms of answers. */
+  learned: readonly string[];
+  tasks: readonly Pick<TaskDefinition, 'name' | 'form'>[];
+  /** A prompt of the round's test and its answer, and the text of a task in it; null if the predictions are missing. */
+  example: { prompt: string; answer: string; task: string; text: string } | null;
 }
 
 /**
  * @param folder of the round, as in {@link RoundUse}.
  * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty if there is none.
  */
-export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
+export function useOfRound(
+  { round, results, changed, state }: SavedRound,
+  folder: string,
+  predictions: string,
+): RoundUse {
   const { settings, model } = results;
   const plan = planOf(settings.method);
   return {
@@ -43,6 +51,8 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
     hasGates: needsOf(plan).byPrompt === true,
     promptForm: settings.training.promptForm,
     maxNewTokens: answerLengthIn(results),
+    learned: settings.order.slice(0, round),
+    tasks: state.lessons.map(({ definition: { name, form } }) => ({ name, ...(form !== undefined && { form }) })),
     example: exampleIn(predictions),
   };
 }
@@ -61,5 +71,6 @@ function exampleIn(predictions: string): RoundUse['example'] {
   }
   const right = answers.filter(({ written, label }) => written === label);
   const shown = firstPresentable(right.length > 0 ? right : answers, promptOfPrediction);
-  return shown ? { prompt: promptOfPrediction(shown), answer: shown.written } : null;
+  if (!shown) return null;
+  return { prompt: promptOfPrediction(shown), answer: shown.written, task: shown.task, text: shown.sentence };
 }

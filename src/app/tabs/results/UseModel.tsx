@@ -45,7 +45,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
 
 /** Short programs in common libraries that ask the model of the last round for an answer. */
 export default function UseModel({ last: { round, settings, use }, dtypes }: { last: LastRound; dtypes: Dtypes }) {
-  const snippets = snippetsFor(use, dtypes, settings.method.name);
+  const snippets = snippetsFor(use, dtypes);
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
   const { id, title, needs, code } = snippets.find((one) => one.id === chosen) ?? snippets[0];
   return (

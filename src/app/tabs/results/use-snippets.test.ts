@@ -2,6 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { RoundUse } from '../../../run/files/round-use.ts';
 import { shellQuoted, type Snippet, snippetsFor } from './use-snippets.ts';
 
+const exampleOf = (prompt: string, text = prompt): NonNullable<RoundUse['example']> => ({
+  ...{ prompt, text, answer: 'x', task: 'gloss' },
+});
+
 const T5: RoundUse = {
   folder: 'logs_and_outputs/order_custom/outputs/1-gloss',
   model: 'google-t5/t5-small@main',
@@ -12,17 +16,18 @@ const T5: RoundUse = {
   hasGates: false,
   promptForm: 'raw',
   maxNewTokens: 4,
-  example: { prompt: "Task:TC\nit's\nAnswer:", answer: 'plant' },
+  learned: ['gloss'],
+  tasks: [{ name: 'gloss' }, { name: 'chats', form: 'chat' }],
+  example: { prompt: "Task:TC\nit's\nAnswer:", answer: 'plant', task: 'gloss', text: "it's" },
 };
 
 const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' = 'f32'): string =>
-  snippetsFor({ ...T5, ...use }, { onnx: dtype, gguf: 'q8_0' }, 'seq-lora').find((snippet) => snippet.id === id)
-    ?.code ?? '';
+  snippetsFor({ ...T5, ...use }, { onnx: dtype, gguf: 'q8_0' }).find((snippet) => snippet.id === id)?.code ?? '';
 
 // The programs are run by e2e/downloads.spec.ts and tools/package.
 describe('programs that use a round', () => {
   test('name folders, model, revision and prompt of the run', () => {
-    expect(codeOf('transformers.js', {})).toContain(`pipeline('text2text-generation', 'gorp-web-onnx-f32-seq-lora')`);
+    expect(codeOf('transformers.js', {})).toContain(`pipeline('text2text-generation', 'gorp-web-onnx-f32-gloss')`);
     expect(codeOf('transformers.js', {})).toContain(String.raw`"Task:TC\nit's\nAnswer:"`);
     expect(codeOf('optimum', {}, 'q8')).toContain('encoder_file_name="encoder_model_quantized.onnx"');
     expect(codeOf('peft', {})).toContain(`("google-t5/t5-small", revision="${T5.commit ?? ''}", dtype="float32")`);
@@ -33,7 +38,7 @@ describe('programs that use a round', () => {
 
   test('say where to put a base model that cannot be fetched by name', () => {
     const needs = (model: string): string[] =>
-      snippetsFor({ ...T5, model }, { onnx: 'f32', gguf: 'f16' }, 'gorp').map((one) => one.needs);
+      snippetsFor({ ...T5, model }, { onnx: 'f32', gguf: 'f16' }).map((one) => one.needs);
     expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
     expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
     expect(needs('picked:mine').filter((text) => text.includes('base-model'))).toHaveLength(2);
@@ -51,14 +56,14 @@ describe('programs that use a round', () => {
     const onDisk = { model: '/home/me/models/my tiny.gguf', commit: null };
     expect(codeOf('peft', onDisk)).toContain('AutoTokenizer.from_pretrained("base-model", gguf_file="my tiny.gguf")');
     expect(codeOf('command-line', picked)).toContain(" --model './base-model/my tiny.gguf' ");
-    const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' }, 'gorp')[2];
+    const { needs } = snippetsFor({ ...T5, ...picked }, { onnx: 'f32', gguf: 'f16' })[2];
     expect(needs).toContain('copy my tiny.gguf into base-model');
     expect(needs).toContain(' gguf.');
   });
 
   test('of a round with gates are those that hold gates', () => {
     for (const isDecoderOnly of [false, true]) {
-      const shown = snippetsFor({ ...T5, isDecoderOnly, hasGates: true }, { onnx: 'f32', gguf: 'f16' }, 'gain-lora');
+      const shown = snippetsFor({ ...T5, isDecoderOnly, hasGates: true }, { onnx: 'f32', gguf: 'f16' });
       expect(shown.map(({ id }) => id)).toEqual(['transformers.js', 'optimum', 'command-line']);
     }
   });
@@ -84,18 +89,15 @@ describe('programs that use a round', () => {
 
   test('name the GGUF file for llama.cpp and what is built on it, for decoder-only models', () => {
     const llama = { isDecoderOnly: true, model: 'HuggingFaceTB/SmolLM2-135M@main' } as const;
-    const file = 'gorp-web-gguf-q8_0-seq-lora/SmolLM2-135M-seq-lora-q8_0.gguf';
+    const file = 'gorp-web-gguf-q8_0-gloss/SmolLM2-135M-gloss-q8_0.gguf';
     expect(codeOf('ollama', llama)).toBe(
-      `ollama create gorp-web -f gorp-web-gguf-q8_0-seq-lora/Modelfile\nollama run gorp-web 'Task:TC\nit'\\''s\nAnswer:'\n`,
+      `cd gorp-web-gguf-q8_0-gloss\nollama create gloss -f Modelfile.gloss\nollama run gloss "it's"\nollama create gloss-chat -f Modelfile\nollama run gloss-chat\n`,
     );
-    expect(codeOf('llama.cpp', llama)).toContain(`llama-server --model ${file} --port 8080\n`);
-    expect(codeOf('llama.cpp', llama)).toContain(String.raw`/v1/completions`);
-    expect(codeOf('llama.cpp', llama)).toContain(String.raw`"prompt":"Task:TC\nit'\''s\nAnswer:","max_tokens":4`);
+    expect(codeOf('llama.cpp', llama)).toContain(
+      `llama-server -m SmolLM2-135M-gloss-q8_0.gguf --jinja --temp 0 -n 4 --chat-template-file gloss.jinja\n`,
+    );
     expect(codeOf('lm-studio', llama)).toContain(`lms import ${file}\n`);
-    expect(codeOf('llama.cpp', { ...llama, promptForm: 'chat' })).toMatch(
-      /--jinja\n.*\/v1\/chat\/completions.*"messages"/,
-    );
-    const about = snippetsFor({ ...T5, ...llama }, { onnx: 'f32', gguf: 'f16' }, 'gorp');
+    const about = snippetsFor({ ...T5, ...llama }, { onnx: 'f32', gguf: 'f16' });
     for (const id of ['ollama', 'llama.cpp', 'lm-studio'] as const) {
       expect(about.find((one) => one.id === id)?.needs).toContain('were not run by this project');
     }
@@ -104,8 +106,8 @@ describe('programs that use a round', () => {
   });
 
   test('run T5 as GGUF in wllama, whose script the prompt cannot end', () => {
-    const code = codeOf('wllama', { example: { prompt: 'a </script> "b"', answer: 'c' } });
-    expect(code).toContain('gorp-web-gguf-q8_0-seq-lora/t5-small-seq-lora-q8_0.gguf');
+    const code = codeOf('wllama', { example: exampleOf('a </script> "b"') });
+    expect(code).toContain('gorp-web-gguf-q8_0-gloss/t5-small-gloss-q8_0.gguf');
     expect(code).toContain(String.raw`"a <\/script> \"b\""`);
   });
 });
@@ -121,13 +123,18 @@ describe('a text of a test that would do more than be read', () => {
   });
 
   test('is no option of a program', () => {
-    const example = { prompt: '--help', answer: 'x' };
-    expect(codeOf('command-line', { example })).toContain("--prompt='--help'");
-    expect(codeOf('ollama', { example, isDecoderOnly: true })).toContain("ollama run gorp-web -- '--help'");
+    expect(codeOf('command-line', { example: exampleOf('--help') })).toContain("--prompt='--help'");
+  });
+
+  test('stands in quotes that every shell reads alike, or is left out', () => {
+    const said = (text: string): string => codeOf('ollama', { example: exampleOf('x', text), isDecoderOnly: true });
+    expect(said('Where’s my train? (5 < 7) & so')).toContain('ollama run gloss "Where’s my train? (5 < 7) & so"\n');
+    for (const text of ['say "hi"', '100 %', '$HOME', '`id`', 'wow!', 'a\nb', 'C:\\', '-rf', '\u001b[201~', '\u202e'])
+      expect(said(text), text).toContain('ollama run gloss "my text"\n');
   });
 
   test('ends no script of a page, and hides nothing of a program', () => {
-    const example = { prompt: '</script><!--<script>\u202e\u2066', answer: 'x' };
+    const example = exampleOf('</script><!--<script>\u202e\u2066');
     const page = codeOf('wllama', { example });
     expect(page.match(/<\/?script|<!--/g)).toEqual(['<script', '</script']);
     expect(page).toContain(String.raw`<\/script>\u003c!--\u003cscript>\u202e\u2066`);

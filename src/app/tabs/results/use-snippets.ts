@@ -1,5 +1,5 @@
 import type { GgufDtype } from '../../../gguf/dtypes.ts';
-import { mergedName } from '../../../gguf/names.ts';
+import { learnedName, linesToAsk, mergedName, recipeNames } from '../../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import type { RoundUse } from '../../../run/files/round-use.ts';
 import { isGgufName } from '../../../weights/gguf/splits.ts';
@@ -37,12 +37,10 @@ const NO_EXAMPLE = 'Write a prompt here, in the format of the tasks.';
 /**
  * Programs that use the model trained in a round, from the page's archives unpacked into folders of the same name. They
  * ask for the answer to a prompt from the round's test.
- *
- * @param method method name in the archive names.
  */
-export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method: string): Snippet[] {
-  const onnx = archiveName({ what: 'onnx', dtype }, method);
-  const rounds = archiveName({ what: 'zip' }, method);
+export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes): Snippet[] {
+  const onnx = archiveName({ what: 'onnx', dtype }, use.learned);
+  const rounds = archiveName({ what: 'zip' }, use.learned);
   const round = `${folderOf(rounds)}/${use.folder}`;
   const base = baseModel(use);
   return [
@@ -76,7 +74,7 @@ export function snippetsFor(use: RoundUse, { onnx: dtype, gguf }: Dtypes, method
         needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}${base.gguf === null ? '' : ' gguf'}.`,
         code: peft(use, round, base),
       },
-      ...(use.isDecoderOnly ? ggufSnippets(use, gguf, method) : [wllama(use, gguf, method)]),
+      ...(use.isDecoderOnly ? ggufSnippets(use, gguf) : [wllama(use, gguf)]),
     ];
   }
 }
@@ -221,61 +219,60 @@ function commandLine(use: RoundUse, round: string, { gguf }: BaseModel): string 
   return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} ${promptOption(promptOf(use))}\n`;
 }
 
-/** What a model is called in programs that give models names. */
-const NAME = 'gorp-web';
 const NOT_RUN = 'These lines follow its documentation; they were not run by this project.';
 
-/** Programs built on llama.cpp that run decoder-only models; only Ollama also reads the Modelfile. */
-function ggufSnippets(use: RoundUse, dtype: GgufDtype, method: string): Snippet[] {
-  const archive = archiveName({ what: 'gguf', dtype }, method);
+/**
+ * Programs built on llama.cpp that run decoder-only models: the files beside the model hold the questions of its tasks, so
+ * that a text is enough. LM Studio reads no such file and is given whole prompts.
+ */
+function ggufSnippets(use: RoundUse, dtype: GgufDtype): Snippet[] {
+  const archive = archiveName({ what: 'gguf', dtype }, use.learned);
   const folder = folderOf(archive);
-  const file = `${folder}/${mergedName(use.model, method, dtype)}.gguf`;
+  const name = learnedName(use.learned);
+  const file = `${mergedName(use.model, name, dtype)}.gguf`;
+  const { ollama, llamaCpp } = linesToAsk(use, { model: file }, name);
   const unpack = `Unpack ${archive} into a folder of that name`;
-  const prompt = promptOf(use);
-  const isChat = use.promptForm === 'chat';
-  const asked = isChat ? { messages: [{ role: 'user', content: prompt }] } : { prompt };
-  const path = isChat ? '/v1/chat/completions' : '/v1/completions';
-  const request = (port: number, model: object): string =>
-    `curl http://localhost:${port}${path} -H 'Content-Type: application/json' -d ${shellQuoted(
-      JSON.stringify({ ...model, ...asked, max_tokens: use.maxNewTokens, temperature: 0 }),
-    )}`;
+  const [task] = recipeNames(use.tasks.map((one) => one.name)).filter(
+    (_, i) => use.tasks[i].name === use.example?.task,
+  );
+  const text = use.example === null ? null : textInShells(use.example.text);
+  const withText = (line: string): string =>
+    text !== null && line === `ollama run ${task} "my text"` ? `ollama run ${task} "${text}"` : line;
   return [
     {
       id: 'ollama',
       title: 'Ollama',
-      needs: `${unpack}; install Ollama (ollama.com). ${NOT_RUN}`,
-      code: lines(
-        `ollama create ${NAME} -f ${folder}/Modelfile`,
-        `ollama run ${NAME} ${prompt.startsWith('-') ? '-- ' : ''}${shellQuoted(prompt)}`,
-      ),
+      needs: `${unpack}; install Ollama (ollama.com). Each task has a Modelfile with its question; the last one is for conversations. ${NOT_RUN}`,
+      code: lines(`cd ${folder}`, ...ollama.map(withText)),
     },
     {
       id: 'llama.cpp',
       title: 'llama.cpp',
-      needs: `${unpack}; install llama.cpp (github.com/ggml-org/llama.cpp). The first line starts a server; run the second in another terminal. ${NOT_RUN}`,
-      code: lines(
-        `llama-server --model ${shellQuoted(file)} --port 8080${isChat ? ' --jinja' : ''}`,
-        request(8080, {}),
-      ),
+      needs: `${unpack}; install llama.cpp (github.com/ggml-org/llama.cpp). Start one of the servers, open http://localhost:8080 and write a text. ${NOT_RUN}`,
+      code: lines(`cd ${folder}`, ...llamaCpp),
     },
     {
       id: 'lm-studio',
       title: 'LM Studio',
-      needs: `${unpack}; install LM Studio (lmstudio.ai) with its command line, lms. Choose the imported file when asked. ${NOT_RUN}`,
+      needs: `${unpack}; install LM Studio (lmstudio.ai) with its command line, lms. Choose the imported file when asked, set the temperature to 0, and paste a whole prompt, as below the lines. ${NOT_RUN}`,
       code: lines(
-        `lms import ${shellQuoted(file)}`,
-        `lms load --identifier ${NAME}`,
-        'lms server start',
-        request(1234, { model: NAME }),
+        `lms import ${folder}/${file}`,
+        `lms load --identifier ${name}`,
+        `lms chat ${name}`,
+        '',
+        promptOf(use),
       ),
     },
   ];
 }
 
+/** A text between double quotes that cmd, PowerShell and POSIX shells take as it is; null if one of them would not. */
+const textInShells = (text: string): string | null => (/^(?!-)[^"$`%!\\\p{C}\u2028\u2029]+$/u.test(text) ? text : null);
+
 /** T5 as GGUF, which Ollama, LM Studio and llama.cpp's server do not run. */
-function wllama(use: RoundUse, dtype: GgufDtype, method: string): Snippet {
-  const archive = archiveName({ what: 'gguf', dtype }, method);
-  const file = `${folderOf(archive)}/${mergedName(use.model, method, dtype)}.gguf`;
+function wllama(use: RoundUse, dtype: GgufDtype): Snippet {
+  const archive = archiveName({ what: 'gguf', dtype }, use.learned);
+  const file = `${folderOf(archive)}/${mergedName(use.model, learnedName(use.learned), dtype)}.gguf`;
   return {
     id: 'wllama',
     title: 'wllama',
