@@ -40,7 +40,7 @@ test('axe finds nothing on any tab after a run, nor on the form before, light an
     await page.getByTestId('queue-add').click();
     await page.getByTestId('tab-results').click();
     await page
-      .getByRole('button', { name: /^Open the gorp run/ })
+      .getByRole('button', { name: /^Open the run .*, gorp, of/ })
       .first()
       .click();
     await expect(page.getByTestId('phase')).toHaveText('Finished');

@@ -78,7 +78,7 @@ function expectCard(file: Uint8Array, { settings, accuracy }: Results, base: str
   for (const row of cells) expect(card).toMatch(new RegExp(row.replaceAll('| ', '\\| '), 'm'));
 }
 
-test('rounds are saved: a stopped run resumes after the last, and they can be downloaded and loaded', async ({
+test('a stopped run leaves its model, which is taught the rest; models can be downloaded and loaded', async ({
   page,
 }) => {
   test.setTimeout(400_000);
@@ -92,8 +92,9 @@ test('rounds are saved: a stopped run resumes after the last, and they can be do
   const { results: stopped } = await downloadResults(page);
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
 
-  await page.getByTestId('resume-round').click();
-  await expect(page.getByTestId('goes-on')).toContainText('after round 1');
+  await page.getByTestId('teach-more').click();
+  await expect(page.getByTestId('lessons').locator('li')).toHaveText(/^gloss/);
+  await page.getByLabel('Add a task').selectOption('field');
   await start(page);
   await waitForStatus(page, 'finished');
   const { results } = await downloadResults(page);
@@ -151,8 +152,9 @@ test('rounds are saved: a stopped run resumes after the last, and they can be do
       await writeFile(target, files[`${ROUNDS}/2-field/${name}`]);
     }
     await page.getByTestId('load-round').setInputFiles(join(disk, '2-field'));
-    await expect(page.getByTestId('kept-rounds')).toContainText('1 round ');
-    await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 2');
+    await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss, 2-field');
+    await page.getByTestId('tab-models').click();
+    await expect(page.getByTestId('taught-model')).toHaveCount(3);
   } finally {
     await rm(disk, { recursive: true, force: true });
   }

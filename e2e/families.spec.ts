@@ -83,9 +83,9 @@ async function expectExported(page: Page, parameters: number): Promise<void> {
   expect(files['model.safetensors'].length).toBeGreaterThan(parameters * 4);
 }
 
-/** Learns one more task, resumed from the round saved in the browser. */
-async function expectResumed(page: Page, before: Results): Promise<void> {
-  await page.getByTestId('resume-round').click();
+/** Learns one more task, after what the model in the browser knows. */
+async function expectTaughtMore(page: Page, before: Results): Promise<void> {
+  await page.getByTestId('teach-more').click();
   await page.getByLabel('Add a task').selectOption('field');
   await start(page);
   await waitForStatus(page, 'finished');
@@ -96,9 +96,9 @@ async function expectResumed(page: Page, before: Results): Promise<void> {
 }
 
 // The command line resumes and exports every family (src/cli/families.test.ts). Here: bytes with an encoder, which are
-// resumed, and word pieces without one, which are exported.
+// taught more, and word pieces without one, which are exported.
 const IN_BROWSER = [
-  { name: 'byt5-tiny', method: 'gorp-plus', then: 'is resumed' },
+  { name: 'byt5-tiny', method: 'gorp-plus', then: 'is taught more' },
   { name: 'qwen3-tiny', method: 'gorp', then: 'is exported' },
 ];
 for (const { name, method, then } of IN_BROWSER) {
@@ -113,7 +113,7 @@ for (const { name, method, then } of IN_BROWSER) {
     expect(results.model).toMatchObject({ name: `tiny/${name}` });
     expect(results.accuracy.exact[1]).toEqual([expect.any(Number)]);
     if (method === 'gorp') await expectExported(page, results.model.parameters);
-    else await expectResumed(page, results);
+    else await expectTaughtMore(page, results);
   });
 }
 

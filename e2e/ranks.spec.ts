@@ -14,7 +14,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
     .setInputFiles({ name: 'large.json', mimeType: '', buffer: Buffer.from(JSON.stringify(results)) });
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(1);
   await page.getByTestId('tab-results').click();
-  await page.getByRole('button', { name: /^Open the gorp run/ }).click();
+  await page.getByRole('button', { name: /^Open the run .*, gorp, of/ }).click();
   await page.getByTestId('tab-ranks').click();
 
   const map = page.getByTestId('ranks-map');

@@ -41,7 +41,7 @@ test('two tabs that train at once store their rounds separately, and a damaged r
     await openWorkbench(tab);
     await choose(tab, TINY);
     await tab.getByTestId('tab-results').click();
-    await tab.getByTestId('keep-every-round').check();
+    await tab.getByTestId('store-every-task').check();
   }
   await Promise.all([start(page), start(other)]);
   await Promise.all([waitForStatus(page, 'finished'), waitForStatus(other, 'finished')]);
@@ -55,13 +55,13 @@ test('two tabs that train at once store their rounds separately, and a damaged r
     expect(rounds.map(({ path }) => path.split('/').at(-2)).toSorted()).toEqual(['1-gloss', '2-field']);
   }
 
-  await test.step('a damaged round is named, and the run resumes from the one before it', async () => {
+  await test.step('a damaged model is named, and the one before it is used', async () => {
     for (const { path } of files) if (path.includes('2-field')) await damage(page, path);
     await page.reload();
     await page.getByTestId('tab-results').click();
     await expect(page.getByTestId('broken-rounds')).toContainText('2-field');
     await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
-    await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 1');
+    await expect(page.getByTestId('model-line')).toHaveText(/→ glossTeach it something more$/);
   });
 });
 
@@ -84,20 +84,16 @@ test('another run takes nothing from a stopped one: neither its checkpoint nor i
   for (const models of [1, 2]) {
     await start(page);
     await waitForStatus(page, 'finished');
-    await expect(resume).toHaveText(offer);
-    await page.getByTestId('tab-results').click();
-    await expect(page.getByTestId('run-model')).toHaveCount(models);
+    await expect(resume).toHaveText(offer.replace('Resume', 'Resume the other run'));
+    await page.getByTestId('tab-models').click();
+    await expect(page.getByTestId('taught-model')).toHaveCount(2 * models);
   }
-  const list = page.getByTestId('run-models');
-  await list.locator('summary').click();
-  await list.getByRole('button', { name: /^Use the model of/ }).click();
-  await expect(page.getByTestId('kept-rounds')).toContainText('2 rounds');
-  await list
-    .getByRole('button', { name: /^Remove… the model of/ })
-    .first()
-    .click();
-  await list.getByRole('button', { name: /^Remove for good/ }).click();
-  await expect(page.getByTestId('run-model')).toHaveCount(1);
+  const list = page.getByTestId('taught-models');
+  await list.getByRole('button', { name: 'Use gloss, field' }).click();
+  await expect(list.getByRole('button', { name: 'Use gloss, field' })).toHaveCount(1);
+  await list.getByRole('button', { name: 'Remove… the model gloss, field' }).first().click();
+  await list.getByRole('button', { name: /^Remove for good, which frees/ }).click();
+  await expect(page.getByTestId('taught-model')).toHaveCount(3);
 
   await resume.click();
   await waitForStatus(page, 'finished');
@@ -152,14 +148,11 @@ test('a run stops with its model, and the page opens again as it was left', asyn
   await test.step('a model larger than the whole budget stays, and the page says so', async () => {
     expect(await page.evaluate(growRound, 2 ** 30)).toBe(true);
     await page.reload();
-    await page.getByTestId('tab-results').click();
-    const list = page.getByTestId('run-models');
-    await list.locator('summary').click();
+    await page.getByTestId('tab-models').click();
     await page.getByTestId('model-budget').selectOption('1');
     await expect(page.getByTestId('budget-too-small')).toContainText('takes more than 1 GiB. It stays');
     await expect(page.getByTestId('over-budget'), 'nothing is offered for removal').toBeHidden();
-    await expect(list.getByTestId('run-model')).toContainText('first try: seq-lora');
-    await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
+    await expect(page.getByTestId('taught-model')).toContainText(/gloss.*in use.*first try/);
   });
 });
 

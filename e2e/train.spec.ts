@@ -145,7 +145,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     await page.getByTestId('unfold-run').click();
     const [file] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: /^Download the gorp-plus run/ }).click(),
+      page.getByRole('button', { name: /^Download the run .*, gorp-plus, of/ }).click(),
     ]);
     expect(JSON.parse(await readFile(await file.path(), 'utf8'))).toEqual(results);
     await page.getByRole('button', { name: 'Open the' }).click();

@@ -13,5 +13,7 @@ declare module 'react' {
     /** Of the map of ranks: number of rounds, letters of the longest name. */
     '--rounds'?: number;
     '--letters'?: number;
+    /** Of a taught model: how many it descends from. */
+    '--depth'?: number;
   }
 }

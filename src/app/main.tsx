@@ -21,7 +21,7 @@ import {
   storedTheme,
 } from './state/preferences.ts';
 import { browserQueue } from './state/queue.ts';
-import { askWhereToSave, createStoredRounds, openExportsWorker, StoredRoundsProvider } from './state/saved-rounds.ts';
+import { askWhereToSave, createTaughtModels, openExportsWorker, TaughtProvider } from './state/taught-models.ts';
 import { openWorkerSession, watched } from './state/session.ts';
 import { browserAddress } from './state/sharing.ts';
 import { browserTasks } from './state/task-store.ts';
@@ -81,7 +81,7 @@ function start(at: HTMLElement): void {
     address: browserAddress,
     leftOff: browserLeftOff,
   });
-  const stored = createStoredRounds(openExportsWorker, askWhereToSave, download);
+  const stored = createTaughtModels(openExportsWorker, askWhereToSave, download);
   // Despite its type, the property is missing in browsers without wake locks.
   keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
   watchSlowdown(page.store, document, now);
@@ -93,9 +93,9 @@ function start(at: HTMLElement): void {
   createRoot(at).render(
     <StrictMode>
       <PageProvider value={page}>
-        <StoredRoundsProvider value={stored}>
+        <TaughtProvider value={stored}>
           <App />
-        </StoredRoundsProvider>
+        </TaughtProvider>
       </PageProvider>
     </StrictMode>,
   );

@@ -9,7 +9,7 @@ import type { WeightStore } from '../weights/store.ts';
 import { readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { hubAccess, modelsFolder, openModels, openNamedModel } from './named-models.ts';
-import { describeTaught, openTaught, taughtTasks } from './taught-model.ts';
+import { describeTaught, openTaught, taughtLessons } from './taught-model.ts';
 import { Terminal } from './terminal.ts';
 
 export const MODELS_USAGE = `Usage: gorp-web models list
@@ -36,7 +36,12 @@ export async function models(args: string[]): Promise<number> {
   if (action === 'show') {
     const model = await openTaught(name);
     const { settings } = model.round.results;
-    terminal.event({ type: 'taught', base: settings.model, method: settings.method.name, tasks: taughtTasks(model) });
+    terminal.event({
+      type: 'taught',
+      base: settings.model,
+      method: settings.method.name,
+      tasks: taughtLessons(model).map(({ name }) => name),
+    });
     terminal.result(describeTaught(model));
     return EXIT.ok;
   }

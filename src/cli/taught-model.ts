@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
-import { mainScore } from '../run/settings/scoring.ts';
+import type { Score } from '../run/settings/scoring.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
+import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { startingMethod } from '../run/settings/starting-values.ts';
 import { type RunSettings, watching } from '../run/settings/settings.ts';
@@ -35,9 +36,9 @@ export async function openTaught(path: string): Promise<TaughtModel> {
   );
 }
 
-/** Names of the tasks that a model has been taught, in order. */
-export const taughtTasks = ({ round: { round, results } }: TaughtModel): string[] =>
-  results.settings.order.slice(0, round);
+/** What a model was taught, in order. */
+export const taughtLessons = ({ round: { round, results, state } }: TaughtModel): readonly TaughtLesson[] =>
+  summaryOfModel({ round, results, lessons: state.lessons }).lessons;
 
 /**
  * The run that teaches a model more: the tasks of `--task` and `--order` come after those that it knows. Base model,
@@ -55,7 +56,7 @@ export async function teachingMore(
     throw new UsageError(`--from names the model. If its base has moved, name it with --base ${values.model}.`);
   }
   const { settings } = model.round.results;
-  const known = taughtTasks(model);
+  const known = taughtLessons(model).map(({ name }) => name);
   const { tasks: customTasks, learned, watch: added, generalText, notes } = await givenTasks(values);
   const own = learned.map(({ name }) => name);
   const names = isGiven(args, 'order') ? values.order.split(',').map((name) => taskNamed(name.trim(), own)) : own;
@@ -89,23 +90,13 @@ export async function teachingMore(
 
 /** What a model was taught, in lines: its base, its method, and each task with its score then and now. */
 export function describeTaught(model: TaughtModel): string {
-  const { results, state, round } = model.round;
-  const { settings, accuracy } = results;
-  const lines = taughtTasks(model).map((name, i) => {
-    const report = results.tasks[i];
-    const matrix = accuracy[mainScore(report)];
-    const scores = [matrix?.[i + 1]?.[i], matrix?.[round]?.[i]].map((score) => scored(score, mainScore(report)));
-    const lesson = state.lessons.find(({ definition }) => definition.name === name);
-    const when = lesson ? `, taught ${lesson.taughtAt.slice(0, 10)}` : '';
-    const tests = lesson?.tests ? `, ${lesson.tests.asked.length} tests come with it` : '';
-    return `${i + 1}. ${name}${when}: ${scores[0]} then, ${scores[1]} now${tests}`;
+  const { settings } = model.round.results;
+  const lines = taughtLessons(model).map(({ name, taughtAt, then, now, score, tests }, i) => {
+    const own = tests === 0 ? '' : `, ${tests} tests come with it`;
+    return `${i + 1}. ${name}, taught ${taughtAt.slice(0, 10)}: ${scored(then, score)} then, ${scored(now, score)} now${own}`;
   });
   return [`Base model: ${settings.model}`, `Method: ${methodTitle(settings.method)}`, ...lines].join('\n');
 }
 
-const scored = (score: number | null | undefined, kind: string): string =>
-  score === null || score === undefined
-    ? 'not tested'
-    : kind === 'loss'
-      ? `loss ${score.toFixed(2)}`
-      : `${(100 * score).toFixed(1)} %`;
+const scored = (score: number | null, kind: Score): string =>
+  score === null ? 'not tested' : kind === 'loss' ? `loss ${score.toFixed(2)}` : `${(100 * score).toFixed(1)} %`;

@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { SavedState } from '../gorp/state.ts';
-import { planOf } from '../methods/registry.ts';
+import { methodTitle, planOf } from '../methods/registry.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './events/beginning.ts';
 import type { Checkpointer } from './learning/checkpointer.ts';
@@ -188,12 +188,11 @@ class Following {
     const { method, order, training } = settings;
     const start = parts.checkpoint ?? (parts.trains ? opened.saved?.state : undefined);
     const at = start ? structuredClone(start.place) : placeAt(0, 'begin');
+    const results = this.#beginning();
     const time = new RunTime(control, settings, tasks.map(plannedTask), {
-      at,
-      effort: planned.effort,
+      ...{ at, learned: results.curves.round, effort: planned.effort },
       stateBytes: host.saveRound ? planned.stateBytes : 0,
     });
-    const results = this.#beginning();
     checkpointer.begin(at, results);
     control.setSeconds(results.seconds + opening);
     host.emit({ type: 'begin', results: { ...results, seconds: control.seconds }, stepsPerRound: [...time.steps] });
@@ -321,8 +320,10 @@ class Following {
   /** Saves the round as it ended, with the tests of the tasks learned so far and of those watched. */
   async #saveRound({ number, trains }: Round, batches: RoundBatches, tests: readonly TestOfTask[]): Promise<void> {
     const { rounds, tasks, network, at, time } = this.#lessons;
-    for (const task of trains) this.#taught[task] = lessonOf(tasks[task], new Date());
-    if (!this.#parts.host.saveRound) return;
+    const { host, settings } = this.#parts;
+    const [taughtAt, method] = [new Date().toISOString(), methodTitle(settings.method)];
+    for (const task of trains) this.#taught[task] = lessonOf(tasks[task], taughtAt, method, host.keepsTests);
+    if (!host.saveRound) return;
     const { name, epochs, examples } = batches;
     const { seconds, paddedTokens, steps } = at;
     const state = this.#state(placeAt(number, 'begin'));

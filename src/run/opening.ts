@@ -4,7 +4,7 @@ import { countingDevice, type DeviceOutline, outlineOf } from '../device/countin
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { needsOf } from '../gorp/method-plan.ts';
-import { planOf } from '../methods/registry.ts';
+import { methodTitle, planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import { shownReading } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
@@ -27,6 +27,7 @@ import {
   checkWeights,
   type FileHashes,
   fileHashes,
+  hasOtherTexts,
   type TakenUp,
 } from './results/identity.ts';
 import { sharesBeginnings } from './evaluation/evaluation-programs.ts';
@@ -51,7 +52,7 @@ import { generalText, type GeneralText, textsOf } from './probes/general-text.ts
 import { type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 import { kindOf } from './settings/starting-values.ts';
-import { prepareTask } from './tasks/task-data.ts';
+import { doubtsBeside, prepareTask } from './tasks/task-data.ts';
 import { chosenTargets, modulesOf } from './models/model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
@@ -292,9 +293,14 @@ export class Opening {
       if (from && i < taughtBefore) {
         const task = await this.#earlierTask(name, from, lessons[i], tokenizer);
         tasks.push(task);
-        lessons[i] ??= lessonOf(task, new Date(from.results.startedAt));
+        lessons[i] ??= lessonOf(task, from.results.startedAt, methodTitle(from.results.settings.method));
       } else {
-        tasks.push(await this.#readTask(name, tokenizer, from));
+        const task = await this.#readTask(name, tokenizer, from, saved !== undefined);
+        if (!task.watched) {
+          const taught = lessons.slice(0, taughtBefore).map(({ definition }) => definition);
+          for (const doubt of doubtsBeside(task.definition, taught)) this.#warn(`${name}: ${doubt}`);
+        }
+        tasks.push(task);
       }
       this.#readingTask(i + 1);
       await this.#waitWhilePaused();
@@ -302,7 +308,13 @@ export class Opening {
     return { tasks, lessons, taughtBefore };
   }
 
-  async #readTask(name: string, tokenizer: Tokenizer, from: TakenUpRun | undefined): Promise<EncodedTask> {
+  /** @param mayDiffer whether its texts may be others than in the run that this one takes up, which never learned it. */
+  async #readTask(
+    name: string,
+    tokenizer: Tokenizer,
+    from: TakenUpRun | undefined,
+    mayDiffer = false,
+  ): Promise<EncodedTask> {
     // A server that never answers does not delay a stop.
     const { stopSignal } = this.#control;
     const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, this.#warn, stopSignal, (done, total) => {
@@ -310,7 +322,12 @@ export class Opening {
       return this.#turn();
     });
     const task = await this.#control.untilStopped(prepared);
-    if (from) checkTexts(from.results, from.what, task);
+    if (!from) return task;
+    if (!mayDiffer) checkTexts(from.results, from.what, task);
+    else if (hasOtherTexts(from.results, name, task.texts))
+      this.#warn(
+        `${name}: its texts, labels or question have changed since, so what earlier tests of it gave is left out.`,
+      );
     return task;
   }
 

@@ -83,12 +83,12 @@ export class PrivateFileSystem {
   changes = 0;
   /** The change at which the quota is full; with `stays`, from then on. */
   #full = { at: Infinity, stays: false };
-  readonly #held = new Set<string>();
+  readonly #held = new Map<string, 'shared' | 'exclusive'>();
 
   constructor() {
     const locks = {
       request: (name: string, ...rest: unknown[]) => this.#request(name, rest),
-      query: () => Promise.resolve({ held: [...this.#held].map((name) => ({ name })) }),
+      query: () => Promise.resolve({ held: [...this.#held.keys()].map((name) => ({ name })) }),
     };
     vi.stubGlobal('FileSystemDirectoryHandle', Directory);
     vi.stubGlobal('FileSystemFileHandle', FileEntry);
@@ -117,12 +117,13 @@ export class PrivateFileSystem {
 
   async #request(name: string, rest: unknown[]): Promise<unknown> {
     const work = rest.at(-1) as (lock: object | null) => unknown;
-    const { ifAvailable = false } = (rest.length > 1 ? rest[0] : {}) as { ifAvailable?: boolean };
-    if (this.#held.has(name)) {
+    const options = (rest.length > 1 ? rest[0] : {}) as { ifAvailable?: boolean; mode?: 'shared' };
+    const { ifAvailable = false, mode = 'exclusive' } = options;
+    if (this.#held.has(name) && (mode === 'exclusive' || this.#held.get(name) !== mode)) {
       if (ifAvailable) return work(null);
       throw new DOMException('It took too long', 'TimeoutError');
     }
-    this.#held.add(name);
+    this.#held.set(name, mode);
     try {
       return await work({ name });
     } finally {

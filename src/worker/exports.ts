@@ -13,10 +13,9 @@ import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import { findLastRound, importRound, storedFiles, openLastRound, roundsOf } from './saved-rounds.ts';
+import { filesOfLine, importModel, openTaught, removeModel, roundsIn, usedModel } from './taught-models.ts';
 import { openPlaces } from './model-places.ts';
 import { show } from './run-folders.ts';
-import { folderOf, storedModels, removeModel } from './run-models.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent, StoredFile, ModelChoice } from './protocol.ts';
 
@@ -38,14 +37,14 @@ const working = <Command extends { model: ModelChoice }>(
 
 const functions: FunctionsFor<ExportsCommand> = {
   list: working(() => Promise.resolve()),
-  import: working(async ({ files }) => ({ folder: await importRound(files) })),
+  import: working(async ({ files }) => ({ model: await importModel(files) })),
   'use-model': working(async ({ model }) => {
-    const { folder } = await folderOf(model);
-    if (folder !== null) await show(folder);
+    const { used } = await usedModel(model);
+    if (used !== null) await show(used.key);
   }),
-  'remove-model': working(({ folder }) => removeModel(folder)),
+  'remove-model': working(({ key }) => removeModel(key)),
   zip: working(async ({ name, to, model }) => {
-    const files = (await storedFiles((await folderOf(model)).folder)).map(({ path, file }): OutputFile => {
+    const files = (await filesOfLine((await usedModel(model)).used?.key ?? null)).map(({ path, file }): OutputFile => {
       return { path, content: () => piecesOf(file) };
     });
     await write(files, name, to);
@@ -87,26 +86,24 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-/** The last round and the model it was trained on. */
+/** The model that a tab uses, and its base. */
 async function openTrained(access: ModelAccess, choice: ModelChoice): Promise<{ saved: SavedRound; base: ModelFiles }> {
-  const saved = await openLastRound((await folderOf(choice)).folder);
+  const saved = await openTaught((await usedModel(choice)).used?.key ?? '');
   const open = async (model: string): Promise<ModelFiles> =>
     openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
   return { saved, base: await openBaseModel(saved, open) };
 }
 
 async function tellStored(choice: ModelChoice): Promise<void> {
-  const { folder: used, isAsked } = await folderOf(choice);
-  const files = await storedFiles(used);
-  const { last, folder, broken } = await findLastRound(files);
-  const lastRound = last && {
-    round: last.round,
-    settings: last.results.settings,
-    use: useOfRound(last, folder.replace(/\/$/, ''), await beginningOf(files, folder + PREDICTIONS_FILE)),
+  const { used, saved, isAsked, broken, models } = await usedModel(choice);
+  const files = await filesOfLine(used?.key ?? null, models);
+  const folder = used?.key.slice(used.key.indexOf('/') + 1) ?? '';
+  const last = saved && {
+    round: saved.round,
+    settings: saved.results.settings,
+    use: useOfRound(saved, folder, await beginningOf(files, `${folder}/${PREDICTIONS_FILE}`)),
   };
-  const rounds = roundsOf(files);
-  const own = rounds.length === 0 ? null : used;
-  emit({ type: 'kept', folder: own, isAsked, rounds, last: lastRound, broken, models: await storedModels(own) });
+  emit({ type: 'kept', used: used?.key ?? null, isAsked, rounds: roundsIn(files), last, broken, models });
 }
 
 /** The first lines of a file; empty if there is none. */

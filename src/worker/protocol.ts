@@ -7,6 +7,7 @@ import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { Milestone } from '../run/learning/control.ts';
 import type { Effort, Speed } from '../run/planning/duration.ts';
 import type { MemoryPlan } from '../run/planning/memory-plan.ts';
+import type { ModelSummary } from '../run/files/model-line.ts';
 import type { RoundUse } from '../run/files/round-use.ts';
 import type { Results } from '../run/results/results.ts';
 import type { RunLabel } from '../run/results/run-label.ts';
@@ -51,7 +52,7 @@ export type WorkerCommand =
       settings: RunSettings;
       access: ModelAccess;
       tasks: PageTasks;
-      rounds: RoundsChoice;
+      teaches: TeachingChoice;
       checkpoints: CheckpointsChoice;
       device: DeviceChoice;
       /** Bytes of memory that the run may take; null if the user set no limit. */
@@ -180,22 +181,24 @@ export type ModelsEvent =
   | { type: 'ggufs'; model: string; files: GgufFile[] }
   | { type: 'failed'; error: ErrorReport };
 
-/** What is stored of a run's rounds, and whether it resumes from the last stored one. */
-export interface RoundsChoice {
-  /** Whether to store the weights of every round, not only of the last. */
-  everyRound: boolean;
-  /** The folder of the rounds that it resumes from; null if it begins. */
+/** What a run teaches, and what it stores of it. */
+export interface TeachingChoice {
+  /** The key of the stored model that it teaches; null for the base model of its settings. */
   from: string | null;
+  /** Whether to store the model after every task, not only after the last. */
+  everyTask: boolean;
+  /** Whether the tests of what it teaches stay with the model. */
+  keepsTests: boolean;
 }
 
-/** The stored rounds that a tab uses: in a folder, or those of a run; null for the last ones that any tab showed. */
-export type ModelChoice = { folder: string } | { run: string } | null;
+/** The stored model that a tab uses, by its key, or the last of a run; null for the one that any tab showed last. */
+export type ModelChoice = { model: string } | { run: string } | null;
 
 /** How often to save checkpoints of a run, and the one it resumes from. */
 export interface CheckpointsChoice {
   /** Seconds between two, at least; 0 for none. */
   everySeconds: number;
-  /** The folder of {@link StoredCheckpoint}; null if the run begins, or resumes from a round. */
+  /** The folder of {@link StoredCheckpoint}; null if the run begins. */
   from: string | null;
 }
 
@@ -231,7 +234,7 @@ export interface FoundCheckpoints {
 /** Its functions return what there is after the command. */
 export type CheckpointsFunctions = FunctionsFor<CheckpointsCommand, FoundCheckpoints>;
 
-/** A stored round. */
+/** What is stored of a task in the line of a model. */
 export interface StoredRound {
   /** `1-gloss`. */
   name: string;
@@ -254,27 +257,26 @@ export interface StoredFile {
   file: File;
 }
 
-/** What the rounds of a run have stored in this browser. */
-export interface ModelOfRun {
-  /** Its folder in the private file system. */
-  folder: string;
+/** A model that was taught, stored in this browser. */
+export interface TaughtModel {
+  /** Names it: its folder in the private file system, below those of all runs. */
+  key: string;
+  /** Bytes that removing it frees. */
   bytes: number;
   /** Milliseconds since 1970. */
   savedAt: number;
-  /** Whether it is the one that Results, Try it and resuming use in this tab. */
-  isShown: boolean;
-  /** The run that saved the last round; null if no round can be read. */
-  run: string | null;
-  round: number;
-  settings: RunSettings | null;
+  /** Name of its folder: `2-chats`. */
+  name: string;
+  /** What it was taught; null if it cannot be read. */
+  model: ModelSummary | null;
 }
 
 /** Commands to the worker that writes files. `to` is the target; null means the browser's downloads. */
 export type ExportsCommand = (
   | { type: 'list' }
-  /** Uses the model of another run, also in the next tab. */
+  /** Uses another model, also in the next tab. */
   | { type: 'use-model' }
-  | { type: 'remove-model'; folder: string }
+  | { type: 'remove-model'; key: string }
   | { type: 'import'; files: StoredFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
@@ -282,7 +284,7 @@ export type ExportsCommand = (
   /** `dtype` is null for the adapter alone. */
   | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null }
 ) & {
-  /** The rounds to work on. */
+  /** The model to work on. */
   model: ModelChoice;
 };
 
@@ -290,15 +292,17 @@ export type ExportsCommand = (
 export type ExportsEvent =
   | {
       type: 'kept';
-      /** The folder of the used rounds; null if there is none. */
-      folder: string | null;
-      /** Whether these are the rounds that were asked for, rather than those shown last. */
+      /** The key of the model that the tab uses; null if there is none. */
+      used: string | null;
+      /** Whether it is the model that was asked for, rather than the one shown last. */
       isAsked: boolean;
+      /** What is stored of its line. */
       rounds: StoredRound[];
       last: LastRound | null;
-      /** Rounds after the last whose files cannot be used. */
+      /** Later models of its run that cannot be used. */
       broken: string[];
-      models: ModelOfRun[];
+      /** All models in this browser, the newest first. */
+      models: TaughtModel[];
     }
   | { type: 'writing'; bytes: number }
   | { type: 'written'; name: string; file: File | null }

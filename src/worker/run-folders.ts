@@ -1,39 +1,45 @@
 import { GorpError } from '../base/errors.ts';
 import { randomId } from '../base/random-id.ts';
 import {
+  failed,
   fileIn,
-  filesBelow,
   isMissing,
   makeFolder,
-  piecesOf,
   privateFolder,
   removeFrom,
   textOf,
   writeHandle,
-  writeInto,
 } from './private-files.ts';
 
 /**
  * What runs store in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names
- * the one whose rounds are shown. A run shows itself when its first round is stored, and removes nothing of another: its
- * rounds stay until the person removes them, its checkpoint until it is finished. It holds a Web Lock on its folder, so
- * that no other tab removes it or writes into it.
+ * the model that is shown. A run shows its model once that is stored, and removes nothing of another: its models stay
+ * until the person removes them, its checkpoint until it is finished. It holds a Web Lock on its folder, so that no other
+ * tab removes it or writes into it, and shares one on the folder of the model that it teaches.
  */
 export const FOLDER = 'rounds';
 /** The checkpoints of a run, in its folder. */
 export const CHECKPOINTS = 'checkpoints';
-/** Names the shown folder. */
+/** Names the shown model; what earlier versions wrote names only the folder of its run. */
 const SHOWN = 'shown';
 
 export const RUN_FOLDER = /^[0-9a-f-]{36}$/;
 const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
+/** Shared by the runs that teach a model in the folder. */
+const taughtLockOf = (folder: string): string => `gorp-web-taught/${folder}`;
 
-/** Held while the name of the shown folder is read or written: a file that another tab writes cannot be read. */
+/** Held while the name of the shown model is read or written: a file that another tab writes cannot be read. */
 const SHOWN_LOCK = 'gorp-web-shown';
 
-/** The shown folder; empty if there is none. */
-export async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<string> {
-  return await navigator.locks.request(SHOWN_LOCK, { mode: 'shared' }, () => readShown(rounds));
+/** The key of the model that any tab showed last, or the folder of its run; empty if there is none. */
+export async function shown(): Promise<string> {
+  try {
+    const rounds = await (await privateFolder()).getDirectoryHandle(FOLDER);
+    return await navigator.locks.request(SHOWN_LOCK, { mode: 'shared' }, () => readShown(rounds));
+  } catch (thrown) {
+    if (isMissing(thrown)) return '';
+    throw thrown instanceof GorpError ? thrown : failed(thrown);
+  }
 }
 
 /** The same, for the holder of the lock. */
@@ -46,14 +52,14 @@ async function readShown(rounds: FileSystemDirectoryHandle): Promise<string> {
   }
 }
 
-/** The folder in which a run stores its rounds and checkpoints, by its name below {@link FOLDER}. */
+/** The folder in which a run stores its models and checkpoints, by its name below {@link FOLDER}. */
 export class RunFolder {
-  readonly #from: { readonly checkpoint: string } | { readonly rounds: string } | null;
+  readonly #checkpoint: string | null;
   #claimed: Promise<string> | undefined;
 
-  /** @param from the folder with the checkpoint or the rounds that the run resumes from; null for a new one. */
-  constructor(from: { readonly checkpoint: string } | { readonly rounds: string } | null) {
-    this.#from = from;
+  /** @param checkpoint the folder with the checkpoint that the run resumes from; null for a new one. */
+  constructor(checkpoint: string | null) {
+    this.#checkpoint = checkpoint;
   }
 
   /** Holds its lock from the first call for as long as this worker lives. @throws GorpError `store/busy`, `store/failed`. */
@@ -63,46 +69,10 @@ export class RunFolder {
 
   async #claim(): Promise<string> {
     await privateFolder(); // without it a page has no locks either
-    const folder = await this.#name();
+    const folder = this.#checkpoint ?? randomId();
     await claim(folder);
     return folder;
   }
-
-  async #name(): Promise<string> {
-    if (this.#from === null) return randomId();
-    if ('checkpoint' in this.#from) return this.#from.checkpoint;
-    const { rounds: name } = this.#from;
-    const rounds = await makeFolder([FOLDER]);
-    // The checkpoint belongs to a run that may still be resumed: this run continues with a copy of its rounds.
-    return (await hasCheckpoint(rounds, name)) ? copyOf(rounds, name) : name;
-  }
-}
-
-async function hasCheckpoint(rounds: FileSystemDirectoryHandle, folder: string): Promise<boolean> {
-  try {
-    const checkpoints = await (await rounds.getDirectoryHandle(folder)).getDirectoryHandle(CHECKPOINTS);
-    for await (const _ of checkpoints.keys()) return true;
-    return false;
-  } catch (thrown) {
-    if (isMissing(thrown)) return false;
-    throw thrown;
-  }
-}
-
-/** A new folder with the rounds of another. */
-async function copyOf(rounds: FileSystemDirectoryHandle, folder: string): Promise<string> {
-  const files = await filesBelow(await rounds.getDirectoryHandle(folder), (name) => name !== CHECKPOINTS);
-  const copy = randomId();
-  try {
-    await writeInto(
-      await makeFolder([FOLDER, copy]),
-      files.map(({ path, file }) => ({ path, content: () => piecesOf(file) })),
-    );
-  } catch (thrown) {
-    await removeFrom(rounds, copy);
-    throw thrown;
-  }
-  return copy;
 }
 
 async function claim(folder: string): Promise<void> {
@@ -117,18 +87,29 @@ async function claim(folder: string): Promise<void> {
   if (isOurs) return;
   throw new GorpError(
     'store/busy',
-    'A run in another tab has resumed from the same round or checkpoint and stores its files there.',
+    'A run in another tab has resumed from the same checkpoint and stores its files there.',
     'Let that run end, or start a new run.',
   );
 }
 
-/** Shows a folder. */
-export async function show(folder: string): Promise<void> {
+/** Shows a model. */
+export async function show(key: string): Promise<void> {
   const rounds = await makeFolder([FOLDER]);
   await navigator.locks.request(SHOWN_LOCK, async () => {
-    if ((await readShown(rounds)) !== folder) await writeHandle(await fileIn(rounds, SHOWN), textOf(folder));
+    if ((await readShown(rounds)) !== key) await writeHandle(await fileIn(rounds, SHOWN), textOf(key));
   });
 }
+
+/** Shares the lock on the models in a folder for as long as this worker lives. */
+export const holdTaught = (folder: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    navigator.locks
+      .request(taughtLockOf(folder), { mode: 'shared' }, () => {
+        resolve();
+        return new Promise<never>(() => undefined);
+      })
+      .catch(reject);
+  });
 
 // A terminated worker releases its locks a moment later.
 const END_MS = 2000;
@@ -139,23 +120,33 @@ export const isFree = (folder: string): Promise<boolean> =>
 
 /** Works on a folder that no run is using, here or in another tab. @throws GorpError `store/busy`, and as `work`. */
 export async function whileFree<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  return await navigator.locks.request(lockOf(folder), { ifAvailable: true }, async (lock) => {
-    if (lock !== null) return work();
-    throw new GorpError('store/busy', 'A run stores its files there.', 'Let that run end, then try again.');
+  const ifAvailable = { ifAvailable: true };
+  return await navigator.locks.request(lockOf(folder), ifAvailable, async (own) => {
+    if (own === null) throw busy('A run stores its files there.');
+    return await navigator.locks.request(taughtLockOf(folder), ifAvailable, async (taught) => {
+      if (taught === null) throw busy('A run teaches this model more.');
+      return work();
+    });
   });
 }
 
-/** Fills a new folder and shows it. On failure nothing of it remains. @returns its name. */
-export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<string> {
+const busy = (why: string): GorpError => new GorpError('store/busy', why, 'Let that run end, then try again.');
+
+/** Fills a new folder and shows a model in it. On failure nothing of it remains. @returns the key of the model. */
+export async function inNewFolder(
+  model: string,
+  fill: (folder: FileSystemDirectoryHandle) => Promise<void>,
+): Promise<string> {
   const name = randomId();
+  const key = `${name}/${model}`;
   await navigator.locks.request(lockOf(name), async () => {
     try {
       await fill(await makeFolder([FOLDER, name]));
-      await show(name);
+      await show(key);
     } catch (thrown) {
       await removeFrom(await makeFolder([FOLDER]), name);
       throw thrown;
     }
   });
-  return name;
+  return key;
 }

@@ -9,7 +9,7 @@ import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, requireReference } from '../weights/source.ts';
 import { deviceHost, now } from './device-host.ts';
 import { CheckpointSaver } from './saved-checkpoints.ts';
-import { openLastRound, RoundSaver } from './saved-rounds.ts';
+import { ModelSaver, openToTeach } from './taught-models.ts';
 import { pageTaskHost } from './page-tasks.ts';
 import { openPlaces } from './model-places.ts';
 import type { WorkerCommand } from './protocol.ts';
@@ -33,12 +33,11 @@ const functions: FunctionsFor<WorkerCommand> = {
 serve(self, versionText(), functions);
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void> {
-  const { access, tasks: pageTasks, rounds, checkpoints, memoryBudget, gpuShare } = command;
-  const { everyRound, from } = rounds;
+  const { access, tasks: pageTasks, teaches, checkpoints, memoryBudget, gpuShare } = command;
+  const { from, everyTask, keepsTests } = teaches;
   const settings = parseSettings(command.settings);
-  const before = from === null ? null : { rounds: from };
-  const folder = new RunFolder(checkpoints.from === null ? before : { checkpoint: checkpoints.from });
-  const roundSaver = new RoundSaver(folder, everyRound);
+  const folder = new RunFolder(checkpoints.from);
+  const models = new ModelSaver(folder, everyTask, from);
   const emit = (event: RunEvent): void => self.postMessage({ event });
   const checkpointSaver = new CheckpointSaver(folder, checkpoints.everySeconds, (message) =>
     emit({ type: 'warning', message }),
@@ -51,10 +50,9 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): Promise<void
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
       },
       ...pageTaskHost(pageTasks),
-      ...(from !== null && {
-        savedRound: async () => openLastRound(await folder.claimed()),
-      }),
-      saveRound: (output) => roundSaver.save(output),
+      ...(from !== null && { savedRound: () => openToTeach(from) }),
+      keepsTests,
+      saveRound: (output) => models.save(output),
       waitsForRoom: true,
       ...(checkpoints.everySeconds > 0 && { checkpoints: checkpointSaver }),
       ...(checkpoints.from !== null && { savedCheckpoint: () => checkpointSaver.mustHave() }),

@@ -20,10 +20,9 @@ import { parseModelReference } from '../weights/model-reference.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
 import { type ModelAccess, openModel, readOutlineHere, requireReference } from '../weights/source.ts';
 import { webgpu } from './device-host.ts';
-import { storedFiles } from './saved-rounds.ts';
+import { filesOfLine, usedModel } from './taught-models.ts';
 import { openPlaces } from './model-places.ts';
 import type { ModelChoice } from './protocol.ts';
-import { folderOf } from './run-models.ts';
 import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
 import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
@@ -76,7 +75,7 @@ serve(self, versionText(), functions);
 
 async function open(given: readonly GivenFile[] | null, model: ModelChoice, access: ModelAccess): Promise<void> {
   const files = await openRunFiles(
-    given === null ? await storedFiles((await folderOf(model)).folder) : await unpacked(given),
+    given === null ? await filesOfLine((await usedModel(model)).used?.key ?? null) : await unpacked(given),
   );
   if (files === null && given !== null) {
     throw new GorpError(

@@ -1,11 +1,16 @@
-import { useId, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { explained } from '../../base/errors.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
+import { methodTitle, planOf } from '../../methods/registry.ts';
 import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
 import { GALLERY } from '../../weights/gallery.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
+import { modelText } from '../../weights/model-text.ts';
 import { modelFilesOf } from '../../weights/picked-folder.ts';
+import { Lessons } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
+import type { Teaches } from '../state/setup-actions.ts';
 import styles from '../ui/field.module.css';
 import { bytes } from '../ui/format.ts';
 import { HubAccessFields } from './HubAccessFields.tsx';
@@ -152,6 +157,33 @@ const CHOICES: readonly Choice[] = [
   },
   { label: 'Files on this machine', start: 'picked:', holds: isPicked },
 ];
+
+/** The model that the next run teaches more: what it knows, which cannot be changed. */
+export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; issue: string | undefined }) {
+  const { teach } = usePage();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  const { settings, lessons } = model;
+  const replays = needsOf(planOf(settings.method)).replayShare !== undefined;
+  return (
+    <section className={styles.block} data-testid="teaches" aria-labelledby="teaches-title">
+      <h2 id="teaches-title" className={styles.label} tabIndex={-1} ref={heading}>
+        The model knows {lessons.length === 1 ? '1 task' : `${lessons.length} tasks`}
+      </h2>
+      <Lessons model={model} />
+      <p className={styles.help}>
+        On {modelText(settings.model)}. The files of these tasks are not needed any more.
+        {replays &&
+          ` ${methodTitle(settings.method)} repeats examples of them while it learns: it carries those with the model.`}
+      </p>
+      {isPicked(settings.model) && <PickedModelField issue={undefined} />}
+      {issue !== undefined && <p className={styles.issue}>{issue}</p>}
+      <button type="button" className={styles.link} onClick={() => teach(null)}>
+        Begin with {modelText(settings.model)} instead
+      </button>
+    </section>
+  );
+}
 
 /** Where the model comes from. */
 export function ModelField({ issue }: Props) {

@@ -47,17 +47,24 @@ export function OrderField({ issue, sourceIssue, textIssue }: Props) {
     ({ draft, taskData: { custom, unread } }) =>
       draft.tasks === 'embedded' && custom.length + unread.tasks.length === 0 && !unread.folder,
   );
+  const isTaught = usePageState(({ teaches }) => teaches !== null);
+  const isEmpty = usePageState(({ draft }) => draft.order.length === 0);
   const [asked, setAsked] = useState(false);
   const id = useId();
   const open = asked || !plain || issue !== undefined;
   return (
     <fieldset className={`${fieldStyles.block} ${styles.field}`} data-testid="task-field">
-      <legend className={fieldStyles.label}>Tasks, in the order they are learned</legend>
-      <PublishedOrders />
+      <legend className={fieldStyles.label}>
+        {isTaught ? 'What to teach it next' : 'Tasks, in the order they are learned'}
+      </legend>
+      {!isTaught && <PublishedOrders />}
       <TaskList />
+      {isTaught && isEmpty && (
+        <p className={styles.empty}>Nothing yet: add a task, or a file of examples under “Custom tasks”.</p>
+      )}
       <AddTask label="Add a task…" use="learn" />
       <WatchedTasks textIssue={textIssue} />
-      {issue !== undefined && <p className={fieldStyles.issue}>{issue}</p>}
+      {issue !== undefined && !(isTaught && isEmpty) && <p className={fieldStyles.issue}>{issue}</p>}
       <button
         type="button"
         className={styles.fold}
@@ -306,7 +313,7 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
       <p className={fieldStyles.help}>
         {watch.length === 0
           ? 'A task shows what becomes of what the model could do before training.'
-          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last' : 'every'} round, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
+          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last task' : 'every task'}, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
       </p>
     </section>
   );
@@ -316,7 +323,9 @@ function AddTask({ label, use }: { label: string; use: 'learn' | 'watch' }) {
   const { edit } = usePage();
   const draft = usePageState((state) => state.draft);
   const data = usePageState((state) => state.taskData);
-  const groups = addableTasks(draft, data, use);
+  const teaches = usePageState((state) => state.teaches);
+  const known = teaches?.model.lessons.map(({ name }) => name) ?? [];
+  const groups = addableTasks({ ...draft, order: [...known, ...draft.order] }, data, use);
   const texts = use === 'watch' ? generalTexts(draft, data) : [];
   if (groups.length + texts.length === 0) return null;
   return (

@@ -19,12 +19,11 @@ function useEstimate(): Estimate | null {
   const taskData = usePageState((state) => state.taskData);
   const memoryPlan = usePageState((state) => state.memoryPlan);
   const deviceFound = usePageState((state) => state.deviceFound);
-  const resumePoint = usePageState((state) => state.resumePoint);
   // A finished run may have corrected the pace.
   const status = usePageState(({ run }) => run.status);
   return useMemo(
-    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound, resumePoint }, pace)),
-    [draft, taskData, memoryPlan, deviceFound, resumePoint, pace, status],
+    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound }, pace)),
+    [draft, taskData, memoryPlan, deviceFound, pace, status],
   );
 }
 
@@ -54,7 +53,7 @@ function amount({ order, training }: RunSettings): string {
 }
 
 /**
- * Preset and Start; during a run, Pause or Resume, Stop, One step and One round. Pause and Stop stay focusable while they
+ * Preset and Start; during a run, Pause or Resume, Stop, One step and One task. Pause and Stop stay focusable while they
  * do nothing, so that the focus does not fall off the page, nor from Start onto Stop.
  */
 export function RunBar() {
@@ -104,7 +103,7 @@ function DuringRun() {
           type="button"
           className={`${buttons.plain} ${styles.wide}`}
           data-testid="stop-and-keep"
-          title="Ends the round here: what was learned until now is tested, saved, and can be tried and downloaded"
+          title="Ends the task here: what was learned until now is tested, saved, and can be tried and downloaded"
           disabled={!keeps}
           onClick={page.stopAndKeep}
         >
@@ -124,11 +123,11 @@ function DuringRun() {
           type="button"
           className={buttons.plain}
           data-testid="step-round"
-          title="Runs to the end of the round’s tests, then pauses"
+          title="Runs to the end of the task’s tests, then pauses"
           disabled={!canStep}
           onClick={() => page.continueTo('round')}
         >
-          One round
+          One task
         </button>
       </div>
       <div className={styles.amount}>
@@ -142,7 +141,7 @@ function DuringRun() {
 function BeforeRun() {
   const page = usePage();
   const draft = usePageState((state) => state.draft);
-  const resumePoint = usePageState((state) => state.resumePoint);
+  const isTaught = usePageState(({ teaches }) => teaches !== null);
   const isChecking = usePageState(({ checkingModel }) => checkingModel !== null);
   const preset = presetOf(draft);
   const estimate = useEstimate();
@@ -157,28 +156,30 @@ function BeforeRun() {
           disabled={isChecking}
           onClick={page.start}
         >
-          Start
+          {isTaught ? 'Teach' : 'Start'}
         </button>
-        <select
-          className={styles.preset}
-          data-testid="preset-select"
-          aria-label="Preset"
-          value={preset ?? 'custom'}
-          onChange={({ target }) => {
-            const chosen = PRESETS.find(({ name }) => name === target.value);
-            if (chosen !== undefined) page.choosePreset(chosen.name);
-          }}
-        >
-          {PRESETS.map(({ name, label }) => (
-            <option key={name} value={name}>
-              {label}
-            </option>
-          ))}
-          {preset === null && <option value="custom">Your own settings</option>}
-        </select>
+        {!isTaught && (
+          <select
+            className={styles.preset}
+            data-testid="preset-select"
+            aria-label="Preset"
+            value={preset ?? 'custom'}
+            onChange={({ target }) => {
+              const chosen = PRESETS.find(({ name }) => name === target.value);
+              if (chosen !== undefined) page.choosePreset(chosen.name);
+            }}
+          >
+            {PRESETS.map(({ name, label }) => (
+              <option key={name} value={name}>
+                {label}
+              </option>
+            ))}
+            {preset === null && <option value="custom">Your own settings</option>}
+          </select>
+        )}
       </div>
       <p className={`${styles.amount} ${styles.timed}`} id="run-amount">
-        {amount(draft)}
+        {isTaught && draft.order.length === 0 ? 'Choose what to teach next.' : amount(draft)}
         {estimate !== null && (
           <span
             className={styles.time}
@@ -192,14 +193,15 @@ function BeforeRun() {
           </span>
         )}
       </p>
-      {resumePoint !== null && (
-        <p className={styles.amount} data-testid="goes-on">
-          Resumes after round {resumePoint.round} of the saved run.{' '}
-          <button type="button" className={buttons.plain} onClick={() => page.resumeFrom(null)}>
-            Start over instead
-          </button>
-        </p>
-      )}
+      <label className={styles.tests}>
+        <input
+          type="checkbox"
+          data-testid="keep-tests"
+          checked={usePageState((state) => state.keepsTests)}
+          onChange={({ target }) => page.prefer({ keepsTests: target.checked })}
+        />
+        Keep the tests with the model, so that it can be tested on them when it is taught more
+      </label>
     </>
   );
 }

@@ -10,7 +10,7 @@ import field from '../ui/field.module.css';
 import { bytes } from '../ui/format.ts';
 import { DeviceField } from './DeviceField.tsx';
 import { MemoryField } from './MemoryField.tsx';
-import { ModelField } from './ModelField.tsx';
+import { ModelField, TaughtField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
 import { PreviewField } from './PreviewField.tsx';
 import { SettingField } from './SettingField.tsx';
@@ -130,7 +130,15 @@ export function SetupPanel() {
   const [open, setOpen] = useState(false);
   const [moreOpen, setMoreOpen] = useState(false);
   const model = usePageState((state) => state.modelModules);
-  const issues = draftIssues(draft, data, model);
+  const teaches = usePageState((state) => state.teaches);
+  const issues = draftIssues(draft, data, model, teaches);
+  // What to teach next is asked in the form, which a narrow page may have folded.
+  const key = teaches?.key ?? null;
+  const [shownFor, setShownFor] = useState(key);
+  if (shownFor !== key) {
+    setShownFor(key);
+    if (key !== null) setOpen(true);
+  }
   const common = commonFields(draft.method.name);
   const epochs = common.findIndex(({ id }) => id === 'training.epochs') + 1;
   const firstFields = [...common.slice(0, epochs), ...perTaskFields(draft), ...common.slice(epochs)].filter((field) =>
@@ -154,18 +162,19 @@ export function SetupPanel() {
       >
         Settings
         <span className={styles.foldNow}>
-          {draft.method.name} · {draft.order.join(', ')}
+          {draft.method.name} · {[...(teaches?.model.lessons.map(({ name }) => name) ?? []), ...draft.order].join(', ')}
         </span>
       </button>
       <form id="setup-form" className={styles.form} data-open={open} onSubmit={(event) => event.preventDefault()}>
         <fieldset disabled={active} className={styles.fields}>
-          <MethodField />
+          {teaches && <TaughtField key={teaches.key} teaches={teaches} issue={issues.get('teaches')} />}
+          {!teaches && <MethodField />}
           <OrderField
             issue={issues.get('order')}
             sourceIssue={issues.get('tasks')}
             textIssue={issues.get('training.generalText')}
           />
-          <ModelField issue={issues.get('model')} />
+          {teaches ? <MethodField /> : <ModelField issue={issues.get('model')} />}
           <section className={styles.group} aria-labelledby="setup-common">
             <h2 id="setup-common" className={styles.title}>
               Settings
@@ -198,7 +207,7 @@ export function SetupPanel() {
             ))}
           </details>
         </fieldset>
-        <HandOver />
+        {!teaches && <HandOver />}
       </form>
     </div>
   );

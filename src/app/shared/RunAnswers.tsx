@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { usePage } from '../state/page-context.tsx';
-import { useStoredRounds } from '../state/saved-rounds.ts';
+import { useTaught } from '../state/taught-models.ts';
 import { createTryDesk, openTryWorker, tryDesk } from '../state/try-desk.ts';
 import { ErrorNote } from '../ui/errors.tsx';
 import view from '../ui/view.module.css';
@@ -10,7 +10,7 @@ import { Examples } from './Examples.tsx';
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
   const { store, look } = usePage();
-  const stored = useStoredRounds();
+  const stored = useTaught();
   const [desk] = useState(() => createTryDesk(openTryWorker));
   const { status, run, problem } = useStore(desk.store);
   useEffect(() => {

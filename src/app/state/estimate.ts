@@ -66,15 +66,12 @@ export interface Estimate {
 
 type Known = Pick<
   SetUpSlice & TasksSlice & MemorySlice & DeviceSlice,
-  'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'
+  'draft' | 'taskData' | 'memoryPlan' | 'deviceFound'
 >;
 
-/** Null until everything it depends on is known, and for a run that resumes, whose remaining work is unknown. */
-export function estimateOf(
-  { draft, taskData, memoryPlan, deviceFound, resumePoint }: Known,
-  pace: Pace,
-): Estimate | null {
-  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
+/** Null until everything it depends on is known. Of a model that is taught more, only the new tasks count. */
+export function estimateOf({ draft, taskData, memoryPlan, deviceFound }: Known, pace: Pace): Estimate | null {
+  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known') return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;
   const labels = testedTasks(draft).map((name) => taskCard(name, taskData).labels);

@@ -153,7 +153,7 @@ const FILE = 'file/';
 
 /** The summary of a results file. @param resultsBytes compressed size of the full results; null if not stored. */
 export function summaryOf(results: Results, resultsBytes: number | null = null): RunSummary {
-  const { id, startedAt, status, seconds, settings, measures } = results;
+  const { id, startedAt, status, settings, measures } = results;
   const label = storedLabel(labelOf(results));
   const { vendor, architecture, description, software, kind, why } = results.device;
   const text = generalTextChange(results);
@@ -162,7 +162,7 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
     ...label,
     startedAt,
     status,
-    seconds,
+    seconds: ownSeconds(results),
     version: results.code.version,
     model: results.model.name,
     device: { vendor, architecture, description, software, kind, why },
@@ -184,6 +184,10 @@ export function measuresShown({ measures, main }: RunSummary, view: Scoring): No
   if (view === 'main') return main ?? { measures: measures.exact, isLoss: false };
   return { measures: measures[view] ?? measuresOf([]), isLoss: view === 'loss' };
 }
+
+/** Seconds that a run itself has worked, without the runs that taught its model before. */
+export const ownSeconds = ({ seconds, taughtBefore }: Pick<Results, 'seconds' | 'taughtBefore'>): number =>
+  seconds - (taughtBefore?.seconds ?? 0);
 
 /** The names of all runs but one. */
 export const otherNames = (key: string, runs: readonly RunSummary[]): string[] =>

@@ -3,6 +3,7 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import { browserLeftOff, firstShown } from './left-off.ts';
 import { runKey, summaryOf } from './history.ts';
 import { silentPage } from '../testing/markup.ts';
+import { taughtModel } from '../testing/taught-model.ts';
 import { memoryHistory } from '../testing/memory-history.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 
@@ -55,6 +56,19 @@ describe('a page that opens again', () => {
     expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { epochs: 2 } });
     sessionStorage.setItem('gorp-web-draft', '{"model":');
     expect(draft()).toEqual(embeddedSettings('full', 'gorp-plus'));
+  });
+
+  it('teaches the same model as before, and never its tasks to the base model alone', () => {
+    const page = silentPage({ leftOff: browserLeftOff });
+    const form = () => silentPage({ leftOff: browserLeftOff }).store.getState();
+    const model = taughtModel({ ...settings, order: ['mails'] }, 1);
+    page.teach(model);
+    expect(form().teaches, 'nothing is chosen yet').toBeNull();
+    expect(form().draft.order).not.toEqual([]);
+    page.edit((draft) => ({ ...draft, order: ['gloss'] }));
+    expect(form()).toMatchObject({ teaches: model, draft: { order: ['gloss'] } });
+    sessionStorage.setItem('gorp-web-teaches', '{"key":1}');
+    expect(form()).toMatchObject({ teaches: null, draft: embeddedSettings('full', 'gorp-plus') });
   });
 
   it('shows the run that was shown, as it ended', async () => {

@@ -1,21 +1,26 @@
 import * as v from 'valibot';
-import { type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
+import { ModelSummarySchema } from '../../run/files/model-line.ts';
+import { RunSettingsSchema } from '../../run/settings/settings.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
+import type { Form } from './setup-actions.ts';
 
 /** What a tab was left with: the form, and the run that it showed. A new tab begins as the last one was. */
 export interface LeftOff {
-  /** The form's settings; null if there are none, or of a version that this one cannot read. */
-  readonly draft: () => RunSettings | null;
+  /** The form, with the model that it teaches; null if there is none, or of a version that this one cannot read. */
+  readonly form: () => Form | null;
   /** Remembers a form. One that could not be read again, with an empty number, is not remembered. */
-  readonly saveDraft: (draft: RunSettings) => void;
+  readonly saveForm: (form: Form) => void;
   /** The key of the run that was shown; null if that run had not ended. */
   readonly shown: () => string | null;
   readonly saveShown: (key: string | null) => void;
 }
 
 const DRAFT = 'gorp-web-draft';
+const TEACHES = 'gorp-web-teaches';
 const SHOWN = 'gorp-web-shown-run';
+
+const TeachesSchema = v.nullable(v.strictObject({ key: v.string(), model: ModelSummarySchema }));
 
 /** What to show first: an ended run by its key, or the run whose checkpoint is stored; null for nothing. */
 type First = { key: string } | { checkpoint: StoredCheckpoint } | null;
@@ -38,20 +43,29 @@ export function firstShown(
 
 /** In the storage of this tab, which survives a reload, and in that of the browser, for the next tab. */
 export const browserLeftOff: LeftOff = {
-  draft: () => {
-    try {
-      const parsed = v.safeParse(RunSettingsSchema, JSON.parse(read(DRAFT) ?? 'null'));
-      return parsed.success ? parsed.output : null;
-    } catch {
-      return null; // not JSON
-    }
+  form: () => {
+    const [draft, teaches] = [parsed(RunSettingsSchema, DRAFT), parsed(TeachesSchema, TEACHES)];
+    // Without the model that it teaches, a form would train the base model on its tasks alone.
+    return draft === undefined || teaches === undefined ? null : { draft, teaches };
   },
-  saveDraft: (draft) => {
-    if (v.is(RunSettingsSchema, draft)) write(DRAFT, JSON.stringify(draft));
+  saveForm: ({ draft, teaches }) => {
+    if (!v.is(RunSettingsSchema, draft)) return;
+    write(DRAFT, JSON.stringify(draft));
+    write(TEACHES, JSON.stringify(teaches));
   },
   shown: () => read(SHOWN) || null,
   saveShown: (key) => write(SHOWN, key ?? ''),
 };
+
+/** What is stored under a key; undefined if it cannot be read. */
+function parsed<const Schema extends v.GenericSchema>(schema: Schema, key: string): v.InferOutput<Schema> | undefined {
+  try {
+    const found = v.safeParse(schema, JSON.parse(read(key) ?? 'null'));
+    return found.success ? found.output : undefined;
+  } catch {
+    return undefined; // not JSON
+  }
+}
 
 function read(key: string): string | null {
   try {

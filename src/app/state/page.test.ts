@@ -11,6 +11,7 @@ import { BATCH_MS } from './run-control.ts';
 import { silentPage } from '../testing/markup.ts';
 import { memoryHistory } from '../testing/memory-history.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
+import { taughtModel } from '../testing/taught-model.ts';
 
 /** A page whose session does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {
@@ -50,11 +51,11 @@ describe('createPage', () => {
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, picked: new Map() };
     const tasks = { folder: new Map(), custom: new Map() };
-    const rounds = { everyRound: true, from: null };
+    const teaches = { from: null, everyTask: true, keepsTests: true };
     const settings = embeddedSettings('full', 'gorp-plus');
     const checkpoints = { everySeconds: 120, from: null };
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1, checkpoints };
-    expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);
+    expect(commands).toEqual([{ type: 'start', settings, access, tasks, teaches, ...machine }]);
     expect(run().status).toBe('starting');
     page.start();
     expect(commands).toHaveLength(1);
@@ -81,15 +82,57 @@ describe('createPage', () => {
     expect(commands).toEqual([]);
   });
 
-  it('resumes from a saved round once, with its settings', () => {
+  it('teaches a model more: its tasks come first and need no files, and what is next is asked', () => {
     const { page, commands } = setUp();
-    const settings = embeddedSettings('quick', 'gorp');
-    page.saveEveryRound(true);
-    page.resumeFrom({ round: 1, folder: 'f', settings });
-    expect(page.store.getState().draft).toEqual(settings);
+    const settings = { ...embeddedSettings('quick', 'gorp'), order: ['mails', 'chats'] };
+    const refused = () => page.store.getState().refused?.message;
+    page.storeEveryTask(false);
+    page.prefer({ keepsTests: false });
+    page.teach(taughtModel(settings, 1));
+    expect(page.store.getState().draft).toEqual({ ...settings, order: [] });
     page.start();
-    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, from: 'f' } });
-    expect(page.store.getState().resumePoint).toBeNull();
+    expect(refused()).toMatch(/Choose what to teach next/);
+    page.edit((draft) => ({ ...draft, order: ['mails'] }));
+    page.start();
+    expect(refused()).toMatch(/taught a task mails already: give the new one a name of its own/);
+    page.edit((draft) => ({ ...draft, order: ['gloss'] }));
+    page.chooseMethod('gpm');
+    page.start();
+    expect(refused()).toMatch(/gorp has left .*spaces of moments.*, but gpm builds on .*Choose gorp/);
+    expect(commands).toEqual([]);
+    page.chooseMethod('gorp');
+    page.edit((draft) => ({ ...draft, training: { ...draft.training, epochs: 7 } }));
+    page.start();
+    expect(commands[0]).toMatchObject({
+      settings: { order: ['mails', 'gloss'], training: { epochs: 7 } },
+      teaches: { from: 'run/1-model', everyTask: false, keepsTests: false },
+    });
+    expect(page.store.getState().teaches?.key, 'a run that fails is taught the same again').toBe('run/1-model');
+    expect(page.store.getState().draft.order).toEqual(['gloss']);
+  });
+
+  it('refuses more tasks than a method was set up for before any is chosen, and begins with the base if asked', () => {
+    const { page, commands } = setUp();
+    const settings = { ...embeddedSettings('quick', 'inf-lora'), order: ['mails', 'chats'] };
+    page.teach(taughtModel(settings, 2));
+    page.edit((draft) => ({ ...draft, order: ['gloss'] }));
+    page.start();
+    expect(page.store.getState().refused?.message).toMatch(
+      /inf-lora needs the number of tasks in advance.*set up for 2/,
+    );
+    page.teach(null);
+    page.start();
+    expect(commands[0]).toMatchObject({ settings: { order: ['gloss'] }, teaches: { from: null } });
+    page.teach(taughtModel(settings, 1));
+    for (const choose of [
+      () => page.choosePreset('quick'),
+      () => page.chooseModel('embedded-llama'),
+      () => page.takeSettings(settings),
+    ]) {
+      page.teach(taughtModel(settings, 1));
+      choose();
+      expect(page.store.getState().teaches).toBeNull();
+    }
   });
 
   it.each([true, false])(
@@ -154,7 +197,7 @@ describe('createPage', () => {
     await page.load();
     expect(page.store.getState().unfinished).toEqual(stored);
     page.resumeFromCheckpoint(stored[0]);
-    expect(commands[0]).toMatchObject({ settings, rounds: { from: null }, checkpoints: { from: 'f' } });
+    expect(commands[0]).toMatchObject({ settings, teaches: { from: null }, checkpoints: { from: 'f' } });
     expect(page.store.getState()).toMatchObject({ draft: settings, unfinished: [] });
     page.saveNow();
     expect(commands.map(({ type }) => type)).toEqual(['start', 'save']);

@@ -109,10 +109,10 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
 /** Assembles the page; each subject has its own file. */
 export function createPage(parts: PageParts): Page {
   const { memory, device, pace, address, leftOff } = parts;
-  const store = createPageStore(parts.theme, memory.budget, device.preferences, leftOff.draft());
+  const store = createPageStore(parts.theme, memory.budget, device.preferences, leftOff.form());
   const { getState, setState } = store;
-  store.subscribe(({ draft, run }, before) => {
-    if (draft !== before.draft) leftOff.saveDraft(draft);
+  store.subscribe(({ draft, teaches, run }, before) => {
+    if (draft !== before.draft || teaches !== before.teaches) leftOff.saveForm({ draft, teaches });
     // What a run has shown counts once it has ended.
     if (isActive(run.status) && !isActive(before.run.status)) leftOff.saveShown(null);
   });
@@ -162,13 +162,13 @@ export function createPage(parts: PageParts): Page {
       try {
         // No estimate: it would use the plan of another method, which says nothing about the device's pace.
         const from = same?.folder ?? null;
-        control.begin(checkedSettings(settings, taskData), { rounds: null, from, estimated: null });
+        control.begin(checkedSettings(settings, taskData), { teaches: null, from, estimated: null });
         return null;
       } catch (error) {
         return reportOf(error);
       }
     },
-    estimate: (settings) => estimateOf({ ...getState(), draft: settings, resumePoint: null }, pace)?.seconds ?? null,
+    estimate: (settings) => estimateOf({ ...getState(), draft: settings }, pace)?.seconds ?? null,
   });
 
   return {

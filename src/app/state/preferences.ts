@@ -40,18 +40,27 @@ export interface Preferences {
   readonly checkpointMinutes: number;
   /** The percentage of the graphics card's time that training may use: one of {@link GPU_SHARES}. */
   readonly gpuShare: number;
+  /** Whether the tests of what is taught stay with the model. */
+  readonly keepsTests: boolean;
 }
 
 /** The values offered. */
 export const CHECKPOINT_MINUTES: readonly number[] = [1, 2, 5, 10, 30, 0];
 export const GPU_SHARES: readonly number[] = [100, 75, 50, 25];
 
-export const USUAL: Preferences = { device: 'auto', keepAwake: true, checkpointMinutes: 2, gpuShare: 100 };
+export const USUAL: Preferences = {
+  device: 'auto',
+  keepAwake: true,
+  checkpointMinutes: 2,
+  gpuShare: 100,
+  keepsTests: true,
+};
 
 const DEVICE = 'gorp-web-device';
 const AWAKE = 'gorp-web-keep-awake';
 const CHECKPOINTS = 'gorp-web-checkpoint-minutes';
 const GPU_SHARE = 'gorp-web-gpu-share';
+const TESTS = 'gorp-web-keep-tests';
 
 /** The choices stored in this browser. */
 export function storedPreferences(): Preferences {
@@ -60,18 +69,20 @@ export function storedPreferences(): Preferences {
     const minutes = localStorage.getItem(CHECKPOINTS);
     const checkpointMinutes = CHECKPOINT_MINUTES.find((one) => String(one) === minutes) ?? USUAL.checkpointMinutes;
     const gpuShare = GPU_SHARES.find((share) => String(share) === localStorage.getItem(GPU_SHARE)) ?? USUAL.gpuShare;
-    return { device, keepAwake: localStorage.getItem(AWAKE) !== 'no', checkpointMinutes, gpuShare };
+    const [keepAwake, keepsTests] = [AWAKE, TESTS].map((key) => localStorage.getItem(key) !== 'no');
+    return { device, keepAwake, checkpointMinutes, gpuShare, keepsTests };
   } catch {
     return USUAL; // storage is blocked, so nothing was stored
   }
 }
 
-export function savePreferences({ device, keepAwake, checkpointMinutes, gpuShare }: Preferences): void {
+export function savePreferences({ device, keepAwake, checkpointMinutes, gpuShare, keepsTests }: Preferences): void {
   try {
     localStorage.setItem(DEVICE, device);
     localStorage.setItem(AWAKE, keepAwake ? 'yes' : 'no');
     localStorage.setItem(CHECKPOINTS, String(checkpointMinutes));
     localStorage.setItem(GPU_SHARE, String(gpuShare));
+    localStorage.setItem(TESTS, keepsTests ? 'yes' : 'no');
   } catch {
     // Storage is blocked: the choices last until the page closes.
   }

@@ -8,7 +8,7 @@ import type { ModelAccess } from '../../weights/source.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { refuseWhileMeasuring } from './device.ts';
 import { type Estimate, estimateOf, type Pace } from './estimate.ts';
-import { checkedLabel, otherNames, runKey } from './history.ts';
+import { checkedLabel, otherNames, ownSeconds, runKey } from './history.ts';
 import { budgetBytes } from './preferences.ts';
 import { applyEvents, canKeep, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
@@ -41,8 +41,8 @@ export interface RunActions {
 
 /** How a run begins. */
 interface Beginning {
-  /** The folder of the saved rounds to resume from; null for none. */
-  readonly rounds: string | null;
+  /** The key of the stored model that the run teaches; null for a base model. */
+  readonly teaches: string | null;
   /** The folder of the checkpoint to resume from; null for none. */
   readonly from: string | null;
   /** The estimated duration; null if unknown. */
@@ -86,7 +86,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
       session = null;
       const { run } = getState();
       if (run.results?.status === 'finished' && estimate?.plainSeconds)
-        pace.note(estimate.device, run.results.settings.model, run.results.seconds / estimate.plainSeconds);
+        pace.note(estimate.device, run.results.settings.model, ownSeconds(run.results) / estimate.plainSeconds);
       onEnd(run);
     }
   };
@@ -100,8 +100,8 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
     } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
-  const begin = (settings: RunSettings, { rounds, from, estimated }: Beginning): void => {
-    const { access, device, everyRound, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
+  const begin = (settings: RunSettings, { teaches, from, estimated }: Beginning): void => {
+    const { access, device, everyTask, keepsTests, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
     requireFiles(settings, access);
     estimate = estimated;
     const label = labelOfCheckpoint(from);
@@ -119,7 +119,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
       device,
       access,
       tasks: pageTasksOf(settings, taskData),
-      rounds: { everyRound, from: rounds },
+      teaches: { from: teaches, everyTask, keepsTests },
       checkpoints: { everySeconds: checkpointMinutes * 60, from },
       memoryBudget: budgetBytes(memoryBudget),
       gpuShare: gpuShare / 100,
@@ -157,21 +157,27 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
       setState({ refused: reportOf(error) });
       return;
     }
-    setState(({ view }) => ({ resumePoint: null, view: { ...view, tab: view.tab === 'ranks' ? 'ranks' : 'run' } }));
+    setState(({ view }) => ({ view: { ...view, tab: view.tab === 'ranks' ? 'ranks' : 'run' } }));
   };
 
   const actions: RunActions = {
     start: () =>
       beginShown(() => {
-        const { draft, taskData, modelModules, resumePoint } = getState();
-        const settings = checkedSettings(draft, taskData, modelModules);
-        begin(settings, { rounds: resumePoint?.folder ?? null, from: null, estimated: estimateOf(getState(), pace) });
+        const { draft, taskData, modelModules, teaches } = getState();
+        const settings = checkedSettings(draft, taskData, modelModules, teaches);
+        begin(settings, { teaches: teaches?.key ?? null, from: null, estimated: estimateOf(getState(), pace) });
       }),
     resumeFromCheckpoint: (checkpoint) => {
       beginShown(() => {
-        const settings = checkedSettings(checkpoint.settings, getState().taskData);
-        setState(takenSettings(checkpoint.settings));
-        begin(settings, { rounds: null, from: checkpoint.folder, estimated: estimateOf(getState(), pace) });
+        const { settings, results } = checkpoint;
+        const { teaches, taskData } = getState();
+        // The texts of what its model was taught before are not needed.
+        const { tasks = 0 } = results.taughtBefore ?? {};
+        const draft = { ...settings, order: settings.order.slice(tasks) };
+        checkedSettings(draft, taskData);
+        const isSame = teaches?.model.lessons.map(({ name }) => name).join() === settings.order.slice(0, tasks).join();
+        setState(isSame ? { draft, brought: null, refused: null } : takenSettings(settings));
+        begin(settings, { teaches: null, from: checkpoint.folder, estimated: null });
       });
     },
     saveNow: () => {

@@ -1,4 +1,5 @@
 import { FAMILY_MODULES, type ModelModules } from '../../run/settings/trained-modules.ts';
+import type { ModelSummary } from '../../run/files/model-line.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
 import { type RunSettings, watching } from '../../run/settings/settings.ts';
@@ -26,20 +27,29 @@ export interface SetUpSlice {
   readonly brought: Brought | null;
   /** The layers of the model that can be trained; null until known. */
   readonly modelModules: ModelModules | null;
-  /** Whether the next run saves the weights of every round. */
-  readonly everyRound: boolean;
-  /** The round that the next run resumes from; null to start from the beginning. */
-  readonly resumePoint: { readonly round: number; readonly folder: string } | null;
+  /** Whether the next run stores its model after every task. */
+  readonly everyTask: boolean;
+  /** The model that the next run teaches; its tasks are not in the draft. Null for the base model of the draft. */
+  readonly teaches: Teaches | null;
 }
 
-/** The form at the beginning. @param draft the settings of the last visit; null for the usual ones. */
-export const setUpSlice = (draft: RunSettings | null): SetUpSlice => ({
-  draft: draft ?? embeddedSettings('full', 'gorp-plus'),
+/** A stored model that a run teaches more. */
+export interface Teaches {
+  readonly key: string;
+  readonly model: ModelSummary;
+}
+
+/** What the next run is made of. */
+export type Form = Pick<SetUpSlice, 'draft' | 'teaches'>;
+
+/** The form at the beginning. @param form that of the last visit; null for the usual one. */
+export const setUpSlice = (form: Form | null): SetUpSlice => ({
+  draft: form?.draft ?? embeddedSettings('full', 'gorp-plus'),
   access: { hub: { endpoint: HUB, token: null }, picked: new Map() },
   brought: null,
   modelModules: null,
-  everyRound: true,
-  resumePoint: null,
+  everyTask: true,
+  teaches: form?.teaches ?? null,
 });
 
 /** What a person can change before starting a run. */
@@ -61,10 +71,10 @@ export interface SetUpActions {
   readonly prefer: (change: Partial<Preferences>) => void;
   /** Sets the GiB of memory that runs may use; null for no limit. */
   readonly setMemoryBudget: (budget: number | null) => void;
-  /** Sets whether the next run saves the weights of every round. */
-  readonly saveEveryRound: (everyRound: boolean) => void;
-  /** Makes the next run resume from a saved round, with its settings; null starts from the beginning. */
-  readonly resumeFrom: (last: { round: number; folder: string; settings: RunSettings } | null) => void;
+  /** Sets whether the next run stores its model after every task. */
+  readonly storeEveryTask: (everyTask: boolean) => void;
+  /** Makes the next run teach a stored model more, as it was taught before; null begins with its base model. */
+  readonly teach: (model: Teaches | null) => void;
 }
 
 /** Stores choices in this browser. */
@@ -73,12 +83,12 @@ interface SetUpParts {
   readonly saveBudget: (budget: number | null) => void;
 }
 
-/** The form with settings from elsewhere: nothing that the model brings changes them, and no round is resumed. */
+/** The form with settings from elsewhere: nothing that the model brings changes them, and they begin with a base model. */
 export const takenSettings = (
   draft: RunSettings,
-): Pick<SetUpSlice & RunSlice, 'draft' | 'resumePoint' | 'brought' | 'refused'> => ({
+): Pick<SetUpSlice & RunSlice, 'draft' | 'teaches' | 'brought' | 'refused'> => ({
   draft,
-  resumePoint: null,
+  teaches: null,
   brought: null,
   refused: null,
 });
@@ -101,7 +111,7 @@ export function createSetUpActions(
         const training = { ...next.training, ...FAMILY_MODULES };
         // What comes with the embedded models shows little of others.
         const watch = (draft.watch ?? []).filter((name) => embeddedModel(model) !== undefined || !isEmbeddedText(name));
-        return { draft: watching({ ...next, training }, watch), brought: firstBrought(model), refused: null };
+        return { ...takenSettings(watching({ ...next, training }, watch)), brought: firstBrought(model) };
       }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
@@ -109,11 +119,7 @@ export function createSetUpActions(
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);
-        return {
-          draft: { ...next, training: { ...next.training, seed: draft.training.seed } },
-          brought: null,
-          refused: null,
-        };
+        return takenSettings({ ...next, training: { ...next.training, seed: draft.training.seed } });
       }),
     chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
     chooseOrder: (id) => {
@@ -123,25 +129,25 @@ export function createSetUpActions(
         const published = publishedSettings(order, method.name);
         const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
         const watched = watch.filter((name) => !published.order.includes(name));
-        return { draft: watching({ model, tasks, ...published }, watched), brought: null, refused: null };
+        return takenSettings(watching({ model, tasks, ...published }, watched));
       });
     },
     prefer: (change) => {
       setState({ ...change, refused: null });
-      const { device, keepAwake, checkpointMinutes, gpuShare } = getState();
-      savePreferences({ device, keepAwake, checkpointMinutes, gpuShare });
+      const { device, keepAwake, checkpointMinutes, gpuShare, keepsTests } = getState();
+      savePreferences({ device, keepAwake, checkpointMinutes, gpuShare, keepsTests });
     },
     setMemoryBudget: (memoryBudget) => {
       saveBudget(memoryBudget);
       setState({ memoryBudget, refused: null });
     },
-    saveEveryRound: (everyRound) => setState({ everyRound }),
-    resumeFrom: (last) =>
-      setState(({ draft }) => ({
-        draft: last?.settings ?? draft,
-        resumePoint: last && { round: last.round, folder: last.folder },
-        brought: null,
-        refused: null,
-      })),
+    storeEveryTask: (everyTask) => setState({ everyTask }),
+    teach: (teaches) =>
+      setState(({ draft }) => {
+        if (teaches === null) return takenSettings(draft);
+        const next = { ...teaches.model.settings, order: [] };
+        delete next.perTask; // of tasks that it knows
+        return { ...takenSettings(next), teaches };
+      }),
   };
 }

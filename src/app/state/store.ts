@@ -1,5 +1,4 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { RunSettings } from '../../run/settings/settings.ts';
 import { type CompareSlice, compareSlice } from './compare.ts';
 import { type DeviceSlice, deviceSlice } from './device.ts';
 import { type DropSlice, dropSlice } from './dropped-files.ts';
@@ -9,7 +8,7 @@ import { type ModelsSlice, modelsSlice } from './models.ts';
 import { type Preferences, type PreferencesSlice, type Theme, USUAL } from './preferences.ts';
 import { queueSlice, type QueueSlice } from './queue.ts';
 import { runSlice, type RunSlice } from './run-state.ts';
-import { type SetUpSlice, setUpSlice } from './setup-actions.ts';
+import { type Form, type SetUpSlice, setUpSlice } from './setup-actions.ts';
 import { sharingSlice, type SharingSlice } from './sharing.ts';
 import { tasksSlice, type TasksSlice } from './task-store.ts';
 import { type TextsSlice, textsSlice } from './text-questions.ts';
@@ -42,7 +41,7 @@ export const createPageStore = (
   theme: Theme,
   memoryBudget: number | null = null,
   preferences: Preferences = USUAL,
-  draft: RunSettings | null = null,
+  form: Form | null = null,
 ): PageStore =>
   createStore<PageState>(() => ({
     ...viewSlice(theme),
@@ -51,7 +50,7 @@ export const createPageStore = (
     ...deviceSlice,
     ...modelsSlice,
     ...tasksSlice,
-    ...setUpSlice(draft),
+    ...setUpSlice(form),
     ...sharingSlice,
     ...dropSlice,
     ...memorySlice,

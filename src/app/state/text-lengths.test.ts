@@ -5,6 +5,7 @@ import type { LengthsAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
 import { QUIET_MS } from './question.ts';
 import { concernsOf, usedBy } from '../form/StartFacts.tsx';
+import { taughtModel } from '../testing/taught-model.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -90,12 +91,12 @@ test('the settings of another run stay as they are, and begin from scratch', asy
   const { page, asked, quiet, state } = await setUp();
   page.chooseModel('picked:mine');
   const settings = state().draft; // as a run had them that was set up by hand, with the same model
-  page.resumeFrom({ round: 1, folder: 'f', settings });
+  page.teach(taughtModel(settings, 1));
   page.chooseModel('picked:mine');
   page.takeSettings(settings);
   quiet();
   asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
-  expect(state()).toMatchObject({ draft: settings, resumePoint: null });
+  expect(state()).toMatchObject({ draft: settings, teaches: null });
 });
 
 test('says what the run uses, which texts it would cut, and how to read them whole', () => {

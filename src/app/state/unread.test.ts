@@ -7,11 +7,11 @@ import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { memoryHistory } from '../testing/memory-history.ts';
 import { memoryQueue } from '../testing/memory-queue.ts';
 import { memoryTasks } from '../testing/memory-tasks.ts';
-import { createStoredRounds, StoredRoundsProvider } from './saved-rounds.ts';
+import { createTaughtModels, TaughtProvider } from './taught-models.ts';
 import { NO_TASKS } from './task-store.ts';
 
 const said = (html: string): string => textOf(html).replaceAll(/\s+/g, ' ');
-const rounds = createStoredRounds(
+const rounds = createTaughtModels(
   () => ({ send: () => undefined }),
   () => Promise.resolve(null),
   () => undefined,
@@ -26,7 +26,7 @@ it('says what is stored that this version cannot read, wherever it would be', as
     queue: memoryQueue({ isGoing: false, runs: [{ id: 'n', settings: { model: 'x' } }] }),
   });
   await page.load();
-  const results = createElement(StoredRoundsProvider, { value: rounds }, createElement(ResultsTab));
+  const results = createElement(TaughtProvider, { value: rounds }, createElement(ResultsTab));
   const inResults = said(markup(page, results));
   expect(inResults).toContain('2 stored runs cannot be read: they are damaged, or from another version of this page.');
   expect(inResults).toContain('1 checkpoint of an unfinished run cannot be read: it is damaged');
@@ -39,7 +39,7 @@ it('says what is stored that this version cannot read, wherever it would be', as
 it('says nothing of it where all can be read', async () => {
   const page = silentPage();
   await page.load();
-  const results = createElement(StoredRoundsProvider, { value: rounds }, createElement(ResultsTab));
+  const results = createElement(TaughtProvider, { value: rounds }, createElement(ResultsTab));
   const all = [results, createElement(QueueList), createElement(TaskSources, { issue: undefined })];
   expect(said(all.map((part) => markup(page, part)).join(''))).not.toMatch(/cannot be read|unreadable/);
 });

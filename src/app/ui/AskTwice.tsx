@@ -6,6 +6,8 @@ interface Props {
   of: string;
   /** What the label shows of it, if it is more than the verb. */
   what?: string;
+  /** Whether it shows that only once it is asked. */
+  isShort?: boolean;
   /** The class of its buttons. */
   className: string;
   isDisabled?: boolean;
@@ -17,10 +19,10 @@ interface Props {
  * A button that removes what cannot be made again, once a second button confirms it: neither a slip nor a double click
  * does.
  */
-export function AskTwice({ verb, of, what = '', className, isDisabled = false, testId, act }: Props) {
+export function AskTwice({ verb, of, what = '', isShort = false, className, isDisabled = false, testId, act }: Props) {
   const [isAsked, setAsked] = useState(false);
-  const label = isAsked ? `Do not ${verb.toLowerCase()}` : `${verb}${what}…`;
-  const confirm = verb === 'End' ? 'End without saving' : `${verb} for good`;
+  const label = isAsked ? `Do not ${verb.toLowerCase()}` : `${verb}${isShort ? '' : what}…`;
+  const confirm = verb === 'End' ? 'End without saving' : `${verb} for good${isShort ? what : ''}`;
   return (
     <>
       <button

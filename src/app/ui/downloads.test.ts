@@ -2,7 +2,7 @@ import { createElement } from 'react';
 import { expect, test } from 'vitest';
 import { quickResults } from '../../testing/scripted-results.ts';
 import type { LastRound } from '../../worker/protocol.ts';
-import { createStoredRounds, StoredRoundsProvider } from '../state/saved-rounds.ts';
+import { createTaughtModels, TaughtProvider } from '../state/taught-models.ts';
 import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 
@@ -28,7 +28,7 @@ function shown(isAsked: boolean): string {
   const page = silentPage();
   const results = quickResults('seq-lora', 1);
   page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
-  const stored = createStoredRounds(
+  const stored = createTaughtModels(
     () => ({ send: () => undefined }),
     () => Promise.resolve(null),
     () => undefined,
@@ -36,7 +36,7 @@ function shown(isAsked: boolean): string {
   stored.store.setState({ last, isAsked });
   // On a server, React would render the initial state.
   const value = { ...stored, store: { ...stored.store, getInitialState: stored.store.getState } };
-  return markup(page, createElement(StoredRoundsProvider, { value }, createElement(ResultsTab)));
+  return markup(page, createElement(TaughtProvider, { value }, createElement(ResultsTab)));
 }
 
 const isOff = (html: string): boolean => /<button[^>]*download-merged[^>]*disabled/.test(html);

@@ -2,6 +2,7 @@ import type { SavedRun } from '../files/saved-run.ts';
 import { NO_TIME, thinned } from './fold.ts';
 import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
 import type { SavedRound } from '../files/saved-round.ts';
+import { hasOtherTexts } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import { SCORES } from '../settings/scoring.ts';
 
@@ -46,13 +47,14 @@ export function resultsAtCheckpoint(facts: RunFacts, { results }: Pick<SavedRun,
     ...countedOf(results),
     ...endingsOf(results),
     ...probedOf(results),
+    ...(results.taughtBefore && { taughtBefore: results.taughtBefore }),
   };
 }
 
-/** The results of a run that resumes from a round of another: what belongs to the round and to this run's tasks. */
+/** The results of a run that teaches a model of another more: what belongs to the round and to this run's tasks. */
 export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRound, 'round' | 'results'>): Results {
   const { seconds, curves, accuracy, spaces, stateBytes = [], health, settings, memory } = results;
-  // A column is a task: the learned ones come first in both orders, the others may differ, and so may those only tested.
+  // A column is a task: the learned ones come first in both orders, the others may differ, and so may their texts.
   const { order, watch = [] } = facts.settings;
   const columns = [
     ...order.map((task, j) => (task === settings.order[j] ? j : -1)),
@@ -60,7 +62,7 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
       const j = settings.watch?.indexOf(task) ?? -1;
       return j < 0 ? j : settings.order.length + j;
     }),
-  ];
+  ].map((j, i) => (j >= round && hasOtherTexts(results, facts.tasks[i].name, facts.tasks[i].texts) ? -1 : j));
   const own = (matrix: AccuracyMatrix): AccuracyMatrix =>
     Array.from({ length: order.length + 1 }, (_, t) =>
       columns.map((j) => (j >= 0 && t <= round ? (matrix[t]?.[j] ?? null) : null)),
@@ -83,6 +85,7 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     ...(answers.length > 0 && { confusion: answers }),
     ...endingsOf(results),
     ...probedOf(results, round),
+    taughtBefore: { tasks: round, seconds },
   };
 }
 

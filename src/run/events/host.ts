@@ -59,8 +59,10 @@ export interface RunHost extends TaskHost {
   memoryBudget?: number | null;
   /** Bytes of memory of the computer, if known; browsers do not say. */
   hostMemory?: number | null;
-  /** A round of an earlier run to resume from. */
+  /** The model of an earlier run to teach more. */
   savedRound?(): Promise<SavedRound>;
+  /** Whether the tests of what is taught stay with the model; by default they do. */
+  keepsTests?: boolean;
   /**
    * Saves the files of a round. If this throws, the run fails, unless it {@link waitsForRoom}; with `store/unavailable`,
    * since there is nowhere to save, it warns and continues.

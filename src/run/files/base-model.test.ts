@@ -22,7 +22,7 @@ it('says that the model is gone, why, and what to do', async () => {
   const gone = () => Promise.reject(new GorpError('weights/not-found', 'tiny has no config.json.', 'Look again.'));
   await expect(openBaseModel(saved, gone, { otherwise: 'Or name it with --model.' })).rejects.toMatchObject({
     code: 'run/no-base-model',
-    message: 'The round was trained on tiny, which cannot be opened: tiny has no config.json.',
+    message: 'The model was taught on tiny, which cannot be opened: tiny has no config.json.',
     nextStep: 'Look again. Or name it with --model.',
   });
   await expect(openBaseModel(saved, () => Promise.reject(new Error('a fault')))).rejects.toThrow('a fault');

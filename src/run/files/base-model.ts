@@ -24,7 +24,7 @@ export async function openBaseModel(
     if (!(cause instanceof GorpError)) throw cause;
     throw new GorpError(
       'run/no-base-model',
-      `The round was trained on ${modelText(model)}, which cannot be opened: ${cause.message}`,
+      `The model was taught on ${modelText(model)}, which cannot be opened: ${cause.message}`,
       `${cause.nextStep} ${otherwise}`.trimEnd(),
       { cause },
     );

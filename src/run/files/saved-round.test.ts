@@ -23,7 +23,7 @@ test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the len
   expect(() => resume(name, ['gloss', 'field'])).toThrow(/the order has 2/);
 });
 
-test('a round of one base of gain-lora does not resume with the other', () => {
+test('a model of one base of gain-lora is not taught with the other', () => {
   const settings = embeddedSettings('quick', 'gain-lora');
   const last = scriptedRun(settings).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
@@ -31,7 +31,7 @@ test('a round of one base of gain-lora does not resume with the other', () => {
   const resume = (base: 'inf-lora' | 'o-lora'): void =>
     checkFits({ results }, { ...settings, method: { ...settings.method, base } }, results.model.parameters);
   expect(() => resume('inf-lora')).not.toThrow();
-  expect(() => resume('o-lora')).toThrow(/trained with gain-lora on inf-lora, not with gain-lora on o-lora/);
+  expect(() => resume('o-lora')).toThrow(/taught with gain-lora on inf-lora, not with gain-lora on o-lora/);
 });
 
 test('remembered examples must consist of tokens of the model', () => {

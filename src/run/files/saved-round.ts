@@ -1,13 +1,14 @@
 import type { TokenPair } from '../../base/batch.ts';
 import type { GorpError } from '../../base/errors.ts';
-import { needsOf, partOf } from '../../gorp/method-plan.ts';
+import { partOf } from '../../gorp/method-plan.ts';
 import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
-import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
+import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
 import { bad, type OpenFile, openRunState, type SavedRun } from './saved-run.ts';
 import { doesNotFit } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
+import { buildsOn, teachingFault } from '../settings/teaching.ts';
 import { type ModelModules, trainedModules, trainsSame } from '../settings/trained-modules.ts';
 
 /** A round that was saved: to resume from, or to merge into its model. */
@@ -72,35 +73,28 @@ const float32Of = (found: StateMatrix | undefined): Float32Array | undefined =>
   found?.data instanceof Float32Array ? found.data : undefined;
 
 /**
- * Checks that a round was trained on the model of a run, with its method.
+ * Checks that a model was taught on the base of a run.
  *
- * @param parameters number of parameters of the run's model.
+ * @param parameters number of parameters of the run's base.
  * @throws GorpError `run/round-does-not-fit`, naming what is different.
  */
 export function checkFits({ results }: Pick<SavedRound, 'results'>, settings: RunSettings, parameters: number): void {
-  const before = results.settings;
-  const [trained, chosen] = [before.method, settings.method].map(methodTitle);
-  if (trained !== chosen) throw refusal(`it was trained with ${trained}, not with ${chosen}`, `Choose ${trained}.`);
+  const [trained, chosen] = [results.settings.method, settings.method].map(methodTitle);
+  if (!buildsOn(results.settings, settings))
+    throw refusal(`it was taught with ${trained}, not with ${chosen}`, `Choose ${trained}.`);
   if (results.model.parameters !== parameters) {
     throw refusal(
-      `its model has ${results.model.parameters} parameters, this one ${parameters}`,
-      `Choose the model it was trained on, ${before.model}.`,
+      `its base model has ${results.model.parameters} parameters, this one ${parameters}`,
+      `Choose the base model that it was taught on, ${results.settings.model}.`,
     );
   }
-}
-
-/** What a run protects, in words. */
-function whatIsProtected({ method, watch = [] }: RunSettings): string {
-  const { protects } = needsOf(planOf(method));
-  if (protects === undefined) return 'earlier tasks only';
-  return ['general prompts', ...(protects === 'watched' ? watch.toSorted() : [])].join(', ');
 }
 
 /** Checks that a run trains the same layers as a round. @throws GorpError `run/round-does-not-fit`. */
 export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
   if (trainsSame(results.settings, settings, model)) return;
   const { lora, fullRank } = trainedModules(results.settings, model);
-  throw refusal(`it trained other layers: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
+  throw refusal(`other layers were trained: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
 }
 
 /**
@@ -114,40 +108,14 @@ export function checkRemembered(examples: readonly TokenPair[], tokens: number):
   if (foreign === undefined) return;
   throw refusal(
     `it remembers the token ${foreign}, but the tokenizer only ${tokens} tokens`,
-    'Choose the round and the model with their original files.',
+    'Choose the model and its base with their original files.',
   );
 }
 
-/** Checks that a run can resume from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
+/** Checks that a run can teach a model more. @throws GorpError `run/round-does-not-fit`, naming what is different. */
 export function checkGoesOn({ round, results }: SavedRound, settings: RunSettings): void {
-  const { order, method } = settings;
-  if (planOf(method).schedule !== 'in-turn') {
-    throw refusal(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
-  }
-  const expected = results.settings.order.length;
-  if (methodOf(method).needs.taskCount && order.length !== expected) {
-    throw refusal(
-      `${method.name} needs the number of tasks in advance; it was set up for ${expected}, but the order has ${order.length}`,
-      `Choose an order of ${expected} tasks or a method that does not need their number.`,
-    );
-  }
-  const learned = results.settings.order.slice(0, round).join(', ');
-  if (order.slice(0, round).join(', ') !== learned) {
-    throw refusal(
-      `it has learned ${learned}, but the order begins differently`,
-      `Begin the order with ${learned}, and add new tasks after them.`,
-    );
-  }
-  if (order.length <= round) {
-    throw refusal(`it has learned all ${round} tasks of the order`, 'Add a task after those it has learned.');
-  }
-  const [guarded, asked] = [results.settings, settings].map(whatIsProtected);
-  if (guarded !== asked) {
-    throw refusal(
-      `it was trained to protect ${guarded}, not ${asked}, which is decided before the first task`,
-      'Watch the same tasks and choose the same for Protects, or start a new run.',
-    );
-  }
+  const fault = teachingFault(results.settings, round, settings);
+  if (fault) throw refusal(fault.problem, fault.nextStep);
 }
 
 const refusal = (problem: string, nextStep: string): GorpError => doesNotFit('round', problem, nextStep);

@@ -48,14 +48,14 @@ const KINDS = {
   round: {
     file: ROUND_FILE,
     code: 'run/bad-round',
-    is: 'This is not a saved round',
-    nextStep: `Choose the folder of one round, such as 1-dbpedia, with ${ROUND_FILE} and the files saved with it.`,
+    is: 'This is not a saved model',
+    nextStep: `Choose the folder of one task, such as 1-dbpedia, with ${ROUND_FILE} and the files saved with it.`,
   },
   checkpoint: {
     file: CHECKPOINT_FILE,
     code: 'run/bad-checkpoint',
     is: 'This checkpoint cannot be used',
-    nextStep: 'Resume from the checkpoint before it, or from the last saved round.',
+    nextStep: 'Resume from the checkpoint before it, or teach the last saved model more.',
   },
 } as const;
 

@@ -17,24 +17,28 @@ export class RunTime {
   readonly #validationSteps: number;
   /** The seconds of training in a round are counted up to here. */
   #learningSince = 0;
-  /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
+  /** Optimizer steps of round 1, 2, …: those that were done, or will be; 0 for rounds that are not run. */
   readonly steps: readonly number[];
 
   /**
    * @param tasks of the run, with those watched.
    * @param at the place where the run begins or resumes.
+   * @param learned the round of each step so far, by whatever settings it was done.
    * @param stateBytes that the state after a round takes on disk; 0 if rounds are not saved.
    */
   constructor(
     control: Pick<RunControl, 'seconds'>,
     settings: RunSettings,
     tasks: readonly PlannedTask[],
-    { at, effort, stateBytes }: { at: Place; effort: Effort; stateBytes: number },
+    { at, learned, effort, stateBytes }: { at: Place; learned: readonly number[]; effort: Effort; stateBytes: number },
   ) {
     this.#control = control;
     this.#validationSteps = settings.training.validationSteps;
     this.#costs = costsOf(settings, tasks, effort);
-    this.steps = amountOf(settings, tasks).steps;
+    const isDone = (round: number): boolean => round < at.round || (round === at.round && at.phase === 'begin');
+    this.steps = amountOf(settings, tasks).steps.map((planned, i) =>
+      isDone(i + 1) ? learned.filter((round) => round === i + 1).length : planned,
+    );
     this.#estimate = new TimeEstimate(
       workLeft(at, {
         ...roundsOf(settings, tasks.length),

@@ -48,7 +48,7 @@ export function otherFiles({ model }: Identity, now: FileHashes): string | null 
 }
 
 /** The texts of a task that are not those of a run with this task. */
-export const hasOtherTexts = ({ tasks }: Identity, task: string, now: string): boolean => {
+export const hasOtherTexts = ({ tasks }: Pick<Identity, 'tasks'>, task: string, now: string | undefined): boolean => {
   const then = tasks.find(({ name }) => name === task)?.texts;
   return then !== undefined && then !== now;
 };
@@ -101,7 +101,7 @@ export function checkTexts(from: Identity, what: TakenUp, { name, texts }: { nam
 }
 
 const CODES: Readonly<Record<TakenUp, { code: ErrorCode; cannot: string }>> = {
-  round: { code: 'run/round-does-not-fit', cannot: 'This round cannot be used here' },
+  round: { code: 'run/round-does-not-fit', cannot: 'This model cannot be used here' },
   checkpoint: { code: 'run/checkpoint-does-not-fit', cannot: 'The run cannot resume from its checkpoint' },
 };
 

@@ -301,6 +301,8 @@ export const FieldsSchema = v.strictObject({
   stateBytes: v.optional(v.array(v.strictObject({ round, bytes: count }))),
   /** Where the run was interrupted and resumed; files of earlier versions do not say. */
   breaks: v.optional(v.array(BreakSchema)),
+  /** What the model knew when the run began: its first tasks, and the seconds they took; missing of a base model. */
+  taughtBefore: v.exactOptional(v.strictObject({ tasks: count, seconds: finite })),
   /** Rounds that somebody ended before their last step, to keep what they had learned; missing if there are none. */
   cutShort: v.exactOptional(v.array(v.strictObject({ round, steps: count, planned: count }))),
   /**

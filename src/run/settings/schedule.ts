@@ -53,6 +53,15 @@ export interface Scheduled {
 export const roundName = ({ order, method }: Scheduled, round: number): string =>
   planOf(method).schedule === 'mixed' ? 'all tasks' : (order[round - 1] ?? '');
 
+/** Tasks that a run is named after. */
+const MOST_NAMED = 4;
+
+/** What a run learns, as its name: `mails, chats`; of many tasks, the first and how many more. */
+export const learnedName = ({ order }: Pick<Scheduled, 'order'>): string =>
+  order.length <= MOST_NAMED + 1
+    ? order.join(', ')
+    : `${order.slice(0, MOST_NAMED).join(', ')} and ${order.length - MOST_NAMED} more`;
+
 /** The rounds that are run, by name. */
 export const namedRounds = (settings: Scheduled): { round: number; name: string }[] =>
   scheduledRounds(planOf(settings.method).schedule, settings.order.length).map(({ number }) => ({

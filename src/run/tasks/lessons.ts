@@ -10,6 +10,8 @@ export const LessonSchema = v.strictObject({
   definition: TaskDefinitionSchema,
   /** When its training ended. */
   taughtAt: v.pipe(v.string(), v.isoTimestamp()),
+  /** Title of the method that taught it; the first models with lessons lack it. */
+  method: v.exactOptional(v.string()),
   /** Its tests, as the model reads them; null if they are not kept. */
   tests: v.nullable(
     v.strictObject({
@@ -22,11 +24,22 @@ export const LessonSchema = v.strictObject({
 });
 export type Lesson = v.InferOutput<typeof LessonSchema>;
 
-/** The lesson of a task that has been learned. */
-export const lessonOf = ({ definition, asked, test, candidates }: EncodedTask, taughtAt: Date): Lesson => ({
+/**
+ * The lesson of a task that has been learned.
+ *
+ * @param method title of the method that taught it.
+ * @param keepsTests whether its tests stay with the model, to be asked again when it is taught more.
+ */
+export const lessonOf = (
+  { definition, asked, test, candidates }: EncodedTask,
+  taughtAt: string,
+  method: string,
+  keepsTests = true,
+): Lesson => ({
   definition: structuredClone(definition) as Lesson['definition'],
-  taughtAt: taughtAt.toISOString(),
-  tests: structuredClone({ asked, encoded: test, candidates }) as unknown as Lesson['tests'],
+  taughtAt,
+  method,
+  tests: keepsTests ? (structuredClone({ asked, encoded: test, candidates }) as unknown as Lesson['tests']) : null,
 });
 
 /**

@@ -38,6 +38,19 @@ function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Ex
   return doubts;
 }
 
+/** What makes a task hard to tell from one that the model was taught before: the same question. */
+export function doubtsBeside(task: TaskDefinition, taught: readonly TaskDefinition[]): string[] {
+  const question = lettersOf(task.instruction ?? '');
+  const alike = taught.find(({ instruction }) => question !== '' && lettersOf(instruction ?? '') === question);
+  if (alike === undefined) return [];
+  const isSame = task.labels.toSorted().join('\n') === alike.labels.toSorted().join('\n');
+  return [
+    isSame
+      ? `It asks the question of ${alike.name} with the same labels, so what it teaches changes the answers to ${alike.name}.`
+      : `It asks the question of ${alike.name}, but has other labels: give it a question of its own, so that the model can tell the two apart.`,
+  ];
+}
+
 /** How many test texts are trained on, compared by `key`. */
 function countOfTrained(train: readonly Example[], test: readonly Example[], key: (one: Example) => string): number {
   const trained = new Set(train.map(key));

@@ -11,6 +11,7 @@ import table from '../../ui/table.module.css';
 import { Gallery } from './Gallery.tsx';
 import styles from './ModelsTab.module.css';
 import { StoredModels } from './StoredModels.tsx';
+import { TaughtModels } from './TaughtModels.tsx';
 
 /** The current work on models, its progress, and the outcome of the last one. */
 function WorkPanel() {
@@ -99,9 +100,10 @@ export function ModelsTab() {
   return (
     <div className={styles.stack}>
       <WorkPanel />
+      <TaughtModels />
       <Section
-        title="In this browser"
-        note="Downloaded once, checked by hash, and reused by every run."
+        title="Base models in this browser"
+        note="Downloaded once, checked by hash, and shared by every run and every model that was taught on them."
         tools={<Storage />}
         testId="stored-models"
       >

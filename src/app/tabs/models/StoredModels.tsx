@@ -1,8 +1,11 @@
 import { EMBEDDED_MODELS, type EmbeddedModel } from '../../../weights/embedded-models.ts';
+import type { ModelSummary } from '../../../run/files/model-line.ts';
 import type { StoredModel } from '../../../weights/model-messages.ts';
+import { atCommit } from '../../../weights/model-reference.ts';
 import { bytes } from '../../ui/format.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
+import { useTaughtState } from '../../state/taught-models.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
 import table from '../../ui/table.module.css';
 import styles from './ModelsTab.module.css';
@@ -40,6 +43,9 @@ function Row({ model }: { model: StoredModel }) {
   const busy = usePageState((state) => state.models.work !== null);
   const active = usePageState(({ run }) => isActive(run.status));
   const name = nameOf(model);
+  const needed = useTaughtState(
+    ({ models: all }) => all.filter((one) => one.model && isBaseOf(model, one.model)).length,
+  );
   const isEmbedded = embeddedIn(model) !== undefined;
   return (
     <tr data-folder={model.folder} data-complete={model.isComplete}>
@@ -84,6 +90,8 @@ function Row({ model }: { model: StoredModel }) {
         <AskTwice
           verb="Remove"
           of={name}
+          what={neededText(needed)}
+          isShort
           className={table.act}
           isDisabled={busy || active}
           act={() => models.remove(model.folder)}
@@ -92,6 +100,19 @@ function Row({ model }: { model: StoredModel }) {
     </tr>
   );
 }
+
+/** Whether a model was taught on a stored one. */
+function isBaseOf(stored: StoredModel, { settings, commit }: ModelSummary): boolean {
+  const embedded = embeddedIn(stored);
+  if (embedded) return settings.model === embedded.reference;
+  return stored.reference === atCommit(settings.model, commit);
+}
+
+/** Taught models cannot be asked, exported or taught more without their base. */
+const neededText = (needed: number): string =>
+  needed === 0
+    ? ''
+    : `: ${needed === 1 ? '1 model that you taught needs' : `${needed} models that you taught need`} it, and would have to download it again`;
 
 /** The embedded model whose files a folder of the store holds. */
 const embeddedIn = ({ folder }: StoredModel): EmbeddedModel | undefined =>

@@ -1,17 +1,18 @@
-import { Suspense, useEffect, useId, useState } from 'react';
+import { Fragment, Suspense, useId, useState } from 'react';
 import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype } from '../../../gguf/dtypes.ts';
-import { methodTitle } from '../../../methods/registry.ts';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.ts';
+import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
+import { modelText } from '../../../weights/model-text.ts';
 import type { StoredRound } from '../../../worker/protocol.ts';
+import { TeachMore } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { useStoredRounds, useStoredState } from '../../state/saved-rounds.ts';
+import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText } from '../../ui/errors.tsx';
 import { bytes } from '../../ui/format.ts';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { Section } from '../../ui/Section.tsx';
 import styles from './FilesSection.module.css';
-import { RunModels } from './RunModels.tsx';
 
 interface Props<Dtype extends string> {
   /** `onnx` or `gguf`, for tests. */
@@ -66,12 +67,12 @@ function ExportButton<Dtype extends string>(props: Props<Dtype>) {
 /** Loaded only when there is a model to use, to speed up the first page load. */
 const UseModel = lazyPart(() => import('./UseModel.tsx'));
 
-/** Files of the last run besides its results, to download or to resume from. */
+/** The model in use: what it was taught, what is stored of it, and its files to download. */
 export function FilesSection() {
-  const stored = useStoredRounds();
+  useTaughtList();
+  const stored = useTaught();
   const page = usePage();
-  const { rounds: listed, folder, isAsked, last, broken, writing, problem } = useStoredState((state) => state);
-  const run = usePageState((state) => state.run.results?.id ?? null);
+  const { rounds: listed, used, models, isAsked, last, broken, writing, problem } = useTaughtState((state) => state);
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
@@ -79,15 +80,17 @@ export function FilesSection() {
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const picker = useId();
-  const isPaused = status === 'paused';
-  // Rounds are saved during a run, but listed only when it waits, perhaps for room, or has ended.
-  useEffect(() => {
-    if (!active || isPaused) stored.refresh(run);
-  }, [active, isPaused, run, stored]);
+  const model = models.find(({ key }) => key === used)?.model ?? null;
   const rounds = listed ?? [];
   const busy = active || writing !== null;
   return (
-    <Section title="Files of a run" note="Stored in this browser until you remove them below." testId="files">
+    <Section title="The model" note="Stored in this browser until you remove it under Models." testId="files">
+      {model && (
+        <div className={styles.line} data-testid="model-line">
+          <Line model={model} />
+          <TeachMore />
+        </div>
+      )}
       {listed !== null ? (
         <Listed rounds={listed} ended={endedAs} />
       ) : (
@@ -97,14 +100,13 @@ export function FilesSection() {
       )}
       {!isAsked && rounds.length > 0 && (
         <p className={styles.about} data-testid="other-model">
-          The run on the page has no model in this browser. These files are of another run
-          {last && `, ${methodTitle(last.settings.method)}`}.
+          The run on the page has no model in this browser. This is another one{model && `: ${taughtName(model)}`}.
         </p>
       )}
       {broken.length > 0 && (
         <p className={styles.problem} data-testid="broken-rounds">
-          The files of {broken.join(', ')} cannot be used: parts are missing or come from another version. They can
-          still be downloaded.
+          What is stored after {broken.join(', ')} cannot be used: parts are missing or come from another version. It
+          can still be downloaded.
         </p>
       )}
       <div className={styles.buttons}>
@@ -115,7 +117,7 @@ export function FilesSection() {
           disabled={busy || rounds.length === 0}
           onClick={() => void stored.save({ what: 'zip' }, access)}
         >
-          Result files, adapter, space (zip)
+          Adapter, answers, all files (zip)
         </button>
         <ExportButton
           id="onnx"
@@ -150,17 +152,8 @@ export function FilesSection() {
             GGUF adapter (zip)
           </button>
         )}
-        <button
-          type="button"
-          className={styles.button}
-          data-testid="resume-round"
-          disabled={busy || last === null}
-          onClick={() => last !== null && folder !== null && page.resumeFrom({ ...last, folder })}
-        >
-          {last === null ? 'Resume from a round' : `Resume after round ${last.round}`}
-        </button>
         <label className={styles.button} data-disabled={busy} htmlFor={picker}>
-          Load a round’s folder…
+          Load a model’s folder…
         </label>
         <input
           id={picker}
@@ -180,17 +173,16 @@ export function FilesSection() {
       <label className={styles.choice}>
         <input
           type="checkbox"
-          data-testid="keep-every-round"
-          checked={usePageState((state) => state.everyRound)}
+          data-testid="store-every-task"
+          checked={usePageState((state) => state.everyTask)}
           disabled={active}
-          onChange={({ target }) => page.saveEveryRound(target.checked)}
+          onChange={({ target }) => page.storeEveryTask(target.checked)}
         />
         <span>
-          In the next run, save adapter, weights and space of every round, not just the last, so that <em>Try it</em>{' '}
-          can ask each one
+          In the next run, store the model after every task, not just after the last, so that you can go back to each
+          one and <em>Try it</em> can ask it
         </span>
       </label>
-      <RunModels isBusy={busy} canRemove={writing === null && (!active || isPaused)} />
       <p className={styles.about} role="status" data-testid="files-status">
         {writing !== null &&
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}
@@ -209,6 +201,39 @@ export function FilesSection() {
   );
 }
 
+/** The line of descent of the model in use, with a way back to each earlier one that is stored. */
+function Line({ model }: { model: ModelSummary }) {
+  const { use } = useTaught();
+  const models = useTaughtState((state) => state.models);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const read = models.flatMap((one) => (one.model ? [{ key: one.key, lessons: one.model.lessons }] : []));
+  const before = ancestorsOf(model, read);
+  return (
+    <p>
+      {modelText(model.settings.model)}
+      {model.lessons.map(({ name }, i) => {
+        const there = before.find(({ lessons }) => lessons.length === i + 1);
+        return (
+          <Fragment key={name}>
+            {' → '}
+            <strong>
+              <bdi>{name}</bdi>
+            </strong>
+            {there && (
+              <>
+                {' '}
+                <button type="button" className={styles.back} disabled={active} onClick={() => use(there.key)}>
+                  Go back to after {name}
+                </button>
+              </>
+            )}
+          </Fragment>
+        );
+      })}
+    </p>
+  );
+}
+
 /** What is stored. @param ended how the run on the page ended, if it did not finish. */
 function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'failed' | 'stopped' | null }) {
   if (rounds.length === 0) {
@@ -216,18 +241,18 @@ function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'fai
       <p className={styles.about}>
         {ended === null
           ? 'None yet.'
-          : `None: the run ${ended === 'failed' ? 'failed' : 'was stopped'} before its first round was saved.`}{' '}
-        Each round writes result files in the format of the paper’s code, the adapter (PEFT), full-rank weight changes
-        and the shared space.
+          : `None: the run ${ended === 'failed' ? 'failed' : 'was stopped'} before its first task was saved.`}{' '}
+        After each task, the model is stored with its answers in the format of the paper’s code, its adapter (PEFT),
+        full-rank weight changes and the space of directions that it protects.
       </p>
     );
   }
   const withWeights = rounds.filter(({ hasWeights }) => hasWeights).map(({ name }) => name);
   return (
     <p className={styles.about} data-testid="kept-rounds">
-      {rounds.length === 1 ? '1 round' : `${rounds.length} rounds`} (
+      Files of {rounds.length === 1 ? '1 task' : `${rounds.length} tasks`} (
       {bytes(rounds.reduce((sum, round) => sum + round.bytes, 0))}): {rounds.map(({ name }) => name).join(', ')}.
-      {withWeights.length > 0 && ` Adapter, weights and space of ${withWeights.join(', ')}.`}
+      {withWeights.length > 0 && ` The model itself after ${withWeights.join(', ')}.`}
     </p>
   );
 }

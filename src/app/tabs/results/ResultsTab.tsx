@@ -8,7 +8,7 @@ import { Unread } from '../../ui/Unread.tsx';
 import { ScoreTool } from '../../shared/score-tools.tsx';
 import buttons from '../../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
-import { useStoredRounds, useStoredState } from '../../state/saved-rounds.ts';
+import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { PublishedTables } from './PublishedTables.tsx';
 import { RunsTable } from './RunsTable.tsx';
 import styles from './ResultsTab.module.css';
@@ -70,13 +70,13 @@ function UnreadRuns() {
 
 /** The model of the run, and its results. */
 function Downloads() {
-  const stored = useStoredRounds();
+  const stored = useTaught();
   const results = usePageState(({ run }) => (isActive(run.status) ? null : run.results));
   const active = usePageState(({ run }) => isActive(run.status));
   const access = usePageState((state) => state.access);
-  const canSave = useStoredState(({ last, writing }) => last !== null && writing === null);
+  const canSave = useTaughtState(({ last, writing }) => last !== null && writing === null);
   // Beside the results of this run, the button must not hand over another run's model.
-  const isOther = useStoredState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
+  const isOther = useTaughtState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
   return (
     <div className={styles.download}>
       <button
@@ -99,7 +99,7 @@ function Downloads() {
       </button>
       <p className={styles.about}>
         {isOther
-          ? 'This run has no model in this browser: it ended before its first round was saved, or its model was removed. The files below are of another run.'
+          ? 'This run has no model in this browser: it ended before its first task was saved, or its model was removed. The model below is another one.'
           : results !== null
             ? 'The model has everything trained merged in, for Hugging Face libraries; other formats are below. The results have settings, seed, device, every loss, the matrices, measures and spaces.'
             : active

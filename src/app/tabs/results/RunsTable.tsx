@@ -1,11 +1,13 @@
 import { Fragment, useState } from 'react';
 import { methodTitle } from '../../../methods/registry.ts';
+import { taughtName } from '../../../run/files/model-line.ts';
+import { learnedName } from '../../../run/settings/schedule.ts';
 import { modelText } from '../../../weights/model-text.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { useStoredRounds, useStoredState } from '../../state/saved-rounds.ts';
+import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { changeText, scoreText, type Scoring } from '../../state/scores.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
 import buttons from '../../ui/buttons.module.css';
@@ -19,9 +21,11 @@ import styles from './RunsTable.module.css';
 const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
 type RunColumn = (typeof RUN_COLUMNS)[number];
 
-/** What a screen reader calls a run: its name, or method and time. */
-const calledRun = ({ name, settings, startedAt }: RunSummary): string =>
-  name === undefined ? `the ${methodTitle(settings.method)} run of ${moment(startedAt)}` : `the run ${name}`;
+/** What a screen reader calls a run: its name, or what it learned, method and time. */
+const calledRun = (run: RunSummary): string =>
+  run.name === undefined
+    ? `the run ${learnedName(run.settings)}, ${methodTitle(run.settings.method)}, of ${moment(run.startedAt)}`
+    : `the run ${run.name}`;
 
 /** What fits beside the name on a narrow screen. */
 const USUAL: readonly RunColumn[] = ['AP', 'BWT'];
@@ -70,12 +74,15 @@ function saveColumns(columns: readonly RunColumn[]): void {
 /** All that is stored of a run, and what can be done with it. */
 function RunDetails({ run }: { run: RunSummary }) {
   const { takeSettings, forget, resumeFromCheckpoint, resultsOf } = usePage();
-  const stored = useStoredRounds();
+  const stored = useTaught();
   const active = usePageState(({ run: shown }) => isActive(shown.status));
   const score = usePageState(({ view }) => view.score);
   const checkpoint = usePageState(({ unfinished }) => unfinished.find(({ id }) => id !== undefined && id === run.id));
-  const model = useStoredState(({ models }) => models.find((one) => one.run !== null && one.run === run.id));
-  const isWriting = useStoredState(({ writing }) => writing !== null);
+  const taught = useTaughtState(({ models }) =>
+    models.find(({ model }) => model?.run !== null && model?.run === run.id),
+  );
+  const isUsed = useTaughtState(({ used }) => used === taught?.key);
+  const isWriting = useTaughtState(({ writing }) => writing !== null);
   const { settings, device, seconds, resultsBytes } = run;
   const { trainExamples, testExamples, epochs, seed } = settings.training;
   const [key, which] = [runKey(run), calledRun(run)];
@@ -90,7 +97,7 @@ function RunDetails({ run }: { run: RunSummary }) {
     ['Base model', modelText(run.model)],
     ['Device', [deviceName(device), reasonNote(device), duration(seconds)].filter(Boolean).join(', ')],
     ['Stored', resultsBytes === null ? 'only this summary' : `results, ${bytes(resultsBytes)}`],
-    ['Model', model === undefined ? 'not in this browser' : `after round ${model.round}, ${bytes(model.bytes)}`],
+    ['Model', taught?.model ? `knows ${taughtName(taught.model)}, ${bytes(taught.bytes)}` : 'not in this browser'],
   ];
   return (
     <div data-testid="run-details">
@@ -107,8 +114,8 @@ function RunDetails({ run }: { run: RunSummary }) {
         {checkpoint !== undefined && (
           <Act label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
         )}
-        {model?.isShown === false && (
-          <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(model.folder)} />
+        {taught && !isUsed && (
+          <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(taught.key)} />
         )}
         <Act label="Use settings" of={which} isDisabled={active} act={() => takeSettings(settings)} />
         <Act
@@ -212,10 +219,9 @@ function Row({ run, isCurrent, columns }: RowProps) {
   const active = usePageState(({ run: shown }) => isActive(shown.status));
   const [isUnfolded, setIsUnfolded] = useState(false);
   const { name, settings, status, startedAt } = run;
-  const { method, order, training } = settings;
+  const { method, training } = settings;
   const isWhole = run.resultsBytes !== null;
   const which = calledRun(run);
-  const tasks = order.length > 5 ? `${order.length} tasks` : order.join(', ');
   return (
     <Fragment>
       <tr data-current={isCurrent}>
@@ -230,16 +236,14 @@ function Row({ run, isCurrent, columns }: RowProps) {
           />
         </td>
         <th scope="row">
-          {name ?? methodTitle(method)}
+          {name ?? learnedName(settings)}
           {status !== 'finished' && <span className={styles.tag}>{status}</span>}
           {run.file !== undefined && <span className={styles.tag}>added file</span>}
           <span className={table.second}>
-            {[isCurrent && 'shown', name !== undefined && methodTitle(method), moment(startedAt)]
-              .filter(Boolean)
-              .join(', ')}
+            {[isCurrent && 'shown', methodTitle(method), moment(startedAt)].filter(Boolean).join(', ')}
           </span>
           <span className={table.second}>
-            {tasks}; seed {training.seed}
+            {name !== undefined && `${learnedName(settings)}; `}seed {training.seed}
           </span>
         </th>
         {columns.map((column) => (

@@ -23,7 +23,7 @@ import styles from './AccuracyMatrix.module.css';
 
 type Cell = readonly [round: number, task: number];
 
-/** R as a table drawn as a heat map: rows are rounds, columns are tasks. One tab stop; arrow keys move within it. */
+/** R as a table drawn as a heat map: rows are tests after each task, columns are tasks. One tab stop; arrow keys move within it. */
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const results = usePageState(({ run }) => run.results);
@@ -53,9 +53,12 @@ export function AccuracyMatrix() {
     const value = matrix[round]?.[task] ?? null;
     const name = columns[task] ?? '';
     const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
-    if (value === null) return `${name} ${when}: not measured.`;
-    if (isText(task)) return describeText(results ?? {}, round, when);
     const count = tasks?.[task]?.testExamples;
+    if (value === null) {
+      const why = count === 0 ? ', since its tests are not with the model' : '';
+      return `${name} ${when}: not tested${why}.`;
+    }
+    if (isText(task)) return describeText(results ?? {}, round, when);
     const own = scoreAt(task);
     const parts = [
       own === 'loss'
@@ -92,8 +95,8 @@ export function AccuracyMatrix() {
           onMouseLeave={() => setShown(null)}
         >
           <caption className="hidden-visually">
-            Accuracy in percent, {scoreName}: rows are rounds, columns are tasks
-            {hasText && ', then the loss on general text'}. Empty cells were not measured.
+            Accuracy in percent, {scoreName}: rows are tests after each task, columns are tasks
+            {hasText && ', then the loss on general text'}. Empty cells were not tested.
           </caption>
           <thead>
             <tr>

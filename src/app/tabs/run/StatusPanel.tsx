@@ -3,7 +3,8 @@ import type { TestTime } from '../../../run/results/results.ts';
 import { namedRounds } from '../../../run/settings/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
-import { runKey } from '../../state/history.ts';
+import { TeachMore } from '../../shared/Lessons.tsx';
+import { ownSeconds, runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { downloadResults } from '../../ui/download.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
@@ -46,13 +47,14 @@ export function StatusPanel() {
         )}
         {results !== null && !active && (
           <p className={styles.left}>
-            took {duration(results.seconds)}, started {moment(results.startedAt)}
+            took {duration(ownSeconds(results))}, started {moment(results.startedAt)}
           </p>
         )}
       </div>
       <Rounds run={run} />
       {results !== null && !active && (
         <p className={styles.next}>
+          <TeachMore />
           <button type="button" className={`${buttons.plain} ${buttons.small}`} onClick={() => look({ tab: 'ranks' })}>
             Ranks
           </button>

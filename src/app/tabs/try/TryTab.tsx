@@ -9,7 +9,7 @@ import { Examples } from '../../shared/Examples.tsx';
 import { pickedFrom } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { roundOfRun } from '../../state/run-state.ts';
-import { useStoredRounds } from '../../state/saved-rounds.ts';
+import { useTaught } from '../../state/taught-models.ts';
 import { type TryDesk, tryDesk as desk, useTryContext } from '../../state/try-desk.ts';
 import { UNTRAINED } from '../../state/try-state.ts';
 import { ErrorNote } from '../../ui/errors.tsx';
@@ -21,7 +21,7 @@ import styles from './TryTab.module.css';
 /** The run being asked, and buttons to open another. */
 export function SourceLine({ desk }: { desk: TryDesk }) {
   const page = usePage();
-  const stored = useStoredRounds();
+  const stored = useTaught();
   const { status, run, source } = useStore(desk.store);
   const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
@@ -112,7 +112,7 @@ export default function TryTab() {
   const runStatus = usePageState(({ run }) => run.status);
   const runRound = usePageState(({ run }) => roundOfRun(run));
   const runId = usePageState(({ run }) => run.results?.id ?? null);
-  const stored = useStoredRounds();
+  const stored = useTaught();
   const isDue = useRef(false);
   const { status, run, source, problem } = useStore(desk.store);
   const context = useTryContext();

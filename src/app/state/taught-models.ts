@@ -1,4 +1,4 @@
-import { createContext, useContext } from 'react';
+import { createContext, useContext, useEffect } from 'react';
 import { useStore } from 'zustand';
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
@@ -9,26 +9,28 @@ import type {
   ExportsEvent,
   LastRound,
   ModelChoice,
-  ModelOfRun,
   StoredFile,
   StoredRound,
+  TaughtModel,
 } from '../../worker/protocol.ts';
+import { usePageState } from './page-context.tsx';
+import { isActive } from './run-state.ts';
 import { openSession, type WorkerSession } from './worker-client.ts';
 
-/** The rounds of the last run that this browser has stored. */
-interface StoredState {
-  /** Null until they have been listed. */
+/** The models that were taught in this browser, and the one that this tab uses. */
+interface TaughtState {
+  /** What is stored of the line of the used model. Null until that has been listed. */
   rounds: readonly StoredRound[] | null;
-  /** Their folder; null if there are none. */
-  folder: string | null;
-  /** Whether they are those of the run on the page, or chosen, rather than the last ones that any tab showed. */
+  /** The key of the used model; null if there is none. */
+  used: string | null;
+  /** Whether it is that of the run on the page, or chosen, rather than the last one that any tab showed. */
   isAsked: boolean;
-  /** The last round with stored weights. */
+  /** How the used model can be used; null if it cannot be opened. */
   last: LastRound | null;
-  /** Rounds after `last` whose files cannot be used. */
+  /** Later models of its run that cannot be used. */
   broken: readonly string[];
-  /** The models of all runs in this browser, the newest first. */
-  models: readonly ModelOfRun[];
+  /** All of them, the newest first. */
+  models: readonly TaughtModel[];
   /** What is being written, and the bytes written so far. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   problem: ErrorReport | null;
@@ -40,32 +42,31 @@ type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<WorkerSessio
 /** Asks where to write a file; null if the browser only supports downloads. @throws DOMException if cancelled. */
 type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 
-/** Actions on the stored rounds. */
-interface StoredRounds {
-  readonly store: StoreApi<StoredState>;
-  /** Lists the rounds of the run on the page, by its id; null if it has none. */
+/** What a person can do with the models that were taught. */
+interface TaughtModels {
+  readonly store: StoreApi<TaughtState>;
+  /** Lists them for the run on the page, by its id; null if it has none. */
   readonly refresh: (run: string | null) => void;
-  /** The rounds that this tab uses for a run: those chosen since it is shown, else its own. */
+  /** The model that this tab uses for a run: the one chosen since it is shown, else its own. */
   readonly choiceFor: (run: string | null) => ModelChoice;
   /** Writes the requested files as one zip. */
   readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
-  /** Uses the model of a run, in Results and Try it. */
-  readonly use: (folder: string) => void;
-  /** Removes the model of a run. */
-  readonly remove: (folder: string) => void;
-  /** Imports a round's folder from disk, and uses its model. */
+  /** Uses a model, in Results and Try it. */
+  readonly use: (key: string) => void;
+  readonly remove: (key: string) => void;
+  /** Imports a model's folder from disk, and uses it. */
   readonly take: (files: readonly File[]) => void;
 }
 
 /** @param handOver downloads a file. */
-export function createStoredRounds(
+export function createTaughtModels(
   open: OpenExports,
   askWhere: AskWhere,
   handOver: (file: File, name: string) => void,
-): StoredRounds {
-  const store = createStore<StoredState>(() => ({
+): TaughtModels {
+  const store = createStore<TaughtState>(() => ({
     rounds: null,
-    folder: null,
+    used: null,
     isAsked: true,
     last: null,
     broken: [],
@@ -74,21 +75,21 @@ export function createStoredRounds(
     problem: null,
   }));
   const { setState, getState } = store;
-  /** The run on the page, and the folder chosen instead of its own. */
+  /** The run on the page, and the model chosen instead of its own. */
   let shown: { run: string | null; chosen: string | null } = { run: null, chosen: null };
 
   const choiceFor = (run: string | null): ModelChoice => {
-    if (run === shown.run && shown.chosen !== null) return { folder: shown.chosen };
+    if (run === shown.run && shown.chosen !== null) return { model: shown.chosen };
     return run === null ? null : { run };
   };
 
   const receive = (event: ExportsEvent): void => {
     switch (event.type) {
       case 'kept':
-        if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.folder };
+        if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.used };
         setState(({ writing }) => ({
           rounds: event.rounds,
-          folder: event.folder,
+          used: event.used,
           isAsked: event.isAsked,
           last: event.last,
           broken: event.broken,
@@ -133,15 +134,15 @@ export function createStoredRounds(
       setState({ writing: { what: as.what, bytes: 0 }, problem: null });
       send(commandFor(as, name, to, access));
     },
-    use: (folder) => {
+    use: (key) => {
       setState({ problem: null });
-      shown = { ...shown, chosen: folder };
+      shown = { ...shown, chosen: key };
       send({ type: 'use-model' });
     },
-    remove: (folder) => {
+    remove: (key) => {
       setState({ problem: null });
-      if (shown.chosen === folder) shown = { ...shown, chosen: null };
-      send({ type: 'remove-model', folder });
+      if (shown.chosen === key) shown = { ...shown, chosen: null };
+      send({ type: 'remove-model', key });
     },
     take: (files) => {
       const named = files.map((file): StoredFile => ({ path: file.webkitRelativePath || file.name, file }));
@@ -151,7 +152,7 @@ export function createStoredRounds(
   };
 }
 
-/** A command that does not yet say on which rounds. */
+/** A command that does not yet say on which model. */
 type Unaimed = ExportsCommand extends infer One ? (One extends ExportsCommand ? Omit<One, 'model'> : never) : never;
 
 function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, access: ModelAccess): Unaimed {
@@ -187,15 +188,24 @@ export const askWhereToSave: AskWhere = (name) =>
     ? showSaveFilePicker({ suggestedName: name, types: [{ accept: { 'application/zip': ['.zip'] } }] })
     : Promise.resolve(null);
 
-const Context = createContext<StoredRounds | null>(null);
+const Context = createContext<TaughtModels | null>(null);
 
-export const StoredRoundsProvider = Context.Provider;
+export const TaughtProvider = Context.Provider;
 
-export function useStoredRounds(): StoredRounds {
-  const stored = useContext(Context);
-  if (stored === null) throw new Error('StoredRoundsProvider is missing.');
-  return stored;
+export function useTaught(): TaughtModels {
+  const taught = useContext(Context);
+  if (taught === null) throw new Error('TaughtProvider is missing.');
+  return taught;
 }
 
-export const useStoredState = <Part>(select: (state: StoredState) => Part): Part =>
-  useStore(useStoredRounds().store, select);
+/** Lists the models for the run on the page. Those that a run saves are listed when it waits, perhaps for room, or has ended. */
+export function useTaughtList(): void {
+  const { refresh } = useTaught();
+  const run = usePageState((state) => state.run.results?.id ?? null);
+  const isDue = usePageState(({ run: { status } }) => !isActive(status) || status === 'paused');
+  useEffect(() => {
+    if (isDue) refresh(run);
+  }, [isDue, run, refresh]);
+}
+
+export const useTaughtState = <Part>(select: (state: TaughtState) => Part): Part => useStore(useTaught().store, select);

@@ -9,10 +9,19 @@ import { CheckpointSaver, dropCheckpoints, findCheckpoints } from './saved-check
 import { textFile } from '../weights/exports/output-file.ts';
 import { writeCheckpoint } from './checkpoint-files.ts';
 import { filesBelow, makeFolder, writeInto } from './private-files.ts';
-import { findLastRound, importRound, storedFiles, openLastRound, RoundSaver, roundsOf } from './saved-rounds.ts';
 import type { StoredFile } from './protocol.ts';
-import { RunFolder, show } from './run-folders.ts';
-import { folderOf, storedModels, removeModel } from './run-models.ts';
+import { RunFolder, show, shown } from './run-folders.ts';
+import {
+  filesOfLine,
+  importModel,
+  ModelSaver,
+  openTaught,
+  openToTeach,
+  removeModel,
+  roundsIn,
+  taughtModels,
+  usedModel,
+} from './taught-models.ts';
 
 /** The files of a run's rounds and of its last checkpoint, read while they are available. */
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
@@ -54,23 +63,23 @@ const unwarned = (message: string): void => {
   throw new Error(message);
 };
 
-/** The files of the rounds that were shown last. */
-const shownFiles = async (): Promise<StoredFile[]> => storedFiles((await folderOf(null)).folder);
+/** The files of the model that was shown last. */
+const shownFiles = async (): Promise<StoredFile[]> => filesOfLine((await usedModel(null)).used?.key ?? null);
 
-/** The last round that can be opened; 0 if there is none. */
-const lastRound = async (): Promise<number> => (await findLastRound(await shownFiles())).last?.round ?? 0;
+/** The number of tasks that the shown model knows; 0 if there is none. */
+const lastRound = async (): Promise<number> => (await usedModel(null)).saved?.round ?? 0;
 
 /** Round 1 of a run, as another browser saved it. */
 async function savedElsewhere(): Promise<StoredFile[]> {
   const { rounds } = await outputs;
-  await new RoundSaver(new RunFolder(null), true).save(rounds[0]);
+  await new ModelSaver(new RunFolder(null), true).save(rounds[0]);
   return shownFiles();
 }
 
 /** Saves a run's rounds on a new disk. */
-async function saveRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundSaver> {
+async function saveRounds(rounds: readonly RoundOutput[], every = true): Promise<ModelSaver> {
   disk = new PrivateFileSystem();
-  const saver = new RoundSaver(new RunFolder(null), every);
+  const saver = new ModelSaver(new RunFolder(null), every);
   for (const round of rounds) await saver.save(round);
   return saver;
 }
@@ -139,7 +148,7 @@ describe('a full browser', () => {
     const { rounds } = await outputs;
     await atEveryChange(
       () => saveRounds(rounds),
-      async () => void (await importRound(files)),
+      async () => void (await importModel(files)),
       async (thrown, where) => {
         expect(thrown, where).toMatchObject(QUOTA);
         expect(await lastRound(), where).toBe(2);
@@ -149,80 +158,108 @@ describe('a full browser', () => {
 });
 
 describe('what other runs have stored', () => {
-  /** Saves the rounds of a run that has ended since. @returns its folder. */
-  async function anotherRun(rounds: readonly RoundOutput[]): Promise<string> {
+  /** Saves the models of a run that has ended since. @returns its folder. */
+  async function anotherRun(rounds: readonly RoundOutput[], from: string | null = null): Promise<string> {
     const folder = new RunFolder(null);
-    for (const round of rounds) await new RoundSaver(folder, true).save(round);
+    for (const round of rounds) await new ModelSaver(folder, true, from).save(round);
     const name = await folder.claimed();
     disk.releaseLocks();
     return name;
   }
-  const models = async (): Promise<[string, number, boolean][]> =>
-    (await storedModels((await folderOf(null)).folder)).map(({ folder, round, isShown }) => [folder, round, isShown]);
+  /** The models of a run's folder: its key, and what it knows. */
+  const models = async (folder = ''): Promise<[string, string[]][]> =>
+    (await taughtModels())
+      .filter(({ key }) => key.startsWith(folder))
+      .map(({ key, model }) => [key, model?.lessons.map(({ name }) => name) ?? []]);
+  const keyOf = async (folder: string, tasks: number): Promise<string> =>
+    (await models(folder)).find(([, names]) => names.length === tasks)?.[0] ?? '';
 
-  test('stays when a run ends a round: its rounds, to be used again or removed, and its checkpoint', async () => {
+  test('stays when a run saves a model: models, to be used again or removed, and a checkpoint', async () => {
     const { rounds, checkpoint } = await outputs;
     const interrupted = new RunFolder(null);
-    await new RoundSaver(interrupted, true).save(rounds[0]);
+    await new ModelSaver(interrupted, true).save(rounds[0]);
     await new CheckpointSaver(interrupted, 0, unwarned).save(checkpoint);
     const first = await interrupted.claimed();
     disk.releaseLocks();
     const second = await anotherRun(rounds);
     expect(await lastRound()).toBe(2);
-    expect((await models()).sort()).toEqual(
-      [
-        [first, 1, false],
-        [second, 2, true],
-      ].sort(),
-    );
+    expect((await models(first)).map(([, names]) => names)).toEqual([['gloss']]);
+    expect((await models(second)).map(([, names]) => names)).toEqual([['gloss', 'field'], ['gloss']]);
     expect((await findCheckpoints()).unfinished.at(0)).toMatchObject({ folder: first });
-    await show(first);
+    await show(await keyOf(first, 1));
     expect(await lastRound()).toBe(1);
-    await removeModel(first);
-    expect(await models()).toEqual([[second, 2, false]]);
+    await removeModel(await keyOf(first, 1));
+    expect(await models(first)).toEqual([]);
     expect((await findCheckpoints()).unfinished.at(0), 'a model is removed without its checkpoint').toMatchObject({
       folder: first,
     });
-    await removeModel(second);
+    await removeModel(await keyOf(second, 2));
+    expect((await models()).map(([, names]) => names)).toEqual([['gloss']]);
+    expect((await openTaught(await keyOf(second, 1))).round).toBe(1);
+    await removeModel(await keyOf(second, 1));
     expect(await models()).toEqual([]);
   });
 
-  test('stays when a round is loaded from disk', async () => {
+  test('stays when a model is loaded from disk', async () => {
     const files = await savedElsewhere();
     disk = new PrivateFileSystem();
     const before = await anotherRun((await outputs).rounds);
-    await importRound(files);
+    await importModel(files);
     expect(await lastRound()).toBe(1);
-    expect((await models()).map(([folder]) => folder)).toContain(before);
+    expect(await models(before)).toHaveLength(2);
   });
 
-  test('a run that resumes after a round continues in its folder, or with a copy if that has a checkpoint', async () => {
-    const { rounds, checkpoint } = await outputs;
+  test('a model is taught more in a folder of its own, with the answers of its line: two branches grow from it', async () => {
+    const { rounds } = await outputs;
     const first = await anotherRun(rounds.slice(0, 1));
-    const resumed = new RunFolder({ rounds: first });
-    expect(await resumed.claimed()).toBe(first);
-    await new CheckpointSaver(resumed, 0, unwarned).save(checkpoint);
-    disk.releaseLocks();
-    const again = new RunFolder({ rounds: first });
-    const copy = await again.claimed();
-    expect(copy).not.toBe(first);
-    expect((await openLastRound(copy)).round).toBe(1);
-    await new RoundSaver(again, true).save(rounds[1]);
-    disk.releaseLocks();
-    expect(await lastRound()).toBe(2);
-    expect((await findCheckpoints()).unfinished.at(0)).toMatchObject({ folder: first });
+    const from = await keyOf(first, 1);
+    const branches = [await anotherRun(rounds.slice(1), from), await anotherRun(rounds.slice(1), from)];
+    for (const branch of branches) {
+      const files = await filesOfLine(await keyOf(branch, 2));
+      expect(roundsIn(files)).toMatchObject([
+        { name: '1-gloss', hasWeights: true },
+        { name: '2-field', hasWeights: true },
+      ]);
+      expect(files.filter(({ path }) => path.includes('1-gloss/predict_eval_predictions'))).toHaveLength(1);
+    }
+    // What they share is stored once, and nothing that is left needs it.
+    const shared = (await filesBelow(await makeFolder(['rounds']))).filter(({ path }) =>
+      path.includes('1-gloss/adapter/'),
+    );
+    expect(new Set(shared.map(({ path }) => path.split('/')[0]))).toEqual(new Set([first]));
+    await removeModel(from);
+    const left = roundsIn(await filesOfLine(await keyOf(branches[0], 2)));
+    expect(left.map(({ hasWeights }) => hasWeights)).toEqual([false, true]);
+    expect((await openTaught(await keyOf(branches[0], 2))).round).toBe(2);
+    await removeModel(await keyOf(branches[0], 2));
+    expect((await models()).map(([key]) => key.split('/')[0])).toEqual([branches[1]]);
+    expect(await filesBelow(await makeFolder(['rounds', branches[0]])), 'nothing is left of it').toEqual([]);
   });
 
-  test('a run that stores only its last round removes the weights of its own rounds, not of that which it resumed from', async () => {
+  test('a model of which another is taught is not removed meanwhile, whatever runs teach it', async () => {
+    const { rounds } = await outputs;
+    const first = await anotherRun(rounds.slice(0, 1));
+    const from = await keyOf(first, 1);
+    expect((await Promise.all([openToTeach(from), openToTeach(from)])).map(({ round }) => round)).toEqual([1, 1]);
+    await expect(removeModel(from)).rejects.toMatchObject({
+      code: 'store/busy',
+      message: expect.stringMatching(/teaches this model more/) as string,
+    });
+    disk.releaseLocks();
+    await removeModel(from);
+    await expect(openToTeach(from)).rejects.toMatchObject({ code: 'run/bad-round' });
+  });
+
+  test('a run that stores only its last model removes its own earlier ones, not what an earlier version put beside them', async () => {
     const { rounds } = await outputs;
     const withWeights = async (): Promise<string[]> =>
-      roundsOf(await shownFiles()).flatMap(({ name, hasWeights }) => (hasWeights ? [name] : []));
+      roundsIn(await shownFiles()).flatMap(({ name, hasWeights }) => (hasWeights ? [name] : []));
     await saveRounds(rounds, false);
     expect(await withWeights()).toEqual([rounds[1].roundFolder]);
     await saveRounds(rounds.slice(0, 1));
-    const { folder } = await folderOf(null);
+    const [folder] = (await shown()).split('/');
     disk.releaseLocks();
-    const resumed = new RoundSaver(new RunFolder({ rounds: folder ?? '' }), false);
+    const resumed = new ModelSaver(new RunFolder(folder), false);
     await resumed.save({ ...rounds[1], soFar: { ...rounds[1].soFar, id: 'another' } });
     expect(await withWeights()).toEqual(rounds.map(({ roundFolder }) => roundFolder));
   });
@@ -231,22 +268,25 @@ describe('what other runs have stored', () => {
     const { rounds } = await outputs;
     const first = await anotherRun(rounds);
     const second = await anotherRun(rounds.slice(0, 1));
-    const { run } = (await storedModels(null))[0];
-    if (run === null) throw new Error('the rounds do not name their run');
-    const ofRun = await folderOf({ run });
-    expect([first, second]).toContain(ofRun.folder);
-    expect(ofRun.isAsked).toBe(true);
-    expect(await folderOf({ run: 'without a model' })).toEqual({ folder: second, isAsked: false });
-    expect(await folderOf({ folder: first })).toEqual({ folder: first, isAsked: true });
-    await importRound(await storedFiles(first));
-    expect((await folderOf({ folder: first })).folder, 'whatever another tab shows').toBe(first);
+    const run = (await taughtModels()).at(0)?.model?.run ?? '';
+    const ofRun = await usedModel({ run });
+    expect([ofRun.isAsked, ofRun.saved?.round]).toEqual([true, 2]);
+    expect(await usedModel({ run: 'without a model' })).toMatchObject({ isAsked: false, saved: { round: 1 } });
+    expect((await usedModel(null)).used?.key).toMatch(second);
+    const model = await keyOf(first, 1);
+    expect(await usedModel({ model })).toMatchObject({ used: { key: model }, isAsked: true });
+    await importModel(await filesOfLine(model));
+    expect((await usedModel({ model })).used?.key, 'whatever another tab shows').toBe(model);
+    // Earlier versions wrote down only the folder of the shown run.
+    await show(first);
+    expect((await usedModel(null)).used?.key).toBe(await keyOf(first, 2));
   });
 
   test('a checkpoint that cannot be read is named until it is removed; one that was cut off is removed', async () => {
     const { rounds, checkpoint } = await outputs;
     const saved = async (files: RoundOutput['trained'], round?: RoundOutput): Promise<string> => {
       const folder = new RunFolder(null);
-      if (round !== undefined) await new RoundSaver(folder, true).save(round);
+      if (round !== undefined) await new ModelSaver(folder, true).save(round);
       const name = await folder.claimed();
       await writeCheckpoint(await makeFolder(['rounds', name, 'checkpoints']), 1, files, undefined);
       return name;
@@ -264,7 +304,7 @@ describe('what other runs have stored', () => {
     disk.releaseLocks();
     expect(await findCheckpoints()).toMatchObject({ unfinished: [{ folder: whole }], unread: [newer] });
     expect([await isThere(cutOff), await isThere(afterRound), await isThere(newer)]).toEqual([false, false, true]);
-    expect(await models(), 'its round stays').toEqual([[afterRound, 1, true]]);
+    expect(await models(), 'its model stays').toEqual([[await keyOf(afterRound, 1), ['gloss']]]);
     await dropCheckpoints(newer);
     expect(await findCheckpoints()).toMatchObject({ unfinished: [{ folder: whole }], unread: [] });
   });
@@ -304,8 +344,8 @@ describe('what other runs have stored', () => {
   test('is not removed while a run uses it', async () => {
     const { rounds } = await outputs;
     const folder = new RunFolder(null);
-    await new RoundSaver(folder, true).save(rounds[0]);
-    await expect(removeModel(await folder.claimed())).rejects.toMatchObject({ code: 'store/busy' });
+    await new ModelSaver(folder, true).save(rounds[0]);
+    await expect(removeModel(await shown())).rejects.toMatchObject({ code: 'store/busy' });
     expect(await lastRound()).toBe(1);
   });
 });

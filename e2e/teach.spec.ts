@@ -1,0 +1,122 @@
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+
+/** Rows of a task whose answer is the animal or thing of the text. */
+const rows = (one: string, other: string): string =>
+  [
+    'text,label',
+    ...Array.from({ length: 12 }, (_, i) => `the ${[one, other][i % 2]} ${i},${[one, other][i % 2]}`),
+  ].join('\n');
+
+/** Adds a task from a file, under the name of the file. */
+async function addTask(page: Page, name: string, content: string): Promise<void> {
+  const sources = page.getByRole('button', { name: 'Custom tasks, benchmarks, order files' });
+  if ((await sources.getAttribute('aria-expanded')) === 'false') await sources.click();
+  const buffer = Buffer.from(content);
+  await page.getByLabel('Add a file…').locator('visible=false').setInputFiles({ name: `${name}.csv`, mimeType: 'text/csv', buffer }); // oxfmt-ignore
+  const dialog = page.getByTestId('import-dialog');
+  await dialog.getByLabel('Name', { exact: true }).fill(name);
+  await dialog.getByLabel('Question').fill(`Which word of ${name} is it?`);
+  await dialog.getByRole('button', { name: 'Add task' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.locator(`[data-testid=task-order] [data-task="${name}"]`)).toHaveCount(1);
+}
+
+test('a model is taught more later, in another browser window and without its old files, and goes back', async ({
+  playwright,
+  launchOptions,
+  baseURL,
+}, testInfo) => {
+  test.setTimeout(300_000);
+  const open = async (): Promise<{ context: BrowserContext; page: Page }> => {
+    const context = await playwright.chromium.launchPersistentContext(testInfo.outputPath('profile'), {
+      ...launchOptions,
+      baseURL: baseURL ?? '',
+    });
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    await openWorkbench(page);
+    return { context, page };
+  };
+  const first = await open();
+  let { page } = first;
+  await choose(page, { leaveOut: ['gloss', 'field'], trainExamples: 8, testExamples: 4, batchSize: 4 });
+  await page.getByLabel('Embedded small LLaMA').check();
+  await addTask(page, 'mails', rows('bill', 'fault'));
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results: mails } = await downloadResults(page);
+  await first.context.close();
+
+  const later = await open();
+  try {
+    ({ page } = later);
+    const order = page.getByTestId('task-order').locator('[data-task]');
+    await test.step('the next task is taught without the files of the first', async () => {
+      await page.getByRole('button', { name: 'Remove… the custom task mails' }).click();
+      await page.getByRole('button', { name: 'Remove for good the custom task mails' }).click();
+      await page.getByTestId('teach-more').click();
+      const known = page.getByTestId('teaches');
+      await expect(known.getByTestId('lessons').locator('li')).toHaveText([
+        /^mails .*“Which word of mails is it\?” bill, fault.*2 tests stay with the model/,
+      ]);
+      await expect(order).toHaveCount(0);
+      await expect(page.getByTestId('start')).toHaveText('Teach');
+      await addTask(page, 'pets', rows('cat', 'dog'));
+      await start(page);
+      await waitForStatus(page, 'finished');
+    });
+    const { results: pets } = await downloadResults(page);
+    expect(pets.settings.order).toEqual(['mails', 'pets']);
+    expect(pets.curves.loss.slice(0, mails.curves.loss.length)).toEqual(mails.curves.loss);
+    expect(pets.accuracy.exact.slice(0, 2).map(([one]) => one)).toEqual(mails.accuracy.exact.map(([one]) => one));
+    expect(pets.accuracy.exact[2]).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(pets.seconds - (pets.taughtBefore?.seconds ?? 0)).toBeLessThan(
+      (Date.now() - Date.parse(pets.startedAt)) / 1000,
+    );
+    await expect(page.getByTestId('model-line')).toContainText('mails Go back to after mails → pets');
+
+    await test.step('another branch grows from the first model, whose tests are then not asked', async () => {
+      await page.getByTestId('tab-models').click();
+      const taught = page.getByTestId('taught-model');
+      await expect(taught).toHaveCount(2);
+      await taught.getByRole('button', { name: 'Go back to after mails' }).click();
+      await expect(taught.filter({ hasText: 'in use' })).toHaveAttribute('aria-label', 'mails');
+      await page.getByRole('button', { name: 'Teach mails something more' }).click();
+      await expect(order).toHaveCount(0);
+      await addTask(page, 'notes', rows('tune', 'word'));
+      await page.getByTestId('keep-tests').uncheck();
+      await start(page);
+      await waitForStatus(page, 'finished');
+    });
+    const { results: notes } = await downloadResults(page);
+    expect(notes.settings.order).toEqual(['mails', 'notes']);
+    expect(notes.accuracy.exact[1][0]).toBe(mails.accuracy.exact[1][0]);
+    expect(notes.accuracy.exact[2]).toEqual([expect.any(Number), expect.any(Number)]);
+
+    await test.step('removing the first asks, frees it, and takes nothing from the others', async () => {
+      await page.getByTestId('tab-models').click();
+      const taught = page.getByTestId('taught-model');
+      await expect(taught).toHaveCount(3);
+      await page.getByRole('button', { name: 'Remove… the model mails', exact: true }).click();
+      await page.getByRole('button', { name: /^Remove for good, which frees [\d.]+ [KM]iB the model mails$/ }).click();
+      await expect(taught).toHaveCount(2);
+      await page.getByRole('button', { name: 'Teach mails, notes something more' }).click();
+      await expect(page.getByTestId('teaches').locator('li').last()).toContainText('its tests are not with the model');
+      await addTask(page, 'more', rows('sun', 'rain'));
+      await start(page);
+      await waitForStatus(page, 'finished');
+      const { results } = await downloadResults(page);
+      expect(results.accuracy.exact[3]).toEqual([expect.any(Number), null, expect.any(Number)]);
+    });
+
+    await test.step('the answers after each lesson are side by side', async () => {
+      await page.getByTestId('tab-run').click();
+      await expect(page.getByTestId('cell-3-1')).toHaveAttribute('aria-label', /not tested/);
+      await page.getByTestId('show-answers').click();
+      await expect(page.getByTestId('run-answers')).toContainText('1-mails');
+    });
+  } finally {
+    await later.context.close();
+  }
+});

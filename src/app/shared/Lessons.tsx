@@ -1,0 +1,69 @@
+import type { ModelSummary, TaughtLesson } from '../../run/files/model-line.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { isActive } from '../state/run-state.ts';
+import { scoreText } from '../state/scores.ts';
+import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
+import buttons from '../ui/buttons.module.css';
+import { moment } from '../ui/format.ts';
+import styles from './Lessons.module.css';
+
+/** What a model was taught, in order: each task with its question, when it was learned, and its score then and now. */
+export function Lessons({ model }: { model: Pick<ModelSummary, 'lessons'> }) {
+  return (
+    <ol className={styles.list} data-testid="lessons">
+      {model.lessons.map((lesson) => (
+        <li key={lesson.name} className={styles.lesson}>
+          <strong>
+            <bdi>{lesson.name}</bdi>
+          </strong>{' '}
+          {scoresOf(lesson)}
+          {lesson.question !== null && <span className={styles.second}>{asked(lesson)}</span>}
+          <span className={styles.second}>
+            taught {moment(lesson.taughtAt)} by {lesson.method};{' '}
+            {lesson.tests === 0
+              ? 'its tests are not with the model, so it is not tested again'
+              : `${lesson.tests === 1 ? '1 test stays' : `${lesson.tests} tests stay`} with the model`}
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** Teaches the model in use something more; nothing if the run on the page has left none. */
+export function TeachMore() {
+  useTaughtList();
+  const { teach } = usePage();
+  const taught = useTaughtState(({ models, used, isAsked }) =>
+    isAsked ? models.find(({ key }) => key === used) : null,
+  );
+  const active = usePageState(({ run }) => isActive(run.status));
+  if (!taught?.model || active) return null;
+  const { key, model } = taught;
+  return (
+    <button
+      type="button"
+      className={`${buttons.plain} ${buttons.small}`}
+      data-testid="teach-more"
+      onClick={() => teach({ key, model })}
+    >
+      Teach it something more
+    </button>
+  );
+}
+
+/** Labels shown of a task. */
+const MOST_LABELS = 6;
+
+const asked = ({ question, labels }: TaughtLesson): string => {
+  const shown = labels.slice(0, MOST_LABELS).join(', ');
+  const more = labels.length > MOST_LABELS ? ` and ${labels.length - MOST_LABELS} more` : '';
+  return `“${question ?? ''}”${shown === '' ? '' : ` ${shown}${more}`}`;
+};
+
+function scoresOf({ score, then, now }: TaughtLesson): string {
+  const text = (value: number): string =>
+    score === 'loss' ? `loss ${scoreText(score, value)}` : `${scoreText(score, value)} %`;
+  if (now === null) return then === null ? 'not tested' : `${text(then)} then, not tested now`;
+  return then === null || then === now ? text(now) : `${text(then)} then, ${text(now)} now`;
+}

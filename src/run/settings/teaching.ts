@@ -1,0 +1,104 @@
+import { needsOf } from '../../gorp/method-plan.ts';
+import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
+import type { RunSettings } from './settings.ts';
+
+/** What a method hands from one task to the next, in words. */
+function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
+  return planOf(method).parts.flatMap((one): string[] => {
+    switch (one.part) {
+      case 'adapters':
+        return [
+          `${one.pairs === 'one' ? 'one pair of adapters' : 'a pair of adapters for each task'} of rank ${one.rank}`,
+        ];
+      case 'full-rank':
+        return [
+          one.form === 'adam' && one.frozen !== null ? 'weights with frozen directions' : 'weights trained full-rank',
+        ];
+      case 'input-space':
+        return [`${one.form === 'soft' ? 'soft' : `hard (${one.energyOf})`} spaces of inputs`];
+      case 'moment-space':
+        return [`spaces of moments (${one.loraSpace})`];
+      case 'gates':
+        return [`gates of width ${one.width}`];
+      case 'importance':
+        return ['the importance of weights'];
+      case 'merging':
+        return ['merged adapters'];
+      case 'replay':
+        return ['remembered examples'];
+      case 'distillation':
+      case 'penalties':
+      case 'row-mask':
+        return [];
+    }
+  });
+}
+
+/** Whether a method can build on what another one has learned: it hands on the same. */
+export const buildsOn = (before: Pick<RunSettings, 'method'>, now: Pick<RunSettings, 'method'>): boolean =>
+  handedOn(before).sort().join() === handedOn(now).sort().join();
+
+/** What a run protects, in words. */
+function whatIsProtected({ method, watch = [] }: RunSettings): string {
+  const { protects } = needsOf(planOf(method));
+  if (protects === undefined) return 'earlier tasks only';
+  return ['general prompts', ...(protects === 'watched' ? watch.toSorted() : [])].join(', ');
+}
+
+/**
+ * Why a method cannot teach a model more, and what else to do; null if it can.
+ *
+ * @param before the settings of the run that taught it.
+ * @param known number of tasks that it was taught.
+ * @param settings of the run that teaches it more, with all tasks in its order.
+ */
+export function teachingFault(
+  before: RunSettings,
+  known: number,
+  settings: RunSettings,
+): { problem: string; nextStep: string } | null {
+  const { order, method } = settings;
+  const [trained, chosen] = [before.method, method].map(methodTitle);
+  if (planOf(method).schedule !== 'in-turn' || planOf(before.method).schedule !== 'in-turn') {
+    const alone = planOf(method).schedule === 'in-turn' ? trained : chosen;
+    return {
+      problem: `${alone} does not teach tasks one after another`,
+      nextStep: 'Choose a method that does, and begin with its base model.',
+    };
+  }
+  if (!buildsOn(before, settings)) {
+    const [left, needed] = [before, settings].map((one) => handedOn(one).join(', '));
+    return {
+      problem: `${trained} has left ${left}, but ${chosen} builds on ${needed}`,
+      nextStep: `Choose ${trained} as before.`,
+    };
+  }
+  const expected = before.order.length;
+  if (methodOf(method).needs.taskCount && order.length !== expected) {
+    return {
+      problem: `${method.name} needs the number of tasks in advance; it was set up for ${expected}, but the order has ${order.length}`,
+      nextStep: `Teach its base model all ${order.length} tasks at once, or with a method that does not need their number.`,
+    };
+  }
+  const learned = before.order.slice(0, known).join(', ');
+  if (order.slice(0, known).join(', ') !== learned) {
+    return {
+      problem: `it has learned ${learned}, but the order begins differently`,
+      nextStep: `Begin the order with ${learned}, and add new tasks after them.`,
+    };
+  }
+  if (order.length <= known) {
+    return {
+      problem: `it has learned all ${known} tasks of the order`,
+      nextStep: 'Add a task after those it has learned.',
+    };
+  }
+  const [guarded, asked] = [before, settings].map(whatIsProtected);
+  if (guarded !== asked) {
+    return {
+      problem: `it was taught to protect ${guarded}, not ${asked}, which is decided before the first task`,
+      nextStep: 'Watch the same tasks and choose the same for Protects, or begin with its base model.',
+    };
+  }
+  return null;
+}
