@@ -1,4 +1,4 @@
-import { createTableWork } from '../../worker/tables.ts';
+import { createTableWork } from '../../run/tasks/table-work.ts';
 import type { TablesWorker } from '../state/tasks.ts';
 
 /** The tables worker's functions, called without a worker. */

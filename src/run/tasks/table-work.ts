@@ -1,0 +1,65 @@
+import { GorpError } from '../../base/errors.ts';
+import { makeCustomTask } from '../../tasks/custom-task.ts';
+import { previewOf } from '../../tasks/preview.ts';
+import { checkFileSize, readTableFile, type TableFile, tableOf } from '../../tasks/table.ts';
+import { readTextFolder } from '../../tasks/text-folder.ts';
+import { makeOrderTasks, type MadeTask } from '../settings/order-file.ts';
+import { listDataset } from '../../weights/hub-dataset.ts';
+import { readHubRows, readHubSource } from './hub-rows.ts';
+import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from './table-messages.ts';
+
+/** The functions of the table worker: it holds the open file, so that the page need not. */
+export function createTableWork(): TablesFunctions {
+  let open: TableFile | null = null;
+  const opened = (): TableFile => {
+    if (open === null) throw new GorpError('tasks/no-file', 'No file is open.', 'Choose the file again.');
+    return open;
+  };
+  const shown = (file: TableFile): OpenedFile => {
+    // Reports a file that cannot be a table at once, not in the form for its columns.
+    const preview = previewOf(file, true, null);
+    open = file;
+    return { name: file.name, sha256: file.sha256, namesColumns: file.columns !== null, preview };
+  };
+  return {
+    open: async (chosen) => {
+      const { name, bytes } = await readBytes(chosen);
+      return shown(await readTableFile(name, bytes));
+    },
+    openFolder: async ({ name, files }) => {
+      checkFileSize(
+        name,
+        files.reduce((sum, { file }) => sum + file.size, 0),
+      );
+      const read = await Promise.all(files.map(readBytes));
+      return shown(
+        await readTextFolder(
+          name,
+          read.map(({ name: path, bytes }) => ({ path, bytes })),
+        ),
+      );
+    },
+    listHub: ({ name, access }) => listDataset(name, access),
+    openHub: async ({ dataset, choice, rows, access }) => shown(await readHubRows(dataset, choice, rows, access)),
+    preview: ({ header, columns }) => previewOf(opened(), header, columns),
+    make: (spec) => [customTask({ spec, ...makeCustomTask(tableOf(opened(), spec.header), spec) })],
+    makeOrder: async ({ order, stored, files, access }) => {
+      const read = await Promise.all(files.map(readBytes));
+      return (await makeOrderTasks(order, stored, read, (source) => readHubSource(source, access))).map(customTask);
+    },
+  };
+}
+
+async function readBytes({ name, file }: NamedFile): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }> {
+  checkFileSize(name, file.size);
+  return { name, bytes: new Uint8Array(await file.arrayBuffer()) };
+}
+
+const customTask = ({ spec, task, warnings }: MadeTask): CustomTask => ({
+  spec,
+  labels: task.labels.slice(),
+  trainExamples: task.train.length,
+  testExamples: task.test.length,
+  warnings,
+  data: new Blob([JSON.stringify(task)]),
+});
