@@ -10,7 +10,7 @@ const ENTRIES = { FORWARD: 'attention', GRAD_Q: 'attentionGradQ', GRAD_KV: 'atte
 const ROW_FLAGS = { bias: 1, causal: 2, window: 4 };
 const ROW_ENTRIES = { FORWARD: 'rowAttention', GRAD_Q: 'rowAttentionGradQ', GRAD_KV: 'rowAttentionGradKv' } as const;
 /** Queries, or keys, of a unit: few keys, since all rows read those of a beginning. */
-const PART = { FORWARD: 60, GRAD_Q: 60, GRAD_KV: 32 } as const;
+const PART = { FORWARD: 36, GRAD_Q: 36, GRAD_KV: 32 } as const;
 
 /**
  * The kernel of an attention or of one of its gradients. Tensors as in `shaders/attention-inputs.wgsl`. Units are heads, of
