@@ -90,7 +90,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     test.each([1, 1000, 1027, 5000])('dropout of %i elements removes the same ones as WGSL', (size) => {
       for (const rate of [0.1, 0.5, 0.999]) {
         const t = new GraphUnderTest({ x: weight([size]), step: word(17) }, (g, input) => ({
-          y: dropout(g, input('x'), input('step'), 0xfedcba98, rate),
+          y: dropout(g, input('x'), { step: input('step'), salt: 0xfedcba98, rate }),
         })).withGradients('y');
         check(t, 'dropout');
         const dropped = valuesOf(t, 'y').map((v) => v === 0);

@@ -2,7 +2,8 @@ import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
-import { dropout } from '../../graph/ops/elementwise.ts';
+import { type Drop, dropout } from '../../graph/ops/elementwise.ts';
+import { lowRank } from '../../graph/ops/low-rank.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { scaleBlocks } from '../../graph/ops/scale-blocks.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
@@ -213,16 +214,22 @@ export class AdapterGroup {
     y: Tensor,
     pair: { A: Tensor; B: Tensor } | null,
     scale: number,
-    drop?: { step: Tensor; salt: number; rate: number },
+    drop?: Drop,
     onInner?: (h: Tensor) => void,
     gates?: PairScales,
   ): Tensor {
-    const dropped = drop ? dropout(g, x, drop.step, drop.salt, drop.rate) : x; // [..., in]
+    const pairs = [this.#previousOnGpu.get(name), pair].filter((one) => one != null);
+    if (pairs.length === 0) return y;
+    if (gates === undefined) {
+      const { sum, h } = lowRank(g, { x, y, pairs, alpha: scale, drop });
+      if (pair) onInner?.(h);
+      return sum;
+    }
+    const dropped = drop ? dropout(g, x, drop) : x; // [..., in]
     let sum = y; // [..., out]
-    const previous = this.#previousOnGpu.get(name);
-    for (const { A, B } of [previous, pair].filter((one) => one != null)) {
+    for (const { A, B } of pairs) {
       const h = matmul(g, dropped, A, { layout: 'nt' }); // [..., r]
-      const gate = A === pair?.A ? gates?.own : gates?.previous;
+      const gate = A === pair?.A ? gates.own : gates.previous;
       const counted = gate ? scaleBlocks(g, h, gate) : h;
       sum = matmul(g, counted, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
       if (A === pair?.A) onInner?.(h);

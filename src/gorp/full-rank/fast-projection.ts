@@ -2,6 +2,7 @@ import { seededRandom } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
+import { lowRank } from '../../graph/ops/low-rank.ts';
 import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
 import { sizeOf, type Tensor } from '../../graph/tensor.ts';
 import {
@@ -108,8 +109,8 @@ export class FastProjection {
   /** y + the pair's part for a layer. @param N the layer's part of the pair as a tensor of this graph. */
   addPair(g: Graph, name: string, x: Tensor, y: Tensor, N: Tensor): Tensor {
     const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
-    if (Vt) return matmul(g, matmul(g, x, Vt, { layout: 'nt' }), N, { layout: 'nt', addend: y }); // [..., out]
-    return matmul(g, matmul(g, x, N, { layout: 'nt' }), Ut, { layout: 'nn', addend: y }); // [..., out]
+    const pair = Vt ? { A: Vt, B: N } : { A: N, B: Ut };
+    return lowRank(g, { x, y, pairs: [pair], alpha: 1, isAcross: !Vt }).sum;
   }
 
   /**

@@ -130,38 +130,43 @@ export function isDropped(step: number, salt: number, index: number, rate: numbe
   return Math.fround((random >>> 8) / 2 ** 24) < Math.fround(rate);
 }
 
-/**
- * Inverted dropout. The mask depends only on the step and the salt, so the gradient can apply it again.
- *
- * @param step u32 [1], changed by the host before every optimizer step.
- * @param salt distinguishes this layer's mask from others.
- * @param rate probability of dropping, in [0, 1).
- */
-export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: number): Tensor {
+/** The mask of a dropout. */
+export interface Drop {
+  /** u32 [1], changed by the host before every optimizer step. */
+  readonly step: Tensor;
+  /** Distinguishes this layer's mask from others. */
+  readonly salt: number;
+  /** Probability of dropping, in [0, 1). */
+  readonly rate: number;
+}
+
+/** The kernel of a dropout: y = mask x [+ addend]. */
+export const dropoutCall = (x: Tensor, { step, salt, rate }: Drop, y: Tensor, addend?: Tensor): KernelCall => ({
+  kernel: {
+    name: 'dropout',
+    wgsl: () => fillTemplate(dropoutTemplate, { ADDEND: addend !== undefined }),
+    wasm: { entry: 'dropout', constants: [ELEMENTS_PER_UNIT, addend ? 1 : 0] },
+  },
+  params: [u32(sizeOf(y.shape)), u32(salt), f32(rate)],
+  tensors: [x, step, y, ...(addend ? [addend] : [])],
+  workgroups: flatWorkgroups(sizeOf(y.shape), 64),
+  units: elementUnits(sizeOf(y.shape)),
+  cost: sizeOf(y.shape) * 60,
+});
+
+/** Inverted dropout. The mask depends only on the step and the salt, so the gradient can apply it again. */
+export function dropout(g: Graph, x: Tensor, drop: Drop): Tensor {
+  const { step, salt, rate } = drop;
   if (rate === 0) return x;
-  const size = sizeOf(x.shape);
   const y = g.intermediate(`dropout(${x.name})`, x.shape);
   return g.record({
     name: 'dropout',
     inputs: [x, step],
     outputs: [y],
-    calls: () => [
-      {
-        kernel: {
-          name: 'dropout',
-          wgsl: () => fillTemplate(dropoutTemplate, {}),
-          wasm: { entry: 'dropout', constants: [ELEMENTS_PER_UNIT] },
-        },
-        params: [u32(size), u32(salt), f32(rate)],
-        tensors: [x, step, y],
-        workgroups: flatWorkgroups(size, 64),
-        units: elementUnits(size),
-        cost: size * 60,
-      },
-    ],
+    calls: () => [dropoutCall(x, drop, y)],
     reference: (value) =>
       value(x).forEach((v, i) => (value(y)[i] = isDropped(value(step)[0], salt, i, rate) ? 0 : v / (1 - rate))),
-    gradient: ([dy]) => [dy && dropout(g, dy, step, salt, rate)],
+    gradient: ([dy]) => [dy && dropout(g, dy, drop)],
   });
 }
 

@@ -70,7 +70,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     test('dropout', async () => {
       const step = { shape: [1], dtype: 'u32' as const, values: [17] };
       const t = new GraphUnderTest({ x: weight([40, 25]), step }, (g, input) => ({
-        y: dropout(g, input('x'), input('step'), 4, 0.3),
+        y: dropout(g, input('x'), { step: input('step'), salt: 4, rate: 0.3 }),
       })).withGradients('y');
       t.checkFiniteDifferences(device);
       await t.checkDevice(device, F32);
