@@ -2,34 +2,37 @@
 //
 //   DOWN   H_i [M, R_i] = alpha X F_iᵀ for every pair; with DROP X loses elements as in `dropout.wgsl` (`kept` gets the rest)
 //   UP     C [M, N] = alpha Σ_i H_i F_i [+ D]; with DROP the sum, without D, loses the same elements
-//   GRADS  G_j = alpha_j P_jᵀ Q_j of JOBS products, with P [M, columns] and Q [M, R]
+//   GRAD   G [columns, R] = beta Pᵀ Q with P [M, columns] and Q [M, R]; in the grid of DOWN, where P is X, or alone
 //
 // X [M, K]. F_i is stored [R_i, K] for DOWN and [N, R_i] for UP, or the other way round with ACROSS. G is stored by its
 // strides.
 //
 // Plan: 64 threads. DOWN: ROWS rows; LANES threads share a row, add up parts of K, eight of R at a time, and then each
-// other's sums in workgroup memory. UP: 16 rows of 64 columns; the rows of H in workgroup memory. GRADS: eight columns of
+// other's sums in workgroup memory. UP: 16 rows of 64 columns; the rows of H in workgroup memory. GRAD: eight columns of
 // P, whose sum over M is shared by eight threads. So no sum goes through memory, and a long row of X is read once.
 // Care: sums run in a fixed order.
 
 struct Params {
   grid: Grid,
-#if GRADS
-  M: u32,
-#for j in JOBS
-  columns{{j}}: u32, R{{j}}: u32, across{{j}}: u32, along{{j}}: u32, alpha{{j}}: f32,
-#endfor
-#else
   M: u32, N: u32, alpha: f32, R0: u32, R1: u32, salt: u32, rate: f32,  // N: columns of X or C
-#endif
+  columns: u32, R: u32, across: u32, along: u32, beta: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-#if GRADS
-#for j in JOBS
-@group(0) @binding({{3 * j + 1}}) var<storage, read> P{{j}}: array<f32>;
-@group(0) @binding({{3 * j + 2}}) var<storage, read> Q{{j}}: array<f32>;
-@group(0) @binding({{3 * j + 3}}) var<storage, read_write> G{{j}}: array<f32>;
-#endfor
+#if GRAD
+@group(0) @binding({{GRAD_BINDING}}) var<storage, read> Q: array<f32>;
+@group(0) @binding({{GRAD_BINDING + 1}}) var<storage, read_write> G: array<f32>;
+#if DOWN
+fn elementOfP(i: u32) -> f32 {
+#if SCALAR
+  return X[i];
+#else
+  return X[i / 4u][i % 4u];
+#endif
+}
+#else
+@group(0) @binding(1) var<storage, read> P: array<f32>;
+fn elementOfP(i: u32) -> f32 { return P[i]; }
+#endif
 #endif
 #if DOWN
 @group(0) @binding(1) var<storage, read> X: array<{{T}}>;
@@ -82,10 +85,49 @@ fn times(x: vec4f, y: vec4f) -> f32 { return dot(x, y); }
 #endif
 #endif
 
+#if GRAD
+// Column `group` of eight, for the eight threads that share its sum.
+fn gradient(group: u32, thread: u32) {
+  let column = group * 8u + thread % 8u;
+  let lane = thread / 8u;
+  for (var c = 0u; c < p.R; c += 8u) {
+    var low = vec4f();
+    var high = vec4f();
+    for (var m = lane; m < p.M; m += 8u) {
+      let x = elementOfP(m * p.columns + min(column, p.columns - 1u));
+      let first = m * p.R;
+#for n in 4
+      low[{{n}}] += x * Q[first + min(c + {{n}}u, p.R - 1u)];
+      high[{{n}}] += x * Q[first + min(c + {{n + 4}}u, p.R - 1u)];
+#endfor
+    }
+    workgroupBarrier();
+    sums[2u * thread] = low;
+    sums[2u * thread + 1u] = high;
+    workgroupBarrier();
+    if (column < p.columns && c + lane < p.R) {
+      var sum = 0.0;
+      for (var l = 0u; l < 8u; l++) { sum += sums[2u * (8u * l + thread % 8u) + lane / 4u][lane % 4u]; }
+      G[column * p.across + (c + lane) * p.along] = p.beta * sum;
+    }
+  }
+}
+#endif
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread: u32) {
+#if !UP
+  var group = groupIndex(w);
+#endif
+#if GRAD
+  let columnGroups = (p.columns + 7u) / 8u;
+  if (group < columnGroups) {
+    gradient(group, thread);
+    return;
+  }
+  group -= columnGroups;
+#endif
 #if DOWN
-  let group = groupIndex(w);
   let lane = thread % {{LANES}}u;
   let row = group * {{ROWS}}u + thread / {{LANES}}u;
   let width = p.N / {{STEP}}u;
@@ -192,39 +234,6 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
 #endif
     C[at] = sum;
   }
-#endfor
-#endif
-#if GRADS
-  var group = groupIndex(w);
-  let lane = thread / 8u;
-#for j in JOBS
-  let groups{{j}} = (p.columns{{j}} + 7u) / 8u;
-  if (group < groups{{j}}) {
-    let column = group * 8u + thread % 8u;
-    for (var c = 0u; c < p.R{{j}}; c += 8u) {
-      var low = vec4f();
-      var high = vec4f();
-      for (var m = lane; m < p.M; m += 8u) {
-        let x = P{{j}}[m * p.columns{{j}} + min(column, p.columns{{j}} - 1u)];
-        let first = m * p.R{{j}};
-#for n in 4
-        low[{{n}}] += x * Q{{j}}[first + min(c + {{n}}u, p.R{{j}} - 1u)];
-        high[{{n}}] += x * Q{{j}}[first + min(c + {{n + 4}}u, p.R{{j}} - 1u)];
-#endfor
-      }
-      workgroupBarrier();
-      sums[2u * thread] = low;
-      sums[2u * thread + 1u] = high;
-      workgroupBarrier();
-      if (column < p.columns{{j}} && c + lane < p.R{{j}}) {
-        var sum = 0.0;
-        for (var l = 0u; l < 8u; l++) { sum += sums[2u * (8u * l + thread % 8u) + lane / 4u][lane % 4u]; }
-        G{{j}}[column * p.across{{j}} + (c + lane) * p.along{{j}}] = p.alpha{{j}} * sum;
-      }
-    }
-    return;
-  }
-  group -= groups{{j}};
 #endfor
 #endif
 }

@@ -6,6 +6,7 @@ import { Tuning } from '../../../src/device/webgpu/tuning.ts';
 import { methodPreset } from '../../../src/methods/registry.ts';
 import { projectPath } from '../../../tools/setup/process.ts';
 import { allCounts, COUNTED_MODELS, countsOf, countsTable, type ModelCounts } from './counts.ts';
+import { llama, t5 } from '../../../src/run/models/published-models.ts';
 import { recordMethod } from './recorded-method.ts';
 
 let counts: Map<string, ModelCounts>;
@@ -41,6 +42,16 @@ test('the programs of t5-small with gorp', async () => {
   expect(end).toEqual([]); // its spaces come from moments
   expect(kernels(test).some((name) => name.startsWith('attention/forward'))).toBe(true);
   expect(kernels(token)).toContain('generation/next');
+});
+
+/** Dispatches of a step of `gorp` without new bases, before pairs of low rank shared kernels. */
+test.each([
+  ['t5-small', t5(512, 2048, 6, 8), false, 951],
+  ['TinyLlama-1.1B', llama(2048, 5632, 22, 32, 4), true, 2266],
+] as const)('a step of %s asks for a third fewer kernels than it did', async (name, config, recompute, before) => {
+  const shape = { name, config, batch: { B: 8, S: 128, T: 8 }, rows: 8, frozenWeights: 'f32', recompute } as const;
+  const { step } = await recordMethod(shape, new GpuPlanner(new Tuning(false)), methodPreset('gorp'));
+  expect(step.length).toBeLessThanOrEqual((before * 2) / 3);
 });
 
 test('what is counted of two dispatches that share a buffer', () => {

@@ -171,16 +171,17 @@ function recordGradient(
       const last = inner.at(-1);
       if (planner.sharesRows) {
         const sizes = { M, ranks: needed };
-        const jobs: Job[] = [];
-        if (dB) jobs.push({ P: dsum, Q: h, G: dB, columns: N, rank: r, across: r, along: 1, alpha });
-        if (dA && last) jobs.push({ P: kept, Q: last, G: dA, columns: K, rank: r, across: 1, along: K, alpha: 1 });
+        const ofB = dB && { P: dsum, Q: h, G: dB, columns: N, rank: r, across: r, along: 1, beta: alpha };
+        const ofA = dA && last && { P: kept, Q: last, G: dA, columns: K, rank: r, across: 1, along: K, beta: 1 };
         const downs = used.map((pair, i) => ({ F: pair.B, H: inner[i] }));
         const ups = used.map((pair, i) => ({ F: pair.A, H: inner[i] }));
         return [
-          ...(needed.length > 0 ? [downCall({ ...sizes, N, alpha }, dsum, downs, { isAcross: !isAcross })] : []),
-          ...(dx ? [upCall({ ...sizes, N: K, alpha: 1 }, ups, dx, { isAcross: true, addend, drop })] : []),
-          ...(jobs.length > 0 ? [gradsCall(M, jobs)] : []),
-        ];
+          needed.length > 0
+            ? downCall({ ...sizes, N, alpha }, dsum, downs, { isAcross: !isAcross, gradient: ofB })
+            : ofB && gradientCall(M, ofB),
+          dx && upCall({ ...sizes, N: K, alpha: 1 }, ups, dx, { isAcross: true, addend, drop }),
+          ofA && gradientCall(M, ofA),
+        ].filter((call) => call !== undefined);
       }
       const sum = masked ?? dx;
       const skipped = pairs.length - needed.length;
@@ -241,10 +242,33 @@ interface CallSizes {
   readonly alpha: number;
 }
 
-const FORMS = { DOWN: false, UP: false, GRADS: false, ADDEND: false, DROP: false, ACROSS: false };
+const FORMS = { DOWN: false, UP: false, GRAD: false, ADDEND: false, DROP: false, ACROSS: false, SCALAR: true };
 
-function sharedParams({ M, N, ranks: [first, second = 0], alpha }: CallSizes, drop: Drop | undefined): Param[] {
-  return [u32(M), u32(N), f32(alpha), u32(first), u32(second), u32(drop?.salt ?? 0), f32(drop?.rate ?? 0)];
+/** G = beta Pᵀ Q [columns, rank], stored by strides. */
+interface GradientProduct {
+  readonly P: Tensor;
+  readonly Q: Tensor;
+  readonly G: Tensor;
+  readonly columns: number;
+  readonly rank: number;
+  readonly across: number;
+  readonly along: number;
+  readonly beta: number;
+}
+
+/** Workgroups of a gradient in the grid of a kernel. */
+const groupsOf = (gradient: GradientProduct | undefined): number => Math.ceil((gradient?.columns ?? 0) / 8);
+
+function paramsOf(
+  { M, N, ranks: [first, second = 0], alpha }: CallSizes,
+  drop: Drop | undefined,
+  gradient?: GradientProduct,
+): Param[] {
+  const { columns = 0, rank = 0, across = 0, along = 0, beta = 0 } = gradient ?? {};
+  return [
+    ...[u32(M), u32(N), f32(alpha), u32(first), u32(second), u32(drop?.salt ?? 0), f32(drop?.rate ?? 0)],
+    ...[...[columns, rank, across, along].map(u32), f32(beta)],
+  ];
 }
 
 const operationsOf = ({ M, N, ranks }: CallSizes): number =>
@@ -257,7 +281,12 @@ function downCall(
   sizes: CallSizes,
   x: Tensor,
   factors: readonly Factor[],
-  { isAcross, drop, kept }: { isAcross: boolean; drop?: Drop; kept?: Tensor },
+  {
+    isAcross,
+    drop,
+    kept,
+    gradient,
+  }: { isAcross: boolean; drop?: Drop; kept?: Tensor; gradient?: GradientProduct | undefined },
 ): KernelCall {
   const { M, N } = sizes;
   const rows = M >= FEW_ROWS ? 4 : M >= FEW_ROWS / 2 ? 2 : 1;
@@ -266,13 +295,18 @@ function downCall(
     ...{ ...FORMS, DOWN: true, DROP: drop !== undefined, ACROSS: isAcross, PAIRS: factors.length },
     ...{ ROWS: rows, LANES: 64 / rows, STEP: isVector ? 4 : 1, SCALAR: !isVector },
     ...{ T: isVector ? 'vec4f' : 'f32', F: isVector && !isAcross ? 'vec4f' : 'f32' },
+    ...{ GRAD: gradient !== undefined, GRAD_BINDING: 2 * factors.length + 2 },
   };
   return {
     kernel: { name: `low-rank/down-${rows}`, wgsl: () => fillTemplate(template, values) },
-    params: sharedParams(sizes, drop),
-    tensors: [x, ...factors.flatMap(({ F, H }) => [F, H]), ...(drop && kept ? [drop.step, kept] : [])],
-    workgroups: flatWorkgroups(Math.ceil(M / rows), 1),
-    cost: operationsOf(sizes),
+    params: paramsOf(sizes, drop, gradient),
+    tensors: [
+      ...[x, ...factors.flatMap(({ F, H }) => [F, H])],
+      ...(drop && kept ? [drop.step, kept] : []),
+      ...(gradient ? [gradient.Q, gradient.G] : []),
+    ],
+    workgroups: flatWorkgroups(groupsOf(gradient) + Math.ceil(M / rows), 1),
+    cost: operationsOf(sizes) + (gradient ? operationsOfGradient(M, gradient) : 0),
   };
 }
 
@@ -290,7 +324,7 @@ function upCall(
   };
   return {
     kernel: { name: 'low-rank/up', wgsl: () => fillTemplate(template, values) },
-    params: sharedParams(sizes, drop),
+    params: paramsOf(sizes, drop),
     tensors: [
       ...[into, ...factors.flatMap(({ F, H }) => [F, H])],
       ...(drop ? [drop.step] : []),
@@ -301,36 +335,18 @@ function upCall(
   };
 }
 
-/** G = alpha Pᵀ Q [columns, rank], stored by strides. */
-interface Job {
-  readonly P: Tensor;
-  readonly Q: Tensor;
-  readonly G: Tensor;
-  readonly columns: number;
-  readonly rank: number;
-  readonly across: number;
-  readonly along: number;
-  readonly alpha: number;
-}
+const operationsOfGradient = (M: number, { columns, rank }: GradientProduct): number =>
+  productOperations(plainProduct('tn', columns, rank, M));
 
-function gradsCall(M: number, jobs: readonly Job[]): KernelCall {
+function gradientCall(M: number, gradient: GradientProduct): KernelCall {
   return {
     kernel: {
-      name: 'low-rank/gradients',
-      wgsl: () => fillTemplate(template, { ...FORMS, GRADS: true, JOBS: jobs.length }),
+      name: 'low-rank/gradient',
+      wgsl: () => fillTemplate(template, { ...FORMS, GRAD: true, GRAD_BINDING: 2 }),
     },
-    params: [
-      u32(M),
-      ...jobs.flatMap(({ columns, rank, across, along, alpha }) => [
-        ...[columns, rank, across, along].map(u32),
-        f32(alpha),
-      ]),
-    ],
-    tensors: jobs.flatMap(({ P, Q, G }) => [P, Q, G]),
-    workgroups: flatWorkgroups(
-      jobs.reduce((sum, { columns }) => sum + Math.ceil(columns / 8), 0),
-      1,
-    ),
-    cost: jobs.reduce((sum, { columns, rank }) => sum + productOperations(plainProduct('tn', columns, rank, M)), 0),
+    params: paramsOf({ M, N: 0, ranks: [0], alpha: 0 }, undefined, gradient),
+    tensors: [gradient.P, gradient.Q, gradient.G],
+    workgroups: flatWorkgroups(groupsOf(gradient), 1),
+    cost: operationsOfGradient(M, gradient),
   };
 }
