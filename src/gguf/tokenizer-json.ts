@@ -45,7 +45,7 @@ export type TokenizerJson<Type extends Parsed['model']['type'] = Parsed['model']
 
 /** @throws GorpError `text/no-gguf` if it is of another kind, or its added tokens take the spaces around them. */
 export function readTokenizerJson(tokenizer: unknown): TokenizerJson {
-  const parsed = v.safeParse(TokenizerSchema, tokenizer);
+  const parsed = v.safeParse(TokenizerSchema, tokenizer, { abortEarly: true });
   if (!parsed.success) throw noGguf('it is neither a byte-pair encoding nor a Unigram model');
   const json = parsed.output;
   const strict = json.added_tokens.find(({ lstrip, rstrip, single_word }) => lstrip || rstrip || single_word);

@@ -99,6 +99,13 @@ describe('loadTask', () => {
     ['an empty label', own('labels'), '["a", ""]', 'tasks/wrong-shape', /labels\.json, row 2: A label is empty/],
     ['a label listed twice', own('labels'), '["a", "a"]', 'tasks/wrong-shape', /labels\.json: A label is listed twice/],
     [
+      'more labels than a prompt can list',
+      own('labels'),
+      JSON.stringify(Array.from({ length: 301 }, (_, i) => `${i}`)),
+      'tasks/wrong-shape',
+      /labels\.json: More than 300 labels are listed/,
+    ],
+    [
       'a kind without an instruction text',
       'configs/instruction_config.json',
       '{"TC": [{}]}',

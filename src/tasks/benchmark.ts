@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
+import { MOST_LABELS } from './forms.ts';
 import type { Example, Task } from './task.ts';
 
 /** Reads a text file by its path below the benchmark's root, with forward slashes; rejects if it cannot. */
@@ -30,6 +31,7 @@ const RowsSchema = v.array(v.looseObject({ label: v.string(), sentence: v.string
 const LabelsSchema = v.pipe(
   v.array(v.pipe(v.string(), v.nonEmpty('A label is empty')), 'Expected a list of labels'),
   v.nonEmpty('No label is listed'),
+  v.maxLength(MOST_LABELS, `More than ${MOST_LABELS} labels are listed`),
   v.check((labels) => new Set(labels).size === labels.length, 'A label is listed twice'),
 );
 const InstructionsSchema = v.record(

@@ -40,3 +40,6 @@ const FREE_ANSWER = 128;
 
 /** Maximum number of tokens in a free answer. @param targetLength as the settings give it. */
 export const freeAnswerLength = (targetLength: number): number => (targetLength === 0 ? FREE_ANSWER : targetLength);
+
+/** Labels of a task at most: each prompt lists them all, and tables show which are taken for which. */
+export const MOST_LABELS = 300;

@@ -155,7 +155,7 @@ export async function resolveRevision(
     if (limit.aborted) throw stalled(url, 0, stallMs / 1000);
     return null;
   });
-  const parsed = v.safeParse(ModelInfoSchema, json);
+  const parsed = v.safeParse(ModelInfoSchema, json, { abortEarly: true });
   if (!parsed.success) {
     throw new GorpError(
       'weights/hub-answer',

@@ -37,7 +37,7 @@ export interface ShardIndex {
 
 /** Checks an index. @throws GorpError `weights/invalid-index`. */
 export function parseShardIndex(json: unknown): ShardIndex {
-  const parsed = v.safeParse(IndexSchema, json);
+  const parsed = v.safeParse(IndexSchema, json, { abortEarly: true });
   if (!parsed.success) throw invalid(`${v.getDotPath(parsed.issues[0]) ?? 'the file'}: ${parsed.issues[0].message}`);
   const places = parsed.output.weight_map;
   const files = [...new Set(places.map(([, file]) => file))];

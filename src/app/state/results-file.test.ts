@@ -42,6 +42,11 @@ describe('parseResultsFile', () => {
       JSON.stringify({ ...results, settings: { ...results.settings, order: [] } }),
       'run/bad-results-file',
     ],
+    [
+      'a task with a million labels, of which the page would show a table',
+      JSON.stringify({ ...results, tasks: results.tasks.map((task) => ({ ...task, labels: Array(1e6).fill('a') })) }),
+      'run/bad-results-file',
+    ],
     ['a setting that is gone', JSON.stringify({ ...results, settings: gone }), 'settings/gone'],
   ])('refuses %s', (_, text, code) => expect(codeOf(text)).toBe(code));
 });
@@ -64,6 +69,21 @@ describe('runsIn', () => {
     const last = new File([part.trimEnd()], 'a.jsonl');
     expect(await runsIn(last), 'only its line feed is missing').toEqual([results, other]);
     expect(await runsIn(new File([new Uint8Array(gzipSync(part))], 'a.jsonl.gz'))).toEqual([results, other]);
+  });
+
+  it('refuses a file that is too large to be results', async () => {
+    const limit = part.length - 1;
+    for (const name of ['a.json', 'a.jsonl'])
+      await expect(runsIn(new File([part], name), limit)).rejects.toMatchObject({ code: 'run/bad-results-file' });
+  });
+
+  it('refuses settings with faults for a hundred thousand tasks at the first', async () => {
+    const perTask = Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [`t${i}`, {}]));
+    const text = JSON.stringify({ ...results, settings: { ...results.settings, perTask } });
+    const before = process.cpuUsage().user;
+    await expect(runsIn(new File([text], 'a.json'))).rejects.toMatchObject({ code: 'run/bad-results-file' });
+    // Naming all of them took 20 seconds.
+    expect((process.cpuUsage().user - before) / 1e6).toBeLessThan(5);
   });
 
   it('reads a run whose gone settings have the value of today, and refuses others by name, file and line', async () => {

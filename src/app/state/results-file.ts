@@ -9,18 +9,25 @@ import { parseLine } from '../../run/results/run-lines.ts';
 const VERSION = 2;
 const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.number() });
 
-/** How many bytes the runs of a packed part may take, far more than those of any study. */
+/** How many bytes results, and the runs of a packed part, may take: far more than those of any study. */
 const MOST_BYTES = 256 * 2 ** 20;
 
 /**
  * The runs in a file: the one of a results file, or those of a study (`RUN.jsonl`, or a part: `PART.jsonl.gz`), except
  * for runs that failed.
  *
- * @param mostBytes that a packed part may take.
+ * @param mostBytes that a file, or what a packed part holds, may take.
  * @throws GorpError as {@link parseResultsFile}; `run/bad-results`, naming the line.
  */
 export async function runsIn(file: File, mostBytes = MOST_BYTES): Promise<Results[]> {
-  const { name } = file;
+  const { name, size } = file;
+  if (size > mostBytes) {
+    throw new GorpError(
+      'run/bad-results-file',
+      `${name} takes ${formatBytes(size)}; the limit is ${formatBytes(mostBytes)}.`,
+      'Choose a file that “Download results” or the command line wrote; of a study, one with fewer runs.',
+    );
+  }
   if (!/\.jsonl(?:\.gz)?$/.test(name)) return [parseResultsFile(await file.text(), name)];
   const text = name.endsWith('.gz') ? await unpacked(file, mostBytes) : await file.text();
   const lines = text.split('\n');
@@ -84,7 +91,7 @@ export function parseResultsFile(text: string, name: string): Results {
         : 'Open it with the version of gorp-web that wrote it, or repeat the run with its settings.',
     );
   }
-  const parsed = v.safeParse(ResultsSchema, json);
+  const parsed = v.safeParse(ResultsSchema, json, { abortEarly: true });
   if (!parsed.success) {
     const gone = goneSetting(parsed.issues, name);
     if (gone) throw gone;

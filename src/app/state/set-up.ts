@@ -100,7 +100,7 @@ export function parseSetUp(text: string, name: string, model: string): SetUp {
       'Reload the page, or use the gorp-web version that made it.',
     );
   }
-  const body = v.safeParse(BodySchema, json);
+  const body = v.safeParse(BodySchema, json, { abortEarly: true });
   if (!body.success) throw noSetUp(name, body.issues);
   const lacksModel = body.output.model === null;
   return { settings: parseSettings({ ...body.output.settings, model: body.output.model ?? model }), lacksModel };

@@ -48,7 +48,7 @@ function readLine(line: string, number: number): Prediction {
   } catch (cause) {
     throw badLine(number, 'it is not JSON', cause);
   }
-  const parsed = v.safeParse(LineSchema, json);
+  const parsed = v.safeParse(LineSchema, json, { abortEarly: true });
   if (!parsed.success) {
     const [issue] = parsed.issues;
     throw badLine(number, `${v.getDotPath(issue) ?? 'the line'}: ${issue.message}`, parsed.issues);

@@ -255,7 +255,7 @@ function savedTensors(file: ModelTensors): SavedTensors {
 /** Reads what describes a saved state, and none of its tensors. @throws GorpError as {@link openRunState}. */
 export async function readManifest(file: ByteFile, kind: StateKind): Promise<Manifest> {
   const json = await readJson(file);
-  const parsed = v.safeParse(ManifestSchema, json);
+  const parsed = v.safeParse(ManifestSchema, json, { abortEarly: true });
   if (parsed.success) {
     const { place, results } = parsed.output;
     const tasks = results.settings.order.length;

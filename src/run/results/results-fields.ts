@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { DEVICE_REASONS } from '../../base/device-choice.ts';
 import { ErrorReportSchema } from '../../base/error-report.ts';
-import { SCORES, TASK_FORMS } from '../../tasks/forms.ts';
+import { MOST_LABELS, SCORES, TASK_FORMS } from '../../tasks/forms.ts';
 import {
   cosine,
   count,
@@ -113,7 +113,7 @@ const TaskReportSchema = v.strictObject({
   form: v.optional(v.picklist(TASK_FORMS)),
   /** Its main score, if not the first of its form. */
   score: v.exactOptional(v.picklist(SCORES)),
-  labels: v.array(text),
+  labels: v.pipe(v.array(text), v.maxLength(MOST_LABELS)),
   trainExamples: count,
   /** Training examples of a watched task that were drawn to protect what it uses of the model, if there are any. */
   protectedExamples: v.exactOptional(count),

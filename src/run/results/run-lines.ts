@@ -27,7 +27,7 @@ export function parseLine(text: string, where: string): RunLine {
     const json: unknown = JSON.parse(text);
     // A union reports no field, so the outcome that is there is checked alone.
     const isFailure = typeof json === 'object' && json !== null && 'error' in json;
-    const parsed = v.safeParse(LineSchema.options[isFailure ? 1 : 0], json);
+    const parsed = v.safeParse(LineSchema.options[isFailure ? 1 : 0], json, { abortEarly: true });
     if (parsed.success) return parsed.output;
     gone = goneSetting(parsed.issues, where);
     problem = `${v.getDotPath(parsed.issues[0]) ?? 'its content'}: ${parsed.issues[0].message}`;

@@ -62,7 +62,7 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   } catch (cause) {
     throw badOrder(name, `it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
   }
-  const parsed = v.safeParse(OrderFileSchema, json);
+  const parsed = v.safeParse(OrderFileSchema, json, { abortEarly: true });
   if (!parsed.success) {
     const gone = goneSetting(parsed.issues, name);
     if (gone) throw gone;

@@ -61,7 +61,7 @@ export const RunSettingsSchema = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ order, watch = [] }) => !watch.some((name) => order.includes(name)),
+      ({ order, watch = [] }) => new Set([...order, ...watch]).size === order.length + watch.length,
       'A task is either learned or only tested.',
     ),
     ['watch'],
@@ -140,7 +140,7 @@ export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonl
  * not secure: settings are written into results and adapters.
  */
 export function parseSettings(input: unknown): RunSettings {
-  const parsed = v.safeParse(RunSettingsSchema, input);
+  const parsed = v.safeParse(RunSettingsSchema, input, { abortEarly: true });
   if (parsed.success) {
     for (const field of ['model', 'tasks'] as const) {
       const text = parsed.output[field];
