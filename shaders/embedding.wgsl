@@ -4,8 +4,8 @@
 // some rows: a row of y whose id is not among them stays as it is. PACKED: stored as described in
 // `shaders/packed.wgsl`.
 // Plan: one thread per element of the result, or per four where rows of f32 are multiples of four. For each element the
-// gradient walks over all rows in order: slow, but without atomics and the same on every run. Every method here freezes
-// embeddings, so only tests and seq-ft of whole models use it.
+// gradient walks over all rows in order: slow for a vocabulary, but without atomics and the same on every run. Every
+// method here freezes embeddings, so it serves the few tokens that predict a label, and seq-ft of whole models.
 
 struct Params { grid: Grid, rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns: groups of four if T is vec4f
 @group(0) @binding(0) var<uniform> p: Params;

@@ -4,27 +4,35 @@ export interface TokenPair {
   readonly label: readonly number[];
 }
 
-/** Sizes of a batch: sources, and the padded length of sources and of labels, in tokens. */
+/** Examples that are read together. A network lays them out: see `Network.sizes`. */
+export type Batch = readonly TokenPair[];
+
+/** What a program of a batch is compiled for. Batches of equal sizes share one. */
 export interface BatchSizes {
+  /** Examples, and sources that are read: fewer, where several examples have one source and a model reads it apart. */
+  readonly rows: number;
+  readonly sources: number;
+  /** Tokens that are read, rounded up; of an encoder-decoder model, by the encoder. */
+  readonly tokens: number;
+  /** Tokens that are predicted, rounded up. */
+  readonly labels: number;
+  /** Whether adapters have gates. What a prompt begins with is then its own, not shared. */
+  readonly gated: boolean;
+}
+
+/** A batch as it is planned: examples of at most S and T tokens, whose prompts begin with the same tokens. */
+export interface PlannedBatch {
   readonly B: number;
   readonly S: number;
   readonly T: number;
-  /** Labels of each source, 1 by default. More only where a model reads sources apart from labels. */
+  readonly shared: number;
+  /** Labels of each source, where a model reads sources apart; 1 by default. */
   readonly answers?: number;
 }
 
-/** Rows of labels in a batch. */
-export const rowsOfLabels = ({ B, answers = 1 }: BatchSizes): number => B * answers;
-
 /** Tokens of the labels of rows. */
-export const labelTokensOf = (rows: readonly TokenPair[]): number =>
-  rows.reduce((sum, { label }) => sum + label.length, 0);
+export const labelTokensOf = (rows: Batch): number => rows.reduce((sum, { label }) => sum + label.length, 0);
 
-/**
- * Examples of one batch and their padded sizes; fewer examples leave the last rows empty. With several answers, those to
- * one source are adjacent.
- */
-export interface Batch {
-  readonly sizes: BatchSizes;
-  readonly rows: readonly TokenPair[];
-}
+/** Tokens of rows, of sources and labels together. */
+export const tokensOf = (rows: Batch): number =>
+  rows.reduce((sum, { source, label }) => sum + source.length + label.length, 0);

@@ -5,7 +5,6 @@ import type { EncodedTask } from '../run/tasks/encoded-task.ts';
 import { prepareTask } from '../run/tasks/task-data.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
-import { sizedBatch } from '../tasks/batches.ts';
 import type { Bench } from './bench.ts';
 import type { OpenModel } from './stepping-model.ts';
 
@@ -57,11 +56,8 @@ export const openEmbeddedSteps =
   async (device) => {
     const { network, targets, tokenizer, model } = await openEmbedded(files, device);
     const [task] = await embeddedTasks(files, tokenizer, 1);
-    const { batchSize, sourceLength } = EMBEDDED.training;
-    const longest = task.train
-      .map((_, i) => i)
-      .sort((a, b) => task.train[b].source.length - task.train[a].source.length)
-      .slice(0, batchSize);
-    const batch = sizedBatch(task.train, longest, { batchSize, sourceLength });
+    const batch = task.train
+      .toSorted((a, b) => b.source.length - a.source.length)
+      .slice(0, EMBEDDED.training.batchSize);
     return { network, targets, read: (name) => model.readTensor(name), batch };
   };

@@ -72,7 +72,7 @@ async function plannedBytes(device: Device, { method, open }: MeasuredModel): Pr
   const { network, targets, batch, storage } = await open(counting);
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, ...storage };
   const learner = await Learner.create(counting, network, planOf(method), targets, options, null);
-  await learner.reserveTraining(2, [batch.sizes]);
+  await learner.reserveTraining(2, [network.sizes(batch, false)]);
   return counting.buffers.liveBytes;
 }
 
@@ -83,9 +83,10 @@ async function writing(
   rows: number,
 ): Promise<number | null> {
   const { network, layers } = trained;
-  const greedy = await Greedy.create(device, network, layers, { B: rows, S: batch.sizes.S, capacity: TOKENS + 1 });
+  const S = Math.max(...batch.map(({ source }) => source.length));
+  const greedy = await Greedy.create(device, network, layers, { B: rows, S, capacity: TOKENS + 1 });
   try {
-    const sources = Array.from({ length: rows }, (_, row) => batch.rows[row % batch.rows.length].source);
+    const sources = Array.from({ length: rows }, (_, row) => batch[row % batch.length].source);
     await greedy.write(sources, TOKENS);
     await greedy.write(sources, TOKENS);
     // The prompts are read in both; the difference is the answers'.

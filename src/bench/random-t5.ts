@@ -22,6 +22,5 @@ export function randomWeights(shapes: ReadonlyMap<string, readonly number[]>) {
 export function randomBatch(B: number, S: number, T: number): Batch {
   const ids = (length: number, seed: number): number[] =>
     Array.from({ length }, (_, i) => 3 + ((7919 * (i + 131 * seed)) % 30_000));
-  const rows = Array.from({ length: B }, (_, row) => ({ source: ids(S, row), label: ids(T, B + row) }));
-  return { sizes: { B, S, T }, rows };
+  return Array.from({ length: B }, (_, row) => ({ source: ids(S, row), label: ids(T, B + row) }));
 }

@@ -34,7 +34,7 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
     const config = CONFIGS[name];
     const isT5 = family === 't5' || family === 'umt5';
     const [B, storedAs] = isT5 ? [8, 'F32'] : [1, blocks ?? 'F16'];
-    const sizes = { B, S: 512, T: 10 };
+    const sizes = { B, S: 512, T: 10, shared: 0 };
     const plan = await planMemory({
       config,
       method: methodPreset('gorp'),
@@ -47,7 +47,7 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
         ...FAMILY_MODULES,
       },
       work: {
-        ...{ tasks: 4, batch: sizes, answer: 50 },
+        ...{ tasks: 4, batch: sizes, shapes: 1, answer: 50 },
         validation: null,
         generalText: null,
         protects: [],

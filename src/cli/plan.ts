@@ -184,7 +184,8 @@ async function published(terminal: Terminal): Promise<number> {
       protects: [],
       freeTests: [],
       answer: lengths.targetLength,
-      batch: { B: batchSize, S: 512, T: 50 },
+      batch: { B: batchSize, S: 512, T: 50, shared: 0 },
+      shapes: 1,
       tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, shared: 0, pool: { B: batchSize, S: 512 } }],
     };
     const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, device: DEVICE });

@@ -45,6 +45,10 @@ export interface Buffers {
   destroyAll(): void;
 }
 
+/** Bytes of batches and of the parameters of kernels. */
+export const inputBytes = ({ buffers }: { readonly buffers: Buffers }): number =>
+  buffers.live.reduce((sum, { purpose, bytes }) => sum + (purpose === 'inputs' ? bytes : 0), 0);
+
 /** Provides a ledger's memory. */
 export interface Allocator<Memory> {
   /** Bytes of the largest buffer. */

@@ -1,4 +1,4 @@
-import type { Batch, BatchSizes } from '../base/batch.ts';
+import type { Batch } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
@@ -19,15 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-/** A batch of these sizes, with every row filled. */
-function batchOf(sizes: BatchSizes): Batch {
+/** B examples of up to S and T tokens. */
+function batchOf({ B, S, T }: { B: number; S: number; T: number }): Batch {
   const ids = (length: number, row: number): number[] => Array.from({ length }, (_, i) => 3 + ((7 * row + 3 * i) % 10));
-  const { B, S, T } = sizes;
-  const rows = Array.from({ length: B }, (_, row) => ({
+  return Array.from({ length: B }, (_, row) => ({
     source: ids(1 + ((S - 1) >> (row % 2)), row),
     label: ids(T, row + 1),
   }));
-  return { sizes, rows };
 }
 
 /** A learner on a T5 of four blocks with its parts; `end` frees it and its network and checks that nothing is left. */
@@ -84,18 +82,19 @@ describe('recomputation of activations', () => {
 describe('programs of many batch shapes', () => {
   test('share the memory of the largest, and only the latest stay compiled', async () => {
     const { core, end } = await learnerOf({});
+    const { network } = core;
     const programs = new LearnerPrograms(core);
-    const sizes = (i: number): BatchSizes => ({ B: 2, S: 4 + i, T: 2 });
+    const sized = (i: number): Batch => batchOf({ B: 2, S: 16 * (1 + (i % 4)), T: 2 + Math.floor(i / 4) });
     const max = PROGRAM_LIMIT + 3;
-    await programs.gradients([sizes(max)], 'gradients');
+    await programs.gradients([network.sizes(sized(max), false)], 'gradients');
     const largest = slotBytes();
-    for (let i = 0; i < max; i++) await programs.gradients([sizes(i)], 'gradients');
+    for (let i = 0; i < max; i++) await programs.gradients([network.sizes(sized(i), false)], 'gradients');
     const compiled = device.buffers.liveLabels.filter((label) => /^gradients \d.* parameters$/.test(label));
     expect(compiled).toHaveLength(PROGRAM_LIMIT);
     // Slots are shared by size, and a smaller shape may have a larger one among its small ones.
     expect(slotBytes() / largest).toBeLessThan(1.01);
     // An evicted program is compiled again and computes as before.
-    const first = batchOf(sizes(0));
+    const first = sized(0);
     await takeStep(core, programs, [first], 1);
     const [{ loss }] = await takeRecords(core);
     programs.drop();

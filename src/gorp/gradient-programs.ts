@@ -1,4 +1,4 @@
-import type { BatchSizes } from '../base/batch.ts';
+import type { Batch, BatchSizes } from '../base/batch.ts';
 import { RecentMap } from '../base/recent.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -14,9 +14,9 @@ import type { Network, TrainingBatch } from '../models/network.ts';
 import type { Objective, TrainedModel } from './part.ts';
 import { trainedLayers } from './trained-layers.ts';
 
-/** A name for a batch shape. */
-export const sizesKey = ({ B, S, T, answers = 1 }: BatchSizes): string =>
-  `${B}×${S}×${answers === 1 ? T : `${answers}×${T}`}`;
+/** A name for the sizes of a batch. */
+export const sizesKey = ({ rows, sources, tokens, labels, gated }: BatchSizes): string =>
+  `${rows}×${sources}×${tokens}×${labels}${gated ? ' with gates' : ''}`;
 
 /** Forward and backward pass of one batch shape: writes gradients to their stacks and adds the loss to its sum. */
 export interface GradientProgram {
@@ -107,7 +107,7 @@ export class GradientPrograms {
     const g = new Graph();
     const batch = this.#network.batch(sizes, owned);
     const trainables = new Map<Tensor, Tensor>();
-    const outputs = { rowMask: (layer: string) => batch.rowMask(layer), adds: accumulation > 1 };
+    const outputs = { counts: (layer: string) => batch.counts(layer).counts, adds: accumulation > 1 };
     const dropout = drops ? this.#model.dropoutStep : undefined;
     const half = use === 'away' || use === 'back' ? use : undefined;
     const uses = half ? { half, dropout } : { trainables, refresh: use === 'refresh', outputs, dropout };
@@ -132,6 +132,13 @@ export class GradientPrograms {
     this.#arena.destroy();
   }
 }
+
+/** The sizes of a batch for a model as it is trained. */
+export const sizesIn = (network: Network, { parts }: TrainedModel, rows: Batch): BatchSizes =>
+  network.sizes(
+    rows,
+    parts.some((part) => part.scales !== undefined),
+  );
 
 /** The reported loss, and the objective: with the term of a part that has one. */
 function recordObjective(g: Graph, batch: TrainingBatch, model: TrainedModel, layers: Layers): Objective {

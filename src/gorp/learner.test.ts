@@ -147,10 +147,8 @@ describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
  * of their means.
  */
 function joined(batches: readonly Batch[]): Batch {
-  const common = batches.map(({ rows }) => labelTokensOf(rows)).reduce((a, b) => (a * b) / greatestDivisor(a, b));
-  const rows = batches.flatMap((batch) => Array.from({ length: common / labelTokensOf(batch.rows) }, () => batch.rows));
-  const largest = (side: 'S' | 'T'): number => Math.max(...batches.map(({ sizes }) => sizes[side]));
-  return { sizes: { B: rows.flat().length, S: largest('S'), T: largest('T') }, rows: rows.flat() };
+  const common = batches.map(labelTokensOf).reduce((a, b) => (a * b) / greatestDivisor(a, b));
+  return batches.flatMap((batch) => Array.from({ length: common / labelTokensOf(batch) }, () => batch)).flat();
 }
 
 /** Leaves a space after the first task only the directions of the released rule, which the reference follows. */

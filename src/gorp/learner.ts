@@ -177,8 +177,8 @@ export class Learner {
   }
 
   /** Reserves the memory of each measurement at the end of a task: see {@link reserveMeasuring}. */
-  reserveMeasuring(sizes: readonly BatchSizes[]): AsyncGenerator<Reserved> {
-    return reserveMeasuring(this.#core, this.#programs, sizes);
+  reserveMeasuring(sizes: readonly BatchSizes[], single: BatchSizes): AsyncGenerator<Reserved> {
+    return reserveMeasuring(this.#core, this.#programs, sizes, single);
   }
 
   destroy(): void {

@@ -1,16 +1,15 @@
-import type { Batch, TokenPair } from '../base/batch.ts';
+import { type Batch, type TokenPair, tokensOf } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
-import { lastTokens } from '../graph/ops/last-tokens.ts';
+import { embedding } from '../graph/ops/embedding.ts';
 import { ADAM, adamStepSize } from '../graph/ops/optimizer.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { plainLayers } from '../models/layers.ts';
 import { Decoder } from '../models/decoder.ts';
-import { layOutDecoderBatch } from '../models/decoder-batch.ts';
 import { type DecoderConfig, parseDecoderConfig } from '../models/decoder-config.ts';
 import { LLAMA } from '../models/decoder-families.ts';
 import { DecoderNetwork } from '../models/decoder-network.ts';
@@ -40,7 +39,7 @@ describe.each(trainedModels)('$name learns sentences with plain Adam', ({ refere
     const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
     const model = reference.tensors(`${folder}/model.safetensors`);
     const batch = sentences(reference, folder);
-    const network = new DecoderNetwork(device, config, batch.sizes.S + batch.sizes.T);
+    const network = new DecoderNetwork(device, config, Math.max(...batch.map((row) => tokensOf([row]))));
     const learner = await Learner.create(
       device,
       network,
@@ -81,17 +80,13 @@ function sentences(reference: ReferenceFolder, folder: string): Batch {
     .filter((ids) => ids.length >= 12)
     .slice(0, 3)
     .map((ids): TokenPair => ({ source: ids.slice(0, 4), label: [...ids.slice(4, 24), tokenizer.eosId] }));
-  return { sizes: { B: rows.length, S: 4, T: Math.max(...rows.map(({ label }) => label.length)) }, rows };
+  return rows;
 }
 
 /** Losses of the first steps in f64: the graph's references, and Adam by docs/method.md, eq. (5). */
-function referenceLosses(
-  config: DecoderConfig,
-  model: ReadonlyMap<string, GoldenTensor>,
-  { sizes, rows }: Batch,
-): number[] {
-  const { B, S, T } = sizes;
-  const L = S + T - 1;
+function referenceLosses(config: DecoderConfig, model: ReadonlyMap<string, GoldenTensor>, rows: Batch): number[] {
+  const B = rows.length;
+  const L = Math.max(...rows.map((row) => tokensOf([row]))) - 1; // the last token of a label is not read
   const g = new Graph();
   const values = new Map<Tensor, Numbers>();
   const types = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
@@ -110,20 +105,29 @@ function referenceLosses(
       return tensor;
     }),
   );
-  const { ids, mask, start, labels } = layOutDecoderBatch(rows, sizes, config.padId);
-  const tokens = labels.filter((label) => label >= 0).length;
-  const weights = Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0));
+  const texts = rows.map(({ source, label }) => [...source, ...label].slice(0, -1));
+  const padded = (of: (text: readonly number[], i: number) => number): number[] =>
+    texts.flatMap((text) => Array.from({ length: L }, (_, i) => of(text, i)));
+  const labels = rows.flatMap(({ label }) => label);
+  const predicting = rows.flatMap(({ source, label }, b) => label.map((_, i) => b * L + source.length - 1 + i));
   const at = {
     tables: [add('angles', [L, config.headDim], 'f32', rotaryTable(config.rotaries[0], L))],
-    start: add('start', [B], 'i32', start),
+    start: add('start', [B], 'i32', new Int32Array(B)),
     position: add('position', [1], 'u32', [0]),
   };
+  const ids = padded((text, i) => text[i] ?? config.padId);
+  const mask = padded((text, i) => Number(i < text.length));
   const { last } = llama.read(g, add('ids', [B, L], 'u32', ids), add('mask', [B, L], 'f32', mask), at);
   const loss = crossEntropy(
     g,
-    llama.projection(lastTokens(g, last, T)),
-    add('labels', [B, T], 'i32', labels),
-    add('weights', [B * T], 'f32', weights),
+    llama.projection(embedding(g, last, add('predicting', [1, labels.length], 'u32', predicting))),
+    add('labels', [1, labels.length], 'i32', labels),
+    add(
+      'weights',
+      [labels.length],
+      'f32',
+      labels.map(() => 1 / labels.length),
+    ),
   );
   const gradients = g.backward(loss, add('one', [1], 'f32', [1]), sumGradients(g));
   expect(gradients.size).toBe(config.layers.length);

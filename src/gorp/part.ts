@@ -38,8 +38,8 @@ export interface LayerUses {
   readonly unmerged?: boolean;
   /** Which adapter pairs act: all, those of earlier tasks, which is the model before the task, or none. */
   readonly pairs?: 'all' | 'earlier' | 'none';
-  /** Which input rows of a layer are tokens, and whether what is summed over them adds to earlier micro-batches. */
-  readonly outputs?: { readonly rowMask: (layer: string) => Tensor; readonly adds: boolean };
+  /** For how many examples the input rows of a layer stand, and whether sums over them add to earlier micro-batches. */
+  readonly outputs?: { readonly counts: (layer: string) => Tensor; readonly adds: boolean };
   /** Receives the input of every trained layer, by name. */
   readonly captured?: Map<string, Tensor>;
 }
@@ -135,8 +135,9 @@ export interface Reserved {
   readonly largestBytes: number;
   /** The work of spaces of inputs. */
   readonly spaces?: {
-    /** Reads a batch of prompts. */
+    /** Reads a batch of prompts, and the bytes of its inputs, of which programs of other sizes have their own. */
     readonly read: Program;
+    readonly readInputs: number;
     /** Builds a group of spaces. */
     readonly growth: PlannedGrowth;
   };
@@ -229,7 +230,7 @@ export interface Part extends Partial<StateOwner> {
   hostBytes?(tasks: number): number;
   reserve?(reservation: Reservation): void;
   /** Its measurements at the end of a task, one after another, for a memory plan. */
-  reserveMeasuring?(of: MeasuringOf, sizes: readonly BatchSizes[]): AsyncGenerator<Reserved>;
+  reserveMeasuring?(of: MeasuringOf, sizes: readonly BatchSizes[], single: BatchSizes): AsyncGenerator<Reserved>;
   /** Frees what it owns on the device. */
   destroy?(): void;
 }

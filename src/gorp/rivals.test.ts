@@ -1,4 +1,4 @@
-import type { Batch, TokenPair } from '../base/batch.ts';
+import type { Batch } from '../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
@@ -38,14 +38,10 @@ function batchesOf(task: number): Batch[] {
   const random = seededRandom(100 + task);
   const ids = (count: number): number[] =>
     Array.from({ length: count }, () => 3 + 5 * task + Math.floor(random.next() * 8));
-  return Array.from({ length: STEPS }, () => ({
-    sizes: { B: 3, S: 8, T: 2 },
-    rows: [8, 5, 7].map((length) => ({ source: ids(length), label: [...ids(1), 1] })),
-  }));
+  return Array.from({ length: STEPS }, () =>
+    [8, 5, 7].map((length) => ({ source: ids(length), label: [...ids(1), 1] })),
+  );
 }
-
-/** A batch of one example. */
-const single = (row: TokenPair): Batch => ({ sizes: { B: 1, S: 8, T: row.label.length }, rows: [row] });
 
 /** The error of a tensor's change, relative to the change. */
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
@@ -101,8 +97,8 @@ describe.each(CASES)('%s', (_, name, changes) => {
           TOLERANCE.norm,
         );
       }
-      const examples = batches.flatMap(({ rows }) => rows);
-      const finished = { sample: batches, singles: examples.map(single), examples };
+      const examples = batches.flat();
+      const finished = { sample: batches, singles: examples.map((row) => [row]), examples };
       const growths = await learner.endTask(finished);
       await reference.endTask(finished);
       const own = learner.state.tensors.filter(({ name }) => name.startsWith('method/'));

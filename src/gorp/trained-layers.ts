@@ -1,6 +1,6 @@
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import type { Layers } from '../models/layers.ts';
+import { type Layers, ofTokens } from '../models/layers.ts';
 import type { LayerPass, LayerUses, PairScales, Part, TrainedModel } from './part.ts';
 
 /**
@@ -34,10 +34,13 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
     };
   const linear = linearWith();
   if (scaling === undefined) return { parameter, linear };
-  const gated: Layers['gated'] = (g, prompts) => ({
-    parameter,
-    linear: linearWith(scaling.scales?.(g, prompts, uses)),
-  });
+  const gated: Layers['gated'] = (g, prompts, rowOf) => {
+    const scales = scaling.scales?.(g, prompts, uses);
+    if (scales === undefined || rowOf === undefined) return { parameter, linear: linearWith(scales) };
+    const { previous, own } = scales;
+    const of = { previous: previous && ofTokens(g, previous, rowOf), own: ofTokens(g, own, rowOf) };
+    return { parameter, linear: linearWith(of) };
+  };
   return { parameter, linear, gated };
 }
 

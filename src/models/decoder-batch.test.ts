@@ -1,45 +1,137 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { referencesWith } from '../testing/reference.ts';
-import { layOutDecoderBatch, padLeft } from './decoder-batch.ts';
+import type { TokenPair } from '../base/batch.ts';
+import { decoderSizes, listTokens, roundedUp, spansOf } from './decoder-batch.ts';
 
-describe('layOutDecoderBatch', () => {
-  it('puts labels after prompts, pads on the left, and leaves missing rows empty', () => {
+const QUESTION = [1, 20, 21, 22, 23, 24, 25, 26, 27];
+
+describe('listTokens', () => {
+  it('reads what rows share once, then what remains of each, and tells what predicts their labels', () => {
     const rows = [
-      { source: [1, 5], label: [7, 2] },
-      { source: [1, 5, 6], label: [8, 9, 2] },
+      { source: [...QUESTION, 5], label: [7, 2] },
+      { source: [3, 4], label: [6] },
+      { source: [...QUESTION, 5, 6], label: [8, 9, 2] },
     ];
-    expect(layOutDecoderBatch(rows, { B: 3, S: 3, T: 4 }, 4)).toEqual({
-      ids: Uint32Array.of(4, 4, 4, 1, 5, 7, 4, 1, 5, 6, 8, 9, 4, 4, 4, 4, 4, 4),
-      mask: Float32Array.of(0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0),
-      start: Int32Array.of(-3, -1, -6),
-      labels: Int32Array.of(-100, -100, 7, 2, -100, 8, 9, 2, -100, -100, -100, -100),
+    const sizes = decoderSizes(rows, false);
+    expect(sizes).toEqual({ rows: 3, sources: 3, tokens: 18, labels: 6, gated: false });
+    expect(listTokens(rows, { ...sizes, tokens: 19, labels: 8 }, 0)).toEqual({
+      ids: Uint32Array.of(...QUESTION, 5, 7, 5, 6, 8, 9, 3, 4, 0, 0),
+      positions: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 9, 10, 11, 12, 0, 1, 0, 0),
+      counts: Float32Array.of(2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0),
+      rowOf: Uint32Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 1, 1, 0, 0),
+      spans: Uint32Array.of(
+        ...[0, 9, 0, 0, 0, 9],
+        ...[9, 2, 0, 9, 9, 2],
+        ...[11, 4, 0, 9, 11, 4],
+        ...[15, 2, 15, 0, 15, 2],
+        ...[17, 2, 17, 0, 17, 2],
+      ),
+      labels: Int32Array.of(7, 2, 6, 8, 9, 2, -100, -100),
+      predicting: Uint32Array.of(9, 10, 16, 12, 13, 14, 0, 0),
     });
   });
 
-  it('refuses examples that do not fit', () => {
-    const sizes = { B: 1, S: 3, T: 2 };
-    const fits = { source: [1, 2, 3], label: [4, 5] };
-    expect(() => layOutDecoderBatch([fits], sizes, 0)).not.toThrow();
-    expect(() => layOutDecoderBatch([{ source: [1], label: [4, 5, 6] }], sizes, 0)).toThrow(RangeError);
-    expect(() => layOutDecoderBatch([{ source: [1, 2, 3, 4], label: [5] }], sizes, 0)).toThrow(RangeError);
-    expect(() => layOutDecoderBatch([fits, fits], sizes, 0)).toThrow(RangeError);
+  it('shares nothing with gates, few tokens, nor the token that predicts an answer', () => {
+    const rows = [
+      { source: QUESTION, label: [7, 2] },
+      { source: QUESTION, label: [7, 3] },
+    ];
+    expect(decoderSizes(rows, true).tokens).toBe(20);
+    expect(decoderSizes(rows, false).tokens).toBe(12);
+    const { spans, predicting } = listTokens(rows, decoderSizes(rows, false), 0);
+    expect([...spans.subarray(0, 12)]).toEqual([0, 8, 0, 0, 0, 8, 8, 2, 0, 8, 8, 2]);
+    expect([...predicting]).toEqual([8, 9, 10, 11]);
+    const few = rows.map(({ source, label }) => ({ source: source.slice(0, 8), label }));
+    expect(decoderSizes(few, false).tokens).toBe(18);
   });
 
-  const FOLDER = 'golden/llama-tiny';
+  it('refuses examples that do not fit', () => {
+    const fits = [{ source: [1, 2, 3], label: [4, 5] }];
+    const sizes = decoderSizes(fits, false);
+    expect(() => listTokens(fits, sizes, 0)).not.toThrow();
+    expect(() => listTokens([{ source: [1, 2, 3], label: [4, 5, 6] }], sizes, 0)).toThrow(RangeError);
+    expect(() => listTokens([{ source: [1, 2, 3, 4], label: [5, 6] }], sizes, 0)).toThrow(RangeError);
+    expect(() => listTokens([...fits, ...fits], sizes, 0)).toThrow(RangeError);
+  });
 
-  it.each(referencesWith(FOLDER))('lays out the prompts of llama-tiny like $name', (reference) => {
-    const golden = reference.tensors(`${FOLDER}/batch.safetensors`);
-    const { pad_token_id: padId } = reference.json<{ pad_token_id: number }>(`${FOLDER}/config.json`);
-    const part = (name: string): number[] => Array.from(golden.get(name)?.data ?? []);
-    const [B, S] = golden.get('input_ids')?.shape ?? [];
-    const [ids, mask, positions] = ['input_ids', 'attention_mask', 'position_ids_from_mask'].map(part);
-    const rows = Array.from({ length: B }, (_, b) =>
-      ids.slice(b * S, (b + 1) * S).filter((_, s) => mask[b * S + s] === 1),
+  // Prompts of a task or two, each with words of its own.
+  const row = fc.record({
+    task: fc.nat(2),
+    own: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 12 }),
+    label: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 }),
+  });
+  const rowsOf = fc.array(row, { minLength: 1, maxLength: 9 }).map((all) =>
+    all.map(({ task, own, label }): TokenPair => {
+      const beginning = task === 0 ? [] : QUESTION.map((id) => id * task);
+      return { source: [...beginning, ...own], label };
+    }),
+  );
+
+  it.each([false, true])('holds every row once, in its order, at its positions (gates: %s)', (gated) => {
+    fc.assert(
+      fc.property(rowsOf, (rows) => {
+        const sizes = decoderSizes(rows, gated);
+        const list = listTokens(rows, sizes, 0);
+        expect(list.spans).toHaveLength(6 * spansOf(sizes));
+        const spans = Array.from({ length: spansOf(sizes) }, (_, i) => [...list.spans.subarray(6 * i, 6 * i + 6)]);
+        const texts = spans.map(([, , sharedBegin, sharedCount, ownBegin, ownCount]) =>
+          [...list.ids.subarray(sharedBegin, sharedBegin + sharedCount)].concat(
+            ...list.ids.subarray(ownBegin, ownBegin + ownCount),
+          ),
+        );
+        for (const { source, label } of rows) expect(texts).toContainEqual([...source, ...label].slice(0, -1));
+        const owners = new Float32Array(sizes.tokens);
+        for (const [begin, count, sharedBegin, sharedCount, ownBegin, ownCount] of spans) {
+          expect([ownBegin, ownCount]).toEqual([begin, count]);
+          owners.fill(1, begin, begin + count);
+          if (sharedCount > 0)
+            expect(spans).toContainEqual([sharedBegin, sharedCount, sharedBegin, 0, sharedBegin, sharedCount]);
+        }
+        expect(owners.every((count) => count === 1)).toBe(true);
+        expect(list.counts.reduce((a, b) => a + b)).toBe(
+          rows.reduce((sum, { source, label }) => sum + source.length + label.length - 1, 0),
+        );
+        const labels = rows.flatMap(({ label }) => label);
+        expect([...list.labels.subarray(0, labels.length)]).toEqual(labels);
+        let at = 0;
+        for (const { source, label } of rows) {
+          label.forEach((_, i) => {
+            const token = list.predicting[at++];
+            expect(list.positions[token]).toBe(source.length - 1 + i);
+            expect(list.ids[token]).toBe([...source, ...label][source.length - 1 + i]);
+          });
+        }
+      }),
     );
-    const batch = padLeft(rows, { B, S }, padId);
-    expect([...batch.ids]).toEqual(ids);
-    expect([...batch.mask]).toEqual(mask);
-    const atTokens = (position: (i: number) => number): number[] => mask.flatMap((on, i) => (on ? [position(i)] : []));
-    expect(atTokens((i) => (i % S) + batch.start[Math.floor(i / S)])).toEqual(atTokens((i) => positions[i]));
+  });
+
+  it('takes no more tokens than one beginning for all, or for each task', () => {
+    fc.assert(
+      fc.property(rowsOf, (rows) => {
+        const apart = decoderSizes(rows, true);
+        const shared = decoderSizes(rows, false);
+        expect(shared.tokens).toBeLessThanOrEqual(apart.tokens);
+        const ofTask = (task: number): number =>
+          rows.filter(({ source }) => QUESTION.every((id, i) => source[i] === id * task)).length;
+        const saved = [1, 2].reduce((sum, task) => sum + Math.max(0, ofTask(task) - 1) * 9, 0);
+        const all = rows.reduce((sum, { source, label }) => sum + source.length + label.length - 1, 0);
+        expect(shared.tokens).toBeLessThanOrEqual(roundedUp(all - saved, 'tokens'));
+      }),
+    );
+  });
+});
+
+describe('roundedUp', () => {
+  it('is one of a few sizes, not much larger', () => {
+    const counts = Array.from({ length: 5000 }, (_, i) => i + 1);
+    for (const count of counts) {
+      for (const [of, share] of [['tokens', 1 / 8] as const, ['labels', 1 / 2] as const]) {
+        expect(roundedUp(count, of)).toBeGreaterThanOrEqual(count);
+        expect(roundedUp(count, of)).toBeLessThan(count * (1 + share));
+      }
+    }
+    const sizes = counts.filter((count) => count > 256 && count <= 1024).map((count) => roundedUp(count, 'tokens'));
+    expect(new Set(sizes).size).toBe(16);
+    expect(roundedUp(0, 'labels')).toBe(1);
   });
 });

@@ -7,7 +7,6 @@ import { HIDING_BIAS } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { type Constants, Decoder, type Prompts } from './decoder.ts';
 import { DecoderBeginning } from './decoder-beginning.ts';
-import { padLeft } from './decoder-batch.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { firstRows, GenerationCaches } from './generation-caches.ts';
 import { InputBuffers } from './input-buffers.ts';
@@ -209,4 +208,23 @@ function hiddenPrompts({ depths }: LabelTree, window: number, places: number): F
     const distance = places + depths[Math.floor(at / places)] - (at % places);
     return distance < window ? 0 : HIDING_BIAS;
   });
+}
+
+/** Rows of tokens in a batch of B rows of S, padded on the left. */
+function padLeft(
+  rows: readonly (readonly number[])[],
+  { B, S }: { B: number; S: number },
+  padId: number,
+): { ids: Uint32Array<ArrayBuffer>; start: Int32Array<ArrayBuffer> } {
+  const longest = Math.max(0, ...rows.map((ids) => ids.length));
+  if (rows.length > B || longest > S) {
+    throw new RangeError(`${rows.length} texts of up to ${longest} tokens exceed a batch of ${B} rows of ${S}.`);
+  }
+  const ids = new Uint32Array(B * S).fill(padId);
+  const start = new Int32Array(B).fill(-S); // of the first element, so that the first token has position 0
+  rows.forEach((row, b) => {
+    ids.set(row, (b + 1) * S - row.length);
+    start[b] = row.length - S;
+  });
+  return { ids, start };
 }

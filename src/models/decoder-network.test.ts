@@ -4,6 +4,7 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
+import { sumGradients } from '../graph/ops/elementwise.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from '../testing/compare.ts';
 import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
@@ -18,6 +19,8 @@ import { Parameters } from './parameters.ts';
 
 // The GPU column of the reference data's tolerances.
 const LOSS_TOLERANCE = 2e-5;
+/** Sums over the same tokens in another order, in f32. */
+const SHARING_TOLERANCE = 1e-5;
 
 let device: Device;
 beforeAll(async () => {
@@ -64,7 +67,11 @@ class OpenedModel {
 
   async program(name: string, build: (g: Graph) => Tensor[]): Promise<Compiled> {
     const g = new Graph();
-    const one = await compile(device, name, g, build(g));
+    return this.compile(name, g, build(g));
+  }
+
+  async compile(name: string, g: Graph, roots: readonly Tensor[]): Promise<Compiled> {
+    const one = await compile(device, name, g, roots);
     this.#compiled.push(one);
     return one;
   }
@@ -231,12 +238,12 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
       expect(nodes.map((node) => ids[b * tree.tokens.length + node])).toEqual(labels[b]);
     });
 
-    const batch = model.network.batch({ B, S: S + 1, T }, model.owned);
     let loss: Tensor | undefined;
-    const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
     for (let shift = 0; shift < labels.length; shift++) {
       const labelOf = (b: number): number => (b + shift) % labels.length;
       const rows: TokenPair[] = sources.map((source, b) => ({ source, label: labels[labelOf(b)] }));
+      const batch = model.network.batch(model.network.sizes(rows, false), model.owned);
+      const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
       batch.write(rows);
       await device.run([forward.program]);
       const [mean] = loss ? await readReals(forward, loss) : [];
@@ -246,7 +253,46 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     }
   });
 
-  test('gives the loss of the reference logits over the label, whatever the padding', async () => {
+  test('gives the same loss and gradients whether rows share their beginnings or not', async () => {
+    const ids = (count: number, seed: number): number[] =>
+      Array.from({ length: count }, (_, i) => 3 + ((7 * i + 5 * seed + ((i * seed) % 3)) % 12));
+    // Two beginnings, one longer than every window; rows of one own token, and one that shares nothing.
+    const rows: TokenPair[] = [
+      { source: [...ids(11, 1), ...ids(5, 3)], label: ids(3, 4) },
+      { source: [...ids(9, 2), ...ids(1, 5)], label: ids(1, 6) },
+      { source: [...ids(11, 1), ...ids(1, 7)], label: ids(2, 8) },
+      { source: ids(4, 9), label: ids(2, 10) },
+      { source: [...ids(9, 2), ...ids(7, 11)], label: ids(4, 12) },
+      { source: [...ids(11, 1), ...ids(2, 13)], label: ids(1, 14) },
+    ];
+    const gradientsOf = async (sharesNothing: boolean): Promise<Map<string, number[]>> => {
+      const { network, owned, layers } = model;
+      const batch = network.batch(network.sizes(rows, sharesNothing), owned);
+      const tensors = new Map<string, Tensor>();
+      const trained = plainLayers((name) => {
+        const tensor = tensors.get(name) ?? { ...layers.parameter(name), trainable: !name.includes('embed') };
+        tensors.set(name, tensor);
+        return tensor;
+      });
+      const g = new Graph();
+      const loss = batch.loss(g, trained);
+      const gradients = g.backward(loss, network.one, sumGradients(g));
+      const one = await model.compile('gradients', g, [loss, ...gradients.values()]);
+      batch.write(rows);
+      await device.run([one.program]);
+      const found = new Map([['loss', await readReals(one, loss)]]);
+      for (const [{ name }, gradient] of gradients) found.set(name, await readReals(one, gradient));
+      return found;
+    };
+    const [shared, apart] = [await gradientsOf(false), await gradientsOf(true)];
+    expect(model.network.sizes(rows, false).tokens).toBeLessThan(model.network.sizes(rows, true).tokens * 0.7);
+    expect(shared.size).toBeGreaterThan(10);
+    for (const [name, values] of apart) {
+      expect(relativeError(shared.get(name) ?? [], values), name).toBeLessThan(SHARING_TOLERANCE);
+    }
+  });
+
+  test('gives the loss of the reference logits over the label', async () => {
     const [logits, batchOf] = ['expected', 'batch'].map((file) => reference.tensors(`${folder}/${file}.safetensors`));
     const part = (name: string): number[] => Array.from(batchOf.get(name)?.data ?? []);
     const [ids, mask, lossMask] = ['input_ids', 'attention_mask', 'loss_mask'].map(part);
@@ -266,14 +312,14 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
       return { source: text.slice(0, border), label: text.slice(border) };
     });
     const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
-    const batch = model.network.batch({ B: B + 1, S: L, T: L }, model.owned);
+    const batch = model.network.batch(model.network.sizes(rows, false), model.owned);
     let loss: Tensor | undefined;
     const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
     batch.write(rows);
     await device.run([forward.program]);
     expect(relativeError(loss ? await readReals(forward, loss) : [], [mean])).toBeLessThan(LOSS_TOLERANCE);
-    const masked = await readReals(forward, batch.rowMask('model.layers.0.mlp.gate_proj'));
-    expect(masked.reduce((a, b) => a + b, 0)).toBe(
+    const { counts } = batch.counts('model.layers.0.mlp.gate_proj');
+    expect((await readReals(forward, counts)).reduce((a, b) => a + b, 0)).toBe(
       rows.reduce((n, { source, label }) => n + source.length + label.length - 1, 0),
     );
   });

@@ -1,14 +1,15 @@
-import { type BatchSizes, labelTokensOf, type TokenPair } from '../base/batch.ts';
+import { type Batch, type BatchSizes, labelTokensOf, type PlannedBatch } from '../base/batch.ts';
 import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
-import { lastTokens } from '../graph/ops/last-tokens.ts';
+import { embedding } from '../graph/ops/embedding.ts';
+import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { type Constants, Decoder } from './decoder.ts';
-import { layOutDecoderBatch } from './decoder-batch.ts';
+import { decoderSizes, listTokens, plannedDecoderSizes, spansOf } from './decoder-batch.ts';
 import {
   type DecoderConfig,
   decoderParameterShapes,
@@ -20,7 +21,7 @@ import { DecoderGeneration } from './decoder-generation.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type Layers } from './layers.ts';
-import type { Beginning, Generation, GenerationSizes, Network, TrainingBatch } from './network.ts';
+import type { Beginning, Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
@@ -83,6 +84,14 @@ export class DecoderNetwork implements Network {
     return isRedundantDecoderName(name, this.config);
   }
 
+  sizes(rows: Batch, gated: boolean): BatchSizes {
+    return decoderSizes(rows, gated);
+  }
+
+  plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {
+    return plannedDecoderSizes(batch, gated);
+  }
+
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
     return new DecoderTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.#device, owned));
   }
@@ -106,32 +115,66 @@ class DecoderTrainingBatch implements TrainingBatch {
   readonly #constants: Constants;
   readonly #sizes: BatchSizes;
   readonly #inputs: InputBuffers;
-  readonly #ids: Tensor; // u32 [B, S + T − 1]: prompt and label without its last token, padded on the left
-  readonly #mask: Tensor; // f32 [B, S + T − 1]
-  readonly #start: Tensor; // i32 [B]
-  readonly #labels: LabelInputs; // [B, T], −100 before the label
+  readonly #ids: Tensor; // u32 [1, N]: see TokenList
+  readonly #positions: Tensor; // i32 [1, N]
+  readonly #spans: Tensor; // u32 [R, 6]
+  readonly #predicting: Tensor; // u32 [1, L]
+  readonly #counts: TokenCounts; // f32 [1, N]
+  readonly #labels: LabelInputs; // [1, L]
   readonly #means: PromptMeans;
+  /** The rows of tokens, for gates of this many tasks, once a graph has them. */
+  readonly #rowsOf = new Map<number, Tensor>();
+  #rowOf: Uint32Array;
 
   constructor(config: DecoderConfig, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
     this.#config = config;
     this.#constants = constants;
     this.#sizes = sizes;
     this.#inputs = inputs;
-    const { B, S, T } = sizes;
-    this.#ids = inputs.make('token ids', [B, S + T - 1], 'u32');
-    this.#mask = inputs.make('token mask', [B, S + T - 1], 'f32');
-    this.#start = inputs.make('first positions', [B], 'i32');
+    const { tokens: N, labels: L } = sizes;
+    this.#ids = inputs.make('token ids', [1, N], 'u32');
+    this.#positions = inputs.make('token positions', [1, N], 'i32');
+    this.#spans = inputs.make('spans', [spansOf(sizes), SPAN_FIELDS], 'u32');
+    this.#predicting = inputs.make('predicting tokens', [1, L], 'u32');
+    this.#counts = {
+      counts: inputs.make('rows of tokens', [1, N], 'f32'),
+      roots: inputs.make('roots of rows of tokens', [1, N], 'f32'),
+    };
     this.#labels = new LabelInputs(inputs, sizes);
     this.#means = new PromptMeans(inputs, sizes);
+    this.#rowOf = new Uint32Array(N);
   }
 
-  write(rows: readonly TokenPair[], labelTokens = labelTokensOf(rows)): void {
-    const { ids, mask, start, labels } = layOutDecoderBatch(rows, this.#sizes, this.#config.padId);
-    this.#inputs.write(this.#ids, ids);
-    this.#inputs.write(this.#mask, mask);
-    this.#inputs.write(this.#start, start);
-    this.#labels.write(labels, labelTokens);
+  write(rows: Batch, labelTokens = labelTokensOf(rows)): void {
+    const list = listTokens(rows, this.#sizes, this.#config.padId);
+    this.#inputs.write(this.#ids, list.ids);
+    this.#inputs.write(this.#positions, list.positions);
+    this.#inputs.write(this.#spans, list.spans);
+    this.#inputs.write(this.#predicting, list.predicting);
+    this.#inputs.write(this.#counts.counts, list.counts);
+    this.#inputs.write(this.#counts.roots, list.counts.map(Math.sqrt));
+    this.#labels.write(list.labels, labelTokens);
     this.#means.write(rows.map(({ source }) => source));
+    this.#rowOf = list.rowOf;
+    for (const [copies, tensor] of this.#rowsOf) this.#writeRows(tensor, copies);
+  }
+
+  #writeRows(tensor: Tensor, copies: number): void {
+    const { tokens: N, sources } = this.#sizes;
+    this.#inputs.write(
+      tensor,
+      Uint32Array.from({ length: copies * N }, (_, i) => Math.floor(i / N) * sources + this.#rowOf[i % N]),
+    );
+  }
+
+  /** u32 [copies, N]: the row of every token in each of several lists of all rows. */
+  #rowsIn(copies: number): Tensor {
+    const known = this.#rowsOf.get(copies);
+    if (known) return known;
+    const made = this.#inputs.make('rows of tokens', [copies, this.#sizes.tokens], 'u32');
+    this.#rowsOf.set(copies, made);
+    this.#writeRows(made, copies);
+    return made;
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -147,23 +190,22 @@ class DecoderTrainingBatch implements TrainingBatch {
     return this.#means.record(g, layers.parameter('model.embed_tokens.weight'));
   }
 
-  beginOf(labelTokens: number): number {
-    return this.#sizes.T - labelTokens;
-  }
-
   predictions(g: Graph, layers: Layers): Projection {
     const { tables, zero } = this.#constants;
-    const model = new Decoder(
-      this.#config,
-      forPrompts(g, layers, () => this.promptMeans(g, layers)),
-    );
-    const at = { tables, start: this.#start, position: zero };
-    const { last } = model.read(g, this.#ids, this.#mask, at); // [B, S + T − 1, D]
-    const predicting = lastTokens(g, last, this.#sizes.T); // [B, T, D]
-    return model.projection(predicting);
+    if (layers.gated && !this.#sizes.gated) throw new Error('prompts with gates were to share their beginnings');
+    const prompts = (): Tensor => this.promptMeans(g, layers);
+    const own = forPrompts(g, layers, prompts, (copies) => this.#rowsIn(copies));
+    const model = new Decoder(this.#config, own);
+    const at = { tables, start: this.#positions, position: zero };
+    const last = model.readRows(g, this.#ids, this.#spans, at); // [1, N, D]
+    return model.projection(embedding(g, last, this.#predicting)); // [1, L, D]
   }
 
-  rowMask(): Tensor {
-    return this.#mask; // every layer reads prompt and label
+  predicting(rows: Batch): number[] {
+    return [...Array(labelTokensOf(rows)).keys()];
+  }
+
+  counts(): TokenCounts {
+    return this.#counts; // every layer reads prompt and label
   }
 }

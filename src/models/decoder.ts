@@ -8,6 +8,7 @@ import { matmul } from '../graph/ops/matmul.ts';
 import { mergedAttention } from '../graph/ops/merged-attention.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { rotary, type RotaryLookup } from '../graph/ops/rotary.ts';
+import { rowAttention } from '../graph/ops/row-attention.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import type { KeyValue, Layers } from './layers.ts';
@@ -80,6 +81,21 @@ export class Decoder {
       return mergedAttention(g, [...this.#onBeginnings(q, before, i), text]); // [B, S, H·d]
     });
     return { last, keyValues };
+  }
+
+  /**
+   * Texts of any length, one after another, which may share beginnings.
+   *
+   * @param ids u32 [1, N].
+   * @param spans u32 [R, 6]: the tokens of each text and of each beginning, as for {@link rowAttention}.
+   * @param at the tokens' positions; its `start` is [1, N].
+   * @param hidden as for {@link read}.
+   * @returns the last hidden states after the final norm, [1, N, D].
+   */
+  readRows(g: Graph, ids: Tensor, spans: Tensor, at: TextPlaces, hidden: Tensor[] = []): Tensor {
+    return this.#stack(g, ids, at, hidden, (i, q, own) =>
+      rowAttention(g, { ...this.#heads(q, own), spans, causal: true, window: this.#window(i) }),
+    );
   }
 
   /**

@@ -59,7 +59,7 @@ export class GenerationCaches {
         v: inputs.cache('cached values', [B, length, width]),
       }));
     this.inputs = inputs;
-    this.#prompts = new PromptMeans(inputs, { B, S: sizes.prompt });
+    this.#prompts = new PromptMeans(inputs, { sources: B, tokens: B * sizes.prompt });
     this.source = keyValues(places);
     this.sourceMask = inputs.make('source mask', [B, places], 'f32');
     this.own = keyValues(capacity);

@@ -1,3 +1,4 @@
+import type { BatchSizes } from '../base/batch.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
@@ -9,15 +10,15 @@ import type { InputBuffers } from './input-buffers.ts';
 export class LabelInputs {
   readonly #inputs: InputBuffers;
 
-  /** i32 [B, T], below 0 for no label. */
+  /** i32, below 0 for no label. */
   readonly labels: Tensor;
-  /** f32 [B · T]: loss mask over its divisor. */
+  /** f32, one for each: loss mask over its divisor. */
   readonly weights: Tensor;
 
-  constructor(inputs: InputBuffers, { B, T }: { B: number; T: number }) {
+  constructor(inputs: InputBuffers, { labels }: Pick<BatchSizes, 'labels'>) {
     this.#inputs = inputs;
-    this.labels = inputs.make('labels', [B, T], 'i32');
-    this.weights = inputs.make('loss weights', [B * T], 'f32');
+    this.labels = inputs.make('labels', [1, labels], 'i32');
+    this.weights = inputs.make('loss weights', [labels], 'f32');
   }
 
   /** @param tokens over which the loss is averaged. */
@@ -29,7 +30,7 @@ export class LabelInputs {
     );
   }
 
-  /** The loss [1]. @param own the logits of the tokens that predict the labels, [B, T, vocabulary]. */
+  /** The loss [1]. @param own the logits of the tokens that predict the labels. */
   loss(g: Graph, own: Projection): Tensor {
     return crossEntropy(g, own, this.labels, this.weights);
   }

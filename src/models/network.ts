@@ -1,4 +1,4 @@
-import type { BatchSizes, TokenPair } from '../base/batch.ts';
+import type { Batch, BatchSizes, PlannedBatch } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
@@ -19,22 +19,28 @@ export interface TrainingBatch {
    * @param labelTokens over which the loss is averaged: their own by default, or those of all batches of a step, whose
    *   losses then add up to its mean.
    */
-  write(rows: readonly TokenPair[], labelTokens?: number): void;
+  write(rows: Batch, labelTokens?: number): void;
   /** Cross-entropy of the label tokens, divided by the number of {@link write}: a scalar [1]. */
   loss(g: Graph, layers: Layers): Tensor;
-  /** The scores of the tokens that labels may have: x is [rows, T, D], one for each token of a label, padded. */
+  /** The scores of the tokens that labels may have: x has a row for each token of a label, and others. */
   predictions(g: Graph, layers: Layers): Projection;
-  /** The place among the T of its row where a label of this many tokens begins. */
-  beginOf(labelTokens: number): number;
+  /** The rows of x that predict the tokens of labels, in their order. */
+  predicting(rows: Batch): number[];
   /**
    * The same loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a
    * temperature, a scalar [1, 1].
    */
   distilled(g: Graph, layers: Layers, teacher: Layers, by: Distilling): { loss: Tensor; divergence: Tensor };
-  /** Which rows of a layer's input are tokens, not padding: f32, one per row. */
-  rowMask(layer: string): Tensor;
-  /** The mean embeddings of the prompts, without answers: [1, B, D]. */
+  /** For how many examples each row of a layer's input stands: 0 for padding. */
+  counts(layer: string): TokenCounts;
+  /** The mean embeddings of the prompts, without answers: [1, sources, D]. */
   promptMeans(g: Graph, layers: Layers): Tensor;
+}
+
+/** Numbers of examples, f32, one per row of a layer's input, and their square roots. */
+export interface TokenCounts {
+  readonly counts: Tensor;
+  readonly roots: Tensor;
 }
 
 /** Greedy generation for a batch of sources, and ranking of labels as their answers. */
@@ -135,6 +141,14 @@ export interface Network {
   tiedNames(parameter: string): readonly string[];
   /** Whether a checkpoint may have this name although it is not a parameter. */
   isRedundant(name: string): boolean;
+  /**
+   * The sizes of a batch that holds these examples.
+   *
+   * @param gated whether adapters have gates, which depend on the whole prompt.
+   */
+  sizes(rows: Batch, gated: boolean): BatchSizes;
+  /** The sizes that no such batch exceeds. */
+  plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes;
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
   /** Bytes that generation stores for a source of this many tokens, including padding. */
   sourceBytes(tokens: number): number;

@@ -56,7 +56,7 @@ function llamaCase({ name, reference, folder }: TrainedModel): Case {
     reference,
     folder,
     network: (device) => new DecoderNetwork(device, config, 64),
-    batch: { sizes: { B: 2, S: 31, T: 12 }, rows },
+    batch: rows,
   };
 }
 
@@ -75,14 +75,14 @@ async function lossOf(
     options,
   );
   const owned: OwnedBuffer[] = [];
-  const inputs = network.batch(batch.sizes, owned);
+  const inputs = network.batch(network.sizes(batch, false), owned);
   const g = new Graph();
   const loss = inputs.loss(
     g,
     plainLayers((name) => parameters.tensor(name)),
   );
   const compiled = await compile(device, 'loss', g, [loss]);
-  inputs.write(batch.rows);
+  inputs.write(batch);
   await device.run([compiled.program]);
   const [value] = new Float32Array(await device.read(compiled.rangeOf(loss)));
   compiled.destroy();

@@ -10,12 +10,12 @@ import type { InputBuffers } from './input-buffers.ts';
  */
 export class PromptMeans {
   readonly #inputs: InputBuffers;
-  readonly #sizes: { readonly B: number; readonly S: number };
+  readonly #sizes: { readonly sources: number; readonly tokens: number };
   #prompts: readonly (readonly number[])[] = [];
   #buffers: { readonly ids: Tensor; readonly weights: Tensor } | undefined;
 
-  /** @param sizes number of prompts, and their maximum length. */
-  constructor(inputs: InputBuffers, sizes: { readonly B: number; readonly S: number }) {
+  /** @param sizes number of prompts, and of the tokens of all. */
+  constructor(inputs: InputBuffers, sizes: { readonly sources: number; readonly tokens: number }) {
     this.#inputs = inputs;
     this.#sizes = sizes;
   }
@@ -27,28 +27,29 @@ export class PromptMeans {
   }
 
   #writeTo({ ids, weights }: { readonly ids: Tensor; readonly weights: Tensor }): void {
-    const { B, S } = this.#sizes;
-    const tokens = new Uint32Array(B * S);
-    const shares = new Float32Array(B * S);
+    const { sources, tokens: N } = this.#sizes;
+    const tokens = new Uint32Array(N);
+    const shares = new Float32Array(sources * N);
+    let at = 0;
     this.#prompts.forEach((prompt, row) => {
-      tokens.set(prompt, row * S);
-      shares.fill(1 / prompt.length, row * S, row * S + prompt.length);
+      tokens.set(prompt, at);
+      shares.fill(1 / prompt.length, row * N + at, row * N + (at += prompt.length));
     });
     this.#inputs.write(ids, tokens);
     this.#inputs.write(weights, shares);
   }
 
-  /** Records the means [1, B, D]. @param table the token embedding, [V, D]. */
+  /** Records the means [1, sources, D]. @param table the token embedding, [V, D]. */
   record(g: Graph, table: Tensor): Tensor {
-    const { B, S } = this.#sizes;
+    const { sources, tokens: N } = this.#sizes;
     if (this.#buffers === undefined) {
       this.#buffers = {
-        ids: this.#inputs.make('tokens of prompts', [B, S], 'u32'),
-        weights: this.#inputs.make('weights of prompts', [B, 1, S], 'f32'), // 1 / length for tokens, 0 for padding
+        ids: this.#inputs.make('tokens of prompts', [1, N], 'u32'),
+        weights: this.#inputs.make('weights of prompts', [1, sources, N], 'f32'), // 1 / length for own tokens, else 0
       };
       this.#writeTo(this.#buffers);
     }
-    const tokens = embedding(g, table, this.#buffers.ids); // [B, S, D]
-    return batchedMatmul(g, this.#buffers.weights, tokens, { layout: 'nn', shape: [1, B, table.shape[1]] });
+    const tokens = embedding(g, table, this.#buffers.ids); // [1, N, D]
+    return batchedMatmul(g, this.#buffers.weights, tokens, { layout: 'nn' });
   }
 }

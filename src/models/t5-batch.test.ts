@@ -1,4 +1,4 @@
-import type { TokenPair } from '../base/batch.ts';
+import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
 import { layOutT5Batch } from './t5-batch.ts';
@@ -9,13 +9,18 @@ const ofLength = (source: number, label: number): TokenPair => ({
   label: Array.from({ length: label }, (_, i) => 200 + i),
 });
 
+const sizesOf = (sources: number, S: number, T: number, rows = sources): BatchSizes => ({
+  ...{ rows, sources, gated: false },
+  ...{ tokens: sources * S, labels: rows * T },
+});
+
 describe('layOutT5Batch', () => {
   it('pads sources and labels, shifts labels right, and leaves missing rows empty', () => {
     const rows: TokenPair[] = [
       { source: [5, 1], label: [1] },
       { source: [5, 6, 1], label: [7, 8, 1] },
     ];
-    expect(layOutT5Batch(rows, { B: 3, S: 4, T: 4 }, tokens)).toEqual({
+    expect(layOutT5Batch(rows, sizesOf(3, 4, 4), tokens)).toEqual({
       sourceIds: Uint32Array.of(5, 1, 0, 0, 5, 6, 1, 0, 0, 0, 0, 0),
       sourceMask: Float32Array.of(1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0),
       labels: Int32Array.of(1, -100, -100, -100, 7, 8, 1, -100, -100, -100, -100, -100),
@@ -30,7 +35,7 @@ describe('layOutT5Batch', () => {
       { source: [6, 8, 1], label: [2, 1] },
       { source: [6, 8, 1], label: [3] },
     ];
-    expect(layOutT5Batch(rows, { B: 3, S: 3, T: 2, answers: 2 }, tokens)).toEqual({
+    expect(layOutT5Batch(rows, sizesOf(3, 3, 2, 6), tokens)).toEqual({
       sourceIds: Uint32Array.of(5, 1, 0, 6, 8, 1, 0, 0, 0),
       sourceMask: Float32Array.of(1, 1, 0, 1, 1, 1, 0, 0, 0),
       labels: Int32Array.of(1, -100, 7, 1, 2, 1, 3, -100, -100, -100, -100, -100),
@@ -39,15 +44,15 @@ describe('layOutT5Batch', () => {
   });
 
   it('drops the last label from the decoder input when a label fills its row', () => {
-    expect([...layOutT5Batch([ofLength(10, 5)], { B: 1, S: 10, T: 5 }, tokens).decoderIds]).toEqual([
+    expect([...layOutT5Batch([ofLength(10, 5)], sizesOf(1, 10, 5), tokens).decoderIds]).toEqual([
       9, 200, 201, 202, 203,
     ]);
   });
 
   it('refuses examples that do not fit', () => {
-    expect(() => layOutT5Batch([ofLength(11, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
-    expect(() => layOutT5Batch([ofLength(1, 6)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
-    expect(() => layOutT5Batch([ofLength(1, 1), ofLength(1, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
+    expect(() => layOutT5Batch([ofLength(11, 1)], sizesOf(1, 10, 5), tokens)).toThrow(RangeError);
+    expect(() => layOutT5Batch([ofLength(1, 6)], sizesOf(1, 10, 5), tokens)).toThrow(RangeError);
+    expect(() => layOutT5Batch([ofLength(1, 1), ofLength(1, 1)], sizesOf(1, 10, 5), tokens)).toThrow(RangeError);
   });
 
   const FOLDER = 'golden/t5-tiny';
@@ -65,7 +70,7 @@ describe('layOutT5Batch', () => {
       const length = rowOf(mask, row).filter((on) => on === 1).length;
       return { source: rowOf(ids, row).slice(0, length), label: rowOf(labels, row).filter((id) => id !== -100) };
     });
-    const sizes = { B: ids.rows, S: ids.width, T: labels.width };
+    const sizes = sizesOf(ids.rows, ids.width, labels.width);
     const batch = layOutT5Batch(rows, sizes, { padId: config.pad_token_id, startId: config.decoder_start_token_id });
     expect([...batch.sourceIds]).toEqual(ids.data);
     expect([...batch.sourceMask]).toEqual(mask.data);

@@ -1,7 +1,7 @@
-import { type BatchSizes, rowsOfLabels, type TokenPair } from '../base/batch.ts';
+import type { Batch, BatchSizes, PlannedBatch } from '../base/batch.ts';
 import { IGNORED_LABEL } from './network.ts';
 
-/** A batch for T5, row-major, with R rows of labels. Rows without an example have source length 0 and no label. */
+/** A batch for T5, row-major, with B sources and R rows of labels. Rows without an example are padding. */
 export interface T5Batch {
   /** [B, S], padded on the right. */
   sourceIds: Uint32Array<ArrayBuffer>;
@@ -46,9 +46,43 @@ function layOutLabels(
   return { labels, decoderIds };
 }
 
+/** Sources are padded to multiples of this many tokens, so that few lengths occur. */
+const SOURCE_BUCKET = 16;
+
+/** The number of examples that follow each other with one source, if it is the same for all; else 1. */
+function answersOf(rows: Batch): number {
+  const isNext = (row: number): boolean => row > 0 && rows[row].source.join() === rows[row - 1].source.join();
+  const begins = [...rows.keys()].filter((row) => !isNext(row));
+  const each = rows.length / begins.length;
+  return begins.every((row, i) => row === i * each) ? each : 1;
+}
+
 /** The sources of a batch, each once. */
-export const sourcesOf = (rows: readonly TokenPair[], { answers = 1 }: BatchSizes): (readonly number[])[] =>
-  rows.filter((_, row) => row % answers === 0).map(({ source }) => source);
+export function sourcesOf(rows: Batch): (readonly number[])[] {
+  const answers = answersOf(rows);
+  return rows.filter((_, row) => row % answers === 0).map(({ source }) => source);
+}
+
+/** The sizes of a batch for T5. @param reach maximum number of tokens in a source. */
+export function t5Sizes(rows: Batch, gated: boolean, reach: number): BatchSizes {
+  const sources = sourcesOf(rows);
+  const longest = (texts: readonly (readonly number[])[]): number =>
+    texts.reduce((most, { length }) => Math.max(most, length), 1);
+  const [S, T] = [sources, rows.map(({ label }) => label)].map(longest);
+  const B = sources.length;
+  return plannedT5Sizes({ B, S, T, answers: rows.length / B }, gated, reach);
+}
+
+/** The sizes that no batch of this plan exceeds. */
+export function plannedT5Sizes(
+  { B, S, T, answers = 1 }: Omit<PlannedBatch, 'shared'>,
+  gated: boolean,
+  reach: number,
+): BatchSizes {
+  const padded = Math.min(Math.ceil(S / SOURCE_BUCKET) * SOURCE_BUCKET, reach);
+  const rows = B * answers;
+  return { rows, sources: B, tokens: B * padded, labels: rows * T, gated };
+}
 
 /**
  * Examples as one batch for T5: sources in rows of their own, then their labels.
@@ -56,14 +90,15 @@ export const sourcesOf = (rows: readonly TokenPair[], { answers = 1 }: BatchSize
  * @throws RangeError if they do not fit the sizes.
  */
 export function layOutT5Batch(
-  rows: readonly TokenPair[],
-  sizes: BatchSizes,
+  rows: Batch,
+  { rows: R, sources: B, tokens: N, labels: L }: BatchSizes,
   tokens: { padId: number; startId: number },
 ): T5Batch {
+  const sources = R === B ? rows.map(({ source }) => source) : sourcesOf(rows);
   const labels = rows.map(({ label }) => label);
   return {
-    ...layOutSources(sourcesOf(rows, sizes), sizes, tokens.padId),
-    ...layOutLabels(labels, { B: rowsOfLabels(sizes), T: sizes.T }, tokens),
+    ...layOutSources(sources, { B, S: N / B }, tokens.padId),
+    ...layOutLabels(labels, { B: R, T: L / R }, tokens),
   };
 }
 

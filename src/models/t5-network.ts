@@ -1,4 +1,4 @@
-import { type BatchSizes, labelTokensOf, rowsOfLabels, type TokenPair } from '../base/batch.ts';
+import { type Batch, type BatchSizes, labelTokensOf, type PlannedBatch } from '../base/batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -9,9 +9,9 @@ import type { Tensor } from '../graph/tensor.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type KeyValue, type Layers } from './layers.ts';
-import type { GenerationSizes, Network, TrainingBatch } from './network.ts';
+import type { GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
 import { PromptMeans } from './prompt-means.ts';
-import { layOutT5Batch, sourcesOf } from './t5-batch.ts';
+import { layOutT5Batch, plannedT5Sizes, sourcesOf, t5Sizes } from './t5-batch.ts';
 import {
   isRedundantT5Name,
   relativePositionBucket,
@@ -44,6 +44,7 @@ export class T5Network implements Network {
   readonly #owned: OwnedBuffer[] = [];
   readonly #encoderBuckets: BucketLookup;
   readonly #decoderBuckets: BucketLookup;
+  readonly #reach: number;
 
   /** @param reach maximum number of tokens in a source or target. */
   constructor(
@@ -52,6 +53,7 @@ export class T5Network implements Network {
     reach: number,
   ) {
     this.#device = device;
+    this.#reach = reach;
     this.shapes = t5ParameterShapes(config);
     const constants = new InputBuffers(device, this.#owned);
     this.one = constants.make('one', [1], 'f32', Float32Array.of(1));
@@ -84,6 +86,14 @@ export class T5Network implements Network {
     return new T5(this.config, layers, { encoderBuckets: this.#encoderBuckets, decoderBuckets: this.#decoderBuckets });
   }
 
+  sizes(rows: Batch, gated: boolean): BatchSizes {
+    return t5Sizes(rows, gated, this.#reach);
+  }
+
+  plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {
+    return plannedT5Sizes(batch, gated, this.#reach);
+  }
+
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
     return new T5TrainingBatch(
       this.config,
@@ -114,11 +124,11 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #inputs: InputBuffers;
   readonly #sourceIds: Tensor; // u32 [B, S]
   readonly #sourceMask: Tensor; // f32 [B, S]: 1 for tokens, 0 for padding
-  // R rows of labels: B, or as many for each source.
+  // R rows of labels, as many for each source.
   readonly #decoderIds: Tensor; // u32 [R, T]: labels shifted right
   readonly #targetMask: Tensor; // f32 [R, T], all ones: the decoder hides no target position
   readonly #targetRows: Tensor; // f32 [R, T]: 1 where there is a label
-  readonly #labels: LabelInputs; // [R, T], −100 for padding
+  readonly #labels: LabelInputs; // [1, R · T], −100 for padding
   readonly #means: PromptMeans;
 
   constructor(config: T5Config, model: (layers: Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
@@ -126,18 +136,18 @@ class T5TrainingBatch implements TrainingBatch {
     this.#model = model;
     this.#sizes = sizes;
     this.#inputs = inputs;
-    const { B, S, T } = sizes;
-    const R = rowsOfLabels(sizes);
+    const { rows: R, sources: B, tokens: N, labels: L } = sizes;
+    const [S, T] = [N / B, L / R];
     this.#sourceIds = inputs.make('source ids', [B, S], 'u32');
     this.#sourceMask = inputs.make('source mask', [B, S], 'f32');
     this.#decoderIds = inputs.make('decoder ids', [R, T], 'u32');
     this.#targetMask = inputs.make('target mask', [R, T], 'f32', new Float32Array(R * T).fill(1));
     this.#targetRows = inputs.make('target rows', [R, T], 'f32');
-    this.#labels = new LabelInputs(inputs, { B: R, T });
+    this.#labels = new LabelInputs(inputs, sizes);
     this.#means = new PromptMeans(inputs, sizes);
   }
 
-  write(rows: readonly TokenPair[], labelTokens = labelTokensOf(rows)): void {
+  write(rows: Batch, labelTokens = labelTokensOf(rows)): void {
     const { sourceIds, sourceMask, decoderIds, labels } = layOutT5Batch(rows, this.#sizes, this.#config);
     this.#inputs.write(this.#sourceIds, sourceIds);
     this.#inputs.write(this.#sourceMask, sourceMask);
@@ -147,7 +157,7 @@ class T5TrainingBatch implements TrainingBatch {
       Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
     );
     this.#labels.write(labels, labelTokens);
-    this.#means.write(sourcesOf(rows, this.#sizes));
+    this.#means.write(this.#sizes.rows === this.#sizes.sources ? rows.map(({ source }) => source) : sourcesOf(rows));
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -163,8 +173,9 @@ class T5TrainingBatch implements TrainingBatch {
     return this.#means.record(g, layers.parameter('shared.weight'));
   }
 
-  beginOf(): number {
-    return 0; // labels are padded at their end
+  predicting(rows: Batch): number[] {
+    const T = this.#sizes.labels / this.#sizes.rows;
+    return rows.flatMap(({ label }, row) => label.map((_, i) => row * T + i));
   }
 
   predictions(g: Graph, layers: Layers): Projection {
@@ -175,8 +186,9 @@ class T5TrainingBatch implements TrainingBatch {
     return model.projection(last);
   }
 
-  rowMask(layer: string): Tensor {
+  counts(layer: string): TokenCounts {
     const readsSource = layer.startsWith('encoder.') || /EncDecAttention\.[kv]$/.test(layer);
-    return readsSource ? this.#sourceMask : this.#targetRows;
+    const counts = readsSource ? this.#sourceMask : this.#targetRows;
+    return { counts, roots: counts }; // 0 or 1
   }
 }

@@ -392,7 +392,7 @@ export class Opening {
     const targetLength = answerLengthOf(training.targetLength, tasks);
     try {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
-      const batches = protectedSample(protects, training, spaceSamples(method, network)).map(({ sizes }) => sizes);
+      const batches = protectedSample(protects, training, spaceSamples(method, network));
       const shares = sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true);
       const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });

@@ -101,7 +101,7 @@ describe.each([
     const ids = (length: number, seed: number): number[] =>
       Array.from({ length }, (__, i) => 3 + ((7919 * (i + seed)) % 30_000));
     const rows = [1, 2].map((row) => ({ source: ids(32, row), label: ids(4, 50 + row) }));
-    await learner.step([{ sizes: { B: 2, S: 32, T: 4 }, rows }]);
+    await learner.step([rows]);
     const [{ loss, gradientNorm }] = await learner.takeRecords();
     const stepped = performance.now();
     const stepBytes = device.buffers.liveBytes;

@@ -49,7 +49,7 @@ async function trainTwoSteps(): Promise<number[]> {
   const learner = await Learner.create(device, network, planOf(methodPreset('gorp')), targets, options, read);
   await learner.beginTask();
   const times = timeSubmits(device.gpu.device.queue);
-  const batch = { sizes: { B: 1, S: SOURCE, T: 8 }, rows: [{ source: range(SOURCE), label: range(8) }] };
+  const batch = [{ source: range(SOURCE), label: range(8) }];
   for (let step = 0; step < 2; step++) await learner.step([batch]);
   const losses = (await learner.takeRecords()).map(({ loss }) => loss);
   expect(losses.every(Number.isFinite)).toBe(true);

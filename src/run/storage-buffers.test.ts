@@ -48,7 +48,8 @@ afterEach(() => {
 
 const work = {
   tasks: 3,
-  batch: { B: 2, S: 16, T: 4 },
+  batch: { B: 2, S: 16, T: 4, shared: 0 },
+  shapes: 1,
   answer: 4,
   validation: null,
   generalText: null,

@@ -153,7 +153,7 @@ async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): As
         const rate = rateFactor(course, step - 1);
         await learner.step(micro, rate);
         at.steps = step;
-        at.paddedTokens += micro.reduce((sum, { sizes }) => sum + sizes.B * sizes.S, 0);
+        at.paddedTokens += micro.flat().reduce((sum, { source }) => sum + source.length, 0);
         await reports.stepped(number, micro, rate);
         if (validation.isDue(step, total)) yield* validate(lessons, validation);
         yield time.progress(number, 'train', batches.name, [step, total, 'steps']);

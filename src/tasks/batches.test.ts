@@ -1,9 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BatchShape, bucketLength, evaluationOrder, longestSource, sizedBatch, trainingOrder } from './batches.ts';
+import { bucketLength, evaluationOrder, longestSource, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';
 
-const shape: BatchShape = { batchSize: 3, sourceLength: 40 };
 const ofLength = (source: number, label: number): EncodedExample => ({
   source: Array.from({ length: source }, (_, i) => 100 + i),
   label: Array.from({ length: label }, (_, i) => 200 + i),
@@ -12,30 +11,6 @@ const ofLength = (source: number, label: number): EncodedExample => ({
 describe('bucketLength', () => {
   it('is the smallest multiple that holds the length, at most the maximum', () => {
     expect([0, 1, 4, 5, 8, 9, 10].map((length) => bucketLength(length, 4, 10))).toEqual([4, 4, 4, 8, 8, 10, 10]);
-  });
-});
-
-describe('sizedBatch', () => {
-  const sizesOf = (source: number, label: number): unknown =>
-    sizedBatch([ofLength(source, label), ofLength(1, 1)], [1, 0], shape).sizes;
-
-  it('pads sources to the next bucket and labels to the longest, in the given order', () => {
-    expect([sizesOf(16, 2), sizesOf(17, 1), sizesOf(33, 5)]).toEqual([
-      { B: 3, S: 16, T: 2 },
-      { B: 3, S: 32, T: 1 },
-      { B: 3, S: 40, T: 5 },
-    ]);
-    const examples = [ofLength(3, 1), ofLength(4, 2)];
-    expect(sizedBatch(examples, [1, 0], shape).rows).toEqual([examples[1], examples[0]]);
-  });
-
-  it('gives an empty batch the smallest size', () => {
-    expect(sizedBatch([], [], shape)).toEqual({ sizes: { B: 3, S: 16, T: 1 }, rows: [] });
-  });
-
-  it('refuses examples that do not fit', () => {
-    expect(() => sizedBatch([ofLength(41, 1)], [0], shape)).toThrow(RangeError);
-    expect(() => sizedBatch([ofLength(1, 1)], [0, 0, 0, 0], shape)).toThrow(RangeError);
   });
 });
 

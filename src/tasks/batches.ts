@@ -1,9 +1,8 @@
-import type { Batch } from '../base/batch.ts';
 import { chunks } from '../base/chunks.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { EncodedExample } from './fit.ts';
 
-/** Sources are padded to multiples of this many tokens, so that few lengths occur. */
+/** Sources that are padded are so to multiples of this many tokens, so that few lengths occur. */
 export const SOURCE_BUCKET = 16;
 
 /** The shape of batches. The length is in tokens. */
@@ -93,23 +92,3 @@ export function evaluationOrder(
 /** The longest padded source of all batches. */
 export const longestSource = (batches: readonly EvaluationBatch[]): number =>
   batches.reduce((longest, { S }) => Math.max(longest, S), 1);
-
-/**
- * Makes one batch of `shape.batchSize` rows, padded to the smallest sizes that hold its examples.
- *
- * @param indexes indexes of the examples, one per row.
- * @throws RangeError if an example is longer than the shape allows, or there are more examples than rows.
- */
-export function sizedBatch(examples: readonly EncodedExample[], indexes: readonly number[], shape: BatchShape): Batch {
-  const { batchSize, sourceLength } = shape;
-  const rows = indexes.map((i) => examples[i]);
-  const longest = (lengths: number[]): number => lengths.reduce((a, b) => Math.max(a, b), 0);
-  const S = longest(rows.map(({ source }) => source.length));
-  const T = longest(rows.map(({ label }) => label.length));
-  if (rows.length > batchSize || S > sourceLength) {
-    throw new RangeError(
-      `${rows.length} examples of up to ${S} tokens exceed a batch of ${batchSize} rows of ${sourceLength}.`,
-    );
-  }
-  return { sizes: { B: batchSize, S: bucketLength(S, SOURCE_BUCKET, sourceLength), T: Math.max(1, T) }, rows };
-}

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { openNetwork, readTexts } from '../run/models/open-network.ts';
-import { sizedBatch } from '../tasks/batches.ts';
 import { encodeExamples } from '../tasks/fit.ts';
 import type { Task } from '../tasks/task.ts';
 import { openTensors } from '../weights/model-files.ts';
@@ -50,12 +49,6 @@ export async function embeddedModel(
   );
   const task: Task = { name: 'gloss', kind: 'TC', instruction, labels: Object.keys(LABELS), train, dev: [], test: [] };
   const { encoded } = await encodeExamples(tokenizer, task, train, lengths.sourceLength);
-  const batches = [0, 6].map((first) =>
-    sizedBatch(
-      encoded,
-      Array.from({ length: 6 }, (_, i) => first + i),
-      { batchSize: 6, sourceLength: lengths.sourceLength },
-    ),
-  );
+  const batches = [0, 6].map((first) => encoded.slice(first, first + 6));
   return { network, read: (name) => tensors.readTensor(name), batches };
 }

@@ -48,7 +48,7 @@ export async function logitsOf(
   const position = inputs.make('position 0', [1], 'u32', Uint32Array.of(0));
   const g = new Graph();
   const layers = forPrompts(g, given, () => {
-    const means = new PromptMeans(inputs, { B: 1, S });
+    const means = new PromptMeans(inputs, { sources: 1, tokens: S });
     means.write([prompt]);
     const table = form.kind === 'decoder-only' ? 'model.embed_tokens.weight' : 'shared.weight';
     return means.record(g, given.parameter(table));

@@ -14,15 +14,14 @@ export function goldenReal(tensors: Map<string, GoldenTensor>, name: string): { 
   return { shape: tensor.shape, data: tensor.data };
 }
 
-/** A padded batch of the reference data as examples, with its padded sizes. Shapes [B, S], [B, S], [B, T]. */
+/** A padded batch of the reference data as examples. Shapes [B, S], [B, S], [B, T]. */
 export function goldenBatch(ids: GoldenTensor, mask: GoldenTensor, labels: GoldenTensor): Batch {
   const [B, S] = ids.shape;
   const T = labels.shape[1];
   const row = ({ data }: GoldenTensor, b: number, width: number): number[] =>
     Array.from(data.slice(b * width, (b + 1) * width));
-  const rows = Array.from({ length: B }, (_, b) => ({
+  return Array.from({ length: B }, (_, b) => ({
     source: row(ids, b, S).slice(0, row(mask, b, S).filter((one) => one === 1).length),
     label: row(labels, b, T).filter((id) => id >= 0),
   }));
-  return { sizes: { B, S, T }, rows };
 }

@@ -39,7 +39,7 @@ import { rmsNorm } from '../graph/ops/norm.ts';
 import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
 import { storageOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
-import type { Layers } from '../models/layers.ts';
+import { type Layers, ofTokens } from '../models/layers.ts';
 import type { Network, TrainingBatch } from '../models/network.ts';
 import { sideOfA } from './space-side.ts';
 
@@ -286,9 +286,9 @@ export class ReferenceLearner {
   /** What each part of the current gate reads of prompts, one prompt per column. */
   async gateReads(sample: readonly Batch[]): Promise<Map<string, Matrix>> {
     const means: Matrix[] = [];
-    for (const { sizes, rows } of sample) {
+    for (const rows of sample) {
       const owned: OwnedBuffer[] = [];
-      const batch = this.#network.batch(sizes, owned);
+      const batch = this.#network.batch(this.#network.sizes(rows, true), owned);
       const [g, values] = [new Graph(), new Map<Tensor, Numbers>()];
       const mean = batch.promptMeans(g, this.#layers(g, values, new Map(), new Map(), new Map()));
       batch.write(rows);
@@ -317,7 +317,7 @@ export class ReferenceLearner {
   async #squares(singles: readonly Batch[]): Promise<Map<string, Matrix>> {
     const sums = new Map<string, Matrix>();
     for (const one of singles) {
-      const tokens = one.rows[0].label.length;
+      const tokens = one[0].label.length;
       for (const [key, G] of (await this.#pass(one)).gradients) {
         const [part, layer] = key.split(' ');
         const name = adapterName(layer, part === 'A' ? 'lora_A' : 'lora_B');
@@ -418,10 +418,10 @@ export class ReferenceLearner {
         }
   }
 
-  async #pass({ sizes, rows }: Batch): Promise<Pass> {
+  async #pass(rows: Batch): Promise<Pass> {
     const owned: OwnedBuffer[] = [];
     try {
-      const batch = this.#network.batch(sizes, owned);
+      const batch = this.#network.batch(this.#network.sizes(rows, this.gate.size > 0), owned);
       batch.write(rows);
       const g = new Graph();
       const values = new Map<Tensor, Numbers>();
@@ -431,19 +431,22 @@ export class ReferenceLearner {
       const layers = this.#layers(g, values, trained, captured, outputs);
       const { loss, objective } = this.#objective(g, batch, layers, values);
       const gradients = g.backward(objective, this.#network.one, sumGradients(g));
-      for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...masks(batch, captured)])
+      for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...countsOf(batch, captured)])
         if (tensor.storage) values.set(tensor, await readValues(this.#device, tensor));
       const valueOf = runOnCpu(g, values);
       return {
         loss: valueOf(loss)[0],
         gradients: new Map([...trained].map(([tensor, key]) => [key, asMatrix(gradients.get(tensor), valueOf)])),
         inputs: new Map(
-          [...captured].map(([name, x]) => [name, withoutPadding(asMatrix(x, valueOf), valueOf(batch.rowMask(name)))]),
+          [...captured].map(([name, x]) => [
+            name,
+            ofExamples(asMatrix(x, valueOf), valueOf(batch.counts(name).counts)),
+          ]),
         ),
         magnitudes: new Map(
           [...outputs].map(([key, y]) => {
-            const mask = valueOf(batch.rowMask(key.split(' ')[1]));
-            return [key, columnMagnitudes(withoutPadding(asMatrix(y, valueOf), mask))];
+            const { counts } = batch.counts(key.split(' ')[1]);
+            return [key, columnMagnitudes(ofExamples(asMatrix(y, valueOf), valueOf(counts)))];
           }),
         ),
       };
@@ -540,9 +543,9 @@ export class ReferenceLearner {
       const [x, k] = [last, key].map((one) => rmsNorm(g, one, ones, GATE_EPSILON));
       return activation(g, 'gate', matmul(g, x, k, { layout: 'nt', alpha: GATE_SHARPNESS / key.shape[1] }));
     };
-    const gated: Layers['gated'] = (_, prompts) => {
+    const gated: Layers['gated'] = (_, prompts, rowOf) => {
       const gates = [...this.#frozenGates, this.gate].map((weights, task) => gateOf(prompts, weights, task));
-      return { parameter, linear: linearWith(gates) };
+      return { parameter, linear: linearWith(rowOf ? gates.map((gate) => ofTokens(g, gate, rowOf)) : gates) };
     };
     return { parameter, linear, gated };
   }
@@ -555,8 +558,8 @@ const columnMagnitudes = ({ rows, columns, data }: Matrix): number[] =>
     return sum;
   });
 
-const masks = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Tensor[] =>
-  [...captured.keys()].map((name) => batch.rowMask(name));
+const countsOf = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Tensor[] =>
+  [...captured.keys()].map((name) => batch.counts(name).counts);
 
 async function readValues(device: Device, tensor: Tensor): Promise<Numbers> {
   const bytes = await device.read(storageOf(tensor));
@@ -577,8 +580,9 @@ const scaled = (a: Matrix, factor: number): Matrix => ({ ...a, data: a.data.map(
 const sumOf = (all: readonly Matrix[]): Matrix =>
   all.reduce((sum, one) => ({ ...sum, data: sum.data.map((value, i) => value + one.data[i]) }));
 
-function withoutPadding(x: Matrix, mask: Numbers): Matrix {
-  const rows = Array.from(mask.keys()).filter((row) => mask[row] > 0);
+/** Each row as often as examples share it. */
+function ofExamples(x: Matrix, counts: Numbers): Matrix {
+  const rows = Array.from(counts.keys()).flatMap((row) => new Array<number>(counts[row]).fill(row));
   const left = rows.map((row) => matrix(x.columns, 1, x.data.subarray(row * x.columns, (row + 1) * x.columns)));
   return transpose(left.reduce((sum, column) => concatColumns(sum, column), matrix(x.columns, 0)));
 }

@@ -5,6 +5,7 @@ import type { GradientUse } from '../../../src/gorp/gradient-programs.ts';
 import { Learner } from '../../../src/gorp/learner.ts';
 import { type MethodSettings, planOf } from '../../../src/methods/registry.ts';
 import { Evaluations } from '../../../src/run/evaluation/evaluation-programs.ts';
+import { needsOf } from '../../../src/gorp/method-plan.ts';
 import { frozenPacking } from '../../../src/run/models/frozen-weights.ts';
 import { networkOf } from '../../../src/run/models/open-network.ts';
 import { answersOfPrompt, spaceSamples } from '../../../src/run/tasks/space-samples.ts';
@@ -45,10 +46,15 @@ export async function recordMethod(
     packing: (name: string) => frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], 'F32'),
   };
   const learner = await Learner.create(device, network, planOf(method), targets, options, null);
-  await learner.reserveTraining(TASKS, [batch]);
+  const gated = needsOf(planOf(method)).byPrompt === true;
+  const sizes = network.plannedSizes({ ...batch, shared: 0 }, gated);
+  await learner.reserveTraining(TASKS, [sizes]);
   const training = device.takeRecorded();
   const answers = answersOfPrompt(spaceSamples(method, network), batch.T);
-  const measuring = learner.reserveMeasuring([{ ...batch, answers }]);
+  const measuring = learner.reserveMeasuring(
+    [network.plannedSizes({ ...batch, shared: 0, answers }, gated)],
+    network.plannedSizes({ ...batch, B: 1, shared: 0 }, gated),
+  );
   while ((await measuring.next()).done !== true);
   const end = device.takeRecorded();
   learner.reserveTesting(TASKS);

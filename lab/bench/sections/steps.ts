@@ -62,11 +62,13 @@ async function steps(place: Place, rounds: number, name: string, methods: readon
     }
     const found = models.map((model) => model.timings);
     const [{ batch }] = models;
+    const longest = (of: 'source' | 'label'): number => Math.max(...batch.map((row) => row[of].length));
+    const sizes = { B: batch.length, S: longest('source'), T: longest('label') };
     const max = Math.max(...found.map(({ calls }) => calls.dispatches));
     const overhead = await apiOverhead(devices[0].gpu, place.clock, max, rounds);
     return {
-      numbers: { model: name, sizes: batch.sizes, methods: found, overhead },
-      text: textOf(name, batch.sizes, found, overhead),
+      numbers: { model: name, sizes, methods: found, overhead },
+      text: textOf(name, sizes, found, overhead),
     };
   } finally {
     for (const model of models) await model.destroy();

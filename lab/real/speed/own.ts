@@ -46,7 +46,7 @@ export async function openOwn(folder: string, threads: number): Promise<Contende
       if (job.do === 'step') return null; // a method's step: see openSteps
       const [prompt, tokens] = job.do === 'read' ? [job.tokens, 0] : [job.prompt, job.tokens];
       const writer = await writerOf(job.rows, prompt, tokens);
-      const prompts = randomBatch(job.rows, prompt, LABEL).rows.map(({ source }) => source);
+      const prompts = randomBatch(job.rows, prompt, LABEL).map(({ source }) => source);
       return timed(nodePlace.clock, () => writer.write(prompts, tokens));
     },
     close: async () => {
@@ -66,7 +66,7 @@ export const openSteps = (
   { rows, tokens }: { rows: number; tokens: number },
 ): Promise<SteppingModel> => {
   const batch = randomBatch(rows, tokens - LABEL + 1, LABEL);
-  const open: OpenModel = async (device) => ({ ...(await openModel(folder, batch.sizes.S)(device)), batch });
+  const open: OpenModel = async (device) => ({ ...(await openModel(folder, tokens - LABEL + 1)(device)), batch });
   return SteppingModel.open(nodePlace, () => acquire(threads), method, startingMethod(folder, method), open);
 };
 

@@ -30,7 +30,8 @@ function shown(plan: MemoryPlan, memoryBudget: number | null): string {
     space: null,
     validation: null,
     generalText: null,
-    promptTokens: 1,
+    tokensOfRow: 1,
+    sharesInTraining: false,
     sharesBeginnings: false,
   };
   page.store.setState({ memoryPlan: { status: 'planned', plan, effort }, memoryBudget });

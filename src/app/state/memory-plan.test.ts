@@ -30,7 +30,8 @@ const effort: Effort = {
   space: null,
   validation: null,
   generalText: null,
-  promptTokens: 96,
+  tokensOfRow: 96,
+  sharesInTraining: false,
   sharesBeginnings: false,
 };
 

@@ -15,7 +15,6 @@ import { attention } from '../../graph/ops/attention.ts';
 import { embedding } from '../../graph/ops/embedding.ts';
 import { appendToCaches, nextToken } from '../../graph/ops/generation.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
-import { lastTokens } from '../../graph/ops/last-tokens.ts';
 import { mergedAttention } from '../../graph/ops/merged-attention.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import { adam, adamInto, applyUpdate, clipFactor, squares } from '../../graph/ops/optimizer.ts';
@@ -190,18 +189,6 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       return { y: add(g, q, k), z: rotary(g, [input('x')], lookup)[0] };
     }).withGradients('y');
     check(t, 'rotary');
-  });
-
-  test.each([
-    [1, 1, 1, 1],
-    [2, 7, 3, 5],
-    [3, 5, 0, 4],
-    [5, 33, 32, 3],
-  ])('last tokens: %i rows of %i, the last %i of size %i', (B, S, T, columns) => {
-    const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
-      y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
-    })).withGradients('y');
-    check(t, ...(S === T ? [] : ['lastTokens', 'lastTokensGradient']));
   });
 
   describe('position bias', () => {

@@ -90,7 +90,7 @@ export class Adapters implements Part {
     const { mask } = group;
     const note =
       mask && outputs
-        ? (part: 'A' | 'B', output: Tensor) => mask.record(g, part, name, output, outputs.rowMask(name), outputs.adds)
+        ? (part: 'A' | 'B', output: Tensor) => mask.record(g, part, name, output, outputs.counts(name), outputs.adds)
         : undefined;
     const noteA = note && ((h: Tensor): void => note('A', h));
     const output = group.adapters.apply(g, name, x, y, pair, scale, drop, noteA, scales);

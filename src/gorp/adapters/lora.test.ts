@@ -186,7 +186,11 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
 
   test('the learner in its last task reports the same loss and gradient norm', async () => {
     const batch = goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
-    const network = new T5Network(device, config, Math.max(batch.sizes.S, batch.sizes.T));
+    const network = new T5Network(
+      device,
+      config,
+      Math.max(...batch.flatMap(({ source, label }) => [source.length, label.length])),
+    );
     const method = {
       ...methodPreset('gorp'),
       clipNorm: 'exact' as const,

@@ -31,13 +31,11 @@ const WORDS = [
   [5, 9, 10, 4, 1],
   [12, 3, 8, 6, 1],
 ];
-const batchOf = (first: number): Batch => ({
-  sizes: { B: 3, S: 6, T: 3 },
-  rows: [0, 1, 2].map((i) => ({
+const batchOf = (first: number): Batch =>
+  [0, 1, 2].map((i) => ({
     source: WORDS[(first + i) % WORDS.length],
     label: [9 + ((first + 2 * i) % 4), 10 + (i % 2), 1],
-  })),
-});
+  }));
 const STEPS = 7;
 
 const found = (matrices: ReadonlyMap<string, Matrix>, name: string): Matrix => {

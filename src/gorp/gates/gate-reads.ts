@@ -1,4 +1,4 @@
-import type { Batch, BatchSizes } from '../../base/batch.ts';
+import type { Batch } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
@@ -39,8 +39,9 @@ export class GateReading {
     this.#parameters = parameters;
   }
 
-  /** Compiles the program of a batch shape. */
-  async prepare(sizes: BatchSizes): Promise<Reading> {
+  /** Compiles the program of a batch. */
+  async prepare(rows: Batch): Promise<Reading> {
+    const sizes = this.#network.sizes(rows, true);
     const key = sizesKey(sizes);
     const known = this.#programs.get(key);
     if (known) return known;
@@ -56,8 +57,8 @@ export class GateReading {
   /** @returns the reads of each weight, one prompt per column. */
   async read(prompts: readonly Batch[]): Promise<GateReads> {
     const columns: number[][][] = this.#gates.weights.map(() => []);
-    for (const { sizes, rows } of prompts) {
-      const { batch, compiled, reads } = await this.prepare(sizes);
+    for (const rows of prompts) {
+      const { batch, compiled, reads } = await this.prepare(rows);
       batch.write(rows);
       await this.#device.run([compiled.program]);
       for (const [i, tensor] of reads.entries()) {

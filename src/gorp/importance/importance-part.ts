@@ -118,10 +118,11 @@ export class Importance implements Part {
 
   async *reserveMeasuring(
     { device, network, model, loss, recompute }: MeasuringOf,
-    [{ S, T }]: readonly BatchSizes[],
+    _: readonly BatchSizes[],
+    single: BatchSizes,
   ): AsyncGenerator<Reserved> {
     const squares = new SquaredGradients(device, network, model, this.#groups, loss, { recompute });
-    await squares.prepare({ B: 1, S, T }, T);
+    await squares.prepare(single);
     yield squares;
     squares.destroy();
   }

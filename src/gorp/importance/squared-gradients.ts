@@ -5,7 +5,7 @@ import { Graph } from '../../graph/graph.ts';
 import { addInto, scaleRows } from '../../graph/ops/elementwise.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
-import { GradientPrograms } from '../gradient-programs.ts';
+import { GradientPrograms, sizesIn } from '../gradient-programs.ts';
 import { type LoraGroup, namedPair } from '../adapters/lora-group.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
 import { entries } from './quadratic-term.ts';
@@ -20,6 +20,7 @@ import type { TrainedModel } from '../part.ts';
 export class SquaredGradients {
   readonly #device: Device;
   readonly #gradients: GradientPrograms;
+  readonly #sizesOf: (rows: Batch) => BatchSizes;
   /** Sums for A and for B of every group. */
   readonly #sums: readonly { readonly group: LoraGroup; readonly A: Stack; readonly B: Stack }[];
   /** By the number of label tokens. */
@@ -36,6 +37,7 @@ export class SquaredGradients {
     options: { recompute: boolean },
   ) {
     this.#device = device;
+    this.#sizesOf = (rows) => sizesIn(network, model, rows);
     this.#gradients = new GradientPrograms(device, network, model, loss, { accumulation: 1, drops: false, ...options });
     this.#sums = groups.map((group) => {
       const { names, out, inputs } = group.layers;
@@ -49,15 +51,15 @@ export class SquaredGradients {
   }
 
   /** Compiles the programs for an example of these sizes. */
-  async prepare(sizes: BatchSizes, labelTokens: number): Promise<void> {
+  async prepare(sizes: BatchSizes): Promise<void> {
     await this.#gradients.of([sizes], 'gradients');
-    await this.#programOf(labelTokens);
+    await this.#programOf(sizes.labels);
   }
 
   /** Adds an example. @param batch of one row. */
-  async add({ sizes, rows }: Batch): Promise<void> {
+  async add(rows: Batch): Promise<void> {
     if (rows.length !== 1) throw new Error(`squared gradients take one example at a time, not ${rows.length}`);
-    const [{ batch, compiled }] = await this.#gradients.of([sizes], 'gradients');
+    const [{ batch, compiled }] = await this.#gradients.of([this.#sizesOf(rows)], 'gradients');
     const adding = await this.#programOf(rows[0].label.length);
     batch.write(rows);
     await this.#device.run([compiled.program, adding.program]);

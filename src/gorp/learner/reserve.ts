@@ -1,5 +1,6 @@
 import type { BatchSizes } from '../../base/batch.ts';
 import type { Program } from '../../device/device.ts';
+import { inputBytes } from '../../device/buffers.ts';
 import { PASSES } from '../../linear-algebra/block-power.ts';
 import type { GradientUse } from '../gradient-programs.ts';
 import type { Reserved } from '../part.ts';
@@ -10,6 +11,8 @@ import type { LearnerPrograms } from './programs.ts';
 export interface StepPrograms {
   /** Of a micro-batch of each size. */
   readonly gradients: readonly Program[];
+  /** Bytes of their inputs, of which programs of other sizes have their own. */
+  readonly gradientInputs: number;
   /** What else new bases take of each size, and how often in a step on average. */
   readonly bases: { readonly programs: readonly Program[]; readonly perStep: number };
   readonly optimizer: readonly Program[];
@@ -39,10 +42,12 @@ export async function reserveTraining(
     halves.push(...(await of('away')), ...(await of('back')));
     for (const turn of ['begin', 'away', 'last'] as const) await programs.turn(turn);
   }
+  const before = inputBytes(core.device);
   const gradients = await of('gradients');
+  const gradientInputs = inputBytes(core.device) - before;
   const optimizer = await programs.optimizer();
   const bases = { programs: halves, perStep: PASSES / programs.gap };
-  return { gradients, bases, optimizer: [optimizer.norm, optimizer.update(false)] };
+  return { gradients, gradientInputs, bases, optimizer: [optimizer.norm, optimizer.update(false)] };
 }
 
 /** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */
@@ -52,15 +57,18 @@ export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tas
 }
 
 /**
- * The measurements at the end of a task, one after another, for a memory plan. Spaces from moments need none: reading
+ * The measurements at the end of a task, on batches of these sizes or on a single example, one after another, for a
+ * memory plan. Spaces from moments need none: reading
  * moments takes less than training.
  */
 export async function* reserveMeasuring(
   core: LearnerCore,
   programs: LearnerPrograms,
   sizes: readonly BatchSizes[],
+  single: BatchSizes,
 ): AsyncGenerator<Reserved> {
   programs.drop();
   const { recompute = false } = core.options;
-  for (const part of core.parts) if (part.reserveMeasuring) yield* part.reserveMeasuring({ ...core, recompute }, sizes);
+  for (const part of core.parts)
+    if (part.reserveMeasuring) yield* part.reserveMeasuring({ ...core, recompute }, sizes, single);
 }

@@ -1,4 +1,4 @@
-import type { Batch, TokenPair } from '../../base/batch.ts';
+import type { Batch } from '../../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
@@ -25,17 +25,12 @@ const STEPS: readonly (readonly (readonly number[])[])[] = [
   [[4, 6], [7]],
 ];
 
-function batchOf(rows: readonly TokenPair[]): Batch {
-  const longest = (what: keyof TokenPair): number => Math.max(...rows.map((row) => row[what].length));
-  return { sizes: { B: rows.length, S: longest('source'), T: longest('label') }, rows };
-}
-
 /** The micro-batches of each step of a task, of random tokens. */
 function microBatches(task: number): Batch[][] {
   const random = seededRandom(task);
   const ids = (count: number): number[] => Array.from({ length: count }, () => 3 + Math.floor(random.next() * 10));
   return STEPS.map((step) =>
-    step.map((labels) => batchOf(labels.map((length, row) => ({ source: ids(9 - row), label: ids(length) })))),
+    step.map((labels) => labels.map((length, row) => ({ source: ids(9 - row), label: ids(length) }))),
   );
 }
 
@@ -76,8 +71,8 @@ async function learn(
     const before = tensorsOf(await readTrained(core));
     for (const micro of steps) await learner.step(asSteps(micro));
     learned.records.push(...(await learner.takeRecords()));
-    const examples = sample.flatMap(({ rows }) => rows);
-    await learner.endTask({ sample, singles: examples.map((row) => batchOf([row])), examples });
+    const examples = sample.flat();
+    await learner.endTask({ sample, singles: examples.map((row) => [row]), examples });
     const after = tensorsOf(await readTrained(core));
     for (const [key, value] of after)
       learned.changes.push({ name: key, before: before.get(key) as Matrix, after: value });
@@ -110,7 +105,7 @@ describe.each(TEST_DEVICES)('gradient accumulation on $name', ({ name, acquire }
   test.each(CASES.filter((one) => one.device === name))(
     '$method on $family: micro-batches with 1 and 100 label tokens are one batch, also as a shorter step',
     async ({ family, method }) => {
-      const whole = await learn(device, method, family, 1, (micro) => [batchOf(micro.flatMap(({ rows }) => rows))]);
+      const whole = await learn(device, method, family, 1, (micro) => [micro.flat()]);
       const parts = await learn(device, method, family, 3, (micro) => micro);
       expect(parts.records).toHaveLength(4);
       for (const [step, { loss, gradientNorm, layers }] of parts.records.entries()) {

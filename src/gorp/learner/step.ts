@@ -1,9 +1,9 @@
-import { type Batch, labelTokensOf } from '../../base/batch.ts';
+import { type Batch, type BatchSizes, labelTokensOf } from '../../base/batch.ts';
 import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
 import { PASSES } from '../../linear-algebra/block-power.ts';
-import type { GradientProgram } from '../gradient-programs.ts';
+import { type GradientProgram, sizesIn } from '../gradient-programs.ts';
 import type { LayerStatistics } from '../layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
@@ -30,10 +30,7 @@ export async function takeStep(
   if (takesBasis) await programs.merge();
   if (takesBasis && !isAlone) await takeBases(core, programs, batches);
   const use = takesBasis && isAlone ? 'refresh' : 'gradients';
-  const gradients = await programs.gradients(
-    batches.map(({ sizes }) => sizes),
-    use,
-  );
+  const gradients = await programs.gradients(sizesOf(core, batches), use);
   const optimizer = await programs.optimizer();
   writeScalars(core, rateFactor);
   const last = await runAllButLast(core, gradients, batches);
@@ -45,14 +42,17 @@ export async function takeStep(
   progress.totalSteps++;
 }
 
+const sizesOf = ({ network, model }: LearnerCore, batches: readonly Batch[]): BatchSizes[] =>
+  batches.map((rows) => sizesIn(network, model, rows));
+
 /** Runs the programs of a step's micro-batches but for the last, which it returns with its inputs written. */
 async function runAllButLast(
   { device, progress, options, dropoutStep }: LearnerCore,
   programs: readonly GradientProgram[],
   batches: readonly Batch[],
 ): Promise<Program> {
-  const labelTokens = batches.reduce((sum, { rows }) => sum + labelTokensOf(rows), 0);
-  for (const [i, { rows }] of batches.entries()) {
+  const labelTokens = labelTokensOf(batches.flat());
+  for (const [i, rows] of batches.entries()) {
     const { batch, compiled } = programs[i];
     batch.write(rows, labelTokens);
     const mask = mixSeed(options.seed, 'dropout', progress.totalSteps, i) >>> 0;
@@ -66,7 +66,7 @@ async function runAllButLast(
 /** Computes new bases from the summed gradients of micro-batches: each pass goes through them twice. */
 async function takeBases(core: LearnerCore, programs: LearnerPrograms, batches: readonly Batch[]): Promise<void> {
   const { device, parts } = core;
-  const sizes = batches.map((batch) => batch.sizes);
+  const sizes = sizesOf(core, batches);
   await device.run([await programs.turn('begin')]);
   for (let pass = 1; pass <= PASSES; pass++) {
     for (const half of ['away', 'back'] as const) {

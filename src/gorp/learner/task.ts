@@ -1,6 +1,7 @@
 import type { Batch, TokenPair } from '../../base/batch.ts';
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { EndedTask, OnPart, ReadInputs, TaskOf } from '../part.ts';
+import { sizesIn } from '../gradient-programs.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
 import type { NamedGrowth } from '../spaces/growth-form.ts';
 import type { LearnerCore } from './core.ts';
@@ -109,7 +110,7 @@ async function withInputs(
   const covariances = new InputCovariances(core.device, core.network, core.model);
   const total = sample.length + (core.inputSpaces?.inputs.length ?? 0);
   try {
-    await covariances.prepare(sample.map(({ sizes }) => sizes));
+    await covariances.prepare(sample.map((rows) => sizesIn(core.network, core.model, rows)));
     for (const [done, batch] of sample.entries()) {
       await onPart(done, total);
       await covariances.add(batch);

@@ -34,12 +34,12 @@ export class OutputMagnitudes {
   /**
    * Sums the outputs of a layer in a forward pass.
    *
-   * @param output [..., r] of A, [..., out] of the layer. @param mask f32, 1 for each row that is a token.
+   * @param output [..., r] of A, [..., out] of the layer. @param counts f32, for how many examples each row stands.
    * @param adds whether to add to the sums of earlier micro-batches.
    */
-  record(g: Graph, part: 'A' | 'B', name: string, output: Tensor, mask: Tensor, adds: boolean): void {
+  record(g: Graph, part: 'A' | 'B', name: string, output: Tensor, counts: Tensor, adds: boolean): void {
     const absolute = add(g, activation(g, 'relu', output), activation(g, 'relu', scale(g, output, -1)));
-    const column = { ...mask, shape: [sizeOf(mask.shape), 1] };
+    const column = { ...counts, shape: [sizeOf(counts.shape), 1] };
     matmul(g, column, absolute, { layout: 'tn', into: this.#sums[part].view(name, false), accumulate: adds });
   }
 

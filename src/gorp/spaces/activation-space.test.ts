@@ -20,34 +20,29 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-/** Two examples in a batch of a given size; padding must not matter. */
-const batchOf = (B: number, S: number, T: number): Batch => ({
-  sizes: { B, S, T },
-  rows: [
-    { source: [3, 4, 5, 1], label: [9, 10, 1] },
-    { source: [6, 7, 1], label: [11, 1] },
-  ],
-});
+const WATCHED: Batch = [
+  { source: [3, 4, 5, 1], label: [9, 10, 1] },
+  { source: [6, 7, 1], label: [11, 1] },
+];
 
 test('what watched tasks use is protected from the first task on', async () => {
   const model = tinyModel();
   const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
   const { method } = tinySettings('gorp-plus', {}, { softness: 0.001, loraDropout: 0, taskRates: 'constant' });
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-  const learned: Batch = { sizes: { B: 1, S: 3, T: 2 }, rows: [{ source: [12, 13, 1], label: [14, 1] }] };
-  const watched = batchOf(2, 4, 3);
+  const learned: Batch = [{ source: [12, 13, 1], label: [14, 1] }];
   /** Losses of the first and last of some steps on the task, and then of the watched one. */
   const lossesOf = async (steps: number, isProtected: boolean): Promise<number[]> => {
     const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (name) =>
       model.readTensor(name),
     );
     if (isProtected) {
-      await learner.protect([watched]);
-      await learner.protect([watched]); // as a learner that resumes is asked again
+      await learner.protect([WATCHED]);
+      await learner.protect([WATCHED]); // as a learner that resumes is asked again
     }
     await learner.beginTask([learned]);
     for (let step = 0; step < steps; step++) await learner.step([learned]);
-    await learner.step([watched]);
+    await learner.step([WATCHED]);
     const losses = (await learner.takeRecords()).map(({ loss }) => loss);
     learner.destroy();
     return losses;
@@ -65,7 +60,7 @@ test('what watched tasks use is protected from the first task on', async () => {
   expect(device.buffers.liveLabels).toEqual([]);
 });
 
-test('the activation space of a sample does not depend on padding', async () => {
+test('the activation space of a sample does not depend on its batches', async () => {
   const model = tinyModel();
   const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
   const { method } = tinySettings('gorp-plus');
@@ -81,8 +76,8 @@ test('the activation space of a sample does not depend on padding', async () => 
     learner.destroy();
     return spaces;
   };
-  const tight = await spacesOf([batchOf(2, 4, 3)]);
-  const padded = await spacesOf([batchOf(4, 8, 5)]);
+  const tight = await spacesOf([WATCHED]);
+  const padded = await spacesOf(WATCHED.map((row) => [row]));
   expect(tight.size).toBeGreaterThan(0);
   expect([...padded.keys()]).toEqual([...tight.keys()]);
   for (const [name, S] of tight) {

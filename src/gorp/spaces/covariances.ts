@@ -8,7 +8,7 @@ import { scaleRows } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
-import { sizesKey } from '../gradient-programs.ts';
+import { sizesIn, sizesKey } from '../gradient-programs.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
 import type { TrainedModel } from '../part.ts';
 import { trainedLayers } from '../trained-layers.ts';
@@ -17,7 +17,8 @@ import { trainedLayers } from '../trained-layers.ts';
 export function distinctInputs(network: Network, parts: TrainedModel): DistinctInput[] {
   const owned: OwnedBuffer[] = [];
   const captured = new Map<string, Tensor>();
-  network.batch({ B: 1, S: 1, T: 1 }, owned).loss(new Graph(), trainedLayers(parts, { captured }));
+  const sizes = sizesIn(network, parts, [{ source: [0], label: [0] }]);
+  network.batch(sizes, owned).loss(new Graph(), trainedLayers(parts, { captured }));
   for (const buffer of owned) buffer.destroy();
   const readers = new Map<Tensor, string[]>();
   for (const [name, x] of captured) readers.set(x, [...(readers.get(x) ?? []), name]);
@@ -25,7 +26,7 @@ export function distinctInputs(network: Network, parts: TrainedModel): DistinctI
 }
 
 /**
- * C = XᵀX of the inputs of every trained layer over the tokens of a sample, without padding: the source of an
+ * C = XᵀX of the inputs of every trained layer over the tokens of all examples of a sample: the source of an
  * activation space (docs/method.md, eq. (16)). Layers that read the same tensor (q and v) share one matrix.
  */
 export class InputCovariances {
@@ -45,9 +46,9 @@ export class InputCovariances {
     this.#arena = new Arena(device, 'inputs');
   }
 
-  /** Compiles the programs of all batch shapes to come, in shared memory. */
-  async prepare(shapes: readonly BatchSizes[]): Promise<void> {
-    const distinct = new Map(shapes.map((sizes) => [sizesKey(sizes), sizes]));
+  /** Compiles the programs of all sizes of batches to come, in shared memory. */
+  async prepare(all: readonly BatchSizes[]): Promise<void> {
+    const distinct = new Map(all.map((sizes) => [sizesKey(sizes), sizes]));
     for (let version: number | undefined; version !== this.#arena.version;) {
       // A later shape may have reallocated the memory of earlier ones; in the second pass all fit.
       ({ version } = this.#arena);
@@ -78,7 +79,7 @@ export class InputCovariances {
       }
       firstReader.set(x, name);
       const into = sum?.tensor ?? this.#newSum(name, x.shape.at(-1) ?? 1);
-      const rows = scaleRows(g, x, batch.rowMask(name));
+      const rows = scaleRows(g, x, batch.counts(name).roots);
       matmul(g, rows, rows, { layout: 'tn', into, accumulate: true });
     }
   }
@@ -100,9 +101,9 @@ export class InputCovariances {
     return Math.max(0, ...[...this.#sums.values()].map(({ tensor }) => tensor.elements * 4));
   }
 
-  /** Adds a batch of a prepared shape. */
-  async add({ sizes, rows }: Batch): Promise<void> {
-    const key = sizesKey(sizes);
+  /** Adds a batch whose sizes are prepared. */
+  async add(rows: Batch): Promise<void> {
+    const key = sizesKey(sizesIn(this.#network, this.#parts, rows));
     const program = this.#programs.get(key);
     if (program === undefined) throw new Error(`no program for ${key}`);
     this.#batches.get(key)?.write(rows);

@@ -1,6 +1,7 @@
 import type { BatchSizes } from '../../base/batch.ts';
 import { chunks } from '../../base/chunks.ts';
 import { InputCovariances } from './covariances.ts';
+import { inputBytes } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
@@ -183,11 +184,13 @@ export class InputSpaces implements Part {
     sizes: readonly BatchSizes[],
   ): AsyncGenerator<Reserved> {
     const sums = new InputCovariances(device, network, model);
+    const before = inputBytes(device);
     await sums.prepare(sizes);
+    const readInputs = inputBytes(device) - before;
     this.allocate(true);
     const [read] = sums.programs;
     for await (const growth of this.reserveGrowth(sums.sums)) {
-      yield { largestBytes: sums.largestBytes, spaces: { read, growth } };
+      yield { largestBytes: sums.largestBytes, spaces: { read, readInputs, growth } };
     }
     sums.destroy();
   }

@@ -6,16 +6,16 @@ import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /**
- * Rows of a table: ids u32 [B, S], table [vocabulary, columns] → [B, S, columns]. A frozen table may be packed and
- * split into parts.
+ * Rows of a table: ids u32 [...], table [..., columns] → [..., columns], of the shape of the ids. It looks tokens up in a
+ * vocabulary, and takes some of the tokens of a batch. A frozen table may be packed and split into parts.
  */
 export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
-  const columns = table.shape[1];
+  const columns = table.shape.at(-1) ?? 1;
   const rows = sizeOf(ids.shape);
   const y = g.intermediate('embedding', [...ids.shape, columns]);
   const call = (form: 'lookup' | 'gradient', source: Tensor, out: Tensor, first = 0): KernelCall => {
     const { packing, elements } = source;
-    const vocabulary = (form === 'lookup' ? source : table).shape[0];
+    const vocabulary = sizeOf((form === 'lookup' ? source : table).shape) / columns;
     const width = packing === undefined && columns % 4 === 0 ? 4 : 1;
     const values = { GRADIENT: form === 'gradient', PACKED: packing !== undefined, T: width === 4 ? 'vec4f' : 'f32' };
     const units = form === 'lookup' ? rows : vocabulary;

@@ -6,7 +6,6 @@ import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } fro
 import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows, unit } from './elementwise.ts';
 import { distillation, divergence } from './distillation.ts';
 import { embedding } from './embedding.ts';
-import { lastTokens } from './last-tokens.ts';
 import { maskRows } from './mask-rows.ts';
 import { orthonormality } from './orthonormality.ts';
 import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
@@ -93,7 +92,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     ])(
       'blocks of columns scaled by gates: %i examples of %i tokens, %i gates of %i columns',
       async (B, T, n, width) => {
-        const t = new GraphUnderTest({ x: weight([B, T, n * width]), gates: weight([n, B]) }, (g, input) => ({
+        const t = new GraphUnderTest({ x: weight([B, T, n * width]), gates: weight([n, B, 1]) }, (g, input) => ({
           y: scaleBlocks(g, input('x'), input('gates')),
         })).withGradients('y');
         t.checkFiniteDifferences(device);
@@ -264,19 +263,6 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     expect(differs.map((different, token) => (different ? token : -1)).filter((token) => token >= 0)).toEqual([
       5, 6, 8,
     ]);
-  });
-
-  test.each([
-    [1, 1, 1, 1],
-    [2, 7, 3, 5],
-    [3, 16, 16, 4],
-    [5, 33, 32, 3],
-  ])('last tokens: %i rows of %i, the last %i of size %i', async (B, S, T, columns) => {
-    const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
-      y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
-    })).withGradients('y');
-    t.checkFiniteDifferences(device);
-    await t.checkDevice(device, F32);
   });
 
   test.each([

@@ -8,13 +8,14 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 /**
  * Blocks of columns, each times a number of its example: y[b, t, c] = x[b, t, c] gates[c / width, b].
  *
- * @param x [B, T, n · width]. @param gates [n, B], in any shape.
+ * @param x [B · T rows, n · width]. @param gates [n, B, 1].
  */
 export function scaleBlocks(g: Graph, x: Tensor, gates: Tensor): Tensor {
-  const [B, T, columns] = x.shape;
-  const n = sizeOf(gates.shape) / B;
+  const columns = x.shape.at(-1) ?? 1;
+  const [n, B] = gates.shape;
+  const T = sizeOf(x.shape) / columns / B;
   const width = columns / n;
-  if (!Number.isInteger(n) || !Number.isInteger(width)) {
+  if (!Number.isInteger(T) || !Number.isInteger(width)) {
     throw new Error(`${sizeOf(gates.shape)} gates do not fit [${x.shape.join(', ')}]`);
   }
   const call = (isGradient: boolean, tensors: Tensor[]): KernelCall => ({

@@ -1,7 +1,8 @@
-import type { BatchSizes } from '../../base/batch.ts';
+import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
+import { sizesKey } from '../../gorp/gradient-programs.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
@@ -241,9 +242,14 @@ export class Evaluations {
     }
   }
 
-  /** The program for the loss of a batch of texts; frees that of another. @throws GorpError as {@link compile}. */
+  /** The sizes of a batch of texts. */
+  sizes(rows: Batch): BatchSizes {
+    return this.#network.sizes(rows, this.#layers.gated !== undefined);
+  }
+
+  /** The program for the loss of a batch of texts; frees that of other sizes. @throws GorpError as {@link compile}. */
   async lossOf(sizes: BatchSizes): Promise<LossPrograms> {
-    const key = `${sizes.B}×${sizes.S}×${sizes.T}`;
+    const key = sizesKey(sizes);
     if (this.#loss?.key === key && this.#loss.version === this.#arena.version) return this.#loss.value;
     this.#releaseLoss();
     const owned: OwnedBuffer[] = [];

@@ -82,7 +82,8 @@ describe.each(MODELS)('tests of %s', (_, { config, shares }) => {
 
   /** −log p of a label by the loss of a batch of one. */
   async function lossOf(source: number[], label: readonly number[]): Promise<number> {
-    const batch = opened.network.batch({ B: 1, S: source.length, T: label.length }, owned);
+    const { network } = opened;
+    const batch = network.batch(network.sizes([{ source, label }], false), owned);
     const g = new Graph();
     const loss = batch.loss(g, learner.layers);
     const program = await compile(device, 'loss', g, [loss]);

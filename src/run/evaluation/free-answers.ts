@@ -1,15 +1,16 @@
-import type { BatchSizes } from '../../base/batch.ts';
+import type { PlannedBatch } from '../../base/batch.ts';
 import { chunks } from '../../base/chunks.ts';
 import type { Device } from '../../device/device.ts';
 import type { Network } from '../../models/network.ts';
-import { evaluationOrder, longestSource, sizedBatch } from '../../tasks/batches.ts';
+import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
 import { bestScoreOf } from '../../text/scores.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
 import type { Evaluations } from './evaluation-programs.ts';
 import type { Answer } from '../results/answer.ts';
-import { afterBeginning, readShared, sharedTokens } from './shared-beginning.ts';
+import { sharedTokens } from '../../models/decoder-batch.ts';
+import { afterBeginning, readShared } from './shared-beginning.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 
 /** What testing free answers needs. */
@@ -65,7 +66,7 @@ export async function batchLosses(
   test: EncodedTask['test'],
   onBatch: (done: number) => Promise<void>,
 ): Promise<{ loss: number; tokens: number }[]> {
-  const { sourceLength, evaluationBatchSize } = settings;
+  const { evaluationBatchSize } = settings;
   const batchSize = Math.min(settings.batchSize, evaluationBatchSize, test.length);
   const order = [...test.keys()].sort(
     (a, b) => test[b].source.length + test[b].label.length - test[a].source.length - test[a].label.length,
@@ -73,8 +74,8 @@ export async function batchLosses(
   const found: { loss: number; tokens: number }[] = [];
   let done = 0;
   for (const indexes of chunks(order, batchSize)) {
-    const { sizes, rows } = sizedBatch(test, indexes, { batchSize, sourceLength });
-    const { batch, forward, loss } = await programs.lossOf(sizes);
+    const rows = indexes.map((index) => test[index]);
+    const { batch, forward, loss } = await programs.lossOf(programs.sizes(rows));
     batch.write(rows);
     await device.run([forward.program]);
     const [mean] = await readValues(device, forward, loss, Float32Array);
@@ -168,10 +169,10 @@ const longestOf = (texts: readonly (readonly number[])[]): number =>
 
 /** The largest batch of a test of free answers: of texts, or of prompts whose answers are scored and written. */
 export type PlannedFreeTest =
-  | { readonly text: BatchSizes }
+  | { readonly text: PlannedBatch }
   | {
-      /** `shared`: the tokens that all prompts begin with, read once for all. */
-      readonly written: BatchSizes & { readonly shared: number };
+      /** What all prompts begin with is read once for all, and not counted in S. */
+      readonly written: PlannedBatch;
     };
 
 /** What a test of free answers takes at most. @param shares whether what all sources begin with is read once for all. */
@@ -183,8 +184,7 @@ export function largestOfFreeTest(
   const T = longestOf(test.map(({ label }) => label));
   if (form === 'text') {
     const rows = Math.min(batchSize, evaluationBatchSize, test.length);
-    const all = [...test.keys()].map((i) => sizedBatch(test, [i], { batchSize: rows, sourceLength }));
-    return { text: { B: rows, S: all.reduce((most, { sizes }) => Math.max(most, sizes.S), 1), T } };
+    return { text: { B: rows, S: longestOf(test.map(({ source }) => source)), T, shared: 0 } };
   }
   const shared = shares ? sharedTokens(test) : 0;
   const rows = scoredAtOnce(test, { batchSize, evaluationBatchSize });

@@ -13,7 +13,7 @@ export interface TrainedRound {
   /** Loss of every optimizer step of the round. */
   losses: readonly number[];
   seconds: number;
-  /** Tokens of the batches' sources, padding included: what Hugging Face's Trainer counts. */
+  /** Tokens of the batches' sources: what Hugging Face's Trainer counts, but without padding. */
   paddedTokens: number;
   /** Parameters of the model without its embeddings. */
   parameters: number;

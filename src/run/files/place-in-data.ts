@@ -34,7 +34,7 @@ export const PlaceSchema = v.strictObject({
   phase: v.picklist(['begin', 'learn', 'test']),
   /** Completed optimizer steps of the round. */
   steps: count,
-  /** Seconds of training in the round, and tokens of its batches with padding. */
+  /** Seconds of training in the round, and tokens of its prompts; with padding in the states of earlier builds. */
   seconds: v.number(),
   paddedTokens: count,
   /** Completed tests of the round. */

@@ -3,7 +3,7 @@ import { mixSeed, seededRandom, shuffled } from '../../base/random.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import type { RememberedExample } from '../../gorp/replay/plan.ts';
 import { planOf } from '../../methods/registry.ts';
-import { sizedBatch, trainingOrder } from '../../tasks/batches.ts';
+import { trainingOrder } from '../../tasks/batches.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import { withReplay } from '../../tasks/replay.ts';
 import { type Round, roundName } from '../settings/schedule.ts';
@@ -51,16 +51,13 @@ export class RoundBatches {
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     const order = trainingOrder(this.examples, batchSize, shuffleSeed, epoch);
     const { replayShare } = needsOf(planOf(this.#settings.method));
-    if (replayShare === undefined) return order.map((indexes) => this.#batch(this.examples, indexes));
+    if (replayShare === undefined) return order.map((indexes) => indexes.map((index) => this.examples[index]));
     // New examples first, then those of the memory: rows are indexes into both.
     const both = [...this.examples, ...memory];
     const at = { new: 0, memory: this.examples.length };
     const tasks = memory.map(({ task }) => task);
     return withReplay(order, tasks, replayShare, shuffleSeed, epoch).map((mixed) =>
-      this.#batch(
-        both,
-        mixed.map(({ from, index }) => at[from] + index),
-      ),
+      mixed.map(({ from, index }) => both[at[from] + index]),
     );
   }
 
@@ -88,15 +85,6 @@ export class RoundBatches {
     const random = seededRandom(mixSeed(this.#settings.training.seed, 'singles', this.#round));
     const drawn = shuffled([...this.examples.keys()], random);
     const { singles = 0 } = needsOf(planOf(this.#settings.method));
-    return drawn.slice(0, singles).map((index) => this.#batch(this.examples, [index], 1));
-  }
-
-  #batch(
-    examples: readonly EncodedExample[],
-    indexes: readonly number[],
-    rows = Math.min(this.#settings.training.batchSize, this.examples.length),
-  ): Batch {
-    const { sourceLength } = this.#settings.training;
-    return sizedBatch(examples, indexes, { batchSize: rows, sourceLength });
+    return drawn.slice(0, singles).map((index) => [this.examples[index]]);
   }
 }

@@ -76,7 +76,7 @@ export class StepReports {
   async stepped(round: number, batches: readonly Batch[], rate: number): Promise<void> {
     const { learner } = this.#parts;
     this.#rates.push(rate);
-    for (const { rows } of batches) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
+    for (const { source } of batches.flat()) this.#tokens += source.length;
     const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#stepSeconds ?? REPORT_SECONDS)));
     if (learner.untakenSteps >= Math.min(every, learner.ringSteps)) await this.#report(round);
   }

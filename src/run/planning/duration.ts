@@ -26,7 +26,7 @@ export interface TestEffort {
 
 /** The cost of a run's parts. */
 export interface Effort {
-  /** One optimizer step, on prompts of {@link promptTokens} tokens. */
+  /** One optimizer step, on rows of {@link tokensOfRow} tokens. */
   step: Work;
   /** Tests that rank labels, and tests of free answers; null if the run has none. */
   tests: { labels: TestEffort | null; free: TestEffort | null };
@@ -38,7 +38,10 @@ export interface Effort {
   questions?: Work;
   /** One measurement on general text; null without. */
   generalText: Work | null;
-  promptTokens: number;
+  /** Tokens that are read of each example of the largest batch: a part of what all share. */
+  tokensOfRow: number;
+  /** Whether steps, and tests, read what all prompts of a task begin with once for all. */
+  sharesInTraining: boolean;
   /** Whether tests read what all prompts of a task begin with once for all. */
   sharesBeginnings: boolean;
 }
@@ -53,7 +56,7 @@ const TYPICAL_TOKENS = 160;
 const QUESTION_TOKENS = 40;
 /** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
 const DECODED_SHARE = 0.5;
-/** Tokens of padding: a batch is as long as its longest text, rounded up to the next bucket. */
+/** Tokens of an example besides its prompt: padding to the longest and to the next bucket, or its answer. */
 const PADDING = 0.75 * SOURCE_BUCKET;
 /**
  * Seconds of a run for each second that its products would take at the measured speed: attention, normalisation, the
@@ -143,8 +146,11 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
   const learned = tasks.slice(0, settings.order.length);
   const mean = learned.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, learned.length);
   // A mixed round trains on all tasks, any other on its own.
-  const share = ({ promptTokens }: PlannedTask): number =>
-    Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING) / effort.promptTokens);
+  const share = ({ promptTokens, shared }: PlannedTask): number => {
+    const isShared = effort.sharesInTraining && schedule !== 'mixed';
+    const saved = isShared ? shared * (1 - 1 / training.batchSize) : 0;
+    return Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING - saved) / effort.tokensOfRow);
+  };
   const { space } = effort;
   const reading = (task: PlannedTask, when: 'begin' | 'end', examples = task.train): Work => {
     if (space === null) return NO_WORK;

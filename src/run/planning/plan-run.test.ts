@@ -91,7 +91,8 @@ test('a run that protects the base model plans its spaces in the first task, and
 /** The work of one task with batches of the settings' sizes. */
 const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatchSize }: TrainingSettings) => ({
   tasks: 1,
-  batch: { B, S, T },
+  batch: { B, S, T, shared: 0 },
+  shapes: 1,
   answer: T,
   validation: null,
   generalText: null,
@@ -133,7 +134,7 @@ describe('a plan of training is what training takes', () => {
   });
 
   test.each([
-    [5, 20],
+    [5, 24],
     [16, 32],
   ])(
     'a vocabulary of 262,144 pieces, %i texts: the tied embedding is there once, and %i rows of logits at a time',
@@ -174,8 +175,10 @@ describe('a plan of training is what training takes', () => {
     );
     await learner.beginTask();
     const work = workOf(training);
-    const { B } = work.batch;
-    const batch = { sizes: work.batch, rows: Array.from({ length: B }, () => ({ source: [3, 4, 1], label: [5, 1] })) };
+    const { B, S, T } = work.batch;
+    const ids = (length: number, row: number): number[] =>
+      Array.from({ length }, (_, i) => (i === 0 ? 3 + row : 3 + ((row + i) % 10)));
+    const batch = Array.from({ length: B }, (_, row) => ({ source: ids(S, row), label: ids(T, row) }));
     // The first step refreshes bases, and the second does not.
     for (let step = 0; step < 2; step++) await learner.step(new Array(gradientAccumulation).fill(batch));
     const measured = bytesByPart(device);

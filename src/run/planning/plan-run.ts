@@ -1,3 +1,6 @@
+import { type Batch, type BatchSizes, type PlannedBatch, tokensOf } from '../../base/batch.ts';
+import { PROGRAM_LIMIT } from '../../gorp/gradient-programs.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
 import { Learner } from '../../gorp/learner.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../../device/counting-device.ts';
@@ -9,7 +12,7 @@ import type { PlannedAnswers } from '../evaluation/free-answers.ts';
 import { frozenPacking } from '../models/frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
 import { networkOf } from '../models/open-network.ts';
-import type { PlannedWork } from './planned-work.ts';
+import { type PlannedWork, tokensIn } from './planned-work.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 import type { ModelOutline } from '../../weights/model-outline.ts';
 import { answersOfPrompt, spaceSamples } from '../tasks/space-samples.ts';
@@ -90,15 +93,25 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     null,
   );
   const moments = new Map<Moment, Parts>();
-  const note = (moment: Moment, readBack: number): void => {
+  const note = (moment: Moment, readBack: number, moreInputs = 0): void => {
     // On the CPU, read-back copies straight from the device's memory, without another buffer.
-    const parts = { ...bytesByPart(device), readBack: question.device.kind === 'webgpu' ? readBack : 0 };
+    const own = bytesByPart(device);
+    const inputs = own.inputs + moreInputs;
+    const parts = { ...own, inputs, readBack: question.device.kind === 'webgpu' ? readBack : 0 };
     const before = moments.get(moment);
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };
 
   const isProtected = work.protects.length > 0;
-  const { gradients, bases, optimizer } = await learner.reserveTraining(work.tasks, [work.batch], isProtected);
+  const isGated = needsOf(plan).byPrompt === true;
+  const sizesOf = (batch: Batch | PlannedBatch): BatchSizes =>
+    'B' in batch ? network.plannedSizes(batch, isGated) : network.sizes(batch, isGated);
+  const trained = sizesOf(work.batch);
+  const { gradients, gradientInputs, bases, optimizer } = await learner.reserveTraining(
+    work.tasks,
+    [trained],
+    isProtected,
+  );
   const [checkpoint, host] = [learner.savedBytes(work.tasks), learner.hostBytes(work.tasks)];
   const microBatch = sumOf([programsOf(device, gradients), times(bases.perStep, programsOf(device, bases.programs))]);
   const step = sumOf([times(training.gradientAccumulation, microBatch), programsOf(device, optimizer)]);
@@ -106,18 +119,21 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const heldOut = new Evaluations(device, network, learner.layersInTraining, 1);
   let validation: Effort['validation'] = null;
   if (work.validation !== null) {
-    const { B, S, T } = work.validation;
-    validation = perUnit(device, (await heldOut.lossOf(work.validation)).forward.program, B * (S + T));
+    const { forward } = await heldOut.lossOf(sizesOf(work.validation));
+    validation = perUnit(device, forward.program, tokensIn(work.validation));
   }
-  note('training', learner.recordBytes);
+  note('training', learner.recordBytes, (Math.min(work.shapes, PROGRAM_LIMIT) - 1) * gradientInputs);
 
   heldOut.destroy();
 
   let space: Effort['space'] = null;
   const samples = spaceSamples(method, network);
-  const measured = { ...work.batch, answers: answersOfPrompt(samples, work.batch.T) };
-  for await (const { largestBytes, spaces } of learner.reserveMeasuring([measured])) {
-    note('measuring', largestBytes);
+  const measured = sizesOf({ ...work.batch, answers: answersOfPrompt(samples, work.batch.T) });
+  const single = sizesOf({ ...work.batch, B: 1 });
+  const readBatches = Math.ceil(Math.max(samples.begin, samples.end) / work.batch.B);
+  const readSizes = Math.min(readBatches, work.shapes);
+  for await (const { largestBytes, spaces } of learner.reserveMeasuring([measured], single)) {
+    note('measuring', largestBytes, (readSizes - 1) * (spaces?.readInputs ?? 0));
     if (spaces) {
       const build = sumOf([programsOf(device, spaces.growth.programs), space?.build ?? NO_WORK]);
       space = { samples, read: device.workOf(spaces.read), build };
@@ -125,16 +141,17 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   }
 
   if (work.protects.length > 0) {
-    for await (const { largestBytes } of learner.reserveMeasuring(work.protects)) note('measuring', largestBytes);
+    for await (const { largestBytes } of learner.reserveMeasuring(work.protects.map(sizesOf), single))
+      note('measuring', largestBytes);
   }
 
   learner.reserveTesting(work.tasks);
   let generalText: Effort['generalText'] = null;
   if (work.generalText !== null) {
-    const { sizes, tokens } = work.generalText;
-    const scoring = await compileScoring({ device, network, layers: learner.layers }, work.generalText, true);
+    const { rows, tokens } = work.generalText;
+    const scoring = await compileScoring({ device, network, layers: learner.layers }, rows, true);
     note('testing', scoring.readBytes);
-    const each = times(1 / (sizes.B * (sizes.S + sizes.T)), programsOf(device, scoring.programs));
+    const each = times(1 / tokensOf(rows), programsOf(device, scoring.programs));
     generalText = times(tokens, each);
     scoring.destroy();
   }
@@ -160,10 +177,9 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const free: TestEffort[] = [];
   for (const test of work.freeTests) {
     if ('text' in test) {
-      const { B, S, T } = test.text;
-      const { forward } = await evaluations.lossOf(test.text);
+      const { forward } = await evaluations.lossOf(sizesOf(test.text));
       note('testing', 4);
-      const read = perUnit(device, forward.program, B * (S + T));
+      const read = perUnit(device, forward.program, tokensIn(test.text));
       free.push({ read, rank: read, write: NO_WORK });
       continue;
     }
@@ -202,7 +218,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       validation,
       questions,
       generalText,
-      promptTokens: work.batch.S,
+      tokensOfRow: trained.tokens / work.batch.B,
+      sharesInTraining: !network.readsAnswersApart && !isGated,
       sharesBeginnings: evaluations.sharesBeginnings,
     },
   };

@@ -30,7 +30,8 @@ test('the work of tasks follows from their longest texts; equal tests count once
   const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
   expect(workOf(settings, tasks, false)).toEqual({
     tasks: 3,
-    batch: { B: 2, S: 40, T: 2 },
+    batch: { B: 2, S: 39, T: 2, shared: 0 },
+    shapes: settings.training.epochs,
     validation: null,
     protects: [],
     generalText: null,
@@ -50,8 +51,8 @@ test('held-out examples are planned in batches of their own', () => {
   const held = [20, 21, 22, 23, 24, 25, 26].map((length) => example(length, 3));
   const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }], false);
   expect([batch, validation]).toEqual([
-    { B: 2, S: 16, T: 2 },
-    { B: 6, S: 32, T: 3 },
+    { B: 2, S: 6, T: 2, shared: 0 },
+    { B: 6, S: 26, T: 3, shared: 19 },
   ]);
   const ahead = workAhead({ ...settings, training: { ...settings.training, validationExamples: 0.1 } }, [
     ['yes', 'no'],
@@ -70,7 +71,8 @@ test('before tasks are read, texts have full length, and labels are counted by t
   const settings = tinySettings('gorp', { sourceLength: 40, targetLength: 5, batchSize: 8, evaluationBatchSize: 4 });
   expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
     tasks: 2,
-    batch: { B: 8, S: 40, T: 5 },
+    batch: { B: 8, S: 40, T: 5, shared: 0 },
+    shapes: Infinity,
     validation: null,
     protects: [],
     generalText: null,

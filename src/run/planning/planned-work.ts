@@ -1,11 +1,10 @@
-import type { BatchSizes } from '../../base/batch.ts';
+import { type Batch, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { labelTree } from '../../models/label-tree.ts';
-import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../../tasks/batches.ts';
-import type { EncodedExample } from '../../tasks/fit.ts';
+import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
 import { ANSWER_TOKENS, type AskedQuestions } from '../probes/common-questions-probe.ts';
 import type { EvaluationSizes } from '../evaluation/evaluation-programs.ts';
-import { largestScoring, type PlannedScoring, tokensOf } from '../probes/general-text-probe.ts';
+import { largestScoring } from '../probes/general-text-probe.ts';
 import type { GeneralText } from '../probes/general-text.ts';
 import { answerLength } from '../../tasks/labels.ts';
 import { answersAhead } from '../settings/answers-ahead.ts';
@@ -19,7 +18,8 @@ import {
 } from '../evaluation/free-answers.ts';
 import { type Round, scheduledRounds } from '../settings/schedule.ts';
 import type { RunSettings } from '../settings/settings.ts';
-import { afterBeginning, sharedTokens } from '../evaluation/shared-beginning.ts';
+import { sharedTokens } from '../../models/decoder-batch.ts';
+import { afterBeginning } from '../evaluation/shared-beginning.ts';
 import { answerLengthOf, type EncodedTask } from '../tasks/encoded-task.ts';
 
 /** A test batch. */
@@ -35,13 +35,15 @@ export interface PlannedWork {
   /** Tasks learned one after another: spaces and frozen adapters grow with them. */
   readonly tasks: number;
   /** The largest batch of training. */
-  readonly batch: BatchSizes;
+  readonly batch: PlannedBatch;
+  /** How many sizes of batches a round may have. */
+  readonly shapes: number;
   /** The largest batch of the loss on held-out examples; null if none are held out. */
-  readonly validation: BatchSizes | null;
-  /** The batches of what is protected of the base model; none if nothing is. */
-  readonly protects: readonly BatchSizes[];
+  readonly validation: PlannedBatch | null;
+  /** The batches of what is protected of the base model, as far as they are known; none if nothing is. */
+  readonly protects: readonly (Batch | PlannedBatch)[];
   /** The largest batch of general text, and the tokens of all; null if none is measured. */
-  readonly generalText: (PlannedScoring & { readonly tokens: number }) | null;
+  readonly generalText: { readonly rows: Batch; readonly tokens: number } | null;
   /** The largest batches of each test. */
   readonly tests: readonly PlannedTest[];
   readonly freeTests: readonly PlannedFreeTest[];
@@ -56,7 +58,7 @@ type Planned = Pick<RunSettings, 'method' | 'training'>;
 /** What a run works on besides its tasks. */
 interface Beside {
   /** The batches of what is protected. */
-  readonly protects?: readonly BatchSizes[];
+  readonly protects?: readonly Batch[];
   readonly questions?: AskedQuestions | null;
   readonly general?: GeneralText | null;
 }
@@ -68,24 +70,24 @@ export function workOf(
   shares: boolean,
   { protects = [], questions = null, general = null }: Beside = {},
 ): PlannedWork {
-  const { batchSize, sourceLength, targetLength, evaluationBatchSize } = training;
+  const { batchSize, sourceLength, targetLength, evaluationBatchSize, epochs } = training;
+  const batchesOf = (trains: readonly number[]): number =>
+    Math.ceil(trains.reduce((sum, task) => sum + tasks[task].train.length, 0) / batchSize);
   const heldOut = tasks.flatMap(({ validation }) => validation);
   const tested = tasks.filter(({ test }) => test.length > 0); // tests of tasks taught earlier may not be at hand
   const batch = largestBatch({ method, training }, tasks, 'train', batchSize);
   return {
     tasks: roundsOf(method, tasks).length,
     batch,
+    shapes: epochs * Math.max(...roundsOf(method, tasks).map(({ trains }) => batchesOf(trains))),
     validation:
       heldOut.length === 0
         ? null
         : largestBatch({ method, training }, tasks, 'validation', Math.min(batchSize, evaluationBatchSize)),
     protects,
     generalText: general && {
-      ...largestScoring(general, tokensIn(batch)),
-      tokens: [...general.passages, ...general.prompts.flatMap(({ examples }) => examples)].reduce(
-        (sum, one) => sum + tokensOf(one),
-        0,
-      ),
+      rows: largestScoring(general, tokensIn(batch)),
+      tokens: tokensOf([...general.passages, ...general.prompts.flatMap(({ examples }) => examples)]),
     },
     tests: distinct(
       tested.flatMap(({ form, test, candidates }) => {
@@ -111,28 +113,30 @@ export function workOf(
 const roundsOf = (method: Planned['method'], tasks: readonly EncodedTask[]): Round[] =>
   scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
 
-const paddedSource = (examples: readonly EncodedExample[], sourceLength: number): number =>
-  bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
-
 /** The largest batch of what rounds train on, or hold out. @param most rows. */
 function largestBatch(
-  { method, training: { sourceLength } }: Planned,
+  { method }: Planned,
   tasks: readonly EncodedTask[],
   part: 'train' | 'validation',
   most: number,
-): BatchSizes {
-  const examples = tasks.flatMap((task) => task[part]);
-  const rows = roundsOf(method, tasks).map(({ trains }) =>
-    trains.reduce((sum, task) => sum + tasks[task][part].length, 0),
-  );
-  return {
-    B: Math.min(most, Math.max(...rows)),
-    S: paddedSource(examples, sourceLength),
-    T: longest(examples.map(({ label }) => label)),
-  };
+): PlannedBatch {
+  const rounds = roundsOf(method, tasks).map(({ trains }) => trains.flatMap((task) => tasks[task][part]));
+  const [S, T] = (['source', 'label'] as const).map((of) => longest(rounds.flat().map((one) => one[of])));
+  const B = Math.min(most, Math.max(...rounds.map(({ length }) => length)));
+  // Of the rounds whose batches may be the largest, the one whose examples share the fewest tokens. A batch with
+  // examples of several tasks may share nothing.
+  const isMixed = needsOf(planOf(method)).replayShare !== undefined;
+  const shared = rounds
+    .filter(({ length }) => length > 0)
+    .map((examples) => {
+      const spare = S - longest(examples.map(({ source }) => source));
+      return (isMixed ? 0 : sharedTokens(examples)) + Math.floor((spare * B) / Math.max(1, B - 1));
+    });
+  return { B, S, T, shared: Math.min(S - 1, ...shared) };
 }
 
-const tokensIn = ({ B, S, T }: BatchSizes): number => B * (S + T);
+/** Tokens of a planned batch, if its examples share none. */
+export const tokensIn = ({ B, S, T }: PlannedBatch): number => B * (S + T);
 
 /** Tokens of the largest batch of training. */
 export const trainingTokens = (settings: Planned, tasks: readonly EncodedTask[]): number =>
@@ -162,9 +166,10 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   const T = Math.max(...answers.map((answer) => answer.T));
   return {
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
-    batch: { B: batchSize, S, T },
-    validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T } : null,
-    protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T }] : [],
+    batch: { B: batchSize, S, T, shared: 0 },
+    shapes: Infinity,
+    validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T, shared: 0 } : null,
+    protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T, shared: 0 }] : [],
     generalText: null, // takes less than a step, and less than a tenth of the time of tests
     tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
     freeTests: [],

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { BatchSizes } from '../../base/batch.ts';
 import type { Device } from '../../device/device.ts';
 import { familyOf } from '../../models/families.ts';
 import { plainLayers } from '../../models/layers.ts';
@@ -57,22 +56,15 @@ async function opened(reference: ReferenceFolder, family: string, factor: number
   return { parts: { device, network, layers }, destroy };
 }
 
-/** One batch of all texts: rows of different lengths. */
-const sizesOf = (texts: readonly EncodedExample[]): BatchSizes => ({
-  B: texts.length + 1, // an empty row
-  S: Math.max(...texts.map(({ source }) => source.length)) + 3,
-  T: Math.max(...texts.map(({ label }) => label.length)) + 2,
-});
-
 describe.each(cases)('$family of $reference.name', ({ family, reference, change, texts }) => {
   test('has the losses of transformers, and the KL of PyTorch', async () => {
     const [base, changed] = [await opened(reference, family, 1), await opened(reference, family, change)];
     let before: ScoredLabel[];
     let after: ScoredLabel[];
     try {
-      before = await scoreLabels(base.parts, sizesOf(texts), texts, null);
+      before = await scoreLabels(base.parts, texts, null);
       const compared = before.map((one) => one.compared);
-      after = await scoreLabels(changed.parts, sizesOf(texts), texts, compared);
+      after = await scoreLabels(changed.parts, texts, compared);
     } finally {
       base.destroy();
       changed.destroy();

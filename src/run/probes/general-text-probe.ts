@@ -1,4 +1,4 @@
-import type { BatchSizes } from '../../base/batch.ts';
+import { type Batch, labelTokensOf, tokensOf } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
@@ -81,9 +81,9 @@ export class GeneralTextProbe {
   async #score(known: readonly ScoredLabel[] | null, onPart: OnPart): Promise<ScoredLabel[]> {
     const scored: ScoredLabel[] = [];
     let done = 0;
-    for (const { indexes, sizes } of this.#batches()) {
+    for (const indexes of this.#batches()) {
       const rows = indexes.map((i) => this.#examples[i]);
-      const labels = await scoreLabels(this.#parts, sizes, rows, known && indexes.map((i) => known[i].compared));
+      const labels = await scoreLabels(this.#parts, rows, known && indexes.map((i) => known[i].compared));
       indexes.forEach((index, row) => (scored[index] = labels[row]));
       done += indexes.length;
       await onPart(done, this.#examples.length);
@@ -92,12 +92,12 @@ export class GeneralTextProbe {
   }
 
   /** Passages and prompts apart: their lengths differ. */
-  #batches(): ReturnType<typeof batchesOf> {
+  #batches(): number[][] {
     const { length } = this.#text.passages;
     const [passages, prompts] = [this.#examples.slice(0, length), this.#examples.slice(length)].map((some) =>
       batchesOf(some, this.#batchTokens),
     );
-    return [...passages, ...prompts.map((one) => ({ ...one, indexes: one.indexes.map((i) => length + i) }))];
+    return [...passages, ...prompts.map((indexes) => indexes.map((i) => length + i))];
   }
 
   #measured(round: number, base: readonly ScoredLabel[], model: readonly ScoredLabel[]): GeneralTextRound {
@@ -145,36 +145,20 @@ export function divergences(base: ScoredLabel, model: ScoredLabel): number[] {
   });
 }
 
-/** The largest batch of a probe, and the tokens of its labels: for a plan of its memory. */
-export interface PlannedScoring {
-  readonly sizes: BatchSizes;
-  readonly labelTokens: number;
-}
-
-/** The batch of most tokens. */
-export function largestScoring(text: Pick<GeneralText, 'passages'>, batchTokens: number): PlannedScoring {
-  const batches = batchesOf(text.passages, batchTokens).map(({ indexes, sizes }) => ({
-    sizes,
-    labelTokens: indexes.reduce((sum, i) => sum + text.passages[i].label.length, 0),
-  }));
-  const padded = ({ sizes: { B, S, T } }: PlannedScoring): number => B * (S + T);
-  return batches.reduce((a, b) => (padded(b) > padded(a) ? b : a));
-}
-
-export const tokensOf = ({ source, label }: EncodedExample): number => source.length + label.length;
+/** The batch of most tokens, for a plan of its memory. */
+export const largestScoring = ({ passages }: Pick<GeneralText, 'passages'>, batchTokens: number): Batch =>
+  batchesOf(passages, batchTokens)
+    .map((indexes) => indexes.map((index) => passages[index]))
+    .reduce((a, b) => (tokensOf(b) > tokensOf(a) ? b : a));
 
 /** Examples of similar length in batches that are no larger than one of training. */
-function batchesOf(
-  examples: readonly EncodedExample[],
-  batchTokens: number,
-): { indexes: number[]; sizes: BatchSizes }[] {
-  const order = [...examples.keys()].sort((a, b) => tokensOf(examples[b]) - tokensOf(examples[a]));
-  const batches: { indexes: number[]; sizes: BatchSizes }[] = [];
+function batchesOf(examples: Batch, batchTokens: number): number[][] {
+  const tokens = (index: number): number => tokensOf([examples[index]]);
+  const order = [...examples.keys()].sort((a, b) => tokens(b) - tokens(a));
+  const batches: number[][] = [];
   for (let at = 0; at < order.length;) {
-    const rows = Math.max(1, Math.floor(batchTokens / tokensOf(examples[order[at]])));
-    const indexes = order.slice(at, at + rows);
-    const longest = (part: 'source' | 'label'): number => Math.max(...indexes.map((i) => examples[i][part].length));
-    batches.push({ indexes, sizes: { B: indexes.length, S: longest('source'), T: longest('label') } });
+    const rows = Math.max(1, Math.floor(batchTokens / tokens(order[at])));
+    batches.push(order.slice(at, at + rows));
     at += rows;
   }
   return batches;
@@ -190,7 +174,7 @@ export interface ScoringParts {
 /** Scores of the labels of one batch, by its programs. */
 interface LabelScoring {
   /** Reads the batch. @returns what predicts the tokens of the labels, [N, D], without padding. */
-  read(rows: readonly EncodedExample[]): Promise<Float32Array<ArrayBuffer>>;
+  read(): Promise<Float32Array<ArrayBuffer>>;
   /** The likeliest tokens at each place, [N, k]. */
   likeliest(hidden: Float32Array<ArrayBuffer>): Promise<Uint32Array>;
   /** −log p of a label's token and of k others at each place, [N, 1 + k]. */
@@ -212,7 +196,7 @@ interface LabelScoring {
  */
 export async function compileScoring(
   { device, network, layers }: ScoringParts,
-  { sizes, labelTokens: N }: PlannedScoring,
+  rows: Batch,
   findsLikeliest: boolean,
 ): Promise<LabelScoring> {
   const buffers: OwnedBuffer[] = [];
@@ -224,10 +208,11 @@ export async function compileScoring(
     return program;
   };
   try {
-    const batch = network.batch(sizes, buffers);
+    const N = labelTokensOf(rows);
+    const batch = network.batch(network.sizes(rows, layers.gated !== undefined), buffers);
     const inputs = new InputBuffers(device, buffers);
     const g = new Graph();
-    const { x, head, alpha } = batch.predictions(g, layers); // x [rows, T, D], head [V, D]
+    const { x, head, alpha } = batch.predictions(g, layers); // x [..., D], head [V, D]
     const forward = await add('read general text', g, x);
     const [V, D] = head.shape;
     const k = Math.min(LIKELIEST, V);
@@ -246,17 +231,12 @@ export async function compileScoring(
     const scores = matmul(ofScores, some, head, { layout: 'nt', alpha }); // [1, R, V]
     const score = findsLikeliest ? await add('score tokens', ofScores, scores) : undefined;
     return {
-      read: async (rows) => {
+      read: async () => {
         batch.write(rows);
         await device.run([forward.program]);
         const all = await readValues(device, forward, x, Float32Array);
         const hidden = new Float32Array(N * D);
-        let at = 0;
-        for (const [row, { label }] of rows.entries()) {
-          const from = row * sizes.T + batch.beginOf(label.length);
-          hidden.set(all.subarray(from * D, (from + label.length) * D), at * D);
-          at += label.length;
-        }
+        batch.predicting(rows).forEach((row, i) => hidden.set(all.subarray(row * D, (row + 1) * D), i * D));
         return hidden;
       },
       likeliest: async (hidden) => {
@@ -320,15 +300,14 @@ function largest(values: Float32Array, k: number): Uint32Array {
  */
 export async function scoreLabels(
   parts: ScoringParts,
-  sizes: BatchSizes,
-  rows: readonly EncodedExample[],
+  rows: Batch,
   compared: readonly Uint32Array[] | null,
 ): Promise<ScoredLabel[]> {
   const labels = rows.flatMap(({ label }) => label);
-  const scoring = await compileScoring(parts, { sizes, labelTokens: labels.length }, compared === null);
+  const scoring = await compileScoring(parts, rows, compared === null);
   try {
     const { k } = scoring;
-    const hidden = await scoring.read(rows);
+    const hidden = await scoring.read();
     const tokens = compared === null ? await scoring.likeliest(hidden) : joined(compared);
     const losses = await scoring.losses(hidden, labels, tokens);
     let at = 0;

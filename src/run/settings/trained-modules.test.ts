@@ -94,7 +94,8 @@ describe('a run', () => {
     expect(end.results.settings.training.loraModules).toEqual(asked.training.loraModules);
     const work = {
       tasks: 1,
-      batch: { B: 2, S: 24, T: 3 },
+      batch: { B: 2, S: 24, T: 3, shared: 0 },
+      shapes: 1,
       validation: null,
       generalText: null,
       protects: [],

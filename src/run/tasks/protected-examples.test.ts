@@ -28,10 +28,10 @@ describe('what a run protects', () => {
   test('is sampled alike from each source, whatever its size', () => {
     const sources = [examples(48, 1), examples(192, 2), examples(3, 3)];
     const samples = { begin: 0, end: 48, hasSeveralAnswers: false };
-    const batches = protectedSample(sources, { batchSize: 8, sourceLength: 40 }, samples);
-    const ids = batches.flatMap(({ rows }) => rows.map(({ source: [id] }) => id));
+    const batches = protectedSample(sources, { batchSize: 8 }, samples);
+    const ids = batches.flatMap((rows) => rows.map(({ source: [id] }) => id));
     expect([1, 2, 3].map((id) => ids.filter((one) => one === id).length)).toEqual([16, 16, 3]);
-    expect(protectedSample([], { batchSize: 8, sourceLength: 40 }, samples)).toEqual([]);
+    expect(protectedSample([], { batchSize: 8 }, samples)).toEqual([]);
   });
 
   test('general prompts are all different, and each has an answer', () => {

@@ -33,9 +33,9 @@ export async function protectedExamples(
 /** Batches of these examples for a space, equally many from each source. */
 export function protectedSample(
   sources: ProtectedExamples,
-  { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,
+  { batchSize }: Pick<RunSettings['training'], 'batchSize'>,
   samples: SpaceSamples,
 ): Batch[] {
   const most = Math.ceil(samples.end / Math.max(1, sources.length));
-  return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize, sourceLength }, samples));
+  return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize }, samples));
 }

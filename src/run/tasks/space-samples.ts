@@ -3,7 +3,6 @@ import { chunks } from '../../base/chunks.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { Network } from '../../models/network.ts';
-import { sizedBatch } from '../../tasks/batches.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import type { RunSettings } from '../settings/settings.ts';
 
@@ -51,14 +50,14 @@ export const answersOfPrompt = ({ hasSeveralAnswers }: SpaceSamples, tokens: num
 
 /**
  * Batches of examples from all parts of the data, at equal distances; those of similar length are together, so that
- * less is padding.
+ * less is padding, if a model pads.
  *
  * @param most examples.
  */
 export function sampleBatches(
   examples: readonly EncodedExample[],
   most: number,
-  { batchSize, sourceLength }: Pick<RunSettings['training'], 'batchSize' | 'sourceLength'>,
+  { batchSize }: Pick<RunSettings['training'], 'batchSize'>,
   samples: SpaceSamples,
 ): Batch[] {
   const { length } = examples;
@@ -66,10 +65,7 @@ export function sampleBatches(
   const indexes = Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
   const tokensOf = (index: number): number => examples[index].source.length + examples[index].label.length;
   indexes.sort((a, b) => tokensOf(b) - tokensOf(a));
-  const rows = Math.min(batchSize, length);
-  const batches = chunks(indexes, batchSize).map((some) =>
-    sizedBatch(examples, some, { batchSize: rows, sourceLength }),
-  );
+  const batches = chunks(indexes, batchSize).map((some) => some.map((index) => examples[index]));
   if (!samples.hasSeveralAnswers) return batches;
   const labels = distinctLabels(examples);
   return batches.map((batch) => withAnswers(batch, labels, samples));
@@ -85,9 +81,8 @@ function withAnswers(batch: Batch, labels: readonly (readonly number[])[], sampl
   const T = labels.reduce((longest, { length }) => Math.max(longest, length), 1);
   const answers = Math.min(labels.length, answersOfPrompt(samples, T));
   if (answers === 1) return batch;
-  const rows = batch.rows.flatMap(({ source, label }) => {
+  return batch.flatMap(({ source, label }) => {
     const own = labels.findIndex((one) => one.join() === label.join());
     return Array.from({ length: answers }, (_, i) => ({ source, label: labels[(own + i) % labels.length] }));
   });
-  return { sizes: { ...batch.sizes, T, answers }, rows };
 }

@@ -12,7 +12,6 @@ export { dropout } from './dropout';
 export { embedding, embeddingGradient } from './embedding';
 export { appendToCaches, nextToken } from './generation';
 export { innerProductParts, innerProductTotal } from './inner-product';
-export { lastTokens, lastTokensGradient } from './last-tokens';
 export { maskRows } from './mask-rows';
 export { mergeAttention } from './merge-attention';
 export { adam, adamInto, applyUpdate, clipFactor, innerProducts, squares } from './optimizer';
