@@ -67,7 +67,7 @@ function entryOf(
       sum += Math.exp(score) * v[key + e];
       continue;
     }
-    const line = 2 * ((b * H + h) * Sq + (Math.floor(query / (H * d)) % Sq));
+    const line = (2 * query) / d;
     const ds = Math.exp(score - back[line]) * (dot(dout, query, v, key) - back[line + 1]);
     sum += ds * scale * (form === 'GRAD_Q' ? k[key + e] : q[query + e]);
   }
