@@ -31,6 +31,24 @@ describe('storyOf', () => {
     expect(story?.limit).toBe('With this many tests, only a loss of 13 points or more can be told from chance.');
   });
 
+  it('judges a change by the answers that turned, where they are known', () => {
+    const matrix = [
+      [0.3, 0.3, 0],
+      [0.7, 0.3, null],
+      [0.58, 0.8, 0],
+    ];
+    const told = (wrong: number, right: number) =>
+      storyOf(settings, matrix, counts(100), (j, [from]) => (j === 0 && from === 1 ? { wrong, right } : null));
+    // Independent samples would not show it: 70 of 100 and 58 of 100.
+    expect(storyOf(settings, matrix, counts(100))?.tasks[0].text).toContain('may be chance');
+    expect(told(19, 7)?.tasks[0]).toMatchObject({ tone: 'fell' });
+    expect(told(19, 7)?.tasks[0].text).toMatch(
+      /fell to 58 % \(−12 points, 95 % interval −2\d to −\d; 19 turned wrong, 7 right, p = 0\.029\) while field was learned/,
+    );
+    expect(told(42, 30)?.tasks[0]).toMatchObject({ tone: 'learned' });
+    expect(told(19, 7)?.limit).toBe('With this many tests, only a loss of 6 points or more can be told from chance.');
+  });
+
   it('spreads a change over the rounds that made it', () => {
     const matrix = [
       [0, 0, 0],

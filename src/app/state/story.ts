@@ -1,4 +1,12 @@
-import { changeInterval, type Proportion, smallestFall } from '../../base/proportions.ts';
+import {
+  changeInterval,
+  LEAST_TURNED,
+  mcnemarP,
+  pairedInterval,
+  type Proportion,
+  smallestFall,
+  type Turned,
+} from '../../base/proportions.ts';
 import type { AccuracyMatrix } from '../../run/results/measures.ts';
 import { namedRounds, roundOf, type Scheduled } from '../../run/settings/schedule.ts';
 import { roundsTested } from './scores.ts';
@@ -26,14 +34,23 @@ const MOST_OF_IT = 0.7;
 /** Falls that only larger ones than this can be told from chance: there are too few tests. */
 const COARSE = 0.2;
 
+/** How the answers to a task turned from a round to another; null where that is not known. */
+type TurnedAt = (task: number, rounds: readonly [from: number, to: number]) => Turned | null;
+
 /**
- * Tells what happened from R and the numbers of tests. A change counts only if its 95 % interval excludes 0
- * ({@link changeInterval}); everything else is said to be within chance.
+ * Tells what happened from R and the numbers of tests. A change counts only if McNemar's test of the answers that turned
+ * is below 5 %, or, where those are not known, if its 95 % interval excludes 0 ({@link changeInterval}); everything else
+ * is said to be within chance.
  *
  * @param examples number of test examples of each task.
  * @returns null before the first task has been tested.
  */
-export function storyOf(settings: Scheduled, matrix: AccuracyMatrix, examples: readonly number[]): Story | null {
+export function storyOf(
+  settings: Scheduled,
+  matrix: AccuracyMatrix,
+  examples: readonly number[],
+  turned: TurnedAt = () => null,
+): Story | null {
   const tested = roundsTested(matrix);
   if (tested === 0) return null;
   const cell = (round: number, task: number): Proportion | null => {
@@ -46,11 +63,12 @@ export function storyOf(settings: Scheduled, matrix: AccuracyMatrix, examples: r
     const own = roundOf(settings, j);
     const learned = own <= tested ? cell(own, j) : null;
     if (learned === null) return;
-    const first = learnedClause(cell(0, j), learned);
+    const first = learnedClause(cell(0, j), learned, turned(j, [0, own]));
     const last = own < tested ? cell(tested, j) : null;
-    if (last !== null) falls.push(smallestFall(learned));
-    const since =
-      last === null ? null : sinceClause(learned, last, () => whenIt(settings, (round) => cell(round, j), own, tested));
+    const answers = turned(j, [own, tested]);
+    if (last !== null) falls.push(answers === null ? smallestFall(learned) : leastTurned(learned));
+    const when = (): string => whenIt(settings, (round) => cell(round, j), own, tested);
+    const since = last === null ? null : sinceClause(changeOf(learned, last, answers), when);
     const text = since === null ? `${task} ${first.text}.` : `${task} ${first.text}, ${since.text}.`;
     tasks.push({ task, tone: since === null || since.tone === 'same' ? first.tone : since.tone, text });
   });
@@ -59,26 +77,50 @@ export function storyOf(settings: Scheduled, matrix: AccuracyMatrix, examples: r
 
 type Clause = Pick<TaskSentence, 'tone' | 'text'>;
 
-function learnedClause(before: Proportion | null, learned: Proportion): Clause {
+/** A change of a task's accuracy between two tests of the same examples. */
+interface Change {
+  readonly before: Proportion;
+  readonly after: Proportion;
+  /** 1 for a rise, −1 for a fall, 0 for a change that may be chance. */
+  readonly sign: -1 | 0 | 1;
+  /** How sure that is, in words. */
+  readonly words: string;
+}
+
+function changeOf(before: Proportion, after: Proportion, turned: Turned | null): Change {
+  const [low, high] = turned === null ? changeInterval(before, after) : pairedInterval(before, turned);
+  const isClear = turned === null ? low > 0 || high < 0 : mcnemarP(turned) < 0.05;
+  const interval = `95 % interval ${signed(low)} to ${signed(high)}`;
+  const ways = turned && `; ${turned.wrong} turned wrong, ${turned.right} right, ${pText(mcnemarP(turned))}`;
+  const change = after.share - before.share;
+  const sign = !isClear || change === 0 ? 0 : change > 0 ? 1 : -1;
+  return { before, after, sign, words: `(${signed(change)} points, ${interval}${ways ?? ''})` };
+}
+
+const pText = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`);
+
+/** The smallest fall that answers turning wrong alone can show. */
+const leastTurned = ({ share, count }: Proportion): number | null =>
+  Math.round(share * count) < LEAST_TURNED ? null : LEAST_TURNED / count;
+
+function learnedClause(before: Proportion | null, learned: Proportion, turned: Turned | null): Clause {
   const to = `${inPercent(learned.share)} of ${answers(learned)}`;
   if (before === null) return { tone: 'learned', text: `had ${to} right` };
-  const [low, high] = changeInterval(before, learned);
   const from = inPercent(before.share);
-  if (low > 0) return { tone: 'learned', text: `was learned, from ${from} to ${to}` };
-  if (high < 0) return { tone: 'fell', text: `got worse while it was trained, from ${from} to ${to}` };
+  const { sign } = changeOf(before, learned, turned);
+  if (sign > 0) return { tone: 'learned', text: `was learned, from ${from} to ${to}` };
+  if (sign < 0) return { tone: 'fell', text: `got worse while it was trained, from ${from} to ${to}` };
   return { tone: 'same', text: `was not clearly learned: it had ${from} before and ${to} after, which may be chance` };
 }
 
-function sinceClause(learned: Proportion, last: Proportion, when: () => string): Clause {
-  const [low, high] = changeInterval(learned, last);
-  const to = inPercent(last.share);
-  const size = `(${signed(last.share - learned.share)} points, 95 % interval ${signed(low)} to ${signed(high)})`;
-  if (high < 0) return { tone: 'fell', text: `and fell to ${to} ${size} ${when()}` };
-  if (low > 0) return { tone: 'rose', text: `and rose to ${to} ${size} ${when()}` };
+function sinceClause({ before, after, sign, words }: Change, when: () => string): Clause {
+  const to = inPercent(after.share);
+  if (sign < 0) return { tone: 'fell', text: `and fell to ${to} ${words} ${when()}` };
+  if (sign > 0) return { tone: 'rose', text: `and rose to ${to} ${words} ${when()}` };
   return {
     tone: 'same',
     text:
-      to === inPercent(learned.share)
+      to === inPercent(before.share)
         ? 'and stayed there'
         : `and stayed close to it: now ${to}, a difference that may be chance`,
   };

@@ -67,13 +67,14 @@ export class Evaluator {
 
   /**
    * @param onBatch called after every batch with the number of examples done; it may throw to stop.
-   * @returns the accuracy, the answers in the order of the task's test examples, and the time it took.
+   * @returns the accuracy; the answers in the order of the task's test examples, and of labels whether the right one was
+   *   the likeliest; the time it took.
    * @throws GorpError `device/lost`; `run/not-finite` if the model's scores are no numbers.
    */
   async evaluate(
     task: EncodedTask,
     onBatch: (done: number) => Promise<void>,
-  ): Promise<{ accuracy: Accuracy; answers: Answer[]; time: TestTime }> {
+  ): Promise<{ accuracy: Accuracy; answers: Answer[]; rankedRight?: boolean[]; time: TestTime }> {
     if (task.form !== 'labels') return this.#evaluateFree(task, onBatch);
     const { sourceLength, evaluationBatchSize } = this.#settings;
     const tree = labelTree(task.candidates);
@@ -123,18 +124,19 @@ export class Evaluator {
     const rest = this.#now();
     await unanswered.write(written);
     time.answerSeconds += (this.#now() - rest) / 1000;
-    let ranked = 0;
+    const rankedRight: boolean[] = [];
     const answers = task.asked.map(({ label }, example): Answer => {
       const { text, generated } = writtenText(written[example], this.#network.tokens.endIds, this.#tokenizer);
       time.answerTokens += generated;
       const right = task.labels.indexOf(label);
       const of = losses[example];
-      if (of.indexOf(Math.min(...of)) === right) ranked++;
+      rankedRight.push(of.indexOf(Math.min(...of)) === right);
       const labelTokens = task.candidates[right].length;
       return { ...scoreOf(text, label), text, generated, loss: of[right], labelTokens };
     });
     const exact = answers.filter(({ exactMatch }) => exactMatch).length;
-    return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers, time };
+    const ranked = rankedRight.filter(Boolean).length;
+    return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers, rankedRight, time };
   }
 
   async #evaluateFree(

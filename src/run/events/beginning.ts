@@ -74,23 +74,28 @@ export function resultsAtRound(facts: RunFacts, { round, results }: Pick<SavedRo
     if (matrix !== undefined && known[score] !== undefined) known[score] = own(matrix);
   }
   const tested = withMeasures(known, facts.tasks);
-  const answers = (results.confusion ?? []).flatMap((one) => {
-    const column = columns.indexOf(one.task - 1);
-    return column < 0 || one.round > round ? [] : [{ ...one, task: column + 1 }];
-  });
+  const ofColumns = <One extends { task: number; round: number }>(all: readonly One[] = []): One[] =>
+    all.flatMap((one) => {
+      const column = columns.indexOf(one.task - 1);
+      return column < 0 || one.round > round ? [] : [{ ...one, task: column + 1 }];
+    });
+  const [answers, right] = [ofColumns(results.confusion), ofColumns(results.right)];
   const done = { seconds, curves, ...tested, spaces, stateBytes, health: thinned(health), memory };
   return {
     ...fresh,
     ...done,
     ...(answers.length > 0 && { confusion: answers }),
+    ...(right.length > 0 && { right }),
     ...endingsOf(results),
     ...probedOf(results, round),
     taughtBefore: { tasks: round, seconds },
   };
 }
 
-const countedOf = ({ confusion }: Results): Pick<Results, 'confusion'> =>
-  confusion === undefined ? {} : { confusion };
+const countedOf = ({ confusion, right }: Results): Pick<Results, 'confusion' | 'right'> => ({
+  ...(confusion && { confusion }),
+  ...(right && { right }),
+});
 
 /** The losses on held-out examples, and how rounds ended otherwise than at their last step. */
 const endingsOf = ({

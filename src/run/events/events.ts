@@ -79,6 +79,8 @@ interface Evaluation {
   examples: number;
   /** How often a label was answered as which, of tasks with labels. */
   answers?: AnswerCount[];
+  /** Which examples were right, by score: see {@link bitsText}. */
+  right?: { exact?: string; ranked?: string };
   time: TestTime;
 }
 

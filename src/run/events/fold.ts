@@ -105,7 +105,7 @@ function ratesOf({ step, rate }: Results['curves'], added: readonly number[]): P
 }
 
 function withTest(results: Results, event: EventOf<'evaluation'>): Results {
-  const { round, task, answers, time } = event;
+  const { round, task, answers, right, time } = event;
   const accuracy = { ...results.accuracy };
   for (const score of SCORES) {
     const [matrix, value] = [accuracy[score], event[score] ?? null];
@@ -115,6 +115,12 @@ function withTest(results: Results, event: EventOf<'evaluation'>): Results {
     ...results,
     ...withMeasures(accuracy, results.tasks),
     ...(answers !== undefined && { confusion: withAnswers(results, { round, task: task + 1, answers }) }),
+    ...(right !== undefined && {
+      right: [
+        ...(results.right ?? []).filter((one) => one.round !== round || one.task !== task + 1),
+        { round, task: task + 1, ...right },
+      ],
+    }),
     testTime: withTime(results.testTime ?? NO_TIME, time),
   };
 }

@@ -3,6 +3,7 @@ import type { Learner } from '../../gorp/learner.ts';
 import type { Network } from '../../models/network.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Place } from '../files/place-in-data.ts';
+import { bitsText } from '../results/paired.ts';
 import { countAnswers } from '../results/confusion.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { Evaluator } from '../evaluation/evaluator.ts';
@@ -75,7 +76,11 @@ export async function* testTasks(
           answers.map(({ text }) => text),
         ),
       };
-      yield { type: 'evaluation', round, task: index, ...accuracy, ...byLabel, time: outcome.time };
+      const right = {
+        ...(form !== 'text' && { exact: bitsText(answers.map(({ exactMatch }) => exactMatch)) }),
+        ...(outcome.rankedRight && { ranked: bitsText(outcome.rankedRight) }),
+      };
+      yield { type: 'evaluation', round, task: index, ...accuracy, ...byLabel, right, time: outcome.time };
       const test = {
         answers,
         batches: Math.ceil(answers.length / training.evaluationBatchSize),

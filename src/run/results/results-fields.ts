@@ -186,6 +186,8 @@ const CommonQuestionsReportSchema = v.strictObject({
 export type CommonQuestionsReport = v.InferOutput<typeof CommonQuestionsReportSchema>;
 
 /** What a run found on general text before training (round 0) or after a round; null if it was not finite. */
+const bits = v.pipe(v.string(), v.regex(/^[\da-f]*$/));
+
 const GeneralTextRoundSchema = v.strictObject({
   round,
   /** Mean −log p per token of each passage. */
@@ -274,6 +276,13 @@ export const FieldsSchema = v.strictObject({
    */
   confusion: v.exactOptional(
     v.array(v.strictObject({ round, task: round, answers: v.array(v.tuple([count, count, count])) })),
+  ),
+  /**
+   * Which test examples were right, by task (from 1) and round: hexadecimal digits of four examples each, the first in
+   * the highest bit. Tests of the same task are on the same examples. Files of earlier versions do not say.
+   */
+  right: v.exactOptional(
+    v.array(v.strictObject({ round, task: round, exact: v.exactOptional(bits), ranked: v.exactOptional(bits) })),
   ),
   /** What is measured of the model besides its tasks. Files of earlier versions lack it. */
   probes: v.exactOptional(

@@ -3,6 +3,7 @@ import { type ErrorReport, reportOf } from '../../../base/errors.ts';
 import { changeInterval } from '../../../base/proportions.ts';
 import { keptQuestions, keptSentence } from '../../../run/results/common-questions-kept.ts';
 import { generalTextChange, generalTextSentence } from '../../../run/results/general-text-change.ts';
+import { turnedBetween } from '../../../run/results/paired.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { idleTasks, watchedSums } from '../../../run/results/watched.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
@@ -92,7 +93,9 @@ export function WhatHappened() {
   const examples = results?.tasks.map(({ testExamples }) => testExamples) ?? [];
   if (settings === null || results === null) return null;
   const { matrix, ranked } = sharesOf(results, view);
-  const { tasks, limit } = storyOf(settings, matrix, examples) ?? { tasks: [], limit: null };
+  const turned: Parameters<typeof storyOf>[3] = (j, rounds) =>
+    turnedBetween(results, ranked.includes(results.tasks[j].name) ? 'ranked' : 'exact', j, rounds);
+  const { tasks, limit } = storyOf(settings, matrix, examples, turned) ?? { tasks: [], limit: null };
   const all = [...tasks, ...freeStory(results)].toSorted(
     (a, b) => settings.order.indexOf(a.task) - settings.order.indexOf(b.task),
   );
