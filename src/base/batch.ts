@@ -36,3 +36,15 @@ export const labelTokensOf = (rows: Batch): number => rows.reduce((sum, { label 
 /** Tokens of rows, of sources and labels together. */
 export const tokensOf = (rows: Batch): number =>
   rows.reduce((sum, { source, label }) => sum + source.length + label.length, 0);
+
+/** What is read of an example, but for a model that reads answers apart: all but its last token, which is predicted. */
+export const textOf = ({ source, label }: TokenPair): readonly number[] => [...source, ...label].slice(0, -1);
+
+export const beginsWith = (text: readonly number[], beginning: readonly number[]): boolean =>
+  beginning.every((token, i) => token === text[i]);
+
+/** Orders texts so that one is followed by those that begin with it. */
+export function compareTokens(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((token, i) => token !== b[i]);
+  return at < 0 ? a.length - b.length : at >= b.length ? 1 : a[at] - b[at];
+}

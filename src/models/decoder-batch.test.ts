@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TokenPair } from '../base/batch.ts';
-import { decoderSizes, listTokens, roundedUp, spansOf } from './decoder-batch.ts';
+import { decoderSizes, listTokens, plannedDecoderSizes, roundedUp, sharedTokens, spansOf } from './decoder-batch.ts';
 
 const QUESTION = [1, 20, 21, 22, 23, 24, 25, 26, 27];
 
@@ -34,7 +34,7 @@ describe('listTokens', () => {
   it('shares nothing with gates, few tokens, nor the token that predicts an answer', () => {
     const rows = [
       { source: QUESTION, label: [7, 2] },
-      { source: QUESTION, label: [7, 3] },
+      { source: QUESTION, label: [8, 3] },
     ];
     expect(decoderSizes(rows, true).tokens).toBe(20);
     expect(decoderSizes(rows, false).tokens).toBe(12);
@@ -43,6 +43,23 @@ describe('listTokens', () => {
     expect([...predicting]).toEqual([8, 9, 10, 11]);
     const few = rows.map(({ source, label }) => ({ source: source.slice(0, 8), label }));
     expect(decoderSizes(few, false).tokens).toBe(18);
+  });
+
+  it('reads an example within another that begins with it, such as an earlier answer of a conversation', () => {
+    const rows = [
+      { source: [1, 5, 6], label: [7, 2] },
+      { source: [1, 5, 6, 7, 2, 8], label: [9, 3, 2] },
+      { source: [1, 5, 6, 7, 2, 8], label: [4] },
+      { source: [1, 5, 6, 9, 2, 8], label: [4] },
+    ];
+    const sizes = decoderSizes(rows, false);
+    expect(sizes.tokens).toBe(14);
+    const { ids, counts, labels, predicting, spans } = listTokens(rows, sizes, 0);
+    expect([...ids]).toEqual([1, 5, 6, 7, 2, 8, 9, 3, 1, 5, 6, 9, 2, 8]);
+    expect([...counts]).toEqual([3, 3, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1]);
+    expect([...labels]).toEqual([7, 2, 9, 3, 2, 4, 4, -100]);
+    expect([...predicting]).toEqual([2, 3, 5, 6, 7, 5, 13, 0]);
+    expect([...spans.subarray(0, 12)]).toEqual([0, 8, 0, 0, 0, 8, 8, 6, 8, 0, 8, 6]);
   });
 
   it('refuses examples that do not fit', () => {
@@ -79,7 +96,10 @@ describe('listTokens', () => {
             ...list.ids.subarray(ownBegin, ownBegin + ownCount),
           ),
         );
-        for (const { source, label } of rows) expect(texts).toContainEqual([...source, ...label].slice(0, -1));
+        for (const { source, label } of rows) {
+          const text = [...source, ...label].slice(0, -1);
+          expect(texts.some((one) => text.every((id, i) => one[i] === id))).toBe(true);
+        }
         const owners = new Float32Array(sizes.tokens);
         for (const [begin, count, sharedBegin, sharedCount, ownBegin, ownCount] of spans) {
           expect([ownBegin, ownCount]).toEqual([begin, count]);
@@ -105,7 +125,7 @@ describe('listTokens', () => {
     );
   });
 
-  it('takes no more tokens than one beginning for all, or for each task', () => {
+  it('takes no more tokens than a beginning for each task, or than a plan', () => {
     fc.assert(
       fc.property(rowsOf, (rows) => {
         const apart = decoderSizes(rows, true);
@@ -116,6 +136,10 @@ describe('listTokens', () => {
         const saved = [1, 2].reduce((sum, task) => sum + Math.max(0, ofTask(task) - 1) * 9, 0);
         const all = rows.reduce((sum, { source, label }) => sum + source.length + label.length - 1, 0);
         expect(shared.tokens).toBeLessThanOrEqual(roundedUp(all - saved, 'tokens'));
+        const [S, T] = (['source', 'label'] as const).map((of) => Math.max(...rows.map((one) => one[of].length)));
+        const plan = plannedDecoderSizes({ B: rows.length, S, T, shared: sharedTokens(rows) }, false);
+        expect(shared.tokens).toBeLessThanOrEqual(plan.tokens);
+        expect(shared.labels).toBeLessThanOrEqual(plan.labels);
       }),
     );
   });

@@ -1,4 +1,12 @@
-import type { Batch, BatchSizes, PlannedBatch, TokenPair } from '../base/batch.ts';
+import {
+  type Batch,
+  type BatchSizes,
+  beginsWith,
+  compareTokens,
+  type PlannedBatch,
+  textOf,
+  type TokenPair,
+} from '../base/batch.ts';
 import { type Span, SPAN_FIELDS } from '../graph/ops/row-attention.ts';
 import { IGNORED_LABEL } from './network.ts';
 
@@ -31,11 +39,27 @@ interface Group {
 }
 
 /**
- * Rows in groups with a beginning each, so that as few tokens as possible remain: in alphabetical order, groups are
- * runs of neighbours.
+ * For each row, the row in which it is read: another, if that begins with its whole text, as a conversation begins with
+ * an earlier answer and all before it. In alphabetical order a text is followed by one that begins with it.
  */
-function groupsOf(rows: Batch): Group[] {
-  const order = rows.map((_, row) => row).sort((a, b) => compare(rows[a].source, rows[b].source) || a - b);
+function containersOf(rows: Batch): number[] {
+  const texts = rows.map(textOf);
+  const order = [...rows.keys()].sort((a, b) => compareTokens(texts[a], texts[b]) || a - b);
+  const containers = [...rows.keys()];
+  for (let i = order.length - 2; i >= 0; i--) {
+    if (beginsWith(texts[order[i + 1]], texts[order[i]])) containers[order[i]] = containers[order[i + 1]];
+  }
+  return containers;
+}
+
+/**
+ * The rows that are not read in another, in groups with a beginning each, so that as few tokens as possible remain: in
+ * alphabetical order, groups are runs of neighbours.
+ */
+function groupsOf(rows: Batch, containers: readonly number[]): Group[] {
+  const order = [...rows.keys()]
+    .filter((row) => containers[row] === row)
+    .sort((a, b) => compareTokens(rows[a].source, rows[b].source) || a - b);
   const withNext = order.slice(1).map((row, i) => commonTokens(rows[order[i]].source, rows[row].source));
   // The maximum that the first `end` rows save, and where the last of their groups begins.
   const best: { saved: number; begin: number; shared: number }[] = [{ saved: 0, begin: 0, shared: 0 }];
@@ -58,26 +82,30 @@ function groupsOf(rows: Batch): Group[] {
   return groups.sort((a, b) => a.rows[0] - b.rows[0]);
 }
 
-function compare(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((token, i) => token !== b[i]);
-  return at < 0 ? a.length - b.length : at >= b.length ? 1 : a[at] - b[at];
-}
-
 /**
- * The sizes of a batch of a decoder-only model. The label's last token is predicted but not read.
+ * The sizes of a batch of a decoder-only model.
  *
  * @param gated whether adapters have gates: a beginning is then part of every prompt.
  */
 export function decoderSizes(rows: Batch, gated: boolean): BatchSizes {
-  const saved = gated ? [] : groupsOf(rows).map((group) => (group.rows.length - 1) * group.shared);
-  const read = rows.map(({ source, label }) => source.length + label.length - 1);
+  const { groups } = placesOf(rows, gated);
+  const tokens = groups.map(
+    ({ rows: members, shared }) => shared + sumOf(members.map((row) => textOf(rows[row]).length - shared)),
+  );
   return {
     rows: rows.length,
     sources: rows.length,
-    tokens: roundedUp(sumOf(read) - sumOf(saved), 'tokens'),
+    tokens: roundedUp(sumOf(tokens), 'tokens'),
     labels: roundedUp(sumOf(rows.map(({ label }) => label.length)), 'labels'),
     gated,
   };
+}
+
+/** Where rows are read. Rows with gates share nothing. */
+function placesOf(rows: Batch, gated: boolean): { containers: readonly number[]; groups: readonly Group[] } {
+  if (gated) return { containers: [...rows.keys()], groups: rows.map((_, row) => ({ rows: [row], shared: 0 })) };
+  const containers = containersOf(rows);
+  return { containers, groups: groupsOf(rows, containers) };
 }
 
 /** The sizes that no batch of this plan exceeds. */
@@ -103,7 +131,7 @@ export const spansOf = ({ rows }: Pick<BatchSizes, 'rows'>): number => rows + Ma
 
 /**
  * A training batch of a decoder-only model as a list of N tokens: what rows share, once, then what remains of each, its
- * prompt and its label without the last token (docs/method.md, section 5).
+ * prompt and its label without the last token; a row that another begins with is read in it (docs/method.md, section 5).
  */
 export interface TokenList {
   /** [N]. */
@@ -131,40 +159,43 @@ export function listTokens(rows: Batch, sizes: BatchSizes, padId: number): Token
   const N = sizes.tokens;
   const ids = new Uint32Array(N).fill(padId);
   const positions = new Int32Array(N);
-  const counts = new Float32Array(N);
   const rowOf = new Uint32Array(N);
   const beginnings: Span[] = [];
   const texts: Span[] = [];
-  const firstLabel: number[] = [];
+  const spanOf = new Map<number, Span>();
   let at = 0;
-  const place = (tokens: readonly number[], from: number, count: number, row: number): number => {
+  const place = (tokens: readonly number[], first: number, row: number): number => {
     const begin = at;
     ids.set(tokens, begin);
-    tokens.forEach((_, i) => (positions[begin + i] = from + i));
-    counts.fill(count, begin, begin + tokens.length);
+    tokens.forEach((_, i) => (positions[begin + i] = first + i));
     rowOf.fill(row, begin, begin + tokens.length);
     at += tokens.length;
     return begin;
   };
-  const groups = sizes.gated ? rows.map((_, row) => ({ rows: [row], shared: 0 })) : groupsOf(rows);
+  const { containers, groups } = placesOf(rows, sizes.gated);
   for (const { rows: members, shared } of groups) {
-    const beginning = rows[members[0]].source.slice(0, shared);
-    const sharedBegin = place(beginning, 0, members.length, members[0]);
+    const sharedBegin = place(rows[members[0]].source.slice(0, shared), 0, members[0]);
     if (shared > 0) beginnings.push(alone(sharedBegin, shared));
     for (const row of members) {
-      const { source, label } = rows[row];
-      const text = [...source.slice(shared), ...label].slice(0, -1);
-      const begin = place(text, shared, 1, row);
-      texts.push({ ...alone(begin, text.length), sharedBegin, sharedCount: shared });
-      firstLabel[row] = begin + source.length - shared - 1;
+      const own = textOf(rows[row]).slice(shared);
+      const span = { ...alone(place(own, shared, row), own.length), sharedBegin, sharedCount: shared };
+      texts.push(span);
+      spanOf.set(row, span);
     }
   }
   const spans = new Uint32Array(spansOf(sizes) * SPAN_FIELDS);
   [...beginnings, ...texts, alone(at, N - at)].forEach((span, i) => spans.set(fieldsOf(span), i * SPAN_FIELDS));
+  /** The token at a position of a row. */
+  const tokenAt = (row: number, position: number): number => {
+    const { sharedBegin, sharedCount, ownBegin } = spanOf.get(containers[row]) ?? alone(0, 0);
+    return position < sharedCount ? sharedBegin + position : ownBegin + position - sharedCount;
+  };
+  const counts = new Float32Array(N);
+  rows.forEach((one, row) => textOf(one).forEach((_, position) => counts[tokenAt(row, position)]++));
   const labels = new Int32Array(sizes.labels).fill(IGNORED_LABEL);
   const predicting = new Uint32Array(sizes.labels);
   labels.set(rows.flatMap(({ label }) => label));
-  predicting.set(rows.flatMap(({ label }, row) => label.map((_, i) => firstLabel[row] + i)));
+  predicting.set(rows.flatMap(({ source, label }, row) => label.map((_, i) => tokenAt(row, source.length - 1 + i))));
   return { ids, positions, spans, counts, rowOf, labels, predicting };
 }
 

@@ -264,6 +264,9 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
       { source: ids(4, 9), label: ids(2, 10) },
       { source: [...ids(9, 2), ...ids(7, 11)], label: ids(4, 12) },
       { source: [...ids(11, 1), ...ids(2, 13)], label: ids(1, 14) },
+      // A conversation after its first answer, and an example with another answer to the same prompt.
+      { source: [...ids(4, 9), ...ids(2, 10), ...ids(3, 15)], label: ids(3, 16) },
+      { source: [...ids(9, 2), ...ids(1, 5)], label: ids(1, 17) },
     ];
     const gradientsOf = async (sharesNothing: boolean): Promise<Map<string, number[]>> => {
       const { network, owned, layers } = model;

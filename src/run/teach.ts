@@ -3,6 +3,7 @@ import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import { spaceOf } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -74,6 +75,7 @@ export interface Lessons {
 export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, void> {
   const { settings, tasks, rounds, network, at } = lessons;
   const samples = spaceSamples(settings.method, network);
+  const readsOnce = !network.readsAnswersApart && needsOf(planOf(settings.method)).byPrompt !== true;
   if (at.phase === 'begin') {
     yield* test(lessons, untestedBefore(lessons));
     if (at.round === 0) yield* ask(lessons, 0);
@@ -81,7 +83,7 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
   }
   yield* readText(lessons, 0); // unknown if the run resumes from one that did not measure it
   for (const round of rounds.filter(({ number }) => number > at.round || (number === at.round && isOpen(at)))) {
-    const batches = new RoundBatches(settings, tasks, round, samples);
+    const batches = new RoundBatches(settings, tasks, round, samples, readsOnce);
     if (round.number > at.round) yield* begin(lessons, round, batches);
     if (at.phase === 'learn') {
       yield* learn(lessons, round, batches);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketLength, evaluationOrder, longestSource, trainingOrder } from './batches.ts';
+import { bucketLength, chainsOf, evaluationOrder, longestSource, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';
 
 const ofLength = (source: number, label: number): EncodedExample => ({
@@ -20,7 +20,7 @@ describe('orders of batches', () => {
       fc.property(fc.array(fc.nat(9)), fc.integer({ min: 1, max: 7 }), fc.integer(), (lengths, batchSize, seed) => {
         const examples = lengths.map((length) => ofLength(length, 1));
         const tests = evaluationOrder(examples, { batchSize, sourceLength: 9 });
-        const training = trainingOrder(examples, batchSize, seed, 0);
+        const training = trainingOrder(examples, { batchSize, seed, groupByLength: seed % 2 === 0 }, 0);
         for (const order of [training, tests.map(({ indexes }) => indexes)]) {
           expect(order.flat().sort((a, b) => a - b)).toEqual(examples.map((_, i) => i));
           expect(order.every(({ length }) => length > 0 && length <= batchSize)).toBe(true);
@@ -36,7 +36,8 @@ describe('orders of batches', () => {
 
   it('differ by seed and epoch in training, and are reproducible', () => {
     const same = Array.from({ length: 40 }, () => ofLength(5, 1));
-    const order = (seed: number, epoch: number): string => JSON.stringify(trainingOrder(same, 8, seed, epoch));
+    const order = (seed: number, epoch: number): string =>
+      JSON.stringify(trainingOrder(same, { batchSize: 8, seed, groupByLength: true }, epoch));
     expect(order(1, 0)).toBe(order(1, 0));
     expect(new Set([order(1, 0), order(2, 0), order(1, 1), order(2, 1)]).size).toBe(4);
   });
@@ -47,7 +48,53 @@ describe('orders of batches', () => {
       const lengths = batch.map((i) => examples[i].source.length);
       return Math.max(...lengths) - Math.min(...lengths);
     };
-    expect(Math.max(...trainingOrder(examples, 8, 1, 0).map(spread))).toBeLessThan(8);
+    const spreads = (groupByLength: boolean): number[] =>
+      trainingOrder(examples, { batchSize: 8, seed: 1, groupByLength }, 0).map(spread);
+    expect(Math.max(...spreads(true))).toBeLessThan(8);
+    expect(Math.min(...spreads(false))).toBeGreaterThan(16);
+  });
+
+  const conversation = (first: number, answers: number): EncodedExample[] =>
+    Array.from({ length: answers }, (_, turn) => ({
+      source: Array.from({ length: 3 + 5 * turn }, (__, i) => 100 * first + i),
+      label: Array.from({ length: 2 }, (__, i) => 100 * first + 3 + 5 * turn + i),
+    }));
+
+  it('put the answers of a conversation into one batch, if they fit, and every example into one', () => {
+    const sizes = [3, 2, 6, 1, 4, 8, 5, 1, 2, 9];
+    const examples = sizes.flatMap((answers, i) => conversation(1 + i, answers));
+    const mixed = examples.map((_, i) => examples[(i * 19) % examples.length]);
+    const chains = chainsOf(mixed);
+    expect(chains.map(({ length }) => length).sort()).toEqual([...sizes].sort());
+    for (const chain of chains) {
+      expect(new Set(chain.map((index) => Math.floor(mixed[index].source[0] / 100))).size).toBe(1);
+      expect(chain.map((index) => mixed[index].source.length)).toEqual(chain.map((_, turn) => 3 + 5 * turn));
+    }
+    const batches = trainingOrder(mixed, { batchSize: 8, seed: 1, groupByLength: true }, 0, chains);
+    expect(batches.flat().sort((a, b) => a - b)).toEqual(mixed.map((_, i) => i));
+    expect(batches.map(({ length }) => length)).toEqual([8, 8, 8, 8, 8, 1]);
+    const parts = (chain: readonly number[]): number =>
+      batches.filter((batch) => chain.some((index) => batch.includes(index))).length;
+    expect(chains.reduce((sum, chain) => sum + parts(chain), 0)).toBeLessThanOrEqual(chains.length + 3);
+  });
+
+  it('are the same with chains of one as without', () => {
+    const examples = Array.from({ length: 70 }, (_, i) => ofLength(1 + ((i * 37) % 64), 1 + (i % 3)));
+    const others = examples.map(({ source, label }, i) => ({ source: [i, ...source], label }));
+    expect(chainsOf(others)).toEqual(others.map((_, i) => [i]));
+    const drawing = { batchSize: 8, seed: 3, groupByLength: true };
+    expect(trainingOrder(others, drawing, 1, chainsOf(others))).toEqual(trainingOrder(others, drawing, 1));
+  });
+
+  it('leave apart what only repeats a prompt, or continues another answer', () => {
+    const [first, second] = conversation(1, 2);
+    const examples = [
+      first,
+      { ...first, label: [7, 8] },
+      second,
+      { ...second, source: [...second.source.slice(0, 3), 9, 9] },
+    ];
+    expect(chainsOf(examples)).toEqual([[0, 2], [1], [3]]);
   });
 
   const evaluated = (lengths: number[], batchSize: number) =>

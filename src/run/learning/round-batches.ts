@@ -3,7 +3,7 @@ import { mixSeed, seededRandom, shuffled } from '../../base/random.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import type { RememberedExample } from '../../gorp/replay/plan.ts';
 import { planOf } from '../../methods/registry.ts';
-import { trainingOrder } from '../../tasks/batches.ts';
+import { chainsOf, trainingOrder } from '../../tasks/batches.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import { withReplay } from '../../tasks/replay.ts';
 import { type Round, roundName } from '../settings/schedule.ts';
@@ -20,18 +20,24 @@ export class RoundBatches {
   readonly #settings: RunSettings;
   readonly #round: number;
   readonly #samples: SpaceSamples;
+  readonly #chains: readonly (readonly number[])[] | undefined;
 
-  /** @param tasks all tasks of the order. */
+  /**
+   * @param tasks all tasks of the order.
+   * @param readsOnce whether the model reads once what examples of a batch begin with.
+   */
   constructor(
     settings: RunSettings,
     tasks: readonly Pick<EncodedTask, 'name' | 'train'>[],
     { number, trains }: Round,
     samples: SpaceSamples,
+    readsOnce = false,
   ) {
     this.#samples = samples;
     const learned = trains.map((task) => tasks[task]);
     this.name = roundName(settings, number);
     this.examples = learned.flatMap(({ train }) => train);
+    this.#chains = readsOnce ? chainsOf(this.examples) : undefined;
     this.epochs = epochsOf(
       settings,
       learned.map(({ name }) => name),
@@ -47,9 +53,10 @@ export class RoundBatches {
    * @param memory what the method remembers of earlier tasks.
    */
   ofEpoch(epoch: number, memory: readonly RememberedExample[]): Batch[] {
-    const { seed, batchSize } = this.#settings.training;
+    const { seed, batchSize, groupByLength } = this.#settings.training;
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
-    const order = trainingOrder(this.examples, batchSize, shuffleSeed, epoch);
+    const drawing = { batchSize, seed: shuffleSeed, groupByLength: groupByLength === 'on' };
+    const order = trainingOrder(this.examples, drawing, epoch, this.#chains);
     const { replayShare } = needsOf(planOf(this.#settings.method));
     if (replayShare === undefined) return order.map((indexes) => indexes.map((index) => this.examples[index]));
     // New examples first, then those of the memory: rows are indexes into both.

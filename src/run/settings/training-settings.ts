@@ -63,6 +63,17 @@ export const TRAINING_SETTINGS = {
     range: WHOLE,
     initial: 1,
   }),
+  groupByLength: choice({
+    section: 'Training',
+    label: 'Lengths in a batch',
+    help: 'Similar: batches are drawn in pools sorted by length, for models that pad. Any: at random.',
+    initial: 'on',
+    before: 'on',
+    options: [
+      { value: 'on', label: 'similar' },
+      { value: 'off', label: 'any' },
+    ],
+  }),
   gradientAccumulation: number({
     section: 'Training',
     label: 'Gradient accumulation',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadTask, type ReadText } from '../../tasks/benchmark.ts';
+import { chainsOf } from '../../tasks/batches.ts';
 import type { Task } from '../../tasks/task.ts';
 import { ChatTemplate } from '../../text/chat-template.ts';
 import type { ChatTurn } from '../../text/chat-turn.ts';
@@ -292,6 +293,37 @@ describe('conversations in a chat template that adds and removes thoughts', () =
       message: expect.stringMatching(/^Task own: rows 2, 4 cannot be learned: .* a thought of its own/) as string,
       nextStep: expect.stringContaining('Correct or remove these rows in the file') as string,
     });
+  });
+
+  it('are read as one text where the template writes the history as a beginning of the whole', async () => {
+    const answered = (thought: string): Task['train'] => {
+      const turns: ChatTurn[] = [
+        ...before,
+        { role: 'assistant', content: `${thought}It is.` },
+        { role: 'user', content: 'Why?' },
+        { role: 'assistant', content: `${thought}So.` },
+        { role: 'user', content: 'Yes?' },
+      ];
+      return [1, 3, 5].map((end) => ({ sentence: '', label: `${thought}Yes.`, turns: turns.slice(0, end) }));
+    };
+    const chainsIn = async (template: string, thought: string): Promise<number[]> => {
+      const own = {
+        ...taskOf([]),
+        train: answered(thought).map((one, i, all) => {
+          const said = i < 2 ? all[i + 1].turns?.[1 + 2 * i].content : undefined;
+          return { ...one, label: said ?? one.label };
+        }),
+      };
+      const chat = chatTokenizer(raw, await ChatTemplate.read(template));
+      const settings = { ...tinySettings('gorp', { sourceLength: 256, targetLength: 32 }), order: ['own'] };
+      const { train } = await prepareTask(hostOf(readTinyTask, own), 'own', settings, chat, () => undefined);
+      return chainsOf(train)
+        .map(({ length }) => length)
+        .sort();
+    };
+    expect(await chainsIn(templates['chatml'].chat_template, '')).toEqual([3]);
+    // This template leaves the thoughts of earlier answers out, so that no text begins with them.
+    expect(await chainsIn(templates['thoughts'].chat_template, '<think>Is it?</think>')).toEqual([1, 1, 1]);
   });
 
   it('name the answers of which the template leaves out a part', async () => {
