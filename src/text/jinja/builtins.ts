@@ -63,6 +63,31 @@ function replaced(text: string, [old, by, most]: readonly [string, string, numbe
 }
 
 type Method = (text: string, given: Given, budget: Budget) => Value;
+type FilterOf = (value: Value, given: Given, budget: Budget) => Value;
+
+/** A method or filter without parameters. */
+const plain =
+  (name: string, change: (value: Value, budget: Budget) => Value): FilterOf =>
+  (value, given, budget) => {
+    bound(name, [], given);
+    return change(value, budget);
+  };
+
+/** The text that a filter changes. @throws Error if it is {@link Safe}, which its result would be too. */
+function plainText(value: Value): string {
+  if (value instanceof Safe) throw new Error('it changes a safe text');
+  return written(value);
+}
+
+const ofText = (name: string, change: (text: string) => Value): FilterOf =>
+  plain(name, (value) => change(plainText(value)));
+
+/** What methods of texts and filters do alike. */
+const OF_TEXTS: Readonly<Record<'upper' | 'lower' | 'capitalize', FilterOf>> = {
+  upper: ofText('upper', (text) => text.toUpperCase()),
+  lower: ofText('lower', (text) => text.toLowerCase()),
+  capitalize: ofText('capitalize', capitalized),
+};
 
 /** `str.strip` and its relatives: of white space, or of characters. */
 const stripping =
@@ -91,14 +116,8 @@ const splitting =
     return budget.list(cut(text, separator, maxsplit === undefined ? -1 : numberOf(maxsplit, `maxsplit of ${name}`)));
   };
 
-const plain =
-  (name: string, change: (text: string) => Value): Method =>
-  (text, given) => {
-    bound(name, [], given);
-    return change(text);
-  };
-
 const METHODS: Readonly<Record<string, Method>> = {
+  ...OF_TEXTS,
   strip: stripping('strip', trimmed),
   lstrip: stripping('lstrip', startTrimmed),
   rstrip: stripping('rstrip', endTrimmed),
@@ -109,11 +128,8 @@ const METHODS: Readonly<Record<string, Method>> = {
     if (separator === undefined) throw new Error('it calls rsplit without a separator');
     return splitFromEnd(text, separator, most);
   }),
-  splitlines: plain('splitlines', splitLines),
-  upper: plain('upper', (text) => text.toUpperCase()),
-  lower: plain('lower', (text) => text.toLowerCase()),
-  title: plain('title', title),
-  capitalize: plain('capitalize', capitalized),
+  splitlines: ofText('splitlines', splitLines),
+  title: ofText('title', title),
   replace: (text, given, budget) => {
     const { old, new: by, count } = bound('replace', ['old', 'new', 'count'], given);
     const most = count === undefined ? -1 : numberOf(count, 'the count of replace');
@@ -143,22 +159,20 @@ function methodOf(value: Value, name: string, budget: Budget): Callable | undefi
   }
   if (isList(value)) return PYTHON_LIST.has(name) ? lacking() : undefined;
   if (!isDict(value) || !PYTHON_DICT.has(name)) return undefined;
-  switch (name) {
-    case 'get':
-      return new Callable((given) => {
-        const { key, default: otherwise = null } = bound('get', ['key', 'default'], given);
-        return value.has(textOf(key, 'a key')) ? value.get(textOf(key, 'a key')) : otherwise;
-      });
-    case 'items':
-      return new Callable((given) => (bound('items', [], given), [...value]));
-    case 'keys':
-      return new Callable((given) => (bound('keys', [], given), [...value.keys()]));
-    case 'values':
-      return new Callable((given) => (bound('values', [], given), [...value.values()]));
-    default:
-      return lacking();
-  }
+  if (Object.hasOwn(DICT_METHODS, name)) return new Callable((given) => DICT_METHODS[name](value, given));
+  return lacking();
 }
+
+const DICT_METHODS: Readonly<Record<string, (dict: Dict, given: Given) => Value>> = {
+  get: (dict, given) => {
+    const { key, default: otherwise = null } = bound('get', ['key', 'default'], given);
+    const name = textOf(key, 'a key');
+    return dict.has(name) ? dict.get(name) : otherwise;
+  },
+  items: (dict, given) => (bound('items', [], given), [...dict]),
+  keys: (dict, given) => (bound('keys', [], given), [...dict.keys()]),
+  values: (dict, given) => (bound('values', [], given), [...dict.values()]),
+};
 
 /**
  * The value of an attribute (`a.b`) or a subscript (`a[b]`), as jinja2 finds it: one after the other.
@@ -237,21 +251,6 @@ function attributeOf(path: string, budget: Budget): (item: Value) => Value {
   return (item) => parts.reduce<Value>((value, part) => member(value, part, true, budget), item);
 }
 
-type FilterOf = (value: Value, given: Given, budget: Budget) => Value;
-
-/** The text that a filter changes. @throws Error if it is {@link Safe}, which its result would be too. */
-function plainText(value: Value): string {
-  if (value instanceof Safe) throw new Error('it changes a safe text');
-  return written(value);
-}
-
-const ofText =
-  (name: string, change: (text: string) => string): FilterOf =>
-  (value, given) => {
-    bound(name, [], given);
-    return change(plainText(value));
-  };
-
 const selecting =
   (name: string, { byAttribute, takes }: { byAttribute: boolean; takes: boolean }): FilterOf =>
   (value, { args, named }, budget) => {
@@ -261,7 +260,7 @@ const selecting =
     return new Lazy(itemsOf(value, budget).filter((item) => passes(item) === takes));
   };
 
-const lengthFilter: FilterOf = (value, given) => (bound('length', [], given), lengthOf(value));
+const lengthFilter = plain('length', lengthOf);
 
 const defaultFilter: FilterOf = (value, given) => {
   const { default_value: otherwise = '', boolean } = bound('default', ['default_value', 'boolean'], given);
@@ -274,37 +273,31 @@ const FILTERS: Readonly<Record<string, FilterOf>> = {
   ...{ rejectattr: selecting('rejectattr', { byAttribute: true, takes: false }) },
   ...{ select: selecting('select', { byAttribute: false, takes: true }) },
   ...{ reject: selecting('reject', { byAttribute: false, takes: false }) },
-  safe: (value, given) => (bound('safe', [], given), new Safe(written(value))),
-  string: (value, given) => (bound('string', [], given), value instanceof Safe ? value : written(value)),
-  upper: ofText('upper', (text) => text.toUpperCase()),
-  lower: ofText('lower', (text) => text.toLowerCase()),
-  capitalize: ofText('capitalize', capitalized),
+  safe: plain('safe', (value) => new Safe(written(value))),
+  string: plain('string', (value) => (value instanceof Safe ? value : written(value))),
+  ...OF_TEXTS,
   title: ofText('title', titleOfWords),
   trim: (value, given, budget) => METHODS['strip'](plainText(value), given, budget),
-  abs: (value, given) => (bound('abs', [], given), Math.abs(numberOf(value, 'a number'))),
-  int: (value, given) => {
-    bound('int', [], given);
+  abs: plain('abs', (value) => Math.abs(numberOf(value, 'a number'))),
+  int: plain('int', (value) => {
     if (typeof value === 'boolean') return Number(value);
     // Python reads more texts as numbers, with more digits than these.
     return typeof value === 'string' && /^[0-9]{1,5}$/.test(value) ? Number(value) : numberOf(value, 'a number');
-  },
-  list: (value, given, budget) => (bound('list', [], given), itemsOf(value, budget)),
-  first: (value, given, budget) => (bound('first', [], given), itemsOf(value, budget).at(0)),
-  last: (value, given, budget) => {
-    bound('last', [], given);
+  }),
+  list: plain('list', itemsOf),
+  first: plain('first', (value, budget) => itemsOf(value, budget).at(0)),
+  last: plain('last', (value, budget) => {
     if (value instanceof Lazy || value === undefined) throw new Error(`it takes the last of ${kindOf(value)}`);
     return itemsOf(value, budget).at(-1);
-  },
-  reverse: (value, given, budget) => {
-    bound('reverse', [], given);
+  }),
+  reverse: plain('reverse', (value, budget) => {
     const items = itemsOf(value, budget).toReversed();
     return typeof value === 'string' ? items.map(written).join('') : new Lazy(items);
-  },
-  items: (value, given, budget) => {
-    bound('items', [], given);
+  }),
+  items: plain('items', (value, budget) => {
     if (value !== undefined && !isDict(value)) throw new Error(`it takes the items of ${kindOf(value)}`);
     return new Lazy(budget.list([...(value ?? new Map<string, Value>())]));
-  },
+  }),
   dictsort: (value, given, budget) => {
     const { reverse } = bound('dictsort', ['case_sensitive', 'by', 'reverse'], given);
     if (given.args.length > 0 || [...given.named.keys()].some((name) => name !== 'reverse'))

@@ -42,11 +42,9 @@ class Scope {
 class Break extends Error {}
 class Continue extends Error {}
 
-const CONSTANTS: ReadonlyMap<string, Value> = new Map<string, Value>([
-  ...(['true', 'True'] as const).map((name) => [name, true] as const),
-  ...(['false', 'False'] as const).map((name) => [name, false] as const),
-  ...(['none', 'None'] as const).map((name) => [name, null] as const),
-]);
+const CONSTANTS: ReadonlyMap<string, Value> = new Map(
+  Object.entries({ true: true, True: true, false: false, False: false, none: null, None: null }),
+);
 /** What jinja2's `loop` has besides what it has here. */
 const LOOP_LACKS = new Set(['changed', 'cycle', 'depth', 'depth0']);
 /** What jinja2 gives macros besides their arguments. */
@@ -305,7 +303,7 @@ class Interpreter {
   }
 
   #computed(operator: string, a: number, b: number): Value {
-    const { number } = { number: (value: number): number => this.#budget.number(value) };
+    const number = (value: number): number => this.#budget.number(value);
     switch (operator) {
       case '<':
         return a < b;
