@@ -1,11 +1,11 @@
 import { gzipSync } from 'node:zlib';
 import { parseResultsFile, runsIn } from '../../src/app/state/results-file.ts';
 import { scriptedRun } from '../../src/testing/scripted-run.ts';
-import { placeAt } from '../../src/run/files/place-in-data.ts';
+import { positionAt } from '../../src/run/files/data-position.ts';
 import { type RunState, stateFiles } from '../../src/run/files/saved-run.ts';
 import { adapterTensor } from '../../src/gorp/state.ts';
 import { ROUND_FILE } from '../../src/run/files/layout.ts';
-import { checkGoesOn, checkRemembered, openSavedRound } from '../../src/run/files/saved-round.ts';
+import { checkCanContinue, checkRemembered, openSavedRound } from '../../src/run/files/saved-round.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { lineOf } from '../../src/run/results/run-lines.ts';
@@ -65,7 +65,7 @@ export async function runKinds(): Promise<Kind[]> {
           return Promise.resolve(found ? memoryFile(path, found) : null);
         });
         const order = [...results.settings.order, 'emoji'];
-        checkGoesOn(round, { ...results.settings, order });
+        checkCanContinue(round, { ...results.settings, order });
         checkRemembered(round.state.learner.progress.examples, 24);
         await round.state.check();
         for (const layer of round.changed) await round.changes.adapter(layer);
@@ -104,7 +104,7 @@ function stateOf(results: Results): RunState {
   }));
   const versions = { adapter: '', weights: '', earlier: '', step: '' };
   return {
-    ...{ place: placeAt(1, 'begin'), results, data: 'data', lessons: [], taughtBefore: 0 },
+    ...{ place: positionAt(1, 'begin'), results, data: 'data', lessons: [], taughtBefore: 0 },
     learner: { progress: { ...progress, rateFactors: [1, 1], examples: [remembered] }, tensors: sides, versions },
   };
 }

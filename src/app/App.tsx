@@ -69,7 +69,7 @@ export function tabOf(state: unknown): Tab | null {
 
 /** Gives every chosen tab an entry in the browser's history, so that _Back_ returns to it, as a reload does. */
 function useTabHistory(): void {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const tab = usePageState(({ view }) => view.tab);
   const isFirst = useRef(true);
   useEffect(() => {
@@ -77,19 +77,19 @@ function useTabHistory(): void {
     if (isFirst.current) {
       isFirst.current = false;
       if (here === null) history.replaceState({ tab }, '');
-      else look({ tab: here });
+      else changeView({ tab: here });
       return;
     }
     if (here !== tab) history.pushState({ tab }, '');
-  }, [look, tab]);
+  }, [changeView, tab]);
   useEffect(() => {
     const back = ({ state }: PopStateEvent): void => {
       const there = tabOf(state);
-      if (there !== null) look({ tab: there });
+      if (there !== null) changeView({ tab: there });
     };
     window.addEventListener('popstate', back);
     return () => window.removeEventListener('popstate', back);
-  }, [look]);
+  }, [changeView]);
 }
 
 // Loaded with their dependencies when first opened.
@@ -100,7 +100,7 @@ const QueueTab = lazyPart(async () => ({ default: (await import('./tabs/queue/Qu
 
 /** The workbench: settings on the left, the run and its results in the centre. */
 export function App() {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const tab = usePageState(({ view }) => view.tab);
   useLeaveGuard();
   useTitle();
@@ -122,7 +122,7 @@ export function App() {
           <Tabs
             tabs={TABS}
             selected={tab}
-            onSelect={(next) => look({ tab: next })}
+            onSelect={(next) => changeView({ tab: next })}
             label="Views of the run"
             notices={<Notices />}
           >

@@ -70,7 +70,7 @@ export function DeviceLine() {
   const found = usePageState(({ deviceFound }) => deviceFound);
   const active = usePageState(({ run }) => isActive(run.status));
   const tab = usePageState(({ view }) => view.tab);
-  const { lookAgain, look } = usePage();
+  const { detectDevice, changeView } = usePage();
   if (active) return null;
   if (found.status === 'none') {
     const { code, message, nextStep } = found.error;
@@ -87,16 +87,16 @@ export function DeviceLine() {
             {known === null ? nextStep : 'Choose Automatic or CPU as the device in the settings, or:'}
           </p>
           {known !== null && <GpuHelp obstacle={known} />}
-          <button type="button" className={styles.again} onClick={lookAgain}>
+          <button type="button" className={styles.again} onClick={detectDevice}>
             Check again
           </button>
         </div>
       </div>
     );
   }
-  if (found.status === 'looking') {
+  if (found.status === 'detecting') {
     return (
-      <div className={styles.line} data-testid="device-line" data-status="looking" role="status">
+      <div className={styles.line} data-testid="device-line" data-status="detecting" role="status">
         <p>Checking what this machine can train on…</p>
       </div>
     );
@@ -111,7 +111,12 @@ export function DeviceLine() {
         {note !== null && <span className={styles.muted}> {note}</span>}
       </p>
       {tab !== 'device' && (
-        <button type="button" className={styles.more} data-testid="device-more" onClick={() => look({ tab: 'device' })}>
+        <button
+          type="button"
+          className={styles.more}
+          data-testid="device-more"
+          onClick={() => changeView({ tab: 'device' })}
+        >
           What it can do and how fast it is
         </button>
       )}
@@ -119,7 +124,7 @@ export function DeviceLine() {
         <details className={styles.help}>
           <summary>How to use the graphics card</summary>
           <GpuHelp obstacle={obstacle} />
-          <button type="button" className={styles.again} onClick={lookAgain}>
+          <button type="button" className={styles.again} onClick={detectDevice}>
             Check again
           </button>
         </details>

@@ -10,7 +10,7 @@ const THEMES: readonly { value: Theme; label: string }[] = [
 ];
 
 export function Header() {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const theme = usePageState(({ view }) => view.theme);
   return (
     <header className={styles.header}>
@@ -22,7 +22,7 @@ export function Header() {
         value={theme}
         onChange={(next) => {
           applyTheme(next);
-          look({ theme: next });
+          changeView({ theme: next });
         }}
       />
     </header>

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { quickResults } from '../testing/scripted-results.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { markup, silentPage, textOf } from './testing/markup.ts';
-import { endedRun, IDLE, type RunState } from './state/run-state.ts';
+import { endedRun, IDLE, type PageRun } from './state/run-state.ts';
 import { Interrupted } from './Notices.tsx';
 
 const checkpoint = (folder: string, method: 'gorp' | 'seq-lora', step: number): StoredCheckpoint => {
@@ -12,7 +12,7 @@ const checkpoint = (folder: string, method: 'gorp' | 'seq-lora', step: number): 
   return { folder, savedAt: step, bytes: 2048, id: folder, startedAt, results, settings, round: 1, step };
 };
 const shown = async (...unfinished: StoredCheckpoint[]): Promise<string> => shownAfter(IDLE, ...unfinished);
-const shownAfter = async (run: RunState, ...unfinished: StoredCheckpoint[]): Promise<string> => {
+const shownAfter = async (run: PageRun, ...unfinished: StoredCheckpoint[]): Promise<string> => {
   const page = silentPage({ checkpoints: () => Promise.resolve({ unfinished, unread: [] }) });
   await page.load();
   page.store.setState({ run });

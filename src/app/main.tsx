@@ -3,11 +3,11 @@ import { createRoot } from 'react-dom/client';
 import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { App } from './App.tsx';
 import { keepAwake, saveWhenHidden, watchSlowdown } from './state/awake.ts';
-import { askBenchWorker, askLookWorker } from './state/device.ts';
+import { askBenchWorker, askDeviceWorker } from './state/device.ts';
 import { askModelCheckWorker } from './state/dropped-files.ts';
-import { browserPace } from './state/estimate.ts';
+import { browserTimeCorrections } from './state/estimate.ts';
 import { browserHistory } from './state/history.ts';
-import { browserLeftOff } from './state/left-off.ts';
+import { browserLastVisit } from './state/last-visit.ts';
 import { askPlanWorker } from './state/memory-plan.ts';
 import { openModelsWorker } from './state/models.ts';
 import { PageProvider } from './state/page-context.tsx';
@@ -71,15 +71,15 @@ function start(at: HTMLElement): void {
     askForPreview: askPreviewWorker,
     askForLengths: askLengthsWorker,
     checkModel: askModelCheckWorker,
-    openRounds: async (picked, access) => (await import('./state/try-desk.ts')).tryDesk.open(access, null, picked),
+    openRounds: async (picked, access) => (await import('./state/playground.ts')).playground.open(access, null, picked),
     memory: { ask: askPlanWorker, budget: storedBudget(), keep: saveBudget },
-    device: { ask: askLookWorker, preferences: storedPreferences(), keep: savePreferences },
+    device: { ask: askDeviceWorker, preferences: storedPreferences(), keep: savePreferences },
     bench: askBenchWorker,
-    pace: browserPace(),
+    pace: browserTimeCorrections(),
     checkpoints: askCheckpointsWorker,
     queue: browserQueue(),
     address: browserAddress,
-    leftOff: browserLeftOff,
+    lastVisit: browserLastVisit,
   });
   const stored = createTaughtModels(openExportsWorker, askWhereToSave, download);
   // Despite its type, the property is missing in browsers without wake locks.
@@ -88,7 +88,7 @@ function start(at: HTMLElement): void {
   saveWhenHidden(page, document);
   void page.load();
   // A set-up link may be opened in a tab that already shows the page.
-  window.addEventListener('hashchange', page.handOver.readAddress);
+  window.addEventListener('hashchange', page.sharing.readAddress);
 
   createRoot(at).render(
     <StrictMode>

@@ -8,7 +8,7 @@ import { methodTitle, planOf } from '../methods/registry.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './events/beginning.ts';
 import type { Checkpointer } from './learning/checkpointer.ts';
-import { placeAt } from './files/place-in-data.ts';
+import { positionAt } from './files/data-position.ts';
 import type { RunState, SavedRun } from './files/saved-run.ts';
 import { type RunControl, Stopped } from './learning/control.ts';
 import { reportOfTask } from './tasks/encoded-task.ts';
@@ -187,7 +187,7 @@ class Following {
     const { network, tasks, planned, model, learner } = opened;
     const { method, order, training } = settings;
     const start = parts.checkpoint ?? (parts.trains ? opened.saved?.state : undefined);
-    const at = start ? structuredClone(start.place) : placeAt(0, 'begin');
+    const at = start ? structuredClone(start.place) : positionAt(0, 'begin');
     const results = this.#beginning();
     const time = new RunTime(control, settings, tasks.map(plannedTask), {
       ...{ at, learned: results.curves.round, effort: planned.effort },
@@ -326,7 +326,7 @@ class Following {
     if (!host.saveRound) return;
     const { name, epochs, examples } = batches;
     const { seconds, paddedTokens, steps } = at;
-    const state = this.#state(placeAt(number, 'begin'));
+    const state = this.#state(positionAt(number, 'begin'));
     const { curves } = state.results;
     const total = time.steps[number - 1];
     const trained = {

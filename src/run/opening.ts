@@ -28,7 +28,7 @@ import {
   type FileHashes,
   fileHashes,
   hasOtherTexts,
-  type TakenUp,
+  type ResumeSource,
 } from './results/identity.ts';
 import { sharesBeginnings } from './evaluation/evaluation-programs.ts';
 import { asRefusal, checkBudget, checkHost } from './planning/memory-plan.ts';
@@ -41,7 +41,7 @@ import {
   openNetwork,
   readTexts,
 } from './models/open-network.ts';
-import { checkFits, checkGoesOn, checkTrained, type SavedRound } from './files/saved-round.ts';
+import { checkFits, checkCanContinue, checkTrained, type SavedRound } from './files/saved-round.ts';
 import { storedTypeOf } from './models/packed-blocks.ts';
 import { planRun, storedTypes } from './planning/plan-run.ts';
 import { type Effort, workOfRun } from './planning/duration.ts';
@@ -92,9 +92,9 @@ export interface PlannedParts {
 }
 
 /** The run that this one takes up, which was made of the same. */
-interface TakenUpRun {
+interface ResumedRun {
   readonly results: Results;
-  readonly what: TakenUp;
+  readonly what: ResumeSource;
 }
 
 /** The outcome of checking the small files: they are checked once, however often a download resumes. */
@@ -154,7 +154,7 @@ export class Opening {
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
     const { tasks, protects, questions, general } = inspected;
-    const from = await this.#takenUp();
+    const from = await this.#resumedRun();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
     const targetLength = Math.max(
@@ -199,13 +199,13 @@ export class Opening {
 
   /** The model of the settings; after a round or checkpoint, at the commit it was trained on. */
   async #modelToOpen(): Promise<string> {
-    const from = await this.#takenUp();
+    const from = await this.#resumedRun();
     const { model } = this.#settings;
     return from?.results.settings.model === model ? baseOf(from.results) : model;
   }
 
   /** The run that this one takes up, which was made of the same. */
-  async #takenUp(): Promise<TakenUpRun | undefined> {
+  async #resumedRun(): Promise<ResumedRun | undefined> {
     if (this.#checkpoint) return { results: this.#checkpoint.results, what: 'checkpoint' };
     const saved = await this.#savedRound();
     return saved && { results: saved.results, what: 'round' };
@@ -221,7 +221,7 @@ export class Opening {
     const guard = this.#host.guardTokenizer?.(this.#settings.model);
     this.#progress({ phase: 'tokenize', item: 'tokenizer.json', done: 0, total: 0, unit: 'items' });
     const { training, model } = this.#settings;
-    const from = await this.#takenUp();
+    const from = await this.#resumedRun();
     const files = await fileHashes(texts, training);
     if (from) checkFiles(from.results, from.what, model, files);
     const date = training.promptForm === 'chat' ? (from?.results.model.date ?? localTime(new Date())) : undefined;
@@ -275,7 +275,7 @@ export class Opening {
     const { network, targets } = networkOf(countingDevice(outlineOf(this.#device)), config, this.#settings.training);
     checkFits(saved, this.#settings, parametersOf(network));
     checkTrained(saved, this.#settings, modulesOf(network.shapes, targets));
-    if (trains) checkGoesOn(saved, this.#settings);
+    if (trains) checkCanContinue(saved, this.#settings);
     return saved;
   }
 
@@ -284,7 +284,7 @@ export class Opening {
     { tokenizer }: KnownModel,
     trains: boolean,
   ): Promise<Pick<Opened, 'tasks' | 'lessons' | 'taughtBefore'>> {
-    const from = await this.#takenUp();
+    const from = await this.#resumedRun();
     const saved = trains ? await this.#savedRound() : undefined;
     const taughtBefore = this.#checkpoint?.taughtBefore ?? saved?.round ?? 0;
     const lessons = [...((this.#checkpoint ?? saved?.state)?.lessons ?? [])];
@@ -312,7 +312,7 @@ export class Opening {
   async #readTask(
     name: string,
     tokenizer: Tokenizer,
-    from: TakenUpRun | undefined,
+    from: ResumedRun | undefined,
     mayDiffer = false,
   ): Promise<EncodedTask> {
     // A server that never answers does not delay a stop.
@@ -340,7 +340,7 @@ export class Opening {
    */
   async #earlierTask(
     name: string,
-    from: TakenUpRun,
+    from: ResumedRun,
     lesson: Lesson | undefined,
     tokenizer: Tokenizer,
   ): Promise<EncodedTask> {

@@ -7,7 +7,7 @@ import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { type Place, placeAt } from './files/place-in-data.ts';
+import { type DataPosition, positionAt } from './files/data-position.ts';
 import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './probes/common-questions-probe.ts';
 import type { EncodedTask } from './tasks/encoded-task.ts';
 import { type Moment, rest } from './events/events.ts';
@@ -46,7 +46,7 @@ export interface Lessons {
   readonly answerLength: number;
   readonly rounds: readonly Round[];
   /** The place of the run in its data; moves on as the learner learns. */
-  readonly at: Place;
+  readonly at: DataPosition;
   readonly time: RunTime;
   readonly reports: StepReports;
   /** A clock in milliseconds. */
@@ -106,13 +106,13 @@ export async function* testOnly(lessons: Lessons): AsyncGenerator<Moment, TestOf
   return tests;
 }
 
-const isOpen = ({ phase }: Place): boolean => phase !== 'begin';
+const isOpen = ({ phase }: DataPosition): boolean => phase !== 'begin';
 
 /** Starts a task: a fresh adapter pair, moments at zero, and, before the first, the protection of what is known. */
 async function* begin(lessons: Lessons, { number }: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
   const { learner, at, time } = lessons;
   yield rest('round');
-  Object.assign(at, placeAt(number, 'learn'));
+  Object.assign(at, positionAt(number, 'learn'));
   const steps = async function* (): AsyncGenerator<Moment, void, void> {
     if (number === 1) yield* protect(lessons);
     yield* inParts(lessons, 'compile', batches.name, (onPart) =>

@@ -52,11 +52,11 @@ export function ImportDialog() {
 
 function ImportForm({ file }: { file: OpenedFile }) {
   const { tasks } = usePage();
-  const { custom, unread } = usePageState(({ taskData }) => taskData);
+  const { custom, unread } = usePageState(({ userTasks }) => userTasks);
   const taken = [...custom.map((task) => task.spec.name), ...unread.tasks];
   const problem = usePageState((state) => state.taskProblem);
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
-  const [{ preview, error, isLooking }, look] = usePreview(file);
+  const [{ preview, error, isReading }, previewWith] = usePreview(file);
   const [isAdding, setAdding] = useState(false);
   const [typed, setTyped] = useState<Typed>({});
   const id = useId();
@@ -65,17 +65,17 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const { form, textColumn, inputColumn, labelColumn } = spec;
   const choose = (columns: Columns): void => {
     setSpec((old) => withColumns(old, columns, typed));
-    void look(spec.header, columns);
+    void previewWith(spec.header, columns);
   };
   const nameColumns = async (header: boolean): Promise<void> => {
     change({ header });
-    const seen = await look(header, null);
+    const seen = await previewWith(header, null);
     if (seen !== null) setSpec((old) => withColumns(old, seen, typed));
   };
   const issues = specIssues(spec);
   const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
   const unusable = error ?? preview.problem;
-  const isReady = unusable === null && !isLooking && !isAdding && nameTaken === undefined && issues.size === 0;
+  const isReady = unusable === null && !isReading && !isAdding && nameTaken === undefined && issues.size === 0;
   const add = async (): Promise<void> => {
     setAdding(true);
     await tasks.addTask(spec);
@@ -284,29 +284,29 @@ interface Looking {
   preview: TablePreview;
   /** Why the file cannot be read this way. */
   error: ErrorReport | null;
-  isLooking: boolean;
+  isReading: boolean;
 }
 
 /** A file's preview, and a function that reads the file another way; the latest call wins. */
 function usePreview(file: OpenedFile) {
   const { tasks } = usePage();
-  const [state, setState] = useState<Looking>({ preview: file.preview, error: null, isLooking: false });
+  const [state, setState] = useState<Looking>({ preview: file.preview, error: null, isReading: false });
   const latest = useRef(0);
   /** Null if it failed or a later call has begun. */
-  const look = async (header: boolean, columns: Columns | null): Promise<TablePreview | null> => {
+  const previewWith = async (header: boolean, columns: Columns | null): Promise<TablePreview | null> => {
     const turn = ++latest.current;
-    setState((old) => ({ ...old, isLooking: true }));
+    setState((old) => ({ ...old, isReading: true }));
     try {
       const preview = await tasks.preview(header, columns);
       if (turn !== latest.current) return null;
-      setState({ preview, error: null, isLooking: false });
+      setState({ preview, error: null, isReading: false });
       return preview;
     } catch (thrown) {
-      if (turn === latest.current) setState((old) => ({ ...old, error: reportOf(thrown), isLooking: false }));
+      if (turn === latest.current) setState((old) => ({ ...old, error: reportOf(thrown), isReading: false }));
       return null;
     }
   };
-  return [state, look] as const;
+  return [state, previewWith] as const;
 }
 
 /** A specification with a main score, which is left out if it is the usual one. */

@@ -10,7 +10,7 @@ import { modelFilesOf } from '../../weights/picked-folder.ts';
 import { Lessons } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import type { Teaches } from '../state/setup-actions.ts';
+import type { Teaches } from '../state/set-up-form.ts';
 import styles from '../ui/field.module.css';
 import { bytes } from '../ui/format.ts';
 import { HubAccessFields } from './HubAccessFields.tsx';
@@ -213,7 +213,7 @@ interface NamedProps extends Props {
 }
 
 function NamedModel({ model, issue, onChange }: NamedProps) {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const id = useId();
   // An empty field or a half-typed name is not an error yet.
   const [wasLeft, setWasLeft] = useState(false);
@@ -246,7 +246,7 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
         {shown ??
           'A model of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …): org/name or org/name@revision on the hub, a GGUF file there (org/name:FILE.gguf), or the address of a folder or GGUF file. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
       </p>
-      <button type="button" className={styles.link} onClick={() => look({ tab: 'models' })}>
+      <button type="button" className={styles.link} onClick={() => changeView({ tab: 'models' })}>
         Known and stored models
       </button>
       <GgufChoice model={model} onChange={onChange} />

@@ -44,7 +44,7 @@ type Direction = 'up' | 'down';
 /** The tasks in the order they are learned, and their sources. */
 export function OrderField({ issue, sourceIssue, textIssue }: Props) {
   const plain = usePageState(
-    ({ draft, taskData: { custom, unread } }) =>
+    ({ draft, userTasks: { custom, unread } }) =>
       draft.tasks === 'embedded' && custom.length + unread.tasks.length === 0 && !unread.folder,
   );
   const isTaught = usePageState(({ teaches }) => teaches !== null);
@@ -236,7 +236,7 @@ function TaskList() {
 function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
   const { edit } = usePage();
   const draft = usePageState((state) => state.draft);
-  const data = usePageState((state) => state.taskData);
+  const data = usePageState((state) => state.userTasks);
   const { watch = [] } = draft;
   const { generalText: text } = draft.training;
   const own = ownText(draft);
@@ -322,7 +322,7 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
 function AddTask({ label, use }: { label: string; use: 'learn' | 'watch' }) {
   const { edit } = usePage();
   const draft = usePageState((state) => state.draft);
-  const data = usePageState((state) => state.taskData);
+  const data = usePageState((state) => state.userTasks);
   const teaches = usePageState((state) => state.teaches);
   const known = teaches?.model.lessons.map(({ name }) => name) ?? [];
   const groups = addableTasks({ ...draft, order: [...known, ...draft.order] }, data, use);

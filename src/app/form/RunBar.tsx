@@ -16,14 +16,14 @@ import styles from './RunBar.module.css';
 function useEstimate(): Estimate | null {
   const { pace } = usePage();
   const draft = usePageState((state) => state.draft);
-  const taskData = usePageState((state) => state.taskData);
+  const userTasks = usePageState((state) => state.userTasks);
   const memoryPlan = usePageState((state) => state.memoryPlan);
   const deviceFound = usePageState((state) => state.deviceFound);
   // A finished run may have corrected the pace.
   const status = usePageState(({ run }) => run.status);
   return useMemo(
-    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound }, pace)),
-    [draft, taskData, memoryPlan, deviceFound, pace, status],
+    () => (status === 'running' ? null : estimateOf({ draft, userTasks, memoryPlan, deviceFound }, pace)),
+    [draft, userTasks, memoryPlan, deviceFound, pace, status],
   );
 }
 

@@ -15,7 +15,7 @@ import { OrderField } from './OrderField.tsx';
 import { PreviewField } from './PreviewField.tsx';
 import { SettingField } from './SettingField.tsx';
 import styles from './SetupPanel.module.css';
-import { HandOver } from './Sharing.tsx';
+import { ShareSetUp } from './Sharing.tsx';
 import { TrainedLayersField } from './TrainedLayersField.tsx';
 
 /** How often the run is saved, so that it can resume after a crash or a reload. */
@@ -125,7 +125,7 @@ export function MethodField() {
 /** The form of a run. A narrow page folds it, so that the run stays in view. */
 export function SetupPanel() {
   const draft = usePageState((state) => state.draft);
-  const data = usePageState((state) => state.taskData);
+  const data = usePageState((state) => state.userTasks);
   const active = usePageState(({ run }) => isActive(run.status));
   const [open, setOpen] = useState(false);
   const [moreOpen, setMoreOpen] = useState(false);
@@ -207,7 +207,7 @@ export function SetupPanel() {
             ))}
           </details>
         </fieldset>
-        {!teaches && <HandOver />}
+        {!teaches && <ShareSetUp />}
       </form>
     </div>
   );

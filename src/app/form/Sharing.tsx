@@ -10,16 +10,16 @@ import { NONE } from '../ui/format.ts';
 import styles from './Sharing.module.css';
 
 /** Shares the set-up as a link or a file, and opens one. */
-export function HandOver() {
-  const { handOver } = usePage();
+export function ShareSetUp() {
+  const { sharing } = usePage();
   const draft = usePageState((state) => state.draft);
-  const problem = usePageState((state) => state.handOverProblem);
+  const problem = usePageState((state) => state.sharingProblem);
   /** The latest link, with the settings it holds. */
   const [made, setMade] = useState<{ link: string; of: typeof draft; isCopied: boolean } | null>(null);
   const picker = useId();
   const shown = made?.of === draft ? made : null;
   const copy = async (): Promise<void> => {
-    const link = handOver.link();
+    const link = sharing.link();
     if (link === null) return;
     // Browsers refuse if the page lacks focus or is not secure; the user can then copy the link by hand.
     const isCopied = await (navigator.clipboard as Clipboard | undefined)?.writeText(link).then(
@@ -50,7 +50,7 @@ export function HandOver() {
           type="button"
           className={`${buttons.plain} ${buttons.small}`}
           data-testid="save-set-up"
-          onClick={handOver.saveFile}
+          onClick={sharing.saveFile}
         >
           Save set-up
         </button>
@@ -66,7 +66,7 @@ export function HandOver() {
           onChange={({ target }) => {
             const [file] = target.files ?? [];
             target.value = '';
-            if (file !== undefined) void handOver.openFile(file);
+            if (file !== undefined) void sharing.openFile(file);
           }}
         />
       </div>
@@ -97,10 +97,10 @@ export function OfferDialog() {
 }
 
 function OpenOffer({ offer }: { offer: Offer }) {
-  const { handOver } = usePage();
+  const { sharing } = usePage();
   const id = useId();
   return (
-    <Dialog labelledBy={id} testId="offer" onClose={handOver.decline}>
+    <Dialog labelledBy={id} testId="offer" onClose={sharing.decline}>
       <div className={styles.content}>
         {'setUp' in offer ? (
           <OfferedSetUp id={id} from={offer.from} setUp={offer.setUp} />
@@ -109,7 +109,7 @@ function OpenOffer({ offer }: { offer: Offer }) {
             <h2 id={id}>This set-up cannot be applied</h2>
             <ErrorText error={offer.error} />
             <DialogFoot>
-              <button type="button" className={buttons.plain} onClick={handOver.decline}>
+              <button type="button" className={buttons.plain} onClick={sharing.decline}>
                 Close
               </button>
             </DialogFoot>
@@ -121,9 +121,9 @@ function OpenOffer({ offer }: { offer: Offer }) {
 }
 
 function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: SetUp }) {
-  const { handOver } = usePage();
+  const { sharing } = usePage();
   const draft = usePageState((state) => state.draft);
-  const data = usePageState((state) => state.taskData);
+  const data = usePageState((state) => state.userTasks);
   const active = usePageState(({ run }) => isActive(run.status));
   const { settings, lacksModel } = setUp;
   const changes = changesOf(draft, settings);
@@ -172,7 +172,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
       )}
       {active && <p className={styles.about}>A run is in progress. Apply these settings when it has ended.</p>}
       <DialogFoot>
-        <button type="button" className={buttons.plain} data-testid="offer-decline" onClick={handOver.decline}>
+        <button type="button" className={buttons.plain} data-testid="offer-decline" onClick={sharing.decline}>
           {changes.length > 0 ? 'Keep mine' : 'Close'}
         </button>
         {changes.length > 0 && (
@@ -181,7 +181,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
             className={buttons.primary}
             data-testid="offer-accept"
             disabled={active}
-            onClick={handOver.accept}
+            onClick={sharing.accept}
           >
             Apply
           </button>

@@ -115,8 +115,8 @@ function Stored({ name, facts, title, verb = 'Remove', what, remove }: StoredPro
 
 function CustomTasks() {
   const { tasks } = usePage();
-  const custom = usePageState(({ taskData }) => taskData.custom);
-  const unread = usePageState(({ taskData }) => taskData.unread.tasks);
+  const custom = usePageState(({ userTasks }) => userTasks.custom);
+  const unread = usePageState(({ userTasks }) => userTasks.unread.tasks);
   return (
     <div className={styles.part}>
       <h3 className={styles.title}>Custom tasks</h3>
@@ -233,8 +233,8 @@ function HubDatasets() {
 function Benchmark({ issue }: { issue: string | undefined }) {
   const { edit, tasks } = usePage();
   const source = usePageState(({ draft }) => draft.tasks);
-  const folder = usePageState(({ taskData }) => taskData.folder);
-  const isUnread = usePageState(({ taskData }) => taskData.unread.folder);
+  const folder = usePageState(({ userTasks }) => userTasks.folder);
+  const isUnread = usePageState(({ userTasks }) => userTasks.unread.folder);
   const id = useId();
   const without = folder === null ? 'embedded' : 'picked';
   return (

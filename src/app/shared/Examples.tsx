@@ -5,7 +5,7 @@ import type { TaskForm } from '../../tasks/forms.ts';
 import { changedWords } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
-import { type TryDesk, useTryContext } from '../state/try-desk.ts';
+import { type Playground, useTryContext } from '../state/playground.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown } from '../state/try-form.ts';
 import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
 import choice from '../ui/Choice.module.css';
@@ -26,7 +26,7 @@ const optionsFor = (form: TaskForm) =>
 const ROWS = 25;
 
 interface Props {
-  desk: TryDesk;
+  playground: Playground;
   run: TriedRun;
   /** What asks the model an example, and whether it can be asked now. */
   ask: { label: string; isReady: boolean; example: (task: string, example: AnsweredExample) => void };
@@ -36,8 +36,8 @@ interface Props {
  * Test examples of a task with the answers of two rounds, filtered and searched; those that got worse come first. The
  * roles are explicit, since a narrow screen shows the rows as blocks, and blocks are no table to a screen reader.
  */
-export function Examples({ desk, run, ask }: Props) {
-  const { form, examples, untrained } = useStore(desk.store);
+export function Examples({ playground, run, ask }: Props) {
+  const { form, examples, untrained } = useStore(playground.store);
   const [rows, setRows] = useState(ROWS);
   const { rounds = [], form: taskForm = 'labels' } = run.tasks.find(({ name }) => name === form.task) ?? {};
   const all = examples?.task === form.task ? examples.examples : [];
@@ -57,22 +57,28 @@ export function Examples({ desk, run, ask }: Props) {
           testId="examples-task"
           options={run.tasks.map(({ name }) => ({ value: name, label: name }))}
           value={form.task}
-          onChange={desk.chooseTask}
+          onChange={playground.chooseTask}
         />
         <Choice
           label="From"
           testId="examples-from"
           options={[{ value: 0, label: UNTRAINED }, ...tested]}
           value={form.from}
-          onChange={(from) => desk.edit({ from })}
+          onChange={(from) => playground.edit({ from })}
         />
-        <Choice label="to" testId="examples-to" options={tested} value={form.to} onChange={(to) => desk.edit({ to })} />
+        <Choice
+          label="to"
+          testId="examples-to"
+          options={tested}
+          value={form.to}
+          onChange={(to) => playground.edit({ to })}
+        />
         <Choice
           label="Show"
           testId="examples-shown"
           options={optionsFor(taskForm)}
           value={form.shown}
-          onChange={(shown) => desk.edit({ shown })}
+          onChange={(shown) => playground.edit({ shown })}
         />
         <label className={choice.choice}>
           Search
@@ -81,7 +87,7 @@ export function Examples({ desk, run, ask }: Props) {
             className={choice.select}
             data-testid="examples-search"
             value={form.search}
-            onChange={({ target }) => desk.edit({ search: target.value })}
+            onChange={({ target }) => playground.edit({ search: target.value })}
           />
         </label>
       </div>
@@ -94,7 +100,7 @@ export function Examples({ desk, run, ask }: Props) {
           <MarkedText kind="missing" pieces={MISSING} /> are missing from the last one.
         </p>
       )}
-      {form.from === 0 && <Untrained desk={desk} answered={answersBefore.length} all={all.length} />}
+      {form.from === 0 && <Untrained playground={playground} answered={answersBefore.length} all={all.length} />}
       {found.length > 0 && (
         <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of test examples">
           <table className={styles.table} role="table">
@@ -134,9 +140,9 @@ export function Examples({ desk, run, ask }: Props) {
 }
 
 /** Counts and requests the answers of the model before training, since runs save only those of rounds. */
-function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; all: number }) {
+function Untrained({ playground, answered, all }: { playground: Playground; answered: number; all: number }) {
   const context = useTryContext();
-  const { status, asksExamples } = useStore(desk.store);
+  const { status, asksExamples } = useStore(playground.store);
   if (answered === all) return null;
   return (
     <div className={styles.untrained} data-testid="examples-untrained">
@@ -149,7 +155,7 @@ function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; a
           className={styles.more}
           data-testid="examples-stop"
           disabled={status === 'stopping'}
-          onClick={desk.stop}
+          onClick={playground.stop}
         >
           Stop
         </button>
@@ -159,7 +165,7 @@ function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; a
           className={styles.more}
           data-testid="examples-ask-all"
           disabled={status !== 'open'}
-          onClick={() => desk.askExamples(context())}
+          onClick={() => playground.askExamples(context())}
         >
           {answered === 0 ? `Ask all ${whole(all)}` : `Ask the other ${whole(all - answered)}`}
         </button>

@@ -2,21 +2,21 @@ import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { usePage } from '../state/page-context.tsx';
 import { useTaught } from '../state/taught-models.ts';
-import { createTryDesk, openTryWorker, tryDesk } from '../state/try-desk.ts';
+import { createPlayground, openTryWorker, playground } from '../state/playground.ts';
 import { ErrorNote } from '../ui/errors.tsx';
 import view from '../ui/view.module.css';
 import { Examples } from './Examples.tsx';
 
 /** The answers of a run's tests, from the rounds that this browser has stored. */
 export default function RunAnswers({ runId }: { runId: string | null }) {
-  const { store, look } = usePage();
+  const { store, changeView } = usePage();
   const stored = useTaught();
-  const [desk] = useState(() => createTryDesk(openTryWorker));
-  const { status, run, problem } = useStore(desk.store);
+  const [own] = useState(() => createPlayground(openTryWorker));
+  const { status, run, problem } = useStore(own.store);
   useEffect(() => {
-    desk.open(store.getState().access, stored.choiceFor(runId));
-    return desk.close;
-  }, [desk, store, stored, runId]);
+    own.open(store.getState().access, stored.choiceFor(runId));
+    return own.close;
+  }, [own, store, stored, runId]);
   if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
   if (run === null && status !== 'open') return <p className={view.about}>Reading the answers…</p>;
   if (run?.id !== runId || run === null) {
@@ -28,14 +28,14 @@ export default function RunAnswers({ runId }: { runId: string | null }) {
   }
   return (
     <Examples
-      desk={desk}
+      playground={own}
       run={run}
       ask={{
         label: 'Try it',
         isReady: true,
         example: (task, { sentence, label, others }) => {
-          tryDesk.edit({ kind: 'task', task, sentence, label, others });
-          look({ tab: 'try' });
+          playground.edit({ kind: 'task', task, sentence, label, others });
+          changeView({ tab: 'try' });
         },
       }}
     />

@@ -3,7 +3,7 @@ import type { TaskReport } from '../../run/results/results.ts';
 import { countsByOwnScores } from '../../run/settings/scoring.ts';
 import type { View } from '../state/view.ts';
 import { Segmented } from '../ui/Segmented.tsx';
-import { SCORE_NAMES, type Scoring, scoresOf } from '../state/scores.ts';
+import { SCORE_NAMES, type ScoreView, scoresOf } from '../state/scores.ts';
 
 const HEATS: readonly { value: View['heat']; label: string }[] = [
   { value: 'accuracy', label: 'Accuracy' },
@@ -12,18 +12,18 @@ const HEATS: readonly { value: View['heat']; label: string }[] = [
 
 /** Chooses the score that all charts show; each task’s own if some task counts by another than exact match. @param of the tasks; of the current run by default. */
 export function ScoreTool({ of }: { of?: readonly TaskReport[] }) {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const view = usePageState((state) => state.view.score);
   const shown = usePageState(({ run }) => run.results?.tasks ?? NO_TASKS);
   const tasks = of ?? shown;
   const scores = scoresOf(tasks.length > 0 ? tasks : LABELLED);
   const hasOwn = countsByOwnScores(tasks);
-  const options: { value: Scoring; label: string }[] = [
+  const options: { value: ScoreView; label: string }[] = [
     ...(hasOwn ? [{ value: 'main' as const, label: 'Each task’s own' }] : []),
     ...scores.map((value) => ({ value, label: SCORE_NAMES[value] })),
   ];
   const value = hasOwn || view !== 'main' ? view : 'exact';
-  return <Segmented label="Score" options={options} value={value} onChange={(next) => look({ score: next })} />;
+  return <Segmented label="Score" options={options} value={value} onChange={(next) => changeView({ score: next })} />;
 }
 
 const NO_TASKS: readonly TaskReport[] = [];
@@ -31,7 +31,7 @@ const LABELLED = [{}];
 
 /** Chooses what the colour of a matrix cell means. */
 export function HeatTool() {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const heat = usePageState(({ view }) => view.heat);
-  return <Segmented label="Colour by" options={HEATS} value={heat} onChange={(next) => look({ heat: next })} />;
+  return <Segmented label="Colour by" options={HEATS} value={heat} onChange={(next) => changeView({ heat: next })} />;
 }

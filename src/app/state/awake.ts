@@ -1,4 +1,4 @@
-import type { RunActions } from './run-control.ts';
+import type { RunActions } from './run-manager.ts';
 import { isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 

@@ -115,7 +115,7 @@ test('refused during a run, while a queue is going and without a device', () => 
   expect(obstacle()).toBe(LOST.code);
   actions.measure();
   expect(asked).toEqual([]);
-  store.setState({ deviceFound: { status: 'looking' } });
+  store.setState({ deviceFound: { status: 'detecting' } });
   actions.measure();
   expect(asked).toHaveLength(1);
 });

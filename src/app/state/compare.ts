@@ -122,14 +122,14 @@ export interface CompareActions {
 }
 
 /** Reads and stores full results. */
-interface RunsAtHand {
+interface ResultsSource {
   /** null if they cannot be read; the page shows why. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
   /** Stores a results file beside the runs of this browser, and returns its key. */
   readonly take: (results: Results) => Promise<string>;
 }
 
-export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>, runs: RunsAtHand): CompareActions {
+export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>, runs: ResultsSource): CompareActions {
   const change = (next: (state: CompareState) => Partial<CompareState>): void =>
     store.setState(({ compare }) => ({ compare: { ...compare, ...next(compare) } }));
 

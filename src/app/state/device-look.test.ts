@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { DeviceOutlook } from '../../worker/protocol.ts';
-import { createDeviceLook, type LookAnswer } from './device.ts';
+import { createDeviceDetector, type DeviceAnswer } from './device.ts';
 import { IDLE, startingRun } from './run-state.ts';
 import { createPageStore } from './store.ts';
 
@@ -19,14 +19,14 @@ const speed = { operationsPerSecond: 1e9, secondsPerKernel: 1e-6 };
 
 test('looks at once, when another device is chosen, and after a run that interrupted it', () => {
   const store = createPageStore('system');
-  const asked: { choice: DeviceChoice; answer: (answer: LookAnswer) => void; givenUp: boolean }[] = [];
-  const look = createDeviceLook(store, (choice, answer) => {
+  const asked: { choice: DeviceChoice; answer: (answer: DeviceAnswer) => void; givenUp: boolean }[] = [];
+  const detector = createDeviceDetector(store, (choice, answer) => {
     const one = { choice, answer, givenUp: false };
     asked.push(one);
     return () => (one.givenUp = true);
   });
-  look.watch();
-  expect(store.getState().deviceFound).toEqual({ status: 'looking' });
+  detector.watch();
+  expect(store.getState().deviceFound).toEqual({ status: 'detecting' });
   asked[0].answer({ type: 'device', outlook });
   expect(store.getState().deviceFound).toEqual({ status: 'known', outlook, speed: null });
   asked[0].answer({ type: 'speed', speed });
@@ -50,6 +50,6 @@ test('looks at once, when another device is chosen, and after a run that interru
   store.setState({ run: startingRun(embeddedSettings('quick', 'gorp')) });
   store.setState({ run: IDLE });
   expect(asked).toHaveLength(4);
-  look.again();
+  detector.again();
   expect(asked).toHaveLength(5);
 });

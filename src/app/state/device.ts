@@ -18,12 +18,12 @@ import { callOnce } from './worker-client.ts';
 
 /** What is known of the device that a run would use. */
 type DeviceState =
-  | { status: 'looking' }
+  | { status: 'detecting' }
   /** `speed` is null until measured. */
   | { status: 'known'; outlook: DeviceOutlook; speed: Speed | null }
   | { status: 'none'; error: ErrorReport };
 
-const LOOKING: DeviceState = { status: 'looking' };
+const DETECTING: DeviceState = { status: 'detecting' };
 
 /** A measurement of the device, in progress or ended. */
 export interface Measurement {
@@ -63,7 +63,7 @@ export interface DeviceSlice {
   readonly bench: BenchState;
 }
 
-export const deviceSlice: DeviceSlice = { deviceFound: LOOKING, bench: NOTHING_MEASURED };
+export const deviceSlice: DeviceSlice = { deviceFound: DETECTING, bench: NOTHING_MEASURED };
 
 const OPENING: Measurement = {
   status: 'opening',
@@ -120,16 +120,16 @@ const withOutcome = (report: BenchReport | null, outcome: Outcome): BenchReport 
   report === null ? null : { ...report, parts: [...report.parts, outcome] };
 
 /** The answers: the device, then its speed; or why there is no device. */
-export type LookAnswer =
+export type DeviceAnswer =
   | { type: 'device'; outlook: DeviceOutlook }
   | { type: 'speed'; speed: Speed }
   | { type: 'no-device'; error: ErrorReport };
 
 /** Requests the device that a run would use, then its speed. Returns a function that cancels the request. */
-export type AskForDevice = (choice: DeviceChoice, onAnswer: (answer: LookAnswer) => void) => () => void;
+export type AskForDevice = (choice: DeviceChoice, onAnswer: (answer: DeviceAnswer) => void) => () => void;
 
 /** Asks a worker that lives for this one request. */
-export const askLookWorker: AskForDevice = (choice, onAnswer) =>
+export const askDeviceWorker: AskForDevice = (choice, onAnswer) =>
   callOnce<AheadFunctions, 'look', DeviceOutlook>(
     () => new Worker(new URL('../../worker/ahead.ts', import.meta.url), { type: 'module', name: 'look' }),
     {
@@ -144,7 +144,7 @@ export const askLookWorker: AskForDevice = (choice, onAnswer) =>
   );
 
 /** Detects the device that a run would use. */
-interface DeviceLook {
+interface DeviceDetector {
   /** Looks now, and again whenever another device is chosen. */
   readonly watch: () => void;
   /** Looks again, for example after a driver was installed or a browser setting changed. */
@@ -152,19 +152,19 @@ interface DeviceLook {
 }
 
 /** Cancels a look when a run or a measurement starts, since it needs the device to itself, and looks again after it. */
-export function createDeviceLook(
+export function createDeviceDetector(
   store: StoreOf<DeviceSlice, PreferencesSlice & RunSlice>,
   ask: AskForDevice,
-): DeviceLook {
+): DeviceDetector {
   const { getState, setState } = store;
   let giveUp: (() => void) | null = null;
   let isDue = false;
 
-  const look = (): void => {
+  const detect = (): void => {
     giveUp?.();
     giveUp = null;
     isDue = false;
-    setState({ deviceFound: LOOKING });
+    setState({ deviceFound: DETECTING });
     giveUp = ask(getState().device, (answer) => {
       if (answer.type === 'device') {
         setState({ deviceFound: { status: 'known', outlook: answer.outlook, speed: null } });
@@ -180,18 +180,18 @@ export function createDeviceLook(
   };
 
   return {
-    again: look,
+    again: detect,
     watch: () => {
-      look();
+      detect();
       store.subscribe((state, before) => {
         const active = isActive(state.run.status) || isMeasuring(state.bench);
-        if (state.device !== before.device) look();
+        if (state.device !== before.device) detect();
         if (active && giveUp !== null) {
           giveUp();
           giveUp = null;
           isDue = true;
         }
-        if (!active && isDue) look();
+        if (!active && isDue) detect();
       });
     },
   };

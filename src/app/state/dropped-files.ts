@@ -7,8 +7,8 @@ import type { AheadFunctions } from '../../worker/protocol.ts';
 import type { CompareActions } from './compare.ts';
 import { nameOfFiles, type Picked } from './models.ts';
 import { isActive, type RunSlice } from './run-state.ts';
-import type { SetUpActions, SetUpSlice } from './setup-actions.ts';
-import type { HandOverActions } from './sharing.ts';
+import type { SetUpActions, SetUpSlice } from './set-up-form.ts';
+import type { SharingActions } from './sharing.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
 import type { GivenFile, TaskActions } from './tasks.ts';
@@ -229,7 +229,7 @@ export interface FileActions {
 interface Parts {
   readonly tasks: TaskActions;
   readonly compare: CompareActions;
-  readonly handOver: HandOverActions;
+  readonly sharing: SharingActions;
   readonly setUp: Pick<SetUpActions, 'chooseModel' | 'giveFiles'>;
   readonly check: AskForModelCheck;
   readonly openRounds: OpenRounds;
@@ -237,7 +237,7 @@ interface Parts {
 
 export function createFileActions(
   store: StoreOf<DropSlice & SetUpSlice & TasksSlice & RunSlice & ViewSlice>,
-  { tasks, compare, handOver, setUp, check, openRounds }: Parts,
+  { tasks, compare, sharing, setUp, check, openRounds }: Parts,
 ) {
   const { getState, setState } = store;
 
@@ -280,7 +280,7 @@ export function createFileActions(
         return;
       case 'set-up':
         refuseDuringRun();
-        await handOver.openFile(sorted.file);
+        await sharing.openFile(sorted.file);
         return;
       case 'model':
         refuseDuringRun();

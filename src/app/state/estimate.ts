@@ -2,12 +2,12 @@ import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/
 import { testedTasks } from '../../run/settings/settings.ts';
 import type { DeviceSlice } from './device.ts';
 import type { MemorySlice } from './memory-plan.ts';
-import type { SetUpSlice } from './setup-actions.ts';
+import type { SetUpSlice } from './set-up-form.ts';
 import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';
 import { draftIssues } from './validate.ts';
 
 /** The ratio of actual to estimated time by device and model, which corrects the next estimate. */
-export interface Pace {
+export interface TimeCorrections {
   /** Null if no run has finished yet. */
   factor(device: string, model: string): number | null;
   note(device: string, model: string, factor: number): void;
@@ -22,7 +22,7 @@ const LEAST = 1 / 50;
 const pairOf = (device: string, model: string): string => `${device} | ${model}`;
 
 /** A pace stored in localStorage, if available. */
-export function browserPace(): Pace {
+export function browserTimeCorrections(): TimeCorrections {
   const read = (): [string, number][] => {
     try {
       const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]');
@@ -66,16 +66,19 @@ export interface Estimate {
 
 type Known = Pick<
   SetUpSlice & TasksSlice & MemorySlice & DeviceSlice,
-  'draft' | 'taskData' | 'memoryPlan' | 'deviceFound'
+  'draft' | 'userTasks' | 'memoryPlan' | 'deviceFound'
 >;
 
 /** Null until everything it depends on is known. Of a model that is taught more, only the new tasks count. */
-export function estimateOf({ draft, taskData, memoryPlan, deviceFound }: Known, pace: Pace): Estimate | null {
+export function estimateOf(
+  { draft, userTasks, memoryPlan, deviceFound }: Known,
+  pace: TimeCorrections,
+): Estimate | null {
   if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known') return null;
   const { outlook, speed } = deviceFound;
-  if (speed === null || draftIssues(draft, taskData).size > 0) return null;
-  const labels = testedTasks(draft).map((name) => taskCard(name, taskData).labels);
-  const tasks = tasksAhead(draft, sizesOf(taskData), labels);
+  if (speed === null || draftIssues(draft, userTasks).size > 0) return null;
+  const labels = testedTasks(draft).map((name) => taskCard(name, userTasks).labels);
+  const tasks = tasksAhead(draft, sizesOf(userTasks), labels);
   if (tasks === null) return null;
   const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
   const factor = pace.factor(outlook.name, draft.model);

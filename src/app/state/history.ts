@@ -16,7 +16,7 @@ import { labelOf, type RunLabel, storedLabel, withLabel } from '../../run/result
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { countsByOwnScores } from '../../run/settings/scoring.ts';
 import { RunSettingsSchema } from '../../run/settings/settings.ts';
-import { matrixOf, measuresIn, type Scoring } from './scores.ts';
+import { matrixOf, measuresIn, type ScoreView } from './scores.ts';
 
 const same = (a: string, b: string): boolean => a.localeCompare(b, 'en', { sensitivity: 'accent' }) === 0;
 
@@ -180,7 +180,7 @@ function mainOf(results: Results): NonNullable<RunSummary['main']> {
 }
 
 /** The measures of a stored run by the score of a view; none if it lacks that score. */
-export function measuresShown({ measures, main }: RunSummary, view: Scoring): NonNullable<RunSummary['main']> {
+export function measuresShown({ measures, main }: RunSummary, view: ScoreView): NonNullable<RunSummary['main']> {
   if (view === 'main') return main ?? { measures: measures.exact, isLoss: false };
   return { measures: measures[view] ?? measuresOf([]), isLoss: view === 'loss' };
 }

@@ -5,7 +5,7 @@ import type { ModelOutline } from '../../weights/model-outline.ts';
 import type { AheadFunctions, PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import type { PreferencesSlice } from './preferences.ts';
 import { createQuestion, isAlike } from './question.ts';
-import type { SetUpSlice } from './setup-actions.ts';
+import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
 import { taskCard, type TasksSlice } from './task-store.ts';
 import { draftIssues } from './validate.ts';
@@ -68,8 +68,8 @@ export function createMemoryPlanner(
   let source = sourceOf(getState());
 
   const plan = (mayAsk: boolean): (() => void) | null => {
-    const { draft, access, device, taskData, memoryPlan, modelModules } = getState();
-    if (draftIssues(draft, taskData, modelModules).size > 0) {
+    const { draft, access, device, userTasks, memoryPlan, modelModules } = getState();
+    if (draftIssues(draft, userTasks, modelModules).size > 0) {
       setState({ memoryPlan: NO_PLAN });
       return null;
     }
@@ -79,7 +79,7 @@ export function createMemoryPlanner(
       device,
       access: mayAsk ? access : { ...access, hub: { ...access.hub, token: null } },
       mayAsk,
-      labels: draft.order.map((name) => [...taskCard(name, taskData).labels]),
+      labels: draft.order.map((name) => [...taskCard(name, userTasks).labels]),
       outline: known && isAlike(known.source, planned) ? known.outline : null,
     };
     setState({ memoryPlan: { status: 'planning', last: memoryPlan.status === 'planned' ? memoryPlan.plan : null } });
@@ -102,7 +102,7 @@ export function createMemoryPlanner(
   };
 
   const question = createQuestion(store, {
-    basisOf: ({ draft, access, taskData, device }) => [draft, access, taskData, device],
+    basisOf: ({ draft, access, userTasks, device }) => [draft, access, userTasks, device],
     ask: plan,
     onChange: (state) => {
       const next = sourceOf(state);

@@ -3,7 +3,7 @@ import { isGgufName } from '../../weights/gguf/splits.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../../weights/model-messages.ts';
 import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelsCommand, ModelsEvent } from '../../worker/protocol.ts';
-import type { SetUpSlice } from './setup-actions.ts';
+import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
 import { openSession, type WorkerSession } from './worker-client.ts';
 

@@ -7,7 +7,7 @@ import { type RunSettings, watching } from '../../run/settings/settings.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../../worker/protocol.ts';
 import { summaryOf } from './history.ts';
 import type { PageParts } from './page.ts';
-import { BATCH_MS } from './run-control.ts';
+import { BATCH_MS } from './run-manager.ts';
 import { silentPage } from '../testing/markup.ts';
 import { memoryHistory } from '../testing/memory-history.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
@@ -127,7 +127,7 @@ describe('createPage', () => {
     for (const choose of [
       () => page.choosePreset('quick'),
       () => page.chooseModel('embedded-llama'),
-      () => page.takeSettings(settings),
+      () => page.copySettings(settings),
     ]) {
       page.teach(taughtModel(settings, 1));
       choose();
@@ -340,7 +340,7 @@ describe('createPage', () => {
     const { page, run, emit } = setUp({ history });
     await page.load();
     const [{ startedAt }] = page.store.getState().history;
-    page.look({ tab: 'results' });
+    page.changeView({ tab: 'results' });
     await page.openRun(startedAt);
     for (const part of ['status', 'settings', 'device', 'stepsPerRound', 'results'] as const) {
       expect(run()[part], part).toEqual(before[part]);
@@ -348,9 +348,9 @@ describe('createPage', () => {
     expect(page.store.getState().view.tab).toBe('run');
     expect(await page.resultsOf(startedAt)).toEqual(before.results);
 
-    page.look({ tab: 'results' });
+    page.changeView({ tab: 'results' });
     const opened = page.openRun(startedAt);
-    page.look({ tab: 'ranks' });
+    page.changeView({ tab: 'ranks' });
     await opened;
     expect(page.store.getState().view.tab, 'the tab chosen meanwhile stays open').toBe('ranks');
 

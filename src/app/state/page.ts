@@ -6,22 +6,22 @@ import {
   type AskForDevice,
   type BenchActions,
   createBenchActions,
-  createDeviceLook,
+  createDeviceDetector,
 } from './device.ts';
 import { type AskForModelCheck, createFileActions, type FileActions, type OpenRounds } from './dropped-files.ts';
-import { estimateOf, type Pace } from './estimate.ts';
+import { estimateOf, type TimeCorrections } from './estimate.ts';
 import { createPageHistory, type HistoryActions } from './history-actions.ts';
 import { type RunHistory, runKey } from './history.ts';
-import { firstShown, type LeftOff } from './left-off.ts';
+import { firstShown, type LastVisit } from './last-visit.ts';
 import { type AskForPlan, createMemoryPlanner } from './memory-plan.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models.ts';
 import type { Preferences, Theme } from './preferences.ts';
-import { createQueue, type QueueActions, type QueuePlace } from './queue.ts';
-import { createRunControl, type RunActions } from './run-control.ts';
-import { endedRun, isActive, type RunState } from './run-state.ts';
+import { createQueue, type QueueActions, type QueueStorage } from './queue.ts';
+import { createRunManager, type RunActions } from './run-manager.ts';
+import { endedRun, isActive, type PageRun } from './run-state.ts';
 import type { OpenSession } from './session.ts';
-import { createSetUpActions, type SetUpActions } from './setup-actions.ts';
-import { createHandOver, type HandOverActions, type PageAddress } from './sharing.ts';
+import { createSetUpActions, type SetUpActions } from './set-up-form.ts';
+import { createSharing, type SharingActions, type PageAddress } from './sharing.ts';
 import { createPageStore, type PageStore } from './store.ts';
 import type { View } from './view.ts';
 import type { TaskStore } from './task-store.ts';
@@ -51,11 +51,11 @@ export interface PageParts {
   openRounds: OpenRounds;
   device: DeviceParts;
   bench: AskForBench;
-  pace: Pace;
+  pace: TimeCorrections;
   checkpoints: AskForCheckpoints;
-  queue: QueuePlace;
+  queue: QueueStorage;
   address: PageAddress;
-  leftOff: LeftOff;
+  lastVisit: LastVisit;
 }
 
 /** How devices are detected, and where choices about this machine are stored. */
@@ -77,7 +77,7 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   readonly store: PageStore;
   /** Detects the device, and reads stored tasks and runs. */
   readonly load: () => Promise<void>;
-  readonly look: (change: Partial<View>) => void;
+  readonly changeView: (change: Partial<View>) => void;
   /** The models stored in this browser. */
   readonly models: ModelsActions;
   /** The preview of the first example. */
@@ -89,11 +89,11 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   /** Custom tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   /** Detects the device again. */
-  readonly lookAgain: () => void;
+  readonly detectDevice: () => void;
   /** What the device can do, and its measurement. */
   readonly bench: BenchActions;
   /** How long earlier runs took, compared with their estimates. */
-  readonly pace: Pace;
+  readonly pace: TimeCorrections;
   /** Removes the checkpoint in a folder. */
   readonly dropCheckpoint: (folder: string) => Promise<void>;
   /** Removes a stored run. */
@@ -103,49 +103,49 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   /** Runs that start one after another. */
   readonly queue: QueueActions;
   /** Shares the set-up as a link or a file, and opens shared ones. */
-  readonly handOver: HandOverActions;
+  readonly sharing: SharingActions;
 }
 
 /** Assembles the page; each subject has its own file. */
 export function createPage(parts: PageParts): Page {
-  const { memory, device, pace, address, leftOff } = parts;
-  const store = createPageStore(parts.theme, memory.budget, device.preferences, leftOff.form());
+  const { memory, device, pace, address, lastVisit } = parts;
+  const store = createPageStore(parts.theme, memory.budget, device.preferences, lastVisit.form());
   const { getState, setState } = store;
   store.subscribe(({ draft, teaches, run }, before) => {
-    if (draft !== before.draft || teaches !== before.teaches) leftOff.saveForm({ draft, teaches });
+    if (draft !== before.draft || teaches !== before.teaches) lastVisit.saveForm({ draft, teaches });
     // What a run has shown counts once it has ended.
-    if (isActive(run.status) && !isActive(before.run.status)) leftOff.saveShown(null);
+    if (isActive(run.status) && !isActive(before.run.status)) lastVisit.saveShown(null);
   });
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const lengthCounter = createLengthCounter(store, parts.askForLengths);
-  const deviceLook = createDeviceLook(store, device.ask);
+  const deviceDetector = createDeviceDetector(store, device.ask);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
-  const handOver = createHandOver(store, address);
+  const sharing = createSharing(store, address);
   const history = createPageHistory(store, parts.history);
   const compare = createCompareActions(store, history);
   const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);
 
   /** Stores an ended run before the next run of the queue begins. */
-  const saveEnded = async (run: RunState): Promise<void> => {
+  const saveEnded = async (run: PageRun): Promise<void> => {
     let isStored = true;
     if (run.results !== null) {
       isStored = await history.save(run.results);
-      leftOff.saveShown(runKey(run.results));
+      lastVisit.saveShown(runKey(run.results));
     }
-    await unfinished.look();
+    await unfinished.refresh();
     queue.ended(run, isStored);
   };
   /** Shows the run that was shown when the page was left, unless something else has begun meanwhile. */
   const showLeftOff = async (): Promise<void> => {
     const state = getState();
-    const first = firstShown(leftOff.shown(), state.history, state.unfinished);
+    const first = firstShown(lastVisit.shown(), state.history, state.unfinished);
     if (first === null) return;
     const results = 'key' in first ? await parts.history.open(first.key).catch(() => null) : first.checkpoint.results;
     if (results !== null && getState().run.status === 'idle') setState({ run: endedRun(results) });
   };
 
-  const control = createRunControl(store, {
+  const control = createRunManager(store, {
     openSession: parts.openSession,
     pace,
     onEnd: (run) => void saveEnded(run),
@@ -154,15 +154,15 @@ export function createPage(parts: PageParts): Page {
 
   const queue = createQueue(store, {
     place: parts.queue,
-    check: (settings) => void checkedSettings(settings, getState().taskData),
+    check: (settings) => void checkedSettings(settings, getState().userTasks),
     begin: (settings) => {
-      const { taskData } = getState();
+      const { userTasks } = getState();
       // An interrupted run of the queue resumes from its checkpoint.
       const same = getState().unfinished.find((one) => difference(one.settings, settings) === null);
       try {
         // No estimate: it would use the plan of another method, which says nothing about the device's pace.
         const from = same?.folder ?? null;
-        control.begin(checkedSettings(settings, taskData), { teaches: null, from, estimated: null });
+        control.begin(checkedSettings(settings, userTasks), { teaches: null, from, estimated: null });
         return null;
       } catch (error) {
         return reportOf(error);
@@ -175,23 +175,23 @@ export function createPage(parts: PageParts): Page {
     ...setUp,
     ...control.actions,
     ...createFileActions(store, {
-      ...{ tasks, compare, handOver, setUp },
+      ...{ tasks, compare, sharing, setUp },
       check: parts.checkModel,
       openRounds: parts.openRounds,
     }),
     store,
     load: async () => {
-      deviceLook.watch();
+      deviceDetector.watch();
       // Reading the tasks changes what a plan depends on: one made before would be made again.
       const readTasks = tasks.load().then(() => {
         memoryPlanner.watch();
         lengthCounter.watch();
       });
-      await Promise.all([history.refresh().then(unfinished.look).then(showLeftOff), readTasks]);
-      handOver.readAddress();
+      await Promise.all([history.refresh().then(unfinished.refresh).then(showLeftOff), readTasks]);
+      sharing.readAddress();
       queue.load();
     },
-    look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
+    changeView: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
     models: createModelsActions(store, parts.models),
     preview: createPreviewer(store, parts.askForPreview),
     lookUp: () => {
@@ -200,14 +200,14 @@ export function createPage(parts: PageParts): Page {
     },
     countTexts: lengthCounter.lookUp,
     tasks,
-    lookAgain: deviceLook.again,
+    detectDevice: deviceDetector.again,
     bench: createBenchActions(store, { ask: parts.bench, onEnd: queue.measured }),
     pace,
     dropCheckpoint: unfinished.drop,
     resultsOf: history.resultsOf,
     openRun: async (key) => {
       await history.openRun(key);
-      leftOff.saveShown(key);
+      lastVisit.saveShown(key);
     },
     forget: async (key) => {
       await compare.tick(key, false);
@@ -215,6 +215,6 @@ export function createPage(parts: PageParts): Page {
     },
     compare,
     queue,
-    handOver,
+    sharing,
   };
 }

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { fold } from '../../run/events/fold.ts';
 import { beginningOf } from '../../testing/begun-run.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
-import { IDLE, type RunState } from './run-state.ts';
+import { IDLE, type PageRun } from './run-state.ts';
 import { paceTexts, phaseText, progressText, roundShares, roundText, runTitle, whereText } from './phase.ts';
 
 const begin = beginningOf({ ...tinySettings('gorp'), order: ['gloss', 'field', 'emoji'] }, [10, 20, 0]);
-const at = (progress: Partial<NonNullable<RunState['progress']>>): RunState => ({
+const at = (progress: Partial<NonNullable<PageRun['progress']>>): PageRun => ({
   ...IDLE,
   status: 'running',
   results: begin.results,

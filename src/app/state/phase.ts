@@ -1,8 +1,8 @@
 import { planOf } from '../../methods/registry.ts';
 import { bytes, duration, whole } from '../ui/format.ts';
-import { isActive, type RunState, roundOfRun } from './run-state.ts';
+import { isActive, type PageRun, roundOfRun } from './run-state.ts';
 
-type Known = Pick<RunState, 'status' | 'progress' | 'results' | 'settings'>;
+type Known = Pick<PageRun, 'status' | 'progress' | 'results' | 'settings'>;
 
 /** What a run is doing now, in a few words. */
 export function phaseText({ status, progress }: Known): string {
@@ -56,7 +56,7 @@ export function phaseText({ status, progress }: Known): string {
 }
 
 /** What a run that was asked to stop waits for, so that nothing is lost. */
-function stoppingText(progress: RunState['progress']): string {
+function stoppingText(progress: PageRun['progress']): string {
   if (progress?.phase === 'train') return 'Stopping after this step';
   if (progress?.phase === 'space') return `Stopping when the space of ${progress.item} is built`;
   if (progress?.phase === 'evaluate') return 'Stopping after these examples';
@@ -72,7 +72,7 @@ export function paceTexts(bytesLeft: number | null, bytesPerSecond: number | nul
 }
 
 /** Progress of the current phase: `step 42 of 75`, `1.2 of 3.6 MiB from the network`; empty without a total. */
-export function progressText(progress: RunState['progress']): string {
+export function progressText(progress: PageRun['progress']): string {
   // A single part says nothing of its progress.
   if (progress === null || progress.total === 0 || (progress.unit === 'items' && progress.total === 1)) return '';
   const { done, total, unit, source } = progress;
@@ -100,7 +100,7 @@ export function roundText({ progress, results, settings }: Known): string {
 }
 
 /** Share of each round's steps done, in [0, 1]. */
-export function roundShares(run: Pick<RunState, 'progress' | 'stepsPerRound' | 'results'>): number[] {
+export function roundShares(run: Pick<PageRun, 'progress' | 'stepsPerRound' | 'results'>): number[] {
   const { progress, stepsPerRound, results } = run;
   const lastRound = roundOfRun(run);
   return stepsPerRound.map((steps, i) => {

@@ -4,14 +4,14 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { memoryQueue } from '../testing/memory-queue.ts';
-import { createQueue, type QueuePlace } from './queue.ts';
-import { IDLE, type RunState, startingRun } from './run-state.ts';
+import { createQueue, type QueueStorage } from './queue.ts';
+import { IDLE, type PageRun, startingRun } from './run-state.ts';
 import { createPageStore } from './store.ts';
 
 const refusal: ErrorReport = { code: 'settings/invalid', message: 'no', nextStep: 'do' };
 const needsFiles: ErrorReport = { code: 'settings/files-again', message: 'gone', nextStep: 'drop' };
 
-function setUp(place: QueuePlace = memoryQueue()) {
+function setUp(place: QueueStorage = memoryQueue()) {
   const store = createPageStore('system');
   const begun: number[] = [];
   let hasFiles = false;
@@ -36,7 +36,7 @@ function setUp(place: QueuePlace = memoryQueue()) {
     error: ErrorReport | null = null,
     isStored: boolean = true,
   ): void => {
-    const run: RunState = {
+    const run: PageRun = {
       ...IDLE,
       status,
       error,

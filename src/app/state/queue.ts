@@ -5,7 +5,7 @@ import { randomId } from '../../base/random-id.ts';
 import { type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
 import { type DeviceSlice, isMeasuring } from './device.ts';
 import { runKey } from './history.ts';
-import { isActive, type RunSlice, type RunState } from './run-state.ts';
+import { isActive, type RunSlice, type PageRun } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 
 /** A run of the queue. */
@@ -101,7 +101,7 @@ export interface QueueSlice {
 export const queueSlice: QueueSlice = { queue: EMPTY_QUEUE };
 
 /** Where the queue is stored, and which tab runs it. */
-export interface QueuePlace {
+export interface QueueStorage {
   /** The queue as last written by any tab; null if there is none. */
   read(): unknown;
   /** @returns whether it is stored; not if storage is blocked or full. */
@@ -115,7 +115,7 @@ export interface QueuePlace {
 const KEY = 'gorp-web-queue';
 
 /** The queue in localStorage, which writes before the page can close. A browser lock picks the tab that runs it. */
-export function browserQueue(): QueuePlace {
+export function browserQueue(): QueueStorage {
   return {
     read: () => {
       try {
@@ -184,14 +184,14 @@ interface Queue extends QueueActions {
    *
    * @param isStored whether its results are: otherwise no other run starts, since it would take their place on the page.
    */
-  readonly ended: (run: RunState, isStored: boolean) => void;
+  readonly ended: (run: PageRun, isStored: boolean) => void;
   /** Must be called when the device has been measured. */
   readonly measured: () => void;
 }
 
 /** Dependencies of the queue. */
 interface QueueParts {
-  place: QueuePlace;
+  place: QueueStorage;
   /** @throws GorpError `settings/…` for settings that no run can start with now. */
   check: (settings: RunSettings) => void;
   /** Starts a run. @returns the error if it cannot start, else null. */

@@ -9,7 +9,7 @@ import {
   IDLE,
   isActive,
   roundOfRun,
-  type RunState,
+  type PageRun,
   startingRun,
 } from './run-state.ts';
 import { scriptedRun } from '../../testing/scripted-run.ts';
@@ -46,7 +46,7 @@ describe('applyEvent', () => {
     const paused = applyEvent({ ...running, status: 'pausing' }, { type: 'paused' });
     expect(paused.status).toBe('paused');
     expect(applyEvent(paused, { type: 'resumed' }).status).toBe('running');
-    const stopping: RunState = { ...running, status: 'stopping' };
+    const stopping: PageRun = { ...running, status: 'stopping' };
     expect(applyEvent(stopping, { type: 'paused' }).status).toBe('stopping');
     expect(applyEvent(stopping, begin).status).toBe('stopping');
   });

@@ -24,7 +24,7 @@ export type RunStatus =
   | 'failed';
 
 /** What the page knows about a run: its results so far, and what only a running one has. Plain data. */
-export interface RunState {
+export interface PageRun {
   status: RunStatus;
   /** The settings that the run started with; the form may differ by now. */
   settings: RunSettings | null;
@@ -47,7 +47,7 @@ export interface RunState {
   error: ErrorReport | null;
 }
 
-export const IDLE: RunState = {
+export const IDLE: PageRun = {
   status: 'idle',
   settings: null,
   device: null,
@@ -66,7 +66,7 @@ export const IDLE: RunState = {
 
 /** The run on the page. */
 export interface RunSlice {
-  readonly run: RunState;
+  readonly run: PageRun;
   /** How many times as long this run's steps take while the tab is hidden; null if not much longer. */
   readonly slowdown: number | null;
   /** Why the last start was refused before a worker started. */
@@ -76,10 +76,10 @@ export interface RunSlice {
 export const runSlice: RunSlice = { run: IDLE, slowdown: null, refused: null };
 
 /** A run that was just requested. */
-export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
+export const startingRun = (settings: RunSettings): PageRun => ({ ...IDLE, status: 'starting', settings });
 
 /** A run that has ended, from its results file. Of an interrupted round, only the completed steps are known. */
-export function endedRun(results: Results): RunState {
+export function endedRun(results: Results): PageRun {
   const { status, error, settings, device, tasks, curves } = results;
   const stepsPerRound = tasks.map(() => 0);
   for (const round of curves.round) stepsPerRound[round - 1] += 1;
@@ -87,7 +87,7 @@ export function endedRun(results: Results): RunState {
 }
 
 /** The round that a run is in, or the last one that it trained; 0 before the first. */
-export const roundOfRun = ({ progress, results }: Pick<RunState, 'progress' | 'results'>): number =>
+export const roundOfRun = ({ progress, results }: Pick<PageRun, 'progress' | 'results'>): number =>
   progress?.round ?? results?.curves.round.at(-1) ?? 0;
 
 /** Whether a worker is busy with the run, so that leaving the page would interrupt it. */
@@ -98,16 +98,16 @@ export const isActive = (status: RunStatus): boolean =>
 const isEnding = (status: RunStatus): boolean => status === 'stopping' || status === 'keeping';
 
 /** Whether a run can stop with what it has learned until now: there is something, and the worker listens. */
-export const canKeep = ({ status, results }: Pick<RunState, 'status' | 'results'>): boolean =>
+export const canKeep = ({ status, results }: Pick<PageRun, 'status' | 'results'>): boolean =>
   (status === 'running' || status === 'pausing' || status === 'paused') && (results?.curves.step.length ?? 0) > 0;
 
 /** The state after an event. Pure; events after the end of a run change nothing. */
-export function applyEvent(state: RunState, event: RunEvent): RunState {
+export function applyEvent(state: PageRun, event: RunEvent): PageRun {
   if (!isActive(state.status)) return state;
   return withEvent({ ...state, results: fold(state.results, event) }, event);
 }
 
-function withEvent(state: RunState, event: RunEvent): RunState {
+function withEvent(state: PageRun, event: RunEvent): PageRun {
   switch (event.type) {
     case 'device':
       return { ...running(state), device: event.device };
@@ -152,12 +152,12 @@ function withEvent(state: RunState, event: RunEvent): RunState {
 }
 
 /** The state after several events, in order. */
-export const applyEvents = (state: RunState, events: readonly RunEvent[]): RunState => events.reduce(applyEvent, state);
+export const applyEvents = (state: PageRun, events: readonly RunEvent[]): PageRun => events.reduce(applyEvent, state);
 
 /** The worker's first event ends `starting`. */
-const running = (state: RunState): RunState => (state.status === 'starting' ? { ...state, status: 'running' } : state);
+const running = (state: PageRun): PageRun => (state.status === 'starting' ? { ...state, status: 'running' } : state);
 
-const withWarning = (state: RunState, warning: string): RunState => ({
+const withWarning = (state: PageRun, warning: string): PageRun => ({
   ...state,
   warnings: [...state.warnings, warning],
 });

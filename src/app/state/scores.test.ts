@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Results } from '../../run/results/results.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
-import { type Scoring, sharesOf } from './scores.ts';
+import { type ScoreView, sharesOf } from './scores.ts';
 import { storyOf } from './story.ts';
 
 const results = quickResults('gorp', 1);
@@ -23,7 +23,7 @@ const withScores = (first: Partial<Results['tasks'][number]>): Results => ({
   accuracy: { exact, ranked },
 });
 
-test.each<[Scoring, number[][], string[]]>([
+test.each<[ScoreView, number[][], string[]]>([
   ['main', [[0.3, 0.2], [0.9, 0.2], [0.6, 0.9]], ['gloss']], // oxfmt-ignore
   ['exact', exact, []],
   ['ranked', ranked, ['gloss', 'field']],

@@ -55,7 +55,7 @@ export function gridStep(
 }
 
 /** The score that charts show; `main` is each task's own. */
-export type Scoring = Score | 'main';
+export type ScoreView = Score | 'main';
 
 export const SCORE_NAMES: Readonly<Record<Score, string>> = {
   exact: 'Exact',
@@ -73,11 +73,11 @@ export const scoresOf = (tasks: readonly Scored[]): Score[] =>
   SCORES.filter((score) => tasks.some((task) => isLearned(task) && isScoredBy(task, score)));
 
 /** The score of a task in a view; its own if each task shows its main one, and of a watched task without that score. */
-export const scoreIn = (view: Scoring, task: Scored = {}): Score =>
+export const scoreIn = (view: ScoreView, task: Scored = {}): Score =>
   view === 'main' || (!isLearned(task) && !isScoredBy(task, view)) ? mainScore(task) : view;
 
 /** The matrix of a view: each task's main score, or one score for all. */
-export function matrixOf(results: Results | null, view: Scoring): AccuracyMatrix {
+export function matrixOf(results: Results | null, view: ScoreView): AccuracyMatrix {
   if (results === null) return UNMEASURED;
   const { accuracy, tasks } = results;
   return accuracy.exact.map((row, round) => row.map((_, j) => accuracy[scoreIn(view, tasks[j])]?.[round]?.[j] ?? null));
@@ -87,7 +87,7 @@ export function matrixOf(results: Results | null, view: Scoring): AccuracyMatrix
  * The matrix of the tasks that count by right answers, exact or ranked as the view says, otherwise by their main score;
  * null for all other tasks. `ranked` names those that are ranked and learned.
  */
-export function sharesOf(results: Results, view: Scoring): { matrix: AccuracyMatrix; ranked: string[] } {
+export function sharesOf(results: Results, view: ScoreView): { matrix: AccuracyMatrix; ranked: string[] } {
   const scores = results.tasks.map((task) => {
     const main = mainScore(task);
     return isShare(main) ? (view !== 'main' && isShare(view) && isScoredBy(task, view) ? view : main) : null;
@@ -106,7 +106,7 @@ export function sharesOf(results: Results, view: Scoring): { matrix: AccuracyMat
 export function measuresIn(
   matrix: AccuracyMatrix,
   all: readonly TaskReport[],
-  view: Scoring,
+  view: ScoreView,
 ): { measures: Measures; isLoss: boolean; note: string | null } {
   const tasks = all.filter(isLearned);
   if (view !== 'main') {

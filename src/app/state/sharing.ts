@@ -1,7 +1,7 @@
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { downloadText } from '../ui/download.ts';
-import { type SetUpSlice, takenSettings } from './setup-actions.ts';
+import { type SetUpSlice, formWith } from './set-up-form.ts';
 import type { RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
@@ -11,13 +11,13 @@ import { type Offer, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set
 export interface SharingSlice {
   /** A shared set-up offered for review. */
   readonly offer: Offer | null;
-  readonly handOverProblem: ErrorReport | null;
+  readonly sharingProblem: ErrorReport | null;
 }
 
-export const sharingSlice: SharingSlice = { offer: null, handOverProblem: null };
+export const sharingSlice: SharingSlice = { offer: null, sharingProblem: null };
 
 /** Sharing a set-up and applying a shared one. Starts no run. */
-export interface HandOverActions {
+export interface SharingActions {
   /** A link with the current settings. If they cannot be shared, shows why and returns null. */
   readonly link: () => string | null;
   /** Downloads the same as a file. */
@@ -43,21 +43,21 @@ export const browserAddress: PageAddress = {
   dropHash: () => history.replaceState(history.state, '', location.pathname + location.search),
 };
 
-export function createHandOver(
+export function createSharing(
   store: StoreOf<SharingSlice & SetUpSlice & RunSlice, TasksSlice>,
   address: PageAddress,
-): HandOverActions {
+): SharingActions {
   const { getState, setState } = store;
 
   const text = (settings: RunSettings): string | null => {
     try {
-      setState({ handOverProblem: null });
+      setState({ sharingProblem: null });
       return setUpText(
         settings,
-        getState().taskData.custom.map(({ spec }) => spec.name),
+        getState().userTasks.custom.map(({ spec }) => spec.name),
       );
     } catch (error) {
-      setState({ handOverProblem: reportOf(error) });
+      setState({ sharingProblem: reportOf(error) });
       return null;
     }
   };
@@ -92,7 +92,7 @@ export function createHandOver(
     },
     accept: () => {
       const { offer: given } = getState();
-      if (given !== null && 'setUp' in given) setState(takenSettings(given.setUp.settings));
+      if (given !== null && 'setUp' in given) setState(formWith(given.setUp.settings));
       close();
     },
     decline: close,

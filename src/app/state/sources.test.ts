@@ -8,7 +8,7 @@ import {
   orderProblem,
   pageTasksOf,
   taskCard,
-  type TaskData,
+  type UserTasks,
 } from './task-store.ts';
 
 const SPEC = {
@@ -27,7 +27,7 @@ const SPEC = {
   testShare: 0.2,
   seed: 1,
 };
-const DATA: TaskData = {
+const DATA: UserTasks = {
   custom: [{ spec: SPEC, labels: ['a', 'b'], trainExamples: 4, testExamples: 1, warnings: [], data: new Blob(['{}']) }],
   folder: { name: 'repository', files: new Map([['x', new Blob(['[]'])]]), datasets: ['agnews'] },
   unread: NO_TASKS.unread,

@@ -8,7 +8,7 @@ import { type ModelsSlice, modelsSlice } from './models.ts';
 import { type Preferences, type PreferencesSlice, type Theme, USUAL } from './preferences.ts';
 import { queueSlice, type QueueSlice } from './queue.ts';
 import { runSlice, type RunSlice } from './run-state.ts';
-import { type Form, type SetUpSlice, setUpSlice } from './setup-actions.ts';
+import { type Form, type SetUpSlice, setUpSlice } from './set-up-form.ts';
 import { sharingSlice, type SharingSlice } from './sharing.ts';
 import { tasksSlice, type TasksSlice } from './task-store.ts';
 import { type TextsSlice, textsSlice } from './text-questions.ts';

@@ -21,18 +21,18 @@ const PickedFolderSchema = v.strictObject({
 export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
 
 /** The page's tasks besides the embedded ones. */
-export interface TaskData {
+export interface UserTasks {
   custom: readonly CustomTask[];
   folder: PickedFolder | null;
   /** What another version of the page has stored, and this one cannot read: it stays until the person deletes it. */
   unread: { tasks: readonly string[]; folder: boolean };
 }
 
-export const NO_TASKS: TaskData = { custom: [], folder: null, unread: { tasks: [], folder: false } };
+export const NO_TASKS: UserTasks = { custom: [], folder: null, unread: { tasks: [], folder: false } };
 
 /** Custom tasks, the CL_Benchmark folder, and the file of examples that is open. */
 export interface TasksSlice {
-  readonly taskData: TaskData;
+  readonly userTasks: UserTasks;
   /** The file of examples whose columns are being chosen. */
   readonly openFile: OpenedFile | null;
   /** Why the last action on tasks failed; and notes from a successful one. */
@@ -40,11 +40,11 @@ export interface TasksSlice {
   readonly taskNotes: readonly string[];
 }
 
-export const tasksSlice: TasksSlice = { taskData: NO_TASKS, openFile: null, taskProblem: null, taskNotes: [] };
+export const tasksSlice: TasksSlice = { userTasks: NO_TASKS, openFile: null, taskProblem: null, taskNotes: [] };
 
 /** Stores tasks across reloads. Promises reject if the browser refuses to store. */
 export interface TaskStore {
-  load(): Promise<TaskData>;
+  load(): Promise<UserTasks>;
   /** Adds all tasks or none. @throws GorpError `tasks/name-taken` if another stored task has the name of one. */
   addCustom(tasks: readonly CustomTask[]): Promise<void>;
   removeCustom(name: string): Promise<void>;
@@ -144,7 +144,7 @@ interface TaskGroup {
 /** What can be added to a draft, to be learned or only tested. Datasets of benchmarks need a folder or an address. */
 export function addableTasks(
   draft: Pick<RunSettings, 'order' | 'watch' | 'tasks'>,
-  data: TaskData,
+  data: UserTasks,
   use: 'learn' | 'watch' = 'learn',
 ): TaskGroup[] {
   const chosen = testedTasks(draft);
@@ -165,7 +165,7 @@ export function addableTasks(
 /** What can be the general text of a draft, by its setting: the included text, or a custom task that is not learned. */
 export function generalTexts(
   { order, training }: Pick<RunSettings, 'order' | 'training'>,
-  { custom }: TaskData,
+  { custom }: UserTasks,
 ): { value: string; name: string }[] {
   const own = custom.filter(({ spec }) => !order.includes(spec.name)).map(({ spec }) => spec.name);
   return [
@@ -175,15 +175,15 @@ export function generalTexts(
 }
 
 /** The datasets of a source, as far as they are known before it is read. */
-function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
+function datasetsOf(tasks: string, { folder }: UserTasks): readonly string[] {
   if (tasks === 'picked') return folder?.datasets ?? [];
   return tasks === 'embedded' ? [] : BENCHMARKS.flatMap(({ datasets }) => datasets);
 }
 
-const isCustom = (name: string, { custom }: TaskData): boolean => custom.some(({ spec }) => spec.name === name);
+const isCustom = (name: string, { custom }: UserTasks): boolean => custom.some(({ spec }) => spec.name === name);
 
 /** A task's question, and its labels if they are known before it is read. */
-export function taskCard(name: string, { custom }: TaskData): TaskCard {
+export function taskCard(name: string, { custom }: UserTasks): TaskCard {
   const benchmark = benchmarkOf(name);
   const embedded = EMBEDDED_TASKS.find((task) => task.name === name);
   if (embedded !== undefined) return embedded;
@@ -197,7 +197,7 @@ export function taskCard(name: string, { custom }: TaskData): TaskCard {
 /** Why an order cannot run with the tasks at hand, in words; null if it can. */
 export function orderProblem(
   draft: Pick<RunSettings, 'order' | 'watch' | 'tasks' | 'training'>,
-  data: TaskData,
+  data: UserTasks,
 ): string | null {
   const { tasks } = draft;
   const text = ownText(draft);
@@ -222,11 +222,11 @@ const listed = (names: readonly string[]): string =>
   `${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and others' : ''} ${names.length === 1 ? 'is' : 'are'}`;
 
 /** The examples of the custom tasks, by name. */
-export const sizesOf = ({ custom }: TaskData): ReadonlyMap<string, { train: number; test: number }> =>
+export const sizesOf = ({ custom }: UserTasks): ReadonlyMap<string, { train: number; test: number }> =>
   new Map(custom.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]));
 
 /** The custom tasks that a run with these settings needs. */
-export function pageTasksOf(settings: RunSettings, { custom, folder }: TaskData): PageTasks {
+export function pageTasksOf(settings: RunSettings, { custom, folder }: UserTasks): PageTasks {
   const { tasks } = settings;
   const needed = custom.filter(({ spec }) => namedTasks(settings).includes(spec.name));
   return {

@@ -24,9 +24,9 @@ test.each<[string, { order: string[]; watch?: string[] }, { order: string[]; wat
   const { openFile } = store.getState();
   if (openFile === null) throw new Error('the file was not opened');
   await tasks.addTask(guessedSpec(openFile, []));
-  const { draft, taskProblem, taskData } = store.getState();
+  const { draft, taskProblem, userTasks } = store.getState();
   expect(taskProblem).toBeNull();
-  expect(taskData.custom.map(({ spec }) => spec.name)).toEqual(['reviews']);
+  expect(userTasks.custom.map(({ spec }) => spec.name)).toEqual(['reviews']);
   expect({ order: draft.order, ...(draft.watch && { watch: draft.watch }) }).toEqual(after);
 });
 

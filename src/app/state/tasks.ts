@@ -11,7 +11,7 @@ import { isTextFile } from '../../tasks/text-folder.ts';
 import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import type { HubAccess } from '../../weights/hub.ts';
 import type { RunSlice } from './run-state.ts';
-import type { SetUpSlice } from './setup-actions.ts';
+import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice, TaskStore } from './task-store.ts';
 import { connectWorker, type WorkerClient } from './worker-client.ts';
@@ -94,7 +94,7 @@ export function createTaskActions(
 ): TaskActions {
   const { getState, setState } = store;
 
-  const refresh = async (): Promise<void> => setState({ taskData: await tasks.load() });
+  const refresh = async (): Promise<void> => setState({ userTasks: await tasks.load() });
 
   const guarded = async (work: () => Promise<void>): Promise<void> => {
     setState({ taskProblem: null, taskNotes: [] });
@@ -141,7 +141,7 @@ export function createTaskActions(
 
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
-    const stored = getState().taskData.custom.map(({ spec }) => spec);
+    const stored = getState().userTasks.custom.map(({ spec }) => spec);
     const { hub } = getState().access;
     const made = await tableClient
       .makeOrder(order, stored, files.map(namedFile), hub)
@@ -149,13 +149,13 @@ export function createTaskActions(
     await tasks.addCustom(made);
     await refresh();
     const { perTask, watch, method, training } = order;
-    setState(({ draft: { model }, taskData }) => {
+    setState(({ draft: { model }, userTasks }) => {
       // An order made with a folder on disk uses the folder stored here; an order with an address keeps the address.
-      const source = order.tasks === 'embedded' && taskData.folder !== null ? 'picked' : order.tasks;
+      const source = order.tasks === 'embedded' && userTasks.folder !== null ? 'picked' : order.tasks;
       const draft = { model, tasks: source, order: order.order, method, training };
       return {
         draft: { ...draft, ...(watch !== undefined && { watch }), ...(perTask !== undefined && { perTask }) },
-        brought: null,
+        modelDefaults: null,
         refused: null,
         taskNotes: made.flatMap(({ warnings }) => warnings),
       };
@@ -243,8 +243,8 @@ export function createTaskActions(
         setState(({ draft }) => (draft.tasks === 'picked' ? { draft: { ...draft, tasks: 'embedded' } } : {}));
       }),
     orderText: () => {
-      const { draft, taskData } = getState();
-      const known = taskData.custom.map(({ spec }) => spec);
+      const { draft, userTasks } = getState();
+      const known = userTasks.custom.map(({ spec }) => spec);
       return `${JSON.stringify(orderFileOf(draft, known), null, 2)}\n`;
     },
   };

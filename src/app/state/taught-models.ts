@@ -62,7 +62,7 @@ interface TaughtModels {
 export function createTaughtModels(
   open: OpenExports,
   askWhere: AskWhere,
-  handOver: (file: File, name: string) => void,
+  sharing: (file: File, name: string) => void,
 ): TaughtModels {
   const store = createStore<TaughtState>(() => ({
     rounds: null,
@@ -102,7 +102,7 @@ export function createTaughtModels(
         break;
       case 'written':
         setState({ writing: null });
-        if (event.file !== null) handOver(event.file, event.name);
+        if (event.file !== null) sharing(event.file, event.name);
         break;
       case 'failed':
         setState({ writing: null, problem: event.error });

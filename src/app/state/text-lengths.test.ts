@@ -93,7 +93,7 @@ test('the settings of another run stay as they are, and begin from scratch', asy
   const settings = state().draft; // as a run had them that was set up by hand, with the same model
   page.teach(taughtModel(settings, 1));
   page.chooseModel('picked:mine');
-  page.takeSettings(settings);
+  page.copySettings(settings);
   quiet();
   asked.at(-1)?.answer({ type: 'counted', lengths: { ...lengths, hasTemplate: true } });
   expect(state()).toMatchObject({ draft: settings, teaches: null });

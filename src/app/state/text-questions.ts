@@ -1,11 +1,11 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
-import { type Brought, withTexts } from '../../run/planning/brought-values.ts';
+import { type ModelDefaults, withTexts } from '../../run/planning/model-defaults.ts';
 import type { TextLengths } from '../../run/planning/text-lengths.ts';
 import type { Reading } from '../../tasks/reading.ts';
 import type { AheadFunctions, LengthsAnswer, PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { createQuestion, isAlike } from './question.ts';
 import { isActive, type RunSlice } from './run-state.ts';
-import type { SetUpSlice } from './setup-actions.ts';
+import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
 import { pageTasksOf, type TasksSlice } from './task-store.ts';
 import { draftIssues } from './validate.ts';
@@ -126,12 +126,12 @@ const serversOf = ({ draft, access }: SetUpSlice): string =>
 function readingCommands(): (state: SetUpSlice & TasksSlice, isRequested: boolean) => PreviewCommand {
   let allowed: string | null = null;
   return (state, isRequested) => {
-    const { draft, access, taskData } = state;
+    const { draft, access, userTasks } = state;
     const servers = serversOf(state);
     if (isRequested) allowed = servers;
     const mayAsk = allowed === servers;
     const hub = mayAsk ? access.hub : { ...access.hub, token: null };
-    return { settings: draft, access: { ...access, hub }, tasks: pageTasksOf(draft, taskData), mayAsk };
+    return { settings: draft, access: { ...access, hub }, tasks: pageTasksOf(draft, userTasks), mayAsk };
   };
 }
 
@@ -151,10 +151,10 @@ export function createPreviewer(store: Store, ask: AskForPreview): Previewer {
   let unwatch: (() => void) | null = null;
 
   const question = createQuestion(store, {
-    basisOf: ({ draft, access, taskData }) => [draft, access, taskData],
+    basisOf: ({ draft, access, userTasks }) => [draft, access, userTasks],
     ask: (isRequested) => {
-      const { draft, taskData, preview } = getState();
-      if (draftIssues(draft, taskData).size > 0) {
+      const { draft, userTasks, preview } = getState();
+      if (draftIssues(draft, userTasks).size > 0) {
         show({ status: 'none' });
         return null;
       }
@@ -199,19 +199,19 @@ interface LengthCounter {
 }
 
 /** Which texts are counted, and by which tokenizer: a count of others says nothing about them. */
-const textsOf = ({ draft, taskData }: SetUpSlice & TasksSlice): readonly unknown[] => {
+const textsOf = ({ draft, userTasks }: SetUpSlice & TasksSlice): readonly unknown[] => {
   const { trainExamples, testExamples, testSet, seed } = draft.training;
   const { model, tasks, order, watch } = draft;
-  return [JSON.stringify([model, tasks, order, watch, trainExamples, testExamples, testSet, seed]), taskData];
+  return [JSON.stringify([model, tasks, order, watch, trainExamples, testExamples, testSet, seed]), userTasks];
 };
 
 /** What the lengths depend on. During a run nothing is counted. */
 const basisOf = (state: SetUpSlice & TasksSlice & RunSlice): readonly unknown[] => {
-  const { draft, access, taskData, run } = state;
+  const { draft, access, userTasks, run } = state;
   const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;
   const training = [sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed];
   const settings = JSON.stringify([draft.model, draft.tasks, draft.order, draft.watch, training]);
-  return [settings, access, taskData, isActive(run.status)];
+  return [settings, access, userTasks, isActive(run.status)];
 };
 
 export function createLengthCounter(store: Store, ask: AskForLengths): LengthCounter {
@@ -220,19 +220,19 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
   /** The texts whose lengths the store holds. */
   let texts = textsOf(getState());
 
-  const bring = (lengths: TextLengths): void => {
-    const { draft, brought } = getState();
-    if (brought === null) return;
-    const next = withTexts(draft, brought, lengths);
+  const applyLengths = (lengths: TextLengths): void => {
+    const { draft, modelDefaults } = getState();
+    if (modelDefaults === null) return;
+    const next = withTexts(draft, modelDefaults, lengths);
     if (next.settings !== draft) setState({ draft: next.settings });
-    if (!isSame(next.brought, brought)) setState({ brought: next.brought });
+    if (!isSame(next.modelDefaults, modelDefaults)) setState({ modelDefaults: next.modelDefaults });
   };
 
   const question = createQuestion(store, {
     basisOf,
     ask: (isRequested) => {
-      const { draft, taskData, lengths, run, modelModules } = getState();
-      if (isActive(run.status) || draftIssues(draft, taskData, modelModules).size > 0) {
+      const { draft, userTasks, lengths, run, modelModules } = getState();
+      if (isActive(run.status) || draftIssues(draft, userTasks, modelModules).size > 0) {
         setState({ lengths: NOT_COUNTED });
         return null;
       }
@@ -241,7 +241,7 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
         switch (answer.type) {
           case 'counted':
             setState({ lengths: { status: 'counted', lengths: answer.lengths } });
-            bring(answer.lengths);
+            applyLengths(answer.lengths);
             break;
           case 'elsewhere':
             setState({ lengths: { status: 'elsewhere' } });
@@ -261,5 +261,5 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
   return { watch: () => void question.watch(), lookUp: () => question.now(true) };
 }
 
-const isSame = (a: Brought, b: Brought): boolean =>
+const isSame = (a: ModelDefaults, b: ModelDefaults): boolean =>
   a.model === b.model && a.sourceLength === b.sourceLength && a.form === b.form;

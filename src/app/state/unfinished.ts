@@ -5,7 +5,7 @@ import type {
   StoredCheckpoint,
 } from '../../worker/protocol.ts';
 import type { HistorySlice } from './history.ts';
-import { isActive, type RunSlice, type RunState } from './run-state.ts';
+import { isActive, type RunSlice, type PageRun } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import { callOnce } from './worker-client.ts';
 
@@ -40,13 +40,13 @@ export const unfinishedSlice: UnfinishedSlice = { unfinished: [], unreadCheckpoi
 /** The unfinished runs whose checkpoints this browser stores. */
 interface UnfinishedRuns {
   /** Looks for them. */
-  readonly look: () => Promise<void>;
+  readonly refresh: () => Promise<void>;
   /** Removes the checkpoint in a folder. */
   readonly drop: (folder: string) => Promise<void>;
 }
 
 /** The checkpoint to offer first: that of the run on the page, else the newest; null if there is none. */
-export const offered = (unfinished: readonly StoredCheckpoint[], { results }: RunState): StoredCheckpoint | null =>
+export const offered = (unfinished: readonly StoredCheckpoint[], { results }: PageRun): StoredCheckpoint | null =>
   unfinished.find(({ id }) => id !== undefined && id === results?.id) ?? unfinished.at(0) ?? null;
 
 export function createUnfinishedRuns(
@@ -70,5 +70,5 @@ export function createUnfinishedRuns(
     setState({ unreadCheckpoints: unread, ...(!isActive(getState().run.status) && { unfinished }) });
   };
 
-  return { look: () => show({ type: 'find' }), drop: (folder) => show({ type: 'drop', folder }) };
+  return { refresh: () => show({ type: 'find' }), drop: (folder) => show({ type: 'drop', folder }) };
 }

@@ -6,8 +6,8 @@ import { teachingFault } from '../../run/settings/teaching.ts';
 import { type ModelModules, modulesProblem } from '../../run/settings/trained-modules.ts';
 import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
 import { commonFields, type Field, moreGroups, perTaskFields } from './fields.ts';
-import type { Teaches } from './setup-actions.ts';
-import { NO_TASKS, orderProblem, type TaskData } from './task-store.ts';
+import type { Teaches } from './set-up-form.ts';
+import { NO_TASKS, orderProblem, type UserTasks } from './task-store.ts';
 
 const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
   new Map(
@@ -39,7 +39,7 @@ function addressIssue(text: string, otherwise: string): string | null {
  */
 export function draftIssues(
   draft: RunSettings,
-  data: TaskData = NO_TASKS,
+  data: UserTasks = NO_TASKS,
   model: ModelModules | null = null,
   teaches: Teaches | null = null,
 ): ReadonlyMap<string, string> {
@@ -93,7 +93,7 @@ function faultOf(draft: RunSettings, teaches: Teaches): ['order' | 'teaches', st
  */
 export function checkedSettings(
   draft: RunSettings,
-  data: TaskData = NO_TASKS,
+  data: UserTasks = NO_TASKS,
   model: ModelModules | null = null,
   teaches: Teaches | null = null,
 ): RunSettings {

@@ -1,5 +1,5 @@
 import type { Theme } from './preferences.ts';
-import type { Scoring } from './scores.ts';
+import type { ScoreView } from './scores.ts';
 
 /** The views of the page, in the order of their tabs. */
 export const TABS = [
@@ -18,7 +18,7 @@ export type Tab = (typeof TABS)[number]['id'];
 /** What the viewer chose to see; none of it affects a run. */
 export interface View {
   tab: Tab;
-  score: Scoring;
+  score: ScoreView;
   /** What a matrix cell's colour shows: its accuracy, or the change since the task was learned. */
   heat: 'accuracy' | 'change';
   /** Weight of the past in the loss curve's moving average, [0, 1). */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { TryEvent } from '../../worker/try/messages.ts';
 import { TOKENIZER_SECONDS } from './session.ts';
-import { watchTokenizer } from './try-desk.ts';
+import { watchTokenizer } from './playground.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

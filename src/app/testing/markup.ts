@@ -28,7 +28,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     pace: { factor: () => null, note: () => undefined },
     checkpoints: () => Promise.resolve({ unfinished: [], unread: [] }),
     queue: memoryQueue(),
-    leftOff: { form: () => null, saveForm: () => undefined, shown: () => null, saveShown: () => undefined },
+    lastVisit: { form: () => null, saveForm: () => undefined, shown: () => null, saveShown: () => undefined },
     address: { read: () => 'http://localhost/', dropHash: () => undefined },
     ...parts,
   });

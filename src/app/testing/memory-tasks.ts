@@ -1,7 +1,7 @@
-import { NO_TASKS, type TaskData, type TaskStore } from '../state/task-store.ts';
+import { NO_TASKS, type UserTasks, type TaskStore } from '../state/task-store.ts';
 
 /** Tasks held in memory, for tests. */
-export function memoryTasks(initial: TaskData = NO_TASKS): TaskStore {
+export function memoryTasks(initial: UserTasks = NO_TASKS): TaskStore {
   let data = initial;
   return {
     load: () => Promise.resolve(data),

@@ -1,5 +1,5 @@
 import type { RunSettings } from '../../run/settings/settings.ts';
-import type { Teaches } from '../state/setup-actions.ts';
+import type { Teaches } from '../state/set-up-form.ts';
 
 /** A stored model that a run with these settings has taught the first tasks of its order. */
 export const taughtModel = (settings: RunSettings, tasks: number): Teaches => ({

@@ -31,7 +31,7 @@ export interface PaceOptions {
 }
 
 // Milliseconds of work queued on the device: enough that it never waits for the host, and the longest that others wait.
-const AT_HAND = 2 * SLICE;
+const QUEUED_MS = 2 * SLICE;
 // The delay of answers is the median over PROBES empty submits, at most LATEST milliseconds: anything longer comes from
 // a busy host.
 const PROBES = 5;
@@ -137,7 +137,7 @@ export class Submitter {
     const { now, share } = this.#options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
     // Some of the work in flight may be done already, with its answer on the way.
-    const max = AT_HAND + this.#delay;
+    const max = QUEUED_MS + this.#delay;
     return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= max;
   }
 

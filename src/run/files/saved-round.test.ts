@@ -3,7 +3,7 @@ import { scriptedRun } from '../../testing/scripted-run.ts';
 import { type MethodName, withValues } from '../../methods/registry.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { embeddedSettings } from '../planning/presets.ts';
-import { checkFits, checkGoesOn, checkRemembered, type SavedRound } from './saved-round.ts';
+import { checkFits, checkCanContinue, checkRemembered, type SavedRound } from './saved-round.ts';
 
 const ORDER = ['gloss', 'field', 'people'];
 
@@ -12,7 +12,7 @@ function resume(name: MethodName, order: readonly string[]): void {
   const settings = { ...embeddedSettings('quick', name), order: ORDER };
   const last = scriptedRun(settings).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
-  checkGoesOn({ round: 1, results: last.results } as SavedRound, { ...settings, order: [...order] });
+  checkCanContinue({ round: 1, results: last.results } as SavedRound, { ...settings, order: [...order] });
 }
 
 test.each(['inf-lora', 'osft'] as const)('%s resumes only in an order of the length it was set up for', (name) => {
@@ -52,6 +52,6 @@ test('a round can be tested, but not resumed, without the watched tasks that it 
   const round = { round: 1, results: last.results } as SavedRound;
   const other = { ...settings, watch: ['kinds'] };
   expect(() => checkFits(round, other, round.results.model.parameters)).not.toThrow();
-  expect(() => checkGoesOn(round, other)).toThrow(/to protect general prompts, emoji, not general prompts, kinds/);
-  expect(() => checkGoesOn(round, settings)).not.toThrow();
+  expect(() => checkCanContinue(round, other)).toThrow(/to protect general prompts, emoji, not general prompts, kinds/);
+  expect(() => checkCanContinue(round, settings)).not.toThrow();
 });

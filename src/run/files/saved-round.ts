@@ -113,7 +113,7 @@ export function checkRemembered(examples: readonly TokenPair[], tokens: number):
 }
 
 /** Checks that a run can teach a model more. @throws GorpError `run/round-does-not-fit`, naming what is different. */
-export function checkGoesOn({ round, results }: SavedRound, settings: RunSettings): void {
+export function checkCanContinue({ round, results }: SavedRound, settings: RunSettings): void {
   const fault = teachingFault(results.settings, round, settings);
   if (fault) throw refusal(fault.problem, fault.nextStep);
 }

@@ -13,11 +13,11 @@ import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGH
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { type Lesson, LessonSchema } from '../tasks/lessons.ts';
 import { type Results, ResultsSchema } from '../results/results.ts';
-import { type Place, PlaceSchema } from './place-in-data.ts';
+import { type DataPosition, DataPositionSchema } from './data-position.ts';
 
 /** All that the rest of a run depends on: at a task's border what the next task needs, within a task all of it. */
 export interface RunState {
-  readonly place: Place;
+  readonly place: DataPosition;
   /** The run so far, as if it were stopped now. */
   readonly results: Results;
   /** Names the data: see {@link dataHash}. */
@@ -72,7 +72,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const ManifestSchema = v.strictObject({
   schema: v.literal('gorp-web/state'),
   version: v.literal(1),
-  place: PlaceSchema,
+  place: DataPositionSchema,
   data: v.string(),
   learner: v.strictObject({
     task: count,

@@ -3,7 +3,7 @@ import type { RunHost } from '../events/host.ts';
 import { sparsely } from '../files/byte-reports.ts';
 import { isTested } from '../results/measures.ts';
 import type { Results } from '../results/results.ts';
-import type { Place } from '../files/place-in-data.ts';
+import type { DataPosition } from '../files/data-position.ts';
 import { bytesOf, type RunState, stateFiles, type WrittenFiles } from '../files/saved-run.ts';
 
 // A page that is hidden repeatedly does not save each time.
@@ -31,14 +31,14 @@ export class Checkpointer {
   }
 
   /** The run begins or resumes at a place: there is nothing to save until it has done more. */
-  begin(place: Place, results: Results): void {
+  begin(place: DataPosition, results: Results): void {
     this.#saved = keyOf(place, results);
     this.#written = [];
     this.#savedAt = this.#host.now();
   }
 
   /** Whether the last checkpoint, or what the run began from, is this place. */
-  has(place: Place, results: Results): boolean {
+  has(place: DataPosition, results: Results): boolean {
     return keyOf(place, results) === this.#saved;
   }
 
@@ -116,7 +116,7 @@ export class Checkpointer {
 }
 
 /** Names what a run has done: two checkpoints of one name would be the same. */
-function keyOf({ round, phase, steps }: Place, { tasks, accuracy }: Results): string {
+function keyOf({ round, phase, steps }: DataPosition, { tasks, accuracy }: Results): string {
   const tested = tasks.filter((_, task) => isTested(accuracy, round, task));
   return [round, phase, steps, tested.length].join(' ');
 }

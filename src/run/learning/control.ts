@@ -8,7 +8,7 @@ export class Stopped extends GorpError {
 }
 
 /** What a run does at a place where it may pause or stop. */
-export interface HoldUp {
+export interface PauseHooks {
   /** Finishes pending work before the clock stops or the run ends. */
   readonly settle?: () => Promise<void>;
   /** Called when the run begins and ends to wait. */
@@ -148,9 +148,9 @@ export class RunControl {
   /**
    * A place where the run may pause or stop: waits while paused.
    *
-   * @throws Stopped, and whatever {@link HoldUp.settle} and {@link HoldUp.broken} throw.
+   * @throws Stopped, and whatever {@link PauseHooks.settle} and {@link PauseHooks.broken} throw.
    */
-  async waitWhilePaused({ settle, onPause, broken }: HoldUp): Promise<void> {
+  async waitWhilePaused({ settle, onPause, broken }: PauseHooks): Promise<void> {
     if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
       const { promise } = this.#paused; // the listener may resume at once

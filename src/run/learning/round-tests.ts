@@ -2,7 +2,7 @@ import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
 import type { Network } from '../../models/network.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import type { Place } from '../files/place-in-data.ts';
+import type { DataPosition } from '../files/data-position.ts';
 import { bitsText } from '../results/paired.ts';
 import { countAnswers } from '../results/confusion.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
@@ -29,7 +29,7 @@ export interface TestParts {
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   /** The place of the run. It receives the tests completed after a round's training, and these are not repeated. */
-  readonly at: Place;
+  readonly at: DataPosition;
   readonly time: RunTime;
   /** A clock in milliseconds. */
   readonly now: () => number;

@@ -1,4 +1,4 @@
-import type { Place } from '../files/place-in-data.ts';
+import type { DataPosition } from '../files/data-position.ts';
 import type { RunControl } from './control.ts';
 import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
 import { amountOf, measurementsAfter, type PlannedTask, roundsOf } from '../settings/amount.ts';
@@ -30,7 +30,12 @@ export class RunTime {
     control: Pick<RunControl, 'seconds'>,
     settings: RunSettings,
     tasks: readonly PlannedTask[],
-    { at, learned, effort, stateBytes }: { at: Place; learned: readonly number[]; effort: Effort; stateBytes: number },
+    {
+      at,
+      learned,
+      effort,
+      stateBytes,
+    }: { at: DataPosition; learned: readonly number[]; effort: Effort; stateBytes: number },
   ) {
     this.#control = control;
     this.#validationSteps = settings.training.validationSteps;
@@ -114,7 +119,7 @@ export class RunTime {
   }
 
   /** Adds the seconds since the last call, or since {@link startLearning}, to those of the round's training. */
-  countLearning(at: Place): void {
+  countLearning(at: DataPosition): void {
     const now = this.seconds;
     at.seconds += now - this.#learningSince;
     this.#learningSince = now;

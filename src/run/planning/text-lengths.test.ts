@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Task } from '../../tasks/task.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { readTinyTask, tinySettings } from '../../testing/tiny-run.ts';
-import { firstBrought, withTexts } from './brought-values.ts';
+import { firstModelDefaults, withTexts } from './model-defaults.ts';
 import { MOST_COUNTED, textLengths } from './count-lengths.ts';
 import { committedReference } from '../../testing/reference.ts';
 import { loadTokenizer } from '../../text/tokenizer.ts';
@@ -90,20 +90,20 @@ test('a chosen model brings its template and the length of its texts, until a pe
     positions: 2048,
   };
   const settings = { ...own({ sourceLength: 256, promptForm: 'raw' }), model };
-  const first = withTexts(settings, firstBrought(model), lengths);
+  const first = withTexts(settings, firstModelDefaults(model), lengths);
   expect(first.settings.training).toMatchObject({ promptForm: 'chat', sourceLength: 256 });
-  const second = withTexts(first.settings, first.brought, lengths);
+  const second = withTexts(first.settings, first.modelDefaults, lengths);
   expect(second.settings.training).toMatchObject({ promptForm: 'chat', sourceLength: 112 });
 
   const longer: TextLengths = { ...lengths, tasks: [{ name: 'own', longest: 600, ...counted }] };
-  expect(withTexts(second.settings, second.brought, longer).settings.training.sourceLength).toBe(256);
+  expect(withTexts(second.settings, second.modelDefaults, longer).settings.training.sourceLength).toBe(256);
   const entered = {
     ...second.settings,
     training: { ...second.settings.training, sourceLength: 64, promptForm: 'raw' as const },
   };
-  expect(withTexts(entered, second.brought, longer).settings).toEqual(entered);
+  expect(withTexts(entered, second.modelDefaults, longer).settings).toEqual(entered);
   const small = { ...settings, model: 'embedded' };
-  expect(withTexts(small, firstBrought('embedded'), lengths).settings).toBe(small);
+  expect(withTexts(small, firstModelDefaults('embedded'), lengths).settings).toBe(small);
 });
 
 test('rows that the chat template cannot write are named before the run', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { placeAt, type Place } from '../files/place-in-data.ts';
+import { positionAt, type DataPosition } from '../files/data-position.ts';
 import { scheduledRounds } from '../settings/schedule.ts';
 import { type PlannedRun, workLeft } from './work-left.ts';
 
@@ -22,10 +22,10 @@ const run: PlannedRun = {
   stateBytes: 1000,
 };
 /** A finished test of a task. */
-const tested = (task: number): Place['tests'][number] => ({ task, batches: 1, seconds: 1, answers: [] });
+const tested = (task: number): DataPosition['tests'][number] => ({ task, batches: 1, seconds: 1, answers: [] });
 
 test('a run begins with all its tests, beginnings, steps, ends and states', () => {
-  expect(workLeft(placeAt(0, 'begin'), run)).toEqual({
+  expect(workLeft(positionAt(0, 'begin'), run)).toEqual({
     test: 600 + 300 + 600 + 600, // all tasks, then after each round those learned and the next
     ask: 4 * 40, // before training and after each round
     text: 150, // after each round: what comes before is measured already
@@ -39,12 +39,12 @@ test('a run begins with all its tests, beginnings, steps, ends and states', () =
 
 test('with fewer tests, only those are left', () => {
   const few = { ...run, before: [], rounds: scheduledRounds('in-turn', 3, 'ends') };
-  expect(workLeft(placeAt(0, 'begin'), few).test).toBe(100 + 200 + 600);
-  expect(workLeft({ ...placeAt(0, 'begin') }, { ...few, before: [2] }).test).toBe(300 + 100 + 200 + 600);
+  expect(workLeft(positionAt(0, 'begin'), few).test).toBe(100 + 200 + 600);
+  expect(workLeft({ ...positionAt(0, 'begin') }, { ...few, before: [2] }).test).toBe(300 + 100 + 200 + 600);
 });
 
 test('within a round its last steps, its end and its tests are left', () => {
-  expect(workLeft({ ...placeAt(2, 'learn'), steps: 3 }, run)).toEqual({
+  expect(workLeft({ ...positionAt(2, 'learn'), steps: 3 }, run)).toEqual({
     test: 600 + 600,
     ask: 80,
     text: 100,
@@ -57,7 +57,7 @@ test('within a round its last steps, its end and its tests are left', () => {
 });
 
 test('after its training the tests not yet made are left', () => {
-  const place: Place = { ...placeAt(2, 'learn'), phase: 'test', steps: 4, tests: [tested(0), tested(1)] };
+  const place: DataPosition = { ...positionAt(2, 'learn'), phase: 'test', steps: 4, tests: [tested(0), tested(1)] };
   expect(workLeft(place, run)).toEqual({
     test: 300 + 600,
     ask: 80,
@@ -71,7 +71,7 @@ test('after its training the tests not yet made are left', () => {
 });
 
 test('after a saved round the next begins', () => {
-  expect(workLeft(placeAt(2, 'begin'), run)).toEqual({
+  expect(workLeft(positionAt(2, 'begin'), run)).toEqual({
     test: 600,
     ask: 40,
     text: 50,
@@ -84,14 +84,14 @@ test('after a saved round the next begins', () => {
 });
 
 test('a mixed round is one', () => {
-  const left = workLeft(placeAt(0, 'begin'), { ...run, rounds: scheduledRounds('mixed', 3), steps: [0, 0, 12] });
+  const left = workLeft(positionAt(0, 'begin'), { ...run, rounds: scheduledRounds('mixed', 3), steps: [0, 0, 12] });
   expect(left).toMatchObject({ test: 1200, train: 360, save: 1000 });
 });
 
 test('held-out examples are measured every third step and at the end of a round', () => {
   const held = { ...run, costs: { ...run.costs, validations: each(1, 100, 1000) } };
-  expect(workLeft(placeAt(0, 'begin'), held).validate).toBe(2 * 1101);
-  expect(workLeft({ ...placeAt(2, 'learn'), steps: 3 }, held).validate).toBe(100 + 2000);
-  expect(workLeft({ ...placeAt(2, 'learn'), steps: 2 }, held).validate).toBe(200 + 2000);
-  expect(workLeft({ ...placeAt(2, 'learn'), phase: 'test', steps: 4 }, held).validate).toBe(2000);
+  expect(workLeft(positionAt(0, 'begin'), held).validate).toBe(2 * 1101);
+  expect(workLeft({ ...positionAt(2, 'learn'), steps: 3 }, held).validate).toBe(100 + 2000);
+  expect(workLeft({ ...positionAt(2, 'learn'), steps: 2 }, held).validate).toBe(200 + 2000);
+  expect(workLeft({ ...positionAt(2, 'learn'), phase: 'test', steps: 4 }, held).validate).toBe(2000);
 });

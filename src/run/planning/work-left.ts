@@ -1,5 +1,5 @@
 import type { Work } from '../../device/counting-device.ts';
-import type { Place } from '../files/place-in-data.ts';
+import type { DataPosition } from '../files/data-position.ts';
 import { measurementsAfter, type TestedRounds } from '../settings/amount.ts';
 import type { RunCosts } from './duration.ts';
 import type { Amounts } from './estimate.ts';
@@ -18,7 +18,7 @@ export interface PlannedRun extends TestedRounds {
 
 /** What is left of a run at a place of it. */
 export function workLeft(
-  place: Place,
+  place: DataPosition,
   { before, rounds, costs, steps, validationSteps, examples, stateBytes }: PlannedRun,
 ): Amounts {
   const { round: now, phase } = place;

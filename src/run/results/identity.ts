@@ -54,10 +54,10 @@ export const hasOtherTexts = ({ tasks }: Pick<Identity, 'tasks'>, task: string, 
 };
 
 /** What is taken up, for messages. */
-export type TakenUp = 'round' | 'checkpoint';
+export type ResumeSource = 'round' | 'checkpoint';
 
 /** @throws GorpError if the small files of a model are not those of a run, naming them. */
-export function checkFiles(from: Identity, what: TakenUp, model: string, now: FileHashes): void {
+export function checkFiles(from: Identity, what: ResumeSource, model: string, now: FileHashes): void {
   const changed = otherFiles(from, now);
   if (changed === null) return;
   throw doesNotFit(
@@ -75,7 +75,7 @@ export function checkFiles(from: Identity, what: TakenUp, model: string, now: Fi
  */
 export async function checkWeights(
   from: Identity,
-  what: TakenUp,
+  what: ResumeSource,
   model: string,
   weights: Pick<ModelFiles, 'contentHash'>,
 ): Promise<void> {
@@ -91,7 +91,7 @@ export async function checkWeights(
 }
 
 /** @throws GorpError if the texts of a task are not those of a run with this task, naming it. */
-export function checkTexts(from: Identity, what: TakenUp, { name, texts }: { name: string; texts: string }): void {
+export function checkTexts(from: Identity, what: ResumeSource, { name, texts }: { name: string; texts: string }): void {
   if (!hasOtherTexts(from, name, texts)) return;
   throw doesNotFit(
     what,
@@ -100,11 +100,11 @@ export function checkTexts(from: Identity, what: TakenUp, { name, texts }: { nam
   );
 }
 
-const CODES: Readonly<Record<TakenUp, { code: ErrorCode; cannot: string }>> = {
+const CODES: Readonly<Record<ResumeSource, { code: ErrorCode; cannot: string }>> = {
   round: { code: 'run/round-does-not-fit', cannot: 'This model cannot be used here' },
   checkpoint: { code: 'run/checkpoint-does-not-fit', cannot: 'The run cannot resume from its checkpoint' },
 };
 
 /** The error for a saved state of another run. */
-export const doesNotFit = (what: TakenUp, problem: string, nextStep: string): GorpError =>
+export const doesNotFit = (what: ResumeSource, problem: string, nextStep: string): GorpError =>
   new GorpError(CODES[what].code, `${CODES[what].cannot}: ${problem}.`, nextStep);

@@ -11,7 +11,7 @@ import type { SettingsGroup } from './settings-groups.ts';
 
 /** The runs that are compared, results files from disk, and all of them as one zip. */
 export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
-  const { compare, look } = usePage();
+  const { compare, changeView } = usePage();
   const { ticked, opened, zipping, problem } = usePageState((state) => state.compare);
   const storeProblem = usePageState((state) => state.historyProblem);
   const picker = useId();
@@ -43,7 +43,11 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
         )}
       </ul>
       <div className={`${buttons.row} ${styles.buttons}`}>
-        <button type="button" className={`${buttons.plain} ${buttons.small}`} onClick={() => look({ tab: 'results' })}>
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          onClick={() => changeView({ tab: 'results' })}
+        >
           Tick runs in Results
         </button>
         <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>

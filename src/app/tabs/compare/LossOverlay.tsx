@@ -38,7 +38,7 @@ const TABLE_ROWS = 40;
 
 /** The losses of the compared runs, smoothed. */
 export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
-  const { compare, look } = usePage();
+  const { compare, changeView } = usePage();
   const by = usePageState((state) => state.compare.by);
   const band = usePageState((state) => state.compare.band);
   const logLoss = usePageState((state) => state.compare.logLoss);
@@ -76,7 +76,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
               step={0.02}
               value={smoothing}
               aria-valuetext={smoothing.toFixed(2)}
-              onChange={({ target }) => look({ smoothing: target.valueAsNumber })}
+              onChange={({ target }) => changeView({ smoothing: target.valueAsNumber })}
             />
             {smoothing.toFixed(2)}
           </label>

@@ -7,7 +7,7 @@ import { seriesColor } from '../../charts/colors.ts';
 import type { Numbers } from '../../charts/save.tsx';
 import { drawnIndices, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
-import { matrixOf, measuresIn, type Scoring } from '../../state/scores.ts';
+import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
 /** A point of a curve; y is null where nothing was measured, which leaves a gap. A line breaks between rounds. */
@@ -30,14 +30,14 @@ export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): 
 }
 
 /** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
-export const performanceCurve = (results: Results, score: Scoring): CurvePoint[] =>
+export const performanceCurve = (results: Results, score: ScoreView): CurvePoint[] =>
   measuresIn(matrixOf(results, score), results.tasks, score).measures.averagePerformanceCurve.map((y, i) => ({
     x: i + 1,
     y,
   }));
 
 /** The accuracy of a task over the rounds, from round 0 (before training); null if the run does not have the task. */
-export function accuracyCurve(results: Results, score: Scoring, task: string): CurvePoint[] | null {
+export function accuracyCurve(results: Results, score: ScoreView, task: string): CurvePoint[] | null {
   const column = testedTasks(results.settings).indexOf(task);
   return column < 0 ? null : matrixOf(results, score).map((row, x) => ({ x, y: row[column] ?? null }));
 }

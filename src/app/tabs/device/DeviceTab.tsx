@@ -12,8 +12,8 @@ import { MeasureSection } from './MeasureSection.tsx';
 export function DeviceTab() {
   const { bench } = usePage();
   // The page looks again after a driver or a browser setting has changed.
-  const isLooking = usePageState(({ deviceFound }) => deviceFound.status === 'looking');
-  useEffect(() => bench.describe(), [bench, isLooking]);
+  const isDetecting = usePageState(({ deviceFound }) => deviceFound.status === 'detecting');
+  useEffect(() => bench.describe(), [bench, isDetecting]);
   return (
     <div className={view.stack}>
       <MeasureSection />

@@ -41,7 +41,7 @@ const UNREAD = ['queued run', 'queued runs'] as const;
 
 /** The runs of the queue in the order they start, with their status. */
 export function QueueList() {
-  const { compare, look, queue } = usePage();
+  const { compare, changeView, queue } = usePage();
   const { runs, unread, isGoing, isMine, isStored } = usePageState((state) => state.queue);
   const waiting = runs.filter(isWaiting);
   const history = usePageState((state) => state.history);
@@ -110,7 +110,7 @@ export function QueueList() {
           data-testid="queue-compare"
           disabled={finished.length === 0}
           onClick={() => {
-            look({ tab: 'compare' });
+            changeView({ tab: 'compare' });
             void compare.tickOnly(finished);
           }}
         >

@@ -42,7 +42,7 @@ export function Angles({ likeness, row, round, order }: Props) {
 }
 
 function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name: string }) {
-  const { look } = usePage();
+  const { changeView } = usePage();
   return (
     <div className={styles.scroll} data-many={order.length > MANY_TASKS}>
       <table className={styles.heat}>
@@ -74,7 +74,7 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
                         aria-pressed={later === round}
                         aria-label={`${order[later - 1] ?? ''} and ${order[earlier] ?? ''}: mean cosine ${value.toFixed(2)}`}
                         style={{ '--share': `${Math.round(100 * value)}%` }}
-                        onClick={() => look({ selected: { name, round: later } })}
+                        onClick={() => changeView({ selected: { name, round: later } })}
                       >
                         {value.toFixed(2)}
                       </button>

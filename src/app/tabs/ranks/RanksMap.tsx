@@ -40,9 +40,9 @@ function useLinesInSight(frame: RefObject<HTMLElement | null>, line: number, roo
   useEffect(() => {
     const list = frame.current;
     if (list === null) return undefined;
-    const look = (): void => setSteps(Math.floor(list.scrollTop / (STEP * pixels(line))));
-    list.addEventListener('scroll', look, { passive: true });
-    return () => list.removeEventListener('scroll', look);
+    const changeView = (): void => setSteps(Math.floor(list.scrollTop / (STEP * pixels(line))));
+    list.addEventListener('scroll', changeView, { passive: true });
+    return () => list.removeEventListener('scroll', changeView);
   }, [frame, line]);
   return linesAt(steps, Math.ceil(room / line));
 }
@@ -77,7 +77,7 @@ const ROOM = 46;
 
 /** Layers × rounds: rank added, share of the dimension held, room left; share projected away, and leakage. */
 export function RanksMap({ rows, courses, selected }: Props) {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
   const steps = usePageState(({ run }) => run.stepsPerRound.reduce((sum, count) => sum + count, 0));
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
@@ -104,9 +104,9 @@ export function RanksMap({ rows, courses, selected }: Props) {
           if (!after.delete(key)) after.add(key);
           return after;
         }),
-      (name: string, round: number): void => look({ selected: { name, round } }),
+      (name: string, round: number): void => changeView({ selected: { name, round } }),
     ],
-    [look],
+    [changeView],
   );
   return (
     <div>

@@ -112,7 +112,7 @@ function Downloads() {
 
 /** Opens the comparison of the ticked runs. */
 function CompareButton() {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const count = usePageState((state) => state.compare.ticked.length);
   return (
     <button
@@ -120,7 +120,7 @@ function CompareButton() {
       className={styles.compare}
       data-testid="compare-ticked"
       disabled={count === 0}
-      onClick={() => look({ tab: 'compare' })}
+      onClick={() => changeView({ tab: 'compare' })}
     >
       {count === 0 ? 'Tick runs to compare them' : `Compare ${count === 1 ? '1 run' : `${count} runs`}`}
     </button>

@@ -8,7 +8,7 @@ import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtState } from '../../state/taught-models.ts';
-import { changeText, scoreText, type Scoring } from '../../state/scores.ts';
+import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
 import buttons from '../../ui/buttons.module.css';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
@@ -32,7 +32,7 @@ const USUAL: readonly RunColumn[] = ['AP', 'BWT'];
 const KEY = 'gorp-web-run-columns';
 
 /** A measure of a run, as text. */
-export function columnText(column: RunColumn, run: RunSummary, view: Scoring): string {
+export function columnText(column: RunColumn, run: RunSummary, view: ScoreView): string {
   const { measures, isLoss } = measuresShown(run, view);
   const score = isLoss ? 'loss' : 'exact';
   // Other runs in the column have percentages.
@@ -73,7 +73,7 @@ function saveColumns(columns: readonly RunColumn[]): void {
 
 /** All that is stored of a run, and what can be done with it. */
 function RunDetails({ run }: { run: RunSummary }) {
-  const { takeSettings, forget, resumeFromCheckpoint, resultsOf } = usePage();
+  const { copySettings, forget, resumeFromCheckpoint, resultsOf } = usePage();
   const stored = useTaught();
   const active = usePageState(({ run: shown }) => isActive(shown.status));
   const score = usePageState(({ view }) => view.score);
@@ -117,7 +117,7 @@ function RunDetails({ run }: { run: RunSummary }) {
         {taught && !isUsed && (
           <Act label="Use its model" of={which} isDisabled={active || isWriting} act={() => stored.use(taught.key)} />
         )}
-        <Act label="Use settings" of={which} isDisabled={active} act={() => takeSettings(settings)} />
+        <Act label="Use settings" of={which} isDisabled={active} act={() => copySettings(settings)} />
         <Act
           label="Download"
           of={which}

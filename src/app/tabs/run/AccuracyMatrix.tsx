@@ -15,7 +15,7 @@ import {
   matrixOf,
   SCORE_NAMES,
   scoreIn,
-  type Scoring,
+  type ScoreView,
   scoreText,
 } from '../../state/scores.ts';
 import { percent, significant, whole } from '../../ui/format.ts';
@@ -177,7 +177,7 @@ export function AccuracyMatrix() {
 }
 
 /** R as the page shows it: rows are rounds, from before training on; columns are tasks, then the loss on general text. */
-function gridOf(settings: RunSettings, results: Results | null, view: Scoring) {
+function gridOf(settings: RunSettings, results: Results | null, view: ScoreView) {
   const tested = testedTasks(settings);
   const texts = generalTextStates(results ?? {});
   const hasText = texts.length > 0;
@@ -199,7 +199,7 @@ function gridOf(settings: RunSettings, results: Results | null, view: Scoring) {
 interface FigureProps {
   title: string;
   of: { readonly settings: RunSettings; readonly results: Results | null };
-  view: Scoring;
+  view: ScoreView;
   heat: 'accuracy' | 'change';
 }
 

@@ -140,7 +140,7 @@ const HELD_OUT: Mark = { shape: 'circle', size: 3.5 };
 
 /** Loss of every optimizer step, live. */
 export function LossChart() {
-  const { look } = usePage();
+  const { changeView } = usePage();
   const curves = usePageState(({ run }) => run.results?.curves ?? null);
   const validation = usePageState(({ run }) => run.results?.validation);
   const ended = usePageState(({ run }) => run.results?.endedByLoss);
@@ -202,12 +202,12 @@ export function LossChart() {
               value={smoothing}
               aria-valuetext={smoothing.toFixed(2)}
               title="Weight of the past in the moving average, which restarts with each task."
-              onChange={({ target }) => look({ smoothing: target.valueAsNumber })}
+              onChange={({ target }) => changeView({ smoothing: target.valueAsNumber })}
             />
             <span className={styles.weight}>{smoothing.toFixed(2)}</span>
           </label>
           <label className={styles.log}>
-            <input type="checkbox" checked={log} onChange={({ target }) => look({ logLoss: target.checked })} />
+            <input type="checkbox" checked={log} onChange={({ target }) => changeView({ logLoss: target.checked })} />
             Log scale
           </label>
         </>

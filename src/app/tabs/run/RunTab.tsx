@@ -3,7 +3,7 @@ import { countsByOwnScores } from '../../../run/settings/scoring.ts';
 import { HeatTool, ScoreTool } from '../../shared/score-tools.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import type { Scoring } from '../../state/scores.ts';
+import type { ScoreView } from '../../state/scores.ts';
 import buttons from '../../ui/buttons.module.css';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { countsOf, ReadExample } from '../../ui/ReadExample.tsx';
@@ -70,7 +70,7 @@ function TestAnswers() {
 /** With more tasks than this, the matrix takes the whole width. */
 const MANY_TASKS = 6;
 
-const NOTES: Readonly<Record<Scoring, string>> = {
+const NOTES: Readonly<Record<ScoreView, string>> = {
   main: 'Each task by its main score: unless you chose another, exact match of labels, ROUGE-L of free answers, and the loss per token of conversations and texts, where less is better.',
   exact: 'Exact: the generated answer equals the label, or a right answer.',
   ranked: 'Ranked: the correct label is the likeliest of the task’s labels.',

@@ -9,7 +9,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { downloadResults } from '../../ui/download.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { methodTitle } from '../../../methods/registry.ts';
-import { isActive, type RunState } from '../../state/run-state.ts';
+import { isActive, type PageRun } from '../../state/run-state.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
 import buttons from '../../ui/buttons.module.css';
 import { phaseText, roundShares, whereText } from '../../state/phase.ts';
@@ -17,7 +17,7 @@ import styles from './StatusPanel.module.css';
 
 /** Where the run is; once it has ended, also the ways on. */
 export function StatusPanel() {
-  const { look, stop } = usePage();
+  const { changeView, stop } = usePage();
   const run = usePageState((state) => state.run);
   const active = isActive(run.status);
   const where = active ? whereText(run) : '';
@@ -55,7 +55,11 @@ export function StatusPanel() {
       {results !== null && !active && (
         <p className={styles.next}>
           <TeachMore />
-          <button type="button" className={`${buttons.plain} ${buttons.small}`} onClick={() => look({ tab: 'ranks' })}>
+          <button
+            type="button"
+            className={`${buttons.plain} ${buttons.small}`}
+            onClick={() => changeView({ tab: 'ranks' })}
+          >
             Ranks
           </button>
           <button
@@ -132,7 +136,7 @@ function Label() {
 }
 
 /** What is held now and the peak, each only if known; of a run that has ended, the peak alone. */
-function MemoryFact({ run: { status, memory, memoryPlan, results } }: { run: RunState }) {
+function MemoryFact({ run: { status, memory, memoryPlan, results } }: { run: PageRun }) {
   const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
   const peakBytes = memory?.peakBytes ?? results?.memory.peakBytes;
   const peak = peakBytes === undefined ? null : bytes(peakBytes);
@@ -175,7 +179,7 @@ function Fact({ name, value, note = '', title }: FactProps) {
 }
 
 /** One bar per round, as long as its share of the steps and filled as they are done; below, the current phase. */
-function Rounds({ run }: { run: RunState }) {
+function Rounds({ run }: { run: PageRun }) {
   const { stepsPerRound: steps, progress, status, settings } = run;
   const shares = status === 'finished' ? steps.map(() => 1) : roundShares(run);
   const total = steps.reduce((sum, count) => sum + count, 0);

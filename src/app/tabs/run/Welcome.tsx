@@ -19,7 +19,7 @@ const aboutMethod = (method: MethodName): string =>
 /** Before the first run: what Start does, and what each view will show. */
 export function Welcome() {
   const order = usePageState(({ draft }) => draft.order);
-  const data = usePageState((state) => state.taskData);
+  const data = usePageState((state) => state.userTasks);
   const model = usePageState(({ draft }) => draft.model);
   const method = usePageState(({ draft }) => draft.method.name);
   const withOther = counterMethod(method) === PLAIN ? 'without protection' : `with ${counterMethod(method)}`;

@@ -159,7 +159,7 @@ function Sentence({ sentence: { task, text, tone } }: { sentence: TaskSentence }
 
 /** A run beside the same one with another method. If there is none yet, offers to train that next, on the spot. */
 function Comparison({ results }: { results: Results }) {
-  const { queue, look } = usePage();
+  const { queue, changeView } = usePage();
   const { settings } = results;
   const run = runKey(results);
   const isMine = usePageState((state) => state.queue.isMine);
@@ -173,7 +173,7 @@ function Comparison({ results }: { results: Results }) {
     try {
       queue.add([sameWith(settings, other)], run);
       if (!others) queue.start(); // a paused queue stays paused
-      if (others || !ended) look({ tab: 'queue' });
+      if (others || !ended) changeView({ tab: 'queue' });
     } catch (error) {
       setProblem(reportOf(error));
     }
@@ -203,7 +203,7 @@ function Comparison({ results }: { results: Results }) {
 
 /** Reads the results of another run, and shows both. */
 function Beside({ results, other }: { results: Results; other: string }) {
-  const { compare, look, resultsOf } = usePage();
+  const { compare, changeView, resultsOf } = usePage();
   const [read, setRead] = useState<{ key: string; results: Results | null } | null>(null);
   useEffect(() => {
     let isShown = true;
@@ -223,7 +223,7 @@ function Beside({ results, other }: { results: Results; other: string }) {
         className={`${buttons.plain} ${buttons.small}`}
         data-testid="compare-with"
         onClick={() => {
-          look({ tab: 'compare' });
+          changeView({ tab: 'compare' });
           void compare.tickOnly([other, runKey(results)]);
         }}
       >

@@ -4,7 +4,7 @@ import { changedWords } from '../../../text/changed-words.ts';
 import { closestOf } from '../../../text/scores.ts';
 import type { Preparation, TriedAnswer } from '../../../worker/try/messages.ts';
 import { LongText, MarkedText } from '../../shared/MarkedText.tsx';
-import type { TryDesk } from '../../state/try-desk.ts';
+import type { Playground } from '../../state/playground.ts';
 import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from '../../state/try-state.ts';
 import styles from './Answers.module.css';
 
@@ -50,8 +50,8 @@ function namedLabels(answers: readonly TriedAnswer[], right: string | null): Set
 }
 
 /** The questions, newest first, each with the answers of all rounds side by side. */
-export function Answers({ desk }: { desk: TryDesk }) {
-  const { asked, status, run, asksExamples } = useStore(desk.store);
+export function Answers({ playground }: { playground: Playground }) {
+  const { asked, status, run, asksExamples } = useStore(playground.store);
   return (
     <>
       <p className="hidden-visually" role="status">
@@ -188,8 +188,8 @@ function Bars({ bars }: { bars: readonly LabelBar[] }) {
 }
 
 /** The conversation so far: each turn of the person, and below it the answer of every round in its own column. */
-export function Transcript({ desk }: { desk: TryDesk }) {
-  const { talk } = useStore(desk.store);
+export function Transcript({ playground }: { playground: Playground }) {
+  const { talk } = useStore(playground.store);
   const [first] = talk;
   if (first === undefined) return null;
   return (

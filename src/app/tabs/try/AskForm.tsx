@@ -5,7 +5,7 @@ import { RUNTIME_FILE_BYTES } from '../../../onnx/runtime-limit.ts';
 import type { TriedRun } from '../../../worker/try/messages.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { budgetBytes } from '../../state/preferences.ts';
-import { limitOf, type TryDesk, useTryContext } from '../../state/try-desk.ts';
+import { limitOf, type Playground, useTryContext } from '../../state/playground.ts';
 import { questionOf } from '../../state/try-form.ts';
 import { chosenRounds, roundsOfTalk, roundsToAsk } from '../../state/try-state.ts';
 import { Choice } from '../../ui/Choice.tsx';
@@ -25,16 +25,16 @@ const KINDS = [
 const DTYPES = ONNX_DTYPES.map((value) => ({ value, label: DTYPE_WORDS[value] }));
 
 /** The question or the conversation, the rounds to ask, and the bits of their weights. */
-export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
+export function AskForm({ playground, run }: { playground: Playground; run: TriedRun }) {
   const context = useTryContext();
-  const { form, talk, status } = useStore(desk.store);
+  const { form, talk, status } = useStore(playground.store);
   const isChat = form.kind === 'chat';
   const isBusy = status === 'asking' || status === 'stopping';
   const line = useRef<HTMLDivElement>(null);
   const focus = useFocusStays(line, isBusy);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    desk.ask(context());
+    playground.ask(context());
   };
   const asked = isChat ? roundsOfTalk(run, form, talk) : chosenRounds(run, form);
   return (
@@ -44,7 +44,7 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
           label="What to ask"
           options={KINDS.filter(({ value }) => value !== 'chat' || run.converses)}
           value={form.kind}
-          onChange={(kind) => desk.edit({ kind })}
+          onChange={(kind) => playground.edit({ kind })}
         />
         {form.kind === 'task' && (
           <Choice
@@ -52,20 +52,31 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
             testId="try-task"
             options={run.tasks.map(({ name }) => ({ value: name, label: name }))}
             value={form.task}
-            onChange={desk.chooseTask}
+            onChange={playground.chooseTask}
           />
         )}
         {isChat && talk.length > 0 && (
-          <button type="button" className={styles.stop} data-testid="new-talk" disabled={isBusy} onClick={desk.newTalk}>
+          <button
+            type="button"
+            className={styles.stop}
+            data-testid="new-talk"
+            disabled={isBusy}
+            onClick={playground.newTalk}
+          >
             New conversation
           </button>
         )}
       </div>
-      <Rounds desk={desk} run={run} isLocked={isChat && talk.length > 0} asked={asked.map(({ round }) => round)} />
-      {isChat && <SystemField desk={desk} />}
-      {isChat && <Transcript desk={desk} />}
-      <QuestionField desk={desk} run={run} />
-      {form.kind !== 'task' && <WritingFields desk={desk} />}
+      <Rounds
+        playground={playground}
+        run={run}
+        isLocked={isChat && talk.length > 0}
+        asked={asked.map(({ round }) => round)}
+      />
+      {isChat && <SystemField playground={playground} />}
+      {isChat && <Transcript playground={playground} />}
+      <QuestionField playground={playground} run={run} />
+      {form.kind !== 'task' && <WritingFields playground={playground} />}
       <div ref={line} className={styles.line} {...focus}>
         {isBusy ? (
           <button
@@ -73,7 +84,7 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
             className={styles.stop}
             data-testid="try-stop"
             aria-disabled={status === 'stopping'}
-            onClick={() => status !== 'stopping' && desk.stop()}
+            onClick={() => status !== 'stopping' && playground.stop()}
           >
             Stop
           </button>
@@ -92,28 +103,28 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
           testId="try-dtype"
           options={DTYPES}
           value={form.dtype}
-          onChange={(dtype) => desk.edit({ dtype })}
+          onChange={(dtype) => playground.edit({ dtype })}
         />
-        <Memory desk={desk} run={run} />
+        <Memory playground={playground} run={run} />
       </div>
     </form>
   );
 }
 
 interface RoundsProps {
-  desk: TryDesk;
+  playground: Playground;
   run: TriedRun;
   /** Whether a conversation has begun: its rounds stay. */
   isLocked: boolean;
   asked: readonly number[];
 }
 
-function Rounds({ desk, run, isLocked, asked }: RoundsProps) {
-  const { form } = useStore(desk.store);
+function Rounds({ playground, run, isLocked, asked }: RoundsProps) {
+  const { form } = useStore(playground.store);
   const choose = (round: number, isAsked: boolean): void => {
     const others = (rounds: readonly number[]): number[] => rounds.filter((one) => one !== round);
-    if (form.kind === 'chat') desk.edit({ talkers: isAsked ? [...asked, round] : others(asked) });
-    else desk.edit({ skipped: isAsked ? others(form.skipped) : [...form.skipped, round] });
+    if (form.kind === 'chat') playground.edit({ talkers: isAsked ? [...asked, round] : others(asked) });
+    else playground.edit({ skipped: isAsked ? others(form.skipped) : [...form.skipped, round] });
   };
   return (
     <fieldset className={styles.rounds} title={isLocked ? 'A new conversation can ask other rounds.' : undefined}>
@@ -134,8 +145,8 @@ function Rounds({ desk, run, isLocked, asked }: RoundsProps) {
 }
 
 /** The system prompt, sent before the conversation. It may change between turns. */
-function SystemField({ desk }: { desk: TryDesk }) {
-  const { form } = useStore(desk.store);
+function SystemField({ playground }: { playground: Playground }) {
+  const { form } = useStore(playground.store);
   const field = useId();
   return (
     <details className={styles.system} open={form.system !== ''}>
@@ -150,14 +161,14 @@ function SystemField({ desk }: { desk: TryDesk }) {
         rows={2}
         placeholder="How the assistant should answer; may stay empty"
         value={form.system}
-        onChange={({ target }) => desk.edit({ system: target.value })}
+        onChange={({ target }) => playground.edit({ system: target.value })}
       />
     </details>
   );
 }
 
-function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
-  const { form } = useStore(desk.store);
+function QuestionField({ playground, run }: { playground: Playground; run: TriedRun }) {
+  const { form } = useStore(playground.store);
   const field = useId();
   const isTemplated = run.settings.training.promptForm === 'chat';
   const { label, rows, placeholder, value, edit } = {
@@ -166,7 +177,7 @@ function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
       rows: 2,
       placeholder: 'Enter a text, or choose a test example below',
       value: form.sentence,
-      edit: (sentence: string) => desk.edit({ sentence, label: null, others: [] }),
+      edit: (sentence: string) => playground.edit({ sentence, label: null, others: [] }),
     },
     raw: {
       label: 'Prompt',
@@ -175,14 +186,14 @@ function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
         ? 'The user’s turn; the model’s chat template is added, as in training'
         : 'The whole prompt, exactly as the model reads it',
       value: form.text,
-      edit: (text: string) => desk.edit({ text }),
+      edit: (text: string) => playground.edit({ text }),
     },
     chat: {
       label: 'Your turn',
       rows: 2,
       placeholder: 'Write to the model; Enter sends, Shift and Enter begin a new line',
       value: form.turn,
-      edit: (turn: string) => desk.edit({ turn }),
+      edit: (turn: string) => playground.edit({ turn }),
     },
   }[form.kind];
   return (
@@ -209,8 +220,8 @@ function QuestionField({ desk, run }: { desk: TryDesk; run: TriedRun }) {
 }
 
 /** The memory that a round needs in the runtime, and the device it runs on. */
-function Memory({ desk, run }: { desk: TryDesk; run: TriedRun }) {
-  const { form, runtime } = useStore(desk.store);
+function Memory({ playground, run }: { playground: Playground; run: TriedRun }) {
+  const { form, runtime } = useStore(playground.store);
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
   const limit = limitOf(budgetBytes(budget));
   const needed = run.bytes?.[form.dtype] ?? null;

@@ -10,7 +10,7 @@ import { pickedFrom } from '../../state/models.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { roundOfRun } from '../../state/run-state.ts';
 import { useTaught } from '../../state/taught-models.ts';
-import { type TryDesk, tryDesk as desk, useTryContext } from '../../state/try-desk.ts';
+import { type Playground, playground, useTryContext } from '../../state/playground.ts';
 import { UNTRAINED } from '../../state/try-state.ts';
 import { ErrorNote } from '../../ui/errors.tsx';
 import { Section } from '../../ui/Section.tsx';
@@ -19,15 +19,15 @@ import { AskForm } from './AskForm.tsx';
 import styles from './TryTab.module.css';
 
 /** The run being asked, and buttons to open another. */
-export function SourceLine({ desk }: { desk: TryDesk }) {
+export function SourceLine({ playground }: { playground: Playground }) {
   const page = usePage();
   const stored = useTaught();
-  const { status, run, source } = useStore(desk.store);
+  const { status, run, source } = useStore(playground.store);
   const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
   const take = (list: FileList | null): void => {
     const picked = pickedFrom(list ?? []);
-    if (picked !== null) desk.open(access(), null, picked);
+    if (picked !== null) playground.open(access(), null, picked);
   };
   const busy = status === 'opening' || status === 'asking' || status === 'stopping';
   return (
@@ -74,7 +74,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
             type="button"
             className={styles.pick}
             disabled={busy}
-            onClick={() => desk.open(access(), stored.choiceFor(page.store.getState().run.results?.id ?? null))}
+            onClick={() => playground.open(access(), stored.choiceFor(page.store.getState().run.results?.id ?? null))}
           >
             Back to the last run
           </button>
@@ -85,8 +85,8 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
 }
 
 /** The labels of the chosen task: how often each was answered rightly after two rounds, and what was answered instead. */
-export function TriedLabels({ desk, run }: { desk: TryDesk; run: TriedRun }) {
-  const { form } = useStore(desk.store);
+export function TriedLabels({ playground, run }: { playground: Playground; run: TriedRun }) {
+  const { form } = useStore(playground.store);
   const task = run.tasks.find(({ name }) => name === form.task);
   const rows = task ? labelRows(run, testedTasks(run.settings).indexOf(task.name), task.labels, form) : [];
   if (task === undefined || rows.length === 0) return null;
@@ -114,9 +114,9 @@ export default function TryTab() {
   const runId = usePageState(({ run }) => run.results?.id ?? null);
   const stored = useTaught();
   const isDue = useRef(false);
-  const { status, run, source, problem } = useStore(desk.store);
+  const { status, run, source, problem } = useStore(playground.store);
   const context = useTryContext();
-  useEffect(() => desk.close, []);
+  useEffect(() => playground.close, []);
   // A run adds rounds. Reopen for them only when no answer is being written.
   useEffect(() => {
     isDue.current = true;
@@ -125,7 +125,7 @@ export default function TryTab() {
     if (!isDue.current || !['closed', 'open'].includes(status)) return;
     isDue.current = false;
     if (status === 'closed' || source.kind === 'kept')
-      desk.reopen(page.store.getState().access, stored.choiceFor(runId));
+      playground.reopen(page.store.getState().access, stored.choiceFor(runId));
   }, [page, stored, runId, runStatus, runRound, status, source]);
   return (
     <div className={styles.stack} data-testid="try" data-status={status}>
@@ -134,16 +134,16 @@ export default function TryTab() {
         note="Compare its answers before training and after every round, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
         testId="ask"
       >
-        <SourceLine desk={desk} />
+        <SourceLine playground={playground} />
         {problem !== null && <ErrorNote title="Could not try this model" error={problem} />}
-        {run !== null && <AskForm desk={desk} run={run} />}
+        {run !== null && <AskForm playground={playground} run={run} />}
         {run === null && problem === null && status === 'open' && (
           <p className={styles.about} data-testid="nothing-to-try">
             Nothing to ask yet: a run saves a model after its first round. Start one, or drop a run’s folder or zip
             here.
           </p>
         )}
-        <Answers desk={desk} />
+        <Answers playground={playground} />
         <p className={styles.notices}>
           <a href="./licenses.txt" target="_blank" rel="noreferrer">
             Licences of onnxruntime-web
@@ -158,18 +158,18 @@ export default function TryTab() {
           testId="examples"
         >
           <Examples
-            desk={desk}
+            playground={playground}
             run={run}
             ask={{
               label: 'Ask',
               isReady: status === 'open',
               example: (_, { sentence, label, others }) => {
-                desk.edit({ kind: 'task', sentence, label, others });
-                desk.ask(context());
+                playground.edit({ kind: 'task', sentence, label, others });
+                playground.ask(context());
               },
             }}
           />
-          <TriedLabels desk={desk} run={run} />
+          <TriedLabels playground={playground} run={run} />
         </Section>
       )}
     </div>

@@ -4,7 +4,7 @@ import type { Writing } from '../../../worker/try/messages.ts';
 import { typedNumber } from '../../ui/typed-number.ts';
 import { Choice } from '../../ui/Choice.tsx';
 import choice from '../../ui/Choice.module.css';
-import type { TryDesk } from '../../state/try-desk.ts';
+import type { Playground } from '../../state/playground.ts';
 import { isWritable, MOST_TOKENS } from '../../state/try-form.ts';
 import styles from './TryTab.module.css';
 
@@ -17,9 +17,9 @@ const RULES = [
 const TEMPERATURE = 0.7;
 
 /** How raw prompts and conversations are answered: how far, and which token comes next. */
-export function WritingFields({ desk }: { desk: TryDesk }) {
-  const { writing } = useStore(desk.store, ({ form }) => form);
-  const change = (part: Partial<Writing>): void => desk.edit({ writing: { ...writing, ...part } });
+export function WritingFields({ playground }: { playground: Playground }) {
+  const { writing } = useStore(playground.store, ({ form }) => form);
+  const change = (part: Partial<Writing>): void => playground.edit({ writing: { ...writing, ...part } });
   const isDrawn = writing.temperature !== 0;
   return (
     <div className={styles.line}>

@@ -103,7 +103,7 @@ export interface TryContext {
 }
 
 /** Everything a person can do in the tab. */
-export interface TryDesk {
+export interface Playground {
   readonly store: StoreApi<TryState & { form: TryForm }>;
   /** Opens the rounds stored in this browser, or those in files. */
   readonly open: (access: ModelAccess, model: ModelChoice, picked?: Picked) => void;
@@ -135,7 +135,7 @@ const MEASURED: ErrorReport = {
   nextStep: 'Stop the measurement on the Device tab or wait for its end, within a minute; then ask again.',
 };
 
-export function createTryDesk(openSession: OpenTrySession): TryDesk {
+export function createPlayground(openSession: OpenTrySession): Playground {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
   const { getState, setState } = store;
   /** Files that are open, or being opened, instead of the rounds stored in this browser. */
@@ -225,8 +225,8 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
   };
 }
 
-/** The desk of *Try it*, one for the whole page, so that questions and answers survive a change of tab. */
-export const tryDesk = createTryDesk(openTryWorker);
+/** The playground of *Try it*, one for the whole page, so that questions and answers survive a change of tab. */
+export const playground = createPlayground(openTryWorker);
 
 /** Returns a function that reads the question's context from the page when it is asked. */
 export function useTryContext(): () => TryContext {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
-import { browserLeftOff, firstShown } from './left-off.ts';
+import { browserLastVisit, firstShown } from './last-visit.ts';
 import { runKey, summaryOf } from './history.ts';
 import { silentPage } from '../testing/markup.ts';
 import { taughtModel } from '../testing/taught-model.ts';
@@ -49,18 +49,18 @@ describe('a page that opens again', () => {
   });
 
   it('has its form as it was left, and a new tab too; an unreadable form is the usual one', () => {
-    const page = silentPage({ leftOff: browserLeftOff });
+    const page = silentPage({ lastVisit: browserLastVisit });
     page.chooseMethod('seq-lora');
     page.edit((draft) => ({ ...draft, training: { ...draft.training, epochs: NaN } }));
-    const draft = () => silentPage({ leftOff: browserLeftOff }).store.getState().draft;
+    const draft = () => silentPage({ lastVisit: browserLastVisit }).store.getState().draft;
     expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { epochs: 2 } });
     sessionStorage.setItem('gorp-web-draft', '{"model":');
     expect(draft()).toEqual(embeddedSettings('full', 'gorp-plus'));
   });
 
   it('teaches the same model as before, and never its tasks to the base model alone', () => {
-    const page = silentPage({ leftOff: browserLeftOff });
-    const form = () => silentPage({ leftOff: browserLeftOff }).store.getState();
+    const page = silentPage({ lastVisit: browserLastVisit });
+    const form = () => silentPage({ lastVisit: browserLastVisit }).store.getState();
     const model = taughtModel({ ...settings, order: ['mails'] }, 1);
     page.teach(model);
     expect(form().teaches, 'nothing is chosen yet').toBeNull();
@@ -73,10 +73,10 @@ describe('a page that opens again', () => {
 
   it('shows the run that was shown, as it ended', async () => {
     const history = memoryHistory([resultsAt(1), resultsAt(2)]);
-    const before = silentPage({ leftOff: browserLeftOff, history });
+    const before = silentPage({ lastVisit: browserLastVisit, history });
     await before.load();
     await before.openRun(runKey(resultsAt(1)));
-    const page = silentPage({ leftOff: browserLeftOff, history });
+    const page = silentPage({ lastVisit: browserLastVisit, history });
     await page.load();
     expect(page.store.getState().run).toMatchObject({ status: 'finished', results: resultsAt(1) });
   });

@@ -7,12 +7,12 @@ import { parseModelReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { refuseWhileMeasuring } from './device.ts';
-import { type Estimate, estimateOf, type Pace } from './estimate.ts';
+import { type Estimate, estimateOf, type TimeCorrections } from './estimate.ts';
 import { checkedLabel, otherNames, ownSeconds, runKey } from './history.ts';
 import { budgetBytes } from './preferences.ts';
-import { applyEvents, canKeep, isActive, type RunState, type RunStatus, startingRun } from './run-state.ts';
+import { applyEvents, canKeep, isActive, type PageRun, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
-import { takenSettings } from './setup-actions.ts';
+import { formWith } from './set-up-form.ts';
 import type { PageStore } from './store.ts';
 import { pageTasksOf } from './task-store.ts';
 import { checkedSettings } from './validate.ts';
@@ -40,7 +40,7 @@ export interface RunActions {
 }
 
 /** How a run begins. */
-interface Beginning {
+interface RunStart {
   /** The key of the stored model that the run teaches; null for a base model. */
   readonly teaches: string | null;
   /** The folder of the checkpoint to resume from; null for none. */
@@ -49,24 +49,24 @@ interface Beginning {
   readonly estimated: Estimate | null;
 }
 
-interface RunControl {
+interface RunManager {
   /** Starts a worker on a run, whoever requested it. */
-  readonly begin: (settings: RunSettings, beginning: Beginning) => void;
+  readonly begin: (settings: RunSettings, beginning: RunStart) => void;
   readonly actions: RunActions;
 }
 
 /** What runs need from outside. */
 interface RunParts {
   readonly openSession: OpenSession;
-  readonly pace: Pace;
+  readonly pace: TimeCorrections;
   /** Called with the ended run after its worker is closed. */
-  readonly onEnd: (run: RunState) => void;
+  readonly onEnd: (run: PageRun) => void;
   /** Names a stored run. */
   readonly labelStored: RunActions['labelRun'];
 }
 
 /** One run at a time, in a worker of its own. */
-export function createRunControl(store: PageStore, { openSession, pace, onEnd, labelStored }: RunParts): RunControl {
+export function createRunManager(store: PageStore, { openSession, pace, onEnd, labelStored }: RunParts): RunManager {
   const { getState, setState } = store;
   let session: TrainingSession | null = null;
   /** The estimate for the current run. */
@@ -100,8 +100,8 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
     } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
-  const begin = (settings: RunSettings, { teaches, from, estimated }: Beginning): void => {
-    const { access, device, everyTask, keepsTests, taskData, memoryBudget, gpuShare, checkpointMinutes } = getState();
+  const begin = (settings: RunSettings, { teaches, from, estimated }: RunStart): void => {
+    const { access, device, everyTask, keepsTests, userTasks, memoryBudget, gpuShare, checkpointMinutes } = getState();
     requireFiles(settings, access);
     estimate = estimated;
     const label = labelOfCheckpoint(from);
@@ -118,7 +118,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
       settings,
       device,
       access,
-      tasks: pageTasksOf(settings, taskData),
+      tasks: pageTasksOf(settings, userTasks),
       teaches: { from: teaches, everyTask, keepsTests },
       checkpoints: { everySeconds: checkpointMinutes * 60, from },
       memoryBudget: budgetBytes(memoryBudget),
@@ -163,20 +163,20 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd, l
   const actions: RunActions = {
     start: () =>
       beginShown(() => {
-        const { draft, taskData, modelModules, teaches } = getState();
-        const settings = checkedSettings(draft, taskData, modelModules, teaches);
+        const { draft, userTasks, modelModules, teaches } = getState();
+        const settings = checkedSettings(draft, userTasks, modelModules, teaches);
         begin(settings, { teaches: teaches?.key ?? null, from: null, estimated: estimateOf(getState(), pace) });
       }),
     resumeFromCheckpoint: (checkpoint) => {
       beginShown(() => {
         const { settings, results } = checkpoint;
-        const { teaches, taskData } = getState();
+        const { teaches, userTasks } = getState();
         // The texts of what its model was taught before are not needed.
         const { tasks = 0 } = results.taughtBefore ?? {};
         const draft = { ...settings, order: settings.order.slice(tasks) };
-        checkedSettings(draft, taskData);
+        checkedSettings(draft, userTasks);
         const isSame = teaches?.model.lessons.map(({ name }) => name).join() === settings.order.slice(0, tasks).join();
-        setState(isSame ? { draft, brought: null, refused: null } : takenSettings(settings));
+        setState(isSame ? { draft, modelDefaults: null, refused: null } : formWith(settings));
         begin(settings, { teaches: null, from: checkpoint.folder, estimated: null });
       });
     },

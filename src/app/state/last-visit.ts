@@ -3,10 +3,10 @@ import { ModelSummarySchema } from '../../run/files/model-line.ts';
 import { RunSettingsSchema } from '../../run/settings/settings.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
-import type { Form } from './setup-actions.ts';
+import type { Form } from './set-up-form.ts';
 
 /** What a tab was left with: the form, and the run that it showed. A new tab begins as the last one was. */
-export interface LeftOff {
+export interface LastVisit {
   /** The form, with the model that it teaches; null if there is none, or of a version that this one cannot read. */
   readonly form: () => Form | null;
   /** Remembers a form. One that could not be read again, with an empty number, is not remembered. */
@@ -42,7 +42,7 @@ export function firstShown(
 }
 
 /** In the storage of this tab, which survives a reload, and in that of the browser, for the next tab. */
-export const browserLeftOff: LeftOff = {
+export const browserLastVisit: LastVisit = {
   form: () => {
     const [draft, teaches] = [parsed(RunSettingsSchema, DRAFT), parsed(TeachesSchema, TEACHES)];
     // Without the model that it teaches, a form would train the base model on its tasks alone.

@@ -7,7 +7,7 @@ import { enoughFor, type TextLengths } from './text-lengths.ts';
  * What a chosen model has set by itself so far. It follows the texts as long as the settings still have these values:
  * what a person enters stays.
  */
-export interface Brought {
+export interface ModelDefaults {
   readonly model: string;
   readonly sourceLength: number;
   /** Whether the form of prompts has been set, which happens once. */
@@ -15,7 +15,7 @@ export interface Brought {
 }
 
 /** What a model that is just chosen has set: the values that runs start with. */
-export const firstBrought = (model: string): Brought => ({
+export const firstModelDefaults = (model: string): ModelDefaults => ({
   model,
   sourceLength: startingTraining(model).sourceLength,
   form: false,
@@ -28,26 +28,27 @@ export const firstBrought = (model: string): Brought => ({
  */
 export function withTexts(
   settings: RunSettings,
-  brought: Brought,
+  modelDefaults: ModelDefaults,
   lengths: TextLengths,
-): { settings: RunSettings; brought: Brought } {
+): { settings: RunSettings; modelDefaults: ModelDefaults } {
   const { model, training } = settings;
-  const unchanged = { settings, brought };
-  if (brought.model !== model || kindOf(model) === 'embedded' || publishedOrderOf(settings) !== null) return unchanged;
+  const unchanged = { settings, modelDefaults };
+  if (modelDefaults.model !== model || kindOf(model) === 'embedded' || publishedOrderOf(settings) !== null)
+    return unchanged;
   const start = startingTraining(model);
-  if (!brought.form && lengths.hasTemplate && training.promptForm === start.promptForm) {
+  if (!modelDefaults.form && lengths.hasTemplate && training.promptForm === start.promptForm) {
     // The texts are counted again in this form.
     return {
       settings: { ...settings, training: { ...training, promptForm: 'chat' } },
-      brought: { ...brought, form: true },
+      modelDefaults: { ...modelDefaults, form: true },
     };
   }
-  const known = { ...brought, form: true };
-  if (training.sourceLength !== brought.sourceLength) return { settings, brought: known };
+  const known = { ...modelDefaults, form: true };
+  if (training.sourceLength !== modelDefaults.sourceLength) return { settings, modelDefaults: known };
   const sourceLength = Math.min(enoughFor(lengths) ?? start.sourceLength, start.sourceLength);
   return {
     settings:
       sourceLength === training.sourceLength ? settings : { ...settings, training: { ...training, sourceLength } },
-    brought: { ...known, sourceLength },
+    modelDefaults: { ...known, sourceLength },
   };
 }

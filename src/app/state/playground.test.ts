@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { TriedAnswer, TriedRun, TryCommand, TryEvent } from '../../worker/try/messages.ts';
 import { labelBars } from '../tabs/try/Answers.tsx';
-import { createTryDesk, limitOf, type TryContext, type TryDesk } from './try-desk.ts';
+import { createPlayground, limitOf, type TryContext, type Playground } from './playground.ts';
 import { KEPT_QUESTIONS } from './try-state.ts';
 
 const RUN: TriedRun = {
@@ -37,22 +37,22 @@ const ANSWER: TriedAnswer = {
 let sent: TryCommand[];
 let tell: (event: TryEvent) => void;
 let closed: number;
-let desk: TryDesk;
-const state = () => desk.store.getState();
+let playground: Playground;
+const state = () => playground.store.getState();
 
 beforeEach(() => {
   sent = [];
   closed = 0;
-  desk = createTryDesk((onEvent) => {
+  playground = createPlayground((onEvent) => {
     tell = onEvent;
     return { send: (command) => sent.push(command), close: () => closed++ };
   });
 });
 
 function openRun(): void {
-  desk.open(CONTEXT.access, null);
+  playground.open(CONTEXT.access, null);
   tell({ type: 'opened', run: RUN });
-  desk.edit({ sentence: 'red ball', label: 'warm' });
+  playground.edit({ sentence: 'red ball', label: 'warm' });
 }
 
 describe('the tab Try it', () => {
@@ -67,14 +67,14 @@ describe('the tab Try it', () => {
 
   it('asks every round that has weights, and shows the answers', () => {
     openRun();
-    desk.ask({ ...CONTEXT, budget: 5 });
+    playground.ask({ ...CONTEXT, budget: 5 });
     const { writing } = state().form;
     const question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm', others: [] };
     expect(sent.at(-1)).toEqual({
       type: 'ask',
       asking: { question, rounds: [0, 2], writing, dtype: 'f32', device: 'auto', access: CONTEXT.access, limit: 5 },
     });
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     expect(sent, 'one question at a time').toHaveLength(3);
     tell({ type: 'preparing', round: 0, what: 'round' });
     tell({ type: 'token', round: 0, text: 'wa' });
@@ -89,8 +89,8 @@ describe('the tab Try it', () => {
   it('talks with the model before training and the last round, each with what it has said itself', () => {
     openRun();
     const say = (turn: string) => {
-      desk.edit({ kind: 'chat', system: 'Be brief.', turn });
-      desk.ask(CONTEXT);
+      playground.edit({ kind: 'chat', system: 'Be brief.', turn });
+      playground.ask(CONTEXT);
       return sent.at(-1);
     };
     const chat = { kind: 'chat', system: 'Be brief.' };
@@ -98,13 +98,13 @@ describe('the tab Try it', () => {
     expect(state().form.turn, 'the field is empty for the next turn').toBe('');
     tell({ type: 'answered', round: 0, answer: ANSWER });
     tell({ type: 'token', round: 2, text: 'ho' });
-    desk.stop();
+    playground.stop();
     tell({ type: 'done', isStopped: true });
     expect(state().talk[0].answers.map((one) => one.state)).toEqual([
       { status: 'answered', answer: ANSWER },
       { status: 'stopped', text: 'ho' },
     ]);
-    desk.edit({ talkers: [0] });
+    playground.edit({ talkers: [0] });
     const before = [{ text: 'red?', answers: { 0: 'warm', 2: 'ho' } }];
     expect(say('blue?'), 'the rounds stay').toMatchObject({ asking: { question: { before }, rounds: [0, 2] } });
     tell({ type: 'done', isStopped: false });
@@ -113,26 +113,26 @@ describe('the tab Try it', () => {
     expect(state().talk, 'another run cannot continue it').toEqual([]);
     expect(say('blue?')).toMatchObject({ asking: { question: { before: [] }, rounds: [0] } });
     tell({ type: 'done', isStopped: false });
-    desk.newTalk();
+    playground.newTalk();
     expect(state().talk).toEqual([]);
   });
 
   it('asks nothing until numbers make sense', () => {
     openRun();
-    desk.edit({ kind: 'raw', text: 'red', writing: { most: Number.NaN, temperature: 0, seed: 1 } });
+    playground.edit({ kind: 'raw', text: 'red', writing: { most: Number.NaN, temperature: 0, seed: 1 } });
     const before = sent.length;
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     expect(sent).toHaveLength(before);
   });
 
   it('asks nothing while the device is measured, says so, and asks afterwards', () => {
     openRun();
     const before = sent.length;
-    desk.ask({ ...CONTEXT, isMeasured: true });
-    desk.askExamples({ ...CONTEXT, isMeasured: true });
+    playground.ask({ ...CONTEXT, isMeasured: true });
+    playground.askExamples({ ...CONTEXT, isMeasured: true });
     expect(sent).toHaveLength(before);
     expect(state()).toMatchObject({ status: 'open', asked: [], problem: { code: 'run/device-measured' } });
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     expect(sent.at(-1)).toMatchObject({ type: 'ask' });
     expect(state().problem).toBeNull();
   });
@@ -142,26 +142,26 @@ describe('the tab Try it', () => {
     const answered = { type: 'example-answered', task: 'gloss', dtype: 'f32', answer } as const;
     const from = () => sent.flatMap((command) => (command.type === 'ask-examples' ? [command.from] : []));
     openRun();
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     tell({ type: 'answered', round: 0, answer: ANSWER });
     tell({ type: 'done', isStopped: false });
     const [question] = state().asked;
-    desk.askExamples(CONTEXT);
+    playground.askExamples(CONTEXT);
     expect(state()).toMatchObject({ status: 'asking', asksExamples: true });
     tell({ ...answered, example: 0 });
-    desk.stop();
+    playground.stop();
     tell({ type: 'done', isStopped: true });
     expect(state()).toMatchObject({ status: 'open', asksExamples: false });
     expect(state().asked[0], 'the question before').toEqual(question);
-    desk.askExamples(CONTEXT);
+    playground.askExamples(CONTEXT);
     tell({ ...answered, example: 1 });
     tell({ type: 'done', isStopped: false });
-    desk.edit({ dtype: 'q4' });
-    desk.askExamples(CONTEXT);
+    playground.edit({ dtype: 'q4' });
+    playground.askExamples(CONTEXT);
     expect(from(), 'another weight format starts from the first example').toEqual([0, 1, 0]);
     expect(state().untrained).toEqual({ 'f32 gloss': [answer, answer].map((one) => ({ round: 0, ...one })) });
-    desk.close();
-    desk.reopen(CONTEXT.access, null);
+    playground.close();
+    playground.reopen(CONTEXT.access, null);
     tell({ type: 'opened', run: RUN });
     expect(Object.keys(state().untrained), 'of the same run').toHaveLength(1);
     tell({ type: 'opened', run: { ...RUN, id: 'another' } });
@@ -170,60 +170,60 @@ describe('the tab Try it', () => {
 
   it('stops, and marks pending answers as stopped', () => {
     openRun();
-    desk.stop();
+    playground.stop();
     expect(sent.at(-1)?.type).toBe('examples');
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     tell({ type: 'answered', round: 0, answer: ANSWER });
-    desk.stop();
+    playground.stop();
     expect(state().status).toBe('stopping');
     tell({ type: 'done', isStopped: true });
     expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'stopped']);
   });
 
   it('ends its worker when left, and opens the same files when shown again', () => {
-    desk.open(CONTEXT.access, null, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
+    playground.open(CONTEXT.access, null, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
     tell({ type: 'opened', run: RUN });
-    desk.edit({ sentence: 'red ball' });
-    desk.ask(CONTEXT);
-    desk.close();
+    playground.edit({ sentence: 'red ball' });
+    playground.ask(CONTEXT);
+    playground.close();
     expect(closed).toBe(1);
     expect(state().asked[0].answers[0].state.status).toBe('stopped');
-    desk.reopen(CONTEXT.access, null);
+    playground.reopen(CONTEXT.access, null);
     expect(sent.at(-1)).toMatchObject({ type: 'open', files: [{ path: 'round.json' }] });
     expect(state().source).toEqual({ kind: 'files', name: 'rounds' });
   });
 
   it('shows why a run cannot be opened, and lets the person try again', () => {
-    desk.open(CONTEXT.access, null);
+    playground.open(CONTEXT.access, null);
     const error = { code: 'run/bad-round', message: 'm', nextStep: 'n' } as const;
     tell({ type: 'failed', error });
     expect(state()).toMatchObject({ status: 'closed', problem: error });
     openRun();
     expect(state().problem).toBeNull();
-    desk.open(CONTEXT.access, null, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
+    playground.open(CONTEXT.access, null, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
     tell({ type: 'failed', error });
     expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, source: { kind: 'kept' } });
   });
 
   it('asks nothing of a worker that has ended, until the run is opened again', () => {
     openRun();
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     const error = { code: 'text/tokenizer-too-slow', message: 'm', nextStep: 'n' } as const;
     tell({ type: 'ended', error });
     expect(state()).toMatchObject({ status: 'closed', run: null, problem: error });
     expect(state().asked[0].answers[0].state.status).toBe('stopped');
     const before = sent.length;
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     expect(sent).toHaveLength(before);
     openRun();
-    desk.ask(CONTEXT);
+    playground.ask(CONTEXT);
     expect([state().status, state().problem]).toEqual(['asking', null]);
   });
 
   it('forgets the oldest question when there are many', () => {
     openRun();
     for (let i = 0; i <= KEPT_QUESTIONS; i++) {
-      desk.ask(CONTEXT);
+      playground.ask(CONTEXT);
       tell({ type: 'done', isStopped: false });
     }
     expect(state().asked).toHaveLength(KEPT_QUESTIONS);

@@ -27,7 +27,7 @@ const TestSchema = v.strictObject({
 });
 
 /** Where in its data a run is, at a boundary between two steps or two test batches. */
-export const PlaceSchema = v.strictObject({
+export const DataPositionSchema = v.strictObject({
   /** Current round; 0 before the first. */
   round: count,
   /** `begin`: testing the model that the run began with; `learn`: training in the round; `test`: testing after it. */
@@ -40,10 +40,10 @@ export const PlaceSchema = v.strictObject({
   /** Completed tests of the round. */
   tests: v.array(TestSchema),
 });
-export type Place = v.InferOutput<typeof PlaceSchema>;
+export type DataPosition = v.InferOutput<typeof DataPositionSchema>;
 
 /** The beginning of a round's training, or of a run's first tests. */
-export const placeAt = (round: number, phase: 'begin' | 'learn'): Place => ({
+export const positionAt = (round: number, phase: 'begin' | 'learn'): DataPosition => ({
   round,
   phase,
   steps: 0,

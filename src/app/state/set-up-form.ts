@@ -3,7 +3,7 @@ import type { ModelSummary } from '../../run/files/model-line.ts';
 import type { MethodName } from '../../methods/registry.ts';
 import { embeddedSettings, type PresetName, publishedSettings } from '../../run/planning/presets.ts';
 import { type RunSettings, watching } from '../../run/settings/settings.ts';
-import { type Brought, firstBrought } from '../../run/planning/brought-values.ts';
+import { type ModelDefaults, firstModelDefaults } from '../../run/planning/model-defaults.ts';
 import { withModel } from '../../run/settings/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
 import { isEmbeddedText } from '../../tasks/embedded-text.ts';
@@ -24,7 +24,7 @@ export interface SetUpSlice {
   /** What the model needs besides its name. Never stored, recorded or put into an address. */
   readonly access: ModelAccess;
   /** What the chosen model has set by itself; null if the settings came from elsewhere. */
-  readonly brought: Brought | null;
+  readonly modelDefaults: ModelDefaults | null;
   /** The layers of the model that can be trained; null until known. */
   readonly modelModules: ModelModules | null;
   /** Whether the next run stores its model after every task. */
@@ -46,7 +46,7 @@ export type Form = Pick<SetUpSlice, 'draft' | 'teaches'>;
 export const setUpSlice = (form: Form | null): SetUpSlice => ({
   draft: form?.draft ?? embeddedSettings('full', 'gorp-plus'),
   access: { hub: { endpoint: HUB, token: null }, picked: new Map() },
-  brought: null,
+  modelDefaults: null,
   modelModules: null,
   everyTask: true,
   teaches: form?.teaches ?? null,
@@ -56,7 +56,7 @@ export const setUpSlice = (form: Form | null): SetUpSlice => ({
 export interface SetUpActions {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
   /** Takes the settings of another run as they are, for a run from the beginning. */
-  readonly takeSettings: (settings: RunSettings) => void;
+  readonly copySettings: (settings: RunSettings) => void;
   /** Chooses another model, with the default layers of its family and the starting values of its kind. */
   readonly chooseModel: (model: string) => void;
   /** Sets the hub. The token is cleared if that is another server. */
@@ -84,12 +84,12 @@ interface SetUpParts {
 }
 
 /** The form with settings from elsewhere: nothing that the model brings changes them, and they begin with a base model. */
-export const takenSettings = (
+export const formWith = (
   draft: RunSettings,
-): Pick<SetUpSlice & RunSlice, 'draft' | 'teaches' | 'brought' | 'refused'> => ({
+): Pick<SetUpSlice & RunSlice, 'draft' | 'teaches' | 'modelDefaults' | 'refused'> => ({
   draft,
   teaches: null,
-  brought: null,
+  modelDefaults: null,
   refused: null,
 });
 
@@ -104,14 +104,14 @@ export function createSetUpActions(
 
   return {
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
-    takeSettings: (settings) => setState(takenSettings(settings)),
+    copySettings: (settings) => setState(formWith(settings)),
     chooseModel: (model) =>
       setState(({ draft }) => {
         const next = withModel(draft, model);
         const training = { ...next.training, ...FAMILY_MODULES };
         // What comes with the embedded models shows little of others.
         const watch = (draft.watch ?? []).filter((name) => embeddedModel(model) !== undefined || !isEmbeddedText(name));
-        return { ...takenSettings(watching({ ...next, training }, watch)), brought: firstBrought(model) };
+        return { ...formWith(watching({ ...next, training }, watch)), modelDefaults: firstModelDefaults(model) };
       }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
@@ -119,17 +119,17 @@ export function createSetUpActions(
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);
-        return takenSettings({ ...next, training: { ...next.training, seed: draft.training.seed } });
+        return formWith({ ...next, training: { ...next.training, seed: draft.training.seed } });
       }),
     chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
     chooseOrder: (id) => {
       const order = publishedOrder(id);
       if (order === undefined) return;
-      setState(({ draft: { model, tasks: source, method, watch = [] }, taskData }) => {
+      setState(({ draft: { model, tasks: source, method, watch = [] }, userTasks }) => {
         const published = publishedSettings(order, method.name);
-        const tasks = source === 'embedded' && taskData.folder !== null ? 'picked' : source;
+        const tasks = source === 'embedded' && userTasks.folder !== null ? 'picked' : source;
         const watched = watch.filter((name) => !published.order.includes(name));
-        return takenSettings(watching({ model, tasks, ...published }, watched));
+        return formWith(watching({ model, tasks, ...published }, watched));
       });
     },
     prefer: (change) => {
@@ -144,10 +144,10 @@ export function createSetUpActions(
     storeEveryTask: (everyTask) => setState({ everyTask }),
     teach: (teaches) =>
       setState(({ draft }) => {
-        if (teaches === null) return takenSettings(draft);
+        if (teaches === null) return formWith(draft);
         const next = { ...teaches.model.settings, order: [] };
         delete next.perTask; // of tasks that it knows
-        return { ...takenSettings(next), teaches };
+        return { ...formWith(next), teaches };
       }),
   };
 }
