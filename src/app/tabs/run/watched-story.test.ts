@@ -36,6 +36,11 @@ test('says what became of what the model could do before', () => {
   expect(
     watchedStory({ ...plain, settings: { ...plain.settings, method: startingMethod('embedded', 'seq-lora') } }),
   ).toEqual([fallen]);
+  expect(
+    watchedStory({ ...plain, settings: { ...plain.settings, method: startingMethod('embedded', 'gorp-plus') } }),
+  ).toEqual([
+    `${fallen} gorp-plus protects only what it is taught; with general prompts (Protects) it keeps more of this.`,
+  ]);
   expect(watchedStory(watchedRun(0.02))).toEqual(['kinds can show nothing: the model was near chance on it before.']);
 });
 
