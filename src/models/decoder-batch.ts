@@ -7,7 +7,7 @@ import {
   textOf,
   type TokenPair,
 } from '../base/batch.ts';
-import { type Span, SPAN_FIELDS } from '../graph/ops/row-attention.ts';
+import { alone, type Span, spanTable } from '../graph/ops/row-attention.ts';
 import { IGNORED_LABEL } from './network.ts';
 
 /** With fewer shared tokens, reading them apart takes longer than reading them again. */
@@ -183,8 +183,7 @@ export function listTokens(rows: Batch, sizes: BatchSizes, padId: number): Token
       spanOf.set(row, span);
     }
   }
-  const spans = new Uint32Array(spansOf(sizes) * SPAN_FIELDS);
-  [...beginnings, ...texts, alone(at, N - at)].forEach((span, i) => spans.set(fieldsOf(span), i * SPAN_FIELDS));
+  const spans = spanTable([...beginnings, ...texts, alone(at, N - at)], spansOf(sizes));
   /** The token at a position of a row. */
   const tokenAt = (row: number, position: number): number => {
     const { sharedBegin, sharedCount, ownBegin } = spanOf.get(containers[row]) ?? alone(0, 0);
@@ -198,19 +197,3 @@ export function listTokens(rows: Batch, sizes: BatchSizes, padId: number): Token
   predicting.set(rows.flatMap(({ source, label }, row) => label.map((_, i) => tokenAt(row, source.length - 1 + i))));
   return { ids, positions, spans, counts, rowOf, labels, predicting };
 }
-
-/** A text of its own. */
-const alone = (begin: number, count: number): Span => ({
-  ...{ queriesBegin: begin, queriesCount: count },
-  ...{ sharedBegin: begin, sharedCount: 0 },
-  ...{ ownBegin: begin, ownCount: count },
-});
-
-const fieldsOf = (span: Span): number[] => [
-  span.queriesBegin,
-  span.queriesCount,
-  span.sharedBegin,
-  span.sharedCount,
-  span.ownBegin,
-  span.ownCount,
-];

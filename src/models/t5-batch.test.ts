@@ -20,7 +20,7 @@ describe('layOutT5Batch', () => {
       { source: [5, 1], label: [1] },
       { source: [5, 6, 1], label: [7, 8, 1] },
     ];
-    expect(layOutT5Batch(rows, sizesOf(3, 4, 4), tokens)).toEqual({
+    expect(layOutT5Batch(rows, sizesOf(3, 4, 4), tokens)).toMatchObject({
       sourceIds: Uint32Array.of(5, 1, 0, 0, 5, 6, 1, 0, 0, 0, 0, 0),
       sourceMask: Float32Array.of(1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0),
       labels: Int32Array.of(1, -100, -100, -100, 7, 8, 1, -100, -100, -100, -100, -100),
@@ -35,12 +35,66 @@ describe('layOutT5Batch', () => {
       { source: [6, 8, 1], label: [2, 1] },
       { source: [6, 8, 1], label: [3] },
     ];
-    expect(layOutT5Batch(rows, sizesOf(3, 3, 2, 6), tokens)).toEqual({
+    expect(layOutT5Batch(rows, sizesOf(3, 3, 2, 6), tokens)).toMatchObject({
       sourceIds: Uint32Array.of(5, 1, 0, 6, 8, 1, 0, 0, 0),
       sourceMask: Float32Array.of(1, 1, 0, 1, 1, 1, 0, 0, 0),
       labels: Int32Array.of(1, -100, 7, 1, 2, 1, 3, -100, -100, -100, -100, -100),
       decoderIds: Uint32Array.of(9, 1, 9, 7, 9, 2, 9, 3, 9, 0, 9, 0),
     });
+  });
+
+  it('tells which tokens see each other', () => {
+    const rows: TokenPair[] = [
+      { source: [5, 1], label: [1] },
+      { source: [5, 1], label: [7, 1] },
+    ];
+    const { sourceSpans, decoderSpans, crossSpans } = layOutT5Batch(rows, sizesOf(2, 3, 2, 4), tokens);
+    const spans = (table: Uint32Array): number[][] =>
+      Array.from({ length: table.length / 6 }, (_, i) => [...table.subarray(6 * i, 6 * i + 6)]);
+    // Queries, shared keys and own keys: where they begin, and how many there are. Texts, then their padding.
+    expect(spans(sourceSpans).map(([begin, count]) => [begin, count])).toEqual([
+      [0, 2],
+      [3, 0],
+      [2, 1],
+      [3, 3],
+    ]);
+    expect(spans(decoderSpans).map(([begin, count]) => [begin, count])).toEqual([
+      ...[
+        [0, 1],
+        [2, 2],
+        [4, 0],
+        [6, 0],
+      ],
+      ...[
+        [1, 1],
+        [4, 0],
+        [4, 2],
+        [6, 2],
+      ],
+    ]);
+    for (const [begin, count, , shared, own, owned] of [...spans(sourceSpans), ...spans(decoderSpans)]) {
+      expect([shared, own, owned]).toEqual([0, begin, count]);
+    }
+    expect(spans(crossSpans)).toEqual([
+      ...[
+        [0, 0, 0, 0, 0, 2],
+        [0, 0, 0, 0, 3, 0],
+        [0, 0, 0, 0, 2, 1],
+        [0, 0, 0, 0, 3, 3],
+      ],
+      ...[
+        [0, 1, 0, 2, 0, 0],
+        [2, 2, 0, 2, 0, 0],
+        [4, 0, 3, 0, 0, 0],
+        [6, 0, 3, 0, 0, 0],
+      ],
+      ...[
+        [1, 1, 0, 0, 0, 0],
+        [4, 0, 0, 0, 0, 0],
+        [4, 2, 0, 0, 0, 0],
+        [6, 2, 0, 0, 0, 0],
+      ],
+    ]);
   });
 
   it('drops the last label from the decoder input when a label fills its row', () => {

@@ -1,4 +1,5 @@
 import type { Batch, BatchSizes, PlannedBatch } from '../base/batch.ts';
+import { alone, spanTable } from '../graph/ops/row-attention.ts';
 import { IGNORED_LABEL } from './network.ts';
 
 /** A batch for T5, row-major, with B sources and R rows of labels. Rows without an example are padding. */
@@ -7,18 +8,59 @@ export interface T5Batch {
   sourceIds: Uint32Array<ArrayBuffer>;
   /** [B, S]: 1 for tokens, 0 for padding. */
   sourceMask: Float32Array<ArrayBuffer>;
+  /** [2 B, 6]: see {@link spansOfRows}. */
+  sourceSpans: Uint32Array<ArrayBuffer>;
   /** [R, T], padded with {@link IGNORED_LABEL}. */
   labels: Int32Array<ArrayBuffer>;
   /** [R, T]: the start token, then the labels without their last element (HF `T5PreTrainedModel._shift_right`). */
   decoderIds: Uint32Array<ArrayBuffer>;
+  /** [2 R, 6]. */
+  decoderSpans: Uint32Array<ArrayBuffer>;
+  /** [2 (B + R), 6]: see {@link spansAcross}. */
+  crossSpans: Uint32Array<ArrayBuffer>;
 }
 
-/** Sources for T5's encoder: ids [B, S] and mask [B, S]. */
+/** Self-attention of rows padded on the right to a length: a span for each, then one for the padding of each. */
+export const spansOfRows = (counts: readonly number[], length: number): Uint32Array<ArrayBuffer> =>
+  spanTable([
+    ...counts.map((count, row) => alone(row * length, count)),
+    ...counts.map((count, row) => alone(row * length + count, length - count)),
+  ]);
+
+/**
+ * Attention from rows of answers to padded sources, as many answers to each: a span without queries owns the keys of
+ * each source, another one those of its padding; then the answers, which share them, and their padding, which sees none.
+ */
+export function spansAcross(
+  sources: { counts: readonly number[]; length: number },
+  answers: { counts: readonly number[]; length: number },
+): Uint32Array<ArrayBuffer> {
+  const { counts, length: S } = sources;
+  const { length: T } = answers;
+  const none = { queriesBegin: 0, queriesCount: 0, sharedBegin: 0, sharedCount: 0, ownBegin: 0, ownCount: 0 };
+  const each = answers.counts.length / counts.length;
+  return spanTable([
+    ...counts.map((count, row) => ({ ...none, ownBegin: row * S, ownCount: count })),
+    ...counts.map((count, row) => ({ ...none, ownBegin: row * S + count, ownCount: S - count })),
+    ...answers.counts.map((count, row) => {
+      const source = Math.floor(row / each);
+      const shared = { sharedBegin: source * S, sharedCount: counts[source] };
+      return { ...none, queriesBegin: row * T, queriesCount: count, ...shared };
+    }),
+    ...answers.counts.map((count, row) => ({ ...none, queriesBegin: row * T + count, queriesCount: T - count })),
+  ]);
+}
+
+/** The lengths of texts, and 0 for rows without one. */
+const countsOf = (texts: readonly (readonly number[])[], rows: number): number[] =>
+  Array.from({ length: rows }, (_, row) => texts.at(row)?.length ?? 0);
+
+/** Sources for T5's encoder: ids [B, S], mask [B, S] and the spans of its rows. */
 export function layOutSources(
   sources: readonly (readonly number[])[],
   { B, S }: { B: number; S: number },
   padId: number,
-): Pick<T5Batch, 'sourceIds' | 'sourceMask'> {
+): Pick<T5Batch, 'sourceIds' | 'sourceMask' | 'sourceSpans'> {
   checkFits('source', sources, B, S);
   const sourceIds = new Uint32Array(B * S).fill(padId);
   const sourceMask = new Float32Array(B * S);
@@ -26,7 +68,7 @@ export function layOutSources(
     sourceIds.set(ids, b * S);
     sourceMask.fill(1, b * S, b * S + ids.length);
   });
-  return { sourceIds, sourceMask };
+  return { sourceIds, sourceMask, sourceSpans: spansOfRows(countsOf(sources, B), S) };
 }
 
 /** Answers, as input and labels of T5's decoder. */
@@ -34,7 +76,7 @@ function layOutLabels(
   answers: readonly (readonly number[])[],
   { B, T }: { B: number; T: number },
   { padId, startId }: { padId: number; startId: number },
-): Pick<T5Batch, 'labels' | 'decoderIds'> {
+): Pick<T5Batch, 'labels' | 'decoderIds' | 'decoderSpans'> {
   checkFits('label', answers, B, T);
   const labels = new Int32Array(B * T).fill(IGNORED_LABEL);
   const decoderIds = new Uint32Array(B * T).fill(padId);
@@ -43,7 +85,7 @@ function layOutLabels(
     labels.set(ids, b * T);
     decoderIds.set(ids.slice(0, T - 1), b * T + 1);
   });
-  return { labels, decoderIds };
+  return { labels, decoderIds, decoderSpans: spansOfRows(countsOf(answers, B), T) };
 }
 
 /** Sources are padded to multiples of this many tokens, so that few lengths occur. */
@@ -96,9 +138,11 @@ export function layOutT5Batch(
 ): T5Batch {
   const sources = R === B ? rows.map(({ source }) => source) : sourcesOf(rows);
   const labels = rows.map(({ label }) => label);
+  const [S, T] = [N / B, L / R];
   return {
-    ...layOutSources(sources, { B, S: N / B }, tokens.padId),
-    ...layOutLabels(labels, { B: R, T: L / R }, tokens),
+    ...layOutSources(sources, { B, S }, tokens.padId),
+    ...layOutLabels(labels, { B: R, T }, tokens),
+    crossSpans: spansAcross({ counts: countsOf(sources, B), length: S }, { counts: countsOf(labels, R), length: T }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Graph } from '../graph/graph.ts';
 import { argMax, choiceLosses } from '../graph/ops/choice-losses.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
 import { HIDDEN } from '../graph/ops/position-bias.ts';
+import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { GenerationCaches } from './generation-caches.ts';
 import { InputBuffers } from './input-buffers.ts';
@@ -22,6 +23,7 @@ export class T5Generation implements Generation {
   readonly #model: (layers: Layers) => T5;
   readonly #caches: GenerationCaches;
   readonly #sourceIds: Tensor; // u32 [B, S]
+  readonly #sourceSpans: Tensor; // u32 [2 B, 6]
   /** Number of tokens of each source. */
   #lengths: number[] = [];
 
@@ -39,6 +41,7 @@ export class T5Generation implements Generation {
     const sizes = { B, places: S, capacity, layers, width: numHeads * dKv, prompt: S, embeddingWidth: config.dModel };
     this.#caches = new GenerationCaches(device, sizes, 'right', owned);
     this.#sourceIds = this.#caches.inputs.make('source ids', [B, S], 'u32');
+    this.#sourceSpans = this.#caches.inputs.make('source spans', [2 * B, SPAN_FIELDS], 'u32');
   }
 
   get state(): GenerationState {
@@ -47,8 +50,9 @@ export class T5Generation implements Generation {
 
   start(sources: readonly (readonly number[])[]): void {
     const { inputs, sizes } = this.#caches;
-    const { sourceIds } = layOutSources(sources, { B: sizes.B, S: sizes.places }, this.#config.padId);
-    inputs.write(this.#sourceIds, sourceIds);
+    const laidOut = layOutSources(sources, { B: sizes.B, S: sizes.places }, this.#config.padId);
+    inputs.write(this.#sourceIds, laidOut.sourceIds);
+    inputs.write(this.#sourceSpans, laidOut.sourceSpans);
     this.#caches.writePrompts(sources);
     this.#lengths = sources.map(({ length }) => length);
     this.#start();
@@ -65,7 +69,7 @@ export class T5Generation implements Generation {
   prefill(g: Graph, layers: Layers): Tensor[] {
     const { layers: own, means } = this.#caches.readPrompts(g, layers, 'shared.weight');
     const model = this.#model(own);
-    const memory = model.encode(g, this.#sourceIds, this.#caches.sourceMask); // [B, S, D]
+    const memory = model.encode(g, this.#sourceIds, this.#sourceSpans); // [B, S, D]
     return [...means, ...this.#caches.keep(this.#caches.source.map((_, i) => model.crossKeyValue(g, i, memory)))];
   }
 
@@ -112,7 +116,7 @@ export class T5Generation implements Generation {
       record: (g, layers) => {
         const model = this.#model(this.#caches.forPrompts(g, layers, B));
         const { source, sourceMask } = this.#caches;
-        const last = model.decode(g, ids, mask, (i) => source[i], sourceMask, [], pairs); // [B, nodes, D]
+        const last = model.decode(g, ids, { mask }, (i) => source[i], { mask: sourceMask }, [], pairs); // [B, nodes, D]
         return choiceLosses(g, model.projection(last), following);
       },
     };
@@ -128,7 +132,8 @@ export class T5Generation implements Generation {
       record: (g, layers) => {
         const model = this.#model(this.#caches.forPrompts(g, layers, B));
         const { source, sourceMask } = this.#caches;
-        const last = model.decode(g, answers.ids, answers.mask, (i) => source[i], sourceMask); // [B, T, D]
+        const [own, cross] = [{ mask: answers.mask }, { mask: sourceMask }];
+        const last = model.decode(g, answers.ids, own, (i) => source[i], cross); // [B, T, D]
         return answers.losses(g, model.projection(last));
       },
     };

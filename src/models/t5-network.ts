@@ -5,6 +5,7 @@ import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import type { Distilling } from '../graph/ops/distillation.ts';
 import type { BucketLookup } from '../graph/ops/position-bias.ts';
+import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
@@ -124,9 +125,12 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #inputs: InputBuffers;
   readonly #sourceIds: Tensor; // u32 [B, S]
   readonly #sourceMask: Tensor; // f32 [B, S]: 1 for tokens, 0 for padding
+  // u32 spans of the sources, of the rows of labels, and from these to sources.
+  readonly #sourceSpans: Tensor;
+  readonly #decoderSpans: Tensor;
+  readonly #crossSpans: Tensor;
   // R rows of labels, as many for each source.
   readonly #decoderIds: Tensor; // u32 [R, T]: labels shifted right
-  readonly #targetMask: Tensor; // f32 [R, T], all ones: the decoder hides no target position
   readonly #targetRows: Tensor; // f32 [R, T]: 1 where there is a label
   readonly #labels: LabelInputs; // [1, R · T], −100 for padding
   readonly #means: PromptMeans;
@@ -140,18 +144,24 @@ class T5TrainingBatch implements TrainingBatch {
     const [S, T] = [N / B, L / R];
     this.#sourceIds = inputs.make('source ids', [B, S], 'u32');
     this.#sourceMask = inputs.make('source mask', [B, S], 'f32');
+    this.#sourceSpans = inputs.make('source spans', [2 * B, SPAN_FIELDS], 'u32');
+    this.#decoderSpans = inputs.make('decoder spans', [2 * R, SPAN_FIELDS], 'u32');
+    this.#crossSpans = inputs.make('cross spans', [2 * (B + R), SPAN_FIELDS], 'u32');
     this.#decoderIds = inputs.make('decoder ids', [R, T], 'u32');
-    this.#targetMask = inputs.make('target mask', [R, T], 'f32', new Float32Array(R * T).fill(1));
     this.#targetRows = inputs.make('target rows', [R, T], 'f32');
     this.#labels = new LabelInputs(inputs, sizes);
     this.#means = new PromptMeans(inputs, sizes);
   }
 
   write(rows: Batch, labelTokens = labelTokensOf(rows)): void {
-    const { sourceIds, sourceMask, decoderIds, labels } = layOutT5Batch(rows, this.#sizes, this.#config);
-    this.#inputs.write(this.#sourceIds, sourceIds);
-    this.#inputs.write(this.#sourceMask, sourceMask);
-    this.#inputs.write(this.#decoderIds, decoderIds);
+    const batch = layOutT5Batch(rows, this.#sizes, this.#config);
+    const { labels } = batch;
+    this.#inputs.write(this.#sourceIds, batch.sourceIds);
+    this.#inputs.write(this.#sourceMask, batch.sourceMask);
+    this.#inputs.write(this.#sourceSpans, batch.sourceSpans);
+    this.#inputs.write(this.#decoderIds, batch.decoderIds);
+    this.#inputs.write(this.#decoderSpans, batch.decoderSpans);
+    this.#inputs.write(this.#crossSpans, batch.crossSpans);
     this.#inputs.write(
       this.#targetRows,
       Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
@@ -180,9 +190,10 @@ class T5TrainingBatch implements TrainingBatch {
 
   predictions(g: Graph, layers: Layers): Projection {
     const model = this.#model(forPrompts(g, layers, () => this.promptMeans(g, layers)));
-    const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
+    const memory = model.encode(g, this.#sourceIds, this.#sourceSpans); // [B, S, D]
     const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
-    const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [R, T, D]
+    const [own, source] = [{ spans: this.#decoderSpans }, { spans: this.#crossSpans }];
+    const last = model.decode(g, this.#decoderIds, own, cross, source); // [R, T, D]
     return model.projection(last);
   }
 

@@ -6,6 +6,7 @@ import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCaches } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
+import { rowAttention } from '../graph/ops/row-attention.ts';
 import { type BucketLookup, pairwiseBias, relativeBias } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { KeyValue, Layers } from './layers.ts';
@@ -19,6 +20,9 @@ export interface T5Inputs {
   encoderBuckets: BucketLookup;
   decoderBuckets: BucketLookup;
 }
+
+/** Which keys queries see: those of a table of spans, or those that a mask does not hide. */
+export type Sight = { readonly spans: Tensor } | { readonly mask: Tensor };
 
 /** T5 (v1.0 and v1.1) and umT5 as graph builder; T5ForConditionalGeneration of Hugging Face transformers. */
 export class T5 {
@@ -38,11 +42,11 @@ export class T5 {
    * The encoder.
    *
    * @param ids u32 [B, S].
-   * @param mask f32 [B, S]: 0 for padding.
+   * @param spans of the sources, see {@link spansOfRows}.
    * @param hidden collects the embedding and the output of every block, and last of the final norm (for tests).
    * @returns [B, S, D].
    */
-  encode(g: Graph, ids: Tensor, mask: Tensor, hidden: Tensor[] = []): Tensor {
+  encode(g: Graph, ids: Tensor, spans: Tensor, hidden: Tensor[] = []): Tensor {
     const layers = this.#layers,
       { config } = this;
     const [, S] = ids.shape;
@@ -55,7 +59,7 @@ export class T5 {
         const y = this.#norm(g, `${block}.0`, input); // [B, S, D]
         const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, S, H·d]
         const how = { bias: biasOf(i), causal: false };
-        const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, mask, how); // [B, S, D]
+        const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, { spans }, how); // [B, S, D]
         return this.#feedForward(g, `${block}.1`, z); // [B, S, D]
       });
       hidden.push(x);
@@ -74,18 +78,18 @@ export class T5 {
    * The decoder on whole target sequences.
    *
    * @param ids u32 [B, T]: labels shifted right, after the start token.
-   * @param targetMask f32 [B, T], all ones: no target position is hidden, as in Hugging Face without a decoder mask.
+   * @param own of the targets; a mask [B, T] is all ones, as in Hugging Face without a decoder mask.
    * @param cross keys and values of the source for block `i`; their batch divides B if targets share a source.
-   * @param mask f32 of the source.
+   * @param source of the sources.
    * @param pairs u32 [T, T], buckets of relative positions for {@link pairwiseBias}, if tokens are not in sequence.
    * @returns [B, T, D], after the final norm.
    */
   decode(
     g: Graph,
     ids: Tensor,
-    targetMask: Tensor,
+    own: Sight,
     cross: (i: number) => KeyValue,
-    mask: Tensor,
+    source: Sight,
     hidden: Tensor[] = [],
     pairs?: Tensor,
   ): Tensor {
@@ -99,10 +103,10 @@ export class T5 {
       const [block, input] = [`decoder.block.${i}.layer`, x];
       x = g.block(() => {
         const y = this.#norm(g, `${block}.0`, input); // [B, T, D]
-        const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, T, H·d]
+        const keyValue = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, T, H·d]
         const how = { bias: biasOf(i), causal: true };
-        const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, targetMask, how); // [B, T, D]
-        return this.#crossAttendAndFeed(g, block, z, cross(i), mask); // [B, T, D]
+        const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, keyValue, own, how); // [B, T, D]
+        return this.#crossAttendAndFeed(g, block, z, cross(i), source); // [B, T, D]
       });
       hidden.push(x);
     }
@@ -139,8 +143,8 @@ export class T5 {
       const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, 1, H·d]
       appendToCaches(g, own, position, cache);
       const how = { bias: biasOf(i), causal: true, position };
-      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, cache, cacheMask, how); // [B, 1, D]
-      x = this.#crossAttendAndFeed(g, block, x, cross[i], mask); // [B, 1, D]
+      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, cache, { mask: cacheMask }, how); // [B, 1, D]
+      x = this.#crossAttendAndFeed(g, block, x, cross[i], { mask }); // [B, 1, D]
     });
     return this.#finalNorm(g, x); // [B, 1, D]
   }
@@ -185,18 +189,19 @@ export class T5 {
     x: Tensor,
     y: Tensor,
     { k, v }: KeyValue,
-    mask: Tensor,
-    how: { bias?: Tensor; causal: boolean; position?: Tensor },
+    sight: Sight,
+    { bias, causal, position }: { bias?: Tensor; causal: boolean; position?: Tensor },
   ): Tensor {
     const { numHeads: heads } = this.config;
     const q = this.#layers.linear(g, `${name}.q`, y); // [B, T, H·d]
-    const out = attention(g, { q, k, v, mask, heads, keyHeads: heads, scale: 1, ...how }); // [B, T, H·d]
+    const at = { q, k, v, heads, keyHeads: heads, scale: 1, bias, causal };
+    const out = 'spans' in sight ? rowAttention(g, { ...at, ...sight }) : attention(g, { ...at, ...sight, position }); // [B, T, H·d]
     return this.#layers.linear(g, `${name}.o`, out, x); // [B, T, D]
   }
 
-  #crossAttendAndFeed(g: Graph, block: string, x: Tensor, cross: KeyValue, mask: Tensor): Tensor {
+  #crossAttendAndFeed(g: Graph, block: string, x: Tensor, cross: KeyValue, source: Sight): Tensor {
     const y = this.#norm(g, `${block}.1`, x); // [B, T, D]
-    const z = this.#attend(g, `${block}.1.EncDecAttention`, x, y, cross, mask, { causal: false }); // [B, T, D]
+    const z = this.#attend(g, `${block}.1.EncDecAttention`, x, y, cross, source, { causal: false }); // [B, T, D]
     return this.#feedForward(g, `${block}.2`, z); // [B, T, D]
   }
 

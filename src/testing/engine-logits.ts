@@ -1,3 +1,5 @@
+import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
+import { spansOfRows } from '../models/t5-batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
@@ -67,12 +69,13 @@ export async function logitsOf(
       return { buckets: inputs.make('buckets', [table.length], 'u32', table), offset: S, position };
     };
     const t5 = new T5(form, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
-    const memory = t5.encode(g, ids, mask);
+    const spans = inputs.make('spans', [2, SPAN_FIELDS], 'u32', spansOfRows([S], S));
+    const memory = t5.encode(g, ids, spans);
     const start = inputs.make('start', [1, 1], 'u32', Uint32Array.of(form.startId));
     const one = inputs.make('target mask', [1, 1], 'f32', Float32Array.of(1));
     logits = t5.logits(
       g,
-      t5.decode(g, start, one, (i) => t5.crossKeyValue(g, i, memory), mask),
+      t5.decode(g, start, { mask: one }, (i) => t5.crossKeyValue(g, i, memory), { mask }),
     );
   }
   const compiled = await compile(device, 'logits', g, [logits]);

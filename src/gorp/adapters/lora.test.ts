@@ -1,3 +1,5 @@
+import { SPAN_FIELDS } from '../../graph/ops/row-attention.ts';
+import { spansAcross, spansOfRows } from '../../models/t5-batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
@@ -150,11 +152,18 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
       position,
     });
     const t5 = new T5(config, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
-    const mask = stored('mask', [B, S], 'f32', part('attention_mask').data);
-    const memory = t5.encode(g, stored('source', [B, S], 'u32', part('input_ids').data), mask);
+    const { data: mask } = part('attention_mask');
+    const counts = Array.from({ length: B }, (_, b) => mask.slice(b * S, (b + 1) * S).filter((on) => on === 1).length);
+    const spansOf = (name: string, values: Uint32Array): Tensor =>
+      stored(name, [values.length / SPAN_FIELDS, SPAN_FIELDS], 'u32', values);
+    const sources = spansOf('source spans', spansOfRows(counts, S));
+    const memory = t5.encode(g, stored('source', [B, S], 'u32', part('input_ids').data), sources);
     const decoderIds = stored('decoder ids', [B, T], 'u32', part('decoder_input_ids').data);
-    const targetMask = stored('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1));
-    const last = t5.decode(g, decoderIds, targetMask, (i) => t5.crossKeyValue(g, i, memory), mask);
+    const targets = new Array<number>(B).fill(T);
+    const own = { spans: spansOf('target spans', spansOfRows(targets, T)) };
+    const across = spansAcross({ counts, length: S }, { counts: targets, length: T });
+    const cross = { spans: spansOf('cross spans', across) };
+    const last = t5.decode(g, decoderIds, own, (i) => t5.crossKeyValue(g, i, memory), cross);
     const logits = t5.logits(g, last);
     const labels = part('labels').data;
     const tokens = Array.from(labels).filter((label) => label >= 0).length;

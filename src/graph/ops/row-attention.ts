@@ -29,11 +29,28 @@ export interface Span {
   readonly ownCount: number;
 }
 
+/** A text of its own. */
+export const alone = (begin: number, count: number): Span => ({
+  ...{ queriesBegin: begin, queriesCount: count },
+  ...{ sharedBegin: begin, sharedCount: 0 },
+  ...{ ownBegin: begin, ownCount: count },
+});
+
+/** Spans as numbers, and zeros up to `room` spans. */
+export function spanTable(spans: readonly Span[], room = spans.length): Uint32Array<ArrayBuffer> {
+  const table = new Uint32Array(room * SPAN_FIELDS);
+  spans.forEach((span, i) => {
+    const { queriesBegin, queriesCount, sharedBegin, sharedCount, ownBegin, ownCount } = span;
+    table.set([queriesBegin, queriesCount, sharedBegin, sharedCount, ownBegin, ownCount], i * SPAN_FIELDS);
+  });
+  return table;
+}
+
 /** The inputs of the attention of rows. */
 export interface RowAttentionInputs {
-  /** [1, N, heads · d]: the queries of all rows. */
+  /** [..., heads · d]: the queries of all rows, N in all. */
   q: Tensor;
-  /** [1, M, keyHeads · d]. */
+  /** [..., keyHeads · d]: M in all. */
   k: Tensor;
   v: Tensor;
   /**
@@ -49,7 +66,7 @@ export interface RowAttentionInputs {
   causal: boolean;
   /** Number of positions that a query sees, including its own: sliding attention. Without it or null: no limit. */
   window?: number | null | undefined;
-  /** [heads, 2 · reach − 1], added to the scores: entry key − query + reach − 1, by their positions. */
+  /** [heads, 2 · reach − 1], added to the scores: entry key − query + reach − 1, by their positions. No gradient. */
   bias?: Tensor | undefined;
 }
 
@@ -64,8 +81,18 @@ function shapeOf({
   window = null,
   bias,
 }: RowAttentionInputs): AttentionShape {
+  const width = q.shape[q.shape.length - 1];
+  const d = width / heads;
   return {
-    ...{ B: 1, Sq: q.shape[1], Bk: 1, Sk: k.shape[1], H: heads, Hk: keyHeads, d: q.shape[2] / heads },
+    ...{
+      B: 1,
+      Sq: q.elements / width,
+      Bk: 1,
+      Sk: (k.elements / width) * (heads / keyHeads),
+      H: heads,
+      Hk: keyHeads,
+      d,
+    },
     ...{ scale, causal, offset: 0, window, bias: bias ? 'distance' : false, position: false },
     spans: { count: spans.shape[0], distances: bias?.shape[1] ?? 0 },
   };
@@ -147,7 +174,8 @@ export function rowAttention(g: Graph, at: RowAttentionInputs): Tensor {
         for (let e = 0; e < d; e++) os[p.row + e] += weight * v[p.key + e];
       }
     },
-    gradient: ([dout], [wantsQ, wantsK, wantsV]) => {
+    gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
+      if (wantsBias) throw new Error('the bias of row attention has no gradient');
       if (dout === undefined) return [];
       const saved = { dout, back: recordDelta(g, at.heads, { lse, o, dout, hiding: at.spans }) };
       const dq = wantsQ ? recordQueryGradient(g, at, saved) : undefined;
