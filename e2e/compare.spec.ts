@@ -158,7 +158,7 @@ test('names in a stranger’s results file are text, on the page and in what it 
   const evil = '=1<img src=x>\u0001\u202e';
   const foreign = (seed: number): Results => {
     const results = quickResults('gorp-plus', seed);
-    const names = [`${evil}1`, `${evil}2`];
+    const names = [`${evil}1`, `${evil}2${'W'.repeat(20_000)}`];
     return {
       ...results,
       ...{ name: `${evil} ${seed}`.slice(0, 100), notes: evil },
@@ -182,6 +182,19 @@ test('names in a stranger’s results file are text, on the page and in what it 
     expect(drawing).not.toMatch(/<img|\p{Cs}|[\u0000-\u0008\u000b\u000c\u000e-\u001f]/u);
   }
   expect(await page.title()).toBe(title);
+  // A mark that turns the direction of a line is shown, and a long name does not widen the page.
+  const widens = () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+  await openTab(page, 'results');
+  await expect(page.getByRole('rowheader').filter({ hasText: 'added file' }).first()).toContainText('[U+202E]');
+  await page.getByTestId('unfold-run').first().click();
+  await expect(page.getByTestId('run-details')).toContainText('[U+202E]');
+  expect(await widens()).toBe(false);
+  await page.getByRole('button', { name: /^Use settings of/ }).click();
+  for (const tab of ['queue', 'run']) {
+    await openTab(page, tab);
+    await expect(page.getByRole('tabpanel')).toContainText('[U+202E]');
+    expect(await widens(), tab).toBe(false);
+  }
   for (const made of ['img[src=x]', 'a[href^=javascript]', 'text text'])
     await expect(page.locator(made)).toHaveCount(0);
 });

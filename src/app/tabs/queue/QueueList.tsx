@@ -9,6 +9,7 @@ import { duration, moment } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Unread } from '../../ui/Unread.tsx';
 import view from '../../ui/view.module.css';
+import { visibleText } from '../../ui/visible.ts';
 import styles from './QueueTab.module.css';
 
 /**
@@ -176,7 +177,8 @@ function Row({ run, place, last, isMine }: RowProps) {
   const active = usePageState((state) => isActive(state.run.status));
   const { id, settings, status, error, seconds, estimate } = run;
   const name = `${methodTitle(settings.method)}, seed ${settings.training.seed}`;
-  const which = `${name}, ${settings.order.join(', ')}`;
+  const tasks = visibleText(settings.order.join(', '), 1000);
+  const which = `${name}, ${tasks}`;
   const time = seconds ?? estimate;
   return (
     <li className={styles.run} data-status={status} data-testid="queued-run">
@@ -184,7 +186,7 @@ function Row({ run, place, last, isMine }: RowProps) {
       <span>
         <span className={styles.name}>{name}</span>
         <span className={styles.second}>
-          {settings.order.join(', ')}
+          {tasks}
           {time !== null && `; ${seconds === null ? 'about ' : ''}${duration(time)}`}
         </span>
       </span>

@@ -8,6 +8,7 @@ import { ErrorLine } from '../../ui/errors.tsx';
 import { Section } from '../../ui/Section.tsx';
 import view from '../../ui/view.module.css';
 import { QueueList } from './QueueList.tsx';
+import { visibleText } from '../../ui/visible.ts';
 import styles from './QueueTab.module.css';
 
 /** Adds methods × orders × seeds to the queue; all other settings come from the form. */
@@ -82,7 +83,7 @@ export function AddRuns() {
                   onChange={({ target }) => setOrderNames(toggled(orderNames, name, target.checked))}
                 />
                 <span>
-                  {name} <span className={styles.tasks}>{order.join(', ')}</span>
+                  {name} <span className={styles.tasks}>{visibleText(order.join(', '), 1000)}</span>
                 </span>
               </label>
             ))}

@@ -15,6 +15,7 @@ import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';
 import table from '../../ui/table.module.css';
+import { visibleText } from '../../ui/visible.ts';
 import styles from './RunsTable.module.css';
 
 /** Measures that the table of runs can show, each in a column. */
@@ -24,8 +25,12 @@ type RunColumn = (typeof RUN_COLUMNS)[number];
 /** What a screen reader calls a run: its name, or what it learned, method and time. */
 const calledRun = (run: RunSummary): string =>
   run.name === undefined
-    ? `the run ${learnedName(run.settings)}, ${methodTitle(run.settings.method)}, of ${moment(run.startedAt)}`
-    : `the run ${run.name}`;
+    ? `the run ${learned(run)}, ${methodTitle(run.settings.method)}, of ${moment(run.startedAt)}`
+    : `the run ${visibleText(run.name, LONGEST)}`;
+
+/** Letters of names that are shown: those in a stranger's file may have 100,000, and turn the text around them. */
+const LONGEST = 400;
+const learned = ({ settings }: Pick<RunSummary, 'settings'>): string => visibleText(learnedName(settings), LONGEST);
 
 /** What fits beside the name on a narrow screen. */
 const USUAL: readonly RunColumn[] = ['AP', 'BWT'];
@@ -87,15 +92,18 @@ function RunDetails({ run }: { run: RunSummary }) {
   const { trainExamples, testExamples, epochs, seed } = settings.training;
   const [key, which] = [runKey(run), calledRun(run)];
   const facts: [string, string][] = [
-    ['Tasks', settings.order.join(', ')],
+    ['Tasks', visibleText(settings.order.join(', '), 10 * LONGEST)],
     [
       'Training',
       `${trainExamples || 'all'} examples each, ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}, seed ${seed}`,
     ],
     ['Tests', `${testExamples || 'all'} examples of each task`],
     ['Measures', RUN_COLUMNS.map((column) => `${column} ${columnText(column, run, score)}`).join(', ')],
-    ['Base model', modelText(run.model)],
-    ['Device', [deviceName(device), reasonNote(device), duration(seconds)].filter(Boolean).join(', ')],
+    ['Base model', visibleText(modelText(run.model), LONGEST)],
+    [
+      'Device',
+      [visibleText(deviceName(device), LONGEST), reasonNote(device), duration(seconds)].filter(Boolean).join(', '),
+    ],
     ['Stored', resultsBytes === null ? 'only this summary' : `results, ${bytes(resultsBytes)}`],
     ['Model', taught?.model ? `knows ${taughtName(taught.model)}, ${bytes(taught.bytes)}` : 'not in this browser'],
   ];
@@ -236,14 +244,14 @@ function Row({ run, isCurrent, columns }: RowProps) {
           />
         </td>
         <th scope="row">
-          {name ?? learnedName(settings)}
+          {name === undefined ? learned(run) : visibleText(name, LONGEST)}
           {status !== 'finished' && <span className={styles.tag}>{status}</span>}
           {run.file !== undefined && <span className={styles.tag}>added file</span>}
           <span className={table.second}>
             {[isCurrent && 'shown', methodTitle(method), moment(startedAt)].filter(Boolean).join(', ')}
           </span>
           <span className={table.second}>
-            {name !== undefined && `${learnedName(settings)}; `}seed {training.seed}
+            {name !== undefined && `${learned(run)}; `}seed {training.seed}
           </span>
         </th>
         {columns.map((column) => (

@@ -36,7 +36,7 @@ export function Welcome() {
         {cards.map(({ name, question, labels }, index) => (
           <li key={name} className={styles.task}>
             <span className={styles.number}>{index + 1}</span>
-            <h3 className={styles.name}>{name}</h3>
+            <h3 className={styles.name}>{visibleText(name, 60)}</h3>
             <p className={styles.question}>{question}</p>
             {labels.length > 0 && <p className={styles.labels}>{visibleText(labels.join(', '), 400)}</p>}
           </li>
