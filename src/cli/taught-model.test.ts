@@ -1,8 +1,13 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Results } from '../run/results/results.ts';
+import { bytesOfFile } from '../testing/output-files.ts';
+import { textFile } from '../weights/exports/output-file.ts';
+import { unzipped } from '../weights/exports/unzip.ts';
+import { zipped } from '../weights/exports/zip.ts';
 import { models } from './models.ts';
 import { train } from './train.ts';
 
@@ -138,3 +143,107 @@ describe('what cannot be taught', () => {
     expect(said).toContain('run/round-does-not-fit');
   });
 });
+
+describe('a model in a file for somebody else', () => {
+  let whole: string;
+  beforeAll(async () => {
+    watch();
+    const begun = [...SMALL, ...SET, '--method', 'gorp-plus', '--out', at('shared-run')];
+    expect(await train([...begun, '--task', `${await mails('shared.csv', ['bill', 'fault'])},name=bills`])).toBe(0);
+    whole = at('bills.zip');
+    expect(await models(['share', at('shared-run'), '--out', whole, '--with-tests'])).toBe(0);
+  });
+
+  /** Runs a command that fails. @returns the error. */
+  const failing = (command: Promise<unknown>): Promise<{ code: string; message: string; nextStep: string }> =>
+    command.then(
+      () => expect.unreachable(),
+      (thrown: { code: string; message: string; nextStep: string }) => thrown,
+    );
+
+  test('holds the texts of its tests only if asked, names no path, and tells what it was taught', async () => {
+    const bare = at('bare.zip');
+    expect(await models(['share', at('shared-run'), '--out', bare])).toBe(0);
+    expect(said).toContain('without the texts of its 4 tests');
+    const [textsIn, textsWith] = await Promise.all([bare, whole].map((file) => manifestIn(file)));
+    expect(textsWith).toContain('the bill number');
+    expect(textsIn).not.toContain('the bill number');
+    said = '';
+    expect(await models(['show', bare])).toBe(0);
+    expect(said).toMatch(/Base model: embedded-llama\nMethod: .*\n1\. bills, taught .* then, .* now\n/);
+    expect(await failing(models(['share', bare, '--out', bare]))).toMatchObject({ code: 'run/out-is-taken' });
+  });
+
+  test('is taught more, and gives the losses and scores of the folder it came from', async () => {
+    const task = ['--task', `${await mails('pets.csv', ['cat', 'dog'])},name=pets`];
+    for (const [out, from] of [
+      ['by-folder', at('shared-run')],
+      ['by-file', whole],
+    ])
+      expect(await train([...FROM, '--from', from, ...task, '--out', at(out)])).toBe(0);
+    const [byFolder, byFile] = await Promise.all(['by-folder', 'by-file'].map(resultsIn));
+    expect(byFile.curves.loss).toEqual(byFolder.curves.loss);
+    expect(byFile.accuracy).toEqual(byFolder.accuracy);
+  });
+
+  test('is refused when it is cut off, damaged, no model, of a newer version, or compressed', async () => {
+    const bytes = await readFile(whole);
+    const given = async (name: string, content: Uint8Array): Promise<string> => {
+      await writeFile(at(name), content);
+      return at(name);
+    };
+    const show = async (name: string, content: Uint8Array) => failing(models(['show', await given(name, content)]));
+    expect(await show('cut.zip', bytes.subarray(0, bytes.length >> 1))).toMatchObject({ code: 'run/bad-zip' });
+    const flipped = Uint8Array.from(bytes);
+    flipped[bytes.indexOf('"__metadata__"') + 4000] ^= 1;
+    expect(await show('flipped.zip', flipped)).toMatchObject({ code: expect.stringMatching(/^run\/bad-/) as string });
+    expect(await show('text.zip', new TextEncoder().encode('no zip'))).toMatchObject({ code: 'run/bad-zip' });
+    const manifest = await manifestIn(whole);
+    const archive = async (files: Record<string, string>): Promise<Uint8Array> => {
+      const all = Object.entries(files).map(([path, text]) => textFile(path, () => text));
+      return bytesOfFile({ path: '', content: () => zipped(all) });
+    };
+    expect(await show('empty.zip', await archive({ 'a.txt': 'x' }))).toMatchObject({
+      code: 'run/bad-round',
+      message: expect.stringContaining('no round.json') as string,
+    });
+    const newer = manifest.replace('"version": 1', '"version": 2');
+    expect(await show('newer.zip', await archive({ 'round.json': newer }))).toMatchObject({
+      code: 'run/bad-round',
+      message: expect.stringContaining('newer gorp-web') as string,
+    });
+    // Only the names of a model's own files are looked up, and nothing is written.
+    const hostile = await archive({ '../round.json': manifest, '../../state.safetensors': 'x' });
+    expect(await show('hostile.zip', hostile)).toMatchObject({ code: 'run/bad-round' });
+  });
+
+  test('names its base, and what to do, if it is missing or another', async () => {
+    const base = at('base');
+    await cp(join('public', 'embedded', 'llama'), base, { recursive: true });
+    const task = async (name: string): Promise<string> =>
+      `${await mails(`${name}.csv`, ['bill', 'fault'])},name=${name}`;
+    const begun = [...FROM, ...SET, '--model', base, '--method', 'seq-lora', '--out', at('on-disk')];
+    expect(await train([...begun, '--task', await task('bills')])).toBe(0);
+    const file = at('on-disk.zip');
+    expect(await models(['share', at('on-disk'), '--out', file])).toBe(0);
+    expect(await manifestIn(file)).not.toContain(folder);
+    const more = async (...options: string[]): Promise<string> => {
+      said = '';
+      const code = await train(['--device', 'cpu', '--from', file, '--task', await task('pets'), ...options]);
+      return `${code}: ${said}`;
+    };
+    expect(await failing(more())).toMatchObject({
+      code: 'run/no-base-model',
+      message: expect.stringContaining(' taught on base,') as string,
+      nextStep: expect.stringContaining('--base PATH') as string,
+    });
+    expect(await more('--base', 'embedded')).toMatch(/^3: [^]*run\/round-does-not-fit/);
+    expect(await more('--base', base)).toMatch(/^0: /);
+  });
+});
+
+/** The manifest in an archive. */
+async function manifestIn(file: string): Promise<string> {
+  const inside = await unzipped(await openAsBlob(file));
+  return (await inside.find(({ path }) => path === 'round.json')?.open())?.text() ?? expect.fail('no manifest');
+}

@@ -1,17 +1,20 @@
-import { existsSync } from 'node:fs';
+import { existsSync, openAsBlob, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, methodTitle } from '../methods/registry.ts';
 import type { Score } from '../run/settings/scoring.ts';
 import { ROUND_FILE } from '../run/files/layout.ts';
 import { summaryOfModel, type TaughtLesson } from '../run/files/model-line.ts';
-import type { SavedRound } from '../run/files/saved-round.ts';
+import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
+import type { OpenFile } from '../run/files/saved-run.ts';
+import { openArchive } from '../run/files/shared-model.ts';
 import { startingMethod } from '../run/settings/starting-values.ts';
 import { type RunSettings, watching } from '../run/settings/settings.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
 import { isGiven, oneOf, refuseOptions } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 import { lastRound } from './resume.ts';
-import { openRoundFolder } from './round-folder.ts';
+import { openRoundFolder, opensIn } from './round-folder.ts';
 import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText } from './run-settings.ts';
 import { taskNamed } from './task-option.ts';
 
@@ -19,20 +22,29 @@ import { taskNamed } from './task-option.ts';
 export interface TaughtModel {
   readonly path: string;
   readonly round: SavedRound;
+  /** Opens its files. */
+  readonly open: OpenFile;
 }
 
 /**
- * Opens the model that a run has taught, by the run's folder or that of one of its tasks.
+ * Opens the model that a run has taught, by the run's folder or that of one of its tasks, or by a file in which somebody
+ * shared it.
  *
- * @throws GorpError `run/bad-round` if there is none, and as {@link openRoundFolder}.
+ * @throws GorpError `run/bad-round` if there is none, and as {@link openRoundFolder} and {@link openArchive}.
  */
 export async function openTaught(path: string): Promise<TaughtModel> {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) {
+    const open = await openArchive(await openAsBlob(path));
+    const round = await openSavedRound(open);
+    await round.state.check();
+    return { path, round, open };
+  }
   const folder = existsSync(join(path, ROUND_FILE)) ? path : await lastRound(path);
-  if (folder !== null) return { path: folder, round: await openRoundFolder(folder) };
+  if (folder !== null) return { path: folder, round: await openRoundFolder(folder), open: opensIn(folder) };
   throw new GorpError(
     'run/bad-round',
     `${JSON.stringify(path)} holds no model that a run has taught.`,
-    'Name the folder that was --out of a run, or that of one of its tasks: run/logs_and_outputs/order_custom/outputs/1-mails.',
+    'Name the folder that was --out of a run, that of one of its tasks, such as run/logs_and_outputs/order_custom/outputs/1-mails, or a file that models share wrote.',
   );
 }
 
@@ -72,6 +84,14 @@ export async function teachingMore(
     );
   }
   const base = values.base ?? settings.model;
+  const reference = parseModelReference(base);
+  if (reference?.kind === 'picked') {
+    throw new GorpError(
+      'run/no-base-model',
+      `The model was taught on ${reference.name}, a folder or file on the machine of whoever shared it.`,
+      'Get the same base model, and name its folder or file with --base PATH.',
+    );
+  }
   const method = values.method === undefined ? settings.method.name : oneOf('--method', values.method, METHOD_NAMES);
   const watch = [...new Set([...(settings.watch ?? []), ...added])].filter((name) => !names.includes(name));
   const more: RunSettings = {

@@ -45,7 +45,7 @@ ${SETTINGS_USAGE}
   --out DIR        gets results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, in DIR/logs_and_outputs/order_K/outputs/N-TASK
   --checkpoint MINUTES  saves the run this often in DIR/checkpoints, to resume after a crash (default: 2; 0: never)
-  --from DIR       teaches more to a model that a run has taught: the folder that was --out of a run, or that of one of
+  --from DIR|FILE  teaches more to a model that a run has taught, or a file of models share: the folder that was --out of a run, or that of one of
                    its tasks. Name what to teach with --task or --order. Base, method and settings are the model's; what
                    it knows is tested again with the tests that come with it, and its files are not needed
   --base NAME      the base of that model, if it has moved

@@ -68,10 +68,13 @@ const PATHS: Readonly<Record<StatePlace, string>> = {
 };
 const PLACES = Object.keys(PATHS) as StatePlace[];
 
+/** Of the files that describe states. */
+const VERSION = 1;
+
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const ManifestSchema = v.strictObject({
   schema: v.literal('gorp-web/state'),
-  version: v.literal(1),
+  version: v.literal(VERSION),
   place: DataPositionSchema,
   data: v.string(),
   learner: v.strictObject({
@@ -166,7 +169,7 @@ export function stateFiles(
     return [{ path, content, isUnchanged: last !== undefined }];
   });
   const manifest = (): string => {
-    const format = { schema: 'gorp-web/state', version: 1 };
+    const format = { schema: 'gorp-web/state', version: VERSION };
     const hashed = [...written].map(([path, { bytes, hashes }]) => ({ path, bytes, hashes }));
     const taught = { lessons, taughtBefore };
     return JSON.stringify({ ...format, place, data, learner: learner.progress, files: hashed, results, ...taught });
@@ -262,6 +265,9 @@ export async function readManifest(file: ByteFile, kind: StateKind): Promise<Man
     if (place.round <= tasks) return parsed.output;
     throw bad(kind, `${KINDS[kind].file}: it is in round ${place.round} of ${tasks} tasks`);
   }
+  const { version } = (json ?? {}) as { version?: unknown };
+  if (typeof version === 'number' && version > VERSION)
+    throw bad(kind, `${KINDS[kind].file} is of version ${version}; a newer gorp-web wrote it, and can read it`);
   const gone = goneSetting(parsed.issues, KINDS[kind].file);
   if (gone) throw gone;
   const [issue] = parsed.issues;

@@ -3,6 +3,8 @@ import { GorpError } from '../../base/errors.ts';
 /** A file in an archive. */
 export interface ZippedFile {
   path: string;
+  /** Whether it is stored without compression. */
+  isStored: boolean;
   /** Its content. If stored without compression, a slice of the archive, not a copy. */
   open: () => Promise<Blob>;
 }
@@ -50,7 +52,7 @@ export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
     const method = directory.getUint16(at + 10, true);
     const sizes = sizesOf(directory, at, { from: at + ENTRY_BYTES + name, bytes: extra });
     if (!path.endsWith('/')) {
-      files.push({ path, open: () => contentOf(archive, path, method, sizes) });
+      files.push({ path, isStored: method === STORED, open: () => contentOf(archive, path, method, sizes) });
       places.push(sizes);
     }
     at += ENTRY_BYTES + name + extra + comment;
