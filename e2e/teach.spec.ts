@@ -1,4 +1,7 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { unzipped } from '../src/weights/exports/unzip.ts';
+import { dropFromDisk } from './support/drop.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 /** Rows of a task whose answer is the animal or thing of the text. */
@@ -22,19 +25,30 @@ async function addTask(page: Page, name: string, content: string): Promise<void>
   await expect(page.locator(`[data-testid=task-order] [data-task="${name}"]`)).toHaveCount(1);
 }
 
+/** Saves the model to share. @returns the file, its name, and its manifest. */
+async function shared(page: Page): Promise<{ path: string; name: string; manifest: string }> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('share-model').click()]);
+  const path = `${await download.path()}.zip`;
+  await copyFile(await download.path(), path);
+  const inside = await unzipped(new Blob([await readFile(path)]));
+  const manifest = await inside.find((file) => file.path === 'round.json')?.open();
+  return { path, name: download.suggestedFilename(), manifest: (await manifest?.text()) ?? '' };
+}
+
 test('a model is taught more later, in another browser window and without its old files, and goes back', async ({
   playwright,
   launchOptions,
   baseURL,
 }, testInfo) => {
   test.setTimeout(300_000);
-  const open = async (): Promise<{ context: BrowserContext; page: Page }> => {
-    const context = await playwright.chromium.launchPersistentContext(testInfo.outputPath('profile'), {
+  const open = async (profile = 'profile'): Promise<{ context: BrowserContext; page: Page }> => {
+    const context = await playwright.chromium.launchPersistentContext(testInfo.outputPath(profile), {
       ...launchOptions,
       baseURL: baseURL ?? '',
     });
     context.setDefaultTimeout(20_000);
     const page = await context.newPage();
+    await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await openWorkbench(page);
     return { context, page };
   };
@@ -75,6 +89,36 @@ test('a model is taught more later, in another browser window and without its ol
       (Date.now() - Date.parse(pets.startedAt)) / 1000,
     );
     await expect(page.getByTestId('model-line')).toContainText('mails Go back to after mails → pets');
+
+    await test.step('one file for a colleague holds no texts unless asked, and shows what the model was taught', async () => {
+      const bare = await shared(page);
+      expect(bare.name).toBe('mails-pets.zip');
+      expect(bare.manifest).not.toContain('the bill 0');
+      await page.getByTestId('share-tests').check();
+      const whole = await shared(page);
+      expect(whole.manifest).toMatch(/the (bill|fault) \d/);
+      const other = await open('colleague');
+      try {
+        await dropFromDisk(other.page.locator('body'), whole.path);
+        const theirs = other.page.getByTestId('taught-model');
+        await expect(theirs).toHaveAttribute('aria-label', 'mails, pets');
+        await expect(theirs.getByTestId('lessons').locator('li')).toHaveText([/^mails /, /^pets /]);
+        const cut = testInfo.outputPath('cut.zip');
+        await writeFile(cut, (await readFile(whole.path)).subarray(0, 40_000));
+        await dropFromDisk(other.page.locator('body'), cut);
+        await expect(other.page.getByTestId('drop-problem')).toContainText('run/bad-zip');
+        await expect(theirs).toHaveCount(1);
+        await other.page.getByRole('button', { name: 'Teach mails, pets something more' }).click();
+        await addTask(other.page, 'notes', rows('tune', 'word'));
+        await start(other.page);
+        await waitForStatus(other.page, 'finished');
+        const { results } = await downloadResults(other.page);
+        expect(results.settings.order).toEqual(['mails', 'pets', 'notes']);
+        expect(results.accuracy.exact[2]).toEqual([...pets.accuracy.exact[2], expect.anything()]);
+      } finally {
+        await other.context.close();
+      }
+    });
 
     await test.step('another branch grows from the first model, whose tests are then not asked', async () => {
       await page.getByTestId('tab-models').click();

@@ -11,7 +11,7 @@ import { browserLastVisit } from './state/last-visit.ts';
 import { askPlanWorker } from './state/memory-plan.ts';
 import { openModelsWorker } from './state/models.ts';
 import { PageProvider } from './state/page-context.tsx';
-import { createPage } from './state/page.ts';
+import { createPage, type Page } from './state/page.ts';
 import {
   applyTheme,
   saveBudget,
@@ -61,7 +61,8 @@ function start(at: HTMLElement): void {
     () => performance.now(),
     (read) => setInterval(read, TICK_MS),
   );
-  const page = createPage({
+  const stored = createTaughtModels(openExportsWorker, askWhereToSave, download, () => void page.models.persist());
+  const page: Page = createPage({
     openSession: watched(openWorkerSession),
     history: browserHistory(),
     tasks: browserTasks(),
@@ -72,6 +73,7 @@ function start(at: HTMLElement): void {
     askForLengths: askLengthsWorker,
     checkModel: askModelCheckWorker,
     openRounds: async (picked, access) => (await import('./state/playground.ts')).playground.open(access, null, picked),
+    takeShared: (file) => stored.take([file]),
     memory: { ask: askPlanWorker, budget: storedBudget(), keep: saveBudget },
     device: { ask: askDeviceWorker, preferences: storedPreferences(), keep: savePreferences },
     bench: askBenchWorker,
@@ -81,7 +83,6 @@ function start(at: HTMLElement): void {
     address: browserAddress,
     lastVisit: browserLastVisit,
   });
-  const stored = createTaughtModels(openExportsWorker, askWhereToSave, download);
   // Despite its type, the property is missing in browsers without wake locks.
   keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
   watchSlowdown(page.store, document, now);

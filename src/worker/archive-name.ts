@@ -3,11 +3,12 @@ import { learnedName } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 
 /**
- * What to write: all files of the rounds, or the model with the last round merged in, for Hugging Face libraries, for
+ * What to write: all files of the rounds, the model to share, or the model with the last round merged in, for Hugging Face libraries, for
  * ONNX runtimes or as GGUF; of GGUF also the adapter alone.
  */
 export type SavedAs =
   | { what: 'zip' | 'merge' | 'gguf-adapter' }
+  | { what: 'share'; withTests: boolean }
   | { what: 'onnx'; dtype: OnnxDtype }
   | { what: 'gguf'; dtype: GgufDtype };
 
@@ -17,6 +18,8 @@ export function archiveName(as: SavedAs, learned: readonly string[]): string {
   switch (as.what) {
     case 'zip':
       return 'gorp-web-rounds.zip';
+    case 'share':
+      return `${what}.zip`;
     case 'merge':
       return `gorp-web-model-${what}.zip`;
     case 'onnx':

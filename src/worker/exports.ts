@@ -7,13 +7,22 @@ import { cardOf } from '../run/files/model-card.ts';
 import { PREDICTIONS_FILE } from '../run/files/layout.ts';
 import { useOfRound } from '../run/files/round-use.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
+import { sharedFiles } from '../run/files/shared-model.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import { filesOfLine, importModel, openTaught, removeModel, roundsIn, usedModel } from './taught-models.ts';
+import {
+  filesOfLine,
+  importModel,
+  opensTaught,
+  openTaught,
+  removeModel,
+  roundsIn,
+  usedModel,
+} from './taught-models.ts';
 import { openPlaces } from './model-places.ts';
 import { show } from './run-folders.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
@@ -48,6 +57,13 @@ const functions: FunctionsFor<ExportsCommand> = {
       return { path, content: () => piecesOf(file) };
     });
     await write(files, name, to);
+  }),
+  share: working(async ({ name, to, withTests, model }) => {
+    await write(
+      await sharedFiles(await opensTaught((await usedModel(model)).used?.key ?? ''), { withTests }),
+      name,
+      to,
+    );
   }),
   merge: working(async ({ name, to, access, model }) => {
     const { saved, base } = await openTrained(access, model);

@@ -277,8 +277,11 @@ export type ExportsCommand = (
   /** Uses another model, also in the next tab. */
   | { type: 'use-model' }
   | { type: 'remove-model'; key: string }
+  /** Stores a model from its folder, or from one file in which somebody shared it. */
   | { type: 'import'; files: StoredFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
+  /** The model for somebody else: see `sharedFiles`. */
+  | { type: 'share'; name: string; to: FileSystemFileHandle | null; withTests: boolean }
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
   | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype }
   /** `dtype` is null for the adapter alone. */

@@ -3,7 +3,9 @@ import type { RoundOutput } from '../run/events/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/files/layout.ts';
 import { ancestorsOf, readSummary } from '../run/files/model-line.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
-import { within } from '../weights/exports/output-file.ts';
+import type { OpenFile } from '../run/files/saved-run.ts';
+import { openArchive, sharedFiles } from '../run/files/shared-model.ts';
+import { type OutputFile, within } from '../weights/exports/output-file.ts';
 import {
   byteFile,
   failed,
@@ -157,17 +159,21 @@ export async function usedModel(choice: ModelChoice): Promise<UsedModel> {
   return { used: found.at(0) ?? null, saved: null, isAsked, broken, models };
 }
 
-/** Opens a model; its tensors are not checked. @throws GorpError `run/bad-round`. */
-async function openSaved(key: string): Promise<SavedRound> {
+/** Opens the files of a model. */
+export async function opensTaught(key: string): Promise<OpenFile> {
   const { folder, path } = placeOf(key);
-  return openIn((await storedRuns()).find((run) => run.folder === folder)?.files ?? [], path);
+  return opensIn((await storedRuns()).find((run) => run.folder === folder)?.files ?? [], path);
 }
 
-const openIn = (files: readonly StoredFile[], folder: string): Promise<SavedRound> =>
-  openSavedRound((name) => {
+/** Opens a model; its tensors are not checked. @throws GorpError `run/bad-round`. */
+const openSaved = async (key: string): Promise<SavedRound> => openSavedRound(await opensTaught(key));
+
+const opensIn =
+  (files: readonly StoredFile[], folder: string): OpenFile =>
+  (name) => {
     const found = files.find(({ path }) => path === folder + name);
     return Promise.resolve(found ? byteFile(name, found.file) : null);
-  });
+  };
 
 /** Opens a model and checks all of it. @throws GorpError `run/bad-round`. */
 export async function openTaught(key: string): Promise<SavedRound> {
@@ -285,28 +291,28 @@ async function runOf(folder: FileSystemDirectoryHandle): Promise<string | null> 
 }
 
 /**
- * Stores a model chosen from disk, and shows it. Those in this browser stay beside it.
+ * Stores a model chosen from disk, its folder or one file in which somebody shared it, and shows it. Those in this browser
+ * stay beside it.
  *
  * @returns its key.
- * @throws GorpError `run/bad-round`, `store/…`; the shown model then stays.
+ * @throws GorpError `run/bad-round`, `run/bad-zip`, `store/…`; the shown model then stays.
  */
 export async function importModel(files: readonly StoredFile[]): Promise<string> {
-  const manifest = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));
+  const [{ path, file }] = files;
+  const archive = files.length === 1 && /\.zip$/i.test(path) ? await openArchive(file) : null;
+  const manifest = files.find((one) => one.path === ROUND_FILE || one.path.endsWith(`/${ROUND_FILE}`));
   const folder = manifest?.path.slice(0, -ROUND_FILE.length) ?? '';
-  const { round, results, state } = await openIn(files, folder);
+  const open = archive ?? opensIn(files, folder);
+  const { round, results, state } = await openSavedRound(open);
   await state.check();
   const name = roundFolder(round, results.settings.order[round - 1]);
-  const own = files.filter(({ path }) => path.startsWith(folder));
+  const own = archive
+    ? await sharedFiles(open, { withTests: true })
+    : files
+        .filter((one) => one.path.startsWith(folder))
+        .map((one): OutputFile => ({ path: one.path.slice(folder.length), content: () => piecesOf(one.file) }));
   await privateFolder();
-  return inNewFolder(name, (target) =>
-    writeInto(
-      target,
-      within(
-        name,
-        own.map(({ path, file }) => ({ path: path.slice(folder.length), content: () => piecesOf(file) })),
-      ),
-    ),
-  );
+  return inNewFolder(name, (target) => writeInto(target, within(name, own)));
 }
 
 /**

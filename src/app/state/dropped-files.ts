@@ -86,6 +86,8 @@ export const askModelCheckWorker: AskForModelCheck = (command) =>
 type SortedFiles =
   /** A model: a folder of Hugging Face files, or GGUF files. */
   | { kind: 'model'; name: string; files: readonly GivenFile[] }
+  /** A model that somebody shared, in one file. */
+  | { kind: 'shared'; file: File }
   /** The rounds of a run, as a folder or as a zip of one. */
   | { kind: 'rounds'; name: string; files: readonly GivenFile[] }
   /** Results files, and parts of studies. */
@@ -151,6 +153,7 @@ async function sortZip(zip: GivenFile): Promise<SortedFiles> {
   // Loaded on demand: few visitors need it.
   const { unzipped } = await import('../../weights/exports/unzip.ts');
   const entries = (await unzipped(zip.file)).filter(({ path }) => !/(^|\/)(?:__MACOSX|\.DS_Store)/.test(path));
+  if (entries.some(({ path }) => path === 'round.json')) return { kind: 'shared', file: zip.file };
   if (entries.some(({ path }) => baseName(path) === 'round.json'))
     return { kind: 'rounds', name: zip.path, files: [zip] };
   if (entries.length === 0 || entries.some(({ path }) => /\.zip$/i.test(path))) {
@@ -233,11 +236,13 @@ interface Parts {
   readonly setUp: Pick<SetUpActions, 'chooseModel' | 'giveFiles'>;
   readonly check: AskForModelCheck;
   readonly openRounds: OpenRounds;
+  /** Stores a model that somebody shared, and uses it. */
+  readonly takeShared: (file: File) => void;
 }
 
 export function createFileActions(
   store: StoreOf<DropSlice & SetUpSlice & TasksSlice & RunSlice & ViewSlice>,
-  { tasks, compare, sharing, setUp, check, openRounds }: Parts,
+  { tasks, compare, sharing, setUp, check, openRounds, takeShared }: Parts,
 ) {
   const { getState, setState } = store;
 
@@ -268,7 +273,7 @@ export function createFileActions(
   const take = async (files: readonly GivenFile[]): Promise<void> => {
     if (files.length === 0) return;
     const sorted = await sortFiles(files);
-    const show = (tab: 'compare' | 'try'): void => setState(({ view }) => ({ view: { ...view, tab } }));
+    const show = (tab: 'compare' | 'try' | 'models'): void => setState(({ view }) => ({ view: { ...view, tab } }));
     switch (sorted.kind) {
       case 'results':
         show('compare');
@@ -277,6 +282,10 @@ export function createFileActions(
       case 'rounds':
         show('try');
         await openRounds({ name: sorted.name, files: pickedOf(sorted.files) }, getState().access);
+        return;
+      case 'shared':
+        show('models');
+        takeShared(sorted.file);
         return;
       case 'set-up':
         refuseDuringRun();

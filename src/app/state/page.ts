@@ -49,6 +49,7 @@ export interface PageParts {
   askForLengths: AskForLengths;
   checkModel: AskForModelCheck;
   openRounds: OpenRounds;
+  takeShared: (file: File) => void;
   device: DeviceParts;
   bench: AskForBench;
   pace: TimeCorrections;
@@ -178,6 +179,7 @@ export function createPage(parts: PageParts): Page {
       ...{ tasks, compare, sharing, setUp },
       check: parts.checkModel,
       openRounds: parts.openRounds,
+      takeShared: parts.takeShared,
     }),
     store,
     load: async () => {

@@ -54,6 +54,8 @@ test('a zip is what its files are', async () => {
   expect(await kindOf(await zipFile('one.zip', { 'deep/data.csv': 'text,label' }))).toBe('tasks');
   const model = await sortFiles([await zipFile('m.zip', { 'config.json': '{}', 'tokenizer.json': '{}' })]);
   expect(model).toMatchObject({ kind: 'model', name: 'm' });
+  const shared = await zipFile('mails.zip', { 'round.json': '{}', 'state.safetensors': '' });
+  expect(await sortFiles([shared])).toEqual({ kind: 'shared', file: shared.file });
   const rounds = await zipFile('run.zip', { '1-gloss/round.json': '{}', '1-gloss/config.json': '{}' });
   expect(await sortFiles([rounds])).toEqual({ kind: 'rounds', name: 'run.zip', files: [rounds] });
   await expect(sortFiles([await zipFile('z.zip', { 'a.zip': '' })])).rejects.toMatchObject({

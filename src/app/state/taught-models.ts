@@ -54,15 +54,19 @@ interface TaughtModels {
   /** Uses a model, in Results and Try it. */
   readonly use: (key: string) => void;
   readonly remove: (key: string) => void;
-  /** Imports a model's folder from disk, and uses it. */
+  /** Imports a model's folder from disk, or a file in which somebody shared it, and uses it. */
   readonly take: (files: readonly File[]) => void;
 }
 
-/** @param handOver downloads a file. */
+/**
+ * @param sharing downloads a file.
+ * @param onSaved called when there is a model more than before.
+ */
 export function createTaughtModels(
   open: OpenExports,
   askWhere: AskWhere,
   sharing: (file: File, name: string) => void,
+  onSaved: () => void = () => undefined,
 ): TaughtModels {
   const store = createStore<TaughtState>(() => ({
     rounds: null,
@@ -86,6 +90,7 @@ export function createTaughtModels(
   const receive = (event: ExportsEvent): void => {
     switch (event.type) {
       case 'kept':
+        if (getState().rounds !== null && event.models.length > getState().models.length) onSaved();
         if (getState().writing?.what === 'import') shown = { ...shown, chosen: event.used };
         setState(({ writing }) => ({
           rounds: event.rounds,
@@ -159,6 +164,8 @@ function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, 
   switch (as.what) {
     case 'zip':
       return { type: 'zip', name, to };
+    case 'share':
+      return { type: 'share', name, to, withTests: as.withTests };
     case 'merge':
       return { type: 'merge', name, to, access };
     case 'onnx':

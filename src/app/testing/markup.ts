@@ -22,6 +22,7 @@ export const silentPage = (parts: Partial<PageParts> = {}): Page =>
     askForLengths: () => () => undefined,
     checkModel: () => Promise.resolve(null),
     openRounds: () => Promise.resolve(),
+    takeShared: () => undefined,
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     bench: () => () => undefined,

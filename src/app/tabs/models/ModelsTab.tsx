@@ -131,9 +131,14 @@ function Storage() {
       {isPersistent === true ? (
         <span className={styles.muted}>stored until you remove them</span>
       ) : (
-        <button type="button" className={table.act} data-testid="persist" onClick={() => void models.persist()}>
-          Ask the browser to keep them
-        </button>
+        <>
+          <span className={styles.muted} data-testid="evictable">
+            the browser may remove them when its disk is nearly full, Safari also after seven days without a visit
+          </span>
+          <button type="button" className={table.act} data-testid="persist" onClick={() => void models.persist()}>
+            Ask the browser to keep them
+          </button>
+        </>
       )}
     </>
   );

@@ -227,7 +227,7 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
         />
       </div>
       {model !== null && (
-        <details className={styles.lessons}>
+        <details className={styles.lessons} open={isUsed}>
           <summary>What it was taught</summary>
           <Lessons model={model} />
         </details>

@@ -79,9 +79,11 @@ export function FilesSection() {
   const endedAs = status === 'failed' || status === 'stopped' ? status : null;
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
+  const [withTests, setWithTests] = useState(false);
   const picker = useId();
   const model = models.find(({ key }) => key === used)?.model ?? null;
   const rounds = listed ?? [];
+  const tests = (model?.lessons ?? []).reduce((sum, lesson) => sum + lesson.tests, 0);
   const busy = active || writing !== null;
   return (
     <Section title="The model" note="Stored in this browser until you remove it under Models." testId="files">
@@ -113,11 +115,21 @@ export function FilesSection() {
         <button
           type="button"
           className={styles.button}
+          data-testid="share-model"
+          title="One file for somebody else, who drops it on this page or names it with train --from. The base model is not in it."
+          disabled={busy || last === null}
+          onClick={() => void stored.save({ what: 'share', withTests: withTests && tests > 0 }, access)}
+        >
+          Save the model to share
+        </button>
+        <button
+          type="button"
+          className={styles.button}
           data-testid="download-files"
           disabled={busy || rounds.length === 0}
           onClick={() => void stored.save({ what: 'zip' }, access)}
         >
-          Adapter, answers, all files (zip)
+          Adapter, answers with their texts, all files (zip)
         </button>
         <ExportButton
           id="onnx"
@@ -170,6 +182,20 @@ export function FilesSection() {
           }}
         />
       </div>
+      {model !== null && tests > 0 && (
+        <label className={styles.choice}>
+          <input
+            type="checkbox"
+            data-testid="share-tests"
+            checked={withTests}
+            onChange={({ target }) => setWithTests(target.checked)}
+          />
+          <span>
+            Share the texts of its {tests === 1 ? 'test' : `${tests} tests`} too, by which the other sees what the model
+            forgets. They are texts of your data.
+          </span>
+        </label>
+      )}
       <label className={styles.choice}>
         <input
           type="checkbox"
