@@ -1,5 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { RunEvent } from '../run/events/events.ts';
 import type { RoundOutput } from '../run/events/host.ts';
+import { descendsFrom } from '../run/files/model-line.ts';
+import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
 import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { PrivateFileSystem } from '../testing/private-file-system.ts';
@@ -280,6 +287,43 @@ describe('what other runs have stored', () => {
     // Earlier versions wrote down only the folder of the shown run.
     await show(first);
     expect((await usedModel(null)).used?.key).toBe(await keyOf(first, 2));
+  });
+
+  test('is a model of an earlier version: it is listed, opened, and taught on', async () => {
+    const saved = new URL('../../reference/saved/7ad49aba/', import.meta.url);
+    const run = 'aaaaaaaa-1111-4222-8333-444444444444';
+    const files = await readdir(saved, { recursive: true, withFileTypes: true });
+    const order = await makeFolder(['rounds', run, 'logs_and_outputs', 'order_custom', 'outputs']);
+    for (const { parentPath, name } of files.filter((one) => one.isFile())) {
+      const path = relative(fileURLToPath(saved), join(parentPath, name));
+      await writeInto(order, [{ path, content: () => piece(new Uint8Array(readFileSync(join(parentPath, name)))) }]);
+    }
+    await show(run); // earlier versions wrote down the folder alone
+    const { used, saved: opened } = await usedModel(null);
+    expect(used?.model).toMatchObject({ lessons: [{ name: 'gloss', question: null, method: 'gorp-plus', tests: 0 }] });
+    expect(opened?.round).toBe(1);
+    const runWith = async (work: 'evaluate' | 'execute', saver?: ModelSaver): Promise<Results> => {
+      const events: RunEvent[] = [];
+      const host = tinyHost((event) => events.push(event), {
+        savedRound: () => openToTeach(used?.key ?? ''),
+        ...(saver && { saveRound: (output) => saver.save(output) }),
+      });
+      await new Run(host, opened?.results.settings ?? tinySettings('gorp-plus'))[work]();
+      const last = events.at(-1);
+      if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+      return last.results;
+    };
+    const { exact, ranked } = opened?.results.accuracy ?? { exact: [], ranked: [] };
+    const { accuracy } = await runWith('evaluate');
+    expect([accuracy.exact[0], accuracy.ranked[0]], 'it answers as it did').toEqual([exact[1], ranked[1]]);
+    const taught = await runWith('execute', new ModelSaver(new RunFolder(null), true, used?.key));
+    expect(taught.curves.loss).toHaveLength(12);
+    expect(taught.accuracy.exact[2]).toEqual([expect.any(Number), expect.any(Number)]);
+    const newest = (await taughtModels()).find(({ model }) => model?.lessons.length === 2)?.model;
+    expect(
+      newest && descendsFrom(newest, { lessons: used?.model?.lessons ?? [] }),
+      'it knows where it comes from',
+    ).toBe(true);
   });
 
   test('a checkpoint that cannot be read is named until it is removed; one that was cut off is removed', async () => {

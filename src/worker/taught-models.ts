@@ -148,7 +148,9 @@ export async function usedModel(choice: ModelChoice): Promise<UsedModel> {
   const isUnread = ({ key, model }: TaughtModel): boolean => model === null && folders.has(placeOf(key).folder);
   const isAsked = asked.length > 0 || choice === null;
   const broken: string[] = [];
-  for (const used of models.filter((one) => found.includes(one) || isUnread(one))) {
+  const numberOf = ({ key }: TaughtModel): number => Number(TASK_FOLDER.exec(`${key}/`)?.[3] ?? 0);
+  const candidates = models.filter((one) => found.includes(one) || isUnread(one));
+  for (const used of candidates.sort((a, b) => numberOf(b) - numberOf(a))) {
     try {
       return { used, saved: await openSaved(used.key), isAsked, broken, models };
     } catch (thrown) {

@@ -240,7 +240,7 @@ describe('a round that was saved', () => {
       'another rank is chosen',
       () => undefined,
       { method: { ...settings.method, loraRank: 2 } },
-      'run/state-does-not-fit',
+      'run/round-does-not-fit',
     ],
   ])('is refused when %s', async (_, damage, change, code) => {
     const all = new Map(files('1-gloss'));
