@@ -53,7 +53,9 @@ test('a model is asked before training and after every round, on the page’s ow
   let archive = Buffer.of();
   await test.step('the answers to an example are those that the rounds gave in their tests', async () => {
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('seq-lora on the embedded small T5, 2 rounds');
+    await expect(page.getByTestId('try-source')).toContainText(
+      'gloss, field, taught the embedded small T5 by seq-lora',
+    );
     await page.getByTestId('examples-shown').selectOption('all');
     await expect(page.getByTestId('examples-count')).toHaveText('4 of 4 examples');
     const row = page.getByTestId('example').first();
@@ -117,7 +119,7 @@ test('a model is asked before training and after every round, on the page’s ow
   await test.step('a model larger than the memory limit is refused, with a form that fits', async () => {
     const taken = async (dtype: string): Promise<number> => {
       await page.getByTestId('try-dtype').selectOption(dtype);
-      const [, size] = /One round at a time: ([\d.]+) MiB/.exec(await page.getByTestId('try-memory').innerText()) ?? [];
+      const [, size] = /One model at a time: ([\d.]+) MiB/.exec(await page.getByTestId('try-memory').innerText()) ?? [];
       return Number(size);
     };
     const between = ((await taken('f32')) + (await taken('q8'))) / 2;
@@ -153,7 +155,7 @@ test('a model is asked before training and after every round, on the page’s ow
     await page
       .getByTestId('try-zip')
       .setInputFiles({ name: 'rounds.zip', mimeType: 'application/zip', buffer: archive });
-    await expect(page.getByTestId('try-source')).toContainText('2 rounds from');
+    await expect(page.getByTestId('try-source')).toContainText('by seq-lora from');
     await page.getByTestId('examples-shown').selectOption('all');
     await page.getByTestId('example-ask').first().click();
     expect(await answers(page)).toEqual(first);
@@ -166,7 +168,7 @@ test('a model is asked before training and after every round, on the page’s ow
       await writeFile(join(folder, path), bytes);
     }
     await dropFromDisk(page.getByTestId('ask'), folder);
-    await expect(page.getByTestId('try-source')).toContainText('2 rounds from rounds');
+    await expect(page.getByTestId('try-source')).toContainText('by seq-lora from rounds');
     await expect(page.getByTestId('example-ask').first()).toBeEnabled();
   });
 });

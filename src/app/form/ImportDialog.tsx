@@ -159,7 +159,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
               <option key={kind} value={kind} />
             ))}
           </datalist>
-          {help('kind', 'A CL_Benchmark kind (SC sentiment, TC topic, NLI, …) or your own; scores are grouped by it.')}
+          {help(
+            'kind',
+            'A short word for what it asks: TC for topics, SC for sentiment, or your own. The model reads it, and scores are grouped by it.',
+          )}
           {(form === 'labels' || form === 'free') && (
             <>
               <label htmlFor={`${id}-instruction`}>Question</label>

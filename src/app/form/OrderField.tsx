@@ -313,7 +313,7 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
       <p className={fieldStyles.help}>
         {watch.length === 0
           ? 'A task shows what becomes of what the model could do before training.'
-          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last task' : 'every task'}, outside AP and BWT${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
+          : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last task' : 'every task'}, outside the averages (AP, BWT)${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
       </p>
     </section>
   );

@@ -126,7 +126,7 @@ function CustomTasks() {
             <Stored
               key={spec.name}
               name={spec.name}
-              facts={`${spec.kind}, ${ANSWERS[spec.form] ?? `${labels.length} labels`}, ${trainExamples} to train, ${testExamples} to test`}
+              facts={`${ANSWERS[spec.form] ?? `${labels.length} labels`}, ${trainExamples} to train, ${testExamples} to test`}
               title={visibleText(labels.join(', '), 400)}
               what={`the custom task ${spec.name}`}
               remove={() => void tasks.removeTask(spec.name)}

@@ -22,7 +22,7 @@ export default function RunAnswers({ runId }: { runId: string | null }) {
   if (run?.id !== runId || run === null) {
     return (
       <p className={view.about} data-testid="no-answers">
-        The rounds of this run are no longer stored in this browser, so its answers cannot be shown.
+        The model of this run is no longer stored in this browser, so its answers cannot be shown.
       </p>
     );
   }

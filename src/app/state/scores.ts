@@ -58,10 +58,10 @@ export function gridStep(
 export type ScoreView = Score | 'main';
 
 export const SCORE_NAMES: Readonly<Record<Score, string>> = {
-  exact: 'Exact',
-  ranked: 'Ranked',
-  rougeL: 'ROUGE-L',
-  loss: 'Loss',
+  exact: 'Exact answer',
+  ranked: 'Likeliest label (ranked)',
+  rougeL: 'Words in common (ROUGE-L)',
+  loss: 'Surprise (loss)',
 };
 
 type Scored = Pick<TaskReport, 'form' | 'score' | 'watched'>;

@@ -35,10 +35,10 @@ export function measureText(
 type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';
 
 const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean }[] = [
-  { measure: 'averagePerformance', name: 'AP %', isDifference: false },
+  { measure: 'averagePerformance', name: 'Average (AP) %', isDifference: false },
   { measure: 'justLearned', name: 'Just learned %', isDifference: false },
-  { measure: 'backwardTransfer', name: 'BWT', isDifference: true },
-  { measure: 'forgetting', name: 'Forgetting', isDifference: false },
+  { measure: 'backwardTransfer', name: 'Change since learned (BWT)', isDifference: true },
+  { measure: 'forgetting', name: 'Forgotten', isDifference: false },
 ];
 
 /** A longer value, such as an order of fifteen tasks, gets a wide column so that its row does not become too tall. */

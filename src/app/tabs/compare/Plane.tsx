@@ -142,8 +142,8 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
         <p className={styles.left}>Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
       )}
       <DataTable
-        caption="Just learned and BWT of the compared runs"
-        columns={['Run', 'Just learned %', 'BWT', 'On the front']}
+        caption="Just learned, and change since then (BWT), of the compared runs"
+        columns={['Run', 'Just learned %', 'Change since learned (BWT)', 'On the front']}
         rows={() =>
           dots.map((dot) => [
             dot.name,
@@ -214,7 +214,7 @@ function PlaneDrawing({ dots, front, isBest, width }: Drawn) {
         </text>
       ))}
       <text className={styles.tick} x={PLOT.left} y={12}>
-        BWT, points
+        change since learned (BWT), points
       </text>
       <text className={styles.tick} x={right} y={bottom + 32} textAnchor="end">
         just learned, %

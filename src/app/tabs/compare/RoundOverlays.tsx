@@ -38,7 +38,7 @@ export function PerformanceOverlay({ groups }: Props) {
       title="Average performance"
       file="compare-ap"
       note="Mean accuracy over the tasks learned so far."
-      yName={isLoss ? 'AP, loss' : 'AP, %'}
+      yName={isLoss ? 'average (AP), loss' : 'average (AP), %'}
       isLoss={isLoss}
       curveOf={(results) => performanceCurve(results, score)}
     />
@@ -68,7 +68,7 @@ export function AccuracyOverlay({ groups }: Props) {
       groups={groups}
       title="Accuracy of a task"
       file="compare-accuracy"
-      note="From round 0, before training, to the last."
+      note="From before training (0) to after the last task."
       yName={isLoss ? `loss on ${task}` : `accuracy on ${task}, %`}
       isLoss={isLoss}
       tools={
@@ -131,7 +131,7 @@ function RoundOverlay({ groups, title, file, note, yName, tools, curveOf, isLoss
           lines={lines.map((line) => ({ ...line, mark: DOT }))}
           x={axisOver(xs, false)}
           y={{ from: 0, to: isLoss ? Math.max(1, ...values) : 1, isLog: false }}
-          xName="round"
+          xName="tasks learned"
           yName={yName}
           formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
           formatY={(value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value)))}
@@ -139,7 +139,10 @@ function RoundOverlay({ groups, title, file, note, yName, tools, curveOf, isLoss
       </div>
       <DataTable
         caption={`${title} of the compared runs, ${isLoss ? 'loss per token' : 'percent'}`}
-        columns={['Line', ...[...new Set(xs)].toSorted((a, b) => a - b).map((x) => `Round ${x}`)]}
+        columns={[
+          'Line',
+          ...[...new Set(xs)].toSorted((a, b) => a - b).map((x) => (x === 0 ? 'Before training' : `After task ${x}`)),
+        ]}
         rows={() => {
           const rounds = [...new Set(xs)].toSorted((a, b) => a - b);
           return lines.map((line) => [

@@ -110,8 +110,8 @@ export function browserFacts({ webgpu, privateFiles, filePicker, wakeLock }: Bro
       name: 'Private files',
       value: yes(privateFiles),
       follows: privateFiles
-        ? 'Rounds and checkpoints are saved in this browser.'
-        : 'Neither rounds nor checkpoints can be saved: a run that is interrupted is lost.',
+        ? 'Models and checkpoints are saved in this browser.'
+        : 'Neither models nor checkpoints can be saved: a run that is interrupted is lost.',
     },
     {
       name: 'Saving to a chosen file',

@@ -25,7 +25,7 @@ export function ResultsTab() {
       <FilesSection />
       <Section
         title="Runs in this browser"
-        note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). BWT, Forgetting and FWT are in points; see Run for the formulas.`}
+        note={`Stored on this machine only, until you forget them (${bytes(wholeBytes)}). Changes (BWT), what was forgotten and head starts (FWT) are in points; see Run for the formulas.`}
         tools={
           <>
             <CompareButton />

@@ -22,6 +22,16 @@ import styles from './RunsTable.module.css';
 const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
 type RunColumn = (typeof RUN_COLUMNS)[number];
 
+/** What the columns are called, with the terms of the field. */
+const COLUMN_NAMES: Readonly<Record<RunColumn, string>> = {
+  AP: 'Average (AP)',
+  'Just learned': 'Just learned',
+  BWT: 'Change since learned (BWT)',
+  Forgetting: 'Forgotten',
+  FWT: 'Head start (FWT)',
+  'General text': 'General text',
+};
+
 /** What a screen reader calls a run: its name, or what it learned, method and time. */
 const calledRun = (run: RunSummary): string =>
   run.name === undefined
@@ -98,7 +108,7 @@ function RunDetails({ run }: { run: RunSummary }) {
       `${trainExamples || 'all'} examples each, ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}, seed ${seed}`,
     ],
     ['Tests', `${testExamples || 'all'} examples of each task`],
-    ['Measures', RUN_COLUMNS.map((column) => `${column} ${columnText(column, run, score)}`).join(', ')],
+    ['Measures', RUN_COLUMNS.map((column) => `${COLUMN_NAMES[column]} ${columnText(column, run, score)}`).join(', ')],
     ['Base model', visibleText(modelText(run.model), LONGEST)],
     [
       'Device',
@@ -181,7 +191,7 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
                   className={table.number}
                   title={column === 'General text' ? 'Change of its loss in nats a token; less is better' : undefined}
                 >
-                  {column === 'AP' || column === 'Just learned' ? `${column} %` : column}
+                  {column === 'AP' || column === 'Just learned' ? `${COLUMN_NAMES[column]} %` : COLUMN_NAMES[column]}
                 </th>
               ))}
               <td />
@@ -204,7 +214,7 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
                 checked={columns.includes(column)}
                 onChange={({ target }) => choose(column, target.checked)}
               />{' '}
-              {column}
+              {COLUMN_NAMES[column]}
             </label>
           ))}
         </div>

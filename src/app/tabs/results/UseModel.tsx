@@ -53,7 +53,7 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
       <Section
         level={3}
         title="Use this model"
-        note={`Programs that load the files above: the model after round ${round} of ${methodTitle(settings.method)}.`}
+        note={`Programs that load the files above: the model that was taught ${settings.order.slice(0, round).join(', ')} by ${methodTitle(settings.method)}.`}
         tools={
           <Segmented
             label="Program"

@@ -93,7 +93,7 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
             width={width}
             height={HEIGHT}
             role="img"
-            aria-label={`${isLoss ? 'Loss per token' : 'Accuracy'} of each task over the rounds; the table below has the numbers.`}
+            aria-label={`${isLoss ? 'Loss per token' : 'Accuracy'} of each task over the run; the table below has the numbers.`}
           >
             {TICKS.map((tick) => (
               <g key={tick}>
@@ -171,8 +171,8 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
       <DataTable
         caption={
           isLoss
-            ? 'Loss per token (perplexity) of each task over the rounds'
-            : 'Accuracy of each task over the rounds, percent'
+            ? 'Loss per token (perplexity) of each task over the run'
+            : 'Accuracy of each task over the run, percent'
         }
         columns={['Task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))]}
         rows={() =>

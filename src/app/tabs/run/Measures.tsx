@@ -7,6 +7,8 @@ import styles from './Measures.module.css';
 
 interface Measure {
   name: string;
+  /** The term of the field, and its abbreviation. */
+  term: string;
   short: string;
   unit: string;
   about: string;
@@ -20,7 +22,8 @@ interface Measure {
 /** docs/method.md, eq. (21). */
 const MEASURES: readonly Measure[] = [
   {
-    name: 'Average performance',
+    name: 'Average',
+    term: 'average performance',
     short: 'AP',
     unit: '%',
     about: 'Mean accuracy over the learned tasks, at the end.',
@@ -30,6 +33,7 @@ const MEASURES: readonly Measure[] = [
   },
   {
     name: 'Just learned',
+    term: 'learning accuracy',
     short: 'JL',
     unit: '%',
     about: 'Mean accuracy of each task right after it was learned: how well the model still learns.',
@@ -38,7 +42,8 @@ const MEASURES: readonly Measure[] = [
     sign: 'none',
   },
   {
-    name: 'Backward transfer',
+    name: 'Change since learned',
+    term: 'backward transfer',
     short: 'BWT',
     unit: 'points',
     about: 'How later tasks changed earlier ones; negative means forgetting.',
@@ -48,7 +53,8 @@ const MEASURES: readonly Measure[] = [
     sign: 'signed',
   },
   {
-    name: 'Forgetting',
+    name: 'Forgotten',
+    term: 'forgetting',
     short: 'F',
     unit: 'points',
     about: 'Drop from the best accuracy on each task to the last, which counts too: never negative.',
@@ -58,7 +64,8 @@ const MEASURES: readonly Measure[] = [
     sign: 'bare',
   },
   {
-    name: 'Forward transfer',
+    name: 'Head start',
+    term: 'forward transfer',
     short: 'FWT',
     unit: 'points',
     about: 'How much earlier tasks help a task before it is learned.',
@@ -106,10 +113,13 @@ export function Measures() {
       testId="measures"
     >
       <dl className={styles.list}>
-        {MEASURES.map(({ short, name, about, unit, value, sign }) => (
+        {MEASURES.map(({ short, name, term, about, unit, value, sign }) => (
           <div key={short} className={styles.measure} data-testid={`measure-${short}`}>
             <dt className={styles.name}>
-              {name} <abbr className={styles.short}>{short}</abbr>
+              {name}{' '}
+              <abbr className={styles.short} title={term}>
+                {short}
+              </abbr>
             </dt>
             <dd className={styles.value}>
               {textOf(sign, value(measures), isLoss)}

@@ -51,7 +51,7 @@ function TestAnswers() {
   return (
     <Section
       title="Answers of the tests"
-      note="Each test example with its right answer and what the model wrote after two rounds: at first the one in which the task was learned, and the last. Those that got worse come first."
+      note="Each test example with its right answer and what the model wrote after two tasks: at first the one itself, and the last. Those that got worse come first."
       testId="run-answers"
     >
       {isShown ? (
@@ -72,10 +72,10 @@ const MANY_TASKS = 6;
 
 const NOTES: Readonly<Record<ScoreView, string>> = {
   main: 'Each task by its main score: unless you chose another, exact match of labels, ROUGE-L of free answers, and the loss per token of conversations and texts, where less is better.',
-  exact: 'Exact: the generated answer equals the label, or a right answer.',
-  ranked: 'Ranked: the correct label is the likeliest of the task’s labels.',
-  rougeL: 'ROUGE-L: words in common with the best of the right answers, in order.',
-  loss: 'Loss: −log p per token of the right answer; less is better.',
+  exact: 'Exact answer: the generated answer equals the label, or a right answer.',
+  ranked: 'Likeliest label (ranked): the correct label is the likeliest of the task’s labels.',
+  rougeL: 'Words in common (ROUGE-L): words in common with the best of the right answers, in order.',
+  loss: 'Surprise (loss): −log p per token of the right answer; less is better.',
 };
 
 /**

@@ -11,7 +11,7 @@ import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { sameWith } from '../../state/queue-runs.ts';
 import { isActive } from '../../state/run-state.ts';
-import { SCORE_NAMES, scoreText, sharesOf } from '../../state/scores.ts';
+import { scoreText, sharesOf } from '../../state/scores.ts';
 import { listed, storyOf, type TaskSentence } from '../../state/story.ts';
 import buttons from '../../ui/buttons.module.css';
 import { ErrorLine } from '../../ui/errors.tsx';
@@ -69,14 +69,14 @@ export function watchedStory(results: Results): string[] {
     const [from, to] = [scoreText(score, before), scoreText(score, now)];
     const of = tasks.length === 1 ? tasks[0] : `mean of ${listed(tasks)}`;
     if (score === 'loss')
-      return `What the model could do before: loss ${from} → ${to} per token, perplexity ${significant(Math.exp(before))} → ${significant(Math.exp(now))} (${of}).`;
+      return `What the model could do before: surprise (loss per token) ${from} → ${to}, perplexity ${significant(Math.exp(before))} → ${significant(Math.exp(now))} (${of}).`;
     const count = results.tasks.reduce((sum, one) => sum + (tasks.includes(one.name) ? one.testExamples : 0), 0);
     const [low, high] = changeInterval({ share: before, count }, { share: now, count });
     const went = high < 0 ? 'fell' : low > 0 ? 'rose' : 'went';
     const end = `${went === 'went' ? ', which may be chance' : ''}.`;
     const more = spaceSource === 'activation' ? '; with general prompts (Protects) it keeps more of this' : '';
     const why = went === 'fell' && protects === 'earlier' ? ` ${name} protects only what it is taught${more}.` : '';
-    return `What the model could do before ${went} from ${from} to ${to} % ${score === 'rougeL' ? SCORE_NAMES[score] : score} (${of})${end}${why}`;
+    return `What the model could do before ${went} from ${from} to ${to} % ${score === 'rougeL' ? 'words in common, ROUGE-L' : score} (${of})${end}${why}`;
   });
   const idle = idleTasks(results);
   if (idle.length === 0) return sums;
@@ -143,7 +143,7 @@ export function WhatHappened() {
 function rankedNote(tasks: readonly string[], ranked: readonly string[]): string | undefined {
   const some = tasks.filter((task) => ranked.includes(task));
   if (some.length === 0) return undefined;
-  return `${some.length < tasks.length ? `${listed(some)} by` : 'By'} ranked answers: the likeliest of the task’s labels.`;
+  return `${some.length < tasks.length ? `${listed(some)} by` : 'By'} the likeliest of the task’s labels (ranked answers).`;
 }
 
 const cutShortText = (task: string, steps: number, planned: number): string =>

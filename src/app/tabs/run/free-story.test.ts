@@ -58,8 +58,8 @@ test('a text is described by its loss and its perplexity', () => {
     [2.5, 1],
   ];
   expect(freeStory({ ...results, tasks, accuracy: { ...results.accuracy, loss } }).map(({ text }) => text)).toEqual([
-    `${tasks[0].name} went from a loss per token of 3.000 (perplexity 20.1) to 2.000 (perplexity 7.39) when it was learned, and is 2.500 (perplexity 12.2) now, which is worse.`,
-    `${tasks[1].name} went from a loss per token of 3.000 (perplexity 20.1) to 1.000 (perplexity 2.72) when it was learned.`,
+    `${tasks[0].name} went from a surprise (loss per token) of 3.000 (perplexity 20.1) to 2.000 (perplexity 7.39) when it was learned, and is 2.500 (perplexity 12.2) now, which is worse.`,
+    `${tasks[1].name} went from a surprise (loss per token) of 3.000 (perplexity 20.1) to 1.000 (perplexity 2.72) when it was learned.`,
   ]);
 });
 
@@ -73,6 +73,6 @@ test('a change of less than a hundredth is none', () => {
   const [first] = freeStory({ ...results, tasks, accuracy: { ...results.accuracy, loss } });
   expect([first.tone, first.text]).toEqual([
     'learned',
-    `${tasks[0].name} went from a loss per token of 3.000 to 1.224 when it was learned and stayed about there: 1.225 now.`,
+    `${tasks[0].name} went from a surprise (loss per token) of 3.000 to 1.224 when it was learned and stayed about there: 1.225 now.`,
   ]);
 });

@@ -5,7 +5,7 @@ import { significant } from '../../ui/format.ts';
 import { scoreText } from '../../state/scores.ts';
 import type { TaskSentence } from '../../state/story.ts';
 
-const NAMES = { rougeL: 'ROUGE-L', loss: 'loss per token' } as const;
+const NAMES = { rougeL: 'share of words in common (ROUGE-L)', loss: 'surprise (loss per token)' } as const;
 
 /** A change of this share is called no change. */
 const LITTLE = 0.01;

@@ -28,9 +28,9 @@ function watchedRun(before = 0.712) {
 
 test('says what became of what the model could do before', () => {
   expect(watchedStory(watchedRun())).toEqual([
-    'What the model could do before went from 71.2 to 69.8 % ROUGE-L (kinds), which may be chance.',
+    'What the model could do before went from 71.2 to 69.8 % words in common, ROUGE-L (kinds), which may be chance.',
   ]);
-  const fallen = 'What the model could do before fell from 95.0 to 69.8 % ROUGE-L (kinds).';
+  const fallen = 'What the model could do before fell from 95.0 to 69.8 % words in common, ROUGE-L (kinds).';
   expect(watchedStory(watchedRun(0.95))).toEqual([`${fallen} gorp protects only what it is taught.`]);
   const plain = watchedRun(0.95);
   expect(

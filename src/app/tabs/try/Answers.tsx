@@ -67,7 +67,7 @@ export function Answers({ playground }: { playground: Playground }) {
 function statusText(newest: Asked | undefined, isAsking: boolean): string {
   if (newest === undefined) return '';
   const answered = newest.answers.filter(({ state }) => state.status === 'answered').length;
-  return isAsking ? 'Asking…' : `${answered} of ${newest.answers.length} rounds answered.`;
+  return isAsking ? 'Asking…' : `${answered} of ${newest.answers.length} answered.`;
 }
 
 function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boolean }) {
@@ -110,7 +110,7 @@ function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boole
 const PREPARING: Readonly<Record<Preparation, string>> = {
   'base-model': 'opening the base model…',
   runtime: 'loading onnxruntime-web…',
-  round: 'preparing the round…',
+  round: 'preparing the model…',
 };
 
 /** @param right answers, if known: the words of a free answer that are not in the closest one are marked. */

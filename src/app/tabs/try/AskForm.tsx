@@ -127,8 +127,8 @@ function Rounds({ playground, run, isLocked, asked }: RoundsProps) {
     else playground.edit({ skipped: isAsked ? others(form.skipped) : [...form.skipped, round] });
   };
   return (
-    <fieldset className={styles.rounds} title={isLocked ? 'A new conversation can ask other rounds.' : undefined}>
-      <legend className="hidden-visually">Rounds to ask</legend>
+    <fieldset className={styles.rounds} title={isLocked ? 'A new conversation can ask others.' : undefined}>
+      <legend className="hidden-visually">Models to ask</legend>
       {roundsToAsk(run).map(({ round, name, hasWeights }) => (
         <label key={round} className={styles.round} title={hasWeights ? undefined : 'Its weights were not saved.'}>
           <input
@@ -230,10 +230,10 @@ function Memory({ playground, run }: { playground: Playground; run: TriedRun }) 
   return (
     <p className={isTooLarge ? styles.problem : styles.about} data-testid="try-memory">
       {needed === null
-        ? `One round at a time, in at most ${bytes(limit)}.`
+        ? `One model at a time, in at most ${bytes(limit)}.`
         : isTooLarge
-          ? `A round takes ${bytes(needed)}, more than the ${bytes(limit)} available. ${fitting ? `With ${DTYPE_WORDS[fitting]} it fits.` : 'No weight format fits.'}`
-          : `One round at a time: ${bytes(needed)} of the ${bytes(limit)} available.`}{' '}
+          ? `A model takes ${bytes(needed)}, more than the ${bytes(limit)} available. ${fitting ? `With ${DTYPE_WORDS[fitting]} it fits.` : 'No weight format fits.'}`
+          : `One model at a time: ${bytes(needed)} of the ${bytes(limit)} available.`}{' '}
       {runtime === null
         ? `The first question loads onnxruntime-web from this page: ${bytes(RUNTIME_FILE_BYTES.wasm)}, or ${bytes(RUNTIME_FILE_BYTES.webgpu)} with a graphics card.`
         : runtime.provider === 'webgpu'

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react';
 import { useStore } from 'zustand';
 import { methodTitle } from '../../../methods/registry.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
+import { learnedName } from '../../../run/settings/schedule.ts';
 import { modelText } from '../../../weights/model-text.ts';
 import type { TriedRun } from '../../../worker/try/messages.ts';
 import { labelRows, LabelTable } from '../../charts/LabelTable.tsx';
@@ -34,14 +35,14 @@ export function SourceLine({ playground }: { playground: Playground }) {
     <div className={styles.source}>
       <p data-testid="try-source">
         {run === null ? (
-          status === 'opening' && 'Looking for rounds…'
+          status === 'opening' && 'Looking for the model…'
         ) : (
           <>
-            <strong>{methodTitle(run.settings.method)}</strong> on {modelText(run.settings.model)},{' '}
-            {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
+            <strong>{learnedName({ order: run.settings.order.slice(0, run.rounds.at(-1)?.round) })}</strong>, taught{' '}
+            {modelText(run.settings.model)} by {methodTitle(run.settings.method)}
             {source.kind === 'files' ? ` from ${source.name}` : ', in this browser'}
             {source.kind === 'kept' && shown !== null && shown !== run.id && (
-              <span data-testid="try-other"> (another run: the one on the page has no model yet, or no longer)</span>
+              <span data-testid="try-other"> (not the model of the run on the page)</span>
             )}
           </>
         )}
@@ -131,7 +132,7 @@ export default function TryTab() {
     <div className={styles.stack} data-testid="try" data-status={status}>
       <Section
         title="Ask the model"
-        note="Compare its answers before training and after every round, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
+        note="Compare its answers before training and after every task, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
         testId="ask"
       >
         <SourceLine playground={playground} />
@@ -154,7 +155,7 @@ export default function TryTab() {
       {run !== null && run.tasks.length > 0 && (
         <Section
           title="Test examples"
-          note="Answers from the tests after each round. Compare two rounds to see what was forgotten between them: examples that got worse come first."
+          note="Answers from the tests after each task. Compare two of them to see what was forgotten between: examples that got worse come first."
           testId="examples"
         >
           <Examples
