@@ -197,7 +197,7 @@ test('a decoder-only model with chat prompts can be tried during a pause, but no
     await expect(page.getByTestId('kept-questions')).toContainText(/of 60 (questions|asked)/);
 
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('1 round, in this browser');
+    await expect(page.getByTestId('try-source')).toContainText('gloss, taught tiny/chat by seq-lora, in this browser');
     await page.getByTestId('examples-shown').selectOption('all');
     const row = page.getByTestId('example').first();
     await row.getByTestId('example-ask').click();

@@ -37,7 +37,7 @@ interface TaughtState {
 }
 
 /** Opens the worker that writes files. `onEvent` receives its events, and its faults as a `failed` event. */
-type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<WorkerSession<ExportsCommand>, 'send'>;
+type OpenExports = (onEvent: (event: ExportsEvent) => void) => WorkerSession<ExportsCommand>;
 
 /** Asks where to write a file; null if the browser only supports downloads. @throws DOMException if cancelled. */
 type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
@@ -87,7 +87,15 @@ export function createTaughtModels(
     return run === null ? null : { run };
   };
 
+  /** Commands that have not ended. The worker ends with the last of them, and frees its memory. */
+  let pending = 0;
   const receive = (event: ExportsEvent): void => {
+    show(event);
+    if (event.type !== 'kept' && event.type !== 'failed') return;
+    pending = Math.max(0, pending - 1);
+    if (pending === 0) session.close();
+  };
+  const show = (event: ExportsEvent): void => {
     switch (event.type) {
       case 'kept':
         if (getState().rounds !== null && event.models.length > getState().models.length) onSaved();
@@ -115,7 +123,10 @@ export function createTaughtModels(
     }
   };
   const session = open(receive);
-  const send = (command: Unaimed): void => session.send({ ...command, model: choiceFor(shown.run) });
+  const send = (command: Unaimed): void => {
+    pending++;
+    session.send({ ...command, model: choiceFor(shown.run) });
+  };
 
   return {
     store,
@@ -177,7 +188,7 @@ function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, 
   }
 }
 
-/** A Web Worker that starts when first needed and lives as long as the page. */
+/** A Web Worker that starts when it is needed, and again after it was closed. */
 export const openExportsWorker: OpenExports = (onEvent) =>
   openSession<ExportsCommand, ExportsEvent>(
     () => new Worker(new URL('../../worker/exports.ts', import.meta.url), { type: 'module', name: 'exports' }),

@@ -12,7 +12,7 @@ import { NO_TASKS } from './task-store.ts';
 
 const said = (html: string): string => textOf(html).replaceAll(/\s+/g, ' ');
 const rounds = createTaughtModels(
-  () => ({ send: () => undefined }),
+  () => ({ send: () => undefined, close: () => undefined }),
   () => Promise.resolve(null),
   () => undefined,
 );

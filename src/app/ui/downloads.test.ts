@@ -29,7 +29,7 @@ function shown(isAsked: boolean): string {
   const results = quickResults('seq-lora', 1);
   page.store.setState(({ run }) => ({ run: { ...run, status: 'stopped', results, settings: results.settings } }));
   const stored = createTaughtModels(
-    () => ({ send: () => undefined }),
+    () => ({ send: () => undefined, close: () => undefined }),
     () => Promise.resolve(null),
     () => undefined,
   );
