@@ -143,7 +143,7 @@ test('a model is asked before training and after every round, on the page’s ow
   await test.step('after a reload, rounds from their zip answer as those in the browser did', async () => {
     await page.reload();
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('2 rounds, in this browser');
+    await expect(page.getByTestId('try-source')).toContainText('by seq-lora, in this browser');
     await page.getByTestId('tab-results').click();
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-files').click()]);
     await page.evaluate(async () =>

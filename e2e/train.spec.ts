@@ -192,7 +192,7 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     await expect(beside).toContainText(
       /^Taught two things in turn, the plain model (lost|gained) .*; the one with gorp-plus/,
     );
-    await expect(beside.getByRole('img', { name: /^(seq-lora|gorp-plus), exact, percent$/ })).toHaveCount(2);
+    await expect(beside.getByRole('img', { name: /^(seq-lora|gorp-plus), exact answer, percent$/ })).toHaveCount(2);
     const chart = page.getByTestId('loss-chart');
     expect((await chart.boundingBox())?.y ?? 0, 'what happened comes before the loss').toBeGreaterThan(
       (await page.getByTestId('r-matrix').boundingBox())?.y ?? Infinity,
