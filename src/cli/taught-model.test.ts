@@ -207,7 +207,7 @@ describe('a model in a file for somebody else', () => {
       code: 'run/bad-round',
       message: expect.stringContaining('no round.json') as string,
     });
-    const newer = manifest.replace('"version": 1', '"version": 2');
+    const newer = manifest.replace('"version":1', '"version":2');
     expect(await show('newer.zip', await archive({ 'round.json': newer }))).toMatchObject({
       code: 'run/bad-round',
       message: expect.stringContaining('newer gorp-web') as string,
@@ -247,3 +247,16 @@ async function manifestIn(file: string): Promise<string> {
   const inside = await unzipped(await openAsBlob(file));
   return (await inside.find(({ path }) => path === 'round.json')?.open())?.text() ?? expect.fail('no manifest');
 }
+
+test('a model of o-lora that version 7ad49aba saved opens, and is taught more', async () => {
+  const old = join('reference', 'models', 'taught-by-7ad49aba');
+  said = '';
+  expect(await models(['show', old])).toBe(0);
+  expect(said).toMatch(/Base model: embedded-llama\nMethod: .*o-lora.*\n1\. mails, .* then, .* now\n2\. pets, /);
+  const task = `${await mails('later.csv', ['sun', 'rain'])},name=later`;
+  expect(await train([...FROM, '--from', old, '--task', task, '--out', at('later')])).toBe(0);
+  const { settings, accuracy } = await resultsIn('later');
+  expect(settings.order).toEqual(['mails', 'pets', 'later']);
+  // Its tests were not saved with it then.
+  expect(accuracy.exact[3]).toEqual([null, null, expect.any(Number)]);
+});

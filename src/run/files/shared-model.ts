@@ -1,4 +1,4 @@
-import { jsonFile, type OutputFile } from '../../weights/exports/output-file.ts';
+import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { unzipped } from '../../weights/exports/unzip.ts';
 import type { ByteFile } from '../../weights/model-files.ts';
 import { parseModelReference, pickedReference } from '../../weights/model-reference.ts';
@@ -44,7 +44,7 @@ export async function sharedFiles(open: OpenFile, { withTests }: Sharing): Promi
       yield* piecesOf(await fileOf(path));
     },
   }));
-  return [...files, jsonFile(ROUND_FILE, shared)];
+  return [...files, textFile(ROUND_FILE, () => JSON.stringify(shared))];
 }
 
 const PIECE = 2 ** 22;
