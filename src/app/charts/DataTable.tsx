@@ -3,7 +3,7 @@ import { type Savable, SaveTools } from './save.tsx';
 import styles from './DataTable.module.css';
 
 interface Props {
-  /** What the rows are, for the summary line and for screen readers. */
+  /** The kind of rows, for the summary line and for screen readers. */
   caption: string;
   columns: readonly string[];
   /** Makes the rows when the table is opened, not on every event. */

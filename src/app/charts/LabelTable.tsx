@@ -56,7 +56,7 @@ interface Props {
   task: string;
   labels: readonly string[];
   rows: readonly LabelRow[];
-  /** What the two rounds are called: `after gloss`, `before training`. */
+  /** Names of the two rounds: `after gloss`, `before training`. */
   from: string;
   to: string;
 }

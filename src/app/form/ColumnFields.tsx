@@ -14,7 +14,7 @@ interface FoundProps {
   warnings: readonly string[];
 }
 
-/** What the chosen columns hold: label counts, or the first texts with their answers. */
+/** Shows the content of the chosen columns: label counts, or the first texts with their answers. */
 export function FoundInFile({ found: { examples, labels, longest, samples }, format, warnings }: FoundProps) {
   const more = labels.length - MAX_SHOWN_LABELS;
   return (
@@ -65,7 +65,7 @@ const FORMS: readonly { form: TaskForm; text: string }[] = [
   { form: 'text', text: 'Plain text' },
 ];
 const NONE = '';
-/** What a column holds, by form. */
+/** The content of a column, by form. */
 const TEXT: Readonly<Record<TaskForm, string>> = {
   labels: 'Text',
   free: 'Text',
@@ -79,7 +79,7 @@ interface Props {
   onChange: (columns: Columns) => void;
 }
 
-/** What the answers are, and which columns hold them. */
+/** Chooses the form of the answers, and the columns that hold them. */
 export function ColumnFields({ value, columns, onChange }: Props) {
   const { form, textColumn, inputColumn, labelColumn } = value;
   const isAnswered = form === 'labels' || form === 'free';

@@ -29,7 +29,7 @@ const CHOICES: readonly { value: DeviceChoice; label: string }[] = [
   { value: 'cpu', label: 'CPU' },
 ];
 
-/** What to train on, and whether the screen stays on. Both belong to this machine, not to a run's settings. */
+/** Chooses the device to train on, and whether the screen stays on. Both belong to this machine, not to a run's settings. */
 export function DeviceField() {
   const { prefer } = usePage();
   const device = usePageState((state) => state.device);

@@ -22,7 +22,7 @@ import styles from './ImportDialog.module.css';
 export const guessedSpec = (file: OpenedFile, taken: readonly string[]): TaskSpec =>
   likelySpec(file, file.preview, taken);
 
-/** What a person has typed, which a change of the form of answers does not replace. */
+/** Fields that a person has typed, which a change of the form of answers does not replace. */
 type Typed = Partial<Pick<TaskSpec, 'kind' | 'instruction'>>;
 
 /** A specification with other columns. Another form of answers brings its kind and question, and its usual main score. */

@@ -136,7 +136,7 @@ interface Props {
 
 interface Choice {
   label: string;
-  /** What the model field starts with when this is chosen. */
+  /** The text that the model field starts with when this is chosen. */
   start: string;
   /** Whether this choice covers a model. */
   holds: (model: string) => boolean;

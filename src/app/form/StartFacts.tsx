@@ -49,7 +49,7 @@ export function usedBy(settings: RunSettings, lengths: TextLengths | null): stri
   return `Learning rate ${rates.join(' and ')}${course}. Prompts of up to ${training.sourceLength} tokens${form}${answers}.${cut}`;
 }
 
-/** What would be cut or cannot be learned, with what to do. */
+/** A warning about texts that would be cut or cannot be learned, with what to do. */
 export function concernsOf(settings: RunSettings, lengths: TextLengths | null): Concern[] {
   if (lengths === null) return [];
   const { sourceLength, targetLength } = settings.training;

@@ -75,7 +75,7 @@ function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
   );
 }
 
-/** What is learned of a task without labels. */
+/** Words for the kind of texts that a task without labels has. */
 const ANSWERS: Readonly<Partial<Record<TaskForm, string>>> = {
   free: 'free answers',
   chat: 'answers in conversations',
@@ -91,7 +91,7 @@ interface StoredProps {
   /** The whole of what the facts count. */
   title: string;
   verb?: 'Remove' | 'Forget';
-  /** What is removed, for those who do not see the name beside the button. */
+  /** The thing that is removed, for those who do not see the name beside the button. */
   what: string;
   remove: () => void;
 }

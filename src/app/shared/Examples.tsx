@@ -28,7 +28,7 @@ const ROWS = 25;
 interface Props {
   playground: Playground;
   run: TriedRun;
-  /** What asks the model an example, and whether it can be asked now. */
+  /** The button that asks the model an example: its label, whether it can be asked now, and the action. */
   ask: { label: string; isReady: boolean; example: (task: string, example: AnsweredExample) => void };
 }
 

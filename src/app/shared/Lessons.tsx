@@ -7,7 +7,7 @@ import buttons from '../ui/buttons.module.css';
 import { moment } from '../ui/format.ts';
 import styles from './Lessons.module.css';
 
-/** What a model was taught, in order: each task with its question, when it was learned, and its score then and now. */
+/** The lessons of a model, in order: each task with its question, when it was learned, and its score then and now. */
 export function Lessons({ model }: { model: Pick<ModelSummary, 'lessons'> }) {
   return (
     <ol className={styles.list} data-testid="lessons">

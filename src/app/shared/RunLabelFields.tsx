@@ -6,7 +6,7 @@ import { usePage } from '../state/page-context.tsx';
 import { ErrorLine } from '../ui/errors.tsx';
 import styles from './RunLabelFields.module.css';
 
-/** What a person has typed that is not saved: the next field may be filled in while the last one is being saved. */
+/** Text that has been typed and is not saved: the next field may be filled in while the last one is being saved. */
 export function typedSince(typed: Partial<RunLabel>, saved: RunLabel): Partial<RunLabel> {
   const { name, notes } = typed;
   return {

@@ -16,7 +16,7 @@ import { isActive, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import { callOnce } from './worker-client.ts';
 
-/** What is known of the device that a run would use. */
+/** The device that a run would use, as far as it is known. */
 type DeviceState =
   | { status: 'detecting' }
   /** `speed` is null until measured. */
@@ -29,7 +29,7 @@ const DETECTING: DeviceState = { status: 'detecting' };
 export interface Measurement {
   /** `opening` until the device is open. `done`: every part has ended. */
   readonly status: 'opening' | 'measuring' | 'done' | 'stopped' | 'failed';
-  /** What is known so far; null before the device is open. */
+  /** The report so far; null before the device is open. */
   readonly report: BenchReport | null;
   readonly parts: readonly AnnouncedPart[];
   /** The part in progress. */
@@ -41,7 +41,7 @@ export interface Measurement {
   readonly error: ErrorReport | null;
 }
 
-/** What the page knows of the device beyond its name. Plain data. */
+/** The abilities and the measurement of the device. Plain data. */
 interface BenchState {
   /** Null until known. */
   readonly abilities: Abilities | null;
@@ -215,7 +215,7 @@ export const askBenchWorker: AskForBench = (command, onEvent) =>
     (error) => onEvent({ type: 'failed', error }),
   );
 
-/** What a person can do on the Device view. */
+/** Actions of the Device tab. */
 export interface BenchActions {
   /** Reads what the device can do; while it is measured, only if that is not known. */
   readonly describe: () => void;
@@ -252,7 +252,7 @@ export function refuseWhileMeasuring({ bench }: DeviceSlice): void {
   );
 }
 
-/** What the actions need from outside. */
+/** Parts that the actions need from outside. */
 interface BenchParts {
   readonly ask: AskForBench;
   /** Called when a measurement has ended. */

@@ -99,7 +99,7 @@ type SortedFiles =
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const nameOf = ([{ path }]: readonly GivenFile[]): string => (path.includes('/') ? path.split('/')[0] : path);
 
-/** What begins a JSON file of this project. */
+/** The beginning of a JSON file of this project. */
 const HEAD = /^\ufeff?\s*\{\s*(?:"run"\s*:\s*"[^"]*"\s*,\s*"(?:results|error)"|"schema"\s*:\s*"gorp-web\/([a-z-]+)")/;
 const HEAD_BYTES = 400;
 
@@ -177,7 +177,7 @@ async function sortZip(zip: GivenFile): Promise<SortedFiles> {
   return sorted.kind === 'model' ? { ...sorted, name: zip.path.replace(/\.zip$/i, '') } : sorted;
 }
 
-/** What a JSON file of this project is: `results`, `order`, `set-up`; null for any other file. */
+/** The kind of a JSON file of this project: `results`, `order`, `set-up`; null for any other file. */
 async function schemaOf({ path, file }: GivenFile): Promise<string | null> {
   if (!['json', 'jsonl'].includes(tableEnding(path) ?? '')) return null;
   const head = HEAD.exec(
@@ -220,7 +220,7 @@ export interface DropSlice {
 
 export const dropSlice: DropSlice = { checkingModel: null, dropProblem: null };
 
-/** What becomes of files that a person drops on the page or chooses as a model. */
+/** Actions on files that a person drops on the page or chooses as a model. */
 export interface FileActions {
   /** Takes files up where they belong, or says why not (`dropProblem`). */
   readonly takeFiles: (files: readonly GivenFile[] | Promise<readonly GivenFile[]>) => Promise<void>;

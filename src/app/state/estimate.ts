@@ -56,7 +56,7 @@ const isLikely = (factor: number): boolean => factor >= LEAST && factor <= 1 / L
 export interface Estimate {
   /** From the work and the measured speed of the device alone. */
   readonly plainSeconds: number;
-  /** The same, corrected by earlier runs. */
+  /** Seconds as corrected by earlier runs. */
   readonly seconds: number;
   /** Whether a run of this model has already finished on this device. */
   readonly isRefined: boolean;

@@ -5,7 +5,7 @@ import { type RunHistory, runKey } from './history.ts';
 import { endedRun, isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 
-/** What a person can do with the runs stored in this browser. */
+/** Actions on the runs stored in this browser. */
 export interface HistoryActions {
   /** The full results of a stored run. If they are unavailable, shows why and returns null. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
@@ -15,7 +15,7 @@ export interface HistoryActions {
   readonly labelRun: (key: string, label: RunLabel) => Promise<ErrorReport | null>;
 }
 
-/** What else the page does with stored runs. */
+/** Further steps of the page on stored runs. */
 interface PageHistory extends HistoryActions {
   readonly refresh: () => Promise<void>;
   /** Stores a run. Shows why if that fails. @returns whether all its results are stored. */

@@ -75,7 +75,7 @@ const RunSummarySchema = v.strictObject({
   id: v.optional(v.string()),
   /** Names the content of a results file that a person added; a run of this browser has none. */
   file: v.optional(v.string()),
-  /** What the person called the run, and wrote about it. */
+  /** The name and the notes that a person gave the run. */
   name: v.exactOptional(v.string()),
   notes: v.exactOptional(v.string()),
   startedAt: v.string(),
@@ -110,7 +110,7 @@ export interface HistorySlice {
 
 export const historySlice: HistorySlice = { history: [], unreadRuns: [], historyProblem: null };
 
-/** What the history has. */
+/** The listed history. */
 interface ListedRuns {
   /** Newest first. */
   runs: RunSummary[];
@@ -224,7 +224,7 @@ export function browserHistory(): RunHistory {
     return { runs: runs.sort(byStart), unread };
   };
 
-  /** What is stored of a run. @param file as in {@link RunSummary}. */
+  /** The stored form of a run. @param file as in {@link RunSummary}. */
   const stored = async (results: Results, file?: string): Promise<{ summary: RunSummary; packed: Uint8Array }> => {
     const packed = await gzipJson(results);
     return { packed, summary: { ...summaryOf(results, packed.length), ...(file !== undefined && { file }) } };

@@ -5,7 +5,7 @@ import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { type RunSummary, runKey } from './history.ts';
 import type { Form } from './set-up-form.ts';
 
-/** What a tab was left with: the form, and the run that it showed. A new tab begins as the last one was. */
+/** The state that a tab was left in: the form, and the run that it showed. A new tab begins as the last one was. */
 export interface LastVisit {
   /** The form, with the model that it teaches; null if there is none, or of a version that this one cannot read. */
   readonly form: () => Form | null;
@@ -22,7 +22,7 @@ const SHOWN = 'gorp-web-shown-run';
 
 const TeachesSchema = v.nullable(v.strictObject({ key: v.string(), model: ModelSummarySchema }));
 
-/** What to show first: an ended run by its key, or the run whose checkpoint is stored; null for nothing. */
+/** The run to show first: an ended run by its key, or the run whose checkpoint is stored; null for nothing. */
 type First = { key: string } | { checkpoint: StoredCheckpoint } | null;
 
 /**
@@ -57,7 +57,7 @@ export const browserLastVisit: LastVisit = {
   saveShown: (key) => write(SHOWN, key ?? ''),
 };
 
-/** What is stored under a key; undefined if it cannot be read. */
+/** The value stored under a key; undefined if it cannot be read. */
 function parsed<const Schema extends v.GenericSchema>(schema: Schema, key: string): v.InferOutput<Schema> | undefined {
   try {
     const found = v.safeParse(schema, JSON.parse(read(key) ?? 'null'));

@@ -52,7 +52,7 @@ interface MemoryPlanner {
   readonly lookUp: () => void;
 }
 
-/** What identifies a model: its name and where it is looked up. */
+/** The identity of a model: its name and where it is looked up. */
 type Source = readonly [model: string, endpoint: string, picked: unknown];
 
 const sourceOf = ({ draft, access }: SetUpSlice): Source => [draft.model, access.hub.endpoint, access.picked];

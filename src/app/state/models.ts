@@ -14,7 +14,7 @@ type ModelsWork =
   | { kind: 'list-ggufs'; model: string }
   | { kind: 'remove'; folder: string };
 
-/** What the page knows of the models in this browser. Plain data. */
+/** The models in this browser, and the work on them. Plain data. */
 export interface ModelsState {
   /** Null until the worker has answered. */
   stored: readonly StoredModel[] | null;
@@ -142,7 +142,7 @@ export const openModelsWorker: OpenModelsSession = (onEvent) =>
     },
   );
 
-/** What a person can do with the stored models. While one action is in progress, others do nothing. */
+/** Actions on the stored models. While one action is in progress, others do nothing. */
 export interface ModelsActions {
   /** Requests the list of models, and whether storage is persistent. */
   readonly refresh: () => Promise<void>;
@@ -156,7 +156,7 @@ export interface ModelsActions {
   readonly persist: () => Promise<void>;
 }
 
-/** What the actions need from the browser. */
+/** The parts of the browser that the actions need. */
 export interface ModelsParts {
   openModels: OpenModelsSession;
   storage: Pick<StorageManager, 'persist' | 'persisted'> | undefined;

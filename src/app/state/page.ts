@@ -36,7 +36,7 @@ import {
 import { type AskForCheckpoints, createUnfinishedRuns } from './unfinished.ts';
 import { checkedSettings } from './validate.ts';
 
-/** What the page needs from outside. */
+/** Parts that the page needs from outside. */
 export interface PageParts {
   openSession: OpenSession;
   history: RunHistory;
@@ -91,7 +91,7 @@ export interface Page extends SetUpActions, RunActions, Omit<HistoryActions, 'la
   readonly tasks: TaskActions;
   /** Detects the device again. */
   readonly detectDevice: () => void;
-  /** What the device can do, and its measurement. */
+  /** Actions on the abilities of the device and its measurement. */
   readonly bench: BenchActions;
   /** How long earlier runs took, compared with their estimates. */
   readonly pace: TimeCorrections;

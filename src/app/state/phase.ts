@@ -4,7 +4,7 @@ import { isActive, type PageRun, roundOfRun } from './run-state.ts';
 
 type Known = Pick<PageRun, 'status' | 'progress' | 'results' | 'settings'>;
 
-/** What a run is doing now, in a few words. */
+/** Describes the present work of a run in a few words. */
 export function phaseText({ status, progress }: Known): string {
   switch (status) {
     case 'idle':
@@ -55,7 +55,7 @@ export function phaseText({ status, progress }: Known): string {
   }
 }
 
-/** What a run that was asked to stop waits for, so that nothing is lost. */
+/** Says why a run that was asked to stop is not stopped yet, so that nothing is lost. */
 function stoppingText(progress: PageRun['progress']): string {
   if (progress?.phase === 'train') return 'Stopping after this step';
   if (progress?.phase === 'space') return `Stopping when the space of ${progress.item} is built`;

@@ -32,7 +32,7 @@ export function applyTheme(theme: Theme): void {
 
 /** A person's choices about this machine, stored in the browser. They are not settings of a run. */
 export interface Preferences {
-  /** What to train on. */
+  /** The device to train on. */
   readonly device: DeviceChoice;
   /** Whether the screen stays on during a run. */
   readonly keepAwake: boolean;

@@ -20,7 +20,7 @@ import { checkedSettings } from './validate.ts';
 /** Milliseconds between batches of events shown, however fast they arrive. */
 export const BATCH_MS = 80;
 
-/** What a person can do with the current run, and how to start one. */
+/** Actions on the current run, and the start of another. */
 export interface RunActions {
   readonly start: () => void;
   /** Resumes an unfinished run from its last checkpoint, with its settings. */
@@ -55,7 +55,7 @@ interface RunManager {
   readonly actions: RunActions;
 }
 
-/** What runs need from outside. */
+/** Parts that runs need from outside. */
 interface RunParts {
   readonly openSession: OpenSession;
   readonly pace: TimeCorrections;
@@ -127,7 +127,7 @@ export function createRunManager(store: PageStore, { openSession, pace, onEnd, l
     if (label !== null) session.send({ type: 'label', label });
   };
 
-  /** What the stored run that a checkpoint belongs to is called by now; null if the checkpoint's own label holds. */
+  /** The present name of the stored run that a checkpoint belongs to; null if the checkpoint's own label holds. */
   const labelOfCheckpoint = (from: string | null): RunLabel | null => {
     const { unfinished, history } = getState();
     const id = unfinished.find(({ folder }) => folder === from)?.id;

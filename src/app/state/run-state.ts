@@ -23,7 +23,7 @@ export type RunStatus =
   | 'stopped'
   | 'failed';
 
-/** What the page knows about a run: its results so far, and what only a running one has. Plain data. */
+/** A run as the page knows it: its results so far, and what only a running one has. Plain data. */
 export interface PageRun {
   status: RunStatus;
   /** The settings that the run started with; the form may differ by now. */
@@ -40,7 +40,7 @@ export interface PageRun {
   memoryPlan: MemoryPlan | null;
   memory: EventOf<'memory'> | null;
   warnings: readonly string[];
-  /** What happens by design, but is worth knowing. */
+  /** Notes on what happens by design, but is worth knowing. */
   notes: readonly string[];
   /** As if the run were stopped now; null until tasks and model are known. */
   results: Results | null;

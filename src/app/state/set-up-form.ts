@@ -21,9 +21,9 @@ import type { TasksSlice } from './task-store.ts';
 export interface SetUpSlice {
   /** The form's settings. They may fail the schema; an empty number is NaN. */
   readonly draft: RunSettings;
-  /** What the model needs besides its name. Never stored, recorded or put into an address. */
+  /** Access to the model besides its name. Never stored, recorded or put into an address. */
   readonly access: ModelAccess;
-  /** What the chosen model has set by itself; null if the settings came from elsewhere. */
+  /** Settings that the chosen model has set by itself; null if the settings came from elsewhere. */
   readonly modelDefaults: ModelDefaults | null;
   /** The layers of the model that can be trained; null until known. */
   readonly modelModules: ModelModules | null;
@@ -39,7 +39,7 @@ export interface Teaches {
   readonly model: ModelSummary;
 }
 
-/** What the next run is made of. */
+/** The form's settings and the model that they teach. */
 export type Form = Pick<SetUpSlice, 'draft' | 'teaches'>;
 
 /** The form at the beginning. @param form that of the last visit; null for the usual one. */
@@ -52,7 +52,7 @@ export const setUpSlice = (form: Form | null): SetUpSlice => ({
   teaches: form?.teaches ?? null,
 });
 
-/** What a person can change before starting a run. */
+/** Actions on the form, before a run starts. */
 export interface SetUpActions {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
   /** Takes the settings of another run as they are, for a run from the beginning. */

@@ -145,7 +145,7 @@ interface Change {
   then: string | null;
 }
 
-/** What would change if settings were applied, in the order of the settings. */
+/** The changes if settings were applied, in the order of the settings. */
 export function changesOf(now: RunSettings, then: RunSettings): Change[] {
   const [before, after] = [flatSettings(now), flatSettings(then)];
   return [...new Set([...before.keys(), ...after.keys()])]

@@ -11,7 +11,7 @@ import type { AccuracyMatrix } from '../../run/results/measures.ts';
 import { namedRounds, roundOf, type Scheduled } from '../../run/settings/schedule.ts';
 import { roundsTested } from './scores.ts';
 
-/** What became of a task: `same` is a change that may be chance. */
+/** The outcome of a task: `same` is a change that may be chance. */
 type Tone = 'learned' | 'fell' | 'rose' | 'same';
 
 /** A sentence about one task; it begins with the task's name. */
@@ -21,9 +21,9 @@ export interface TaskSentence {
   readonly text: string;
 }
 
-/** What happened in a run so far, in words. */
+/** The course of a run so far, in words. */
 interface Story {
-  /** What each task learned, and lost or gained since then. */
+  /** A sentence for each task on what it learned, and lost or gained since then. */
   readonly tasks: readonly TaskSentence[];
   /** Which losses the number of tests can show; null if there is nothing to compare. */
   readonly limit: string | null;

@@ -24,7 +24,7 @@ export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
 export interface UserTasks {
   custom: readonly CustomTask[];
   folder: PickedFolder | null;
-  /** What another version of the page has stored, and this one cannot read: it stays until the person deletes it. */
+  /** Tasks that another version of the page has stored, and this one cannot read: they stay until the person deletes it. */
   unread: { tasks: readonly string[]; folder: boolean };
 }
 
@@ -162,7 +162,7 @@ export function addableTasks(
     .filter(({ names }) => names.length > 0);
 }
 
-/** What can be the general text of a draft, by its setting: the included text, or a custom task that is not learned. */
+/** The choices for the general text of a draft, by its setting: the included text, or a custom task that is not learned. */
 export function generalTexts(
   { order, training }: Pick<RunSettings, 'order' | 'training'>,
   { custom }: UserTasks,

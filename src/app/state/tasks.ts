@@ -66,7 +66,7 @@ export interface GivenFile {
   file: File;
 }
 
-/** What a person can do with tasks. A failure sets `taskProblem` and changes nothing else. */
+/** Actions on tasks. A failure sets `taskProblem` and changes nothing else. */
 export interface TaskActions {
   /** Reads what earlier visits stored. */
   load(): Promise<void>;

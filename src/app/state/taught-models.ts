@@ -59,13 +59,13 @@ interface TaughtModels {
 }
 
 /**
- * @param sharing downloads a file.
+ * @param deliver downloads a file.
  * @param onSaved called when there is a model more than before.
  */
 export function createTaughtModels(
   open: OpenExports,
   askWhere: AskWhere,
-  sharing: (file: File, name: string) => void,
+  deliver: (file: File, name: string) => void,
   onSaved: () => void = () => undefined,
 ): TaughtModels {
   const store = createStore<TaughtState>(() => ({
@@ -115,7 +115,7 @@ export function createTaughtModels(
         break;
       case 'written':
         setState({ writing: null });
-        if (event.file !== null) sharing(event.file, event.name);
+        if (event.file !== null) deliver(event.file, event.name);
         break;
       case 'failed':
         setState({ writing: null, problem: event.error });

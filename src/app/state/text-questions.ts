@@ -39,7 +39,7 @@ type PreviewState =
 const NOT_COUNTED: LengthsState = { status: 'none' };
 const CLOSED: PreviewState = { status: 'closed' };
 
-/** What the model would read with the form's settings. */
+/** The texts as the model would read them with the form's settings. */
 export interface TextsSlice {
   /** How many tokens the texts take. */
   readonly lengths: LengthsState;
@@ -205,7 +205,7 @@ const textsOf = ({ draft, userTasks }: SetUpSlice & TasksSlice): readonly unknow
   return [JSON.stringify([model, tasks, order, watch, trainExamples, testExamples, testSet, seed]), userTasks];
 };
 
-/** What the lengths depend on. During a run nothing is counted. */
+/** The parts of the state that the lengths depend on. During a run nothing is counted. */
 const basisOf = (state: SetUpSlice & TasksSlice & RunSlice): readonly unknown[] => {
   const { draft, access, userTasks, run } = state;
   const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;

@@ -10,7 +10,7 @@ import type { Exchange, Question, TriedRun, Writing } from '../../worker/try/mes
 export const SHOWN = ['turned-wrong', 'turned-right', 'wrong', 'all'] as const;
 export type Shown = (typeof SHOWN)[number];
 
-/** What the person has entered and chosen. */
+/** The question, and the choices for its answers. */
 export interface TryForm {
   kind: Question['kind'];
   task: string;

@@ -15,11 +15,11 @@ export const TABS = [
 
 export type Tab = (typeof TABS)[number]['id'];
 
-/** What the viewer chose to see; none of it affects a run. */
+/** The viewer's choices of what to see; none of it affects a run. */
 export interface View {
   tab: Tab;
   score: ScoreView;
-  /** What a matrix cell's colour shows: its accuracy, or the change since the task was learned. */
+  /** The meaning of a matrix cell's colour: its accuracy, or the change since the task was learned. */
   heat: 'accuracy' | 'change';
   /** Weight of the past in the loss curve's moving average, [0, 1). */
   smoothing: number;
@@ -29,7 +29,7 @@ export interface View {
   theme: Theme;
 }
 
-/** What the page shows. */
+/** The view that the page shows. */
 export interface ViewSlice {
   readonly view: View;
 }

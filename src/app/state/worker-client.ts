@@ -57,7 +57,7 @@ export interface WorkerClient<F extends Functions> {
 interface WorkerListener<Event> {
   /** The worker as the subject of a sentence: `The training worker`. */
   readonly name: string;
-  /** What the person can do after it stopped. */
+  /** The next step for the person after it stopped. */
   readonly nextStep: string;
   readonly onEvent?: (event: Event) => void;
   /** Called after the worker stopped, instead of rejecting pending calls. */

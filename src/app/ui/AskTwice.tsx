@@ -2,9 +2,9 @@ import { useState } from 'react';
 
 interface Props {
   verb: 'Remove' | 'Forget' | 'End';
-  /** What the verb is about, for those who do not see where the button stands: `the model of the run`. */
+  /** The object of the verb, for those who do not see where the button stands: `the model of the run`. */
   of: string;
-  /** What the label shows of it, if it is more than the verb. */
+  /** The part of it that the label shows, if it is more than the verb. */
   what?: string;
   /** Whether it shows that only once it is asked. */
   isShort?: boolean;

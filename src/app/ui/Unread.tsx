@@ -7,7 +7,7 @@ import view from './view.module.css';
 interface Props {
   /** How many things are stored that this version of the page cannot read. */
   count: number;
-  /** What they are: one of them, and several. */
+  /** The word for one of them, and for several. */
   name: readonly [string, string];
   isDisabled?: boolean;
   remove: () => void;

@@ -1,10 +1,10 @@
 import type { DeviceOutlook } from '../../worker/protocol.ts';
 import type { DeviceReport } from '../../run/results/results.ts';
 
-/** What prevents the page from using the graphics card, as far as it can tell. */
+/** The obstacle to using the graphics card, as far as the page can tell. */
 export type GpuObstacle = 'insecure' | 'no-webgpu' | 'no-adapter' | 'software-adapter';
 
-/** What prevents the page from using the graphics card; null if a run uses one or the user chose the CPU. */
+/** Finds the obstacle to using the graphics card; null if a run uses one or the user chose the CPU. */
 export function gpuObstacle({ why, isSoftwareAdapter }: DeviceOutlook, isSecure: boolean): GpuObstacle | null {
   switch (why) {
     case 'no-webgpu':

@@ -29,7 +29,7 @@ export function ErrorLine({ error, isNew, testId }: { error: ErrorReport; isNew:
   );
 }
 
-/** What went wrong and what to do, next to the action that failed. */
+/** Shows an error and what to do, next to the action that failed. */
 export function ErrorNote({ error, title }: { error: ErrorReport; title: string }) {
   return (
     <div role="alert" className={styles.note} data-testid="task-problem">

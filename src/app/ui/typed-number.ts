@@ -1,6 +1,6 @@
 import { shareIn } from '../../base/percent.ts';
 
-/** What a typed text says: a number; `ambiguous` if it can be read in two ways; null if it is none. */
+/** Reads a typed number: the number; `ambiguous` if it can be read in two ways; null if it is none. */
 type Typed = { readonly value: number } | 'ambiguous' | null;
 
 /** A point or a comma before exactly three digits: `1,000` is a thousand to some and one to others. */

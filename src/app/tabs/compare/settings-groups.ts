@@ -44,7 +44,7 @@ export function groupsOf(all: readonly Results[]): SettingsGroup[] {
   }));
 }
 
-/** What groups differ in, in the order of the form's schema. */
+/** The settings in which groups differ, in the order of the form's schema. */
 export function differencesOf(groups: readonly SettingsGroup[]): Difference[] {
   const all = groups.map(({ likeness }) => likeness);
   return differingPaths(all).flatMap((path): Difference[] => {

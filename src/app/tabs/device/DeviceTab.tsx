@@ -8,7 +8,7 @@ import { adapterFacts, browserFacts, cpuFacts, type Fact } from './abilities-wor
 import styles from './DeviceTab.module.css';
 import { MeasureSection } from './MeasureSection.tsx';
 
-/** What this machine can train with, what follows from it, and how fast it is. */
+/** Shows the devices of this machine, what they can train, and how fast they are. */
 export function DeviceTab() {
   const { bench } = usePage();
   // The page looks again after a driver or a browser setting has changed.

@@ -104,7 +104,7 @@ export function RanksTab() {
   );
 }
 
-/** What the cells of the map show. @param isSoft whether directions are suppressed by weights. */
+/** Explains the cells of the map. @param isSoft whether directions are suppressed by weights. */
 function aboutCells(isSoft: boolean, isHeat: boolean): string {
   const added = isSoft
     ? 'The directions that each task added, each counted by how much it is suppressed'

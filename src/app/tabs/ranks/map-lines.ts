@@ -14,7 +14,7 @@ export const isFoldable = (rows: readonly TensorRow[]): boolean => rows.length >
 export const isHeatMap = (rows: readonly TensorRow[], rounds: number): boolean =>
   isFoldable(rows) || rounds > MOST_WIDE;
 
-/** What a line of the map shows in a round. */
+/** The value of a line of the map in a round. */
 export interface MapCell {
   /** Rank that the round added, mean over the tensors of the line. */
   readonly added: number;
@@ -85,7 +85,7 @@ export function visibleLines(stacks: readonly MapStack[], open: ReadonlySet<stri
   });
 }
 
-/** What is trained in a part; the last letter is the mark of the part. */
+/** The tensors trained in a part, in words; the last letter is the mark of the part. */
 export const PARTS: Readonly<Record<MapLine['part'], string>> = {
   lora: 'adapters, A',
   'full-rank': 'full-rank weights, W',
@@ -148,7 +148,7 @@ function lineOf(key: string, kind: MapLine['kind'], name: string, rows: readonly
   return { key, kind, name, part: rows[0].part, rows, cells };
 }
 
-/** What the colour of a cell means. */
+/** The meaning of a cell's colour. */
 export type Heat = 'added' | 'room';
 
 /** Strength of a cell's colour, in [0, 1]. @param most highest rank that any round added to any tensor. */

@@ -260,7 +260,7 @@ function Line({ model }: { model: ModelSummary }) {
   );
 }
 
-/** What is stored. @param ended how the run on the page ended, if it did not finish. */
+/** Says which files are stored. @param ended how the run on the page ended, if it did not finish. */
 function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'failed' | 'stopped' | null }) {
   if (rounds.length === 0) {
     return (

@@ -298,7 +298,7 @@ const scriptQuoted = (text: string): string =>
     .replaceAll('</', String.raw`<\/`)
     .replaceAll(/<(?=[!s])/gi, String.raw`\u003c`);
 
-/** What a terminal obeys when it is pasted, even between quotes: `\u001b[201~` ends what is pasted, Tab completes. */
+/** Characters that a terminal obeys when they are pasted, even between quotes: `\u001b[201~` ends what is pasted, Tab completes. */
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 
 /** Quotes a text for POSIX shells; in their newer form, `$'…'`, if a terminal would obey a part of it. */

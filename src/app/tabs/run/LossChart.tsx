@@ -28,7 +28,7 @@ import { Section } from '../../ui/Section.tsx';
 import buttons from '../../ui/buttons.module.css';
 import styles from './LossChart.module.css';
 
-/** What the loss on held-out examples says of a round: its least, and whether it rises from there. Null without any. */
+/** Describes the loss on held-out examples in a round: its least, and whether it rises from there. Null without any. */
 export function validationText(all: HeldOutLosses, round: number, name: string): string | null {
   const own = all.filter((one) => one.round === round);
   const last = own.at(-1);
@@ -121,7 +121,7 @@ function RateChart({ columns: { steps, rounds }, rates, total, stretches, settin
   );
 }
 
-/** What 100 % means: `100 % is 0.003 (Learning rate, LoRA)`. */
+/** The meaning of 100 %: `100 % is 0.003 (Learning rate, LoRA)`. */
 function ratesText({ method }: Pick<RunSettings, 'method'>): string {
   const values = method as unknown as Record<string, unknown>;
   const rates = Object.entries(methodOf(method).settings)
@@ -294,7 +294,7 @@ export function LossChart() {
   );
 }
 
-/** What is drawn of a run. */
+/** The parts of a run that the chart draws. */
 interface LossData {
   readonly steps: readonly number[];
   readonly losses: readonly (number | null)[];

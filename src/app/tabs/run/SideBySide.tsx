@@ -52,7 +52,7 @@ function othersOf(settings: RunSettings): string {
 
 /** The method that does nothing against forgetting. */
 export const PLAIN: MethodName = 'seq-lora';
-/** What a run is compared with: no protection, or the best. */
+/** The other side of a comparison: no protection, or the best. */
 export const counterMethod = (method: MethodName): MethodName => (method === PLAIN ? 'gorp-plus' : PLAIN);
 
 /**

@@ -82,7 +82,7 @@ export function StatusPanel() {
   );
 }
 
-/** What the run was trained with, how fast, and in how much memory; folded, since few need it. */
+/** The device and method of the run, how fast, and in how much memory; folded, since few need it. */
 export function Machine() {
   const run = usePageState((state) => state.run);
   const { results } = run;
@@ -135,7 +135,7 @@ function Label() {
   );
 }
 
-/** What is held now and the peak, each only if known; of a run that has ended, the peak alone. */
+/** Bytes held now and at the peak, each only if known; of a run that has ended, the peak alone. */
 function MemoryFact({ run: { status, memory, memoryPlan, results } }: { run: PageRun }) {
   const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
   const peakBytes = memory?.peakBytes ?? results?.memory.peakBytes;
