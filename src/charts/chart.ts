@@ -177,6 +177,14 @@ export function drawChart(
     ].filter((one) => one !== null);
   });
   const plot = { width: Math.max(0, right - margin.left), height: bottom - margin.top };
+  const cut = svgNode(
+    'svg', // cuts off what lies outside the axes
+    { x: margin.left, y: margin.top, ...plot, viewBox: `${margin.left} ${margin.top} ${plot.width} ${plot.height}` },
+    lines.flatMap((line) => bandOf(line, place, y.isLog)),
+    lines.flatMap((line) =>
+      line.width === 0 ? [] : [svgNode('path', { ...strokeOf(line), d: brokenPath(line.points, place) })],
+    ),
+  );
   return svgNode(
     'svg',
     { ...style.chart, width, height: height + legend.rows * LEGEND_ROW, role: 'img', 'aria-label': label },
@@ -184,14 +192,7 @@ export function drawChart(
     below,
     bordersOf(borders, toX, { left: margin.left, right, top: margin.top, bottom }, style),
     names,
-    svgNode(
-      'svg', // cuts off what lies outside the axes
-      { x: margin.left, y: margin.top, ...plot, viewBox: `${margin.left} ${margin.top} ${plot.width} ${plot.height}` },
-      lines.flatMap((line) => bandOf(line, place, y.isLog)),
-      lines.flatMap((line) =>
-        line.width === 0 ? [] : [svgNode('path', { ...strokeOf(line), d: brokenPath(line.points, place) })],
-      ),
-    ),
+    lines.length === 0 ? [] : [cut],
     marks,
     entries.flat(),
     chart.over?.(place) ?? [],

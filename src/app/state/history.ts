@@ -110,7 +110,7 @@ export interface HistorySlice {
 
 export const historySlice: HistorySlice = { history: [], unreadRuns: [], historyProblem: null };
 
-/** The listed history. */
+/** The stored runs, as they are listed. */
 interface ListedRuns {
   /** Newest first. */
   runs: RunSummary[];

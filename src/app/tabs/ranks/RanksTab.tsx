@@ -13,8 +13,7 @@ import { isHeatMap } from './map-lines.ts';
 import { RanksMap } from './RanksMap.tsx';
 import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
-import { Spectrum } from './Spectrum.tsx';
-import { Suppressed } from './Suppressed.tsx';
+import { Spectrum, Suppressed } from './Spectrum.tsx';
 
 /** Full spaces named one by one. */
 const MOST_NAMED = 6;

@@ -1,16 +1,17 @@
 import { useRef, useState } from 'react';
+import { linePath } from '../../../charts/axis.ts';
+import { type SvgNode, svgNode, type ToPlace } from '../../../charts/chart.ts';
 import type { TensorSpace } from '../../../run/results/results.ts';
-import { linearScale, linePath } from '../../../charts/axis.ts';
+import { DataTable } from '../../charts/DataTable.tsx';
+import { LineChart } from '../../charts/LineChart.tsx';
 import { drawingIn } from '../../charts/save.tsx';
 import { percent } from '../../ui/format.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
 import { Section } from '../../ui/Section.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
-import { useWidth } from '../../ui/hooks.ts';
 import { shortName, spectrumPoints } from './ranks.ts';
 import styles from './Spectrum.module.css';
 
-interface Props {
+interface SpectrumProps {
   space: TensorSpace;
   /** Whether directions are suppressed by weights, without a threshold. */
   isSoft: boolean;
@@ -18,8 +19,6 @@ interface Props {
   task: string;
 }
 
-const HEIGHT = 230;
-const PLOT = { top: 12, right: 12, bottom: 34, left: 34 };
 /** Room for at least this many bars, so that a few are not drawn too wide. */
 const LEAST_PLACES = 12;
 const TICKS = { linear: [0, 0.25, 0.5, 0.75, 1], log: [1e-4, 1e-3, 1e-2, 0.1, 1] };
@@ -28,24 +27,74 @@ const AXES: readonly { value: Axis; label: string }[] = [
   { value: 'log', label: 'Log' },
   { value: 'linear', label: 'Linear' },
 ];
-/** Energies below this share have no bar on the logarithmic axis. */
+/** Shares below this one have no bar on the logarithmic axis. */
 const LEAST = TICKS.log[0];
 
+interface BarsProps {
+  label: string;
+  xName: string;
+  axis: Axis;
+  height: number;
+  /** Number of directions. */
+  count: number;
+  /** Draws the bars and what belongs to them. */
+  draw: (bars: Bars) => SvgNode[];
+}
+
+interface Bars {
+  /** A bar of a share at a direction, counted from 1, as wide as a part of its place. */
+  readonly bar: (direction: number, share: number, className: string, part?: number) => SvgNode;
+  /** The place of a share at a direction; a share below the axis lies on it. */
+  readonly place: (direction: number, share: number) => readonly [number, number];
+}
+
+/** Shares of directions, a bar each, in percent. */
+function BarChart({ label, xName, axis, height, count, draw }: BarsProps) {
+  const isLog = axis === 'log';
+  const y = { from: TICKS[axis][0], to: 1, isLog };
+  const x = { from: 0, to: Math.max(count, LEAST_PLACES) + 0.5, isLog: false };
+  const barsOf = (toPlace: ToPlace): Bars => {
+    const place: Bars['place'] = (direction, share) =>
+      toPlace(direction, isLog ? Math.max(share, LEAST) : share) ?? [0, 0];
+    const step = place(1, 1)[0] - place(0, 1)[0];
+    return {
+      place,
+      bar: (direction, share, className, part = 0.7) => {
+        const [[middle, top], [, base]] = [place(direction, share), place(direction, y.from)];
+        const width = Math.max(1, step * part);
+        return svgNode('rect', { className, x: middle - width / 2, width, y: top, height: Math.max(0, base - top) });
+      },
+    };
+  };
+  // Of many numbers, those are left out that would overlap.
+  const every = Math.max(1, Math.ceil((count * 24) / 500));
+  return (
+    <LineChart
+      label={label}
+      lines={[]}
+      x={x}
+      y={y}
+      xTicks={Array.from({ length: count }, (_, i) => i + 1).filter((one) => one === 1 || one % every === 0)}
+      yTicks={TICKS[axis]}
+      xName={xName}
+      yName=""
+      formatX={String}
+      formatY={(share) => String(Number((share * 100).toPrecision(3)))}
+      height={height}
+      margin={{ top: 12, left: 34 }}
+      over={(toPlace) => draw(barsOf(toPlace))}
+    />
+  );
+}
+
 /** Energy of the directions of one tensor after a round: a bar each, a line for their sum, and the threshold. */
-export function Spectrum({ space, isSoft, round, task }: Props) {
+export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
   const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
   const points = spectrumPoints(space, isSoft);
   const count = points.length;
-  const x = linearScale(0, Math.max(count, LEAST_PLACES), PLOT.left + 14, width - PLOT.right);
   // The first direction often holds nine tenths: on a linear axis the others would be invisible.
   const [axis, setAxis] = useState<Axis>('log');
-  const logs = linearScale(Math.log10(LEAST), 0, HEIGHT - PLOT.bottom, PLOT.top);
-  const shares = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
-  const y = (share: number): number => (axis === 'log' ? logs(Math.log10(Math.max(share, LEAST))) : shares(share));
   const first = points[0]?.energy ?? 0;
-  const bar = Math.max(1, (x(1) - x(0)) * 0.7);
-  const every = Math.max(1, Math.ceil((count * 24) / Math.max(width - PLOT.left - PLOT.right, 1)));
   const held = space.heldBefore;
   const heldAfter = isSoft ? space.threshold : (points[space.added - 1]?.cumulative ?? held);
   return (
@@ -65,63 +114,33 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
         </>
       }
     >
-      <div ref={frame} className={styles.frame}>
-        {width > 0 && (
-          <svg width={width} height={HEIGHT} role="img" aria-label="Energy spectrum; the table below has the numbers.">
-            {TICKS[axis].map((tick) => (
-              <g key={tick}>
-                <line className={styles.grid} x1={PLOT.left} x2={width - PLOT.right} y1={y(tick)} y2={y(tick)} />
-                <text className={styles.tick} x={PLOT.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
-                  {Number((tick * 100).toPrecision(3))}
-                </text>
-              </g>
-            ))}
-            <rect
-              className={styles.before}
-              x={PLOT.left + 2}
-              width={10}
-              y={y(held)}
-              height={Math.max(0, y(0) - y(held))}
-            />
-            {points.map(({ index, energy, added }) => (
-              <rect
-                key={index}
-                className={added ? styles.added : styles.left}
-                x={x(index - 0.5) - bar / 2}
-                width={bar}
-                y={y(energy)}
-                height={Math.max(0, y(0) - y(energy))}
-              />
-            ))}
-            <path
-              className={styles.sum}
-              d={linePath([
-                [PLOT.left + 2, y(held)],
-                ...points.map(({ index, cumulative }) => [x(index - 0.5), y(Math.min(1, cumulative))] as const),
-              ])}
-            />
-            <line
-              className={styles.threshold}
-              x1={PLOT.left}
-              x2={width - PLOT.right}
-              y1={y(space.threshold)}
-              y2={y(space.threshold)}
-            />
-            <text className={styles.thresholdName} x={width - PLOT.right} y={y(space.threshold) + 14} textAnchor="end">
-              {isSoft ? 'held now' : 'threshold'} {percent(space.threshold)}
-            </text>
-            {points.map(({ index }) =>
-              index === 1 || index % every === 0 ? (
-                <text key={index} className={styles.tick} x={x(index - 0.5)} y={HEIGHT - 20} textAnchor="middle">
-                  {index}
-                </text>
-              ) : null,
-            )}
-            <text className={styles.tick} x={(PLOT.left + width - PLOT.right) / 2} y={HEIGHT - 4} textAnchor="middle">
-              direction; bars: energy in percent
-            </text>
-          </svg>
-        )}
+      <div ref={frame}>
+        <BarChart
+          label="Energy spectrum; the table below has the numbers."
+          xName="direction; bars: energy in percent"
+          axis={axis}
+          height={230}
+          count={count}
+          draw={({ bar, place }) => {
+            const [[left], [right, threshold]] = [
+              place(0, 1),
+              place(Math.max(count, LEAST_PLACES) + 0.5, space.threshold),
+            ];
+            const words = `${isSoft ? 'held now' : 'threshold'} ${percent(space.threshold)}`;
+            const sum = [place(0, held), ...points.map((one) => place(one.index, Math.min(1, one.cumulative)))];
+            return [
+              bar(0.2, held, styles.before, 0.35),
+              ...points.map(({ index, energy, added }) => bar(index, energy, added ? styles.added : styles.left)),
+              svgNode('path', { className: styles.sum, d: linePath(sum) }),
+              svgNode('line', { className: styles.threshold, x1: left, x2: right, y1: threshold, y2: threshold }),
+              svgNode(
+                'text',
+                { className: styles.thresholdName, x: right, y: threshold + 14, textAnchor: 'end' },
+                words,
+              ),
+            ];
+          }}
+        />
       </div>
       <ul className={styles.key}>
         <li className={styles.keyBefore}>held before</li>
@@ -153,6 +172,72 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
               cumulative,
               ...(isSoft ? [] : [added ? 1 : 0]),
             ]),
+          }),
+        }}
+      />
+    </Section>
+  );
+}
+
+/** A direction is almost closed to later tasks if at least this share of it is suppressed. */
+const CLOSED = 0.99;
+
+/**
+ * What later tasks can still change of a task's main directions, in words.
+ *
+ * @param shares how much of each is suppressed, at least one.
+ */
+export function suppressedText(task: string, shares: readonly number[]): string {
+  const { length: count } = shares;
+  const closed = shares.filter((share) => share >= CLOSED).length;
+  const least = Math.min(...shares);
+  const directions = count === 1 ? 'The main direction' : `The ${count} main directions`;
+  if (closed === count)
+    return `${directions} of ${task} ${count === 1 ? 'is' : 'are'} almost closed to later tasks: ${percent(least)} % or more is suppressed.`;
+  if (count === 1)
+    return `${directions} of ${task} is suppressed by ${percent(least)} %; later tasks can use the rest.`;
+  if (closed === 0)
+    return `${directions} of ${task} are open to later tasks in part: at least ${percent(least)} % of each is suppressed.`;
+  const rest =
+    count - closed === 1
+      ? `Of the other one, ${percent(least)} % is.`
+      : `Of each of the others, at least ${percent(least)} % is.`;
+  return `Of the ${count} main directions of ${task}, ${closed} ${closed === 1 ? 'is' : 'are'} almost closed to later tasks: 99 % or more is suppressed. ${rest}`;
+}
+
+interface SuppressedProps {
+  /** Hugging Face name of the tensor. */
+  name: string;
+  task: string;
+  /** How much of each of the task's main directions is suppressed, by their energy. */
+  shares: readonly number[];
+}
+
+/** How much of each main direction of a task is left to later tasks: a bar each, on a logarithmic axis. */
+export function Suppressed({ name, task, shares }: SuppressedProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  return (
+    <Section level={3} title="What is suppressed" testId="suppressed" note={suppressedText(task, shares)}>
+      <div ref={frame}>
+        <BarChart
+          label="What is left of each main direction; the table below has the numbers."
+          xName="main direction; bars: percent left to later tasks"
+          axis="log"
+          height={130}
+          count={shares.length}
+          draw={({ bar }) => shares.map((share, i) => bar(i + 1, 1 - share, styles.added))}
+        />
+      </div>
+      <DataTable
+        caption="Suppressed, percent"
+        columns={['Direction', 'Suppressed', 'Left']}
+        rows={() => shares.map((share, i) => [String(i + 1), percent(share), (100 * (1 - share)).toFixed(2)])}
+        save={{
+          file: 'suppressed',
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => ({
+            columns: ['layer', 'task', 'direction', 'suppressed'],
+            rows: shares.map((share, i) => [name, task, i + 1, share]),
           }),
         }}
       />

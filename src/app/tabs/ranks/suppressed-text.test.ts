@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { suppressedText } from './Suppressed.tsx';
+import { suppressedText } from './Spectrum.tsx';
 
 it('says what later tasks can still change', () => {
   expect(suppressedText('gloss', [1, 0.999])).toBe(

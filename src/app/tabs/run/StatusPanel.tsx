@@ -82,7 +82,7 @@ export function StatusPanel() {
   );
 }
 
-/** The device and method of the run, how fast, and in how much memory; folded, since few need it. */
+/** The device and the method of the run, its speed and its memory; folded, since few need it. */
 export function Machine() {
   const run = usePageState((state) => state.run);
   const { results } = run;

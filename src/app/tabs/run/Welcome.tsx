@@ -8,7 +8,7 @@ import styles from './Welcome.module.css';
 /** The embedded models as named within a sentence. */
 const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
 
-/** The known result of the chosen method, in a sentence that its run can show. */
+/** A sentence about the chosen method that its run can show. */
 const aboutMethod = (method: MethodName): string =>
   method === 'gorp-plus'
     ? 'gorp-plus, the method chosen, keeps its updates out of the directions that earlier tasks need.'
