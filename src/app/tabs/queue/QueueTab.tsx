@@ -16,6 +16,7 @@ export function AddRuns() {
   const { queue } = usePage();
   const draft = usePageState((state) => state.draft);
   const isMine = usePageState((state) => state.queue.isMine);
+  const isTaught = usePageState(({ teaches }) => teaches !== null);
   const [chosen, setChosen] = useState<readonly MethodName[] | null>(null);
   const [orderNames, setOrderNames] = useState<readonly string[]>(['As set up']);
   const [seedText, setSeedText] = useState('1, 2, 3');
@@ -113,11 +114,17 @@ export function AddRuns() {
             type="submit"
             className={`${buttons.primary} ${buttons.small}`}
             data-testid="queue-add"
-            disabled={!isMine || count === 0}
+            disabled={!isMine || count === 0 || isTaught}
           >
             {count === 1 ? 'Add 1 run' : `Add ${count} runs`}
           </button>
         </div>
+        {isTaught && (
+          <p className={view.about} data-testid="queue-taught">
+            Runs of the queue begin with a base model, but the form teaches a model more: choose a base model there
+            first.
+          </p>
+        )}
         {problem !== null && <ErrorLine error={problem} isNew />}
       </form>
     </Section>
