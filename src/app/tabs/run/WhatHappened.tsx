@@ -64,7 +64,7 @@ function KeptQuestions({ results }: { results: Results }) {
 
 /** What became of what the model could do before, a sentence for each score, and which tasks can show nothing. */
 export function watchedStory(results: Results): string[] {
-  const { name, protects, spaceSource } = results.settings.method;
+  const { name, protects, taskRates } = results.settings.method;
   const sums = watchedSums(results).map(({ score, before, now, tasks }) => {
     const [from, to] = [scoreText(score, before), scoreText(score, now)];
     const of = tasks.length === 1 ? tasks[0] : `mean of ${listed(tasks)}`;
@@ -74,7 +74,7 @@ export function watchedStory(results: Results): string[] {
     const [low, high] = changeInterval({ share: before, count }, { share: now, count });
     const went = high < 0 ? 'fell' : low > 0 ? 'rose' : 'went';
     const end = `${went === 'went' ? ', which may be chance' : ''}.`;
-    const more = spaceSource === 'activation' ? '; with general prompts (Protects) it keeps more of this' : '';
+    const more = taskRates === 'compensated' ? ', and its rates rise from task to task' : '';
     const why = went === 'fell' && protects === 'earlier' ? ` ${name} protects only what it is taught${more}.` : '';
     return `What the model could do before ${went} from ${from} to ${to} % ${score === 'rougeL' ? 'words in common, ROUGE-L' : score} (${of})${end}${why}`;
   });

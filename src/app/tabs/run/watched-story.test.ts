@@ -38,9 +38,7 @@ test('says what became of what the model could do before', () => {
   ).toEqual([fallen]);
   expect(
     watchedStory({ ...plain, settings: { ...plain.settings, method: startingMethod('embedded', 'gorp-plus') } }),
-  ).toEqual([
-    `${fallen} gorp-plus protects only what it is taught; with general prompts (Protects) it keeps more of this.`,
-  ]);
+  ).toEqual([`${fallen} gorp-plus protects only what it is taught, and its rates rise from task to task.`]);
   expect(watchedStory(watchedRun(0.02))).toEqual(['kinds can show nothing: the model was near chance on it before.']);
 });
 
