@@ -123,7 +123,12 @@ describe('createPage', () => {
     page.teach(null);
     page.start();
     expect(commands[0]).toMatchObject({ settings: { order: ['gloss'] }, teaches: { from: null } });
-    page.teach(taughtModel(settings, 1));
+    page.teach(taughtModel({ ...settings, model: 'picked:mine' }, 1));
+    page.chooseModel('picked:moved');
+    expect(page.store.getState(), 'its base is given again').toMatchObject({
+      draft: { model: 'picked:moved', order: [] },
+      teaches: { key: 'run/1-model' },
+    });
     for (const choose of [
       () => page.choosePreset('quick'),
       () => page.chooseModel('embedded-llama'),

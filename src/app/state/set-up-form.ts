@@ -106,7 +106,10 @@ export function createSetUpActions(
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
     copySettings: (settings) => setState(formWith(settings)),
     chooseModel: (model) =>
-      setState(({ draft }) => {
+      setState(({ draft, teaches }) => {
+        // Its base, given again, perhaps under another name: the run compares it with the one that it was taught on.
+        if (teaches !== null && [model, teaches.model.settings.model].every((one) => one.startsWith('picked:')))
+          return { draft: { ...draft, model }, refused: null };
         const next = withModel(draft, model);
         const training = { ...next.training, ...FAMILY_MODULES };
         // What comes with the embedded models shows little of others.
