@@ -3,21 +3,20 @@
 //   s_ij = scale q_i·k_j + bias,  p = softmax_j(s) over the allowed keys,  o_i = Σ_j p_ij v_j
 //   FORWARD   o, and lse_i = log Σ_j exp s_ij
 //   GRAD_Q    ds_ij = p_ij (do_i·v_j - delta_i);  dq_i = scale Σ_j ds_ij k_j
-//             with SCORES also ds [B, H, Sq, Sk] itself, which gives the gradient of the bias
 //   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
 // (FlashAttention's scheme, Dao et al. 2022: the gradients recompute p from lse.)
 //
 // q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
 // bias (BIAS): [H, Sq, Sk]; [1, Sq, Sk] for all heads; or by distance (DISTANCE), [H, distances], whose entry
-// j - i + Sq - 1 belongs to query i and key j. mask [Bk, Sk]: 0 hides a key. lse [B, Sq, H]. back holds lse and
-// delta_i = do_i·o_i of every query, [B, Sq, H, 2], then the mask (`attention-delta.wgsl`), so that no form binds more
-// than the eight storage buffers that every device has.
+// j - i + Sq - 1 belongs to query i and key j. mask [Bk, Sk]: 0 hides a key. lse [B, Sq, H].
 // Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so
 // several targets share one encoded source.
 // Query i is at position n = i + offset (+ position[0] with POSITION) among the keys. CAUSAL allows key j if j <= n.
 // WINDOW allows it if j > n - window: a query sees `window` positions, including its own (sliding attention).
 // With SPANS the batch has one row of Sq queries and one of Sk keys, cut by a table in place of the mask: u32
-// [spans, 6], in `back` as floats. A span is the first query and their number, the same of the keys that it shares, and
+// [spans, 6]. Only then are there gradients. Their `back` holds lse and delta_i = do_i·o_i of every query, [Sq, H, 2], then
+// the table as floats (`attention-delta.wgsl`), so that no form binds more than the eight storage buffers that every
+// device has. A span is the first query and their number, the same of the keys that it shares, and
 // of its own. Shared keys have the positions from 0 on, then own keys; query i is at the position of own key i, and
 // distances count from the middle of the bias. Every query belongs to one span, and every key is an own key of one
 // span; a span shares the keys from the first own key of another one on.
@@ -47,9 +46,6 @@ struct Params {
 #endif
 #if BIAS
 @group(0) @binding({{BIAS_BINDING}}) var<storage, read> bias: array<f32>;
-#endif
-#if SCORES
-@group(0) @binding({{SCORES_BINDING}}) var<storage, read_write> scores: array<f32>;
 #endif
 #if POSITION
 @group(0) @binding({{POSITION_BINDING}}) var<storage, read> position: array<u32>;
@@ -130,14 +126,12 @@ fn isSeen(span: Span, i: u32, j: u32) -> bool {
   return seen;
 }
 
-// The first key in the window of query i. Earlier keys need no read, unless every score must be written.
+// The first key in the window of query i. Earlier keys need no read.
 fn firstKey(span: Span, i: u32) -> u32 {
   var first = 0u;
 #if WINDOW
-#if !SCORES
   let n = placeOf(span, i) + 1u;
   first = n - min(n, p.window);
-#endif
 #endif
   return first;
 }
@@ -157,11 +151,7 @@ fn isShown(key: u32) -> bool {
 #if SPANS
   return true;
 #else
-#if FORWARD
   return mask[key] != 0.0;
-#else
-  return back[p.B * p.H * p.Sq + key / 2u][key % 2u] != 0.0;
-#endif
 #endif
 }
 

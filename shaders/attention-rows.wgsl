@@ -13,8 +13,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #if GRAD_KV
   let m = id.x;
   let hk = id.y;
-  if (m >= p.Bk * p.Sk) { return; }
-  let shown = isShown(m);
+  if (m >= p.Sk) { return; }
   let key = (m * p.Hk + hk) * {{SIZE}}u;
   var dk: array<{{T}}, {{SIZE}}>;
   var dv: array<{{T}}, {{SIZE}}>;
@@ -34,7 +33,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
           s += {{DOT}}(q[row + e], k[key + e]);
           dp += {{DOT}}(dout[row + e], v[key + e]);
         }
-        let weight = select(0.0, exp(s * p.scale + biasAt(span, h, i, j) - saved.x), shown && isSeen(span, i, j));
+        let weight = select(0.0, exp(s * p.scale + biasAt(span, h, i, j) - saved.x), isSeen(span, i, j));
         let ds = weight * (dp - saved.y) * p.scale;
         for (var e = 0u; e < p.E; e++) {
           dv[e] += weight * dout[row + e];
@@ -65,12 +64,11 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #endif
   for (var j = firstKey(span, i); j < keyCount(span); j++) {
     let m = keyAt(span, j);
-    let shown = isShown(m);
     let key = (m * p.Hk + hk) * {{SIZE}}u;
     var s = biasAt(span, h, i, j);
 #if FORWARD
     for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row + e] * p.scale, k[key + e]); }
-    s = select(NONE, s, shown && isSeen(span, i, j));
+    s = select(NONE, s, isShown(m) && isSeen(span, i, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let weight = select(0.0, exp(s - higher), s > NONE);
@@ -83,10 +81,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
       s += {{DOT}}(q[row + e] * p.scale, k[key + e]);
       dp += {{DOT}}(dout[row + e], v[key + e]);
     }
-    let ds = select(0.0, exp(s - saved.x) * (dp - saved.y), shown && isSeen(span, i, j));
-#if SCORES
-    scores[((n / p.Sq * p.H + h) * p.Sq + i) * p.Sk + j] = ds;
-#endif
+    let ds = select(0.0, exp(s - saved.x) * (dp - saved.y), isSeen(span, i, j));
     for (var e = 0u; e < p.E; e++) { result[e] += ds * k[key + e]; }
 #endif
   }

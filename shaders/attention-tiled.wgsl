@@ -114,16 +114,14 @@ fn tilesOf(span: Span, first: u32, last: u32) -> u32 {
   return select(0u, (columnCount(span) + 31u) / 32u, rows.x <= rows.y);
 }
 
-// Whether some query from `first` to `last` can see one of these keys, or every score must be written.
+// Whether some query from `first` to `last` can see one of these keys.
 fn isInReach(span: Span, first: u32, last: u32, firstKey: u32, lastKey: u32) -> bool {
   var reached = true;
-#if !SCORES
 #if CAUSAL
   reached = firstKey <= placeOf(span, last);
 #endif
 #if WINDOW
   reached = reached && lastKey + p.window > placeOf(span, first);
-#endif
 #endif
   return reached;
 }
@@ -183,23 +181,19 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
   let x = thread % 8u;
   let y = thread / 8u;
   // Rows of a batch, of all batches with SPANS.
-#if GRAD_KV
-  let batch = group.z % p.Bk;
-  let part = group.z / p.Bk;
-  let rowCount = p.Sk;
-  let share = p.B / p.Bk;
-#else
   let batch = group.z % p.B;
   let part = group.z / p.B;
+#if GRAD_KV
+  let rowCount = p.Sk;
+#else
   let rowCount = p.Sq * {{G}}u;
-  let share = 1u;
 #endif
 #if SPANS
   let firstSpan = 0u;
   let endSpan = p.spans;
 #else
-  let firstSpan = batch * share;
-  let endSpan = firstSpan + share;
+  let firstSpan = batch;
+  let endSpan = batch + 1u;
 #endif
   let firstRow = batch * rowCount + group.x * {{ROWS}}u;
   let lastRow = min(firstRow + {{LAST}}u, (batch + 1u) * rowCount - 1u);
@@ -233,7 +227,6 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
 #for r in R
 #if GRAD_KV
     let places{{r}} = vec4u(positionOf(span, row{{r}}));
-    let shown{{r}} = areShown(span, places{{r}});
 #else
     let places{{r}} = queryOf(span, vec4u(row{{r}}));
 #endif
@@ -288,18 +281,10 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
 #endfor
 #endif
 #if GRAD_Q
-      let shown = areShown(span, columns);
 #for r in R
-      let seen{{r}} = shown & areSeen(span, places{{r}}, columns);
+      let seen{{r}} = areSeen(span, places{{r}}, columns);
       let score{{r}} = s0_{{r}} * p.scale + biasOf(span, headOf(hk, vec4u(row{{r}})), places{{r}}, columns);
       let weights0_{{r}} = slope(weight(score{{r}}, vec4f(saved{{r}}.x), seen{{r}}), s1_{{r}}, vec4f(saved{{r}}.y));
-#if SCORES
-      for (var c = 0u; c < 4u; c++) {
-        let h = headOf(hk, vec4u(row{{r}})).x;
-        let at = ((batch * p.H + h) * p.Sq + places{{r}}.x) * p.Sk + columns[c];
-        if (row{{r}} <= lastRow && columns[c] < p.Sk) { scores[at] = weights0_{{r}}[c]; }
-      }
-#endif
 #endfor
 #endif
 #if GRAD_KV
@@ -307,7 +292,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
       let lines = vec4u(lineOf(hk, n.x), lineOf(hk, n.y), lineOf(hk, n.z), lineOf(hk, n.w));
       let saved = transpose(mat4x2f(back[lines.x], back[lines.y], back[lines.z], back[lines.w]));
 #for r in R
-      let seen{{r}} = shown{{r}} & areSeen(span, columns / {{G}}u, places{{r}});
+      let seen{{r}} = areSeen(span, columns / {{G}}u, places{{r}});
       let score{{r}} = s0_{{r}} * p.scale + biasOf(span, headOf(hk, n), columns / {{G}}u, places{{r}});
       let weights1_{{r}} = weight(score{{r}}, saved[0], seen{{r}});
       let weights0_{{r}} = slope(weights1_{{r}}, s1_{{r}}, saved[1]);

@@ -21,9 +21,10 @@ export interface AttentionShape extends AttentionSizes {
   /** Whether there is a bias: per head, shared by all heads, or per head by the distance of query and key. */
   readonly bias: boolean | 'shared' | 'distance';
   readonly position: boolean;
-  /** Whether `GRAD_Q` also gives the gradient of the scores. */
-  readonly scores?: boolean;
-  /** Spans of a table that cuts Sq and Sk, and distances of the bias by distance, or 0. Then B and Bk are 1. */
+  /**
+   * Spans of a table that cuts Sq and Sk, and distances of the bias by distance, or 0. Then B and Bk are 1. Gradients need
+   * a table.
+   */
   readonly spans?: { readonly count: number; readonly distances: number };
 }
 

@@ -1,3 +1,5 @@
+import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
+import { spansOfRows } from '../models/t5-batch.ts';
 import { type Batch, type TokenPair, tokensOf } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
@@ -116,8 +118,12 @@ function referenceLosses(config: DecoderConfig, model: ReadonlyMap<string, Golde
     position: add('position', [1], 'u32', [0]),
   };
   const ids = padded((text, i) => text[i] ?? config.padId);
-  const mask = padded((text, i) => Number(i < text.length));
-  const { last } = llama.read(g, add('ids', [B, L], 'u32', ids), add('mask', [B, L], 'f32', mask), at);
+  const spans = spansOfRows(
+    texts.map(({ length }) => length),
+    L,
+  );
+  const table = add('spans', [spans.length / SPAN_FIELDS, SPAN_FIELDS], 'u32', spans);
+  const last = llama.readRows(g, add('ids', [B, L], 'u32', ids), table, at);
   const loss = crossEntropy(
     g,
     llama.projection(embedding(g, last, add('predicting', [1, labels.length], 'u32', predicting))),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { alone, SPAN_FIELDS, spanTable } from '../graph/ops/row-attention.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
@@ -62,8 +63,14 @@ class TextGraph {
       position: this.#add('position', [1], 'u32', [0]),
     };
     const ids = this.#add('ids', [B, S], 'u32', text.ids);
-    const mask = this.#add('mask', [B, S], 'f32', text.mask);
-    const { last } = decoder.read(g, ids, mask, at, { hidden: this.hidden });
+    // The tokens of each row, and the padding before and after them.
+    const spans = Array.from({ length: B }, (_, b) => {
+      const row = Array.from({ length: S }, (_, s) => text.mask[b * S + s]);
+      const [begin, end] = [row.indexOf(1), row.lastIndexOf(1) + 1];
+      return [alone(b * S + begin, end - begin), alone(b * S, begin), alone(b * S + end, S - end)];
+    });
+    const table = this.#add('spans', [3 * B, SPAN_FIELDS], 'u32', spanTable(spans.flat()));
+    const last = decoder.readRows(g, ids, table, at, this.hidden);
     this.logits = decoder.logits(g, last);
     const labels = this.#add('labels', [B, S], 'i32', text.labels);
     const weights = this.#add('weights', [B * S], 'f32', text.weights);

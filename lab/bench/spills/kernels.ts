@@ -97,8 +97,9 @@ function attentionKernels({ isSoftware }: Tuning): Kernel[] {
       kinds.flatMap((kind) =>
         [1, 16, 512].flatMap((Sq) =>
           attentionVariantsOf(isSoftware).map((variant) => {
-            const scores = kind.bias === 'distance' && form === 'GRAD_Q';
-            return planAttention(form, { ...usual, causal: false, ...kind, d, Sq, scores }, variant).kernel;
+            const shape = { ...usual, causal: false, ...kind, d, Sq };
+            const rows = { B: 1, Bk: 1, spans: { count: 8, distances: kind.bias ? 1023 : 0 } };
+            return planAttention(form, form === 'FORWARD' ? shape : { ...shape, ...rows }, variant).kernel;
           }),
         ),
       ),

@@ -2,9 +2,7 @@ import { type AttentionForm, attentionOperations, type AttentionShape } from '..
 import { f32, type KernelPlan, u32 } from '../kernel.ts';
 
 /** Bits of the constant `flags` in `kernels/attention.ts`. */
-const FLAGS = { bias: 1, shared: 2, causal: 4, position: 8, scores: 16, window: 32, distance: 64 };
-
-const ENTRIES = { FORWARD: 'attention', GRAD_Q: 'attentionGradQ', GRAD_KV: 'attentionGradKv' } as const;
+const FLAGS = { bias: 1, shared: 2, causal: 4, position: 8, window: 32, distance: 64 };
 
 /** Bits of the constant `flags` in `kernels/row-attention.ts`. */
 const ROW_FLAGS = { bias: 1, causal: 2, window: 4 };
@@ -18,20 +16,19 @@ const PART = { FORWARD: 36, GRAD_Q: 36, GRAD_KV: 32 } as const;
  */
 export function planWasmAttention(form: AttentionForm, shape: AttentionShape): KernelPlan {
   if (shape.spans) return planRows(form, shape, shape.spans);
-  const { B, Sq, Bk, Sk, H, Hk, d, scale, bias, causal, offset, window, position, scores = false } = shape;
+  if (form !== 'FORWARD') throw new Error('the gradients of attention need spans');
+  const { B, Sq, Bk, Sk, H, Hk, d, scale, bias, causal, offset, window, position } = shape;
   const flags =
     (bias !== false ? FLAGS.bias : 0) |
     (bias === 'shared' ? FLAGS.shared : 0) |
     (bias === 'distance' ? FLAGS.distance : 0) |
     (causal ? FLAGS.causal : 0) |
     (position ? FLAGS.position : 0) |
-    (scores ? FLAGS.scores : 0) |
     (window !== null ? FLAGS.window : 0);
-  const entry = ENTRIES[form];
   return {
-    kernel: { name: entry, wasm: { entry, constants: [flags] } },
+    kernel: { name: 'attention', wasm: { entry: 'attention', constants: [flags] } },
     params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(scale), ...[d, offset, window ?? 0].map(u32)],
-    units: form === 'GRAD_KV' ? Bk * Hk : B * H,
+    units: B * H,
     cost: attentionOperations(form, shape),
   };
 }

@@ -11,7 +11,6 @@ import {
   scaleRows,
   sign,
 } from '../../graph/ops/elementwise.ts';
-import { attention } from '../../graph/ops/attention.ts';
 import { embedding } from '../../graph/ops/embedding.ts';
 import { appendToCaches, nextToken } from '../../graph/ops/generation.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
@@ -200,11 +199,11 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       [33, 33, 0],
     ])('of %i queries × %i keys from position %i on', (Sq, Sk, position) => {
       const buckets = word(...integers(Sq + Sk + position, 6));
-      const t = new GraphUnderTest({ table: weight([6, 3]), buckets, position: word(position) }, (g, input) => {
+      const t = new GraphUnderTest({ table: { shape: [6, 3] }, buckets, position: word(position) }, (g, input) => {
         const lookup = { buckets: input('buckets'), offset: Sq - 1 + position, position: input('position') };
         return { bias: relativeBias(g, input('table'), lookup, Sq, Sk) };
-      }).withGradients('bias');
-      check(t, 'relativeBias', 'relativeBiasGradient');
+      });
+      check(t, 'relativeBias');
     });
 
     test('from a bucket for every pair, some of them hidden', () => {
@@ -431,20 +430,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       q: weight([B, S, heads * d]),
       k: weight([B, S, heads * d]),
       v: weight([B, S, heads * d]),
-      bias: weight([heads, S, S]),
       mask: { shape: [B, S], values: integers(B * S, 3).map((v) => Math.min(1, v)) },
-    });
-
-    test.each([
-      [1, 1, 1, 1],
-      [2, 3, 2, 5],
-      [3, 19, 3, 4],
-    ])('sum over a batch of %i, %i tokens, %i heads of %i', (B, S, heads, d) => {
-      const t = new GraphUnderTest(inputs(B, S, heads, d), (g, input) => {
-        const [q, k, v, mask, bias] = ['q', 'k', 'v', 'mask', 'bias'].map(input);
-        return { o: attention(g, { q, k, v, mask, bias, heads, keyHeads: heads, scale: 1, causal: false }) };
-      }).withGradients('o');
-      check(t, 'sumOfParts');
     });
 
     test.each([

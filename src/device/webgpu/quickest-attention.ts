@@ -16,33 +16,38 @@ export function quickestAttention(
   { form, d }: AttentionClass,
   measuring: Measuring,
 ): Promise<AttentionVariant> {
-  const { B, Sq, Bk, Sk, H } = SIZES;
+  const { B, Sq, Sk, H, Hk } = SIZES;
   const optional = { causal: false, offset: 0, window: null, bias: false, position: false } as const;
   const shape: AttentionShape = { ...SIZES, d, scale: 0.1, ...optional };
-  const [values, queries, keys] = [B * Sq * H * d, B * H * Sq, Bk * Sk];
+  // The gradients read the rows of the batch as spans, which lie in the same places.
+  const spans = Array.from({ length: B }, (_, b) => [b * Sq, Sq, 0, 0, b * Sk, Sk]).flat();
+  const rows = { B: 1, Sq: B * Sq, Bk: 1, Sk: B * Sk, H, Hk, spans: { count: B, distances: 0 } };
+  const planned = form === 'FORWARD' ? shape : { ...shape, ...rows };
+  const [values, queries, keys] = [B * Sq * H * d, B * H * Sq, B * Sk];
+  const back = { floats: 2 * queries + spans.length, end: spans };
   // The last result is compared: o, dq, or dk, which depends on all that dv does.
+  const vectors = [values, values, values].map((floats) => ({ floats }));
   const { inputs, outputs } = {
-    FORWARD: { inputs: [values, values, values, keys], outputs: [queries, values] },
-    GRAD_Q: { inputs: [values, values, values, 2 * queries + keys, values], outputs: [values] },
-    GRAD_KV: { inputs: [values, values, values, 2 * queries + keys, values], outputs: [values, values] },
+    FORWARD: { inputs: [...vectors, { floats: keys }], outputs: [queries, values] },
+    GRAD_Q: { inputs: [...vectors, back, { floats: values }], outputs: [values] },
+    GRAD_KV: { inputs: [...vectors, back, { floats: values }], outputs: [values, values] },
   }[form];
   const ordered = (tensors: readonly BufferRange[]): readonly BufferRange[] =>
     form === 'GRAD_KV' ? [...tensors.slice(0, 5), tensors[6], tensors[5]] : tensors;
   const candidates = attentionVariantsOf(gpu.tuning.isSoftware).map((name) => ({
     name,
-    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, shape, name), tensors: ordered(tensors) }],
+    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, planned, name), tensors: ordered(tensors) }],
     error: ERROR[form],
   }));
   const at = (from: readonly Float32Array[], entry: number): [place: number, value: number] => [
     entry,
     entryOf(form, shape, from, entry),
   ];
-  const tensors = { inputs: inputs.map((floats) => ({ floats })), outputs };
-  return quickestOf(gpu, candidates, tensors, { entries: values, at }, measuring);
+  return quickestOf(gpu, candidates, { inputs, outputs }, { entries: values, at }, measuring);
 }
 
 /**
- * An entry of o, dq or dk, from noise: q, k, v, then the mask, which hides no key, or lse and delta of every query, and do.
+ * An entry of o, dq or dk, from noise: q, k, v, then the mask, which hides no key, or lse and delta of every query before the spans, and do.
  */
 function entryOf(
   form: AttentionForm,

@@ -112,6 +112,8 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
 /** A tensor that kernels read: noise. */
 interface Input {
   readonly floats: number;
+  /** What it ends with, in place of noise. */
+  readonly end?: readonly number[];
   readonly packing?: Packing | undefined;
 }
 
@@ -170,8 +172,9 @@ export async function quickestOf<Name>(
   const entries: Entry<Name>[] = [];
   const timer = new DeviceTimer(gpu, clocks, candidates.length);
   try {
-    const values = inputs.map(({ floats, packing }, i) => {
+    const values = inputs.map(({ floats, end = [], packing }, i) => {
       const value = noise(floats);
+      value.set(end, floats - end.length);
       const words = packing ? pack(value, packing) : value;
       gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(buffers[i]), 0, words);
       return packing ? unpack(words as Uint32Array<ArrayBuffer>, packing, floats) : value;

@@ -99,15 +99,9 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       );
     };
     test.each(cases)('%o', async (c) => {
-      const t = graphOf(c).withGradients('o');
-      t.checkFiniteDifferences(device, 1e-5);
-      await t.checkDevice(device, 1e-4);
+      await graphOf(c).checkDevice(device, 1e-4);
     });
-    test.each(forTiles)('in tiles on a graphics card: %o', async (c) => {
-      const t = graphOf(c).withGradients('o');
-      await t.checkDevice(card ?? device, 1e-4);
-    });
-    test.each(inGeneration)('in tiles on a graphics card, without gradients: %o', async (c) => {
+    test.each([...forTiles, ...inGeneration])('in tiles on a graphics card: %o', async (c) => {
       await graphOf(c).checkDevice(card ?? device, 1e-4);
     });
 

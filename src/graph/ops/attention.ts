@@ -1,13 +1,8 @@
-import deltaTemplate from '../../../shaders/attention-delta.wgsl?raw';
 import type { AttentionShape, AttentionSizes } from '../../device/attention-shape.ts';
-import { flatWorkgroups, u32 } from '../../device/kernel.ts';
-import { planSumOfParts } from '../../device/reduce-splits.ts';
 import type { AttentionPlan, Planner } from '../../device/kernel-planner.ts';
-import { fillTemplate } from '../../device/template.ts';
 import { type Graph, type KernelCall, type Numbers, type Operation, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { type AttentionResults, mergeCall } from './merge-attention.ts';
-import { sumOverDistances } from './position-bias.ts';
 
 /** The inputs of attention; `shaders/attention-inputs.wgsl` explains shapes, batch groups and head groups. */
 export interface AttentionInputs {
@@ -19,7 +14,7 @@ export interface AttentionInputs {
   /** [Bk, Sk]; 0 hides a key. */
   mask: Tensor;
   /**
-   * Added to the scores: [heads, Sq, Sk]; [1, Sq, Sk] for all heads, without a gradient; or [heads, Sq + Sk − 1] by
+   * Added to the scores: [heads, Sq, Sk]; [1, Sq, Sk] for all heads; or [heads, Sq + Sk − 1] by
    * distance, as {@link relativeBias} gives it.
    */
   bias?: Tensor | undefined;
@@ -33,7 +28,7 @@ export interface AttentionInputs {
   offset?: number | undefined;
   /** Number of positions that a query sees, including its own: sliding attention. Without it or null: no limit. */
   window?: number | null | undefined;
-  /** u32 [1]: added to the positions of queries in generation; absent where gradients are needed. */
+  /** u32 [1]: added to the positions of queries in generation. */
   position?: Tensor | undefined;
 }
 
@@ -46,10 +41,10 @@ export function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSi
   return { B, Sq, Bk, Sk, H: heads, Hk: keyHeads, d: width / heads };
 }
 
-function shapeOf(at: AttentionInputs, scores = false): AttentionShape {
+function shapeOf(at: AttentionInputs): AttentionShape {
   const { position, scale, causal, offset = 0, window = null } = at;
   const [bias, hasPosition] = [biasOf(at), position !== undefined];
-  return { ...sizesOf(at), scale, causal, offset, window, bias, position: hasPosition, scores };
+  return { ...sizesOf(at), scale, causal, offset, window, bias, position: hasPosition };
 }
 
 function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
@@ -78,7 +73,6 @@ function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
             at: (b * Sq + i) * H + h,
             row: ((b * Sq + i) * H + h) * d,
             key: ((bk * Sk + j) * Hk + hk) * d,
-            score: ((b * H + h) * Sq + i) * Sk + j,
             bias: biasIndex(h, i, j),
           };
         }
@@ -183,7 +177,7 @@ export function forwardPlan(
 export const inputsOf = ({ q, k, v, mask, bias, position }: AttentionInputs): Tensor[] =>
   [q, k, v, mask, bias, position].filter((tensor) => tensor !== undefined);
 
-/** Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys. @returns o, of q's shape. */
+/** Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys, without a gradient. @returns o, of q's shape. */
 export function attention(g: Graph, at: AttentionInputs): Tensor {
   const { B, Sq, H } = sizesOf(at);
   const o = g.intermediate('attention', at.q.shape);
@@ -194,196 +188,6 @@ export function attention(g: Graph, at: AttentionInputs): Tensor {
     outputs: [o, lse],
     ...forwardPlan(planned(at), { o, lse }),
     reference: (value) => forwardReference(at, value, value(lse), value(o)),
-    gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
-      if (dout === undefined) return [];
-      const saved = { dout, back: recordDelta(g, at.heads, { lse, o, dout, hiding: at.mask }) };
-      const [dq, dbias] = wantsQ || wantsBias ? recordQueryGradient(g, at, saved, wantsBias) : [];
-      const [dk, dv] = wantsK || wantsV ? recordKeyGradient(g, at, saved) : [];
-      return [wantsQ ? dq : undefined, wantsK ? dk : undefined, wantsV ? dv : undefined, undefined, dbias];
-    },
   });
   return o;
-}
-
-/** Probability and ds of one pair, from the values saved by the forward pass. */
-function backOfPair(
-  at: AttentionInputs,
-  value: (t: Tensor) => Numbers,
-  saved: Saved,
-): (p: { at: number; row: number; key: number; bias: number }) => [weight: number, ds: number] {
-  const { d } = sizesOf(at);
-  const [q, k, v, dout, back] = [at.q, at.k, at.v, saved.dout, saved.back].map(value);
-  const bias = at.bias && value(at.bias);
-  return (p) => {
-    const score = at.scale * dot(q, p.row, k, p.key, d) + (bias ? bias[p.bias] : 0);
-    const weight = Math.exp(score - back[2 * p.at]);
-    return [weight, weight * (dot(dout, p.row, v, p.key, d) - back[2 * p.at + 1])];
-  };
-}
-
-/**
- * @param hiding the mask, or the table of spans.
- * @returns what the gradients read besides q, k and v: lse and delta [B, Sq, H, 2], then the mask or table, as floats.
- */
-export function recordDelta(
-  g: Graph,
-  heads: number,
-  { lse, o, dout, hiding }: Record<'lse' | 'o' | 'dout' | 'hiding', Tensor>,
-): Tensor {
-  const [queries, rest, d] = [lse.elements, hiding.elements, o.shape[2] / heads];
-  // An even size, since it is read in pairs.
-  const back = g.intermediate('log-sum-exp, delta and mask', [2 * queries + rest + (rest % 2)]);
-  const [vec, isTable] = [d % 4 === 0, hiding.dtype === 'u32'];
-  const wgsl = (): string =>
-    fillTemplate(deltaTemplate, {
-      ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product' },
-      ...{ SCALAR: !vec, LANES: vec ? 4 : 1, HIDING: isTable ? 'u32' : 'f32' },
-    });
-  const name = `attention/delta${vec ? '' : '-scalar'}${isTable ? '-spans' : ''}`;
-  return g.record({
-    name: 'attention delta',
-    inputs: [lse, dout, o, hiding],
-    outputs: [back],
-    calls: () => [
-      {
-        kernel: {
-          ...{ name, wgsl },
-          wasm: { entry: 'attentionDelta', constants: [queries / heads, heads, isTable ? 1 : 0] },
-        },
-        params: [d, queries, rest].map(u32),
-        tensors: [lse, dout, o, hiding, back],
-        workgroups: flatWorkgroups(queries + rest, 64),
-        units: queries / heads + 1,
-        cost: 2 * queries * d + rest,
-      },
-    ],
-    reference: (value) => {
-      const [lses, os, douts, backs] = [lse, o, dout, back].map(value);
-      for (let query = 0; query < queries; query++) {
-        backs[2 * query] = lses[query];
-        backs[2 * query + 1] = dot(douts, query * d, os, query * d, d);
-      }
-      backs.set(value(hiding), 2 * queries);
-    },
-  });
-}
-
-/** The inputs of the gradients. */
-export interface Saved {
-  readonly dout: Tensor;
-  /** From {@link recordDelta}. */
-  readonly back: Tensor;
-}
-
-/** @returns dq and, if wanted, the gradient of the bias: that of the scores, summed over batches. */
-function recordQueryGradient(
-  g: Graph,
-  at: AttentionInputs,
-  t: Saved,
-  wantsBias: boolean,
-): [dq: Tensor, dbias: Tensor | undefined] {
-  const { d, B, H, Sq, Sk } = sizesOf(at);
-  const dq = g.intermediate('d q', at.q.shape);
-  const ds = at.bias && wantsBias ? g.intermediate('d scores', [B, H, Sq, Sk]) : undefined;
-  const bias = at.bias ? [at.bias] : [];
-  const scores = ds ? [ds] : [];
-  g.record({
-    name: 'attention query gradient',
-    inputs: [at.q, at.k, at.v, t.back, t.dout, ...bias],
-    outputs: [dq, ...scores],
-    calls: (planner) => {
-      const tensors = [at.q, at.k, at.v, t.back, t.dout, dq, ...bias, ...scores];
-      return [{ ...planner.attention('GRAD_Q', shapeOf(at, ds !== undefined)), tensors }];
-    },
-    reference: (value) => {
-      const [dqs, k] = [dq, at.k].map(value);
-      for (const tensor of [dq, ...scores]) value(tensor).fill(0);
-      const pair = backOfPair(at, value, t);
-      for (const p of pairs(at, maskOf(at, value(t.back)), 0)) {
-        const [, dscore] = pair(p);
-        for (let e = 0; e < d; e++) dqs[p.row + e] += at.scale * dscore * k[p.key + e];
-        if (ds) value(ds)[p.score] = dscore;
-      }
-    },
-  });
-  const dbias = ds && sumOverBatch(g, ds);
-  return [dq, dbias && biasOf(at) === 'distance' ? sumOverDistances(g, dbias) : dbias];
-}
-
-/** The mask at the end of the tensor from {@link recordDelta}. */
-const maskOf = (at: AttentionInputs, back: Numbers): Numbers => {
-  const { B, H, Sq } = sizesOf(at);
-  return back.subarray(2 * B * H * Sq);
-};
-
-/** How dk and dv are computed, their parts added. */
-export function keyGradientPlan(
-  { shape, vectors, optional }: PlannedAttention,
-  { back, dout }: Saved,
-  [dk, dv]: readonly [dk: Tensor, dv: Tensor],
-): Required<Pick<Operation, 'scratch' | 'calls'>> {
-  const into = (...sums: Tensor[]): Tensor[] => [...vectors, back, dout, ...sums, ...optional];
-  return {
-    scratch: (planner) => {
-      const parts = planner.attentionParts('GRAD_KV', shape);
-      return parts > 1 ? [parts * dk.elements, parts * dv.elements] : [0, 0];
-    },
-    calls: (planner, scratch) => {
-      const plan = planner.attention('GRAD_KV', shape);
-      if (plan.parts === 1) return [{ ...plan, tensors: into(dk, dv) }];
-      const [dks, dvs] = present(scratch);
-      const sum = planSumOfParts(plan.parts, dk.elements);
-      return [
-        { ...plan, tensors: into(dks, dvs) },
-        { ...sum, tensors: [dks, dk] },
-        { ...sum, tensors: [dvs, dv] },
-      ];
-    },
-  };
-}
-
-/** @returns dk and dv. */
-function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor, dv: Tensor] {
-  const { d } = sizesOf(at);
-  const dk = g.intermediate('d k', at.k.shape);
-  const dv = g.intermediate('d v', at.v.shape);
-  const bias = at.bias ? [at.bias] : [];
-  g.record({
-    name: 'attention key gradient',
-    inputs: [at.q, at.k, at.v, t.back, t.dout, ...bias],
-    outputs: [dk, dv],
-    ...keyGradientPlan(planned(at), t, [dk, dv]),
-    reference: (value) => {
-      const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
-      for (const tensor of [dk, dv]) value(tensor).fill(0);
-      const pair = backOfPair(at, value, t);
-      for (const p of pairs(at, maskOf(at, value(t.back)), 0)) {
-        const [weight, dscore] = pair(p);
-        for (let e = 0; e < d; e++) {
-          dks[p.key + e] += at.scale * dscore * q[p.row + e];
-          dvs[p.key + e] += weight * dout[p.row + e];
-        }
-      }
-    },
-  });
-  return [dk, dv];
-}
-
-/** Σ_b of the gradients of scores [B, H, Sq, Sk]: the gradient of a bias [H, Sq, Sk]. */
-function sumOverBatch(g: Graph, ds: Tensor): Tensor {
-  const [B, ...shape] = ds.shape;
-  const dbias = g.intermediate('d bias', shape);
-  return g.record({
-    name: 'sum over batch',
-    inputs: [ds],
-    outputs: [dbias],
-    calls: () => [{ ...planSumOfParts(B, dbias.elements), tensors: [ds, dbias] }],
-    reference: (value) => {
-      const [from, sums] = [value(ds), value(dbias)];
-      for (let i = 0; i < dbias.elements; i++) {
-        sums[i] = 0;
-        for (let b = 0; b < B; b++) sums[i] += from[b * dbias.elements + i];
-      }
-    },
-  });
 }

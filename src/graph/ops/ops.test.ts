@@ -271,7 +271,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
   ])('relative bias %i × %i', async (Sq, Sk) => {
     const buckets = { shape: [Sq + Sk], dtype: 'u32' as const, values: integers(Sq + Sk, 6) };
     const t = new GraphUnderTest(
-      { table: weight([6, 3]), buckets, position: { shape: [1], dtype: 'u32', values: [0] } },
+      { table: { shape: [6, 3] }, buckets, position: { shape: [1], dtype: 'u32', values: [0] } },
       (g, input) => ({
         bias: relativeBias(
           g,
@@ -281,8 +281,7 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
           Sk,
         ),
       }),
-    ).withGradients('bias');
-    t.checkFiniteDifferences(device);
+    );
     await t.checkDevice(device, F32);
   });
 

@@ -1,15 +1,11 @@
+import deltaTemplate from '../../../shaders/attention-delta.wgsl?raw';
 import type { AttentionShape } from '../../device/attention-shape.ts';
-import type { Graph, Numbers } from '../graph.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { planSumOfParts } from '../../device/reduce-splits.ts';
+import { fillTemplate } from '../../device/template.ts';
+import { type Graph, type Numbers, type Operation, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
-import {
-  dot,
-  forwardPlan,
-  keyGradientPlan,
-  NO_KEYS,
-  type PlannedAttention,
-  recordDelta,
-  type Saved,
-} from './attention.ts';
+import { dot, forwardPlan, NO_KEYS, type PlannedAttention } from './attention.ts';
 
 /** Numbers of a span, in the order of {@link Span}. */
 export const SPAN_FIELDS = 6;
@@ -177,13 +173,63 @@ export function rowAttention(g: Graph, at: RowAttentionInputs): Tensor {
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (wantsBias) throw new Error('the bias of row attention has no gradient');
       if (dout === undefined) return [];
-      const saved = { dout, back: recordDelta(g, at.heads, { lse, o, dout, hiding: at.spans }) };
+      const saved = { dout, back: recordDelta(g, at, { lse, o, dout }) };
       const dq = wantsQ ? recordQueryGradient(g, at, saved) : undefined;
       const [dk, dv] = wantsK || wantsV ? recordKeyGradient(g, at, saved) : [];
       return [dq, wantsK ? dk : undefined, wantsV ? dv : undefined];
     },
   });
   return o;
+}
+
+/** @returns what the gradients read besides q, k and v: lse and delta [N, H, 2], then the spans as floats. */
+function recordDelta(
+  g: Graph,
+  { heads, spans }: RowAttentionInputs,
+  { lse, o, dout }: Record<'lse' | 'o' | 'dout', Tensor>,
+): Tensor {
+  const [queries, rest, d] = [lse.elements, spans.elements, o.elements / lse.elements];
+  const back = g.intermediate('log-sum-exp, delta and spans', [2 * queries + rest]);
+  const vec = d % 4 === 0;
+  const wgsl = (): string =>
+    fillTemplate(deltaTemplate, {
+      ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product' },
+      ...{ SCALAR: !vec, LANES: vec ? 4 : 1 },
+    });
+  const name = `attention/delta${vec ? '' : '-scalar'}`;
+  return g.record({
+    name: 'attention delta',
+    inputs: [lse, dout, o, spans],
+    outputs: [back],
+    calls: () => [
+      {
+        kernel: {
+          ...{ name, wgsl },
+          wasm: { entry: 'attentionDelta', constants: [queries / heads, heads] },
+        },
+        params: [d, queries, rest].map(u32),
+        tensors: [lse, dout, o, spans, back],
+        workgroups: flatWorkgroups(queries + rest, 64),
+        units: queries / heads + 1,
+        cost: 2 * queries * d + rest,
+      },
+    ],
+    reference: (value) => {
+      const [lses, os, douts, backs] = [lse, o, dout, back].map(value);
+      for (let query = 0; query < queries; query++) {
+        backs[2 * query] = lses[query];
+        backs[2 * query + 1] = dot(douts, query * d, os, query * d, d);
+      }
+      backs.set(value(spans), 2 * queries);
+    },
+  });
+}
+
+/** The inputs of the gradients. */
+interface Saved {
+  readonly dout: Tensor;
+  /** From {@link recordDelta}. */
+  readonly back: Tensor;
 }
 
 /** Every pair with its probability and the gradient of its score, from the values that {@link recordDelta} saved. */
@@ -215,6 +261,32 @@ function recordQueryGradient(g: Graph, at: RowAttentionInputs, saved: Saved): Te
       }
     },
   });
+}
+
+/** How dk and dv are computed, their parts added. */
+function keyGradientPlan(
+  { shape, vectors, optional }: PlannedAttention,
+  { back, dout }: Saved,
+  [dk, dv]: readonly [dk: Tensor, dv: Tensor],
+): Required<Pick<Operation, 'scratch' | 'calls'>> {
+  const into = (...sums: Tensor[]): Tensor[] => [...vectors, back, dout, ...sums, ...optional];
+  return {
+    scratch: (planner) => {
+      const parts = planner.attentionParts('GRAD_KV', shape);
+      return parts > 1 ? [parts * dk.elements, parts * dv.elements] : [0, 0];
+    },
+    calls: (planner, scratch) => {
+      const plan = planner.attention('GRAD_KV', shape);
+      if (plan.parts === 1) return [{ ...plan, tensors: into(dk, dv) }];
+      const [dks, dvs] = present(scratch);
+      const sum = planSumOfParts(plan.parts, dk.elements);
+      return [
+        { ...plan, tensors: into(dks, dvs) },
+        { ...sum, tensors: [dks, dk] },
+        { ...sum, tensors: [dvs, dv] },
+      ];
+    },
+  };
 }
 
 function recordKeyGradient(g: Graph, at: RowAttentionInputs, saved: Saved): [dk: Tensor, dv: Tensor] {

@@ -1,4 +1,5 @@
-// Shared by attention and its gradients: the sizes of a call, which keys a query may see, and the products of a block
+// Shared by attention and that of rows: the products of a block; and for attention the sizes of a call and which keys a
+// query may see
 //
 // A block is some queries of one head. Its scores [queries, keys] are a matrix in scratch memory, computed and used by
 // the products of `blocks.ts`. It fills the second-level cache, or less if the causal rule lets it see fewer keys. The
@@ -11,7 +12,6 @@ export const BIAS: u32 = 1;
 const SHARED_BIAS: u32 = 2;
 const CAUSAL: u32 = 4;
 export const POSITION: u32 = 8;
-export const SCORES: u32 = 16;
 const WINDOW: u32 = 32;
 const DISTANCE: u32 = 64;
 

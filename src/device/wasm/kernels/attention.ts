@@ -1,19 +1,12 @@
-// Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys, and its gradients
-//
-//   p_ij = exp(s_ij - lse_i), s = scale q kᵀ + bias, delta_i = do_i · o_i, ds_ij = p_ij (do_i · v_j - delta_i)
-//   attention       o = Σ_j p v, lse
-//   attentionDelta  back = lse and delta of every query, then the mask
-//   attentionGradQ  dq = scale ds k, and ds itself if the bias has a gradient
-//   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do
+// Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys, and lse, the log-sum-exp of scores
 //
 // Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention-inputs.wgsl`. The words of a call
 // are the shader's parameters, with the head size instead of E, the flags below, then the tensors in the shader's
 // order.
 //
-// Plan: a unit is one head of one batch; its queries go in blocks (`attention-blocks.ts`). The gradients are in
-// `attention-gradient.ts`.
+// Plan: a unit is one head of one batch; its queries go in blocks (`attention-blocks.ts`).
 // Care: the maximum is subtracted first; a hidden key has weight exactly 0; a query without any allowed key gives o =
-// 0, lse = -3e38 and gradients 0; NaN in a row of scores stays in that row.
+// 0 and lse = -3e38; NaN in a row of scores stays in that row.
 import {
   allowed,
   BIAS,

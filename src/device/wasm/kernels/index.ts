@@ -1,7 +1,6 @@
 // Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call, whose words `simd.ts`
 // describes.
 export { attention } from './attention';
-export { attentionDelta, attentionGradKv, attentionGradQ } from './attention-gradient';
 export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntropyTotal } from './cross-entropy';
 export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';
@@ -19,9 +18,9 @@ export { orthonormality } from './orthonormality';
 export { scaleBlocks, scaleBlocksGradient } from './scale-blocks';
 export { squareLargest, squareTrace } from './square-measures';
 export { sumOfParts } from './reduce-splits';
-export { pairwiseBias, relativeBias, relativeBiasGradient, sumOverDistances } from './relative-bias';
+export { pairwiseBias, relativeBias } from './relative-bias';
 export { rmsNorm, rmsNormGradient, rmsNormWeightGradient } from './rms-norm';
 export { rotary } from './rotary';
-export { rowAttention, rowAttentionGradKv, rowAttentionGradQ } from './row-attention';
+export { attentionDelta, rowAttention, rowAttentionGradKv, rowAttentionGradQ } from './row-attention';
 export { sweepBorders, sweepPanel, sweepPivot } from './sweep';
 export { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace';

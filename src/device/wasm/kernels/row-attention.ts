@@ -18,7 +18,7 @@
 // Plan: a unit is one head of a part of a span: `size` queries, in rowAttentionGradKv `size` keys with all queries that
 // see them, so that no two units write to the same place. Scores go through the products of `attention-blocks.ts`,
 // shared and own keys side by side. No key is read that no query of a block sees.
-// Care: as in `attention.ts`.
+// Care: as in `attention.ts`; gradients of a query without keys are 0.
 import {
   addOverQueries,
   ld,
@@ -31,6 +31,7 @@ import {
 } from './attention-blocks';
 import { exp4, log1 } from './math';
 import { float, max4, sum4, word } from './simd';
+import { dot } from './vectors';
 
 const BIAS: u32 = 1;
 const CAUSAL: u32 = 2;
@@ -270,6 +271,30 @@ function scaleVector(at: usize, factor: f32): void {
   let e: u32 = 0;
   for (; e + 4 <= d; e += 4, at += 16) v128.store(at, f32x4.mul(v128.load(at), f32x4.splat(factor)));
   for (; e < d; e++, at += 4) store<f32>(at, load<f32>(at) * factor);
+}
+
+// Units: tokens, then one for the spans, whose integers become floats. Words: d, queries, numbers of all spans, tokens,
+// H; lse, do, o, spans, back.
+export function attentionDelta(args: usize, from: u32, to: u32): void {
+  const length = word(args, 0);
+  const rest = word(args, 2);
+  const tokens = word(args, 3);
+  const heads = word(args, 4);
+  const back: usize = word(args, 9);
+  for (let token = from; token < to; token++) {
+    if (token == tokens) {
+      const end = back + ((<usize>(tokens * heads)) << 3);
+      const spans: usize = word(args, 8);
+      for (let i: u32 = 0; i < rest; i++) store<f32>(end + (i << 2), <f32>load<u32>(spans + (i << 2)));
+      return;
+    }
+    for (let head = token * heads; head < (token + 1) * heads; head++) {
+      const at = (<usize>(head * length)) << 2;
+      const to = back + ((<usize>head) << 3);
+      store<f32>(to, load<f32>(word(args, 5) + ((<usize>head) << 2)));
+      store<f32>(to, dot(word(args, 6) + at, word(args, 7) + at, length), 4);
+    }
+  }
 }
 
 export function rowAttentionGradQ(args: usize, from: u32, to: u32): void {

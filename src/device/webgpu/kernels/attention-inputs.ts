@@ -10,10 +10,10 @@ export function attentionInputs(form: AttentionForm, shape: AttentionShape): str
   return fillTemplate(template, {
     ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV' },
     ...{ BIAS: shape.bias !== false, BIAS_HEAD: shape.bias === 'shared' ? '0u' : 'h' },
-    ...{ DISTANCE: shape.bias === 'distance', POSITION: shape.position, SCORES: shape.scores === true },
+    ...{ DISTANCE: shape.bias === 'distance', POSITION: shape.position },
     ...{ SPANS: shape.spans !== undefined, HIDING: shape.spans ? 'table: array<u32>' : 'mask: array<f32>' },
     ...{ CAUSAL: shape.causal, WINDOW: shape.window !== null },
-    ...{ BIAS_BINDING: optional, SCORES_BINDING: next, POSITION_BINDING: next },
+    ...{ BIAS_BINDING: optional, POSITION_BINDING: next },
     ...{ SCALAR: shape.d % 4 !== 0, T: shape.d % 4 === 0 ? 'vec4f' : 'f32' },
   });
 }

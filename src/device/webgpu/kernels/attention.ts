@@ -30,9 +30,9 @@ export const nameOfClass = ({ form, d }: AttentionClass): string => `${form} ${d
 /** The kernel of an attention or of one of its gradients; the order of bindings is in `shaders/attention-inputs.wgsl`. */
 export function planAttention(form: AttentionForm, shape: AttentionShape, variant: AttentionVariant): AttentionPlan {
   if (variant === 'tiles') return planTiledAttention(form, shape);
-  const { B, Sq, Bk, Sk, H, Hk, d } = shape;
+  const { B, Sq, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
-  const [rows, heads] = form === 'GRAD_KV' ? [Bk * Sk, Hk] : [B * Sq, H];
+  const [rows, heads] = form === 'GRAD_KV' ? [Sk, Hk] : [B * Sq, H];
   const wg = rows <= 4 ? 4 : rows <= 16 ? 16 : 32;
   return {
     kernel: {
@@ -40,7 +40,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
       wgsl: () =>
         attentionInputs(form, shape) +
         fillTemplate(template, {
-          ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV', SCORES: shape.scores === true },
+          ...{ FORWARD: form === 'FORWARD', GRAD_KV: form === 'GRAD_KV' },
           ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product', WG: wg, SIZE: vec ? d / 4 : d },
         }),
     },
