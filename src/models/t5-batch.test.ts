@@ -1,7 +1,7 @@
 import type { BatchSizes, TokenPair } from '../base/batch.ts';
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import { layOutT5Batch } from './t5-batch.ts';
+import { layOutT5Batch, t5Sizes } from './t5-batch.ts';
 
 const tokens = { padId: 0, startId: 9 };
 const ofLength = (source: number, label: number): TokenPair => ({
@@ -41,6 +41,14 @@ describe('layOutT5Batch', () => {
       labels: Int32Array.of(1, -100, 7, 1, 2, 1, 3, -100, -100, -100, -100, -100),
       decoderIds: Uint32Array.of(9, 1, 9, 7, 9, 2, 9, 3, 9, 0, 9, 0),
     });
+  });
+
+  it('has a source for each example with gates, else one for those of the same prompt', () => {
+    const rows = [ofLength(17, 1), ofLength(17, 3)];
+    const labels = { labels: 6, rows: 2 };
+    expect(t5Sizes(rows, false, 40)).toEqual({ sources: 1, tokens: 32, gated: false, ...labels });
+    expect(t5Sizes(rows, true, 40)).toEqual({ sources: 2, tokens: 64, gated: true, ...labels });
+    expect(layOutT5Batch(rows, t5Sizes(rows, true, 20), tokens).sourceMask.reduce((a, b) => a + b)).toBe(34);
   });
 
   it('tells which tokens see each other', () => {

@@ -105,9 +105,13 @@ export function sourcesOf(rows: Batch): (readonly number[])[] {
   return rows.filter((_, row) => row % answers === 0).map(({ source }) => source);
 }
 
-/** The sizes of a batch for T5. @param reach maximum number of tokens in a source. */
+/**
+ * The sizes of a batch for T5. With gates, which belong to an example, each has a source of its own.
+ *
+ * @param reach maximum number of tokens in a source.
+ */
 export function t5Sizes(rows: Batch, gated: boolean, reach: number): BatchSizes {
-  const sources = sourcesOf(rows);
+  const sources = gated ? rows.map(({ source }) => source) : sourcesOf(rows);
   const longest = (texts: readonly (readonly number[])[]): number =>
     texts.reduce((most, { length }) => Math.max(most, length), 1);
   const [S, T] = [sources, rows.map(({ label }) => label)].map(longest);
