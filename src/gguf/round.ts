@@ -42,7 +42,7 @@ export async function roundAsGguf(base: ModelFiles, saved: SavedRound, dtype: Gg
 function howToAsk(asking: Asking, ingredients: Ingredients, learned: string): string {
   const { ollama, llamaCpp } = linesToAsk(asking, ingredients, learned);
   const block = (lines: readonly string[]): string => `\`\`\`\n${lines.join('\n')}\n\`\`\`\n`;
-  const adapter = ingredients.adapter === undefined ? '' : ' Versions of 2026 and later take no adapters.';
+  const adapter = ingredients.adapter === undefined ? '' : ' Recent versions take no adapters.';
   return `
 ## Ask it
 

@@ -32,6 +32,15 @@ describe('ResultsSchema', () => {
     });
   });
 
+  it('takes those with a setting that is gone, if it was off', () => {
+    const withOld = (rehearsal: number): unknown => ({
+      ...good,
+      settings: { ...good.settings, training: { ...good.settings.training, rehearsal } },
+    });
+    expect(parsed(withOld(0))).toEqual(good);
+    expect(() => parsed(withOld(1))).toThrow(/rehearsal/);
+  });
+
   it('takes those of a run that was stopped before it read its tasks', () => {
     const curves = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
     const early = (accuracy: Results['accuracy']): object => {

@@ -49,8 +49,21 @@ const Settings = v.strictObject({
   perTask: v.exactOptional(PerTaskSchema),
 });
 
+/**
+ * Settings without `training.rehearsal` 0. A build of 2026-12-01 had this setting, which is gone since nothing showed that
+ * it helps; 0 was its start, and trains as runs do now.
+ */
+function withoutRehearsal(settings: unknown): unknown {
+  const training = (settings as { training?: Readonly<Record<string, unknown>> } | null)?.training;
+  if (training?.rehearsal !== 0) return settings;
+  const left = Object.fromEntries(Object.entries(training).filter(([name]) => name !== 'rehearsal'));
+  return { ...(settings as object), training: left };
+}
+
 /** {@link Settings} that go together. */
 export const RunSettingsSchema = v.pipe(
+  v.unknown(),
+  v.transform(withoutRehearsal),
   Settings,
   v.forward(
     v.check(
