@@ -1,7 +1,9 @@
+import { useEffect } from 'react';
 import type { ModelSummary, TaughtLesson } from '../../run/files/model-line.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { scoreText } from '../state/scores.ts';
+import type { PageState } from '../state/store.ts';
 import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
 import buttons from '../ui/buttons.module.css';
 import { moment } from '../ui/format.ts';
@@ -38,6 +40,11 @@ export function TeachMore() {
     isAsked ? models.find(({ key }) => key === used) : null,
   );
   const active = usePageState(({ run }) => isActive(run.status));
+  const isTaught = usePageState(hasTaughtForm);
+  // The form has taught what it says: from here on, its model is the one that came out, and what comes next is open.
+  useEffect(() => {
+    if (isTaught && taught?.model) teach({ key: taught.key, model: taught.model });
+  }, [isTaught, taught, teach]);
   if (!taught?.model || active) return null;
   const { key, model } = taught;
   return (
@@ -51,6 +58,13 @@ export function TeachMore() {
     </button>
   );
 }
+
+/** Whether the run on the page has finished teaching the form's model the form's tasks. */
+const hasTaughtForm = ({ run, teaches, draft }: PageState): boolean =>
+  run.status === 'finished' &&
+  teaches !== null &&
+  draft.order.length > 0 &&
+  run.settings?.order.join('\n') === [...teaches.model.lessons.map(({ name }) => name), ...draft.order].join('\n');
 
 /** Labels shown of a task. */
 const MOST_LABELS = 6;
