@@ -10,12 +10,11 @@ function fill(count: number, seed: number): Float32Array {
   });
 }
 
-/** The initial values that the peers' harness gives the block, so that losses can be compared. */
+/** Initial values of the block, drawn as the peers' harness draws them. */
 export function blockValues(): BlockValues {
   const p = Object.entries(BLOCK_SHAPES).map(([name, shape], i): [string, Float32Array] => {
     if (name.startsWith('g')) return [name, new Float32Array(sizeOf(shape)).fill(1)];
-    const inputs = name === 'pb' ? 64 : shape[0];
-    const scale = (2 / Math.sqrt(inputs)) * 0.5;
+    const scale = (2 / Math.sqrt(shape[0])) * 0.5;
     return [name, fill(sizeOf(shape), 100 + i).map((value) => value * scale)];
   });
   const { B, S, D } = BLOCK;

@@ -2,13 +2,13 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { attention } from '../graph/ops/attention.ts';
+import { rowAttention } from '../graph/ops/row-attention.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { activation, add, gatedActivation } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { runOnCpu } from '../graph/reference.ts';
-import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnDevice } from '../graph/on-device.ts';
 import type { Bench, PartReport } from './bench.ts';
 import { markdownTable } from './table.ts';
@@ -29,9 +29,10 @@ class RandomGraph {
   }
 
   /** Given values, without a gradient. */
-  given(name: string, shape: readonly number[], values: readonly number[], dtype: 'f32' | 'i32' = 'f32'): Tensor {
+  given(name: string, shape: readonly number[], values: readonly number[], dtype: DataType = 'f32'): Tensor {
     const tensor = this.graph.persistent(name, shape, { dtype });
-    this.values.set(tensor, dtype === 'i32' ? Int32Array.from(values) : Float64Array.from(values));
+    const arrays = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
+    this.values.set(tensor, arrays[dtype].from(values));
     return tensor;
   }
 
@@ -67,19 +68,21 @@ const product = (layout: 'nt' | 'nn' | 'tn', packing?: Packing): Case => ({
   },
 });
 
+/** Attention of two rows that share a beginning. */
 const attended = (name: string, keyHeads: number, causal: boolean, d: number): Case => ({
   name,
   build: (r) => {
-    const [B, Sq, Sk, heads] = [2, 19, 19, 4];
-    const q = r.input('q', [B, Sq, heads * d]);
-    const [k, v] = ['k', 'v'].map((one) => r.input(one, [B, Sk, keyHeads * d]));
-    const mask = r.given(
-      'mask',
-      [B, Sk],
-      Array.from({ length: B * Sk }, (_, i) => Number(i % 7 !== 6)),
-    );
-    const bias = causal ? undefined : r.input('bias', [heads, Sq, Sk]);
-    return attention(r.graph, { q, k, v, mask, bias, heads, keyHeads, scale: 1 / Math.sqrt(d), causal });
+    const [shared, heads] = [7, 4];
+    const [first, N] = [22, 38];
+    const q = r.input('q', [1, N, heads * d]);
+    const [k, v] = ['k', 'v'].map((one) => r.input(one, [1, N, keyHeads * d]));
+    const row = (begin: number, end: number): number[] => [begin, end - begin, 0, shared, begin, end - begin];
+    const beginning = [0, shared, 0, 0, 0, shared];
+    const spans = r.given('spans', [3, 6], [...beginning, ...row(shared, first), ...row(first, N)], 'u32');
+    const distances = 2 * N - 1;
+    const values = Array.from({ length: heads * distances }, (_, i) => Math.sin(i));
+    const bias = causal ? undefined : r.given('bias', [heads, distances], values);
+    return rowAttention(r.graph, { q, k, v, spans, bias, heads, keyHeads, scale: 1 / Math.sqrt(d), causal });
   },
 });
 

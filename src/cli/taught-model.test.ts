@@ -249,7 +249,7 @@ async function manifestIn(file: string): Promise<string> {
 }
 
 test('a model of o-lora that version 7ad49aba saved opens, and is taught more', async () => {
-  const old = join('reference', 'models', 'taught-by-7ad49aba');
+  const old = join('reference', 'saved', '7ad49aba-two-tasks');
   said = '';
   expect(await models(['show', old])).toBe(0);
   expect(said).toMatch(/Base model: embedded-llama\nMethod: .*o-lora.*\n1\. mails, .* then, .* now\n2\. pets, /);
