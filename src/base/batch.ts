@@ -26,6 +26,9 @@ export interface PlannedBatch {
   readonly S: number;
   readonly T: number;
   readonly shared: number;
+  /** Tokens that a decoder-only model reads and predicts at most; if undefined, as if every example had S and T. */
+  readonly tokens?: number;
+  readonly labels?: number;
   /** Labels of each source, where a model reads sources apart; 1 by default. */
   readonly answers?: number;
 }

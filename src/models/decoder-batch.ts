@@ -109,10 +109,13 @@ function placesOf(rows: Batch, gated: boolean): { containers: readonly number[];
 }
 
 /** The sizes that no batch of this plan exceeds. */
-export function plannedDecoderSizes({ B, S, T, shared }: PlannedBatch, gated: boolean): BatchSizes {
+export function plannedDecoderSizes(
+  { B, S, T, shared, tokens, labels = B * T }: PlannedBatch,
+  gated: boolean,
+): BatchSizes {
   const saved = gated || shared < LEAST_SHARED ? 0 : (B - 1) * shared;
-  const [tokens, labels] = [roundedUp(B * (S + T - 1) - saved, 'tokens'), roundedUp(B * T, 'labels')];
-  return { rows: B, sources: B, tokens, labels, gated };
+  const read = tokens ?? B * (S + T - 1) - saved;
+  return { rows: B, sources: B, tokens: roundedUp(read, 'tokens'), labels: roundedUp(labels, 'labels'), gated };
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

@@ -30,7 +30,7 @@ test('the work of tasks follows from their longest texts; equal tests count once
   const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
   expect(workOf(settings, tasks, false)).toEqual({
     tasks: 3,
-    batch: { B: 2, S: 39, T: 2, shared: 0 },
+    batch: { B: 2, S: 39, T: 2, shared: 0, tokens: 40, labels: 4 },
     shapes: settings.training.epochs,
     validation: null,
     protects: [],
@@ -51,8 +51,8 @@ test('held-out examples are planned in batches of their own', () => {
   const held = [20, 21, 22, 23, 24, 25, 26].map((length) => example(length, 3));
   const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }], false);
   expect([batch, validation]).toEqual([
-    { B: 2, S: 6, T: 2, shared: 0 },
-    { B: 6, S: 26, T: 3, shared: 19 },
+    { B: 2, S: 6, T: 2, shared: 0, tokens: 13, labels: 4 },
+    { B: 6, S: 26, T: 3, shared: 19, tokens: 58, labels: 18 }, // 153 tokens, five times 19 of them again
   ]);
   const ahead = workAhead({ ...settings, training: { ...settings.training, validationExamples: 0.1 } }, [
     ['yes', 'no'],

@@ -123,17 +123,39 @@ function largestBatch(
   const rounds = roundsOf(method, tasks).map(({ trains }) => trains.flatMap((task) => tasks[task][part]));
   const [S, T] = (['source', 'label'] as const).map((of) => longest(rounds.flat().map((one) => one[of])));
   const B = Math.min(most, Math.max(...rounds.map(({ length }) => length)));
+  const { replayShare, byPrompt = false } = needsOf(planOf(method));
+  const isMixed = replayShare !== undefined;
   // Of the rounds whose batches may be the largest, the one whose examples share the fewest tokens. A batch with
   // examples of several tasks may share nothing.
-  const isMixed = needsOf(planOf(method)).replayShare !== undefined;
   const shared = rounds
     .filter(({ length }) => length > 0)
     .map((examples) => {
       const spare = S - longest(examples.map(({ source }) => source));
       return (isMixed ? 0 : sharedTokens(examples)) + Math.floor((spare * B) / Math.max(1, B - 1));
     });
-  return { B, S, T, shared: Math.min(S - 1, ...shared) };
+  const together = isMixed ? [rounds.flat()] : rounds;
+  const tokens = together.map((examples) => {
+    const lengths = examples.map(({ source, label }) => source.length + label.length - 1);
+    const own = isMixed || byPrompt ? 0 : sharedTokens(examples);
+    return sumOfLargest(lengths, B) - (Math.min(B, lengths.length) - 1) * own;
+  });
+  const labels = together.map((examples) =>
+    sumOfLargest(
+      examples.map(({ label }) => label.length),
+      B,
+    ),
+  );
+  return {
+    ...{ B, S, T, shared: Math.min(S - 1, ...shared) },
+    ...{ tokens: Math.max(...tokens), labels: Math.max(...labels) },
+  };
 }
+
+const sumOfLargest = (values: readonly number[], count: number): number =>
+  values
+    .toSorted((a, b) => b - a)
+    .slice(0, count)
+    .reduce((sum, value) => sum + value, 0);
 
 /** Tokens of a planned batch, if its examples share none. */
 export const tokensIn = ({ B, S, T }: PlannedBatch): number => B * (S + T);
