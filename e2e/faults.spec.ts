@@ -188,11 +188,16 @@ const storedRuns = (page: Page): Promise<{ rounds: string[]; checkpoints: string
     const found = { rounds: [] as string[], checkpoints: [] as string[] };
     const walk = async (folder: FileSystemDirectoryHandle): Promise<void> => {
       for await (const [name, handle] of folder.entries()) {
-        if (handle instanceof FileSystemDirectoryHandle) await walk(handle);
+        if (handle instanceof FileSystemDirectoryHandle) await walkIfThere(handle);
         else if (name === 'round.json') found.rounds.push(folder.name);
         else if (name === 'checkpoint.json') found.checkpoints.push(folder.name);
       }
     };
+    // A checkpoint is removed when its run has ended, perhaps while its folder is read: then it is not stored.
+    const walkIfThere = async (folder: FileSystemDirectoryHandle): Promise<void> =>
+      walk(folder).catch((thrown: unknown) => {
+        if (!(thrown instanceof DOMException && thrown.name === 'NotFoundError')) throw thrown;
+      });
     await walk(await navigator.storage.getDirectory());
     return found;
   });
