@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { OutputFile } from '../../weights/exports/output-file.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
+import type { Results } from './results.ts';
 import { csvRow, eventFileHead, eventOf, logColumns, logFiles, RunLog } from './run-log.ts';
 
 const results = quickResults('gorp-plus', 1);
+const isCompensated = 'taskRates' in results.settings.method && results.settings.method.taskRates === 'compensated';
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 // Written by tensorboard 2.21: its RecordWriter, with an Event of these values.
@@ -90,6 +93,22 @@ describe('tables', () => {
     expect(state.log_history.map((line) => line.loss)).toEqual(loss);
     expect([state.global_step, state.epoch]).toEqual([step.at(-1), state.num_train_epochs]);
     expect(state.log_history.every(({ epoch }, i, all) => i === 0 || epoch > all[i - 1].epoch)).toBe(true);
+  });
+
+  test('a task that ended early has a part of its epochs, and compensated rates are not called rates', async () => {
+    const { curves } = results;
+    const steps = curves.round.filter((round) => round === 1).length;
+    const file = (of: Results): OutputFile =>
+      logFiles(of).find(({ path }) => path === 'trainer_state.json') as OutputFile;
+    const stateOf = async (of: Results): Promise<{ epoch: number; log_history: Record<string, number>[] }> =>
+      JSON.parse(new TextDecoder().decode(await bytesOfFile(file(of)))) as never;
+    const early = { ...results, endedByLoss: [{ round: 1, step: steps, steps, planned: 2 * steps }] };
+    const [whole, part] = await Promise.all([stateOf(results), stateOf(early)]);
+    expect(whole.epoch - part.epoch).toBeCloseTo(results.settings.training.epochs / 2, 12);
+    const rates = ['schedule_factor', 'learning_rate'].map((name) => name in whole.log_history[0]);
+    expect(rates, JSON.stringify(results.settings.method)).toEqual(isCompensated ? [true, false] : [false, true]);
+    const plain = await stateOf(quickResults('seq-lora', 1));
+    expect(plain.log_history[0]).toMatchObject({ learning_rate: expect.any(Number) as number });
   });
 
   test("Avalanche's table has each test of a learned task, and what it lost", async () => {

@@ -56,9 +56,13 @@ export class RunLog {
   }
 }
 
-/** The learning rates of a step: `learning_rate` of adapters, and that of full-rank weights by its own name. */
+/**
+ * The learning rates of a step: `learning_rate` of adapters, and that of full-rank weights by its own name. Results do not
+ * say by what a method multiplied them to compensate for its space: then only the factor of the schedule is known.
+ */
 function ratesAt({ settings: { method }, curves }: Results, i: number): [name: string, rate: number][] {
   const values = method as unknown as Record<string, unknown>;
+  if (values.taskRates === 'compensated') return [['schedule_factor', curves.rate?.[i] ?? 1]];
   return Object.keys(methodOf(method).settings).flatMap((name): [string, number][] => {
     if (name !== 'learningRate' && name !== 'galoreLearningRate') return [];
     const rate = Number(values[name]) * (curves.rate?.[i] ?? 1);
@@ -144,7 +148,8 @@ function evaluationTable({ settings, tasks, accuracy }: Results): string {
       const share = isShare(score) || score === 'rougeL';
       const learned = roundOf(settings, j);
       const then = accuracy[score]?.[learned]?.[j] ?? null;
-      const lost = then === null || round <= learned ? null : share ? then - value : value - then; // of a loss, less is better
+      // Of a loss, less is better.
+      const lost = then === null || round <= learned ? null : (then - value) * (share ? 1 : -1);
       lines.push(csvLine([j, round - 1, share ? value : null, accuracy.loss?.[round]?.[j] ?? null, lost]));
     }
   }
@@ -153,11 +158,13 @@ function evaluationTable({ settings, tasks, accuracy }: Results): string {
 
 /** The state of transformers' Trainer (`TrainerState`) at the end of a run; its epochs count over all tasks. */
 function trainerState(results: Results): Record<string, unknown> {
-  const { settings, curves, validation = [], endedByLoss = [] } = results;
+  const { settings, curves, validation = [], endedByLoss = [], cutShort = [] } = results;
   const { training } = settings;
+  const early = [...endedByLoss, ...cutShort];
   const rounds = namedRounds(settings).map(({ round, name }) => {
     const steps = curves.round.filter((one) => one === round).length;
-    return { round, steps, epochs: steps === 0 ? 0 : epochsOf(settings, [name]) };
+    const { planned = steps } = early.find((one) => one.round === round) ?? {};
+    return { steps, epochs: steps === 0 ? 0 : (epochsOf(settings, [name]) * steps) / planned };
   });
   const epochAt = (step: number): number => {
     let [before, epochs] = [0, 0];

@@ -12,7 +12,7 @@ const LITTLE = 0.01;
 
 /**
  * What each task learned and lost whose main score is a mean, not a share of right answers: nothing is said of chance.
- * The others are told by `storyOf`.
+ * Those with right answers are in the sentences of `storyOf`.
  */
 export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[] {
   return tasks.flatMap((task, j): TaskSentence[] => {
