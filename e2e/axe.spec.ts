@@ -51,6 +51,22 @@ test('axe finds nothing on any tab after a run, nor on the form before, light an
     }
   });
 
+  await test.step('a term explains itself, by keyboard', async () => {
+    await page.getByTestId('tab-ranks').click();
+    const term = page.getByRole('button', { name: 'projection', exact: true });
+    await term.focus();
+    await page.keyboard.press('Enter');
+    const about = page.getByRole('dialog', { name: 'Projection' });
+    await expect(about).toBeFocused();
+    await expect(about).toHaveAccessibleDescription(/shadow/);
+    expect(await violations(page, true)).toEqual([]);
+    await page.keyboard.press('Tab');
+    await expect(about.getByRole('link', { name: 'the paper' })).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(about).toBeHidden();
+    await expect(term).toBeFocused();
+  });
+
   await test.step('a violation would be found', async () => {
     await page.evaluate(() => document.body.append(document.createElement('input')));
     await expect(expectAccessible(page, 'tab-run')).rejects.toThrow('label');

@@ -6,11 +6,12 @@ import { changedWords } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
 import { type Playground, useTryContext } from '../state/playground.ts';
-import { chosenExamples, type Compared, SHOWN, type Shown } from '../state/try-form.ts';
+import { chosenExamples, type Compared, SHOWN, type Shown, wrongSentence } from '../state/try-form.ts';
 import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
 import choice from '../ui/Choice.module.css';
 import { Choice } from '../ui/Choice.tsx';
 import { percent, whole } from '../ui/format.ts';
+import { withTerms } from '../ui/Term.tsx';
 import styles from './Examples.module.css';
 import { LongText, MarkedText } from './MarkedText.tsx';
 
@@ -43,6 +44,7 @@ export function Examples({ playground, run, ask }: Props) {
   const all = examples?.task === form.task ? examples.examples : [];
   const answersBefore = untrained[untrainedKey(form.task, form.dtype)] ?? [];
   const found = chosenExamples(all, form, taskForm, answersBefore);
+  const wrong = wrongSentence(all, form, run.tasks, answersBefore);
   const nameOf = (round: number): string => run.rounds.find((one) => one.round === round)?.name ?? String(round);
   const titles = {
     from: form.from === 0 ? 'Before training' : `After ${nameOf(form.from)}`,
@@ -94,10 +96,15 @@ export function Examples({ playground, run, ask }: Props) {
       <p className={styles.count} role="status" data-testid="examples-count">
         {whole(found.length)} of {whole(all.length)} examples
       </p>
+      {wrong !== null && (
+        <p className={styles.wrong} data-testid="wrong-words">
+          {wrong}
+        </p>
+      )}
       {taskForm !== 'labels' && (
         <p className={styles.count}>
-          Got worse by ROUGE-L, the percentage. <MarkedText kind="extra" pieces={EXTRA} /> are not in the right answer,{' '}
-          <MarkedText kind="missing" pieces={MISSING} /> are missing from the last one.
+          Got worse by {withTerms('ROUGE-L', 'ROUGE-L')}, the percentage. <MarkedText kind="extra" pieces={EXTRA} /> are
+          not in the right answer, <MarkedText kind="missing" pieces={MISSING} /> are missing from the last one.
         </p>
       )}
       {form.from === 0 && <Untrained playground={playground} answered={answersBefore.length} all={all.length} />}

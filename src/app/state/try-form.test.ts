@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AnsweredExample } from '../../run/files/answers-over-rounds.ts';
-import { chosenExamples, EMPTY_FORM, questionOf, SHOWN, withTask } from './try-form.ts';
+import { chosenExamples, EMPTY_FORM, questionOf, SHOWN, withTask, wrongSentence } from './try-form.ts';
 
 const example = (sentence: string, ...answers: [round: number, isRight: boolean][]): AnsweredExample => ({
   sentence,
@@ -42,6 +42,26 @@ describe('the list of examples', () => {
       chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown: 'all', search: text }, 'labels').length;
     expect([search(' Known '), search('COLD'), search('nothing')]).toEqual([1, 3, 0]);
   });
+});
+
+it('says which words the answers that turned wrong now use', () => {
+  const turned = (written: string): AnsweredExample => ({
+    ...{ sentence: written, label: 'warm', others: [] },
+    answers: [
+      { round: 1, written: 'warm', isRight: true, rougeL: 1 },
+      { round: 2, written, isRight: false, rougeL: 0 },
+    ],
+  });
+  const form = { ...EMPTY_FORM, task: 'gloss', from: 1, to: 2, search: 'hides nothing' };
+  const examples = [...['A', 'b', 'a.', 'cold', 'nonsense'].map(turned), example('kept', [1, true], [2, true])];
+  expect(wrongSentence(examples, form, TASKS)).toBe(
+    '5 answers turned wrong: 3 now use field’s words, 1 is another label of gloss, 1 is something else.',
+  );
+  // A label of both tasks is the task's own.
+  const both = [TASKS[0], { ...TASKS[1], labels: ['cold'] }];
+  expect(wrongSentence([turned('cold')], form, both)).toBe('1 answer turned wrong: 1 is another label of gloss.');
+  expect(wrongSentence(EXAMPLES.slice(0, 1), form, TASKS)).toBeNull();
+  expect(wrongSentence(examples, form, [{ ...TASKS[0], form: 'free' }])).toBeNull();
 });
 
 it('lists free answers by how much their ROUGE-L fell, and shows all of them at first', () => {

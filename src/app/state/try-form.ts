@@ -1,6 +1,7 @@
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/files/answers-over-rounds.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
+import { normalisedAnswer } from '../../text/scores.ts';
 import type { Exchange, Question, TriedRun, Writing } from '../../worker/try/messages.ts';
 
 /**
@@ -132,6 +133,43 @@ export function chosenExamples(
       (compared) => isShown(compared, form.shown, taskForm) && (wanted === '' || textOf(compared).includes(wanted)),
     )
     .sort((a, b) => (changeOf(a, taskForm) ?? 2) - (changeOf(b, taskForm) ?? 2));
+}
+
+/**
+ * What became of the answers that turned wrong between the form's two rounds, in a sentence: how many have the words of
+ * another task's labels, how many another label of their own. Null for free answers, and if none turned wrong.
+ */
+export function wrongSentence(
+  examples: readonly AnsweredExample[],
+  form: TryForm,
+  tasks: TriedRun['tasks'],
+  untrained: readonly RoundAnswer[] = [],
+): string | null {
+  const own = tasks.find(({ name }) => name === form.task);
+  if (own?.form !== 'labels') return null;
+  const turned = chosenExamples(examples, { ...form, shown: 'turned-wrong', search: '' }, 'labels', untrained);
+  if (turned.length === 0) return null;
+  // A label that several tasks have says nothing about where it comes from, so its own task comes first.
+  const owners = new Map(
+    [...tasks.filter((task) => task !== own && task.form === 'labels'), own].flatMap(({ name, labels }) =>
+      labels.map((label) => [normalisedAnswer(label), name]),
+    ),
+  );
+  const counts = new Map<string | null, number>();
+  for (const { after } of turned) {
+    const owner = owners.get(normalisedAnswer(after?.written ?? '')) ?? null;
+    counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  }
+  const parts = [...counts]
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([owner, count]) => {
+      const verb = count === 1 ? 'is' : 'are';
+      if (owner === own.name) return `${count} ${verb} another label of ${owner}`;
+      return owner === null
+        ? `${count} ${verb} something else`
+        : `${count} now ${count === 1 ? 'uses' : 'use'} ${owner}’s words`;
+    });
+  return `${turned.length === 1 ? '1 answer' : `${turned.length} answers`} turned wrong: ${parts.join(', ')}.`;
 }
 
 /** How much better the second answer is, from −1 to 1: by ROUGE-L if answers are free. Null if one is missing. */

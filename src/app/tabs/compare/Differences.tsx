@@ -7,6 +7,7 @@ import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
+import { withTerms } from '../../ui/Term.tsx';
 import table from '../../ui/table.module.css';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
@@ -77,12 +78,12 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
             <th scope="col">Seeds</th>
             {MEASURES.map(({ name }) => (
               <th key={name} scope="col" className={table.number}>
-                {name}
+                {withTerms(name, 'AP', 'BWT')}
               </th>
             ))}
             {watched.map(({ name, tasks }) => (
               <th key={name} scope="col" className={table.number} title="Only tested: before training, and at the end">
-                {tasks}
+                {withTerms(tasks, 'ROUGE-L')}
               </th>
             ))}
             {differences.map(({ path, name }) => (

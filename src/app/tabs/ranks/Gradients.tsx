@@ -6,6 +6,7 @@ import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { significant } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
+import { withTerms } from '../../ui/Term.tsx';
 import styles from './Gradients.module.css';
 import { type LayerCourses, lineOf, NO_SAMPLES, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
@@ -30,7 +31,10 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
   return (
     <Section
       title="Gradient norms"
-      note={`Each layer’s latest norm before clipping, and its history on a log scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`}
+      note={withTerms(
+        `Each layer’s latest norm before clipping, and its history on a log scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`,
+        'adapter',
+      )}
       testId="gradients"
       tools={
         <SaveTools

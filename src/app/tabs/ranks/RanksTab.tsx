@@ -5,6 +5,7 @@ import { planOf } from '../../../methods/registry.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { listed } from '../../state/story.ts';
 import { Section } from '../../ui/Section.tsx';
+import { withTerms } from '../../ui/Term.tsx';
 import view from '../../ui/view.module.css';
 import { Angles } from './Angles.tsx';
 import { Gradients } from './Gradients.tsx';
@@ -51,6 +52,15 @@ export function RanksTab() {
   const task = settings.order[round - 1] ?? '';
   return (
     <div className={view.stack}>
+      <p className={view.about} data-testid="why-ranks">
+        {withTerms(
+          'What a task needs of a layer lies in a few directions of its inputs or gradients; a projection keeps the training of later tasks out of them, so what was learned stays, and the rank that all tasks hold tells how much room is left.',
+          'direction',
+          'gradient',
+          'projection',
+          'rank',
+        )}
+      </p>
       <LayerSummary />
       {full.length > 0 && (
         <div className={styles.full} role="status" data-testid="space-full">

@@ -12,6 +12,7 @@ import { ErrorText } from '../../ui/errors.tsx';
 import { bytes } from '../../ui/format.ts';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { Section } from '../../ui/Section.tsx';
+import { withTerms } from '../../ui/Term.tsx';
 import styles from './FilesSection.module.css';
 
 interface Props<Dtype extends string> {
@@ -268,8 +269,11 @@ function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'fai
         {ended === null
           ? 'None yet.'
           : `None: the run ${ended === 'failed' ? 'failed' : 'was stopped'} before its first task was saved.`}{' '}
-        After each task, the model is stored with its answers in the format of the paper’s code, its adapter (PEFT),
-        full-rank weight changes and the space of directions that it protects.
+        {withTerms(
+          'After each task, the model is stored with its answers in the format of the paper’s code, its adapter (PEFT), full-rank weight changes and the space of directions that it protects.',
+          'adapter',
+          'direction',
+        )}
       </p>
     );
   }

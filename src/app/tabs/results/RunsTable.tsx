@@ -15,6 +15,7 @@ import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';
 import table from '../../ui/table.module.css';
+import { withTerms } from '../../ui/Term.tsx';
 import { visibleText } from '../../ui/visible.ts';
 import styles from './RunsTable.module.css';
 
@@ -191,7 +192,11 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
                   className={table.number}
                   title={column === 'General text' ? 'Change of its loss in nats a token; less is better' : undefined}
                 >
-                  {column === 'AP' || column === 'Just learned' ? `${COLUMN_NAMES[column]} %` : COLUMN_NAMES[column]}
+                  {withTerms(
+                    column === 'AP' || column === 'Just learned' ? `${COLUMN_NAMES[column]} %` : COLUMN_NAMES[column],
+                    'AP',
+                    'BWT',
+                  )}
                 </th>
               ))}
               <td />

@@ -3,6 +3,7 @@ import type { Measures as RunMeasures } from '../../../run/results/results.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, roundsTested, scoreText } from '../../state/scores.ts';
 import { Section } from '../../ui/Section.tsx';
+import { withTerms } from '../../ui/Term.tsx';
 import styles from './Measures.module.css';
 
 interface Measure {
@@ -118,7 +119,7 @@ export function Measures() {
             <dt className={styles.name}>
               {name}{' '}
               <abbr className={styles.short} title={term}>
-                {short}
+                {withTerms(short, 'AP', 'BWT')}
               </abbr>
             </dt>
             <dd className={styles.value}>

@@ -8,6 +8,7 @@ import buttons from '../../ui/buttons.module.css';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { countsOf, ReadExample } from '../../ui/ReadExample.tsx';
 import { Section } from '../../ui/Section.tsx';
+import { withTerms } from '../../ui/Term.tsx';
 import view from '../../ui/view.module.css';
 import { AccuracyChart } from './AccuracyChart.tsx';
 import { AccuracyMatrix } from './AccuracyMatrix.tsx';
@@ -96,7 +97,7 @@ export function RunTab() {
       key="accuracy"
       title="Accuracy"
       tools={<ScoreTool />}
-      note={NOTES[score === 'main' && !hasOwn ? 'exact' : score]}
+      note={withTerms(NOTES[score === 'main' && !hasOwn ? 'exact' : score], 'ROUGE-L', 'ranked', 'token')}
     >
       <div className={styles.pair} data-many={many}>
         <Section

@@ -1,6 +1,7 @@
 import type { MethodName } from '../../../methods/registry.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { taskCard } from '../../state/task-store.ts';
+import { withTerms } from '../../ui/Term.tsx';
 import { visibleText } from '../../ui/visible.ts';
 import { counterMethod, PLAIN } from './SideBySide.tsx';
 import styles from './Welcome.module.css';
@@ -29,8 +30,10 @@ export function Welcome() {
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
         Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
-        below in order and is tested after each. Plain fine-tuning makes it forget much of what it learned before.{' '}
-        {aboutMethod(method)} When the run has ended, you can train the same {withOther} and see both side by side.
+        below in order and is tested after each.{' '}
+        {withTerms('Plain fine-tuning makes it forget much of what it learned before.', 'fine-tuning')}{' '}
+        {withTerms(aboutMethod(method), 'direction')} When the run has ended, you can train the same {withOther} and see
+        both side by side.
       </p>
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (

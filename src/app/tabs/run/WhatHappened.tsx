@@ -17,6 +17,7 @@ import buttons from '../../ui/buttons.module.css';
 import { ErrorLine } from '../../ui/errors.tsx';
 import { significant } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
+import { withTerms } from '../../ui/Term.tsx';
 import table from '../../ui/table.module.css';
 import { freeStory } from './free-story.ts';
 import { counterMethod, counterpartOf, PLAIN, SideBySide } from './SideBySide.tsx';
@@ -124,7 +125,7 @@ export function WhatHappened() {
       ))}
       {before.map((text) => (
         <p key={text} className={styles.before} data-testid="watched-story">
-          {text}
+          {withTerms(text, 'token', 'perplexity', 'ROUGE-L')}
         </p>
       ))}
       {text !== null && (

@@ -1,0 +1,225 @@
+import type { ReactNode } from 'react';
+
+/** A term of the field, as its popover explains it. */
+interface Explained {
+  readonly title: string;
+  /** Two sentences. */
+  readonly about: string;
+  /** What it looks like: shapes in a box of 160 × 56, `data-of="accent"` for what matters. */
+  readonly drawing: ReactNode;
+  /** Which page of the docs says more, and where. */
+  readonly docs: string;
+}
+
+const text = (x: number, y: number, words: string) => (
+  <text x={x} y={y} textAnchor="middle">
+    {words}
+  </text>
+);
+const bar = (x: number, height: number, of?: 'accent' | 'faint') => (
+  <rect x={x} y={50 - height} width={16} height={height} data-of={of} />
+);
+const arrow = (x1: number, y1: number, x2: number, y2: number, of?: 'accent' | 'faint') => {
+  const [length, back] = [Math.hypot(x2 - x1, y2 - y1), 6];
+  const [ux, uy] = [(back * (x2 - x1)) / length, (back * (y2 - y1)) / length];
+  return (
+    <path
+      d={`M${x1} ${y1}L${x2} ${y2}M${x2 - ux - uy / 2} ${y2 - uy + ux / 2}L${x2} ${y2}L${x2 - ux + uy / 2} ${y2 - uy - ux / 2}`}
+      data-of={of}
+    />
+  );
+};
+
+/** The glossary of the page. */
+export const TERMS = {
+  'fine-tuning': {
+    title: 'Fine-tuning',
+    about:
+      'Training a model that already knows a language further, on examples of one task. The same weights that learn the task hold what the model knew, so it may forget.',
+    drawing: (
+      <>
+        <rect x={12} y={14} width={44} height={30} />
+        {arrow(64, 29, 92, 29)}
+        <rect x={100} y={14} width={44} height={30} />
+        <rect x={116} y={14} width={28} height={30} data-of="accent" />
+        {text(34, 33, 'knows')}
+        {text(108, 33, '…')}
+        {text(130, 33, 'task')}
+      </>
+    ),
+    docs: 'docs/method.md, section 1',
+  },
+  token: {
+    title: 'Token',
+    about:
+      'The unit in which a model reads and writes: a word, or a piece of one. Losses are means over tokens, and prompts are as long as they have tokens.',
+    drawing: (
+      <>
+        <rect x={14} y={16} width={42} height={24} />
+        <rect x={60} y={16} width={30} height={24} data-of="accent" />
+        <rect x={94} y={16} width={52} height={24} />
+        {text(35, 32, 'contin')}
+        {text(75, 32, 'ual')}
+        {text(120, 32, ' learning')}
+      </>
+    ),
+    docs: 'docs/method.md, section 5',
+  },
+  adapter: {
+    title: 'Adapter (LoRA)',
+    about:
+      'Two thin matrices, B and A, whose product is added to a weight matrix W that stays as it is. Only they are trained and saved, which takes little memory.',
+    drawing: (
+      <>
+        <rect x={20} y={8} width={40} height={40} data-of="faint" />
+        {text(40, 32, 'W')}
+        {text(74, 32, '+')}
+        <rect x={88} y={8} width={12} height={40} data-of="accent" />
+        <rect x={106} y={8} width={40} height={12} data-of="accent" />
+        {text(94, 32, 'B')}
+        {text(126, 18, 'A')}
+      </>
+    ),
+    docs: 'docs/method.md, section 2',
+  },
+  rank: {
+    title: 'Rank',
+    about:
+      'In how many independent directions a matrix acts. The rank of an adapter is the width of its two thin matrices; that of a projection is how many directions of a gradient remain.',
+    drawing: (
+      <>
+        <rect x={30} y={8} width={8} height={40} data-of="accent" />
+        <rect x={44} y={8} width={40} height={8} data-of="accent" />
+        <rect x={96} y={8} width={16} height={40} />
+        <rect x={118} y={8} width={32} height={16} />
+        {text(56, 36, 'rank 4')}
+        {text(134, 44, '8')}
+      </>
+    ),
+    docs: 'docs/method.md, section 2',
+  },
+  direction: {
+    title: 'Direction',
+    about:
+      'An axis in the space of all inputs or gradients of a layer: a fixed mixture of its numbers. A task uses a few directions much and most of them hardly.',
+    drawing: (
+      <>
+        {arrow(80, 46, 138, 20, 'accent')}
+        {arrow(80, 46, 62, 24)}
+        {arrow(80, 46, 80, 34, 'faint')}
+        {text(132, 50, 'used much')}
+        {text(36, 22, 'hardly')}
+      </>
+    ),
+    docs: 'docs/method.md, section 4',
+  },
+  gradient: {
+    title: 'Gradient',
+    about:
+      'For every weight, how much the loss grows if the weight grows a little. A step of training moves the weights the other way.',
+    drawing: (
+      <>
+        <path d="M20 10C50 60 90 56 146 16" />
+        <circle cx={122} cy={33} r={4} data-of="accent" />
+        {arrow(117, 36, 92, 46, 'accent')}
+        {text(138, 50, 'a step')}
+      </>
+    ),
+    docs: 'docs/method.md, section 3',
+  },
+  projection: {
+    title: 'Projection',
+    about:
+      'The part of a gradient that lies in some directions, like its shadow on them. A gradient is compressed to its main directions by one projection; by another, its part in the directions of earlier tasks is removed.',
+    drawing: (
+      <>
+        {arrow(30, 48, 120, 12, 'faint')}
+        {arrow(30, 48, 120, 48)}
+        {arrow(120, 46, 120, 16, 'accent')}
+        {text(76, 44, 'removed')}
+        {text(142, 34, 'left')}
+      </>
+    ),
+    docs: 'docs/method.md, section 4',
+  },
+  AP: {
+    title: 'AP, average performance',
+    about:
+      'The mean accuracy over all tasks after the last one was learned. It counts both how well each task was learned and how much of it is left.',
+    drawing: (
+      <>
+        {bar(30, 34)}
+        {bar(52, 26)}
+        {bar(74, 42)}
+        {bar(96, 30)}
+        <path d="M22 17H122" data-of="accent" />
+        {text(138, 21, 'AP')}
+      </>
+    ),
+    docs: 'docs/method.md, equation (21)',
+  },
+  BWT: {
+    title: 'BWT, backward transfer',
+    about:
+      'How far the accuracy of earlier tasks has moved since each was learned, in the mean. Below 0 the model forgot; above 0 later tasks helped earlier ones.',
+    drawing: (
+      <>
+        {bar(34, 42, 'faint')}
+        {bar(54, 26)}
+        {bar(92, 36, 'faint')}
+        {bar(112, 28)}
+        {arrow(76, 9, 76, 24, 'accent')}
+        {arrow(134, 15, 134, 22, 'accent')}
+      </>
+    ),
+    docs: 'docs/method.md, equation (21)',
+  },
+  'ROUGE-L': {
+    title: 'ROUGE-L',
+    about:
+      'How many words an answer shares with the right one in the same order, with others between them allowed, as a share of both lengths. 100 % means the same words; it scores free answers, where few are exactly right.',
+    drawing: (
+      <>
+        {text(80, 18, 'the cat sat down')}
+        {text(80, 48, 'a cat sat there down')}
+        <path d="M66 23L54 36M88 23L74 36M112 23L134 36" data-of="accent" />
+      </>
+    ),
+    docs: 'docs/method.md, section 6',
+  },
+  ranked: {
+    title: 'Ranked answers',
+    about:
+      'The model writes nothing: each label of the task gets its probability, and the likeliest one is the answer. An exact answer must be written by the model itself, word for word.',
+    drawing: (
+      <>
+        <rect x={62} y={6} width={76} height={12} data-of="accent" />
+        <rect x={62} y={22} width={34} height={12} />
+        <rect x={62} y={38} width={14} height={12} />
+        {text(36, 16, 'happy')}
+        {text(36, 32, 'sad')}
+        {text(36, 48, 'angry')}
+      </>
+    ),
+    docs: 'docs/method.md, section 6',
+  },
+  perplexity: {
+    title: 'Perplexity',
+    about:
+      'Among how many equally likely tokens the model hesitates at each place: e to the power of its loss per token. 1 would be certainty, and less is better.',
+    drawing: (
+      <>
+        {text(26, 32, 'the sea')}
+        {arrow(50, 28, 96, 12)}
+        {arrow(50, 28, 96, 28, 'accent')}
+        {arrow(50, 28, 96, 44)}
+        {text(118, 16, 'is')}
+        {text(118, 32, 'was')}
+        {text(118, 48, 'rose')}
+      </>
+    ),
+    docs: 'docs/method.md, section 6',
+  },
+} as const satisfies Readonly<Record<string, Explained>>;
+
+export type TermName = keyof typeof TERMS;
