@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodeDevices } from '../../src/cli/node-device.ts';
 import { embeddedFolder } from '../../src/cli/named-models.ts';
-import { nodeWasmHost } from '../../src/cli/wasm-host.ts';
+import { nodeDevices, nodeWasmHost } from '../../src/cli/node-device.ts';
 import { requestAdapter } from '../../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../../src/device/webgpu/webgpu-device.ts';
 import { openCpu, type Place } from './bench.ts';

@@ -13,7 +13,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { nodeDeviceHost } from '../../src/cli/host.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
-import { openShown, openTrainedModel } from '../../src/cli/shown-model.ts';
+import { openShown, openTrainedModel } from '../../src/cli/named-models.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import { openDevice } from '../../src/device/choice.ts';
 import { answerPrompts } from '../../src/run/evaluation/answering.ts';

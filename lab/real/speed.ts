@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Spent, median } from '../../src/bench/timing.ts';
-import { digits, markdownTable } from '../../src/bench/table.ts';
+import { digits, markdownTable } from '../../src/base/markdown.ts';
 import type { MethodName } from '../../src/methods/registry.ts';
 import { projectPath } from '../../tools/setup/process.ts';
 import { type Contender, type Job, startProgram } from './speed/contender.ts';

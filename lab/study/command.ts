@@ -13,7 +13,7 @@ import {
   refuseOptions,
   wholeNumber,
 } from '../../src/cli/arguments.ts';
-import { EXIT, UsageError } from '../../src/cli/exit-codes.ts';
+import { EXIT, UsageError } from '../../src/cli/exit.ts';
 import { chooseRun, SETTINGS_OPTIONS } from '../../src/cli/run-settings.ts';
 import { readShard } from './shard.ts';
 import { StudyFolder } from './folder.ts';

@@ -4,7 +4,7 @@ import { type PlannedRun, plannedRuns, type StudyPlan } from './plan.ts';
 import { collect } from './made-runs.ts';
 import { summarise } from './summary.ts';
 import { trainedModules } from '../../src/run/settings/trained-modules.ts';
-import { EXIT } from '../../src/cli/exit-codes.ts';
+import { EXIT } from '../../src/cli/exit.ts';
 import { type NodeChoices, nodeHost } from '../../src/cli/host.ts';
 import { openNamedOutline } from '../../src/cli/named-models.ts';
 import { runReporter } from '../../src/cli/reporter.ts';

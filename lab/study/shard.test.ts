@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EXIT, UsageError } from '../../src/cli/exit-codes.ts';
+import { EXIT, UsageError } from '../../src/cli/exit.ts';
 import { ELSEWHERE, oneByOne, partOf, readShard } from './shard.ts';
 
 test.each<[string | undefined, NodeJS.ProcessEnv, [number, number]]>([

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT, UsageError } from '../../src/cli/exit-codes.ts';
+import { EXIT, UsageError } from '../../src/cli/exit.ts';
 
 /** Which part of a list of runs this process does: those at `index`, `index + count`, …; index from 0. */
 export interface Shard {

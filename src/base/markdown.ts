@@ -22,3 +22,42 @@ export function markdownCode(text: string): string {
   const fence = '`'.repeat(1 + runs.reduce((most, { length }) => Math.max(most, length), 0));
   return /^`|`$|^$/.test(line) ? `${fence} ${line} ${fence}` : `${fence}${line}${fence}`;
 }
+
+/** A table in Markdown. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** A quantity with about three digits; a dash where it could not be measured. */
+export function digits(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return '–';
+  return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
+}
+
+/** A part of a text in Markdown. */
+type MarkdownBlock =
+  | { readonly kind: 'paragraph'; readonly text: string }
+  | { readonly kind: 'table'; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
+
+/** Reads what reports are written in: paragraphs, and tables as `markdownTable` makes them. */
+export function markdownBlocks(text: string): MarkdownBlock[] {
+  const blocks: MarkdownBlock[] = [];
+  let paragraph: string[] = [];
+  let table: string[][] = [];
+  const end = (): void => {
+    const [head, , ...rows] = table;
+    if (paragraph.length > 0) blocks.push({ kind: 'paragraph', text: paragraph.join(' ') });
+    if (table.length > 0) blocks.push({ kind: 'table', head, rows });
+    paragraph = [];
+    table = [];
+  };
+  for (const line of text.split('\n')) {
+    const isRow = line.startsWith('| ') && line.endsWith(' |');
+    if (line === '' || isRow !== table.length > 0) end();
+    if (isRow) table.push(line.slice(2, -2).split(' | '));
+    else if (line !== '') paragraph.push(line);
+  }
+  end();
+  return blocks;
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { randomId } from './random-id.ts';
+import { randomId } from './random.ts';
 
 test('ids are distinct UUIDs of version 4', () => {
   const ids = Array.from({ length: 200 }, randomId);

@@ -1,15 +1,16 @@
+import { reportOf } from '../base/errors.ts';
 import { methodPreset } from '../methods/registry.ts';
 import { frozenPacking, type FrozenWeights } from '../run/models/frozen-weights.ts';
 import { networkOf } from '../run/models/open-network.ts';
 import { startingMethod } from '../run/settings/starting-values.ts';
 import type { Bench, PartReport } from './bench.ts';
-import { measureBlock } from './block.ts';
+import { measureBlock } from './block-step.ts';
 import { openEmbeddedSteps } from './embedded.ts';
-import { MODEL_SHAPES, type ModelShape } from './model-shapes.ts';
+import { MODEL_SHAPES, type ModelShape, randomBatch, randomWeights } from './model-shapes.ts';
 import { type MeasuredModel, measureModel } from './model-steps.ts';
-import { measureProducts } from './products.ts';
-import { randomBatch, randomWeights } from './random-t5.ts';
+import { measureProducts } from './product.ts';
 import { compareWithReferences } from './references.ts';
+import { failedPart, type Outcome } from './report.ts';
 import { type OpenModel, STEP_METHODS } from './stepping-model.ts';
 
 /** A model of published size, how it is stored, and how it trains. */
@@ -103,3 +104,88 @@ function partOf(model: MeasuredModel): Part {
 
 /** A part that is listed but not run. */
 export const omit = (part: Part, omitted: string): Part => ({ ...part, omitted });
+
+/** How long the page measures. */
+export const MINUTE = 60;
+
+// Models of published size that a card measures within the minute.
+const QUICK_MODELS = 2;
+const TOO_LONG = 'it takes longer than a minute; the benchmark in Node, `npm run bench:bundle`, runs it';
+const NOT_HERE: readonly string[] = ['embedded model', 'PyTorch'];
+
+/** What the page measures in a minute, and the bundle's other parts as not run. @param isSlow whether the CPU computes. */
+export const minuteParts = (isSlow: boolean): readonly Part[] => [
+  ...KERNEL_PARTS,
+  EMBEDDED_STEPS,
+  ...MODEL_PARTS.map((part, i) => {
+    if (isSlow) return omit(part, 'the device computes on the CPU');
+    return i < QUICK_MODELS ? part : omit(part, TOO_LONG);
+  }),
+  ...NOT_HERE.map((name) => omit({ name, run: () => Promise.resolve(undefined) }, TOO_LONG)),
+];
+
+/** How long a measurement may take. */
+export interface Limit {
+  /** The clock's time after which no part starts, in milliseconds. */
+  readonly end: number;
+  /**
+   * Whether a part in progress then counts as not run. It continues in the background, until its process or worker
+   * ends.
+   */
+  readonly cutsOff: boolean;
+}
+
+/** Hears of each part. */
+interface Listener {
+  /** A part starts. */
+  readonly begun?: (name: string) => void;
+  readonly ended: (outcome: Outcome) => void | Promise<void>;
+}
+
+export const TIME_OVER = 'the time was over';
+export const CUT_OFF = 'it had not ended when the time was over';
+
+/** Measures parts one after another. A part that fails does not end the others: each opens its own device. */
+export async function measureParts(
+  parts: readonly Part[],
+  bench: Bench,
+  { end, cutsOff }: Limit,
+  { begun, ended }: Listener,
+): Promise<void> {
+  const { clock } = bench;
+  for (const part of parts) {
+    const reason = part.omitted ?? (clock.now() >= end ? TIME_OVER : undefined);
+    if (reason !== undefined) {
+      await ended({ name: part.name, status: 'not run', reason });
+      continue;
+    }
+    begun?.(part.name);
+    const outcome = outcomeOf(part, bench);
+    const cut = cutsOff ? later(end - clock.now()) : undefined;
+    try {
+      await ended(await (cut ? Promise.race([outcome, cut.passed.then(() => cutOff(part))]) : outcome));
+    } finally {
+      cut?.cancel();
+    }
+  }
+}
+
+const cutOff = ({ name }: Part): Outcome => ({ name, status: 'not run', reason: CUT_OFF });
+
+async function outcomeOf({ name, run }: Part, bench: Bench): Promise<Outcome> {
+  const start = bench.clock.now();
+  try {
+    const report = await run(bench);
+    if (report === undefined) return { name, status: 'not run', reason: 'it is not installed' };
+    return { name, status: 'measured', seconds: (bench.clock.now() - start) / 1e3, ...report };
+  } catch (thrown) {
+    return failedPart(name, reportOf(thrown));
+  }
+}
+
+/** Resolves after some milliseconds, unless cancelled. */
+function later(ms: number): { passed: Promise<void>; cancel: () => void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const passed = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  return { passed, cancel: () => clearTimeout(timer) };
+}

@@ -1,8 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { TEST_DEVICES } from '../testing/devices.ts';
 import { TESTS_ALL } from '../testing/tier.ts';
-import { BlockStep } from './block-step.ts';
-import { blockValues } from './block-values.ts';
+import { BlockStep, blockValues } from './block-step.ts';
 
 // Its products are of the size that other libraries are measured with: seconds on a software adapter.
 const devices = TEST_DEVICES.filter(({ name }) => TESTS_ALL || name === 'WebAssembly');

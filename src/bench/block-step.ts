@@ -1,5 +1,8 @@
+import { digits, markdownTable } from '../base/markdown.ts';
+import { formatBytes } from '../base/units.ts';
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device, Program } from '../device/device.ts';
+import type { TuningStore } from '../device/webgpu/tune.ts';
 import { ownProgram, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { compile, type Compiled } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
@@ -10,7 +13,10 @@ import { rmsNorm } from '../graph/ops/norm.ts';
 import { adamInto, adamStepSize } from '../graph/ops/optimizer.ts';
 import { rowAttention } from '../graph/ops/row-attention.ts';
 import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
-import { SubmitAndRead } from './submit-and-read.ts';
+import { type Bench, memoryStore, type PartReport } from './bench.ts';
+import { type ApiCounts, countCalls } from './counts.ts';
+import { apiOverhead, SubmitAndRead } from './submit-and-read.ts';
+import { type Spent, takeTurns, timed } from './timing.ts';
 
 /**
  * The loss of the measured block, mean((y − goal)²), which no model of this project uses.
@@ -33,7 +39,7 @@ function meanSquaredError(g: Graph, y: Tensor, goal: Tensor, into: Tensor, scale
 }
 
 /** Sizes of the block: batch, sequence, model, heads, feed-forward. */
-export const BLOCK = { B: 8, S: 64, D: 256, H: 4, F: 1024 } as const;
+const BLOCK = { B: 8, S: 64, D: 256, H: 4, F: 1024 } as const;
 const LEARNING_RATE = 1e-3;
 const EPS = 1e-6;
 
@@ -41,7 +47,7 @@ const EPS = 1e-6;
  * Shapes of the parameters as in the peers' harness: y = x W, W [in, out]. Its learned position bias is left out, since
  * no method of this project trains one: losses differ from the peers', the work of a step hardly.
  */
-export const BLOCK_SHAPES: Readonly<Record<string, readonly number[]>> = {
+const BLOCK_SHAPES: Readonly<Record<string, readonly number[]>> = {
   g1: [256],
   wq: [256, 256],
   wk: [256, 256],
@@ -53,7 +59,7 @@ export const BLOCK_SHAPES: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** Initial values of the parameters, the input and the target output, [8, 64, 256] each. */
-export interface BlockValues {
+interface BlockValues {
   p: Readonly<Record<string, Float32Array>>;
   x: Float32Array;
   y: Float32Array;
@@ -204,4 +210,107 @@ function transposed(values: Float32Array, [rows, columns]: readonly number[]): F
   const out = new Float32Array(values.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c];
   return out;
+}
+
+/** Numbers in [−0.5, 0.5): the linear congruential generator of the peers' harness. */
+function fill(count: number, seed: number): Float32Array {
+  let state = seed >>> 0;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  });
+}
+
+/** Initial values of the block, drawn as the peers' harness draws them. */
+export function blockValues(): BlockValues {
+  const p = Object.entries(BLOCK_SHAPES).map(([name, shape], i): [string, Float32Array] => {
+    if (name.startsWith('g')) return [name, new Float32Array(sizeOf(shape)).fill(1)];
+    const scale = (2 / Math.sqrt(shape[0])) * 0.5;
+    return [name, fill(sizeOf(shape), 100 + i).map((value) => value * scale)];
+  });
+  const { B, S, D } = BLOCK;
+  return { p: Object.fromEntries(p), x: fill(B * S * D, 7), y: fill(B * S * D, 8) };
+}
+
+/** One encoder block: its first step, a step of training, its forward pass, and the API's overhead on WebGPU. */
+export async function measureBlock(bench: Bench): Promise<PartReport> {
+  const { clock, scope } = bench;
+  const store = memoryStore();
+  let opened = await firstStep(bench, store);
+  const unknownDevice = opened.spent;
+  let knownChoices: Spent | null = null;
+  if (opened.device instanceof WebGpuDevice) {
+    opened.block.destroy();
+    await opened.device.destroy();
+    opened = await firstStep(bench, store);
+    knownChoices = opened.spent;
+  }
+  const { device, block, losses } = opened;
+  try {
+    const calls = await countCalls(async () => losses.push(await block.step()));
+    losses.push(await block.step());
+    const repeat = (work: () => Promise<unknown>) => async (times: number) => {
+      for (let i = 0; i < times; i++) await work();
+    };
+    const contenders = [
+      { name: 'step', run: repeat(() => block.step()) },
+      { name: 'forward', run: repeat(() => block.forward()) },
+    ];
+    const timings = await takeTurns(clock, contenders, scope.rounds);
+    const overhead =
+      device instanceof WebGpuDevice ? await apiOverhead(device.gpu, clock, calls.dispatches, scope.rounds) : null;
+    const { peakBytes } = device.buffers;
+    const first = { unknownDevice, knownChoices };
+    const rows = [...timings, ...(overhead === null ? [] : [overhead])].map(
+      ({ name, wallMedian, wallMin, cpuMedian }) => [name, ...[wallMedian, wallMin, cpuMedian].map(digits)],
+    );
+    return {
+      numbers: { losses, first, calls, peakBytes, timings, overhead },
+      headline: timings.map(({ name, wallMedian }) => `${name} ${digits(wallMedian)} ms`).join(', '),
+      text: [
+        'Batch 8, sequence 64, d 256, 4 heads, feed-forward 1024; forward and backward pass and Adam.\n',
+        markdownTable(['', 'ms median', 'ms min', 'CPU ms'], rows),
+        `\n${startInWords(first, calls)} Peak ${formatBytes(peakBytes)}. Losses ${losses.map((loss) => loss.toFixed(5)).join(' ')}.`,
+      ].join('\n'),
+    };
+  } finally {
+    block.destroy();
+    await device.destroy();
+  }
+}
+
+/** How a device starts: `knownChoices` is null on the CPU, which has one kernel of each kind. */
+interface Start {
+  readonly unknownDevice: Spent;
+  readonly knownChoices: Spent | null;
+}
+
+function startInWords({ unknownDevice, knownChoices }: Start, calls: ApiCounts): string {
+  if (knownChoices === null) return `First step ${both(unknownDevice)}.`;
+  return (
+    `${calls.dispatches} dispatches, ${calls.passes} pass, ${calls.submits} submit a step. First step ` +
+    `${both(unknownDevice)} on an unknown device, whose kernels are measured first, ` +
+    `${both(knownChoices)} with known choices.`
+  );
+}
+
+const both = ({ wall, cpu }: Spent): string => `${digits(wall)} ms${cpu === null ? '' : ` (${digits(cpu)} CPU ms)`}`;
+
+/** From opening a device, which the store may know, to the first loss. */
+async function firstStep(
+  bench: Bench,
+  store: TuningStore,
+): Promise<{ device: Device; block: BlockStep; losses: number[]; spent: Spent }> {
+  let made: { device: Device; block: BlockStep; losses: number[] } | undefined;
+  const spent = await timed(bench.clock, async () => {
+    const device = await bench.open(store);
+    try {
+      const block = await BlockStep.create(device, blockValues());
+      made = { device, block, losses: [await block.step()] };
+    } catch (error) {
+      await device.destroy();
+      throw error;
+    }
+  });
+  return { ...(made as NonNullable<typeof made>), spent };
 }

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import type { Bench } from './bench.ts';
-import { CUT_OFF, type Limit, measureParts, TIME_OVER } from './measure-parts.ts';
-import { omit, type Part } from './benchmark-parts.ts';
+import { CUT_OFF, type Limit, measureParts, omit, type Part, TIME_OVER } from './benchmark-parts.ts';
 import type { Outcome } from './report.ts';
 
 const part = (name: string, run: Part['run']): Part => ({ name, run });

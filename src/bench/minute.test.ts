@@ -7,8 +7,7 @@ import type { Device } from '../device/device.ts';
 import { acquireTestWasm } from '../testing/devices.ts';
 import { losable } from '../testing/losable.ts';
 import type { Bench } from './bench.ts';
-import { measureParts } from './measure-parts.ts';
-import { minuteParts } from './minute.ts';
+import { measureParts, minuteParts } from './benchmark-parts.ts';
 import { type Outcome, OutcomeSchema } from './report.ts';
 
 const RUN_ON_CPU = ['kernels against references', 'products', 'encoder block', 'embedded model, GORP fast'];

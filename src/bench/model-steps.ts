@@ -1,4 +1,4 @@
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { countingDevice, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
@@ -7,7 +7,7 @@ import { type MethodSettings, planOf } from '../methods/registry.ts';
 import type { Bench, PartReport } from './bench.ts';
 import { Greedy } from './greedy.ts';
 import { type OpenModel, SteppingModel } from './stepping-model.ts';
-import { digits, markdownTable } from './table.ts';
+import { digits, markdownTable } from '../base/markdown.ts';
 import { median, timed } from './timing.ts';
 
 /** A model, and how it trains. */

@@ -11,7 +11,7 @@ import { runOnCpu } from '../graph/reference.ts';
 import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnDevice } from '../graph/on-device.ts';
 import type { Bench, PartReport } from './bench.ts';
-import { markdownTable } from './table.ts';
+import { markdownTable } from '../base/markdown.ts';
 
 /** A graph whose inputs are random numbers. */
 class RandomGraph {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { markdownText } from '../base/markdown.ts';
-import { type ErrorReport, ErrorReportSchema } from '../base/error-report.ts';
+import { type ErrorReport, ErrorReportSchema } from '../base/errors.ts';
 
 /** How a part of the benchmark ended. */
 export const OutcomeSchema = v.variant('status', [

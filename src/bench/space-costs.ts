@@ -8,7 +8,7 @@ import { RoundBatches } from '../run/learning/round-batches.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import { spaceSamples } from '../run/tasks/space-samples.ts';
 import { startingMethod, startingTraining } from '../run/settings/starting-values.ts';
-import { randomWeights } from './random-t5.ts';
+import { randomWeights } from './model-shapes.ts';
 import { between, type Clock, median, type Spent, stamp, timed } from './timing.ts';
 
 /** A model that learns tasks of random prompts, all of full length, which take longest. */
@@ -24,14 +24,14 @@ export interface SpaceSubject {
 }
 
 /** How much of a subject is measured. */
-export interface SpaceScope {
+interface SpaceScope {
   readonly tasks: number;
   /** Measured steps of each task, at most {@link MOST_STEPS}. */
   readonly steps: number;
 }
 
 /** What a task takes. */
-export interface TaskTimes {
+interface TaskTimes {
   /** Median of the measured steps. */
   readonly step: Spent;
   readonly beginning: Spent;
@@ -41,7 +41,7 @@ export interface TaskTimes {
 }
 
 /** What a task's end and the next one's beginning take, and a step, in steps of the first task. */
-export interface InSteps {
+interface InSteps {
   readonly between: number;
   readonly step: number;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readArguments, refuseOptions } from './arguments.ts';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { hubAccess, modelsFolder } from './named-models.ts';
 
 test('refuses options that would be ignored, by name', () => {

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { DEVICE_CHOICES, type DeviceChoice } from '../base/device-choice.ts';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
@@ -56,7 +56,7 @@ function positiveNumber(option: string, text: string): number {
 }
 
 /** `--gpu-memory` as bytes; null if not given. @throws UsageError. */
-export const memoryBudget = (gib: string | undefined): number | null =>
+const memoryBudget = (gib: string | undefined): number | null =>
   gib === undefined ? null : positiveNumber('--gpu-memory', gib) * 2 ** 30;
 
 /** `--gpu-share`, a percentage, as a share of 1. @throws UsageError. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { EXIT } from './exit-codes.ts';
+import { EXIT } from './exit.ts';
 
 // What the build puts in.
 vi.stubGlobal('__APP_VERSION__', 'test');

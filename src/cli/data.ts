@@ -7,8 +7,8 @@ import type { TablePreview } from '../tasks/table-preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import { oneOf, readArguments } from './arguments.ts';
 import { USUAL_ROWS } from '../weights/hub-dataset.ts';
-import { readDataPath } from './data-source.ts';
-import { EXIT, UsageError } from './exit-codes.ts';
+import { readDataPath } from './task-option.ts';
+import { EXIT, UsageError } from './exit.ts';
 import { oneLine, Terminal } from './terminal.ts';
 
 export const DATA_USAGE = `Usage: gorp-web data FILE… [options]

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { acquireTestGpu } from '../testing/devices.ts';
-import { isFromDawn, pausePolling } from './dawn-polling.ts';
+import { isFromDawn, pausePolling } from './node-device.ts';
 
 type Callback = (...values: unknown[]) => void;
 

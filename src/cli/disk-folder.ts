@@ -1,7 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { noSafetensors } from '../weights/hub.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 import { missingFile, type ModelFolder, type PeekedFile } from '../weights/model-folder.ts';

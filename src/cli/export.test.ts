@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { exportModel } from './export.ts';
 
 let folder: string;

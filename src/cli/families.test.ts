@@ -10,7 +10,7 @@ import { TESTED_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import { evaluate } from './eval.ts';
 import { generate } from './generate.ts';
-import { merge } from './merge.ts';
+import { merge } from './export.ts';
 import { train } from './train.ts';
 
 /** Datasets of the benchmark, and the tiny tasks that stand in for them. */

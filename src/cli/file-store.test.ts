@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { KernelChoices } from '../device/webgpu/tuning.ts';
-import { fileStore } from './file-store.ts';
+import { fileStore } from './machine.ts';
 
 const CHOICES: KernelChoices = { attention: { 'FORWARD 64': 'tiles' }, matmul: { 'nt 64×64×64': 'block' } };
 let folder: string;

@@ -1,19 +1,74 @@
+import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
 import { DEVICE_CHOICES } from '../base/device-choice.ts';
+import { GorpError } from '../base/errors.ts';
 import { openDevice } from '../device/choice.ts';
 import { type Answering, answerPrompts } from '../run/evaluation/answering.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
-import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 import { MAX_ANSWER } from '../tasks/labels.ts';
+import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments, refuseOptions, wholeNumber } from './arguments.ts';
-import { EXIT, UsageError } from './exit-codes.ts';
+import { EXIT, UsageError } from './exit.ts';
 import { nodeDeviceHost } from './host.ts';
-import { readPrompts } from './prompts.ts';
+import { openShown, openTrainedModel } from './named-models.ts';
 import { openRoundFolder } from './round-folder.ts';
-import { openShown, openTrainedModel } from './shown-model.ts';
 import { oneLine, Terminal } from './terminal.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
+
+const PromptSchema = v.union([v.string(), v.object({ prompt: v.string() })]);
+
+/**
+ * The prompts to answer: those given as options, else those on stdin.
+ *
+ * @param given the values of `--prompt`.
+ * @param jsonl whether lines of stdin are JSON, so that a prompt may have several lines.
+ * @throws UsageError if there is none; GorpError `run/bad-prompts`, naming the line.
+ */
+export async function readPrompts(
+  given: readonly string[],
+  jsonl: boolean,
+  stdin: NodeJS.ReadStream = process.stdin,
+): Promise<string[]> {
+  if (given.length > 0) {
+    if (jsonl) throw new UsageError('--jsonl applies to stdin, which --prompt replaces.');
+    if (given.includes('')) throw new UsageError('--prompt needs a text.');
+    return [...given];
+  }
+  if (stdin.isTTY) throw new UsageError('generate needs --prompt, or prompts on stdin.');
+  const prompts = promptsOf(await text(stdin), jsonl);
+  if (prompts.length === 0) throw new UsageError('generate needs --prompt, or prompts on stdin, which is empty.');
+  return prompts;
+}
+
+/** The prompts of a text, one per line; skips empty lines. */
+function promptsOf(lines: string, jsonl: boolean): string[] {
+  return lines.split(/\r?\n/).flatMap((line, i) => {
+    if (line.trim() === '') return [];
+    return jsonl ? [promptOfLine(line, i + 1)] : [line];
+  });
+}
+
+function promptOfLine(line: string, number: number): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw badPrompts(number, 'is not JSON', cause);
+  }
+  const parsed = v.safeParse(PromptSchema, value);
+  if (!parsed.success) throw badPrompts(number, 'has no prompt');
+  return typeof parsed.output === 'string' ? parsed.output : parsed.output.prompt;
+}
+
+const badPrompts = (line: number, what: string, cause?: unknown): GorpError =>
+  new GorpError(
+    'run/bad-prompts',
+    `Line ${line} of stdin ${what}.`,
+    'With --jsonl every line is a JSON string, or an object with "prompt".',
+    { cause },
+  );
 
 export const GENERATE_USAGE = `Usage: gorp-web generate --round DIR --prompt TEXT [options]
        gorp-web generate --model NAME --prompt TEXT [options]

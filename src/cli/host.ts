@@ -1,22 +1,20 @@
-import { totalmem } from 'node:os';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
-import { GorpError } from '../base/errors.ts';
 import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
+import { GorpError } from '../base/errors.ts';
 import { type DeviceHost, openDevice } from '../device/choice.ts';
-import type { Speed } from '../run/planning/duration.ts';
 import type { RunHost } from '../run/events/host.ts';
+import type { Speed } from '../run/planning/duration.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
 import { benchmarkOf, severalCopies } from '../tasks/benchmarks.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
-import { deviceSpeed } from './device-speed.ts';
-import { nodeDevices } from './node-device.ts';
+import { cacheFile, deviceSpeed, fileStore, platformName } from './machine.ts';
 import { embeddedFolder, openNamedModel } from './named-models.ts';
-import { platformName } from './platform.ts';
-import { cacheFile, fileStore } from './file-store.ts';
+import { nodeDevices } from './node-device.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 
 declare const __APP_VERSION__: string;

@@ -1,10 +1,9 @@
 import { explainedWithCode, reportOf } from '../base/errors.ts';
 import { data, DATA_USAGE } from './data.ts';
 import { EVAL_USAGE, evaluate } from './eval.ts';
-import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
-import { EXPORT_USAGE, exportModel } from './export.ts';
+import { EXIT, exitCodeOf, UsageError } from './exit.ts';
+import { EXPORT_USAGE, exportModel, merge, MERGE_USAGE } from './export.ts';
 import { generate, GENERATE_USAGE } from './generate.ts';
-import { merge, MERGE_USAGE } from './merge.ts';
 import { models, MODELS_USAGE } from './models.ts';
 import { plan, PLAN_USAGE } from './plan.ts';
 import { printable, Terminal } from './terminal.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { GorpError } from '../base/errors.ts';
 import { sharedFiles } from '../run/files/shared-model.ts';
 import { inspectTexts } from '../run/models/open-network.ts';
@@ -12,7 +12,7 @@ import type { StoredModel } from '../weights/model-messages.ts';
 import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
 import type { WeightStore } from '../weights/store.ts';
 import { readArguments, refuseOptions } from './arguments.ts';
-import { EXIT, UsageError } from './exit-codes.ts';
+import { EXIT, UsageError } from './exit.ts';
 import { hubAccess, modelsFolder, openModels, openNamedModel } from './named-models.ts';
 import { writeFiles } from './round-folder.ts';
 import { describeTaught, openTaught, taughtLessons } from './taught-model.ts';

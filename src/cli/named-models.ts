@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { formatBytes } from '../base/units.ts';
+import { openBaseModel } from '../run/files/base-model.ts';
+import type { SavedRound } from '../run/files/saved-round.ts';
 import { embeddedModel } from '../weights/embedded-models.ts';
 import { openGguf, openGgufTexts } from '../weights/gguf/model.ts';
 import { isGgufName } from '../weights/gguf/splits.ts';
@@ -21,6 +24,7 @@ import {
 import { openStore, type WeightStore } from '../weights/store.ts';
 import { DiskFolder } from './disk-folder.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
+import type { Terminal } from './terminal.ts';
 
 /** The folder of the embedded models and tasks, in the built package or a checkout. */
 export const embeddedFolder = findEmbedded(dirname(fileURLToPath(import.meta.url)));
@@ -108,3 +112,26 @@ export async function openNamedTexts(name: string): Promise<ModelTexts> {
 
 /** Whether a model's name means a folder or file on disk; `org/name` does when there is such a folder. */
 const isOnDisk = (name: string): boolean => name.startsWith('.') || name.startsWith('/') || existsSync(name);
+
+/** Opens a model by name, and shows what is loaded. @throws GorpError as {@link openNamedModel}. */
+export const openShown = (name: string, terminal: Terminal): Promise<ModelFiles> =>
+  openNamedModel(name, {
+    onProgress: ({ file, bytes, totalBytes }) =>
+      terminal.live(`Loading ${file}: ${formatBytes(bytes)} of ${formatBytes(totalBytes ?? bytes)}`),
+  });
+
+/**
+ * Opens the model that a round was trained on.
+ *
+ * @param named where to look instead of where the round says.
+ * @throws GorpError as {@link openBaseModel}.
+ */
+export const openTrainedModel = (
+  saved: SavedRound,
+  named: string | undefined,
+  terminal: Terminal,
+): Promise<ModelFiles> =>
+  openBaseModel(saved, (model) => openShown(model, terminal), {
+    model: named,
+    otherwise: 'If it has moved, name it with --model.',
+  });

@@ -1,36 +1,106 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
-import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { explained, GorpError, reportOf } from '../base/errors.ts';
+import { formatBytes } from '../base/units.ts';
 import { openDevice } from '../device/choice.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { sizeOf } from '../graph/tensor.ts';
-import { familyOf } from '../models/families.ts';
 import { methodPreset } from '../methods/registry.ts';
+import { familyOf } from '../models/families.ts';
+import { PUBLISHED_MODELS } from '../run/models/published-models.ts';
+import { textLengths } from '../run/planning/count-lengths.ts';
 import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/planning/duration.ts';
 import {
   asRefusal,
   checkBudget,
   checkHost,
   type MemoryPlan,
+  type Moment,
   PART_NAMES,
   PARTS,
-  type Moment,
 } from '../run/planning/memory-plan.ts';
 import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/planning/plan-run.ts';
 import { workAhead } from '../run/planning/planned-work.ts';
+import { enoughFor, LONGEST, type TextLengths } from '../run/planning/text-lengths.ts';
+import { testedTasks } from '../run/settings/settings.ts';
 import { FAMILY_MODULES } from '../run/settings/trained-modules.ts';
 import { loadLabels, loadTask } from '../tasks/benchmark.ts';
+import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { cutByLabel } from '../tasks/cut.ts';
 import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
-import { EXIT } from './exit-codes.ts';
-import { deviceSpeed } from './device-speed.ts';
+import { EXIT } from './exit.ts';
 import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
-import { openNamedOutline } from './named-models.ts';
-import { printLengths } from './plan-lengths.ts';
-import { PUBLISHED_MODELS } from '../run/models/published-models.ts';
+import { deviceSpeed } from './machine.ts';
+import { openNamedOutline, openNamedTexts } from './named-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
 import { Terminal } from './terminal.ts';
+
+/** Prints how many tokens the texts of a run take, and which would be cut. Says why if they cannot be read. */
+async function printLengths({ settings, customTasks }: ChosenRun, terminal: Terminal): Promise<void> {
+  const isAway = /^https?:/.test(settings.tasks);
+  const isRead = (name: string): boolean =>
+    benchmarkOf(name) === undefined ||
+    customTasks.some((task) => task.name === name) ||
+    !(isAway || settings.tasks === 'embedded');
+  const read = testedTasks(settings).filter(isRead);
+  const left = testedTasks(settings).filter((name) => !isRead(name));
+  if (left.length > 0) {
+    terminal.result(`\nTexts of ${left.join(', ')} are not counted: name their folder on disk with --tasks.`);
+  }
+  if (read.length === 0) return;
+  try {
+    const host = {
+      taskReader: nodeTaskReader,
+      customTask: (name: string) => Promise.resolve(customTasks.find((task) => task.name === name)),
+    };
+    const order = settings.order.filter(isRead);
+    const watch = (settings.watch ?? []).filter(isRead);
+    const lengths = await textLengths(host, { ...settings, order, watch }, await openNamedTexts(settings.model));
+    terminal.event({ type: 'text-lengths', ...lengths, enough: enoughFor(lengths) });
+    terminal.result(`\n${describeLengths(lengths, settings.training)}`);
+  } catch (thrown) {
+    if (!(thrown instanceof GorpError)) throw thrown;
+    terminal.result(`\nTexts are not counted: ${explained(reportOf(thrown))}`);
+  }
+}
+
+/** A table of the tasks, then what would be lost and what to do. */
+function describeLengths(
+  lengths: TextLengths,
+  { sourceLength, promptForm }: ChosenRun['settings']['training'],
+): string {
+  const tasks = lengths.tasks.flatMap((task) => ('error' in task ? [] : [task]));
+  const failed = lengths.tasks.flatMap((task) => ('error' in task ? [`${task.name}: ${explained(task.error)}`] : []));
+  const rows = tasks.map(({ name, texts, counted, cut, longest, answer, shortened }) => [
+    name,
+    counted === texts ? `${texts}` : `${counted} of ${texts}`,
+    longest === null ? `over ${LONGEST}` : `${longest}`,
+    `${cut}`,
+    `${answer}`,
+    `${shortened}`,
+  ]);
+  const table = [
+    `| task | texts counted | longest prompt | cut at ${sourceLength} | longest answer | answers cut |`,
+    '| --- | --: | --: | --: | --: | --: |',
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ];
+  const enough = enoughFor(lengths);
+  const longest = Math.max(0, ...tasks.map(({ answer }) => answer));
+  const advice = [
+    ...tasks
+      .filter(({ question }) => question > sourceLength)
+      .map(({ name, question }) => `${name}: the prompt takes ${question} tokens even without a text.`),
+    tasks.some(({ cut }) => cut > 0) &&
+      (enough === null
+        ? 'Some texts are too long to count: shorten them in the file, or accept that they are cut.'
+        : `No text is cut with --set training.sourceLength=${enough}.`),
+    tasks.some(({ shortened }) => shortened > 0) && `No answer is cut with --set training.targetLength=${longest}.`,
+    lengths.hasTemplate &&
+      promptForm === 'raw' &&
+      'The model has a chat template: --set training.promptForm=chat writes prompts by it.',
+  ].filter((line) => line !== false);
+  return [...(rows.length > 0 ? table : []), ...[...failed, ...advice].map((line) => `\n${line}`)].join('\n');
+}
 
 export const PLAN_USAGE = `Usage: gorp-web plan [options]
        gorp-web plan --published

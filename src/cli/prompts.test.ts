@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from './exit-codes.ts';
-import { readPrompts } from './prompts.ts';
+import { UsageError } from './exit.ts';
+import { readPrompts } from './generate.ts';
 
 /** stdin with a text in it, or a terminal. */
 const stdin = (text: string, isTTY = false): NodeJS.ReadStream =>

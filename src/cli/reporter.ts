@@ -1,4 +1,4 @@
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events/events.ts';
 import { roughly, secondsFor, type Speed } from '../run/planning/duration.ts';

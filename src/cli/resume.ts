@@ -12,7 +12,7 @@ import { type Results, ResultsSchema } from '../run/results/results.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import { isGiven } from './arguments.ts';
 import { CheckpointFolder, CHECKPOINTS } from './checkpoint-folder.ts';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
 import {
   chooseRun,

@@ -7,7 +7,7 @@ import { onDevice, tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { Task } from '../tasks/task.ts';
 import type { RunEvent } from '../run/events/events.ts';
 import type { RunHost } from '../run/events/host.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT } from './exit.ts';
 import { runOnce } from './run-once.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 

@@ -4,13 +4,13 @@ import type { RunHost } from '../run/events/host.ts';
 import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
 
 /** Signals that end a process: from Ctrl-C, the system or a scheduler, and a closing terminal. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** How a run ended. */
-export interface Ended {
+interface Ended {
   exit: number;
   results: Results | null;
   error: ErrorReport | null;

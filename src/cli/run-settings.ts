@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { shareIn } from '../base/percent.ts';
+import { shareIn } from '../base/units.ts';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/settings/order-file.ts';
 import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/planning/presets.ts';
@@ -16,7 +16,7 @@ import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { ORDER_IDS, publishedOrder } from '../tasks/orders.ts';
 import type { Task } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { knownTask, TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
 
 /** Options that choose model, tasks and method. */

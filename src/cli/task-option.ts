@@ -1,18 +1,77 @@
-import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
+import { readHubRows } from '../run/tasks/hub-rows.ts';
+import { BENCHMARKS } from '../tasks/benchmarks.ts';
+import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
+import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-text.ts';
 import { CHAT_ANSWERS, SCORES, TASK_FORMS } from '../tasks/forms.ts';
 import { FRAMES } from '../tasks/frames.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
-import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-text.ts';
-import { BENCHMARKS } from '../tasks/benchmarks.ts';
 import { EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { previewOf, unreadColumns } from '../tasks/preview.ts';
-import { tableOf } from '../tasks/table.ts';
-import type { Task } from '../tasks/task.ts';
+import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import { bearerOf, NameSchema } from '../tasks/task-name.ts';
+import type { Task } from '../tasks/task.ts';
+import { isTextFile, readTextFolder } from '../tasks/text-folder.ts';
+import { datasetName, listDataset, USUAL_ROWS } from '../weights/hub-dataset.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
-import { readDataPath } from './data-source.ts';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
+import { hubAccess } from './named-models.ts';
+
+/** Which rows of a data set on the hub to read, as options say; what they leave out is as usual. */
+interface AskedRows {
+  readonly config?: string | undefined;
+  readonly split?: string | undefined;
+  readonly rows?: string | undefined;
+}
+
+/**
+ * Reads a file of examples, a folder of texts, or rows of a data set on the hub (`org/name`).
+ *
+ * @throws UsageError if rows are asked for that only a data set on the hub has; GorpError `tasks/not-found`, and as
+ *   {@link readTableFile}, {@link readTextFolder} and {@link readHubRows}.
+ */
+export async function readDataPath(path: string, asked: AskedRows = {}): Promise<TableFile> {
+  const dataset = existsSync(path) ? null : datasetName(path);
+  if (dataset !== null) {
+    const { config = null, split = null, rows = String(USUAL_ROWS) } = asked;
+    const count = wholeNumber('rows', rows);
+    return readHubRows(await listDataset(dataset, hubAccess()), { config, split }, count, hubAccess());
+  }
+  const [option] = Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (option !== undefined)
+    throw new UsageError(`${option} goes with a data set of the hub (org/name), which ${path} is not.`);
+  const facts = await stat(path).catch((cause: unknown) => {
+    throw new GorpError(
+      'tasks/not-found',
+      `${JSON.stringify(path)} cannot be read.`,
+      'Name a file of examples, a folder of texts, or a data set of the hub (org/name).',
+      { cause },
+    );
+  });
+  const name = basename(resolve(path));
+  if (!facts.isDirectory()) {
+    checkFileSize(name, facts.size);
+    return readTableFile(name, await bytesOf(path));
+  }
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const texts = files.filter(isTextFile);
+  checkFileSize(
+    name,
+    (await Promise.all(texts.map(async (file) => (await stat(file)).size))).reduce((a, b) => a + b, 0),
+  );
+  const read = texts.map(async (file) => ({
+    path: relative(path, file).split(sep).join('/'),
+    bytes: await bytesOf(file),
+  }));
+  return readTextFolder(name, await Promise.all(read));
+}
+
+const bytesOf = async (path: string): Promise<Uint8Array<ArrayBuffer>> => new Uint8Array(await readFile(path));
 
 export const TASK_USAGE = `  --task FILE      a file of examples, a folder of texts, or a data set of the Hugging Face hub (org/name) as a task, learned
                    in this place; repeatable. Options follow after commas: reviews.csv,text=review,answer=stars,name=reviews

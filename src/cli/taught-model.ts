@@ -12,7 +12,7 @@ import { startingMethod } from '../run/settings/starting-values.ts';
 import { type RunSettings, watching } from '../run/settings/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { isGiven, oneOf, refuseOptions } from './arguments.ts';
-import { UsageError } from './exit-codes.ts';
+import { UsageError } from './exit.ts';
 import { lastRound } from './resume.ts';
 import { openRoundFolder, opensIn } from './round-folder.ts';
 import { changed, type ChosenRun, givenTasks, type SettingsValues, withGivenText } from './run-settings.ts';

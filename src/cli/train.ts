@@ -18,7 +18,7 @@ import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { LogFolder } from './log-folder.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
-import { EXIT, UsageError } from './exit-codes.ts';
+import { EXIT, UsageError } from './exit.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
 import { nodeProvenance, refuseChanged } from './reuse.ts';
 import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun, withFiles } from './resume.ts';

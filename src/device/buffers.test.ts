@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { acquireTestGpu } from '../testing/devices.ts';
 import { BufferLedger } from './buffers.ts';
 import { Turns } from './turns.ts';

@@ -1,6 +1,6 @@
 import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 
 /** Device memory with an owner, live until `destroy` is called. */
 export interface OwnedBuffer {

@@ -4,15 +4,14 @@ import type { OutputFile } from '../weights/exports/output-file.ts';
 import { BLOCK_TYPES } from '../weights/gguf/blocks.ts';
 import { quantise } from '../weights/gguf/quantise.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
-import { type GgufSource, ggufBytes } from '../weights/gguf/write.ts';
+import { ggufBytes, type GgufSource } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
-import { interleavedRows } from './interleaved.ts';
+import { fileName, interleavedRows, type TrainedChanges } from './model-tensors.ts';
 import { type Asking, readForms, recipes } from './modelfile.ts';
-import { fileName, type TrainedChanges } from './model-tensors.ts';
 
 /** What an adapter is called, and how its model is asked. */
-export interface GgufAdapterExport {
+interface GgufAdapterExport {
   /** File name without `.gguf`. */
   readonly name: string;
   /** File name of the base model, to which the Modelfile adds the adapter. */

@@ -12,7 +12,7 @@ import { openGguf } from '../weights/gguf/model.ts';
 import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './adapter-files.ts';
 import { decoderForm } from './decoder-form.ts';
-import type { GgufDtype } from './dtypes.ts';
+import type { GgufDtype } from './names.ts';
 import { ggufFiles } from './gguf-files.ts';
 import { tokenizerValues } from './tokenizer-values.ts';
 

@@ -5,7 +5,7 @@ import type { GgufValue } from '../weights/gguf/values.ts';
 import { ggufBytes } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
-import type { GgufDtype } from './dtypes.ts';
+import type { GgufDtype } from './names.ts';
 import { modelTensors, type TrainedChanges } from './model-tensors.ts';
 import { type Asking, type KnownForms, readForms, recipes } from './modelfile.ts';
 import { tokenizerValues } from './tokenizer-values.ts';

@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { randomId } from '../base/random-id.ts';
+import { randomId } from '../base/random.ts';
 import { type KnownModel, readTexts } from '../run/models/open-network.ts';
 import type { TrainingSettings } from '../run/settings/settings.ts';
 import { promptFrame } from '../tasks/prompt.ts';

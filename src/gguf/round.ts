@@ -5,10 +5,17 @@ import { refuseGates } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './adapter-files.ts';
-import type { GgufDtype } from './dtypes.ts';
 import { ggufFiles } from './gguf-files.ts';
 import type { Asking } from './modelfile.ts';
-import { adapterName, baseFile, type Ingredients, learnedName, linesToAsk, mergedName } from './names.ts';
+import {
+  adapterName,
+  baseFile,
+  type GgufDtype,
+  type Ingredients,
+  learnedName,
+  linesToAsk,
+  mergedName,
+} from './names.ts';
 
 /**
  * What a round trained as GGUF, with a Modelfile for each task and a model card.

@@ -1,5 +1,5 @@
 import { GorpError, REPORT_BUG } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { ELEMENT, type Element, type ExternalPlace } from './onnx-messages.ts';
 
@@ -34,7 +34,7 @@ interface PlacedGroup {
 }
 
 /** How tensors are assigned to files. */
-export interface DataLayout {
+interface DataLayout {
   /** Whether the tensor of this name is in separate files, after those of the rest. */
   isApart?: ((tensor: string) => boolean) | undefined;
   /** Maximum bytes per file. */

@@ -6,12 +6,12 @@ import {
   type Element,
   externalTensor,
   inlineTensor,
+  Message,
   MICROSOFT,
   modelMessage,
   nodeMessage,
   valueMessage,
 } from './onnx-messages.ts';
-import { Message } from './protobuf.ts';
 
 /** Operators of onnxruntime's own domain. */
 const OWN_OPERATORS: ReadonlySet<string> = new Set(['RotaryEmbedding', 'FastGelu', 'MatMulNBits']);

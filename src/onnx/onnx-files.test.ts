@@ -1,6 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, it } from 'vitest';
-import { crc32 } from '../base/crc32.ts';
+import { crc32 } from '../weights/exports/zip.ts';
 import { readTexts } from '../run/models/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { collected, emptyCaches, int64, modelOnDisk, onnxSession, reals } from '../testing/onnx-runtime.ts';

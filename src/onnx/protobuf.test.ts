@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Message } from './protobuf.ts';
+import { Message } from './onnx-messages.ts';
 
 const hex = (message: Message): string => Buffer.from(message.encoded()).toString('hex');
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import { BLOCK, blocksOf, quantize } from './quantize.ts';
+import { BLOCK, blocksOf, quantize } from './graph-weights.ts';
 
 /** The weights as `MatMulNBits` reads them: (q − zero) · scale. */
 function unfolded(

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { RUNTIME_FILE_BYTES } from './runtime-limit.ts';
+import { RUNTIME_FILE_BYTES } from './dtypes.ts';
 
 it('states the size of the served files', () => {
   const size = (name: string): number =>

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkRuntimeHolds, loadedBytes } from './runtime-memory.ts';
+import { checkRuntimeHolds, loadedBytes } from './model-graphs.ts';
 
 /** The shape of google-t5/t5-large. */
 const T5_LARGE = {

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import {
+  readTokenizerJson,
+  type TokenizerJson as TokenizerOf,
+  unigramValues,
+  vocabularyOf,
+} from '../gguf/tokenizer-values.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
+import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
-import { type TokenizerJson as TokenizerOf, readTokenizerJson } from '../gguf/tokenizer-json.ts';
-import { unigramValues } from '../gguf/unigram-values.ts';
-import { vocabularyOf } from '../gguf/vocabulary.ts';
 import { GgufTokenizer } from '../weights/gguf/tokenizer.ts';
 import { GgufMetadata, type GgufValue } from '../weights/gguf/values.ts';
 import { whitespaceMap } from '../weights/gguf/whitespace-map.ts';
-import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
 
 type TextIds = { text: string } & Record<string, number[]>;
 interface Golden {

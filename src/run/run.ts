@@ -1,5 +1,5 @@
 import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
-import { randomId } from '../base/random-id.ts';
+import { randomId } from '../base/random.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
 import { Attempt } from './attempt.ts';

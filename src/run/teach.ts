@@ -1,31 +1,30 @@
 import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
+import { needsOf, spaceOf } from '../gorp/method-plan.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
-import { spaceOf } from '../gorp/method-plan.ts';
-import { needsOf } from '../gorp/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { type DataPosition, positionAt } from './files/data-position.ts';
-import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './probes/common-questions-probe.ts';
-import type { EncodedTask } from './tasks/encoded-task.ts';
+import { Validation } from './evaluation/validation.ts';
 import { type Moment, rest } from './events/events.ts';
-import { GENERAL_TEXT_NAME, type GeneralTextProbe } from './probes/general-text-probe.ts';
-import { isTested } from './results/measures.ts';
-import { type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
+import { type DataPosition, positionAt } from './files/data-position.ts';
 import { reported } from './learning/reported.ts';
-import { courseOf } from './results/held-out.ts';
-import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
 import { RoundBatches } from './learning/round-batches.ts';
-import { testTasks, type TestOfTask } from './learning/round-tests.ts';
+import { type TestOfTask, testTasks } from './learning/round-tests.ts';
 import { doubtfulEnding, fullSpaces, unendingWarmUp } from './learning/round-warnings.ts';
 import type { RunTime } from './learning/run-time.ts';
+import type { StepReports } from './learning/step-reports.ts';
+import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './probes/common-questions-probe.ts';
+import { GENERAL_TEXT_NAME, type GeneralTextProbe } from './probes/general-text-probe.ts';
+import { courseOf } from './results/held-out.ts';
+import { isTested } from './results/measures.ts';
+import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
 import { type Round, testedBefore } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
+import type { EncodedTask } from './tasks/encoded-task.ts';
+import { type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
-import type { StepReports } from './learning/step-reports.ts';
-import { Validation } from './evaluation/validation.ts';
 
 /** A learner, the tasks it is to learn, and where it is in them. */
 export interface Lessons {

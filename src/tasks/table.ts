@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { gunzippedWhole } from '../base/gunzip.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';

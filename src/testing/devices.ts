@@ -1,5 +1,4 @@
-import { openDawn } from '../cli/node-device.ts';
-import { nodeWasmHost } from '../cli/wasm-host.ts';
+import { nodeWasmHost, openDawn } from '../cli/node-device.ts';
 import type { Device } from '../device/device.ts';
 import { WasmDevice } from '../device/wasm/wasm-device.ts';
 import { type Gpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';

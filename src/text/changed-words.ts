@@ -1,4 +1,4 @@
-import { WORD } from './words.ts';
+import { WORD } from './scores.ts';
 
 /** A piece of a text, and whether it lacks a counterpart in the other text. */
 export interface Piece {

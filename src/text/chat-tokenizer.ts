@@ -2,8 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { ChatTurn } from './chat-turn.ts';
 import { endTrimmed } from './python-text.ts';
-import { checkPromptLength } from './prompt-length.ts';
-import type { Answered, Tokenizer } from './tokenizer.ts';
+import { type Answered, checkPromptLength, type Tokenizer } from './tokenizer.ts';
 
 // Stand-ins for a prompt, answers and instructions while a template is examined. The answers begin with different letters.
 const [PROMPT, SYSTEM] = ['somebody asks', 'somebody explains'];

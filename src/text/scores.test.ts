@@ -1,8 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import { averageScores, closestOf, type GroupedScore, normalisedAnswer, roundedTo4, scoreOf } from './scores.ts';
-import { isMostlyNotLatin } from './words.ts';
+import {
+  averageScores,
+  closestOf,
+  type GroupedScore,
+  isMostlyNotLatin,
+  normalisedAnswer,
+  roundedTo4,
+  scoreOf,
+} from './scores.ts';
 
 interface Pair {
   task: string;

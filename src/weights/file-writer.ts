@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
-import { randomId } from '../base/random-id.ts';
+import { formatBytes } from '../base/units.ts';
+import { randomId } from '../base/random.ts';
 import { Sha256, sha256Of } from '../base/sha256.ts';
 import type { KeyValue } from './key-value.ts';
 import {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { type Patience, PATIENCE } from './connection.ts';
 import { type GgufChoice, ggufChoices, isGgufName, partsOf } from './gguf/splits.ts';
 import type { GgufFile } from './model-messages.ts';
@@ -208,7 +208,7 @@ function hubRefusal(response: Response, { repository, revision, kind, url, hasTo
 }
 
 /** A GGUF model of a repository. */
-export interface HubGguf extends GgufChoice {
+interface HubGguf extends GgufChoice {
   /** Bytes of all parts; null if the hub does not say. */
   readonly bytes: number | null;
 }

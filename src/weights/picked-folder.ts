@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { formatBytes } from '../base/format-bytes.ts';
+import { formatBytes } from '../base/units.ts';
 import { ggufChoices, isGgufName } from './gguf/splits.ts';
 import { noSafetensors } from './hub.ts';
 import type { ByteFile } from './model-files.ts';

@@ -29,9 +29,7 @@ import {
   readTextFilesHere,
   requireReference,
 } from '../weights/source.ts';
-import { browserSpeedStore, deviceHost, webgpu } from './device-host.ts';
-import { openPlaces } from './model-places.ts';
-import { pageTaskHost } from './page-tasks.ts';
+import { browserSpeedStore, deviceHost, openPlaces, pageTaskHost, webgpu } from './hosts.ts';
 import type {
   AheadFunctions,
   DeviceOutlook,

@@ -1,5 +1,4 @@
-import type { GgufDtype } from '../gguf/dtypes.ts';
-import { learnedName } from '../gguf/names.ts';
+import { type GgufDtype, learnedName } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 
 /**

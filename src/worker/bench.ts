@@ -3,16 +3,14 @@ import { GorpError, reportOf } from '../base/errors.ts';
 import { code, versionText } from '../base/version.ts';
 import { serve } from '../base/worker-calls.ts';
 import { type Bench, memoryStore } from '../bench/bench.ts';
-import { measureParts } from '../bench/measure-parts.ts';
-import { MINUTE, minuteParts } from '../bench/minute.ts';
+import { measureParts, MINUTE, minuteParts } from '../bench/benchmark-parts.ts';
 import type { BenchHead } from '../bench/report.ts';
 import { type DeviceHost, openDevice } from '../device/choice.ts';
 import { wasmAbilities } from '../device/wasm/build.ts';
 import { abilitiesOf } from '../device/webgpu/adapter-abilities.ts';
 import { requestAdapter } from '../device/webgpu/gpu.ts';
-import type { Abilities, BenchFunctions, BenchProgress } from './bench/messages.ts';
-import { deviceHost, webgpu } from './device-host.ts';
-import { appRoot } from './model-places.ts';
+import { appRoot, deviceHost, webgpu } from './hosts.ts';
+import type { Abilities, BenchFunctions, BenchProgress } from './protocol.ts';
 import { defaultThreads } from './wasm-host.ts';
 
 /** What this machine offers to the browser. Opens no device. */

@@ -3,7 +3,7 @@ import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import type { CheckpointFile } from '../run/files/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { type OutputFile, textFile } from '../weights/exports/output-file.ts';
-import { filesOf, numbersIn, removeOlder, writeCheckpoint } from './checkpoint-files.ts';
+import { filesOf, numbersIn, removeOlder, writeCheckpoint } from './saved-checkpoints.ts';
 import { filesBelow, makeFolder, writeInto } from './private-files.ts';
 
 let all: FileSystemDirectoryHandle;

@@ -23,7 +23,7 @@ import {
   roundsIn,
   usedModel,
 } from './taught-models.ts';
-import { openPlaces } from './model-places.ts';
+import { openPlaces } from './hosts.ts';
 import { show } from './run-folders.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent, StoredFile, ModelChoice } from './protocol.ts';

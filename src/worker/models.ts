@@ -7,7 +7,7 @@ import { refetchByRange } from '../weights/refetch.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { openBrowserStore } from '../weights/store.ts';
 import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
-import { openPlaces } from './model-places.ts';
+import { openPlaces } from './hosts.ts';
 import type { ModelsCommand, ModelsEvent } from './protocol.ts';
 
 // The worker that manages stored models: it fetches, checks and removes them while nothing trains.

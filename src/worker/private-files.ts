@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { randomId } from '../base/random-id.ts';
+import { randomId } from '../base/random.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 

@@ -1,18 +1,19 @@
 import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import type { FunctionsFor } from '../base/worker-calls.ts';
+import type { BenchHead, Outcome } from '../bench/report.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
-import type { GgufDtype } from '../gguf/dtypes.ts';
+import type { GgufDtype } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
+import type { ModelSummary } from '../run/files/model-line.ts';
+import type { RoundUse } from '../run/files/round-use.ts';
 import type { Milestone } from '../run/learning/control.ts';
 import type { Effort, Speed } from '../run/planning/duration.ts';
 import type { MemoryPlan } from '../run/planning/memory-plan.ts';
-import type { ModelSummary } from '../run/files/model-line.ts';
-import type { RoundUse } from '../run/files/round-use.ts';
+import type { TextLengths } from '../run/planning/text-lengths.ts';
 import type { Results } from '../run/results/results.ts';
 import type { RunLabel } from '../run/results/run-label.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import type { TextLengths } from '../run/planning/text-lengths.ts';
 import type { ModelModules } from '../run/settings/trained-modules.ts';
 import type { Reading } from '../tasks/reading.ts';
 import type { GgufFile, ModelProgress, StoredModel, Verdict, VerifyProgress } from '../weights/model-messages.ts';
@@ -182,7 +183,7 @@ export type ModelsEvent =
   | { type: 'failed'; error: ErrorReport };
 
 /** What a run teaches, and what it stores of it. */
-export interface TeachingChoice {
+interface TeachingChoice {
   /** The key of the stored model that it teaches; null for the base model of its settings. */
   from: string | null;
   /** Whether to store the model after every task, not only after the last. */
@@ -195,7 +196,7 @@ export interface TeachingChoice {
 export type ModelChoice = { model: string } | { run: string } | null;
 
 /** How often to save checkpoints of a run, and the one it resumes from. */
-export interface CheckpointsChoice {
+interface CheckpointsChoice {
   /** Seconds between two, at least; 0 for none. */
   everySeconds: number;
   /** The folder of {@link StoredCheckpoint}; null if the run begins. */
@@ -309,4 +310,57 @@ export type ExportsEvent =
     }
   | { type: 'writing'; bytes: number }
   | { type: 'written'; name: string; file: File | null }
+  | { type: 'failed'; error: ErrorReport };
+
+/** What to do. `abilities` opens no device; `measure` measures the device that a run with this choice would use. */
+export type BenchCommand = { type: 'abilities' } | { type: 'measure'; device: DeviceChoice };
+
+/** The functions of the worker that describes or measures the device. */
+export type BenchFunctions = {
+  abilities: (command: { type: 'abilities' }) => Promise<Abilities>;
+  /** Tells {@link BenchProgress}, with an `ended` for each part. */
+  measure: (command: { type: 'measure'; device: DeviceChoice }) => Promise<void>;
+};
+
+/** What this machine offers to the browser. */
+export interface Abilities {
+  /** The graphics adapter; null if there is none. */
+  adapter:
+    | (BenchHead['adapter'] & {
+        /** Storage buffers that a kernel may bind. */
+        storageBuffers: number;
+      })
+    | null;
+  /** Why there is no adapter; null if there is one. */
+  noAdapter: ErrorReport | null;
+  /** What WebAssembly can do; null if it lacks SIMD, so that nothing can be trained on the CPU. */
+  cpu: {
+    /** Fused multiply-add. */
+    relaxed: boolean;
+    /** Memory that threads share. */
+    shared: boolean;
+    /** At most so many compute. */
+    threads: number;
+  } | null;
+}
+
+/** A part to come. */
+export interface AnnouncedPart {
+  name: string;
+  /** Why it will not be run; null if it will. */
+  omitted: string | null;
+}
+
+/** What a measurement tells. */
+export type BenchProgress =
+  /** The device can be opened. The parts follow in this order, and are cut off after so many seconds. */
+  | { type: 'measuring'; head: BenchHead; parts: AnnouncedPart[]; limitSeconds: number }
+  | { type: 'begun'; name: string }
+  | { type: 'ended'; outcome: Outcome };
+
+/** The same with the results and the end, for whoever asked. */
+export type BenchEvent =
+  | BenchProgress
+  | { type: 'abilities'; abilities: Abilities }
+  | { type: 'done' }
   | { type: 'failed'; error: ErrorReport };

@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { randomId } from '../base/random-id.ts';
+import { randomId } from '../base/random.ts';
 import {
   failed,
   fileIn,

@@ -5,19 +5,18 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunEvent } from '../run/events/events.ts';
 import type { RoundOutput } from '../run/events/host.ts';
+import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import { descendsFrom } from '../run/files/model-line.ts';
 import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
-import { CHECKPOINT_FILE } from '../run/files/layout.ts';
-import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
+import { PrivateFileSystem } from '../testing/private-file-system.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
-import { CheckpointSaver, dropCheckpoints, findCheckpoints } from './saved-checkpoints.ts';
 import { textFile } from '../weights/exports/output-file.ts';
-import { writeCheckpoint } from './checkpoint-files.ts';
 import { filesBelow, makeFolder, writeInto } from './private-files.ts';
 import type { StoredFile } from './protocol.ts';
 import { RunFolder, show, shown } from './run-folders.ts';
+import { CheckpointSaver, dropCheckpoints, findCheckpoints, writeCheckpoint } from './saved-checkpoints.ts';
 import {
   filesOfLine,
   importModel,

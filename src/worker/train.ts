@@ -7,13 +7,11 @@ import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings/settings.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, requireReference } from '../weights/source.ts';
-import { deviceHost, now } from './device-host.ts';
-import { CheckpointSaver } from './saved-checkpoints.ts';
-import { ModelSaver, openToTeach } from './taught-models.ts';
-import { pageTaskHost } from './page-tasks.ts';
-import { openPlaces } from './model-places.ts';
+import { deviceHost, now, openPlaces, pageTaskHost } from './hosts.ts';
 import type { WorkerCommand } from './protocol.ts';
 import { RunFolder } from './run-folders.ts';
+import { CheckpointSaver } from './saved-checkpoints.ts';
+import { ModelSaver, openToTeach } from './taught-models.ts';
 
 // The training worker: one run, controlled by commands, reporting by events.
 declare const self: DedicatedWorkerGlobalScope;

@@ -1,3 +1,7 @@
+import gpuGlue from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url';
+import gpuBinary from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
+import cpuGlue from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
+import cpuBinary from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
@@ -5,30 +9,50 @@ import { versionText } from '../base/version.ts';
 import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { chooseDevice } from '../device/choice.ts';
 import { DTYPE_WORDS, ONNX_DTYPES } from '../onnx/dtypes.ts';
+import { checkRuntimeHolds, loadedBytes } from '../onnx/model-graphs.ts';
 import { graphsApart } from '../onnx/onnx-files.ts';
 import type { Runtime } from '../onnx/runtime/text-model.ts';
-import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
-import { type KnownModel, readTexts } from '../run/models/open-network.ts';
 import type { AnsweredExample } from '../run/files/answers-over-rounds.ts';
-import { baseOf } from '../run/results/identity.ts';
-import { isDecoderOnly } from '../run/files/round-use.ts';
-import { answerLengthIn } from '../run/tasks/encoded-task.ts';
 import { openBaseModel } from '../run/files/base-model.ts';
+import { isDecoderOnly } from '../run/files/round-use.ts';
+import { type KnownModel, readTexts } from '../run/models/open-network.ts';
+import { baseOf } from '../run/results/identity.ts';
+import { answerLengthIn } from '../run/tasks/encoded-task.ts';
 import { templateOf } from '../text/chat-template.ts';
+import { unzipped } from '../weights/exports/unzip.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { unzipped } from '../weights/exports/unzip.ts';
 import { type ModelAccess, openModel, readOutlineHere, requireReference } from '../weights/source.ts';
-import { webgpu } from './device-host.ts';
-import { filesOfLine, usedModel } from './taught-models.ts';
-import { openPlaces } from './model-places.ts';
+import { openPlaces, webgpu } from './hosts.ts';
 import type { ModelChoice } from './protocol.ts';
-import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
+import { filesOfLine, usedModel } from './taught-models.ts';
+import { type AskerParts, askExamples, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
 import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
-import { PreparedModels, type RoundsModel } from './try/prepared-models.ts';
-import { loadRuntime } from './try/runtime.ts';
-import { openStage } from './try/stage.ts';
+import { openStage, PreparedModels, type RoundsModel } from './try/prepared-models.ts';
+
+/**
+ * onnxruntime-web from the app's own files: the small build for the CPU, or the one that has WebGPU too.
+ *
+ * @throws GorpError `worker/no-runtime` if its files cannot be loaded.
+ */
+async function loadRuntime(provider: 'webgpu' | 'wasm'): Promise<Runtime> {
+  try {
+    const ort = await (provider === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm'));
+    const [mjs, wasm] = provider === 'webgpu' ? [gpuGlue, gpuBinary] : [cpuGlue, cpuBinary];
+    const here = (path: string): string => new URL(path, self.location.href).href;
+    ort.env.wasm.wasmPaths = { mjs: here(mjs), wasm: here(wasm) };
+    ort.env.logLevel = 'error';
+    return ort;
+  } catch (cause) {
+    throw new GorpError(
+      'worker/no-runtime',
+      `onnxruntime-web could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      'Check that the server of the page is running, then try again.',
+      { cause },
+    );
+  }
+}
 
 // The worker that tries models: rounds of a run on onnxruntime-web. It ends, and frees everything, when its tab is
 // left.

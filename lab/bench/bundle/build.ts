@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatBytes } from '../../../src/base/format-bytes.ts';
+import { formatBytes } from '../../../src/base/units.ts';
 import { buildEmbedded, buildKernels } from '../../../tools/setup/build.ts';
 import { nodeCommand, projectPath, runOrFail } from '../../../tools/setup/process.ts';
 

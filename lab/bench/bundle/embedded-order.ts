@@ -4,7 +4,7 @@ import { embeddedSettings, type PresetName } from '../../../src/run/planning/pre
 import { Run } from '../../../src/run/run.ts';
 import type { PartReport } from '../../../src/bench/bench.ts';
 import { type Place, tunedDevice } from '../bench.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 
 /** Learns the embedded tasks by `gorp` as the page's preset does, tests included, on a device that is new to it. */
 export async function learnEmbeddedOrder(place: Place, preset: PresetName): Promise<PartReport> {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measureParts } from '../../../src/bench/measure-parts.ts';
+import { measureParts } from '../../../src/bench/benchmark-parts.ts';
 import {
   type BenchHead,
   type BenchReport,
@@ -10,7 +10,7 @@ import {
   reportText,
   titleText,
 } from '../../../src/bench/report.ts';
-import { platformName } from '../../../src/cli/platform.ts';
+import { platformName } from '../../../src/cli/machine.ts';
 import { benchOf, tunedDevice } from '../bench.ts';
 import { nodePlace } from '../node-place.ts';
 import { PART_NAMES, partsFor } from './bundle-parts.ts';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { PartReport } from '../../../src/bench/bench.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import script from './peer.py?raw';
 
 /** What `peer.py` prints. Milliseconds. */

@@ -1,5 +1,5 @@
 import type { ModelShape } from '../../../src/bench/model-shapes.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { buffersOf, type Dispatch } from '../../../src/device/kernel.ts';
 import { GpuPlanner } from '../../../src/device/webgpu/gpu-planner.ts';
 import { Tuning } from '../../../src/device/webgpu/tuning.ts';

@@ -1,4 +1,4 @@
-import { measureBlock } from '../../../src/bench/block.ts';
+import { measureBlock } from '../../../src/bench/block-step.ts';
 import { benchOf, type Section } from '../bench.ts';
 
 /** One encoder block on a graphics adapter. */

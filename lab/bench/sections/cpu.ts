@@ -1,15 +1,13 @@
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
+import { BlockStep, blockValues } from '../../../src/bench/block-step.ts';
+import { openEmbeddedSteps } from '../../../src/bench/embedded.ts';
+import { type OwnedContender, plannedProduct, type Sizes } from '../../../src/bench/product.ts';
+import { SteppingModel, type StepTimings } from '../../../src/bench/stepping-model.ts';
+import { cost, takeTurns, type Timing } from '../../../src/bench/timing.ts';
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import type { WasmDevice } from '../../../src/device/wasm/wasm-device.ts';
 import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import type { CpuForm, Place, Section } from '../bench.ts';
-import { BlockStep } from '../../../src/bench/block-step.ts';
-import { blockValues } from '../../../src/bench/block-values.ts';
-import type { OwnedContender, Sizes } from '../../../src/bench/product.ts';
-import { plannedProduct } from '../../../src/bench/products.ts';
-import { SteppingModel, type StepTimings } from '../../../src/bench/stepping-model.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
-import { cost, takeTurns, type Timing } from '../../../src/bench/timing.ts';
-import { openEmbeddedSteps } from '../../../src/bench/embedded.ts';
 import { EMBEDDED_METHODS } from './steps.ts';
 
 /** Sizes of the peers' harness, odd ones, and the thin ones of adapters and projections. */

@@ -10,7 +10,7 @@ import type { Tokenizer } from '../../../src/text/tokenizer.ts';
 import { type Section, tunedDevice } from '../bench.ts';
 import { EMBEDDED, embeddedTasks, openEmbedded } from '../../../src/bench/embedded.ts';
 import { Greedy } from '../../../src/bench/greedy.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { type Contender, cost, takeTurns } from '../../../src/bench/timing.ts';
 
 // Tokens per row when generation alone is timed.

@@ -1,5 +1,5 @@
 import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } from '../../../src/bench/product.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { cost, takeTurns } from '../../../src/bench/timing.ts';
 import { type MatmulLayout, plainProduct } from '../../../src/device/matmul-shape.ts';
 import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';

@@ -1,7 +1,7 @@
 import type { MatmulLayout } from '../../../src/device/matmul-shape.ts';
 import { type Section, tunedDevice } from '../bench.ts';
 import { compareKernels, type Comparison, type Sizes } from '../../../src/bench/product.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { cost } from '../../../src/bench/timing.ts';
 
 /**

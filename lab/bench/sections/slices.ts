@@ -5,7 +5,7 @@ import { timeSubmits } from '../../../src/device/webgpu/submit-times.ts';
 import { memoryStore } from '../../../src/bench/bench.ts';
 import { type Place, type Section, tunedDevice } from '../bench.ts';
 import { type OpenModel, SteppingModel } from '../../../src/bench/stepping-model.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import { median, type Spent } from '../../../src/bench/timing.ts';
 import { openEmbeddedSteps } from '../../../src/bench/embedded.ts';
 import { openT5SmallSteps } from './steps.ts';

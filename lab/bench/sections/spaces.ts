@@ -1,6 +1,6 @@
 import { llama, t5, TODAY } from '../../../src/run/models/published-models.ts';
 import { inSteps, MOST_STEPS, type SpaceSubject, timeTasks } from '../../../src/bench/space-costs.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import type { Section } from '../bench.ts';
 
 /** 8 × 128 tokens a step: T5 reads prompts of 128; a decoder reads the answer after the prompt, without its last token. */

@@ -1,6 +1,6 @@
 import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import { networkOf } from '../../../src/run/models/open-network.ts';
-import { apiOverhead } from '../../../src/bench/api-overhead.ts';
+import { apiOverhead } from '../../../src/bench/submit-and-read.ts';
 import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
 import { memoryStore } from '../../../src/bench/bench.ts';
 import { type Place, type Section, tunedDevice } from '../bench.ts';
@@ -12,10 +12,10 @@ import {
   SteppingModel,
   type StepTimings,
 } from '../../../src/bench/stepping-model.ts';
-import { randomBatch, randomWeights } from '../../../src/bench/random-t5.ts';
+import { randomBatch, randomWeights } from '../../../src/bench/model-shapes.ts';
 import { t5 } from '../../../src/run/models/published-models.ts';
-import { formatBytes } from '../../../src/base/format-bytes.ts';
-import { digits, markdownTable } from '../../../src/bench/table.ts';
+import { formatBytes } from '../../../src/base/units.ts';
+import { digits, markdownTable } from '../../../src/base/markdown.ts';
 import type { Timing } from '../../../src/bench/timing.ts';
 
 // The default method, compared with one adapter for all tasks.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { projectPath, projectRoot } from '../../../tools/setup/process.ts';
-import { markdownTable } from '../../../src/bench/table.ts';
+import { markdownTable } from '../../../src/base/markdown.ts';
 import { buildNullDevice, FAMILIES, type Family, nullDeviceVariables } from './null-device.ts';
 import { readStatistics, type Statistics } from './statistics.ts';
 

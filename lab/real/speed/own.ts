@@ -1,11 +1,11 @@
 import { openCpu } from '../../bench/bench.ts';
 import { nodePlace } from '../../bench/node-place.ts';
 import { Greedy } from '../../../src/bench/greedy.ts';
-import { randomBatch } from '../../../src/bench/random-t5.ts';
+import { randomBatch } from '../../../src/bench/model-shapes.ts';
 import { type OpenModel, SteppingModel } from '../../../src/bench/stepping-model.ts';
 import { timed } from '../../../src/bench/timing.ts';
 import { openNamedModel } from '../../../src/cli/named-models.ts';
-import { nodeWasmHost } from '../../../src/cli/wasm-host.ts';
+import { nodeWasmHost } from '../../../src/cli/node-device.ts';
 import type { Device } from '../../../src/device/device.ts';
 import type { WasmDevice } from '../../../src/device/wasm/wasm-device.ts';
 import type { MethodName } from '../../../src/methods/registry.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
-import type { BenchCommand, BenchEvent } from '../../worker/bench/messages.ts';
+import type { BenchCommand, BenchEvent } from '../../worker/protocol.ts';
 import { IDLE, startingRun } from './run-state.ts';
 import { EMPTY_QUEUE } from './queue.ts';
 import { createPageStore } from './store.ts';

@@ -4,13 +4,14 @@ import type { BenchReport, Outcome } from '../../bench/report.ts';
 import type { Speed } from '../../run/planning/duration.ts';
 import type {
   Abilities,
+  AheadFunctions,
   AnnouncedPart,
   BenchCommand,
   BenchEvent,
   BenchFunctions,
   BenchProgress,
-} from '../../worker/bench/messages.ts';
-import type { AheadFunctions, DeviceOutlook } from '../../worker/protocol.ts';
+  DeviceOutlook,
+} from '../../worker/protocol.ts';
 import type { PreferencesSlice } from './preferences.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';

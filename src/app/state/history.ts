@@ -1,7 +1,7 @@
 import { createStore, delMany, getMany, keys, setMany, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { formatBytes } from '../../base/format-bytes.ts';
+import { formatBytes } from '../../base/units.ts';
 import { sha256Of } from '../../base/sha256.ts';
 import { generalTextChange } from '../../run/results/general-text-change.ts';
 import { measuresOf } from '../../run/results/measures.ts';

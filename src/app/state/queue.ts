@@ -1,11 +1,10 @@
 import * as v from 'valibot';
-import { ErrorReportSchema } from '../../base/error-report.ts';
-import { type ErrorReport, GorpError } from '../../base/errors.ts';
-import { randomId } from '../../base/random-id.ts';
+import { type ErrorReport, ErrorReportSchema, GorpError } from '../../base/errors.ts';
+import { randomId } from '../../base/random.ts';
 import { type RunSettings, RunSettingsSchema } from '../../run/settings/settings.ts';
 import { type DeviceSlice, isMeasuring } from './device.ts';
 import { runKey } from './history.ts';
-import { isActive, type RunSlice, type PageRun } from './run-state.ts';
+import { isActive, type PageRun, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 
 /** A run of the queue. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { formatBytes } from '../../base/format-bytes.ts';
+import { formatBytes } from '../../base/units.ts';
 import { gunzippedWhole } from '../../base/gunzip.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { type Results, ResultsSchema } from '../../run/results/results.ts';

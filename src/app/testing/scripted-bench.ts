@@ -1,5 +1,5 @@
 import type { BenchHead, Outcome } from '../../bench/report.ts';
-import type { Abilities, AnnouncedPart, BenchEvent } from '../../worker/bench/messages.ts';
+import type { Abilities, AnnouncedPart, BenchEvent } from '../../worker/protocol.ts';
 import type { AskForBench } from '../state/device.ts';
 
 const ADAPTER: NonNullable<Abilities['adapter']> = {

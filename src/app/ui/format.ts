@@ -1,4 +1,4 @@
-import { formatBytes } from '../../base/format-bytes.ts';
+import { formatBytes } from '../../base/units.ts';
 
 /** Numbers as the page writes them. One locale, so that columns and tests agree. */
 

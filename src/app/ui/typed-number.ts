@@ -1,4 +1,4 @@
-import { shareIn } from '../../base/percent.ts';
+import { shareIn } from '../../base/units.ts';
 
 /** Reads a typed number: the number; `ambiguous` if it can be read in two ways; null if it is none. */
 type Typed = { readonly value: number } | 'ambiguous' | null;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { nodeWasmHost } from '../../cli/wasm-host.ts';
+import { nodeWasmHost } from '../../cli/node-device.ts';
 import { noise } from '../../testing/graphs.ts';
 import { wholeOf } from '../buffers.ts';
 import type { Dispatch } from '../kernel.ts';

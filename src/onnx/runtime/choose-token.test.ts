@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tokenChooser } from './choose-token.ts';
+import { tokenChooser } from './answers.ts';
 
 const LOGITS = Float32Array.from([0, Math.log(6), Math.log(3), -50]);
 

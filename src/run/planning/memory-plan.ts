@@ -1,12 +1,12 @@
 import { BUFFER_PURPOSES } from '../../base/buffer-purpose.ts';
 import { GorpError } from '../../base/errors.ts';
-import { formatBytes } from '../../base/format-bytes.ts';
+import { formatBytes } from '../../base/units.ts';
 import type { DeviceFacts } from '../../device/device.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 
 /** What memory is used for: the purposes of buffers, and read-back. */
 export const PARTS = [...BUFFER_PURPOSES, 'readBack'] as const;
-export type Part = (typeof PARTS)[number];
+type Part = (typeof PARTS)[number];
 
 /** Bytes by use. */
 export type Parts = Readonly<Record<Part, number>>;
@@ -24,8 +24,7 @@ export const PART_NAMES: Readonly<Record<Part, string>> = {
 };
 
 /** When memory is taken: in a training step, when spaces are built after a task, and in a test. */
-export const MOMENTS = ['training', 'measuring', 'testing'] as const;
-export type Moment = (typeof MOMENTS)[number];
+export type Moment = 'training' | 'measuring' | 'testing';
 
 /** GPU memory of a run at its peak, in bytes. Drivers take a little more. */
 export interface MemoryPlan {

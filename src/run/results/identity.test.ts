@@ -7,7 +7,7 @@ import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';
 import { openBaseModel } from '../files/base-model.ts';
-import { Provenance } from '../events/provenance.ts';
+import { Provenance } from '../../cli/reuse.ts';
 import type { Results } from './results.ts';
 import { Run } from '../run.ts';
 

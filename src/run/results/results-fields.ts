@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { DEVICE_REASONS } from '../../base/device-choice.ts';
-import { ErrorReportSchema } from '../../base/error-report.ts';
+import { ErrorReportSchema } from '../../base/errors.ts';
 import { MOST_LABELS, SCORES, TASK_FORMS } from '../../tasks/forms.ts';
 import {
   cosine,

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { ErrorReportSchema } from '../../base/error-report.ts';
-import { GorpError } from '../../base/errors.ts';
+import { ErrorReportSchema, GorpError } from '../../base/errors.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { ResultsSchema } from './results.ts';
 

@@ -1,6 +1,6 @@
 import type { ColumnMetaData, Compressors, FileMetaData, ParquetParsers } from 'hyparquet';
 import { GorpError, type ErrorCode } from '../../base/errors.ts';
-import { formatBytes } from '../../base/format-bytes.ts';
+import { formatBytes } from '../../base/units.ts';
 import { tabulated, withExactNumbers } from '../json-rows.ts';
 import { checkCells, type JsonRecords, MAX_COLUMNS } from '../records.ts';
 import { CODECS, compressorsOf } from './parquet-codecs.ts';

@@ -1,4 +1,3 @@
-import type { Budget } from './budget.ts';
 import {
   capitalized,
   endTrimmed,
@@ -11,6 +10,7 @@ import {
   trimmed,
 } from '../python-text.ts';
 import {
+  type Budget,
   Callable,
   contains,
   type Dict,

@@ -1,4 +1,3 @@
-import { Budget, MAX_NUMBER } from './budget.ts';
 import { bound, filtered, member, test } from './builtins.ts';
 import {
   type Argument,
@@ -13,6 +12,7 @@ import {
   type Slice,
 } from './syntax.ts';
 import {
+  Budget,
   Callable,
   contains,
   type Given,
@@ -22,6 +22,7 @@ import {
   isTrue,
   itemsOf,
   kindOf,
+  MAX_NUMBER,
   Namespace,
   type Value,
   written,

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../../testing/reference.ts';
 import { loadTokenizer } from '../tokenizer.ts';
-import { Charsmap } from './charsmap.ts';
 import { decoderOf } from './decoder.ts';
-import { normalizerOf } from './normalizer.ts';
+import { Charsmap, normalizerOf } from './normalizer.ts';
 import { preTokenizerOf } from './pre-tokenizer.ts';
 import { MOST_WORDS, remembering } from './word-model.ts';
 

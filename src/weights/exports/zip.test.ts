@@ -1,8 +1,7 @@
 import { unzipSync } from 'fflate';
 import { expect, test } from 'vitest';
-import { crc32 } from '../../base/crc32.ts';
 import { type OutputFile, textFile } from './output-file.ts';
-import { zipped } from './zip.ts';
+import { crc32, zipped } from './zip.ts';
 
 async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];

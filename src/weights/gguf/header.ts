@@ -4,7 +4,7 @@
  * need not be downloaded, and everything that it claims is checked before memory is taken for it.
  */
 import { GorpError } from '../../base/errors.ts';
-import { formatBytes } from '../../base/format-bytes.ts';
+import { formatBytes } from '../../base/units.ts';
 import { type BlockType, blockType } from './blocks.ts';
 import { PieceReader, type Pieces } from './piece-reader.ts';
 import { DOWNLOAD_AGAIN, type GgufArray, GgufMetadata, type GgufValue, VALUE_TYPES, type ValueType } from './values.ts';

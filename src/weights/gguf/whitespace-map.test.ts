@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Charsmap } from '../../text/parts/charsmap.ts';
+import { Charsmap } from '../../text/parts/normalizer.ts';
 import { whitespaceMap } from './whitespace-map.ts';
 
 test('turns every white space into a space, and nothing else', () => {

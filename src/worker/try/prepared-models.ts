@@ -1,9 +1,29 @@
+import { randomId } from '../../base/random.ts';
 import type { ParsedConfig } from '../../models/families.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { GraphFiles } from '../../onnx/onnx-files.ts';
 import { openTextModel, type Runtime, type TextModel } from '../../onnx/runtime/text-model.ts';
 import type { OutputFile } from '../../weights/exports/output-file.ts';
-import { fileBytes } from './file-bytes.ts';
+import { makeFolder, removeFrom, writeHandle } from '../private-files.ts';
+
+/**
+ * A file in the form in which onnxruntime-web accepts external data, which it reads tensor by tensor while it makes a
+ * session. It expects a `Uint8Array` but uses only `byteLength` and `subarray` (`LoadWebAssemblyExternalData` in
+ * core/framework/tensorprotoutils.cc), so JavaScript never holds more than one tensor. A Blob would be read as a whole
+ * first.
+ *
+ * @param read returns bytes of the file synchronously; a worker has `FileReaderSync` for this.
+ */
+function fileBytes(bytes: number, read: (begin: number, end: number) => Uint8Array): Uint8Array {
+  const file = new Uint8Array(0);
+  Object.defineProperty(file, 'byteLength', { value: bytes });
+  Object.defineProperty(file, 'subarray', { value: (begin: number, end: number) => read(begin, end) });
+  return file;
+}
+
+/** A Blob's bytes, synchronously. Works in workers only. */
+const readNow = (blob: Blob, begin: number, end: number): Uint8Array =>
+  new Uint8Array(new FileReaderSync().readAsArrayBuffer(blob.slice(begin, end)));
 
 /** Stores data files until a session is made from them. */
 export interface Stage {
@@ -79,4 +99,49 @@ async function bytesOf({ content }: OutputFile): Promise<Uint8Array> {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of content()) pieces.push(piece.slice());
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
+}
+
+/**
+ * Data files in the browser's private file system, in a folder per worker, `try/ID/…`. The worker holds a lock of that
+ * name.
+ */
+const FOLDER = 'try';
+const lockOf = (id: string): string => `gorp-web-${FOLDER}/${id}`;
+
+/**
+ * A stage for this worker alone. Removes what earlier workers left.
+ *
+ * @throws GorpError `store/failed` if the browser has no such file system; `write` also `store/quota`.
+ */
+export async function openStage(): Promise<Stage> {
+  const all = await makeFolder([FOLDER]);
+  const id = randomId();
+  await new Promise<void>((resolve, reject) => {
+    // Held for as long as the worker lives.
+    navigator.locks
+      .request(lockOf(id), () => {
+        resolve();
+        return new Promise<never>(() => undefined);
+      })
+      .catch(reject);
+  });
+  const { held = [] } = await navigator.locks.query();
+  const busy = new Set(held.map(({ name }) => name));
+  for await (const name of all.keys()) if (!busy.has(lockOf(name))) await removeFrom(all, name);
+  const folder = await makeFolder([FOLDER, id]);
+  const written = new Map<string, File>();
+  const file = (path: string): File => {
+    const found = written.get(path);
+    if (found === undefined) throw new Error(`${path} has not been written.`);
+    return found;
+  };
+  return {
+    write: async ({ path, content }: OutputFile) => {
+      const handle = await folder.getFileHandle(path, { create: true });
+      await writeHandle(handle, content());
+      written.set(path, await handle.getFile());
+    },
+    size: (path) => file(path).size,
+    read: (path, begin, end) => readNow(file(path), begin, end),
+  };
 }

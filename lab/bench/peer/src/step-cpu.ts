@@ -1,5 +1,4 @@
-import { BlockStep } from '../../../../src/bench/block-step.ts';
-import { blockValues } from '../../../../src/bench/block-values.ts';
+import { BlockStep, blockValues } from '../../../../src/bench/block-step.ts';
 import { openCpu } from './cpu-device.ts';
 
 /** The block step on the CPU, with the interface of the peers' harness. */

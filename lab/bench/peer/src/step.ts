@@ -1,7 +1,6 @@
+import { BlockStep, blockValues } from '../../../../src/bench/block-step.ts';
 import { requestAdapter } from '../../../../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../../../../src/device/webgpu/webgpu-device.ts';
-import { BlockStep } from '../../../../src/bench/block-step.ts';
-import { blockValues } from '../../../../src/bench/block-values.ts';
 
 /** The block step with the interface of the peers' harness. Like the peers it compiles in its first step. */
 export async function step(): Promise<{ name: string; step: () => Promise<number>; fwd: () => Promise<void> }> {

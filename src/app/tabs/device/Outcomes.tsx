@@ -1,4 +1,4 @@
-import { markdownBlocks } from '../../../bench/markdown-blocks.ts';
+import { markdownBlocks } from '../../../base/markdown.ts';
 import type { BenchReport, Outcome } from '../../../bench/report.ts';
 import { ErrorText } from '../../ui/errors.tsx';
 import { duration } from '../../ui/format.ts';

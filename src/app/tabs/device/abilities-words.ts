@@ -1,5 +1,5 @@
 import { bytes, whole } from '../../ui/format.ts';
-import type { Abilities } from '../../../worker/bench/messages.ts';
+import type { Abilities } from '../../../worker/protocol.ts';
 
 /** A fact about the device, and what follows from it. */
 export interface Fact {

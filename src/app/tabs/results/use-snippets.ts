@@ -1,5 +1,4 @@
-import type { GgufDtype } from '../../../gguf/dtypes.ts';
-import { learnedName, linesToAsk, mergedName, recipeNames } from '../../../gguf/names.ts';
+import { type GgufDtype, learnedName, linesToAsk, mergedName, recipeNames } from '../../../gguf/names.ts';
 import { FILE_SUFFIX, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import type { RoundUse } from '../../../run/files/round-use.ts';
 import { isGgufName } from '../../../weights/gguf/splits.ts';

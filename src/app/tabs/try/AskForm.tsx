@@ -1,11 +1,10 @@
 import { type FormEvent, useId, useRef } from 'react';
 import { useStore } from 'zustand';
-import { DTYPE_WORDS, ONNX_DTYPES } from '../../../onnx/dtypes.ts';
-import { RUNTIME_FILE_BYTES } from '../../../onnx/runtime-limit.ts';
+import { DTYPE_WORDS, ONNX_DTYPES, RUNTIME_FILE_BYTES } from '../../../onnx/dtypes.ts';
 import type { TriedRun } from '../../../worker/try/messages.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { budgetBytes } from '../../state/preferences.ts';
 import { limitOf, type Playground, useTryContext } from '../../state/playground.ts';
+import { budgetBytes } from '../../state/preferences.ts';
 import { questionOf } from '../../state/try-form.ts';
 import { chosenRounds, roundsOfTalk, roundsToAsk } from '../../state/try-state.ts';
 import { Choice } from '../../ui/Choice.tsx';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RecentMap } from './recent.ts';
+import { RecentMap } from './gradient-programs.ts';
 
 test('holds the most recently used entries and drops each entry once', () => {
   const dropped: number[] = [];

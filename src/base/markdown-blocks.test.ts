@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { markdownBlocks } from './markdown-blocks.ts';
-import { markdownTable } from './table.ts';
+import { markdownBlocks, markdownTable } from './markdown.ts';
 
 test('paragraphs and tables, with empty cells at either end', () => {
   const head = ['', 'ms', ''];

@@ -1,14 +1,21 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Device } from '../device/device.ts';
+import type { Speed } from '../run/planning/duration.ts';
+import { highestSpeed } from '../run/planning/highest-speed.ts';
+import { measureSpeed } from '../run/planning/measure-speed.ts';
 import { writeDurably } from './durable-write.ts';
+
+/** The platform of a measurement. It names the CPU, since software drivers report only its register width. */
+export const platformName = (): string => [`Node ${process.versions.node}`, cpus().at(0)?.model ?? 'CPU'].join(' on ');
 
 /** A file in the user's cache folder. */
 export const cacheFile = (name: string): string =>
   join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', name);
 
 /** What was measured, by device. */
-export interface FileStore {
+interface FileStore {
   read(device: string): Promise<unknown>;
   write(device: string, value: object): Promise<void>;
 }
@@ -36,4 +43,11 @@ export function fileStore(file: string): FileStore {
       }
     },
   };
+}
+
+/** The speed of a device, measured in a moment: the highest on this machine, which a file holds. */
+export function deviceSpeed(device: Device, file = cacheFile('speeds.json')): Promise<Speed> {
+  const { vendor, architecture, description } = device.facts;
+  const name = [vendor, architecture, description, platformName()].join(' | ');
+  return highestSpeed(fileStore(file), name, () => measureSpeed(device, () => performance.now()));
 }
