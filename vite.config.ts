@@ -76,7 +76,7 @@ export default defineConfig({
   base: './',
   // onnxruntime-web without a bundled copy of the files that are served beside it.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
-  plugins: [react(), securityPolicy(), licenses.page, uncompressed],
+  plugins: [react({ jsxImportSource: '#page' }), securityPolicy(), licenses.page, uncompressed],
   server: { headers: { ...ISOLATION_HEADERS } },
   // Serves `npm start` and the end-to-end tests.
   preview: { headers: { ...SECURITY_HEADERS } },

@@ -183,7 +183,7 @@ test('names in a stranger’s results file are text, on the page and in what it 
     await chartNumbers(page, chart);
     const drawing = await chartDrawing(page, chart);
     expect(drawing).toContain('&lt;img src=x');
-    expect(drawing).not.toMatch(/<img|\p{Cs}|[\u0000-\u0008\u000b\u000c\u000e-\u001f]/u);
+    expect(drawing).not.toMatch(/<img|\p{Cs}|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u202e]/u);
   }
   expect(await page.title()).toBe(title);
   // A mark that turns the direction of a line is shown, and a long name does not widen the page.
@@ -193,11 +193,30 @@ test('names in a stranger’s results file are text, on the page and in what it 
   await page.getByTestId('unfold-run').first().click();
   await expect(page.getByTestId('run-details')).toContainText('[U+202E]');
   expect(await widens()).toBe(false);
+  const raw = () =>
+    page.evaluate(() => {
+      const isRead = ({ name }: Attr): boolean => name === 'title' || name.startsWith('aria-');
+      const said = [...document.querySelectorAll('*')].flatMap((one) => [...one.attributes].filter(isRead));
+      const found = /[\u0001\u202e]/;
+      return [document.body.innerText, ...said.map(({ value }) => value)].filter((text) => found.test(text));
+    });
   await page.getByRole('button', { name: /^Use settings of/ }).click();
-  for (const tab of ['queue', 'run']) {
+  await openTab(page, 'queue');
+  await expect(page.getByRole('tabpanel')).toContainText('[U+202E]');
+  expect(await widens(), 'queue').toBe(false);
+  await openTab(page, 'results');
+  await page
+    .getByRole('button', { name: /^Open the run/ })
+    .first()
+    .click();
+  const numbers = JSON.stringify(await chartNumbers(page, 'loss'));
+  expect(numbers, 'what is saved says what the file says').toContain('\u202e');
+  for (const tab of ['run', 'ranks', 'compare']) {
     await openTab(page, tab);
     await expect(page.getByRole('tabpanel')).toContainText('[U+202E]');
+    for (const summary of await page.getByRole('tabpanel').locator('summary:visible').all()) await summary.click();
     expect(await widens(), tab).toBe(false);
+    expect(await raw(), tab).toEqual([]);
   }
   for (const made of ['img[src=x]', 'a[href^=javascript]', 'text text'])
     await expect(page.locator(made)).toHaveCount(0);

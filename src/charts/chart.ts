@@ -1,3 +1,4 @@
+import { shownText } from '../base/visible.ts';
 import { type Axis, axisScale, axisTicks, LETTER, linePath } from './axis.ts';
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
@@ -14,7 +15,11 @@ export const svgNode = (
   tag: string,
   attributes: Attributes,
   ...children: readonly (SvgNode | string | readonly SvgNode[])[]
-): SvgNode => ({ tag, attributes, children: children.flat() });
+): SvgNode => ({
+  tag,
+  attributes,
+  children: children.flat().map((child) => (typeof child === 'string' ? shownText(child) : child)),
+});
 
 /** A point of a line; a line breaks where y is null. A band around the line reaches from `low` to `high`. */
 export interface ChartPoint {

@@ -12,6 +12,9 @@ interface Props {
   save: Savable;
 }
 
+/** What a cell may be too narrow for. */
+const whole = (text: string): string | undefined => (text.length > 24 ? text : undefined);
+
 /** The numbers of a chart in a collapsed table, and buttons to save both. The first column is the row header. */
 export function DataTable({ caption, columns, rows, save }: Props) {
   const [open, setOpen] = useState(false);
@@ -26,7 +29,7 @@ export function DataTable({ caption, columns, rows, save }: Props) {
               <thead>
                 <tr>
                   {columns.map((column) => (
-                    <th key={column} scope="col">
+                    <th key={column} scope="col" title={whole(column)}>
                       {column}
                     </th>
                   ))}
@@ -35,9 +38,13 @@ export function DataTable({ caption, columns, rows, save }: Props) {
               <tbody>
                 {rows().map(([head, ...cells], index) => (
                   <tr key={index}>
-                    <th scope="row">{head}</th>
+                    <th scope="row" title={whole(head)}>
+                      {head}
+                    </th>
                     {cells.map((cell, column) => (
-                      <td key={column}>{cell}</td>
+                      <td key={column} title={whole(cell)}>
+                        {cell}
+                      </td>
                     ))}
                   </tr>
                 ))}

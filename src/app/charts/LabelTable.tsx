@@ -81,11 +81,11 @@ export function LabelTable({ task, labels, rows, from, to }: Props) {
             <th scope="col">Right answer</th>
             <th scope="col">Tests</th>
             {compares && (
-              <th scope="col" className={styles.share}>
+              <th scope="col" className={styles.share} title={from}>
                 Right {from}, %
               </th>
             )}
-            <th scope="col" className={styles.share}>
+            <th scope="col" className={styles.share} title={to}>
               Right {to}, %
             </th>
             {columns.map((name) => (
@@ -98,7 +98,9 @@ export function LabelTable({ task, labels, rows, from, to }: Props) {
         <tbody>
           {rows.map(({ label, examples, before, after, answered }) => (
             <tr key={label}>
-              <th scope="row">{label}</th>
+              <th scope="row" title={label}>
+                {label}
+              </th>
               <td>{examples}</td>
               {compares && <td>{before === null ? NONE : percent(before)}</td>}
               <td>{percent(after)}</td>

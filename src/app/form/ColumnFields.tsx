@@ -2,7 +2,7 @@ import { type ReactNode, useId } from 'react';
 import type { Columns, TaskForm } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import fieldStyles from '../ui/field.module.css';
-import { visibleText } from '../ui/visible.ts';
+import { visibleText } from '../../base/visible.ts';
 import styles from './ImportDialog.module.css';
 
 const MAX_SHOWN_LABELS = 20;

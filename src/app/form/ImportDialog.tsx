@@ -14,7 +14,7 @@ import buttons from '../ui/buttons.module.css';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorNote } from '../ui/errors.tsx';
 import fieldStyles from '../ui/field.module.css';
-import { visibleText } from '../ui/visible.ts';
+import { visibleText } from '../../base/visible.ts';
 import { ColumnFields, FoundInFile } from './ColumnFields.tsx';
 import styles from './ImportDialog.module.css';
 

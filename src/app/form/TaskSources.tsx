@@ -11,7 +11,7 @@ import { AskTwice } from '../ui/AskTwice.tsx';
 import { ErrorNote } from '../ui/errors.tsx';
 import { filesOfInput } from '../state/dropped-files.ts';
 import type { PickedFolder } from '../state/task-store.ts';
-import { visibleText } from '../ui/visible.ts';
+import { visibleText } from '../../base/visible.ts';
 import styles from './TaskSources.module.css';
 
 const TABLES = [...TABLE_ENDINGS, 'gz'].map((ending) => `.${ending}`).join();

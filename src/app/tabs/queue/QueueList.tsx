@@ -9,7 +9,7 @@ import { duration, moment } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Unread } from '../../ui/Unread.tsx';
 import view from '../../ui/view.module.css';
-import { visibleText } from '../../ui/visible.ts';
+import { visibleText } from '../../../base/visible.ts';
 import styles from './QueueTab.module.css';
 
 /**

@@ -8,7 +8,7 @@ import { ErrorLine } from '../../ui/errors.tsx';
 import { Section } from '../../ui/Section.tsx';
 import view from '../../ui/view.module.css';
 import { QueueList } from './QueueList.tsx';
-import { visibleText } from '../../ui/visible.ts';
+import { visibleText } from '../../../base/visible.ts';
 import styles from './QueueTab.module.css';
 
 /** Adds methods × orders × seeds to the queue; all other settings come from the form. */

@@ -16,7 +16,7 @@ import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';
 import table from '../../ui/table.module.css';
 import { withTerms } from '../../ui/Term.tsx';
-import { visibleText } from '../../ui/visible.ts';
+import { visibleText } from '../../../base/visible.ts';
 import styles from './RunsTable.module.css';
 
 /** Measures that the table of runs can show, each in a column. */

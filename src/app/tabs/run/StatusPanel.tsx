@@ -209,7 +209,9 @@ function Rounds({ run }: { run: PageRun }) {
             <div className={styles.groove}>
               <div className={styles.fill} style={{ width: `${100 * (shares[round - 1] ?? 0)}%` }} />
             </div>
-            <span className={styles.task}>{name}</span>
+            <span className={styles.task} title={name}>
+              {name}
+            </span>
           </div>
         ))}
       </div>

@@ -2,7 +2,7 @@ import type { MethodName } from '../../../methods/registry.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { taskCard } from '../../state/task-store.ts';
 import { withTerms } from '../../ui/Term.tsx';
-import { visibleText } from '../../ui/visible.ts';
+import { visibleText } from '../../../base/visible.ts';
 import { counterMethod, PLAIN } from './SideBySide.tsx';
 import styles from './Welcome.module.css';
 
