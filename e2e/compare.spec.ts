@@ -4,6 +4,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import * as v from 'valibot';
 import { smoothed } from '../src/app/charts/series.ts';
+import { resultsLink, resultsOfHash } from '../src/app/state/results-file.ts';
 import { setUpLink, setUpText } from '../src/app/state/set-up.ts';
 import { quickResults } from '../src/testing/scripted-results.ts';
 import { embeddedSettings } from '../src/run/planning/presets.ts';
@@ -252,6 +253,30 @@ test('files that cannot be compared or taken over say why, and a queue continues
   const needs = page.getByTestId('differences').locator('tbody tr td:first-of-type');
   await expect(needs, 'what each method needs').toHaveText(['–', 'old data']);
 
+  await test.step('a link shows results read-only, and stores nothing; one that is cut says so', async () => {
+    await openTab(page, 'results');
+    await page.getByRole('button', { name: /^Open the run .*, gorp, of/ }).click();
+    await openTab(page, 'results');
+    const { hash } = new URL(await copiedLink(page, 'copy-results-link'));
+    expect(await resultsOfHash(hash)).toEqual(good);
+    const link = await resultsLink(page.url(), quickResults('seq-lora', 5));
+    const shared = page.getByTestId('shared');
+    await page.goto('about:blank');
+    await page.goto(link);
+    await expect(shared).toContainText('Somebody’s results, read-only.');
+    await expect(page.getByTestId('phase')).toHaveText('Finished');
+    await expect(page.getByTestId('story')).toBeVisible();
+    for (const missing of ['same-with', 'run-label']) await expect(page.getByTestId(missing)).toHaveCount(0);
+    await page.getByTestId('close-shared').click();
+    await expect(shared).toBeHidden();
+    expect(new URL(page.url()).hash).toBe('');
+    await page.goto('about:blank');
+    await page.goto(link.slice(0, -40));
+    await expect(page.getByTestId('drop-problem')).toContainText('run/bad-results-link');
+    await openTab(page, 'results');
+    await expect(page.getByTestId('unfold-run'), 'those that were added').toHaveCount(2);
+  });
+
   const settings = embeddedSettings('quick', 'gorp');
   const text = (change: object, version = 1): string =>
     setUpText(settings, [])
@@ -308,8 +333,8 @@ test('files that cannot be compared or taken over say why, and a queue continues
 const sharesOf = (numbers: Record<string, string>[], file: Results): (number | null)[] =>
   numbers.filter(({ line }) => line === nameOf(file)).map(({ share }) => (share === '' ? null : Number(share)));
 
-async function copiedLink(page: Page): Promise<string> {
-  await page.getByTestId('copy-link').click();
+async function copiedLink(page: Page, button = 'copy-link'): Promise<string> {
+  await page.getByTestId(button).click();
   await expect(page.getByTestId('link')).toBeVisible();
   return page.getByTestId('link').inputValue();
 }

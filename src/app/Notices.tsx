@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { ErrorReport } from '../base/errors.ts';
+import { visibleText } from '../base/visible.ts';
 import { methodTitle } from '../methods/registry.ts';
 import { roundName } from '../run/settings/schedule.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';
@@ -87,6 +88,34 @@ function placeOf({ settings, round, step, savedAt, bytes: size }: StoredCheckpoi
   return `at step ${whole(step)}, ${where}, on ${moment(new Date(savedAt).toISOString())} (${bytes(size)})`;
 }
 
+/** Says that the results on the page are somebody else's, and where they go. */
+function Shared() {
+  const { sharing } = usePage();
+  const from = usePageState(({ run }) => run.sharedAs);
+  if (from === null) return null;
+  return (
+    <section className={`${styles.panel} ${styles.interrupted}`} aria-label="Somebody’s results" data-testid="shared">
+      <p>
+        <strong>Somebody’s results, read-only.</strong> {visibleText(from, 80)} holds them: <em>Run</em> and{' '}
+        <em>Ranks</em> show them. Nothing is stored or started, and your own runs stay as they are.
+      </p>
+      <div className={`${buttons.row} ${styles.buttons}`}>
+        <button
+          type="button"
+          className={buttons.plain}
+          data-testid="keep-shared"
+          onClick={() => void sharing.keepResults()}
+        >
+          Add to my runs
+        </button>
+        <button type="button" className={buttons.plain} data-testid="close-shared" onClick={sharing.closeResults}>
+          Close
+        </button>
+      </div>
+    </section>
+  );
+}
+
 /** Shown between the tabs and the views: an unfinished run, an error, warnings, a browser that slows the run down. */
 export function Notices() {
   const refused = usePageState((state) => state.refused);
@@ -100,6 +129,7 @@ export function Notices() {
   const report = refused ?? error;
   return (
     <div className={styles.notices}>
+      <Shared />
       <Interrupted />
       {report !== null && (
         <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="error-panel">
@@ -112,7 +142,7 @@ export function Notices() {
       )}
       {dropProblem !== null && (
         <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="drop-problem">
-          <ErrorText error={dropProblem} title="The files were not taken" />
+          <ErrorText error={dropProblem} title={notTaken(dropProblem)} />
           <div className={buttons.row}>
             <button type="button" className={buttons.plain} onClick={closeDropProblem}>
               Close
@@ -141,6 +171,11 @@ export function Notices() {
     </div>
   );
 }
+
+const notTaken = ({ code }: ErrorReport): string =>
+  /^run\/(?:bad-results-link|results-during-run)$/.test(code)
+    ? 'The results cannot be opened'
+    : 'The files were not taken';
 
 /** What is missing is no failure. */
 function titleOf({ code }: ErrorReport, isRefused: boolean): string {

@@ -89,7 +89,7 @@ function start(at: HTMLElement): void {
   saveWhenHidden(page, document);
   void page.load();
   // A set-up link may be opened in a tab that already shows the page.
-  window.addEventListener('hashchange', page.sharing.readAddress);
+  window.addEventListener('hashchange', () => void page.sharing.readAddress());
 
   createRoot(at).render(
     <StrictMode>

@@ -1,9 +1,10 @@
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { changesOf, type Offer, type SetUp } from '../state/set-up.ts';
 import { draftIssues } from '../state/validate.ts';
 import buttons from '../ui/buttons.module.css';
+import { CopyLink } from '../ui/CopyLink.tsx';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorLine, ErrorText } from '../ui/errors.tsx';
 import { NONE } from '../ui/format.ts';
@@ -14,20 +15,7 @@ export function ShareSetUp() {
   const { sharing } = usePage();
   const draft = usePageState((state) => state.draft);
   const problem = usePageState((state) => state.sharingProblem);
-  /** The latest link, with the settings it holds. */
-  const [made, setMade] = useState<{ link: string; of: typeof draft; isCopied: boolean } | null>(null);
   const picker = useId();
-  const shown = made?.of === draft ? made : null;
-  const copy = async (): Promise<void> => {
-    const link = sharing.link();
-    if (link === null) return;
-    // Browsers refuse if the page lacks focus or is not secure; the user can then copy the link by hand.
-    const isCopied = await (navigator.clipboard as Clipboard | undefined)?.writeText(link).then(
-      () => true,
-      () => false,
-    );
-    setMade({ link, of: draft, isCopied: isCopied === true });
-  };
   return (
     <section className={styles.panel} aria-labelledby={`${picker}-title`} data-testid="hand-over">
       <h2 id={`${picker}-title`} className={styles.title}>
@@ -37,15 +25,7 @@ export function ShareSetUp() {
         All settings as a link or a file, without tokens, texts or file names. Opening it shows what would change and
         starts nothing.
       </p>
-      <div className={buttons.row}>
-        <button
-          type="button"
-          className={`${buttons.plain} ${buttons.small}`}
-          data-testid="copy-link"
-          onClick={() => void copy()}
-        >
-          Copy link
-        </button>
+      <CopyLink label="Copy link" testId="copy-link" of={draft} link={sharing.link}>
         <button
           type="button"
           className={`${buttons.plain} ${buttons.small}`}
@@ -69,22 +49,7 @@ export function ShareSetUp() {
             if (file !== undefined) void sharing.openFile(file);
           }}
         />
-      </div>
-      <div role="status" className={styles.help}>
-        {shown !== null && (
-          <>
-            <label htmlFor={`${picker}-link`}>{shown.isCopied ? 'Copied:' : 'Copy this:'}</label>
-            <input
-              id={`${picker}-link`}
-              className={styles.link}
-              data-testid="link"
-              readOnly
-              value={shown.link}
-              onFocus={({ target }) => target.select()}
-            />
-          </>
-        )}
-      </div>
+      </CopyLink>
       {problem !== null && <ErrorLine error={problem} isNew />}
     </section>
   );

@@ -50,9 +50,11 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
   };
 
   const resultsOf = (key: string): Promise<Results | null> => {
-    const { results } = getState().run;
-    // The shown run may be one that the browser had no room to store.
-    return results !== null && runKey(results) === key
+    const { history: stored, run } = getState();
+    const isStored = stored.some((one) => runKey(one) === key && one.resultsBytes !== null);
+    const { results, sharedAs } = run;
+    // The shown run may be one that the browser had no room to store, but also somebody's file with the name of a stored one.
+    return !isStored && results !== null && sharedAs === null && runKey(results) === key
       ? Promise.resolve(results)
       : withHistory(() => history.open(key));
   };
@@ -60,7 +62,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
   /** Shows name and notes with a run, if it is the one shown. */
   const showLabel = (key: string, label: RunLabel): void =>
     setState(({ run }) => {
-      if (run.results === null || runKey(run.results) !== key) return {};
+      if (run.results === null || run.sharedAs !== null || runKey(run.results) !== key) return {};
       return { run: { ...run, results: withLabel(run.results, label) } };
     });
 

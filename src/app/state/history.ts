@@ -58,7 +58,7 @@ function freeName(name: string, names: readonly string[]): string {
 }
 
 /** Plain data as compressed JSON. Both directions use the browser's streams, off the page's thread. */
-async function gzipJson(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
+export async function gzipJson(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([JSON.stringify(value)]).stream().pipeThrough(new CompressionStream('gzip'));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -121,8 +121,8 @@ export function createPage(parts: PageParts): Page {
   const lengthCounter = createLengthCounter(store, parts.askForLengths);
   const deviceDetector = createDeviceDetector(store, device.ask);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
-  const sharing = createSharing(store, address);
   const history = createPageHistory(store, parts.history);
+  const sharing = createSharing(store, address, async (results) => void (await history.take(results)));
   const compare = createCompareActions(store, history);
   const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);
@@ -190,7 +190,7 @@ export function createPage(parts: PageParts): Page {
         lengthCounter.watch();
       });
       await Promise.all([history.refresh().then(unfinished.refresh).then(showLeftOff), readTasks]);
-      sharing.readAddress();
+      await sharing.readAddress();
       queue.load();
     },
     changeView: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),

@@ -2,8 +2,11 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { lineOf } from '../../run/results/run-lines.ts';
 import { resultsText } from '../ui/download.ts';
+import { whole } from '../ui/format.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
-import { parseResultsFile, runsIn } from './results-file.ts';
+import { parseResultsFile, resultsLink, resultsOfHash, runsIn } from './results-file.ts';
+import { gzipJson } from './history.ts';
+import { linkWith } from './set-up.ts';
 
 const results = quickResults('gorp', 1);
 /** The settings of a run by a form of its method that is gone. */
@@ -49,6 +52,44 @@ describe('parseResultsFile', () => {
     ],
     ['a setting that is gone', JSON.stringify({ ...results, settings: gone }), 'settings/gone'],
   ])('refuses %s', (_, text, code) => expect(codeOf(text)).toBe(code));
+});
+
+describe('a link to results', () => {
+  const PAGE = 'https://example.org/gorp/?debug=1';
+  const hashOf = (link: string): string => new URL(link).hash;
+
+  it('holds all of them, in the part of the address that no server gets', async () => {
+    const link = await resultsLink(PAGE, results);
+    expect(link).toMatch(/^https:\/\/example\.org\/gorp\/#results=[\w-]+$/);
+    expect(await resultsOfHash(hashOf(link))).toEqual(results);
+    expect(await resultsOfHash('#set-up=e30')).toBeNull();
+    expect(await resultsOfHash('')).toBeNull();
+  });
+
+  it('is refused where it is cut, changed, of another version, or would unpack to more than fits', async () => {
+    const hash = hashOf(await resultsLink(PAGE, results));
+    for (const end of [9, 10, 40, Math.floor(hash.length / 2), hash.length - 8, hash.length - 1]) {
+      await expect(resultsOfHash(hash.slice(0, end)), `cut after ${end}`).rejects.toMatchObject({
+        code: 'run/bad-results-link',
+      });
+    }
+    await expect(resultsOfHash(`${hash}%20`)).rejects.toMatchObject({ code: 'run/bad-results-link' });
+    await expect(resultsOfHash(hash, 1000)).rejects.toMatchObject({ code: 'run/bad-results-link' });
+    const later = hashOf(linkWith(PAGE, 'results', await gzipJson({ ...results, version: 3 })));
+    await expect(resultsOfHash(later)).rejects.toMatchObject({
+      code: 'run/results-version',
+      message: 'The link is a results file of version 3, but this page reads version 2.',
+    });
+  });
+
+  it('is not made where it would be too long for a browser, with the number', async () => {
+    const { length } = await resultsLink(PAGE, results);
+    await expect(resultsLink(PAGE, results, length)).resolves.toHaveLength(length);
+    await expect(resultsLink(PAGE, results, length - 1)).rejects.toMatchObject({
+      code: 'run/results-link-too-long',
+      message: expect.stringContaining(`${whole(length)} characters; not every browser opens more`) as unknown,
+    });
+  });
 });
 
 describe('runsIn', () => {

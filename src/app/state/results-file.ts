@@ -5,6 +5,9 @@ import { gunzippedWhole } from '../../base/gunzip.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { type Results, ResultsSchema } from '../../run/results/results.ts';
 import { parseLine } from '../../run/results/run-lines.ts';
+import { whole } from '../ui/format.ts';
+import { gzipJson } from './history.ts';
+import { bytesOfHash, linkWith } from './set-up.ts';
 
 const VERSION = 2;
 const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.number() });
@@ -104,6 +107,51 @@ export function parseResultsFile(text: string, name: string): Results {
     );
   }
   return parsed.output;
+}
+
+/** The key before results in the hash of an address. */
+const KEY = 'results';
+/** The longest link, in characters: Firefox opens addresses of up to 2^20, Chromium of twice as many. */
+const LONGEST_LINK = 1_000_000;
+
+/**
+ * The address of this page with results in its hash, which browsers do not send to servers.
+ *
+ * @throws GorpError `run/results-link-too-long`.
+ */
+export async function resultsLink(page: string, results: Results, longest = LONGEST_LINK): Promise<string> {
+  const link = linkWith(page, KEY, await gzipJson(results));
+  if (link.length <= longest) return link;
+  throw new GorpError(
+    'run/results-link-too-long',
+    `A link to these results would have ${whole(link.length)} characters; not every browser opens more than ${whole(longest)}.`,
+    'Use “Download results (JSON)”, and send the file: “Open results…” shows it in the same way.',
+  );
+}
+
+/** Whether the hash of an address is that of a link to results, whole or not. */
+export const holdsResults = (hash: string): boolean => bytesOfHash(hash, KEY) !== undefined;
+
+/**
+ * The results in the hash of an address; null if it has none.
+ *
+ * @throws GorpError `run/bad-results-link` for a link that is cut off or damaged, and as {@link parseResultsFile}.
+ */
+export async function resultsOfHash(hash: string, mostBytes = MOST_BYTES): Promise<Results | null> {
+  const packed = bytesOfHash(hash, KEY);
+  if (packed === undefined) return null;
+  let bytes: Uint8Array | null = null;
+  try {
+    bytes = packed && (await gunzippedWhole(new Blob([packed]), mostBytes));
+  } catch {
+    // Said below.
+  }
+  if (bytes !== null) return parseResultsFile(new TextDecoder().decode(bytes), 'The link');
+  throw new GorpError(
+    'run/bad-results-link',
+    'The link to results was cut off or changed on its way.',
+    'Copy the whole link again, or ask for the results file: “Open results…” shows it in the same way.',
+  );
 }
 
 const noResultsFile = (name: string, cause: unknown): GorpError =>

@@ -45,6 +45,8 @@ export interface PageRun {
   /** As if the run were stopped now; null until tasks and model are known. */
   results: Results | null;
   error: ErrorReport | null;
+  /** What somebody else’s results came in, which are only shown; null for a run of this browser. */
+  sharedAs: string | null;
 }
 
 export const IDLE: PageRun = {
@@ -62,6 +64,7 @@ export const IDLE: PageRun = {
   notes: [],
   results: null,
   error: null,
+  sharedAs: null,
 };
 
 /** The run on the page. */
@@ -79,11 +82,11 @@ export const runSlice: RunSlice = { run: IDLE, slowdown: null, refused: null };
 export const startingRun = (settings: RunSettings): PageRun => ({ ...IDLE, status: 'starting', settings });
 
 /** A run that has ended, from its results file. Of an interrupted round, only the completed steps are known. */
-export function endedRun(results: Results): PageRun {
+export function endedRun(results: Results, sharedAs: string | null = null): PageRun {
   const { status, error, settings, device, tasks, curves } = results;
   const stepsPerRound = tasks.map(() => 0);
   for (const round of curves.round) stepsPerRound[round - 1] += 1;
-  return { ...IDLE, status, settings, device, stepsPerRound, results, error };
+  return { ...IDLE, status, settings, device, stepsPerRound, results, error, sharedAs };
 }
 
 /** The round that a run is in, or the last one that it trained; 0 before the first. */

@@ -114,23 +114,37 @@ const noSetUp = (name: string, cause: unknown): GorpError =>
     { cause },
   );
 
-/** The address of this page with a set-up in its hash, which browsers do not send to servers. */
-export function setUpLink(page: string, text: string): string {
+/** The address of this page with something in its hash, which browsers do not send to servers. */
+export function linkWith(page: string, key: string, bytes: Uint8Array): string {
   const url = new URL(page);
   url.search = '';
-  const bytes = new TextEncoder().encode(JSON.stringify(JSON.parse(text)));
   const base64 = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  url.hash = `${KEY}=${base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')}`;
+  url.hash = `${key}=${base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')}`;
   return url.href;
 }
 
-/** The text of the set-up in the hash of an address; null if it has none, an empty text if it is damaged. */
-export function setUpOfHash(hash: string): string | null {
-  const base64 = new RegExp(`^#${KEY}=(.*)$`, 's').exec(hash)?.[1];
-  if (base64 === undefined) return null;
+/** What {@link linkWith} put into a hash; undefined if it holds nothing of this key, null if it is damaged. */
+export function bytesOfHash(hash: string, key: string): Uint8Array<ArrayBuffer> | null | undefined {
+  const base64 = new RegExp(`^#${key}=(.*)$`, 's').exec(hash)?.[1];
+  if (base64 === undefined) return undefined;
   try {
     const binary = atob(base64.replaceAll('-', '+').replaceAll('_', '/'));
-    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
+    return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
+
+/** The address of this page with a set-up. */
+export const setUpLink = (page: string, text: string): string =>
+  linkWith(page, KEY, new TextEncoder().encode(JSON.stringify(JSON.parse(text))));
+
+/** The text of the set-up in the hash of an address; null if it has none, an empty text if it is damaged. */
+export function setUpOfHash(hash: string): string | null {
+  const bytes = bytesOfHash(hash, KEY);
+  if (bytes === undefined) return null;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes ?? new Uint8Array());
   } catch {
     return '';
   }

@@ -1,10 +1,13 @@
-import { type ErrorReport, reportOf } from '../../base/errors.ts';
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import type { Results } from '../../run/results/results.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { downloadText } from '../ui/download.ts';
 import { type SetUpSlice, formWith } from './set-up-form.ts';
-import type { RunSlice } from './run-state.ts';
+import { holdsResults, resultsLink, resultsOfHash, runsIn } from './results-file.ts';
+import { endedRun, isActive, type PageRun, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';
+import type { ViewSlice } from './view.ts';
 import { type Offer, parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
 
 /** A shared set-up that somebody gave, and why the page's own could not be shared. */
@@ -23,8 +26,16 @@ export interface SharingActions {
   /** Downloads the same as a file. */
   readonly saveFile: () => void;
   readonly openFile: (file: File) => Promise<void>;
-  /** Offers the set-up in the page's address, if any. */
-  readonly readAddress: () => void;
+  /** Offers the set-up, or shows the results, in the page's address, if any. */
+  readonly readAddress: () => Promise<void>;
+  /** A link with the results of the run shown. @throws GorpError `run/results-link-too-long`. */
+  readonly linkOfResults: (results: Results) => Promise<string>;
+  /** Shows somebody's results file in Run and Ranks, and stores nothing. */
+  readonly openResults: (file: File) => Promise<void>;
+  /** Shows again what was on the page before somebody's results. */
+  readonly closeResults: () => void;
+  /** Adds them to the runs of this browser. */
+  readonly keepResults: () => Promise<void>;
   /** Applies the offered settings. */
   readonly accept: () => void;
   readonly decline: () => void;
@@ -44,8 +55,9 @@ export const browserAddress: PageAddress = {
 };
 
 export function createSharing(
-  store: StoreOf<SharingSlice & SetUpSlice & RunSlice, TasksSlice>,
+  store: StoreOf<SharingSlice & SetUpSlice & RunSlice & ViewSlice & { dropProblem: ErrorReport | null }, TasksSlice>,
   address: PageAddress,
+  keep: (results: Results) => Promise<void>,
 ): SharingActions {
   const { getState, setState } = store;
 
@@ -70,6 +82,40 @@ export function createSharing(
     }
   };
 
+  /** The run that was on the page before somebody's results. */
+  let before: PageRun | null = null;
+
+  /** Shows results without storing them, unless a run is in progress. */
+  const showResults = async (from: string, read: () => Promise<Results | null>): Promise<void> => {
+    setState({ dropProblem: null });
+    try {
+      const results = await read();
+      if (results === null) return;
+      const { run, view } = getState();
+      if (isActive(run.status)) {
+        throw new GorpError(
+          'run/results-during-run',
+          `${from} holds somebody’s results, but a run is in progress here.`,
+          'Open them when it has ended, or in another window.',
+        );
+      }
+      if (run.sharedAs === null) before = run;
+      setState({ run: endedRun(results, from), refused: null, view: { ...view, selected: null, tab: 'run' } });
+    } catch (error) {
+      setState({ dropProblem: reportOf(error) });
+    }
+  };
+
+  const closeResults = (): void => {
+    if (getState().run.sharedAs !== null && before !== null) setState({ run: before });
+    before = null;
+    if (holdsResults(new URL(address.read()).hash)) address.dropHash();
+  };
+  // Once another run is on the page, a reload must not bring the results back.
+  store.subscribe(({ run: { sharedAs } }, last) => {
+    if (sharedAs === null && last.run.sharedAs !== null) closeResults();
+  });
+
   const close = (): void => {
     setState({ offer: null });
     if (setUpOfHash(new URL(address.read()).hash) !== null) address.dropHash();
@@ -86,9 +132,33 @@ export function createSharing(
       if (content !== null) downloadText(`gorp-web-set-up-${draft.method.name}.json`, content);
     },
     openFile: async (file) => offer(file.name, await file.text()),
-    readAddress: () => {
-      const content = setUpOfHash(new URL(address.read()).hash);
+    readAddress: async () => {
+      const { hash } = new URL(address.read());
+      const content = setUpOfHash(hash);
       if (content !== null) offer('The link', content);
+      else await showResults('The link', () => resultsOfHash(hash));
+    },
+    linkOfResults: (results) => resultsLink(address.read(), results),
+    openResults: (file) =>
+      showResults(file.name, async () => {
+        const [results, ...others] = await runsIn(file);
+        if (results !== undefined && others.length === 0) return results;
+        throw new GorpError(
+          'run/several-results',
+          `${file.name} holds ${others.length === 0 ? 'no finished run' : `${others.length + 1} runs`}.`,
+          'Open a results file of one run, or drop this file on the page to compare its runs.',
+        );
+      }),
+    closeResults,
+    keepResults: async () => {
+      const { results, sharedAs } = getState().run;
+      if (results === null || sharedAs === null) return;
+      try {
+        await keep(results);
+        setState(({ run }) => ({ run: { ...run, sharedAs: null } }));
+      } catch (error) {
+        setState({ dropProblem: reportOf(error) });
+      }
     },
     accept: () => {
       const { offer: given } = getState();

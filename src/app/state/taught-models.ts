@@ -219,7 +219,8 @@ export function useTaught(): TaughtModels {
 /** Lists the models for the run on the page. Those that a run saves are listed when it waits, perhaps for room, or has ended. */
 export function useTaughtList(): void {
   const { refresh } = useTaught();
-  const run = usePageState((state) => state.run.results?.id ?? null);
+  // Somebody else's results may bear the name of a run here: its model is not theirs.
+  const run = usePageState(({ run: { results, sharedAs } }) => (sharedAs === null ? (results?.id ?? null) : null));
   const isDue = usePageState(({ run: { status } }) => !isActive(status) || status === 'paused');
   useEffect(() => {
     if (isDue) refresh(run);

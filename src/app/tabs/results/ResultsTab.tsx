@@ -1,5 +1,7 @@
 import { downloadResults } from '../../ui/download.ts';
-import { bytes } from '../../ui/format.ts';
+import { useId } from 'react';
+import { CopyLink } from '../../ui/CopyLink.tsx';
+import { bytes, whole } from '../../ui/format.ts';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
@@ -77,6 +79,27 @@ function Downloads() {
   const canSave = useTaughtState(({ last, writing }) => last !== null && writing === null);
   // Beside the results of this run, the button must not hand over another run's model.
   const isOther = useTaughtState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
+  const { sharing } = usePage();
+  const picker = useId();
+  const open = (
+    <>
+      <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
+        Open results…
+      </label>
+      <input
+        id={picker}
+        className="hidden-visually"
+        type="file"
+        accept=".json,application/json"
+        data-testid="open-results"
+        onChange={({ target }) => {
+          const [file] = target.files ?? [];
+          target.value = '';
+          if (file !== undefined) void sharing.openResults(file);
+        }}
+      />
+    </>
+  );
   return (
     <div className={styles.download}>
       <button
@@ -106,6 +129,27 @@ function Downloads() {
               ? 'Both are ready when the run ends or is stopped.'
               : 'Finish a run or open one below to download its model and its results.'}
       </p>
+      <div className={styles.share}>
+        {results === null ? (
+          <div className={buttons.row}>{open}</div>
+        ) : (
+          <CopyLink
+            label="Copy a link to these results"
+            testId="copy-results-link"
+            of={results}
+            link={sharing.linkOfResults}
+            note={(link) =>
+              `${whole(link.length)} characters. Programs for messages cut long links; if yours does, send the results file.`
+            }
+          >
+            {open}
+          </CopyLink>
+        )}
+        <p className={styles.about}>
+          A link or a results file shows a run read-only to whoever opens it: settings, names, labels, notes and
+          numbers, without the texts or the model. The link holds all of it; no server gets it.
+        </p>
+      </div>
     </div>
   );
 }

@@ -71,7 +71,7 @@ export function StatusPanel() {
           </button>
         </p>
       )}
-      <Label />
+      {run.sharedAs === null && <Label />}
       {run.device?.software === true && run.device.kind === 'webgpu' && (
         <p className={styles.software}>
           This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as

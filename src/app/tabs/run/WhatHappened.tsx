@@ -91,7 +91,7 @@ export function watchedStory(results: Results): string[] {
 export function WhatHappened() {
   const run = usePageState((state) => state.run);
   const view = usePageState((state) => state.view.score);
-  const { settings, results } = run;
+  const { settings, results, sharedAs } = run;
   const examples = results?.tasks.map(({ testExamples }) => testExamples) ?? [];
   if (settings === null || results === null) return null;
   const { matrix, ranked } = sharesOf(results, view);
@@ -135,7 +135,7 @@ export function WhatHappened() {
       )}
       <KeptQuestions results={results} />
       {limit !== null && <p className={styles.limit}>{limit}</p>}
-      {settings.order.length > 1 && <Comparison results={results} />}
+      {settings.order.length > 1 && sharedAs === null && <Comparison results={results} />}
     </Section>
   );
 }
