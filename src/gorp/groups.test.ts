@@ -136,7 +136,7 @@ function sourceOf(plan: MethodPlan, width: number): SpaceSource {
 function loraGroup(method: MethodSettings): LoraGroup {
   const plan = planOf(method);
   const layers = { names: NAMES, out: 12, inputs: 20 };
-  return new LoraGroup(device, layers, partOf(plan, 'adapters') as AdapterPlan, true, sourceOf(plan, 20));
+  return new LoraGroup(device, layers, partOf(plan, 'adapters') as AdapterPlan, 'kept', sourceOf(plan, 20));
 }
 
 function fullRankGroup([out, inputs]: [number, number], method: MethodSettings): FullRankGroup {

@@ -9,7 +9,7 @@ import { Gates } from './gates/gates.ts';
 import { Importance } from './importance/importance-part.ts';
 import { type LayerGroup, layerGroups } from './layer-groups.ts';
 import { Merging } from './merging/merging-part.ts';
-import { type MethodPlan, partOf, type PartPlan } from './method-plan.ts';
+import { type MethodPlan, needsOf, partOf, type PartPlan } from './method-plan.ts';
 import type { Part } from './part.ts';
 import { Penalties } from './penalties/penalties-part.ts';
 import { Replay } from './replay/replay-part.ts';
@@ -44,7 +44,7 @@ export function openParts(
       case 'adapters': {
         const groups = layers(targets.lora);
         checkRank('loraRank', part.rank, groups);
-        return new Adapters(device, part, plan.schedule, groups, space());
+        return new Adapters(device, part, plan.schedule, groups, space(), needsOf(plan).earlierPairs === true);
       }
       case 'full-rank': {
         const groups = layers(targets.fullRank);

@@ -13,6 +13,8 @@ export interface PartNeeds {
   readonly singles?: number;
   /** Share of every batch that comes from examples of earlier tasks, in [0, 1). */
   readonly replayShare?: number;
+  /** Whether it reads the adapter pairs of earlier tasks one by one, so that they cannot be added to the weights. */
+  readonly earlierPairs?: true;
   /** Whether it must know the number of tasks. */
   readonly taskCount?: true;
   /** What the model could do before that it protects: general prompts, or watched tasks too. */

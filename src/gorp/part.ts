@@ -171,11 +171,14 @@ export interface Part extends Partial<StateOwner> {
   // The forward pass.
   /** Whether it trains a layer. */
   trains?(layer: string): boolean;
-  /** The weight of a layer as a graph trains it, and the place of its gradient, if it forms one; undefined if frozen. */
+  /**
+   * The weight of a layer as a graph trains it, the place of its gradient, if it forms one, and the weight itself if it
+   * is not the parameter; undefined if frozen.
+   */
   weight?(
     layer: string,
     uses: LayerUses,
-  ): { readonly trainable: boolean; readonly gradient: Tensor | undefined } | undefined;
+  ): { readonly trainable: boolean; readonly gradient: Tensor | undefined; readonly stored?: Tensor } | undefined;
   /** What it computes from the implicit gradient of a layer's weight. */
   ofGradient?(pass: LayerPass): ((dy: Tensor) => Tensor | undefined) | undefined;
   /** The output of a layer, with what this part adds to y. */

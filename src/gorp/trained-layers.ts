@@ -15,7 +15,7 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
     if (known) return known;
     const layer = name.replace(/\.weight$/, '');
     const own = first(parts, (part) => part.weight?.(layer, uses));
-    const tensor: Tensor = { ...parameters.tensor(name), trainable: own?.trainable ?? false };
+    const tensor: Tensor = { ...(own?.stored ?? parameters.tensor(name)), trainable: own?.trainable ?? false };
     cache.set(name, tensor);
     if (own?.gradient) trainables?.set(tensor, own.gradient);
     return tensor;

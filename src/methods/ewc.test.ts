@@ -38,7 +38,7 @@ describe('the penalty', () => {
 
   test('has the gradient given by finite differences of λ/2 Σ F ∘ (θ − θ*)²', async () => {
     const layers = [{ names: LAYERS, out: 7, inputs: 5 }];
-    const adapters = new Adapters(device, partOf(plan, 'adapters') as AdapterPlan, plan.schedule, layers, null);
+    const adapters = new Adapters(device, partOf(plan, 'adapters') as AdapterPlan, plan.schedule, layers, null, false);
     const [group] = adapters.groups;
     const importance = new Importance(device, partOf(plan, 'importance') as ImportancePlan, adapters.groups);
     const tensors = new Map<string, Matrix>();

@@ -1,8 +1,11 @@
+import { GorpError } from '../../base/errors.ts';
 import { mixSeed, seededRandom } from '../../base/random.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
-import type { Graph } from '../../graph/graph.ts';
-import { type Drop, dropout } from '../../graph/ops/elementwise.ts';
+import { compile } from '../../graph/compile.ts';
+import { Graph } from '../../graph/graph.ts';
+import { addInto, type Drop, dropout } from '../../graph/ops/elementwise.ts';
+import { embedding } from '../../graph/ops/embedding.ts';
 import { lowRank } from '../../graph/ops/low-rank.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { scaleBlocks } from '../../graph/ops/scale-blocks.ts';
@@ -18,7 +21,15 @@ import {
   subtract,
 } from '../../linear-algebra/matrix.ts';
 import { Stack } from '../stack.ts';
-import { adapterTensor, frozenTensor, readSaved, type SavedTensors, type StateTensor } from '../state.ts';
+import {
+  adapterTensor,
+  frozenTensor,
+  readSaved,
+  restoreTensors,
+  type SavedTensors,
+  type StateTensor,
+  weightTensor,
+} from '../state.ts';
 
 /** A [r, in] and B [out, r]. */
 interface Pair {
@@ -26,9 +37,14 @@ interface Pair {
   readonly B: Matrix;
 }
 
-/** LoRA adapters of layers of one shape: the new pair, trained, and the frozen pairs of earlier tasks. */
+/**
+ * LoRA adapters of layers of one shape: the new pair, trained, and the frozen pairs of earlier tasks. Once all pairs
+ * take more numbers than the weights, they are folded into these, and from then on after every task: what is stored
+ * and what a step computes stop growing.
+ */
 export class AdapterGroup {
   readonly #device: Device;
+  readonly #folds: boolean;
 
   /** A [n, r, in] and B [n, out, r] of the pair in training. */
   readonly A: Stack;
@@ -37,16 +53,25 @@ export class AdapterGroup {
   readonly previous = new Map<string, Pair>();
   #previousOnGpu = new Map<string, { A: Tensor; B: Tensor }>();
   #owned: OwnedBuffer[] = [];
+  /** W + s B A of all folded pairs [n, out, in]; undefined if none are. */
+  #folded: Stack | undefined;
+  /** Whether A and B hold a pair: not after it was folded, until the next task. */
+  #hasOwn = true;
 
-  /** @param names layers, without `.weight`, all [out, in]. */
+  /**
+   * @param names layers, without `.weight`, all [out, in].
+   * @param folds whether pairs may be folded: nothing reads those of earlier tasks one by one.
+   */
   constructor(
     device: Device,
     readonly names: readonly string[],
     readonly out: number,
     readonly inputs: number,
     readonly rank: number,
+    folds: boolean,
   ) {
     this.#device = device;
+    this.#folds = folds;
     this.A = new Stack(device, 'trained', 'lora_A', names, rank, inputs);
     this.B = new Stack(device, 'trained', 'lora_B', names, out, rank);
   }
@@ -67,10 +92,12 @@ export class AdapterGroup {
       this.A.write(name, A);
     }
     this.B.clear();
+    this.#hasOwn = true;
   }
 
   /** Freezes the trained pair and appends it to the earlier ones: docs/method.md, eq. (3). Waits for the GPU. */
   async freeze(): Promise<void> {
+    if (!this.#hasOwn) return;
     const [newA, newB] = [await this.A.read(), await this.B.read()];
     this.#destroyPrevious();
     for (const name of this.names) {
@@ -91,9 +118,75 @@ export class AdapterGroup {
     this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
   }
 
-  /** The pairs of all tasks so far, of each layer: [A_prev; A] [R, in] and [B_prev, B] [out, R]. */
+  /** Whether the pairs of this many tasks take more numbers than the weights. */
+  #isTimeToFold(pairs: number): boolean {
+    const { out, inputs, rank } = this;
+    return this.#folds && pairs * rank * (out + inputs) > out * inputs;
+  }
+
+  #openFolded(): Stack {
+    const { names, out, inputs } = this;
+    return (this.#folded ??= new Stack(this.#device, 'trained', 'folded weights', names, out, inputs));
+  }
+
+  /**
+   * Adds all pairs to the weights of the finished task's model when it is time: docs/method.md, eq. (3). Sums are f32.
+   *
+   * @param frozen W of a layer of the base model, f32 or packed.
+   * @param scale s, the factor of B A.
+   */
+  async fold(frozen: (layer: string) => Tensor, scale: number): Promise<void> {
+    const earlier = (this.previous.get(this.names[0])?.A.rows ?? 0) / this.rank;
+    const isFirst = this.#folded === undefined;
+    if (isFirst && !this.#isTimeToFold(earlier + 1)) return;
+    const folded = this.#openFolded();
+    const rows = storeTensor(this.#device, plainTensor('rows', [this.out], 'u32'), 'inputs');
+    this.#device.write(
+      rows.storage.buffer,
+      rows.storage.offset,
+      Uint32Array.from({ length: this.out }, (_, i) => i),
+    );
+    const g = new Graph();
+    for (const name of this.names) {
+      const into = folded.view(name, false);
+      // Looked up row by row, W becomes f32 however it is packed.
+      if (isFirst) addInto(g, embedding(g, frozen(name), rows), into, 1, 0);
+      const own = { A: this.A.view(name, false), B: this.B.view(name, false) };
+      for (const { A, B } of [this.#previousOnGpu.get(name), own].filter((pair) => pair !== undefined))
+        matmul(g, B, A, { layout: 'nn', alpha: scale, into, accumulate: true });
+    }
+    try {
+      const compiled = await compile(this.#device, 'folded pairs', g, []);
+      try {
+        await this.#device.run([compiled.program]);
+      } finally {
+        compiled.destroy();
+      }
+    } finally {
+      rows.storage.buffer.destroy();
+    }
+    this.#forgetPairs();
+  }
+
+  #forgetPairs(): void {
+    this.#destroyPrevious();
+    this.previous.clear();
+    this.A.clear();
+    this.B.clear();
+    this.#hasOwn = false;
+  }
+
+  /** The weights of a layer with all folded pairs; undefined if there are none. */
+  weight(name: string): Tensor | undefined {
+    return this.#folded && { ...this.#folded.view(name, false), mayBeHalf: true };
+  }
+
+  /** The pairs of all tasks so far, of each layer: [A_prev; A] [R, in] and [B_prev, B] [out, R]; and folded weights. */
   state(training: boolean): StateTensor[] {
-    return training ? this.#stateWithin() : this.#stateBetween();
+    return [
+      ...(this.#folded?.parts(training ? 'earlier' : 'weights', weightTensor) ?? []),
+      ...(training ? this.#stateWithin() : this.#stateBetween()),
+    ];
   }
 
   /** The pair in training, which each step changes, and apart from it the frozen ones. */
@@ -116,6 +209,7 @@ export class AdapterGroup {
 
   /** The pairs of all tasks as one, as PEFT reads them. */
   #stateBetween(): StateTensor[] {
+    if (!this.#hasOwn) return [];
     const { out, inputs, rank } = this;
     return this.names.flatMap((name): StateTensor[] => {
       const previous = this.previous.get(name);
@@ -137,15 +231,23 @@ export class AdapterGroup {
   }
 
   /**
-   * Restores the pairs of all tasks so far; the last is the pair in training.
+   * Restores the pairs of all tasks so far; the last is the pair in training. If they were folded, only that one is left,
+   * and between tasks none.
    *
-   * @param pairs how many there are.
+   * @param pairs how many tasks had one.
    * @param training whether {@link state} was saved within a task.
-   * @throws GorpError `run/state-does-not-fit`.
+   * @throws GorpError `run/state-does-not-fit`, `run/adapters-folded`.
    */
   async restore(saved: SavedTensors, pairs: number, training: boolean): Promise<void> {
     const { out, inputs, rank } = this;
-    const before = rank * (pairs - 1);
+    const isFolded = saved.names.includes(weightTensor(this.names[0]));
+    if (isFolded && !this.#folds) throw readsFolded();
+    if (isFolded) await restoreTensors(this.#openFolded().parts('weights', weightTensor), saved);
+    if (isFolded && !training) {
+      this.#forgetPairs();
+      return;
+    }
+    const before = isFolded ? 0 : rank * (pairs - 1);
     const read = async (r: number, nameOf: (tensor: string) => string, layer: string): Promise<Pair> => {
       const [A, B] = [nameOf(adapterTensor(layer, 'lora_A')), nameOf(adapterTensor(layer, 'lora_B'))];
       return {
@@ -169,10 +271,11 @@ export class AdapterGroup {
     }
   }
 
-  /** Allocates memory for the frozen pairs of this many tasks without writing to it, for a memory plan. */
+  /** Allocates memory for the pairs of this many earlier tasks without writing to it, for a memory plan. */
   reserve(earlier: number): void {
     this.#destroyPrevious();
-    if (earlier === 0) return;
+    if (this.#isTimeToFold(earlier)) this.#openFolded();
+    if (earlier === 0 || this.#folded) return;
     const rank = earlier * this.rank;
     for (const name of this.names) {
       const pair = {
@@ -246,9 +349,17 @@ export class AdapterGroup {
   destroy(): void {
     this.A.destroy();
     this.B.destroy();
+    this.#folded?.destroy();
     this.#destroyPrevious();
   }
 }
+
+const readsFolded = (): GorpError =>
+  new GorpError(
+    'run/adapters-folded',
+    'The adapters of what this model was taught have become part of its weights, but this method reads each of them.',
+    'Teach it with the method that taught it last, or go back to a model from before its adapters outgrew the weights.',
+  );
 
 function stackRows(a: Matrix, b: Matrix): Matrix {
   const joined = matrix(a.rows + b.rows, a.columns);

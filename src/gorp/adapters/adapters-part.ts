@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { LayerGroup } from '../layer-groups.ts';
 import type { Meters } from '../layer-statistics.ts';
-import type { LayerPass, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
+import type { EndedTask, LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
 import { InputSpaces } from '../spaces/input-spaces.ts';
 import type { CovarianceSum } from '../spaces/layer-inputs.ts';
 import type { SpaceSource } from '../spaces/projected-space.ts';
@@ -23,21 +23,26 @@ export class Adapters implements Part {
   readonly #inputSpaces: InputSpaces | undefined;
   readonly groups: LoraGroup[] = [];
 
-  /** @throws GorpError `device/out-of-memory`, …; then nothing stays allocated. */
+  /**
+   * @param readsEarlier whether another part reads the pairs of earlier tasks one by one.
+   * @throws GorpError `device/out-of-memory`, …; then nothing stays allocated.
+   */
   constructor(
     device: Device,
     plan: AdapterPlan,
     schedule: Schedule,
     layers: readonly LayerGroup[],
     space: SpaceSource,
+    readsEarlier: boolean,
   ) {
     this.plan = plan;
     this.#device = device;
     this.#schedule = schedule;
     this.#inputSpaces = space instanceof InputSpaces ? space : undefined;
-    const keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
+    const isKept = plan.pairs === 'per-task' && schedule === 'in-turn';
+    const previous = !isKept ? 'dropped' : readsEarlier ? 'kept' : 'folded';
     try {
-      for (const group of layers) this.groups.push(new LoraGroup(device, group, plan, keepsPairs, space));
+      for (const group of layers) this.groups.push(new LoraGroup(device, group, plan, previous, space));
     } catch (error) {
       this.destroy();
       throw error;
@@ -52,9 +57,17 @@ export class Adapters implements Part {
     return { of: 'adapters', rate: this.plan.learningRate } as const;
   }
 
-  /** Whether there is a pair of an earlier task. */
+  /** Whether there is a pair of an earlier task, folded or not. */
   get hasEarlierPairs(): boolean {
-    return this.groups.some(({ adapters, layers: { names } }) => adapters.previousA(names[0]) !== undefined);
+    return this.groups.some(
+      ({ adapters, layers: { names } }) => adapters.previousA(names[0]) ?? adapters.weight(names[0]),
+    );
+  }
+
+  /** The weight of a layer with the folded pairs of earlier tasks, unless the graph uses none. */
+  weight(layer: string, { pairs }: LayerUses): { trainable: false; gradient: undefined; stored: Tensor } | undefined {
+    const stored = pairs === 'none' ? undefined : this.groupOf(layer)?.adapters.weight(layer);
+    return stored && { trainable: false, gradient: undefined, stored };
   }
 
   groupOf(layer: string): LoraGroup | undefined {
@@ -119,6 +132,15 @@ export class Adapters implements Part {
       for (const group of this.groups) await group.adapters.freeze();
     }
     for (const group of this.groups) await group.beginTask(mixSeed(seed, 'task', task), isFresh);
+  }
+
+  /** Folds the pairs into the weights when it is time. */
+  async endTask({ model: { parameters } }: EndedTask): Promise<[]> {
+    const { alpha, rank } = this.plan;
+    for (const { adapters } of this.groups) {
+      await adapters.fold((layer) => parameters.tensor(`${layer}.weight`), alpha / rank);
+    }
+    return [];
   }
 
   get readsInputsAtBegin(): boolean {

@@ -29,6 +29,9 @@ export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string,
   ...[...B].map(([layer, values]): [string, Matrix] => [adapterName(layer, 'lora_B'), values]),
 ];
 
+/** What becomes of the pairs of earlier tasks, if a task has its own: kept one by one, folded, or dropped. */
+export type EarlierPairs = 'kept' | 'folded' | 'dropped';
+
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
 export class LoraGroup implements StateOwner, MeasuredGroup {
   readonly part = 'lora';
@@ -45,22 +48,21 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
   /** Whether A is trained, not only B. */
   readonly trainsA: boolean;
   readonly #inputSpaces: InputSpaces | undefined;
-  /** Whether the pairs of earlier tasks stay active. */
-  readonly #keepsPairs: boolean;
+  readonly #previous: EarlierPairs;
 
-  /** @param keepsPairs whether the pairs of earlier tasks stay active. @param space what gradients of A avoid. */
+  /** @param previous what becomes of the pairs of earlier tasks. @param space what gradients of A avoid. */
   constructor(
     device: Device,
     readonly layers: LayerGroup,
     { rank, design }: Pick<AdapterPlan, 'rank' | 'design'>,
-    keepsPairs: boolean,
+    previous: EarlierPairs,
     space: SpaceSource,
   ) {
     this.#rank = rank;
     this.trainsA = design === 'random';
-    this.#keepsPairs = keepsPairs;
+    this.#previous = previous;
     const { names, out, inputs } = layers;
-    this.adapters = new AdapterGroup(device, names, out, inputs, rank);
+    this.adapters = new AdapterGroup(device, names, out, inputs, rank, previous === 'folded');
     this.gradA = new Stack(device, 'trained', 'gradient of lora_A', names, rank, inputs);
     this.gradB = new Stack(device, 'trained', 'gradient of lora_B', names, out, rank);
     this.momentsA = new Moments(device, 'lora_A', names, rank, inputs);
@@ -94,7 +96,7 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
 
   /** Allocates memory for the pairs and spaces of earlier tasks at their largest size, for a memory plan. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
-    if (this.#keepsPairs) this.adapters.reserve(pairs);
+    if (this.#previous !== 'dropped') this.adapters.reserve(pairs);
     if (this.space instanceof MomentSpace) this.space.reserve(spaces * this.#rank);
   }
 
@@ -162,7 +164,7 @@ export class LoraGroup implements StateOwner, MeasuredGroup {
   }
 
   async restore(saved: SavedTensors, { task, training }: SavedProgress): Promise<void> {
-    await this.adapters.restore(saved, this.#keepsPairs ? Math.max(1, task) : 1, training);
+    await this.adapters.restore(saved, this.#previous === 'dropped' ? 1 : Math.max(1, task), training);
     await this.space?.restore(saved, training ? task - 1 : task);
     if (training) await restoreTensors(this.#ofStep(), saved);
   }

@@ -88,7 +88,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
   test('logits, loss and the gradients of all trainable tensors', async () => {
     const shapes = t5ParameterShapes(config);
     const groups = layerGroups(shapes, T5_TARGETS.lora).map(
-      (group) => new AdapterGroup(device, group.names, group.out, group.inputs, r),
+      (group) => new AdapterGroup(device, group.names, group.out, group.inputs, r, false),
     );
     // As after training: earlier pairs frozen, the new one in training.
     for (const group of groups) {

@@ -21,6 +21,6 @@ export const GATE_PROMPTS = 256;
 
 export const gates = (plan: Omit<GatePlan, 'part' | 'needs'>): GatePlan => ({
   part: 'gates',
-  needs: { prompts: GATE_PROMPTS, taskCount: true, byPrompt: true },
+  needs: { prompts: GATE_PROMPTS, earlierPairs: true, taskCount: true, byPrompt: true },
   ...plan,
 });

@@ -23,7 +23,11 @@ export interface PenaltyPlan {
   readonly terms: readonly Penalty[];
 }
 
-export const penalties = (...terms: readonly Penalty[]): PenaltyPlan => ({ part: 'penalties', needs: {}, terms });
+export const penalties = (...terms: readonly Penalty[]): PenaltyPlan => ({
+  part: 'penalties',
+  needs: terms.some(({ kind }) => kind === 'orthogonal') ? { earlierPairs: true } : {},
+  terms,
+});
 
 /** The weight of a term in a task, counted from 1. */
 export const weightIn = ({ weight, byTask }: Penalty, task: number): number =>

@@ -152,6 +152,7 @@ const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettin
   ],
   ['the weights of the lowest held-out loss', 'gorp-plus', ENDS_BY_LOSS, { galoreLearningRate: 0.3 }, MOST],
   ['frozen pairs', 'inc-lora', {}, {}, [STATE_FILE]],
+  ['folded pairs', 'inc-lora', {}, { loraRank: 9 }, [STATE_FILE]],
   ['gates', 'gain-lora', {}, {}, [STATE_FILE]],
 ];
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { DiskFolder } from '../../cli/disk-folder.ts';
 import { embeddedFolder } from '../../cli/named-models.ts';
@@ -20,7 +21,7 @@ import { FROZEN_WEIGHTS, frozenPacking } from '../models/frozen-weights.ts';
 import type { RunHost } from '../events/host.ts';
 import { asRefusal, checkBudget, checkHost, type MemoryPlan, totalOf } from './memory-plan.ts';
 import { networkOf } from '../models/open-network.ts';
-import { bytesByPart, type MemoryQuestion, planMemory, storedTypes } from './plan-run.ts';
+import { bytesByPart, type MemoryQuestion, planMemory, planRun, storedTypes } from './plan-run.ts';
 import { embeddedSettings } from './presets.ts';
 import { startingMethod } from '../settings/starting-values.ts';
 import { Run } from '../run.ts';
@@ -283,6 +284,23 @@ test('every setting that should save memory does', async () => {
   const { moments } = await planMemory(question({ evaluationBatchSize: 4 }));
   expect(moments.testing).toBeLessThan(left.moments.testing ?? 0);
 });
+
+test.each<MethodName>(['gorp-plus', 'gorp', 'inc-lora', 'n-lora', 'inf-lora', 'seq-lora'])(
+  'the tenth task’s step of %s computes at most 1.1 times what the first one’s does',
+  async (name) => {
+    const config: unknown = JSON.parse(await readFile('public/embedded/llama/config.json', 'utf8'));
+    const training = { ...question({ sourceLength: 64, targetLength: 4 }).training };
+    const method = startingMethod('embedded-llama', name);
+    const [first, tenth] = await Promise.all(
+      [1, 10].map(async (tasks) => {
+        const work = { ...workOf(training), tasks };
+        return (await planRun({ config, method, training, work, device: OUTLINE })).effort.step;
+      }),
+    );
+    expect(tenth.operations / first.operations).toBeLessThan(1.1);
+    expect(tenth.kernels / first.kernels).toBeLessThan(1.1);
+  },
+);
 
 test('a model’s outline tells how its weights are stored', async () => {
   const weightsOf = async (outline: ModelOutline): Promise<number> => {

@@ -88,7 +88,7 @@ export const isChangedBy = (name: string, changed: ReadonlySet<string>): boolean
   name.endsWith('.weight') && changed.has(layerOf(name));
 
 /** W + s·B·A of a layer, where W is W₀ unless it was trained. @throws GorpError `weights/not-finite`. */
-async function mergedWeights(
+export async function mergedWeights(
   base: ModelTensors,
   { name, shape: [out, inputs] }: TensorInfo,
   changes: WeightChanges,
