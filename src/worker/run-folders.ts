@@ -111,6 +111,12 @@ export const holdTaught = (folder: string): Promise<void> =>
       .catch(reject);
   });
 
+/** Does some work on the models in a folder, unless a run teaches one of them more. */
+export const unlessTaught = (folder: string, work: () => Promise<void>): Promise<void> =>
+  navigator.locks.request(taughtLockOf(folder), { ifAvailable: true }, async (lock) => {
+    if (lock !== null) await work();
+  });
+
 // A terminated worker releases its locks a moment later.
 const END_MS = 2000;
 

@@ -262,6 +262,10 @@ describe('what other runs have stored', () => {
       roundsIn(await shownFiles()).flatMap(({ name, hasWeights }) => (hasWeights ? [name] : []));
     await saveRounds(rounds, false);
     expect(await withWeights()).toEqual([rounds[1].roundFolder]);
+    const going = await saveRounds(rounds.slice(0, 1), false);
+    await openToTeach(await shown());
+    await going.save(rounds[1]);
+    expect(await withWeights(), 'another tab teaches it more').toEqual(rounds.map(({ roundFolder }) => roundFolder));
     await saveRounds(rounds.slice(0, 1));
     const [folder] = (await shown()).split('/');
     disk.releaseLocks();

@@ -28,6 +28,7 @@ import {
   type RunFolder,
   show,
   shown,
+  unlessTaught,
   whileFree,
 } from './run-folders.ts';
 
@@ -259,7 +260,7 @@ export class ModelSaver {
       throw thrown;
     }
     await show(`${folder}/${orderFolder}/${roundFolder}`);
-    if (!this.#everyTask) await removeTrained(order, soFar.id, roundFolder);
+    if (!this.#everyTask) await unlessTaught(folder, () => removeTrained(order, soFar.id, roundFolder));
   }
 }
 

@@ -39,9 +39,16 @@ export function labelRows(
     const examples = total(answered);
     if (examples === 0) return [];
     const first = before && answersTo(before, i, labels.length);
-    const share = (counts: readonly number[]): number => counts[i] / examples;
-    return [{ label, examples, before: first ? share(first) : null, after: share(answered), answered }];
+    return [
+      { label, examples, before: first ? rightShare(first, i) : null, after: rightShare(answered, i) ?? 0, answered },
+    ];
   });
+}
+
+/** The share of the right answers, by the tests of that round: a model that is taught more may have other tests. */
+function rightShare(counts: readonly number[], right: number): number | null {
+  const tested = total(counts);
+  return tested === 0 ? null : counts[right] / tested;
 }
 
 const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);

@@ -20,6 +20,7 @@ const confusion = [
     ],
   },
   { round: 1, task: 1, answers: [[0, 0, 9]] },
+  { round: 3, task: 1, answers: [[0, 0, 4]] },
 ] satisfies { round: number; task: number; answers: [number, number, number][] }[];
 
 it('says what was answered instead of each label, and the share of right answers after both rounds', () => {
@@ -32,6 +33,8 @@ it('says what was answered instead of each label, and the share of right answers
     ...{ label: 'cold', examples: 1, before: null, after: 0, answered: [1, 0, 0, 0] },
   });
   expect(labelRows({ confusion }, 1, labels, { from: 1, to: 3 })).toEqual([]);
+  const [fewer] = labelRows({ confusion }, 0, labels, { from: 1, to: 3 });
+  expect(fewer, 'each round by its own tests').toMatchObject({ examples: 4, before: 1, after: 1 });
   expect(labelRows({}, 1, labels, { from: 1, to: 2 })).toEqual([]);
   expect(roundsWithAnswers({ confusion }, 1)).toEqual([1, 2]);
 });

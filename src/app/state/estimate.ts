@@ -1,6 +1,8 @@
 import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
 import { testedTasks } from '../../run/settings/settings.ts';
+import type { Results } from '../../run/results/results.ts';
 import type { DeviceSlice } from './device.ts';
+import { ownSeconds } from './history.ts';
 import type { MemorySlice } from './memory-plan.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';
@@ -48,6 +50,16 @@ export function browserTimeCorrections(): TimeCorrections {
       }
     },
   };
+}
+
+/**
+ * The seconds of a run as a multiple of those planned; null if it did less than was planned, since a loss on held-out
+ * examples ended it, or repeated some of it.
+ */
+export function paceOf(results: Results, plannedSeconds: number): number | null {
+  const { status, endedByLoss = [], breaks = [] } = results;
+  const didAll = status === 'finished' && endedByLoss.every(({ steps, planned }) => steps === planned);
+  return didAll && breaks.length === 0 ? ownSeconds(results) / plannedSeconds : null;
 }
 
 const isLikely = (factor: number): boolean => factor >= LEAST && factor <= 1 / LEAST;

@@ -7,8 +7,8 @@ import { parseModelReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { StoredCheckpoint } from '../../worker/protocol.ts';
 import { refuseWhileMeasuring } from './device.ts';
-import { type Estimate, estimateOf, type TimeCorrections } from './estimate.ts';
-import { checkedLabel, otherNames, ownSeconds, runKey } from './history.ts';
+import { type Estimate, estimateOf, paceOf, type TimeCorrections } from './estimate.ts';
+import { checkedLabel, otherNames, runKey } from './history.ts';
 import { budgetBytes } from './preferences.ts';
 import { applyEvents, canKeep, isActive, type PageRun, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
@@ -85,8 +85,8 @@ export function createRunManager(store: PageStore, { openSession, pace, onEnd, l
       session.close();
       session = null;
       const { run } = getState();
-      if (run.results?.status === 'finished' && estimate?.plainSeconds)
-        pace.note(estimate.device, run.results.settings.model, ownSeconds(run.results) / estimate.plainSeconds);
+      const ratio = run.results && estimate ? paceOf(run.results, estimate.plainSeconds) : null;
+      if (ratio !== null && estimate) pace.note(estimate.device, run.results?.settings.model ?? '', ratio);
       onEnd(run);
     }
   };

@@ -25,7 +25,7 @@ const TASKS: readonly Task[] = [
   {
     ...{ name: 'story', kind: 'Text', instruction: null, labels: [], form: 'text', dev: [] },
     train: [{ sentence: '', label: 'red ball blue box round ball square box' }],
-    test: [{ sentence: '', label: 'red ball blue box' }],
+    test: ['red ball blue box', 'blue ball', 'round box ball'].map((label) => ({ sentence: '', label })),
   },
 ];
 const LLAMA = {
@@ -86,6 +86,9 @@ describe.each([
     const metrics = JSON.parse(files.get('4-story/predict_results.json') ?? '') as Record<string, number>;
     expect(metrics['predict_rougeL_for_open']).toBeCloseTo(100 * (accuracy.rougeL?.[4][0] ?? -1), 3);
     expect(metrics['predict_loss']).toBeGreaterThan(0);
+    // A text takes a batch of training, and three of them two batches.
+    const [steps, samples] = [metrics['predict_steps_per_second'], metrics['predict_samples_per_second']];
+    expect(steps / samples, 'batches for each example').toBeCloseTo(6 / 11, 3);
   });
 });
 

@@ -58,12 +58,12 @@ export async function* testTasks(
         continue;
       }
       const start = time.seconds;
-      let [before, counted] = [start, 0];
+      let [before, counted, batches] = [start, 0, 0];
       const outcome = yield* reported<Moment, Tested>((report) =>
         evaluator.evaluate(task, async (done) => {
           const now = time.seconds;
           time.did('test', index, done - counted, now - before);
-          [before, counted] = [now, done];
+          [before, counted, batches] = [now, done, batches + 1];
           await report(time.progress(round, 'evaluate', name, [done, task.test.length, 'examples']));
           await report(rest());
         }),
@@ -83,7 +83,7 @@ export async function* testTasks(
       yield { type: 'evaluation', round, task: index, ...accuracy, ...byLabel, right, time: outcome.time };
       const test = {
         answers,
-        batches: Math.ceil(answers.length / training.evaluationBatchSize),
+        batches,
         seconds: time.seconds - start,
       };
       tests.push({ ...test, task, kind, name, form });
