@@ -2,7 +2,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { snippetsFor } from '../../src/app/tabs/results/use-snippets.ts';
-import { archiveName } from '../../src/worker/archive-name.ts';
+import { archiveName } from '../../src/worker/protocol.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
 import { PREDICTIONS_FILE } from '../../src/run/files/layout.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from '../../src/run/files/predictions.ts';

@@ -8,7 +8,7 @@ import {
   start,
   waitForStatus,
 } from '../../e2e/support/workbench.ts';
-import { MAX_LOSSES } from '../../src/run/learning/device-losses.ts';
+import { MAX_LOSSES } from '../../src/run/run.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { type StormBrowser, stormBrowser } from './browser.ts';
 import { CrashedRun, TimedRun } from './crashed-run.ts';

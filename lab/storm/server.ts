@@ -1,6 +1,6 @@
 import { GorpError } from '../../src/base/errors.ts';
 import { type Fault, startLocalHub } from '../../src/testing/local-hub.ts';
-import { MemoryKeyValue } from '../../src/weights/key-value-memory.ts';
+import { MemoryKeyValue } from '../../src/weights/key-value.ts';
 import { openStore } from '../../src/weights/store.ts';
 import { modelFiles } from '../../src/testing/model-of.ts';
 import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';

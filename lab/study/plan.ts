@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { GorpError } from '../../src/base/errors.ts';
 import { withoutGone } from '../../src/methods/parts/gone-settings.ts';
 import { METHOD_NAMES, withValues } from '../../src/methods/registry.ts';
-import { isEmbedded } from '../../src/tasks/embedded-text.ts';
+import { isEmbedded } from '../../src/tasks/embedded-tasks.ts';
 import { BENCHMARK_NAMES, benchmarkOf } from '../../src/tasks/benchmarks.ts';
 import { SCORES } from '../../src/tasks/forms.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';

@@ -1,5 +1,5 @@
 import { type ErrorReport, GorpError } from '../../src/base/errors.ts';
-import { modulesOfConfig } from '../../src/run/models/model-modules.ts';
+import { modulesOfConfig } from '../../src/run/models/open-network.ts';
 import { type PlannedRun, plannedRuns, type StudyPlan } from './plan.ts';
 import { collect } from './made-runs.ts';
 import { summarise } from './summary.ts';

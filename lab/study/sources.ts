@@ -1,13 +1,12 @@
 import { GorpError } from '../../src/base/errors.ts';
 import { sha256Of } from '../../src/base/sha256.ts';
-import { fileHashes } from '../../src/run/results/identity.ts';
-import { type Sources, type StudyPlan, tasksOf } from './plan.ts';
-import { mainScore, type Score } from '../../src/run/settings/scoring.ts';
-import { loadNamed, type TaskHost } from '../../src/run/tasks/task-data.ts';
-import { taskHash } from '../../src/tasks/task-hash.ts';
-import type { Task } from '../../src/tasks/task.ts';
 import { nodeTaskReader } from '../../src/cli/host.ts';
 import { openNamedModel } from '../../src/cli/named-models.ts';
+import { fileHashes } from '../../src/run/results/identity.ts';
+import { mainScore, type Score } from '../../src/run/settings/scoring.ts';
+import { loadNamed, type TaskHost } from '../../src/run/tasks/task-data.ts';
+import { type Task, taskHash } from '../../src/tasks/task.ts';
+import { type Sources, type StudyPlan, tasksOf } from './plan.ts';
 
 /**
  * What a study works with.

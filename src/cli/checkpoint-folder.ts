@@ -1,9 +1,8 @@
 import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { openCheckpoint } from '../run/files/checkpoint.ts';
-import type { CheckpointFile, SavedRun } from '../run/files/saved-run.ts';
 import type { CheckpointStore } from '../run/events/host.ts';
+import { type CheckpointFile, openCheckpoint, type SavedRun } from '../run/files/saved-run.ts';
 import { flushFolder, writeFolderDurably } from './durable-write.ts';
 import { named, opensIn, writeFiles } from './round-folder.ts';
 
@@ -13,7 +12,7 @@ const KEPT = 2;
 const NUMBER = /^\d{6}$/;
 
 /** A checkpoint and its path. */
-export interface FoundCheckpoint {
+interface FoundCheckpoint {
   readonly path: string;
   readonly checkpoint: SavedRun;
 }

@@ -7,7 +7,7 @@ import { type Answering, answerPrompts } from '../run/evaluation/answering.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
 import { MAX_ANSWER } from '../tasks/labels.ts';
-import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
+import { PROMPT_FORMS } from '../tasks/prompt.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments, refuseOptions, wholeNumber } from './arguments.ts';
 import { EXIT, UsageError } from './exit.ts';

@@ -3,8 +3,7 @@ import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../device/device.ts';
 import type { Speed } from '../run/planning/duration.ts';
-import { highestSpeed } from '../run/planning/highest-speed.ts';
-import { measureSpeed } from '../run/planning/measure-speed.ts';
+import { highestSpeed, measureSpeed } from '../run/planning/measure-speed.ts';
 import { writeDurably } from './durable-write.ts';
 
 /** The platform of a measurement. It names the CPU, since software drivers report only its register width. */

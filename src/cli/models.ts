@@ -7,7 +7,7 @@ import { sharedFiles } from '../run/files/shared-model.ts';
 import { inspectTexts } from '../run/models/open-network.ts';
 import { zipped } from '../weights/exports/zip.ts';
 import { authorizedFetch, checkAccess } from '../weights/hub.ts';
-import { refetchByRange } from '../weights/refetch.ts';
+import { refetchByRange } from '../weights/ranges.ts';
 import type { StoredModel } from '../weights/model-messages.ts';
 import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
 import type { WeightStore } from '../weights/store.ts';

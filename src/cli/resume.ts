@@ -1,13 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
-import { openCheckpoint } from '../run/files/checkpoint.ts';
 import { checkSettings } from '../run/files/fitting.ts';
-import type { SavedRun } from '../run/files/saved-run.ts';
 import { CHECKPOINT_FILE } from '../run/files/layout.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
+import { openCheckpoint, type SavedRun } from '../run/files/saved-run.ts';
 import { type Results, ResultsSchema } from '../run/results/results.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import { isGiven } from './arguments.ts';

@@ -11,7 +11,7 @@ import {
 import type { Results } from '../run/results/results.ts';
 import { mainScore, type Score } from '../run/settings/scoring.ts';
 import { loadNamed, type TaskHost } from '../run/tasks/task-data.ts';
-import { taskHash } from '../tasks/task-hash.ts';
+import { taskHash } from '../tasks/task.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 
 /** A task as it is now. */

@@ -11,7 +11,7 @@ import { readHubSource } from '../run/tasks/hub-rows.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
 import { hubAccess } from './named-models.ts';
 import { parseSettings, type RunSettings, watching, withText } from '../run/settings/settings.ts';
-import { isEmbedded } from '../tasks/embedded-text.ts';
+import { isEmbedded } from '../tasks/embedded-tasks.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';
 import { ORDER_IDS, publishedOrder } from '../tasks/orders.ts';
 import type { Task } from '../tasks/task.ts';

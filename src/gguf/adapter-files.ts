@@ -1,8 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import { BLOCK_TYPES } from '../weights/gguf/blocks.ts';
-import { quantise } from '../weights/gguf/quantise.ts';
+import { BLOCK_TYPES, quantise } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { ggufBytes, type GgufSource } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';

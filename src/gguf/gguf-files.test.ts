@@ -7,7 +7,7 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import type { WeightChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { readGgufHeader } from '../weights/gguf/header.ts';
-import { mergesByScore } from '../weights/gguf/score-merges.ts';
+import { mergesByScore } from '../weights/gguf/tokens.ts';
 import { openGguf } from '../weights/gguf/model.ts';
 import type { ModelFiles, ModelFolder } from '../weights/model-folder.ts';
 import { ggufAdapterFiles } from './adapter-files.ts';

@@ -1,6 +1,6 @@
 import { templateOf } from '../text/chat-template.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import type { WrittenType } from '../weights/gguf/quantise.ts';
+import type { WrittenType } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
 import { ggufBytes } from '../weights/gguf/write.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';

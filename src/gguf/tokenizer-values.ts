@@ -2,10 +2,8 @@ import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import type { KnownModel } from '../run/models/open-network.ts';
 import { SPLITTINGS } from '../weights/gguf/pre-tokenizers.ts';
-import { hasLongTokens, mergesByScore } from '../weights/gguf/score-merges.ts';
-import { SPACE, TOKEN_TYPE } from '../weights/gguf/token-types.ts';
+import { hasLongTokens, mergesByScore, SPACE, TOKEN_TYPE, whitespaceMap } from '../weights/gguf/tokens.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
-import { whitespaceMap } from '../weights/gguf/whitespace-map.ts';
 import type { ModelTexts } from '../weights/model-folder.ts';
 
 const merge = v.union([v.string(), v.tuple([v.string(), v.string()])]);

@@ -7,33 +7,32 @@ import type { SavedState } from '../gorp/state.ts';
 import { methodTitle, planOf } from '../methods/registry.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './events/beginning.ts';
-import type { Checkpointer } from './learning/checkpointer.ts';
-import { positionAt } from './files/data-position.ts';
-import type { RunState, SavedRun } from './files/saved-run.ts';
-import { type RunControl, Stopped } from './learning/control.ts';
-import { reportOfTask } from './tasks/encoded-task.ts';
 import type { Rest, RunEvent } from './events/events.ts';
-import { frozenPacking } from './models/frozen-weights.ts';
-import { GENERAL_TEXT_NAME, GeneralTextProbe } from './probes/general-text-probe.ts';
 import { memoryOf, type RunHost } from './events/host.ts';
-import { type Lesson, lessonOf } from './tasks/lessons.ts';
-import { type Opened, Opening, parametersOf } from './opening.ts';
+import { positionAt } from './files/data-position.ts';
 import { ordersFolder, roundFolder } from './files/layout.ts';
 import { checkRemembered } from './files/saved-round.ts';
-import { readParameter, storedTypeOf } from './models/packed-blocks.ts';
-import { plannedTask } from './planning/planned-work.ts';
-import type { ModelReport, Results } from './results/results.ts';
+import type { RunState, SavedRun } from './files/saved-run.ts';
+import { type RunControl, Stopped } from './learning/control.ts';
 import type { RoundBatches } from './learning/round-batches.ts';
-import { RoundSaver } from './learning/round-saver.ts';
 import type { TestOfTask } from './learning/round-tests.ts';
 import { RunTime } from './learning/run-time.ts';
+import { type Checkpointer, RoundSaver } from './learning/saving.ts';
+import { StepReports } from './learning/step-reports.ts';
+import { frozenPacking } from './models/frozen-weights.ts';
+import { readParameter, storedTypeOf } from './models/packed-blocks.ts';
+import { type Opened, Opening, parametersOf } from './opening.ts';
+import { plannedTask } from './planning/planned-work.ts';
+import { GENERAL_TEXT_NAME, GeneralTextProbe } from './probes/general-text-probe.ts';
+import type { ModelReport, Results } from './results/results.ts';
 import { type Round, scheduledRounds } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
-import { StepReports } from './learning/step-reports.ts';
+import { reportOfTask } from './tasks/encoded-task.ts';
+import { type Lesson, lessonOf } from './tasks/lessons.ts';
 import { type Lessons, teach, testOnly } from './teach.ts';
 
 /** What an attempt needs of its run. */
-export interface AttemptParts {
+interface AttemptParts {
   readonly host: RunHost;
   readonly settings: RunSettings;
   readonly control: RunControl;

@@ -10,7 +10,7 @@ import { BYTE_LETTERS } from '../text/parts/byte-letters.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { GgufTokenizer } from '../weights/gguf/tokenizer.ts';
 import { GgufMetadata, type GgufValue } from '../weights/gguf/values.ts';
-import { whitespaceMap } from '../weights/gguf/whitespace-map.ts';
+import { whitespaceMap } from '../weights/gguf/tokens.ts';
 
 type TextIds = { text: string } & Record<string, number[]>;
 interface Golden {

@@ -2,24 +2,40 @@ import { GorpError } from '../base/errors.ts';
 import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
-import { sizeOf } from '../graph/tensor.ts';
 import { needsOf } from '../gorp/method-plan.ts';
+import { sizeOf } from '../graph/tensor.ts';
 import { methodTitle, planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
 import { shownReading } from '../tasks/reading.ts';
-import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
-import { modelOutline } from '../weights/model-outline.ts';
-import type { ModelProgress } from '../weights/model-messages.ts';
-import type { SavedRun } from './files/saved-run.ts';
-import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './probes/common-questions-probe.ts';
-import { dataHash } from './files/data-hash.ts';
-import { checkSame, checkSettings } from './files/fitting.ts';
-import { type RunControl, Stopped } from './learning/control.ts';
-import { earlierTask, type Lesson, lessonOf } from './tasks/lessons.ts';
-import type { Results } from './results/results.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
+import type { ModelProgress } from '../weights/model-messages.ts';
+import { modelOutline } from '../weights/model-outline.ts';
+import { sharesBeginnings } from './evaluation/evaluation-programs.ts';
 import type { RunEvent } from './events/events.ts';
 import type { RunHost } from './events/host.ts';
+import { checkSame, checkSettings } from './files/fitting.ts';
+import { checkCanContinue, checkFits, checkTrained, type SavedRound } from './files/saved-round.ts';
+import type { SavedRun } from './files/saved-run.ts';
+import { type RunControl, Stopped } from './learning/control.ts';
+import {
+  byChatTemplate,
+  chosenTargets,
+  discarding,
+  type KnownModel,
+  modulesOf,
+  networkOf,
+  type OpenedNetwork,
+  openNetwork,
+  readTexts,
+} from './models/open-network.ts';
+import { storedTypeOf } from './models/packed-blocks.ts';
+import { type Effort, workOfRun } from './planning/duration.ts';
+import { asRefusal, checkBudget, checkHost } from './planning/memory-plan.ts';
+import { planRun, storedTypes } from './planning/plan-run.ts';
+import { plannedTask, trainingTokens, workOf } from './planning/planned-work.ts';
+import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './probes/common-questions-probe.ts';
+import { generalText, type GeneralText, textsOf } from './probes/general-text.ts';
 import {
   baseOf,
   checkFiles,
@@ -30,30 +46,14 @@ import {
   hasOtherTexts,
   type ResumeSource,
 } from './results/identity.ts';
-import { sharesBeginnings } from './evaluation/evaluation-programs.ts';
-import { asRefusal, checkBudget, checkHost } from './planning/memory-plan.ts';
-import {
-  byChatTemplate,
-  discarding,
-  type KnownModel,
-  networkOf,
-  type OpenedNetwork,
-  openNetwork,
-  readTexts,
-} from './models/open-network.ts';
-import { checkFits, checkCanContinue, checkTrained, type SavedRound } from './files/saved-round.ts';
-import { storedTypeOf } from './models/packed-blocks.ts';
-import { planRun, storedTypes } from './planning/plan-run.ts';
-import { type Effort, workOfRun } from './planning/duration.ts';
-import { plannedTask, trainingTokens, workOf } from './planning/planned-work.ts';
+import type { Results } from './results/results.ts';
 import { ownText, type RunSettings, testedTasks } from './settings/settings.ts';
-import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './tasks/encoded-task.ts';
-import { generalText, type GeneralText, textsOf } from './probes/general-text.ts';
-import { type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
-import { spaceSamples } from './tasks/space-samples.ts';
 import { kindOf } from './settings/starting-values.ts';
+import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './tasks/encoded-task.ts';
+import { earlierTask, type Lesson, lessonOf } from './tasks/lessons.ts';
+import { dataHash, type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
+import { spaceSamples } from './tasks/space-samples.ts';
 import { doubtsBeside, prepareTask } from './tasks/task-data.ts';
-import { chosenTargets, modulesOf } from './models/model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 
@@ -86,7 +86,7 @@ export interface Opened extends OpenedNetwork {
 }
 
 /** What a plan says to those who estimate the time of a run. */
-export interface PlannedParts {
+interface PlannedParts {
   readonly effort: Effort;
   readonly stateBytes: number;
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { confusionFault } from './results/confusion.ts';
+import { confusionFault } from './results/answers.ts';
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';

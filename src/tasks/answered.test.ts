@@ -2,10 +2,9 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { answeredTexts, splitUnits } from './answered.ts';
 import { makeCustomTask, TaskSchema } from './custom-task.ts';
-import { likelySpec } from './likely-spec.ts';
 import { recognise } from './formats/recognise.ts';
-import { readTableFile, tableOf } from './table.ts';
-import { readTextFolder } from './text-folder.ts';
+import { likelySpec } from './likely-spec.ts';
+import { readTableFile, readTextFolder, tableOf } from './table.ts';
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const tableFrom = async (name: string, content: string) => tableOf(await readTableFile(name, utf8(content)), true);

@@ -1,9 +1,64 @@
 import { GorpError, reportOf } from '../base/errors.ts';
+import { answeredTexts } from './answered.ts';
 import { INSTRUCTIONS_PATH, type LoadedTask, loadTask, type ReadText } from './benchmark.ts';
-import { frameOf } from './frames.ts';
-import { BENCHMARK_KINDS } from './orders.ts';
-import { publishedSplits } from './published-splits.ts';
-import { TRACE_SCORES } from './trace-tasks.ts';
+import { isEmbedded } from './embedded-tasks.ts';
+import { recognise } from './formats/recognise.ts';
+import { parseJsonRows } from './json-rows.ts';
+import { BENCHMARK_KINDS, TRACE_SCORES } from './orders.ts';
+import { frameOf } from './prompt.ts';
+import type { Example } from './task.ts';
+
+/** The splits of a published task with free answers, and what was left out of them, in sentences. */
+interface PublishedSplits {
+  train: Example[];
+  dev: Example[];
+  test: Example[];
+  /** The definition of the task, if its file has one. */
+  definition: string | null;
+  warnings: string[];
+}
+
+/**
+ * Reads the three files of a published task with free answers.
+ *
+ * @param paths of the splits for training, development and testing.
+ * @param format that each file must have.
+ * @throws GorpError `tasks/…`, naming the file; `tasks/empty` if nothing is left to train on or to test.
+ */
+async function publishedSplits(
+  read: ReadText,
+  paths: readonly string[],
+  format: 'SuperNI' | 'TRACE',
+): Promise<PublishedSplits> {
+  const warnings: string[] = [];
+  const split = async (path: string): Promise<{ examples: Example[]; definition: string | null }> => {
+    const { columns, rows, lines, nested } = parseJsonRows(await read(path), path);
+    if (rows.length === 0) return { examples: [], definition: null };
+    const table = { columns, rows, lines, nested, warnings: [] };
+    const found = recognise(table);
+    if (found.format !== format) {
+      throw new GorpError('tasks/wrong-shape', `${path} is not a task of ${format}.`, NEXT_STEPS[format]);
+    }
+    const answered = answeredTexts(table, found, 'every');
+    warnings.push(...answered.warnings.map((warning) => `${path}: ${warning}`));
+    return { examples: answered.units.flat(), definition: found.instruction };
+  };
+  const [train, dev, test] = await Promise.all(paths.map(split));
+  for (const [i, { examples }] of [train, test].entries()) {
+    if (examples.length > 0) continue;
+    const what = i === 0 ? 'train on' : 'test';
+    throw new GorpError('tasks/empty', `${paths[2 * i]} has nothing to ${what}.`, 'Use the files as published.');
+  }
+  return {
+    ...{ train: train.examples, dev: dev.examples, test: test.examples },
+    ...{ definition: train.definition, warnings },
+  };
+}
+
+const NEXT_STEPS = {
+  SuperNI: 'It must have a Definition and Instances, as published.',
+  TRACE: 'It must be a list of objects with prompt and answer, as published.',
+} as const;
 
 /** The folders of the SuperNI tasks that the published orders use, by the tasks' short names. */
 export const SUPERNI_FOLDERS: Readonly<Record<string, string>> = {
@@ -76,7 +131,7 @@ export async function loadTrace(read: ReadText, name: string): Promise<LoadedTas
 }
 
 /** A published benchmark, read from a folder in its published layout. */
-export interface Benchmark {
+interface Benchmark {
   readonly name: 'CL_Benchmark' | 'SuperNI' | 'TRACE';
   readonly datasets: readonly string[];
   /** The files of a dataset, below the benchmark's root, with forward slashes. */
@@ -137,3 +192,95 @@ export const severalCopies = (name: Benchmark['name'], roots: readonly string[])
     `${name} is there ${roots.length} times: in ${roots.map((root) => root || 'the folder itself').join(', ')}.`,
     'Choose one of these folders.',
   );
+
+/** The benchmarks among the files of a folder. */
+interface FoundBenchmarks {
+  /** Path below the benchmark's root → given path, only for files that tasks are read from. */
+  files: Map<string, string>;
+  /** Complete datasets, in the order of {@link BENCHMARKS}. */
+  datasets: string[];
+  /** Datasets that lack some, but not all, of their files. */
+  incomplete: string[];
+}
+
+/** Whether some path is that of a file of a published benchmark. */
+export const hasBenchmark = (paths: readonly string[]): boolean =>
+  BENCHMARKS.some(({ root }) => paths.some((path) => root.test(path)));
+
+/**
+ * Finds published benchmarks in a picked or dropped folder. The root of each is that folder or one below it.
+ *
+ * @param paths paths of all files, with forward slashes, in any order.
+ * @throws GorpError `tasks/no-config` if `CL_Benchmark` lacks its instructions, `tasks/not-a-benchmark` if there is no
+ * benchmark, or none with a complete dataset, `tasks/several-copies` if two folders hold as much of one.
+ */
+export function findBenchmarks(paths: readonly string[]): FoundBenchmarks {
+  const given = new Set(paths);
+  const found: FoundBenchmarks = { files: new Map(), datasets: [], incomplete: [] };
+  const names: string[] = [];
+  for (const benchmark of BENCHMARKS) {
+    const root = rootOf(benchmark, paths, given);
+    if (root === null) continue;
+    names.push(benchmark.name);
+    for (const name of benchmark.datasets) {
+      const wanted = benchmark.paths(name);
+      const there = wanted.filter((path) => given.has(root + path));
+      if (there.length === wanted.length) {
+        found.datasets.push(name);
+        for (const path of [...benchmark.shared, ...wanted]) found.files.set(path, root + path);
+      } else if (there.length > 0) found.incomplete.push(name);
+    }
+  }
+  if (names.length === 0)
+    throw notABenchmark('The folder contains none of CL_Benchmark, SuperNI and the tasks of TRACE');
+  if (found.datasets.length === 0) throw notABenchmark(`${names.join(' and ')} has no complete dataset`);
+  return found;
+}
+
+/** The root of a benchmark, ending in a slash unless it is empty: the one with most of it; null if there is none. */
+function rootOf(
+  { name, root, shared, datasets, paths: pathsOf }: Benchmark,
+  paths: readonly string[],
+  given: Set<string>,
+): string | null {
+  const matches = paths.map((path) => root.exec(path)).filter((match) => match !== null);
+  // Outermost first.
+  const roots = [...new Set(matches.map((match) => match[1] ?? ''))].sort(
+    (a, b) => a.split('/').length - b.split('/').length,
+  );
+  if (roots.length === 0) return null;
+  const whole = roots.filter((one) => shared.every((path) => given.has(one + path)));
+  if (whole.length === 0) {
+    throw new GorpError(
+      'tasks/no-config',
+      `${INSTRUCTIONS_PATH} is missing next to ${name}.`,
+      'Choose the parent folder, which holds both CL_Benchmark and configs, as in the repository.',
+    );
+  }
+  const complete = (one: string): number =>
+    datasets.filter((dataset) => pathsOf(dataset).every((path) => given.has(one + path))).length;
+  const most = Math.max(...whole.map(complete));
+  const [first, second] = whole.filter((one) => complete(one) === most);
+  // A copy deeper in the folder is no rival.
+  const depth = (one: string): number => one.split('/').length;
+  if (second !== undefined && depth(first) === depth(second)) throw severalCopies(name, [first, second]);
+  return first;
+}
+
+const notABenchmark = (what: string): GorpError =>
+  new GorpError(
+    'tasks/not-a-benchmark',
+    `${what}.`,
+    'Choose a folder with CL_Benchmark/{kind}/{name}/labels.json, train.json, dev.json, test.json and configs/instruction_config.json, with SuperNI/{task}/train.json, dev.json, test.json, or with {task}/train.json, eval.json, test.json of TRACE.',
+  );
+
+/**
+ * Which task besides the custom ones has a name: orders name tasks by nothing else. Undefined if none has.
+ *
+ * @returns a clause: “a dataset of TRACE”.
+ */
+export function bearerOf(name: string): string | undefined {
+  if (isEmbedded(name)) return 'an embedded task';
+  const benchmark = benchmarkOf(name);
+  return benchmark && `a dataset of ${benchmark.name}`;
+}

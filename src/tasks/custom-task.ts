@@ -1,14 +1,12 @@
 import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
-import { answeredTexts, splitUnits } from './answered.ts';
-import { columnIndex, textAt } from './columns.ts';
+import { answeredTexts, columnIndex, splitUnits, textAt } from './answered.ts';
 import { CHAT_ANSWERS, type Columns, SCORES, SCORES_OF, TASK_FORMS } from './forms.ts';
-import { frameOf, FRAMES } from './frames.ts';
 import { checkDistinct } from './labels.ts';
+import { frameOf, FRAMES } from './prompt.ts';
 import type { Table } from './table.ts';
-import { NameSchema } from './task-name.ts';
-import type { Example, Task } from './task.ts';
+import { type Example, NameSchema, type Task } from './task.ts';
 
 /**
  * Splits examples into a training and a test part. The test part gets about `testShare` of the texts of each label, and

@@ -1,7 +1,7 @@
-import { EMBEDDED_TEXTS } from './embedded-text.ts';
+import { EMBEDDED_TEXTS } from './embedded-tasks.ts';
 
 /** What is known about a dataset before it is read. */
-export interface DatasetSize {
+interface DatasetSize {
   /** Number of examples. */
   readonly train: number;
   readonly test: number;

@@ -1,3 +1,8 @@
+import * as v from 'valibot';
+import type { ReadText } from './benchmark.ts';
+import { embeddedTask } from './orders.ts';
+import type { Task } from './task.ts';
+
 /** How the page describes a task. */
 export interface TaskCard {
   name: string;
@@ -40,3 +45,33 @@ export const EMBEDDED_TASKS: readonly TaskCard[] = [
     labels: ['act', 'event', 'state', 'time', 'number', 'group'],
   },
 ];
+
+/**
+ * What the embedded models can do before they learn, from texts as in their pre-training that they have not read. These
+ * tasks can only be tested:
+ *
+ * - `kinds`: what kind of thing a definition describes, in a word.
+ * - `definitions`: lines of running text, words and what they mean. Only the LLaMA has learned to continue a text.
+ */
+export const EMBEDDED_TEXTS = {
+  kinds: { path: 'texts/kinds.json', count: 100 },
+  definitions: { path: 'texts/definitions.json', count: 64 },
+} as const;
+type EmbeddedText = keyof typeof EMBEDDED_TEXTS;
+
+/** Whether a task can only be tested, since nothing comes with it to train on. */
+export const isEmbeddedText = (name: string): name is EmbeddedText => Object.hasOwn(EMBEDDED_TEXTS, name);
+
+/** Whether a task of that name comes with the app. */
+export const isEmbedded = (name: string): boolean => embeddedTask(name) !== null || isEmbeddedText(name);
+
+const Rows = v.array(v.strictObject({ sentence: v.string(), label: v.string() }));
+
+/** Loads one of {@link EMBEDDED_TEXTS}. @param read reads files of the embedded tasks. */
+export async function loadEmbeddedText(read: ReadText, name: EmbeddedText): Promise<Task> {
+  const test = v.parse(Rows, JSON.parse(await read(EMBEDDED_TEXTS[name].path)));
+  const rest = { name, instruction: null, labels: [], train: [], dev: [], test };
+  return name === 'definitions'
+    ? { ...rest, kind: 'Text', form: 'text' }
+    : { ...rest, kind: 'QA', form: 'free', frame: { before: 'kind: ', after: '' } };
+}

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { INSTRUCTIONS_PATH } from './benchmark.ts';
-import { datasetPaths, superNiPaths, tracePaths } from './benchmarks.ts';
-import { findBenchmarks } from './folder.ts';
+import { datasetPaths, findBenchmarks, superNiPaths, tracePaths } from './benchmarks.ts';
 
 const agnews = datasetPaths('TC', 'agnews');
 const below = (root: string, paths: string[]): string[] => paths.map((path) => root + path);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstPresentable, isPresentable } from './presentable.ts';
+import { firstPresentable, isPresentable } from './reading.ts';
 
 describe('isPresentable', () => {
   it.each(['pleasure derived from sexual activities', 'a MURDERER of kings', 'Naked truth'])('refuses “%s”', (text) => {

@@ -1,5 +1,29 @@
-import type { PromptFrame } from './frames.ts';
-import type { Task } from './task.ts';
+import type { PromptFrame, Task } from './task.ts';
+
+/** How a model receives a prompt: as plain text, or as a user message in its chat template. */
+export const PROMPT_FORMS = ['raw', 'chat'] as const;
+export type PromptForm = (typeof PROMPT_FORMS)[number];
+
+/**
+ * What surrounds the text in the prompt of a task with free answers:
+ *
+ * - `answer`: the question before it, `Answer:` after it.
+ * - `bare`: the question before it, nothing after it, since the text is a whole prompt.
+ * - `super-ni`: as SuperNI is published, zero-shot.
+ */
+export const FRAMES = ['answer', 'bare', 'super-ni'] as const;
+export type FrameName = (typeof FRAMES)[number];
+
+/** The frame of a prompt. @param question null if there is none. */
+export function frameOf(name: FrameName, question: string | null): PromptFrame {
+  if (name === 'super-ni') {
+    return {
+      before: `Definition: ${question?.trim() ?? ''}\n\nNow complete the following example -\nInput: `,
+      after: '\nOutput: ',
+    };
+  }
+  return { before: question === null ? '' : `${question}\n`, after: name === 'bare' ? '' : '\nAnswer:' };
+}
 
 type Prompted = Pick<Task, 'name' | 'kind' | 'instruction' | 'labels' | 'form' | 'frame'>;
 

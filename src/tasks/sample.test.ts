@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sampleBalanced } from './sample.ts';
+import { sampleBalanced } from './cut.ts';
 import type { Example } from './task.ts';
 
 const make = (counts: Record<string, number>): Example[] =>

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { loadSuperNi, loadTrace, SUPERNI_FOLDERS } from './benchmarks.ts';
-import { PUBLISHED_ORDERS } from './orders.ts';
+import { PUBLISHED_ORDERS, TRACE_SCORES } from './orders.ts';
 import { promptOf } from './prompt.ts';
-import { TRACE_SCORES } from './trace-tasks.ts';
 
 const file = (...instances: object[]): string =>
   JSON.stringify({ Definition: [' Answer it. '], Categories: ['QA'], Instances: instances });

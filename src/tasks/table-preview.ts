@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { TaskForm } from './forms.ts';
-import type { FrameName } from './frames.ts';
-import type { LikelyKind } from './likely-kind.ts';
+import type { FrameName } from './prompt.ts';
+import type { LikelyKind } from './kinds.ts';
 
 /** The part of a file shown while its columns are chosen, small even if the file is large. */
 export interface TablePreview {

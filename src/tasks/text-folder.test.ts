@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
-import { readTextFolder } from './text-folder.ts';
+import { readTextFolder } from './table.ts';
 
 it('packed texts count as long as they are', async () => {
   const packed = new Uint8Array(gzipSync('a '.repeat(2 ** 24)));

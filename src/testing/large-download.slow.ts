@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { fetchToStore } from '../weights/download.ts';
-import { MemoryKeyValue } from '../weights/key-value-memory.ts';
+import { MemoryKeyValue } from '../weights/key-value.ts';
 import { openStore } from '../weights/store.ts';
 import { WatchedKeyValue } from './watched-key-value.ts';
 

@@ -1,6 +1,5 @@
-import { openCheckpoint } from '../run/files/checkpoint.ts';
-import type { SavedRun } from '../run/files/saved-run.ts';
 import type { RunHost } from '../run/events/host.ts';
+import { openCheckpoint, type SavedRun } from '../run/files/saved-run.ts';
 import { bytesOfFile, memoryFile } from './output-files.ts';
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;

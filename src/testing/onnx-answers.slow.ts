@@ -13,7 +13,7 @@ import { readTexts } from '../run/models/open-network.ts';
 import { embeddedSettings } from '../run/planning/presets.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import type { PromptForm } from '../tasks/prompt-form.ts';
+import type { PromptForm } from '../tasks/prompt.ts';
 import { mergedReader } from '../weights/exports/merge.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { relativeError } from './compare.ts';

@@ -1,7 +1,7 @@
 import { mixSeed, type Random, seededRandom } from '../base/random.ts';
 import type { RunEvent } from '../run/events/events.ts';
 import { newResults } from '../run/events/beginning.ts';
-import { type AnswerCount, countAnswers } from '../run/results/confusion.ts';
+import { type AnswerCount, countAnswers } from '../run/results/answers.ts';
 import { fold } from '../run/events/fold.ts';
 import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results/results.ts';
 import { partOf as planPart, spaceOf as spacePlanOf } from '../gorp/method-plan.ts';

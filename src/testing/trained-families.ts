@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { archiveName, type SavedAs } from '../worker/archive-name.ts';
+import { archiveName, type SavedAs } from '../worker/protocol.ts';
 import { openNamedModel } from '../cli/named-models.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
@@ -10,7 +10,7 @@ import { ordersFolder, PREDICTIONS_FILE, roundFolder } from '../run/files/layout
 import { readPredictions, type Prediction } from '../run/files/predictions.ts';
 import { type RoundUse, useOfRound } from '../run/files/round-use.ts';
 import { Run } from '../run/run.ts';
-import type { PromptForm } from '../tasks/prompt-form.ts';
+import type { PromptForm } from '../tasks/prompt.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as transformers from '@huggingface/transformers';
-import type { PromptForm } from '../tasks/prompt-form.ts';
+import type { PromptForm } from '../tasks/prompt.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import './onnxruntime-of-node.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { memoryFile } from '../testing/output-files.ts';
-import { contentHash, HASHED_BYTES } from './content-hash.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { contentHash, HASHED_BYTES } from './model-files.ts';
+import { MemoryKeyValue } from './key-value.ts';
 import { RemoteFolder } from './remote-folder.ts';
 import { openStore } from './store.ts';
 

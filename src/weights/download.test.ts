@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalServer, serveLocally } from '../testing/local-server.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { MemoryKeyValue } from './key-value.ts';
 import { openStore, type WeightStore } from './store.ts';
 import { WatchedKeyValue } from '../testing/watched-key-value.ts';
 

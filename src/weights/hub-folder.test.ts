@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { reportOf } from '../base/errors.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { MemoryKeyValue } from './key-value.ts';
 import type { ModelFiles } from './model-folder.ts';
 import { parseModelReference } from './model-reference.ts';
 import type { ModelProgress } from './model-messages.ts';

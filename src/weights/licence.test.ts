@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { licenceOf } from './licence.ts';
+import { licenceOf } from './model-folder.ts';
 
 describe('licenceOf', () => {
   it('reads the licence from the header of a model card', () => {

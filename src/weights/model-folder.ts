@@ -1,10 +1,36 @@
-import { hasByteTokens } from '../base/tokenizer-config.ts';
 import { GorpError } from '../base/errors.ts';
-import { noSafetensors } from './hub.ts';
-import { licenceOf, MAX_README_BYTES } from './licence.ts';
+import { hasByteTokens } from '../base/tokenizer-config.ts';
 import type { GgufTexts } from './gguf/tensors.ts';
+import { noSafetensors } from './hub.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from './model-files.ts';
 import { checkShards, parseShardIndex } from './shards.ts';
+
+/** Bytes of a README.md that are read: its metadata come first. */
+const MAX_README_BYTES = 2 ** 20;
+
+/** The header of a model card on the hub: YAML between two lines of dashes. */
+const HEADER = /^\uFEFF?---\r?\n([\s\S]*?)\r?\n---/;
+
+/**
+ * The licence that a model card states in its header, as the hub names it: `apache-2.0`; for `other`, the name that
+ * stands beside it. Null if it states none.
+ */
+export function licenceOf(readme: string): string | null {
+  const lines = (HEADER.exec(readme)?.[1] ?? '').split(/\r?\n/);
+  const field = (name: string): string | null => {
+    const values = lines.flatMap((line) =>
+      line.startsWith(`${name}:`) ? [unquoted(line.slice(name.length + 1).trim())] : [],
+    );
+    return values.find((value) => PLAIN.test(value)) ?? null;
+  };
+  const licence = field('license');
+  return licence === 'other' ? (field('license_name') ?? licence) : licence;
+}
+
+/** A value that YAML writes in one line, without what has a meaning of its own, such as a list. */
+const PLAIN = /^[\w .+-]+$/;
+
+const unquoted = (value: string): string => value.replace(/^["']/, '').replace(/["']$/, '');
 
 const MIB = 2 ** 20;
 /** Size limits of JSON files, in bytes: several times the sizes in the largest published models. */

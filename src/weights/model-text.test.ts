@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { modelText } from './model-text.ts';
+import { modelText } from './model-reference.ts';
 
 it('calls models of the app by their name, and files of this machine by that of their folder', () => {
   expect(modelText('picked:smollm2')).toBe('smollm2 (from this machine)');

@@ -1,14 +1,15 @@
 import { Connection, PATIENCE, type Patience, patiently } from './connection.ts';
 import { aborted, BrokenDownload, interrupted, refusalOf, unreachable, wrongLength } from './response-checks.ts';
+import type { Manifest } from './store-format.ts';
 
-export interface RangeOptions {
+interface RangeOptions {
   fetch?: typeof globalThis.fetch | undefined;
   signal?: AbortSignal | undefined;
   patience?: Patience | undefined;
 }
 
 /** A part of a file on a server. */
-export interface FilePart {
+interface FilePart {
   /** As many bytes as were asked for; fewer only where the file ends. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of the whole file, if the server says so to this page. */
@@ -104,4 +105,21 @@ class RangeRequest {
 function totalOf(response: Response): number | null {
   const [, total] = /^bytes \d+-\d+\/(\d{1,15})$/.exec(response.headers.get('content-range') ?? '') ?? [];
   return total === undefined ? null : Number(total);
+}
+
+/**
+ * Fetches a chunk of a stored file again from its source. Null if the source cannot send it as a part or no longer has
+ * it; the caller checks the content by its hash.
+ *
+ * @throws GorpError for temporary failures: `weights/offline`, `weights/network`, `weights/denied`, `weights/http`, …
+ */
+export type Refetch = (manifest: Manifest, index: number) => Promise<Uint8Array<ArrayBuffer> | null>;
+
+/** A {@link Refetch} by Range requests. Retries a few times if one breaks or stalls. */
+export function refetchByRange(options: RangeOptions): Refetch {
+  return async ({ url, chunkBytes, chunks }, index) => {
+    const begin = index * chunkBytes;
+    const part = await readRange(url, begin, begin + chunks[index].bytes, options);
+    return part?.bytes ?? null;
+  };
 }

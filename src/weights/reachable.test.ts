@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { isThere } from './reachable.ts';
+import { isThere } from './response-checks.ts';
 
 const refused = (): Promise<Response> => Promise.reject(new TypeError('Failed to fetch'));
 afterEach(() => vi.unstubAllGlobals());

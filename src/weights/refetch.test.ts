@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Fault, type LocalHub, startLocalHub } from '../testing/local-hub.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { MemoryKeyValue } from './key-value.ts';
 import type { ModelFiles } from './model-folder.ts';
 import { openModel } from './source.ts';
 import { openStore } from './store.ts';

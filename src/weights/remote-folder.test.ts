@@ -1,17 +1,15 @@
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type LocalServer, serveLocally } from '../testing/local-server.ts';
-import type { Origin } from './file-writer.ts';
 import { float32ToHalf } from '../base/half.ts';
-import type { KeyValue } from './key-value.ts';
-import { IndexedDbKeyValue } from './key-value-idb.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { type LocalServer, serveLocally } from '../testing/local-server.ts';
+import { ramp, safetensorsOf, type Tensors } from '../testing/model-of.ts';
+import { WatchedKeyValue } from '../testing/watched-key-value.ts';
+import type { Origin } from './file-writer.ts';
+import { IndexedDbKeyValue, type KeyValue, MemoryKeyValue } from './key-value.ts';
 import { type ModelFiles, openModelFolder } from './model-folder.ts';
 import type { ModelProgress } from './model-messages.ts';
 import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openStore, type WeightStore, writePieces } from './store.ts';
-import { ramp, safetensorsOf, type Tensors } from '../testing/model-of.ts';
-import { WatchedKeyValue } from '../testing/watched-key-value.ts';
 
 const CHUNK = 256;
 

@@ -1,18 +1,43 @@
 import { GorpError } from '../base/errors.ts';
 import type { Patience } from './connection.ts';
-import { HASHED_BYTES } from './content-hash.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
-import type { HubFile } from './hub.ts';
-import type { ByteFile } from './model-files.ts';
 import { FIRST_PIECE } from './gguf/piece-reader.ts';
+import type { HubFile } from './hub.ts';
+import { type ByteFile, HASHED_BYTES } from './model-files.ts';
 import { isAbsence, missingFile, type ModelFolder, type PeekedFile } from './model-folder.ts';
 import type { ModelProgress } from './model-messages.ts';
-import { readRange } from './ranges.ts';
-import { type Refetch, refetchByRange } from './refetch.ts';
+import { readRange, type Refetch, refetchByRange } from './ranges.ts';
 import { wrongLength } from './response-checks.ts';
-import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
-import { TransferRate } from './transfer-rate.ts';
+import { type WeightStore, writePieces } from './store.ts';
+
+/** Milliseconds over which the rate is averaged. */
+const WINDOW_MS = 5000;
+/** Samples closer together count as one. */
+const SAMPLE_MS = 250;
+
+/** The recent transfer rate. */
+class TransferRate {
+  readonly #now: () => number;
+  #samples: { at: number; bytes: number }[] = [];
+
+  /** @param now a clock in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** @param bytes all bytes so far; may drop after a restart. @returns bytes a second, null at first. */
+  update(bytes: number): number | null {
+    const at = this.#now();
+    const last = this.#samples.at(-1);
+    if (last !== undefined && bytes < last.bytes) this.#samples = [];
+    const previous = this.#samples.at(-1);
+    if (previous === undefined || at - previous.at >= SAMPLE_MS) this.#samples.push({ at, bytes });
+    while (this.#samples.length > 2 && at - this.#samples[1].at >= WINDOW_MS) this.#samples.shift();
+    const first = this.#samples[0];
+    return at - first.at < SAMPLE_MS ? null : (1000 * (bytes - first.bytes)) / (at - first.at);
+  }
+}
 
 /** Minimum milliseconds between two reports of one file. */
 const REPORT_MS = 100;
@@ -26,7 +51,7 @@ export interface RemoteOptions {
 }
 
 /** What is known about a folder in advance. */
-export interface RemoteFacts {
+interface RemoteFacts {
   /** For messages; the address by default. */
   name?: string;
   commit?: string;

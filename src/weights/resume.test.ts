@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Fault, sendFile } from '../testing/local-hub.ts';
 import { type LocalServer, serveLocally } from '../testing/local-server.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { MemoryKeyValue } from './key-value.ts';
 import { openStore, type WeightStore } from './store.ts';
 
 const CHUNK = 1000;

@@ -1,13 +1,11 @@
 import 'fake-indexeddb/auto';
-import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
+import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { KeyValue } from './key-value.ts';
-import { IndexedDbKeyValue } from './key-value-idb.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
-import type { Origin } from './file-writer.ts';
-import { openBrowserStore, openMemoryStore, openStore, type WeightStore, writePieces } from './store.ts';
 import { WatchedKeyValue } from '../testing/watched-key-value.ts';
+import type { Origin } from './file-writer.ts';
+import { IndexedDbKeyValue, type KeyValue, MemoryKeyValue } from './key-value.ts';
+import { openBrowserStore, openMemoryStore, openStore, type WeightStore, writePieces } from './store.ts';
 
 const CHUNK = 100;
 const origin = (url: string, bytes: number | null = null): Origin => ({ url, etag: '"v1"', bytes, sha256: null });

@@ -1,15 +1,9 @@
-/**
- * Weight files stored between visits. A file consists of chunks, each with its SHA-256, and a manifest that is written
- * last. Without a manifest there is no file, so a write that ends midway cannot pass for one.
- */
 import { GorpError } from '../base/errors.ts';
 import { sha256Of } from '../base/sha256.ts';
-import { HASHED_BYTES } from './content-hash.ts';
 import { ChunkWriter, type FileWriter, noRoom, type Origin, removePartial, requireRoom } from './file-writer.ts';
-import type { KeyValue } from './key-value.ts';
-import { IndexedDbKeyValue } from './key-value-idb.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
-import type { Refetch } from './refetch.ts';
+import { IndexedDbKeyValue, type KeyValue, MemoryKeyValue } from './key-value.ts';
+import { HASHED_BYTES } from './model-files.ts';
+import type { Refetch } from './ranges.ts';
 import {
   chunkKey,
   chunkKeys,
@@ -22,6 +16,11 @@ import {
   removeLeftovers,
   writeLock,
 } from './store-format.ts';
+
+/**
+ * Weight files stored between visits. A file consists of chunks, each with its SHA-256, and a manifest that is written
+ * last. Without a manifest there is no file, so a write that ends midway cannot pass for one.
+ */
 
 const CHUNK_BYTES = HASHED_BYTES;
 /** Identifies the format in store-format.ts: another format needs another name. */

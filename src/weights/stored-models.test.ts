@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
-import { MemoryKeyValue } from './key-value-memory.ts';
+import { MemoryKeyValue } from './key-value.ts';
 import { parseModelReference } from './model-reference.ts';
-import { refetchByRange } from './refetch.ts';
+import { refetchByRange } from './ranges.ts';
 import { openModel, requireReference } from './source.ts';
 import { openStore, type WeightStore } from './store.ts';
 import type { Verdict, VerifyProgress } from './model-messages.ts';

@@ -3,7 +3,7 @@ import { isGgufName, partsOf } from './gguf/splits.ts';
 import { parseCommitUrl } from './hub.ts';
 import type { StoredModel, Verdict, VerifyProgress } from './model-messages.ts';
 import { filePath } from './remote-folder.ts';
-import type { Refetch } from './refetch.ts';
+import type { Refetch } from './ranges.ts';
 import { parseShardIndex, type ShardIndex } from './shards.ts';
 import type { WeightStore } from './store.ts';
 import type { Manifest, PartialManifest } from './store-format.ts';

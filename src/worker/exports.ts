@@ -2,18 +2,21 @@ import { versionText } from '../base/version.ts';
 import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { roundAsGguf } from '../gguf/round.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
-import { openBaseModel } from '../run/files/base-model.ts';
-import { cardOf } from '../run/files/model-card.ts';
 import { PREDICTIONS_FILE } from '../run/files/layout.ts';
+import { cardOf } from '../run/files/model-card.ts';
 import { useOfRound } from '../run/files/round-use.ts';
-import type { SavedRound } from '../run/files/saved-round.ts';
+import { openBaseModel, type SavedRound } from '../run/files/saved-round.ts';
 import { sharedFiles } from '../run/files/shared-model.ts';
-import type { OutputFile } from '../weights/exports/output-file.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
 import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
+import { openPlaces } from './hosts.ts';
+import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
+import type { ExportsCommand, ExportsEvent, ModelChoice, StoredFile } from './protocol.ts';
+import { show } from './run-folders.ts';
 import {
   filesOfLine,
   importModel,
@@ -23,10 +26,6 @@ import {
   roundsIn,
   usedModel,
 } from './taught-models.ts';
-import { openPlaces } from './hosts.ts';
-import { show } from './run-folders.ts';
-import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
-import type { ExportsCommand, ExportsEvent, StoredFile, ModelChoice } from './protocol.ts';
 
 // The worker that writes archives of a run's files. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;

@@ -4,7 +4,7 @@ import { awakeClock, TICK_MS } from '../base/awake-clock.ts';
 import { GorpError } from '../base/errors.ts';
 import type { DeviceHost } from '../device/choice.ts';
 import type { TuningStore } from '../device/webgpu/tune.ts';
-import type { SpeedStore } from '../run/planning/highest-speed.ts';
+import type { SpeedStore } from '../run/planning/measure-speed.ts';
 import type { TaskHost } from '../run/tasks/task-data.ts';
 import { TaskSchema } from '../tasks/custom-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';

@@ -3,7 +3,7 @@ import { type FunctionsFor, inTurn, serve } from '../base/worker-calls.ts';
 import { inspectTexts } from '../run/models/open-network.ts';
 import { authorizedFetch, checkAccess, listGgufs } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { refetchByRange } from '../weights/refetch.ts';
+import { refetchByRange } from '../weights/ranges.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { openBrowserStore } from '../weights/store.ts';
 import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';

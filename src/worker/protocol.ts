@@ -3,7 +3,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { FunctionsFor } from '../base/worker-calls.ts';
 import type { BenchHead, Outcome } from '../bench/report.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
-import type { GgufDtype } from '../gguf/names.ts';
+import { type GgufDtype, learnedName } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { ModelSummary } from '../run/files/model-line.ts';
 import type { RoundUse } from '../run/files/round-use.ts';
@@ -364,3 +364,32 @@ export type BenchEvent =
   | { type: 'abilities'; abilities: Abilities }
   | { type: 'done' }
   | { type: 'failed'; error: ErrorReport };
+
+/**
+ * What to write: all files of the rounds, the model to share, or the model with the last round merged in, for Hugging Face libraries, for
+ * ONNX runtimes or as GGUF; of GGUF also the adapter alone.
+ */
+export type SavedAs =
+  | { what: 'zip' | 'merge' | 'gguf-adapter' }
+  | { what: 'share'; withTests: boolean }
+  | { what: 'onnx'; dtype: OnnxDtype }
+  | { what: 'gguf'; dtype: GgufDtype };
+
+/** The name of the archive. @param learned names of what the model has learned. */
+export function archiveName(as: SavedAs, learned: readonly string[]): string {
+  const what = learnedName(learned);
+  switch (as.what) {
+    case 'zip':
+      return 'gorp-web-rounds.zip';
+    case 'share':
+      return `${what}.zip`;
+    case 'merge':
+      return `gorp-web-model-${what}.zip`;
+    case 'onnx':
+      return `gorp-web-onnx-${as.dtype}-${what}.zip`;
+    case 'gguf':
+      return `gorp-web-gguf-${as.dtype}-${what}.zip`;
+    case 'gguf-adapter':
+      return `gorp-web-gguf-adapter-${what}.zip`;
+  }
+}

@@ -1,9 +1,8 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import type { CheckpointStore } from '../run/events/host.ts';
-import { openCheckpoint, summaryOf } from '../run/files/checkpoint.ts';
 import { CHECKPOINT_FILE } from '../run/files/layout.ts';
-import { bad, type CheckpointFile, type SavedRun } from '../run/files/saved-run.ts';
+import { bad, type CheckpointFile, openCheckpoint, type SavedRun, summaryOf } from '../run/files/saved-run.ts';
 import { jsonFile } from '../weights/exports/output-file.ts';
 import {
   byteFile,

@@ -40,7 +40,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   cli: { layers: [...run, 'onnx', 'gguf', 'run'], core: false },
   app: {
     layers: ['base', 'charts'],
-    files: ['worker/protocol.ts', 'worker/archive-name.ts', 'worker/try/messages.ts'],
+    files: ['worker/protocol.ts', 'worker/try/messages.ts'],
     pureFilesOf: ['bench', 'run', 'gorp', 'linear-algebra', 'methods', 'tasks', 'text', 'weights', 'onnx', 'gguf'],
     core: false,
   },

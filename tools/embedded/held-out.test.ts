@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { EMBEDDED_TEXTS, loadEmbeddedText } from '../../src/tasks/embedded-text.ts';
+import { EMBEDDED_TEXTS, loadEmbeddedText } from '../../src/tasks/embedded-tasks.ts';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
 import { heldOutFiles } from './held-out.ts';
 import { readEmbeddedTasks, root } from './sources.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededRandom, shuffled } from '../../src/base/random.ts';
-import { EMBEDDED_TEXTS } from '../../src/tasks/embedded-text.ts';
-import { isPresentable } from '../../src/tasks/presentable.ts';
+import { EMBEDDED_TEXTS } from '../../src/tasks/embedded-tasks.ts';
+import { isPresentable } from '../../src/tasks/reading.ts';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
 import { root } from './sources.ts';
 import { normalised, type SplitTask } from './split.ts';

@@ -1,4 +1,4 @@
-import { type AnswerCount, answersAt } from '../../run/results/confusion.ts';
+import { type AnswerCount, answersAt } from '../../run/results/answers.ts';
 import type { Results } from '../../run/results/results.ts';
 import { NONE, percent } from '../ui/format.ts';
 import table from '../ui/table.module.css';

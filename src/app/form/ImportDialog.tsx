@@ -7,7 +7,7 @@ import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { FORM_DEFAULTS, likelySpec } from '../../tasks/likely-spec.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
-import { bearerOf } from '../../tasks/task-name.ts';
+import { bearerOf } from '../../tasks/benchmarks.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { SCORE_NAMES } from '../state/scores.ts';
 import buttons from '../ui/buttons.module.css';

@@ -4,7 +4,7 @@ import { planOf } from '../../methods/registry.ts';
 import { watchShare } from '../../run/planning/duration.ts';
 import { publishedOrderOf } from '../../run/planning/presets.ts';
 import { ownText, type RunSettings, watching, withText } from '../../run/settings/settings.ts';
-import { isEmbeddedText } from '../../tasks/embedded-text.ts';
+import { isEmbeddedText } from '../../tasks/embedded-tasks.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { addableTasks, generalTexts, sizesOf } from '../state/task-store.ts';

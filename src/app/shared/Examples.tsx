@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useStore } from 'zustand';
-import type { AnsweredExample, RoundAnswer } from '../../run/files/answers-over-rounds.ts';
+import type { AnsweredExample, RoundAnswer } from '../../run/files/predictions.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import { changedWords } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';

@@ -6,7 +6,7 @@ import { type RunSettings, watching } from '../../run/settings/settings.ts';
 import { type ModelDefaults, firstModelDefaults } from '../../run/planning/model-defaults.ts';
 import { withModel } from '../../run/settings/starting-values.ts';
 import { publishedOrder } from '../../tasks/orders.ts';
-import { isEmbeddedText } from '../../tasks/embedded-text.ts';
+import { isEmbeddedText } from '../../tasks/embedded-tasks.ts';
 import { embeddedModel } from '../../weights/embedded-models.ts';
 import { HUB, withEndpoint } from '../../weights/hub.ts';
 import type { PickedFile } from '../../weights/picked-folder.ts';

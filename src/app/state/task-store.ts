@@ -4,8 +4,13 @@ import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { namedTasks, ownText, type RunSettings, testedTasks } from '../../run/settings/settings.ts';
 import { type CustomTask, CustomTaskSchema, type OpenedFile } from '../../run/tasks/table-messages.ts';
 import { BENCHMARK_NAMES, benchmarkOf, BENCHMARKS } from '../../tasks/benchmarks.ts';
-import { EMBEDDED_TASKS, type TaskCard } from '../../tasks/embedded-tasks.ts';
-import { EMBEDDED_TEXTS, isEmbedded, isEmbeddedText } from '../../tasks/embedded-text.ts';
+import {
+  EMBEDDED_TASKS,
+  EMBEDDED_TEXTS,
+  isEmbedded,
+  isEmbeddedText,
+  type TaskCard,
+} from '../../tasks/embedded-tasks.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { BENCHMARK_KINDS } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';

@@ -3,11 +3,11 @@ import { isOrderFile, type OrderFile, orderFileOf, parseOrderFile } from '../../
 import { ownText, type RunSettings, testedTasks, watching, withText } from '../../run/settings/settings.ts';
 import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from '../../run/tasks/table-messages.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
-import { decodeText } from '../../tasks/decode.ts';
-import { findBenchmarks, hasBenchmark } from '../../tasks/folder.ts';
+import { decodeText } from '../../tasks/csv.ts';
+import { findBenchmarks, hasBenchmark } from '../../tasks/benchmarks.ts';
 import type { Columns } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
-import { isTextFile } from '../../tasks/text-folder.ts';
+import { isTextFile } from '../../tasks/table.ts';
 import { type HubDataset, type SplitChoice, USUAL_ROWS } from '../../weights/hub-dataset.ts';
 import type { HubAccess } from '../../weights/hub.ts';
 import type { RunSlice } from './run-state.ts';

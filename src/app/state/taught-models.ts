@@ -3,15 +3,16 @@ import { useStore } from 'zustand';
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { ModelAccess } from '../../weights/source.ts';
-import { archiveName, type SavedAs } from '../../worker/archive-name.ts';
-import type {
-  ExportsCommand,
-  ExportsEvent,
-  LastRound,
-  ModelChoice,
-  StoredFile,
-  StoredRound,
-  TaughtModel,
+import {
+  archiveName,
+  type ExportsCommand,
+  type ExportsEvent,
+  type LastRound,
+  type ModelChoice,
+  type SavedAs,
+  type StoredFile,
+  type StoredRound,
+  type TaughtModel,
 } from '../../worker/protocol.ts';
 import { usePageState } from './page-context.tsx';
 import { isActive } from './run-state.ts';

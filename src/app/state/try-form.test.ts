@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AnsweredExample } from '../../run/files/answers-over-rounds.ts';
+import type { AnsweredExample } from '../../run/files/predictions.ts';
 import { chosenExamples, EMPTY_FORM, questionOf, SHOWN, withTask, wrongSentence } from './try-form.ts';
 
 const example = (sentence: string, ...answers: [round: number, isRight: boolean][]): AnsweredExample => ({

@@ -1,5 +1,5 @@
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
-import type { AnsweredExample, RoundAnswer } from '../../run/files/answers-over-rounds.ts';
+import type { AnsweredExample, RoundAnswer } from '../../run/files/predictions.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import { normalisedAnswer } from '../../text/scores.ts';
 import type { Exchange, Question, TriedRun, Writing } from '../../worker/try/messages.ts';

@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
-import type { AnsweredExample, RoundAnswer } from '../../run/files/answers-over-rounds.ts';
+import type { AnsweredExample, RoundAnswer } from '../../run/files/predictions.ts';
 import type {
   Exchange,
   Preparation,

@@ -2,24 +2,23 @@ import { chunks } from '../../base/chunks.ts';
 import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
-import { type Compiled, compile } from '../../graph/compile.ts';
 import { Learner } from '../../gorp/learner.ts';
+import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
+import { planOf } from '../../methods/registry.ts';
 import { type Layers, plainLayers } from '../../models/layers.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import { bucketLength, SOURCE_BUCKET } from '../../tasks/batches.ts';
-import type { ModelFiles } from '../../weights/model-folder.ts';
 import { mergedReader } from '../../weights/exports/merge.ts';
 import { checkTrainedLayers } from '../../weights/exports/merged-model.ts';
-import { decodeToEnd, type WrittenText, writtenText } from './decoding.ts';
-import { frozenPacking } from '../models/frozen-weights.ts';
-import { type OpenedNetwork, openNetwork, readTexts } from '../models/open-network.ts';
-import { readParameter, storedTypeOf } from '../models/packed-blocks.ts';
-import { planOf } from '../../methods/registry.ts';
-import { chosenTargets } from '../models/model-modules.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { SavedRound } from '../files/saved-round.ts';
+import { frozenPacking } from '../models/frozen-weights.ts';
+import { chosenTargets, type OpenedNetwork, openNetwork, readTexts } from '../models/open-network.ts';
+import { readParameter, storedTypeOf } from '../models/packed-blocks.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
+import { decodeToEnd, type WrittenText, writtenText } from './decoding.ts';
 
 /** How prompts are read and answers written. */
 export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozenWeights' | 'evaluationBatchSize'> {

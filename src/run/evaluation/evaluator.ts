@@ -1,23 +1,22 @@
 import { GorpError } from '../../base/errors.ts';
-import type { Learner } from '../../gorp/learner.ts';
 import type { Device } from '../../device/device.ts';
+import type { Learner } from '../../gorp/learner.ts';
 import type { Compiled } from '../../graph/compile.ts';
 import { choiceOf, type LabelTree, labelTree } from '../../models/label-tree.ts';
 import type { Beginning, Generation, Network } from '../../models/network.ts';
 import { type EvaluationBatch, evaluationOrder, longestSource } from '../../tasks/batches.ts';
 import { scoreOf } from '../../text/scores.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import type { Answer } from '../results/answer.ts';
-import { decodeToEnd, readValues, writtenText } from './decoding.ts';
-import { Evaluations, poolRows } from './evaluation-programs.ts';
-import { testFree } from './free-answers.ts';
-import { readShared } from './shared-beginning.ts';
-import type { EncodedTask } from '../tasks/encoded-task.ts';
+import type { Answer } from '../results/answers.ts';
 import type { TestTime } from '../results/results.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
+import type { EncodedTask } from '../tasks/encoded-task.ts';
+import { decodeToEnd, readValues, writtenText } from './decoding.ts';
+import { Evaluations, poolRows } from './evaluation-programs.ts';
+import { readShared, testFree } from './free-answers.ts';
 
 /** How well a model does a task, by every score that the task has ({@link SCORES_OF}). */
-export interface Accuracy {
+interface Accuracy {
   /** Share of the generated texts that equal the label, or a right answer (docs/method.md, section 6). */
   exact: number | null;
   /** Share of the tests in which the label is the most likely of the task's own labels. */

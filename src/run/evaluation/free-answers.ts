@@ -1,20 +1,40 @@
 import type { PlannedBatch } from '../../base/batch.ts';
 import { chunks } from '../../base/chunks.ts';
 import type { Device } from '../../device/device.ts';
-import type { Network } from '../../models/network.ts';
-import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
-import { bestScoreOf } from '../../text/scores.ts';
-import type { EncodedExample } from '../../tasks/fit.ts';
-import type { Tokenizer } from '../../text/tokenizer.ts';
-import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
-import type { Evaluations } from './evaluation-programs.ts';
-import type { Answer } from '../results/answer.ts';
+import type { Learner } from '../../gorp/learner.ts';
 import { sharedTokens } from '../../models/decoder-batch.ts';
-import { afterBeginning, readShared } from './shared-beginning.ts';
+import type { Beginning, Network } from '../../models/network.ts';
+import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
+import type { EncodedExample } from '../../tasks/fit.ts';
+import { bestScoreOf } from '../../text/scores.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { Answer } from '../results/answers.ts';
+import type { TrainingSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
+import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
+import { Evaluations } from './evaluation-programs.ts';
+
+/** The examples without the first tokens of their prompts, which were read before. */
+export const afterBeginning = (examples: readonly EncodedExample[], tokens: number): readonly EncodedExample[] =>
+  tokens === 0 ? examples : examples.map((example) => ({ ...example, source: example.source.slice(tokens) }));
+
+/**
+ * Reads what all prompts of a test begin with, where that can be read once for all.
+ *
+ * @returns it, and the examples with what remains of their prompts.
+ * @throws GorpError as {@link Evaluations.readBeginning}.
+ */
+export async function readShared(
+  programs: Pick<Evaluations, 'sharesBeginnings' | 'readBeginning'>,
+  examples: readonly EncodedExample[],
+): Promise<{ beginning: Beginning | undefined; rests: readonly EncodedExample[] }> {
+  const tokens = programs.sharesBeginnings ? sharedTokens(examples) : 0;
+  const beginning = await programs.readBeginning(examples.at(0)?.source.slice(0, tokens) ?? []);
+  return { beginning, rests: afterBeginning(examples, tokens) };
+}
 
 /** What testing free answers needs. */
-export interface FreeTestParts {
+interface FreeTestParts {
   readonly device: Device;
   readonly network: Pick<Network, 'tokens'>;
   readonly tokenizer: Tokenizer;
@@ -27,7 +47,7 @@ export interface FreeTestParts {
 }
 
 /** A test of free answers. */
-export interface FreeTest {
+interface FreeTest {
   /** In the order of the test examples. The loss of a text is its batch's mean times its tokens: only sums are exact. */
   readonly answers: Answer[];
   /** Mean −log p per token of the answers. */
@@ -61,7 +81,7 @@ export async function testFree(
 type Tested = { readonly loss: number; readonly tokens: number } & Partial<WrittenText>;
 
 /** The loss of every example, and its tokens. A batch is no larger than in training, which fits. */
-export async function batchLosses(
+async function batchLosses(
   { device, programs, settings }: Pick<FreeTestParts, 'device' | 'programs' | 'settings'>,
   test: EncodedTask['test'],
   onBatch: (done: number) => Promise<void>,
@@ -222,4 +242,43 @@ export function plannedAnswers(
     written: prompts.length * answer,
     answer,
   };
+}
+
+/** The loss on examples held out from training, between two steps of a round. Changes nothing of the training. */
+export class Validation {
+  readonly #device: Device;
+  readonly #programs: Evaluations;
+  readonly #examples: readonly EncodedExample[];
+  readonly #training: TrainingSettings;
+
+  /** @param learner in a task: its layers have the shapes of this round. */
+  constructor(
+    device: Device,
+    network: Network,
+    learner: Pick<Learner, 'layersInTraining'>,
+    examples: readonly EncodedExample[],
+    training: TrainingSettings,
+  ) {
+    this.#device = device;
+    this.#programs = new Evaluations(device, network, learner.layersInTraining, 1);
+    this.#examples = examples;
+    this.#training = training;
+  }
+
+  /** Whether the loss is measured after a step. @param total steps of the round. */
+  isDue(step: number, total: number): boolean {
+    return this.#examples.length > 0 && (step % this.#training.validationSteps === 0 || step === total);
+  }
+
+  /** Mean −log p per token of the labels or answers. @throws GorpError `device/lost`. */
+  async loss(): Promise<number> {
+    const parts = { device: this.#device, programs: this.#programs, settings: this.#training };
+    const losses = await batchLosses(parts, this.#examples, () => Promise.resolve());
+    const tokens = losses.reduce((sum, one) => sum + one.tokens, 0);
+    return losses.reduce((sum, { loss }) => sum + loss, 0) / tokens;
+  }
+
+  destroy(): void {
+    this.#programs.destroy();
+  }
 }

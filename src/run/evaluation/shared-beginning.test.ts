@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sharedTokens } from '../../models/decoder-batch.ts';
-import { afterBeginning } from './shared-beginning.ts';
+import { afterBeginning } from './free-answers.ts';
 
 const prompt = (...source: number[]) => ({ source, label: [1] });
 const counted = Array.from({ length: 11 }, (_, i) => i);

@@ -17,7 +17,7 @@ import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { prepareTask } from '../tasks/task-data.ts';
-import { Validation } from './validation.ts';
+import { Validation } from './free-answers.ts';
 
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}, stopAt = Infinity): Promise<Results> {
   let last: RunEvent | undefined;

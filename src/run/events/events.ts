@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { ReadToken } from '../../tasks/reading.ts';
 import type { Work } from '../../device/counting-device.ts';
-import type { AnswerCount } from '../results/confusion.ts';
+import type { AnswerCount } from '../results/answers.ts';
 import type { MemoryPlan } from '../planning/memory-plan.ts';
 import type { RunLabel } from '../results/run-label.ts';
 import type {
@@ -85,7 +85,7 @@ interface Evaluation {
 }
 
 /** What was measured of the model besides its tasks: what it is about, and before training (round 0) or after a round. */
-export type ProbeEvent = { readonly type: 'probe' } & (
+type ProbeEvent = { readonly type: 'probe' } & (
   | {
       readonly probe: 'commonQuestions';
       readonly about: CommonQuestionsReport;

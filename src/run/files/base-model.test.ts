@@ -2,8 +2,7 @@ import { expect, it } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
-import { openBaseModel } from './base-model.ts';
-import type { SavedRound } from './saved-round.ts';
+import { openBaseModel, type SavedRound } from './saved-round.ts';
 
 const saved = { results: { settings: tinySettings('gorp'), model: { commit: null } } } as Pick<SavedRound, 'results'>;
 

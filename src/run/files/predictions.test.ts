@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOfFile } from '../../testing/output-files.ts';
-import { AnswersOverRounds } from './answers-over-rounds.ts';
 import { PREDICTIONS_FILE } from './layout.ts';
-import { type Prediction, readPredictions } from './predictions.ts';
+import { AnswersOverRounds, type Prediction, readPredictions } from './predictions.ts';
 import { testFiles } from './round-files.ts';
 
 type Tests = Parameters<typeof testFiles>[0];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PythonFloat, pythonJson, type PythonValue } from './python-json.ts';
+import { PythonFloat, pythonJson, type PythonValue } from './metrics.ts';
 
 // What Python 3 prints for json.dumps of the same value.
 test.each<[PythonValue, string]>([

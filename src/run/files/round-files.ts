@@ -1,16 +1,22 @@
 import { needsOf, partOf } from '../../gorp/method-plan.ts';
-import { planOf, methodTitle } from '../../methods/registry.ts';
-import { instructionTemplate } from '../../tasks/prompt.ts';
+import { methodTitle, planOf } from '../../methods/registry.ts';
 import { familyOf } from '../../models/families.ts';
+import { instructionTemplate } from '../../tasks/prompt.ts';
 import { jsonFile, type OutputFile, textFile, within } from '../../weights/exports/output-file.ts';
 import { peftConfig } from '../../weights/exports/peft.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
-import { type RunState, stateFiles } from './saved-run.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { ADAPTER_CONFIG_FILE, PREDICTIONS_FILE, WATCHED_FILE } from './layout.ts';
+import {
+  type Metrics,
+  predictMetrics,
+  pythonJson,
+  type TestedTask,
+  type TrainedRound,
+  trainMetrics,
+} from './metrics.ts';
 import { baseName, licenceOfBase, modelCard } from './model-card.ts';
-import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
-import { pythonJson } from './python-json.ts';
+import { type RunState, stateFiles } from './saved-run.ts';
 
 /** A round as it ended. */
 export interface EndedRound {

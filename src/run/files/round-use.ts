@@ -1,7 +1,7 @@
 import { needsOf, partOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
-import { firstPresentable } from '../../tasks/presentable.ts';
-import type { PromptForm } from '../../tasks/prompt-form.ts';
+import { firstPresentable } from '../../tasks/reading.ts';
+import type { PromptForm } from '../../tasks/prompt.ts';
 import type { TaskDefinition } from '../../tasks/task.ts';
 import { answerLengthIn } from '../tasks/encoded-task.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';

@@ -1,15 +1,17 @@
 import type { TokenPair } from '../../base/batch.ts';
-import type { GorpError } from '../../base/errors.ts';
+import { GorpError } from '../../base/errors.ts';
 import { partOf } from '../../gorp/method-plan.ts';
 import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
-import { bad, type OpenFile, openRunState, type SavedRun } from './saved-run.ts';
-import { doesNotFit } from '../results/identity.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
+import { modelText } from '../../weights/model-reference.ts';
+import { baseOf, checkFiles, checkWeights, doesNotFit, fileHashes } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { buildsOn, teachingFault } from '../settings/teaching.ts';
 import { type ModelModules, trainedModules, trainsSame } from '../settings/trained-modules.ts';
+import { bad, type OpenFile, openRunState, type SavedRun } from './saved-run.ts';
 
 /** A round that was saved: to resume from, or to merge into its model. */
 export interface SavedRound {
@@ -119,3 +121,34 @@ export function checkCanContinue({ round, results }: SavedRound, settings: RunSe
 }
 
 const refusal = (problem: string, nextStep: string): GorpError => doesNotFit('round', problem, nextStep);
+
+/**
+ * Opens the model that a round was trained on, at the commit it had then.
+ *
+ * @param model where to look instead of where the round says.
+ * @param open opens a model by its name in the settings.
+ * @param otherwise a sentence: what else to do when it is gone.
+ * @throws GorpError `run/no-base-model` if it can no longer be opened, `run/round-does-not-fit` if its files differ.
+ */
+export async function openBaseModel(
+  saved: Pick<SavedRound, 'results'>,
+  open: (model: string) => Promise<ModelFiles>,
+  { model = baseOf(saved.results), otherwise = '' }: { model?: string | undefined; otherwise?: string } = {},
+): Promise<ModelFiles> {
+  let base: ModelFiles;
+  try {
+    base = await open(model);
+  } catch (cause) {
+    if (!(cause instanceof GorpError)) throw cause;
+    throw new GorpError(
+      'run/no-base-model',
+      `The model was taught on ${modelText(model)}, which cannot be opened: ${cause.message}`,
+      `${cause.nextStep} ${otherwise}`.trimEnd(),
+      { cause },
+    );
+  }
+  const { results } = saved;
+  checkFiles(results, 'round', model, await fileHashes(base, results.settings.training));
+  await checkWeights(results, 'round', model, base);
+  return base;
+}

@@ -2,18 +2,18 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { sha256Of } from '../../base/sha256.ts';
 import type { LearnerState, SavedState, SavedTensors, StatePlace } from '../../gorp/state.ts';
-import { HASHED_BYTES } from '../../weights/content-hash.ts';
+import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { checkFinite, tensorData } from '../../weights/dtypes.ts';
 import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { PEFT_PREFIX } from '../../weights/exports/peft.ts';
 import { PT_FORMAT } from '../../weights/exports/sharding.ts';
-import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
+import { type ByteFile, HASHED_BYTES, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
 import { writeSafetensors } from '../../weights/safetensors.ts';
-import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from './layout.ts';
-import { goneSetting } from '../../methods/parts/gone-settings.ts';
-import { type Lesson, LessonSchema } from '../tasks/lessons.ts';
 import { type Results, ResultsSchema } from '../results/results.ts';
+import type { RunSettings } from '../settings/settings.ts';
+import { type Lesson, LessonSchema } from '../tasks/lessons.ts';
 import { type DataPosition, DataPositionSchema } from './data-position.ts';
+import { ADAPTER_FILE, CHECKPOINT_FILE, ROUND_FILE, STATE_FILE, STEP_FILE, WEIGHTS_FILE } from './layout.ts';
 
 /** All that the rest of a run depends on: at a task's border what the next task needs, within a task all of it. */
 export interface RunState {
@@ -42,7 +42,7 @@ export interface SavedRun extends Omit<RunState, 'learner'> {
 export type OpenFile = (path: string) => Promise<ByteFile | null>;
 
 /** What a saved state is for. A round is one at the end of a task; a checkpoint may be anywhere. */
-export type StateKind = 'round' | 'checkpoint';
+type StateKind = 'round' | 'checkpoint';
 
 const KINDS = {
   round: {
@@ -285,3 +285,30 @@ async function checkWhole(file: ByteFile, path: string, hashes: readonly string[
 /** The error for the folder of a saved state that cannot be used. */
 export const bad = (kind: StateKind, problem: string): GorpError =>
   new GorpError(KINDS[kind].code, `${KINDS[kind].is}: ${problem}.`, KINDS[kind].nextStep);
+
+/** Opens the folder of a checkpoint, and checks that it is complete. @throws GorpError `run/bad-checkpoint`. */
+export async function openCheckpoint(open: OpenFile): Promise<SavedRun> {
+  const saved = await openRunState(open, 'checkpoint');
+  await saved.check();
+  return saved;
+}
+
+/** What the page shows of a checkpoint. */
+interface CheckpointSummary {
+  /** The run it belongs to. */
+  readonly id: string | undefined;
+  readonly startedAt: string;
+  /** What it had measured. */
+  readonly results: Results;
+  readonly settings: RunSettings;
+  readonly round: number;
+  /** Optimizer steps done in all. */
+  readonly step: number;
+}
+
+/** Describes a checkpoint from its manifest alone. @throws GorpError `run/bad-checkpoint`. */
+export async function summaryOf(file: ByteFile): Promise<CheckpointSummary> {
+  const { place, learner, results } = await readManifest(file, 'checkpoint');
+  const { id, startedAt, settings } = results;
+  return { id, startedAt, results, settings, round: place.round, step: learner.totalSteps };
+}

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
 import type { RunEvent } from '../events/events.ts';
 
-import { Checkpointer } from './checkpointer.ts';
+import { Checkpointer } from './saving.ts';
 import type { RunState } from '../files/saved-run.ts';
 
 const EVERY_SECONDS = 120;

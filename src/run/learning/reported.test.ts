@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Stopped } from './control.ts';
-import { reported } from './reported.ts';
+import { reported, Stopped } from './control.ts';
 
 /** Work of three parts that notes what happens to it. */
 const threeParts =

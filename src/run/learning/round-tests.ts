@@ -2,16 +2,15 @@ import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
 import type { Network } from '../../models/network.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import type { DataPosition } from '../files/data-position.ts';
-import { bitsText } from '../results/paired.ts';
-import { countAnswers } from '../results/confusion.ts';
-import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { Evaluator } from '../evaluation/evaluator.ts';
 import { type Moment, rest } from '../events/events.ts';
+import type { DataPosition } from '../files/data-position.ts';
 import type { TestedTask } from '../files/metrics.ts';
-import { reported } from './reported.ts';
-import type { RunTime } from './run-time.ts';
+import { bitsText, countAnswers } from '../results/answers.ts';
 import type { RunSettings } from '../settings/settings.ts';
+import type { EncodedTask } from '../tasks/encoded-task.ts';
+import { reported } from './control.ts';
+import type { RunTime } from './run-time.ts';
 
 /** A test and its task. */
 export type TestOfTask = TestedTask & { task: EncodedTask };
@@ -19,7 +18,7 @@ export type TestOfTask = TestedTask & { task: EncodedTask };
 type Tested = Awaited<ReturnType<Evaluator['evaluate']>>;
 
 /** What tests need. */
-export interface TestParts {
+interface TestParts {
   readonly settings: RunSettings;
   readonly device: Device;
   readonly network: Network;

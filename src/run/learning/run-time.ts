@@ -1,11 +1,10 @@
-import type { DataPosition } from '../files/data-position.ts';
-import type { RunControl } from './control.ts';
-import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
-import { amountOf, measurementsAfter, type PlannedTask, roundsOf } from '../settings/amount.ts';
-import { TimeEstimate, type WorkKind } from '../planning/estimate.ts';
 import type { RunEvent } from '../events/events.ts';
+import type { DataPosition } from '../files/data-position.ts';
+import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
+import { TimeEstimate, type WorkKind, workLeft } from '../planning/work-left.ts';
+import { amountOf, measurementsAfter, type PlannedTask, roundsOf } from '../settings/amount.ts';
 import type { RunSettings } from '../settings/settings.ts';
-import { workLeft } from '../planning/work-left.ts';
+import type { RunControl } from './control.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 

@@ -1,17 +1,19 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
 import { statingSpaces } from '../../base/tokenizer-config.ts';
 import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
+import { countingDevice } from '../../device/counting-device.ts';
 import type { Device } from '../../device/device.ts';
 import { ConfigReader } from '../../models/config.ts';
 import { familyOf, type ParsedConfig } from '../../models/families.ts';
 import type { Network } from '../../models/network.ts';
 import { checkShapes } from '../../models/parameters.ts';
-import type { TargetModules } from '../../models/targets.ts';
+import { layersOfModules, type TargetModules, targetModules } from '../../models/targets.ts';
 import { ChatTemplate, templateOf } from '../../text/chat-template.ts';
 import { chatTokenizer } from '../../text/chat-tokenizer.ts';
 import { checkVocabulary, loadTokenizer, type Tokenizer } from '../../text/tokenizer.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../../weights/model-folder.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
+import { type Chosen, type ModelModules, trainedModules } from '../settings/trained-modules.ts';
 
 /** A network ready for weights, its tokenizer and prompt form, and the layers that methods train by default. */
 export interface OpenedNetwork {
@@ -144,4 +146,36 @@ export function networkOf(
 /** The name of a parameter in a checkpoint: its own, or the first found among the tensors it is tied to. */
 function tiedNames(network: Network, found: ReadonlyMap<string, unknown>): (name: string) => string {
   return (name) => (found.has(name) ? name : (network.tiedNames(name).find((other) => found.has(other)) ?? name));
+}
+
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** The modules of the model that a config.json describes. @throws GorpError `model/…`. */
+export function modulesOfConfig(config: unknown): ModelModules {
+  const { read, targets } = familyOf(config);
+  return modulesOf(read(config).shapes, targets);
+}
+
+/** The modules of a model, from its parameters, and those that its family trains. */
+export function modulesOf(shapes: Shapes, { lora, fullRank }: TargetModules): ModelModules {
+  const modules = targetModules(shapes);
+  const picked = (pattern: RegExp): string[] => modules.flatMap(({ name }) => (pattern.test(name) ? [name] : []));
+  return { modules, defaults: { lora: picked(lora), fullRank: picked(fullRank) } };
+}
+
+/** The layers that a run trains. @throws GorpError `settings/modules`. */
+export function chosenTargets(chosen: Chosen, shapes: Shapes, family: TargetModules): TargetModules {
+  const { lora, fullRank } = trainedModules(chosen, modulesOf(shapes, family));
+  return { lora: layersOfModules(lora), fullRank: layersOfModules(fullRank) };
+}
+
+/**
+ * Checks that a model's files fit together: its family, its tokenizer, and the names and shapes of its tensors.
+ *
+ * @throws GorpError `model/…` and `text/…`, naming the field, token or tensor.
+ */
+export async function inspectModel(model: ModelFiles): Promise<void> {
+  const known = await readTexts(model, { promptForm: 'raw' });
+  const device = countingDevice({ kind: 'wasm', limits: { buffer: Infinity, total: null } });
+  openNetwork(device, model, { sourceLength: 1, targetLength: 1 }, known).network.destroy();
 }

@@ -1,16 +1,36 @@
 import * as v from 'valibot';
 import type { Work } from '../../device/counting-device.ts';
+import { needsOf, type Schedule } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import { SOURCE_BUCKET } from '../../tasks/batches.ts';
+import { heldOutCount } from '../../tasks/cut.ts';
 import { DATASET_SIZES } from '../../tasks/dataset-sizes.ts';
 import { GENERAL_PROMPTS } from '../../tasks/general-prompts.ts';
+import { MAX_ANSWER } from '../../tasks/labels.ts';
 import { amountOf, measurementsAfter, type PlannedTask, roundsOf, takenOf } from '../settings/amount.ts';
-import { heldOutCount } from '../../tasks/cut.ts';
-import { type RunSettings, testedTasks } from '../settings/settings.ts';
-import { planOf } from '../../methods/registry.ts';
-import { answersAhead } from '../settings/answers-ahead.ts';
-import { needsOf, type Schedule } from '../../gorp/method-plan.ts';
 import { scheduledRounds } from '../settings/schedule.ts';
+import { type RunSettings, testedTasks } from '../settings/settings.ts';
 import { PROTECTED_EXAMPLES, type SpaceSamples } from '../tasks/space-samples.ts';
+
+/** Approximate letters per label token. */
+const LETTERS = 3;
+/** If labels are unknown, assumes as many, and as long ones, as dbpedia has: the most in CL_Benchmark. */
+const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
+
+/** The answers of a task that has not been read: nodes and choices of the tree of its labels, and tokens of the longest. */
+export function answersAhead(
+  { targetLength }: { readonly targetLength: number },
+  labels: readonly (readonly string[])[],
+): { nodes: number; choices: number; T: number }[] {
+  const most = targetLength === 0 ? MAX_ANSWER : targetLength;
+  return labels.map((list) => {
+    const { candidates, letters } =
+      list.length === 0 ? MAX_LABELS : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
+    const T = Math.min(most, Math.ceil(letters / LETTERS) + 1);
+    // Labels that share nothing but the start token.
+    return { nodes: 1 + candidates * (T - 1), choices: candidates * T, T };
+  });
+}
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 

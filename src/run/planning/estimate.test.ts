@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Amounts, TimeEstimate } from './estimate.ts';
+import { type Amounts, TimeEstimate } from './work-left.ts';
 
 const left = (some: Partial<Amounts>): Amounts => ({
   test: 0,

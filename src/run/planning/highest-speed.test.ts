@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { highestSpeed } from './highest-speed.ts';
+import { highestSpeed } from './measure-speed.ts';
 
 test('a speed measured on a busy machine is replaced by a higher one, and no speed by a lower one', async () => {
   const stored = new Map<string, unknown>([['other', 'no speed']]);

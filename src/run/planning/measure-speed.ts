@@ -1,13 +1,14 @@
-import { countingDevice, outlineOf, type Work } from '../../device/counting-device.ts';
+import * as v from 'valibot';
 import { wholeOf } from '../../device/buffers.ts';
+import { countingDevice, outlineOf, type Work } from '../../device/counting-device.ts';
 import type { Device } from '../../device/device.ts';
-import { type Compiled, compile } from '../../graph/compile.ts';
+import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { activation } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import type { Speed } from './duration.ts';
+import { type Speed, SpeedSchema } from './duration.ts';
 
 // A feed-forward layer of a small transformer: rows are tokens.
 const LAYER = { width: 256, inner: 1024 };
@@ -127,3 +128,29 @@ const tinyProbe: MakeProbe = (device) =>
     for (let call = 0; call < TINY.calls; call++) x = rmsNorm(g, x, weight, 1e-6);
     return x;
   });
+
+/** Speeds by the name of their device. What cannot be read or written is measured again. */
+export interface SpeedStore {
+  read(device: string): Promise<unknown>;
+  write(device: string, speed: Speed): Promise<void>;
+}
+
+/** The speed of a device that a store holds; undefined if it holds none. */
+export async function storedSpeed(store: SpeedStore, device: string): Promise<Speed | undefined> {
+  const parsed = v.safeParse(SpeedSchema, await store.read(device));
+  return parsed.success ? parsed.output : undefined;
+}
+
+/**
+ * The highest speed of a device so far: of what a store holds and what is measured now. Other programs can only make a
+ * measurement too slow, and one on a busy machine must not stay.
+ */
+export async function highestSpeed(store: SpeedStore, device: string, measure: () => Promise<Speed>): Promise<Speed> {
+  const [before, now] = [await storedSpeed(store, device), await measure()];
+  const highest = {
+    operationsPerSecond: Math.max(now.operationsPerSecond, before?.operationsPerSecond ?? 0),
+    secondsPerKernel: Math.min(now.secondsPerKernel, before?.secondsPerKernel ?? Infinity),
+  };
+  await store.write(device, highest);
+  return highest;
+}

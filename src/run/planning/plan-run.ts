@@ -1,22 +1,21 @@
 import { type Batch, type BatchSizes, type PlannedBatch, tokensOf } from '../../base/batch.ts';
-import { PROGRAM_LIMIT } from '../../gorp/gradient-programs.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
-import { Learner } from '../../gorp/learner.ts';
-import { type MethodSettings, planOf } from '../../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../../device/counting-device.ts';
 import type { Device, Program } from '../../device/device.ts';
-import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
+import { PROGRAM_LIMIT } from '../../gorp/gradient-programs.ts';
+import { Learner } from '../../gorp/learner.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
+import { type MethodSettings, planOf } from '../../methods/registry.ts';
+import type { ModelOutline } from '../../weights/model-outline.ts';
 import { Evaluations, poolRows } from '../evaluation/evaluation-programs.ts';
-import { compileScoring } from '../probes/general-text-probe.ts';
 import type { PlannedAnswers } from '../evaluation/free-answers.ts';
 import { frozenPacking } from '../models/frozen-weights.ts';
-import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
-import { networkOf } from '../models/open-network.ts';
-import { type PlannedWork, tokensIn } from './planned-work.ts';
+import { chosenTargets, networkOf } from '../models/open-network.ts';
+import { compileScoring } from '../probes/general-text-probe.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
-import type { ModelOutline } from '../../weights/model-outline.ts';
 import { answersOfPrompt, spaceSamples } from '../tasks/space-samples.ts';
-import { chosenTargets } from '../models/model-modules.ts';
+import { type Effort, NO_WORK, sumOf, type TestEffort, times } from './duration.ts';
+import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
+import { type PlannedWork, tokensIn } from './planned-work.ts';
 
 /** What a memory plan depends on. */
 export interface MemoryQuestion {

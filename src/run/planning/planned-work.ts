@@ -1,29 +1,29 @@
 import { type Batch, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
+import { sharedTokens } from '../../models/decoder-batch.ts';
 import { labelTree } from '../../models/label-tree.ts';
 import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
-import { ANSWER_TOKENS, type AskedQuestions } from '../probes/common-questions-probe.ts';
-import type { EvaluationSizes } from '../evaluation/evaluation-programs.ts';
-import { largestScoring } from '../probes/general-text-probe.ts';
-import type { GeneralText } from '../probes/general-text.ts';
 import { answerLength } from '../../tasks/labels.ts';
-import { answersAhead } from '../settings/answers-ahead.ts';
-import type { PlannedTask } from '../settings/amount.ts';
-import { planOf } from '../../methods/registry.ts';
+import type { EvaluationSizes } from '../evaluation/evaluation-programs.ts';
 import {
+  afterBeginning,
   largestOfFreeTest,
   type PlannedAnswers,
   plannedAnswers,
   type PlannedFreeTest,
 } from '../evaluation/free-answers.ts';
+import { ANSWER_TOKENS, type AskedQuestions } from '../probes/common-questions-probe.ts';
+import { largestScoring } from '../probes/general-text-probe.ts';
+import type { GeneralText } from '../probes/general-text.ts';
+import type { PlannedTask } from '../settings/amount.ts';
 import { type Round, scheduledRounds } from '../settings/schedule.ts';
 import type { RunSettings } from '../settings/settings.ts';
-import { sharedTokens } from '../../models/decoder-batch.ts';
-import { afterBeginning } from '../evaluation/shared-beginning.ts';
 import { answerLengthOf, type EncodedTask } from '../tasks/encoded-task.ts';
+import { answersAhead } from './duration.ts';
 
 /** A test batch. */
-export interface PlannedTest extends Omit<EvaluationSizes, 'beginning'> {
+interface PlannedTest extends Omit<EvaluationSizes, 'beginning'> {
   /** Tokens that all sources begin with, read once for all. */
   readonly shared: number;
   /** The sources that may wait for their answers: rows and padded length. */

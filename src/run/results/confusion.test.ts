@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { quickResults } from '../../testing/scripted-results.ts';
-import { answersAt, confusionFault, countAnswers } from './confusion.ts';
+import { answersAt, confusionFault, countAnswers } from './answers.ts';
 
 test('answers are counted by right label and by answer, as exact match compares them', () => {
   const right = ['warm', 'warm', 'warm', 'cold', 'cold'];

@@ -6,7 +6,7 @@ import { readTinyTask, tinyHost, tinySettings } from '../../testing/tiny-run.ts'
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';
-import { openBaseModel } from '../files/base-model.ts';
+import { openBaseModel } from '../files/saved-round.ts';
 import { Provenance } from '../../cli/reuse.ts';
 import type { Results } from './results.ts';
 import { Run } from '../run.ts';

@@ -1,10 +1,9 @@
-import { GorpError, type ErrorCode } from '../../base/errors.ts';
+import { type ErrorCode, GorpError } from '../../base/errors.ts';
 import { sha256Of } from '../../base/sha256.ts';
 import type { ModelFiles, ModelTexts } from '../../weights/model-folder.ts';
-import { atCommit } from '../../weights/model-reference.ts';
-import { modelText } from '../../weights/model-text.ts';
-import type { ModelReport, Results } from './results.ts';
+import { atCommit, modelText } from '../../weights/model-reference.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
+import type { ModelReport, Results } from './results.ts';
 
 /**
  * What a run was made of, as its results tell: the model's files (`model.weights`, `model.files`), the date that its

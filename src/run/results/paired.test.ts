@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bitsText, turnedBetween } from './paired.ts';
+import { bitsText, turnedBetween } from './answers.ts';
 
 test('writes four examples to a digit, the first in the highest bit', () => {
   expect(bitsText([])).toBe('');

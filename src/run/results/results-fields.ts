@@ -150,7 +150,7 @@ const ModelReportSchema = v.strictObject({
   name: text,
   /** The commit that a repository on the hub was pinned to. */
   commit: v.nullable(text),
-  /** Names the content of its weight files (src/weights/content-hash.ts); files of earlier versions lack it. */
+  /** Names the content of its weight files (src/weights/model-files.ts); files of earlier versions lack it. */
   weights: v.optional(text),
   /** SHA-256 of its small files by name; null for those it lacks. Files of earlier versions do not say. */
   files: v.optional(v.record(text, v.nullable(text))),

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { confusionFault } from './confusion.ts';
+import { confusionFault } from './answers.ts';
 import { measuresFault } from './measures.ts';
 import { sizeFault } from '../settings/results-bounds.ts';
 import { FieldsSchema, type Results } from './results-fields.ts';

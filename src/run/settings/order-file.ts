@@ -2,13 +2,12 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { MethodSchema } from '../../methods/schema.ts';
-import { isEmbedded } from '../../tasks/embedded-text.ts';
-import { BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';
+import { bearerOf, BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';
 import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
-import { type HubSource, parseHubSource } from '../../weights/hub-dataset.ts';
+import { isEmbedded } from '../../tasks/embedded-tasks.ts';
 import { readTableFile, type TableFile, tableOf } from '../../tasks/table.ts';
 import type { Task } from '../../tasks/task.ts';
-import { bearerOf } from '../../tasks/task-name.ts';
+import { type HubSource, parseHubSource } from '../../weights/hub-dataset.ts';
 import { namedTasks, ownText, PerTaskSchema, type RunSettings, TrainingSchema, WatchSchema } from './settings.ts';
 
 /**

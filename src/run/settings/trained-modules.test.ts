@@ -6,7 +6,7 @@ import { TINY_FAMILIES } from '../../testing/tiny-families.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { onDevice, tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import type { RunEvent } from '../events/events.ts';
-import { chosenTargets, modulesOfConfig } from '../models/model-modules.ts';
+import { chosenTargets, modulesOfConfig } from '../models/open-network.ts';
 import { planMemory } from '../planning/plan-run.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from './settings.ts';

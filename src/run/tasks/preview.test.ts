@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { readTinyTask, tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import type { RunEvent } from '../events/events.ts';
-import { previewOf } from './preview.ts';
+import { previewOf } from './task-data.ts';
 import { Run } from '../run.ts';
 
 test('shows the example that the run reads first, and says where it is cut', async () => {

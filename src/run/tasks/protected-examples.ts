@@ -1,4 +1,5 @@
 import type { Batch } from '../../base/batch.ts';
+import { Sha256 } from '../../base/sha256.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { encodeFree } from '../../tasks/encode-free.ts';
@@ -38,4 +39,27 @@ export function protectedSample(
 ): Batch[] {
   const most = Math.ceil(samples.end / Math.max(1, sources.length));
   return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize }, samples));
+}
+
+/** Names what a run trains on, protects and is tested on: SHA-256 over the tokens of every example, in order. */
+export async function dataHash(tasks: readonly EncodedTask[], protects: ProtectedExamples): Promise<string> {
+  const hash = await Sha256.begin();
+  const add = (ids: readonly number[]): void => hash.update(new Uint8Array(Int32Array.of(ids.length, ...ids).buffer));
+  const addAll = (examples: readonly EncodedExample[]): void => {
+    for (const { source, label } of examples) {
+      add(source);
+      add(label);
+    }
+  };
+  for (const { name, train, validation, test, candidates } of tasks) {
+    hash.update(
+      new TextEncoder().encode(
+        `${name}\n${train.length} ${test.length} ${candidates.length}${validation.length > 0 ? ` ${validation.length}` : ''}\n`,
+      ),
+    );
+    addAll([...train, ...validation, ...test]);
+    for (const candidate of candidates) add(candidate);
+  }
+  protects.forEach(addAll);
+  return hash.digest();
 }

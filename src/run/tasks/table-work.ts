@@ -1,10 +1,9 @@
 import { GorpError } from '../../base/errors.ts';
 import { makeCustomTask } from '../../tasks/custom-task.ts';
 import { previewOf } from '../../tasks/preview.ts';
-import { checkFileSize, readTableFile, type TableFile, tableOf } from '../../tasks/table.ts';
-import { readTextFolder } from '../../tasks/text-folder.ts';
-import { makeOrderTasks, type MadeTask } from '../settings/order-file.ts';
+import { checkFileSize, readTableFile, readTextFolder, type TableFile, tableOf } from '../../tasks/table.ts';
 import { listDataset } from '../../weights/hub-dataset.ts';
+import { type MadeTask, makeOrderTasks } from '../settings/order-file.ts';
 import { readHubRows, readHubSource } from './hub-rows.ts';
 import type { CustomTask, NamedFile, OpenedFile, TablesFunctions } from './table-messages.ts';
 

@@ -3,20 +3,19 @@ import { balancedIndexes, mixSeed, seededRandom } from '../../base/random.ts';
 import { needsOf } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../../tasks/benchmark.ts';
-import { BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';
-import { cutByLabel, heldOutCount, onDevSet, textOf, withValidation } from '../../tasks/cut.ts';
-import { isEmbedded, isEmbeddedText, loadEmbeddedText } from '../../tasks/embedded-text.ts';
+import { bearerOf, BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';
+import { cutByLabel, heldOutCount, onDevSet, sampleOf, textOf, withValidation } from '../../tasks/cut.ts';
+import { isEmbedded, isEmbeddedText, loadEmbeddedText } from '../../tasks/embedded-tasks.ts';
 import { encodeFree } from '../../tasks/encode-free.ts';
 import { checkRefused, type Encoded, type EncodedExample, encodeExamples } from '../../tasks/fit.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 import { encodeLabels } from '../../tasks/labels.ts';
 import { embeddedTask } from '../../tasks/orders.ts';
-import { firstPresentable } from '../../tasks/presentable.ts';
-import { sampleOf } from '../../tasks/sample.ts';
-import { taskHash } from '../../tasks/task-hash.ts';
-import { bearerOf } from '../../tasks/task-name.ts';
-import type { Example, Task, TaskDefinition } from '../../tasks/task.ts';
+import { firstPresentable, type Reading, readingOf } from '../../tasks/reading.ts';
+import { type Example, type Task, type TaskDefinition, taskHash } from '../../tasks/task.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { ModelTexts } from '../../weights/model-folder.ts';
+import { discarding, readTexts } from '../models/open-network.ts';
 import { takenOf } from '../settings/amount.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { isCutByDesign } from '../settings/starting-values.ts';
@@ -214,7 +213,7 @@ function encoderOf(
  *
  * @throws GorpError `tasks/…`.
  */
-export async function shownExample(
+async function shownExample(
   host: TaskHost,
   name: string,
   settings: RunSettings,
@@ -356,3 +355,15 @@ const unknownTask = (what: string): GorpError =>
     `The order names ${what}.`,
     'Name its file again (--task, --watch) or its folder (--tasks), or remove it from the order.',
   );
+
+/**
+ * An example of a run's first task, exactly as the model reads it; null if it has none.
+ *
+ * @throws GorpError `model/…`, `text/…`, `tasks/…`, `settings/…`.
+ */
+export async function previewOf(host: TaskHost, settings: RunSettings, texts: ModelTexts): Promise<Reading | null> {
+  const { tokenizer } = await discarding(texts, () => readTexts(texts, settings.training));
+  const [task] = settings.order;
+  const first = await shownExample(host, task, settings, tokenizer);
+  return first && { task, tokens: readingOf(tokenizer, first.example), cut: first.cut };
+}

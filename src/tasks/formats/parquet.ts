@@ -1,11 +1,10 @@
 import type { ColumnMetaData, Compressors, FileMetaData, ParquetParsers } from 'hyparquet';
-import { GorpError, type ErrorCode } from '../../base/errors.ts';
+import { type ErrorCode, GorpError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import { tabulated, withExactNumbers } from '../json-rows.ts';
 import { checkCells, type JsonRecords, MAX_COLUMNS } from '../records.ts';
-import { CODECS, compressorsOf } from './parquet-codecs.ts';
 import { type ByteSource, type Leaf, leavesOf, readFooter } from './parquet-footer.ts';
-import { type CheckColumn, pageChecker } from './parquet-pages.ts';
+import { type CheckColumn, CODECS, compressorsOf, pageChecker } from './parquet-pages.ts';
 
 // A few bytes can stand for any number of others, or of values.
 const MAX_UNPACKED = 2 ** 29;

@@ -1,8 +1,8 @@
 import type { Columns, TaskForm } from '../forms.ts';
-import type { FrameName } from '../frames.ts';
-import { likelyKind, type LikelyKind } from '../likely-kind.ts';
+import type { FrameName } from '../prompt.ts';
+import { likelyKind, type LikelyKind } from '../kinds.ts';
 import { ALPACA, CONVERSATION } from './alpaca.ts';
-import { DEFINITION } from './super-ni.ts';
+import { DEFINITION } from '../json-rows.ts';
 import type { Table } from '../table.ts';
 
 /** A known layout of files, by the names of its columns. */

@@ -2,9 +2,8 @@ import { GorpError } from '../../base/errors.ts';
 import type { ModelTensors } from '../model-files.ts';
 import type { ModelFiles } from '../model-folder.ts';
 import { mergedTensors, type WeightChanges } from './merge.ts';
-import { jsonFile, type OutputFile } from './output-file.ts';
+import { jsonFile, type OutputFile, textReadingFiles } from './output-file.ts';
 import { shardedWeights } from './sharding.ts';
-import { textReadingFiles } from './text-reading.ts';
 
 /**
  * A model with all training merged in, as a folder that Hugging Face's tools and this project load.

@@ -1,16 +1,159 @@
+import { GorpError } from '../../base/errors.ts';
+import type { GgufTensor } from './header.ts';
+import { badValue, type GgufMetadata } from './values.ts';
+
+const ANOTHER = 'Take another model: this field would change its answers, and it is not supported.';
+
+/** The metadata of one architecture: `llama.block_count` is read as `block_count`. Fields that nobody reads are refused. */
+class ArchitectureFields {
+  readonly #metadata: GgufMetadata;
+  readonly #prefix: string;
+  readonly #read = new Set<string>();
+
+  constructor(metadata: GgufMetadata, architecture: string) {
+    this.#metadata = metadata;
+    this.#prefix = `${architecture}.`;
+  }
+
+  #key(name: string): string {
+    const key = this.#prefix + name;
+    this.#read.add(key);
+    return key;
+  }
+
+  has(name: string): boolean {
+    return this.#metadata.has(this.#prefix + name);
+  }
+
+  text(name: string): string | undefined {
+    return this.#metadata.text(this.#key(name));
+  }
+
+  number(name: string): number | undefined {
+    return this.#metadata.number(this.#key(name));
+  }
+
+  /** A whole number; a list with one value for each layer counts as that value if all are equal. */
+  whole(name: string): number | undefined {
+    const key = this.#key(name);
+    if (this.#metadata.values.get(key)?.type !== 'array') return this.#metadata.whole(key);
+    const list = Array.from(this.#metadata.numbers(key) ?? []);
+    if (list.length === 0 || list.some((value) => value !== list[0])) {
+      throw badValue(key, 'differs between layers, which is not supported', ANOTHER);
+    }
+    return list[0];
+  }
+
+  /** A whole number that must be there. */
+  size(name: string): number {
+    return this.whole(name) ?? this.#missing(name);
+  }
+
+  positive(name: string): number {
+    return this.number(name) ?? this.#missing(name);
+  }
+
+  #missing(name: string): never {
+    throw badValue(this.#prefix + name, 'is missing');
+  }
+
+  /** Fields that do not change the answers. */
+  ignore(names: readonly string[]): void {
+    for (const name of names) this.#key(name);
+  }
+
+  /** The error for a value that is not supported. @param wanted in words: "64, the size of a head". */
+  refuse(name: string, wanted: string): never {
+    const found = this.#metadata.values.get(this.#prefix + name);
+    const value = found === undefined || found.type === 'array' ? 'a list' : String(found.value);
+    throw badValue(this.#prefix + name, `is ${value.slice(0, 100)}; only ${wanted} is supported`, ANOTHER);
+  }
+
+  /** A field that must be absent or have a neutral value. */
+  neutral(name: string, ...allowed: readonly (number | string | boolean)[]): void {
+    const found = this.#metadata.values.get(this.#key(name));
+    if (found === undefined) return;
+    const value = found.type === 'array' ? null : typeof found.value === 'bigint' ? Number(found.value) : found.value;
+    if (value === null || !allowed.includes(value)) this.refuse(name, allowed.join(' or '));
+  }
+
+  /** @throws GorpError for a field of the architecture that was neither read nor ignored. */
+  refuseOthers(): void {
+    for (const key of this.#metadata.values.keys()) {
+      if (key.startsWith(this.#prefix) && !this.#read.has(key)) {
+        throw badValue(key, 'is a field that is not understood', ANOTHER);
+      }
+    }
+  }
+}
+
+/** How LLaMA 3.1 and later scale rotary frequencies; only the factor differs between them. */
+const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+/** Relative error of a factor that was rounded to 32 bits. */
+const ROUNDING = 1e-5;
+
+/**
+ * `rope_scaling` of config.json, as an object to spread: empty if there is none. Divisors of each frequency, which some
+ * files have as a tensor, become those of LLaMA 3 if they equal them, else a list for each frequency.
+ *
+ * @param factors the tensor rope_freqs.
+ */
+function rotaryScaling(
+  fields: ArchitectureFields,
+  factors: Float32Array | null,
+  { headDim, base }: { headDim: number; base: number },
+): Record<string, unknown> {
+  const kind = fields.text('rope.scaling.type') ?? (fields.has('rope.scale_linear') ? 'linear' : 'none');
+  const positions = fields.whole('rope.scaling.original_context_length');
+  fields.ignore(['rope.scaling.finetuned']);
+  fields.neutral('rope.scaling.attn_factor', 1);
+  const factor = fields.number('rope.scaling.factor') ?? fields.number('rope.scale_linear') ?? 1;
+  if (kind !== 'none' && kind !== 'linear') fields.refuse('rope.scaling.type', 'none or linear');
+  if (factors !== null) {
+    if (kind === 'linear') fields.refuse('rope.scaling.type', 'none, beside factors for each frequency,');
+    return { rope_scaling: scalingBy(factors, headDim, base, positions ?? fields.size('context_length')) };
+  }
+  return kind === 'linear' && factor !== 1 ? { rope_scaling: { rope_type: 'linear', factor } } : {};
+}
+
+function scalingBy(factors: Float32Array, headDim: number, base: number, positions: number): Record<string, unknown> {
+  if (factors.length !== headDim / 2 || factors.some((factor) => !(factor > 0 && Number.isFinite(factor)))) {
+    throw badValue('The tensor rope_freqs.weight', `does not have ${headDim / 2} positive numbers`);
+  }
+  const factor = Math.round(Math.max(...factors));
+  const isLlama3 = factors.every((found, i) => {
+    const expected = llama3Factor(base ** ((-2 * i) / headDim), factor);
+    return Math.abs(found - expected) <= ROUNDING * expected;
+  });
+  if (isLlama3) return { rope_type: 'llama3', factor, ...LLAMA3 };
+  const list = Array.from(factors);
+  return {
+    rope_type: 'longrope',
+    short_factor: list,
+    long_factor: list,
+    attention_factor: 1,
+    original_max_position_embeddings: positions,
+  };
+}
+
+/** By what LLaMA 3 divides a frequency (`_compute_llama3_parameters` of transformers). */
+function llama3Factor(frequency: number, factor: number): number {
+  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: positions } = LLAMA3;
+  const turns = (positions * frequency) / (2 * Math.PI);
+  if (turns < low) return factor;
+  if (turns > high) return 1;
+  const smooth = (turns - low) / (high - low);
+  return 1 / ((1 - smooth) / factor + smooth);
+}
+
 /**
  * The metadata of a GGUF file as the config.json that the same model has on the hub, so that everything after it treats
  * both alike. What llama.cpp has built in for an architecture (Gemma 3's layers with a window, SmolLM3's layers without
  * positions) is written out.
  */
-import { GorpError } from '../../base/errors.ts';
-import { ArchitectureFields } from './fields.ts';
-import type { GgufTensor } from './header.ts';
-import { rotaryScaling } from './rotary.ts';
-import { badValue, type GgufMetadata } from './values.ts';
 
 /** What a config is made from. */
-export interface GgufFacts {
+interface GgufFacts {
   readonly metadata: GgufMetadata;
   /** By the names in the file. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;

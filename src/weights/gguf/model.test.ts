@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
 import { type LocalHub, sendFile, startLocalHub } from '../../testing/local-hub.ts';
 import { serveLocally } from '../../testing/local-server.ts';
-import { MemoryKeyValue } from '../key-value-memory.ts';
+import { MemoryKeyValue } from '../key-value.ts';
 import type { InspectTexts, ModelFiles } from '../model-folder.ts';
 import type { ModelProgress } from '../model-messages.ts';
 import { parseModelReference } from '../model-reference.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { referencesWith } from '../../testing/reference.ts';
-import { BLOCK_TYPES, dequantise } from './blocks.ts';
-import { quantise, WRITTEN_TYPES, type WrittenType } from './quantise.ts';
+import { BLOCK_TYPES, dequantise, quantise, WRITTEN_TYPES, type WrittenType } from './blocks.ts';
 
 const FILE = 'golden/gguf_blocks.json';
 

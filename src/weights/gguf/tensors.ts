@@ -1,14 +1,13 @@
 import { GorpError } from '../../base/errors.ts';
-import { contentHash } from '../content-hash.ts';
 import { checkFinite } from '../dtypes.ts';
-import type { BlockTensor, ByteFile, ModelTensors, RawTensor } from '../model-files.ts';
+import { type BlockTensor, type ByteFile, contentHash, type ModelTensors, type RawTensor } from '../model-files.ts';
 import { type BlockTypeName, dequantise } from './blocks.ts';
 import type { GgufHeader, GgufTensor } from './header.ts';
-import type { GgufMetadata } from './values.ts';
 import { ROTARY_FACTORS, type TensorRules } from './names.ts';
+import type { GgufMetadata } from './values.ts';
 
 /** A tensor under its name on the hub. */
-export interface NamedTensor extends GgufTensor {
+interface NamedTensor extends GgufTensor {
   /** Index of the file that holds it. */
   readonly file: number;
   /** Heads whose two halves are interleaved; 0 for none. */

@@ -1,12 +1,11 @@
+import { SPLITTINGS } from './pre-tokenizers.ts';
+import { hasLongTokens, mergesByScore, SPACE, TOKEN_TYPE, whitespaceMap } from './tokens.ts';
+import { badValue, type GgufMetadata } from './values.ts';
+
 /**
  * The tokenizer of a GGUF file as the tokenizer.json and tokenizer_config.json that the same model has on the hub. Three
  * kinds are read: byte-level BPE with merges, SentencePiece's BPE with scores and bytes, and Unigram.
  */
-import { SPLITTINGS } from './pre-tokenizers.ts';
-import { hasLongTokens, mergesByScore } from './score-merges.ts';
-import { SPACE, TOKEN_TYPE } from './token-types.ts';
-import { badValue, type GgufMetadata } from './values.ts';
-import { whitespaceMap } from './whitespace-map.ts';
 
 const KEY = 'tokenizer.ggml.';
 const NOT_SUPPORTED = 'Take another model: this field would change how texts are read, and it is not supported.';
@@ -31,7 +30,7 @@ const END_TEXTS = [
 ];
 
 /** Ids of special tokens; null for those that the file does not name. */
-export interface SpecialIds {
+interface SpecialIds {
   readonly bos_token_id: number | null;
   readonly eos_token_id: number;
   readonly pad_token_id: number | null;
@@ -41,7 +40,7 @@ export interface SpecialIds {
 }
 
 /** The tokenizer's two files on the hub. */
-export interface TokenizerFiles {
+interface TokenizerFiles {
   readonly tokenizer: object;
   readonly tokenizerConfig: object;
 }

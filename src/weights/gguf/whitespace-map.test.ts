@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Charsmap } from '../../text/parts/normalizer.ts';
-import { whitespaceMap } from './whitespace-map.ts';
+import { whitespaceMap } from './tokens.ts';
 
 test('turns every white space into a space, and nothing else', () => {
   const map = Charsmap.read(whitespaceMap());

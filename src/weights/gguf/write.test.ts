@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { BLOCK_TYPES } from './blocks.ts';
+import { BLOCK_TYPES, quantise } from './blocks.ts';
 import { readGgufHeader } from './header.ts';
-import { quantise } from './quantise.ts';
 import type { GgufValue } from './values.ts';
 import { ggufBytes, type GgufSource } from './write.ts';
 

@@ -10,7 +10,7 @@ import {
   writeAnswer,
 } from '../../onnx/runtime/answers.ts';
 import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
-import type { AnsweredExample, AnsweredTask } from '../../run/files/answers-over-rounds.ts';
+import type { AnsweredExample, AnsweredTask } from '../../run/files/predictions.ts';
 import type { KnownModel } from '../../run/models/open-network.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { fitTurns } from '../../tasks/encode-free.ts';

@@ -2,7 +2,7 @@ import type { DeviceChoice } from '../../base/device-choice.ts';
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { Decoding } from '../../onnx/runtime/answers.ts';
-import type { AnsweredExample } from '../../run/files/answers-over-rounds.ts';
+import type { AnsweredExample } from '../../run/files/predictions.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
 import type { Results } from '../../run/results/results.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';

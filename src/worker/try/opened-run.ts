@@ -1,7 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
-import { AnswersOverRounds } from '../../run/files/answers-over-rounds.ts';
 import { PREDICTIONS_FILE, ROUND_FILE, WATCHED_FILE } from '../../run/files/layout.ts';
-import { readPredictions } from '../../run/files/predictions.ts';
+import { AnswersOverRounds, readPredictions } from '../../run/files/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/files/saved-round.ts';
 import type { Results } from '../../run/results/results.ts';
 import { byteFile } from '../private-files.ts';

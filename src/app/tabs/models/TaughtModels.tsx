@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
-import { modelText } from '../../../weights/model-text.ts';
+import { modelText } from '../../../weights/model-reference.ts';
 import type { TaughtModel } from '../../../worker/protocol.ts';
 import { Lessons } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';

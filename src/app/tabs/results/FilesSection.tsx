@@ -2,7 +2,7 @@ import { Fragment, Suspense, useId, useState } from 'react';
 import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype } from '../../../gguf/names.ts';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
-import { modelText } from '../../../weights/model-text.ts';
+import { modelText } from '../../../weights/model-reference.ts';
 import type { StoredRound } from '../../../worker/protocol.ts';
 import { TeachMore } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';

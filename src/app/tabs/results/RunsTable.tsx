@@ -2,7 +2,7 @@ import { Fragment, useState } from 'react';
 import { methodTitle } from '../../../methods/registry.ts';
 import { taughtName } from '../../../run/files/model-line.ts';
 import { learnedName } from '../../../run/settings/schedule.ts';
-import { modelText } from '../../../weights/model-text.ts';
+import { modelText } from '../../../weights/model-reference.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { measuresShown, runKey, type RunSummary } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';

@@ -3,7 +3,7 @@ import { FILE_SUFFIX, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import type { RoundUse } from '../../../run/files/round-use.ts';
 import { isGgufName } from '../../../weights/gguf/splits.ts';
 import { type ModelReference, parseModelReference } from '../../../weights/model-reference.ts';
-import { archiveName } from '../../../worker/archive-name.ts';
+import { archiveName } from '../../../worker/protocol.ts';
 
 /** A program of a few lines that asks the trained model for an answer. */
 export interface Snippet {

@@ -3,7 +3,7 @@ import { type ErrorReport, reportOf } from '../../../base/errors.ts';
 import { changeInterval } from '../../../base/proportions.ts';
 import { keptQuestions, keptSentence } from '../../../run/results/common-questions-kept.ts';
 import { generalTextChange, generalTextSentence } from '../../../run/results/general-text-change.ts';
-import { turnedBetween } from '../../../run/results/paired.ts';
+import { turnedBetween } from '../../../run/results/answers.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { idleTasks, watchedSums } from '../../../run/results/watched.ts';
 import { roundName } from '../../../run/settings/schedule.ts';

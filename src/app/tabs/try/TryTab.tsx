@@ -3,7 +3,7 @@ import { useStore } from 'zustand';
 import { methodTitle } from '../../../methods/registry.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import { learnedName } from '../../../run/settings/schedule.ts';
-import { modelText } from '../../../weights/model-text.ts';
+import { modelText } from '../../../weights/model-reference.ts';
 import type { TriedRun } from '../../../worker/try/messages.ts';
 import { labelRows, LabelTable } from '../../charts/LabelTable.tsx';
 import { Examples } from '../../shared/Examples.tsx';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { GorpError } from '../../base/errors.ts';
-import { DeviceLosses, MAX_LOSSES } from './device-losses.ts';
+import { GorpError } from '../base/errors.ts';
+import { DeviceLosses, MAX_LOSSES } from './run.ts';
 
 const MINUTE = 60_000;
 const LOSS = new GorpError('device/lost', 'The GPU device was lost (reason: unknown).', 'Start again.');

@@ -1,10 +1,25 @@
-import { reportOf } from '../../base/errors.ts';
-import type { RunHost } from '../events/host.ts';
-import { sparsely } from '../files/byte-reports.ts';
+import { GorpError, reportOf } from '../../base/errors.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
+import type { RoundOutput, RunHost } from '../events/host.ts';
+import type { DataPosition } from '../files/data-position.ts';
+import { type EndedRound, resultFiles, roundFiles, testFiles } from '../files/round-files.ts';
+import { bytesOf, type RunState, stateFiles, type WrittenFiles } from '../files/saved-run.ts';
 import { isTested } from '../results/measures.ts';
 import type { Results } from '../results/results.ts';
-import type { DataPosition } from '../files/data-position.ts';
-import { bytesOf, type RunState, stateFiles, type WrittenFiles } from '../files/saved-run.ts';
+import type { RunControl } from './control.ts';
+import type { TestOfTask } from './round-tests.ts';
+
+const EVERY_MS = 200;
+
+/** Passes counts of bytes on, at most five times a second. @param now milliseconds, of any clock. */
+function sparsely(now: () => number, report: (bytes: number) => void): (bytes: number) => void {
+  let last = now();
+  return (bytes) => {
+    if (now() - last < EVERY_MS) return;
+    last = now();
+    report(bytes);
+  };
+}
 
 // A page that is hidden repeatedly does not save each time.
 const LEAST_SECONDS = 15;
@@ -119,4 +134,76 @@ export class Checkpointer {
 function keyOf({ round, phase, steps }: DataPosition, { tasks, accuracy }: Results): string {
   const tested = tasks.filter((_, task) => isTested(accuracy, round, task));
   return [round, phase, steps, tested.length].join(' ');
+}
+
+/** What saving the files of rounds needs. */
+interface RoundSaverParts {
+  readonly host: RunHost;
+  readonly control: RunControl;
+  readonly model: ModelFiles;
+  readonly orderFolder: string;
+  readonly progress: (folder: string, done: number, total: number, unit: 'items' | 'bytes') => void;
+  /** Called with the seconds that saving took. */
+  readonly saved: (seconds: number) => void;
+  /** Waits until a person resumes the run. @throws Stopped */
+  readonly waitForPerson: () => Promise<void>;
+}
+
+/**
+ * Passes the files of rounds to the host. A run never goes on without them: it waits for room, or ends, so that it can
+ * resume from its last checkpoint and save them.
+ */
+export class RoundSaver {
+  readonly #parts: RoundSaverParts;
+
+  constructor(parts: RoundSaverParts) {
+    this.#parts = parts;
+  }
+
+  /** @param state all that the next round depends on. */
+  async saveRound(folder: string, ended: EndedRound, state: RunState): Promise<void> {
+    const { host, model, orderFolder, progress } = this.#parts;
+    const total = bytesOf(state);
+    const onBytes = sparsely(
+      () => host.now(),
+      (bytes) => progress(folder, Math.min(bytes, total), total, 'bytes'),
+    );
+    const trained = await roundFiles(state, model, onBytes);
+    await this.#save({ orderFolder, roundFolder: folder, results: resultFiles(ended), trained, soFar: state.results });
+  }
+
+  /** The files of a test without training. */
+  async saveTests(tests: TestOfTask[], soFar: Results): Promise<void> {
+    const { orderFolder } = this.#parts;
+    await this.#save({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
+  }
+
+  async #save(output: RoundOutput): Promise<void> {
+    const { host, control, progress, saved, waitForPerson } = this.#parts;
+    if (!host.saveRound) return;
+    for (;;) {
+      progress(output.roundFolder, 0, 1, 'items');
+      const began = control.seconds;
+      try {
+        await host.saveRound(output);
+        saved(control.seconds - began);
+        return;
+      } catch (thrown) {
+        const { code, message, nextStep } = reportOf(thrown);
+        if (!code.startsWith('store/')) throw thrown;
+        const what = `The files of ${output.roundFolder} could not be saved: ${message}`;
+        if (code === 'store/unavailable') {
+          host.emit({ type: 'warning', message: `${what} ${nextStep}` });
+          return;
+        }
+        if (host.waitsForRoom !== true) {
+          throw new GorpError(code, what, `${nextStep} Then resume the run: it saves them again.`, { cause: thrown });
+        }
+        const then = 'Nothing is lost: the run waits with them. Then press Resume to save them.';
+        host.emit({ type: 'warning', message: `${what} ${nextStep} ${then}` });
+        control.hold();
+        await waitForPerson();
+      }
+    }
+  }
 }

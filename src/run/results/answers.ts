@@ -1,5 +1,16 @@
-import { normalisedAnswer } from '../../text/scores.ts';
+import type { Turned } from '../../base/proportions.ts';
+import { normalisedAnswer, type Score } from '../../text/scores.ts';
 import type { Results } from './results-fields.ts';
+
+/** The answer of the model to one example. */
+export interface Answer extends Score {
+  text: string;
+  /** Tokens written, including the end-of-text token. */
+  generated: number;
+  /** −log p of the right label, summed over its tokens, and their number. */
+  loss: number;
+  labelTokens: number;
+}
 
 /** How often a label was answered as which: indexes of the right label and of the answer, and how often. */
 export type AnswerCount = NonNullable<Results['confusion']>[number]['answers'][number];
@@ -51,4 +62,39 @@ export function confusionFault({ tasks, accuracy, confusion = [] }: Results): st
     if (all === 0 || Math.abs(hits / all - share) > 1e-9) return `the ${where} does not give its accuracy`;
   }
   return null;
+}
+
+/** Yes and no as hexadecimal digits of four each, the first in the highest bit. */
+export function bitsText(values: readonly boolean[]): string {
+  let text = '';
+  for (let i = 0; i < values.length; i += 4) {
+    text += [8, 4, 2, 1].reduce((digit, bit, j) => digit + (values[i + j] ? bit : 0), 0).toString(16);
+  }
+  return text;
+}
+
+/**
+ * How the answers to a task's tests turned from a round to another; null if it is not known which were right.
+ *
+ * @param task index in the order, from 0.
+ */
+export function turnedBetween(
+  { right = [] }: Pick<Results, 'right'>,
+  score: 'exact' | 'ranked',
+  task: number,
+  [from, to]: readonly [from: number, to: number],
+): Turned | null {
+  const [before, after] = [from, to].map(
+    (round) => right.find((one) => one.round === round && one.task === task + 1)?.[score],
+  );
+  if (before === undefined || after === undefined || before.length !== after.length) return null;
+  const turned = { wrong: 0, right: 0 };
+  for (let i = 0; i < before.length; i++) {
+    const [was, is] = [parseInt(before[i], 16), parseInt(after[i], 16)];
+    for (const bit of [8, 4, 2, 1]) {
+      if (was & bit && !(is & bit)) turned.wrong++;
+      if (is & bit && !(was & bit)) turned.right++;
+    }
+  }
+  return turned;
 }

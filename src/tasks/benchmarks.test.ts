@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bearerOf } from './task-name.ts';
+import { bearerOf } from './benchmarks.ts';
 
 test.each([
   ['gloss', 'an embedded task'],
