@@ -1,5 +1,4 @@
 import { type MouseEvent, Suspense, useEffect, useRef, useState } from 'react';
-import styles from './App.module.css';
 import { DeviceLine } from './DeviceLine.tsx';
 import { ImportDialog } from './form/ImportDialog.tsx';
 import { RunBar } from './form/RunBar.tsx';
@@ -19,6 +18,7 @@ import { ResultsTab } from './tabs/results/ResultsTab.tsx';
 import { RunTab } from './tabs/run/RunTab.tsx';
 import { lazyPart } from './ui/lazy-part.tsx';
 import { Tabs } from './ui/Tabs.tsx';
+import styles from './App.module.css';
 
 /** Takes up files that are dropped anywhere on the page. */
 function DropAnywhere() {

@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react';
-import styles from './DeviceLine.module.css';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { isActive } from './state/run-state.ts';
 import { deviceLine, type GpuObstacle, gpuObstacle, singleThreadNote } from './ui/device-words.ts';
+import styles from './App.module.css';
 
 /** Steps that get the graphics card to work. */
 function GpuHelp({ obstacle }: { obstacle: GpuObstacle }) {
@@ -80,14 +80,14 @@ export function DeviceLine() {
     } as const;
     const known = code === 'gpu/unsupported' || code === 'gpu/no-adapter' ? obstacle[code] : null;
     return (
-      <div className={styles.line} data-testid="device-line" data-status="none" role="status">
-        <div className={styles.none}>
+      <div className={styles.device} data-testid="device-line" data-status="none" role="status">
+        <div className="notice warn">
           <p>
             <strong>{message}</strong>{' '}
             {known === null ? nextStep : 'Choose Automatic or CPU as the device in the settings, or:'}
           </p>
           {known !== null && <GpuHelp obstacle={known} />}
-          <button type="button" className={styles.again} onClick={detectDevice}>
+          <button type="button" onClick={detectDevice}>
             Check again
           </button>
         </div>
@@ -96,7 +96,7 @@ export function DeviceLine() {
   }
   if (found.status === 'detecting') {
     return (
-      <div className={styles.line} data-testid="device-line" data-status="detecting" role="status">
+      <div className={styles.device} data-testid="device-line" data-status="detecting" role="status">
         <p>Checking what this machine can train on…</p>
       </div>
     );
@@ -105,15 +105,15 @@ export function DeviceLine() {
   const obstacle = gpuObstacle(outlook, isSecureContext);
   const note = singleThreadNote(outlook, isSecureContext);
   return (
-    <div className={styles.line} data-testid="device-line" data-status="known" data-kind={outlook.kind}>
+    <div className={styles.device} data-testid="device-line" data-status="known" data-kind={outlook.kind}>
       <p role="status">
         {deviceLine(outlook, isSecureContext)}
-        {note !== null && <span className={styles.muted}> {note}</span>}
+        {note !== null && <span className="muted"> {note}</span>}
       </p>
       {tab !== 'device' && (
         <button
           type="button"
-          className={styles.more}
+          className="link small"
           data-testid="device-more"
           onClick={() => changeView({ tab: 'device' })}
         >
@@ -121,10 +121,10 @@ export function DeviceLine() {
         </button>
       )}
       {obstacle !== null && (
-        <details className={styles.help}>
+        <details className="more">
           <summary>How to use the graphics card</summary>
           <GpuHelp obstacle={obstacle} />
-          <button type="button" className={styles.again} onClick={detectDevice}>
+          <button type="button" onClick={detectDevice}>
             Check again
           </button>
         </details>

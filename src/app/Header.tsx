@@ -1,7 +1,7 @@
-import styles from './Header.module.css';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { applyTheme, type Theme } from './state/preferences.ts';
 import { Segmented } from './ui/Segmented.tsx';
+import styles from './App.module.css';
 
 const THEMES: readonly { value: Theme; label: string }[] = [
   { value: 'system', label: 'Auto' },
@@ -15,7 +15,7 @@ export function Header() {
   return (
     <header className={styles.header}>
       <h1 className={styles.name}>gorp-web</h1>
-      <p className={styles.line}>Continual fine-tuning on your own machine. Nothing leaves it.</p>
+      <p className={`muted small ${styles.claim}`}>Continual fine-tuning on your own machine. Nothing leaves it.</p>
       <Segmented
         label="Colours"
         options={THEMES}

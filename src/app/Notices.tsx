@@ -4,14 +4,13 @@ import { visibleText } from '../base/visible.ts';
 import { methodTitle } from '../methods/registry.ts';
 import { roundName } from '../run/settings/schedule.ts';
 import type { StoredCheckpoint } from '../worker/protocol.ts';
-import styles from './Notices.module.css';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { isActive } from './state/run-state.ts';
 import { offered } from './state/unfinished.ts';
 import { AskTwice } from './ui/AskTwice.tsx';
-import buttons from './ui/buttons.module.css';
 import { ErrorText } from './ui/errors.tsx';
 import { bytes, moment, whole } from './ui/format.ts';
+import styles from './App.module.css';
 
 /** Offers to resume or remove the runs that a reload, a crash or Stop interrupted. */
 export function Interrupted() {
@@ -24,16 +23,16 @@ export function Interrupted() {
   const others = unfinished.filter((one) => one !== checkpoint);
   const isOther = shown !== undefined && checkpoint.id !== shown;
   return (
-    <section className={`${styles.panel} ${styles.interrupted}`} aria-label="Unfinished run" data-testid="interrupted">
+    <section className="notice" aria-label="Unfinished run" data-testid="interrupted">
       <p>
         {isOther ? 'Another unfinished run, of ' : 'An unfinished run of '}
         <strong>{methodTitle(checkpoint.settings.method)}</strong> on {checkpoint.settings.order.join(', ')}, was saved{' '}
         {placeOf(checkpoint)}. Resuming gives the same losses as an uninterrupted run.
       </p>
-      <div className={`${buttons.row} ${styles.buttons}`}>
+      <div className="buttons">
         <button
           type="button"
-          className={buttons.primary}
+          className="primary"
           data-testid="resume-from-checkpoint"
           onClick={() => resumeFromCheckpoint(checkpoint)}
         >
@@ -42,7 +41,6 @@ export function Interrupted() {
         <AskTwice
           verb="Remove"
           of="the unfinished run"
-          className={buttons.plain}
           testId="drop-checkpoint"
           act={() => void dropCheckpoint(checkpoint.folder)}
         />
@@ -58,7 +56,6 @@ export function Interrupted() {
                 </span>
                 <button
                   type="button"
-                  className={`${buttons.plain} ${buttons.small}`}
                   aria-label={`Resume at step ${whole(other.step)} ${methodTitle(other.settings.method)}`}
                   onClick={() => resumeFromCheckpoint(other)}
                 >
@@ -67,7 +64,6 @@ export function Interrupted() {
                 <AskTwice
                   verb="Remove"
                   of={`the unfinished run of ${methodTitle(other.settings.method)}`}
-                  className={`${buttons.plain} ${buttons.small}`}
                   act={() => void dropCheckpoint(other.folder)}
                 />
               </li>
@@ -94,21 +90,16 @@ function Shared() {
   const from = usePageState(({ run }) => run.sharedAs);
   if (from === null) return null;
   return (
-    <section className={`${styles.panel} ${styles.interrupted}`} aria-label="Somebody’s results" data-testid="shared">
+    <section className="notice" aria-label="Somebody’s results" data-testid="shared">
       <p>
         <strong>Somebody’s results, read-only.</strong> {visibleText(from, 80)} holds them: <em>Run</em> and{' '}
         <em>Ranks</em> show them. Nothing is stored or started, and your own runs stay as they are.
       </p>
-      <div className={`${buttons.row} ${styles.buttons}`}>
-        <button
-          type="button"
-          className={buttons.plain}
-          data-testid="keep-shared"
-          onClick={() => void sharing.keepResults()}
-        >
+      <div className="buttons">
+        <button type="button" data-testid="keep-shared" onClick={() => void sharing.keepResults()}>
           Add to my runs
         </button>
-        <button type="button" className={buttons.plain} data-testid="close-shared" onClick={sharing.closeResults}>
+        <button type="button" data-testid="close-shared" onClick={sharing.closeResults}>
           Close
         </button>
       </div>
@@ -132,8 +123,8 @@ export function Notices() {
       <Shared />
       <Interrupted />
       {report !== null && (
-        <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="error-panel">
-          <h2 className={styles.title}>{titleOf(report, refused !== null)}</h2>
+        <div role="alert" className="notice bad" data-testid="error-panel">
+          <h2 className="label">{titleOf(report, refused !== null)}</h2>
           <ErrorText error={report} />
           {refused === null && results !== null && (
             <p>What was measured before that is below and can be downloaded under Results.</p>
@@ -141,17 +132,17 @@ export function Notices() {
         </div>
       )}
       {dropProblem !== null && (
-        <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="drop-problem">
+        <div role="alert" className="notice bad" data-testid="drop-problem">
           <ErrorText error={dropProblem} title={notTaken(dropProblem)} />
-          <div className={buttons.row}>
-            <button type="button" className={buttons.plain} onClick={closeDropProblem}>
+          <div className="buttons">
+            <button type="button" onClick={closeDropProblem}>
               Close
             </button>
           </div>
         </div>
       )}
       {slowdown !== null && (
-        <p className={`${styles.panel} ${styles.warning}`} data-testid="slowdown">
+        <p className="notice warn" data-testid="slowdown">
           The browser slows this tab while it is hidden: steps took {slowdown.toFixed(1)} times as long. Keep the page
           visible in its own window, or switch off energy saving for it.
         </p>
@@ -161,7 +152,7 @@ export function Notices() {
           title={warnings.length === 1 ? '1 warning of the run' : `${warnings.length} warnings of the run`}
           isOpen={isRunShown}
         >
-          <ul className={styles.list} data-testid="warnings">
+          <ul className="bullets" data-testid="warnings">
             {warnings.map((warning) => (
               <li key={warning}>{warning}</li>
             ))}
@@ -185,8 +176,8 @@ function titleOf({ code }: ErrorReport, isRefused: boolean): string {
 
 function Fold({ title, isOpen, children }: { title: string; isOpen: boolean; children: ReactNode }) {
   return (
-    <details className={`${styles.panel} ${styles.warning}`} open={isOpen}>
-      <summary className={styles.title}>{title}</summary>
+    <details className="notice warn" open={isOpen}>
+      <summary className="label">{title}</summary>
       {children}
     </details>
   );

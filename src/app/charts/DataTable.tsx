@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { type Savable, SaveTools } from './save.tsx';
-import styles from './DataTable.module.css';
+import styles from './charts.module.css';
 
 interface Props {
   /** The kind of rows, for the summary line and for screen readers. */
@@ -20,11 +20,11 @@ export function DataTable({ caption, columns, rows, save }: Props) {
   const [open, setOpen] = useState(false);
   return (
     <div className={styles.foot}>
-      <details className={styles.details} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary className={styles.summary}>{caption} as a table</summary>
         {open && (
-          <div className={styles.scroll} tabIndex={0} role="region" aria-label={caption}>
-            <table className={styles.table}>
+          <div className="scroll box tall" tabIndex={0} role="region" aria-label={caption}>
+            <table className="table numbers">
               <caption className="hidden-visually">{caption}</caption>
               <thead>
                 <tr>

@@ -1,5 +1,5 @@
 import { LETTER } from '../../charts/axis.ts';
-import styles from './HeatFigure.module.css';
+import styles from './charts.module.css';
 
 interface Props {
   title: string;
@@ -36,11 +36,11 @@ export function HeatFigure({ title, columns, rows }: Props) {
       {columns.map((name, i) => {
         const x = left + (i + 0.5) * CELL.width;
         return stand ? (
-          <text key={name} className={styles.name} transform={`translate(${x + 4} ${head - 6}) rotate(-90)`}>
+          <text key={name} className={styles.legend} transform={`translate(${x + 4} ${head - 6}) rotate(-90)`}>
             {name}
           </text>
         ) : (
-          <text key={name} className={styles.name} x={x} y={head - 6} textAnchor="middle">
+          <text key={name} className={styles.legend} x={x} y={head - 6} textAnchor="middle">
             {name}
           </text>
         );
@@ -49,24 +49,18 @@ export function HeatFigure({ title, columns, rows }: Props) {
         const y = head + r * CELL.height;
         return (
           <g key={r}>
-            <text className={styles.name} x={left - 8} y={y + CELL.height / 2} dy="0.32em" textAnchor="end">
+            <text className={styles.legend} x={left - 8} y={y + CELL.height / 2} dy="0.32em" textAnchor="end">
               {name}
             </text>
             {cells.map((cell, c) =>
               cell === null ? null : (
                 <g
                   key={c}
-                  className={`${styles.cell} tinted`}
+                  className={`tinted ${styles.cell}`}
                   data-kind={cell.kind}
                   style={{ '--share': `${Math.round(100 * cell.share)}%` }}
                 >
-                  <rect
-                    className={styles.ground}
-                    x={left + c * CELL.width + 1}
-                    y={y + 1}
-                    width={CELL.width - 2}
-                    height={CELL.height - 2}
-                  />
+                  <rect x={left + c * CELL.width + 1} y={y + 1} width={CELL.width - 2} height={CELL.height - 2} />
                   <text
                     className={styles.value}
                     x={left + (c + 0.5) * CELL.width}

@@ -1,8 +1,7 @@
 import { type AnswerCount, answersAt } from '../../run/results/answers.ts';
 import type { Results } from '../../run/results/results.ts';
 import { NONE, percent } from '../ui/format.ts';
-import table from '../ui/table.module.css';
-import styles from './LabelTable.module.css';
+import styles from './charts.module.css';
 
 /** What became of the test examples of one label. */
 interface LabelRow {
@@ -73,13 +72,8 @@ export function LabelTable({ task, labels, rows, from, to }: Props) {
   const columns = [...labels, 'anything else'];
   const compares = from !== to && rows.some(({ before }) => before !== null);
   return (
-    <div
-      className={`${table.scroll} ${table.wide} ${styles.scroll}`}
-      tabIndex={0}
-      role="region"
-      aria-label={`Right labels and answers of ${task}`}
-    >
-      <table className={`${table.table} ${styles.labels}`}>
+    <div className="scroll tall" tabIndex={0} role="region" aria-label={`Right labels and answers of ${task}`}>
+      <table className={`table ${styles.labels}`}>
         <caption className="hidden-visually">
           Right labels and answers of {task}, {to}
         </caption>
@@ -114,7 +108,7 @@ export function LabelTable({ task, labels, rows, from, to }: Props) {
               {answered.map((times, i) => (
                 <td
                   key={columns[i]}
-                  className={styles.cell}
+                  className={styles.count}
                   data-right={columns[i] === label}
                   style={{ '--share': `${Math.round((100 * times) / examples)}%` }}
                 >

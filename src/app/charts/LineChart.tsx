@@ -1,7 +1,7 @@
 import { createElement, type ReactElement, useRef } from 'react';
 import { type Chart, type ChartStyle, drawChart, type SvgNode } from '../../charts/chart.ts';
 import { useWidth } from '../ui/hooks.ts';
-import styles from './LineChart.module.css';
+import styles from './charts.module.css';
 
 const STYLE: ChartStyle = {
   chart: { className: styles.chart },

@@ -3,7 +3,7 @@ import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import { type Cell, csvLine } from '../../base/csv-line.ts';
 import { download } from '../ui/download.ts';
-import styles from './save.module.css';
+import styles from './charts.module.css';
 
 /** The numbers of a chart as a table: unrounded, null where nothing was measured. */
 export interface Numbers {
@@ -136,11 +136,11 @@ export interface Savable {
 export function SaveTools({ file, draw, numbers, title }: Savable & { title: string }) {
   const name = `gorp-web-${file}`;
   return (
-    <span className={styles.tools}>
+    <span className={styles.save}>
       Save
       <button
         type="button"
-        className={styles.button}
+        className="act"
         aria-label={`Save as SVG: ${title}`}
         data-testid={`svg-${file}`}
         onClick={() => draw((drawing) => saveSvg(name, drawing))}
@@ -149,7 +149,7 @@ export function SaveTools({ file, draw, numbers, title }: Savable & { title: str
       </button>
       <button
         type="button"
-        className={styles.button}
+        className="act"
         aria-label={`Save as CSV: ${title}`}
         data-testid={`csv-${file}`}
         onClick={() => saveCsv(name, numbers())}

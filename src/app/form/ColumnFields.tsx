@@ -1,9 +1,8 @@
 import { type ReactNode, useId } from 'react';
 import type { Columns, TaskForm } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
-import fieldStyles from '../ui/field.module.css';
 import { visibleText } from '../../base/visible.ts';
-import styles from './ImportDialog.module.css';
+import styles from './form.module.css';
 
 const MAX_SHOWN_LABELS = 20;
 const SAMPLE_CHARACTERS = 300;
@@ -18,16 +17,16 @@ interface FoundProps {
 export function FoundInFile({ found: { examples, labels, longest, samples }, format, warnings }: FoundProps) {
   const more = labels.length - MAX_SHOWN_LABELS;
   return (
-    <div className={styles.found}>
+    <div className="stack small">
       <p>
         {format !== null && `Format: ${format}. `}
         {examples} examples, {labels.length > 0 ? `${labels.length} labels` : `answers of up to ${longest} characters`}
       </p>
       {labels.length > 0 && (
-        <ul className={styles.labels} aria-label="Labels" data-testid="import-labels">
+        <ul className={`buttons ${styles.labels}`} aria-label="Labels" data-testid="import-labels">
           {labels.slice(0, MAX_SHOWN_LABELS).map(({ label, rows }) => (
             <li key={label}>
-              <bdi>{visibleText(label, 40)}</bdi> <span className={styles.count}>{rows}</span>
+              <bdi>{visibleText(label, 40)}</bdi> <span className="muted">{rows}</span>
             </li>
           ))}
           {more > 0 && <li>and {more} more</li>}
@@ -50,7 +49,7 @@ export function FoundInFile({ found: { examples, labels, longest, samples }, for
         </dl>
       )}
       {warnings.map((warning) => (
-        <p key={warning} className={styles.warning}>
+        <p key={warning} className="notice warn small">
           {warning}
         </p>
       ))}
@@ -145,7 +144,7 @@ function Choice({ label, value, onChange, children }: ChoiceProps) {
   return (
     <div className={styles.column}>
       <label htmlFor={id}>{label}</label>
-      <select id={id} className={fieldStyles.select} value={value} onChange={({ target }) => onChange(target.value)}>
+      <select id={id} value={value} onChange={({ target }) => onChange(target.value)}>
         {children}
       </select>
     </div>

@@ -1,7 +1,6 @@
 import { useId } from 'react';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import styles from '../ui/field.module.css';
 import { Segmented } from '../ui/Segmented.tsx';
 
 /** Whether the screen stays on during a run. It can be changed at any time. */
@@ -10,7 +9,7 @@ export function KeepAwake() {
   const keepAwake = usePageState((state) => state.keepAwake);
   const id = useId();
   return (
-    <label className={styles.radio} htmlFor={id}>
+    <label className="choice" htmlFor={id}>
       <input
         id={id}
         type="checkbox"
@@ -34,10 +33,10 @@ export function DeviceField() {
   const { prefer } = usePage();
   const device = usePageState((state) => state.device);
   return (
-    <div className={styles.block} data-testid="device-field">
-      <span className={styles.label}>Device</span>
+    <div className="stack" data-testid="device-field">
+      <span className="label">Device</span>
       <Segmented label="Device" options={CHOICES} value={device} onChange={(next) => prefer({ device: next })} />
-      <p className={styles.help}>Automatic uses the graphics card if the browser can, otherwise the CPU.</p>
+      <p className="help">Automatic uses the graphics card if the browser can, otherwise the CPU.</p>
       <KeepAwake />
     </div>
   );

@@ -2,7 +2,6 @@ import { useId } from 'react';
 import { isSecureAddress } from '../../base/address.ts';
 import { hubOrigin } from '../../weights/hub.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import styles from '../ui/field.module.css';
 
 /** The hub, and the token for its gated models and data sets. Both exist in memory only, until the page closes. */
 export function HubAccessFields({ of }: { of: 'models' | 'data sets' }) {
@@ -12,13 +11,12 @@ export function HubAccessFields({ of }: { of: 'models' | 'data sets' }) {
   const origin = hubOrigin(hub.endpoint);
   const receiver = origin !== null && isSecureAddress(origin) ? origin : null;
   return (
-    <details className={styles.fold}>
+    <details className="small">
       <summary>Gated {of} and mirrors</summary>
-      <div className={styles.block}>
+      <div className="stack">
         <label htmlFor={`${id}-hub`}>Hub</label>
         <input
           id={`${id}-hub`}
-          className={styles.input}
           type="url"
           spellCheck={false}
           value={hub.endpoint}
@@ -27,7 +25,6 @@ export function HubAccessFields({ of }: { of: 'models' | 'data sets' }) {
         <label htmlFor={`${id}-token`}>Access token</label>
         <input
           id={`${id}-token`}
-          className={styles.input}
           type="password"
           autoComplete="off"
           spellCheck={false}
@@ -40,7 +37,7 @@ export function HubAccessFields({ of }: { of: 'models' | 'data sets' }) {
             setToken(token === '' ? null : token);
           }}
         />
-        <p id={`${id}-token-help`} className={styles.help}>
+        <p id={`${id}-token-help`} className="help">
           {receiver === null
             ? 'First enter the https:// address of the hub.'
             : `Sent only to ${receiver}, when you start a run, download or look up a model, or read a data set. Not stored: enter it again after a reload or for another hub.`}

@@ -10,13 +10,11 @@ import type { TablePreview } from '../../tasks/table-preview.ts';
 import { bearerOf } from '../../tasks/benchmarks.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { SCORE_NAMES } from '../state/scores.ts';
-import buttons from '../ui/buttons.module.css';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorNote } from '../ui/errors.tsx';
-import fieldStyles from '../ui/field.module.css';
 import { visibleText } from '../../base/visible.ts';
 import { ColumnFields, FoundInFile } from './ColumnFields.tsx';
-import styles from './ImportDialog.module.css';
+import styles from './form.module.css';
 
 /** A first specification for a file, with the guessed columns. */
 export const guessedSpec = (file: OpenedFile, taken: readonly string[]): TaskSpec =>
@@ -89,7 +87,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const help = (key: keyof TaskSpec, text: string) => {
     const issue = key === 'name' ? nameTaken : issues.get(key);
     return (
-      <p id={`${id}-${key}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
+      <p id={`${id}-${key}-help`} className={issue === undefined ? 'help' : 'help bad'}>
         {issue ?? text}
       </p>
     );
@@ -98,13 +96,13 @@ function ImportForm({ file }: { file: OpenedFile }) {
     <Dialog labelledBy={`${id}-title`} testId="import-dialog" onClose={() => tasks.closeFile()}>
       <form
         method="dialog"
-        className={styles.form}
+        className={`parts ${styles.import}`}
         onSubmit={(event) => {
           event.preventDefault();
           if (isReady) void add();
         }}
       >
-        <h2 id={`${id}-title`} className={styles.title}>
+        <h2 id={`${id}-title`} className="wrap">
           A task from <bdi>{visibleText(file.name, 60)}</bdi>
         </h2>
         <div className={styles.columns}>
@@ -114,7 +112,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
             onChange={choose}
           />
           {!file.namesColumns && (
-            <label className={fieldStyles.radio}>
+            <label className="choice">
               <input
                 type="checkbox"
                 checked={spec.header}
@@ -129,14 +127,9 @@ function ImportForm({ file }: { file: OpenedFile }) {
         {preview.found !== null && (
           <FoundInFile found={preview.found} format={preview.format} warnings={preview.warnings} />
         )}
-        <div className={styles.fields}>
+        <div className={styles.named}>
           <label htmlFor={`${id}-name`}>Name</label>
-          <input
-            {...field('name')}
-            className={fieldStyles.input}
-            value={spec.name}
-            onChange={({ target }) => change({ name: target.value })}
-          />
+          <input {...field('name')} value={spec.name} onChange={({ target }) => change({ name: target.value })} />
           {help(
             'name',
             form === 'labels' ? 'Appears in the prompt, like the names of datasets.' : 'Not part of the prompt.',
@@ -144,7 +137,6 @@ function ImportForm({ file }: { file: OpenedFile }) {
           <label htmlFor={`${id}-kind`}>Kind</label>
           <input
             {...field('kind')}
-            className={fieldStyles.input}
             list={`${id}-kinds`}
             value={spec.kind}
             onChange={({ target: { value } }) => {
@@ -168,7 +160,6 @@ function ImportForm({ file }: { file: OpenedFile }) {
               <label htmlFor={`${id}-instruction`}>Question</label>
               <input
                 {...field('instruction')}
-                className={fieldStyles.input}
                 value={spec.instruction ?? ''}
                 onChange={({ target: { value } }) => {
                   const instruction = value === '' ? null : value;
@@ -189,7 +180,6 @@ function ImportForm({ file }: { file: OpenedFile }) {
               <label htmlFor={`${id}-chatAnswers`}>Learn</label>
               <select
                 {...field('chatAnswers')}
-                className={fieldStyles.select}
                 value={spec.chatAnswers}
                 onChange={({ target }) => change({ chatAnswers: target.value === 'last' ? 'last' : 'every' })}
               >
@@ -202,7 +192,6 @@ function ImportForm({ file }: { file: OpenedFile }) {
           <label htmlFor={`${id}-score`}>Main score</label>
           <select
             {...field('score')}
-            className={fieldStyles.select}
             value={spec.score ?? SCORES_OF[form][0]}
             onChange={({ target }) => setSpec((old) => withScore(old, target.value))}
           >
@@ -216,7 +205,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
           <label htmlFor={`${id}-testShare`}>Test share</label>
           <input
             {...field('testShare')}
-            className={`${fieldStyles.input} ${fieldStyles.number}`}
+            className={styles.number}
             type="number"
             step="any"
             value={Number.isNaN(spec.testShare) ? '' : spec.testShare}
@@ -229,7 +218,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
           <label htmlFor={`${id}-seed`}>Seed of the split</label>
           <input
             {...field('seed')}
-            className={`${fieldStyles.input} ${fieldStyles.number}`}
+            className={styles.number}
             type="number"
             step="1"
             value={Number.isNaN(spec.seed) ? '' : spec.seed}
@@ -239,10 +228,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
         </div>
         {problem !== null && <ErrorNote error={problem} title="The task was not added" />}
         <DialogFoot>
-          <button type="button" className={buttons.plain} onClick={() => tasks.closeFile()}>
+          <button type="button" onClick={() => tasks.closeFile()}>
             Cancel
           </button>
-          <button type="submit" className={buttons.primary} disabled={!isReady}>
+          <button type="submit" className="primary" disabled={!isReady}>
             Add task
           </button>
         </DialogFoot>
@@ -256,8 +245,8 @@ function Preview({ preview }: { preview: TablePreview }) {
   const role = (column: string): string | undefined =>
     column === textColumn || column === inputColumn ? 'text' : column === labelColumn ? 'label' : undefined;
   return (
-    <div className={styles.scroll} tabIndex={0} role="region" aria-label="The first rows of the file">
-      <table className={styles.table} data-testid="import-preview">
+    <div className="scroll box tall" tabIndex={0} role="region" aria-label="The first rows of the file">
+      <table className={`table ${styles.rows}`} data-testid="import-preview">
         <thead>
           <tr>
             {columns.map((column) => (

@@ -6,31 +6,25 @@ import { parseModelReference } from '../../weights/model-reference.ts';
 import { bytes } from '../ui/format.ts';
 import { refusalOf } from '../state/preferences.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import fields from '../ui/field.module.css';
-import styles from './MemoryField.module.css';
+import styles from './form.module.css';
 
 /** The device memory that the run would need, and the limit on it. */
 export function MemoryField() {
   const state = usePageState(({ memoryPlan }) => memoryPlan);
   const plan = state.status === 'planned' ? state.plan : state.status === 'planning' ? state.last : null;
   return (
-    <section
-      className={styles.memory}
-      aria-labelledby="setup-memory"
-      data-testid="memory-plan"
-      data-status={state.status}
-    >
-      <h2 id="setup-memory" className={styles.title}>
+    <section className="stack" aria-labelledby="setup-memory" data-testid="memory-plan" data-status={state.status}>
+      <h2 id="setup-memory" className="label">
         Memory
       </h2>
       <div role="status">
         {plan !== null && <Planned plan={plan} isOld={state.status === 'planning'} />}
-        {state.status === 'planning' && plan === null && <p className={fields.help}>Planning…</p>}
-        {state.status === 'none' && <p className={fields.help}>Shown once the settings are complete.</p>}
-        {state.status === 'unknown-model' && <p className={fields.help}>Shown once the model has been looked up.</p>}
+        {state.status === 'planning' && plan === null && <p className="help">Planning…</p>}
+        {state.status === 'none' && <p className="help">Shown once the settings are complete.</p>}
+        {state.status === 'unknown-model' && <p className="help">Shown once the model has been looked up.</p>}
         {state.status === 'failed' && state.error.code === 'run/too-little-memory' && <Refusal error={state.error} />}
         {state.status === 'failed' && state.error.code !== 'run/too-little-memory' && (
-          <p className={fields.help}>Shown once the model’s config can be read. {explained(state.error)}</p>
+          <p className="help">Shown once the model’s config can be read. {explained(state.error)}</p>
         )}
       </div>
       <LookUp />
@@ -51,7 +45,7 @@ function LookUp() {
   if (state.status !== 'unknown-model' && !hasFailed) return null;
   const server = hubOrigin(reference.kind === 'hub' ? endpoint : reference.url) ?? 'the hub';
   return (
-    <button type="button" className={fields.link} data-testid="look-up" onClick={lookUp}>
+    <button type="button" className="link small" data-testid="look-up" onClick={lookUp}>
       Look up {model} at {server}
     </button>
   );
@@ -72,19 +66,19 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
   const refusal = refusalOf(plan, budget, draft);
   const others = (Object.keys(plan.moments) as Moment[]).filter((moment) => moment !== plan.moment);
   return (
-    <div className={styles.planned} data-old={isOld}>
+    <div className={`stack ${styles.planned}`} data-old={isOld}>
       <p>
         At most <strong data-testid="planned-total">{bytes(plan.total)}</strong> {WHILE[plan.moment]}
       </p>
       {refusal !== null && <Refusal error={refusal} />}
       {budget === null && plan.total > COMMON_CARD && (
-        <p className={fields.help} data-testid="memory-warning">
+        <p className="help" data-testid="memory-warning">
           Many graphics cards have no more than {bytes(COMMON_CARD)} for this. {adviceFor(draft.training, plan.moment)}
         </p>
       )}
-      <details className={styles.details}>
+      <details className="more">
         <summary>Breakdown</summary>
-        <table className={styles.parts}>
+        <table className={`table ${styles.plain}`}>
           <caption className="hidden-visually">Memory by use, {WHILE[plan.moment]}</caption>
           <tbody>
             {PARTS.filter((part) => plan.parts[part] > 0).map((part) => (
@@ -94,7 +88,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
               </tr>
             ))}
             {others.map((moment) => (
-              <tr key={moment} className={styles.other}>
+              <tr key={moment} className="muted">
                 <th scope="row">Total, {WHILE[moment]}</th>
                 <td>{bytes(plan.moments[moment] ?? 0)}</td>
               </tr>
@@ -102,11 +96,11 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
           </tbody>
         </table>
         {plan.host > 0 && (
-          <p className={fields.help} data-testid="host-memory">
+          <p className="help" data-testid="host-memory">
             The spaces of earlier tasks also take up to {bytes(plan.host)} of the computer’s own memory.
           </p>
         )}
-        <p className={fields.help}>
+        <p className="help">
           Assumes texts of full length. The run plans again from its tasks before any download. Drivers need a little
           more.
         </p>
@@ -117,7 +111,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
 
 function Refusal({ error }: { error: Pick<ErrorReport, 'message' | 'nextStep'> }) {
   return (
-    <p className={styles.refusal} data-testid="memory-refusal">
+    <p className="notice bad small" data-testid="memory-refusal">
       {explained(error)}
     </p>
   );
@@ -131,11 +125,11 @@ function Budget() {
   const [typed, setTyped] = useState<string | null>(null);
   const isWrong = typed !== null && typed !== '' && !isBudget(Number(typed));
   return (
-    <div className={fields.row}>
+    <div className={styles.row}>
       <label htmlFor={id}>Memory to use, GiB</label>
       <input
         id={id}
-        className={`${fields.input} ${fields.number}`}
+        className={styles.number}
         type="number"
         inputMode="decimal"
         step="any"
@@ -152,7 +146,7 @@ function Budget() {
         }}
         onBlur={() => setTyped(null)}
       />
-      <p id={`${id}-help`} className={isWrong ? fields.issue : fields.help}>
+      <p id={`${id}-help`} className={isWrong ? 'help bad' : 'help'}>
         {isWrong
           ? 'Must be a number above 0, or empty.'
           : 'Browsers hide your GPU’s memory size. Enter it, and a run that needs more is refused before any download.'}

@@ -10,9 +10,9 @@ import { Lessons } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
-import styles from '../ui/field.module.css';
 import { bytes } from '../ui/format.ts';
 import { HubAccessFields } from './HubAccessFields.tsx';
+import styles from './form.module.css';
 
 interface GgufProps {
   model: string;
@@ -41,7 +41,7 @@ function GgufChoice({ model, onChange }: GgufProps) {
       <>
         <button
           type="button"
-          className={styles.link}
+          className="link small"
           data-testid="list-ggufs"
           disabled={busy}
           onClick={() => {
@@ -51,19 +51,14 @@ function GgufChoice({ model, onChange }: GgufProps) {
         >
           GGUF files of {repository}
         </button>
-        {error !== null && asked === repository && <p className={styles.issue}>{explained(error)}</p>}
+        {error !== null && asked === repository && <p className="help bad">{explained(error)}</p>}
       </>
     );
   }
   return (
-    <label className={styles.label}>
+    <label className="label">
       GGUF file
-      <select
-        className={styles.input}
-        data-testid="gguf-choice"
-        value={model}
-        onChange={({ target }) => onChange(target.value)}
-      >
+      <select data-testid="gguf-choice" value={model} onChange={({ target }) => onChange(target.value)}>
         <option value={repository}>none: safetensors</option>
         {ggufs.files.map(({ reference, file, bytes: size }) => (
           <option key={reference} value={reference}>
@@ -90,7 +85,7 @@ function PickedModelField({ issue }: PickedProps) {
   };
   const used = modelFilesOf(files ?? []);
   return (
-    <div className={styles.drop} data-testid="model-drop">
+    <div className={`stack small ${styles.empty}`} data-testid="model-drop">
       <p>
         {checking !== null
           ? `Checking the files of ${checking}…`
@@ -98,8 +93,8 @@ function PickedModelField({ issue }: PickedProps) {
             ? 'Drop a model folder or GGUF file here, or'
             : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>
-      <div className={styles.picks}>
-        <label className={styles.pick}>
+      <div className="buttons">
+        <label className="button">
           Choose a folder
           <input
             type="file"
@@ -109,7 +104,7 @@ function PickedModelField({ issue }: PickedProps) {
             onChange={({ target }) => take(pickedFrom(target.files ?? []))}
           />
         </label>
-        <label className={styles.pick}>
+        <label className="button">
           Choose files
           <input
             type="file"
@@ -120,7 +115,7 @@ function PickedModelField({ issue }: PickedProps) {
           />
         </label>
       </div>
-      <p className={issue === undefined || name === '' ? styles.help : styles.issue}>
+      <p className={issue === undefined || name === '' ? 'help' : 'help bad'}>
         {issue === undefined || name === ''
           ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards; or a GGUF file. Read in place, never uploaded.'
           : issue}
@@ -165,19 +160,19 @@ export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; i
   const { settings, lessons } = model;
   const replays = needsOf(planOf(settings.method)).replayShare !== undefined;
   return (
-    <section className={styles.block} data-testid="teaches" aria-labelledby="teaches-title">
-      <h2 id="teaches-title" className={styles.label} tabIndex={-1} ref={heading}>
+    <section className="stack" data-testid="teaches" aria-labelledby="teaches-title">
+      <h2 id="teaches-title" className="label" tabIndex={-1} ref={heading}>
         The model knows {lessons.length === 1 ? '1 task' : `${lessons.length} tasks`}
       </h2>
       <Lessons model={model} />
-      <p className={styles.help}>
+      <p className="help">
         On {modelText(settings.model)}. The files of these tasks are not needed any more.
         {replays &&
           ` ${methodTitle(settings.method)} repeats examples of them while it learns: it carries those with the model.`}
       </p>
       {isPicked(settings.model) && <PickedModelField issue={undefined} />}
-      {issue !== undefined && <p className={styles.issue}>{issue}</p>}
-      <button type="button" className={styles.link} onClick={() => teach(null)}>
+      {issue !== undefined && <p className="help bad">{issue}</p>}
+      <button type="button" className="link small" onClick={() => teach(null)}>
         Begin with {modelText(settings.model)} instead
       </button>
     </section>
@@ -190,11 +185,11 @@ export function ModelField({ issue }: Props) {
   const model = usePageState(({ draft }) => draft.model);
   const id = useId();
   return (
-    <fieldset className={styles.block} data-testid="model-field">
-      <legend className={styles.label}>Model</legend>
-      <div className={styles.radios}>
+    <fieldset className="stack" data-testid="model-field">
+      <legend className="label">Model</legend>
+      <div className="stack">
         {CHOICES.map(({ label, start, holds }) => (
-          <label key={start} className={styles.radio}>
+          <label key={start} className="choice">
             <input type="radio" name={id} checked={holds(model)} onChange={() => chooseModel(start)} />
             {label}
           </label>
@@ -220,7 +215,6 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
   return (
     <>
       <input
-        className={styles.input}
         type="text"
         inputMode="url"
         spellCheck={false}
@@ -241,11 +235,11 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
           </option>
         ))}
       </datalist>
-      <p id={`${id}-help`} className={shown === undefined ? styles.help : styles.issue}>
+      <p id={`${id}-help`} className={shown === undefined ? 'help' : 'help bad'}>
         {shown ??
           'A model of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …): org/name or org/name@revision on the hub, a GGUF file there (org/name:FILE.gguf), or the address of a folder or GGUF file. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
       </p>
-      <button type="button" className={styles.link} onClick={() => changeView({ tab: 'models' })}>
+      <button type="button" className="link small" onClick={() => changeView({ tab: 'models' })}>
         Known and stored models
       </button>
       <GgufChoice model={model} onChange={onChange} />

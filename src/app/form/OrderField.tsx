@@ -8,9 +8,8 @@ import { isEmbeddedText } from '../../tasks/embedded-tasks.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { addableTasks, generalTexts, sizesOf } from '../state/task-store.ts';
-import fieldStyles from '../ui/field.module.css';
-import styles from './OrderField.module.css';
 import { TaskSources } from './TaskSources.tsx';
+import styles from './form.module.css';
 
 /** A copy of a list with one item moved; unchanged if either index is out of range. */
 export function moved<T>(items: readonly T[], from: number, to: number): T[] {
@@ -53,21 +52,19 @@ export function OrderField({ issue, sourceIssue, textIssue }: Props) {
   const id = useId();
   const open = asked || !plain || issue !== undefined;
   return (
-    <fieldset className={`${fieldStyles.block} ${styles.field}`} data-testid="task-field">
-      <legend className={fieldStyles.label}>
-        {isTaught ? 'What to teach it next' : 'Tasks, in the order they are learned'}
-      </legend>
+    <fieldset className="stack" data-testid="task-field">
+      <legend className="label">{isTaught ? 'What to teach it next' : 'Tasks, in the order they are learned'}</legend>
       {!isTaught && <PublishedOrders />}
       <TaskList />
       {isTaught && isEmpty && (
-        <p className={styles.empty}>Nothing yet: add a task, or a file of examples under “Custom tasks”.</p>
+        <p className={`about ${styles.empty}`}>Nothing yet: add a task, or a file of examples under “Custom tasks”.</p>
       )}
       <AddTask label="Add a task…" use="learn" />
       <WatchedTasks textIssue={textIssue} />
-      {issue !== undefined && !(isTaught && isEmpty) && <p className={fieldStyles.issue}>{issue}</p>}
+      {issue !== undefined && !(isTaught && isEmpty) && <p className="help bad">{issue}</p>}
       <button
         type="button"
-        className={styles.fold}
+        className={`bare ${styles.unfold}`}
         aria-expanded={open}
         aria-controls={`${id}-sources`}
         onClick={() => setAsked(!open)}
@@ -95,7 +92,6 @@ function PublishedOrders() {
   return (
     <>
       <select
-        className={fieldStyles.select}
         data-testid="order-select"
         aria-label="Order"
         value={chosen === null ? 'own' : orderId(chosen)}
@@ -116,7 +112,7 @@ function PublishedOrders() {
         ))}
       </select>
       {chosen !== null && (
-        <p className={fieldStyles.help}>
+        <p className="help">
           Published method settings, {draft.training.batchSize} × {draft.training.gradientAccumulation} examples per
           step. On a laptop, lower “Training examples” and “Test examples”; 0 uses all, as published.
         </p>
@@ -158,7 +154,7 @@ function TaskList() {
   }, [order]);
 
   return (
-    <ol className={styles.list} ref={list} data-testid="task-order">
+    <ol className={`box ${styles.list}`} ref={list} data-testid="task-order">
       {order.map((name, index) => (
         <li
           key={name}
@@ -185,13 +181,13 @@ function TaskList() {
           }}
           onDragEnd={endDrag}
         >
-          <span className={styles.number}>{index + 1}</span>
-          <span className={styles.name}>
+          <span className="muted small">{index + 1}</span>
+          <span className="cut">
             <bdi>{name}</bdi>
           </span>
           <button
             type="button"
-            className={styles.button}
+            className="act"
             data-move="up"
             aria-label={`Learn ${name} earlier`}
             disabled={index === 0}
@@ -201,7 +197,7 @@ function TaskList() {
           </button>
           <button
             type="button"
-            className={styles.button}
+            className="act"
             data-move="down"
             aria-label={`Learn ${name} later`}
             disabled={index === order.length - 1}
@@ -211,7 +207,7 @@ function TaskList() {
           </button>
           <button
             type="button"
-            className={styles.button}
+            className="act"
             aria-label={`Only test ${name}`}
             title="Only test it, never learn it"
             onClick={() => edit((draft) => testOnly(draft, name))}
@@ -220,7 +216,7 @@ function TaskList() {
           </button>
           <button
             type="button"
-            className={styles.button}
+            className="act"
             aria-label={`Leave out ${name}`}
             onClick={() => arrange((now) => now.filter((other) => other !== name))}
           >
@@ -242,18 +238,18 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
   const own = ownText(draft);
   const share = watch.length === 0 ? null : watchShare(draft, sizesOf(data));
   return (
-    <section className={styles.watched} aria-label="Tasks that are only tested">
-      <h2 className={styles.watchedTitle}>Only tested, never learned</h2>
+    <section className="stack" aria-label="Tasks that are only tested">
+      <h2 className="label muted small">Only tested, never learned</h2>
       {(watch.length > 0 || text !== 'none') && (
-        <ul className={styles.list} data-testid="task-watch">
+        <ul className={`box ${styles.list}`} data-testid="task-watch">
           {watch.map((name) => (
-            <li key={name} className={styles.watchedItem} data-task={name}>
-              <span className={styles.name}>
+            <li key={name} className={`${styles.item} ${styles.watched}`} data-task={name}>
+              <span className="cut">
                 <bdi>{name}</bdi>
               </span>
               <button
                 type="button"
-                className={styles.button}
+                className="act"
                 aria-label={`Learn ${name} too`}
                 title="Learn it, as the last task"
                 disabled={isEmbeddedText(name)}
@@ -263,7 +259,7 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
               </button>
               <button
                 type="button"
-                className={styles.button}
+                className="act"
                 aria-label={`Do not test ${name}`}
                 onClick={() =>
                   edit((old) =>
@@ -279,8 +275,8 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
             </li>
           ))}
           {text !== 'none' && (
-            <li className={styles.watchedItem} data-task="general text">
-              <span className={styles.name}>
+            <li className={`${styles.item} ${styles.watched}`} data-task="general text">
+              <span className="cut">
                 {own === null ? (
                   'general text'
                 ) : (
@@ -291,7 +287,7 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
               </span>
               <button
                 type="button"
-                className={styles.button}
+                className="act"
                 aria-label="Do not measure general text"
                 onClick={() => edit((old) => withText(old, 'none'))}
               >
@@ -302,15 +298,15 @@ function WatchedTasks({ textIssue }: { textIssue: string | undefined }) {
         </ul>
       )}
       <AddTask label="Watch a task…" use="watch" />
-      {textIssue !== undefined && <p className={fieldStyles.issue}>{textIssue}</p>}
+      {textIssue !== undefined && <p className="help bad">{textIssue}</p>}
       {text !== 'none' && (
-        <p className={fieldStyles.help}>
+        <p className="help">
           {own === null
             ? 'General text: passages that come with the page show what the model still knows of other text, by its loss.'
             : 'Its texts show what the model still knows of other text, by its loss.'}
         </p>
       )}
-      <p className={fieldStyles.help}>
+      <p className="help">
         {watch.length === 0
           ? 'A task shows what becomes of what the model could do before training.'
           : `Tested before training and after ${draft.training.testRounds === 'ends' ? 'the last task' : 'every task'}, outside the averages (AP, BWT)${share === null ? '' : `; about ${Math.max(1, Math.round(100 * share))} % of the tests’ work`}.${needsOf(planOf(draft.method)).protects === 'watched' ? ' What their training examples use of the model is protected (Protects, in Shared space).' : ''}`}
@@ -330,7 +326,6 @@ function AddTask({ label, use }: { label: string; use: 'learn' | 'watch' }) {
   if (groups.length + texts.length === 0) return null;
   return (
     <select
-      className={fieldStyles.select}
       aria-label={label.replace('…', '')}
       value=""
       onChange={({ target }) =>

@@ -7,10 +7,9 @@ import { embeddedModel } from '../../weights/embedded-models.ts';
 import { type Estimate, estimateOf, estimateText } from '../state/estimate.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { canKeep, isActive } from '../state/run-state.ts';
-import buttons from '../ui/buttons.module.css';
 import { useFocusStays } from '../ui/hooks.ts';
 import { KeepAwake } from './DeviceField.tsx';
-import styles from './RunBar.module.css';
+import styles from './form.module.css';
 
 /** How long a run with the page's settings would take; null until known. */
 function useEstimate(): Estimate | null {
@@ -74,15 +73,14 @@ function DuringRun() {
   const canStep = status === 'running' || status === 'paused';
   return (
     <>
-      <div className={styles.buttons}>
+      <div className={styles.begin}>
         {status === 'paused' ? (
-          <button type="button" className={buttons.primary} data-testid="resume" onClick={page.resume}>
+          <button type="button" className="primary" data-testid="resume" onClick={page.resume}>
             Resume
           </button>
         ) : (
           <button
             type="button"
-            className={buttons.plain}
             data-testid="pause"
             aria-disabled={status !== 'running'}
             onClick={() => status === 'running' && page.pause()}
@@ -92,7 +90,6 @@ function DuringRun() {
         )}
         <button
           type="button"
-          className={buttons.plain}
           data-testid="stop"
           aria-disabled={status === 'stopping'}
           onClick={() => status !== 'stopping' && page.stop()}
@@ -101,7 +98,7 @@ function DuringRun() {
         </button>
         <button
           type="button"
-          className={`${buttons.plain} ${styles.wide}`}
+          className={styles.wide}
           data-testid="stop-and-keep"
           title="Ends the task here: what was learned until now is tested, saved, and can be tried and downloaded"
           disabled={!keeps}
@@ -111,7 +108,6 @@ function DuringRun() {
         </button>
         <button
           type="button"
-          className={buttons.plain}
           data-testid="step"
           title="Runs to the end of the next optimizer step, then pauses"
           disabled={!canStep}
@@ -121,7 +117,6 @@ function DuringRun() {
         </button>
         <button
           type="button"
-          className={buttons.plain}
           data-testid="step-round"
           title="Runs to the end of the task’s tests, then pauses"
           disabled={!canStep}
@@ -130,7 +125,7 @@ function DuringRun() {
           One task
         </button>
       </div>
-      <div className={styles.amount}>
+      <div className={`muted tiny ${styles.amount}`}>
         <p>Settings are locked during the run.</p>
         <KeepAwake />
       </div>
@@ -147,10 +142,10 @@ function BeforeRun() {
   const estimate = useEstimate();
   return (
     <>
-      <div className={`${styles.buttons} ${styles.begin}`}>
+      <div className={styles.begin}>
         <button
           type="button"
-          className={buttons.primary}
+          className="primary"
           data-testid="start"
           aria-describedby="run-amount start-facts"
           disabled={isChecking}
@@ -160,7 +155,6 @@ function BeforeRun() {
         </button>
         {!isTaught && (
           <select
-            className={styles.preset}
             data-testid="preset-select"
             aria-label="Preset"
             value={preset ?? 'custom'}
@@ -178,7 +172,7 @@ function BeforeRun() {
           </select>
         )}
       </div>
-      <p className={`${styles.amount} ${styles.timed}`} id="run-amount">
+      <p className={`muted tiny ${styles.amount} ${styles.timed}`} id="run-amount">
         {isTaught && draft.order.length === 0 ? 'Choose what to teach next.' : amount(draft)}
         {estimate !== null && (
           <span
@@ -193,7 +187,7 @@ function BeforeRun() {
           </span>
         )}
       </p>
-      <label className={styles.tests}>
+      <label className="choice muted tiny">
         <input
           type="checkbox"
           data-testid="keep-tests"

@@ -2,8 +2,8 @@ import { useId, useState } from 'react';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { usePage } from '../state/page-context.tsx';
 import type { ChoiceField, Field, NumberField } from '../state/fields.ts';
-import styles from '../ui/field.module.css';
 import { typedNumber } from '../ui/typed-number.ts';
+import styles from './form.module.css';
 
 interface Props<F extends Field> {
   field: F;
@@ -36,7 +36,7 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
       <label htmlFor={id}>{field.label}</label>
       <input
         id={id}
-        className={`${styles.input} ${styles.number}`}
+        className={styles.number}
         type="text"
         autoComplete="off"
         inputMode={field.integer ? 'numeric' : 'decimal'}
@@ -55,7 +55,7 @@ function NumberSetting({ field, settings, issue }: Props<NumberField>) {
       />
       <p
         id={`${id}-help`}
-        className={fault !== undefined ? styles.issue : note === field.help ? styles.help : styles.unusual}
+        className={fault !== undefined ? 'help bad' : note === field.help ? 'help' : 'help warn'}
         data-testid={note === field.help || fault !== undefined ? undefined : 'unusual'}
       >
         {note}
@@ -81,11 +81,10 @@ function ChoiceSetting({ field, settings }: Omit<Props<ChoiceField>, 'issue'>) {
   const { edit } = usePage();
   const id = useId();
   return (
-    <div className={`${styles.row} ${styles.wide}`}>
+    <div className={`${styles.row} ${styles.broad}`}>
       <label htmlFor={id}>{field.label}</label>
       <select
         id={id}
-        className={styles.select}
         data-setting={field.id}
         value={field.read(settings)}
         aria-describedby={`${id}-help`}
@@ -97,7 +96,7 @@ function ChoiceSetting({ field, settings }: Omit<Props<ChoiceField>, 'issue'>) {
           </option>
         ))}
       </select>
-      <p id={`${id}-help`} className={styles.help}>
+      <p id={`${id}-help`} className="help">
         {field.help}
       </p>
     </div>

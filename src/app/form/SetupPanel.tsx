@@ -6,7 +6,6 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import { CHECKPOINT_MINUTES, GPU_SHARES } from '../state/preferences.ts';
 import { isActive } from '../state/run-state.ts';
 import { draftIssues } from '../state/validate.ts';
-import field from '../ui/field.module.css';
 import { bytes } from '../ui/format.ts';
 import { DeviceField } from './DeviceField.tsx';
 import { MemoryField } from './MemoryField.tsx';
@@ -14,9 +13,9 @@ import { ModelField, TaughtField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
 import { PreviewField } from './PreviewField.tsx';
 import { SettingField } from './SettingField.tsx';
-import styles from './SetupPanel.module.css';
 import { ShareSetUp } from './Sharing.tsx';
 import { TrainedLayersField } from './TrainedLayersField.tsx';
+import styles from './form.module.css';
 
 /** How often the run is saved, so that it can resume after a crash or a reload. */
 function CheckpointField() {
@@ -25,11 +24,10 @@ function CheckpointField() {
   const size = usePageState(({ memoryPlan }) => (memoryPlan.status === 'planned' ? memoryPlan.plan.checkpoint : null));
   const id = useId();
   return (
-    <div className={`${field.row} ${field.roomy}`}>
+    <div className={`${styles.row} ${styles.roomy}`}>
       <label htmlFor={id}>Save the run</label>
       <select
         id={id}
-        className={field.input}
         data-testid="checkpoint-minutes"
         value={minutes}
         aria-describedby={`${id}-help`}
@@ -41,7 +39,7 @@ function CheckpointField() {
           </option>
         ))}
       </select>
-      <p id={`${id}-help`} className={field.help}>
+      <p id={`${id}-help`} className="help">
         Lets the run resume after a crash, a reload or a stop.
         {minutes > 0 && size !== null && ` Stores two checkpoints of up to ${bytes(size)} each.`}
       </p>
@@ -55,11 +53,10 @@ function GpuShareField() {
   const share = usePageState(({ gpuShare }) => gpuShare);
   const id = useId();
   return (
-    <div className={field.row}>
+    <div className={styles.row}>
       <label htmlFor={id}>Share of the GPU</label>
       <select
         id={id}
-        className={field.input}
         data-testid="gpu-share"
         value={share}
         aria-describedby={`${id}-help`}
@@ -71,7 +68,7 @@ function GpuShareField() {
           </option>
         ))}
       </select>
-      <p id={`${id}-help`} className={field.help}>
+      <p id={`${id}-help`} className="help">
         Below 100 %, training takes short breaks so that games, films and other pages stay smooth.
       </p>
     </div>
@@ -90,13 +87,12 @@ export function MethodField() {
   const id = useId();
   const method = methodOf({ name });
   return (
-    <div className={field.block}>
-      <label htmlFor={id} className={field.label}>
+    <div className="stack">
+      <label htmlFor={id} className="label">
         Method
       </label>
       <select
         id={id}
-        className={field.select}
         data-testid="method-select"
         value={name}
         aria-describedby={`${id}-help`}
@@ -115,7 +111,7 @@ export function MethodField() {
           </optgroup>
         ))}
       </select>
-      <p id={`${id}-help`} className={field.help}>
+      <p id={`${id}-help`} className="help">
         {[method.summary, needsInWords(method.needs)].filter((text) => text !== '').join(' ')}
       </p>
     </div>
@@ -155,13 +151,13 @@ export function SetupPanel() {
     <div className={styles.panel}>
       <button
         type="button"
-        className={styles.fold}
+        className={`bare ${styles.fold}`}
         aria-expanded={open}
         aria-controls="setup-form"
         onClick={() => setOpen(!open)}
       >
         Settings
-        <span className={styles.foldNow}>
+        <span className="muted small cut">
           {draft.method.name} · {[...(teaches?.model.lessons.map(({ name }) => name) ?? []), ...draft.order].join(', ')}
         </span>
       </button>
@@ -194,12 +190,12 @@ export function SetupPanel() {
             open={moreOpen || hidesIssue}
             onToggle={(event) => setMoreOpen(event.currentTarget.open)}
           >
-            <summary className={styles.moreTitle}>
+            <summary>
               All settings of <code>{draft.method.name}</code>
             </summary>
             {groups.map(({ title, fields }) => (
               <section key={title} className={styles.group} aria-label={`All settings: ${title}`}>
-                <h3 className={styles.subtitle}>{title}</h3>
+                <h3 className={`muted small ${styles.title}`}>{title}</h3>
                 {fields.map((field) => (
                   <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
                 ))}

@@ -3,12 +3,11 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { changesOf, type Offer, type SetUp } from '../state/set-up.ts';
 import { draftIssues } from '../state/validate.ts';
-import buttons from '../ui/buttons.module.css';
 import { CopyLink } from '../ui/CopyLink.tsx';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorLine, ErrorText } from '../ui/errors.tsx';
 import { NONE } from '../ui/format.ts';
-import styles from './Sharing.module.css';
+import styles from './form.module.css';
 
 /** Shares the set-up as a link or a file, and opens one. */
 export function ShareSetUp() {
@@ -17,24 +16,19 @@ export function ShareSetUp() {
   const problem = usePageState((state) => state.sharingProblem);
   const picker = useId();
   return (
-    <section className={styles.panel} aria-labelledby={`${picker}-title`} data-testid="hand-over">
-      <h2 id={`${picker}-title`} className={styles.title}>
+    <section className={`stack ${styles.more}`} aria-labelledby={`${picker}-title`} data-testid="hand-over">
+      <h2 id={`${picker}-title`} className="label">
         Share this set-up
       </h2>
-      <p className={styles.help}>
+      <p className="help">
         All settings as a link or a file, without tokens, texts or file names. Opening it shows what would change and
         starts nothing.
       </p>
       <CopyLink label="Copy link" testId="copy-link" of={draft} link={sharing.link}>
-        <button
-          type="button"
-          className={`${buttons.plain} ${buttons.small}`}
-          data-testid="save-set-up"
-          onClick={sharing.saveFile}
-        >
+        <button type="button" data-testid="save-set-up" onClick={sharing.saveFile}>
           Save set-up
         </button>
-        <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
+        <label className="button" htmlFor={picker}>
           Open a set-up…
         </label>
         <input
@@ -66,7 +60,7 @@ function OpenOffer({ offer }: { offer: Offer }) {
   const id = useId();
   return (
     <Dialog labelledBy={id} testId="offer" onClose={sharing.decline}>
-      <div className={styles.content}>
+      <div className="parts">
         {'setUp' in offer ? (
           <OfferedSetUp id={id} from={offer.from} setUp={offer.setUp} />
         ) : (
@@ -74,7 +68,7 @@ function OpenOffer({ offer }: { offer: Offer }) {
             <h2 id={id}>This set-up cannot be applied</h2>
             <ErrorText error={offer.error} />
             <DialogFoot>
-              <button type="button" className={buttons.plain} onClick={sharing.decline}>
+              <button type="button" onClick={sharing.decline}>
                 Close
               </button>
             </DialogFoot>
@@ -96,13 +90,13 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
   return (
     <>
       <h2 id={id}>{changes.length === 0 ? 'These are already your settings' : 'Apply this set-up?'}</h2>
-      <p className={styles.about}>
+      <p className="about">
         {from} holds the settings of a run. Nothing changes until you apply them, and no run starts.
         {lacksModel && ' Its model is on someone else’s disk, so yours stays.'}
       </p>
       {changes.length > 0 && (
-        <div className={styles.scroll} tabIndex={0} role="region" aria-label="What would change">
-          <table className={styles.table}>
+        <div className="scroll box tall" tabIndex={0} role="region" aria-label="What would change">
+          <table className={`table ${styles.changes}`}>
             <caption className="hidden-visually">What would change</caption>
             <thead>
               <tr>
@@ -117,7 +111,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
                   <th scope="row" title={path}>
                     {name}
                   </th>
-                  <td className={styles.now}>{now ?? NONE}</td>
+                  <td className="muted">{now ?? NONE}</td>
                   <td>{then ?? NONE}</td>
                 </tr>
               ))}
@@ -126,7 +120,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
         </div>
       )}
       {issues.length > 0 && (
-        <div className={styles.issues} data-testid="offer-issues">
+        <div className="notice warn small" data-testid="offer-issues">
           <p>To start it here, first fix:</p>
           <ul>
             {issues.map(([path, message]) => (
@@ -135,15 +129,15 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
           </ul>
         </div>
       )}
-      {active && <p className={styles.about}>A run is in progress. Apply these settings when it has ended.</p>}
+      {active && <p className="about">A run is in progress. Apply these settings when it has ended.</p>}
       <DialogFoot>
-        <button type="button" className={buttons.plain} data-testid="offer-decline" onClick={sharing.decline}>
+        <button type="button" data-testid="offer-decline" onClick={sharing.decline}>
           {changes.length > 0 ? 'Keep mine' : 'Close'}
         </button>
         {changes.length > 0 && (
           <button
             type="button"
-            className={buttons.primary}
+            className="primary"
             data-testid="offer-accept"
             disabled={active}
             onClick={sharing.accept}

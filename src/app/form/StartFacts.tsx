@@ -6,8 +6,7 @@ import { isCutByDesign } from '../../run/settings/starting-values.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
-import fields from '../ui/field.module.css';
-import styles from './StartFacts.module.css';
+import styles from './form.module.css';
 
 /** A fact that asks for a decision: what is wrong, and the change that mends it, if one does. */
 interface Concern {
@@ -133,14 +132,14 @@ export function StartFacts({ id }: { id: string }) {
   const lengths = state.status === 'counted' ? state.lengths : state.status === 'counting' ? state.last : null;
   if (active) return null;
   return (
-    <div id={id} className={styles.facts} data-testid="start-facts" data-status={state.status}>
+    <div id={id} className={styles.start} data-testid="start-facts" data-status={state.status}>
       {concernsOf(draft, lengths).map(({ text, isGrave, change }) => (
-        <p key={text} className={isGrave ? styles.grave : styles.concern}>
+        <p key={text} className={isGrave ? `warn ${styles.concern}` : styles.concern}>
           {text}{' '}
           {change && (
             <button
               type="button"
-              className={fields.link}
+              className="link small"
               onClick={() =>
                 edit(({ training, ...rest }) => ({ ...rest, training: { ...training, ...change.training } }))
               }
@@ -150,9 +149,9 @@ export function StartFacts({ id }: { id: string }) {
           )}
         </p>
       ))}
-      {state.status === 'failed' && <p className={styles.grave}>{explained(state.error)}</p>}
+      {state.status === 'failed' && <p className={`warn ${styles.concern}`}>{explained(state.error)}</p>}
       {state.status === 'elsewhere' && (
-        <button type="button" className={fields.link} data-testid="count-texts" onClick={countTexts}>
+        <button type="button" className="link small" data-testid="count-texts" onClick={countTexts}>
           Load the tokenizer and the tasks to count their tokens
         </button>
       )}

@@ -5,14 +5,13 @@ import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-data
 import { bytes, whole } from '../ui/format.ts';
 import { downloadText } from '../ui/download.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import fieldStyles from '../ui/field.module.css';
 import { HubAccessFields } from './HubAccessFields.tsx';
 import { AskTwice } from '../ui/AskTwice.tsx';
 import { ErrorNote } from '../ui/errors.tsx';
 import { filesOfInput } from '../state/dropped-files.ts';
 import type { PickedFolder } from '../state/task-store.ts';
 import { visibleText } from '../../base/visible.ts';
-import styles from './TaskSources.module.css';
+import styles from './form.module.css';
 
 const TABLES = [...TABLE_ENDINGS, 'gz'].map((ending) => `.${ending}`).join();
 
@@ -22,10 +21,10 @@ export function TaskSources({ issue }: { issue: string | undefined }) {
   const open = usePageState((state) => state.openFile !== null);
   const notes = usePageState((state) => state.taskNotes);
   return (
-    <div className={styles.sources}>
+    <div className="parts">
       {problem !== null && !open && <ErrorNote error={problem} title="Could not update the tasks" />}
       {notes.map((note) => (
-        <p key={note} className={styles.warning}>
+        <p key={note} className="notice warn small">
           {note}
         </p>
       ))}
@@ -54,7 +53,7 @@ function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
   }, [folder]);
   return (
     <>
-      <button type="button" className={styles.button} onClick={() => input.current?.click()}>
+      <button type="button" onClick={() => input.current?.click()}>
         {label}
       </button>
       <input
@@ -99,15 +98,15 @@ interface StoredProps {
 /** An entry of a list of what is stored in this browser. */
 function Stored({ name, facts, title, verb = 'Remove', what, remove }: StoredProps) {
   return (
-    <li className={styles.item}>
-      <span className={styles.name}>
+    <li className={styles.source}>
+      <span className="cut">
         <bdi>{name}</bdi>
-        <span className={styles.facts} title={title}>
+        <span className="second cut" title={title}>
           {facts}
         </span>
       </span>
-      <span className={styles.acts}>
-        <AskTwice verb={verb} of={what} className={styles.remove} act={remove} />
+      <span className="buttons">
+        <AskTwice verb={verb} of={what} className="act" act={remove} />
       </span>
     </li>
   );
@@ -118,10 +117,10 @@ function CustomTasks() {
   const custom = usePageState(({ userTasks }) => userTasks.custom);
   const unread = usePageState(({ userTasks }) => userTasks.unread.tasks);
   return (
-    <div className={styles.part}>
-      <h3 className={styles.title}>Custom tasks</h3>
+    <div className="stack">
+      <h3 className="label muted small">Custom tasks</h3>
       {custom.length + unread.length > 0 && (
-        <ul className={styles.list} data-testid="custom-tasks">
+        <ul className={`box ${styles.list}`} data-testid="custom-tasks">
           {custom.map(({ spec, labels, trainExamples, testExamples }) => (
             <Stored
               key={spec.name}
@@ -144,11 +143,11 @@ function CustomTasks() {
           ))}
         </ul>
       )}
-      <div className={styles.row}>
+      <div className="buttons">
         <Pick label="Add a file…" accept={TABLES} />
         <Pick label="Add a folder of texts…" folder />
       </div>
-      <p className={fieldStyles.help}>
+      <p className="help">
         Instructions, chats, questions, labelled texts or plain texts, as CSV, TSV, JSON, JSONL, Parquet, .txt or .md;
         or drop a file or a folder of texts here. It stays in this browser.
       </p>
@@ -175,10 +174,9 @@ function HubDatasets() {
   };
   const split = found?.splits[chosen];
   return (
-    <div className={styles.part}>
-      <h3 className={styles.title}>Data set of the Hugging Face hub</h3>
+    <div className="stack">
+      <h3 className="label muted small">Data set of the Hugging Face hub</h3>
       <input
-        className={fieldStyles.input}
         aria-label="Data set of the hub"
         aria-describedby={`${id}-help`}
         placeholder="org/name"
@@ -190,7 +188,6 @@ function HubDatasets() {
       />
       {found !== null && (
         <select
-          className={fieldStyles.select}
           aria-label="Configuration and split"
           value={chosen}
           onChange={({ target }) => setChosen(Number(target.value))}
@@ -202,10 +199,9 @@ function HubDatasets() {
           ))}
         </select>
       )}
-      <div className={styles.row}>
+      <div className="buttons">
         <button
           type="button"
-          className={styles.button}
           disabled={known === null || isBusy}
           onClick={() =>
             void wait(async () => {
@@ -221,7 +217,7 @@ function HubDatasets() {
           {isBusy ? 'Asking the hub…' : found === null ? 'Find its splits' : 'Read its first rows…'}
         </button>
       </div>
-      <p id={`${id}-help`} className={fieldStyles.help}>
+      <p id={`${id}-help`} className="help">
         The first {whole(USUAL_ROWS)} rows of a split are read, as Parquet by range. A gated data set needs an access
         token.
       </p>
@@ -238,10 +234,10 @@ function Benchmark({ issue }: { issue: string | undefined }) {
   const id = useId();
   const without = folder === null ? 'embedded' : 'picked';
   return (
-    <div className={styles.part}>
-      <h3 className={styles.title}>CL_Benchmark, SuperNI, TRACE</h3>
+    <div className="stack">
+      <h3 className="label muted small">CL_Benchmark, SuperNI, TRACE</h3>
       {(folder !== null || isUnread) && (
-        <ul className={styles.list} data-testid="picked-folder">
+        <ul className={`box ${styles.list}`} data-testid="picked-folder">
           <Stored
             name={folder === null ? 'The stored folder' : visibleText(folder.name, 60)}
             facts={folder === null ? OF_OTHER_VERSION : factsOf(folder, source)}
@@ -252,11 +248,10 @@ function Benchmark({ issue }: { issue: string | undefined }) {
           />
         </ul>
       )}
-      <div className={styles.row}>
+      <div className="buttons">
         <Pick label="Choose the folder…" folder />
       </div>
       <input
-        className={fieldStyles.input}
         type="url"
         aria-label="Address of the benchmark’s folder"
         placeholder="https://github.com/owner/repository"
@@ -268,7 +263,7 @@ function Benchmark({ issue }: { issue: string | undefined }) {
           edit((draft) => ({ ...draft, tasks: address === '' ? without : address }));
         }}
       />
-      <p id={`${id}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
+      <p id={`${id}-help`} className={issue === undefined ? 'help' : 'help bad'}>
         {issue ??
           'The published folder with CL_Benchmark and configs, with SuperNI, or with the tasks of TRACE: choose it, drop it here, or enter its address.'}
       </p>
@@ -286,20 +281,15 @@ function OrderFiles() {
   const { tasks } = usePage();
   const empty = usePageState(({ draft }) => draft.order.length === 0);
   return (
-    <div className={styles.part}>
-      <h3 className={styles.title}>Order as a file</h3>
-      <div className={styles.row}>
-        <button
-          type="button"
-          className={styles.button}
-          disabled={empty}
-          onClick={() => downloadText('gorp-web-order.json', tasks.orderText())}
-        >
+    <div className="stack">
+      <h3 className="label muted small">Order as a file</h3>
+      <div className="buttons">
+        <button type="button" disabled={empty} onClick={() => downloadText('gorp-web-order.json', tasks.orderText())}>
           Save order
         </button>
         <Pick label="Load order…" accept={TABLES} multiple />
       </div>
-      <p className={fieldStyles.help}>
+      <p className="help">
         Holds tasks, method and settings, but no texts. If custom tasks are missing, choose their data files with it.
       </p>
     </div>

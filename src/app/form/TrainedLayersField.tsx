@@ -9,8 +9,7 @@ import {
   rolesOf,
 } from '../../run/settings/trained-modules.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import fields from '../ui/field.module.css';
-import styles from './TrainedLayersField.module.css';
+import styles from './form.module.css';
 
 /** How a module is trained: in one of the method's ways, or not at all. */
 type Training = Role | 'frozen';
@@ -75,21 +74,21 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
   const id = useId();
   const ways: readonly Training[] = [...rolesOf(draft), 'frozen'];
   return (
-    <section className={styles.layers} aria-labelledby={id} data-testid="trained-layers">
-      <h2 id={id} className={styles.title}>
+    <section className="stack" aria-labelledby={id} data-testid="trained-layers">
+      <h2 id={id} className="label">
         Trained layers
       </h2>
       {model === null ? (
-        <p className={fields.help}>Listed once the model’s config is known.</p>
+        <p className="help">Listed once the model’s config is known.</p>
       ) : (
-        <details className={styles.details}>
+        <details className="more">
           <summary data-testid="trained-layers-summary">{layersInWords(draft, model)}</summary>
-          <table className={styles.table}>
+          <table className={`table ${styles.plain}`}>
             <caption className="hidden-visually">Layers of the model, and how each is trained</caption>
             <thead>
               <tr>
                 <th scope="col">Layers</th>
-                <th scope="col" className={styles.count}>
+                <th scope="col" className="number">
                   Count
                 </th>
                 <th scope="col">Training</th>
@@ -109,14 +108,13 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
                           </Fragment>
                         ))}
                     </code>
-                    <span className={styles.shape}>
+                    <span className="second">
                       {out} × {inputs}
                     </span>
                   </th>
-                  <td className={styles.count}>{layers}</td>
+                  <td className="number">{layers}</td>
                   <td>
                     <select
-                      className={fields.select}
                       aria-label={`Training of ${shortName(name)}`}
                       value={trainingOf(draft, model, name)}
                       onChange={({ target }) => {
@@ -138,14 +136,14 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
         </details>
       )}
       {issue !== undefined && (
-        <p className={fields.issue} role="status">
+        <p className="help bad" role="status">
           {issue}
         </p>
       )}
       {model?.modules.some(({ name }) => trainingOf(draft, model, name) === 'frozen') === true && (
         <button
           type="button"
-          className={fields.link}
+          className="link small"
           data-testid="all-layers"
           onClick={() => edit((now) => withAllLayers(now, model))}
         >
@@ -153,7 +151,7 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
         </button>
       )}
       {namesLayers(draft) && (
-        <button type="button" className={fields.link} onClick={() => edit(withOwnLayers)}>
+        <button type="button" className="link small" onClick={() => edit(withOwnLayers)}>
           Train the default layers instead
         </button>
       )}

@@ -8,12 +8,11 @@ import type { TriedRun } from '../../worker/try/messages.ts';
 import { type Playground, useTryContext } from '../state/playground.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown, wrongSentence } from '../state/try-form.ts';
 import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
-import choice from '../ui/Choice.module.css';
 import { Choice } from '../ui/Choice.tsx';
 import { percent, whole } from '../ui/format.ts';
 import { withTerms } from '../ui/Term.tsx';
-import styles from './Examples.module.css';
 import { LongText, MarkedText } from './MarkedText.tsx';
+import styles from './shared.module.css';
 
 const SHOWN_WORDS: Readonly<Record<Shown, { labels: string; free: string }>> = {
   'turned-wrong': { labels: 'turned wrong', free: 'got worse' },
@@ -53,7 +52,7 @@ export function Examples({ playground, run, ask }: Props) {
   const tested = rounds.map((round) => ({ value: round, label: nameOf(round) }));
   return (
     <>
-      <div className={styles.tools}>
+      <div className="row">
         <Choice
           label="Task"
           testId="examples-task"
@@ -82,35 +81,34 @@ export function Examples({ playground, run, ask }: Props) {
           value={form.shown}
           onChange={(shown) => playground.edit({ shown })}
         />
-        <label className={choice.choice}>
+        <label className="choice">
           Search
           <input
             type="search"
-            className={choice.select}
             data-testid="examples-search"
             value={form.search}
             onChange={({ target }) => playground.edit({ search: target.value })}
           />
         </label>
       </div>
-      <p className={styles.count} role="status" data-testid="examples-count">
+      <p className={`about ${styles.count}`} role="status" data-testid="examples-count">
         {whole(found.length)} of {whole(all.length)} examples
       </p>
       {wrong !== null && (
-        <p className={styles.wrong} data-testid="wrong-words">
+        <p className="about" data-testid="wrong-words">
           {wrong}
         </p>
       )}
       {taskForm !== 'labels' && (
-        <p className={styles.count}>
+        <p className={`about ${styles.count}`}>
           Got worse by {withTerms('ROUGE-L', 'ROUGE-L')}, the percentage. <MarkedText kind="extra" pieces={EXTRA} /> are
           not in the right answer, <MarkedText kind="missing" pieces={MISSING} /> are missing from the last one.
         </p>
       )}
       {form.from === 0 && <Untrained playground={playground} answered={answersBefore.length} all={all.length} />}
       {found.length > 0 && (
-        <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of test examples">
-          <table className={styles.table} role="table">
+        <div className="scroll box" tabIndex={0} role="region" aria-label="Table of test examples">
+          <table className={`table ${styles.examples}`} role="table">
             <caption className="hidden-visually">Test examples of {form.task}</caption>
             <thead role="rowgroup">
               <tr role="row">
@@ -138,7 +136,7 @@ export function Examples({ playground, run, ask }: Props) {
         </div>
       )}
       {found.length > rows && (
-        <button type="button" className={styles.more} onClick={() => setRows(rows + ROWS)}>
+        <button type="button" onClick={() => setRows(rows + ROWS)}>
           Show {Math.min(ROWS, found.length - rows)} more
         </button>
       )}
@@ -152,24 +150,17 @@ function Untrained({ playground, answered, all }: { playground: Playground; answ
   const { status, asksExamples } = useStore(playground.store);
   if (answered === all) return null;
   return (
-    <div className={styles.untrained} data-testid="examples-untrained">
-      <p className={styles.count}>
+    <div className="row" data-testid="examples-untrained">
+      <p className={`about ${styles.count}`}>
         Runs do not save answers from before training. Asked here: {whole(answered)} of {whole(all)}.
       </p>
       {asksExamples ? (
-        <button
-          type="button"
-          className={styles.more}
-          data-testid="examples-stop"
-          disabled={status === 'stopping'}
-          onClick={playground.stop}
-        >
+        <button type="button" data-testid="examples-stop" disabled={status === 'stopping'} onClick={playground.stop}>
           Stop
         </button>
       ) : (
         <button
           type="button"
-          className={styles.more}
           data-testid="examples-ask-all"
           disabled={status !== 'open'}
           onClick={() => playground.askExamples(context())}
@@ -207,10 +198,9 @@ function Row({ task, taskForm, compared: { example, before, after }, titles, ask
       </td>
       <Written title={titles.from} answer={before} example={example} isFree={isFree} />
       <Written title={titles.to} answer={after} example={example} isFree={isFree} />
-      <td role="cell" className={styles.act}>
+      <td role="cell" className="acts">
         <button
           type="button"
-          className={styles.more}
           data-testid="example-ask"
           disabled={!ask.isReady}
           aria-label={`${ask.label}: ${sentence.slice(0, 80)}`}
@@ -233,7 +223,7 @@ function RightAnswers({ example, answer }: { example: AnsweredExample; answer: R
     <LongText length={all.join('').length} label="Right answer">
       {all.map((right, i) => (
         <span key={i} className={styles.right} data-right-answer>
-          {i > 0 && <span className={styles.or}>or </span>}
+          {i > 0 && <span className="muted">or </span>}
           {right === closest && answer !== undefined ? (
             <MarkedText kind="missing" pieces={changedWords(answer.written, right).right} />
           ) : (
@@ -272,7 +262,7 @@ function Written({ title, answer, example, isFree }: WrittenProps) {
         <span data-written>{text}</span>
       </LongText>
       {isFree && (
-        <span className={styles.closeness} title="ROUGE-L">
+        <span className="second" title="ROUGE-L">
           {percent(rougeL)} %
         </span>
       )}

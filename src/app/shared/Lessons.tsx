@@ -5,22 +5,21 @@ import { isActive } from '../state/run-state.ts';
 import { scoreText } from '../state/scores.ts';
 import type { PageState } from '../state/store.ts';
 import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
-import buttons from '../ui/buttons.module.css';
 import { moment } from '../ui/format.ts';
-import styles from './Lessons.module.css';
+import styles from './shared.module.css';
 
 /** The lessons of a model, in order: each task with its question, when it was learned, and its score then and now. */
 export function Lessons({ model }: { model: Pick<ModelSummary, 'lessons'> }) {
   return (
-    <ol className={styles.list} data-testid="lessons">
+    <ol className={`stack small ${styles.lessons}`} data-testid="lessons">
       {model.lessons.map((lesson) => (
-        <li key={lesson.name} className={styles.lesson}>
+        <li key={lesson.name}>
           <strong>
             <bdi>{lesson.name}</bdi>
           </strong>{' '}
           {scoresOf(lesson)}
-          {lesson.question !== null && <span className={styles.second}>{asked(lesson)}</span>}
-          <span className={styles.second}>
+          {lesson.question !== null && <span className="second">{asked(lesson)}</span>}
+          <span className="second">
             taught {moment(lesson.taughtAt)} by {lesson.method};{' '}
             {lesson.tests === 0
               ? 'its tests are not with the model, so it is not tested again'
@@ -48,12 +47,7 @@ export function TeachMore() {
   if (!taught?.model || active) return null;
   const { key, model } = taught;
   return (
-    <button
-      type="button"
-      className={`${buttons.plain} ${buttons.small}`}
-      data-testid="teach-more"
-      onClick={() => teach({ key, model })}
-    >
+    <button type="button" data-testid="teach-more" onClick={() => teach({ key, model })}>
       Teach it something more
     </button>
   );

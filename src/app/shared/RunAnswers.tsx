@@ -4,7 +4,6 @@ import { usePage } from '../state/page-context.tsx';
 import { useTaught } from '../state/taught-models.ts';
 import { createPlayground, openTryWorker, playground } from '../state/playground.ts';
 import { ErrorNote } from '../ui/errors.tsx';
-import view from '../ui/view.module.css';
 import { Examples } from './Examples.tsx';
 
 /** The answers of a run's tests, from the rounds that this browser has stored. */
@@ -18,10 +17,10 @@ export default function RunAnswers({ runId }: { runId: string | null }) {
     return own.close;
   }, [own, store, stored, runId]);
   if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
-  if (run === null && status !== 'open') return <p className={view.about}>Reading the answers…</p>;
+  if (run === null && status !== 'open') return <p className="about">Reading the answers…</p>;
   if (run?.id !== runId || run === null) {
     return (
-      <p className={view.about} data-testid="no-answers">
+      <p className="about" data-testid="no-answers">
         The model of this run is no longer stored in this browser, so its answers cannot be shown.
       </p>
     );

@@ -4,7 +4,7 @@ import { labelOf, type RunLabel } from '../../run/results/run-label.ts';
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { usePage } from '../state/page-context.tsx';
 import { ErrorLine } from '../ui/errors.tsx';
-import styles from './RunLabelFields.module.css';
+import styles from './shared.module.css';
 
 /** Text that has been typed and is not saved: the next field may be filled in while the last one is being saved. */
 export function typedSince(typed: Partial<RunLabel>, saved: RunLabel): Partial<RunLabel> {

@@ -8,8 +8,8 @@ interface Props {
   what?: string;
   /** Whether it shows that only once it is asked. */
   isShort?: boolean;
-  /** The class of its buttons. */
-  className: string;
+  /** `act` for its buttons in a row of a table or list. */
+  className?: 'act';
   isDisabled?: boolean;
   testId?: string;
   act: () => void;

@@ -1,5 +1,3 @@
-import styles from './Choice.module.css';
-
 interface Props<Value extends string | number> {
   label: string;
   options: readonly { value: Value; label: string }[];
@@ -15,14 +13,9 @@ export function Choice<Value extends string | number>({ label, options, value, t
     if (option !== undefined) onChange(option.value);
   };
   return (
-    <label className={styles.choice}>
+    <label className="choice">
       {label}
-      <select
-        className={styles.select}
-        data-testid={testId}
-        value={value}
-        onChange={({ target }) => choose(target.value)}
-      >
+      <select data-testid={testId} value={value} onChange={({ target }) => choose(target.value)}>
         {options.map((option) => (
           <option key={option.value} value={option.value}>
             {option.label}

@@ -1,8 +1,7 @@
 import { type ReactNode, useId, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
-import buttons from './buttons.module.css';
-import styles from './CopyLink.module.css';
 import { ErrorLine } from './errors.tsx';
+import styles from './ui.module.css';
 
 interface Props<Of> {
   label: string;
@@ -40,24 +39,19 @@ export function CopyLink<Of>({ label, testId, of, link: make, note, children }: 
   };
   return (
     <>
-      <div className={buttons.row}>
-        <button
-          type="button"
-          className={`${buttons.plain} ${buttons.small}`}
-          data-testid={testId}
-          onClick={() => void copy()}
-        >
+      <div className="buttons">
+        <button type="button" data-testid={testId} onClick={() => void copy()}>
           {label}
         </button>
         {children}
       </div>
-      <div role="status" className={styles.made}>
+      <div role="status" className="help">
         {shown !== null && (
           <>
             <label htmlFor={id}>{shown.isCopied ? 'Copied:' : 'Copy this:'}</label>
             <input
               id={id}
-              className={styles.link}
+              className={styles.address}
               data-testid="link"
               readOnly
               value={shown.link}

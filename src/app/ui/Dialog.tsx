@@ -1,5 +1,5 @@
 import { type ReactNode, useLayoutEffect, useRef } from 'react';
-import styles from './Dialog.module.css';
+import styles from './ui.module.css';
 
 interface Props {
   /** Id of its title. */

@@ -1,11 +1,18 @@
-import styles from './ProgressBar.module.css';
+import styles from './ui.module.css';
 
-/** A bar that is filled up to a share between 0 and 1. @param text what a screen reader says instead of the percentage. */
-export function ProgressBar(props: { label: string; share: number; text?: string; className?: string | undefined }) {
-  const { label, share, text, className = '' } = props;
+interface Props {
+  label: string;
+  /** Between 0 and 1. */
+  share: number;
+  /** What a screen reader says instead of the percentage. */
+  text?: string;
+  isThin?: boolean;
+}
+
+/** A bar that is filled up to a share. */
+export function ProgressBar({ label, share, text, isThin = false }: Props) {
   return (
     <div
-      className={`${styles.groove} ${className}`}
       role="progressbar"
       aria-label={label}
       aria-valuemin={0}
@@ -13,7 +20,16 @@ export function ProgressBar(props: { label: string; share: number; text?: string
       aria-valuenow={Math.round(100 * share)}
       aria-valuetext={text}
     >
-      <div className={styles.fill} style={{ width: `${100 * share}%` }} />
+      <Filled share={share} isThin={isThin} />
     </div>
+  );
+}
+
+/** The drawing of a share between 0 and 1, for what says it in words as well. */
+export function Filled({ share, isThin = false }: { share: number; isThin?: boolean }) {
+  return (
+    <span className={styles.groove} data-thin={isThin}>
+      <span className={styles.fill} style={{ width: `${100 * share}%` }} />
+    </span>
   );
 }

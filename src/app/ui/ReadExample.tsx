@@ -1,5 +1,5 @@
 import type { ReadToken } from '../../tasks/reading.ts';
-import styles from './ReadExample.module.css';
+import styles from './ui.module.css';
 
 interface Props {
   task: string;
@@ -15,7 +15,7 @@ export function countsOf({ task, tokens }: Props): string {
 /** An example exactly as the model reads it, with the label's tokens marked. */
 export function ReadExample({ task, tokens }: Props) {
   return (
-    <pre className={styles.text} tabIndex={0} aria-label={`An example of ${task}`}>
+    <pre className={styles.read} tabIndex={0} aria-label={`An example of ${task}`}>
       {tokens.map(({ text, isLabel }, i) => (isLabel ? <mark key={i}>{text}</mark> : <span key={i}>{text}</span>))}
     </pre>
   );

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import styles from './Segmented.module.css';
+import styles from './ui.module.css';
 
 interface Props<Value extends string> {
   label: string;
@@ -12,7 +12,7 @@ interface Props<Value extends string> {
 export function Segmented<Value extends string>({ label, options, value, onChange }: Props<Value>) {
   const name = useId();
   return (
-    <div role="radiogroup" aria-label={label} className={styles.group}>
+    <div role="radiogroup" aria-label={label} className={styles.segmented}>
       {options.map((option) => (
         <label key={option.value} className={styles.option}>
           <input
@@ -22,7 +22,7 @@ export function Segmented<Value extends string>({ label, options, value, onChang
             checked={option.value === value}
             onChange={() => onChange(option.value)}
           />
-          <span className={styles.text}>{option.label}</span>
+          <span>{option.label}</span>
         </label>
       ))}
     </div>

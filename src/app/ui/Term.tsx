@@ -1,6 +1,6 @@
 import { Fragment, type ReactNode, useId, useState } from 'react';
-import styles from './Term.module.css';
 import { type TermName, TERMS } from './terms.tsx';
+import styles from './ui.module.css';
 
 const PAPER = 'https://arxiv.org/abs/2507.02503';
 
@@ -11,12 +11,12 @@ function Term({ of, children }: { of: TermName; children: ReactNode }) {
   const { title, about, drawing, docs } = TERMS[of];
   return (
     <>
-      <button type="button" className={styles.term} popoverTarget={id} data-term={of}>
+      <button type="button" className={`bare ${styles.term}`} popoverTarget={id} data-term={of}>
         {children}
       </button>
       <span
         id={id}
-        className={styles.about}
+        className={styles.explained}
         popover="auto"
         role="dialog"
         aria-labelledby={`${id}-title`}
@@ -36,7 +36,7 @@ function Term({ of, children }: { of: TermName; children: ReactNode }) {
             </svg>
             <strong id={`${id}-title`}>{title}</strong>
             <span id={`${id}-about`}>{about}</span>
-            <span className={styles.more}>
+            <span className="muted">
               More in {docs}, and in{' '}
               <a href={PAPER} target="_blank" rel="noreferrer">
                 the paper

@@ -1,8 +1,5 @@
 import { whole } from './format.ts';
 import { AskTwice } from './AskTwice.tsx';
-import styles from './Unread.module.css';
-import buttons from './buttons.module.css';
-import view from './view.module.css';
 
 interface Props {
   /** How many things are stored that this version of the page cannot read. */
@@ -17,20 +14,14 @@ interface Props {
 export function Unread({ count, name: [one, several], isDisabled = false, remove }: Props) {
   if (count === 0) return null;
   return (
-    <div className={`${buttons.row} ${styles.unread}`} data-testid="unread">
-      <p className={view.about}>
+    <div className="buttons spaced" data-testid="unread">
+      <p className="about">
         {count === 1
           ? `1 ${one} cannot be read: it is damaged, or from another version of this page. It stays stored.`
           : `${whole(count)} ${several} cannot be read: they are damaged, or from another version of this page. They stay stored.`}{' '}
         Reload the page, in case it is out of date.
       </p>
-      <AskTwice
-        verb="Remove"
-        of={`unreadable ${several}`}
-        className={`${buttons.plain} ${buttons.small}`}
-        isDisabled={isDisabled}
-        act={remove}
-      />
+      <AskTwice verb="Remove" of={`unreadable ${several}`} isDisabled={isDisabled} act={remove} />
     </div>
   );
 }

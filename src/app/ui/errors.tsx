@@ -1,5 +1,4 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import styles from './errors.module.css';
 
 /** An error as the page shows it everywhere: what happened, what to do, and its stable code. */
 export function ErrorText({ error, title }: { error: ErrorReport; title?: string }) {
@@ -14,7 +13,7 @@ export function ErrorText({ error, title }: { error: ErrorReport; title?: string
         {error.nextStep}
       </p>
       <p>
-        <code className={styles.code}>{error.code}</code>
+        <code className="muted tiny">{error.code}</code>
       </p>
     </>
   );
@@ -23,7 +22,7 @@ export function ErrorText({ error, title }: { error: ErrorReport; title?: string
 /** An error in one paragraph, next to its subject. @param isNew whether screen readers announce it at once. */
 export function ErrorLine({ error, isNew, testId }: { error: ErrorReport; isNew: boolean; testId?: string }) {
   return (
-    <p className={styles.line} role={isNew ? 'alert' : undefined} data-testid={testId}>
+    <p className="about bad wrap" role={isNew ? 'alert' : undefined} data-testid={testId}>
       {error.message} {error.nextStep} <code>{error.code}</code>
     </p>
   );
@@ -32,7 +31,7 @@ export function ErrorLine({ error, isNew, testId }: { error: ErrorReport; isNew:
 /** Shows an error and what to do, next to the action that failed. */
 export function ErrorNote({ error, title }: { error: ErrorReport; title: string }) {
   return (
-    <div role="alert" className={styles.note} data-testid="task-problem">
+    <div role="alert" className="notice bad small" data-testid="task-problem">
       <ErrorText error={error} title={title} />
     </div>
   );

@@ -3,11 +3,9 @@ import { seriesColor } from '../../charts/colors.ts';
 import { ErrorLine } from '../../ui/errors.tsx';
 import { bytes, moment } from '../../ui/format.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import buttons from '../../ui/buttons.module.css';
 import { Section } from '../../ui/Section.tsx';
-import view from '../../ui/view.module.css';
-import styles from './CompareTab.module.css';
 import type { SettingsGroup } from './settings-groups.ts';
+import styles from './compare.module.css';
 
 /** The runs that are compared, results files from disk, and all of them as one zip. */
 export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
@@ -22,17 +20,15 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
       note="Tick runs in Results, or choose or drop results files here, or the runs of a study (.jsonl, .jsonl.gz). They are stored in this browser like its own runs."
       testId="compared"
     >
-      {groups.length === 0 && (
-        <p className={view.about}>{reading > 0 ? 'Reading the results…' : 'No runs ticked yet.'}</p>
-      )}
-      <ul className={styles.runs}>
+      {groups.length === 0 && <p className="about">{reading > 0 ? 'Reading the results…' : 'No runs ticked yet.'}</p>}
+      <ul className="buttons">
         {groups.flatMap(({ runs }, color) =>
           runs.map(({ key, name, results }) => (
-            <li key={key} className={styles.run} style={{ '--series': seriesColor(color) }}>
+            <li key={key} className={`box keyed ${styles.run}`} style={{ '--series': seriesColor(color) }}>
               <span title={`Started ${moment(results.startedAt)}`}>{name}</span>
               <button
                 type="button"
-                className={styles.remove}
+                className="act"
                 aria-label={`Remove ${name} from the comparison`}
                 onClick={() => void compare.tick(key, false)}
               >
@@ -42,15 +38,11 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
           )),
         )}
       </ul>
-      <div className={`${buttons.row} ${styles.buttons}`}>
-        <button
-          type="button"
-          className={`${buttons.plain} ${buttons.small}`}
-          onClick={() => changeView({ tab: 'results' })}
-        >
+      <div className="buttons spaced">
+        <button type="button" onClick={() => changeView({ tab: 'results' })}>
           Tick runs in Results
         </button>
-        <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
+        <label className="button" htmlFor={picker}>
           Add results files…
         </label>
         <input
@@ -68,7 +60,6 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
         />
         <button
           type="button"
-          className={`${buttons.plain} ${buttons.small}`}
           data-testid="zip-results"
           disabled={ticked.length === 0 || zipping !== null}
           onClick={() => void compare.saveZip(ticked)}
@@ -77,7 +68,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
         </button>
       </div>
       {problem !== null && <ErrorLine error={problem} isNew testId="compare-problem" />}
-      {storeProblem !== null && <p className={view.problem}>{storeProblem}</p>}
+      {storeProblem !== null && <p className="about bad">{storeProblem}</p>}
     </Section>
   );
 }

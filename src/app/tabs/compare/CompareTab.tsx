@@ -5,7 +5,6 @@ import { comparedResults, type CompareState } from '../../state/compare.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Section } from '../../ui/Section.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
-import view from '../../ui/view.module.css';
 import { ChosenRuns } from './ChosenRuns.tsx';
 import { Differences } from './Differences.tsx';
 import { LossOverlay } from './LossOverlay.tsx';
@@ -50,7 +49,7 @@ export function CompareTab() {
   const isOfTwo =
     compare.by === 'setting' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
   return (
-    <div className={view.stack}>
+    <div className="sections">
       <ChosenRuns groups={groups} />
       {groups.length > 0 && (
         <>
@@ -63,11 +62,11 @@ export function CompareTab() {
             <Differences groups={groups} />
           </Section>
           <LossOverlay groups={groups} />
-          <div className={view.pair}>
+          <div className="pair">
             <PerformanceOverlay groups={groups} />
             <AccuracyOverlay groups={groups} />
           </div>
-          <div className={view.pair}>
+          <div className="pair">
             <Plane groups={groups} />
             <SpacesOverlay groups={groups} />
           </div>

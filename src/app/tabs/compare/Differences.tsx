@@ -8,9 +8,8 @@ import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../
 import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
 import { withTerms } from '../../ui/Term.tsx';
-import table from '../../ui/table.module.css';
-import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
+import styles from './compare.module.css';
 
 /**
  * A measure over some runs in percent: `78.7 ± 1.2`, or the mean alone of a single run.
@@ -53,18 +52,13 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const watched = watchedColumns(groups);
   const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
   return (
-    <div
-      className={`${table.scroll} ${table.wide}`}
-      tabIndex={0}
-      role="region"
-      aria-label="Settings and measures side by side"
-    >
+    <div className="scroll" tabIndex={0} role="region" aria-label="Settings and measures side by side">
       {hasOtherRanks && (
-        <p className={styles.ranks} data-testid="other-ranks">
+        <p className="about warn" data-testid="other-ranks">
           These runs have different ranks: a method that trains more numbers can be better for that alone.
         </p>
       )}
-      <table className={`${table.table} ${styles.differences}`}>
+      <table className={`table ${styles.differences}`}>
         <caption className="hidden-visually">
           {groups.length > 1
             ? 'Settings that differ between the compared runs, and their measures'
@@ -77,12 +71,12 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
             <th scope="col">Needs</th>
             <th scope="col">Seeds</th>
             {MEASURES.map(({ name }) => (
-              <th key={name} scope="col" className={table.number}>
+              <th key={name} scope="col" className="number">
                 {withTerms(name, 'AP', 'BWT')}
               </th>
             ))}
             {watched.map(({ name, tasks }) => (
-              <th key={name} scope="col" className={table.number} title="Only tested: before training, and at the end">
+              <th key={name} scope="col" className="number" title="Only tested: before training, and at the end">
                 {withTerms(tasks, 'ROUGE-L')}
               </th>
             ))}
@@ -96,15 +90,15 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
         <tbody>
           {groups.map(({ name, settings, runs }, i) => (
             <tr key={name}>
-              <th scope="row" className={styles.key} style={{ '--series': seriesColor(i) }}>
+              <th scope="row" className="keyed cut" style={{ '--series': seriesColor(i) }}>
                 {methodTitle(settings.method)}
               </th>
               <td>{needsBriefly(methodOf(settings.method).needs)}</td>
-              <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
+              <td className="cut">{runs.map(({ seed }) => seed).join(', ')}</td>
               {MEASURES.map(({ measure, isDifference }) => {
                 const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
                 return (
-                  <td key={measure} className={table.number}>
+                  <td key={measure} className="number">
                     {measureText(
                       all.map(({ measures }) => measures[measure]),
                       band,
@@ -115,7 +109,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
                 );
               })}
               {watched.map((column) => (
-                <td key={column.name} className={table.number}>
+                <td key={column.name} className="number">
                   {column.text(runs, band)}
                 </td>
               ))}

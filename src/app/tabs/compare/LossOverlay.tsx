@@ -10,7 +10,6 @@ import { sampledRows } from '../../charts/series.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { significant, whole } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
-import styles from './CompareTab.module.css';
 import { lineNumbers, lossCurve, overlayLines, thinnedLine } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
@@ -66,10 +65,9 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
       note="Moving average over every optimizer step, restarted with each task."
       tools={
         <>
-          <label className={styles.choice}>
+          <label className="choice muted">
             Smoothing
             <input
-              className={styles.range}
               type="range"
               min={0}
               max={0.98}
@@ -80,7 +78,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
             />
             {smoothing.toFixed(2)}
           </label>
-          <label className={styles.choice}>
+          <label className="choice muted">
             <input
               type="checkbox"
               checked={logLoss}
@@ -88,7 +86,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
             />
             Log loss
           </label>
-          <label className={styles.choice}>
+          <label className="choice muted">
             <input
               type="checkbox"
               checked={logSteps}

@@ -9,8 +9,8 @@ import { matrixOf, measuresIn } from '../../state/scores.ts';
 import { percent, points } from '../../ui/format.ts';
 import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
-import styles from './Plane.module.css';
 import type { SettingsGroup } from './settings-groups.ts';
+import styles from './compare.module.css';
 
 /** A point of a drawing, in CSS pixels. */
 interface Place {
@@ -139,7 +139,7 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
         {width > 0 && <PlaneDrawing dots={dots} front={front} isBest={isBest} width={width} />}
       </div>
       {left.length > 0 && (
-        <p className={styles.left}>Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
+        <p className="about">Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
       )}
       <DataTable
         caption="Just learned, and change since then (BWT), of the compared runs"

@@ -10,7 +10,6 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreIn, scoreText } from '../../state/scores.ts';
 import { whole } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
-import styles from './CompareTab.module.css';
 import {
   accuracyCurve,
   type CurvePoint,
@@ -72,13 +71,9 @@ export function AccuracyOverlay({ groups }: Props) {
       yName={isLoss ? `loss on ${task}` : `accuracy on ${task}, %`}
       isLoss={isLoss}
       tools={
-        <label className={styles.choice}>
+        <label className="choice muted">
           Task
-          <select
-            className={styles.select}
-            value={task}
-            onChange={({ target }) => compare.show({ task: target.value })}
-          >
+          <select value={task} onChange={({ target }) => compare.show({ task: target.value })}>
             {tasks.map((name) => (
               <option key={name}>{name}</option>
             ))}

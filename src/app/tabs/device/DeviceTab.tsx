@@ -3,10 +3,9 @@ import { ErrorText } from '../../ui/errors.tsx';
 import { deviceName } from '../../ui/device-words.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Section } from '../../ui/Section.tsx';
-import view from '../../ui/view.module.css';
 import { adapterFacts, browserFacts, cpuFacts, type Fact } from './abilities-words.ts';
-import styles from './DeviceTab.module.css';
 import { MeasureSection } from './MeasureSection.tsx';
+import styles from './device.module.css';
 
 /** Shows the devices of this machine, what they can train, and how fast they are. */
 export function DeviceTab() {
@@ -15,7 +14,7 @@ export function DeviceTab() {
   const isDetecting = usePageState(({ deviceFound }) => deviceFound.status === 'detecting');
   useEffect(() => bench.describe(), [bench, isDetecting]);
   return (
-    <div className={view.stack}>
+    <div className="sections">
       <MeasureSection />
       <AbilitiesSections />
     </div>
@@ -27,15 +26,15 @@ function AbilitiesSections() {
   const { abilities, abilitiesProblem } = usePageState((state) => state.bench);
   if (abilitiesProblem !== null && abilities === null) {
     return (
-      <div role="alert" className={styles.error}>
+      <div role="alert" className="notice bad">
         <ErrorText error={abilitiesProblem} title="What the device can do is unknown" />
-        <button type="button" className={styles.button} onClick={bench.describe}>
+        <button type="button" onClick={bench.describe}>
           Check again
         </button>
       </div>
     );
   }
-  if (abilities === null) return <p className={view.about}>Reading what the device can do…</p>;
+  if (abilities === null) return <p className="about">Reading what the device can do…</p>;
   const { adapter, noAdapter } = abilities;
   return (
     <>
@@ -48,12 +47,12 @@ function AbilitiesSections() {
       >
         {adapter !== null && <Facts caption="Graphics adapter" facts={adapterFacts(adapter)} />}
         {noAdapter !== null && (
-          <p className={view.about}>
+          <p className="about">
             {noAdapter.message} {noAdapter.nextStep}
           </p>
         )}
         {adapter !== null && adapter.features.length > 0 && (
-          <details className={styles.more}>
+          <details className="more muted">
             <summary>All {adapter.features.length} features</summary>
             <p>{adapter.features.join(', ')}</p>
           </details>
@@ -72,7 +71,7 @@ function AbilitiesSections() {
 /** Facts in a table; on a narrow screen each is a paragraph. */
 function Facts({ caption, facts }: { caption: string; facts: readonly Fact[] }) {
   return (
-    <table className={styles.facts}>
+    <table className={`table ${styles.facts}`}>
       <caption className="hidden-visually">{caption}</caption>
       <thead className="hidden-visually">
         <tr>
@@ -86,7 +85,7 @@ function Facts({ caption, facts }: { caption: string; facts: readonly Fact[] }) 
           <tr key={name}>
             <th scope="row">{name}</th>
             <td className={styles.value}>{value}</td>
-            <td className={styles.follows}>{follows}</td>
+            <td className="muted">{follows}</td>
           </tr>
         ))}
       </tbody>

@@ -2,15 +2,13 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { type BenchReport, measuredName, reportJson, reportText } from '../../../bench/report.ts';
 import { isMeasuring, type Measurement, measuringObstacle } from '../../state/device.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import buttons from '../../ui/buttons.module.css';
 import { downloadText } from '../../ui/download.ts';
 import { ErrorText } from '../../ui/errors.tsx';
 import { moment } from '../../ui/format.ts';
 import { ProgressBar } from '../../ui/ProgressBar.tsx';
 import { Section } from '../../ui/Section.tsx';
-import view from '../../ui/view.module.css';
-import styles from './DeviceTab.module.css';
 import { Outcomes } from './Outcomes.tsx';
+import styles from './device.module.css';
 
 /** Copies a text to the clipboard and says whether that worked. @param text made when the button is pressed. */
 function CopyText({ text, children }: { text: () => string; children: ReactNode }) {
@@ -25,7 +23,7 @@ function CopyText({ text, children }: { text: () => string; children: ReactNode 
   };
   return (
     <>
-      <button type="button" className={buttons.plain} data-testid="measure-copy" onClick={() => void copy()}>
+      <button type="button" data-testid="measure-copy" onClick={() => void copy()}>
         {children}
       </button>
       <span role="status">{outcome}</span>
@@ -54,9 +52,9 @@ export function MeasureSection() {
       note="On the device that a run would use: checks the kernels against plain references, and times products, an encoder block and steps of the embedded model, in at most a minute. Nothing is sent anywhere; you can save the numbers and share them."
       testId="measure"
     >
-      <div className={buttons.row}>
+      <div className="buttons">
         {busy ? (
-          <button type="button" className={buttons.plain} data-testid="measure-stop" onClick={page.bench.stop}>
+          <button type="button" data-testid="measure-stop" onClick={page.bench.stop}>
             Stop measuring
           </button>
         ) : (
@@ -76,7 +74,7 @@ function MeasureButton({ isAgain }: { isAgain: boolean }) {
     <>
       <button
         type="button"
-        className={isAgain ? buttons.plain : buttons.primary}
+        className={isAgain ? undefined : 'primary'}
         data-testid="measure-start"
         disabled={obstacle !== null}
         aria-describedby={obstacle === null ? undefined : 'measure-obstacle'}
@@ -85,7 +83,7 @@ function MeasureButton({ isAgain }: { isAgain: boolean }) {
         {isAgain ? 'Measure again' : 'Measure'}
       </button>
       {obstacle !== null && (
-        <p className={view.about} id="measure-obstacle" data-testid="measure-obstacle">
+        <p className="about" id="measure-obstacle" data-testid="measure-obstacle">
           {obstacle.message} {obstacle.nextStep}
         </p>
       )}
@@ -99,7 +97,6 @@ function Share({ measurement: { report } }: { measurement: Measurement }) {
     <>
       <button
         type="button"
-        className={buttons.plain}
         data-testid="measure-save"
         onClick={() => downloadText(reportFileName(report), reportJson(report))}
       >
@@ -113,14 +110,14 @@ function Share({ measurement: { report } }: { measurement: Measurement }) {
 function Shown({ measurement }: { measurement: Measurement }) {
   const { status, report, error } = measurement;
   return (
-    <div className={styles.measurement} data-testid="measurement" data-status={status}>
+    <div className={`stack ${styles.measurement}`} data-testid="measurement" data-status={status}>
       {(status === 'opening' || status === 'measuring') && <Progress measurement={measurement} />}
       <p role="status" className={styles.ended}>
         {ENDED[status]}
         {report !== null && status === 'done' && `${measuredName(report.adapter)}, ${moment(report.date)}.`}
       </p>
       {error !== null && (
-        <div role="alert" className={styles.error}>
+        <div role="alert" className="notice bad">
           <ErrorText error={error} title="The measurement failed" />
         </div>
       )}
@@ -159,13 +156,8 @@ function Progress({
   return (
     <div>
       <p className={styles.current}>{title}</p>
-      <ProgressBar
-        label="Measuring"
-        share={share}
-        text={[title, detail].filter(Boolean).join(', ')}
-        className={styles.bar}
-      />
-      <p className={view.about}>{detail}</p>
+      <ProgressBar label="Measuring" share={share} text={[title, detail].filter(Boolean).join(', ')} />
+      <p className="about">{detail}</p>
     </div>
   );
 }

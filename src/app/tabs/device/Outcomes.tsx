@@ -2,8 +2,7 @@ import { markdownBlocks } from '../../../base/markdown.ts';
 import type { BenchReport, Outcome } from '../../../bench/report.ts';
 import { ErrorText } from '../../ui/errors.tsx';
 import { duration } from '../../ui/format.ts';
-import view from '../../ui/view.module.css';
-import styles from './DeviceTab.module.css';
+import styles from './device.module.css';
 
 /** Names of the parts that were not run, by reason. */
 function reasonsOf(parts: readonly Outcome[]): ReadonlyMap<string, readonly string[]> {
@@ -27,7 +26,7 @@ export function Outcomes({ report: { parts } }: { report: BenchReport }) {
               {outcome.status === 'measured' ? (
                 <Measured outcome={outcome} />
               ) : (
-                <div role="alert" className={styles.error}>
+                <div role="alert" className="notice bad">
                   <ErrorText error={outcome.error} title={`Failed: ${outcome.name}`} />
                 </div>
               )}
@@ -36,12 +35,12 @@ export function Outcomes({ report: { parts } }: { report: BenchReport }) {
         )}
       </ol>
       {[...reasonsOf(parts)].map(([reason, names]) => (
-        <details key={reason} className={styles.part} data-testid="not-run">
+        <details key={reason} className="small" data-testid="not-run">
           <summary>
             <span className={styles.name}>Not run: {names.length === 1 ? names[0] : `${names.length} parts`}</span>{' '}
             <span>{reason}</span>
           </summary>
-          <ul className={styles.names}>
+          <ul className="bullets muted">
             {names.map((name) => (
               <li key={name}>{name}</li>
             ))}
@@ -55,18 +54,18 @@ export function Outcomes({ report: { parts } }: { report: BenchReport }) {
 function Measured({ outcome }: { outcome: Extract<Outcome, { status: 'measured' }> }) {
   const { name, headline, text, seconds } = outcome;
   return (
-    <details className={styles.part}>
+    <details className="small">
       <summary>
         <span className={styles.name}>{name}</span> <span>{headline}</span>
       </summary>
       {markdownBlocks(text).map((block, i) =>
         block.kind === 'paragraph' ? (
-          <p key={i} className={view.about}>
+          <p key={i} className="about">
             {block.text}
           </p>
         ) : (
-          <div key={i} className={styles.scroll} tabIndex={0} role="region" aria-label={name}>
-            <table className={styles.numbers}>
+          <div key={i} className="scroll box spaced" tabIndex={0} role="region" aria-label={name}>
+            <table className="table numbers">
               <thead>
                 <tr>
                   {block.head.map((cell, column) => (
@@ -90,7 +89,7 @@ function Measured({ outcome }: { outcome: Extract<Outcome, { status: 'measured' 
           </div>
         ),
       )}
-      <p className={view.about}>Took {duration(seconds)}.</p>
+      <p className="about">Took {duration(seconds)}.</p>
     </details>
   );
 }

@@ -6,8 +6,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { budgetBytes } from '../../state/preferences.ts';
 import { isActive } from '../../state/run-state.ts';
 import { bytes } from '../../ui/format.ts';
-import table from '../../ui/table.module.css';
-import styles from './ModelsTab.module.css';
+import styles from './models.module.css';
 
 /** The limits of a device that are known before anything is put on it. */
 interface DeviceLimits {
@@ -38,23 +37,23 @@ export function whyTooLarge(
 /** Known models, what each needs, and whether this device can hold it. */
 export function Gallery() {
   return (
-    <div className={table.scroll}>
-      <p className={styles.muted}>
+    <div className="scroll">
+      <p className="second">
         ≈ is computed from the config, not measured. Memory is for <code>gorp</code> with prompts of 512 tokens, 8 at a
         time (T5) or 1 (others), weights as stored, activations recomputed.
       </p>
-      <table className={`${table.table} ${styles.models}`}>
+      <table className={`table ${styles.models}`}>
         <caption className="hidden-visually">Known models</caption>
         <thead>
           <tr>
             <th scope="col">Model</th>
-            <th scope="col" className={table.number}>
+            <th scope="col" className="number">
               Parameters
             </th>
-            <th scope="col" className={table.number}>
+            <th scope="col" className="number">
               Download
             </th>
-            <th scope="col" className={table.number}>
+            <th scope="col" className="number">
               GPU memory
             </th>
             <th scope="col">Licence</th>
@@ -88,25 +87,25 @@ function Row({ model }: { model: GalleryModel }) {
     <tr data-model={model.reference}>
       <th scope="row">
         {model.name}
-        <span className={table.second}>
+        <span className="second">
           <code>{model.reference}</code>
         </span>
-        <span className={table.second}>{model.note}</span>
+        <span className="second">{model.note}</span>
       </th>
-      <td className={table.number}>{millions(model.parameters)}</td>
-      <td className={table.number}>{`${model.bytesFrom === 'config' ? '≈ ' : ''}${bytes(model.bytes)}`}</td>
-      <td className={table.number}>
+      <td className="number">{millions(model.parameters)}</td>
+      <td className="number">{`${model.bytesFrom === 'config' ? '≈ ' : ''}${bytes(model.bytes)}`}</td>
+      <td className="number">
         ≈ {bytes(model.trainingBytes)}
-        {obstacle !== null && <span className={styles.obstacle}>not on this device: {obstacle}</span>}
+        {obstacle !== null && <span className={`second warn ${styles.obstacle}`}>not on this device: {obstacle}</span>}
       </td>
       <td>
         {model.licence}
-        {model.isGated && <span className={table.second}>gated: terms and a token</span>}
+        {model.isGated && <span className="second">gated: terms and a token</span>}
       </td>
-      <td className={table.acts}>
+      <td className="acts">
         <button
           type="button"
-          className={table.act}
+          className="act"
           disabled={active || chosen}
           aria-label={`${chosen ? 'Chosen' : 'Choose'} ${model.name}`}
           onClick={() => chooseModel(model.reference)}
@@ -115,7 +114,7 @@ function Row({ model }: { model: GalleryModel }) {
         </button>
         <button
           type="button"
-          className={table.act}
+          className="act"
           disabled={busy || active || stored}
           aria-label={`${stored ? 'Stored' : 'Download'}: ${model.name}`}
           onClick={() => models.fetch(model.reference)}

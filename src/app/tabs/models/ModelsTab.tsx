@@ -7,11 +7,10 @@ import { ErrorText } from '../../ui/errors.tsx';
 import { bytes } from '../../ui/format.ts';
 import { ProgressBar } from '../../ui/ProgressBar.tsx';
 import { Section } from '../../ui/Section.tsx';
-import table from '../../ui/table.module.css';
 import { Gallery } from './Gallery.tsx';
-import styles from './ModelsTab.module.css';
 import { StoredModels } from './StoredModels.tsx';
 import { TaughtModels } from './TaughtModels.tsx';
+import styles from './models.module.css';
 
 /** The current work on models, its progress, and the outcome of the last one. */
 function WorkPanel() {
@@ -19,17 +18,11 @@ function WorkPanel() {
   const { work, paused, outcome, error } = usePageState((state) => state.models);
   const isQuiet = work === null && paused === null && outcome === null && error === null;
   return (
-    <div className={styles.work} data-testid="models-work" hidden={isQuiet}>
+    <div className={`box ${styles.work}`} data-testid="models-work" hidden={isQuiet}>
       {work?.kind === 'fetch' && (
         <>
           <Bar title={`Downloading ${work.model}`} detail={fetchText(work.progress)} share={shareOf(work.progress)} />
-          <button
-            type="button"
-            className={styles.button}
-            data-testid="pause-fetch"
-            disabled={work.isPausing}
-            onClick={models.pause}
-          >
+          <button type="button" data-testid="pause-fetch" disabled={work.isPausing} onClick={models.pause}>
             {work.isPausing ? 'Pausing…' : 'Pause'}
           </button>
         </>
@@ -39,7 +32,7 @@ function WorkPanel() {
       )}
       {work?.kind === 'remove' && <p>Removing {work.folder}</p>}
       {error !== null && (
-        <div role="alert" className={styles.error}>
+        <div role="alert" className="notice bad">
           <ErrorText error={error} />
         </div>
       )}
@@ -50,12 +43,7 @@ function WorkPanel() {
             detail={paused.progress === null ? '' : `${fetchText({ ...paused.progress, bytesPerSecond: null })} so far`}
             share={shareOf(paused.progress)}
           />
-          <button
-            type="button"
-            className={styles.button}
-            data-testid="resume-fetch"
-            onClick={() => models.fetch(paused.model)}
-          >
+          <button type="button" data-testid="resume-fetch" onClick={() => models.fetch(paused.model)}>
             Resume
           </button>
         </>
@@ -83,8 +71,8 @@ function Bar({ title, detail, share }: { title: string; detail: string; share: n
   return (
     <div className={styles.progress}>
       <p className={styles.title}>{title}</p>
-      <ProgressBar label={title} share={share} text={detail} className={styles.bar} />
-      <p className={styles.muted} data-testid="work-detail">
+      <ProgressBar label={title} share={share} text={detail} />
+      <p className="second" data-testid="work-detail">
         {detail}
       </p>
     </div>
@@ -98,7 +86,7 @@ export function ModelsTab() {
   // A run may have fetched a model.
   useEffect(() => void models.refresh(), [models, runStatus]);
   return (
-    <div className={styles.stack}>
+    <div className="sections">
       <WorkPanel />
       <TaughtModels />
       <Section
@@ -127,15 +115,15 @@ function Storage() {
   const room = usePageState((state) => roomLeft(state.models));
   return (
     <>
-      {room !== null && <span className={styles.muted}>room for {bytes(room)}</span>}
+      {room !== null && <span className="second">room for {bytes(room)}</span>}
       {isPersistent === true ? (
-        <span className={styles.muted}>stored until you remove them</span>
+        <span className="second">stored until you remove them</span>
       ) : (
         <>
-          <span className={styles.muted} data-testid="evictable">
+          <span className="second" data-testid="evictable">
             the browser may remove them when its disk is nearly full, Safari also after seven days without a visit
           </span>
-          <button type="button" className={table.act} data-testid="persist" onClick={() => void models.persist()}>
+          <button type="button" className="act" data-testid="persist" onClick={() => void models.persist()}>
             Ask the browser to keep them
           </button>
         </>

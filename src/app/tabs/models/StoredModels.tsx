@@ -7,22 +7,21 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaughtState } from '../../state/taught-models.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
-import table from '../../ui/table.module.css';
-import styles from './ModelsTab.module.css';
+import styles from './models.module.css';
 
 /** The models stored in this browser. */
 export function StoredModels() {
   const stored = usePageState((state) => state.models.stored);
-  if (stored === null) return <p className={styles.muted}>Loading…</p>;
-  if (stored.length === 0) return <p className={styles.muted}>None yet. The first run with a model stores it here.</p>;
+  if (stored === null) return <p className="second">Loading…</p>;
+  if (stored.length === 0) return <p className="second">None yet. The first run with a model stores it here.</p>;
   return (
-    <div className={table.scroll}>
-      <table className={`${table.table} ${styles.models}`}>
+    <div className="scroll">
+      <table className={`table ${styles.models}`}>
         <caption className="hidden-visually">Models in this browser</caption>
         <thead>
           <tr>
             <th scope="col">Model</th>
-            <th scope="col" className={table.number}>
+            <th scope="col" className="number">
               Size
             </th>
             <td />
@@ -51,14 +50,14 @@ function Row({ model }: { model: StoredModel }) {
     <tr data-folder={model.folder} data-complete={model.isComplete}>
       <th scope="row">
         {name}
-        <span className={table.second}>{detailOf(model)}</span>
+        <span className="second">{detailOf(model)}</span>
       </th>
-      <td className={table.number}>{bytes(model.bytes)}</td>
-      <td className={table.acts}>
+      <td className="number">{bytes(model.bytes)}</td>
+      <td className="acts">
         {!isEmbedded && (
           <button
             type="button"
-            className={table.act}
+            className="act"
             disabled={active}
             aria-label={`Choose ${name}`}
             onClick={() => chooseModel(model.reference)}
@@ -69,7 +68,7 @@ function Row({ model }: { model: StoredModel }) {
         {model.isComplete ? (
           <button
             type="button"
-            className={table.act}
+            className="act"
             disabled={busy || active}
             aria-label={`Check ${name}`}
             onClick={() => models.verify(model.folder)}
@@ -79,7 +78,7 @@ function Row({ model }: { model: StoredModel }) {
         ) : (
           <button
             type="button"
-            className={table.act}
+            className="act"
             disabled={busy || active || isEmbedded}
             aria-label={`Resume downloading ${name}`}
             onClick={() => models.fetch(model.reference)}
@@ -92,7 +91,7 @@ function Row({ model }: { model: StoredModel }) {
           of={name}
           what={neededText(needed)}
           isShort
-          className={table.act}
+          className="act"
           isDisabled={busy || active}
           act={() => models.remove(model.folder)}
         />

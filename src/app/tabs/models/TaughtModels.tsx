@@ -7,12 +7,10 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
-import choice from '../../ui/Choice.module.css';
 import { ErrorText } from '../../ui/errors.tsx';
 import { bytes, moment, percent } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
-import table from '../../ui/table.module.css';
-import styles from './ModelsTab.module.css';
+import styles from './models.module.css';
 
 /** GiB that a person can let taught models take. */
 const BUDGETS = [1, 2, 5, 10, 20, 50] as const;
@@ -94,11 +92,10 @@ export function TaughtModels() {
       tools={
         models.length > 0 && (
           <>
-            <span className={styles.muted}>{bytes(total)}</span>
+            <span className="second">{bytes(total)}</span>
             <label htmlFor={field}>Offer to remove the oldest above</label>
             <select
               id={field}
-              className={choice.select}
               value={budget}
               data-testid="model-budget"
               onChange={({ target }) => {
@@ -118,13 +115,13 @@ export function TaughtModels() {
       testId="taught-models"
     >
       {offered.length > 0 && (
-        <p className={styles.obstacle} role="status" data-testid="over-budget">
+        <p className={`second warn ${styles.obstacle}`} role="status" data-testid="over-budget">
           They take more than {budget} GiB.{' '}
           <AskTwice
             verb="Remove"
             of="from this browser"
             what={` ${offered.length === 1 ? 'the oldest' : `the ${offered.length} oldest`}, which frees ${bytes(freed)}`}
-            className={table.act}
+            className="act"
             isDisabled={!mayRemove}
             act={() => {
               for (const key of offered) taught.remove(key);
@@ -133,21 +130,21 @@ export function TaughtModels() {
         </p>
       )}
       {offered.length === 0 && total > budget * GIB && (
-        <p className={styles.muted} data-testid="budget-too-small">
+        <p className="second" data-testid="budget-too-small">
           The model in use alone takes more than {budget} GiB. It stays until you remove it.
         </p>
       )}
       {problem !== null && (
-        <div role="alert" className={styles.error}>
+        <div role="alert" className="notice bad">
           <ErrorText error={problem} />
         </div>
       )}
       {models.length === 0 ? (
-        <p className={styles.muted}>
+        <p className="second">
           {rounds === null && problem === null ? 'Loading…' : 'Nothing yet. A run leaves its model here.'}
         </p>
       ) : (
-        <ul className={styles.trees}>
+        <ul>
           {inTrees(models).map(({ taught: one, depth }) => (
             <Row key={one.key} taught={one} depth={depth} mayRemove={mayRemove} />
           ))}
@@ -176,13 +173,13 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
       data-used={isUsed}
       aria-label={name}
     >
-      <div className={styles.name}>
+      <div className="wrap">
         <strong>
           <bdi>{name}</bdi>
         </strong>
-        {isUsed && <span className={styles.tag}>in use</span>}
-        {model !== null && model.name !== '' && <span className={styles.muted}>{model.name}</span>}
-        <span className={styles.second}>
+        {isUsed && <span className="tag">in use</span>}
+        {model !== null && model.name !== '' && <span className="second">{model.name}</span>}
+        <span className="second">
           {[
             model && `${modelText(model.settings.model)} → ${model.lessons.map((lesson) => lesson.name).join(' → ')}`,
             moment(new Date(savedAt).toISOString()),
@@ -197,7 +194,7 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
         {model !== null && (
           <button
             type="button"
-            className={table.act}
+            className="act"
             disabled={active}
             aria-label={`Teach ${name} something more`}
             onClick={() => teach({ key, model })}
@@ -208,7 +205,7 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
         {model !== null && !isUsed && (
           <button
             type="button"
-            className={table.act}
+            className="act"
             disabled={active}
             aria-label={hasMore ? back : `Use ${name}`}
             onClick={() => use(key)}
@@ -221,13 +218,13 @@ function Row({ taught, depth, mayRemove }: Placed & { mayRemove: boolean }) {
           of={`the model ${name}`}
           what={`, which frees ${bytes(size)}`}
           isShort
-          className={table.act}
+          className="act"
           isDisabled={!mayRemove}
           act={() => remove(key)}
         />
       </div>
       {model !== null && (
-        <details className={styles.lessons} open={isUsed}>
+        <details className={`small ${styles.lessons}`} open={isUsed}>
           <summary>What it was taught</summary>
           <Lessons model={model} />
         </details>

@@ -3,14 +3,12 @@ import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { comparedKeys, hasEnded, isWaiting, type QueuedRun } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
-import buttons from '../../ui/buttons.module.css';
 import { ErrorLine } from '../../ui/errors.tsx';
 import { duration, moment } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Unread } from '../../ui/Unread.tsx';
-import view from '../../ui/view.module.css';
 import { visibleText } from '../../../base/visible.ts';
-import styles from './QueueTab.module.css';
+import styles from './queue.module.css';
 
 /**
  * Seconds until the queue is done. Estimates are scaled by how long finished runs took relative to theirs; a run
@@ -53,33 +51,27 @@ export function QueueList() {
       note="Runs start one after another; failed runs are skipped. The queue is stored in this browser and resumes after a reload, from the last checkpoint of the interrupted run."
       testId="queue"
     >
-      <p className={view.about} role="status" data-testid="queue-status">
+      <p className="about" role="status" data-testid="queue-status">
         <QueueWords />
       </p>
       {!isMine && runs.length > 0 && (
-        <p className={view.about}>Another tab is running the queue. Close it to resume here.</p>
+        <p className="about">Another tab is running the queue. Close it to resume here.</p>
       )}
       {!isStored && runs.length > 0 && (
-        <p className={view.problem}>
+        <p className="about bad">
           This browser does not store the queue: its storage is blocked or full. The queue is lost when the page closes.
         </p>
       )}
       <Unread count={unread.length} name={UNREAD} isDisabled={!isMine} remove={queue.clearUnread} />
-      <div className={`${buttons.row} ${styles.buttons}`}>
+      <div className="buttons spaced">
         {isGoing ? (
-          <button
-            type="button"
-            className={`${buttons.plain} ${buttons.small}`}
-            data-testid="queue-pause"
-            disabled={!isMine}
-            onClick={queue.pause}
-          >
+          <button type="button" data-testid="queue-pause" disabled={!isMine} onClick={queue.pause}>
             Pause the queue
           </button>
         ) : (
           <button
             type="button"
-            className={`${buttons.primary} ${buttons.small}`}
+            className="primary"
             data-testid="queue-start"
             disabled={!isMine || waiting.length === 0}
             onClick={queue.start}
@@ -89,7 +81,6 @@ export function QueueList() {
         )}
         <button
           type="button"
-          className={`${buttons.plain} ${buttons.small}`}
           data-testid="queue-empty"
           disabled={!isMine || waiting.length === 0}
           onClick={queue.empty}
@@ -98,7 +89,6 @@ export function QueueList() {
         </button>
         <button
           type="button"
-          className={`${buttons.plain} ${buttons.small}`}
           disabled={!isMine || !runs.some(hasEnded)}
           title="Their results stay in Results"
           onClick={queue.clear}
@@ -107,7 +97,6 @@ export function QueueList() {
         </button>
         <button
           type="button"
-          className={`${buttons.plain} ${buttons.small}`}
           data-testid="queue-compare"
           disabled={finished.length === 0}
           onClick={() => {
@@ -185,7 +174,7 @@ function Row({ run, place, last, isMine }: RowProps) {
       <span className={styles.status}>{WORDS[status]}</span>
       <span>
         <span className={styles.name}>{name}</span>
-        <span className={styles.second}>
+        <span className="second">
           {tasks}
           {time !== null && `; ${seconds === null ? 'about ' : ''}${duration(time)}`}
         </span>
@@ -225,7 +214,7 @@ interface ActProps {
 
 function Act({ name, label, off, act }: ActProps) {
   return (
-    <button type="button" className={styles.act} aria-label={label} title={label} disabled={off} onClick={act}>
+    <button type="button" className="act" aria-label={label} title={label} disabled={off} onClick={act}>
       {name}
     </button>
   );

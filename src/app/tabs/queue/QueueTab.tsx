@@ -3,13 +3,11 @@ import { type ErrorReport, reportOf } from '../../../base/errors.ts';
 import { METHOD_NAMES, type MethodName } from '../../../methods/registry.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from '../../state/queue-runs.ts';
-import buttons from '../../ui/buttons.module.css';
 import { ErrorLine } from '../../ui/errors.tsx';
 import { Section } from '../../ui/Section.tsx';
-import view from '../../ui/view.module.css';
 import { QueueList } from './QueueList.tsx';
 import { visibleText } from '../../../base/visible.ts';
-import styles from './QueueTab.module.css';
+import styles from './queue.module.css';
 
 /** Adds methods × orders × seeds to the queue; all other settings come from the form. */
 export function AddRuns() {
@@ -51,17 +49,17 @@ export function AddRuns() {
       testId="add-runs"
     >
       <form
-        className={styles.form}
+        className={`stack ${styles.form}`}
         onSubmit={(event) => {
           event.preventDefault();
           add();
         }}
       >
         <fieldset className={styles.group}>
-          <legend className={styles.legend}>Methods</legend>
-          <div className={styles.choices}>
+          <legend className={`label ${styles.legend}`}>Methods</legend>
+          <div className={`row ${styles.choices}`}>
             {METHOD_NAMES.map((name) => (
-              <label key={name} className={styles.choice}>
+              <label key={name} className="choice">
                 <input
                   type="checkbox"
                   data-testid={`queue-method-${name}`}
@@ -74,24 +72,24 @@ export function AddRuns() {
           </div>
         </fieldset>
         <fieldset className={styles.group}>
-          <legend className={styles.legend}>Orders</legend>
-          <div className={styles.choices}>
+          <legend className={`label ${styles.legend}`}>Orders</legend>
+          <div className={`row ${styles.choices}`}>
             {offered.map(({ name, order }) => (
-              <label key={name} className={styles.choice}>
+              <label key={name} className="choice">
                 <input
                   type="checkbox"
                   checked={orderNames.includes(name)}
                   onChange={({ target }) => setOrderNames(toggled(orderNames, name, target.checked))}
                 />
                 <span>
-                  {name} <span className={styles.tasks}>{visibleText(order.join(', '), 1000)}</span>
+                  {name} <span className="muted wrap">{visibleText(order.join(', '), 1000)}</span>
                 </span>
               </label>
             ))}
           </div>
         </fieldset>
         <div className={styles.group}>
-          <label className={styles.legend} htmlFor={seedsId}>
+          <label className={`label ${styles.legend}`} htmlFor={seedsId}>
             Seeds
           </label>
           <div>
@@ -105,14 +103,14 @@ export function AddRuns() {
               onChange={({ target }) => setSeedText(target.value)}
             />
           </div>
-          <p id={`${seedsId}-help`} className={seeds === null ? view.problem : view.about}>
+          <p id={`${seedsId}-help`} className={seeds === null ? 'about bad' : 'about'}>
             Whole numbers, such as 1, 2, 5-7; at most {MOST_SEEDS}.
           </p>
         </div>
-        <div className={buttons.row}>
+        <div className="buttons">
           <button
             type="submit"
-            className={`${buttons.primary} ${buttons.small}`}
+            className="primary"
             data-testid="queue-add"
             disabled={!isMine || count === 0 || isTaught}
           >
@@ -120,7 +118,7 @@ export function AddRuns() {
           </button>
         </div>
         {isTaught && (
-          <p className={view.about} data-testid="queue-taught">
+          <p className="about" data-testid="queue-taught">
             Runs of the queue begin with a base model, but the form teaches a model more: choose a base model there
             first.
           </p>
@@ -134,7 +132,7 @@ export function AddRuns() {
 /** The queue, and the form that adds runs to it. */
 export function QueueTab() {
   return (
-    <div className={view.stack}>
+    <div className="sections">
       <QueueList />
       <AddRuns />
     </div>

@@ -6,8 +6,8 @@ import { drawingIn, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage } from '../../state/page-context.tsx';
 import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
-import styles from './Angles.module.css';
 import { chanceAngle, degrees, mean, shortName, type TensorRow } from './ranks.ts';
+import styles from './ranks.module.css';
 
 interface Props {
   /** Mean cosine over all tensors, by later and earlier task. */
@@ -33,7 +33,7 @@ export function Angles({ likeness, row, round, order }: Props) {
       testId="angles"
       note="Each task’s main directions (up to 16 per layer, before projection), compared with those of earlier tasks. 0° is a shared direction: learning along it changes the earlier task. 90° means nothing in common."
     >
-      <div className={styles.pair} data-many={order.length > MANY_TASKS}>
+      <div className={styles.angles} data-many={order.length > MANY_TASKS}>
         <Likeness likeness={likeness} name={row.name} round={round} order={order} />
         <AngleList row={row} round={round} order={order} />
       </div>
@@ -44,7 +44,7 @@ export function Angles({ likeness, row, round, order }: Props) {
 function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name: string }) {
   const { changeView } = usePage();
   return (
-    <div className={styles.scroll} data-many={order.length > MANY_TASKS}>
+    <div className={styles.wide} data-many={order.length > MANY_TASKS}>
       <table className={styles.heat}>
         <caption>Mean cosine, all layers</caption>
         <thead>
@@ -123,7 +123,7 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
   const height = PLOT.top + angles.length * ROW + PLOT.bottom;
   const title = `${shortName(row.name)}, ${order[round - 1] ?? ''} and earlier tasks`;
   return (
-    <div className={styles.list}>
+    <div>
       <p className={styles.caption}>
         <code>{shortName(row.name)}</code>,{' '}
         {angles.length > 0
@@ -171,9 +171,9 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
       </div>
       {angles.length > 0 && (
         <>
-          <ul className={styles.key}>
-            <li className={styles.keyAngle}>an angle</li>
-            <li className={styles.keyChance}>expected for unrelated directions</li>
+          <ul className="keys">
+            <li style={{ '--series': 'var(--accent)' }}>an angle</li>
+            <li style={{ '--series': 'var(--loss)' }}>expected for unrelated directions</li>
           </ul>
           <DataTable
             caption={`Principal angles of ${title}, degrees`}

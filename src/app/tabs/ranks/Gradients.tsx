@@ -7,9 +7,9 @@ import { usePageState } from '../../state/page-context.tsx';
 import { significant } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import styles from './Gradients.module.css';
 import { type LayerCourses, lineOf, NO_SAMPLES, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
+import styles from './ranks.module.css';
 
 /** Gradient norm of every layer over the run, on one log scale. Memoised: selecting a map cell does not redraw it. */
 export const Gradients = memo(function Gradients({ courses }: { courses: LayerCourses }) {
@@ -79,11 +79,11 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
         />
       }
     >
-      <ul className={styles.list} tabIndex={0} aria-label="Gradient norms of all layers">
+      <ul className={`scroll small ${styles.gradients}`} tabIndex={0} aria-label="Gradient norms of all layers">
         {rows.map(({ name, latest, points }) => (
-          <li key={name} title={name} className={styles.row}>
-            <span className={styles.name}>{shortName(name)}</span>
-            <span className={styles.value}>{significant(latest)}</span>
+          <li key={name} title={name}>
+            <span className="cut">{shortName(name)}</span>
+            <span>{significant(latest)}</span>
             <Sparkline points={points} steps={steps} low={low} high={high} />
           </li>
         ))}

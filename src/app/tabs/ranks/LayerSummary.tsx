@@ -4,8 +4,8 @@ import { roundingOf } from '../../../gorp/spaces/plan.ts';
 import { planOf } from '../../../methods/registry.ts';
 import { percent, significant } from '../../ui/format.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import styles from './LayerSummary.module.css';
 import { layerSummary, NO_SAMPLES, NO_SPACES, shortName } from './ranks.ts';
+import styles from './ranks.module.css';
 
 /** One line that shows whether the projections work as intended. */
 export function LayerSummary() {
@@ -19,7 +19,7 @@ export function LayerSummary() {
   const space = spaceOf(planOf(method));
   if (largest === null) return null;
   return (
-    <dl className={styles.facts} data-testid="layer-summary">
+    <dl className="facts" data-testid="layer-summary">
       {projectedAway !== null && (
         <Fact
           name="Projected away"
@@ -68,7 +68,7 @@ function Fact({ name, value, note, title, warn = false }: Props) {
     <div title={title} data-warn={warn}>
       <dt>{name}</dt>
       <dd>
-        <span className={styles.value}>{value}</span> <span className={styles.note}>{note}</span>
+        <span className={styles.fact}>{value}</span> <span className="muted small">{note}</span>
       </dd>
     </div>
   );

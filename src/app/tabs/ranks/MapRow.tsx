@@ -2,8 +2,8 @@ import { memo } from 'react';
 import { NONE, percent } from '../../ui/format.ts';
 import { headOf, heatShare, heatText, type MapCell, type MapLine, PARTS } from './map-lines.ts';
 import { type LayerPoint, lineOf } from './ranks.ts';
-import styles from './RanksMap.module.css';
 import { Sparkline } from './Sparkline.tsx';
+import styles from './ranks.module.css';
 
 interface Props {
   line: MapLine;
@@ -47,7 +47,7 @@ export const MapRow = memo(function MapRow(props: Props) {
     kind === 'stack' ? (
       <>
         {isNested ? name : <strong>{name}</strong>}{' '}
-        <span className={styles.of} title={PARTS[line.part]}>
+        <span className="muted" title={PARTS[line.part]}>
           {mark}
         </span>
       </>
@@ -69,10 +69,15 @@ export const MapRow = memo(function MapRow(props: Props) {
         {isOpen === null ? (
           head
         ) : (
-          <button type="button" className={styles.unfold} aria-expanded={isOpen} onClick={() => onToggle(line.key)}>
+          <button
+            type="button"
+            className={`bare ${styles.unfold}`}
+            aria-expanded={isOpen}
+            onClick={() => onToggle(line.key)}
+          >
             <span className={styles.sign} aria-hidden="true" />
             <span>
-              {head} <span className={styles.of}>{rows.length}</span>
+              {head} <span className="muted">{rows.length}</span>
               <span className="hidden-visually"> tensors, {PARTS[line.part]}</span>
             </span>
           </button>
@@ -93,12 +98,12 @@ export const MapRow = memo(function MapRow(props: Props) {
       )}
       <div role="gridcell" className={styles.number}>
         {row.full && kind === 'tensor' ? (
-          <span className={styles.none}>full</span>
+          <span className="label bad">full</span>
         ) : isHeat ? (
           shareText(line.cells.findLast((cell) => cell !== null)?.room)
         ) : (
           <>
-            {row.dimension - row.total} <span className={styles.of}>of {row.dimension}</span>
+            {row.dimension - row.total} <span className="muted">of {row.dimension}</span>
           </>
         )}
       </div>
@@ -136,7 +141,7 @@ function Cell({ line, cell, round, order, most, chosen, isStop, onChoose }: Prop
     return (
       <div
         role="gridcell"
-        className={`${styles.cell} tinted`}
+        className={`bare tinted ${styles.cell}`}
         aria-label={words}
         title={words}
         data-added={heatText(cell, 'added')}
@@ -152,7 +157,7 @@ function Cell({ line, cell, round, order, most, chosen, isStop, onChoose }: Prop
     <button
       type="button"
       role="gridcell"
-      className={`${styles.cell} tinted`}
+      className={`bare tinted ${styles.cell}`}
       aria-selected={isChosen}
       tabIndex={isStop && (isChosen || (chosen === null && round === 1)) ? 0 : -1}
       aria-label={words}

@@ -18,7 +18,7 @@ import {
 } from './map-lines.ts';
 import { MapRow } from './MapRow.tsx';
 import type { LayerCourses, TensorRow } from './ranks.ts';
-import styles from './RanksMap.module.css';
+import styles from './ranks.module.css';
 
 /** Lines to scroll before the visible lines are computed again. */
 const STEP = 8;
@@ -110,13 +110,13 @@ export function RanksMap({ rows, courses, selected }: Props) {
   );
   return (
     <div>
-      <div className={styles.tools}>
+      <div className={`row ${styles.tools}`}>
         {isHeat && <Segmented label="Colour by" options={HEATS} value={heat} onChange={setHeat} />}
         {folds && (
           <>
             <button
               type="button"
-              className={styles.fold}
+              className="act"
               data-testid="unfold-all"
               onClick={() => setOpen(new Set(open.size === all.length ? [] : all))}
             >
@@ -125,7 +125,7 @@ export function RanksMap({ rows, courses, selected }: Props) {
             {selected !== null && !isSeen && (
               <button
                 type="button"
-                className={styles.fold}
+                className="act"
                 onClick={() => {
                   flushSync(() => setOpen(new Set([...open, ...keysAbove(stacks, selected.name)])));
                   frame.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
@@ -166,7 +166,13 @@ export function RanksMap({ rows, courses, selected }: Props) {
           })}
         />
       </div>
-      <div ref={frame} className={styles.scroll} tabIndex={0} role="region" aria-label="Map of directions held">
+      <div
+        ref={frame}
+        className={`scroll ${styles.scroll}`}
+        tabIndex={0}
+        role="region"
+        aria-label="Map of directions held"
+      >
         <div
           role="grid"
           aria-label="Rank that each task added to each layer’s shared space, room left, share of the latest gradient projected away, and share of the update that leaked back in"
@@ -218,7 +224,7 @@ export function RanksMap({ rows, courses, selected }: Props) {
         </div>
       </div>
       {isHeat && (
-        <p className={styles.scale}>
+        <p className={`muted tiny ${styles.scale}`}>
           {heat === 'added'
             ? `A stronger colour means more rank added, at most ${most}.`
             : 'A stronger colour means more room left, in percent of the dimension.'}{' '}

@@ -6,15 +6,14 @@ import { usePageState } from '../../state/page-context.tsx';
 import { listed } from '../../state/story.ts';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import view from '../../ui/view.module.css';
 import { Angles } from './Angles.tsx';
 import { Gradients } from './Gradients.tsx';
 import { LayerSummary } from './LayerSummary.tsx';
 import { isHeatMap } from './map-lines.ts';
 import { RanksMap } from './RanksMap.tsx';
 import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows } from './ranks.ts';
-import styles from './RanksTab.module.css';
 import { Spectrum, Suppressed } from './Spectrum.tsx';
+import styles from './ranks.module.css';
 
 /** Full spaces named one by one. */
 const MOST_NAMED = 6;
@@ -34,8 +33,8 @@ export function RanksTab() {
 
   if (spacePlan === null) {
     return (
-      <div className={view.stack}>
-        <p className={styles.empty}>
+      <div className="sections">
+        <p className="about">
           <code>{settings.method.name}</code> has no shared space, so it removes nothing from gradients. Choose{' '}
           <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
         </p>
@@ -51,8 +50,8 @@ export function RanksTab() {
   const space = row?.rounds[round - 1];
   const task = settings.order[round - 1] ?? '';
   return (
-    <div className={view.stack}>
-      <p className={view.about} data-testid="why-ranks">
+    <div className="sections">
+      <p className="about" data-testid="why-ranks">
         {withTerms(
           'What a task needs of a layer lies in a few directions of its inputs or gradients; a projection keeps the training of later tasks out of them, so what was learned stays, and the rank that all tasks hold tells how much room is left.',
           'direction',
@@ -63,7 +62,7 @@ export function RanksTab() {
       </p>
       <LayerSummary />
       {full.length > 0 && (
-        <div className={styles.full} role="status" data-testid="space-full">
+        <div className={`notice warn ${styles.full}`} role="status" data-testid="space-full">
           <strong>
             {full.length === rows.length
               ? 'Every space is full.'
@@ -81,13 +80,13 @@ export function RanksTab() {
           choose a lower threshold, or <code>gorp-plus</code>, whose spaces leave a part of every direction.
         </div>
       )}
-      <div className={styles.pair}>
+      <div className={`sections ${styles.beside}`}>
         <Section
           title="Directions held, by layer and task"
           note={`${aboutCells(soft, isHeatMap(rows, settings.order.length))} Choose a cell for its spectrum.`}
         >
           {rows.length === 0 ? (
-            <p className={styles.empty} data-testid="ranks-map">
+            <p className="about" data-testid="ranks-map">
               {started
                 ? 'The first space is built at the end of the first task.'
                 : 'Start a run: the first space is built at the end of its first task.'}
@@ -97,7 +96,7 @@ export function RanksTab() {
           )}
         </Section>
         {space !== undefined && (
-          <div className={styles.chosen}>
+          <div className={`stack ${styles.chosen}`}>
             <Spectrum space={space} isSoft={soft} round={round} task={task} />
             {space.suppressed !== undefined && space.suppressed.length > 0 && (
               <Suppressed name={space.name} task={task} shares={space.suppressed} />

@@ -1,6 +1,6 @@
 import { linearScale, linePath } from '../../../charts/axis.ts';
 import { drawnIndices } from '../../charts/series.ts';
-import styles from './Sparkline.module.css';
+import styles from './ranks.module.css';
 
 const WIDTH = 64;
 const HEIGHT = 22;
@@ -25,7 +25,7 @@ export function Sparkline({ points, steps, low = 0, high = 1 }: Props) {
   return (
     <svg width={WIDTH} height={HEIGHT} aria-hidden="true">
       <line className={styles.base} x1={0} x2={WIDTH} y1={HEIGHT - 1.5} y2={HEIGHT - 1.5} />
-      <path className={styles.line} d={linePath(drawn.map(({ step, value }) => [x(step), y(value)]))} />
+      <path className={styles.sparkline} d={linePath(drawn.map(({ step, value }) => [x(step), y(value)]))} />
     </svg>
   );
 }

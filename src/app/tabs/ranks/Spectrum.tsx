@@ -9,7 +9,7 @@ import { percent } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
 import { shortName, spectrumPoints } from './ranks.ts';
-import styles from './Spectrum.module.css';
+import styles from './ranks.module.css';
 
 interface SpectrumProps {
   space: TensorSpace;
@@ -104,7 +104,7 @@ export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
       testId="spectrum"
       note={
         <>
-          <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}:{' '}
+          <code>{shortName(space.name)}</code> after task {round}, {task}:{' '}
           {isSoft
             ? `${space.added} more directions, each counted by how much it is suppressed, ${space.total} in all.`
             : `${space.added} of ${count} directions added.`}{' '}
@@ -129,7 +129,7 @@ export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
             const words = `${isSoft ? 'held now' : 'threshold'} ${percent(space.threshold)}`;
             const sum = [place(0, held), ...points.map((one) => place(one.index, Math.min(1, one.cumulative)))];
             return [
-              bar(0.2, held, styles.before, 0.35),
+              bar(0.2, held, styles.held, 0.35),
               ...points.map(({ index, energy, added }) => bar(index, energy, added ? styles.added : styles.left)),
               svgNode('path', { className: styles.sum, d: linePath(sum) }),
               svgNode('line', { className: styles.threshold, x1: left, x2: right, y1: threshold, y2: threshold }),
@@ -142,11 +142,13 @@ export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
           }}
         />
       </div>
-      <ul className={styles.key}>
-        <li className={styles.keyBefore}>held before</li>
-        {!isSoft && <li className={styles.keyAdded}>added</li>}
-        <li className={styles.keyLeft}>{isSoft ? 'outside before' : 'left out'}</li>
-        <li className={styles.keySum}>sum</li>
+      <ul className="keys">
+        <li style={{ '--series': 'var(--line-strong)' }}>held before</li>
+        {!isSoft && <li style={{ '--series': 'var(--accent)' }}>added</li>}
+        <li style={{ '--series': 'color-mix(in oklab, var(--accent) 30%, var(--page))' }}>
+          {isSoft ? 'outside before' : 'left out'}
+        </li>
+        <li style={{ '--series': 'var(--text)' }}>sum</li>
       </ul>
       <DataTable
         caption="Energy spectrum, percent"

@@ -13,7 +13,7 @@ import { bytes } from '../../ui/format.ts';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import styles from './FilesSection.module.css';
+import styles from './results.module.css';
 
 interface Props<Dtype extends string> {
   /** `onnx` or `gguf`, for tests. */
@@ -35,13 +35,7 @@ function ExportButton<Dtype extends string>(props: Props<Dtype>) {
   const menu = useId();
   return (
     <>
-      <button
-        type="button"
-        className={styles.button}
-        data-testid={`download-${id}`}
-        disabled={isDisabled}
-        onClick={save}
-      >
+      <button type="button" data-testid={`download-${id}`} disabled={isDisabled} onClick={save}>
         {title}
       </button>
       <label className="hidden-visually" htmlFor={menu}>
@@ -49,7 +43,6 @@ function ExportButton<Dtype extends string>(props: Props<Dtype>) {
       </label>
       <select
         id={menu}
-        className={styles.button}
         data-testid={`${id}-dtype`}
         disabled={isDisabled}
         value={dtype}
@@ -89,7 +82,7 @@ export function FilesSection() {
   return (
     <Section title="The model" note="Stored in this browser until you remove it under Models." testId="files">
       {model && (
-        <div className={styles.line} data-testid="model-line">
+        <div className={`stack ${styles.line}`} data-testid="model-line">
           <Line model={model} />
           <TeachMore />
         </div>
@@ -97,25 +90,22 @@ export function FilesSection() {
       {listed !== null ? (
         <Listed rounds={listed} ended={endedAs} />
       ) : (
-        problem === null && (
-          <p className={styles.about}>{active ? 'Listed once the run has ended.' : 'Looking for files…'}</p>
-        )
+        problem === null && <p className="about">{active ? 'Listed once the run has ended.' : 'Looking for files…'}</p>
       )}
       {!isAsked && rounds.length > 0 && (
-        <p className={styles.about} data-testid="other-model">
+        <p className="about" data-testid="other-model">
           The run on the page has no model in this browser. This is another one{model && `: ${taughtName(model)}`}.
         </p>
       )}
       {broken.length > 0 && (
-        <p className={styles.problem} data-testid="broken-rounds">
+        <p className="about bad" data-testid="broken-rounds">
           What is stored after {broken.join(', ')} cannot be used: parts are missing or come from another version. It
           can still be downloaded.
         </p>
       )}
-      <div className={styles.buttons}>
+      <div className="buttons spaced">
         <button
           type="button"
-          className={styles.button}
           data-testid="share-model"
           title="One file for somebody else, who drops it on this page or names it with train --from. The base model is not in it."
           disabled={busy || last === null}
@@ -125,7 +115,6 @@ export function FilesSection() {
         </button>
         <button
           type="button"
-          className={styles.button}
           data-testid="download-files"
           disabled={busy || rounds.length === 0}
           onClick={() => void stored.save({ what: 'zip' }, access)}
@@ -157,7 +146,6 @@ export function FilesSection() {
         {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && !last.use.hasGates && (
           <button
             type="button"
-            className={styles.button}
             data-testid="download-gguf-adapter"
             disabled={busy}
             onClick={() => void stored.save({ what: 'gguf-adapter' }, access)}
@@ -165,7 +153,7 @@ export function FilesSection() {
             GGUF adapter (zip)
           </button>
         )}
-        <label className={styles.button} data-disabled={busy} htmlFor={picker}>
+        <label className="button" data-disabled={busy} htmlFor={picker}>
           Load a model’s folder…
         </label>
         <input
@@ -184,7 +172,7 @@ export function FilesSection() {
         />
       </div>
       {model !== null && tests > 0 && (
-        <label className={styles.choice}>
+        <label className="choice">
           <input
             type="checkbox"
             data-testid="share-tests"
@@ -197,7 +185,7 @@ export function FilesSection() {
           </span>
         </label>
       )}
-      <label className={styles.choice}>
+      <label className="choice">
         <input
           type="checkbox"
           data-testid="store-every-task"
@@ -210,12 +198,12 @@ export function FilesSection() {
           one and <em>Try it</em> can ask it
         </span>
       </label>
-      <p className={styles.about} role="status" data-testid="files-status">
+      <p className="about" role="status" data-testid="files-status">
         {writing !== null &&
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}
       </p>
       {problem !== null && (
-        <div className={styles.problem} role="alert">
+        <div className="about bad" role="alert">
           <ErrorText error={problem} />
         </div>
       )}
@@ -249,7 +237,7 @@ function Line({ model }: { model: ModelSummary }) {
             {there && (
               <>
                 {' '}
-                <button type="button" className={styles.back} disabled={active} onClick={() => use(there.key)}>
+                <button type="button" className="link tiny" disabled={active} onClick={() => use(there.key)}>
                   Go back to after {name}
                 </button>
               </>
@@ -265,7 +253,7 @@ function Line({ model }: { model: ModelSummary }) {
 function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'failed' | 'stopped' | null }) {
   if (rounds.length === 0) {
     return (
-      <p className={styles.about}>
+      <p className="about">
         {ended === null
           ? 'None yet.'
           : `None: the run ${ended === 'failed' ? 'failed' : 'was stopped'} before its first task was saved.`}{' '}
@@ -279,7 +267,7 @@ function Listed({ rounds, ended }: { rounds: readonly StoredRound[]; ended: 'fai
   }
   const withWeights = rounds.filter(({ hasWeights }) => hasWeights).map(({ name }) => name);
   return (
-    <p className={styles.about} data-testid="kept-rounds">
+    <p className="about" data-testid="kept-rounds">
       Files of {rounds.length === 1 ? '1 task' : `${rounds.length} tasks`} (
       {bytes(rounds.reduce((sum, round) => sum + round.bytes, 0))}): {rounds.map(({ name }) => name).join(', ')}.
       {withWeights.length > 0 && ` The model itself after ${withWeights.join(', ')}.`}

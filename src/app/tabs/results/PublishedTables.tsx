@@ -1,7 +1,6 @@
 import { NONE } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
-import table from '../../ui/table.module.css';
-import styles from './ResultsTab.module.css';
+import styles from './results.module.css';
 
 /** Averages that a paper or a study of this project reports, to compare with a user's own: docs/method.md, section 6. */
 interface PublishedAverages {
@@ -75,17 +74,17 @@ export function PublishedTables() {
 function AveragesTable({ name, about, columns, rows, source }: PublishedAverages) {
   return (
     <div className={styles.averages}>
-      <p className={styles.about}>
+      <p className="about">
         {name}: {about}
       </p>
-      <div className={table.scroll} tabIndex={0} role="region" aria-label={`Table of published averages, ${name}`}>
-        <table className={`${table.table} ${styles.published}`} data-testid="published">
+      <div className="scroll" tabIndex={0} role="region" aria-label={`Table of published averages, ${name}`}>
+        <table className={`table ${styles.published}`} data-testid="published">
           <caption className="hidden-visually">Published averages, {name}</caption>
           <thead>
             <tr>
               <th scope="col">Method</th>
               {columns.map((column, i) => (
-                <th key={i} scope="col" className={table.number}>
+                <th key={i} scope="col" className="number">
                   {column}
                 </th>
               ))}
@@ -96,7 +95,7 @@ function AveragesTable({ name, about, columns, rows, source }: PublishedAverages
               <tr key={method}>
                 <th scope="row">{method}</th>
                 {values.map((value, i) => (
-                  <td key={i} className={table.number}>
+                  <td key={i} className="number">
                     {fixed(value)}
                   </td>
                 ))}
@@ -105,7 +104,7 @@ function AveragesTable({ name, about, columns, rows, source }: PublishedAverages
           </tbody>
         </table>
       </div>
-      <p className={styles.source}>{source}</p>
+      <p className={`help ${styles.source}`}>{source}</p>
     </div>
   );
 }

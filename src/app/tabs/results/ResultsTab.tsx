@@ -8,12 +8,11 @@ import { isActive } from '../../state/run-state.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Unread } from '../../ui/Unread.tsx';
 import { ScoreTool } from '../../shared/score-tools.tsx';
-import buttons from '../../ui/buttons.module.css';
 import { FilesSection } from './FilesSection.tsx';
 import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { PublishedTables } from './PublishedTables.tsx';
 import { RunsTable } from './RunsTable.tsx';
-import styles from './ResultsTab.module.css';
+import styles from './results.module.css';
 
 /** The results file, the runs in this browser, and the published averages. */
 export function ResultsTab() {
@@ -22,7 +21,7 @@ export function ResultsTab() {
   const problem = usePageState((state) => state.historyProblem);
   const wholeBytes = history.reduce((sum, { resultsBytes }) => sum + (resultsBytes ?? 0), 0);
   return (
-    <div className={styles.stack}>
+    <div className="sections">
       <Downloads />
       <FilesSection />
       <Section
@@ -36,10 +35,10 @@ export function ResultsTab() {
         }
         testId="history"
       >
-        {problem !== null && <p className={styles.problem}>{problem}</p>}
+        {problem !== null && <p className="small bad">{problem}</p>}
         <UnreadRuns />
         {history.length === 0 ? (
-          <p className={styles.about}>None yet. Finished and stopped runs appear here.</p>
+          <p className="about">None yet. Finished and stopped runs appear here.</p>
         ) : (
           <RunsTable runs={history} current={results === null ? null : runKey(results)} />
         )}
@@ -83,7 +82,7 @@ function Downloads() {
   const picker = useId();
   const open = (
     <>
-      <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
+      <label className="button" htmlFor={picker}>
         Open results…
       </label>
       <input
@@ -101,10 +100,10 @@ function Downloads() {
     </>
   );
   return (
-    <div className={styles.download}>
+    <div className="row">
       <button
         type="button"
-        className={buttons.primary}
+        className="primary"
         data-testid="download-merged"
         disabled={active || isOther || !canSave}
         onClick={() => void stored.save({ what: 'merge' }, access)}
@@ -113,14 +112,13 @@ function Downloads() {
       </button>
       <button
         type="button"
-        className={buttons.plain}
         data-testid="download-results"
         disabled={results === null}
         onClick={() => results !== null && downloadResults(results)}
       >
         Download results (JSON)
       </button>
-      <p className={styles.about}>
+      <p className="about">
         {isOther
           ? 'This run has no model in this browser: it ended before its first task was saved, or its model was removed. The model below is another one.'
           : results !== null
@@ -129,9 +127,9 @@ function Downloads() {
               ? 'Both are ready when the run ends or is stopped.'
               : 'Finish a run or open one below to download its model and its results.'}
       </p>
-      <div className={styles.share}>
+      <div className={`stack ${styles.share}`}>
         {results === null ? (
-          <div className={buttons.row}>{open}</div>
+          <div className="buttons">{open}</div>
         ) : (
           <CopyLink
             label="Copy a link to these results"
@@ -145,7 +143,7 @@ function Downloads() {
             {open}
           </CopyLink>
         )}
-        <p className={styles.about}>
+        <p className="about">
           A link or a results file shows a run read-only to whoever opens it: settings, names, labels, notes and
           numbers, without the texts or the model. The link holds all of it; no server gets it.
         </p>
@@ -161,7 +159,6 @@ function CompareButton() {
   return (
     <button
       type="button"
-      className={styles.compare}
       data-testid="compare-ticked"
       disabled={count === 0}
       onClick={() => changeView({ tab: 'compare' })}

@@ -10,14 +10,12 @@ import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
-import buttons from '../../ui/buttons.module.css';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';
-import table from '../../ui/table.module.css';
 import { withTerms } from '../../ui/Term.tsx';
 import { visibleText } from '../../../base/visible.ts';
-import styles from './RunsTable.module.css';
+import styles from './results.module.css';
 
 /** Measures that the table of runs can show, each in a column. */
 const RUN_COLUMNS = ['AP', 'Just learned', 'BWT', 'Forgetting', 'FWT', 'General text'] as const;
@@ -121,7 +119,7 @@ function RunDetails({ run }: { run: RunSummary }) {
   return (
     <div data-testid="run-details">
       <RunLabelFields runKey={key} stored={run} />
-      <dl className={styles.facts}>
+      <dl className={styles.details}>
         {facts.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
@@ -129,7 +127,7 @@ function RunDetails({ run }: { run: RunSummary }) {
           </div>
         ))}
       </dl>
-      <div className={buttons.row}>
+      <div className="buttons">
         {checkpoint !== undefined && (
           <Act label="Resume" of={which} isDisabled={active} act={() => resumeFromCheckpoint(checkpoint)} />
         )}
@@ -143,12 +141,7 @@ function RunDetails({ run }: { run: RunSummary }) {
           isDisabled={resultsBytes === null}
           act={() => void resultsOf(key).then((whole) => whole !== null && downloadResults(whole))}
         />
-        <AskTwice
-          verb="Forget"
-          of={which}
-          className={`${buttons.plain} ${buttons.small}`}
-          act={() => void forget(key)}
-        />
+        <AskTwice verb="Forget" of={which} act={() => void forget(key)} />
       </div>
     </div>
   );
@@ -158,7 +151,6 @@ function Act({ label, of, isDisabled, act }: { label: string; of: string; isDisa
   return (
     <button
       type="button"
-      className={`${buttons.plain} ${buttons.small}`}
       disabled={isDisabled}
       aria-label={`${label} ${label.startsWith('Use') ? 'of ' : ''}${of}`}
       onClick={act}
@@ -178,8 +170,8 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
   };
   return (
     <>
-      <div className={table.scroll}>
-        <table className={`${table.table} ${styles.runs}`}>
+      <div className="scroll">
+        <table className={`table ${styles.runs}`}>
           <caption className="hidden-visually">Runs in this browser, newest first</caption>
           <thead>
             <tr>
@@ -189,7 +181,7 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
                 <th
                   key={column}
                   scope="col"
-                  className={table.number}
+                  className="number"
                   title={column === 'General text' ? 'Change of its loss in nats a token; less is better' : undefined}
                 >
                   {withTerms(
@@ -209,9 +201,9 @@ export function RunsTable({ runs, current }: { runs: readonly RunSummary[]; curr
           </tbody>
         </table>
       </div>
-      <details className={styles.columns}>
+      <details className={`small ${styles.columns}`}>
         <summary>Columns</summary>
-        <div className={styles.choices}>
+        <div className="row">
           {RUN_COLUMNS.map((column) => (
             <label key={column}>
               <input
@@ -260,24 +252,24 @@ function Row({ run, isCurrent, columns }: RowProps) {
         </td>
         <th scope="row">
           {name === undefined ? learned(run) : visibleText(name, LONGEST)}
-          {status !== 'finished' && <span className={styles.tag}>{status}</span>}
-          {run.file !== undefined && <span className={styles.tag}>added file</span>}
-          <span className={table.second}>
+          {status !== 'finished' && <span className="tag">{status}</span>}
+          {run.file !== undefined && <span className="tag">added file</span>}
+          <span className="second">
             {[isCurrent && 'shown', methodTitle(method), moment(startedAt)].filter(Boolean).join(', ')}
           </span>
-          <span className={table.second}>
+          <span className="second">
             {name !== undefined && `${learned(run)}; `}seed {training.seed}
           </span>
         </th>
         {columns.map((column) => (
-          <td key={column} className={table.number}>
+          <td key={column} className="number">
             {columnText(column, run, score)}
           </td>
         ))}
-        <td className={table.acts}>
+        <td className="acts">
           <button
             type="button"
-            className={table.act}
+            className="act"
             disabled={active || !isWhole}
             title={isWhole ? undefined : 'Only the summary of this run is stored.'}
             aria-label={`Open ${which}`}
@@ -287,7 +279,7 @@ function Row({ run, isCurrent, columns }: RowProps) {
           </button>
           <button
             type="button"
-            className={table.act}
+            className="act"
             aria-expanded={isUnfolded}
             aria-label={`${isUnfolded ? 'Less' : 'More'} of ${which}`}
             data-testid="unfold-run"
@@ -298,7 +290,7 @@ function Row({ run, isCurrent, columns }: RowProps) {
         </td>
       </tr>
       {isUnfolded && (
-        <tr className={styles.unfolded}>
+        <tr>
           <td />
           <td colSpan={columns.length + 2}>
             <RunDetails run={run} />

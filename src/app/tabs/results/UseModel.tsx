@@ -4,7 +4,7 @@ import type { LastRound } from '../../../worker/protocol.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
 import { type Dtypes, type Snippet, snippetsFor } from './use-snippets.ts';
-import styles from './UseModel.module.css';
+import styles from './results.module.css';
 
 /** Outcome of the last press. */
 type Copied = 'not yet' | 'copied' | 'refused';
@@ -49,7 +49,7 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
   const { id, title, needs, code } = snippets.find((one) => one.id === chosen) ?? snippets[0];
   return (
-    <div className={styles.part}>
+    <div className={styles.use}>
       <Section
         level={3}
         title="Use this model"
@@ -64,7 +64,7 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
         }
         testId="use-model"
       >
-        <p className={styles.about} data-testid="use-needs">
+        <p className="about" data-testid="use-needs">
           {needs}
         </p>
         <div className={styles.program}>
@@ -74,7 +74,7 @@ export default function UseModel({ last: { round, settings, use }, dtypes }: { l
           <CopyButton key={code} text={code} label={`Copy the program: ${title}`} />
         </div>
         {use.example !== null && (
-          <p className={styles.about}>
+          <p className="about">
             The prompt comes from the round’s test, where the model answered{' '}
             <code>{JSON.stringify(use.example.answer)}</code>.
           </p>

@@ -8,8 +8,8 @@ import { significant } from '../../ui/format.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { DataTable } from '../../charts/DataTable.tsx';
 import { useWidth } from '../../ui/hooks.ts';
-import styles from './AccuracyChart.module.css';
 import { matrixOf, scoreIn, scoreText } from '../../state/scores.ts';
+import styles from './run.module.css';
 
 const HEIGHT = 248;
 const PLOT = { top: 10, right: 74, bottom: 26, left: 34 };
@@ -86,8 +86,8 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
   const every = Math.max(1, Math.ceil((last * 58) / Math.max(width - plot.left - plot.right, 1)));
   return (
     <div className={styles.chart} data-testid={isLoss ? 'loss-lines' : 'share-lines'}>
-      {isLoss && <p className={styles.note}>Loss per token, with the perplexity, exp(loss), in brackets</p>}
-      <div ref={frame} className={styles.frame}>
+      {isLoss && <p className="about">Loss per token, with the perplexity, exp(loss), in brackets</p>}
+      <div ref={frame} className={styles.plot}>
         {width > 0 && (
           <svg
             width={width}
@@ -122,7 +122,7 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
               </text>
             ))}
             {lines.map(({ name, task, values, learned, isWatched }) => (
-              <g key={name} className={styles.series} style={{ '--series': seriesColor(task) }}>
+              <g key={name} style={{ '--series': seriesColor(task) }}>
                 <path
                   d={linePath(
                     values.slice(0, learned + 1).map((value, i) => (value === null ? null : [x(i), y(value)])),
@@ -132,7 +132,7 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
                 <path
                   // Joins tests on both sides of rounds without one.
                   d={linePath(values.flatMap((value, i) => (value === null || i < learned ? [] : [[x(i), y(value)]])))}
-                  className={isWatched ? styles.watched : styles.line}
+                  className={isWatched ? styles.watched : styles.curve}
                   strokeDasharray={isWatched ? undefined : seriesDash(task)}
                 />
                 {values.map((value, i) =>
@@ -151,7 +151,7 @@ function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
             {ended.map(({ name, task, at, end }, i) => {
               const labelY = labels[i] ?? 0;
               return (
-                <g key={name} className={styles.series} style={{ '--series': seriesColor(task) }}>
+                <g key={name} style={{ '--series': seriesColor(task) }}>
                   <path
                     className={styles.leader}
                     d={linePath([

@@ -19,7 +19,7 @@ import {
   scoreText,
 } from '../../state/scores.ts';
 import { percent, significant, whole } from '../../ui/format.ts';
-import styles from './AccuracyMatrix.module.css';
+import styles from './run.module.css';
 
 type Cell = readonly [round: number, task: number];
 
@@ -104,8 +104,10 @@ export function AccuracyMatrix() {
               {columns.map((name, i) => (
                 <th key={name} scope="col" title={name} data-watched={isWatched(i)}>
                   <span>{name}</span>
-                  {isWatched(i) && !isText(i) && <small className={styles.score}>only tested</small>}
-                  {(isMixed || isText(i)) && <small className={styles.score}>{SCORE_NAMES[scoreAt(i)]}</small>}
+                  {isWatched(i) && !isText(i) && <small className={`muted ${styles.score}`}>only tested</small>}
+                  {(isMixed || isText(i)) && (
+                    <small className={`muted ${styles.score}`}>{SCORE_NAMES[scoreAt(i)]}</small>
+                  )}
                 </th>
               ))}
             </tr>
@@ -114,7 +116,7 @@ export function AccuracyMatrix() {
             {rows.map(({ round, name: learned }) => (
               <tr key={round}>
                 <th scope="row">
-                  <span className={styles.round}>{round}</span> {learned}
+                  <span className={`muted ${styles.number}`}>{round}</span> {learned}
                 </th>
                 {columns.map((name, task) => {
                   const value = matrix[round]?.[task] ?? null;
@@ -169,7 +171,7 @@ export function AccuracyMatrix() {
           })}
         />
       </div>
-      <p className={styles.detail} aria-hidden="true">
+      <p className={`muted small ${styles.detail}`} aria-hidden="true">
         {shown === null ? 'Point at a cell for its count, interval and change.' : describe(shown)}
       </p>
     </div>

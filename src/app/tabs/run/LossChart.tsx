@@ -25,8 +25,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { NONE, percent, significant, whole } from '../../ui/format.ts';
 import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
-import buttons from '../../ui/buttons.module.css';
-import styles from './LossChart.module.css';
+import styles from './run.module.css';
 
 /** Describes the loss on held-out examples in a round: its least, and whether it rises from there. Null without any. */
 export function validationText(all: HeldOutLosses, round: number, name: string): string | null {
@@ -66,11 +65,11 @@ function StopAtBest({ settings, losses }: { settings: RunSettings; losses: HeldO
       return { ...draft, training: { ...draft.training, ...best } };
     });
   return (
-    <p className={styles.validation}>
+    <p className="about">
       {isSet ? (
         'The next run ends each task with the weights of its lowest loss on held-out examples.'
       ) : (
-        <button type="button" className={buttons.plain} data-testid="stop-at-best" onClick={use}>
+        <button type="button" data-testid="stop-at-best" onClick={use}>
           Stop at the lowest in the next run
         </button>
       )}
@@ -103,7 +102,7 @@ function RateChart({ columns: { steps, rounds }, rates, total, stretches, settin
   }, [steps, rounds, rates]);
   return (
     <div data-testid="rate-chart">
-      <p className={styles.readout}>{ratesText(settings)}</p>
+      <p className="keys">{ratesText(settings)}</p>
       <LineChart
         label="Learning rates per step, in percent of their settings; the table below has the numbers."
         lines={[{ name: 'rate', color: seriesColor(0), points }]}
@@ -192,7 +191,7 @@ export function LossChart() {
       testId="loss-chart"
       tools={
         <>
-          <label className={styles.smoothing}>
+          <label className="choice muted">
             Smoothing
             <input
               type="range"
@@ -206,33 +205,35 @@ export function LossChart() {
             />
             <span className={styles.weight}>{smoothing.toFixed(2)}</span>
           </label>
-          <label className={styles.log}>
+          <label className="choice muted">
             <input type="checkbox" checked={log} onChange={({ target }) => changeView({ logLoss: target.checked })} />
             Log scale
           </label>
         </>
       }
     >
-      <p className={styles.readout}>
-        <span className={styles.keyRaw}>each step</span>
-        <span className={styles.keyAverage}>average</span>
-        {validation !== undefined && <span className={styles.keyValidation}>held-out examples</span>}
+      <div className={`row muted tiny ${styles.readout}`}>
+        <ul className="keys">
+          <li style={{ '--series': 'var(--loss-raw)' }}>each step</li>
+          <li style={{ '--series': 'var(--accent)' }}>average</li>
+          {validation !== undefined && <li style={{ '--series': 'var(--warn)' }}>held-out examples</li>}
+        </ul>
         <output>
           {pointed !== null &&
             shown !== undefined &&
             `step ${shown}${taskAt(shown) === NONE ? '' : ` (${taskAt(shown)})`}: loss ${significant(columns.losses[pointed] ?? null)}, average ${significant(averages[pointed] ?? null)}`}
         </output>
-      </p>
+      </div>
       <div ref={frame} className={styles.frame} onPointerMove={point} onPointerLeave={() => setPointed(null)}>
         {drawing}
         {shown !== undefined && <div className={styles.cursor} style={{ left: toX(shown) ?? 0 }} />}
-        {last < 0 && <p className={styles.empty}>Losses appear with the first training steps.</p>}
+        {last < 0 && <p className={`about ${styles.empty}`}>Losses appear with the first training steps.</p>}
       </div>
       {rates !== undefined && settings !== null && (
         <RateChart columns={columns} rates={rates} total={data.total} stretches={data.stretches} settings={settings} />
       )}
       {validation !== undefined && settings !== null && (
-        <ul className={styles.validation} data-testid="validation">
+        <ul className="about" data-testid="validation">
           {[...new Set(validation.map(({ round }) => round))].map((round) => (
             <li key={round}>
               {validationText(validation, round, roundName(settings, round))}

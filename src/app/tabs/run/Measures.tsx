@@ -4,7 +4,7 @@ import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, roundsTested, scoreText } from '../../state/scores.ts';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import styles from './Measures.module.css';
+import styles from './run.module.css';
 
 interface Measure {
   name: string;
@@ -113,24 +113,21 @@ export function Measures() {
       }
       testId="measures"
     >
-      <dl className={styles.list}>
+      <dl className={styles.measures}>
         {MEASURES.map(({ short, name, term, about, unit, value, sign }) => (
-          <div key={short} className={styles.measure} data-testid={`measure-${short}`}>
-            <dt className={styles.name}>
-              {name}{' '}
-              <abbr className={styles.short} title={term}>
-                {withTerms(short, 'AP', 'BWT')}
-              </abbr>
+          <div key={short} data-testid={`measure-${short}`}>
+            <dt className="small">
+              {name} <abbr title={term}>{withTerms(short, 'AP', 'BWT')}</abbr>
             </dt>
             <dd className={styles.value}>
               {textOf(sign, value(measures), isLoss)}
               {value(measures) !== null && <span className={styles.unit}> {isLoss ? 'per token' : unit}</span>}
             </dd>
-            <dd className={styles.about}>{isLoss ? lossWords(about) : about}</dd>
+            <dd className={`help ${styles.what}`}>{isLoss ? lossWords(about) : about}</dd>
           </div>
         ))}
       </dl>
-      <details className={styles.formulas}>
+      <details className={`about ${styles.formulas}`}>
         <summary>Formulas</summary>
         <p>
           R[t][j] is the accuracy on task j after learning task t, R[0] before training, and T = {Math.max(tested, 1)}{' '}

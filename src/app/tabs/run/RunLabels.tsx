@@ -5,7 +5,7 @@ import { labelRows, LabelTable, roundsWithAnswers } from '../../charts/LabelTabl
 import { usePageState } from '../../state/page-context.tsx';
 import { Choice } from '../../ui/Choice.tsx';
 import { Section } from '../../ui/Section.tsx';
-import styles from './RunLabels.module.css';
+import styles from './run.module.css';
 
 /** Which answers the run on the page gave to each label of a task, after two rounds of one's choice. */
 export function RunLabels() {
@@ -43,7 +43,7 @@ function Labels({ results, tested }: { results: Results; tested: readonly Tested
         note="Each row is a right label: how many of its tests were answered rightly, and what was answered in the second of two rounds. Numbers off the diagonal are labels taken for each other."
         testId="run-labels"
       >
-        <div className={styles.tools}>
+        <div className="row">
           <Choice
             label="Task"
             testId="labels-task"

@@ -4,21 +4,19 @@ import { HeatTool, ScoreTool } from '../../shared/score-tools.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import type { ScoreView } from '../../state/scores.ts';
-import buttons from '../../ui/buttons.module.css';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { countsOf, ReadExample } from '../../ui/ReadExample.tsx';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import view from '../../ui/view.module.css';
 import { AccuracyChart } from './AccuracyChart.tsx';
 import { AccuracyMatrix } from './AccuracyMatrix.tsx';
 import { LossChart } from './LossChart.tsx';
 import { Measures } from './Measures.tsx';
 import { RunLabels } from './RunLabels.tsx';
-import styles from './RunTab.module.css';
 import { Machine, StatusPanel } from './StatusPanel.tsx';
 import { Welcome } from './Welcome.tsx';
 import { WhatHappened } from './WhatHappened.tsx';
+import styles from './run.module.css';
 
 /** The first example of the run exactly as the model reads it, with the tokens of its label marked. */
 function Reading() {
@@ -29,7 +27,7 @@ function Reading() {
     <Section title="What the model reads" note={countsOf(reading)}>
       <ReadExample {...reading} />
       {notes.map((note) => (
-        <p key={note} className={view.about} data-testid="reading-note">
+        <p key={note} className="about" data-testid="reading-note">
           {note} The embedded models have this length by design; most of their texts are far shorter.
         </p>
       ))}
@@ -60,7 +58,7 @@ function TestAnswers() {
           <RunAnswers key={id} runId={id} />
         </Suspense>
       ) : (
-        <button type="button" className={buttons.plain} data-testid="show-answers" onClick={() => setAsked(id)}>
+        <button type="button" data-testid="show-answers" onClick={() => setAsked(id)}>
           Show the answers
         </button>
       )}
@@ -121,7 +119,7 @@ export function RunTab() {
     </Section>
   );
   return (
-    <div className={view.stack}>
+    <div className="sections">
       <StatusPanel />
       <WhatHappened />
       {active ? [loss, reading, accuracy] : [accuracy, <TestAnswers key="answers" />, loss, reading]}

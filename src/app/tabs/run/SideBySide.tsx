@@ -16,7 +16,7 @@ import { matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { whole } from '../../ui/format.ts';
 import { MatrixFigure } from './AccuracyMatrix.tsx';
-import styles from './SideBySide.module.css';
+import styles from './run.module.css';
 
 /**
  * The key of the newest finished run with another method and otherwise the same settings, seed and those that both methods
@@ -117,9 +117,9 @@ export function SideBySide({ results, other }: { results: Results; other: Result
   const [first, ...others] = besideStory(results, other);
   const both = results.settings.method.name === PLAIN ? [results, other] : [other, results];
   return (
-    <div className={styles.beside} data-testid="side-by-side">
+    <div className="parts" data-testid="side-by-side">
       <p className={styles.verdict}>{first}</p>
-      <div className={styles.figures}>
+      <div className={`row scroll ${styles.figures}`}>
         {both.map((of) => (
           <MatrixFigure
             key={of.settings.method.name}

@@ -11,9 +11,9 @@ import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { methodTitle } from '../../../methods/registry.ts';
 import { isActive, type PageRun } from '../../state/run-state.ts';
 import { AskTwice } from '../../ui/AskTwice.tsx';
-import buttons from '../../ui/buttons.module.css';
 import { phaseText, roundShares, whereText } from '../../state/phase.ts';
-import styles from './StatusPanel.module.css';
+import { Filled, ProgressBar } from '../../ui/ProgressBar.tsx';
+import styles from './run.module.css';
 
 /** Where the run is; once it has ended, also the ways on. */
 export function StatusPanel() {
@@ -25,55 +25,38 @@ export function StatusPanel() {
   const left = stops ? run.stopsIn : active ? (run.progress?.secondsLeft ?? null) : null;
   const { results } = run;
   return (
-    <section className={styles.panel} aria-label="Status" data-testid="status" data-status={run.status}>
+    <section className="parts" aria-label="Status" data-testid="status" data-status={run.status}>
       <div className={styles.line}>
         <div role="status">
           <h2 className={styles.phase} data-testid="phase">
             {phaseText(run)}
           </h2>
         </div>
-        {results?.name !== undefined && <p className={styles.name}>{results.name}</p>}
-        <p className={styles.where}>{where}</p>
-        {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
-        {stops && (
-          <AskTwice
-            verb="End"
-            what=" now"
-            of="the run, without saving"
-            className={`${buttons.plain} ${buttons.small}`}
-            testId="end-now"
-            act={stop}
-          />
-        )}
+        {results?.name !== undefined && <p className={`wrap ${styles.named}`}>{results.name}</p>}
+        <p className={`muted ${styles.where}`}>{where}</p>
+        {left !== null && <p className="muted">about {duration(left)} left</p>}
+        {stops && <AskTwice verb="End" what=" now" of="the run, without saving" testId="end-now" act={stop} />}
         {results !== null && !active && (
-          <p className={styles.left}>
+          <p className="muted">
             took {duration(ownSeconds(results))}, started {moment(results.startedAt)}
           </p>
         )}
       </div>
       <Rounds run={run} />
       {results !== null && !active && (
-        <p className={styles.next}>
+        <p className="buttons">
           <TeachMore />
-          <button
-            type="button"
-            className={`${buttons.plain} ${buttons.small}`}
-            onClick={() => changeView({ tab: 'ranks' })}
-          >
+          <button type="button" onClick={() => changeView({ tab: 'ranks' })}>
             Ranks
           </button>
-          <button
-            type="button"
-            className={`${buttons.plain} ${buttons.small}`}
-            onClick={() => downloadResults(results)}
-          >
+          <button type="button" onClick={() => downloadResults(results)}>
             Download results
           </button>
         </p>
       )}
       {run.sharedAs === null && <Label />}
       {run.device?.software === true && run.device.kind === 'webgpu' && (
-        <p className={styles.software}>
+        <p className="about warn">
           This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as
           accurate, but tokens/s say nothing about a graphics card.
         </p>
@@ -88,9 +71,9 @@ export function Machine() {
   const { results } = run;
   const testSpeed = results?.testTime && speedOf(results.testTime);
   return (
-    <details className={styles.machine} data-testid="machine">
+    <details className="more" data-testid="machine">
       <summary>Machine</summary>
-      <dl className={styles.facts}>
+      <dl className="facts">
         <Fact name="Method" value={run.settings ? methodTitle(run.settings.method) : NONE} />
         <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
         <Fact
@@ -128,7 +111,7 @@ function Label() {
   if (isStored && shownFor !== key) setShownFor(key);
   if (label === null || key === null || (!isStored && shownFor !== key)) return null;
   return (
-    <details className={styles.label} data-testid="run-label">
+    <details className="small" data-testid="run-label">
       <summary>{label.name === undefined ? 'Name this run' : 'Name and notes'}</summary>
       <RunLabelFields key={key} runKey={key} stored={label} />
     </details>
@@ -172,7 +155,7 @@ function Fact({ name, value, note = '', title }: FactProps) {
       <dt>{name}</dt>
       <dd>
         {value}
-        {note !== '' && <span className={styles.factNote}> {note}</span>}
+        {note !== '' && <span className="muted small"> {note}</span>}
       </dd>
     </div>
   );
@@ -187,10 +170,10 @@ function Rounds({ run }: { run: PageRun }) {
   const part = progress === null || progress.total === 0 ? 0 : progress.done / progress.total;
   const active = isActive(status);
   if (steps.length === 0 || settings === null) {
-    return <Bar label={phaseText(run)} share={part} className={styles.single} />;
+    return <ProgressBar label={phaseText(run)} share={part} />;
   }
   return (
-    <div className={styles.rounds}>
+    <div className="stack">
       <div
         className={styles.track}
         role="progressbar"
@@ -206,33 +189,16 @@ function Rounds({ run }: { run: PageRun }) {
             style={{ flexGrow: Math.max(steps[round - 1] ?? 0, 1) }}
             data-current={active && progress?.round === round}
           >
-            <div className={styles.groove}>
-              <div className={styles.fill} style={{ width: `${100 * (shares[round - 1] ?? 0)}%` }} />
-            </div>
-            <span className={styles.task} title={name}>
+            <Filled share={shares[round - 1] ?? 0} />
+            <span className={`second cut ${styles.learning}`} title={name}>
               {name}
             </span>
           </div>
         ))}
       </div>
       {active && progress !== null && progress.phase !== 'train' && (
-        <Bar label={phaseText(run)} share={part} className={styles.thin} />
+        <ProgressBar label={phaseText(run)} share={part} isThin />
       )}
-    </div>
-  );
-}
-
-function Bar({ label, share, className }: { label: string; share: number; className: string | undefined }) {
-  return (
-    <div
-      className={`${styles.groove} ${className ?? ''}`}
-      role="progressbar"
-      aria-label={label}
-      aria-valuemin={0}
-      aria-valuemax={100}
-      aria-valuenow={Math.round(100 * share)}
-    >
-      <div className={styles.fill} style={{ width: `${100 * share}%` }} />
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { taskCard } from '../../state/task-store.ts';
 import { withTerms } from '../../ui/Term.tsx';
 import { visibleText } from '../../../base/visible.ts';
 import { counterMethod, PLAIN } from './SideBySide.tsx';
-import styles from './Welcome.module.css';
+import styles from './run.module.css';
 
 /** The embedded models as named within a sentence. */
 const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
@@ -27,7 +27,7 @@ export function Welcome() {
   const cards = order.map((name) => taskCard(name, data));
   return (
     <div className={styles.welcome}>
-      <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
+      <h2 className={styles.headline}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
         Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
         below in order and is tested after each.{' '}
@@ -38,14 +38,16 @@ export function Welcome() {
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (
           <li key={name} className={styles.task}>
-            <span className={styles.number}>{index + 1}</span>
-            <h3 className={styles.name}>{visibleText(name, 60)}</h3>
+            <span className="muted">{index + 1}</span>
+            <h3>{visibleText(name, 60)}</h3>
             <p className={styles.question}>{question}</p>
-            {labels.length > 0 && <p className={styles.labels}>{visibleText(labels.join(', '), 400)}</p>}
+            {labels.length > 0 && (
+              <p className={`muted small ${styles.labels}`}>{visibleText(labels.join(', '), 400)}</p>
+            )}
           </li>
         ))}
       </ol>
-      <dl className={styles.views}>
+      <dl className={`small ${styles.views}`}>
         <div>
           <dt>Run</dt>
           <dd>The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.</dd>

@@ -13,15 +13,13 @@ import { sameWith } from '../../state/queue-runs.ts';
 import { isActive } from '../../state/run-state.ts';
 import { scoreText, sharesOf } from '../../state/scores.ts';
 import { listed, storyOf, type TaskSentence } from '../../state/story.ts';
-import buttons from '../../ui/buttons.module.css';
 import { ErrorLine } from '../../ui/errors.tsx';
 import { significant } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import table from '../../ui/table.module.css';
 import { freeStory } from './free-story.ts';
 import { counterMethod, counterpartOf, PLAIN, SideBySide } from './SideBySide.tsx';
-import styles from './WhatHappened.module.css';
+import styles from './run.module.css';
 
 /** How many questions of common knowledge the model still answers, and those that it lost, with both answers. */
 function KeptQuestions({ results }: { results: Results }) {
@@ -29,13 +27,13 @@ function KeptQuestions({ results }: { results: Results }) {
   if (last === undefined) return null;
   const { lost } = last;
   return (
-    <div className={styles.before} data-testid="kept-questions">
+    <div className={styles.limit} data-testid="kept-questions">
       <p>{keptSentence(last)}</p>
       {lost.length > 0 && (
         <details>
           <summary>{lost.length === 1 ? 'The one that it lost' : `The ${lost.length} that it lost`}</summary>
-          <div className={table.scroll} tabIndex={0} role="region" aria-label="Questions that it lost">
-            <table className={table.table}>
+          <div className="scroll" tabIndex={0} role="region" aria-label="Questions that it lost">
+            <table className="table">
               <caption className="hidden-visually">
                 Questions that the model answered rightly before and not now
               </caption>
@@ -119,22 +117,22 @@ export function WhatHappened() {
         ))}
       </ul>
       {results.cutShort?.map(({ round, steps, planned }) => (
-        <p key={round} className={styles.limit}>
+        <p key={round} className={`about ${styles.limit}`}>
           {cutShortText(roundName(settings, round), steps, planned)}
         </p>
       ))}
       {before.map((text) => (
-        <p key={text} className={styles.before} data-testid="watched-story">
+        <p key={text} className={styles.limit} data-testid="watched-story">
           {withTerms(text, 'token', 'perplexity', 'ROUGE-L')}
         </p>
       ))}
       {text !== null && (
-        <p className={styles.before} data-testid="general-text-story">
+        <p className={styles.limit} data-testid="general-text-story">
           {generalTextSentence(text)}
         </p>
       )}
       <KeptQuestions results={results} />
-      {limit !== null && <p className={styles.limit}>{limit}</p>}
+      {limit !== null && <p className={`about ${styles.limit}`}>{limit}</p>}
       {settings.order.length > 1 && sharedAs === null && <Comparison results={results} />}
     </Section>
   );
@@ -182,10 +180,9 @@ function Comparison({ results }: { results: Results }) {
   };
   if (counterpart !== null && ended) return <Beside results={results} other={counterpart} />;
   return (
-    <div className={styles.compare}>
+    <div className="row spaced">
       <button
         type="button"
-        className={buttons.plain}
         data-testid="same-with"
         disabled={!isMine}
         title={isMine ? undefined : 'The queue belongs to another tab of this page.'}
@@ -222,7 +219,6 @@ function Beside({ results, other }: { results: Results; other: string }) {
       {found !== null && <SideBySide results={results} other={found} />}
       <button
         type="button"
-        className={`${buttons.plain} ${buttons.small}`}
         data-testid="compare-with"
         onClick={() => {
           changeView({ tab: 'compare' });

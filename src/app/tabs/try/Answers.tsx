@@ -6,7 +6,8 @@ import type { Preparation, TriedAnswer } from '../../../worker/try/messages.ts';
 import { LongText, MarkedText } from '../../shared/MarkedText.tsx';
 import type { Playground } from '../../state/playground.ts';
 import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from '../../state/try-state.ts';
-import styles from './Answers.module.css';
+import { Filled } from '../../ui/ProgressBar.tsx';
+import styles from './try.module.css';
 
 /** The probability of an answer, as a bar. */
 interface LabelBar {
@@ -77,11 +78,11 @@ function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boole
   const right = question.kind === 'task' && label !== null ? [label, ...question.others] : [];
   return (
     <article className={styles.card} data-testid="asked" data-method={run.method}>
-      <header className={styles.head}>
+      <header>
         <LongText length={text.length} label="Question">
           <h3 className={styles.question}>{text}</h3>
         </LongText>
-        <p className={styles.facts}>
+        <p className={`about ${styles.facts}`}>
           {question.kind === 'task' ? question.task : 'raw prompt'}
           {label !== null && (
             <>
@@ -96,8 +97,14 @@ function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boole
       </header>
       <ol className={styles.answers}>
         {answers.map(({ round, name, state }) => (
-          <li key={round} className={styles.answer} data-testid="answer" data-round={round} data-status={state.status}>
-            <h4 className={styles.round}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h4>
+          <li
+            key={round}
+            className={`box ${styles.answer}`}
+            data-testid="answer"
+            data-round={round}
+            data-status={state.status}
+          >
+            <h4 className={`second cut ${styles.round}`}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h4>
             <AnswerText state={state} right={right} />
             {state.status === 'answered' && <Bars bars={labelBars(asked, round)} />}
           </li>
@@ -117,19 +124,19 @@ const PREPARING: Readonly<Record<Preparation, string>> = {
 function AnswerText({ state, right = [] }: { state: AnswerState; right?: readonly string[] }) {
   switch (state.status) {
     case 'waiting':
-      return <p className={styles.pending}>waiting</p>;
+      return <p className="about">waiting</p>;
     case 'preparing':
-      return <p className={styles.pending}>{PREPARING[state.what]}</p>;
+      return <p className="about">{PREPARING[state.what]}</p>;
     case 'stopped':
       return (
         <>
           {state.text !== '' && <p className={styles.text}>{state.text}</p>}
-          <p className={styles.pending}>stopped</p>
+          <p className="about">stopped</p>
         </>
       );
     case 'failed':
       return (
-        <p className={styles.problem}>
+        <p className="about bad wrap">
           {state.error.message} {state.error.nextStep} <code>{state.error.code}</code>
         </p>
       );
@@ -157,11 +164,11 @@ function AnswerText({ state, right = [] }: { state: AnswerState; right?: readonl
             {isRight !== null && <span className={styles.verdict}>{isRight ? '✓ right' : '✗ wrong'}</span>}
           </p>
           {cutAt !== null && (
-            <p className={styles.pending} data-testid="answer-cut">
+            <p className="about" data-testid="answer-cut">
               Cut at {cutAt === 1 ? '1 token' : `${cutAt} tokens`}.
             </p>
           )}
-          {isCut && <p className={styles.pending}>The text was cut to fit, as in training.</p>}
+          {isCut && <p className="about">The text was cut to fit, as in training.</p>}
         </>
       );
     }
@@ -171,16 +178,12 @@ function AnswerText({ state, right = [] }: { state: AnswerState; right?: readonl
 function Bars({ bars }: { bars: readonly LabelBar[] }) {
   if (bars.length === 0) return null;
   return (
-    <ul className={styles.bars} aria-label="Probabilities">
+    <ul className={`tiny ${styles.bars}`} aria-label="Probabilities">
       {bars.map(({ name, share, isRight }) => (
         <li key={name} className={styles.bar} data-right={isRight}>
-          <span className={styles.name}>{name}</span>
-          <span className={styles.share}>
-            {share >= 0.0005 ? `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %` : '0 %'}
-          </span>
-          <span className={styles.groove} aria-hidden="true">
-            <span className={styles.fill} style={{ width: `${100 * share}%` }} />
-          </span>
+          <span className="cut">{name}</span>
+          <span>{share >= 0.0005 ? `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %` : '0 %'}</span>
+          <Filled share={share} />
         </li>
       ))}
     </ul>
@@ -193,7 +196,7 @@ export function Transcript({ playground }: { playground: Playground }) {
   const [first] = talk;
   if (first === undefined) return null;
   return (
-    <ol className={styles.turns} aria-label="Conversation" data-testid="talk">
+    <ol className={`stack ${styles.turns}`} aria-label="Conversation" data-testid="talk">
       {talk.map((turn) => (
         <Turn key={turn.id} turn={turn} />
       ))}
@@ -205,16 +208,16 @@ function Turn({ turn: { question, answers } }: { turn: Asked }) {
   return (
     <li className={styles.turn} data-testid="turn">
       <p className={styles.said}>{question.kind === 'chat' && question.text}</p>
-      <div className={styles.turnAnswers}>
+      <div className={styles.answers}>
         {answers.map(({ round, name, state }) => (
           <div
             key={round}
-            className={styles.turnAnswer}
+            className={`box ${styles.answer}`}
             data-testid="answer"
             data-round={round}
             data-status={state.status}
           >
-            <h3 className={styles.turnRound}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h3>
+            <h3 className={`second ${styles.round}`}>{name === UNTRAINED ? 'Before training' : `After ${name}`}</h3>
             <AnswerText state={state} />
           </div>
         ))}

@@ -12,8 +12,8 @@ import { bytes } from '../../ui/format.ts';
 import { useFocusStays } from '../../ui/hooks.ts';
 import { Segmented } from '../../ui/Segmented.tsx';
 import { Transcript } from './Answers.tsx';
-import styles from './TryTab.module.css';
 import { WritingFields } from './WritingFields.tsx';
+import styles from './try.module.css';
 
 const KINDS = [
   { value: 'task', label: 'Text for a task' },
@@ -37,8 +37,8 @@ export function AskForm({ playground, run }: { playground: Playground; run: Trie
   };
   const asked = isChat ? roundsOfTalk(run, form, talk) : chosenRounds(run, form);
   return (
-    <form className={styles.form} onSubmit={submit}>
-      <div className={styles.line}>
+    <form className={`stack ${styles.form}`} onSubmit={submit}>
+      <div className="row">
         <Segmented
           label="What to ask"
           options={KINDS.filter(({ value }) => value !== 'chat' || run.converses)}
@@ -57,7 +57,7 @@ export function AskForm({ playground, run }: { playground: Playground; run: Trie
         {isChat && talk.length > 0 && (
           <button
             type="button"
-            className={styles.stop}
+            className={styles.ask}
             data-testid="new-talk"
             disabled={isBusy}
             onClick={playground.newTalk}
@@ -76,11 +76,11 @@ export function AskForm({ playground, run }: { playground: Playground; run: Trie
       {isChat && <Transcript playground={playground} />}
       <QuestionField playground={playground} run={run} />
       {form.kind !== 'task' && <WritingFields playground={playground} />}
-      <div ref={line} className={styles.line} {...focus}>
+      <div ref={line} className="row" {...focus}>
         {isBusy ? (
           <button
             type="button"
-            className={styles.stop}
+            className={styles.ask}
             data-testid="try-stop"
             aria-disabled={status === 'stopping'}
             onClick={() => status !== 'stopping' && playground.stop()}
@@ -90,7 +90,7 @@ export function AskForm({ playground, run }: { playground: Playground; run: Trie
         ) : (
           <button
             type="submit"
-            className={styles.ask}
+            className={`primary ${styles.ask}`}
             data-testid="try-ask"
             disabled={status !== 'open' || asked.length === 0 || questionOf(form) === null}
           >
@@ -126,10 +126,10 @@ function Rounds({ playground, run, isLocked, asked }: RoundsProps) {
     else playground.edit({ skipped: isAsked ? others(form.skipped) : [...form.skipped, round] });
   };
   return (
-    <fieldset className={styles.rounds} title={isLocked ? 'A new conversation can ask others.' : undefined}>
+    <fieldset className="row" title={isLocked ? 'A new conversation can ask others.' : undefined}>
       <legend className="hidden-visually">Models to ask</legend>
       {roundsToAsk(run).map(({ round, name, hasWeights }) => (
-        <label key={round} className={styles.round} title={hasWeights ? undefined : 'Its weights were not saved.'}>
+        <label key={round} className="choice" title={hasWeights ? undefined : 'Its weights were not saved.'}>
           <input
             type="checkbox"
             disabled={!hasWeights || isLocked}
@@ -148,14 +148,13 @@ function SystemField({ playground }: { playground: Playground }) {
   const { form } = useStore(playground.store);
   const field = useId();
   return (
-    <details className={styles.system} open={form.system !== ''}>
+    <details className={`small ${styles.system}`} open={form.system !== ''}>
       <summary>System prompt</summary>
       <label className="hidden-visually" htmlFor={field}>
         System prompt
       </label>
       <textarea
         id={field}
-        className={styles.text}
         data-testid="try-system"
         rows={2}
         placeholder="How the assistant should answer; may stay empty"
@@ -202,7 +201,6 @@ function QuestionField({ playground, run }: { playground: Playground; run: Tried
       </label>
       <textarea
         id={field}
-        className={styles.text}
         data-testid="try-text"
         rows={rows}
         placeholder={placeholder}
@@ -227,7 +225,7 @@ function Memory({ playground, run }: { playground: Playground; run: TriedRun }) 
   const fitting = ONNX_DTYPES.find((one) => (run.bytes?.[one] ?? Infinity) <= limit);
   const isTooLarge = needed !== null && needed > limit;
   return (
-    <p className={isTooLarge ? styles.problem : styles.about} data-testid="try-memory">
+    <p className={isTooLarge ? 'about bad' : 'about'} data-testid="try-memory">
       {needed === null
         ? `One model at a time, in at most ${bytes(limit)}.`
         : isTooLarge

@@ -17,7 +17,7 @@ import { ErrorNote } from '../../ui/errors.tsx';
 import { Section } from '../../ui/Section.tsx';
 import { Answers } from './Answers.tsx';
 import { AskForm } from './AskForm.tsx';
-import styles from './TryTab.module.css';
+import styles from './try.module.css';
 
 /** The run being asked, and buttons to open another. */
 export function SourceLine({ playground }: { playground: Playground }) {
@@ -32,7 +32,7 @@ export function SourceLine({ playground }: { playground: Playground }) {
   };
   const busy = status === 'opening' || status === 'asking' || status === 'stopping';
   return (
-    <div className={styles.source}>
+    <div className={`row ${styles.source}`}>
       <p data-testid="try-source">
         {run === null ? (
           status === 'opening' && 'Looking for the model…'
@@ -47,8 +47,8 @@ export function SourceLine({ playground }: { playground: Playground }) {
           </>
         )}
       </p>
-      <span className={styles.buttons}>
-        <label className={styles.pick} data-disabled={busy}>
+      <span className="buttons">
+        <label className="button" data-disabled={busy}>
           Open a run’s folder…
           <input
             type="file"
@@ -59,7 +59,7 @@ export function SourceLine({ playground }: { playground: Playground }) {
             onChange={({ target }) => take(target.files)}
           />
         </label>
-        <label className={styles.pick} data-disabled={busy}>
+        <label className="button" data-disabled={busy}>
           Open its zip…
           <input
             type="file"
@@ -73,7 +73,7 @@ export function SourceLine({ playground }: { playground: Playground }) {
         {source.kind === 'files' && (
           <button
             type="button"
-            className={styles.pick}
+            className="button"
             disabled={busy}
             onClick={() => playground.open(access(), stored.choiceFor(page.store.getState().run.results?.id ?? null))}
           >
@@ -129,7 +129,7 @@ export default function TryTab() {
       playground.reopen(page.store.getState().access, stored.choiceFor(runId));
   }, [page, stored, runId, runStatus, runRound, status, source]);
   return (
-    <div className={styles.stack} data-testid="try" data-status={status}>
+    <div className="sections" data-testid="try" data-status={status}>
       <Section
         title="Ask the model"
         note="Compare its answers before training and after every task, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
@@ -139,13 +139,13 @@ export default function TryTab() {
         {problem !== null && <ErrorNote title="Could not try this model" error={problem} />}
         {run !== null && <AskForm playground={playground} run={run} />}
         {run === null && problem === null && status === 'open' && (
-          <p className={styles.about} data-testid="nothing-to-try">
+          <p className="about" data-testid="nothing-to-try">
             Nothing to ask yet: a run saves a model after its first round. Start one, or drop a run’s folder or zip
             here.
           </p>
         )}
         <Answers playground={playground} />
-        <p className={styles.notices}>
+        <p className={`help ${styles.notices}`}>
           <a href="./licenses.txt" target="_blank" rel="noreferrer">
             Licences of onnxruntime-web
           </a>{' '}

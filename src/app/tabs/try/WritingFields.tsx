@@ -3,10 +3,9 @@ import { useStore } from 'zustand';
 import type { Writing } from '../../../worker/try/messages.ts';
 import { typedNumber } from '../../ui/typed-number.ts';
 import { Choice } from '../../ui/Choice.tsx';
-import choice from '../../ui/Choice.module.css';
 import type { Playground } from '../../state/playground.ts';
 import { isWritable, MOST_TOKENS } from '../../state/try-form.ts';
-import styles from './TryTab.module.css';
+import styles from './try.module.css';
 
 const RULES = [
   { value: 'likeliest', label: 'the likeliest' },
@@ -22,7 +21,7 @@ export function WritingFields({ playground }: { playground: Playground }) {
   const change = (part: Partial<Writing>): void => playground.edit({ writing: { ...writing, ...part } });
   const isDrawn = writing.temperature !== 0;
   return (
-    <div className={styles.line}>
+    <div className="row">
       <NumberField
         label="Longest answer, tokens"
         testId="try-most"
@@ -49,7 +48,7 @@ export function WritingFields({ playground }: { playground: Playground }) {
         </>
       )}
       {!isWritable(writing) && (
-        <p className={styles.problem} role="alert">
+        <p className="about bad" role="alert">
           Choose 1 to {MOST_TOKENS} tokens, a temperature above 0 and up to 5, and a whole number as the seed.
         </p>
       )}
@@ -72,11 +71,11 @@ function NumberField({ label, testId, value, isWhole = false, set }: NumberProps
     return typed === null || typed === 'ambiguous' ? Number.NaN : typed.value;
   };
   return (
-    <span className={choice.choice}>
+    <span className="choice">
       <label htmlFor={id}>{label}</label>
       <input
         id={id}
-        className={styles.number}
+        className={styles.length}
         type="text"
         inputMode="decimal"
         data-testid={testId}
