@@ -34,6 +34,13 @@ export {
   methodSummary,
 } from './methods/registry.ts';
 
+// Plugins
+export { addPlugin, type MakePlugin, type Plugin, PLUGIN_INTERFACE, type PluginTools } from './run/plugin.ts';
+export type { Probe, ProbedModel } from './run/probes/own-probe.ts';
+export type { OwnPartOf } from './gorp/method-plan.ts';
+export type { Part } from './gorp/part.ts';
+export type { TableFormat } from './tasks/table-endings.ts';
+
 // Tasks and text
 export { loadTask, type ReadText } from './tasks/benchmark.ts';
 export { BENCHMARK_KINDS, EMBEDDED_ORDER, PUBLISHED_ORDERS, publishedOrder } from './tasks/orders.ts';

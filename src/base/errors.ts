@@ -12,6 +12,7 @@ type Area =
   | 'tasks'
   | 'settings'
   | 'run'
+  | 'plugin'
   | 'worker'
   | 'internal';
 

@@ -15,6 +15,7 @@ import type { Task } from '../tasks/task.ts';
 import { cacheFile, deviceSpeed, fileStore, platformName } from './machine.ts';
 import { embeddedFolder, openNamedModel } from './named-models.ts';
 import { nodeDevices } from './node-device.ts';
+import { pluginsOfHost } from './plugins.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 
 declare const __APP_VERSION__: string;
@@ -38,6 +39,7 @@ export const hostMemory = (): number => Math.min(totalmem(), process.constrained
 /** What a run needs in Node: Dawn, and models and tasks as the command line names them. */
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   const { customTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
+  const { plugins, probes } = pluginsOfHost();
   return {
     acquireDevice: async (kind) => {
       const opened = await openDevice(choiceOf(kind, device), { ...nodeDeviceHost(), gpuShare });
@@ -51,7 +53,8 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
     memoryBudget,
     hostMemory: hostMemory(),
     now,
-    code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
+    code: { version: __APP_VERSION__, commit: __APP_COMMIT__, ...(plugins && { plugins }) },
+    probes,
   };
 }
 

@@ -6,6 +6,7 @@ import { EXPORT_USAGE, exportModel, merge, MERGE_USAGE } from './export.ts';
 import { generate, GENERATE_USAGE } from './generate.ts';
 import { models, MODELS_USAGE } from './models.ts';
 import { plan, PLAN_USAGE } from './plan.ts';
+import { loadPlugins } from './plugins.ts';
 import { printable, Terminal } from './terminal.ts';
 import { train, TRAIN_USAGE } from './train.ts';
 
@@ -25,7 +26,8 @@ Usage: gorp-web COMMAND [options]
   data     shows what would be read from a file of examples
   models   lists, fetches, verifies and deletes models
 
-"gorp-web COMMAND --help" lists the options of a command.
+"gorp-web COMMAND --help" lists the options of a command. All take --plugin FILE, repeatable: methods, formats of
+examples and probes of your own (docs/plugins.md).
 Exit codes: 0 done, 2 wrong usage, 3 unusable input or folder, 4 no GPU or a failed one, 70 a bug in gorp-web,
 130 interrupted.`;
 
@@ -55,7 +57,7 @@ async function commandOf(name: string): Promise<Command | undefined> {
 
 /** The command line. @returns the exit code. */
 export async function main(args: string[]): Promise<number> {
-  const [name = '', ...rest] = args;
+  const [name = '', ...given] = args;
   if (['--help', '-h', 'help'].includes(name)) {
     console.log(USAGE);
     return EXIT.ok;
@@ -69,19 +71,19 @@ export async function main(args: string[]): Promise<number> {
     console.error(name === '' ? USAGE : `Unknown command ${JSON.stringify(name)}.\n\n${USAGE}`);
     return EXIT.usage;
   }
-  if (rest.includes('--help') || rest.includes('-h')) {
+  if (given.includes('--help') || given.includes('-h')) {
     console.log(command.usage);
     return EXIT.ok;
   }
   try {
-    return await command.run(rest);
+    return await command.run(await loadPlugins(given));
   } catch (thrown) {
     if (thrown instanceof UsageError) {
       console.error(`${printable(thrown.message)}\n"gorp-web ${name} --help" lists the options.`);
       return EXIT.usage;
     }
     const error = reportOf(thrown);
-    if (rest.includes('--json')) new Terminal(true).event({ type: 'failed', error });
+    if (given.includes('--json')) new Terminal(true).event({ type: 'failed', error });
     console.error(printable(explainedWithCode(error)));
     return exitCodeOf(error.code);
   }

@@ -103,6 +103,10 @@ export function runReporter(
           note(`${after}general text ${state === undefined ? 'no finite loss' : generalTextNumbers(state)}`);
           break;
         }
+        if (event.probe === 'own') {
+          note(`${after}${event.about.title}: ${Number(event.measured.value.toPrecision(5))}`);
+          break;
+        }
         const { about, measured } = event;
         const { right } = measured;
         const still = right.filter(Boolean).length;

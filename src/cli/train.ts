@@ -22,6 +22,7 @@ import { EXIT, UsageError } from './exit.ts';
 import { lockOut, refuseTaken } from './out-folder.ts';
 import { nodeProvenance, refuseChanged } from './reuse.ts';
 import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun, withFiles } from './resume.ts';
+import { refuseOtherPlugins } from './plugins.ts';
 import { RESULTS_FILE, writeResults, writeRound } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
 import {
@@ -86,6 +87,7 @@ export async function train(args: string[]): Promise<number> {
   try {
     const checkpoints = out === undefined ? null : new CheckpointFolder(out, everySeconds, warn);
     const before = resume === AUTO && out !== undefined ? await resultsIn(out) : null;
+    if (before) refuseOtherPlugins(before);
     if (before?.status === 'finished') {
       const { customTasks } = await sameRun(args, values, before);
       const provenance = nodeProvenance({ customTasks, ...deviceChoices(values) });
@@ -96,6 +98,7 @@ export async function train(args: string[]): Promise<number> {
       return EXIT.ok;
     }
     const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
+    if (origin) refuseOtherPlugins(resultsOf(origin));
     const taught = from === undefined ? null : await openTaught(from);
     const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin, taught);
     if (taught) terminal.note(describeTaught(taught));

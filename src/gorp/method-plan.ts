@@ -1,14 +1,38 @@
+import type { Device } from '../device/device.ts';
+import type { LoraGroup } from './adapters/lora-group.ts';
 import type { AdapterPlan } from './adapters/plan.ts';
 import type { DistillationPlan } from './distillation/plan.ts';
+import type { FullRankGroup } from './full-rank/full-rank-group.ts';
 import type { FullRankPlan } from './full-rank/plan.ts';
 import type { GatePlan } from './gates/plan.ts';
 import type { ImportancePlan } from './importance/plan.ts';
 import type { MergingPlan } from './merging/plan.ts';
+import type { Part } from './part.ts';
 import type { PartNeeds } from './part-needs.ts';
 import type { PenaltyPlan } from './penalties/plan.ts';
 import type { ReplayPlan } from './replay/plan.ts';
 import type { RowMaskPlan } from './row-mask/plan.ts';
 import type { InputSpacePlan, MomentSpacePlan } from './spaces/plan.ts';
+
+/** What a part from outside is made from: the groups of trained tensors of the parts before it. */
+export interface OwnPartOf {
+  readonly device: Device;
+  readonly adapters: readonly LoraGroup[];
+  readonly fullRank: readonly FullRankGroup[];
+}
+
+/** A part from outside, as a plugin defines it: it brings its own life. */
+export interface OwnPartPlan {
+  readonly part: 'own';
+  readonly needs: PartNeeds;
+  /** What it hands from one task to the next, in words; empty if nothing. */
+  readonly handsOn: string;
+  readonly open: (of: OwnPartOf) => Part;
+}
+
+export const ownPart = (handsOn: string, open: OwnPartPlan['open'], needs: PartNeeds = {}): OwnPartPlan => ({
+  ...{ part: 'own', needs, handsOn, open },
+});
 
 /** The parts that methods are composed of, as data. Each has a folder here, which holds its whole life. */
 export type PartPlan =
@@ -20,6 +44,7 @@ export type PartPlan =
   | InputSpacePlan
   | MergingPlan
   | MomentSpacePlan
+  | OwnPartPlan
   | PenaltyPlan
   | ReplayPlan
   | RowMaskPlan;

@@ -72,6 +72,11 @@ export function openParts(
         return new RowMask(device, part, adapters().groups);
       case 'replay':
         return new Replay(part);
+      case 'own':
+        return part.open({
+          ...{ device, adapters: find(Adapters)?.groups ?? [] },
+          fullRank: find(FullRankWeights)?.groups ?? [],
+        });
     }
   };
   try {

@@ -13,17 +13,27 @@ export interface MethodSettings extends Partial<AllValues> {
   name: MethodName;
 }
 
-/**
- * All methods, in the order used by the page, command line, results and documents, typed by their common interface,
- * without the types of their settings.
- */
-export const METHODS = (ALL as unknown as readonly Method<MethodName>[]).toSorted(
+const methods = (ALL as unknown as readonly Method<MethodName>[]).toSorted(
   (a, b) => MENU.indexOf(a.menu) - MENU.indexOf(b.menu) || Number(b.leads) - Number(a.leads),
 );
+const names = methods.map(({ name }) => name);
+const BY_NAME = new Map(methods.map((method) => [method.name, method]));
 
-export const METHOD_NAMES: readonly MethodName[] = METHODS.map(({ name }) => name);
+/**
+ * All methods, in the order used by the page, command line, results and documents, typed by their common interface,
+ * without the types of their settings. Those of plugins follow once they are added.
+ */
+export const METHODS: readonly Method<MethodName>[] = methods;
+export const METHOD_NAMES: readonly MethodName[] = names;
 
-const BY_NAME = new Map(METHODS.map((method) => [method.name, method]));
+/** Adds a method of a plugin; from then on it is one of {@link METHODS}. Its name must not be taken. */
+export function addMethod(method: Method): void {
+  // The type of names lists the methods of this project; code that handles any method needs no more than a name.
+  const added = method as unknown as Method<MethodName>;
+  methods.push(added);
+  names.push(added.name);
+  BY_NAME.set(added.name, added);
+}
 
 export function methodOf({ name }: { readonly name: MethodName }): Method<MethodName> {
   const method = BY_NAME.get(name);

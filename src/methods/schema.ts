@@ -1,15 +1,7 @@
 import * as v from 'valibot';
 import { type MethodPlan, partOf, spaceOf } from '../gorp/method-plan.ts';
 import { withoutGone } from './parts/gone-settings.ts';
-import {
-  METHOD_NAMES,
-  METHODS,
-  type MethodName,
-  type MethodSettings,
-  methodOf,
-  methodPreset,
-  planOf,
-} from './registry.ts';
+import { METHOD_NAMES, type MethodName, type MethodSettings, methodOf, methodPreset, planOf } from './registry.ts';
 
 /** Keys that versions before 0.2 wrote for every method, whether or not it had such a setting. */
 const EARLIER_KEYS: ReadonlySet<string> = new Set([
@@ -31,6 +23,15 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isName = (name: unknown): name is MethodName => METHOD_NAMES.some((known) => known === name);
+
+/** Refuses what names no method. */
+const NoMethodSchema = v.object({
+  name: v.custom<MethodName>(
+    isName,
+    ({ input }) =>
+      `There is no method ${JSON.stringify(input)} here. One of a plugin needs it: --plugin FILE on the command line`,
+  ),
+});
 
 /**
  * Method settings from outside: the name of a method and exactly its settings, flat. Settings that are gone are left out
@@ -65,5 +66,8 @@ export const MethodSchema = v.pipe(
     );
     return Object.fromEntries(own);
   }),
-  v.variant('name', METHODS.map(({ schema }) => schema) as never) as v.GenericSchema<unknown, MethodSettings>,
+  // Looked up at each use, since plugins add methods.
+  v.lazy((value) =>
+    isRecord(value) && isName(value.name) ? methodOf({ name: value.name }).schema : NoMethodSchema,
+  ) as v.GenericSchema<unknown, MethodSettings>,
 );

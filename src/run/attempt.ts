@@ -24,6 +24,7 @@ import { readParameter, storedTypeOf } from './models/packed-blocks.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
 import { plannedTask } from './planning/planned-work.ts';
 import { GENERAL_TEXT_NAME, GeneralTextProbe } from './probes/general-text-probe.ts';
+import type { Probe } from './probes/own-probe.ts';
 import type { ModelReport, Results } from './results/results.ts';
 import { type Round, scheduledRounds } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
@@ -159,6 +160,15 @@ export class Attempt {
   }
 }
 
+/** Results that name all probes of plugins, so that logs have a column for each from the beginning. */
+function withProbes(results: Results, probes: readonly Probe[]): Results {
+  const known = results.probes?.own ?? [];
+  const added = probes.filter(({ name }) => known.every((one) => one.name !== name));
+  if (added.length === 0) return results;
+  const own = [...known, ...added.map(({ name, title }) => ({ name, title, rounds: [] }))];
+  return { ...results, probes: { ...results.probes, own } };
+}
+
 /** A learner, and what measures it by general text. */
 type Taught = Pick<Lessons, 'learner' | 'text'>;
 
@@ -187,7 +197,7 @@ class Following {
     const { method, order, training } = settings;
     const start = parts.checkpoint ?? (parts.trains ? opened.saved?.state : undefined);
     const at = start ? structuredClone(start.place) : positionAt(0, 'begin');
-    const results = this.#beginning();
+    const results = withProbes(this.#beginning(), host.probes ?? []);
     const time = new RunTime(control, settings, tasks.map(plannedTask), {
       ...{ at, learned: results.curves.round, effort: planned.effort },
       stateBytes: host.saveRound ? planned.stateBytes : 0,
@@ -199,6 +209,7 @@ class Following {
     const { schedule } = planOf(method);
     this.#lessons = {
       ...{ ...opened, settings, device, at, time, reports, soFar },
+      probes: host.probes ?? [],
       now: () => host.now(),
       rounds: scheduledRounds(schedule, order.length, training.testRounds),
       isEnough: () => control.isEnding,

@@ -160,6 +160,7 @@ export class Opening {
     const targetLength = Math.max(
       targetLengthOf(asked, tasks),
       questions === null ? 0 : questions.longest + ANSWER_TOKENS - sourceLength,
+      (this.#host.probes?.length ?? 0) > 0 ? ANSWER_TOKENS : 0,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
     const opened = await discarding(model, () =>

@@ -17,6 +17,7 @@ import type { RunTime } from './learning/run-time.ts';
 import type { StepReports } from './learning/step-reports.ts';
 import { type AskedQuestions, askQuestions, QUESTIONS_NAME } from './probes/common-questions-probe.ts';
 import { GENERAL_TEXT_NAME, type GeneralTextProbe } from './probes/general-text-probe.ts';
+import { measureBy, type Probe } from './probes/own-probe.ts';
 import { courseOf } from './results/held-out.ts';
 import { isTested } from './results/measures.ts';
 import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/results.ts';
@@ -41,6 +42,8 @@ export interface Lessons {
   readonly questions: AskedQuestions | null;
   /** Measures what the model knows of general text; null if nothing does. */
   readonly text: GeneralTextProbe | null;
+  /** Measures of plugins. */
+  readonly probes: readonly Probe[];
   /** Maximum number of tokens in an answer, with the end. */
   readonly answerLength: number;
   readonly rounds: readonly Round[];
@@ -79,6 +82,7 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
     yield* test(lessons, untestedBefore(lessons));
     if (at.round === 0) yield* ask(lessons, 0);
     yield* readText(lessons, at.round);
+    yield* measure(lessons, at.round);
   }
   yield* readText(lessons, 0); // unknown if the run resumes from one that did not measure it
   for (const round of rounds.filter(({ number }) => number > at.round || (number === at.round && isOpen(at)))) {
@@ -93,6 +97,7 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
     const tests = yield* test(lessons, testedIn(tested, tasks));
     if (tested.testsWatched) yield* ask(lessons, round.number);
     yield* readText(lessons, round.number);
+    yield* measure(lessons, round.number);
     await lessons.save(round, batches, tests);
     if (!isWhole) return; // somebody ended the run with it
   }
@@ -306,6 +311,21 @@ async function* readText({ text, time, reports, soFar }: Lessons, round: number)
   );
   time.did('text', round, 1, time.seconds - began);
   yield { type: 'probe', probe: 'generalText', about: text.about, measured };
+  reports.restartClock();
+}
+
+/** Measures the model by the probes of plugins, unless they have measured this round. */
+async function* measure(lessons: Lessons, round: number): AsyncGenerator<Moment, void, void> {
+  const { probes, reports, settings, soFar } = lessons;
+  for (const probe of probes) {
+    const { name, title } = probe;
+    const known = soFar().probes?.own?.find((one) => one.name === name);
+    if (known?.rounds.some((one) => one.round === round) === true) continue;
+    yield lessons.time.progress(round, 'evaluate', title, [0, 1, 'items']);
+    const value = await measureBy(probe, { ...lessons, sourceLength: settings.training.sourceLength });
+    yield { type: 'probe', probe: 'own', about: { name, title }, measured: { round, value } };
+    yield rest();
+  }
   reports.restartClock();
 }
 

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { gunzippedWhole } from '../base/gunzip.ts';
 import { sha256Of } from '../base/sha256.ts';
@@ -7,8 +8,15 @@ import { withConversations } from './formats/alpaca.ts';
 import type { ByteSource } from './formats/parquet-footer.ts';
 import { readParquet } from './formats/parquet.ts';
 import { parseJsonLines, parseJsonRows } from './json-rows.ts';
-import { checkCells, MAX_COLUMNS } from './records.ts';
-import { endingOf, TABLE_ENDINGS, type TableEnding, tableEnding } from './table-endings.ts';
+import { checkCells, checkedRows, type JsonRecords, MAX_COLUMNS } from './records.ts';
+import {
+  addedFormatOf,
+  endingOf,
+  TABLE_ENDINGS,
+  type TableEnding,
+  tableEnding,
+  type TableFormat,
+} from './table-endings.ts';
 
 /** A file of examples as read, before its columns are named. */
 export interface TableFile {
@@ -143,8 +151,8 @@ export async function readParquetFiles(
 }
 
 /** @throws GorpError `tasks/unknown-format`. */
-function formatOf(name: string): TableEnding {
-  const ending = tableEnding(name);
+function formatOf(name: string): TableEnding | TableFormat {
+  const ending = tableEnding(name) ?? addedFormatOf(name);
   if (ending !== undefined) return ending;
   throw new GorpError(
     'tasks/unknown-format',
@@ -161,8 +169,9 @@ function filled(file: TableFile): TableFile {
 function parse(
   text: string,
   name: string,
-  format: Exclude<TableEnding, 'parquet'>,
+  format: Exclude<TableEnding, 'parquet'> | TableFormat,
 ): Pick<TableFile, 'columns' | 'rows' | 'lines' | 'nested'> {
+  if (typeof format === 'object') return readAdded(format, text, name);
   switch (format) {
     case 'csv':
       return { ...parseCsv(text, name), columns: null, nested: [] };
@@ -179,6 +188,32 @@ function parse(
       return { columns: [TEXT_COLUMN], rows: text.trim() === '' ? [] : [[text]], lines: [1], nested: [] };
   }
 }
+
+/** Reads a file by the format of a plugin. @throws GorpError `tasks/wrong-shape`, `tasks/too-large`. */
+function readAdded(format: TableFormat, text: string, name: string): JsonRecords {
+  const refused = (what: string, cause?: unknown): GorpError =>
+    new GorpError(
+      'tasks/wrong-shape',
+      `The plugin that reads .${format.ending} ${what}.`,
+      `Check ${name}, and the plugin that reads it.`,
+      { cause },
+    );
+  let read: unknown;
+  try {
+    read = format.read(text, name);
+  } catch (cause) {
+    if (cause instanceof GorpError) throw cause;
+    throw refused(`could not read ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+  if (!v.is(AddedTableSchema, read)) throw refused('gave no table of texts under named columns');
+  const { columns, rows } = read;
+  return checkedRows({ columns, rows, lines: rows.map((_, i) => i + 1), nested: [] }, name);
+}
+
+const AddedTableSchema = v.pipe(
+  v.object({ columns: v.array(v.string()), rows: v.array(v.array(v.string())) }),
+  v.check(({ columns: { length }, rows }) => length > 0 && rows.every((row) => row.length === length)),
+);
 
 /** The column of a file that is one text. */
 const TEXT_COLUMN = 'text';

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -121,6 +122,26 @@ describe('the command line of the package', () => {
   }, 300_000);
 });
 
+test('a plugin adds a method, a format of files and a probe', () => {
+  const lines = Array.from({ length: 8 }, (_, i) => `__label__spam Win prize ${i}\n__label__ham Lunch on day ${i}\n`);
+  writeFileSync(join(consumer, 'mails.fasttext'), lines.join(''));
+  const plugin = ['--plugin', projectPath('docs', 'plugin-example.mjs')];
+  const run = ['--task', 'mails.fasttext', '--method', 'averaged-lora', '--out', 'plugged'];
+  const sets = ['epochs=1', 'generalText=none', 'testExamples=2'].flatMap((set) => ['--set', `training.${set}`]);
+  const trained = gorpWeb('train', ...plugin, ...run, ...sets);
+  expect(trained.code, trained.err).toBe(0);
+  expect(trained.out).toMatch(/loss of 4 as the answer to 2 times 2: [\d.]+ → [\d.]+/);
+  expect(JSON.parse(readFileSync(join(consumer, 'plugged', 'results.json'), 'utf8'))).toMatchObject({
+    settings: { method: { name: 'averaged-lora', newShare: 0.5 } },
+    tasks: [{ labels: ['ham', 'spam'] }],
+    code: { plugins: [{ name: 'example' }] },
+    probes: { own: [{ name: 'two-times-two', rounds: [{ round: 0 }, { round: 1 }] }] },
+  });
+  const without = gorpWeb('train', '--resume', 'auto', '--out', 'plugged');
+  expect(without.code).toBe(3);
+  expect(without.err).toContain('There is no method "averaged-lora" here. One of a plugin needs it: --plugin FILE');
+});
+
 describe('programs that the page shows for a round', () => {
   const folder = 'logs_and_outputs/order_custom/outputs/1-people';
   let programs: Snippet[];
@@ -183,11 +204,16 @@ describe('the library of the package', () => {
       module: 'NodeNext',
       lib: ['ES2023', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
       types: [],
+      ...{ allowJs: true, checkJs: true }, // the example of a plugin is typed by its comments
       skipDefaultLibCheck: true, // the package's own declarations are checked
       rootDir: '.',
       outDir: 'out',
     };
-    writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.mts'] }));
+    writeFileSync(
+      join(consumer, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['use.mts', 'plugin.mjs'] }),
+    );
+    copyFileSync(projectPath('docs', 'plugin-example.mjs'), join(consumer, 'plugin.mjs'));
     const [program, ...args] = nodeCommand('typescript/bin/tsc', '-p', consumer);
     const typed = spawnSync(program, args, { encoding: 'utf8' });
     // The DOM library of TypeScript 7.0 declares a part of WebGPU, and @webgpu/types declares it again.

@@ -110,7 +110,7 @@ const endingsOf = ({
 
 /** What was measured besides the tasks. @param last round that counts. */
 function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'> {
-  const { commonQuestions, generalText } = probes ?? {};
+  const { commonQuestions, generalText, own } = probes ?? {};
   const until = <Round extends { round: number }>(rounds: Round[]): Round[] =>
     rounds.filter(({ round }) => round <= last);
   if (probes === undefined) return {};
@@ -118,6 +118,7 @@ function probedOf({ probes }: Results, last = Infinity): Pick<Results, 'probes'>
     probes: {
       ...(commonQuestions && { commonQuestions: { ...commonQuestions, rounds: until(commonQuestions.rounds) } }),
       ...(generalText && { generalText: { ...generalText, rounds: until(generalText.rounds) } }),
+      ...(own && { own: own.map((one) => ({ ...one, rounds: until(one.rounds) })) }),
     },
   };
 }

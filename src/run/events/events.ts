@@ -11,6 +11,8 @@ import type {
   GeneralTextReport,
   GeneralTextRound,
   LayerStatistics,
+  OwnProbeReport,
+  OwnProbeRound,
   Results,
   TensorSpace,
   TestTime,
@@ -92,6 +94,7 @@ type ProbeEvent = { readonly type: 'probe' } & (
       readonly measured: CommonQuestionsRound;
     }
   | { readonly probe: 'generalText'; readonly about: GeneralTextReport; readonly measured: GeneralTextRound }
+  | { readonly probe: 'own'; readonly about: OwnProbeReport; readonly measured: OwnProbeRound }
 );
 
 /** The events of a run, in order. Plain data: it crosses from the worker to the page. */

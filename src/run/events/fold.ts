@@ -126,14 +126,24 @@ function withTest(results: Results, event: EventOf<'evaluation'>): Results {
 }
 
 /** What was measured before by the same means, and this; a round is measured once. */
-function withProbe(
-  probes: Results['probes'] = {},
-  { probe, about, measured }: EventOf<'probe'>,
-): NonNullable<Results['probes']> {
+function withProbe(probes: Results['probes'] = {}, event: EventOf<'probe'>): NonNullable<Results['probes']> {
+  if (event.probe === 'own') {
+    const { about, measured } = event;
+    const own = probes.own ?? [];
+    const known = own.find(({ name }) => name === about.name);
+    const one = { ...about, rounds: [...otherRounds(known?.rounds, measured), measured] };
+    return { ...probes, own: known ? own.map((other) => (other === known ? one : other)) : [...own, one] };
+  }
+  const { probe, about, measured } = event;
   const known = probes[probe];
-  const rounds = known?.hash === about.hash ? known.rounds.filter(({ round }) => round !== measured.round) : [];
+  const rounds = otherRounds<{ round: number }>(known?.hash === about.hash ? known.rounds : [], measured);
   return { ...probes, [probe]: { ...about, rounds: [...rounds, measured] } };
 }
+
+const otherRounds = <Round extends { round: number }>(
+  known: readonly Round[] = [],
+  { round }: { round: number },
+): Round[] => known.filter((one) => one.round !== round);
 
 /** The answers to all tests, with those of one in place of earlier ones. */
 const withAnswers = ({ confusion = [] }: Results, added: Confusion[number]): Confusion => [

@@ -7,6 +7,7 @@ import type { ModelProgress } from '../../weights/model-messages.ts';
 import type { CheckpointFile, SavedRun } from '../files/saved-run.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from '../files/saved-round.ts';
+import type { Probe } from '../probes/own-probe.ts';
 import type { Results } from '../results/results.ts';
 import type { TaskHost } from '../tasks/task-data.ts';
 
@@ -74,10 +75,12 @@ export interface RunHost extends TaskHost {
   checkpoints?: CheckpointStore;
   /** The checkpoint of the same run to resume from. */
   savedCheckpoint?(): Promise<SavedRun>;
+  /** Measures from outside, before training and after every round. */
+  probes?: readonly Probe[];
   emit(event: RunEvent): void;
   /** A clock in milliseconds. */
   now(): number;
-  code: { version: string; commit: string };
+  code: Results['code'];
 }
 
 /** What the ledger of a device counts. */

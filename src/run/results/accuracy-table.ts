@@ -95,6 +95,15 @@ function textLines(results: Results): string[] {
   return change === null ? [] : ['', generalTextSentence(change)];
 }
 
+/** What probes of plugins measured before training and last. */
+const probeLines = ({ probes }: Results): string[] =>
+  (probes?.own ?? [])
+    .filter(({ rounds }) => rounds.length > 0)
+    .flatMap(({ title, rounds }) => [
+      '',
+      `${markdownText(title)}: ${rounds.map(({ value }) => Number(value.toPrecision(5))).join(' → ')}`,
+    ]);
+
 /** The measures of a run and its accuracy matrix, as Markdown. */
 export function runTable(results: Results): string {
   const { settings, tasks, measures, seconds, stateBytes = [] } = results;
@@ -130,6 +139,7 @@ export function runTable(results: Results): string {
     ...accuracyLines(settings.method.name, [results]),
     ...watchedLines(results),
     ...textLines(results),
+    ...probeLines(results),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -185,6 +185,14 @@ const CommonQuestionsReportSchema = v.strictObject({
 });
 export type CommonQuestionsReport = v.InferOutput<typeof CommonQuestionsReportSchema>;
 
+/** A measure from outside: its name, and what it measures. */
+const OwnProbeReportSchema = v.strictObject({ name: text, title: text });
+export type OwnProbeReport = v.InferOutput<typeof OwnProbeReportSchema>;
+
+/** What it measured before training (round 0) or after a round. */
+const OwnProbeRoundSchema = v.strictObject({ round, value: finite });
+export type OwnProbeRound = v.InferOutput<typeof OwnProbeRoundSchema>;
+
 /** What a run found on general text before training (round 0) or after a round; null if it was not finite. */
 const bits = v.pipe(v.string(), v.regex(/^[\da-f]*$/));
 
@@ -244,7 +252,12 @@ export const FieldsSchema = v.strictObject({
   /** What a person called the run, and wrote about it. */
   name: v.exactOptional(v.pipe(text, v.maxLength(MOST_NAME))),
   notes: v.exactOptional(v.pipe(text, v.maxLength(MOST_NOTES))),
-  code: v.strictObject({ version: text, commit: text }),
+  /** The program, and the plugins that it ran with, each by SHA-256 of its file. */
+  code: v.strictObject({
+    version: text,
+    commit: text,
+    plugins: v.exactOptional(v.pipe(v.array(v.strictObject({ name: text, sha256: text })), v.maxLength(MOST_TASKS))),
+  }),
   status: v.picklist(['finished', 'stopped', 'failed']),
   error: v.nullable(ErrorReportSchema),
   startedAt: time,
@@ -299,6 +312,13 @@ export const FieldsSchema = v.strictObject({
       ),
       generalText: v.exactOptional(
         v.strictObject({ ...GeneralTextReportSchema.entries, rounds: v.array(GeneralTextRoundSchema) }),
+      ),
+      /** By probes of plugins, each with its own name. */
+      own: v.exactOptional(
+        v.pipe(
+          v.array(v.strictObject({ ...OwnProbeReportSchema.entries, rounds: v.array(OwnProbeRoundSchema) })),
+          v.maxLength(MOST_TASKS),
+        ),
       ),
     }),
   ),

@@ -88,6 +88,9 @@ function* measuredIn(results: Results): Generator<[name: string, round: number, 
   for (const { round, right } of probes?.commonQuestions?.rounds ?? []) {
     yield ['common_questions/right', round, right.filter(Boolean).length];
   }
+  for (const { name, rounds } of probes?.own ?? []) {
+    for (const { round, value } of rounds) yield [`probe/${name}`, round, value];
+  }
 }
 
 /** All files of a run. */
@@ -128,6 +131,7 @@ export function logColumns(results: Results): string[] {
     ...tests,
     ...(results.settings.training.generalText !== 'none' || probes?.generalText ? ['general_text/loss'] : []),
     ...(results.settings.training.commonQuestions !== 'none' ? ['common_questions/right'] : []),
+    ...(probes?.own ?? []).map(({ name }) => `probe/${name}`),
   ];
 }
 

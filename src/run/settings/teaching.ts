@@ -26,6 +26,8 @@ function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
         return ['merged adapters'];
       case 'replay':
         return ['remembered examples'];
+      case 'own':
+        return one.handsOn === '' ? [] : [one.handsOn];
       case 'distillation':
       case 'penalties':
       case 'row-mask':
