@@ -8,7 +8,7 @@ import { methodPreset } from '../methods/registry.ts';
 import { familyOf } from '../models/families.ts';
 import { PUBLISHED_MODELS } from '../run/models/published-models.ts';
 import { textLengths } from '../run/planning/count-lengths.ts';
-import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/planning/duration.ts';
+import { limitsOf, roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/planning/duration.ts';
 import {
   asRefusal,
   checkBudget,
@@ -157,7 +157,7 @@ export async function plan(args: string[]): Promise<number> {
   terminal.result(describe(planned));
   if (planned.host > 0) terminal.result(`\nSpaces: ${formatBytes(planned.host)} of the computer’s own memory`);
   terminal.result(`\nCheckpoints: two of ${formatBytes(planned.checkpoint)} at most, on disk`);
-  if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds)} on ${measured.name}`);
+  if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds, limitsOf(seconds, false))} on ${measured.name}`);
   await printLengths(chosen, terminal);
   checkBudget(planned, budget, training);
   checkHost(planned, measured?.outline.kind ?? 'webgpu', hostMemory());

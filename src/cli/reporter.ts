@@ -1,7 +1,7 @@
 import { formatBytes } from '../base/units.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events/events.ts';
-import { roughly, secondsFor, type Speed } from '../run/planning/duration.ts';
+import { limitsOf, roughly, secondsFor, type Speed } from '../run/planning/duration.ts';
 import { type GeneralTextState, generalTextStates } from '../run/results/general-text-change.ts';
 import type { DeviceReport, Results, TestTime } from '../run/results/results.ts';
 import { isTested } from '../run/results/measures.ts';
@@ -66,7 +66,7 @@ export function runReporter(
       case 'memory-plan': {
         const measured = speed?.();
         note(`Memory: ${formatBytes(event.plan.total)} at most, while ${event.plan.moment}`);
-        if (measured) note(`Time: ${roughly(secondsFor(event.work, measured))}`);
+        if (measured) note(`Time: ${planned(secondsFor(event.work, measured))}`);
         break;
       }
       case 'progress':
@@ -74,7 +74,7 @@ export function runReporter(
           round = event.round;
           note(`Round ${round}: learning ${event.item}, ${event.total} steps`);
         }
-        terminal.live(`${label}${progressText(event)}${event.phase === 'train' ? loss : ''}${timeLeft(event)}`);
+        terminal.live(`${label}${progressText(event)}${event.phase === 'train' ? loss : ''}${timeLeftText(event)}`);
         break;
       case 'cut-short':
         note(`Round ${event.round} ends after ${event.steps} of ${event.planned} steps`);
@@ -212,4 +212,7 @@ function progressText({ phase, item, done, total, unit }: Progress): string {
   return `${DOING[phase]} ${item}: ${count}`;
 }
 
-const timeLeft = ({ secondsLeft }: Progress): string => (secondsLeft === null ? '' : `, ${spell(secondsLeft)} left`);
+const timeLeftText = ({ timeLeft }: Progress): string =>
+  timeLeft === null ? '' : `, ${roughly(timeLeft.seconds, [timeLeft.least, timeLeft.most])} left`;
+
+const planned = (seconds: number): string => roughly(seconds, limitsOf(seconds, false));

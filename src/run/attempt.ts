@@ -156,7 +156,7 @@ export class Attempt {
   #progress(phase: 'kernels' | 'compile' | 'evaluate', item: string, done: number, total: number): void {
     const { host, control } = this.#parts;
     const { seconds } = control;
-    host.emit({ type: 'progress', phase, round: 0, item, done, total, unit: 'items', seconds, secondsLeft: null });
+    host.emit({ type: 'progress', phase, round: 0, item, done, total, unit: 'items', seconds, timeLeft: null });
   }
 }
 
@@ -321,7 +321,7 @@ class Following {
     if (!checkpointer.isOn || this.#isCutShort) return;
     await reports.settle(at.round);
     if (at.phase === 'learn') time.countLearning(at);
-    await checkpointer.save(this.#state(at), time.secondsLeft);
+    await checkpointer.save(this.#state(at), time.timeLeft);
     time.pauses(checkpointer.share);
     reports.restartClock();
     time.startLearning();

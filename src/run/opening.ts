@@ -412,9 +412,9 @@ export class Opening {
     this.#progress({ phase: 'weights', item: file, done: bytes, total, unit: 'bytes', source, ...rate });
   }
 
-  #progress(progress: Omit<Progress, 'type' | 'round' | 'seconds' | 'secondsLeft'>): void {
+  #progress(progress: Omit<Progress, 'type' | 'round' | 'seconds' | 'timeLeft'>): void {
     const { seconds } = this.#control;
-    this.#host.emit({ type: 'progress', round: 0, seconds, secondsLeft: null, ...progress });
+    this.#host.emit({ type: 'progress', round: 0, seconds, timeLeft: null, ...progress });
   }
 
   /** Receives messages to pause or stop, and obeys them. */

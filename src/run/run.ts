@@ -234,7 +234,7 @@ export class Run {
         if (waited >= PATIENCE) throw thrown;
         const { seconds } = this.#control;
         const waiting = { phase: 'device', item: 'the device', done: 0, total: 0, unit: 'items' } as const;
-        this.#host.emit({ type: 'progress', round: 0, seconds, secondsLeft: null, ...waiting });
+        this.#host.emit({ type: 'progress', round: 0, seconds, timeLeft: null, ...waiting });
         await this.#control.sleep(wait);
         waited += wait;
       }

@@ -69,11 +69,14 @@ export function scriptedRun(settings: RunSettings, { startedAt = '2026-11-24T16:
   const totalSeconds = 40 * rounds;
   let secondsLeft = totalSeconds;
 
-  const progress = (event: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'seconds' | 'secondsLeft'>): void => {
+  const progress = (event: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'seconds' | 'timeLeft'>): void => {
     events.push({
       type: 'progress',
       seconds: totalSeconds - secondsLeft,
-      secondsLeft: event.round === 0 && event.phase !== 'evaluate' ? null : secondsLeft,
+      timeLeft:
+        event.round === 0 && event.phase !== 'evaluate'
+          ? null
+          : { seconds: secondsLeft, least: 0.9 * secondsLeft, most: 1.1 * secondsLeft },
       ...event,
     });
   };

@@ -1,4 +1,4 @@
-import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
+import { limitsOf, LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
 import { testedTasks } from '../../run/settings/settings.ts';
 import type { Results } from '../../run/results/results.ts';
 import type { DeviceSlice } from './device.ts';
@@ -103,9 +103,10 @@ export function estimateOf(
   };
 }
 
-/** `About 40 s on this CPU.`, with advice to shorten a long run. */
-export function estimateText({ seconds, kind }: Estimate): string {
+/** `About 40 s on this CPU.`, or `20 to 50 s` while no run has finished here, with advice to shorten a long run. */
+export function estimateText({ seconds, isRefined, kind }: Estimate): string {
   const where = kind === 'wasm' ? 'this CPU' : 'this GPU';
-  const text = `A${roughly(seconds).slice(1)} on ${where}`;
+  const time = roughly(seconds, limitsOf(seconds, isRefined));
+  const text = `${time[0].toUpperCase()}${time.slice(1)} on ${where}`;
   return seconds < LONG_RUN ? `${text}.` : `${text}: choose fewer examples or a smaller model.`;
 }

@@ -384,7 +384,7 @@ describe('createPage', () => {
       total: 1,
       unit: 'items',
       seconds: 0,
-      secondsLeft: null,
+      timeLeft: null,
     });
     await settle();
     page.resume();

@@ -20,7 +20,7 @@ const at = (progress: Partial<NonNullable<PageRun['progress']>>): PageRun => ({
     total: 10,
     unit: 'steps',
     seconds: 1,
-    secondsLeft: null,
+    timeLeft: null,
     ...progress,
   },
 });

@@ -33,7 +33,7 @@ const progress = (phase: 'tokenize' | 'tasks' | 'checkpoint'): RunEvent => ({
     total: 1,
     unit: 'items',
     seconds: 1,
-    secondsLeft: null,
+    timeLeft: null,
   },
 });
 

@@ -3,6 +3,7 @@ import type { ReadToken } from '../../tasks/reading.ts';
 import type { Work } from '../../device/counting-device.ts';
 import type { AnswerCount } from '../results/answers.ts';
 import type { MemoryPlan } from '../planning/memory-plan.ts';
+import type { TimeLeft } from '../planning/work-left.ts';
 import type { RunLabel } from '../results/run-label.ts';
 import type {
   CommonQuestionsReport,
@@ -48,8 +49,8 @@ interface Progress {
   bytesPerSecond?: number;
   /** Seconds of work so far. */
   seconds: number;
-  /** Estimated seconds left in the whole run, once an estimate is possible. */
-  secondsLeft: number | null;
+  /** The work left in the whole run, once an estimate is possible. */
+  timeLeft: TimeLeft | null;
 }
 
 /** Losses read back since the last event of this type; arrays of equal length, one entry per optimizer step. */

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../events/events.ts';
 import type { DataPosition } from '../files/data-position.ts';
 import { costsOf, type Effort, type RunCosts } from '../planning/duration.ts';
-import { TimeEstimate, type WorkKind, workLeft } from '../planning/work-left.ts';
+import { TimeEstimate, type TimeLeft, type WorkKind, workLeft } from '../planning/work-left.ts';
 import { amountOf, measurementsAfter, type PlannedTask, roundsOf } from '../settings/amount.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import type { RunControl } from './control.ts';
@@ -60,9 +60,9 @@ export class RunTime {
     return this.#control.seconds;
   }
 
-  /** Seconds of work left; null until some work has been seen. */
-  get secondsLeft(): number | null {
-    return this.#estimate.secondsLeft;
+  /** The work left; null until some work has been seen. */
+  get timeLeft(): TimeLeft | null {
+    return this.#estimate.timeLeft;
   }
 
   /**
@@ -131,7 +131,7 @@ export class RunTime {
     item: string,
     [done, total, unit]: readonly [done: number, total: number, unit: Progress['unit']],
   ): Progress {
-    const { seconds, secondsLeft } = this;
-    return { type: 'progress', phase, round, item, done, total, unit, seconds, secondsLeft };
+    const { seconds, timeLeft } = this;
+    return { type: 'progress', phase, round, item, done, total, unit, seconds, timeLeft };
   }
 }

@@ -1,3 +1,4 @@
+import type { TimeLeft } from '../planning/work-left.ts';
 import { GorpError, reportOf } from '../../base/errors.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RoundOutput, RunHost } from '../events/host.ts';
@@ -96,10 +97,10 @@ export class Checkpointer {
   /**
    * Saves a checkpoint, unless the last one has the same place.
    *
-   * @param secondsLeft of the run, to report while saving.
+   * @param timeLeft of the run, to report while saving.
    * @throws what the device throws while its state is read.
    */
-  async save(checkpoint: RunState, secondsLeft: number | null): Promise<void> {
+  async save(checkpoint: RunState, timeLeft: TimeLeft | null): Promise<void> {
     const { checkpoints: store, emit, now } = this.#host;
     if (store === undefined || this.has(checkpoint.place, checkpoint.results)) return;
     const [before, last] = this.#written;
@@ -108,7 +109,7 @@ export class Checkpointer {
       const { place, results, learner } = checkpoint;
       const item = `step ${learner.progress.totalSteps}`;
       const where = { phase: 'checkpoint', round: place.round, item } as const;
-      emit({ type: 'progress', ...where, done, total, unit: 'bytes', seconds: results.seconds, secondsLeft });
+      emit({ type: 'progress', ...where, done, total, unit: 'bytes', seconds: results.seconds, timeLeft });
     };
     const began = now();
     tell(0);

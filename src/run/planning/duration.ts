@@ -262,14 +262,47 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
 export const secondsFor = ({ operations, kernels }: Work, speed: Speed, factor = 1): number =>
   factor * (BESIDE_PRODUCTS * (operations / speed.operationsPerSecond) + kernels * speed.secondsPerKernel);
 
-/** `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`: rounded as an estimate should be. */
-export function roughly(seconds: number): string {
-  const round = (value: number): number => (value < 10 ? Math.max(1, Math.round(value)) : Math.round(value / 5) * 5);
-  if (seconds < 90) return `about ${round(seconds)} s`;
-  if (seconds < 90 * 60) return `about ${round(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `about ${round(seconds / 3600)} h`;
-  return `about ${Math.round(seconds / 86_400)} days`;
+/** Limits of an estimate whose ratio is below this are as good as one number. */
+const CERTAIN = 1.6;
+
+/**
+ * `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`, rounded as an estimate should be; or, where it is not certain,
+ * its limits: `20 to 50 min`, `40 s to 3 min`.
+ */
+export function roughly(
+  seconds: number,
+  [least, most]: readonly [least: number, most: number] = [seconds, seconds],
+): string {
+  const [low, high] = [rounded(least), rounded(most)];
+  if (most <= CERTAIN * least || (low.count === high.count && low.unit === high.unit)) {
+    const { count, unit } = rounded(seconds);
+    return `about ${count} ${unit}`;
+  }
+  return `${low.count}${low.unit === high.unit ? '' : ` ${low.unit}`} to ${high.count} ${high.unit}`;
 }
+
+function rounded(seconds: number): { count: number; unit: string } {
+  const round = (value: number): number => (value < 10 ? Math.max(1, Math.round(value)) : Math.round(value / 5) * 5);
+  if (seconds < 90) return { count: round(seconds), unit: 's' };
+  if (seconds < 90 * 60) return { count: round(seconds / 60), unit: 'min' };
+  if (seconds < 36 * 3600) return { count: round(seconds / 3600), unit: 'h' };
+  return { count: Math.round(seconds / 86_400), unit: 'days' };
+}
+
+/**
+ * How much less and how much more than planned a run may take: by the measured speed of its device alone, and after a run of
+ * the same model on it.
+ */
+const [UNSURE, REFINED] = [
+  [0.6, 1.8],
+  [0.85, 1.2],
+] as const;
+
+/** The limits of planned seconds. @param isRefined whether an earlier run has corrected them. */
+export const limitsOf = (seconds: number, isRefined: boolean): readonly [least: number, most: number] => {
+  const [less, more] = isRefined ? REFINED : UNSURE;
+  return [less * seconds, more * seconds];
+};
 
 /** Above this many seconds, the page suggests how to shorten the run. */
 export const LONG_RUN = 3 * 3600;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { roughly } from './duration.ts';
 import { type Amounts, TimeEstimate } from './work-left.ts';
 
 const left = (some: Partial<Amounts>): Amounts => ({
@@ -16,45 +17,62 @@ const left = (some: Partial<Amounts>): Amounts => ({
 describe('TimeEstimate', () => {
   it('assumes that work of a kind not seen yet is as fast as the rest', () => {
     const estimate = new TimeEstimate(left({ test: 100, train: 1000, end: 50 }));
-    expect(estimate.secondsLeft).toBeNull();
+    expect(estimate.timeLeft).toBeNull();
     estimate.did('test', 20, 10);
-    expect(estimate.secondsLeft).toBe((80 + 1000 + 50) * 0.5);
+    expect(estimate.timeLeft?.seconds).toBe((80 + 1000 + 50) * 0.5);
     estimate.did('train', 100, 20);
     // Operations so far took a quarter of a second on average.
-    expect(estimate.secondsLeft).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 50 * (30 / 120), 9);
+    expect(estimate.timeLeft?.seconds).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 50 * (30 / 120), 9);
     estimate.did('end', 25, 50);
-    expect(estimate.secondsLeft).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 25 * 2, 9);
+    expect(estimate.timeLeft?.seconds).toBeCloseTo(80 * 0.5 + 900 * 0.2 + 25 * 2, 9);
   });
 
   it('follows a change of pace', () => {
     const estimate = new TimeEstimate(left({ train: 1000 }));
     estimate.did('train', 1, 1);
     for (let i = 0; i < 20; i++) estimate.did('train', 1, 3);
-    const pace = (estimate.secondsLeft ?? 0) / 979;
+    const pace = (estimate.timeLeft?.seconds ?? 0) / 979;
     expect(pace).toBeGreaterThan(2.9);
     expect(pace).toBeLessThan(3);
   });
 
   it('ends at 0, not below', () => {
-    expect(new TimeEstimate(left({})).secondsLeft).toBe(0);
+    expect(new TimeEstimate(left({})).timeLeft?.seconds).toBe(0);
     const estimate = new TimeEstimate(left({ train: 2, test: 2 }));
     estimate.did('train', 3, 3);
     estimate.did('test', 5, 5);
-    expect(estimate.secondsLeft).toBe(0);
+    expect(estimate.timeLeft?.seconds).toBe(0);
+  });
+
+  it('is uncertain of what it has not seen, and of what strays', () => {
+    const steady = new TimeEstimate(left({ train: 100, test: 100 }));
+    const ratio = ({ timeLeft }: TimeEstimate): number => (timeLeft?.most ?? NaN) / (timeLeft?.least ?? NaN);
+    steady.did('train', 1, 1);
+    const ratios = [ratio(steady)];
+    for (let i = 0; i < 9; i++) steady.did('train', 1, 1);
+    ratios.push(ratio(steady));
+    for (let i = 0; i < 10; i++) steady.did('test', 1, 2);
+    ratios.push(ratio(steady));
+    expect(ratios[0]).toBeGreaterThan(ratios[1]);
+    expect(ratios[1]).toBeGreaterThan(ratios[2]);
+    expect(roughly(270, [steady.timeLeft?.least ?? NaN, steady.timeLeft?.most ?? NaN])).toBe('about 5 min');
+    const straying = new TimeEstimate(left({ train: 100 }));
+    for (let i = 0; i < 20; i++) straying.did('train', 1, i % 2 === 0 ? 0.5 : 4);
+    expect(ratio(straying)).toBeGreaterThan(2);
   });
 
   it('counts what is saved by its bytes', () => {
     const estimate = new TimeEstimate(left({ train: 2, save: 300e6 }));
     estimate.did('train', 1, 1);
-    expect(estimate.secondsLeft).toBeCloseTo(1 + 2, 9);
+    expect(estimate.timeLeft?.seconds).toBeCloseTo(1 + 2, 9);
     estimate.did('save', 100e6, 4);
-    expect(estimate.secondsLeft).toBeCloseTo(1 + 8, 9);
+    expect(estimate.timeLeft?.seconds).toBeCloseTo(1 + 8, 9);
   });
 
   it('leaves room for checkpoints', () => {
     const estimate = new TimeEstimate(left({ train: 20 }));
     estimate.did('train', 1, 1);
     estimate.pauses(0.05);
-    expect(estimate.secondsLeft).toBeCloseTo(20, 9);
+    expect(estimate.timeLeft?.seconds).toBeCloseTo(20, 9);
   });
 });

@@ -16,8 +16,8 @@ const SECONDS_PER_BYTE = 1 / 150e6;
 /** Estimates the time left from planned operations and what each kind of them has taken so far. */
 export class TimeEstimate {
   readonly #left: Record<WorkKind, number>;
-  /** Seconds for each operation, with more weight on recent ones. */
-  readonly #paces = new Map<WorkKind, number>();
+  /** What each kind of work has taken so far. */
+  readonly #paces = new Map<WorkKind, Pace>();
   /** Operations and seconds so far of all kinds but `save`. */
   #operations = 0;
   #seconds = 0;
@@ -33,7 +33,7 @@ export class TimeEstimate {
   did(kind: WorkKind, amount: number, seconds: number): void {
     this.dropped(kind, amount);
     if (amount <= 0) return;
-    this.#paces.set(kind, blend(this.#paces.get(kind), seconds / amount));
+    this.#paces.set(kind, withNext(this.#paces.get(kind), seconds / amount));
     if (kind === 'save') return;
     this.#operations += amount;
     this.#seconds += seconds;
@@ -50,18 +50,54 @@ export class TimeEstimate {
   }
 
   /** Null until some work has been seen; a kind not seen yet is assumed to be as fast as the others. */
-  get secondsLeft(): number | null {
-    if (WORK_KINDS.every((kind) => this.#left[kind] === 0)) return 0;
-    if (this.#operations === 0) return null;
-    const usual = this.#seconds / this.#operations;
-    const paceOf = (kind: WorkKind): number => this.#paces.get(kind) ?? (kind === 'save' ? SECONDS_PER_BYTE : usual);
-    const working = WORK_KINDS.reduce((sum, kind) => sum + this.#left[kind] * paceOf(kind), 0);
-    return working / (1 - this.#pauses);
+  get timeLeft(): TimeLeft | null {
+    const kinds = WORK_KINDS.filter((kind) => this.#left[kind] > 0);
+    if (kinds.length > 0 && this.#operations === 0) return null;
+    const left = { seconds: 0, least: 0, most: 0 };
+    for (const kind of kinds) {
+      const pace = this.#paces.get(kind);
+      const usual = kind === 'save' ? SECONDS_PER_BYTE : this.#seconds / this.#operations;
+      const seconds = (this.#left[kind] * (pace?.seconds ?? usual)) / (1 - this.#pauses);
+      const doubt =
+        pace === undefined
+          ? UNSEEN
+          : Math.exp(Math.max(LEAST_DOUBT, pace.spread / Math.sqrt(Math.min(RECENT, pace.count))));
+      left.seconds += seconds;
+      left.least += seconds / doubt;
+      left.most += seconds * doubt;
+    }
+    return left;
   }
 }
 
-const blend = (known: number | undefined, next: number): number =>
-  known === undefined ? next : 0.7 * known + 0.3 * next;
+/** Seconds of work left, as likely as not; and between which they are, most likely. */
+export interface TimeLeft {
+  readonly seconds: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Seconds for each operation of a kind, with more weight on recent ones; and how far its logarithm strays from that. */
+interface Pace {
+  readonly count: number;
+  readonly seconds: number;
+  readonly spread: number;
+}
+
+/** The spread after a single observation, which may have compiled kernels; and the least doubt, after many. */
+const [FIRST_DOUBT, LEAST_DOUBT] = [0.4, 0.15];
+/** Observations that the pace is a mean of, about. */
+const RECENT = 6;
+/** By which factor work of a kind not seen yet may take more or less than others. */
+const UNSEEN = 2.5;
+
+function withNext(known: Pace | undefined, next: number): Pace {
+  if (known === undefined) return { count: 1, seconds: next, spread: FIRST_DOUBT };
+  const weight = Math.max(0.3, 1 / (known.count + 1));
+  const blend = (before: number, now: number): number => (1 - weight) * before + weight * now;
+  const distance = next > 0 && known.seconds > 0 ? Math.abs(Math.log(next / known.seconds)) : 0;
+  return { count: known.count + 1, seconds: blend(known.seconds, next), spread: blend(known.spread, distance) };
+}
 
 /** A run as it is planned. */
 export interface PlannedRun extends TestedRounds {

@@ -122,7 +122,9 @@ export function QueueList() {
 function QueueWords() {
   const { runs, isGoing } = usePageState((state) => state.queue);
   const active = usePageState(({ run }) => isActive(run.status));
-  const runningLeft = usePageState(({ run }) => (isActive(run.status) ? (run.progress?.secondsLeft ?? null) : null));
+  const runningLeft = usePageState(({ run }) =>
+    isActive(run.status) ? (run.progress?.timeLeft?.seconds ?? null) : null,
+  );
   if (runs.length === 0) return 'The queue is empty.';
   const count = (status: QueuedRun['status']): number => runs.filter((run) => run.status === status).length;
   const parts = [

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { TestTime } from '../../../run/results/results.ts';
+import { roughly } from '../../../run/planning/duration.ts';
 import { namedRounds } from '../../../run/settings/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
@@ -22,7 +23,7 @@ export function StatusPanel() {
   const active = isActive(run.status);
   const where = active ? whereText(run) : '';
   const stops = run.status === 'stopping';
-  const left = stops ? run.stopsIn : active ? (run.progress?.secondsLeft ?? null) : null;
+  const left = active && !stops ? (run.progress?.timeLeft ?? null) : null;
   const { results } = run;
   return (
     <section className="parts" aria-label="Status" data-testid="status" data-status={run.status}>
@@ -34,7 +35,8 @@ export function StatusPanel() {
         </div>
         {results?.name !== undefined && <p className={`wrap ${styles.named}`}>{results.name}</p>}
         <p className={`muted ${styles.where}`}>{where}</p>
-        {left !== null && <p className="muted">about {duration(left)} left</p>}
+        {left !== null && <p className="muted">{roughly(left.seconds, [left.least, left.most])} left</p>}
+        {stops && run.stopsIn !== null && <p className="muted">about {duration(run.stopsIn)} left</p>}
         {stops && <AskTwice verb="End" what=" now" of="the run, without saving" testId="end-now" act={stop} />}
         {results !== null && !active && (
           <p className="muted">
