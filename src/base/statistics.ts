@@ -48,3 +48,6 @@ function cosineIntegral(to: number, power: number): number {
 /** Half the width of Student's 95 % interval of a mean; NaN for fewer than two values. */
 export const studentHalfWidth = (values: readonly number[]): number =>
   (studentQuantile(values.length - 1) * deviation(values)) / Math.sqrt(values.length);
+
+/** A number of a report in five digits, which take a third of the place of all. */
+export const inDigits = (value: number): number => Number(value.toPrecision(5));

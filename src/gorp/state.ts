@@ -94,9 +94,10 @@ export const frozenTensor = (tensor: string): string => `frozen/${tensor}`;
 /** Name of a part of all gates of adapters. */
 export const gateTensor = (part: string): string => `gate/${part}`;
 
-/** A matrix of the host. */
-export function hostTensor(name: string, { rows, columns, data }: Matrix): StateTensor {
-  return { name, place: 'earlier', dtype: 'F64', rows, columns, read: () => Promise.resolve(Float64Array.from(data)) };
+/** A matrix of the host. @param dtype F32 only if all values are of that type. */
+export function hostTensor(name: string, { rows, columns, data }: Matrix, dtype: 'F32' | 'F64' = 'F64'): StateTensor {
+  const read = (): StateNumbers => (dtype === 'F32' ? Float32Array : Float64Array).from(data);
+  return { name, place: 'earlier', dtype, rows, columns, read: () => Promise.resolve(read()) };
 }
 
 /** Writes saved tensors to the device. @throws GorpError `run/state-does-not-fit`. */
@@ -114,10 +115,10 @@ export async function readSaved(
   throw doesNotFit(name, found, `[${rows}, ${columns}]`);
 }
 
-/** A saved matrix of the host, with any number of columns. @throws GorpError `run/state-does-not-fit`. */
+/** A saved matrix of the host, of either type, with any number of columns. @throws GorpError `run/state-does-not-fit`. */
 export async function readHostMatrix(saved: SavedTensors, name: string, rows: number): Promise<Matrix> {
   const found = await saved.read(name);
-  if (found?.rows === rows && found.data instanceof Float64Array) return matrix(rows, found.columns, found.data);
+  if (found?.rows === rows) return matrix(rows, found.columns, Float64Array.from(found.data));
   throw doesNotFit(name, found, `[${rows}, any number]`);
 }
 

@@ -70,9 +70,11 @@ export interface GroupSpace {
 export const spaceName = (tensor: string): string => `space/${tensor}`;
 const directionsName = (tensor: string, task: number): string => `directions_${task}/${tensor}`;
 
-/** Main directions of each learned task, by tensor or input, to save. */
+/** Main directions of each learned task, by tensor or input, to save: values of f32. */
 export const directionsToSave = (directions: ReadonlyMap<string, readonly Matrix[]>): StateTensor[] =>
-  [...directions].flatMap(([name, tasks]) => tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one)));
+  [...directions].flatMap(([name, tasks]) =>
+    tasks.map((one, i) => hostTensor(directionsName(name, i + 1), one, 'F32')),
+  );
 
 /** The same, saved. @param tasks learned so far. @throws GorpError `run/state-does-not-fit`. */
 export async function savedDirections(

@@ -68,7 +68,11 @@ export class KeptWeights implements StateOwner {
   }
 
   state(): DeviceTensor[] {
-    if (this.#unmerged === null) return [];
+    return this.#unmerged === null ? [] : this.tensors;
+  }
+
+  /** The kept matrices, to save and restore, or if there are none, the places for them. */
+  get tensors(): DeviceTensor[] {
     return this.#pairs.flatMap(({ copy }) => copy.parts());
   }
 

@@ -37,8 +37,9 @@ export async function restore(core: LearnerCore, { progress, tensors }: SavedSta
 
 /** See {@link Learner.savedBytes}. @param tasks with reserved memory. */
 export function savedBytes(core: LearnerCore, tasks: number): number {
-  const onDevice = ownersOf(core)
-    .flatMap((owner) => owner.state?.(true) ?? [])
+  const onDevice = [...core.parts, core.meters]
+    .flatMap((owner: Partial<StateOwner>) => owner.state?.(true) ?? [])
+    .concat(core.kept?.tensors ?? [])
     .reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
   return core.parts.reduce((sum, part) => sum + (part.savedBytes?.(tasks) ?? 0), onDevice);
 }

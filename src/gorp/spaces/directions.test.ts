@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { randomMatrix, randomOrthonormal } from '../../testing/matrices.ts';
-import { anglesToEarlier, directionsOfMoment, MAX_DIRECTIONS } from './directions.ts';
+import { anglesToEarlier, directionsOfMoment, MAX_DIRECTIONS, storedDirections, addDirections } from './directions.ts';
 import { columnSlice, type Matrix, matrix, multiply, multiplyTranspose } from '../../linear-algebra/matrix.ts';
 
 /** U diag(σ) Vᵀ of dimension × 30 with given left vectors. */
@@ -44,4 +44,18 @@ describe('directions of a task', () => {
     expect(first).toEqual({ task: 1, cosines: [1, Math.cos(0.6)].map((x) => expect.closeTo(x, 10) as number) });
     expect(second).toEqual({ task: 2, cosines: [expect.closeTo(0, 10)] });
   });
+});
+
+test('of all tasks together few directions are stored, the leading ones of each, as f32', () => {
+  const own = Array.from({ length: 40 }, (_, task) => randomOrthonormal(48, MAX_DIRECTIONS, 20 + task));
+  let stored: Matrix[] = [];
+  for (const [i, one] of own.entries()) {
+    stored = addDirections(stored, one);
+    const numbers = stored.map(({ columns }) => columns);
+    expect(new Set(numbers).size).toBe(1);
+    expect(numbers.reduce((a, b) => a + b)).toBeLessThanOrEqual(Math.max(32, i + 1));
+    expect(numbers.reduce((a, b) => a + b)).toBe(storedDirections(i + 1));
+  }
+  stored.forEach((one, i) => expect(one.data).toEqual(columnSlice(own[i], 0, 1).data.map(Math.fround)));
+  expect(addDirections([own[0]], own[1]).map(({ columns }) => columns)).toEqual([16, 16]);
 });

@@ -14,10 +14,27 @@ import { growSpace } from './space.ts';
 export const principalAngles = (a: Matrix, b: Matrix): number[] =>
   Array.from(svd(transposeMultiply(a, b)).singularValues, (value) => Math.min(1, value));
 
-/** Maximum number of directions stored per task to compare it with others. */
+/** Maximum number of a task's main directions. */
 export const MAX_DIRECTIONS = 16;
-/** Maximum bytes per row of a tensor for the main directions of a task, in f64. */
-export const DIRECTIONS_BYTES = 8 * MAX_DIRECTIONS;
+/** How many are stored of all earlier tasks together, so that a model does not grow with every task. */
+const STORED_DIRECTIONS = 32;
+
+/** How many directions are stored of each of a number of tasks, at most: 16 of each of two, 3 of each of ten. */
+const storedOf = (tasks: number): number =>
+  Math.min(MAX_DIRECTIONS, Math.max(1, Math.floor(STORED_DIRECTIONS / tasks)));
+
+/** Maximum number of directions stored of a number of tasks together. */
+export const storedDirections = (tasks: number): number => tasks * storedOf(tasks);
+
+/** The directions of all tasks to store, as f32 values: of each the leading ones. */
+export function addDirections(earlier: readonly Matrix[], own: Matrix): Matrix[] {
+  const all = [...earlier, own];
+  const most = storedOf(all.length);
+  return all.map((one) => {
+    const { rows, columns, data } = columnSlice(one, 0, Math.min(most, one.columns));
+    return { rows, columns, data: data.map(Math.fround) };
+  });
+}
 
 /** The angles between the main directions of a task and of an earlier one, for one tensor. */
 export interface TaskAngles {

@@ -14,7 +14,7 @@ import { InputMeasurements } from './input-measurements.ts';
 import type { GrowingInput, GrownInput, LearnedInput, NamedGrowth, PlaceInOrder } from './growth-form.ts';
 import { InputSpaceGrowth, type SavedInput } from './input-space-growth.ts';
 import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
-import { DIRECTIONS_BYTES } from './directions.ts';
+import { storedDirections, addDirections } from './directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import type { MeasuredGroup } from '../layer-statistics.ts';
 import type {
@@ -167,7 +167,8 @@ export class InputSpaces implements Part {
 
   /** Maximum bytes of {@link states} and {@link directions}. */
   savedBytes(tasks: number): number {
-    return this.#inputs.reduce((sum, { width }) => sum + 4 * packedLength(width) + tasks * width * DIRECTIONS_BYTES, 0);
+    const directions = storedDirections(tasks);
+    return this.#inputs.reduce((sum, { width }) => sum + 4 * (packedLength(width) + directions * width), 0);
   }
 
   /** The same with what growing spaces takes on the host. */
@@ -246,7 +247,7 @@ export class InputSpaces implements Part {
     const learned = await this.#grown(sums, place, onPart);
     for (const [name, { state, directions }] of learned) {
       this.states.set(name, state);
-      this.directions.set(name, [...(this.directions.get(name) ?? []), directions]);
+      this.directions.set(name, addDirections(this.directions.get(name) ?? [], directions));
     }
     return learned;
   }

@@ -1,5 +1,5 @@
 import type { EndedTask, Part } from '../part.ts';
-import { DIRECTIONS_BYTES } from './directions.ts';
+import { storedDirections } from './directions.ts';
 import type { MomentSpacePlan } from './plan.ts';
 import { MomentSpace } from './moment-space.ts';
 import type { NamedGrowth } from './growth-form.ts';
@@ -43,4 +43,4 @@ export class MomentSpaces implements Part {
 }
 
 const directions = ({ names, dimension }: MomentSpace, tasks: number): number =>
-  tasks * names.length * dimension * DIRECTIONS_BYTES;
+  4 * storedDirections(tasks) * names.length * dimension;

@@ -1,9 +1,10 @@
+import { inDigits } from '../../base/statistics.ts';
 import type { Device } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { orthonormality } from '../../graph/ops/orthonormality.ts';
 import { plainTensor, storeTensor } from '../../graph/tensor.ts';
-import { anglesToEarlier, directionsOfMoment } from './directions.ts';
+import { anglesToEarlier, directionsOfMoment, addDirections } from './directions.ts';
 import { type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
 import type { MeasuredGroup } from '../layer-statistics.ts';
 import type { MomentPair } from '../trainable-group.ts';
@@ -41,11 +42,11 @@ export async function growFromMoments(
     space.upload();
     const errors = await measureOrthonormality(device, space);
     for (const [i, { name, growth, directions }] of grown.entries()) {
-      const earlier = space.directions.get(name) ?? [];
-      space.directions.set(name, [...earlier, directions]);
+      const all = addDirections(space.directions.get(name) ?? [], directions);
+      space.directions.set(name, all);
       const suppressed = sharesInside(directions, growth.space);
       const one = { ...growth, orthonormality: errors[i], directions, suppressed };
-      growths.push(named(group, name, space.dimension, one, earlier));
+      growths.push(named(group, name, space.dimension, one, all.slice(0, -1)));
     }
   }
   return growths;
@@ -71,7 +72,7 @@ export const namedGrowths = (
     }),
   );
 
-/** What a run reports of a tensor's growth. @param earlier main directions of the tasks before. */
+/** What a run reports of a tensor's growth, in few digits: a model holds it for every task. @param earlier main directions of the tasks before. */
 function named(
   group: MeasuredGroup,
   name: string,
@@ -90,13 +91,13 @@ function named(
     dimension,
     added,
     total,
-    heldBefore,
-    spectrum,
-    threshold,
-    orthonormality,
+    heldBefore: inDigits(heldBefore),
+    spectrum: spectrum.map(inDigits),
+    threshold: inDigits(threshold),
+    orthonormality: inDigits(orthonormality),
     directions: directions.columns,
-    suppressed,
-    angles: anglesToEarlier(directions, earlier),
+    suppressed: suppressed.map(inDigits),
+    angles: anglesToEarlier(directions, earlier).map(({ task, cosines }) => ({ task, cosines: cosines.map(inDigits) })),
   };
 }
 

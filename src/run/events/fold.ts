@@ -1,3 +1,4 @@
+import { inDigits } from '../../base/statistics.ts';
 import type { RunEvent } from './events.ts';
 import { type AccuracyMatrix, withMeasures } from '../results/measures.ts';
 import type { Break, LayerSample, Results, TestTime } from '../results/results.ts';
@@ -94,9 +95,18 @@ function withSteps(results: Results, event: EventOf<'steps'>): Results {
       seconds: curves.seconds.concat(steps.map(() => seconds)),
       ...ratesOf(curves, rates),
     },
-    health: layers.length > 0 ? thinned([...health, { round, step, layers }]) : health,
+    health: layers.length > 0 ? thinned([...health, { round, step, layers: layers.map(inFewDigits) }]) : health,
   };
 }
+
+type LayerHealth = LayerSample['layers'][number];
+
+const inFewDigits = ({ gradientNorm, projectedAway, leakage, ...layer }: LayerHealth): LayerHealth => ({
+  ...layer,
+  gradientNorm: inDigits(gradientNorm),
+  projectedAway: projectedAway === null ? null : inDigits(projectedAway),
+  leakage: leakage === null ? null : inDigits(leakage),
+});
 
 /** The factors of the learning rates; none as long as all are 1. */
 function ratesOf({ step, rate }: Results['curves'], added: readonly number[]): Pick<Results['curves'], 'rate'> {

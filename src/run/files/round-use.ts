@@ -1,4 +1,5 @@
-import { needsOf, partOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/method-plan.ts';
+import { weightTensor } from '../../gorp/state.ts';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/reading.ts';
 import type { PromptForm } from '../../tasks/prompt.ts';
@@ -40,15 +41,15 @@ export function useOfRound(
   predictions: string,
 ): RoundUse {
   const { settings, model } = results;
-  const plan = planOf(settings.method);
+  const { names } = state.learner.tensors;
   return {
     folder,
     model: settings.model,
     commit: model.commit,
     isDecoderOnly: isDecoderOnly(changed),
-    hasAdapter: partOf(plan, 'adapters') !== undefined,
-    hasWeights: partOf(plan, 'full-rank') !== undefined,
-    hasGates: needsOf(plan).byPrompt === true,
+    hasAdapter: names.some((name) => name.endsWith('.lora_A.weight')),
+    hasWeights: [...changed].some((layer) => names.includes(weightTensor(layer))),
+    hasGates: needsOf(planOf(settings.method)).byPrompt === true,
     promptForm: settings.training.promptForm,
     maxNewTokens: answerLengthIn(results),
     learned: settings.order.slice(0, round),

@@ -145,8 +145,10 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
             ))}
             {angles.map(({ task, cosines }, i) => {
               const middle = PLOT.top + (i + 0.5) * ROW;
-              const other = row.rounds[task - 1]?.directions ?? 0;
-              const chance = x(chanceAngle(space?.directions ?? 0, other, row.dimension));
+              const own = space?.directions ?? 0;
+              // Fewer angles than directions: only so many are still stored of the earlier task.
+              const other = cosines.length < own ? cosines.length : (row.rounds[task - 1]?.directions ?? 0);
+              const chance = x(chanceAngle(own, other, row.dimension));
               return (
                 <g key={task}>
                   <text className={styles.task} x={label} y={middle} dy="0.32em" textAnchor="end">
