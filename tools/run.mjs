@@ -1,10 +1,24 @@
 // Runs a TypeScript file of the project in Node the way Vite sees it (`?raw` shaders, `define`d constants):
 //   node tools/run.mjs src/cli/main.ts study --help
+// On a fresh clone it first installs the packages, and makes the kernels for the CPU and the embedded tasks.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createServer } from 'vite';
+import { prepare } from './setup/install.mjs';
 
+prepare();
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+for (const [made, program] of [
+  ['build/wasm', 'tools/wasm/build.ts'],
+  ['public/embedded/tasks', 'tools/embedded/build.ts'],
+]) {
+  if (existsSync(join(root, made))) continue;
+  // What they print goes to stderr: stdout belongs to the program that is run.
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', program], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+const { createServer } = await import('vite');
 const [file, ...rest] = process.argv.slice(2);
 const server = await createServer({
   root,

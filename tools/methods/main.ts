@@ -1,6 +1,6 @@
 /**
  * `npm run methods`: generates the list of methods and docs/methods.md from the files of src/methods. With `--check` it
- * writes nothing and fails if either is out of date.
+ * writes nothing and fails if either is out of date. Both name the methods that docs/method.md lacks.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, type OxfmtConfig } from 'oxfmt';
@@ -28,4 +28,10 @@ async function bring(path: string, text: string): Promise<boolean> {
 if (await bring('src/methods/all.ts', listText(projectPath('src', 'methods')))) {
   const { methodsText } = await import('./text.ts');
   await bring('docs/methods.md', methodsText());
+  const { METHOD_NAMES } = await import('../../src/methods/registry.ts');
+  const method = readFileSync(projectPath('docs', 'method.md'), 'utf8');
+  for (const name of METHOD_NAMES.filter((one) => !method.includes(`\n| \`${one}\` `))) {
+    console.error(`docs/method.md has no row for ${name} in its table of methods.`);
+    process.exitCode = 1;
+  }
 }
