@@ -1,5 +1,5 @@
 import { shownText } from '../base/visible.ts';
-import { type Axis, axisScale, axisTicks, LETTER, linePath } from './axis.ts';
+import { type Axis, axisScale, axisTicks, LETTER, linePath, spreadLabels } from './axis.ts';
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
@@ -31,7 +31,7 @@ export interface ChartPoint {
 
 /** How points are marked. */
 export interface Mark {
-  readonly shape: 'circle' | 'square' | 'diamond';
+  readonly shape: 'circle' | 'ring' | 'square' | 'diamond';
   /** Half its width, in pixels. */
   readonly size: number;
   readonly opacity?: number;
@@ -75,14 +75,17 @@ export interface Chart {
   readonly yName: string;
   readonly formatX: (value: number) => string;
   readonly formatY: (value: number) => string;
-  /** The values marked on an axis; about five round ones by default. */
+  /** The values marked on an axis; about five round ones by default. Below, those are left out that would overlap. */
   readonly xTicks?: readonly number[];
   readonly yTicks?: readonly number[];
   /** Whether the texts below are too long to stand side by side. */
   readonly isTilted?: boolean;
   readonly borders?: readonly ChartBorder[];
-  /** Where the names of the lines stand, as part of the drawing; `none` if the text around it names them. */
-  readonly legend?: 'below' | 'beside' | 'none';
+  /**
+   * Where the names of the lines stand, as part of the drawing: in rows, in a column, or each where its line ends;
+   * `none` if the text around it names them.
+   */
+  readonly legend?: 'below' | 'beside' | 'ends' | 'none';
   /** Room around the plot, in pixels. */
   readonly margin?: Partial<typeof MARGIN>;
   /** Further elements, drawn last. */
@@ -99,6 +102,12 @@ const LEGEND_ROW = 18;
 /** Width of a legend's sample with its gap, and the gap between two entries. */
 const SAMPLE = 26;
 const GAP = 18;
+/** Least distance of the names at the ends of lines, and their most letters. */
+const END_GAP = 14;
+const END_LETTERS = 14;
+/** Room at the right of a plot for the names at the ends of its lines, in pixels. */
+export const endsRoom = (names: readonly string[]): number =>
+  20 + LETTER * Math.min(END_LETTERS, Math.max(0, ...names.map(({ length }) => length)));
 /** Half the length of the dash that shows a point without neighbours. */
 const HALF_DASH = 4;
 
@@ -110,10 +119,13 @@ interface Legend {
   readonly rows: number;
 }
 
+const cut = (name: string, letters: number): string =>
+  name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
+
 /** Lays out the entries of a legend in rows of a given width. */
 export function legendPlaces(all: readonly string[], width: number): Legend {
   const most = Math.max(4, Math.floor((width - SAMPLE) / LETTER));
-  const names = all.map((name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name));
+  const names = all.map((name) => cut(name, most));
   let [x, row] = [0, 0];
   const places = names.map((name) => {
     const needs = SAMPLE + name.length * LETTER;
@@ -140,7 +152,7 @@ export function drawChart(
     const [sx, sy] = [toX(px), py === null ? null : toY(py)];
     return sx === null || sy === null ? null : [sx, Math.min(2 * height, Math.max(-height, sy))];
   };
-  const named = where === 'none' ? [] : lines.filter(({ isNamed = true }) => isNamed);
+  const named = where === 'none' || where === 'ends' ? [] : lines.filter(({ isNamed = true }) => isNamed);
   const legend = legendPlaces(where === 'below' ? named.map(({ name }) => name) : [], right - margin.left);
   const text = (attributes: Attributes, words: string): SvgNode => svgNode('text', attributes, words);
 
@@ -151,13 +163,14 @@ export function drawChart(
       text({ ...style.tick, x: margin.left - 8, y: at, dy: '0.32em', textAnchor: 'end' }, formatY(tick)),
     ];
   });
-  const below = (chart.xTicks ?? axisTicks(x, Math.max(2, width / 90))).map((tick) => {
-    const [at, base] = [toX(tick) ?? 0, bottom + 16];
+  let free = -Infinity;
+  const below = (chart.xTicks ?? axisTicks(x, Math.max(2, width / 90))).flatMap((tick) => {
+    const [at, base, words] = [toX(tick) ?? 0, bottom + 16, formatX(tick)];
     const turn = { textAnchor: 'end', transform: `rotate(-30 ${at} ${base})` };
-    return text(
-      { ...style.tick, x: at, y: base, ...(chart.isTilted ? turn : { textAnchor: 'middle' }) },
-      formatX(tick),
-    );
+    const half = chart.isTilted ? 0 : (words.length * LETTER) / 2;
+    if (words === '' || at - half < free) return [];
+    free = at + half + 4;
+    return [text({ ...style.tick, x: at, y: base, ...(chart.isTilted ? turn : { textAnchor: 'middle' }) }, words)];
   });
   const names = [
     text({ ...style.name, x: margin.left, y: margin.top - 10 }, chart.yName),
@@ -200,6 +213,7 @@ export function drawChart(
     lines.length === 0 ? [] : [cut],
     marks,
     entries.flat(),
+    where === 'ends' ? namesAtEnds(lines, place, margin.top, bottom) : [],
     chart.over?.(place) ?? [],
   );
 }
@@ -219,9 +233,39 @@ function markAt(place: readonly [number, number] | null, { shape, size, opacity 
   if (place === null) return null;
   const [x, y] = place.map((value) => Number(value.toFixed(1)));
   const paint = { fill, fillOpacity: opacity };
+  if (shape === 'ring') return svgNode('circle', { cx: x, cy: y, r: size, fill: 'none', stroke: fill, strokeWidth: 2 });
   if (shape === 'circle') return svgNode('circle', { cx: x, cy: y, r: size, ...paint });
   const turn = shape === 'diamond' ? { transform: `rotate(45 ${x} ${y})` } : {};
   return svgNode('rect', { x: x - size, y: y - size, width: 2 * size, height: 2 * size, ...paint, ...turn });
+}
+
+/** The names of lines, each in its colour beside its last point, moved apart where they would overlap. */
+function namesAtEnds(lines: readonly ChartLine[], place: ToPlace, top: number, bottom: number): SvgNode[] {
+  const ends = lines.flatMap(({ name, color, isNamed = true, points }) => {
+    const last = points.findLast(({ y }) => y !== null);
+    const at = isNamed && last !== undefined ? place(last.x, last.y) : null;
+    return at === null ? [] : [{ name, color, at }];
+  });
+  const heights = spreadLabels(
+    ends.map(({ at }) => at[1]),
+    END_GAP,
+    top,
+    bottom,
+  );
+  return ends.flatMap(({ name, color, at: [x, y] }, i) => [
+    svgNode('path', {
+      ...{ fill: 'none', stroke: color, opacity: 0.5 },
+      d: linePath([
+        [x + 5, y],
+        [x + 12, heights[i]],
+      ]),
+    }),
+    svgNode(
+      'text',
+      { x: x + 15, y: heights[i], dy: '0.32em', fill: color, fontSize: 12, fontWeight: 600 },
+      cut(name, END_LETTERS),
+    ),
+  ]);
 }
 
 /** The path of a line; a point without neighbours is a short dash. */

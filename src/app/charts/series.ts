@@ -1,4 +1,33 @@
 import type { Results } from '../../run/results/results.ts';
+import { axisOver } from '../../charts/axis.ts';
+import type { Chart } from '../../charts/chart.ts';
+import { whole } from '../ui/format.ts';
+
+const HUES = 7;
+
+/** Colour of a series as a custom property; after seven, colours repeat with another dash. */
+export const seriesColor = (index: number): string => `var(--series-${index % HUES})`;
+
+/** Place of a series in the sequence of dash patterns. */
+export const seriesDash = (index: number): number => Math.floor(index / HUES);
+
+/** A chart over the rounds of runs, of shares in percent or of losses. */
+export function roundsChart(
+  chart: Pick<Chart, 'label' | 'lines' | 'xName' | 'yName'> & Partial<Chart> & { isLoss?: boolean },
+): Chart {
+  const { isLoss = false, lines } = chart;
+  const points = lines.flatMap((line) => line.points);
+  return {
+    x: axisOver(
+      points.map(({ x }) => x),
+      false,
+    ),
+    y: { from: 0, to: isLoss ? Math.max(1, ...points.map(({ y }) => y ?? 0)) : 1, isLog: false },
+    formatX: (round) => (Number.isInteger(round) ? whole(round) : ''),
+    formatY: (value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value))),
+    ...chart,
+  };
+}
 
 /** Losses of a run in columns of equal length, one entry per optimizer step. */
 export interface LossColumns {

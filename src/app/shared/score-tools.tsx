@@ -35,3 +35,25 @@ export function HeatTool() {
   const heat = usePageState(({ view }) => view.heat);
   return <Segmented label="Colour by" options={HEATS} value={heat} onChange={(next) => changeView({ heat: next })} />;
 }
+
+/** Chooses the weight of the past in the averages of losses. */
+export function SmoothingTool() {
+  const { changeView } = usePage();
+  const smoothing = usePageState(({ view }) => view.smoothing);
+  return (
+    <label className="choice muted">
+      Smoothing
+      <input
+        type="range"
+        min={0}
+        max={0.98}
+        step={0.02}
+        value={smoothing}
+        aria-valuetext={smoothing.toFixed(2)}
+        title="Weight of the past in the moving average, which restarts with each task."
+        onChange={({ target }) => changeView({ smoothing: target.valueAsNumber })}
+      />
+      {smoothing.toFixed(2)}
+    </label>
+  );
+}

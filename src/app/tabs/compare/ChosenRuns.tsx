@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { seriesColor } from '../../charts/colors.ts';
+import { seriesColor } from '../../charts/series.ts';
 import { ErrorLine } from '../../ui/errors.tsx';
 import { bytes, moment } from '../../ui/format.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';

@@ -1,7 +1,7 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
 import { methodOf, methodTitle } from '../../../methods/registry.ts';
 import { type WatchedSum, watchedSums } from '../../../run/results/watched.ts';
-import { seriesColor } from '../../charts/colors.ts';
+import { seriesColor } from '../../charts/series.ts';
 import { type Band, halfWidth, meanOf } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';

@@ -1,12 +1,11 @@
-import { useMemo, useRef } from 'react';
+import { useMemo } from 'react';
 import type { Results } from '../../../run/results/results.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
 import { axisOver } from '../../../charts/axis.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import type { ChartBorder } from '../../../charts/chart.ts';
-import { LineChart } from '../../charts/LineChart.tsx';
-import { drawingIn } from '../../charts/save.tsx';
+import type { Chart, ChartBorder } from '../../../charts/chart.ts';
+import { Figure } from '../../charts/Figure.tsx';
 import { sampledRows } from '../../charts/series.ts';
+import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { significant, whole } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
@@ -37,27 +36,39 @@ const TABLE_ROWS = 40;
 
 /** The losses of the compared runs, smoothed. */
 export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
-  const { compare, changeView } = usePage();
+  const { compare } = usePage();
   const by = usePageState((state) => state.compare.by);
   const band = usePageState((state) => state.compare.band);
   const logLoss = usePageState((state) => state.compare.logLoss);
   const logSteps = usePageState((state) => state.compare.logSteps);
   const smoothing = usePageState(({ view }) => view.smoothing);
-  const frame = useRef<HTMLDivElement>(null);
   const lines = useMemo(
     () => overlayLines(groups, { by, band }, (results) => lossCurve(results, smoothing)),
     [groups, by, band, smoothing],
   );
-  const drawn = useMemo(() => lines.map(thinnedLine), [lines]);
-  const points = drawn.flatMap((line) => line.points);
-  const borders = useMemo(
-    () => sharedBorders(groups.flatMap(({ runs }) => runs.map(({ results }) => results))),
-    [groups],
-  );
-  const top = axisOver(
-    points.map(({ y }) => y),
-    logLoss,
-  );
+  const chart = useMemo((): Chart => {
+    const drawn = lines.map(thinnedLine);
+    const points = drawn.flatMap((line) => line.points);
+    const y = axisOver(
+      points.map((point) => point.y),
+      logLoss,
+    );
+    return {
+      label: 'Loss of the compared runs; the table below has the numbers.',
+      lines: drawn,
+      borders: sharedBorders(groups.flatMap(({ runs }) => runs.map(({ results }) => results))),
+      x: axisOver(
+        points.map(({ x }) => x),
+        logSteps,
+        0,
+      ),
+      y: logLoss ? y : { ...y, from: 0 },
+      xName: 'step',
+      yName: 'loss',
+      formatX: whole,
+      formatY: significant,
+    };
+  }, [groups, lines, logLoss, logSteps]);
   return (
     <Section
       title="Loss"
@@ -65,19 +76,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
       note="Moving average over every optimizer step, restarted with each task."
       tools={
         <>
-          <label className="choice muted">
-            Smoothing
-            <input
-              type="range"
-              min={0}
-              max={0.98}
-              step={0.02}
-              value={smoothing}
-              aria-valuetext={smoothing.toFixed(2)}
-              onChange={({ target }) => changeView({ smoothing: target.valueAsNumber })}
-            />
-            {smoothing.toFixed(2)}
-          </label>
+          <SmoothingTool />
           <label className="choice muted">
             <input
               type="checkbox"
@@ -97,38 +96,20 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
         </>
       }
     >
-      <div ref={frame}>
-        <LineChart
-          label="Loss of the compared runs; the table below has the numbers."
-          lines={drawn}
-          borders={borders}
-          x={axisOver(
-            points.map(({ x }) => x),
-            logSteps,
-            0,
-          )}
-          y={logLoss ? top : { ...top, from: 0 }}
-          xName="step"
-          yName="loss"
-          formatX={whole}
-          formatY={significant}
-        />
-      </div>
-      <DataTable
-        caption="Loss of the compared runs"
-        columns={['Line', 'Step', 'Loss']}
-        rows={() =>
-          lines.flatMap((line) =>
-            sampledRows(line.points.length, TABLE_ROWS).map((i) => [
-              line.name,
-              whole(line.points[i].x),
-              significant(line.points[i].y),
-            ]),
-          )
-        }
-        save={{
+      <Figure
+        chart={chart}
+        table={{
+          caption: 'Loss of the compared runs',
+          columns: ['Line', 'Step', 'Loss'],
+          rows: () =>
+            lines.flatMap((line) =>
+              sampledRows(line.points.length, TABLE_ROWS).map((i) => [
+                line.name,
+                whole(line.points[i].x),
+                significant(line.points[i].y),
+              ]),
+            ),
           file: 'compare-loss',
-          draw: (take) => drawingIn(frame.current, take),
           numbers: () => lineNumbers(lines, 'step', 'loss'),
         }}
       />

@@ -1,13 +1,11 @@
-import { useRef } from 'react';
 import { isOnFront, paretoFront, type Point } from '../../../run/results/pareto.ts';
-import { axisOver, axisScale, axisTicks, LETTER, linePath } from '../../../charts/axis.ts';
-import { seriesColor } from '../../charts/colors.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { drawingIn } from '../../charts/save.tsx';
+import { axisOver, LETTER } from '../../../charts/axis.ts';
+import { type Chart, svgNode } from '../../../charts/chart.ts';
+import { Figure } from '../../charts/Figure.tsx';
+import { seriesColor } from '../../charts/series.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn } from '../../state/scores.ts';
 import { percent, points } from '../../ui/format.ts';
-import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
 import styles from './compare.module.css';
@@ -97,8 +95,6 @@ interface Dot {
 
 const placeOf = ({ justLearned, backwardTransfer }: Dot): Point => ({ x: justLearned, y: backwardTransfer });
 
-const HEIGHT = 300;
-const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
 const LEAST_SPAN = 0.1;
 
 /** Values with a span of at least ten points, so that a difference within chance does not fill the plane. */
@@ -111,8 +107,6 @@ export function withSpan(values: readonly number[]): number[] {
 /** Plots BWT against just-learned accuracy, with the Pareto front. */
 export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
-  const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
   const methods = [...new Set(groups.map(({ settings }) => settings.method.name))];
   const left: string[] = [];
   const dots = groups.flatMap(({ name: label, settings, runs }) =>
@@ -135,121 +129,78 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
       testId="plane"
       note="Each dot is a run: further right it learned its tasks better, further up it forgot less. The line joins the runs that no other beats on both."
     >
-      <div ref={frame} className={styles.frame}>
-        {width > 0 && <PlaneDrawing dots={dots} front={front} isBest={isBest} width={width} />}
-      </div>
-      {left.length > 0 && (
-        <p className="about">Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
-      )}
-      <DataTable
-        caption="Just learned, and change since then (BWT), of the compared runs"
-        columns={['Run', 'Just learned %', 'Change since learned (BWT)', 'On the front']}
-        rows={() =>
-          dots.map((dot) => [
-            dot.name,
-            percent(dot.justLearned),
-            points(dot.backwardTransfer),
-            isBest(dot) ? 'yes' : 'no',
-          ])
-        }
-        save={{
+      <Figure
+        chart={chartOf(dots, front, isBest)}
+        height={300}
+        table={{
+          caption: 'Just learned, and change since then (BWT), of the compared runs',
+          columns: ['Run', 'Just learned %', 'Change since learned (BWT)', 'On the front'],
+          rows: () =>
+            dots.map((dot) => [
+              dot.name,
+              percent(dot.justLearned),
+              points(dot.backwardTransfer),
+              isBest(dot) ? 'yes' : 'no',
+            ]),
           file: 'compare-plane',
-          draw: (take) => drawingIn(frame.current, take),
           numbers: () => ({
             columns: ['run', 'just learned', 'backward transfer', 'on the front'],
             rows: dots.map((dot) => [dot.name, dot.justLearned, dot.backwardTransfer, isBest(dot) ? 1 : 0]),
           }),
         }}
       />
+      {left.length > 0 && (
+        <p className="about">Not shown because a measure is missing or is a loss: {left.join('; ')}.</p>
+      )}
     </Section>
   );
 }
 
-interface Drawn {
-  dots: readonly Dot[];
-  front: readonly Dot[];
-  isBest: (dot: Dot) => boolean;
-  width: number;
-}
-
-function PlaneDrawing({ dots, front, isBest, width }: Drawn) {
+function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot) => boolean): Chart {
   const x = axisOver(withSpan(dots.map(({ justLearned }) => justLearned)), false, 0.12);
   const y = axisOver(withSpan([0, ...dots.map(({ backwardTransfer }) => backwardTransfer)]), false, 0.12);
-  const [right, bottom] = [width - PLOT.right, HEIGHT - PLOT.bottom];
-  const scaleX = axisScale(x, PLOT.left, right);
-  const scaleY = axisScale(y, bottom, PLOT.top);
-  const [toX, toY] = [(value: number) => scaleX(value) ?? 0, (value: number) => scaleY(value) ?? 0];
-  const named = dots.flatMap(({ key, label, color }, dot) =>
-    label === null ? [] : [{ key, label, color, dot, width: label.length * LETTER }],
-  );
-  const labels = dotLabels(
-    dots.map(({ justLearned, backwardTransfer }) => ({ x: toX(justLearned), y: toY(backwardTransfer) })),
-    named,
-    { left: PLOT.left, right, top: PLOT.top, bottom },
-  );
-  return (
-    <svg
-      width={width}
-      height={HEIGHT}
-      role="img"
-      aria-label="Backward transfer against just learned, one dot per run; the table below has the numbers."
-    >
-      {axisTicks(y, 5).map((tick) => (
-        <g key={tick}>
-          <line
-            className={tick === 0 ? styles.zero : styles.grid}
-            x1={PLOT.left}
-            x2={right}
-            y1={toY(tick)}
-            y2={toY(tick)}
-          />
-          <text className={styles.tick} x={PLOT.left - 8} y={toY(tick)} dy="0.32em" textAnchor="end">
-            {points(tick)}
-          </text>
-        </g>
-      ))}
-      {axisTicks(x, Math.max(2, width / 90)).map((tick) => (
-        <text key={tick} className={styles.tick} x={toX(tick)} y={bottom + 16} textAnchor="middle">
-          {percent(tick)}
-        </text>
-      ))}
-      <text className={styles.tick} x={PLOT.left} y={12}>
-        change since learned (BWT), points
-      </text>
-      <text className={styles.tick} x={right} y={bottom + 32} textAnchor="end">
-        just learned, %
-      </text>
-      <path
-        className={styles.front}
-        d={linePath(front.map((dot) => [toX(dot.justLearned), toY(dot.backwardTransfer)]))}
-      />
-      {dots.map((dot) => (
-        <circle
-          key={dot.key}
-          className={styles.dot}
-          data-key={dot.key}
-          data-front={isBest(dot)}
-          cx={toX(dot.justLearned)}
-          cy={toY(dot.backwardTransfer)}
-          r={isBest(dot) ? 5.5 : 4.5}
-          style={{ '--series': seriesColor(dot.color) }}
-        >
-          <title>{`${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`}</title>
-        </circle>
-      ))}
-      {named.map(({ key, label, color }, i) => (
-        <text
-          key={key}
-          className={styles.label}
-          x={labels[i].x}
-          y={labels[i].y}
-          dy="0.32em"
-          textAnchor={labels[i].anchor}
-          style={{ '--series': seriesColor(color) }}
-        >
-          {label}
-        </text>
-      ))}
-    </svg>
-  );
+  return {
+    label: 'Backward transfer against just learned, one dot per run; the table below has the numbers.',
+    lines: [{ name: 'front', color: 'var(--muted)', dash: 1, points: front.map(placeOf) }],
+    x,
+    y,
+    xName: 'just learned, %',
+    yName: 'change since learned (BWT), points',
+    formatX: percent,
+    formatY: points,
+    legend: 'none',
+    over: (toPlace) => {
+      const at = (px: number, py: number): Place => {
+        const [left, top] = toPlace(px, py) ?? [0, 0];
+        return { x: left, y: top };
+      };
+      const places = dots.map(({ justLearned, backwardTransfer }) => at(justLearned, backwardTransfer));
+      const named = dots.flatMap(({ label }, dot) =>
+        label === null ? [] : [{ label, dot, width: label.length * LETTER }],
+      );
+      const [low, high] = [at(x.from, y.from), at(x.to, y.to)];
+      const labels = dotLabels(places, named, { left: low.x, right: high.x, top: high.y, bottom: low.y });
+      return [
+        ...dots.map((dot, i) =>
+          svgNode(
+            'circle',
+            {
+              ...{ cx: places[i].x, cy: places[i].y, r: isBest(dot) ? 5.5 : 4.5, strokeWidth: 1.5 },
+              ...{ fill: seriesColor(dot.color), stroke: seriesColor(dot.color), fillOpacity: isBest(dot) ? 1 : 0.55 },
+            },
+            svgNode(
+              'title',
+              {},
+              `${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`,
+            ),
+          ),
+        ),
+        ...named.map(({ label, dot }, i) => {
+          const { x: left, y: top, anchor } = labels[i];
+          const paint = { className: styles.label, fill: seriesColor(dots[dot].color) };
+          return svgNode('text', { ...paint, x: left, y: top, dy: '0.32em', textAnchor: anchor }, label);
+        }),
+      ];
+    },
+  };
 }

@@ -1,14 +1,11 @@
-import { type ReactNode, useRef } from 'react';
+import type { ReactNode } from 'react';
 import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
-import { axisOver } from '../../../charts/axis.ts';
 import { DOT } from '../../../charts/chart.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { LineChart } from '../../charts/LineChart.tsx';
-import { drawingIn } from '../../charts/save.tsx';
+import { Figure } from '../../charts/Figure.tsx';
+import { roundsChart } from '../../charts/series.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreIn, scoreText } from '../../state/scores.ts';
-import { whole } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import {
   accuracyCurve,
@@ -114,42 +111,29 @@ interface RoundProps extends Props {
 function RoundOverlay({ groups, title, file, note, yName, tools, curveOf, isLoss = false }: RoundProps) {
   const by = usePageState((state) => state.compare.by);
   const band = usePageState((state) => state.compare.band);
-  const frame = useRef<HTMLDivElement>(null);
   const lines = overlayLines(groups, { by, band }, curveOf);
-  const values = lines.flatMap(({ points }) => points.map(({ y }) => y ?? 0));
-  const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
+  const rounds = [...new Set(lines.flatMap(({ points }) => points.map(({ x }) => x)))].toSorted((a, b) => a - b);
   return (
     <Section title={title} testId={file} note={note} tools={tools}>
-      <div ref={frame}>
-        <LineChart
-          label={`${title} of the compared runs; the table below has the numbers.`}
-          lines={lines.map((line) => ({ ...line, mark: DOT }))}
-          x={axisOver(xs, false)}
-          y={{ from: 0, to: isLoss ? Math.max(1, ...values) : 1, isLog: false }}
-          xName="tasks learned"
-          yName={yName}
-          formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
-          formatY={(value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value)))}
-        />
-      </div>
-      <DataTable
-        caption={`${title} of the compared runs, ${isLoss ? 'loss per token' : 'percent'}`}
-        columns={[
-          'Line',
-          ...[...new Set(xs)].toSorted((a, b) => a - b).map((x) => (x === 0 ? 'Before training' : `After task ${x}`)),
-        ]}
-        rows={() => {
-          const rounds = [...new Set(xs)].toSorted((a, b) => a - b);
-          return lines.map((line) => [
-            line.name,
-            ...rounds.map((round) =>
-              scoreText(isLoss ? 'loss' : 'exact', line.points.find(({ x }) => x === round)?.y ?? null),
-            ),
-          ]);
-        }}
-        save={{
+      <Figure
+        chart={roundsChart({
+          label: `${title} of the compared runs; the table below has the numbers.`,
+          lines: lines.map((line) => ({ ...line, mark: DOT })),
+          xName: 'tasks learned',
+          yName,
+          isLoss,
+        })}
+        table={{
+          caption: `${title} of the compared runs, ${isLoss ? 'loss per token' : 'percent'}`,
+          columns: ['Line', ...rounds.map((x) => (x === 0 ? 'Before training' : `After task ${x}`))],
+          rows: () =>
+            lines.map((line) => [
+              line.name,
+              ...rounds.map((round) =>
+                scoreText(isLoss ? 'loss' : 'exact', line.points.find(({ x }) => x === round)?.y ?? null),
+              ),
+            ]),
           file,
-          draw: (take) => drawingIn(frame.current, take),
           numbers: () => lineNumbers(lines, 'round', 'share'),
         }}
       />

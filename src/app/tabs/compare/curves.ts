@@ -3,7 +3,7 @@ import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { Cell } from '../../../base/csv-line.ts';
 import type { ChartLine } from '../../../charts/chart.ts';
-import { seriesColor } from '../../charts/colors.ts';
+import { seriesColor } from '../../charts/series.ts';
 import type { Numbers } from '../../charts/save.tsx';
 import { drawnIndices, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';

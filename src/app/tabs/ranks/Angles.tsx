@@ -1,10 +1,7 @@
-import { useRef } from 'react';
-import { linearScale } from '../../../charts/axis.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { HeatFigure } from '../../charts/HeatFigure.tsx';
-import { drawingIn, SaveTools, withDrawing } from '../../charts/save.tsx';
+import { endsRoom, type SvgNode, svgNode } from '../../../charts/chart.ts';
+import { Figure } from '../../charts/Figure.tsx';
+import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage } from '../../state/page-context.tsx';
-import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
 import { chanceAngle, degrees, mean, shortName, type TensorRow } from './ranks.ts';
 import styles from './ranks.module.css';
@@ -20,10 +17,6 @@ interface Props {
 
 /** With more tasks than this, the table of cosines takes the whole width. */
 const MANY_TASKS = 6;
-
-const ROW = 26;
-const PLOT = { top: 4, right: 10, bottom: 22 };
-const TICKS = [0, 30, 60, 90];
 
 /** How similar the main directions of the tasks are: a heat map of all pairs, and the angles of one tensor. */
 export function Angles({ likeness, row, round, order }: Props) {
@@ -114,92 +107,66 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
 }
 
 function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>) {
-  const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
   const space = row.rounds[round - 1];
   const angles = space?.angles ?? [];
-  const label = Math.min(90, width / 4);
-  const x = linearScale(0, 90, label + 8, width - PLOT.right);
-  const height = PLOT.top + angles.length * ROW + PLOT.bottom;
-  const title = `${shortName(row.name)}, ${order[round - 1] ?? ''} and earlier tasks`;
+  const later = order[round - 1] ?? '';
+  const names = angles.map(({ task }) => order[task - 1] ?? '');
   return (
     <div>
       <p className={styles.caption}>
         <code>{shortName(row.name)}</code>,{' '}
         {angles.length > 0
-          ? `${order[round - 1] ?? ''} and each task before it, degrees`
+          ? `${later} and each task before it, degrees`
           : round === 1
             ? 'the first task: no earlier one to compare with. Choose a later task.'
             : 'not compared'}
       </p>
-      <div ref={frame}>
-        {width > 0 && angles.length > 0 && (
-          <svg width={width} height={height} role="img" aria-label="Principal angles; the table below has the numbers.">
-            {TICKS.map((tick) => (
-              <g key={tick}>
-                <line className={styles.grid} x1={x(tick)} x2={x(tick)} y1={PLOT.top} y2={height - PLOT.bottom} />
-                <text className={styles.tick} x={x(tick)} y={height - 6} textAnchor="middle">
-                  {tick}°
-                </text>
-              </g>
-            ))}
-            {angles.map(({ task, cosines }, i) => {
-              const middle = PLOT.top + (i + 0.5) * ROW;
-              const own = space?.directions ?? 0;
-              // Fewer angles than directions: only so many are still stored of the earlier task.
-              const other = cosines.length < own ? cosines.length : (row.rounds[task - 1]?.directions ?? 0);
-              const chance = x(chanceAngle(own, other, row.dimension));
-              return (
-                <g key={task}>
-                  <text className={styles.task} x={label} y={middle} dy="0.32em" textAnchor="end">
-                    {order[task - 1]}
-                  </text>
-                  <line className={styles.chance} x1={chance} x2={chance} y1={middle - 11} y2={middle + 11} />
-                  {cosines.map((cosine, k) => (
-                    <line
-                      key={k}
-                      className={styles.angle}
-                      x1={x(degrees(cosine))}
-                      x2={x(degrees(cosine))}
-                      y1={middle - 7}
-                      y2={middle + 7}
-                    />
-                  ))}
-                </g>
-              );
-            })}
-          </svg>
-        )}
-      </div>
       {angles.length > 0 && (
         <>
           <ul className="keys">
             <li style={{ '--series': 'var(--accent)' }}>an angle</li>
             <li style={{ '--series': 'var(--loss)' }}>expected for unrelated directions</li>
           </ul>
-          <DataTable
-            caption={`Principal angles of ${title}, degrees`}
-            columns={['Task', 'Mean cosine', 'Angles']}
-            rows={() =>
-              angles.map(({ task, cosines }) => [
-                order[task - 1] ?? '',
-                (mean(cosines) ?? 0).toFixed(3),
-                cosines.map((cosine) => degrees(cosine).toFixed(1)).join(', '),
-              ])
-            }
-            save={{
+          <Figure
+            chart={{
+              label: 'Principal angles; the table below has the numbers.',
+              lines: [],
+              x: { from: 0, to: 90, isLog: false },
+              y: { from: angles.length - 0.5, to: -0.5, isLog: false },
+              xTicks: [0, 30, 60, 90],
+              yTicks: names.map((_, i) => i),
+              xName: '',
+              yName: '',
+              formatX: (angle) => `${angle}°`,
+              formatY: (i) => names[i],
+              margin: { top: 4, bottom: 22, left: endsRoom(names) },
+              over: (place) =>
+                angles.flatMap(({ task, cosines }, i) => {
+                  const own = space?.directions ?? 0;
+                  // Fewer angles than directions: only so many are still stored of the earlier task.
+                  const other = cosines.length < own ? cosines.length : (row.rounds[task - 1]?.directions ?? 0);
+                  const chance = chanceAngle(own, other, row.dimension);
+                  return [
+                    stroke(place(chance, i), 11, styles.chance),
+                    ...cosines.map((cosine) => stroke(place(degrees(cosine), i), 7, styles.angle)),
+                  ];
+                }),
+            }}
+            height={26 * (angles.length + 1)}
+            table={{
+              caption: `Principal angles of ${shortName(row.name)}, ${later} and earlier tasks, degrees`,
+              columns: ['Task', 'Mean cosine', 'Angles'],
+              rows: () =>
+                angles.map(({ cosines }, i) => [
+                  names[i],
+                  (mean(cosines) ?? 0).toFixed(3),
+                  cosines.map((cosine) => degrees(cosine).toFixed(1)).join(', '),
+                ]),
               file: 'angles',
-              draw: (take) => drawingIn(frame.current, take),
               numbers: () => ({
                 columns: ['layer', 'task', 'earlier task', 'cosine', 'degrees'],
-                rows: angles.flatMap(({ task, cosines }) =>
-                  cosines.map((cosine) => [
-                    row.name,
-                    order[round - 1] ?? '',
-                    order[task - 1] ?? '',
-                    cosine,
-                    degrees(cosine),
-                  ]),
+                rows: angles.flatMap(({ cosines }, i) =>
+                  cosines.map((cosine) => [row.name, later, names[i], cosine, degrees(cosine)]),
                 ),
               }),
             }}
@@ -208,4 +175,10 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
       )}
     </div>
   );
+}
+
+/** An upright stroke at a place. @param half half its length, in pixels. */
+function stroke(at: readonly [number, number] | null, half: number, className: string): SvgNode {
+  const [x, y] = at ?? [0, 0];
+  return svgNode('line', { className, x1: x, x2: x, y1: y - half, y2: y + half });
 }

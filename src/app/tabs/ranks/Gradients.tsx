@@ -1,7 +1,7 @@
 import { memo, useMemo } from 'react';
 import { axisOver } from '../../../charts/axis.ts';
-import { seriesColor } from '../../charts/colors.ts';
-import { LineDrawing } from '../../charts/LineChart.tsx';
+import { seriesColor } from '../../charts/series.ts';
+import { ChartDrawing } from '../../charts/Figure.tsx';
 import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { significant } from '../../ui/format.ts';
@@ -42,7 +42,7 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
           title="Gradient norms"
           draw={(take) =>
             withDrawing(
-              <LineDrawing
+              <ChartDrawing
                 label="Gradient norms, before clipping"
                 lines={rows.map(({ name, points }, i) => ({
                   name: shortName(name),

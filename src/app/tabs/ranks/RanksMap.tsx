@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
-import { HeatFigure } from '../../charts/HeatFigure.tsx';
+import { HeatFigure } from '../../charts/save.tsx';
 import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';

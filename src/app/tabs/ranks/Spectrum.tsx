@@ -1,10 +1,8 @@
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import { linePath } from '../../../charts/axis.ts';
 import { type SvgNode, svgNode, type ToPlace } from '../../../charts/chart.ts';
 import type { TensorSpace } from '../../../run/results/results.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { LineChart } from '../../charts/LineChart.tsx';
-import { drawingIn } from '../../charts/save.tsx';
+import { type ChartTable, Figure } from '../../charts/Figure.tsx';
 import { percent } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
@@ -39,6 +37,7 @@ interface BarsProps {
   count: number;
   /** Draws the bars and what belongs to them. */
   draw: (bars: Bars) => SvgNode[];
+  table: ChartTable;
 }
 
 interface Bars {
@@ -49,7 +48,7 @@ interface Bars {
 }
 
 /** Shares of directions, a bar each, in percent. */
-function BarChart({ label, xName, axis, height, count, draw }: BarsProps) {
+function BarChart({ label, xName, axis, height, count, draw, table }: BarsProps) {
   const isLog = axis === 'log';
   const y = { from: TICKS[axis][0], to: 1, isLog };
   const x = { from: 0, to: Math.max(count, LEAST_PLACES) + 0.5, isLog: false };
@@ -66,30 +65,19 @@ function BarChart({ label, xName, axis, height, count, draw }: BarsProps) {
       },
     };
   };
-  // Of many numbers, those are left out that would overlap.
-  const every = Math.max(1, Math.ceil((count * 24) / 500));
-  return (
-    <LineChart
-      label={label}
-      lines={[]}
-      x={x}
-      y={y}
-      xTicks={Array.from({ length: count }, (_, i) => i + 1).filter((one) => one === 1 || one % every === 0)}
-      yTicks={TICKS[axis]}
-      xName={xName}
-      yName=""
-      formatX={String}
-      formatY={(share) => String(Number((share * 100).toPrecision(3)))}
-      height={height}
-      margin={{ top: 12, left: 34 }}
-      over={(toPlace) => draw(barsOf(toPlace))}
-    />
-  );
+  const chart = {
+    ...{ label, lines: [], x, y, xName, yName: '', margin: { top: 12, left: 34 } },
+    xTicks: Array.from({ length: count }, (_, i) => i + 1),
+    yTicks: TICKS[axis],
+    formatX: String,
+    formatY: (share: number) => String(Number((share * 100).toPrecision(3))),
+    over: (toPlace: ToPlace) => draw(barsOf(toPlace)),
+  };
+  return <Figure chart={chart} height={height} table={table} />;
 }
 
 /** Energy of the directions of one tensor after a round: a bar each, a line for their sum, and the threshold. */
 export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
-  const frame = useRef<HTMLDivElement>(null);
   const points = spectrumPoints(space, isSoft);
   const count = points.length;
   // The first direction often holds nine tenths: on a linear axis the others would be invisible.
@@ -114,34 +102,6 @@ export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
         </>
       }
     >
-      <div ref={frame}>
-        <BarChart
-          label="Energy spectrum; the table below has the numbers."
-          xName="direction; bars: energy in percent"
-          axis={axis}
-          height={230}
-          count={count}
-          draw={({ bar, place }) => {
-            const [[left], [right, threshold]] = [
-              place(0, 1),
-              place(Math.max(count, LEAST_PLACES) + 0.5, space.threshold),
-            ];
-            const words = `${isSoft ? 'held now' : 'threshold'} ${percent(space.threshold)}`;
-            const sum = [place(0, held), ...points.map((one) => place(one.index, Math.min(1, one.cumulative)))];
-            return [
-              bar(0.2, held, styles.held, 0.35),
-              ...points.map(({ index, energy, added }) => bar(index, energy, added ? styles.added : styles.left)),
-              svgNode('path', { className: styles.sum, d: linePath(sum) }),
-              svgNode('line', { className: styles.threshold, x1: left, x2: right, y1: threshold, y2: threshold }),
-              svgNode(
-                'text',
-                { className: styles.thresholdName, x: right, y: threshold + 14, textAnchor: 'end' },
-                words,
-              ),
-            ];
-          }}
-        />
-      </div>
       <ul className="keys">
         <li style={{ '--series': 'var(--line-strong)' }}>held before</li>
         {!isSoft && <li style={{ '--series': 'var(--accent)' }}>added</li>}
@@ -150,20 +110,38 @@ export function Spectrum({ space, isSoft, round, task }: SpectrumProps) {
         </li>
         <li style={{ '--series': 'var(--text)' }}>sum</li>
       </ul>
-      <DataTable
-        caption="Energy spectrum, percent"
-        columns={['Direction', 'Energy', 'Sum', ...(isSoft ? [] : ['Added'])]}
-        rows={() =>
-          points.map(({ index, energy, cumulative, added }) => [
-            String(index),
-            percent(energy),
-            percent(cumulative),
-            ...(isSoft ? [] : [added ? 'yes' : 'no']),
-          ])
-        }
-        save={{
+      <BarChart
+        label="Energy spectrum; the table below has the numbers."
+        xName="direction; bars: energy in percent"
+        axis={axis}
+        height={230}
+        count={count}
+        draw={({ bar, place }) => {
+          const [[left], [right, threshold]] = [
+            place(0, 1),
+            place(Math.max(count, LEAST_PLACES) + 0.5, space.threshold),
+          ];
+          const words = `${isSoft ? 'held now' : 'threshold'} ${percent(space.threshold)}`;
+          const sum = [place(0, held), ...points.map((one) => place(one.index, Math.min(1, one.cumulative)))];
+          return [
+            bar(0.2, held, styles.held, 0.35),
+            ...points.map(({ index, energy, added }) => bar(index, energy, added ? styles.added : styles.left)),
+            svgNode('path', { className: styles.sum, d: linePath(sum) }),
+            svgNode('line', { className: styles.threshold, x1: left, x2: right, y1: threshold, y2: threshold }),
+            svgNode('text', { className: styles.thresholdName, x: right, y: threshold + 14, textAnchor: 'end' }, words),
+          ];
+        }}
+        table={{
+          caption: 'Energy spectrum, percent',
+          columns: ['Direction', 'Energy', 'Sum', ...(isSoft ? [] : ['Added'])],
+          rows: () =>
+            points.map(({ index, energy, cumulative, added }) => [
+              String(index),
+              percent(energy),
+              percent(cumulative),
+              ...(isSoft ? [] : [added ? 'yes' : 'no']),
+            ]),
           file: 'spectrum',
-          draw: (take) => drawingIn(frame.current, take),
           numbers: () => ({
             columns: ['layer', 'task', 'direction', 'energy', 'sum', ...(isSoft ? [] : ['added'])],
             rows: points.map(({ index, energy, cumulative, added }) => [
@@ -217,26 +195,20 @@ interface SuppressedProps {
 
 /** How much of each main direction of a task is left to later tasks: a bar each, on a logarithmic axis. */
 export function Suppressed({ name, task, shares }: SuppressedProps) {
-  const frame = useRef<HTMLDivElement>(null);
   return (
     <Section level={3} title="What is suppressed" testId="suppressed" note={suppressedText(task, shares)}>
-      <div ref={frame}>
-        <BarChart
-          label="What is left of each main direction; the table below has the numbers."
-          xName="main direction; bars: percent left to later tasks"
-          axis="log"
-          height={130}
-          count={shares.length}
-          draw={({ bar }) => shares.map((share, i) => bar(i + 1, 1 - share, styles.added))}
-        />
-      </div>
-      <DataTable
-        caption="Suppressed, percent"
-        columns={['Direction', 'Suppressed', 'Left']}
-        rows={() => shares.map((share, i) => [String(i + 1), percent(share), (100 * (1 - share)).toFixed(2)])}
-        save={{
+      <BarChart
+        label="What is left of each main direction; the table below has the numbers."
+        xName="main direction; bars: percent left to later tasks"
+        axis="log"
+        height={130}
+        count={shares.length}
+        draw={({ bar }) => shares.map((share, i) => bar(i + 1, 1 - share, styles.added))}
+        table={{
+          caption: 'Suppressed, percent',
+          columns: ['Direction', 'Suppressed', 'Left'],
+          rows: () => shares.map((share, i) => [String(i + 1), percent(share), (100 * (1 - share)).toFixed(2)]),
           file: 'suppressed',
-          draw: (take) => drawingIn(frame.current, take),
           numbers: () => ({
             columns: ['layer', 'task', 'direction', 'suppressed'],
             rows: shares.map((share, i) => [name, task, i + 1, share]),

@@ -1,22 +1,14 @@
-import { useRef } from 'react';
 import { namedRounds, roundOf } from '../../../run/settings/schedule.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
-import { seriesColor, seriesDash } from '../../charts/colors.ts';
-import { drawingIn } from '../../charts/save.tsx';
-import { linearScale, linePath, spreadLabels } from '../../../charts/axis.ts';
-import { significant } from '../../ui/format.ts';
-import { usePageState } from '../../state/page-context.tsx';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { useWidth } from '../../ui/hooks.ts';
+import { type ChartLine, endsRoom, MARGIN } from '../../../charts/chart.ts';
+import { Figure } from '../../charts/Figure.tsx';
+import { roundsChart, seriesColor, seriesDash } from '../../charts/series.ts';
 import { matrixOf, scoreIn, scoreText } from '../../state/scores.ts';
-import styles from './run.module.css';
+import { usePageState } from '../../state/page-context.tsx';
+import { significant } from '../../ui/format.ts';
 
-const HEIGHT = 248;
-const PLOT = { top: 10, right: 74, bottom: 26, left: 34 };
 /** Room for losses with their perplexities. */
-const LOSS_LEFT = 76;
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
-const LABEL_GAP = 14;
+const LOSS_LEFT = 80;
 
 /** One line: a task over the rounds. */
 interface Line {
@@ -27,8 +19,6 @@ interface Line {
   /** The round in which it was learned, as an index; 0 of a watched task. */
   learned: number;
   isWatched: boolean;
-  at: number;
-  end: number | null;
 }
 
 /** Accuracy over the rounds: one line per task, labelled at its end. Losses have a chart of their own. */
@@ -42,9 +32,7 @@ export function AccuracyChart() {
     const values = rounds.map(({ round }) => matrix[round]?.[task] ?? null);
     const isWatched = task >= settings.order.length;
     const learned = isWatched ? 0 : rounds.findIndex(({ round }) => round === roundOf(settings, task));
-    const at = values.findLastIndex((value) => value !== null);
-    const end = at < 0 ? null : (values[at] ?? null);
-    return { name, task, values, learned, isWatched, at, end, isLoss: scoreIn(view, results?.tasks[task]) === 'loss' };
+    return { name, task, values, learned, isWatched, isLoss: scoreIn(view, results?.tasks[task]) === 'loss' };
   });
   const losses = lines.filter(({ isLoss }) => isLoss);
   const shares = lines.filter(({ isLoss }) => !isLoss);
@@ -68,128 +56,54 @@ const lossText = (value: number | null): string =>
   value === null ? scoreText('loss', value) : `${scoreText('loss', value)} (${significant(Math.exp(value))})`;
 
 function TaskLines({ lines, rounds, isLoss }: TaskLinesProps) {
-  const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
-  const plot = { ...PLOT, left: isLoss ? LOSS_LEFT : PLOT.left };
-  const last = rounds.length - 1;
-  const x = linearScale(0, last, plot.left, width - plot.right);
-  const top = isLoss ? Math.max(1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))) : 1;
-  const y = linearScale(0, top, HEIGHT - plot.bottom, plot.top);
-  const ended = lines.filter(({ end }) => end !== null);
-  const labels = spreadLabels(
-    ended.map(({ end }) => y(end ?? 0)),
-    LABEL_GAP,
-    plot.top,
-    HEIGHT - plot.bottom,
-  );
-  // Names of rounds are left out where they would overlap.
-  const every = Math.max(1, Math.ceil((last * 58) / Math.max(width - plot.left - plot.right, 1)));
+  const columns = ['task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))];
+  const chart = roundsChart({
+    label: `${isLoss ? 'Loss per token' : 'Accuracy'} of each task over the run; the table below has the numbers.`,
+    lines: lines.flatMap(drawnLines),
+    x: { from: 0, to: rounds.length - 1, isLog: false },
+    ...(!isLoss && { yTicks: [0, 0.25, 0.5, 0.75, 1] }),
+    xTicks: rounds.map((_, i) => i),
+    xName: '',
+    yName: isLoss ? 'loss per token (perplexity)' : '%',
+    formatX: (i) => rounds[i].name,
+    ...(isLoss && { formatY: lossText }),
+    legend: 'ends',
+    margin: { left: isLoss ? LOSS_LEFT : MARGIN.left, right: endsRoom(lines.map(({ name }) => name)), bottom: 26 },
+    isLoss,
+  });
   return (
-    <div className={styles.chart} data-testid={isLoss ? 'loss-lines' : 'share-lines'}>
-      {isLoss && <p className="about">Loss per token, with the perplexity, exp(loss), in brackets</p>}
-      <div ref={frame} className={styles.plot}>
-        {width > 0 && (
-          <svg
-            width={width}
-            height={HEIGHT}
-            role="img"
-            aria-label={`${isLoss ? 'Loss per token' : 'Accuracy'} of each task over the run; the table below has the numbers.`}
-          >
-            {TICKS.map((tick) => (
-              <g key={tick}>
-                <line
-                  className={styles.grid}
-                  x1={plot.left}
-                  x2={width - plot.right}
-                  y1={y(tick * top)}
-                  y2={y(tick * top)}
-                />
-                <text className={styles.tick} x={plot.left - 8} y={y(tick * top)} dy="0.32em" textAnchor="end">
-                  {isLoss ? `${(tick * top).toFixed(1)} (${significant(Math.exp(tick * top))})` : tick * 100}
-                </text>
-              </g>
-            ))}
-            {rounds.map(({ round, name }, i) => (
-              <text
-                key={round}
-                className={styles.tick}
-                x={x(i)}
-                y={HEIGHT - 8}
-                textAnchor={i === 0 ? 'start' : 'middle'}
-                visibility={i % every === 0 ? 'visible' : 'hidden'}
-              >
-                {name}
-              </text>
-            ))}
-            {lines.map(({ name, task, values, learned, isWatched }) => (
-              <g key={name} style={{ '--series': seriesColor(task) }}>
-                <path
-                  d={linePath(
-                    values.slice(0, learned + 1).map((value, i) => (value === null ? null : [x(i), y(value)])),
-                  )}
-                  className={styles.before}
-                />
-                <path
-                  // Joins tests on both sides of rounds without one.
-                  d={linePath(values.flatMap((value, i) => (value === null || i < learned ? [] : [[x(i), y(value)]])))}
-                  className={isWatched ? styles.watched : styles.curve}
-                  strokeDasharray={isWatched ? undefined : seriesDash(task)}
-                />
-                {values.map((value, i) =>
-                  value === null || (i === 0 && !isWatched) ? null : (
-                    <circle
-                      key={i}
-                      className={i === learned && !isWatched ? styles.own : styles.dot}
-                      cx={x(i)}
-                      cy={y(value)}
-                      r={i === learned && !isWatched ? 4.5 : i >= learned ? 2.5 : 0}
-                    />
-                  ),
-                )}
-              </g>
-            ))}
-            {ended.map(({ name, task, at, end }, i) => {
-              const labelY = labels[i] ?? 0;
-              return (
-                <g key={name} style={{ '--series': seriesColor(task) }}>
-                  <path
-                    className={styles.leader}
-                    d={linePath([
-                      [x(at) + 5, y(end ?? 0)],
-                      [x(at) + 12, labelY],
-                    ])}
-                  />
-                  <text className={styles.label} x={x(at) + 15} y={labelY} dy="0.32em">
-                    {name}
-                  </text>
-                </g>
-              );
-            })}
-          </svg>
-        )}
-      </div>
-      <DataTable
-        caption={
-          isLoss
+    <div data-testid={isLoss ? 'loss-lines' : 'share-lines'}>
+      <Figure
+        chart={chart}
+        height={248}
+        table={{
+          caption: isLoss
             ? 'Loss per token (perplexity) of each task over the run'
-            : 'Accuracy of each task over the run, percent'
-        }
-        columns={['Task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))]}
-        rows={() =>
-          lines.map(({ name, values, isWatched }) => [
-            isWatched ? `${name} (watched)` : name,
-            ...values.map((value) => (isLoss ? lossText(value) : scoreText('exact', value))),
-          ])
-        }
-        save={{
+            : 'Accuracy of each task over the run, percent',
+          columns,
+          rows: () =>
+            lines.map(({ name, values, isWatched }) => [
+              isWatched ? `${name} (watched)` : name,
+              ...values.map((value) => (isLoss ? lossText(value) : scoreText('exact', value))),
+            ]),
           file: isLoss ? 'losses' : 'accuracy',
-          draw: (take) => drawingIn(frame.current, take),
-          numbers: () => ({
-            columns: ['task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))],
-            rows: lines.map(({ name, values }) => [name, ...values]),
-          }),
+          numbers: () => ({ columns, rows: lines.map(({ name, values }) => [name, ...values]) }),
         }}
       />
     </div>
   );
+}
+
+/** A task before it is learned, dotted; the round in which it is learned, in a ring; and from there on. */
+function drawnLines({ name, task, values, learned, isWatched }: Line): ChartLine[] {
+  const points = values.map((y, x) => ({ x, y }));
+  const after = points.slice(learned).filter(({ y }) => y !== null); // joins tests on both sides of rounds without one
+  const color = seriesColor(task);
+  if (isWatched) return [{ name, color, dash: 1, width: 1.5, mark: { shape: 'circle', size: 2.5 }, points: after }];
+  return [
+    { name, color, dash: 2, width: 1, isNamed: false, points: points.slice(0, learned + 1) },
+    { name, color, width: 0, isNamed: false, mark: { shape: 'ring', size: 4.5 }, points: after.slice(0, 1) },
+    { name, color, width: 0, isNamed: false, mark: { shape: 'circle', size: 2.5 }, points: after.slice(1) },
+    { name, color, dash: seriesDash(task), width: 2, points: after },
+  ];
 }

@@ -5,7 +5,7 @@ import type { Results } from '../../../run/results/results.ts';
 import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
 import type { Score } from '../../../run/settings/scoring.ts';
 import { type RunSettings, testedTasks } from '../../../run/settings/settings.ts';
-import { HeatFigure } from '../../charts/HeatFigure.tsx';
+import { HeatFigure } from '../../charts/save.tsx';
 import { SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import {
@@ -128,7 +128,7 @@ export function AccuracyMatrix() {
                       data-testid={`cell-${round}-${task}`}
                       data-own={!isWatched(task) && round === roundOf(settings, task)}
                       data-watched={isWatched(task)}
-                      data-tint={tint?.kind}
+                      data-kind={tint?.kind}
                       className="tinted"
                       style={tint === null ? undefined : { '--share': `${Math.round(tint.share * 100)}%` }}
                       tabIndex={focused[0] === round && focused[1] === task ? 0 : -1}

@@ -1,29 +1,27 @@
-import { type PointerEvent, useMemo, useRef, useState } from 'react';
+import { useMemo } from 'react';
 import { methodOf } from '../../../methods/registry.ts';
 import { hasRisen, type HeldOutLosses } from '../../../run/results/held-out.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { roundName } from '../../../run/settings/schedule.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
-import { type Axis, axisOver, axisScale } from '../../../charts/axis.ts';
-import { type Chart, type ChartPoint, MARGIN, type Mark } from '../../../charts/chart.ts';
-import { seriesColor } from '../../charts/colors.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { LineChart, LineDrawing } from '../../charts/LineChart.tsx';
-import { withDrawing } from '../../charts/save.tsx';
+import { type Axis, axisOver } from '../../../charts/axis.ts';
+import { type Chart, type ChartPoint, type Mark, svgNode } from '../../../charts/chart.ts';
+import { Figure } from '../../charts/Figure.tsx';
 import {
   drawnIndices,
   drawnPoints,
   type LossColumns,
   lossColumns,
   sampledRows,
+  seriesColor,
   smoothed,
   type TaskStretch,
   taskStretches,
   withGaps,
 } from '../../charts/series.ts';
+import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { NONE, percent, significant, whole } from '../../ui/format.ts';
-import { useWidth } from '../../ui/hooks.ts';
 import { Section } from '../../ui/Section.tsx';
 import styles from './run.module.css';
 
@@ -81,7 +79,6 @@ function StopAtBest({ settings, losses }: { settings: RunSettings; losses: HeldO
 export const heldOutLoss = (all: HeldOutLosses, step: number): number | null =>
   all.find((one) => one.step === step)?.loss ?? null;
 
-const RATE_HEIGHT = 130;
 const RATE_POINTS = 1200;
 
 interface Props {
@@ -96,26 +93,25 @@ interface Props {
 
 /** The course of the learning rates, in percent of the rates as they are set. */
 function RateChart({ columns: { steps, rounds }, rates, total, stretches, settings }: Props) {
-  const points = useMemo(() => {
+  const chart = useMemo((): Chart => {
     const drawn = drawnIndices(rates, RATE_POINTS).map((i) => ({ x: steps[i], y: rates[i], round: rounds[i] }));
-    return withGaps(drawn);
-  }, [steps, rounds, rates]);
+    return {
+      label: 'Learning rates per step, in percent of their settings; the table below has the numbers.',
+      lines: [{ name: 'rate', color: seriesColor(0), points: withGaps(drawn) }],
+      borders: stretches.flatMap(({ from }, i) => (i === 0 ? [] : [{ x: from - 0.5, name: '' }])),
+      x: stepAxis({ total }),
+      y: { from: 0, to: 1, isLog: false },
+      xName: 'step',
+      yName: 'learning rates',
+      formatX: stepText,
+      formatY: (share) => `${Math.round(100 * share)} %`,
+      legend: 'none',
+    };
+  }, [steps, rounds, rates, stretches, total]);
   return (
     <div data-testid="rate-chart">
-      <p className="keys">{ratesText(settings)}</p>
-      <LineChart
-        label="Learning rates per step, in percent of their settings; the table below has the numbers."
-        lines={[{ name: 'rate', color: seriesColor(0), points }]}
-        borders={stretches.flatMap(({ from }, i) => (i === 0 ? [] : [{ x: from - 0.5, name: '' }]))}
-        x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
-        y={{ from: 0, to: 1, isLog: false }}
-        xName="step"
-        yName="learning rates"
-        formatX={(step) => (Number.isInteger(step) ? whole(step) : '')}
-        formatY={(share) => `${Math.round(100 * share)} %`}
-        height={RATE_HEIGHT}
-        legend="none"
-      />
+      <p className="help">{ratesText(settings)}</p>
+      <Figure chart={chart} height={130} />
     </div>
   );
 }
@@ -129,12 +125,9 @@ function ratesText({ method }: Pick<RunSettings, 'method'>): string {
   return `100 % is ${rates.join(' and ')}.`;
 }
 
-const HEIGHT = 260;
 /** More points than pixels would not be visible. */
 const MAX_POINTS = 2400;
 const TABLE_ROWS = 60;
-/** The sides of the plot, as every chart has them. */
-const [PLOT_LEFT, PLOT_RIGHT] = [MARGIN.left, MARGIN.right];
 const HELD_OUT: Mark = { shape: 'circle', size: 3.5 };
 
 /** Loss of every optimizer step, live. */
@@ -148,9 +141,6 @@ export function LossChart() {
   const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
   const log = usePageState(({ view }) => view.logLoss);
-  const frame = useRef<HTMLDivElement>(null);
-  const width = useWidth(frame);
-  const [pointed, setPointed] = useState<number | null>(null);
 
   const columns = useMemo(() => lossColumns(curves), [curves]);
   const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
@@ -172,39 +162,25 @@ export function LossChart() {
     last < 0
       ? 'Loss per step: none yet.'
       : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`;
-  // Moving the pointer does not draw the chart again.
-  const drawing = useMemo(
-    () => width > 0 && <LineDrawing {...chartOf(data, log, label)} legend="none" width={width} height={HEIGHT} />,
-    [data, log, label, width],
-  );
-  const toX = axisScale(stepAxis(data), PLOT_LEFT, width - PLOT_RIGHT);
-  const point = ({ clientX, currentTarget }: PointerEvent): void => {
-    const x = clientX - currentTarget.getBoundingClientRect().left;
-    const { from, to } = stepAxis(data);
-    const step = from + ((x - PLOT_LEFT) / (width - PLOT_LEFT - PLOT_RIGHT)) * (to - from);
-    setPointed(columns.steps.length > 0 && step >= from && step <= to ? nearest(columns.steps, step) : null);
+  const chart = useMemo(() => chartOf(data, log, label), [data, log, label]);
+  const read = (x: number): { x: number; words: string } | null => {
+    if (last < 0) return null;
+    const i = nearest(columns.steps, x);
+    const step = columns.steps[i];
+    const task = taskAt(step) === NONE ? '' : ` (${taskAt(step)})`;
+    return {
+      x: step,
+      words: `step ${step}${task}: loss ${significant(columns.losses[i])}, average ${significant(averages[i])}`,
+    };
   };
-  const shown = pointed === null ? undefined : columns.steps[pointed];
+  const numbers = ['step', 'round', 'task', 'loss', 'average', 'gradient norm'];
   return (
     <Section
       title="Loss"
       testId="loss-chart"
       tools={
         <>
-          <label className="choice muted">
-            Smoothing
-            <input
-              type="range"
-              min={0}
-              max={0.98}
-              step={0.02}
-              value={smoothing}
-              aria-valuetext={smoothing.toFixed(2)}
-              title="Weight of the past in the moving average, which restarts with each task."
-              onChange={({ target }) => changeView({ smoothing: target.valueAsNumber })}
-            />
-            <span className={styles.weight}>{smoothing.toFixed(2)}</span>
-          </label>
+          <SmoothingTool />
           <label className="choice muted">
             <input type="checkbox" checked={log} onChange={({ target }) => changeView({ logLoss: target.checked })} />
             Log scale
@@ -212,23 +188,43 @@ export function LossChart() {
         </>
       }
     >
-      <div className={`row muted tiny ${styles.readout}`}>
-        <ul className="keys">
-          <li style={{ '--series': 'var(--loss-raw)' }}>each step</li>
-          <li style={{ '--series': 'var(--accent)' }}>average</li>
-          {validation !== undefined && <li style={{ '--series': 'var(--warn)' }}>held-out examples</li>}
-        </ul>
-        <output>
-          {pointed !== null &&
-            shown !== undefined &&
-            `step ${shown}${taskAt(shown) === NONE ? '' : ` (${taskAt(shown)})`}: loss ${significant(columns.losses[pointed] ?? null)}, average ${significant(averages[pointed] ?? null)}`}
-        </output>
-      </div>
-      <div ref={frame} className={styles.frame} onPointerMove={point} onPointerLeave={() => setPointed(null)}>
-        {drawing}
-        {shown !== undefined && <div className={styles.cursor} style={{ left: toX(shown) ?? 0 }} />}
-        {last < 0 && <p className={`about ${styles.empty}`}>Losses appear with the first training steps.</p>}
-      </div>
+      <Figure
+        chart={chart}
+        height={260}
+        read={read}
+        table={{
+          caption: columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step',
+          columns: [
+            ...['Step', 'Task', 'Loss', 'Average', 'Gradient norm'],
+            ...(rates ? ['Rate (%)'] : []),
+            ...(validation ? ['Held-out loss'] : []),
+          ],
+          rows: () =>
+            sampledRows(columns.steps.length, TABLE_ROWS).map((i) => [
+              String(columns.steps[i]),
+              taskAt(columns.steps[i]),
+              significant(columns.losses[i]),
+              significant(averages[i]),
+              significant(columns.gradientNorms[i]),
+              ...(rates ? [percent(rates[i] ?? null)] : []),
+              ...(validation ? [significant(heldOutLoss(validation, columns.steps[i]))] : []),
+            ]),
+          file: 'loss',
+          numbers: () => ({
+            columns: [...numbers, ...(rates ? ['rate factor'] : []), ...(validation ? ['held-out loss'] : [])],
+            rows: columns.steps.map((step, i) => [
+              step,
+              columns.rounds[i] ?? null,
+              taskAt(step),
+              columns.losses[i] ?? null,
+              averages[i] ?? null,
+              columns.gradientNorms[i] ?? null,
+              ...(rates ? [rates[i] ?? null] : []),
+              ...(validation ? [heldOutLoss(validation, step)] : []),
+            ]),
+          }),
+        }}
+      />
       {rates !== undefined && settings !== null && (
         <RateChart columns={columns} rates={rates} total={data.total} stretches={data.stretches} settings={settings} />
       )}
@@ -245,55 +241,11 @@ export function LossChart() {
       {validation !== undefined && settings !== null && (
         <StopAtBest settings={settings} losses={validation.filter(({ round }) => round === validation.at(-1)?.round)} />
       )}
-      <DataTable
-        caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
-        columns={[
-          ...['Step', 'Task', 'Loss', 'Average', 'Gradient norm'],
-          ...(rates ? ['Rate (%)'] : []),
-          ...(validation ? ['Held-out loss'] : []),
-        ]}
-        rows={() =>
-          sampledRows(columns.steps.length, TABLE_ROWS).map((i) => [
-            String(columns.steps[i] ?? 0),
-            taskAt(columns.steps[i] ?? 0),
-            significant(columns.losses[i] ?? null),
-            significant(averages[i] ?? null),
-            significant(columns.gradientNorms[i] ?? null),
-            ...(rates ? [percent(rates[i] ?? null)] : []),
-            ...(validation ? [significant(heldOutLoss(validation, columns.steps[i] ?? 0))] : []),
-          ])
-        }
-        save={{
-          file: 'loss',
-          draw: (take) =>
-            withDrawing(<LineDrawing {...chartOf(data, log, 'Loss per step')} width={960} height={HEIGHT} />, take),
-          numbers: () => ({
-            columns: [
-              'step',
-              'round',
-              'task',
-              'loss',
-              'average',
-              'gradient norm',
-              ...(rates ? ['rate factor'] : []),
-              ...(validation ? ['held-out loss'] : []),
-            ],
-            rows: columns.steps.map((step, i) => [
-              step,
-              columns.rounds[i] ?? null,
-              taskAt(step),
-              columns.losses[i] ?? null,
-              averages[i] ?? null,
-              columns.gradientNorms[i] ?? null,
-              ...(rates ? [rates[i] ?? null] : []),
-              ...(validation ? [heldOutLoss(validation, step)] : []),
-            ]),
-          }),
-        }}
-      />
     </Section>
   );
 }
+
+const NO_LOSSES = 'Losses appear with the first training steps.';
 
 /** The parts of a run that the chart draws. */
 interface LossData {
@@ -308,7 +260,14 @@ interface LossData {
   readonly total: number;
 }
 
-const stepAxis = ({ total }: LossData): Axis => ({ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false });
+/** A mark between two steps has no number. */
+const stepText = (step: number): string => (Number.isInteger(step) ? whole(step) : '');
+
+const stepAxis = ({ total }: Pick<LossData, 'total'>): Axis => ({
+  from: 0.5,
+  to: Math.max(total, 2) + 0.5,
+  isLog: false,
+});
 
 /** The loss of every step, its average, the losses on held-out examples, and where each task begins. */
 function chartOf(data: LossData, isLog: boolean, label: string): Chart {
@@ -334,8 +293,9 @@ function chartOf(data: LossData, isLog: boolean, label: string): Chart {
     y: isLog ? top : { ...top, from: 0 },
     xName: 'step',
     yName: 'loss',
-    formatX: (step) => (Number.isInteger(step) ? String(step) : ''),
+    formatX: stepText,
     formatY: significant,
+    over: () => (steps.length > 0 ? [] : [svgNode('text', { className: styles.empty, x: '50%', y: '50%' }, NO_LOSSES)]),
   };
 }
 

@@ -1,15 +1,11 @@
-import { useRef } from 'react';
 import * as v from 'valibot';
 import { type MethodName, type MethodSettings, sameMethod, withValues } from '../../../methods/registry.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { watchedSums } from '../../../run/results/watched.ts';
 import { type RunSettings, RunSettingsSchema } from '../../../run/settings/settings.ts';
-import { axisOver } from '../../../charts/axis.ts';
 import { DOT } from '../../../charts/chart.ts';
-import { seriesColor } from '../../charts/colors.ts';
-import { DataTable } from '../../charts/DataTable.tsx';
-import { LineChart } from '../../charts/LineChart.tsx';
-import { drawingIn } from '../../charts/save.tsx';
+import { roundsChart, seriesColor } from '../../charts/series.ts';
+import { Figure } from '../../charts/Figure.tsx';
 import { runKey, type RunSummary } from '../../state/history.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
@@ -140,7 +136,6 @@ export function SideBySide({ results, other }: { results: Results; other: Result
 
 /** Mean accuracy over the tasks learned so far, after each round of both runs. */
 function Courses({ both }: { both: readonly Results[] }) {
-  const frame = useRef<HTMLDivElement>(null);
   const sides = both.map((results) => ({
     name: results.settings.method.name,
     ...measuresIn(matrixOf(results, 'main'), results.tasks, 'main'),
@@ -149,37 +144,29 @@ function Courses({ both }: { both: readonly Results[] }) {
   const curves = sides.map(({ name, measures }) => ({ name, values: measures.averagePerformanceCurve }));
   const rounds = [...(curves[0]?.values.keys() ?? [])].map((i) => i + 1);
   const title = `Mean ${isLoss ? 'loss on' : 'accuracy over'} the tasks learned so far`;
-  const most = Math.max(1, ...curves.flatMap(({ values }) => values.map((value) => value ?? 0)));
   return (
-    <div ref={frame}>
-      <LineChart
-        label={`${title}, of both runs; the table below has the numbers.`}
-        lines={curves.map(({ name, values }, i) => ({
+    <Figure
+      chart={roundsChart({
+        label: `${title}, of both runs; the table below has the numbers.`,
+        lines: curves.map(({ name, values }, i) => ({
           ...{ name, color: seriesColor(i), mark: DOT },
           points: values.map((y, round) => ({ x: round + 1, y })),
-        }))}
-        x={axisOver(rounds, false)}
-        y={{ from: 0, to: isLoss ? most : 1, isLog: false }}
-        xName="round"
-        yName={isLoss ? 'loss' : '%'}
-        formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
-        formatY={(value) => (isLoss ? value.toFixed(1) : String(Math.round(100 * value)))}
-      />
-      <DataTable
-        caption={title}
-        columns={['method', ...rounds.map((round) => `Round ${round}`)]}
-        rows={() =>
-          curves.map(({ name, values }) => [name, ...values.map((y) => scoreText(isLoss ? 'loss' : 'exact', y))])
-        }
-        save={{
-          file: 'side-by-side',
-          draw: (take) => drawingIn(frame.current, take),
-          numbers: () => ({
-            columns: ['method', 'round', 'average performance'],
-            rows: curves.flatMap(({ name, values }) => values.map((y, i) => [name, i + 1, y])),
-          }),
-        }}
-      />
-    </div>
+        })),
+        xName: 'round',
+        yName: isLoss ? 'loss' : '%',
+        isLoss,
+      })}
+      table={{
+        caption: title,
+        columns: ['method', ...rounds.map((round) => `Round ${round}`)],
+        rows: () =>
+          curves.map(({ name, values }) => [name, ...values.map((y) => scoreText(isLoss ? 'loss' : 'exact', y))]),
+        file: 'side-by-side',
+        numbers: () => ({
+          columns: ['method', 'round', 'average performance'],
+          rows: curves.flatMap(({ name, values }) => values.map((y, i) => [name, i + 1, y])),
+        }),
+      }}
+    />
   );
 }

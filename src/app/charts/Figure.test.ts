@@ -1,13 +1,13 @@
 import { createElement } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
-import { LineDrawing } from './LineChart.tsx';
+import { ChartDrawing } from './Figure.tsx';
 
 /** The x of every corner of the band around a line, as drawn over a logarithmic axis from 0.1 to 1. */
 function cornersOfBand(lows: readonly number[]): number[] {
   const points = lows.map((low, x) => ({ x, y: 0.5, low, high: 0.8 }));
   const drawn = renderToStaticMarkup(
-    createElement(LineDrawing, {
+    createElement(ChartDrawing, {
       ...{ label: 'Loss', xName: 'step', yName: 'loss', formatX: String, formatY: String, width: 300, height: 200 },
       lines: [{ name: 'one', color: 'black', points }],
       x: { from: 0, to: lows.length - 1, isLog: false },
