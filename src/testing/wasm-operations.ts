@@ -53,7 +53,7 @@ export function runOperations(
 
 /** Compares every output with the reference. @returns names of the kernels that ran. */
 export function checkOperations(kernels: WasmKernels, t: GraphUnderTest, tolerance: number): Set<string> {
-  const expected = t.onCpu();
+  const { expected } = t;
   const { entries, outputs } = runOperations(kernels, t);
   for (const [name, actual] of outputs) {
     expect(relativeError(actual, expected.get(name) ?? []), `${name} by WebAssembly`).toBeLessThan(tolerance);

@@ -101,17 +101,18 @@ const planned = (at: RowAttentionInputs): PlannedAttention => ({
   optional: at.bias ? [at.bias] : [],
 });
 
-/** A query and a key that it sees, for one head: where their vectors and values begin. */
-interface Pair {
+/** A query and the keys that it sees, for one head: where their vectors and values begin. */
+interface Line {
   /** Of lse. */
   readonly at: number;
   readonly row: number;
-  readonly key: number;
+  readonly keys: readonly number[];
+  /** Of the first key; those of the others follow. */
   readonly bias: number;
 }
 
-/** Every pair that may see each other. */
-function* pairsOf(at: RowAttentionInputs, spans: Numbers): Generator<Pair> {
+/** Every query of every head. */
+function* linesOf(at: RowAttentionInputs, spans: Numbers): Generator<Line> {
   const { H, Hk, d, causal, window } = shapeOf(at);
   const distances = at.bias?.shape[1] ?? 0;
   for (let span = 0; span < at.spans.shape[0]; span++) {
@@ -120,24 +121,26 @@ function* pairsOf(at: RowAttentionInputs, spans: Numbers): Generator<Pair> {
     );
     for (let i = 0; i < queriesCount; i++) {
       const place = sharedCount + i;
-      for (let j = 0; j < sharedCount + ownCount; j++) {
-        if ((causal && j > place) || j <= place - (window ?? Infinity)) continue;
-        const key = j < sharedCount ? sharedBegin + j : ownBegin + j - sharedCount;
-        for (let h = 0; h < H; h++) {
-          const line = (queriesBegin + i) * H + h;
-          const bias = h * distances + (distances - 1) / 2 + j - place;
-          yield { at: line, row: line * d, key: (key * Hk + Math.floor(h / (H / Hk))) * d, bias };
-        }
+      const from = Math.max(0, place + 1 - (window ?? Infinity));
+      const to = Math.min(sharedCount + ownCount, causal ? place + 1 : Infinity);
+      const tokens = Array.from({ length: Math.max(0, to - from) }, (_, n) =>
+        from + n < sharedCount ? sharedBegin + from + n : ownBegin + from + n - sharedCount,
+      );
+      for (let h = 0; h < H; h++) {
+        const line = (queriesBegin + i) * H + h;
+        const keys = tokens.map((token) => (token * Hk + Math.floor(h / (H / Hk))) * d);
+        yield { at: line, row: line * d, keys, bias: h * distances + (distances - 1) / 2 + from - place };
       }
     }
   }
 }
 
-/** The score of a pair. */
-function scoreOf(at: RowAttentionInputs, value: (t: Tensor) => Numbers): (p: Pair) => number {
+/** The scores of a query's keys. */
+function scoresOf(at: RowAttentionInputs, value: (t: Tensor) => Numbers): (line: Line) => number[] {
   const { d } = shapeOf(at);
   const [q, k, bias] = [value(at.q), value(at.k), at.bias && value(at.bias)];
-  return (p) => at.scale * dot(q, p.row, k, p.key, d) + (bias ? bias[p.bias] : 0);
+  return ({ row, keys, bias: begin }) =>
+    keys.map((key, n) => at.scale * dot(q, row, k, key, d) + (bias ? bias[begin + n] : 0));
 }
 
 /**
@@ -158,16 +161,19 @@ export function rowAttention(g: Graph, at: RowAttentionInputs): Tensor {
     ...forwardPlan(planned(at), { o, lse }),
     reference: (value) => {
       const [spans, v, lses, os] = [at.spans, at.v, lse, o].map(value);
-      const score = scoreOf(at, value);
-      const top = new Float64Array(lses.length).fill(-Infinity);
-      const sum = new Float64Array(lses.length);
-      for (const p of pairsOf(at, spans)) top[p.at] = Math.max(top[p.at], score(p));
-      for (const p of pairsOf(at, spans)) sum[p.at] += Math.exp(score(p) - top[p.at]);
-      for (let i = 0; i < lses.length; i++) lses[i] = sum[i] > 0 ? top[i] + Math.log(sum[i]) : NO_KEYS;
+      const scores = scoresOf(at, value);
+      lses.fill(NO_KEYS);
       os.fill(0);
-      for (const p of pairsOf(at, spans)) {
-        const weight = Math.exp(score(p) - lses[p.at]);
-        for (let e = 0; e < d; e++) os[p.row + e] += weight * v[p.key + e];
+      for (const line of linesOf(at, spans)) {
+        if (line.keys.length === 0) continue;
+        const all = scores(line);
+        const top = all.reduce((most, score) => Math.max(most, score), -Infinity);
+        const lse = top + Math.log(all.reduce((sum, score) => sum + Math.exp(score - top), 0));
+        lses[line.at] = lse;
+        line.keys.forEach((key, n) => {
+          const weight = Math.exp(all[n] - lse);
+          for (let e = 0; e < d; e++) os[line.row + e] += weight * v[key + e];
+        });
       }
     },
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
@@ -232,14 +238,23 @@ interface Saved {
   readonly back: Tensor;
 }
 
-/** Every pair with its probability and the gradient of its score, from the values that {@link recordDelta} saved. */
-function* slopesOf(at: RowAttentionInputs, { dout, back }: Saved, value: (t: Tensor) => Numbers) {
+/** Calls `visit` for every query and key of it with the probability, and the gradient of the score. */
+function forEachSlope(
+  at: RowAttentionInputs,
+  { dout, back }: Saved,
+  value: (t: Tensor) => Numbers,
+  visit: (row: number, key: number, weight: number, slope: number) => void,
+): void {
   const { d, Sq, H } = shapeOf(at);
   const [v, douts, backs] = [at.v, dout, back].map(value);
-  const score = scoreOf(at, value);
-  for (const p of pairsOf(at, backs.subarray(2 * Sq * H))) {
-    const weight = Math.exp(score(p) - backs[2 * p.at]);
-    yield { ...p, weight, slope: weight * (dot(douts, p.row, v, p.key, d) - backs[2 * p.at + 1]) };
+  const scores = scoresOf(at, value);
+  for (const line of linesOf(at, backs.subarray(2 * Sq * H))) {
+    const [lse, delta] = backs.subarray(2 * line.at);
+    scores(line).forEach((score, n) => {
+      const key = line.keys[n];
+      const weight = Math.exp(score - lse);
+      visit(line.row, key, weight, weight * (dot(douts, line.row, v, key, d) - delta));
+    });
   }
 }
 
@@ -256,9 +271,9 @@ function recordQueryGradient(g: Graph, at: RowAttentionInputs, saved: Saved): Te
     ],
     reference: (value) => {
       const [k, dqs] = [value(at.k), value(dq).fill(0)];
-      for (const { row, key, slope } of slopesOf(at, saved, value)) {
+      forEachSlope(at, saved, value, (row, key, _, slope) => {
         for (let e = 0; e < d; e++) dqs[row + e] += at.scale * slope * k[key + e];
-      }
+      });
     },
   });
 }
@@ -302,12 +317,12 @@ function recordKeyGradient(g: Graph, at: RowAttentionInputs, saved: Saved): [dk:
     reference: (value) => {
       const [q, dout] = [at.q, saved.dout].map(value);
       const [dks, dvs] = [dk, dv].map((tensor) => value(tensor).fill(0));
-      for (const { row, key, weight, slope } of slopesOf(at, saved, value)) {
+      forEachSlope(at, saved, value, (row, key, weight, slope) => {
         for (let e = 0; e < d; e++) {
           dks[key + e] += at.scale * slope * q[row + e];
           dvs[key + e] += weight * dout[row + e];
         }
-      }
+      });
     },
   });
   return [dk, dv];
