@@ -10,7 +10,7 @@ import { namelessControls, violations } from './support/access.ts';
 import { dropFromDisk } from './support/drop.ts';
 import { choose, expectNoWorkers, openWorkbench, start, startPaused, waitForStatus } from './support/workbench.ts';
 
-const TINY = { method: 'seq-lora', trainExamples: 64, testExamples: 4, batchSize: 8 };
+const TINY = { method: 'seq-lora', trainExamples: 24, testExamples: 4, batchSize: 8 };
 
 /** Answers to the newest question by round, once all have come. */
 async function answers(page: Page): Promise<Map<number, string>> {

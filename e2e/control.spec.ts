@@ -111,13 +111,13 @@ test('a run is stopped after a step that takes many seconds, with the reason, an
     method: 'gorp',
     leaveOut: ['field'],
     epochs: 9,
-    trainExamples: 400,
+    trainExamples: 160,
     testExamples: 2,
     batchSize: 4,
   });
   await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
   // A step of the whole epoch; one that computes a basis goes through it five times.
-  await page.locator('[data-setting="training.gradientAccumulation"]').fill('400');
+  await page.locator('[data-setting="training.gradientAccumulation"]').fill('160');
   await start(page);
   await expect(page.getByTestId('phase')).toHaveText('Learning gloss', { timeout: 60_000 });
   await page.getByTestId('stop').click();

@@ -16,7 +16,7 @@ test('a run interrupted by a reload resumes at its step, and leaves nothing when
   test.setTimeout(300_000);
   page.on('dialog', (dialog) => void dialog.accept()); // the browser warns that the run would be lost
   await openWorkbench(page);
-  await choose(page, { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 40, testExamples: 4, batchSize: 1 });
+  await choose(page, { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 8, testExamples: 4, batchSize: 1 });
   await expect(page.getByTestId('interrupted')).toBeHidden();
   await startPaused(page);
 
@@ -47,7 +47,7 @@ test('a run interrupted by a reload resumes at its step, and leaves nothing when
   await expect(page.getByText('could not be saved')).toHaveCount(0);
   const { results } = await downloadResults(page);
   expectConsistent(results);
-  expect(results.curves.step).toHaveLength(40);
+  expect(results.curves.step).toHaveLength(8);
   await page.reload();
   await expect(page.getByTestId('start')).toBeEnabled();
   await page.getByTestId('tab-results').click();

@@ -12,7 +12,7 @@ import {
   waitForStep,
 } from './support/workbench.ts';
 
-const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 20, testExamples: 2, batchSize: 2 };
+const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 12, testExamples: 2, batchSize: 2 };
 
 const chooseDevice = (page: Page, name: string): Promise<void> =>
   page.getByRole('radiogroup', { name: 'Device' }).getByText(name).click();
@@ -72,7 +72,7 @@ test('a software adapter is left alone unless asked for; then it trains, also af
       const { results } = await downloadResults(page);
       expectConsistent(results);
       expect(results).toMatchObject({ status: 'finished', breaks: [{ cause: 'device-lost', step: saved }] });
-      expect(results.curves.step).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+      expect(results.curves.step).toEqual(Array.from({ length: 6 }, (_, i) => i + 1));
       expect(results.device).toMatchObject({ kind: 'webgpu', why: 'asked', software: true });
     });
 
