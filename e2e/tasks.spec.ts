@@ -14,6 +14,8 @@ const REVIEWS = [
   ...Array.from({ length: 8 }, (_, i) => `"fine, text ${i}",good`),
   ...Array.from({ length: 8 }, (_, i) => `poor text ${i},bad`),
   'three,cells,here',
+  'a slip of the pen,goood',
+  'a single row,odd one',
 ].join('\n');
 
 const csv = (name: string, content: string) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
@@ -71,7 +73,18 @@ test('a file becomes a task that survives a reload, is learned with embedded one
     await expect(preview).toContainText('[U+0007]');
     expect((await preview.innerText()).length, 'a megabyte is cut').toBeLessThan(3000);
     await expect(preview.locator('img')).toHaveCount(0);
-    await expect(page.getByTestId('import-labels').locator('li')).toHaveText(['bad 8', 'good 12']);
+    const labels = page.getByTestId('import-labels').locator('li');
+    await expect(labels).toHaveText(['bad 8', 'good 12', 'goood 1', 'odd one 1']);
+    await expect(dialog, 'said before the task is added').toContainText('Too few texts to test “goood”, “odd one”.');
+    const doubts = page.getByTestId('import-doubts').locator('li > span');
+    await expect(doubts).toHaveText([
+      'goood: 1 row. Did you mean good?',
+      'odd one: 1 row, too few texts to train and test.',
+    ]);
+    await dialog.getByRole('button', { name: 'Merge into good' }).click();
+    await dialog.getByRole('button', { name: 'Leave out odd one' }).click();
+    await expect(labels).toHaveText(['bad 8', 'good 13']);
+    await expect(doubts).toHaveText(['goood is read as good.', 'odd one is left out.']);
     await expect(dialog).toContainText('line 22');
     await dialog.getByLabel('Name', { exact: true }).fill('gloss');
     await expect(dialog.getByRole('button', { name: 'Add task' })).toBeDisabled();

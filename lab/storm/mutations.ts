@@ -6,7 +6,7 @@ import { countingDevice } from '../../src/device/counting-device.ts';
 import { networkOf, openNetwork, readTexts } from '../../src/run/models/open-network.ts';
 import { makeOrderTasks, parseOrderFile } from '../../src/run/settings/order-file.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';
-import { labelledTexts } from '../../src/tasks/custom-task.ts';
+import { readLabels } from '../../src/tasks/custom-task.ts';
 import { readTableFile, tableOf } from '../../src/tasks/table.ts';
 import { openGguf } from '../../src/weights/gguf/model.ts';
 import { PickedFolder } from '../../src/weights/picked-folder.ts';
@@ -165,5 +165,5 @@ const useTable =
   (name: string) =>
   async (bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
     const table = tableOf(await readTableFile(name, bytes), true);
-    labelledTexts(table, { textColumn: 'text', inputColumn: null, labelColumn: 'label' });
+    readLabels(table, { textColumn: 'text', inputColumn: null, labelColumn: 'label' });
   };

@@ -8,6 +8,7 @@ import { EXIT } from './exit.ts';
 // What the build puts in.
 vi.stubGlobal('__APP_VERSION__', 'test');
 const { main } = await import('./main.ts');
+const { taskOfOption } = await import('./task-option.ts');
 
 let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'gorp-bad-'))));
@@ -139,4 +140,19 @@ test('the names of the columns are no row', async () => {
   const csv = await save('header.csv', 'text,label\ngood,yes\nbad,no\nfine,yes\npoor,no\n');
   expect((await gorpWeb('data', csv)).text).toMatch(/header\.csv: 4 rows\..*\n.*\n4 examples/);
   expect((await gorpWeb('data', '--no-header', csv)).text).toMatch(/header\.csv: 5 rows\./);
+});
+
+test('a slip in a label is asked about, and merged or left out by an option', async () => {
+  const rows = [1, 2, 3, 4, 5].flatMap((i) => [`invoice ${i},billing`, `parcel ${i},shipping`]);
+  const csv = await save('mails.csv', ['text,label', ...rows, 'one more invoice,biling'].join('\n'));
+  const asks =
+    'biling: 1 row. Did you mean billing? merge=biling:billing merges them, drop=biling leaves its rows out.';
+  expect((await gorpWeb('data', csv)).text).toContain(asks);
+  expect((await taskOfOption(csv, [])).warnings).toContain(asks);
+  const { task, warnings } = await taskOfOption(`${csv},merge=biling:billing`, []);
+  expect([task.labels, warnings]).toEqual([['billing', 'shipping'], []]);
+  const fewer = await taskOfOption(`${csv},name=mails,drop=biling;shipping`, []).catch((thrown: unknown) => thrown);
+  expect(fewer, 'one label is left').toMatchObject({ code: 'tasks/one-label' });
+  await expect(taskOfOption(`${csv},merge=biling`, [])).rejects.toThrow('merge takes LABEL:LABEL, not biling');
+  await expect(taskOfOption(`${csv},drop=bills`, [])).rejects.toMatchObject({ code: 'tasks/no-such-label' });
 });

@@ -1,4 +1,5 @@
 import { makeCustomTask } from '../tasks/custom-task.ts';
+import { doubtText } from '../tasks/doubtful-labels.ts';
 import { TASK_FORMS, type TaskForm } from '../tasks/forms.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
 import { previewOf } from '../tasks/preview.ts';
@@ -7,7 +8,7 @@ import type { TablePreview } from '../tasks/table-preview.ts';
 import { tableOf } from '../tasks/table.ts';
 import { oneOf, readArguments } from './arguments.ts';
 import { USUAL_ROWS } from '../weights/hub-dataset.ts';
-import { readDataPath } from './task-option.ts';
+import { mendText, readDataPath } from './task-option.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { oneLine, Terminal } from './terminal.ts';
 
@@ -96,7 +97,7 @@ const FORM_WORDS: Readonly<Record<TaskForm, string>> = {
 };
 
 function summary(name: string, rows: number, preview: TablePreview): string {
-  const { format, form, textColumn, inputColumn, labelColumn, columns, found, problem, warnings } = preview;
+  const { format, form, textColumn, inputColumn, labelColumn, columns, doubts, found, problem, warnings } = preview;
   const role = (column: string): string =>
     column === textColumn
       ? ' (text)'
@@ -110,6 +111,7 @@ function summary(name: string, rows: number, preview: TablePreview): string {
     `Columns: ${columns.map((column) => column + role(column)).join(', ')}.`,
   ];
   if (problem !== null) lines.push(`It makes no task. ${problem.message} ${problem.nextStep}`);
+  const asked = doubts.map((doubt) => `${doubtText(doubt)} ${mendText(doubt)}`);
   if (found !== null) {
     const labels = found.labels.map(({ label, rows: count }) => `${label} (${count})`).join(', ');
     lines.push(
@@ -119,7 +121,7 @@ function summary(name: string, rows: number, preview: TablePreview): string {
     );
   }
   // Names of columns and labels add no lines.
-  return [...lines, ...warnings.map((warning) => `Note: ${warning}`)].map(oneLine).join('\n');
+  return [...lines, ...[...asked, ...warnings].map((note) => `Note: ${note}`)].map(oneLine).join('\n');
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -5,7 +5,8 @@ import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { readHubRows } from '../run/tasks/hub-rows.ts';
 import { bearerOf, BENCHMARKS } from '../tasks/benchmarks.ts';
-import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
+import { makeCustomTask, readLabels, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
+import { doubtText, type LabelDoubt, type Relabelled } from '../tasks/doubtful-labels.ts';
 import { EMBEDDED_TEXTS, isEmbedded } from '../tasks/embedded-tasks.ts';
 import { CHAT_ANSWERS, SCORES, TASK_FORMS } from '../tasks/forms.ts';
 import { FORM_DEFAULTS, likelySpec } from '../tasks/likely-spec.ts';
@@ -73,8 +74,9 @@ const bytesOf = async (path: string): Promise<Uint8Array<ArrayBuffer>> => new Ui
 
 export const TASK_USAGE = `  --task FILE      a file of examples, a folder of texts, or a data set of the Hugging Face hub (org/name) as a task, learned
                    in this place; repeatable. Options follow after commas: reviews.csv,text=review,answer=stars,name=reviews
-                   (name, kind, question, form, text, input, answer, frame, chat, score, header, test, seed, and of a data set
-                   config, split, rows; docs/tasks.md). "gorp-web data" shows what is read`;
+                   (name, kind, question, form, text, input, answer, merge, drop, frame, chat, score, header, test, seed, and
+                   of a data set config, split, rows; docs/tasks.md). merge=biling:billing reads one label as another,
+                   drop=LABEL leaves its rows out; several between semicolons. "gorp-web data" shows what is read`;
 
 const KEYS = [
   'name',
@@ -84,6 +86,8 @@ const KEYS = [
   'text',
   'input',
   'answer',
+  'merge',
+  'drop',
   'frame',
   'chat',
   'header',
@@ -138,6 +142,7 @@ export async function taskOfOption(
   const guess = likelySpec(file, likely, taken);
   const same = (value: string): string => value;
   const usual = form === likely.form ? guess : { ...guess, ...FORM_DEFAULTS[form] };
+  const relabel = relabelOf(path, options);
   const spec: TaskSpec = {
     ...usual,
     ...{ header, form },
@@ -147,6 +152,7 @@ export async function taskOfOption(
     textColumn: given('text', same, guess.textColumn),
     inputColumn: given<string | null>('input', (value) => (value === '' ? null : value), guess.inputColumn),
     labelColumn: given('answer', same, guess.labelColumn),
+    ...(relabel.length > 0 && { relabel }),
     frame: given('frame', (value) => oneOf('frame', value, FRAMES), guess.frame),
     chatAnswers: given('chat', (value) => oneOf('chat', value, CHAT_ANSWERS), guess.chatAnswers),
     ...(options.has('score') && { score: oneOf('score', options.get('score') ?? '', SCORES) }),
@@ -164,7 +170,28 @@ export async function taskOfOption(
   if (taken.includes(spec.name)) throw new UsageError(`Two tasks are named ${spec.name}: give one a name=….`);
   const table = tableOf(file, header);
   const { task, warnings } = makeCustomTask(table, parsed.output);
-  return { task, warnings: [...warnings, ...unreadColumns(table, parsed.output)], sha256: file.sha256 };
+  const doubts = form === 'labels' ? readLabels(table, parsed.output).doubts.filter(({ like }) => like !== null) : [];
+  const questions = doubts.map((doubt) => `${doubtText(doubt)} ${mendText(doubt)}`);
+  return { task, warnings: [...questions, ...warnings, ...unreadColumns(table, parsed.output)], sha256: file.sha256 };
+}
+
+/** The options that answer a doubt about a label. */
+export function mendText({ label, like }: LabelDoubt): string {
+  if (/[:;,]/.test(label + (like ?? ''))) return 'Change it in the file.';
+  return like === null
+    ? `drop=${label} leaves it out.`
+    : `merge=${label}:${like} merges them, drop=${label} leaves its rows out.`;
+}
+
+/** The labels to merge and to leave out. @throws UsageError. */
+function relabelOf(path: string, options: ReadonlyMap<string, string>): Relabelled[] {
+  const listed = (key: string): string[] => (options.get(key)?.split(';') ?? []).map((one) => one.trim());
+  const merged = listed('merge').map((pair) => {
+    const [from = '', to = '', ...more] = pair.split(':').map((one) => one.trim());
+    if (!from || !to || more.length > 0) throw new UsageError(`--task ${path}: merge takes LABEL:LABEL, not ${pair}.`);
+    return { from, to };
+  });
+  return [...merged, ...listed('drop').map((from) => ({ from, to: null }))];
 }
 
 /** The task that a name on the command line means: `sst2` is SST-2; null if there is none. */

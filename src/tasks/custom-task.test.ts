@@ -2,14 +2,16 @@ import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import {
-  labelledTexts,
   makeCustomTask,
   MAX_LABELS,
+  readLabels,
   splitExamples,
+  splitLabels,
   TaskSchema,
   type TaskSpec,
   TaskSpecSchema,
 } from './custom-task.ts';
+import { doubtText } from './doubtful-labels.ts';
 import type { Example } from './task.ts';
 
 const SPEC: TaskSpec = {
@@ -71,7 +73,7 @@ describe('splitExamples', () => {
   });
 });
 
-describe('labelledTexts', () => {
+describe('readLabels', () => {
   it('counts and sorts labels, and leaves out incomplete rows', () => {
     const rows: [string, string][] = [
       ['one', ' b\n c '],
@@ -80,7 +82,7 @@ describe('labelledTexts', () => {
       ['three', ' '],
       ['four', 'a'],
     ];
-    expect(labelledTexts(table(rows), COLUMNS)).toEqual({
+    expect(readLabels(table(rows), COLUMNS)).toEqual({
       examples: [
         { sentence: 'one', label: 'b c', row: 2 },
         { sentence: 'two', label: 'a', row: 3 },
@@ -90,19 +92,19 @@ describe('labelledTexts', () => {
         { label: 'a', rows: 2 },
         { label: 'b c', rows: 1 },
       ],
+      doubts: [{ label: 'b c', rows: 1, like: null }],
       warnings: ['One row without a text left out.', 'One row without a label left out.'],
     });
   });
 
   it('sorts labels by value only if all are numbers', () => {
-    const sorted = (labels: string[]) =>
-      labelledTexts(table(many(labels, 1)), COLUMNS).labels.map(({ label }) => label);
+    const sorted = (labels: string[]) => readLabels(table(many(labels, 1)), COLUMNS).labels.map(({ label }) => label);
     expect(sorted(['10', '9', '2'])).toEqual(['2', '9', '10']);
     expect(sorted(['10', '9', '2', '1a'])).toEqual(['10', '1a', '2', '9']);
   });
 
   it('warns about commas in labels and texts with two labels', () => {
-    const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), COLUMNS); // oxfmt-ignore
+    const { warnings } = readLabels(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), COLUMNS); // oxfmt-ignore
     expect(warnings).toEqual([expect.stringContaining('“a, b”'), expect.stringContaining('different labels: 1')]);
   });
 
@@ -121,11 +123,11 @@ describe('labelledTexts', () => {
     ['signs', many(['+', 'a'], 2), 'tasks/labels-alike'],
     ['nothing', [['', ''], ['x', ''], ['', 'y']], 'tasks/empty'], // oxfmt-ignore
   ])('refuses %s', (_, rows, code) => {
-    expect(() => labelledTexts(table(rows), COLUMNS)).toThrow(expect.objectContaining({ code }));
+    expect(() => splitLabels(readLabels(table(rows), COLUMNS), SPEC)).toThrow(expect.objectContaining({ code }));
   });
 
   it('refuses a column of lists', () => {
-    expect(() => labelledTexts({ ...table(many(['["a"]', 'b'], 2)), nested: ['label'] }, COLUMNS)).toThrow(
+    expect(() => readLabels({ ...table(many(['["a"]', 'b'], 2)), nested: ['label'] }, COLUMNS)).toThrow(
       expect.objectContaining({ code: 'tasks/nested-labels' }),
     );
   });
@@ -133,14 +135,59 @@ describe('labelledTexts', () => {
   it('puts a second text below the first', () => {
     const rows = [['a', 'b', 'x'], ['c', '', 'y']]; // oxfmt-ignore
     const two = { columns: ['text', 'more', 'label'], rows, lines: [2, 3], nested: [], warnings: [] };
-    const { examples } = labelledTexts(two, { ...COLUMNS, inputColumn: 'more' });
+    const { examples } = readLabels(two, { ...COLUMNS, inputColumn: 'more' });
     expect(examples.map(({ sentence }) => sentence)).toEqual(['a\nb', 'c']);
   });
 
   it('refuses an unknown column', () => {
-    expect(() => labelledTexts(table([]), { ...COLUMNS, labelColumn: 'answer' })).toThrow(
+    expect(() => readLabels(table([]), { ...COLUMNS, labelColumn: 'answer' })).toThrow(
       expect.objectContaining({ code: 'tasks/unknown-column', message: expect.stringContaining('answer') as string }),
     );
+  });
+});
+
+describe('labels that may be slips', () => {
+  const asked = (counts: Record<string, number>) => {
+    const rows = Object.entries(counts).flatMap(([label, each]) => many([label], each));
+    return readLabels(table(rows), COLUMNS).doubts.map(({ label, like }) => `${label} → ${like ?? '?'}`);
+  };
+
+  it('are asked about: a letter, a swap, two letters of a long one, case and punctuation, single rows', () => {
+    expect(asked({ billing: 5, shipping: 5, biling: 1 })).toEqual(['biling → billing']);
+    expect(asked({ received: 4, recieved: 1, other: 4 })).toEqual(['recieved → received']);
+    expect(asked({ 'business news': 60, 'busines new': 3, sport: 60 })).toEqual(['busines new → business news']);
+    expect(asked({ Billing: 2, billing: 7, 'e-mail': 3, email: 3 })).toEqual(['Billing → billing', 'email → e-mail']);
+    expect(asked({ billing: 5, shipping: 5, refund: 1 })).toEqual(['refund → ?']);
+  });
+
+  it('are not different labels: short, with other digits, as frequent', () => {
+    expect(asked({ yes: 9, yet: 1, no: 9 })).toEqual(['yet → ?']);
+    expect(asked({ 'grade 1': 9, 'grade 2': 1 })).toEqual(['grade 2 → ?']);
+    expect(asked({ male: 9, female: 9, moved: 5, loved: 5 })).toEqual([]);
+    expect(doubtText({ label: 'biling', rows: 1, like: 'billing' })).toBe('biling: 1 row. Did you mean billing?');
+    expect(doubtText({ label: 'x', rows: 2, like: null })).toBe('x: 2 rows, too few texts to train and test.');
+  });
+
+  it('are merged or left out as a person says, and the rest of the task follows', () => {
+    const rows = table([...many(['billing', 'shipping'], 8), ['my invoice', 'biling'], ['what', 'huh']]);
+    const relabel = [
+      { from: 'biling', to: 'billing' },
+      { from: 'huh', to: null },
+    ];
+    const { task, warnings } = makeCustomTask(rows, { ...SPEC, relabel });
+    expect(task.labels).toEqual(['billing', 'shipping']);
+    expect(warnings).toEqual(['One row left out for the label.']);
+    const all = [...task.train, ...task.test];
+    expect(all.find(({ sentence }) => sentence === 'my invoice')?.label).toBe('billing');
+    expect(all.map(({ sentence }) => sentence)).not.toContain('what');
+    expect(v.parse(TaskSpecSchema, { ...SPEC, relabel }).relabel).toEqual(relabel);
+    const gone = { ...SPEC, relabel: [{ from: 'biling', to: 'invoices' }] };
+    expect(() => makeCustomTask(rows, gone)).toThrow(expect.objectContaining({ code: 'tasks/no-such-label' }));
+    // What answers cannot tell apart is refused, but can be merged.
+    const alike = table([...many(['Billing'], 2), ...many(['billing', 'shipping'], 8)]);
+    expect(() => makeCustomTask(alike, SPEC)).toThrow(expect.objectContaining({ code: 'tasks/labels-alike' }));
+    const merged = makeCustomTask(alike, { ...SPEC, relabel: [{ from: 'Billing', to: 'billing' }] });
+    expect(merged.task.labels).toEqual(['billing', 'shipping']);
   });
 });
 

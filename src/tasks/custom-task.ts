@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import { answeredTexts, columnIndex, splitUnits, textAt } from './answered.ts';
-import { CHAT_ANSWERS, type Columns, SCORES, SCORES_OF, TASK_FORMS } from './forms.ts';
+import { doubtfulLabels, type LabelDoubt } from './doubtful-labels.ts';
+import { CHAT_ANSWERS, type Columns, SCORES, SCORES_OF, TASK_FORMS, type TaskForm } from './forms.ts';
 import { checkDistinct } from './labels.ts';
 import { frameOf, FRAMES } from './prompt.ts';
 import type { Table } from './table.ts';
@@ -63,6 +64,8 @@ export const TaskSpecSchema = v.strictObject({
   inputColumn: v.optional(v.nullable(v.string()), null),
   /** Labels or answers; empty for conversations and texts. */
   labelColumn: v.string(),
+  /** Labels that are changed to others before anything else, or whose rows are left out (null). */
+  relabel: v.exactOptional(v.array(v.strictObject({ from: v.string(), to: v.nullable(v.string()) }))),
   /** What surrounds the text in the prompt of free answers. */
   frame: v.optional(v.picklist(FRAMES), 'answer'),
   /** The assistant's turns to learn. */
@@ -104,11 +107,13 @@ export const TaskSchema = v.strictObject({
 
 /** The labelled texts in two columns of a table. */
 interface Labelled {
-  examples: Example[];
+  readonly examples: Example[];
   /** In the order of the prompt: by value if all are numbers, otherwise by characters. */
-  labels: { label: string; rows: number }[];
+  readonly labels: { label: string; rows: number }[];
+  /** Labels to ask about before a task is made. */
+  readonly doubts: LabelDoubt[];
   /** What was left out and what to check, in sentences. */
-  warnings: string[];
+  readonly warnings: string[];
 }
 
 /** Maximum number of labels in a task, because the prompt lists them all. */
@@ -116,12 +121,13 @@ export const MAX_LABELS = 100;
 
 /**
  * Takes texts and labels from a table. White space is trimmed around labels and collapsed within them; rows without a
- * text or a label are left out.
+ * text or a label are left out, and `relabel` is applied.
  *
- * @throws GorpError `tasks/unknown-column`; `tasks/nested-labels`; `tasks/empty` if no row has both; `tasks/one-label`;
- * `tasks/too-many-labels`; `tasks/labels-alike` if exact match cannot distinguish two labels.
+ * @throws GorpError `tasks/unknown-column`; `tasks/nested-labels`; `tasks/empty` if no row has both; `tasks/no-such-label`
+ *   if `relabel` names one that no row has.
  */
-export function labelledTexts(table: Table, { textColumn, inputColumn, labelColumn }: Omit<Columns, 'form'>): Labelled {
+export function readLabels(table: Table, columns: Omit<Columns, 'form'>): Labelled {
+  const { textColumn, inputColumn, labelColumn, relabel = [] } = columns;
   const [text, label] = [textAt(table, textColumn, inputColumn), columnIndex(table, labelColumn)];
   if (table.nested.includes(labelColumn)) {
     throw customTaskError(
@@ -132,13 +138,20 @@ export function labelledTexts(table: Table, { textColumn, inputColumn, labelColu
   }
   let withoutText = 0;
   let withoutLabel = 0;
+  let leftOut = 0;
+  const changes = new Map(relabel.map(({ from, to }) => [from, to]));
+  const seen = new Set<string>();
   const counts = new Map<string, number>();
   const examples: Example[] = [];
   for (const [i, row] of table.rows.entries()) {
-    const example = { sentence: text(row), label: row[label].replace(/\s+/g, ' ').trim(), row: table.lines[i] };
-    if (example.sentence === '') withoutText++;
-    else if (example.label === '') withoutLabel++;
+    const [sentence, written] = [text(row), row[label].replace(/\s+/g, ' ').trim()];
+    seen.add(written);
+    const changed = changes.get(written);
+    if (sentence === '') withoutText++;
+    else if (written === '') withoutLabel++;
+    else if (changed === null) leftOut++;
     else {
+      const example = { sentence, label: changed ?? written, row: table.lines[i] };
       examples.push(example);
       counts.set(example.label, (counts.get(example.label) ?? 0) + 1);
     }
@@ -146,26 +159,65 @@ export function labelledTexts(table: Table, { textColumn, inputColumn, labelColu
   if (examples.length === 0) {
     throw customTaskError('tasks/empty', 'No row has both a text and a label', 'Choose other columns.');
   }
+  const unknown = relabel.flatMap(({ from, to }) => [from, ...(to === null ? [] : [to])]).find((one) => !seen.has(one));
+  if (unknown !== undefined) {
+    throw customTaskError(
+      'tasks/no-such-label',
+      `No row of column “${labelColumn}” has the label “${unknown}”, which is to be merged or left out`,
+      'Name labels as the file has them.',
+    );
+  }
   const labels = sortLabels(Array.from(counts, ([name, rows]) => ({ label: name, rows })));
-  checkLabels(labels.map((one) => one.label));
   const warnings: string[] = [];
   if (withoutText > 0) warnings.push(`${rowsText(withoutText)} without a text left out.`);
   if (withoutLabel > 0) warnings.push(`${rowsText(withoutLabel)} without a label left out.`);
+  if (leftOut > 0) warnings.push(`${rowsText(leftOut)} left out for the label.`);
   const commas = labels.filter((one) => one.label.includes(',')).map((one) => `“${one.label}”`);
   if (commas.length > 0) {
     warnings.push(`Commas separate the options in the prompt, but occur within ${listed(commas)}: consider renaming.`);
   }
   const contradicted = contradictions(examples);
   if (contradicted > 0) warnings.push(`Texts with different labels: ${contradicted}.`);
-  return { examples, labels, warnings };
+  return { examples, labels, doubts: doubtfulLabels(examples, labels), warnings };
 }
+
+/**
+ * The labelled texts of a table, split into those to train and those to test.
+ *
+ * @throws as {@link readLabels}; GorpError `tasks/one-label`; `tasks/too-many-labels`; `tasks/labels-alike` if exact
+ *   match cannot distinguish two labels.
+ */
+export function splitLabels(
+  { examples, labels, warnings }: Labelled,
+  { testShare, seed }: Pick<TaskSpec, 'testShare' | 'seed'>,
+): { train: Example[]; test: Example[]; warnings: string[] } {
+  checkLabels(labels.map((one) => one.label));
+  const { train, test } = splitExamples(examples, testShare, seed);
+  const without = (part: readonly Example[]): string =>
+    listed(labels.filter(({ label }) => !part.some((one) => one.label === label)).map(({ label }) => `“${label}”`));
+  const [untested, untrained] = test.length === 0 ? ['', ''] : [without(test), without(train)];
+  const all = warnings.slice();
+  if (untested !== '') all.push(`Too few texts to test ${untested}.`);
+  if (untrained !== '') all.push(`Too few texts to train ${untrained}.`);
+  return { train, test, warnings: all };
+}
+
+/** Why a file with no text to test makes no task. */
+export const tooFewTexts = (form: TaskForm): GorpError =>
+  customTaskError(
+    'tasks/empty',
+    form === 'labels'
+      ? 'No label has two different texts, one to train on and one to test on'
+      : 'There are not two different texts, one to train on and one to test on',
+    'Add examples to the file.',
+  );
 
 /**
  * Makes a task from a table according to its specification.
  *
  * @returns the task, and what to check, in sentences.
- * @throws as {@link labelledTexts} and {@link answeredTexts}; GorpError `tasks/empty` if there are too few texts to
- *   train and test on.
+ * @throws as {@link readLabels}, {@link splitLabels} and {@link answeredTexts}; GorpError `tasks/empty` if there are too few
+ *   texts to train and test on.
  */
 export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
   const { score, form, name } = spec;
@@ -177,31 +229,18 @@ export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warn
     );
   }
   const made = form === 'labels' ? makeLabelled(table, spec) : makeAnswered(table, spec);
+  if (made.task.test.length === 0) throw tooFewTexts(form);
   return score === undefined ? made : { ...made, task: { ...made.task, score } };
 }
 
 function makeLabelled(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
-  const { examples, labels, warnings } = labelledTexts(table, spec);
-  const { train, test } = splitExamples(examples, spec.testShare, spec.seed);
-  if (test.length === 0) {
-    throw customTaskError(
-      'tasks/empty',
-      'No label has two different texts, one to train on and one to test on',
-      'Add examples to the file.',
-    );
-  }
-  const trained = new Set(train.map(({ label }) => label));
-  const untested = labels.filter(({ label }) => !test.some((example) => example.label === label));
-  const untrained = labels.filter(({ label }) => !trained.has(label));
-  const all = [...table.warnings, ...warnings];
-  const named = (rows: typeof labels): string => listed(rows.map(({ label }) => `“${label}”`));
-  if (untested.length > 0) all.push(`Too few texts to test ${named(untested)}.`);
-  if (untrained.length > 0) all.push(`Too few texts to train ${named(untrained)}.`);
+  const found = readLabels(table, spec);
+  const { train, test, warnings } = splitLabels(found, spec);
   const { name, kind } = spec;
   const instruction = spec.instruction === null ? null : `${spec.instruction}\n`;
   return {
-    task: { name, kind, instruction, labels: labels.map(({ label }) => label), train, dev: [], test },
-    warnings: all,
+    task: { name, kind, instruction, labels: found.labels.map(({ label }) => label), train, dev: [], test },
+    warnings: [...table.warnings, ...warnings],
   };
 }
 
@@ -209,13 +248,6 @@ function makeAnswered(table: Table, spec: TaskSpec): { task: Task; warnings: str
   const { name, kind, form } = spec;
   const { units, warnings } = answeredTexts(table, spec, spec.chatAnswers);
   const { train, test } = splitUnits(units, spec.testShare, spec.seed);
-  if (test.length === 0) {
-    throw customTaskError(
-      'tasks/empty',
-      'There are not two different texts, one to train on and one to test on',
-      'Add examples to the file.',
-    );
-  }
   const instruction = spec.instruction === null ? null : `${spec.instruction}\n`;
   const frame = form === 'free' ? { frame: frameOf(spec.frame, spec.instruction) } : {};
   return {

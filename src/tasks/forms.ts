@@ -1,3 +1,5 @@
+import type { Relabelled } from './doubtful-labels.ts';
+
 /**
  * What the answers of a task are: one of its labels, free text, the assistant's turns of conversations, or the
  * continuation of a text.
@@ -11,6 +13,8 @@ export type ChatAnswers = (typeof CHAT_ANSWERS)[number];
 
 /** The columns of a file, and what they hold. */
 export interface Columns {
+  /** Labels that are changed, or whose rows are left out. */
+  readonly relabel?: readonly Relabelled[];
   readonly form: TaskForm;
   /** The text, the conversation or the document. */
   readonly textColumn: string;

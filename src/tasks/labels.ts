@@ -79,7 +79,9 @@ export function checkDistinct(labels: readonly string[], task?: string): void {
         other === undefined
           ? `${where}The label ${quoted(label)} has no letters or digits, and answers are compared only by these.`
           : `${where}The labels ${quoted(other)} and ${quoted(label)} differ only in case or punctuation, which the comparison of answers ignores.`,
-        'Rename labels in the file to distinct words.',
+        other === undefined
+          ? 'Rename it in the file to a word.'
+          : 'Merge them, or rename one in the file to another word.',
       );
     }
     seen.set(compared, label);

@@ -11,6 +11,9 @@ export const FORM_DEFAULTS: Readonly<Record<TaskForm, { kind: string; instructio
   text: { kind: 'Text', instruction: null },
 };
 
+/** How texts are split unless a person says otherwise. */
+export const USUAL_SPLIT = { testShare: 0.2, seed: 1 };
+
 /** A first specification for a file, with the likely columns. @param taken names of other tasks. */
 export function likelySpec(
   { name, sha256 }: { name: string; sha256: string },
@@ -27,8 +30,7 @@ export function likelySpec(
     header: true,
     ...{ form, textColumn, inputColumn, labelColumn, frame },
     chatAnswers: 'every',
-    testShare: 0.2,
-    seed: 1,
+    ...USUAL_SPLIT,
   };
 }
 

@@ -1,9 +1,11 @@
 import { reportOf } from '../base/errors.ts';
-import { answeredTexts } from './answered.ts';
-import { labelledTexts } from './custom-task.ts';
+import { answeredTexts, splitUnits } from './answered.ts';
+import { readLabels, splitLabels } from './custom-task.ts';
+import type { LabelDoubt } from './doubtful-labels.ts';
 import type { Columns } from './forms.ts';
 import { ALPACA, CONVERSATION } from './formats/alpaca.ts';
 import { recognise } from './formats/recognise.ts';
+import { USUAL_SPLIT } from './likely-spec.ts';
 import { type Table, type TableFile, tableOf } from './table.ts';
 import type { TablePreview } from './table-preview.ts';
 import type { Example } from './task.ts';
@@ -23,11 +25,12 @@ export function previewOf(file: TableFile, header: boolean, chosen: Columns | nu
   const rows = table.rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell.slice(0, SHOWN_CHARACTERS)));
   const seen = { ...columns, columns: table.columns, rows };
   const unread = unreadColumns(table, columns);
+  const doubts: LabelDoubt[] = [];
   try {
-    const { found, warnings } = foundIn(table, columns);
-    return { ...seen, found, problem: null, warnings: [...table.warnings, ...warnings, ...unread] };
+    const { found, warnings } = foundIn(table, columns, doubts);
+    return { ...seen, doubts, found, problem: null, warnings: [...table.warnings, ...warnings, ...unread] };
   } catch (thrown) {
-    return { ...seen, found: null, problem: reportOf(thrown), warnings: [...table.warnings, ...unread] };
+    return { ...seen, doubts, found: null, problem: reportOf(thrown), warnings: [...table.warnings, ...unread] };
   }
 }
 
@@ -49,19 +52,24 @@ export function unreadColumns(
   return [`${left.length === 1 ? 'A column is' : `${left.length} columns are`} not learned: ${names}.`];
 }
 
+/** @param doubts receives the labels to ask about, before anything is thrown. */
 function foundIn(
   table: Table,
   columns: Columns,
+  doubts: LabelDoubt[],
 ): { found: NonNullable<TablePreview['found']>; warnings: readonly string[] } {
   if (columns.form === 'labels') {
-    const { examples, labels, warnings } = labelledTexts(table, columns);
-    return { found: { ...summaryOf(examples), labels }, warnings };
+    const read = readLabels(table, columns);
+    doubts.push(...read.doubts);
+    const { test, warnings } = splitLabels(read, USUAL_SPLIT);
+    return { found: { ...summaryOf(read.examples), tests: test.length, labels: read.labels }, warnings };
   }
   const { units, warnings } = answeredTexts(table, columns, 'every');
-  return { found: { ...summaryOf(units.flat()), labels: [] }, warnings };
+  const { test } = splitUnits(units, USUAL_SPLIT.testShare, USUAL_SPLIT.seed);
+  return { found: { ...summaryOf(units.flat()), tests: test.length, labels: [] }, warnings };
 }
 
-function summaryOf(examples: readonly Example[]): Omit<NonNullable<TablePreview['found']>, 'labels'> {
+function summaryOf(examples: readonly Example[]): Omit<NonNullable<TablePreview['found']>, 'labels' | 'tests'> {
   const samples = examples.slice(0, SAMPLES).map(({ sentence, label }) => ({
     text: sentence.slice(0, SHOWN_CHARACTERS),
     answer: label.slice(0, SHOWN_CHARACTERS),

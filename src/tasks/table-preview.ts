@@ -1,4 +1,5 @@
 import type { ErrorReport } from '../base/errors.ts';
+import type { LabelDoubt } from './doubtful-labels.ts';
 import type { TaskForm } from './forms.ts';
 import type { FrameName } from './prompt.ts';
 import type { LikelyKind } from './kinds.ts';
@@ -19,9 +20,13 @@ export interface TablePreview {
   columns: string[];
   /** The beginnings of the cells of the first rows. */
   rows: string[][];
+  /** Labels to ask about, also if they do not make a task yet. */
+  doubts: LabelDoubt[];
   /** The content of these columns; null if they do not make a task. */
   found: {
     examples: number;
+    /** Examples to test with the usual split; 0 if there are too few texts for a task. */
+    tests: number;
     /** None if answers are free. */
     labels: { label: string; rows: number }[];
     /** The longest answer, in characters. */

@@ -1,4 +1,5 @@
 import { type ReactNode, useId } from 'react';
+import { doubtText, type LabelDoubt, type Relabelled, withRelabelled } from '../../tasks/doubtful-labels.ts';
 import type { Columns, TaskForm } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import { visibleText } from '../../base/visible.ts';
@@ -6,6 +7,7 @@ import styles from './form.module.css';
 
 const MAX_SHOWN_LABELS = 20;
 const SAMPLE_CHARACTERS = 300;
+const MAX_DOUBTS = 8;
 
 interface FoundProps {
   found: NonNullable<TablePreview['found']>;
@@ -14,13 +16,14 @@ interface FoundProps {
 }
 
 /** Shows the content of the chosen columns: label counts, or the first texts with their answers. */
-export function FoundInFile({ found: { examples, labels, longest, samples }, format, warnings }: FoundProps) {
+export function FoundInFile({ found: { examples, tests, labels, longest, samples }, format, warnings }: FoundProps) {
   const more = labels.length - MAX_SHOWN_LABELS;
   return (
     <div className="stack small">
       <p>
         {format !== null && `Format: ${format}. `}
-        {examples} examples, {labels.length > 0 ? `${labels.length} labels` : `answers of up to ${longest} characters`}
+        {examples} examples, {tests} of them to test with the usual split;{' '}
+        {labels.length > 0 ? `${labels.length} labels` : `answers of up to ${longest} characters`}
       </p>
       {labels.length > 0 && (
         <ul className={`buttons ${styles.labels}`} aria-label="Labels" data-testid="import-labels">
@@ -54,6 +57,62 @@ export function FoundInFile({ found: { examples, labels, longest, samples }, for
         </p>
       ))}
     </div>
+  );
+}
+
+interface DoubtsProps {
+  doubts: readonly LabelDoubt[];
+  relabel: readonly Relabelled[];
+  onChange: (relabel: Relabelled[]) => void;
+}
+
+/** Asks about labels that may be slips or have too few texts, and shows what was decided. */
+export function LabelDoubts({ doubts, relabel, onChange }: DoubtsProps) {
+  if (doubts.length + relabel.length === 0) return null;
+  const more = doubts.length - MAX_DOUBTS;
+  const change = (one: Relabelled): void => onChange(withRelabelled(relabel, one));
+  return (
+    <ul className="stack small" aria-label="Labels to check" data-testid="import-doubts">
+      {doubts.slice(0, MAX_DOUBTS).map((doubt) => {
+        const { label, like } = doubt;
+        return (
+          <li key={label} className="buttons">
+            <span>{visibleText(doubtText(doubt), 160)}</span>
+            {like !== null && (
+              <button type="button" className="act" onClick={() => change({ from: label, to: like })}>
+                Merge into {visibleText(like, 40)}
+              </button>
+            )}
+            <button
+              type="button"
+              className="act"
+              aria-label={`Leave out ${visibleText(label, 40)}`}
+              onClick={() => change({ from: label, to: null })}
+            >
+              Leave out
+            </button>
+          </li>
+        );
+      })}
+      {more > 0 && <li>and {more} more</li>}
+      {relabel.map(({ from, to }) => (
+        <li key={`changed ${from}`} className="buttons">
+          <span>
+            {to === null
+              ? `${visibleText(from, 40)} is left out.`
+              : `${visibleText(from, 40)} is read as ${visibleText(to, 40)}.`}
+          </span>
+          <button
+            type="button"
+            className="act"
+            aria-label={`Undo ${visibleText(from, 40)}`}
+            onClick={() => onChange(relabel.filter((one) => one.from !== from))}
+          >
+            Undo
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
 

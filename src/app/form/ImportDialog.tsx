@@ -2,7 +2,7 @@ import { useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { OpenedFile } from '../../run/tasks/table-messages.ts';
-import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
+import { type TaskSpec, TaskSpecSchema, tooFewTexts } from '../../tasks/custom-task.ts';
 import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { FORM_DEFAULTS, likelySpec } from '../../tasks/likely-spec.ts';
@@ -13,7 +13,7 @@ import { SCORE_NAMES } from '../state/scores.ts';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorNote } from '../ui/errors.tsx';
 import { visibleText } from '../../base/visible.ts';
-import { ColumnFields, FoundInFile } from './ColumnFields.tsx';
+import { ColumnFields, FoundInFile, LabelDoubts } from './ColumnFields.tsx';
 import styles from './form.module.css';
 
 /** A first specification for a file, with the guessed columns. */
@@ -27,6 +27,8 @@ type Typed = Partial<Pick<TaskSpec, 'kind' | 'instruction'>>;
 export function withColumns(spec: TaskSpec, columns: Columns, typed: Typed): TaskSpec {
   const { form, textColumn, inputColumn, labelColumn } = columns;
   const next: TaskSpec = { ...spec, form, textColumn, inputColumn, labelColumn };
+  delete next.relabel;
+  if (columns.relabel !== undefined && columns.relabel.length > 0) next.relabel = [...columns.relabel];
   if (form === spec.form) return next;
   delete next.score;
   const asks = form === 'labels' || form === 'free';
@@ -60,7 +62,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const id = useId();
 
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
-  const { form, textColumn, inputColumn, labelColumn } = spec;
+  const { form, textColumn, inputColumn, labelColumn, relabel = [] } = spec;
   const choose = (columns: Columns): void => {
     setSpec((old) => withColumns(old, columns, typed));
     void previewWith(spec.header, columns);
@@ -72,7 +74,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
   };
   const issues = specIssues(spec);
   const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
-  const unusable = error ?? preview.problem;
+  const unusable = error ?? preview.problem ?? (preview.found?.tests === 0 ? reportOf(tooFewTexts(form)) : null);
   const isReady = unusable === null && !isReading && !isAdding && nameTaken === undefined && issues.size === 0;
   const add = async (): Promise<void> => {
     setAdding(true);
@@ -123,6 +125,11 @@ function ImportForm({ file }: { file: OpenedFile }) {
           )}
         </div>
         <Preview preview={preview} />
+        <LabelDoubts
+          doubts={preview.doubts}
+          relabel={relabel}
+          onChange={(next) => choose({ form, textColumn, inputColumn, labelColumn, relabel: next })}
+        />
         {unusable !== null && <ErrorNote error={unusable} title="These columns do not make a task" />}
         {preview.found !== null && (
           <FoundInFile found={preview.found} format={preview.format} warnings={preview.warnings} />

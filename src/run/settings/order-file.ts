@@ -137,7 +137,9 @@ export async function makeOrderTasks(
 }
 
 const sameSpec = (a: TaskSpec, b: TaskSpec): boolean =>
-  (Object.keys(TaskSpecSchema.entries) as (keyof TaskSpec)[]).every((key) => a[key] === b[key]);
+  (Object.keys(TaskSpecSchema.entries) as (keyof TaskSpec)[]).every(
+    (key) => JSON.stringify(a[key]) === JSON.stringify(b[key]),
+  );
 
 const badOrder = (name: string, what: string, cause?: unknown): GorpError =>
   new GorpError(
