@@ -1,11 +1,6 @@
 import { normalisedAnswer } from '../text/scores.ts';
+import type { Relabelled } from './forms.ts';
 import type { Example } from './task.ts';
-
-/** A label to which another is changed before a task is made, or null where its rows are left out. */
-export interface Relabelled {
-  readonly from: string;
-  readonly to: string | null;
-}
 
 /** A label that may be a slip of the pen, or that has too few different texts to be trained and tested. */
 export interface LabelDoubt {

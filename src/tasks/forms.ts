@@ -1,5 +1,3 @@
-import type { Relabelled } from './doubtful-labels.ts';
-
 /**
  * What the answers of a task are: one of its labels, free text, the assistant's turns of conversations, or the
  * continuation of a text.
@@ -10,6 +8,12 @@ export type TaskForm = (typeof TASK_FORMS)[number];
 /** Which of the assistant's turns in a conversation are learned. */
 export const CHAT_ANSWERS = ['every', 'last'] as const;
 export type ChatAnswers = (typeof CHAT_ANSWERS)[number];
+
+/** A label to which another is changed before a task is made, or null where its rows are left out. */
+export interface Relabelled {
+  readonly from: string;
+  readonly to: string | null;
+}
 
 /** The columns of a file, and what they hold. */
 export interface Columns {

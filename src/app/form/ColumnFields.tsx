@@ -1,6 +1,6 @@
 import { type ReactNode, useId } from 'react';
-import { doubtText, type LabelDoubt, type Relabelled, withRelabelled } from '../../tasks/doubtful-labels.ts';
-import type { Columns, TaskForm } from '../../tasks/forms.ts';
+import { doubtText, type LabelDoubt, withRelabelled } from '../../tasks/doubtful-labels.ts';
+import type { Columns, Relabelled, TaskForm } from '../../tasks/forms.ts';
 import type { TablePreview } from '../../tasks/table-preview.ts';
 import { visibleText } from '../../base/visible.ts';
 import styles from './form.module.css';
