@@ -37,8 +37,8 @@ export {
 // Plugins
 export { addPlugin, type MakePlugin, type Plugin, PLUGIN_INTERFACE, type PluginTools } from './run/plugin.ts';
 export type { Probe, ProbedModel } from './run/probes/own-probe.ts';
-export type { OwnPartOf } from './gorp/method-plan.ts';
-export type { Part } from './gorp/part.ts';
+export type { OwnPartOf } from './gorp/learner/open-parts.ts';
+export type { Part } from './gorp/part/part.ts';
 export type { TableFormat } from './tasks/table-endings.ts';
 
 // Tasks and text

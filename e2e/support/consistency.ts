@@ -1,10 +1,9 @@
 import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/state/scores.ts';
+import { isSoft, roundingOf, spaceOf } from '../../src/gorp/part/method-plan.ts';
+import { planOf } from '../../src/methods/registry.ts';
 import { measuredBy, measuresOf } from '../../src/run/results/measures.ts';
 import type { Results } from '../../src/run/results/results.ts';
-import { spaceOf } from '../../src/gorp/method-plan.ts';
-import { isSoft, roundingOf } from '../../src/gorp/spaces/plan.ts';
-import { planOf } from '../../src/methods/registry.ts';
 import { scheduledRounds } from '../../src/run/settings/schedule.ts';
 import { isScoredBy } from '../../src/run/settings/scoring.ts';
 import { testedTasks } from '../../src/run/settings/settings.ts';

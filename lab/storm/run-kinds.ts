@@ -3,7 +3,7 @@ import { parseResultsFile, runsIn } from '../../src/app/state/results-file.ts';
 import { scriptedRun } from '../../src/testing/scripted-run.ts';
 import { positionAt } from '../../src/run/files/data-position.ts';
 import { type RunState, stateFiles } from '../../src/run/files/saved-run.ts';
-import { adapterTensor } from '../../src/gorp/state.ts';
+import { adapterTensor } from '../../src/gorp/part/state.ts';
 import { ROUND_FILE } from '../../src/run/files/layout.ts';
 import { checkCanContinue, checkRemembered, openSavedRound } from '../../src/run/files/saved-round.ts';
 import { embeddedSettings } from '../../src/run/planning/presets.ts';

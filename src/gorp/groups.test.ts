@@ -18,15 +18,12 @@ import { methodPreset, type MethodSettings, planOf } from '../methods/registry.t
 import { acquireTestDevice } from '../testing/devices.ts';
 import { diagonalMatrix, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { LoraGroup } from './adapters/lora-group.ts';
-import type { AdapterPlan } from './adapters/plan.ts';
 import { FullRankGroup } from './full-rank/full-rank-group.ts';
-import type { FullRankPlan } from './full-rank/plan.ts';
-import { type MethodPlan, partOf } from './method-plan.ts';
-import { InputSpaces } from './spaces/input-spaces.ts';
+import { type AdapterPlan, type FullRankPlan, type MethodPlan, partOf } from './part/method-plan.ts';
+import { Stack } from './part/stack.ts';
+import { slice } from './part/trainable-group.ts';
+import { InputSpaces, type SpaceSource } from './spaces/input-spaces.ts';
 import { MomentSpace } from './spaces/moment-space.ts';
-import type { SpaceSource } from './spaces/projected-space.ts';
-import { Stack } from './stack.ts';
-import { slice } from './trainable-group.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -3,19 +3,63 @@ import type { Device } from '../device/device.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
+import type { TargetModules } from '../models/targets.ts';
 import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
 import { reserveMeasuring, reserveTesting, reserveTraining, type StepPrograms } from './learner/reserve.ts';
-import { hostBytes, restore, savedBytes, stateOf } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, protect, type TaskData } from './learner/task.ts';
-import type { TargetModules } from '../models/targets.ts';
-import type { MethodPlan } from './method-plan.ts';
-import type { OnPart, Reserved } from './part.ts';
-import type { RememberedExample } from './replay/plan.ts';
-import type { NamedGrowth } from './spaces/growth-form.ts';
-import type { LearnerState, SavedState } from './state.ts';
-import { trainedLayers } from './trained-layers.ts';
+import { trainedLayers } from './part/gradient-programs.ts';
+import type { MethodPlan, RememberedExample } from './part/method-plan.ts';
+import type { NamedGrowth, OnPart, Reserved } from './part/part.ts';
+import type { LearnerState, SavedState, StateOwner } from './part/state.ts';
+
+/** What saves and restores its own tensors. */
+const ownersOf = ({ parts, meters, kept }: LearnerCore): Partial<StateOwner>[] => [
+  ...[...parts, meters],
+  ...(kept ? [kept] : []),
+];
+
+/** See {@link Learner.state}. */
+function stateOf(core: LearnerCore): LearnerState {
+  const { progress, parts, kept } = core;
+  return {
+    progress: { ...progress, ...kept?.progress, examples: parts.flatMap(({ remembered = [] }) => remembered) },
+    tensors: ownersOf(core).flatMap((owner) => owner.state?.(progress.training) ?? []),
+    versions: versionsOf(core),
+  };
+}
+
+function versionsOf({ progress, hasUnmerged, merges, kept }: LearnerCore): LearnerState['versions'] {
+  const begun = progress.isProtected ? `protected, task ${progress.task}` : `task ${progress.task}`;
+  const task = `${begun}, ${progress.training ? 'training' : 'ended'}`;
+  const taken = `${task}, taken back ${kept?.takes ?? 0} times`;
+  const step = `${taken}, step ${progress.totalSteps}`;
+  return { adapter: step, weights: hasUnmerged ? `${taken}, merge ${merges}` : step, earlier: task, step };
+}
+
+/** See {@link Learner.restore}. */
+async function restore(core: LearnerCore, { progress, tensors }: SavedState): Promise<void> {
+  const { task, step, totalSteps, training, isProtected, isUnmerged, rateFactors } = progress; // parts take the examples
+  Object.assign(core.progress, { task, step, totalSteps, training, isProtected, isUnmerged, rateFactors });
+  if (training) {
+    for (const part of core.parts) part.resumeTask?.({ task, tasks: () => core.tasks });
+  }
+  for (const owner of ownersOf(core)) await owner.restore?.(tensors, progress);
+}
+
+/** See {@link Learner.savedBytes}. @param tasks with reserved memory. */
+function savedBytes(core: LearnerCore, tasks: number): number {
+  const onDevice = [...core.parts, core.meters]
+    .flatMap((owner: Partial<StateOwner>) => owner.state?.(true) ?? [])
+    .concat(core.kept?.tensors ?? [])
+    .reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
+  return core.parts.reduce((sum, part) => sum + (part.savedBytes?.(tasks) ?? 0), onDevice);
+}
+
+/** See {@link Learner.hostBytes}. @param tasks with reserved memory. */
+const hostBytes = ({ parts }: LearnerCore, tasks: number): number =>
+  parts.reduce((sum, part) => sum + (part.hostBytes?.(tasks) ?? 0), 0);
 
 export type { LearnerOptions } from './learner/core.ts';
 export type { StepRecord } from './learner/step.ts';

@@ -1,9 +1,8 @@
 /** How a learning rate changes over the steps of a task, by the names of transformers' `lr_scheduler_type`. */
-export const RATE_SCHEDULES = ['constant', 'linear', 'cosine'] as const;
-export type RateSchedule = (typeof RATE_SCHEDULES)[number];
+export type RateSchedule = 'constant' | 'linear' | 'cosine';
 
 /** The course of a learning rate over the steps of one task. */
-export interface RateCourse {
+interface RateCourse {
   readonly schedule: RateSchedule;
   /** Steps over which the rate rises from 0, linearly. */
   readonly warmup: number;
@@ -11,7 +10,7 @@ export interface RateCourse {
 }
 
 /** What a person sets of the course. At most one of the two warm-ups is above 0. */
-export interface RateSettings {
+interface RateSettings {
   readonly lrSchedulerType: RateSchedule;
   /** Share of the steps, as transformers' `warmup_ratio`: rounded up. */
   readonly warmupRatio: number;

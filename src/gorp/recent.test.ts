@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RecentMap } from './gradient-programs.ts';
+import { RecentMap } from './part/gradient-programs.ts';
 
 test('holds the most recently used entries and drops each entry once', () => {
   const dropped: number[] = [];

@@ -1,21 +1,20 @@
-import type { Batch } from '../base/batch.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Batch } from '../base/batch.ts';
 import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
+import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
+import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 import { openNetwork, readTexts } from '../run/models/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { ReferenceLearner } from '../testing/reference-learner.ts';
+import { sideOfA } from '../testing/space-side.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { readTrained } from '../testing/trained.ts';
 import { Learner } from './learner.ts';
 import { LearnerCore } from './learner/core.ts';
-import { energy, type Matrix, matrix, multiply, subtract, transpose } from '../linear-algebra/matrix.ts';
-import { spaceOf } from './method-plan.ts';
-import { isSoft } from './spaces/plan.ts';
-import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
-import { sideOfA } from '../testing/space-side.ts';
+import { isSoft, spaceOf } from './part/method-plan.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,6 +1,5 @@
-import { type Matrix, matrix, normalised, transpose } from './matrix.ts';
+import { type Matrix, matrix, normalised, reflectRows, rotateRows, transpose } from './matrix.ts';
 import { orthonormaliseRows } from './orthonormal.ts';
-import { reflectRows, rotateRows } from './row-transforms.ts';
 
 /** A = U diag(σ) Vᵀ, thin: with k = min(m, n). */
 export interface Svd {

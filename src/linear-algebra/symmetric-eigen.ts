@@ -1,8 +1,7 @@
 import { GorpError, REPORT_BUG } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
-import { type Matrix, matrix, normalised, transpose } from './matrix.ts';
+import { type Matrix, matrix, normalised, reflectRows, rotateRows, transpose } from './matrix.ts';
 import { orthonormaliseRows } from './orthonormal.ts';
-import { reflectRows, rotateRows } from './row-transforms.ts';
 
 /** Eigenvalues of a symmetric matrix, largest first, and the eigenvectors of the first of them. */
 export interface SymmetricEigen {

@@ -1,7 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { REPLAY_PAPER } from './parts/citations.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, inTurn, REPLAY_PAPER } from './parts/method.ts';
 import { replay, REPLAY_SETTINGS } from './parts/replay.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import { replay } from '../gorp/replay/plan.ts';
+import { replay } from '../gorp/part/method-plan.ts';
 import { Replay } from '../gorp/replay/replay-part.ts';
 import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { tinySettings } from '../testing/tiny-run.ts';

@@ -1,6 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { REPLAY_PAPER } from './parts/citations.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, inTurn, REPLAY_PAPER } from './parts/method.ts';
 import { replay, REPLAY_SETTINGS } from './parts/replay.ts';
 
 /** Experience replay on one adapter pair: what `seq-lora` trains. */

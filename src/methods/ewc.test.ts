@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
+import { Adapters } from '../gorp/adapters/adapters-part.ts';
+import { ANCHOR, consolidated, FISHER, Importance } from '../gorp/importance/importance-part.ts';
+import { adapterName, type AdapterPlan, type ImportancePlan, partOf } from '../gorp/part/method-plan.ts';
+import type { SavedProgress, StateMatrix } from '../gorp/part/state.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Matrix } from '../linear-algebra/matrix.ts';
-import { Adapters } from '../gorp/adapters/adapters-part.ts';
-import { adapterName, type AdapterPlan } from '../gorp/adapters/plan.ts';
-import { ANCHOR, consolidated, FISHER, Importance } from '../gorp/importance/importance-part.ts';
-import type { ImportancePlan } from '../gorp/importance/plan.ts';
-import { partOf } from '../gorp/method-plan.ts';
-import type { SavedProgress, StateMatrix } from '../gorp/state.ts';
 import { F32, relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { randomMatrix } from '../testing/matrices.ts';
+import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
 import { tinySettings } from '../testing/tiny-run.ts';
 import { methodPreset, planOf } from './registry.ts';
 

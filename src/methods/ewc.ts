@@ -1,4 +1,4 @@
-import { importance } from '../gorp/importance/plan.ts';
+import { importance } from '../gorp/part/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, inTurn } from './parts/method.ts';
 import { COUNT, NOT_NEGATIVE, number, SHARE } from './parts/setting.ts';

@@ -1,5 +1,4 @@
-import { gates } from '../gorp/gates/plan.ts';
-import { penalties } from '../gorp/penalties/plan.ts';
+import { gates, penalties } from '../gorp/part/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, inTurn } from './parts/method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings, SHARE, wholeFrom } from './parts/setting.ts';

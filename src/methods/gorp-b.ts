@@ -1,6 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { GORP_PAPER } from './parts/citations.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, GORP_PAPER, inTurn } from './parts/method.ts';
 
 /** Ablation: only a new adapter pair per task, with unchanged gradients, so it equals `inc-lora`. */
 export const gorpB = defineMethod({

@@ -1,7 +1,6 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { GORP_PAPER } from './parts/citations.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, GORP_PAPER, inTurn } from './parts/method.ts';
 
 /** Ablation: a new adapter pair per task and projected full-rank weights; no shared space. */
 export const gorpBl = defineMethod({

@@ -1,6 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { GORP_PAPER } from './parts/citations.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, GORP_PAPER, inTurn } from './parts/method.ts';
 import { space, SPACE_RULE, SPACE_SETTINGS } from './parts/space.ts';
 
 /** Ablation: a new adapter pair per task; the gradient of A is projected out of the shared space. */

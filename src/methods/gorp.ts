@@ -1,6 +1,5 @@
-import { GORP_PAPER } from './parts/citations.ts';
 import { GORP_SETTINGS, gorpPlan } from './parts/gorp-settings.ts';
-import { defineMethod } from './parts/method.ts';
+import { defineMethod, GORP_PAPER } from './parts/method.ts';
 import { SPACE_RULE } from './parts/space.ts';
 
 /** A new adapter pair per task and projected full-rank weights; gradients of A and W are projected out of the space. */

@@ -1,6 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { LORA_PAPER } from './parts/citations.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, inTurn, LORA_PAPER } from './parts/method.ts';
 
 /** Trains a new adapter pair per task with plain Adam; earlier pairs stay active but frozen. */
 export const incLora = defineMethod({

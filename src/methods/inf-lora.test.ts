@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
+import { partOf, thresholdOf } from '../gorp/part/method-plan.ts';
 import { energy, type Matrix, matrix, multiply, multiplyTranspose, subtract } from '../linear-algebra/matrix.ts';
-import { partOf } from '../gorp/method-plan.ts';
-import { thresholdOf } from '../gorp/spaces/plan.ts';
-import { type DoneRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
-import { methodRun } from '../testing/method-runs.ts';
-import { methodPreset, planOf } from './registry.ts';
 import { trace } from '../testing/matrices.ts';
+import { methodRun } from '../testing/method-runs.ts';
+import { type DoneRun, spaceOf, tensorOf } from '../testing/saved-run.ts';
+import { methodPreset, planOf } from './registry.ts';
 
 const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
 /** The first layer that reads the same input. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { rowsBelow } from '../gorp/row-mask/plan.ts';
+import { rowsBelow } from '../gorp/part/method-plan.ts';
 import { runKeepingRounds, tensorOf } from '../testing/saved-run.ts';
 import { expectSame, methodRun } from '../testing/method-runs.ts';
 import { tinySettings } from '../testing/tiny-run.ts';

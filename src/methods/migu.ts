@@ -1,4 +1,4 @@
-import { rowMask } from '../gorp/row-mask/plan.ts';
+import { rowMask } from '../gorp/part/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, inTurn } from './parts/method.ts';
 import { number, PART } from './parts/setting.ts';

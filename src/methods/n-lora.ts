@@ -1,4 +1,4 @@
-import { penalties } from '../gorp/penalties/plan.ts';
+import { penalties } from '../gorp/part/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, inTurn } from './parts/method.ts';
 import { choice, NOT_NEGATIVE, number } from './parts/setting.ts';

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { partOf } from '../gorp/method-plan.ts';
-import { weightIn } from '../gorp/penalties/plan.ts';
+import { partOf, weightIn } from '../gorp/part/method-plan.ts';
 import { publishedSettings } from '../run/planning/presets.ts';
 import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { methodPreset, planOf } from './registry.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { columnSlice, energy, matrix, multiply, transposeMultiply } from '../linear-algebra/matrix.ts';
-import { frozenCount } from '../gorp/full-rank/plan.ts';
+import { frozenCount } from '../gorp/part/method-plan.ts';
 import { svd } from '../linear-algebra/svd.ts';
 import { changesOf, expectSame, methodRun } from '../testing/method-runs.ts';
 import { tinyModel } from '../testing/tiny-model.ts';

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type MethodPlan, needsOf, partOf, type PartPlan, spaceOf } from '../gorp/method-plan.ts';
+import { type MethodPlan, needsOf, partOf, type PartPlan, spaceOf } from '../gorp/part/method-plan.ts';
 import { MENU } from './parts/method.ts';
 import {
   METHOD_NAMES,

@@ -1,4 +1,4 @@
-import type { MethodPlan } from '../gorp/method-plan.ts';
+import type { MethodPlan } from '../gorp/part/method-plan.ts';
 import { ALL } from './all.ts';
 import { initialValues, MENU, type Method } from './parts/method.ts';
 import type { Settings, ValuesOf } from './parts/setting.ts';

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { type MethodPlan, partOf, spaceOf } from '../gorp/method-plan.ts';
+import { type MethodPlan, partOf, spaceOf } from '../gorp/part/method-plan.ts';
 import { withoutGone } from './parts/gone-settings.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, methodOf, methodPreset, planOf } from './registry.ts';
 

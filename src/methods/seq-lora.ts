@@ -1,6 +1,5 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
-import { LORA_PAPER } from './parts/citations.ts';
-import { defineMethod, inTurn } from './parts/method.ts';
+import { defineMethod, inTurn, LORA_PAPER } from './parts/method.ts';
 
 /** One adapter pair, trained on every task in turn with plain Adam. */
 export const seqLora = defineMethod({

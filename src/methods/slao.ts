@@ -1,4 +1,4 @@
-import { merging } from '../gorp/merging/plan.ts';
+import { merging } from '../gorp/part/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, inTurn } from './parts/method.ts';
 

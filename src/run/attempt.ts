@@ -3,7 +3,7 @@ import { nextTurn } from '../base/next-turn.ts';
 import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { Learner } from '../gorp/learner.ts';
-import type { SavedState } from '../gorp/state.ts';
+import type { SavedState } from '../gorp/part/state.ts';
 import { methodTitle, planOf } from '../methods/registry.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { newResults, resultsAtCheckpoint, resultsAtRound, type RunFacts } from './events/beginning.ts';

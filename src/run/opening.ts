@@ -2,7 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
-import { needsOf } from '../gorp/method-plan.ts';
+import { needsOf } from '../gorp/part/method-plan.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { methodTitle, planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';

@@ -4,7 +4,7 @@ import type { Batch } from '../base/batch.ts';
 import type { Device } from '../device/device.ts';
 import { Learner } from '../gorp/learner.ts';
 import { LearnerCore } from '../gorp/learner/core.ts';
-import type { LearnerState, SavedState } from '../gorp/state.ts';
+import type { LearnerState, SavedState } from '../gorp/part/state.ts';
 import { initialValues } from '../methods/parts/method.ts';
 import { METHOD_NAMES } from '../methods/registry.ts';
 import { acquireTestDevice } from '../testing/devices.ts';

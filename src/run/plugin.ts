@@ -1,16 +1,20 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
-import { distillation } from '../gorp/distillation/plan.ts';
-import { plainWeights, projectedWeights } from '../gorp/full-rank/plan.ts';
-import { gates } from '../gorp/gates/plan.ts';
-import { importance } from '../gorp/importance/plan.ts';
-import { merging } from '../gorp/merging/plan.ts';
-import { ownPart } from '../gorp/method-plan.ts';
-import { penalties } from '../gorp/penalties/plan.ts';
-import { replay } from '../gorp/replay/plan.ts';
-import { rowMask } from '../gorp/row-mask/plan.ts';
-import { inputSpace, momentSpace } from '../gorp/spaces/plan.ts';
-import { hostTensor, readHostMatrix } from '../gorp/state.ts';
+import { ownPart } from '../gorp/learner/open-parts.ts';
+import {
+  distillation,
+  gates,
+  importance,
+  inputSpace,
+  merging,
+  momentSpace,
+  penalties,
+  plainWeights,
+  projectedWeights,
+  replay,
+  rowMask,
+} from '../gorp/part/method-plan.ts';
+import { hostTensor, readHostMatrix } from '../gorp/part/state.ts';
 import { add, addInto, scale, sign, unit } from '../graph/ops/elementwise.ts';
 import { innerProduct } from '../graph/ops/inner-product.ts';
 import { matmul } from '../graph/ops/matmul.ts';

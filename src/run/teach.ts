@@ -1,7 +1,7 @@
 import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
-import { needsOf, spaceOf } from '../gorp/method-plan.ts';
+import { needsOf, spaceOf } from '../gorp/part/method-plan.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';

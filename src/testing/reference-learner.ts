@@ -1,5 +1,31 @@
 import type { Batch } from '../base/batch.ts';
-import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { ANCHOR, consolidated, FISHER } from '../gorp/importance/importance-part.ts';
+import type { TaskData } from '../gorp/learner/task.ts';
+import {
+  adapterName,
+  type AdapterPlan,
+  compensation,
+  frozenCount,
+  type FullRankPlan,
+  type InputSpacePlan,
+  type MethodPlan,
+  partOf,
+  type Penalty,
+  spaceOf,
+  type SpacePlan,
+  thresholdOf,
+  weightIn,
+} from '../gorp/part/method-plan.ts';
+import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { activation, add, sumGradients } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
+import { runOnCpu } from '../graph/reference.ts';
+import { storageOf, type Tensor } from '../graph/tensor.ts';
 import {
   columnSlice,
   concatColumns,
@@ -9,14 +35,13 @@ import {
   multiply,
   transpose,
 } from '../linear-algebra/matrix.ts';
+import { orthonormaliseRows } from '../linear-algebra/orthonormal.ts';
+import { svd } from '../linear-algebra/svd.ts';
+import { GATE_EPSILON, GATE_SHARPNESS } from '../models/gate-form.ts';
+import { type Layers, ofTokens } from '../models/layers.ts';
+import type { Network, TrainingBatch } from '../models/network.ts';
 import type { TargetModules } from '../models/targets.ts';
-import type { TaskData } from '../gorp/learner/task.ts';
-import { type AdapterPlan, adapterName } from '../gorp/adapters/plan.ts';
-import { type FullRankPlan, frozenCount } from '../gorp/full-rank/plan.ts';
-import { ANCHOR, consolidated, FISHER } from '../gorp/importance/importance-part.ts';
-import { type MethodPlan, partOf, spaceOf } from '../gorp/method-plan.ts';
-import { type Penalty, weightIn } from '../gorp/penalties/plan.ts';
-import { type InputSpacePlan, type SpacePlan, thresholdOf } from '../gorp/spaces/plan.ts';
+import { growSpaceFromCovariance, heldShare } from './input-space.ts';
 import {
   keepRows,
   type ReferenceGroup,
@@ -24,23 +49,7 @@ import {
   referenceState,
   referenceStep,
 } from './reference-optimizer.ts';
-import { growSpace, type SpaceGrowth } from '../gorp/spaces/space.ts';
-import { orthonormaliseRows } from '../linear-algebra/orthonormal.ts';
-import { svd } from '../linear-algebra/svd.ts';
-import { compensation } from '../gorp/task-rates.ts';
-import { growSpaceFromCovariance, heldShare } from './input-space.ts';
 import { growSoftSpace } from './soft-space.ts';
-import type { OwnedBuffer } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import { Graph, type Numbers } from '../graph/graph.ts';
-import { activation, add, sumGradients } from '../graph/ops/elementwise.ts';
-import { matmul } from '../graph/ops/matmul.ts';
-import { rmsNorm } from '../graph/ops/norm.ts';
-import { scaleBlocks } from '../graph/ops/scale-blocks.ts';
-import { storageOf, type Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/reference.ts';
-import { type Layers, ofTokens } from '../models/layers.ts';
-import type { Network, TrainingBatch } from '../models/network.ts';
 import { sideOfA } from './space-side.ts';
 
 /** An adapter pair: A [r, in], B [out, r]. */

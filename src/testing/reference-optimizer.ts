@@ -1,5 +1,5 @@
 import { type Matrix, matrix, subtract } from '../linear-algebra/matrix.ts';
-import type { MomentSpacePlan, SpacePlan } from '../gorp/spaces/plan.ts';
+import type { MomentSpacePlan, SpacePlan } from '../gorp/part/method-plan.ts';
 import { type Basis, type ProjType, releasedBasis, releasedShape } from './as-released.ts';
 import { projectOutLeft } from '../gorp/spaces/space.ts';
 import { compress, expand, projectOutRight } from './matrices.ts';

@@ -4,7 +4,7 @@ import type { RunHost } from '../run/events/host.ts';
 import { openSavedRound, type SavedRound } from '../run/files/saved-round.ts';
 import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
 import { squareOf } from '../linear-algebra/packed-symmetric.ts';
-import type { RememberedExample } from '../gorp/replay/plan.ts';
+import type { RememberedExample } from '../gorp/part/method-plan.ts';
 import type { Results } from '../run/results/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings/settings.ts';

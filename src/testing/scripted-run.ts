@@ -1,14 +1,13 @@
 import { mixSeed, type Random, seededRandom } from '../base/random.ts';
-import type { RunEvent } from '../run/events/events.ts';
-import { newResults } from '../run/events/beginning.ts';
-import { type AnswerCount, countAnswers } from '../run/results/answers.ts';
-import { fold } from '../run/events/fold.ts';
-import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results/results.ts';
-import { partOf as planPart, spaceOf as spacePlanOf } from '../gorp/method-plan.ts';
-import { isSoft, type SpacePlan } from '../gorp/spaces/plan.ts';
+import { isSoft, partOf as planPart, spaceOf as spacePlanOf, type SpacePlan } from '../gorp/part/method-plan.ts';
 import { planOf } from '../methods/registry.ts';
+import { newResults } from '../run/events/beginning.ts';
+import type { RunEvent } from '../run/events/events.ts';
+import { fold } from '../run/events/fold.ts';
+import { type AnswerCount, countAnswers } from '../run/results/answers.ts';
+import type { DeviceReport, LayerSample, TaskReport, TensorSpace } from '../run/results/results.ts';
+import { roundName, scheduledRounds } from '../run/settings/schedule.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
-import { scheduledRounds, roundName } from '../run/settings/schedule.ts';
 import { EMBEDDED_TASKS } from '../tasks/embedded-tasks.ts';
 import { sideOfA } from './space-side.ts';
 

@@ -1,5 +1,5 @@
 import { type Matrix, matrix, multiplyTranspose } from '../linear-algebra/matrix.ts';
-import type { SoftInputSpacePlan } from '../gorp/spaces/plan.ts';
+import type { SoftInputSpacePlan } from '../gorp/part/method-plan.ts';
 import { projectOutLeft, type SpaceGrowth } from '../gorp/spaces/space.ts';
 import { symmetricEigen } from '../linear-algebra/symmetric-eigen.ts';
 import { heldShare } from './input-space.ts';

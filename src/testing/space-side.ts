@@ -1,4 +1,4 @@
-import type { MomentSpacePlan, SpacePlan } from '../gorp/spaces/plan.ts';
+import type { MomentSpacePlan, SpacePlan } from '../gorp/part/method-plan.ts';
 
 /** Side of A on which a space acts. */
 export const sideOfA = (plan: SpacePlan): MomentSpacePlan['loraSpace'] =>

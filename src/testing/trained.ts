@@ -4,7 +4,7 @@ import { Gates } from '../gorp/gates/gates.ts';
 import type { LearnerCore } from '../gorp/learner/core.ts';
 import type { InputSpaces } from '../gorp/spaces/input-spaces.ts';
 import { MomentSpace } from '../gorp/spaces/moment-space.ts';
-import type { GroupSpace } from '../gorp/trainable-group.ts';
+import type { GroupSpace } from '../gorp/part/trainable-group.ts';
 import { type Matrix, matrix, multiplyTranspose } from '../linear-algebra/matrix.ts';
 
 /** Everything that a learner has trained, read from its device. Names are layers, without `.weight`. */

@@ -53,6 +53,21 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // Elements and words; charts; the page's store, its actions and workers; what several tabs show; the form; the tabs.
   app: ['ui', 'charts', 'state', 'shared', 'form', 'tabs'],
+  // What a part of a method is and shares with others; the parts, each above those it builds on; the learner.
+  gorp: [
+    'part',
+    'spaces',
+    'full-rank',
+    'adapters',
+    'row-mask',
+    'gates',
+    'importance',
+    'penalties',
+    'merging',
+    'distillation',
+    'replay',
+    'learner',
+  ],
   run: ['settings', 'models', 'results', 'tasks', 'files', 'evaluation', 'probes', 'planning', 'events', 'learning'],
 };
 

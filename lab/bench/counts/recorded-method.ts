@@ -1,11 +1,11 @@
 import type { ModelShape } from '../../../src/bench/model-shapes.ts';
 import type { Dispatch } from '../../../src/device/kernel.ts';
 import type { Planner } from '../../../src/device/kernel-planner.ts';
-import type { GradientUse } from '../../../src/gorp/gradient-programs.ts';
+import type { GradientUse } from '../../../src/gorp/part/gradient-programs.ts';
 import { Learner } from '../../../src/gorp/learner.ts';
 import { type MethodSettings, planOf } from '../../../src/methods/registry.ts';
 import { Evaluations } from '../../../src/run/evaluation/evaluation-programs.ts';
-import { needsOf } from '../../../src/gorp/method-plan.ts';
+import { needsOf } from '../../../src/gorp/part/method-plan.ts';
 import { frozenPacking } from '../../../src/run/models/frozen-weights.ts';
 import { networkOf } from '../../../src/run/models/open-network.ts';
 import { answersOfPrompt, spaceSamples } from '../../../src/run/tasks/space-samples.ts';

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import { explained } from '../../base/errors.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
 import { GALLERY } from '../../weights/gallery.ts';

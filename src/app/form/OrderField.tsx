@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { watchShare } from '../../run/planning/duration.ts';
 import { publishedOrderOf } from '../../run/planning/presets.ts';

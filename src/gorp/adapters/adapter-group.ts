@@ -10,7 +10,7 @@ import { lowRank } from '../../graph/ops/low-rank.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { scaleBlocks } from '../../graph/ops/scale-blocks.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import type { PairScales } from '../part.ts';
+import type { PairScales } from '../part/part.ts';
 import {
   columnSlice,
   concatColumns,
@@ -20,7 +20,7 @@ import {
   multiplyTranspose,
   subtract,
 } from '../../linear-algebra/matrix.ts';
-import { Stack } from '../stack.ts';
+import { Stack } from '../part/stack.ts';
 import {
   adapterTensor,
   frozenTensor,
@@ -29,7 +29,7 @@ import {
   type SavedTensors,
   type StateTensor,
   weightTensor,
-} from '../state.ts';
+} from '../part/state.ts';
 
 /** A [r, in] and B [out, r]. */
 interface Pair {

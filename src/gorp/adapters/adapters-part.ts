@@ -1,19 +1,64 @@
 import { mixSeed } from '../../base/random.ts';
-import type { Graph } from '../../graph/graph.ts';
-import type { Tensor } from '../../graph/tensor.ts';
-import type { LayerGroup } from '../layer-groups.ts';
-import type { Meters } from '../layer-statistics.ts';
-import type { EndedTask, LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
-import { InputSpaces } from '../spaces/input-spaces.ts';
-import type { CovarianceSum } from '../spaces/layer-inputs.ts';
-import type { SpaceSource } from '../spaces/projected-space.ts';
-import type { Stack } from '../stack.ts';
-import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
 import type { Device } from '../../device/device.ts';
-import type { Schedule } from '../method-plan.ts';
-import { writeDesignedA } from './designed-adapter.ts';
+import { compile } from '../../graph/compile.ts';
+import { Graph } from '../../graph/graph.ts';
+import { addInto } from '../../graph/ops/elementwise.ts';
+import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import { outsideRows, recordLeadingVectors, sketchSize } from '../../linear-algebra/block-power.ts';
+import type { Meters } from '../part/layer-statistics.ts';
+import type { AdapterPlan, Schedule } from '../part/method-plan.ts';
+import type {
+  CovarianceSum,
+  EndedTask,
+  LayerPass,
+  LayerUses,
+  Part,
+  Reservation,
+  TaskOf,
+  UpdateParts,
+} from '../part/part.ts';
+import type { Stack } from '../part/stack.ts';
+import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
+import type { LayerGroup } from '../part/trainable-group.ts';
+import { InputSpaces, type SpaceSource } from '../spaces/input-spaces.ts';
 import { LoraGroup } from './lora-group.ts';
-import type { AdapterPlan } from './plan.ts';
+
+/**
+ * Writes the A of InfLoRA (docs/method.md, eq. (26)): the first r left singular vectors of P C, as rows, over √3. It
+ * responds to the main inputs of the new task outside the space of earlier tasks. Rows without a direction left outside
+ * the space are 0 there.
+ *
+ * @param covariance C = X Xᵀ of the task's inputs as columns, [in, in], not necessarily divided by their number.
+ * @param P of the space, [in, in]; undefined before the first task.
+ * @param into A [r, in], one for each layer that reads the input.
+ */
+export async function writeDesignedA(
+  device: Device,
+  covariance: Tensor,
+  P: Tensor | undefined,
+  into: readonly Tensor[],
+): Promise<void> {
+  const [rank, n] = into[0].shape;
+  const size = sketchSize(rank, n, n);
+  const sketch = storeTensor(device, plainTensor('main inputs', [size, n]), 'inputs');
+  const g = new Graph();
+  // P C = dYᵀ X for X = C and dY = P; and C has the singular vectors of C C.
+  recordLeadingVectors(g, { x: covariance, dy: P ?? covariance }, 'left', sketch);
+  const leading = { ...sketch, shape: [rank, n], elements: rank * n };
+  // Vectors of a singular value of 0 are arbitrary and can lie in the space.
+  const rows = outsideRows(g, leading, P);
+  for (const A of into) addInto(g, rows, A, 1 / Math.sqrt(3), 0);
+  try {
+    const compiled = await compile(device, 'designed adapters', g, []);
+    try {
+      await device.run([compiled.program]);
+    } finally {
+      compiled.destroy();
+    }
+  } finally {
+    sketch.storage.buffer.destroy();
+  }
+}
 
 /** LoRA adapters of all layers that get them (docs/method.md, section 2), in groups of layers of one shape. */
 export class Adapters implements Part {

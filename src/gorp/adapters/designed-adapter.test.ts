@@ -5,7 +5,7 @@ import { relativeError } from '../../testing/compare.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
 import { growSpaceFromCovariance } from '../../testing/input-space.ts';
 import { diagonalMatrix, randomMatrix } from '../../testing/matrices.ts';
-import { writeDesignedA } from './designed-adapter.ts';
+import { writeDesignedA } from './adapters-part.ts';
 import {
   columnSlice,
   energy,

@@ -11,8 +11,8 @@ import { TESTS_ALL } from '../../testing/tier.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import { mergedWeights } from '../../weights/exports/merge.ts';
 import { Learner } from '../learner.ts';
-import type { MethodPlan } from '../method-plan.ts';
-import type { SavedState, StateMatrix } from '../state.ts';
+import type { MethodPlan } from '../part/method-plan.ts';
+import type { SavedState, StateMatrix } from '../part/state.ts';
 
 const TASKS = 4;
 /** Two pairs of 16 × 16 weights take more numbers than these, one does not. */

@@ -3,13 +3,9 @@ import type { Graph } from '../../graph/graph.ts';
 import { adam, applyUpdate, squares } from '../../graph/ops/optimizer.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
-import type { LayerGroup } from '../layer-groups.ts';
-import type { MeasuredGroup, Meters } from '../layer-statistics.ts';
-import type { OutputMagnitudes } from '../row-mask/output-magnitudes.ts';
-import { InputSpaces } from '../spaces/input-spaces.ts';
-import { MomentSpace } from '../spaces/moment-space.ts';
-import type { SpaceSource } from '../spaces/projected-space.ts';
-import { Stack } from '../stack.ts';
+import type { MeasuredGroup, Meters } from '../part/layer-statistics.ts';
+import { adapterName, type AdapterPlan } from '../part/method-plan.ts';
+import { Stack } from '../part/stack.ts';
 import {
   type DeviceTensor,
   restoreTensors,
@@ -17,11 +13,20 @@ import {
   type SavedTensors,
   type StateOwner,
   type StateTensor,
-} from '../state.ts';
-import { type GroupSpace, LORA_RATE, type MomentPair, Moments, type UpdateContext } from '../trainable-group.ts';
-import { recordStep } from '../update.ts';
+} from '../part/state.ts';
+import {
+  type GroupSpace,
+  type LayerGroup,
+  LORA_RATE,
+  type MomentPair,
+  Moments,
+  type UpdateContext,
+} from '../part/trainable-group.ts';
+import { recordStep } from '../part/update.ts';
+import { InputSpaces, type SpaceSource } from '../spaces/input-spaces.ts';
+import { MomentSpace } from '../spaces/moment-space.ts';
 import { AdapterGroup } from './adapter-group.ts';
-import { adapterName, type AdapterPlan } from './plan.ts';
+import type { OutputMagnitudes } from './output-magnitudes.ts';
 
 /** Turns matrices of A and B by layer into matrices by {@link adapterName}. */
 export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string, Matrix>): [string, Matrix][] => [
@@ -30,7 +35,7 @@ export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string,
 ];
 
 /** What becomes of the pairs of earlier tasks, if a task has its own: kept one by one, folded, or dropped. */
-export type EarlierPairs = 'kept' | 'folded' | 'dropped';
+type EarlierPairs = 'kept' | 'folded' | 'dropped';
 
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
 export class LoraGroup implements StateOwner, MeasuredGroup {

@@ -22,7 +22,7 @@ import { goldenBatch, goldenReal, type GoldenTensor } from '../../testing/golden
 import { goldenMatrix } from '../../testing/matrices.ts';
 import { referencesWith } from '../../testing/reference.ts';
 import { writePair } from '../../testing/trained.ts';
-import { layerGroups } from '../layer-groups.ts';
+import { layerGroups } from '../part/trainable-group.ts';
 import { Learner } from '../learner.ts';
 import { LearnerCore } from '../learner/core.ts';
 import { AdapterGroup } from './adapter-group.ts';

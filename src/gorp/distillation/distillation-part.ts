@@ -3,9 +3,9 @@ import { add } from '../../graph/ops/elementwise.ts';
 import type { Layers } from '../../models/layers.ts';
 import type { TrainingBatch } from '../../models/network.ts';
 import type { Adapters } from '../adapters/adapters-part.ts';
-import type { Objective, Part, TrainedModel } from '../part.ts';
-import { trainedLayers } from '../trained-layers.ts';
-import type { DistillationPlan } from './plan.ts';
+import type { Objective, Part, TrainedModel } from '../part/part.ts';
+import { trainedLayers } from '../part/gradient-programs.ts';
+import type { DistillationPlan } from '../part/method-plan.ts';
 
 /**
  * α τ² KL(teacher ‖ model) over the label tokens of a batch (docs/method.md, eq. (29)). The teacher is the same model

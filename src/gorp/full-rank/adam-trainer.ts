@@ -1,14 +1,18 @@
 import type { Device } from '../../device/device.ts';
-import { InputSpaces } from '../spaces/input-spaces.ts';
 import { matrix } from '../../linear-algebra/matrix.ts';
-import type { LayerGroup } from '../layer-groups.ts';
-import { frozenCount, type PlainPlan } from './plan.ts';
-import type { SpaceSource } from '../spaces/projected-space.ts';
 import { leadingSingularVectors } from '../../linear-algebra/singular-vectors.ts';
-import { Stack } from '../stack.ts';
-import type { DeviceTensor } from '../state.ts';
-import { FULL_RANK_RATE, type GroupSpace, Moments, type UpdateContext } from '../trainable-group.ts';
-import { recordStep, recordTwoSidedStep } from '../update.ts';
+import { frozenCount, type PlainPlan } from '../part/method-plan.ts';
+import { Stack } from '../part/stack.ts';
+import type { DeviceTensor } from '../part/state.ts';
+import {
+  FULL_RANK_RATE,
+  type GroupSpace,
+  type LayerGroup,
+  Moments,
+  type UpdateContext,
+} from '../part/trainable-group.ts';
+import { recordStep, recordTwoSidedStep } from '../part/update.ts';
+import { InputSpaces, type SpaceSource } from '../spaces/input-spaces.ts';
 
 /** Trains full-rank weights by Adam on the whole gradient, outside a space of their inputs or their own directions. */
 export class AdamTrainer {

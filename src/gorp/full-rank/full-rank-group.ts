@@ -1,12 +1,7 @@
 import type { Device } from '../../device/device.ts';
-import { AdamTrainer } from './adam-trainer.ts';
-import type { FastProjection } from './fast-projection.ts';
-import { FastTrainer } from './fast-trainer.ts';
-import type { LayerGroup } from '../layer-groups.ts';
-import { MomentSpace } from '../spaces/moment-space.ts';
-import type { MeasuredGroup } from '../layer-statistics.ts';
-import type { FullRankPlan } from './plan.ts';
-import { Stack } from '../stack.ts';
+import type { MeasuredGroup } from '../part/layer-statistics.ts';
+import type { FullRankPlan } from '../part/method-plan.ts';
+import { Stack } from '../part/stack.ts';
 import {
   type DeviceTensor,
   restoreTensors,
@@ -15,9 +10,12 @@ import {
   type StateOwner,
   type StateTensor,
   weightTensor,
-} from '../state.ts';
-import type { SpaceSource } from '../spaces/projected-space.ts';
-import type { GroupSpace, MomentPair, Moments, UpdateContext } from '../trainable-group.ts';
+} from '../part/state.ts';
+import type { GroupSpace, LayerGroup, MomentPair, Moments, UpdateContext } from '../part/trainable-group.ts';
+import type { SpaceSource } from '../spaces/input-spaces.ts';
+import { MomentSpace } from '../spaces/moment-space.ts';
+import { AdamTrainer } from './adam-trainer.ts';
+import { type FastProjection, FastTrainer } from './fast-projection.ts';
 
 /** Full-rank weights of one shape, and what trains them: one trainer per form. */
 export class FullRankGroup implements StateOwner, MeasuredGroup {

@@ -3,16 +3,16 @@ import type { Graph } from '../../graph/graph.ts';
 import { squares } from '../../graph/ops/optimizer.ts';
 import type { Half, Turn } from '../../linear-algebra/block-power.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import type { LayerGroup } from '../layer-groups.ts';
-import type { Meters } from '../layer-statistics.ts';
-import type { LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part.ts';
-import type { SpaceSource } from '../spaces/projected-space.ts';
-import type { Stack } from '../stack.ts';
-import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
+import type { LayerGroup } from '../part/trainable-group.ts';
+import type { Meters } from '../part/layer-statistics.ts';
+import type { LayerPass, LayerUses, Part, Reservation, TaskOf, UpdateParts } from '../part/part.ts';
+import type { SpaceSource } from '../spaces/input-spaces.ts';
+import type { Stack } from '../part/stack.ts';
+import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
 import { AdamTrainer } from './adam-trainer.ts';
 import { recordSquaredNorm } from './fast-projection.ts';
 import { FullRankGroup } from './full-rank-group.ts';
-import type { FullRankPlan } from './plan.ts';
+import type { FullRankPlan } from '../part/method-plan.ts';
 
 /** Target modules trained full-rank, in groups of layers of one shape. */
 export class FullRankWeights implements Part {

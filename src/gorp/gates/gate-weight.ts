@@ -4,8 +4,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { squares } from '../../graph/ops/optimizer.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
-import { Stack } from '../stack.ts';
-import { BasisSpace } from '../spaces/stack-space.ts';
+import { Stack } from '../part/stack.ts';
 import {
   type DeviceTensor,
   gateTensor,
@@ -16,9 +15,9 @@ import {
   type SavedProgress,
   type SavedTensors,
   type StateTensor,
-} from '../state.ts';
-import { LORA_RATE, Moments, type UpdateContext } from '../trainable-group.ts';
-import { recordStep } from '../update.ts';
+} from '../part/state.ts';
+import { LORA_RATE, Moments, type UpdateContext } from '../part/trainable-group.ts';
+import { BasisSpace, recordStep } from '../part/update.ts';
 
 /** The only matrix of a stack of gates. */
 const GATE = 'gate';

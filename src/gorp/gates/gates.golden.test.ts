@@ -5,15 +5,14 @@ import { Graph } from '../../graph/graph.ts';
 import { sumGradients } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import { energy, type Matrix, matrix, multiplyTranspose, subtract, transpose } from '../../linear-algebra/matrix.ts';
 import { relativeError } from '../../testing/compare.ts';
 import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { goldenMatrix } from '../../testing/matrices.ts';
 import { referencesWith } from '../../testing/reference.ts';
-import { grownGateSpace, keyOf } from './gate-spaces.ts';
+import { gates as gatePlan, thresholdOf } from '../part/method-plan.ts';
+import { grownGateSpace, keyOf } from './gate-reads.ts';
 import { Gates } from './gates.ts';
-import { energy, type Matrix, matrix, multiplyTranspose, subtract, transpose } from '../../linear-algebra/matrix.ts';
-import { thresholdOf } from '../spaces/plan.ts';
-import { gates as gatePlan } from './plan.ts';
 
 const PARTS = ['first', 'second', 'key'] as const;
 /** Errors of gates and of their gradients that f32 allows; absolute ones of keys and projectors. */

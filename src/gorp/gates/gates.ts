@@ -6,17 +6,15 @@ import { activation } from '../../graph/ops/elementwise.ts';
 import { batchedMatmul, matmul } from '../../graph/ops/matmul.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import { GATE_EPSILON, GATE_SHARPNESS } from '../../models/gate-form.ts';
-import { GateWeight } from './gate-weight.ts';
-import { type GateReads, grownGateSpace, keyOf } from './gate-spaces.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
-import type { LayerUses, PairScales, Part, Reservation, EndedTask, TaskOf, UpdateParts } from '../part.ts';
-import { thresholdOf } from '../spaces/plan.ts';
-import type { Stack } from '../stack.ts';
-import type { SavedProgress, SavedTensors, StateTensor } from '../state.ts';
-import { GateReading } from './gate-reads.ts';
-import { GATE_PROMPTS, type GatePlan } from './plan.ts';
-import type { Meters } from '../layer-statistics.ts';
+import { GATE_EPSILON, GATE_SHARPNESS } from '../../models/gate-form.ts';
+import type { Meters } from '../part/layer-statistics.ts';
+import { GATE_PROMPTS, type GatePlan, thresholdOf } from '../part/method-plan.ts';
+import type { EndedTask, LayerUses, PairScales, Part, Reservation, TaskOf, UpdateParts } from '../part/part.ts';
+import type { Stack } from '../part/stack.ts';
+import type { SavedProgress, SavedTensors, StateTensor } from '../part/state.ts';
+import { GateReading, type GateReads, grownGateSpace, keyOf } from './gate-reads.ts';
+import { GateWeight } from './gate-weight.ts';
 
 /**
  * A gate per task, which scales the task's adapters for each prompt (docs/method.md, eq. (31) to (33)): a network of two

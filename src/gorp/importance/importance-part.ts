@@ -3,10 +3,9 @@ import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import type { LoraGroup } from '../adapters/lora-group.ts';
-import { adapterName } from '../adapters/plan.ts';
-import type { EndedTask, MeasuringOf, Part, Reservation, Reserved } from '../part.ts';
-import { hostTensor, type SavedProgress, type SavedTensors, type StateTensor } from '../state.ts';
-import type { ImportancePlan } from './plan.ts';
+import { adapterName, type ImportancePlan } from '../part/method-plan.ts';
+import type { EndedTask, MeasuringOf, Part, Reservation, Reserved } from '../part/part.ts';
+import { hostTensor, type SavedProgress, type SavedTensors, type StateTensor } from '../part/state.ts';
 import { QuadraticTerm } from './quadratic-term.ts';
 import { SquaredGradients } from './squared-gradients.ts';
 

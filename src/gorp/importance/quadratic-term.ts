@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { add, addInto, scaleRows } from '../../graph/ops/elementwise.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
-import { Stack } from '../stack.ts';
+import { Stack } from '../part/stack.ts';
 
 /** All numbers of a stack as rows of one number each, including the gaps between its matrices, which are 0. */
 export const entries = (stack: Tensor): Tensor => ({ ...stack, shape: [stack.elements, 1] });

@@ -5,12 +5,12 @@ import { Graph } from '../../graph/graph.ts';
 import { addInto, scaleRows } from '../../graph/ops/elementwise.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
-import { GradientPrograms, sizesIn } from '../gradient-programs.ts';
+import { GradientPrograms, sizesIn } from '../part/gradient-programs.ts';
 import { type LoraGroup, namedPair } from '../adapters/lora-group.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
 import { entries } from './quadratic-term.ts';
-import { Stack } from '../stack.ts';
-import type { TrainedModel } from '../part.ts';
+import { Stack } from '../part/stack.ts';
+import type { TrainedModel } from '../part/part.ts';
 
 /**
  * The mean over examples of (∂ log p(label | prompt) / ∂θ)² of every number of the adapters: the diagonal of the

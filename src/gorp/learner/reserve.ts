@@ -2,8 +2,8 @@ import type { BatchSizes } from '../../base/batch.ts';
 import type { Program } from '../../device/device.ts';
 import { inputBytes } from '../../device/buffers.ts';
 import { PASSES } from '../../linear-algebra/block-power.ts';
-import type { GradientUse } from '../gradient-programs.ts';
-import type { Reserved } from '../part.ts';
+import type { GradientUse } from '../part/gradient-programs.ts';
+import type { Reserved } from '../part/part.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 

@@ -3,8 +3,8 @@ import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
 import { PASSES } from '../../linear-algebra/block-power.ts';
-import { type GradientProgram, sizesIn } from '../gradient-programs.ts';
-import type { LayerStatistics } from '../layer-statistics.ts';
+import { type GradientProgram, sizesIn } from '../part/gradient-programs.ts';
+import type { LayerStatistics } from '../part/layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 

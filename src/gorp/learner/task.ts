@@ -1,9 +1,8 @@
 import type { Batch, TokenPair } from '../../base/batch.ts';
 import { mixSeed, seededRandom } from '../../base/random.ts';
-import type { EndedTask, OnPart, ReadInputs, TaskOf } from '../part.ts';
-import { sizesIn } from '../gradient-programs.ts';
+import { sizesIn } from '../part/gradient-programs.ts';
+import type { EndedTask, NamedGrowth, OnPart, ReadInputs, TaskOf } from '../part/part.ts';
 import { InputCovariances } from '../spaces/covariances.ts';
-import type { NamedGrowth } from '../spaces/growth-form.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 

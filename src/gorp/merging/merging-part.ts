@@ -1,10 +1,9 @@
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import { orthonormaliseRows } from '../../linear-algebra/orthonormal.ts';
 import type { LoraGroup } from '../adapters/lora-group.ts';
-import { adapterName } from '../adapters/plan.ts';
-import type { EndedTask, Part, TaskOf } from '../part.ts';
-import { hostTensor, readHostMatrix, type SavedProgress, type SavedTensors, type StateTensor } from '../state.ts';
-import { mergingWeight } from './plan.ts';
+import { adapterName, mergingWeight } from '../part/method-plan.ts';
+import type { EndedTask, Part, TaskOf } from '../part/part.ts';
+import { hostTensor, readHostMatrix, type SavedProgress, type SavedTensors, type StateTensor } from '../part/state.ts';
 
 /** A tensor of the state: `method/other/….lora_B`. */
 const nameOf = (layer: string): string => `method/other/${adapterName(layer, 'lora_B')}`;

@@ -5,8 +5,8 @@ import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { LoraGroup } from '../adapters/lora-group.ts';
-import type { Part, TaskOf } from '../part.ts';
-import { type PenaltyPlan, weightIn } from './plan.ts';
+import type { Part, TaskOf } from '../part/part.ts';
+import { type PenaltyPlan, weightIn } from '../part/method-plan.ts';
 
 /** An adapter pair with its gradients. A [r, in], B [out, r]. */
 export interface PenalisedPair {

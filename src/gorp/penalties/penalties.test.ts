@@ -13,7 +13,7 @@ import {
 } from './penalties-part.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { openParts } from '../open-parts.ts';
+import { openParts } from '../learner/open-parts.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { balancedIndexes } from '../../base/random.ts';
-import type { EndedTask, Part } from '../part.ts';
-import type { SavedProgress, SavedTensors } from '../state.ts';
-import type { RememberedExample, ReplayPlan } from './plan.ts';
+import type { EndedTask, Part } from '../part/part.ts';
+import type { SavedProgress, SavedTensors } from '../part/state.ts';
+import type { RememberedExample, ReplayPlan } from '../part/method-plan.ts';
 
 /** Minimum number of examples stored per label, if a task has that many. */
 const LEAST = 2;

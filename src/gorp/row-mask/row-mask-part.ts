@@ -1,9 +1,9 @@
 import type { Device } from '../../device/device.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { LoraGroup } from '../adapters/lora-group.ts';
-import type { Part, Reservation, TaskOf } from '../part.ts';
-import { OutputMagnitudes } from './output-magnitudes.ts';
-import type { RowMaskPlan } from './plan.ts';
+import type { Part, Reservation, TaskOf } from '../part/part.ts';
+import { OutputMagnitudes } from '../adapters/output-magnitudes.ts';
+import type { RowMaskPlan } from '../part/method-plan.ts';
 
 /** Masks the rows of adapters with small outputs, from the second task on (docs/method.md, eq. (28)). */
 export class RowMask implements Part {

@@ -2,16 +2,14 @@ import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
-import { type Compiled, compile } from '../../graph/compile.ts';
+import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { scaleRows } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import { plainTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import type { Network, TrainingBatch } from '../../models/network.ts';
-import { sizesIn, sizesKey } from '../gradient-programs.ts';
-import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
-import type { TrainedModel } from '../part.ts';
-import { trainedLayers } from '../trained-layers.ts';
+import { sizesIn, sizesKey, trainedLayers } from '../part/gradient-programs.ts';
+import type { CovarianceSum, DistinctInput, TrainedModel } from '../part/part.ts';
 
 /** The inputs of all trained layers, in the order of the model. Layers that read the same tensor share one. */
 export function distinctInputs(network: Network, parts: TrainedModel): DistinctInput[] {

@@ -2,11 +2,10 @@ import type { Program } from '../../device/device.ts';
 import type { Matrix } from '../../linear-algebra/matrix.ts';
 import type { PackedSymmetric } from '../../linear-algebra/packed-symmetric.ts';
 import type { Look, MeasuredInput } from './input-measurements.ts';
-import type { TaskAngles } from './directions.ts';
-import type { SpaceGrowth } from './space.ts';
+import type { Growth } from '../part/part.ts';
 
 /** What a task added to the space of an input. */
-export interface GrownInput extends Omit<SpaceGrowth, 'space'> {
+export interface GrownInput extends Growth {
   /** What the next task adds to: E of a soft space, P of a hard one. */
   readonly state: PackedSymmetric;
   /** The task's own main directions, [n, ≤ 16]. */
@@ -56,19 +55,4 @@ export interface GrowthForm {
 /** What a task added to the space of an input, and the share of each of its main directions that lies in it now. */
 export interface LearnedInput extends GrownInput {
   readonly suppressed: number[];
-}
-
-/** The growth of one tensor's space after a task. */
-export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
-  name: string;
-  part: 'lora' | 'full-rank';
-  dimension: number;
-  /** ‖SᵀS − I‖max of the space on the device; for a space of inputs, how far P is from what it should be. */
-  orthonormality: number;
-  /** Number of the task's own main directions. */
-  directions: number;
-  /** The share of each of them that lies in the space now: what it suppresses of it from now on. */
-  suppressed: number[];
-  /** Their angles to the main directions of each earlier task. */
-  angles: TaskAngles[];
 }

@@ -7,7 +7,7 @@ import type { Tensor } from '../../graph/tensor.ts';
 import { matrix } from '../../linear-algebra/matrix.ts';
 import { type PackedSymmetric, packedOf, squareOf } from '../../linear-algebra/packed-symmetric.ts';
 import { eigenvaluesOf } from '../../linear-algebra/symmetric-eigen.ts';
-import { type HardInputSpacePlan, thresholdOf } from './plan.ts';
+import { type HardInputSpacePlan, thresholdOf } from '../part/method-plan.ts';
 import {
   type Between,
   type GrownInput,
@@ -17,7 +17,7 @@ import {
   type PlaceInOrder,
 } from './growth-form.ts';
 import { type Look, shareInside } from './input-measurements.ts';
-import { mainDirections } from './leading-directions.ts';
+import { mainDirections } from './directions.ts';
 import { fewest } from './space.ts';
 import { NUMBERS, type SpaceWorkbench } from './space-workbench.ts';
 

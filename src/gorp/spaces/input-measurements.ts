@@ -1,7 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
-import { type Compiled, compile } from '../../graph/compile.ts';
+import { compile, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
@@ -11,8 +11,7 @@ import { fixSigns, orthonormaliseRows, rightSingularRows } from '../../graph/ops
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
 import { sketchSize } from '../../linear-algebra/block-power.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
-import { MAX_DIRECTIONS } from './directions.ts';
-import { type Leading, quotients } from './leading-directions.ts';
+import { type Leading, MAX_DIRECTIONS, quotients } from './directions.ts';
 
 /** Passes of block power iteration for the main directions, and for the energies outside a space. */
 const PASSES = { within: 2, outside: 3 };

@@ -1,7 +1,7 @@
 import type { Device, Program } from '../../device/device.ts';
 import { storageOf, type Tensor } from '../../graph/tensor.ts';
 import type { PackedSymmetric } from '../../linear-algebra/packed-symmetric.ts';
-import type { InputSpacePlan } from './plan.ts';
+import type { InputSpacePlan } from '../part/method-plan.ts';
 import type { Between, GrowingInput, GrownInput, GrowthForm, PlaceInOrder } from './growth-form.ts';
 import { HardGrowth } from './hard-growth.ts';
 import type { Look } from './input-measurements.ts';

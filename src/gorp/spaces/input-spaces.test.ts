@@ -6,7 +6,7 @@ import { TEST_DEVICES_AND_CARD } from '../../testing/devices.ts';
 import { growSpaceFromCovariance } from '../../testing/input-space.ts';
 import { randomOrthonormal } from '../../testing/matrices.ts';
 import { growSoftSpace } from '../../testing/soft-space.ts';
-import type { CovarianceSum } from './layer-inputs.ts';
+import type { CovarianceSum } from '../part/part.ts';
 import { principalAngles } from './directions.ts';
 import type { LearnedInput } from './growth-form.ts';
 import { InputSpaces } from './input-spaces.ts';
@@ -22,7 +22,7 @@ import {
   transpose,
   transposeMultiply,
 } from '../../linear-algebra/matrix.ts';
-import type { HardInputSpacePlan, InputSpacePlan, SoftInputSpacePlan } from './plan.ts';
+import type { HardInputSpacePlan, InputSpacePlan, SoftInputSpacePlan } from '../part/method-plan.ts';
 import type { SpaceGrowth } from './space.ts';
 import { symmetricEigen } from '../../linear-algebra/symmetric-eigen.ts';
 

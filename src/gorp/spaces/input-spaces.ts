@@ -1,6 +1,5 @@
 import type { BatchSizes } from '../../base/batch.ts';
 import { chunks } from '../../base/chunks.ts';
-import { InputCovariances } from './covariances.ts';
 import { inputBytes } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { compile } from '../../graph/compile.ts';
@@ -10,33 +9,34 @@ import { innerProduct } from '../../graph/ops/inner-product.ts';
 import { matmulEach } from '../../graph/ops/matmul.ts';
 import { trace } from '../../graph/ops/square-measures.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
-import { InputMeasurements } from './input-measurements.ts';
-import type { GrowingInput, GrownInput, LearnedInput, NamedGrowth, PlaceInOrder } from './growth-form.ts';
-import { InputSpaceGrowth, type SavedInput } from './input-space-growth.ts';
-import type { CovarianceSum, DistinctInput } from './layer-inputs.ts';
-import { storedDirections, addDirections } from './directions.ts';
 import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
-import type { MeasuredGroup } from '../layer-statistics.ts';
+import { packedLength, type PackedSymmetric } from '../../linear-algebra/packed-symmetric.ts';
+import type { MeasuredGroup } from '../part/layer-statistics.ts';
+import { compensation, type InputSpacePlan, type MomentSpacePlan } from '../part/method-plan.ts';
 import type {
+  CovarianceSum,
+  DistinctInput,
   EndedTask,
   MeasuringOf,
+  NamedGrowth,
   Part,
   PlannedGrowth,
   RateFactors,
   ReadInputs,
   Reservation,
   Reserved,
-} from '../part.ts';
-import { compensation } from '../task-rates.ts';
-import type { InputSpacePlan } from './plan.ts';
+} from '../part/part.ts';
+import { Stack } from '../part/stack.ts';
+import { readSaved, type SavedProgress, type SavedTensors, type StateTensor } from '../part/state.ts';
+import { directionsToSave, type GroupSpace, savedDirections, spaceName } from '../part/trainable-group.ts';
+import { DenseSpace, type ExcludedSpace, type SpaceMeters } from '../part/update.ts';
+import { InputCovariances } from './covariances.ts';
+import { addDirections, storedDirections } from './directions.ts';
+import type { GrowingInput, GrownInput, LearnedInput, PlaceInOrder } from './growth-form.ts';
+import { InputMeasurements } from './input-measurements.ts';
+import { InputSpaceGrowth, type SavedInput } from './input-space-growth.ts';
 import { namedGrowths } from './space-growth.ts';
-import { type PackedSymmetric, packedLength } from '../../linear-algebra/packed-symmetric.ts';
-import { Stack } from '../stack.ts';
 import { grownAtOnce } from './space-workbench.ts';
-import { DenseSpace } from './stack-space.ts';
-import { readSaved, type SavedProgress, type SavedTensors, type StateTensor } from '../state.ts';
-import { directionsToSave, type GroupSpace, savedDirections, spaceName } from '../trainable-group.ts';
-import type { ExcludedSpace, SpaceMeters } from '../update.ts';
 
 /** Bytes that the matrices of a stack may be apart beyond their size. */
 const STACK_GAP = 256;
@@ -456,3 +456,6 @@ async function growTogether(
   );
   return grown.map((one, i) => ({ ...one, suppressed: suppressed[i] }));
 }
+
+/** Where the space of a group comes from: the spaces of all inputs, or first moments of its own; null for no space. */
+export type SpaceSource = InputSpaces | MomentSpacePlan | null;

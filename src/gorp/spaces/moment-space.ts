@@ -1,14 +1,19 @@
 import type { Device } from '../../device/device.ts';
 import { type Matrix, matrix, transpose } from '../../linear-algebra/matrix.ts';
-import type { MomentSpacePlan } from './plan.ts';
-import { Stack } from '../stack.ts';
-import { BasisSpace, type Side } from './stack-space.ts';
-import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from '../state.ts';
-import { directionsToSave, type GroupSpace, type MomentPair, savedDirections, spaceName } from '../trainable-group.ts';
-import type { ExcludedSpace, SpaceMeters } from '../update.ts';
+import type { MomentSpacePlan } from '../part/method-plan.ts';
+import { Stack } from '../part/stack.ts';
+import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from '../part/state.ts';
+import {
+  directionsToSave,
+  type GroupSpace,
+  type MomentPair,
+  savedDirections,
+  spaceName,
+} from '../part/trainable-group.ts';
+import { BasisSpace, type ExcludedSpace, type Side, type SpaceMeters } from '../part/update.ts';
 
 /** The matrices that a space acts on. */
-export interface SpaceTarget {
+interface SpaceTarget {
   readonly names: readonly string[];
   /** Shape of the matrices as Adam sees them. */
   readonly rows: number;

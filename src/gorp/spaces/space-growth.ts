@@ -4,18 +4,18 @@ import { compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { orthonormality } from '../../graph/ops/orthonormality.ts';
 import { plainTensor, storeTensor } from '../../graph/tensor.ts';
-import { anglesToEarlier, directionsOfMoment, addDirections } from './directions.ts';
 import { type Matrix, transposeMultiply } from '../../linear-algebra/matrix.ts';
-import type { MeasuredGroup } from '../layer-statistics.ts';
-import type { MomentPair } from '../trainable-group.ts';
-import type { LearnedInput, NamedGrowth } from './growth-form.ts';
-import type { DistinctInput } from './layer-inputs.ts';
-import type { MomentSpacePlan } from './plan.ts';
+import type { MeasuredGroup } from '../part/layer-statistics.ts';
+import type { MomentSpacePlan } from '../part/method-plan.ts';
+import type { DistinctInput, EndedTask, NamedGrowth, Part } from '../part/part.ts';
+import type { MomentPair } from '../part/trainable-group.ts';
+import { addDirections, anglesToEarlier, directionsOfMoment, storedDirections } from './directions.ts';
+import type { LearnedInput } from './growth-form.ts';
 import { MomentSpace } from './moment-space.ts';
 import { growSpace, type SpaceGrowth } from './space.ts';
 
 /** A group whose first moments make a space. */
-export interface MomentGroup extends MeasuredGroup {
+interface MomentGroup extends MeasuredGroup {
   /** First moments, from which its space grows; waits for the device. */
   momentsForSpace(): Promise<MomentPair[]>;
 }
@@ -24,7 +24,7 @@ export interface MomentGroup extends MeasuredGroup {
  * Grows the shared space of every tensor from Adam's first moments at the end of a task (docs/method.md, eq. (15)),
  * uploads it to the device and measures it.
  */
-export async function growFromMoments(
+async function growFromMoments(
   device: Device,
   groups: readonly MomentGroup[],
   { threshold }: MomentSpacePlan,
@@ -129,3 +129,43 @@ async function measureOrthonormality(device: Device, { names, S }: MomentSpace):
     errors.storage.buffer.destroy();
   }
 }
+
+/**
+ * The spaces of Adam's first moments (docs/method.md, section 4.1). Each group of trained tensors holds and saves its
+ * own; this part grows them at the end of a task.
+ */
+export class MomentSpaces implements Part {
+  readonly plan: MomentSpacePlan;
+  readonly #groups: () => readonly MomentGroup[];
+
+  /** @param groups of the parts that train, which may be opened after this one. */
+  constructor(plan: MomentSpacePlan, groups: () => readonly MomentGroup[]) {
+    this.plan = plan;
+    this.#groups = groups;
+  }
+
+  get #spaces(): MomentSpace[] {
+    return this.#groups().flatMap(({ space }) => (space instanceof MomentSpace ? [space] : []));
+  }
+
+  endTask({ device }: EndedTask): Promise<NamedGrowth[]> {
+    return growFromMoments(device, this.#groups(), this.plan);
+  }
+
+  get storedBytes(): number {
+    const spaces = this.#spaces.flatMap(({ spaces }) => [...spaces.values()]);
+    return 4 * spaces.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
+  }
+
+  /** S is saved in f64, as the host holds it; on the device it is f32. */
+  savedBytes(tasks: number): number {
+    return this.#spaces.reduce((sum, space) => sum + 8 * (space.S?.tensor.elements ?? 0) + directions(space, tasks), 0);
+  }
+
+  hostBytes(tasks: number): number {
+    return this.savedBytes(tasks);
+  }
+}
+
+const directions = ({ names, dimension }: MomentSpace, tasks: number): number =>
+  4 * storedDirections(tasks) * names.length * dimension;

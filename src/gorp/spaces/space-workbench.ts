@@ -5,7 +5,7 @@ import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import { SymmetricInverse } from '../../linear-algebra/symmetric-inverse.ts';
-import { Stack } from '../stack.ts';
+import { Stack } from '../part/stack.ts';
 import { notFinite } from './input-measurements.ts';
 
 /** Places of the numbers that programs on a workbench measure of a space. */

@@ -11,26 +11,15 @@ import {
 } from '../../linear-algebra/matrix.ts';
 import { orthonormaliseRows } from '../../linear-algebra/orthonormal.ts';
 import { svd } from '../../linear-algebra/svd.ts';
+import type { Growth } from '../part/part.ts';
 
-/** What a task added to the shared space of one tensor. */
-export interface SpaceGrowth {
+/** What a task added to the shared space of one tensor, and that space. */
+export interface SpaceGrowth extends Growth {
   /**
    * S: dimension × total, orthonormal columns, first the earlier ones, unchanged. A soft space gets new columns after
    * every task, as many as it needs, of length at most 1.
    */
   space: Matrix;
-  /** Number of directions added, and in total. */
-  added: number;
-  total: number;
-  /** Share of the task's energy that the space held before; 0 if the task has no energy. */
-  heldBefore: number;
-  /**
-   * Energy of the directions outside the space before, as shares of the task's energy, descending. The first `added` of
-   * them were added, unless the space is soft. There are as many as could be distinguished and had room.
-   */
-  spectrum: number[];
-  /** Share of the task's energy that the space had to hold; for a soft one, the share it holds now. */
-  threshold: number;
 }
 
 /**

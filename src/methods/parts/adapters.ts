@@ -1,4 +1,4 @@
-import { adapters as adapterPart, type AdapterPlan } from '../../gorp/adapters/plan.ts';
+import { adapters as adapterPart, type AdapterPlan } from '../../gorp/part/method-plan.ts';
 import { COUNT, number, PART, POSITIVE, type ValuesOf } from './setting.ts';
 
 /** Settings of LoRA adapters, as published for orders 1-3 of GORP. */

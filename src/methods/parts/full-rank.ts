@@ -4,7 +4,7 @@ import {
   plainWeights,
   type ProjectedPlan,
   projectedWeights,
-} from '../../gorp/full-rank/plan.ts';
+} from '../../gorp/part/method-plan.ts';
 import { choice, COUNT, number, POSITIVE, type ValuesOf } from './setting.ts';
 
 /** Settings of full-rank weights trained on the full gradient. */

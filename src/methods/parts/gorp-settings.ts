@@ -1,4 +1,4 @@
-import type { MethodPlan } from '../../gorp/method-plan.ts';
+import type { MethodPlan } from '../../gorp/part/method-plan.ts';
 import { ADAPTER_SETTINGS, adapters } from './adapters.ts';
 import { projected, PROJECTED_SETTINGS } from './full-rank.ts';
 import { inTurn } from './method.ts';

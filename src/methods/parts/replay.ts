@@ -1,4 +1,4 @@
-import { replay as replayPart, type ReplayPlan } from '../../gorp/replay/plan.ts';
+import { replay as replayPart, type ReplayPlan } from '../../gorp/part/method-plan.ts';
 import { number, PART, SHARE, type ValuesOf } from './setting.ts';
 
 /** Settings of experience replay. */

@@ -4,7 +4,7 @@ import {
   type InputSpacePlan,
   momentSpace,
   type SpacePlan,
-} from '../../gorp/spaces/plan.ts';
+} from '../../gorp/part/method-plan.ts';
 import type { Rule } from './method.ts';
 import { choice, NOT_NEGATIVE, number, type OtherSettings, SHARE, type ValuesOf } from './setting.ts';
 

@@ -2,7 +2,7 @@ import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
-import { sizesKey } from '../../gorp/gradient-programs.ts';
+import { sizesKey } from '../../gorp/part/gradient-programs.ts';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';

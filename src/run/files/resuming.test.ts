@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { spaceOf } from '../../gorp/method-plan.ts';
+import { spaceOf } from '../../gorp/part/method-plan.ts';
 import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../../methods/registry.ts';
 import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
 import { TESTS_ALL } from '../../testing/tier.ts';

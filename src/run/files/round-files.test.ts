@@ -1,26 +1,25 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
-import { acquireTestDevice } from '../../testing/devices.ts';
-import { type Files, openRound, runKeepingRounds } from '../../testing/saved-run.ts';
-import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
-import type { AdapterPlan } from '../../gorp/adapters/plan.ts';
-import { partOf } from '../../gorp/method-plan.ts';
+import { type AdapterPlan, partOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
+import { acquireTestDevice } from '../../testing/devices.ts';
+import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { referencesWith } from '../../testing/reference.ts';
+import { type Files, openRound, runKeepingRounds } from '../../testing/saved-run.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
-import { tinyHost, tinySettings, onDevice } from '../../testing/tiny-run.ts';
+import { onDevice, tinyHost, tinySettings } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
 import { shardedWeights } from '../../weights/exports/sharding.ts';
 import { openTensors } from '../../weights/model-files.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
 import { readSafetensors } from '../../weights/safetensors.ts';
 import { checkShards, parseShardIndex } from '../../weights/shards.ts';
-import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RunEvent } from '../events/events.ts';
 import type { RunHost } from '../events/host.ts';
+import { baseOf } from '../results/identity.ts';
 import type { Results } from '../results/results.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from '../settings/settings.ts';
-import { baseOf } from '../results/identity.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has its own ledger.
 const { acquireDevice } = onDevice(acquireTestDevice);

@@ -1,4 +1,4 @@
-import { needsOf, partOf } from '../../gorp/method-plan.ts';
+import { needsOf, partOf } from '../../gorp/part/method-plan.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import { familyOf } from '../../models/families.ts';
 import { instructionTemplate } from '../../tasks/prompt.ts';

@@ -1,5 +1,5 @@
-import { needsOf } from '../../gorp/method-plan.ts';
-import { weightTensor } from '../../gorp/state.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
+import { weightTensor } from '../../gorp/part/state.ts';
 import { planOf } from '../../methods/registry.ts';
 import { firstPresentable } from '../../tasks/reading.ts';
 import type { PromptForm } from '../../tasks/prompt.ts';

@@ -1,7 +1,7 @@
 import type { TokenPair } from '../../base/batch.ts';
 import { GorpError } from '../../base/errors.ts';
-import { partOf } from '../../gorp/method-plan.ts';
-import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/state.ts';
+import { partOf } from '../../gorp/part/method-plan.ts';
+import { adapterTensor, gateTensor, type StateMatrix, weightTensor } from '../../gorp/part/state.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { AdapterGates, WeightChanges } from '../../weights/exports/merge.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';

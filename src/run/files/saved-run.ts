@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { sha256Of } from '../../base/sha256.ts';
-import type { LearnerState, SavedState, SavedTensors, StatePlace } from '../../gorp/state.ts';
+import type { LearnerState, SavedState, SavedTensors, StatePlace } from '../../gorp/part/state.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { checkFinite, tensorData } from '../../weights/dtypes.ts';
 import { type OutputFile, textFile } from '../../weights/exports/output-file.ts';

@@ -1,7 +1,6 @@
 import type { Batch } from '../../base/batch.ts';
 import { mixSeed, type Random, seededRandom, shuffled } from '../../base/random.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
-import type { RememberedExample } from '../../gorp/replay/plan.ts';
+import { needsOf, type RememberedExample } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { chainsOf, trainingOrder } from '../../tasks/batches.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';

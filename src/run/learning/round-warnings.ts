@@ -1,4 +1,4 @@
-import { isSoft, type SpacePlan } from '../../gorp/spaces/plan.ts';
+import { isSoft, type SpacePlan } from '../../gorp/part/method-plan.ts';
 import { measurementsAfter } from '../settings/amount.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 import type { TensorSpace } from '../results/results.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Work } from '../../device/counting-device.ts';
-import { needsOf, type Schedule } from '../../gorp/method-plan.ts';
+import { needsOf, type Schedule } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { SOURCE_BUCKET } from '../../tasks/batches.ts';
 import { heldOutCount } from '../../tasks/cut.ts';

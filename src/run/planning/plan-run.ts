@@ -1,9 +1,9 @@
 import { type Batch, type BatchSizes, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../../device/counting-device.ts';
 import type { Device, Program } from '../../device/device.ts';
-import { PROGRAM_LIMIT } from '../../gorp/gradient-programs.ts';
+import { PROGRAM_LIMIT } from '../../gorp/part/gradient-programs.ts';
 import { Learner } from '../../gorp/learner.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
 import type { ModelOutline } from '../../weights/model-outline.ts';
 import { Evaluations, poolRows } from '../evaluation/evaluation-programs.ts';

@@ -1,5 +1,5 @@
 import { type Batch, type PlannedBatch, tokensOf } from '../../base/batch.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { sharedTokens } from '../../models/decoder-batch.ts';
 import { labelTree } from '../../models/label-tree.ts';

@@ -6,7 +6,7 @@ import { GENERAL_TEXT } from '../../tasks/general-text.ts';
 import { encodeLong } from '../../tasks/long-text.ts';
 import type { Task } from '../../tasks/task.ts';
 import type { Hiding, Tokenizer } from '../../text/tokenizer-form.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { type PlannedTask, roundsOf } from '../settings/amount.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';

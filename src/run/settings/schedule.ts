@@ -1,4 +1,4 @@
-import type { Schedule } from '../../gorp/method-plan.ts';
+import type { Schedule } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
 
 /** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */

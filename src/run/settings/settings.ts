@@ -3,7 +3,7 @@ import { addressProblem } from '../../base/address.ts';
 import { GorpError } from '../../base/errors.ts';
 import { planOf } from '../../methods/registry.ts';
 import { COUNT } from '../../methods/parts/setting.ts';
-import { partOf } from '../../gorp/method-plan.ts';
+import { partOf } from '../../gorp/part/method-plan.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { MethodSchema } from '../../methods/schema.ts';
 import { MOST_TASKS } from './results-bounds.ts';

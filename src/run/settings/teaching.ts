@@ -1,4 +1,4 @@
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
 import type { RunSettings } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
-import { partOf } from '../../gorp/method-plan.ts';
+import { partOf } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
 
 /** The two ways in which layers are trained. */

@@ -1,6 +1,6 @@
 import type { Batch } from '../../base/batch.ts';
 import { Sha256 } from '../../base/sha256.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { encodeFree } from '../../tasks/encode-free.ts';
 import { checkRefused, type EncodedExample } from '../../tasks/fit.ts';

@@ -1,6 +1,6 @@
 import type { Batch } from '../../base/batch.ts';
 import { chunks } from '../../base/chunks.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { Network } from '../../models/network.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';

@@ -1,6 +1,6 @@
 import { GorpError } from '../../base/errors.ts';
 import { balancedIndexes, mixSeed, seededRandom } from '../../base/random.ts';
-import { needsOf } from '../../gorp/method-plan.ts';
+import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../../tasks/benchmark.ts';
 import { bearerOf, BENCHMARK_NAMES, benchmarkOf } from '../../tasks/benchmarks.ts';

@@ -1,11 +1,10 @@
 import { useMemo } from 'react';
-import { spaceOf } from '../../../gorp/method-plan.ts';
-import { roundingOf } from '../../../gorp/spaces/plan.ts';
+import { roundingOf, spaceOf } from '../../../gorp/part/method-plan.ts';
 import { planOf } from '../../../methods/registry.ts';
-import { percent, significant } from '../../ui/format.ts';
 import { usePageState } from '../../state/page-context.tsx';
-import { layerSummary, NO_SAMPLES, NO_SPACES, shortName } from './ranks.ts';
+import { percent, significant } from '../../ui/format.ts';
 import styles from './ranks.module.css';
+import { layerSummary, NO_SAMPLES, NO_SPACES, shortName } from './ranks.ts';
 
 /** One line that shows whether the projections work as intended. */
 export function LayerSummary() {

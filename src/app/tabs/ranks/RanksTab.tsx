@@ -1,6 +1,5 @@
 import { useMemo } from 'react';
-import { spaceOf } from '../../../gorp/method-plan.ts';
-import { isSoft } from '../../../gorp/spaces/plan.ts';
+import { isSoft, spaceOf } from '../../../gorp/part/method-plan.ts';
 import { planOf } from '../../../methods/registry.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { listed } from '../../state/story.ts';
@@ -10,10 +9,10 @@ import { Angles } from './Angles.tsx';
 import { Gradients } from './Gradients.tsx';
 import { LayerSummary } from './LayerSummary.tsx';
 import { isHeatMap } from './map-lines.ts';
-import { RanksMap } from './RanksMap.tsx';
-import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows } from './ranks.ts';
-import { Spectrum, Suppressed } from './Spectrum.tsx';
 import styles from './ranks.module.css';
+import { layerLines, NO_SAMPLES, NO_SPACES, shortName, taskLikeness, tensorRows } from './ranks.ts';
+import { RanksMap } from './RanksMap.tsx';
+import { Spectrum, Suppressed } from './Spectrum.tsx';
 
 /** Full spaces named one by one. */
 const MOST_NAMED = 6;

@@ -1,10 +1,9 @@
-import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import type { Energies } from '../linear-algebra/block-power.ts';
-import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
-import type { LayerGroup } from './layer-groups.ts';
+import type { BufferRange, OwnedBuffer } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import { plainTensor, storageOf, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import type { Energies } from '../../linear-algebra/block-power.ts';
 import { type DeviceTensor, restoreTensors, type SavedProgress, type SavedTensors, type StateOwner } from './state.ts';
-import { type GroupSpace, slice } from './trainable-group.ts';
+import { type GroupSpace, type LayerGroup, slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
 /** Trained tensors of layers of one shape, whose gradients are measured. */

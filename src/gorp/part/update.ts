@@ -1,8 +1,88 @@
-import type { Graph } from '../graph/graph.ts';
-import { addInto } from '../graph/ops/elementwise.ts';
-import { ADAM, type AdamState, adam, adamInto, applyUpdate, squares, type StackShape } from '../graph/ops/optimizer.ts';
-import type { Tensor } from '../graph/tensor.ts';
-import { BasisSpace, type StackSpace } from './spaces/stack-space.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { addInto } from '../../graph/ops/elementwise.ts';
+import { batchedMatmul, matmulEach } from '../../graph/ops/matmul.ts';
+import {
+  ADAM,
+  adam,
+  adamInto,
+  type AdamState,
+  applyUpdate,
+  innerProducts,
+  squares,
+  type StackShape,
+} from '../../graph/ops/optimizer.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+
+/** Side of a matrix on which a shared space acts. */
+export type Side = 'rows' | 'columns';
+
+/** A space on the device that the matrices of a stack exclude. */
+interface StackSpace {
+  /** x without its part in the space. @param x [n, rows, columns], `stride` elements apart. */
+  outside(g: Graph, x: Tensor, stride: number): Tensor;
+  /**
+   * Records the energy of an update's part in the space.
+   *
+   * @param Vt [n, r, columns]: the update is that of N Vᵀ, where N is the stack; V is orthonormal.
+   * @param into [≥ n].
+   */
+  recordInside(g: Graph, update: Tensor, shape: StackShape, into: Tensor, Vt?: Tensor): void;
+}
+
+/** A space given by orthonormal directions S [n, dimension, k], whose unused columns are zero. */
+export class BasisSpace implements StackSpace {
+  constructor(
+    readonly S: Tensor,
+    /** S ∈ R^{rows×k} acts from the left, or S ∈ R^{columns×k} from the right. */
+    readonly side: Side,
+  ) {}
+
+  /** x − S Sᵀ x, or x − x S Sᵀ. */
+  outside(g: Graph, x: Tensor, stride: number): Tensor {
+    const inside = this.#coordinates(g, x, this.S);
+    return this.side === 'rows'
+      ? batchedMatmul(g, this.S, inside, { layout: 'nn', alpha: -1, addend: x, stride })
+      : batchedMatmul(g, inside, this.S, { layout: 'nt', alpha: -1, addend: x, stride });
+  }
+
+  /** S is orthonormal, so coordinates have the energy of the part. */
+  recordInside(g: Graph, update: Tensor, { count }: StackShape, into: Tensor, Vt?: Tensor): void {
+    const inside = this.#coordinates(g, update, Vt ? batchedMatmul(g, Vt, this.S, { layout: 'nn' }) : this.S);
+    const stride = inside.elements / count;
+    squares(g, inside, { count, size: stride, stride }, into);
+  }
+
+  /** Sᵀ x [n, k, columns], or x S [n, rows, k]. */
+  #coordinates(g: Graph, x: Tensor, S: Tensor): Tensor {
+    return this.side === 'rows' ? batchedMatmul(g, S, x, { layout: 'tn' }) : batchedMatmul(g, x, S, { layout: 'nn' });
+  }
+}
+
+/** A space of inputs given by the symmetric matrix P = I − S Sᵀ [in, in] of each matrix of a stack; acts on columns. */
+export class DenseSpace implements StackSpace {
+  constructor(readonly P: readonly Tensor[]) {}
+
+  /** x P. */
+  outside(g: Graph, x: Tensor): Tensor {
+    return matmulEach(g, x, this.P);
+  }
+
+  /** tr(x S Sᵀ xᵀ) = ⟨x, x − x P⟩, and for x = N Vᵀ ⟨N, N (Vᵀ − Vᵀ P) V⟩. */
+  recordInside(g: Graph, update: Tensor, shape: StackShape, into: Tensor, Vt?: Tensor): void {
+    if (Vt === undefined) {
+      innerProducts(g, update, this.#inside(g, update), shape, into);
+      return;
+    }
+    const gram = batchedMatmul(g, this.#inside(g, Vt), Vt, { layout: 'nt' }); // [n, r, r]
+    const part = batchedMatmul(g, update, gram, { layout: 'nn', stride: shape.stride });
+    innerProducts(g, update, part, shape, into);
+  }
+
+  /** x − x P. */
+  #inside(g: Graph, x: Tensor): Tensor {
+    return matmulEach(g, x, this.P, { alpha: -1, addend: x });
+  }
+}
 
 /** The energies (‖·‖²) measured while a stack is projected out of a space, [n] each. */
 export interface SpaceMeters {
@@ -25,7 +105,7 @@ export interface ExcludedSpace {
 }
 
 /** Gradients that Adam turns into a change of `into`, all of one shape. */
-export interface Step {
+interface Step {
   readonly gradient: Tensor;
   readonly into: Tensor;
   readonly shape: StackShape;
@@ -50,12 +130,7 @@ export function gradientOutside(
 }
 
 /** Adam's update, outside the space if updates are projected; records how much of it falls in the space. */
-export function updateOutside(
-  g: Graph,
-  update: Tensor,
-  shape: StackShape,
-  { space, project, meters }: ExcludedSpace,
-): Tensor {
+function updateOutside(g: Graph, update: Tensor, shape: StackShape, { space, project, meters }: ExcludedSpace): Tensor {
   const y = project === 'update' ? space.outside(g, update, shape.stride) : update;
   if (meters) recordLeakage(g, y, shape, space, meters);
   return y;
@@ -66,7 +141,7 @@ export function updateOutside(
  *
  * @param Vt [n, r, columns]: the update is that of N Vᵀ, where N is the stack; V is orthonormal.
  */
-export function recordLeakage(
+function recordLeakage(
   g: Graph,
   update: Tensor,
   shape: StackShape,

@@ -1,17 +1,17 @@
-import type { Batch } from '../base/batch.ts';
+import type { Batch } from '../../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Device } from '../device/device.ts';
-import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
-import { T5Network } from '../models/t5-network.ts';
-import { acquireTestDevice } from '../testing/devices.ts';
-import { tinyModel } from '../testing/tiny-model.ts';
+import type { Device } from '../../device/device.ts';
+import { parseT5Config, T5_TRAITS } from '../../models/t5-config.ts';
+import { T5Network } from '../../models/t5-network.ts';
+import { acquireTestDevice } from '../../testing/devices.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
-import { Learner, type LearnerOptions } from './learner.ts';
-import { LearnerCore } from './learner/core.ts';
-import { LearnerPrograms } from './learner/programs.ts';
-import { takeRecords, takeStep } from './learner/step.ts';
-import { T5_TARGETS } from '../models/targets.ts';
-import { methodPreset, planOf } from '../methods/registry.ts';
+import { Learner, type LearnerOptions } from '../learner.ts';
+import { LearnerCore } from '../learner/core.ts';
+import { LearnerPrograms } from '../learner/programs.ts';
+import { takeRecords, takeStep } from '../learner/step.ts';
+import { T5_TARGETS } from '../../models/targets.ts';
+import { methodPreset, planOf } from '../../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {

@@ -5,9 +5,9 @@ import { maskRows } from '../../graph/ops/mask-rows.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { StackShape } from '../../graph/ops/optimizer.ts';
 import { sizeOf, type Tensor } from '../../graph/tensor.ts';
-import type { LayerGroup } from '../layer-groups.ts';
-import { rowsBelow, type RowMaskPlan } from './plan.ts';
-import { Stack } from '../stack.ts';
+import type { LayerGroup } from '../part/trainable-group.ts';
+import { rowsBelow, type RowMaskPlan } from '../part/method-plan.ts';
+import { Stack } from '../part/stack.ts';
 
 /**
  * Σ |output| over the tokens of a step, without padding, for every row of a group's A and B (docs/method.md, eq. (28)),

@@ -1,9 +1,9 @@
-import { GorpError } from '../base/errors.ts';
-import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
-import type { RememberedExample } from './replay/plan.ts';
+import { GorpError } from '../../base/errors.ts';
+import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
+import type { RememberedExample } from './method-plan.ts';
 
 /** Numbers in the type of their origin: f32 on a device, f64 on the host. Saving rounds nothing. */
-export type StateNumbers = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+type StateNumbers = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 /** A matrix of a learner's state, row-major. */
 export interface StateMatrix {

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Device } from '../device/device.ts';
-import { type Compiled, compile } from '../graph/compile.ts';
-import { Graph, type Numbers } from '../graph/graph.ts';
-import { adam, adamStepSize } from '../graph/ops/optimizer.ts';
-import type { Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/reference.ts';
-import { relativeError } from '../testing/compare.ts';
-import { goldenReal } from '../testing/golden.ts';
+import type { Device } from '../../device/device.ts';
+import { compile, type Compiled } from '../../graph/compile.ts';
+import { Graph, type Numbers } from '../../graph/graph.ts';
+import { adam, adamStepSize } from '../../graph/ops/optimizer.ts';
+import { runOnCpu } from '../../graph/reference.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import { type Matrix, matrix, subtract, transpose } from '../../linear-algebra/matrix.ts';
 import {
   type Basis,
   type ProjType,
@@ -15,15 +14,15 @@ import {
   releasedBasis,
   releasedShape,
   releasedSide,
-} from '../testing/as-released.ts';
-import { acquireTestDevice } from '../testing/devices.ts';
-import { goldenMatrix } from '../testing/matrices.ts';
-import { referencesWith } from '../testing/reference.ts';
-import { type Matrix, matrix, subtract, transpose } from '../linear-algebra/matrix.ts';
+} from '../../testing/as-released.ts';
+import { relativeError } from '../../testing/compare.ts';
+import { acquireTestDevice } from '../../testing/devices.ts';
+import { goldenReal } from '../../testing/golden.ts';
+import { goldenMatrix } from '../../testing/matrices.ts';
+import { referencesWith } from '../../testing/reference.ts';
 import { Stack } from './stack.ts';
-import { BasisSpace } from './spaces/stack-space.ts';
 import { slice } from './trainable-group.ts';
-import { gradientOutside, recordStep } from './update.ts';
+import { BasisSpace, gradientOutside, recordStep } from './update.ts';
 
 let device: Device;
 beforeAll(async () => {

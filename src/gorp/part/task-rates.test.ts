@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compensation } from './task-rates.ts';
+import { compensation } from './method-plan.ts';
 
 describe('compensation', () => {
   test('is the inverse root of the mean share outside', () => {

@@ -1,9 +1,9 @@
-import type { BufferPurpose } from '../base/buffer-purpose.ts';
-import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import type { StackShape } from '../graph/ops/optimizer.ts';
-import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
-import { type Matrix, matrix } from '../linear-algebra/matrix.ts';
+import type { BufferPurpose } from '../../base/buffer-purpose.ts';
+import type { BufferRange, OwnedBuffer } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import type { StackShape } from '../../graph/ops/optimizer.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../../graph/tensor.ts';
+import { type Matrix, matrix } from '../../linear-algebra/matrix.ts';
 import type { DeviceTensor, StatePlace } from './state.ts';
 
 // A part of a buffer can be bound only at a multiple of 256 bytes.

@@ -1,18 +1,31 @@
-import type { Batch, BatchSizes, TokenPair } from '../base/batch.ts';
-import type { Random } from '../base/random.ts';
-import type { Device, Program } from '../device/device.ts';
-import type { Graph } from '../graph/graph.ts';
-import type { Half, Turn } from '../linear-algebra/block-power.ts';
-import type { Tensor } from '../graph/tensor.ts';
-import type { Layers } from '../models/layers.ts';
-import type { Network, TrainingBatch } from '../models/network.ts';
+import type { Batch, BatchSizes, TokenPair } from '../../base/batch.ts';
+import type { Random } from '../../base/random.ts';
+import type { Device, Program } from '../../device/device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { StoredTensor, Tensor } from '../../graph/tensor.ts';
+import type { Half, Turn } from '../../linear-algebra/block-power.ts';
+import type { Layers } from '../../models/layers.ts';
+import type { Network, TrainingBatch } from '../../models/network.ts';
+import type { Parameters } from '../../models/parameters.ts';
 import type { MeasuredGroup, Meters } from './layer-statistics.ts';
-import type { RememberedExample } from './replay/plan.ts';
-import type { CovarianceSum } from './spaces/layer-inputs.ts';
-import type { NamedGrowth } from './spaces/growth-form.ts';
+import type { RememberedExample } from './method-plan.ts';
 import type { Stack } from './stack.ts';
 import type { SavedProgress, StateOwner } from './state.ts';
-import type { Parameters } from '../models/parameters.ts';
+
+/** A sum XᵀX on the device, f32 [in, in], and the layers whose input is X. */
+export interface CovarianceSum {
+  readonly tensor: StoredTensor;
+  readonly names: string[];
+}
+
+/** An input of trained layers. */
+export interface DistinctInput {
+  /** The first layer that reads it. */
+  readonly name: string;
+  /** All layers that read it. */
+  readonly names: readonly string[];
+  readonly width: number;
+}
 
 /** A model as it is trained: its parameters, and the parts of the method. */
 export interface TrainedModel {
@@ -110,6 +123,45 @@ export interface EndedTask extends TaskOf {
   readonly loss: Tensor;
   /** Random numbers of this run, task and stream name, independent of other streams. */
   readonly random: (stream: string) => Random;
+}
+
+/** What a task added to the shared space of one tensor. */
+export interface Growth {
+  /** Number of directions added, and in total. */
+  added: number;
+  total: number;
+  /** Share of the task's energy that the space held before; 0 if the task has no energy. */
+  heldBefore: number;
+  /**
+   * Energy of the directions outside the space before, as shares of the task's energy, descending. The first `added` of
+   * them were added, unless the space is soft. There are as many as could be distinguished and had room.
+   */
+  spectrum: number[];
+  /** Share of the task's energy that the space had to hold; for a soft one, the share it holds now. */
+  threshold: number;
+}
+
+/** The angles between the main directions of a task and of an earlier one, for one tensor. */
+export interface TaskAngles {
+  /** The earlier task, from 1. */
+  task: number;
+  /** Cosines of the principal angles, descending. 1 = a direction that both tasks use, 0 = none in common. */
+  cosines: number[];
+}
+
+/** The growth of one tensor's space after a task. */
+export interface NamedGrowth extends Growth {
+  name: string;
+  part: 'lora' | 'full-rank';
+  dimension: number;
+  /** ‖SᵀS − I‖max of the space on the device; for a space of inputs, how far P is from what it should be. */
+  orthonormality: number;
+  /** Number of the task's own main directions. */
+  directions: number;
+  /** The share of each of them that lies in the space now: what it suppresses of it from now on. */
+  suppressed: number[];
+  /** Their angles to the main directions of each earlier task. */
+  angles: TaskAngles[];
 }
 
 /** Told how many parts of a work are done, and how many there are; may throw to end it. */

@@ -1,12 +1,48 @@
-import type { Device } from '../device/device.ts';
-import type { BufferRange } from '../device/buffers.ts';
-import type { Graph } from '../graph/graph.ts';
-import type { AdamState } from '../graph/ops/optimizer.ts';
-import { plainTensor, type Tensor } from '../graph/tensor.ts';
-import type { Matrix } from '../linear-algebra/matrix.ts';
+import type { BufferRange } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { AdamState } from '../../graph/ops/optimizer.ts';
+import { plainTensor, type Tensor } from '../../graph/tensor.ts';
+import type { Matrix } from '../../linear-algebra/matrix.ts';
 import { Stack } from './stack.ts';
 import { type DeviceTensor, hostTensor, readHostMatrix, type SavedTensors, type StateTensor } from './state.ts';
 import type { ExcludedSpace, SpaceMeters } from './update.ts';
+
+/** Layers of one shape that are trained the same way. */
+export interface LayerGroup {
+  readonly names: readonly string[];
+  readonly out: number;
+  readonly inputs: number;
+}
+
+/**
+ * The layers that match a pattern, grouped by shape.
+ *
+ * @param shapes parameters by name; those ending in `.weight` with two dimensions are layers.
+ * @param limit maximum bytes of the f32 matrices of a group, which share a buffer.
+ */
+export function layerGroups(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  pattern: RegExp,
+  limit = Infinity,
+): LayerGroup[] {
+  const open = new Map<string, { names: string[]; out: number; inputs: number }>();
+  const groups: LayerGroup[] = [];
+  for (const [parameter, [out, inputs]] of shapes) {
+    const name = parameter.replace(/\.weight$/, '');
+    if (name === parameter || !pattern.test(name)) continue;
+    const key = `${out}×${inputs}`;
+    const matrixBytes = Math.ceil((out * inputs) / 64) * 256; // aligned, so that each can be bound
+    let group = open.get(key);
+    if (group === undefined || (group.names.length + 1) * matrixBytes > limit) {
+      group = { names: [], out, inputs };
+      open.set(key, group);
+      groups.push(group);
+    }
+    group.names.push(name);
+  }
+  return groups;
+}
 
 /** Places of the step sizes in the tensor of learning rates: of adapters, and of full-rank weights. */
 export const LORA_RATE = 0;

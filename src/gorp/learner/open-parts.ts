@@ -1,21 +1,42 @@
-import { GorpError } from '../base/errors.ts';
-import type { Device } from '../device/device.ts';
-import type { Network } from '../models/network.ts';
-import type { TargetModules } from '../models/targets.ts';
-import { Adapters } from './adapters/adapters-part.ts';
-import { Distillation } from './distillation/distillation-part.ts';
-import { FullRankWeights } from './full-rank/full-rank-part.ts';
-import { Gates } from './gates/gates.ts';
-import { Importance } from './importance/importance-part.ts';
-import { type LayerGroup, layerGroups } from './layer-groups.ts';
-import { Merging } from './merging/merging-part.ts';
-import { type MethodPlan, needsOf, partOf, type PartPlan } from './method-plan.ts';
-import type { Part } from './part.ts';
-import { Penalties } from './penalties/penalties-part.ts';
-import { Replay } from './replay/replay-part.ts';
-import { RowMask } from './row-mask/row-mask-part.ts';
-import { InputSpaces } from './spaces/input-spaces.ts';
-import { MomentSpaces } from './spaces/moment-spaces.ts';
+import { GorpError } from '../../base/errors.ts';
+import type { Device } from '../../device/device.ts';
+import type { Network } from '../../models/network.ts';
+import type { TargetModules } from '../../models/targets.ts';
+import { Adapters } from '../adapters/adapters-part.ts';
+import type { LoraGroup } from '../adapters/lora-group.ts';
+import { Distillation } from '../distillation/distillation-part.ts';
+import type { FullRankGroup } from '../full-rank/full-rank-group.ts';
+import { FullRankWeights } from '../full-rank/full-rank-part.ts';
+import { Gates } from '../gates/gates.ts';
+import { Importance } from '../importance/importance-part.ts';
+import { type LayerGroup, layerGroups } from '../part/trainable-group.ts';
+import { Merging } from '../merging/merging-part.ts';
+import {
+  type MethodPlan,
+  needsOf,
+  type OwnPartPlan,
+  partOf,
+  type PartNeeds,
+  type PartPlan,
+} from '../part/method-plan.ts';
+import type { Part } from '../part/part.ts';
+import { Penalties } from '../penalties/penalties-part.ts';
+import { Replay } from '../replay/replay-part.ts';
+import { RowMask } from '../row-mask/row-mask-part.ts';
+import { InputSpaces } from '../spaces/input-spaces.ts';
+import { MomentSpaces } from '../spaces/space-growth.ts';
+
+/** What a part from outside is made from: the groups of trained tensors of the parts before it. */
+export interface OwnPartOf {
+  readonly device: Device;
+  readonly adapters: readonly LoraGroup[];
+  readonly fullRank: readonly FullRankGroup[];
+}
+type OpenOwnPart = (of: OwnPartOf) => Part;
+
+export const ownPart = (handsOn: string, open: OpenOwnPart, needs: PartNeeds = {}): OwnPartPlan => ({
+  ...{ part: 'own', needs, handsOn, open },
+});
 
 /**
  * Opens the parts of a method on a device, in their order.
@@ -73,7 +94,7 @@ export function openParts(
       case 'replay':
         return new Replay(part);
       case 'own':
-        return part.open({
+        return (part.open as OpenOwnPart)({
           ...{ device, adapters: find(Adapters)?.groups ?? [] },
           fullRank: find(FullRankWeights)?.groups ?? [],
         });
