@@ -97,7 +97,12 @@ export type ChartStyle = Readonly<Record<'chart' | 'grid' | 'border' | 'tick' | 
 
 /** Room around the plot of a chart, in pixels, unless it says otherwise. */
 export const MARGIN = { top: 22, right: 16, bottom: 40, left: 46 };
-const DASHES = [undefined, '6 3', '2 3', '8 3 2 3'];
+const DASHES = [undefined, '6 3', '2 3'];
+
+/** The dash pattern at a place in their sequence, each another one: first none, then with ever more dots. */
+export const dashPattern = (place: number): string | undefined =>
+  place < DASHES.length ? DASHES[place] : `8 3${' 2 3'.repeat(place - DASHES.length + 1)}`;
+
 const LEGEND_ROW = 18;
 /** Width of a legend's sample with its gap, and the gap between two entries. */
 const SAMPLE = 26;
@@ -223,7 +228,7 @@ const strokeOf = ({ color, dash = 0, width = 1.75 }: ChartLine): Attributes => (
   stroke: color,
   strokeWidth: width,
   strokeLinejoin: 'round',
-  strokeDasharray: DASHES[dash % DASHES.length],
+  strokeDasharray: dashPattern(dash),
 });
 
 /** A mark for every point of a line with few points. */

@@ -1,6 +1,7 @@
 import type { Results } from '../../run/results/results.ts';
 import { axisOver } from '../../charts/axis.ts';
 import type { Chart } from '../../charts/chart.ts';
+import { METHOD_NAMES, type MethodName } from '../../methods/registry.ts';
 import { whole } from '../ui/format.ts';
 
 const HUES = 7;
@@ -10,6 +11,26 @@ export const seriesColor = (index: number): string => `var(--series-${index % HU
 
 /** Place of a series in the sequence of dash patterns. */
 export const seriesDash = (index: number): number => Math.floor(index / HUES);
+
+/** The methods that are compared most: each has a hue of its own. The others share them. */
+const MAIN: readonly MethodName[] = ['gorp-plus', 'seq-lora', 'gorp', 'gpm', 'inf-lora', 'gain-lora', 'o-lora'];
+const BY_HUE = [...MAIN, ...METHOD_NAMES.filter((name) => !MAIN.includes(name))];
+
+/** The colour of a method, the same in every chart. */
+export const methodColor = (method: MethodName): string => seriesColor(BY_HUE.indexOf(method));
+
+/** How a line is drawn. */
+export interface Look {
+  readonly color: string;
+  /** Place in the sequence of dash patterns. */
+  readonly dash: number;
+}
+
+/** The looks of a chart's lines by their methods, never two alike: lines of one colour have different dashes. */
+export function looksOf(methods: readonly MethodName[]): Look[] {
+  const colors = methods.map(methodColor);
+  return colors.map((color, i) => ({ color, dash: colors.slice(0, i).filter((other) => other === color).length }));
+}
 
 /** A chart over the rounds of runs, of shares in percent or of losses. */
 export function roundsChart(

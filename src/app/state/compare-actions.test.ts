@@ -11,7 +11,7 @@ it('counts a results file and its copy as one run', async () => {
   const stored = new Map([run, other].map((results) => [runKey(results), results]));
   const actions = createCompareActions(store, {
     resultsOf: (key) => Promise.resolve(stored.get(key) ?? null),
-    take: (results) => Promise.resolve(runKey(results)),
+    takeAll: (all) => Promise.resolve(all.map(runKey)),
   });
   const file = (results: object, name: string): File => new File([JSON.stringify(results)], name);
   await actions.takeFiles([file(run, 'a.json'), file(run, 'a (1).json'), file(other, 'b.json')]);

@@ -25,8 +25,8 @@ export interface CompareState {
   readonly ticked: readonly string[];
   /** Full results of the ticked runs read so far. */
   readonly opened: ReadonlyMap<string, Results>;
-  /** One line per run, or the mean of each group of runs. */
-  readonly by: 'run' | 'setting';
+  /** One line per run, the mean over the seeds of a setting, or over seeds and orders. */
+  readonly by: 'run' | 'setting' | 'orders';
   readonly band: Band;
   /** Task whose accuracy is shown; null for the first one. */
   readonly task: string | null;
@@ -34,6 +34,8 @@ export interface CompareState {
   readonly logSteps: boolean;
   /** Bytes written of the current archive; null when none is being written. */
   readonly zipping: number | null;
+  /** How many of the chosen runs have been read; null when none are being read. */
+  readonly reading: { readonly done: number; readonly all: number } | null;
   /** Why the last action failed. */
   readonly problem: ErrorReport | null;
 }
@@ -47,11 +49,12 @@ const NOTHING_COMPARED: CompareState = {
   logLoss: false,
   logSteps: false,
   zipping: null,
+  reading: null,
   problem: null,
 };
 
 /** The full results read so far, in the order the runs were ticked. */
-export const comparedResults = ({ ticked, opened }: CompareState): Results[] =>
+export const comparedResults = ({ ticked, opened }: Pick<CompareState, 'ticked' | 'opened'>): Results[] =>
   ticked.map((key) => opened.get(key)).filter((results) => results !== undefined);
 
 /** The compared runs. */
@@ -125,29 +128,40 @@ export interface CompareActions {
 interface ResultsSource {
   /** null if they cannot be read; the page shows why. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
-  /** Stores a results file beside the runs of this browser, and returns its key. */
-  readonly take: (results: Results) => Promise<string>;
+  /** Stores results files beside the runs of this browser, one after another, and returns their keys. */
+  readonly takeAll: (all: readonly Results[], onTaken: (count: number) => void) => Promise<string[]>;
 }
 
 export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>, runs: ResultsSource): CompareActions {
   const change = (next: (state: CompareState) => Partial<CompareState>): void =>
     store.setState(({ compare }) => ({ compare: { ...compare, ...next(compare) } }));
 
-  const read = async (key: string): Promise<void> => {
-    if (store.getState().compare.opened.has(key)) return;
-    const results = await runs.resultsOf(key);
-    change(({ ticked, opened }) =>
-      results === null
-        ? { ticked: ticked.filter((other) => other !== key) }
-        : ticked.includes(key)
-          ? { opened: new Map([...opened, [key, results]]) }
-          : {},
-    );
+  /** Says how far reading has come, a few times a second: every change draws the page again. */
+  const progressOf = (all: number): ((done: number) => void) => {
+    let shown = 0;
+    return (done) => {
+      if (done < all && performance.now() - shown < 200) return;
+      shown = performance.now();
+      change(() => ({ reading: { done, all } }));
+    };
   };
 
   const tickOnly = async (keys: readonly string[]): Promise<void> => {
     change(({ opened }) => ({ ticked: keys, opened: new Map([...opened].filter(([key]) => keys.includes(key))) }));
-    for (const key of keys) await read(key);
+    const missing = keys.filter((key) => !store.getState().compare.opened.has(key));
+    const read = new Map<string, Results>();
+    const say = progressOf(missing.length);
+    for (const [i, key] of missing.entries()) {
+      const results = await runs.resultsOf(key);
+      if (results !== null) read.set(key, results);
+      say(i + 1);
+    }
+    const unread = new Set(missing.filter((key) => !read.has(key)));
+    change(({ ticked, opened }) => ({
+      ticked: ticked.filter((key) => !unread.has(key)),
+      opened: new Map([...opened, ...[...read].filter(([key]) => ticked.includes(key))]),
+      reading: null,
+    }));
   };
 
   const guarded = async (work: () => Promise<void>): Promise<void> => {
@@ -168,14 +182,22 @@ export function createCompareActions(store: StoreOf<CompareSlice, HistorySlice>,
     show: (shown) => change(() => shown),
     takeFiles: (files) =>
       guarded(async () => {
-        const read = (await Promise.all(files.map((file) => runsIn(file)))).flat();
-        const keys: string[] = [];
-        for (const results of read) {
-          const key = await runs.take(results);
-          if (!keys.includes(key)) keys.push(key); // a file and its copy are one run
+        try {
+          const read: Results[] = [];
+          const sayRead = progressOf(files.length);
+          for (const [i, file] of files.entries()) {
+            read.push(...(await runsIn(file)));
+            sayRead(i + 1);
+          }
+          const keys = await runs.takeAll(read, progressOf(read.length));
+          // Read already. A file and its copy are one run.
+          change(({ ticked, opened }) => ({
+            ticked: [...new Set([...ticked.filter((key) => !keys.includes(key)), ...keys])],
+            opened: new Map([...opened, ...keys.map((key, i): [string, Results] => [key, read[i]])]),
+          }));
+        } finally {
+          change(() => ({ reading: null }));
         }
-        const { ticked } = store.getState().compare;
-        await tickOnly([...ticked.filter((key) => !keys.includes(key)), ...keys]);
       }),
     saveZip: (keys) =>
       guarded(async () => {

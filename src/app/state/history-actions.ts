@@ -20,8 +20,8 @@ interface PageHistory extends HistoryActions {
   readonly refresh: () => Promise<void>;
   /** Stores a run. Shows why if that fails. @returns whether all its results are stored. */
   readonly save: (results: Results) => Promise<boolean>;
-  /** Stores a results file that the person added, and returns its key. @throws if that fails. */
-  readonly take: (results: Results) => Promise<string>;
+  /** Stores results files that the person added, and returns their keys. @throws if that fails. */
+  readonly takeAll: (all: readonly Results[], onTaken?: (count: number) => void) => Promise<string[]>;
   readonly remove: (key: string) => Promise<void>;
 }
 
@@ -84,10 +84,17 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
       if (labelled !== null) showLabel(runKey(results), labelOf(labelled));
       return labelled !== null;
     },
-    take: async (results) => {
-      const key = await history.take(results);
-      await refresh();
-      return key;
+    takeAll: async (all, onTaken) => {
+      const keys: string[] = [];
+      try {
+        for (const results of all) {
+          keys.push(await history.take(results));
+          onTaken?.(keys.length);
+        }
+      } finally {
+        await refresh();
+      }
+      return keys;
     },
     remove: async (key) => {
       await withHistory(() => history.remove(key));

@@ -122,7 +122,7 @@ export function createPage(parts: PageParts): Page {
   const deviceDetector = createDeviceDetector(store, device.ask);
   const tasks = createTaskActions(store, parts.tasks, parts.tableClient);
   const history = createPageHistory(store, parts.history);
-  const sharing = createSharing(store, address, async (results) => void (await history.take(results)));
+  const sharing = createSharing(store, address, async (results) => void (await history.takeAll([results])));
   const compare = createCompareActions(store, history);
   const setUp = createSetUpActions(store, { savePreferences: device.keep, saveBudget: memory.keep });
   const unfinished = createUnfinishedRuns(store, parts.checkpoints);

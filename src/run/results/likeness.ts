@@ -70,11 +70,16 @@ export interface AlikeRuns {
   readonly runs: readonly Results[];
 }
 
-/** Groups runs by their likeness, in order of first occurrence. */
-export function groupAlike(all: readonly Results[]): AlikeRuns[] {
+/**
+ * Groups runs by their likeness, in order of first occurrence.
+ *
+ * @param acrossOrders whether runs on the same tasks in another order are alike.
+ */
+export function groupAlike(all: readonly Results[], acrossOrders = false): AlikeRuns[] {
   const groups = new Map<string, { likeness: FlatSettings; runs: Results[] }>();
   for (const results of all) {
-    const likeness = likenessOf(results);
+    const likeness = new Map(likenessOf(results));
+    if (acrossOrders) likeness.set('order', results.settings.order.toSorted().join(', '));
     const text = JSON.stringify([...likeness].toSorted(([a], [b]) => (a < b ? -1 : 1)));
     const group = groups.get(text) ?? { likeness, runs: [] };
     group.runs.push(results);

@@ -1,43 +1,44 @@
 import { useId } from 'react';
-import { seriesColor } from '../../charts/series.ts';
 import { ErrorLine } from '../../ui/errors.tsx';
-import { bytes, moment } from '../../ui/format.ts';
+import { bytes, moment, whole } from '../../ui/format.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Section } from '../../ui/Section.tsx';
-import type { SettingsGroup } from './settings-groups.ts';
 import styles from './compare.module.css';
+import { seedRanges, type SettingsGroup } from './settings-groups.ts';
+
+/** With more runs than this, each group is a line to unfold. */
+const MOST_CHIPS = 12;
 
 /** The runs that are compared, results files from disk, and all of them as one zip. */
 export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   const { compare, changeView } = usePage();
-  const { ticked, opened, zipping, problem } = usePageState((state) => state.compare);
+  const { ticked, reading, zipping, problem } = usePageState((state) => state.compare);
   const storeProblem = usePageState((state) => state.historyProblem);
   const picker = useId();
-  const reading = ticked.filter((key) => !opened.has(key)).length;
+  const isLong = groups.reduce((sum, { runs }) => sum + runs.length, 0) > MOST_CHIPS;
   return (
     <Section
       title="Runs compared"
-      note="Tick runs in Results, or choose or drop results files here, or the runs of a study (.jsonl, .jsonl.gz). They are stored in this browser like its own runs."
+      note="Tick runs in Results, or choose or drop results files here, or the runs of a study (its folder, .jsonl, .jsonl.gz). They are stored in this browser like its own runs."
       testId="compared"
     >
-      {groups.length === 0 && <p className="about">{reading > 0 ? 'Reading the results…' : 'No runs ticked yet.'}</p>}
-      <ul className="buttons">
-        {groups.flatMap(({ runs }, color) =>
-          runs.map(({ key, name, results }) => (
-            <li key={key} className={`box keyed ${styles.run}`} style={{ '--series': seriesColor(color) }}>
-              <span title={`Started ${moment(results.startedAt)}`}>{name}</span>
-              <button
-                type="button"
-                className="act"
-                aria-label={`Remove ${name} from the comparison`}
-                onClick={() => void compare.tick(key, false)}
-              >
-                ×
-              </button>
-            </li>
-          )),
-        )}
-      </ul>
+      {reading !== null ? (
+        <p className="about" role="status" data-testid="reading-runs">
+          Reading the results: {whole(reading.done)} of {whole(reading.all)}{' '}
+          <progress value={reading.done} max={reading.all} aria-label="Results read" />
+        </p>
+      ) : (
+        groups.length === 0 && <p className="about">No runs ticked yet.</p>
+      )}
+      {isLong ? (
+        groups.map((group) => <Group key={group.name} group={group} />)
+      ) : (
+        <ul className="buttons">
+          {groups.map((group) => (
+            <Chips key={group.name} group={group} />
+          ))}
+        </ul>
+      )}
       <div className="buttons spaced">
         <button type="button" onClick={() => changeView({ tab: 'results' })}>
           Tick runs in Results
@@ -71,4 +72,52 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
       {storeProblem !== null && <p className="about bad">{storeProblem}</p>}
     </Section>
   );
+}
+
+/** A group of many: its method and what distinguishes it, how many runs it has, and the runs when it is unfolded. */
+function Group({ group }: { group: SettingsGroup }) {
+  const { compare } = usePage();
+  const ticked = usePageState((state) => state.compare.ticked);
+  const { name, color, runs } = group;
+  const orders = new Set(runs.map(({ results }) => results.settings.order.join(', '))).size;
+  const own = new Set(runs.map(({ key }) => key));
+  return (
+    <details data-testid="compared-group">
+      <summary>
+        <span className="keyed" style={{ '--series': color }}>
+          {name}
+        </span>
+        : {runs.length === 1 ? '1 run' : `${whole(runs.length)} runs`}
+        {orders > 1 && `, ${orders} orders`}, seeds {seedRanges(runs.map(({ seed }) => seed))}
+      </summary>
+      <ul className="buttons">
+        <Chips group={group} />
+      </ul>
+      <button
+        type="button"
+        aria-label={`Remove ${name} from the comparison`}
+        onClick={() => void compare.tickOnly(ticked.filter((key) => !own.has(key)))}
+      >
+        Remove all {runs.length}
+      </button>
+    </details>
+  );
+}
+
+/** A chip for each run of a group, with a button that removes it. */
+function Chips({ group: { color, runs } }: { group: SettingsGroup }) {
+  const { compare } = usePage();
+  return runs.map(({ key, name, results }) => (
+    <li key={key} className={`box keyed ${styles.run}`} style={{ '--series': color }}>
+      <span title={`Started ${moment(results.startedAt)}`}>{name}</span>
+      <button
+        type="button"
+        className="act"
+        aria-label={`Remove ${name} from the comparison`}
+        onClick={() => void compare.tick(key, false)}
+      >
+        ×
+      </button>
+    </li>
+  ));
 }

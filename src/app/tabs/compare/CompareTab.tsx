@@ -14,6 +14,7 @@ import { groupsOf, type SettingsGroup } from './settings-groups.ts';
 
 const BY: readonly { value: CompareState['by']; label: string }[] = [
   { value: 'setting', label: 'Mean over seeds' },
+  { value: 'orders', label: 'Over seeds and orders' },
   { value: 'run', label: 'Each run' },
 ];
 
@@ -30,7 +31,7 @@ export function CompareTools({ of }: { of: readonly TaskReport[] }) {
   return (
     <>
       <Segmented label="Lines" options={BY} value={by} onChange={(next) => compare.show({ by: next })} />
-      {by === 'setting' && (
+      {by !== 'run' && (
         <Segmented label="Band" options={BANDS} value={band} onChange={(next) => compare.show({ band: next })} />
       )}
       <ScoreTool of={of} />
@@ -45,9 +46,12 @@ const OF_TWO =
 /** Compares finished runs: the settings that differ, their curves, and what they learned and forgot. */
 export function CompareTab() {
   const compare = usePageState((state) => state.compare);
-  const groups = useMemo(() => groupsOf(comparedResults(compare)), [compare]);
-  const isOfTwo =
-    compare.by === 'setting' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
+  const { ticked, opened, by } = compare;
+  const groups = useMemo(() => {
+    const keys = new Map(ticked.flatMap((key) => (opened.has(key) ? [[opened.get(key), key]] : [])));
+    return groupsOf(comparedResults({ ticked, opened }), by === 'orders', (results) => keys.get(results) ?? '');
+  }, [ticked, opened, by]);
+  const isOfTwo = by !== 'run' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
   return (
     <div className="sections">
       <ChosenRuns groups={groups} />
@@ -64,7 +68,16 @@ export function CompareTab() {
           <LossOverlay groups={groups} />
           <div className="pair">
             <PerformanceOverlay groups={groups} />
-            <AccuracyOverlay groups={groups} />
+            {by === 'orders' && groups.some(hasOrders) ? (
+              <Section title="Accuracy of a task" testId="compare-accuracy">
+                <p className="about">
+                  Each order learns a task in another place, so a mean over orders would say nothing. Choose Mean over
+                  seeds to see it for each order.
+                </p>
+              </Section>
+            ) : (
+              <AccuracyOverlay groups={groups} />
+            )}
           </div>
           <div className="pair">
             <Plane groups={groups} />
@@ -81,6 +94,10 @@ function noteOf(groups: readonly SettingsGroup[], isOfTwo: boolean): string | un
   const differ = groups.length > 1 ? 'Settings that differ between these runs, apart from the seed.' : '';
   return `${differ}${isOfTwo ? OF_TWO : ''}`.trim() || undefined;
 }
+
+/** Whether a group has runs on several orders. */
+const hasOrders = ({ runs }: SettingsGroup): boolean =>
+  new Set(runs.map(({ results }) => results.settings.order.join())).size > 1;
 
 /** The tasks of all compared runs. */
 const tasksIn = (groups: readonly SettingsGroup[]): TaskReport[] =>

@@ -1,15 +1,14 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
 import { methodOf, methodTitle } from '../../../methods/registry.ts';
 import { type WatchedSum, watchedSums } from '../../../run/results/watched.ts';
-import { seriesColor } from '../../charts/series.ts';
 import { type Band, halfWidth, meanOf } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, SCORE_NAMES, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { NONE } from '../../ui/format.ts';
 import { withTerms } from '../../ui/Term.tsx';
-import { differencesOf, type SettingsGroup } from './settings-groups.ts';
 import styles from './compare.module.css';
+import { differencesOf, seedRanges, type SettingsGroup } from './settings-groups.ts';
 
 /**
  * A measure over some runs in percent: `78.7 ± 1.2`, or the mean alone of a single run.
@@ -32,6 +31,14 @@ export function measureText(
   return half === null ? text : `${text} ± ${scoreText(score, half)}`;
 }
 
+/** The mean over the orders of each seed: such runs are not independent. Null where a run lacks the value. */
+function bySeed(runs: SettingsGroup['runs'], values: readonly (number | null)[]): (number | null)[] {
+  return [...new Set(runs.map(({ seed }) => seed))].map((seed) => {
+    const own = values.filter((_, i) => runs[i].seed === seed);
+    return meanOf(own.filter((value) => value !== null));
+  });
+}
+
 type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';
 
 const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean }[] = [
@@ -48,6 +55,7 @@ const LONG = 40;
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const band = usePageState((state) => state.compare.band);
+  const by = usePageState((state) => state.compare.by);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
   const watched = watchedColumns(groups);
   const hasOtherRanks = differences.some(({ path }) => path === 'method.loraRank' || path === 'method.galoreRank');
@@ -88,19 +96,20 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
           </tr>
         </thead>
         <tbody>
-          {groups.map(({ name, settings, runs }, i) => (
+          {groups.map(({ name, color, settings, runs }, i) => (
             <tr key={name}>
-              <th scope="row" className="keyed cut" style={{ '--series': seriesColor(i) }}>
+              <th scope="row" className="keyed cut" style={{ '--series': color }}>
                 {methodTitle(settings.method)}
               </th>
               <td>{needsBriefly(methodOf(settings.method).needs)}</td>
-              <td className="cut">{runs.map(({ seed }) => seed).join(', ')}</td>
+              <td className="cut">{seedRanges(runs.map(({ seed }) => seed))}</td>
               {MEASURES.map(({ measure, isDifference }) => {
                 const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
+                const values = all.map(({ measures }) => measures[measure]);
                 return (
                   <td key={measure} className="number">
                     {measureText(
-                      all.map(({ measures }) => measures[measure]),
+                      by === 'orders' ? bySeed(runs, values) : values,
                       band,
                       isDifference,
                       all.every(({ isLoss }) => isLoss),

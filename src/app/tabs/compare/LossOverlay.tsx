@@ -31,6 +31,15 @@ export function sharedBorders(runs: readonly Pick<Results, 'curves' | 'settings'
   return all.every(fits) ? longest : [];
 }
 
+/** Says how many runs have no losses, as studies save them. */
+function without(groups: readonly SettingsGroup[]): string {
+  const runs = groups.flatMap((group) => group.runs);
+  const bare = runs.filter(({ results }) => results.curves.step.length === 0).length;
+  if (bare === 0) return '';
+  const which = bare === runs.length ? 'These runs were' : `${bare} of these runs ${bare === 1 ? 'was' : 'were'}`;
+  return ` ${which} saved without losses, as studies do unless their plan says “curves”.`;
+}
+
 /** Table rows per line. */
 const TABLE_ROWS = 40;
 
@@ -73,7 +82,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
     <Section
       title="Loss"
       testId="overlay-loss"
-      note="Moving average over every optimizer step, restarted with each task."
+      note={`Moving average over every optimizer step, restarted with each task.${without(groups)}`}
       tools={
         <>
           <SmoothingTool />

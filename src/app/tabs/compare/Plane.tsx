@@ -2,7 +2,7 @@ import { isOnFront, paretoFront, type Point } from '../../../run/results/pareto.
 import { axisOver, LETTER } from '../../../charts/axis.ts';
 import { type Chart, svgNode } from '../../../charts/chart.ts';
 import { Figure } from '../../charts/Figure.tsx';
-import { seriesColor } from '../../charts/series.ts';
+import { methodColor } from '../../charts/series.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn } from '../../state/scores.ts';
 import { percent, points } from '../../ui/format.ts';
@@ -88,7 +88,7 @@ interface Dot {
   key: string;
   name: string;
   /** Colour of its method. */
-  color: number;
+  color: string;
   /** Name of its group, on the group's first dot only. */
   label: string | null;
 }
@@ -107,7 +107,6 @@ export function withSpan(values: readonly number[]): number[] {
 /** Plots BWT against just-learned accuracy, with the Pareto front. */
 export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
-  const methods = [...new Set(groups.map(({ settings }) => settings.method.name))];
   const left: string[] = [];
   const dots = groups.flatMap(({ name: label, settings, runs }) =>
     runs.flatMap(({ key, name, results }, i): Dot[] => {
@@ -117,7 +116,7 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
         left.push(name);
         return [];
       }
-      const color = methods.indexOf(settings.method.name);
+      const color = methodColor(settings.method.name);
       return [{ key, name, color, justLearned, backwardTransfer, label: i === 0 ? label : null }];
     }),
   );
@@ -186,7 +185,7 @@ function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot)
             'circle',
             {
               ...{ cx: places[i].x, cy: places[i].y, r: isBest(dot) ? 5.5 : 4.5, strokeWidth: 1.5 },
-              ...{ fill: seriesColor(dot.color), stroke: seriesColor(dot.color), fillOpacity: isBest(dot) ? 1 : 0.55 },
+              ...{ fill: dot.color, stroke: dot.color, fillOpacity: isBest(dot) ? 1 : 0.55 },
             },
             svgNode(
               'title',
@@ -197,7 +196,7 @@ function chartOf(dots: readonly Dot[], front: readonly Dot[], isBest: (dot: Dot)
         ),
         ...named.map(({ label, dot }, i) => {
           const { x: left, y: top, anchor } = labels[i];
-          const paint = { className: styles.label, fill: seriesColor(dots[dot].color) };
+          const paint = { className: styles.label, fill: dots[dot].color };
           return svgNode('text', { ...paint, x: left, y: top, dy: '0.32em', textAnchor: anchor }, label);
         }),
       ];

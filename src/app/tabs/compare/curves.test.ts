@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { quickResults } from '../../../testing/scripted-results.ts';
+import { dashPattern } from '../../../charts/chart.ts';
+import { METHOD_NAMES } from '../../../methods/registry.ts';
+import { looksOf, methodColor } from '../../charts/series.ts';
 import { drawnIndices } from '../../charts/series.ts';
 import {
   accuracyCurve,
@@ -64,8 +67,8 @@ describe('overlayLines', () => {
     const groups = groupsOf([...runs, quickResults('seq-lora', 1)]);
     const each = overlayLines(groups, { by: 'run', band: 'deviation' }, spaceCurve);
     expect(each.map(({ name, color, dash }) => [name, color, dash])).toEqual([
-      ['gorp, seed 1', 'var(--series-0)', 0],
-      ['gorp, seed 2', 'var(--series-0)', 1],
+      ['gorp, seed 1', methodColor('gorp'), 0],
+      ['gorp, seed 2', methodColor('gorp'), 1],
     ]);
     const mean = overlayLines(groups, { by: 'setting', band: 'deviation' }, (one) => lossCurve(one, 0));
     expect(mean.map(({ name }) => name)).toEqual(['gorp, mean of 2', 'seq-lora, seed 1']);
@@ -73,6 +76,35 @@ describe('overlayLines', () => {
     const numbers = lineNumbers(mean, 'step', 'loss');
     expect(numbers.columns).toEqual(['line', 'step', 'loss', 'low', 'high', 'runs']);
     expect(numbers.rows).toHaveLength(2 * run.curves.step.length);
+  });
+
+  it('takes the mean over the orders of a seed first, since such runs are not independent', () => {
+    const on = (seed: number, order: readonly string[], ap: number) => {
+      const one = quickResults('gorp', seed);
+      one.settings = { ...one.settings, order: [...order] };
+      return { ...one, accuracy: { ...one.accuracy, exact: [[0], [ap]] } };
+    };
+    const orders = [
+      ['gloss', 'field'],
+      ['field', 'gloss'],
+    ];
+    const all = [on(1, orders[0], 0.25), on(1, orders[1], 0.5), on(2, orders[0], 0.875)];
+    expect(groupsOf(all)).toHaveLength(2);
+    const groups = groupsOf(all, true);
+    expect(groups.map(({ name, runs }) => [name, runs.length])).toEqual([['gorp', 3]]);
+    const [line] = overlayLines(groups, { by: 'orders', band: 'deviation' }, ({ accuracy }) => [
+      { x: 1, y: accuracy.exact[1][0] ?? null },
+    ]);
+    expect(line.points[0]).toMatchObject({ y: (0.375 + 0.875) / 2, runs: 2 });
+    // Another task is another setting.
+    expect(groupsOf([...all, on(1, ['gloss', 'emoji'], 0.5)], true)).toHaveLength(2);
+  });
+
+  it('never draws two lines alike, and a method always in its colour', () => {
+    const many = [...METHOD_NAMES, ...METHOD_NAMES, ...METHOD_NAMES];
+    const looks = looksOf(many).map(({ color, dash }) => `${color} ${dashPattern(dash) ?? ''}`);
+    expect(new Set(looks).size).toBe(many.length);
+    expect(looksOf(['seq-lora', 'gorp-plus'])[0].color).toBe(looksOf(['gorp-plus', 'seq-lora'])[1].color);
   });
 
   it('breaks between tasks, for a run and for a mean of several', () => {

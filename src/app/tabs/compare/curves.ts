@@ -3,9 +3,8 @@ import type { Results } from '../../../run/results/results.ts';
 import { testedTasks } from '../../../run/settings/settings.ts';
 import type { Cell } from '../../../base/csv-line.ts';
 import type { ChartLine } from '../../../charts/chart.ts';
-import { seriesColor } from '../../charts/series.ts';
 import type { Numbers } from '../../charts/save.tsx';
-import { drawnIndices, type RoundPoint, smoothed, withGaps } from '../../charts/series.ts';
+import { drawnIndices, type RoundPoint, smoothed, withGaps, looksOf } from '../../charts/series.ts';
 import { type Band, type CompareState, halfWidth, meanOf } from '../../state/compare.ts';
 import { matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
 import type { SettingsGroup } from './settings-groups.ts';
@@ -97,19 +96,22 @@ export function overlayLines(
   { by, band }: Pick<CompareState, 'by' | 'band'>,
   curveOf: (results: Results) => CurvePoint[] | null,
 ): OverlayLine[] {
-  return groups.flatMap(({ name, runs }, group): OverlayLine[] => {
-    const color = seriesColor(group);
+  const looks = looksOf(groups.flatMap(({ settings, runs }) => runs.map(() => settings.method.name)));
+  return groups.flatMap(({ name, runs, color, dash }, group): OverlayLine[] => {
     const curves = runs
       .map((run) => ({ run, points: curveOf(run.results) }))
       .filter((curve): curve is { run: typeof curve.run; points: CurvePoint[] } => (curve.points?.length ?? 0) > 0);
     if (curves.length === 0) return [];
-    if (by === 'run') return curves.map(({ run, points }, dash) => ({ name: run.name, color, dash, points }));
+    if (by === 'run') {
+      const before = groups.slice(0, group).reduce((sum, one) => sum + one.runs.length, 0);
+      return curves.map(({ run, points }) => ({ name: run.name, ...looks[before + runs.indexOf(run)], points }));
+    }
     const many = curves.length > 1 ? `, mean of ${curves.length}` : `, seed ${curves[0].run.seed}`;
-    const mean = meanCurve(
-      curves.map(({ points }) => points),
-      band,
-    );
-    return [{ name: name + many, color, points: mean }];
+    // Runs of one seed over several orders are one value: they share their initial weights.
+    const seeds = by === 'orders' ? [...new Set(curves.map(({ run }) => run.seed))] : [];
+    const own = seeds.map((seed) => curves.flatMap(({ run, points }) => (run.seed === seed ? [points] : [])));
+    const all = by === 'orders' ? own.map((points) => meanCurve(points, band)) : curves.map(({ points }) => points);
+    return [{ name: name + many, color, dash, points: meanCurve(all, band) }];
   });
 }
 

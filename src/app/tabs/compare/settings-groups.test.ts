@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Results } from '../../../run/results/results.ts';
 import { quickResults } from '../../../testing/scripted-results.ts';
-import { differencesOf, groupsOf } from './settings-groups.ts';
+import { differencesOf, groupsOf, seedRanges } from './settings-groups.ts';
 
 describe('groupsOf', () => {
   it('groups runs that differ only in the seed, sorted by seed, whatever the order of their settings', () => {
@@ -49,6 +49,17 @@ describe('groupsOf', () => {
       'Texts of gloss',
       'Texts of field',
     ]);
+  });
+
+  it('knows a run by the key under which it is ticked, and writes seeds as ranges', () => {
+    const all = [quickResults('gorp', 1), quickResults('gorp', 1)];
+    const [{ runs }] = groupsOf(all, false, (one) => `file/${all.indexOf(one)}`);
+    expect(runs.map(({ key, name }) => [key, name])).toEqual([
+      ['file/0', 'gorp, seed 1, run 1'],
+      ['file/1', 'gorp, seed 1, run 2'],
+    ]);
+    expect(seedRanges([8, 1, 3, 2, 1])).toBe('1–3, 8');
+    expect(seedRanges([4, 5])).toBe('4, 5');
   });
 
   it('groups no runs whose tasks count by other scores', () => {

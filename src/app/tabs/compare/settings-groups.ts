@@ -1,6 +1,7 @@
 import type { Results } from '../../../run/results/results.ts';
 import type { RunSettings } from '../../../run/settings/settings.ts';
 import { differingPaths, type FlatSettings, groupAlike, sourceName } from '../../../run/results/likeness.ts';
+import { type Look, looksOf } from '../../charts/series.ts';
 import { settingName } from '../../state/set-up.ts';
 import { runKey } from '../../state/history.ts';
 
@@ -15,8 +16,8 @@ interface ComparedRun {
   readonly results: Results;
 }
 
-/** Runs that differ at most in the seed. */
-export interface SettingsGroup {
+/** Runs that differ at most in the seed, or in seed and order. */
+export interface SettingsGroup extends Look {
   /** Its method, and what distinguishes it from other groups of that method. */
   readonly name: string;
   readonly settings: RunSettings;
@@ -32,15 +33,26 @@ interface Difference {
   readonly values: readonly (string | null)[];
 }
 
-/** Groups runs that are alike, in order of first occurrence; sorts the runs of a group by seed. */
-export function groupsOf(all: readonly Results[]): SettingsGroup[] {
-  const groups = groupAlike(all);
+/**
+ * Groups runs that are alike, in order of first occurrence; sorts the runs of a group by seed.
+ *
+ * @param acrossOrders whether runs on the same tasks in another order belong together too.
+ * @param keyOf the key by which the page knows a run; that of an added file is not in its results.
+ */
+export function groupsOf(
+  all: readonly Results[],
+  acrossOrders = false,
+  keyOf: (results: Results) => string = runKey,
+): SettingsGroup[] {
+  const groups = groupAlike(all, acrossOrders);
   const names = groupNames(groups.map(({ likeness }) => likeness));
+  const looks = looksOf(groups.map(({ runs }) => runs[0].settings.method.name));
   return groups.map(({ likeness, runs }, i) => ({
+    ...looks[i],
     name: names[i],
     settings: runs[0].settings,
     likeness,
-    runs: namedRuns(names[i], runs),
+    runs: namedRuns(names[i], runs, keyOf),
   }));
 }
 
@@ -77,7 +89,7 @@ function groupNames(all: readonly FlatSettings[]): string[] {
   });
 }
 
-function namedRuns(group: string, all: readonly Results[]): ComparedRun[] {
+function namedRuns(group: string, all: readonly Results[], keyOf: (results: Results) => string): ComparedRun[] {
   const sorted = all.toSorted(
     (a, b) => a.settings.training.seed - b.settings.training.seed || a.startedAt.localeCompare(b.startedAt),
   );
@@ -85,6 +97,20 @@ function namedRuns(group: string, all: readonly Results[]): ComparedRun[] {
     const { seed } = results.settings.training;
     const twins = sorted.filter((other) => other.settings.training.seed === seed);
     const which = twins.length > 1 ? `, run ${twins.indexOf(sorted[i]) + 1}` : '';
-    return { key: runKey(results) + which, seed, name: `${group}, seed ${seed}${which}`, results };
+    return { key: keyOf(results), seed, name: `${group}, seed ${seed}${which}`, results };
   });
+}
+
+/** Seeds as ranges where they follow each other: `1–5, 8`. */
+export function seedRanges(seeds: readonly number[]): string {
+  const sorted = [...new Set(seeds)].toSorted((a, b) => a - b);
+  const runs = sorted.reduce<[number, number][]>((ranges, seed) => {
+    const last = ranges.at(-1);
+    if (last?.[1] === seed - 1) last[1] = seed;
+    else ranges.push([seed, seed]);
+    return ranges;
+  }, []);
+  return runs
+    .map(([from, to]) => (from === to ? `${from}` : to === from + 1 ? `${from}, ${to}` : `${from}–${to}`))
+    .join(', ');
 }

@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { isSoft, spaceOf } from '../../../gorp/part/method-plan.ts';
 import { planOf } from '../../../methods/registry.ts';
 import { usePageState } from '../../state/page-context.tsx';
+import { isActive } from '../../state/run-state.ts';
 import { listed } from '../../state/story.ts';
 import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
@@ -22,6 +23,7 @@ export function RanksTab() {
   const spaces = usePageState(({ run }) => run.results?.spaces ?? NO_SPACES);
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const started = usePageState(({ run }) => run.status !== 'idle');
+  const ended = usePageState(({ run }) => run.status !== 'idle' && !isActive(run.status));
   const selected = usePageState(({ view }) => view.selected);
   const samples = usePageState(({ run }) => run.results?.health ?? NO_SAMPLES);
   const courses = useMemo(() => layerLines(samples), [samples]);
@@ -86,9 +88,11 @@ export function RanksTab() {
         >
           {rows.length === 0 ? (
             <p className="about" data-testid="ranks-map">
-              {started
-                ? 'The first space is built at the end of the first task.'
-                : 'Start a run: the first space is built at the end of its first task.'}
+              {ended
+                ? 'These results were saved without their spaces, as studies save them, or the run ended before the first.'
+                : started
+                  ? 'The first space is built at the end of the first task.'
+                  : 'Start a run: the first space is built at the end of its first task.'}
             </p>
           ) : (
             <RanksMap rows={rows} courses={courses} selected={name === undefined ? null : { name, round }} />

@@ -21,6 +21,7 @@ import {
 } from '../../charts/series.ts';
 import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
+import { isActive } from '../../state/run-state.ts';
 import { NONE, percent, significant, whole } from '../../ui/format.ts';
 import { Section } from '../../ui/Section.tsx';
 import styles from './run.module.css';
@@ -138,6 +139,7 @@ export function LossChart() {
   const ended = usePageState(({ run }) => run.results?.endedByLoss);
   const rates = curves?.rate;
   const stepsPerRound = usePageState(({ run }) => run.stepsPerRound);
+  const hasEnded = usePageState(({ run: { status } }) => !isActive(status));
   const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
   const log = usePageState(({ view }) => view.logLoss);
@@ -162,7 +164,7 @@ export function LossChart() {
     last < 0
       ? 'Loss per step: none yet.'
       : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`;
-  const chart = useMemo(() => chartOf(data, log, label), [data, log, label]);
+  const chart = useMemo(() => chartOf(data, log, label, hasEnded), [data, log, label, hasEnded]);
   const read = (x: number): { x: number; words: string } | null => {
     if (last < 0) return null;
     const i = nearest(columns.steps, x);
@@ -245,7 +247,8 @@ export function LossChart() {
   );
 }
 
-const NO_LOSSES = 'Losses appear with the first training steps.';
+const NOT_YET = 'Losses appear with the first training steps.';
+const NOT_SAVED = 'These results were saved without their losses, as studies save them.';
 
 /** The parts of a run that the chart draws. */
 interface LossData {
@@ -270,7 +273,7 @@ const stepAxis = ({ total }: Pick<LossData, 'total'>): Axis => ({
 });
 
 /** The loss of every step, its average, the losses on held-out examples, and where each task begins. */
-function chartOf(data: LossData, isLog: boolean, label: string): Chart {
+function chartOf(data: LossData, isLog: boolean, label: string, hasEnded: boolean): Chart {
   const { steps, losses, averages, validation, taken, stretches } = data;
   const points = (values: readonly (number | null)[]): ChartPoint[] =>
     steps.map((x, i) => ({ x, y: values[i] ?? null }));
@@ -295,7 +298,10 @@ function chartOf(data: LossData, isLog: boolean, label: string): Chart {
     yName: 'loss',
     formatX: stepText,
     formatY: significant,
-    over: () => (steps.length > 0 ? [] : [svgNode('text', { className: styles.empty, x: '50%', y: '50%' }, NO_LOSSES)]),
+    over: () =>
+      steps.length > 0
+        ? []
+        : [svgNode('text', { className: styles.empty, x: '50%', y: '50%' }, hasEnded ? NOT_SAVED : NOT_YET)],
   };
 }
 

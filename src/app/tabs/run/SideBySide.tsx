@@ -4,7 +4,7 @@ import type { Results } from '../../../run/results/results.ts';
 import { watchedSums } from '../../../run/results/watched.ts';
 import { type RunSettings, RunSettingsSchema } from '../../../run/settings/settings.ts';
 import { DOT } from '../../../charts/chart.ts';
-import { roundsChart, seriesColor } from '../../charts/series.ts';
+import { methodColor, roundsChart } from '../../charts/series.ts';
 import { Figure } from '../../charts/Figure.tsx';
 import { runKey, type RunSummary } from '../../state/history.ts';
 import { usePageState } from '../../state/page-context.tsx';
@@ -148,8 +148,8 @@ function Courses({ both }: { both: readonly Results[] }) {
     <Figure
       chart={roundsChart({
         label: `${title}, of both runs; the table below has the numbers.`,
-        lines: curves.map(({ name, values }, i) => ({
-          ...{ name, color: seriesColor(i), mark: DOT },
+        lines: curves.map(({ name, values }) => ({
+          ...{ name, color: methodColor(name), mark: DOT },
           points: values.map((y, round) => ({ x: round + 1, y })),
         })),
         xName: 'round',
