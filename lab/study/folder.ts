@@ -154,13 +154,16 @@ export class StudyFolder {
     }
   }
 
-  /** Writes tables, plots and JSON. @returns the tables. */
-  async writeReport(summary: StudySummary, made: readonly MadeRun[]): Promise<string> {
-    const text = reportText(summary, made);
-    await writeText(join(this.#out, 'report.md'), text);
+  /** Writes tables, plots and JSON. @returns the tables in each format. */
+  async writeReport(
+    summary: StudySummary,
+    made: readonly MadeRun[],
+  ): Promise<Record<'markdown' | 'latex' | 'csv', string>> {
+    const [markdown, latex, csv] = [reportText(summary, made), tablesTex(summary), measurementsCsv(made)];
+    await writeText(join(this.#out, 'report.md'), markdown);
     await writeText(join(this.#out, 'report.json'), `${JSON.stringify(summary, null, 1)}\n`);
-    await writeText(join(this.#out, 'tables.tex'), tablesTex(summary));
-    await writeText(join(this.#out, 'measurements.csv'), measurementsCsv(made));
+    await writeText(join(this.#out, 'tables.tex'), latex);
+    await writeText(join(this.#out, 'measurements.csv'), csv);
     for (const part of summary.parts) {
       const plots: [string, string | null][] = [
         [`${part.name}-pareto`, paretoPlot(part)],
@@ -172,7 +175,7 @@ export class StudyFolder {
       ];
       for (const [name, svg] of plots) if (svg !== null) await writeText(join(this.#out, 'plots', `${name}.svg`), svg);
     }
-    return text;
+    return { markdown, latex, csv };
   }
 }
 

@@ -284,12 +284,16 @@ export function combinations(grid: Readonly<Record<string, readonly number[]>>):
 const PART = 'study';
 
 /**
- * Several methods on one order as a plan of one part, without a claim.
+ * Several methods on one order or several as a plan of one part, without a claim.
  *
  * @param all settings of each method, which differ in nothing else; at least one.
  */
-export function planOfMethods(all: readonly RunSettings[], seeds: readonly number[]): StudyPlan {
-  const [{ model, tasks, order, watch, training, perTask }] = all;
+export function planOfMethods(
+  all: readonly RunSettings[],
+  seeds: readonly number[],
+  orders: readonly (readonly string[])[] = [all[0].order],
+): StudyPlan {
+  const [{ model, tasks, watch, training, perTask }] = all;
   const entries = all.map(({ method: { name, ...settings } }) => ({ method: name, settings }));
   return {
     ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Methods and seeds', model, tasks },
@@ -298,7 +302,12 @@ export function planOfMethods(all: readonly RunSettings[], seeds: readonly numbe
     training,
     parts: [
       {
-        ...{ name: PART, about: `${model} on ${order.join(', ')}.`, orders: [order], seeds: [...seeds] },
+        ...{
+          name: PART,
+          about: `${model} on ${orders.map((order) => order.join(', ')).join('; ')}.`,
+          orders: orders.map((order) => [...order]),
+          seeds: [...seeds],
+        },
         ...{ settings: {}, training: {}, ...(perTask !== undefined && { perTask }) },
         entries,
       },

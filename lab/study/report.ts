@@ -2,7 +2,7 @@ import { markdownText } from '../../src/base/markdown.ts';
 import { accuracyLines } from '../../src/run/results/accuracy-table.ts';
 import type { MadeRun } from './made-runs.ts';
 import { GENERAL_TEXT_COLUMN, type MeasureName, MEASURES } from './measures.ts';
-import type { Interval } from './statistics.ts';
+import type { Interval } from '../../src/run/results/paired-runs.ts';
 import type { Bound, ClaimSummary, Contrast, MethodSummary, PartSummary, StudySummary } from './summary.ts';
 
 /** `79.0 [77.5, 80.5]`; without the interval if there is only one seed. */
@@ -69,7 +69,7 @@ function claimLines({ statement, part, ownScores, contrasts, lacking }: ClaimSum
     lines.push(
       ...table(
         [...CONTRAST_HEAD, 'Holm p'],
-        contrasts.map((one) => [...contrastCells(one), pText(one.holmP)]),
+        contrasts.map((one) => [...contrastCells(one), pText(one.holmP ?? null)]),
       ),
     );
   }
@@ -153,8 +153,22 @@ function partLines(
     );
   }
   if (contrasts.length > 0) {
-    lines.push('', `\`${contrasts[0].entry}\` beside the others, paired by seed and order; exploration:`, '');
-    lines.push(...table(CONTRAST_HEAD, contrasts.map(contrastCells)));
+    if (contrasts[0].holmP === undefined) {
+      lines.push('', `\`${contrasts[0].entry}\` beside the others, paired by seed and order; exploration:`, '');
+      lines.push(...table(CONTRAST_HEAD, contrasts.map(contrastCells)));
+    } else {
+      lines.push(
+        '',
+        'Each method less each other, paired by seed and order; p is corrected by Holm over all of them:',
+        '',
+      );
+      lines.push(
+        ...table(
+          ['method', ...CONTRAST_HEAD, 'Holm p'],
+          contrasts.map((one) => [one.entry, ...contrastCells(one), pText(one.holmP ?? null)]),
+        ),
+      );
+    }
   }
   if (acrossParts.length > 0) {
     const entry = `\`${acrossParts[0].entry}\` of ${claimed}`;

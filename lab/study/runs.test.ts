@@ -47,7 +47,7 @@ async function save(files: StudyFolder, run: PlannedRun): Promise<void> {
 }
 
 const options = (plan: StudyPlan): StudyOptions => ({
-  ...{ plan, out, shard: { index: 0, count: 1 }, joins: false },
+  ...{ plan, out, shard: { index: 0, count: 1 }, joins: false, format: 'markdown' },
   machine: { device: 'cpu' },
 });
 
@@ -55,7 +55,7 @@ test('reports on the existing runs, and says how many are missing', async () => 
   const folder = await open(read());
   const runs = plannedRuns(read(), read().parts[0], () => null);
   for (const run of runs.slice(0, 3)) await save(folder, run);
-  await conclude(folder, SILENT);
+  await conclude(folder, 'markdown', SILENT);
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('3 of 4 runs have been made.');
   expect((await readdir(join(out, 'plots'))).sort()).toEqual(['main-ap.svg', 'main-pareto.svg']);
   await save(folder, runs[3]);
@@ -141,7 +141,7 @@ describe('a study of methods and seeds', () => {
   test('takes further methods and seeds, and has one table of all', async () => {
     await make(planned('gorp', [1, 2]));
     const folder = await make(planned('seq-lora', [1]));
-    await conclude(folder, SILENT);
+    await conclude(folder, 'markdown', SILENT);
     const text = await readFile(join(out, 'report.md'), 'utf8');
     expect(text).toContain('3 of 4 runs have been made.');
     expect(text).toMatch(/\| gorp \| 2 \|.*\n\| seq-lora \| 1 of 2 \|/);
@@ -152,6 +152,24 @@ describe('a study of methods and seeds', () => {
     expect(outcome && 'results' in outcome && outcome.results.curves.loss.length, 'curves are saved').toBeGreaterThan(
       0,
     );
+  });
+
+  test('has several orders, each method against each other, and prints the format asked for', async () => {
+    const [gorp, lora] = (['gorp', 'seq-lora'] as const).map((method) => embeddedSettings('quick', method));
+    const { order } = gorp;
+    const plan = planOfMethods([gorp, lora], [1, 2], [order, order.toReversed()]);
+    const folder = await make(plan);
+    const printed: string[] = [];
+    const terminal = Object.assign(new Terminal(false), { result: (text: string) => void printed.push(text) });
+    for (const format of ['markdown', 'latex', 'csv'] as const) await conclude(folder, format, terminal);
+    const [markdown, latex, csv] = printed;
+    expect(markdown).toContain('8 of 8 runs have been made.');
+    expect(markdown).toMatch(/\| gorp \| seq-lora \| 4 \|/);
+    expect(markdown).toContain('p is corrected by Holm over all of them');
+    expect(latex).toContain('\\begin{tabular}');
+    expect(csv).toMatch(/^part,method,order,seed,round,task,measure,value\r\nstudy,gorp,0,1,0,/);
+    expect(csv).toContain('study,seq-lora,1,2,');
+    expect(await readFile(join(out, 'measurements.csv'), 'utf8')).toBe(csv);
   });
 
   test('refuses runs that differ in more, by name', async () => {

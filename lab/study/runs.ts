@@ -14,6 +14,10 @@ import { StudyFolder } from './folder.ts';
 import { checkSources, sourcesOf } from './sources.ts';
 import { spell, type Terminal } from '../../src/cli/terminal.ts';
 
+/** What a study prints at its end. */
+export const FORMATS = ['markdown', 'latex', 'csv'] as const;
+export type Format = (typeof FORMATS)[number];
+
 /** A study to carry out. */
 export interface StudyOptions {
   readonly plan: StudyPlan;
@@ -22,6 +26,7 @@ export interface StudyOptions {
   readonly machine: NodeChoices;
   /** Whether the plan may add methods and seeds to that of the folder. */
   readonly joins: boolean;
+  readonly format: Format;
 }
 
 /**
@@ -54,17 +59,17 @@ export async function executeStudy(options: StudyOptions, terminal: Terminal): P
     if (exit === EXIT.ok || code === EXIT.interrupted) exit = code;
     if (code === EXIT.interrupted) break;
   }
-  await conclude(folder, terminal);
+  await conclude(folder, options.format, terminal);
   return exit;
 }
 
 /** Writes tables, plots and JSON for all runs of a study, and packs its complete parts. @throws GorpError `run/…`. */
-export async function conclude(folder: StudyFolder, terminal: Terminal): Promise<void> {
+export async function conclude(folder: StudyFolder, format: Format, terminal: Terminal): Promise<void> {
   const plan = await folder.plan();
   const made = await collect(plan, (run) => folder.outcomeOf(run));
   await folder.pack(made);
   const summary = summarise(plan, made);
-  const table = await folder.writeReport(summary, made);
+  const { [format]: table } = await folder.writeReport(summary, made);
   terminal.event({ type: 'table', runs: summary.made, table });
   terminal.result(table);
 }

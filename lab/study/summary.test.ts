@@ -6,6 +6,7 @@ import { parseStudyPlan, type PlannedRun } from './plan.ts';
 import { apPlot, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
 import { reportText } from './report.ts';
 import { bestOf, collect, type MadeRun } from './made-runs.ts';
+import { texTable } from '../../src/run/results/tables.ts';
 import { measurementsCsv, tablesTex } from './tables.ts';
 import { summarise } from './summary.ts';
 
@@ -114,12 +115,38 @@ describe('a study', () => {
     expect(tex).toContain('% 50 % & more_$ \\input{x}: tuning\n\\begin{tabular}');
     expect(tex).toMatch(/\\midrule\newc ewcLambda=1 & \$[\d.]+\$/);
     expect(tex).toMatch(/gorp & \$[\d.]+\$ \{\\scriptsize \[\$[\d.]+\$, \$[\d.]+\$\]\}/);
+    // A name at the beginning of a row is no option of the end of the row before.
+    expect(texTable('', ['[b', 'x_1'], [['*', '50 %']])).toContain('{[}b & x\\_1 \\\\\n\\midrule\n{*} & 50 \\%');
     const [head, ...lines] = measurementsCsv(all).trim().split('\r\n');
     expect(head).toBe('part,method,order,seed,round,task,measure,value');
     const [{ run, outcome }] = all;
     const value = outcome !== null && 'results' in outcome ? outcome.results.accuracy.exact[1][0] : null;
     expect(lines).toContain(`tuning,ewc ewcLambda=1,${run.order},${run.seed},1,gloss,exact,${value}`);
     expect(lines).toHaveLength(all.length * 3 * 2 * 2); // rounds, tasks, exact and ranked
+  });
+
+  it('has every method against every other where nothing is claimed, corrected by Holm', async () => {
+    const plan = structuredClone(PLAN);
+    delete plan.claim;
+    const all = await made(rule);
+    const { contrasts } = summarise(plan, all).parts[1];
+    expect(contrasts.map(({ entry, rival }) => `${entry} ${rival}`)).toEqual([
+      'gorp seq-lora',
+      'gorp per-task',
+      'gorp ewc',
+      'seq-lora per-task',
+      'seq-lora ewc',
+      'per-task ewc',
+    ]);
+    const claimed = summarise(PLAN, all).claim?.contrasts.find(({ rival }) => rival === 'seq-lora');
+    expect(contrasts[0].ap).toEqual(claimed?.ap);
+    const ps = contrasts.map(({ ap }) => ap.p ?? NaN).toSorted((a, b) => a - b);
+    const corrected = contrasts.map(({ holmP }) => holmP ?? NaN).toSorted((a, b) => a - b);
+    let least = 0;
+    ps.forEach((p, i) => {
+      least = Math.min(1, Math.max(least, p * (ps.length - i)));
+      expect(corrected[i]).toBeCloseTo(least, 12);
+    });
   });
 
   it('takes what per-task just learned as its AP, and a failed run as 0', async () => {

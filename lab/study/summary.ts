@@ -21,7 +21,7 @@ import {
   type PairedComparison,
   slope,
   studentInterval,
-} from './statistics.ts';
+} from '../../src/run/results/paired-runs.ts';
 
 /** A run as the tables see it. */
 export interface RunFacts extends Measured {
@@ -78,6 +78,8 @@ export interface Contrast {
   readonly entry: string;
   readonly rival: string;
   readonly ap: PairedComparison;
+  /** Its p, corrected by Holm over the tests it stands among; missing where it is exploration beside a claim. */
+  readonly holmP?: number | null;
 }
 
 export interface PartSummary {
@@ -90,7 +92,10 @@ export interface PartSummary {
   readonly choices: readonly ({ readonly label: string } & Choice)[];
   /** Null if either is missing. */
   readonly bound: Bound | null;
-  /** The entry of the claim against every other method of this part: exploratory except for the claim. */
+  /**
+   * The entry of the claim against every other method of this part: exploratory except for the claim. Without a claim,
+   * every method against every other, corrected by Holm.
+   */
   readonly contrasts: readonly Contrast[];
   /** The same entry, with its runs in the part of the claim, against every method of this part if it is another. */
   readonly acrossParts: readonly Contrast[];
@@ -100,7 +105,7 @@ export interface PartSummary {
 export interface ClaimSummary extends Claim {
   /** As {@link PartSummary.ownScores} of its part. */
   readonly ownScores?: true;
-  readonly contrasts: readonly (Contrast & { readonly holmP: number | null })[];
+  readonly contrasts: readonly Contrast[];
   /** Rivals without a pair of runs yet. */
   readonly lacking: readonly string[];
 }
@@ -180,7 +185,8 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
   });
   const { claim } = plan;
   const others = methods.filter(({ label }) => label !== claim?.entry);
-  const contrasts = claim === undefined ? [] : contrastsWith(runsOfEntry(claim, methods), claim, others);
+  const contrasts =
+    claim === undefined ? allContrasts(methods) : contrastsWith(runsOfEntry(claim, methods), claim, others);
   const choices = part.entries.flatMap((entry) => {
     const label = labelOf(entry);
     const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
@@ -212,7 +218,7 @@ function sharedRuns(runs: readonly RunFacts[], from: StudyPart, to: StudyPart): 
 /** Runs of the claim's entry against every method that has one setting and runs on the same orders and seeds. */
 function contrastsWith(
   entryRuns: readonly RunFacts[],
-  { entry }: Claim,
+  { entry }: Pick<Claim, 'entry'>,
   methods: readonly MethodSummary[],
 ): Contrast[] {
   return methods.flatMap(({ label, tried, runs }): Contrast[] => {
@@ -220,6 +226,14 @@ function contrastsWith(
     if (differences.length === 0) return [];
     return [{ entry, rival: label, ap: comparePaired(differences) }];
   });
+}
+
+/** Every method with one setting against each one after it, corrected by Holm over all of them. */
+function allContrasts(methods: readonly MethodSummary[]): Contrast[] {
+  const plain = methods.filter(({ tried }) => isPlain(tried));
+  const all = plain.flatMap(({ label, runs }, i) => contrastsWith(runs, { entry: label }, plain.slice(i + 1)));
+  const corrected = holm(all.map(({ ap }) => ap.p));
+  return all.map((one, i) => ({ ...one, holmP: corrected[i] }));
 }
 
 function boundOf(methods: readonly MethodSummary[]): Bound | null {

@@ -36,6 +36,9 @@ test.each<[string[], number, string]>([
   [['generate', '--round', 'absent', '--prompt-form', 'chat', '--prompt', 'x'], 2, 'has no effect'],
   [['models', 'verify', 'no/model'], 3, 'store/no-model'],
   [['study', '--shard', '2/2'], 2, '--shard'],
+  [['study', '--orders', 'gloss,field', 'gloss,field'], 2, '--orders names gloss,field twice'],
+  [['study', '--order', 'gloss', '--orders', 'field'], 2, '--orders takes the place of --order'],
+  [['study', '--format', 'word'], 2, '--format'],
   [['study', '--plan', 'plan.json', '--set', 'training.epochs=2'], 2, '--set has no effect here: the plan sets it'],
   [['study', '--merge', 'a', '--methods', 'gpm'], 2, '--methods has no effect here: --merge makes no runs'],
 ])('%j ends with %i', async (args, code, text) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { comparePaired, type Difference, holm, signP, slope, studentInterval, studentP } from './statistics.ts';
+import { comparePaired, type Difference, holm, signP, slope, studentInterval, studentP } from './paired-runs.ts';
 
 describe('Student’s t', () => {
   it('gives an interval and p', () => {

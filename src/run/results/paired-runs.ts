@@ -1,5 +1,5 @@
-import { type Random, seededRandom } from '../../src/base/random.ts';
-import { deviation, mean, studentHalfWidth, studentShare } from '../../src/base/statistics.ts';
+import { type Random, seededRandom } from '../../base/random.ts';
+import { deviation, mean, studentHalfWidth, studentShare } from '../../base/statistics.ts';
 
 /** A mean with the ends of its 95 % interval, which are null for a single value. */
 export interface Interval {
