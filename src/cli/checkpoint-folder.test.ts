@@ -122,7 +122,7 @@ describe('checkpoints on disk', () => {
     for (const name of await numbers()) await truncate(join(out, 'checkpoints', name, ADAPTER_FILE), 1000);
     await expect(openOrigin('auto', out, warn)).rejects.toMatchObject({
       code: 'run/bad-checkpoint',
-      message: `None of the checkpoints in ${join(out, 'checkpoints')} can be used, and there is no saved round.`,
+      message: `None of the checkpoints in ${join(out, 'checkpoints')} can be used, and no model is saved.`,
     });
     expect(warnings).toHaveLength(2);
     const saveRound = writeRound.bind(null, out, ['gloss']);
@@ -131,7 +131,7 @@ describe('checkpoints on disk', () => {
       { ...tinySettings('seq-lora', { epochs: 1 }), order: ['gloss'] },
     ).execute();
     expect(await openOrigin('auto', out, warn)).toMatchObject({ round: { round: 1 } });
-    expect(warnings.at(-1)).toContain('None of the checkpoints can be used: the run resumes from its last saved round');
+    expect(warnings.at(-1)).toContain('None of the checkpoints can be used: the run resumes from its last saved model');
   });
 
   test('start fresh in an empty folder, and need a folder', async () => {

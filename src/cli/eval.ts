@@ -15,7 +15,7 @@ import {
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { claimOut } from './out-folder.ts';
-import { openRoundFolder, writeFiles, writeResults } from './round-folder.ts';
+import { writeFiles, writeResults } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
 import {
   changed,
@@ -28,14 +28,15 @@ import {
 } from './run-settings.ts';
 import { withFiles } from './resume.ts';
 import { Terminal } from './terminal.ts';
+import { openTaught } from './taught-model.ts';
 
 export const EVAL_USAGE = `Usage: gorp-web eval [options]
 
-Tests a model on the tasks of an order, without training: as it is or after a round.
+Tests a model on the tasks of an order, without training: as it is or as it was taught.
 
 ${SETTINGS_USAGE}
-  --round DIR      the folder of a round that train --out wrote; its settings apply, except for --set and
-                   the tasks of --order
+  --round DIR      the model to test: the folder that was --out of a run, that of one of its tasks, or a file of
+                   models share; its settings apply, except for --set and the tasks of --order
   --out DIR        gets results.json, predict_results.json and predict_eval_predictions.jsonl
 ${DEVICE_USAGE}
   --json           events on stdout, one JSON object per line; the last has the results
@@ -52,7 +53,7 @@ export async function evaluate(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
-  const saved = values.round === undefined ? undefined : await openRoundFolder(values.round);
+  const saved = values.round === undefined ? undefined : (await openTaught(values.round)).round;
   const { settings, customTasks, notes = [] } = await whatToTest(args, values, saved);
   for (const note of notes) terminal.note(`Warning: ${note}`);
   const { out } = values;
@@ -105,9 +106,9 @@ async function whatToTest(
 ): Promise<ChosenRun> {
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
-  refuseOptions(args, ['model', 'method'], 'the round sets model and method');
-  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the round sets the tasks');
-  if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the round sets it');
+  refuseOptions(args, ['model', 'method'], 'the taught model sets base and method');
+  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the model sets the tasks');
+  if (values.order !== 'embedded') refuseOptions(args, ['preset'], 'the model sets it');
   if (!isGiven(args, 'order')) {
     const known = await withFiles(settings, values);
     return { ...known, settings: changed(known.settings, values.seed, values.set) };

@@ -16,28 +16,29 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { noPositionals, oneOf, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { openShown, openTrainedModel } from './named-models.ts';
-import { openRoundFolder, writeFiles } from './round-folder.ts';
+import { writeFiles } from './round-folder.ts';
 import { Terminal } from './terminal.ts';
+import { openTaught } from './taught-model.ts';
 
 export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--model NAME] [--format FORMAT] [--dtype DTYPE]
        gorp-web export --model NAME --out DIR [--format FORMAT] [--dtype DTYPE]
        gorp-web export --round DIR --out DIR --format gguf --adapter [--model NAME]
 
-Writes a model with a round's training merged in. As ONNX it is a folder that transformers.js, Optimum and
+Writes a model that was taught, with its training merged in. As ONNX it is a folder that transformers.js, Optimum and
 onnxruntime load, with weights in files next to the graphs; as GGUF it is one file for llama.cpp, Ollama and LM
 Studio, with a Modelfile for Ollama. Weights are written one tensor at a time.
 
-  --round DIR      the folder of a round that train --out wrote
+  --round DIR      the model: the folder that was --out of a run, that of one of its tasks, or a file of models share
   --model NAME     the model to export; with --round, the base model if it has moved
   --out DIR        where the model is written
   --format FORMAT  onnx, by default, or gguf
   --dtype DTYPE    how weights are stored. onnx: f32, f16, q8 or q4 (8 and 4 bits in blocks of 32), f32 by default.
                    gguf: f16, q8_0, q4_0 or f32, f16 by default
-  --adapter        only the round's adapter, as a GGUF file for llama.cpp's --lora
+  --adapter        only the model's adapter, as a GGUF file for llama.cpp's --lora
   --json           one JSON object on stdout at the end
   --help`;
 
-/** Maximum number of tokens that Ollama writes for a model that no round limits. */
+/** Maximum number of tokens that Ollama writes for a model that nothing limits. */
 const MAX_NEW_TOKENS = 128;
 
 /** `gorp-web export`. @returns the exit code. */
@@ -105,7 +106,7 @@ interface Source {
 
 async function openSource({ round, model = '', terminal }: Source): Promise<{ saved?: SavedRound; base: ModelFiles }> {
   if (round === undefined) return { base: await openShown(model, terminal) };
-  const saved = await openRoundFolder(round);
+  const { round: saved } = await openTaught(round);
   return { saved, base: await openTrainedModel(saved, model === '' ? undefined : model, terminal) };
 }
 
@@ -133,10 +134,10 @@ function whyTooLarge(config: unknown, dtype: OnnxDtype): string | null {
 
 export const MERGE_USAGE = `Usage: gorp-web merge --round DIR --out DIR [--model NAME]
 
-Writes a model with everything that a round has trained merged in, as Hugging Face lays models out: safetensors,
+Writes a model with everything that it was taught merged in, as Hugging Face lays models out: safetensors,
 sharded above 5 GB, config.json and the tokenizer's files.
 
-  --round DIR      the folder of a round that train --out wrote
+  --round DIR      the model: the folder that was --out of a run, that of one of its tasks, or a file of models share
   --out DIR        where the model is written
   --model NAME     the base model, if it has moved
   --json           one JSON object on stdout at the end
@@ -153,7 +154,7 @@ export async function merge(args: string[]): Promise<number> {
   if (existsSync(join(out, 'config.json'))) {
     throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
   }
-  const saved = await openRoundFolder(round);
+  const { round: saved } = await openTaught(round);
   const base = await openTrainedModel(saved, values.model, terminal);
   const merged = await mergedModelFiles(base, saved.changed, saved.changes);
   const files = [await cardOf(saved, base, 'safetensors'), ...merged];

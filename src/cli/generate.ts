@@ -13,9 +13,9 @@ import { noPositionals, oneOf, readArguments, refuseOptions, wholeNumber } from 
 import { EXIT, UsageError } from './exit.ts';
 import { nodeDeviceHost } from './host.ts';
 import { openShown, openTrainedModel } from './named-models.ts';
-import { openRoundFolder } from './round-folder.ts';
 import { oneLine, Terminal } from './terminal.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
+import { openTaught } from './taught-model.ts';
 
 const PromptSchema = v.union([v.string(), v.object({ prompt: v.string() })]);
 
@@ -75,7 +75,7 @@ export const GENERATE_USAGE = `Usage: gorp-web generate --round DIR --prompt TEX
 
 Answers prompts with a model, as it is or after a round. Decoding is greedy, so the same prompt gives the same answer.
 
-  --round DIR      the folder of a round, written by train --out or unpacked from the page's zip
+  --round DIR      the model that answers: the folder that was --out of a run, that of one of its tasks, or a file of models share
   --model NAME     the model that answers; with --round, the base model if it has moved
   --prompt TEXT    what the model reads; repeatable. Without it, prompts are read from stdin, one per line
   --jsonl          lines of stdin are JSON: a string, or an object with "prompt"
@@ -105,7 +105,7 @@ export async function generate(args: string[]): Promise<number> {
     device: { type: 'string', default: 'auto' },
   });
   noPositionals(positionals);
-  if (values.round !== undefined) refuseOptions(args, ['prompt-form'], 'the round sets the prompt form');
+  if (values.round !== undefined) refuseOptions(args, ['prompt-form'], 'the model sets the prompt form');
   const choice = oneOf('--device', values.device, DEVICE_CHOICES);
   const promptForm = oneOf('--prompt-form', values['prompt-form'], PROMPT_FORMS);
   const maxNewTokens = lengthOf(values['max-new-tokens']);
@@ -137,7 +137,7 @@ async function openAnswering(
   terminal: Terminal,
 ): Promise<{ base: ModelFiles; saved: SavedRound | undefined }> {
   if (round !== undefined) {
-    const saved = await openRoundFolder(round);
+    const { round: saved } = await openTaught(round);
     return { base: await openTrainedModel(saved, model, terminal), saved };
   }
   if (model === undefined) throw new UsageError('generate needs --round or --model.');

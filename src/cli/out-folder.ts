@@ -102,8 +102,8 @@ export async function refuseTaken(out: string, order: readonly string[], resumed
   if (later === undefined) return;
   throw new GorpError(
     'run/out-is-taken',
-    `${out} has a later round already, ${later}, which would be replaced.`,
-    `Resume from the last round, or name another folder with --out.`,
+    `${out} has a later model already, ${later}, which would be replaced.`,
+    `Resume from the last one, or name another folder with --out.`,
   );
 }
 

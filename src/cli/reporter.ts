@@ -31,7 +31,7 @@ export function runReporter(
   let rightBefore = 0;
   const note = (text: string): void => terminal.note(label + text);
   const noteTest = (round: number, task: number, scores: Scores, speed = ''): void => {
-    const after = round === 0 ? before : `After round ${round}: `;
+    const after = round === 0 ? before : `After task ${round}: `;
     note(`${after}${tasks[task]} ${scoresText(scores)}${speed}`);
   };
   return (event) => {
@@ -72,16 +72,16 @@ export function runReporter(
       case 'progress':
         if (event.phase === 'train' && event.round !== round) {
           round = event.round;
-          note(`Round ${round}: learning ${event.item}, ${event.total} steps`);
+          note(`Task ${round}: learning ${event.item}, ${event.total} steps`);
         }
         terminal.live(`${label}${progressText(event)}${event.phase === 'train' ? loss : ''}${timeLeftText(event)}`);
         break;
       case 'cut-short':
-        note(`Round ${event.round} ends after ${event.steps} of ${event.planned} steps`);
+        note(`Task ${event.round} ends after ${event.steps} of ${event.planned} steps`);
         break;
       case 'ended-by-loss':
         note(
-          `Round ${event.round} takes the weights of step ${event.step}, after ${event.steps} of ${event.planned} steps`,
+          `Task ${event.round} takes the weights of step ${event.step}, after ${event.steps} of ${event.planned} steps`,
         );
         break;
       case 'steps': {
@@ -97,7 +97,7 @@ export function runReporter(
         break;
       case 'probe': {
         const { round } = event.measured;
-        const after = round === 0 ? before : `After round ${round}: `;
+        const after = round === 0 ? before : `After task ${round}: `;
         if (event.probe === 'generalText') {
           const [state] = generalTextStates({ probes: { generalText: { ...event.about, rounds: [event.measured] } } });
           note(`${after}general text ${state === undefined ? 'no finite loss' : generalTextNumbers(state)}`);

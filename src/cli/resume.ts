@@ -61,16 +61,16 @@ export async function openOrigin(
     if (isEmpty) return null;
     throw new GorpError(
       'run/bad-checkpoint',
-      `None of the checkpoints in ${join(out, CHECKPOINTS)} can be used, and there is no saved round.`,
+      `None of the checkpoints in ${join(out, CHECKPOINTS)} can be used, and no model is saved.`,
       'Restore them from a copy, or delete that folder to begin the run again.',
     );
   }
   const round = await openRoundFolder(path).catch((cause: unknown) => {
     if (!(cause instanceof GorpError)) throw cause;
-    const nextStep = 'Restore it from a copy, or move its folder away to resume from the round before it.';
+    const nextStep = 'Restore it from a copy, or move its folder away to resume from the model before it.';
     throw new GorpError(cause.code, `${path}: ${cause.message}`, nextStep, { cause });
   });
-  if (!isEmpty) warn(`None of the checkpoints can be used: the run resumes from its last saved round, ${path}.`);
+  if (!isEmpty) warn(`None of the checkpoints can be used: the run resumes from its last saved model, ${path}.`);
   return { path, round };
 }
 

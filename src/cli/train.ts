@@ -175,7 +175,7 @@ async function whatToTrain(
       `--resume continues a run with its own order. To teach the model more: gorp-web train --from ${origin.path} --order TASKS --out FOLDER`,
     );
   }
-  refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'the round sets them');
+  refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'the model sets them');
   const known = await withFiles(settings, values);
   return { ...known, settings: changed(known.settings, values.seed, values.set) };
 }

@@ -75,6 +75,6 @@ const notAlone = (layer: string | null): GorpError =>
 const noAdapter = (why: string): GorpError =>
   new GorpError(
     'run/no-gguf-adapter',
-    `This round cannot be written as an adapter: ${why}.`,
+    `This model cannot be written as an adapter: ${why}.`,
     'Write the merged model: on the command line without --adapter, on the page with GGUF model.',
   );

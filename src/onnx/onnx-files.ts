@@ -76,8 +76,8 @@ export function graphsApart(
   if (other !== undefined) {
     throw new GorpError(
       'run/round-does-not-fit',
-      `The round has trained ${other}, but the other rounds have not.`,
-      'Choose rounds of a single run.',
+      `The model has trained ${other}, but the others have not.`,
+      'Choose models of a single run.',
     );
   }
   return graphFiles(base, onnxModel(base.config), dtype, trained, layers);

@@ -117,7 +117,7 @@ export function tensorData(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Tensor
   }
 }
 
-const NEXT_STEP = 'Use a copy of the model, or another round, whose numbers are all finite.';
+const NEXT_STEP = 'Use a copy of the model, or the model after another task, whose numbers are all finite.';
 
 /** @throws GorpError `weights/not-finite`, naming the tensor: whatever is computed with it would be meaningless. */
 export function checkFinite(name: string, values: ArrayLike<number>): void {

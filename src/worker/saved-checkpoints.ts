@@ -178,7 +178,7 @@ export class CheckpointSaver implements CheckpointStore {
     throw new GorpError(
       'run/bad-checkpoint',
       'The checkpoint to resume from cannot be used: part of it is missing or damaged.',
-      'Resume from the last round under Results, or start a new run.',
+      'Teach the last model under Results more, or start a new run.',
     );
   }
 

@@ -104,8 +104,8 @@ async function open(given: readonly GivenFile[] | null, model: ModelChoice, acce
   if (files === null && given !== null) {
     throw new GorpError(
       'run/bad-round',
-      'There is no round among these files.',
-      'Choose the folder of a run or of one round, such as 1-dbpedia, or its downloaded zip.',
+      'There is no taught model among these files.',
+      'Choose the folder of a run or of one task, such as 1-dbpedia, or its downloaded zip.',
     );
   }
   const run = files && (await triedRun(files, access));

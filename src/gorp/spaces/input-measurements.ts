@@ -221,5 +221,5 @@ export const notFinite = (name: string): GorpError =>
   new GorpError(
     'run/not-finite',
     `Training has diverged: the inputs of ${name} are too large or not finite, so that their space cannot be computed.`,
-    'Resume from the round before with a smaller learning rate.',
+    'Go back to the model before this task, and teach it with a smaller learning rate.',
   );

@@ -62,7 +62,7 @@ const badLine = (number: number, what: string, cause: unknown): GorpError =>
   new GorpError(
     'run/bad-predictions',
     `Line ${number} of ${PREDICTIONS_FILE} contains no answer: ${what}.`,
-    'Choose the files of a round as gorp-web or the released code of the paper writes them.',
+    'Choose the files of a task as gorp-web or the released code of the paper writes them.',
     { cause },
   );
 

@@ -263,7 +263,7 @@ export async function readManifest(file: ByteFile, kind: StateKind): Promise<Man
     const { place, results } = parsed.output;
     const tasks = results.settings.order.length;
     if (place.round <= tasks) return parsed.output;
-    throw bad(kind, `${KINDS[kind].file}: it is in round ${place.round} of ${tasks} tasks`);
+    throw bad(kind, `${KINDS[kind].file}: it is in task ${place.round} of ${tasks}`);
   }
   const { version } = (json ?? {}) as { version?: unknown };
   if (typeof version === 'number' && version > VERSION)

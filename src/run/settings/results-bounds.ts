@@ -77,10 +77,10 @@ export function sizeFault({ settings, tasks, accuracy, probes, curves, spaces }:
   }
   const text = probes?.generalText;
   if (text !== undefined && !text.rounds.every((one) => isAsLong(one, text) && one.round < rows))
-    return 'its general text has other passages, prompts or rounds than it says';
+    return 'its general text has other passages, prompts or measurements than it says';
   if (new Set(Object.values(curves).map((curve) => curve?.length)).size > 1) return 'its curves differ in length';
   const late = spaces.find((one) => one.round < 1 || one.round >= rows);
-  if (late !== undefined) return `it has a space after round ${late.round}, but ${rows - 1} tasks`;
+  if (late !== undefined) return `it has a space after task ${late.round}, but ${rows - 1} tasks`;
   const wide = spaces.some(({ tensors }) =>
     tensors.some(({ dimension, total, spectrum }) => total > dimension || spectrum.length > dimension),
   );

@@ -212,18 +212,18 @@ export const TRAINING_SETTINGS = {
   testRounds: choice({
     section: 'Training',
     label: 'Tests after',
-    help: 'Every round tests the tasks learned so far and the next one. Each task’s own round and the last suffice for AP, BWT and just learned, and save most tests of long orders; forgetting and FWT are then unknown.',
+    help: 'Each task is followed by tests of all tasks learned so far and of the next one. Those after each task itself and after the last suffice for AP, BWT and just learned, and save most tests of long orders; forgetting and FWT are then unknown.',
     initial: 'every',
     before: 'every',
     options: [
-      { value: 'every', label: 'every round' },
-      { value: 'ends', label: 'its own round and the last' },
+      { value: 'every', label: 'every task' },
+      { value: 'ends', label: 'itself and the last task' },
     ],
   }),
   commonQuestions: choice({
     section: 'Training',
     label: 'Common knowledge',
-    help: 'Sixty short questions by the model’s chat template, before training and after each round, show what it still knows.',
+    help: 'Sixty short questions by the model’s chat template, before training and after each task, show what it still knows.',
     initial: 'asked',
     before: 'none',
     options: [

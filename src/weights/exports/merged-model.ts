@@ -32,6 +32,6 @@ export function checkTrainedLayers(base: ModelTensors, changed: ReadonlySet<stri
   throw new GorpError(
     'weights/other-model',
     `The base model has no layer ${missing}, which was trained.`,
-    'Name the model that the round was trained on.',
+    'Name the base on which the model was taught.',
   );
 }

@@ -74,7 +74,7 @@ async function promptFor(parts: PromptParts, question: Question, most = 0, round
   if (task === undefined) {
     throw new GorpError(
       'tasks/not-found',
-      `No round of this run has tested a task ${question.task}.`,
+      `No model of this run was tested on a task ${question.task}.`,
       'Choose one of its tasks, or ask with a raw prompt.',
     );
   }
@@ -310,7 +310,7 @@ function asRefusal(thrown: unknown): unknown {
   if (isGone(thrown)) {
     return new GorpError(
       'run/round-gone',
-      'The files of this round are gone.',
+      'The files of this model are gone.',
       'Open the tab again: a later run replaced them, or they were moved on disk.',
       { cause: thrown },
     );

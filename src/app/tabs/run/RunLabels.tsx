@@ -40,7 +40,7 @@ function Labels({ results, tested }: { results: Results; tested: readonly Tested
       <Section
         level={3}
         title="Answers by label"
-        note="Each row is a right label: how many of its tests were answered rightly, and what was answered in the second of two rounds. Numbers off the diagonal are labels taken for each other."
+        note="Each row is a right label: how many of its tests were answered rightly, and what was answered after the second of two tasks. Numbers off the diagonal are labels taken for each other."
         testId="run-labels"
       >
         <div className="row">

@@ -158,7 +158,7 @@ function Courses({ both }: { both: readonly Results[] }) {
       })}
       table={{
         caption: title,
-        columns: ['method', ...rounds.map((round) => `Round ${round}`)],
+        columns: ['method', ...rounds.map((round) => `After task ${round}`)],
         rows: () =>
           curves.map(({ name, values }) => [name, ...values.map((y) => scoreText(isLoss ? 'loss' : 'exact', y))]),
         file: 'side-by-side',
