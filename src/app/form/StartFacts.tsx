@@ -1,11 +1,15 @@
+import { useEffect, useState } from 'react';
 import { explained } from '../../base/errors.ts';
 import { methodOf } from '../../methods/registry.ts';
+import { taughtName } from '../../run/files/model-line.ts';
 import { enoughFor, LONGEST, type TaskLengths, type TextLengths } from '../../run/planning/text-lengths.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { isCutByDesign } from '../../run/settings/starting-values.ts';
 import { freeAnswerLength } from '../../tasks/forms.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
+import { useTaughtList, useTaughtState } from '../state/taught-models.ts';
+import { bytes } from '../ui/format.ts';
 import styles from './form.module.css';
 
 /** A fact that asks for a decision: what is wrong, and the change that mends it, if one does. */
@@ -123,6 +127,79 @@ const raised = (what: string, key: 'sourceLength' | 'targetLength', to: number):
   change: { label: `Raise the ${what} length to ${to}`, training: { [key]: to } },
 });
 
+/** Copies of the state that are on disk at once: the last two checkpoints, and one in writing or the saved model. */
+const COPIES = 3;
+
+/**
+ * The room that a run needs and the room that is left, in words, and what to remove if it does not suffice.
+ *
+ * @param state bytes of a saved model at most; a checkpoint takes about as many. @param room bytes left.
+ * @param saves whether checkpoints are saved. @param models that may be removed, the newest first.
+ */
+export function roomText(
+  { state, room, saves }: { state: number; room: number; saves: boolean },
+  models: readonly { readonly name: string; readonly bytes: number }[],
+): { text: string; isGrave: boolean } {
+  const needed = state * (saves ? COPIES : 1);
+  const takes = `The model will take up to ${bytes(state)} of this browser’s storage`;
+  if (room >= needed) return { text: `${takes}. The browser reports room for ${bytes(room)} more.`, isGrave: false };
+  const short = `${takes}${saves ? `, and ${bytes(needed)} with the checkpoints of the run` : ''}; the browser reports only ${bytes(room)} left.`;
+  let freed = 0;
+  const oldest = models.toReversed().filter((one) => {
+    const isNeeded = room + freed < needed;
+    if (isNeeded) freed += one.bytes;
+    return isNeeded;
+  });
+  const mend =
+    freed === 0
+      ? 'Remove base models under Models, or free disk space.'
+      : `Under Models you can remove ${listOf(oldest.map(({ name }) => name))}, which frees ${bytes(freed)}${room + freed < needed ? ': not enough, so free disk space too' : ''}.`;
+  return { text: `${short} ${mend}`, isGrave: true };
+}
+
+const listOf = (names: readonly string[]): string =>
+  names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}` : names.join('');
+
+/** The bytes that the browser would still store; null until known, or if it does not say. */
+function useRoom(): number | null {
+  const [room, setRoom] = useState<number | null>(null);
+  const stored = usePageState(({ history, models }) => `${history.length} ${models.usageBytes}`);
+  const models = useTaughtState((state) => state.models);
+  useEffect(() => {
+    let isLate = false;
+    void navigator.storage?.estimate?.().then(({ usage, quota }) => {
+      if (!isLate && usage !== undefined && quota !== undefined) setRoom(Math.max(0, quota - usage));
+    });
+    return () => void (isLate = true);
+  }, [stored, models]);
+  return room;
+}
+
+/** The room for the model that the run will save. */
+function RoomFact() {
+  const room = useRoom();
+  const state = usePageState(({ memoryPlan }) => (memoryPlan.status === 'planned' ? memoryPlan.plan.checkpoint : null));
+  const saves = usePageState(({ checkpointMinutes }) => checkpointMinutes > 0);
+  if (room === null || state === null) return null;
+  const asked = { state, room, saves };
+  const { text, isGrave } = roomText(asked, []);
+  return isGrave ? <NoRoom {...asked} /> : <p data-testid="room">{text}</p>;
+}
+
+/** The models are listed only where some have to go. */
+function NoRoom(asked: Parameters<typeof roomText>[0]) {
+  useTaughtList();
+  const { models, used } = useTaughtState((all) => all);
+  const teaches = usePageState((all) => all.teaches?.key ?? null);
+  const others = models.filter(({ key }) => key !== used && key !== teaches);
+  const named = others.map(({ name, model, bytes }) => ({ name: model === null ? name : taughtName(model), bytes }));
+  return (
+    <p className={`warn ${styles.concern}`} data-testid="room">
+      {roomText(asked, named).text}
+    </p>
+  );
+}
+
 /** Which texts the run would cut, beside _Start_; folded, what it will use of its settings. */
 export function StartFacts({ id }: { id: string }) {
   const { edit, countTexts } = usePage();
@@ -155,6 +232,7 @@ export function StartFacts({ id }: { id: string }) {
           Load the tokenizer and the tasks to count their tokens
         </button>
       )}
+      <RoomFact />
       <details>
         <summary>Rates and lengths</summary>
         <p>{usedBy(draft, lengths)}</p>

@@ -4,7 +4,7 @@ import type { TaskLengths, TextLengths } from '../../run/planning/text-lengths.t
 import type { LengthsAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
 import { QUIET_MS } from './question.ts';
-import { concernsOf, usedBy } from '../form/StartFacts.tsx';
+import { concernsOf, roomText, usedBy } from '../form/StartFacts.tsx';
 import { taughtModel } from '../testing/taught-model.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -154,4 +154,24 @@ test('says what the run uses, which texts it would cut, and how to read them who
       change: { label: 'Raise the answer length to 180', training: { targetLength: 180 } },
     },
   ]);
+});
+
+test('the room for a model is said in words, with what to remove where it does not suffice', () => {
+  const MIB = 2 ** 20;
+  const asked = { state: 400 * MIB, room: 12 * 2 ** 30, saves: true };
+  expect(roomText(asked, [])).toEqual({
+    text: 'The model will take up to 400 MiB of this browser’s storage. The browser reports room for 12.0 GiB more.',
+    isGrave: false,
+  });
+  const models = ['new', 'mails', 'chats'].map((name) => ({ name, bytes: 300 * MIB }));
+  const { text, isGrave } = roomText({ ...asked, room: 800 * MIB }, models);
+  expect(isGrave).toBe(true);
+  expect(text).toBe(
+    'The model will take up to 400 MiB of this browser’s storage, and 1.17 GiB with the checkpoints of the run; the browser reports only 800 MiB left. Under Models you can remove chats and mails, which frees 600 MiB.',
+  );
+  expect(roomText({ ...asked, saves: false, room: 800 * MIB }, models).isGrave, 'without checkpoints').toBe(false);
+  expect(roomText({ ...asked, room: 0 }, models).text).toMatch(
+    /chats, mails and new, which frees 900 MiB: not enough, so free/,
+  );
+  expect(roomText({ ...asked, room: 0 }, []).text).toMatch(/Remove base models under Models, or free disk space\.$/);
 });
