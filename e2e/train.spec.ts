@@ -21,8 +21,6 @@ import {
 const CHOICE = { trainExamples: 12, testExamples: 6, batchSize: 4 };
 /** Longest time that the page may hang while the worker trains. Milliseconds. */
 const MAX_GAP = 1000;
-/** Relative difference of losses that other kernels explain: rounding, which Adam amplifies within a few steps. */
-const LOSS_TOLERANCE = 1e-3;
 
 test('rates that change are drawn, a share of the examples is held out, and what does not fit is refused', async ({
   page,
@@ -162,10 +160,11 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     expect((await downloadResults(page)).results).toEqual(results);
   });
 
-  await test.step('the next run reads its weights from the browser', async () => {
-    await choose(page, CHOICE);
+  await test.step('the next run, without protection, reads its weights from the browser', async () => {
+    await page.getByTestId('tab-run').click();
     requests.length = 0;
-    await start(page);
+    await page.getByTestId('same-with').click();
+    await waitForStatus(page, 'running');
     await waitForStatus(page, 'finished');
     expect(requests.filter((path) => path.includes('/model/'))).toEqual([]);
     expect(
@@ -174,20 +173,6 @@ test('a run finishes, shows its measurements and offers them as a file; the next
     ).toBe(true);
     const sources = (await workerEvents(page)).flatMap((event) => ('source' in event ? [event.source] : []));
     expect(new Set(sources)).toEqual(new Set(['cache']));
-    const second = await downloadResults(page);
-    expect(second.results.status).toBe('finished');
-    expectConsistent(second.results);
-    const { loss } = second.results.curves;
-    // Same seed, same run, but for rounding: in the first one kernels were measured and changed while it trained.
-    expect(loss.length).toBeGreaterThan(0);
-    for (const [i, value] of loss.entries()) {
-      expect(Math.abs(value / results.curves.loss[i] - 1), `loss of step ${i + 1}`).toBeLessThan(LOSS_TOLERANCE);
-    }
-    await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(2);
-    await page.getByTestId('tab-run').click();
-    await page.getByTestId('same-with').click();
-    await waitForStatus(page, 'running');
-    await waitForStatus(page, 'finished');
     const beside = page.getByTestId('side-by-side');
     await expect(beside).toContainText(
       /^Taught two things in turn, the plain model (lost|gained) .*; the one with gorp-plus/,

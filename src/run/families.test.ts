@@ -10,16 +10,15 @@ const [ONE, TWO] = [['gloss'], ['gloss', 'field']];
 const ON_WEBGPU = ['t5-tiny', 'gemma3-tiny'];
 
 describe.each(TINY_FAMILIES)('$family', (family) => {
-  test.each(['gorp-plus', 'gorp'] as const)('%s learns two tasks', (method) =>
-    learns(family, method, {}, { order: TWO }),
-  );
+  test('gorp-plus learns two tasks', () => learns(family, 'gorp-plus', {}, { order: TWO }));
 });
 
 // Pairs of family and device, of family and way, and of family and method: every method on one of these families.
 // `npm run test:slow` runs the whole product.
 describe.each(TESTED_FAMILIES.map((family, i) => ({ ...family, i })))('$family', (family) => {
-  const isMain = (method: MethodName): boolean => method === 'gorp-plus' || method === 'gorp';
-  const methods = METHOD_NAMES.filter((method, j) => !isMain(method) && (family.i + j) % TESTED_FAMILIES.length === 0);
+  const isTaken = (method: MethodName, j: number): boolean =>
+    method === 'gorp' || (method !== 'gorp-plus' && (family.i + j) % TESTED_FAMILIES.length === 0);
+  const methods = METHOD_NAMES.filter(isTaken);
   test.each(methods)('%s learns two tasks', (method) => learns(family, method, {}, { order: TWO }));
 
   // One task, since a software adapter takes seconds to compile the kernels that a second one adds.

@@ -41,10 +41,16 @@ test('counts once the settings are quiet, not for settings that no count depends
   page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, sourceLength: 64 } }));
   quiet();
   expect(asked).toHaveLength(2);
-  page.start();
-  expect(asked[1].cancelled).toBe(true);
+  page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, sourceLength: 96 } }));
   quiet();
-  expect([asked.length, state().lengths.status]).toEqual([2, 'none']);
+  expect([asked.length, asked[1].cancelled], 'as counted before').toEqual([2, true]);
+  expect(state().lengths).toEqual({ status: 'counted', lengths });
+  page.edit(({ training, ...rest }) => ({ ...rest, training: { ...training, sourceLength: 64 } }));
+  quiet();
+  page.start();
+  expect(asked[2].cancelled).toBe(true);
+  quiet();
+  expect([asked.length, state().lengths.status]).toEqual([3, 'none']);
 });
 
 test('shows the last count while the same texts are counted again, and none while others are', async () => {

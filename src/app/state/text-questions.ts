@@ -205,13 +205,12 @@ const textsOf = ({ draft, userTasks }: SetUpSlice & TasksSlice): readonly unknow
   return [JSON.stringify([model, tasks, order, watch, trainExamples, testExamples, testSet, seed]), userTasks];
 };
 
-/** The parts of the state that the lengths depend on. During a run nothing is counted. */
-const basisOf = (state: SetUpSlice & TasksSlice & RunSlice): readonly unknown[] => {
-  const { draft, access, userTasks, run } = state;
+/** The parts of the state that the lengths depend on. */
+const basisOf = ({ draft, access, userTasks }: SetUpSlice & TasksSlice): readonly unknown[] => {
   const { sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed } = draft.training;
   const training = [sourceLength, targetLength, promptForm, trainExamples, testExamples, testSet, seed];
   const settings = JSON.stringify([draft.model, draft.tasks, draft.order, draft.watch, training]);
-  return [settings, access, userTasks, isActive(run.status)];
+  return [settings, access, userTasks];
 };
 
 export function createLengthCounter(store: Store, ask: AskForLengths): LengthCounter {
@@ -219,6 +218,8 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
   const commandFor = readingCommands();
   /** The texts whose lengths the store holds. */
   let texts = textsOf(getState());
+  /** The last count, which is that of a run with the same settings too. */
+  let known: { readonly basis: readonly unknown[]; readonly lengths: TextLengths } | null = null;
 
   const applyLengths = (lengths: TextLengths): void => {
     const { draft, modelDefaults } = getState();
@@ -228,20 +229,30 @@ export function createLengthCounter(store: Store, ask: AskForLengths): LengthCou
     if (!isSame(next.modelDefaults, modelDefaults)) setState({ modelDefaults: next.modelDefaults });
   };
 
+  const show = (lengths: TextLengths): void => {
+    setState({ lengths: { status: 'counted', lengths } });
+    applyLengths(lengths);
+  };
+
   const question = createQuestion(store, {
-    basisOf,
+    basisOf: (state) => [...basisOf(state), isActive(state.run.status)], // during a run nothing is counted
     ask: (isRequested) => {
       const { draft, userTasks, lengths, run, modelModules } = getState();
       if (isActive(run.status) || draftIssues(draft, userTasks, modelModules).size > 0) {
         setState({ lengths: NOT_COUNTED });
         return null;
       }
+      const basis = basisOf(getState());
+      if (!isRequested && known !== null && isAlike(known.basis, basis)) {
+        show(known.lengths);
+        return null;
+      }
       setState({ lengths: { status: 'counting', last: lengths.status === 'counted' ? lengths.lengths : null } });
       return ask(commandFor(getState(), isRequested), (answer) => {
         switch (answer.type) {
           case 'counted':
-            setState({ lengths: { status: 'counted', lengths: answer.lengths } });
-            applyLengths(answer.lengths);
+            known = { basis, lengths: answer.lengths };
+            show(answer.lengths);
             break;
           case 'elsewhere':
             setState({ lengths: { status: 'elsewhere' } });

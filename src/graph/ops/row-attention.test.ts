@@ -125,6 +125,11 @@ function graphOfCase({ groups, ...at }: Case, q?: ArrayLike<number>): GraphUnder
   return graphOf(spans, [tokens, tokens], at, q);
 }
 
+/** Each case with its graph, whose reference is the same for all devices. */
+const withGraphs = (cases: readonly Case[]): { c: Case; t: GraphUnderTest }[] =>
+  cases.map((c) => ({ c, t: graphOfCase(c) }));
+const [PLAIN, TILED] = [withGraphs(CASES), withGraphs(FOR_TILES)];
+
 describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
   let device: Device;
   let card: Device | undefined;
@@ -137,14 +142,13 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await device.destroy();
   });
 
-  test.each(CASES)('%o', async (c) => {
-    const t = graphOfCase(c);
+  test.each(PLAIN)('$c', async ({ t }) => {
     t.checkFiniteDifferences(device, 1e-5);
     await t.checkDevice(device, 1e-4);
   });
 
-  test.each(FOR_TILES)('in tiles on a graphics card: %o', async (c) => {
-    await graphOfCase(c).checkDevice(card ?? device, 1e-4);
+  test.each(TILED)('in tiles on a graphics card: $c', async ({ t }) => {
+    await t.checkDevice(card ?? device, 1e-4);
   });
 
   // Three answers to two sources, of which two have one: each source owns its keys in a span without queries.
@@ -196,8 +200,8 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
 describe.each(WASM_VARIANTS)('row attention, %s', (variant) => {
   const kernels = new WasmKernels(variant);
 
-  test.each(CASES)('%o', (c) => {
-    const entries = checkOperations(kernels, graphOfCase(c), F32);
+  test.each(PLAIN)('$c', ({ t }) => {
+    const entries = checkOperations(kernels, t, F32);
     expect([...entries]).toEqual(['rowAttention', 'attentionDelta', 'rowAttentionGradQ', 'rowAttentionGradKv']);
   });
 
