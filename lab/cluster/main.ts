@@ -1,12 +1,24 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PartRuns } from '../study/part-runs.ts';
 import type { Results } from '../../src/run/results/results.ts';
 import { live, requireCli } from '../storm/cli.ts';
 import { differences } from '../storm/same-results.ts';
-import { codeBlock } from './blocks.ts';
+import { PartRuns } from '../study/part-runs.ts';
 import { GRACE, Slurm } from './slurm.ts';
+
+/**
+ * A code block of a Markdown document, so that tests run exactly what its readers are told to run.
+ *
+ * @param mark a text that only this block contains.
+ * @throws if there is not exactly one.
+ */
+function codeBlock(markdown: string, mark: string): string {
+  const blocks = [...markdown.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, text]) => text);
+  const found = blocks.filter((text) => text.includes(mark));
+  if (found.length !== 1) throw new Error(`${found.length} code blocks have ${mark}, not one.`);
+  return found[0];
+}
 
 const ROOT = join(import.meta.dirname, '../..');
 

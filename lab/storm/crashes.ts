@@ -1,21 +1,174 @@
 import { type BrowserContext, expect, type Page } from '@playwright/test';
+import { setTimeout as wait } from 'node:timers/promises';
 import {
-  choose,
   type Choice,
+  choose,
   downloadResults,
   openWorkbench,
   shownError,
   start,
   waitForStatus,
 } from '../../e2e/support/workbench.ts';
-import { MAX_LOSSES } from '../../src/run/run.ts';
 import type { Results } from '../../src/run/results/results.ts';
+import { MAX_LOSSES } from '../../src/run/run.ts';
 import { type StormBrowser, stormBrowser } from './browser.ts';
-import { CrashedRun, TimedRun } from './crashed-run.ts';
-import { drawMoment, type Moment, type Stretch, type Work, WORK } from './moments.ts';
-import { type RunWatch, watchRuns } from './run-watch.ts';
+import { type Report, type RunWatch, watchRuns } from './run-watch.ts';
 import { differences } from './same-results.ts';
-import type { Outcome, Storm, StormOptions } from './storm.ts';
+import { oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
+
+/** What a run can be crashed in. */
+const WORK = [
+  'compiling',
+  'training',
+  'a refresh',
+  'growing spaces',
+  'testing',
+  'a checkpoint or the step after it',
+  'saving a round',
+] as const;
+type Work = (typeof WORK)[number];
+
+/** A crash of a run. */
+interface Moment {
+  /** The report after which it strikes, by its index among those of an uninterrupted run. */
+  readonly place: number;
+  /** Whether it waits for the next checkpoint; when those come depends on the machine. */
+  readonly waitsForCheckpoint: boolean;
+  /** Milliseconds from the report to the crash. */
+  readonly delay: number;
+}
+
+/** A report of an uninterrupted run. */
+interface Stretch {
+  readonly report: Report;
+  /** Milliseconds until the next one. */
+  readonly milliseconds: number;
+}
+
+// A checkpoint takes about half of that; a later crash strikes the next step.
+const CHECKPOINT_MS = 200;
+
+/** What a run does after a report. @param gap steps from one refresh to the next. */
+function workAfter({ phase, done }: Report, gap: number): Work | 'opening' {
+  switch (phase) {
+    case 'compile':
+      return 'compiling';
+    case 'train':
+      return done % gap === 0 ? 'a refresh' : 'training';
+    case 'space':
+      return 'growing spaces';
+    case 'evaluate':
+      return 'testing';
+    case 'checkpoint':
+      return 'a checkpoint or the step after it';
+    case 'save':
+      return 'saving a round';
+    case 'device':
+    case 'kernels':
+    case 'weights':
+    case 'tasks':
+    case 'tokenize':
+      return 'opening';
+  }
+}
+
+/**
+ * Draws when to crash a run that does some work.
+ *
+ * @param stretches those of an uninterrupted run, without its checkpoints.
+ * @throws Error if the run never does that work.
+ */
+function drawMoment(work: Work, stretches: readonly Stretch[], gap: number, random: () => number): Moment {
+  const waitsForCheckpoint = work === 'a checkpoint or the step after it';
+  const places = stretches.flatMap(({ report }, place) => {
+    const its = workAfter(report, gap);
+    return its === work || (waitsForCheckpoint && (its === 'training' || its === 'testing')) ? [place] : [];
+  });
+  if (places.length === 0) throw new Error(`No run ever does this: ${work}.`);
+  const place = oneOf(random, places);
+  const delay = random() * (waitsForCheckpoint ? CHECKPOINT_MS : stretches[place].milliseconds);
+  return { place, waitsForCheckpoint, delay };
+}
+
+/** Crashes the GPU process during a run: at the first moment, and at each other one once the run has recovered. */
+class CrashedRun implements RunWatch {
+  readonly #context: BrowserContext;
+  readonly #due: Moment[];
+  /** Places of an uninterrupted run's reports. */
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #gap: number;
+  readonly #crashes: Promise<void>[] = [];
+  #last: Report | undefined;
+  #isPast = false;
+  #isCrashing = false;
+  #crashedIn = '';
+  /** What the run was doing at each crash that it recovered from. */
+  readonly recovered: string[] = [];
+
+  /** @param stretches of an uninterrupted run. @param gap as for {@link workAfter}. */
+  constructor(context: BrowserContext, moments: readonly Moment[], stretches: readonly Stretch[], gap: number) {
+    this.#context = context;
+    this.#due = moments.slice();
+    this.#places = new Map(stretches.map(({ report }, place) => [nameOf(report), place]));
+    this.#gap = gap;
+  }
+
+  reports(report: Report): void {
+    this.#last = report;
+    const moment = this.#due.at(0);
+    if (moment === undefined || this.#isCrashing) return;
+    // A run that resumes may skip the report.
+    this.#isPast ||= (this.#places.get(nameOf(report)) ?? -1) >= moment.place;
+    if (!this.#isPast || (moment.waitsForCheckpoint && report.phase !== 'checkpoint')) return;
+    this.#isCrashing = true;
+    this.#crashes.push(this.#crash(moment.delay));
+  }
+
+  recovers(): void {
+    this.recovered.push(this.#crashedIn);
+    this.#due.shift();
+    this.#isPast = false;
+    this.#isCrashing = false;
+  }
+
+  /** Resolves when no crash is on its way. */
+  async end(): Promise<void> {
+    await Promise.all(this.#crashes);
+  }
+
+  async #crash(delay: number): Promise<void> {
+    await wait(delay);
+    this.#crashedIn = this.#last === undefined ? '' : workAfter(this.#last, this.#gap);
+    const browser = this.#context.browser();
+    if (browser === null) throw new Error('The context has no browser to ask.');
+    const session = await browser.newBrowserCDPSession();
+    await session.send('Browser.crashGpuProcess');
+    await session.detach();
+  }
+}
+
+const nameOf = ({ phase, round, item, done }: Report): string => [phase, round, item, done].join(' ');
+
+/** Measures the stretches between the reports of an uninterrupted run. */
+class TimedRun implements RunWatch {
+  readonly #heard: { report: Report; at: number }[] = [];
+
+  reports(report: Report): void {
+    this.#heard.push({ report, at: performance.now() });
+  }
+
+  /** @throws Error always: its run was to be uninterrupted. */
+  recovers(): void {
+    throw new Error('The uninterrupted run lost its device.');
+  }
+
+  /** Without checkpoints, since when they come depends on the machine. */
+  get stretches(): Stretch[] {
+    return this.#heard
+      .map(({ report, at }, i) => ({ report, milliseconds: (this.#heard.at(i + 1)?.at ?? at) - at }))
+      .filter(({ report }) => report.phase !== 'checkpoint');
+  }
+}
 
 const CHOICE: Choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 16, testExamples: 2, batchSize: 2 };
 /** Steps from one refresh to the next. */

@@ -3,7 +3,7 @@ import { makeCustomTask } from '../../src/tasks/custom-task.ts';
 import { recognise } from '../../src/tasks/formats/recognise.ts';
 import { likelySpec } from '../../src/tasks/likely-spec.ts';
 import { readTableFile, tableOf } from '../../src/tasks/table.ts';
-import { encode, type Kind } from './kind.ts';
+import { encode, type Kind } from './mutate.ts';
 
 const NUMBERS = Array.from({ length: 12 }, (_, i) => i);
 

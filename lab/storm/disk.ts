@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import type * as FsPromises from 'node:fs/promises';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -12,12 +14,63 @@ import { ordersFolder } from '../../src/run/files/layout.ts';
 import { type Results, ResultsSchema } from '../../src/run/results/results.ts';
 import { Run } from '../../src/run/run.ts';
 import { startLocalHub } from '../../src/testing/local-hub.ts';
+import { modelFiles } from '../../src/testing/model-of.ts';
 import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
 import { openStore } from '../../src/weights/store.ts';
-import { modelFiles } from '../../src/testing/model-of.ts';
 import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
-import { FailingDisk } from './failing-disk.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';
+
+const fs = createRequire(import.meta.url)('node:fs/promises') as typeof FsPromises;
+
+/** A disk that is full at one write; {@link full} sets which one, from 1, and whether it stays full. */
+class FailingDisk {
+  #writes = 0;
+  #full = { at: Infinity, stays: false };
+  readonly #sound = { open: fs.open, rename: fs.rename, mkdir: fs.mkdir, writeFile: fs.writeFile };
+
+  /** Writes since the last call of {@link full}. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  full(at: number, stays: boolean): void {
+    this.#writes = 0;
+    this.#full = { at, stays };
+  }
+
+  /** Replaces the functions of Node that write, in the whole process. */
+  install(): void {
+    const { open, rename, mkdir, writeFile } = this.#sound;
+    const failing =
+      <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
+      (...args: Args): Promise<T> =>
+        this.#fails() ? Promise.reject(noSpace()) : work(...args);
+    fs.rename = failing(rename);
+    fs.mkdir = failing(mkdir) as typeof mkdir;
+    fs.writeFile = failing(writeFile);
+    fs.open = async (path, flags, mode) => {
+      if (flags === undefined || flags === 'r') return open(path, flags, mode);
+      if (this.#fails()) throw noSpace();
+      const file = await open(path, flags, mode);
+      file.writeFile = failing(file.writeFile.bind(file));
+      file.sync = failing(file.sync.bind(file));
+      return file;
+    };
+    syncBuiltinESMExports();
+  }
+
+  remove(): void {
+    Object.assign(fs, this.#sound);
+    syncBuiltinESMExports();
+  }
+
+  #fails(): boolean {
+    this.#writes++;
+    return this.#writes === this.#full.at || (this.#full.stays && this.#writes > this.#full.at);
+  }
+}
+
+const noSpace = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 
 const SETTINGS = tinySettings('gorp-plus');
 

@@ -1,6 +1,19 @@
 import { parseArgs } from 'node:util';
 import { mixSeed, seededRandom } from '../../src/base/random.ts';
-import { STORMS } from './list.ts';
+import { crashes } from './crashes.ts';
+import { disk } from './disk.ts';
+import { kills } from './kills.ts';
+import { mutations } from './mutations.ts';
+import { processes } from './processes.ts';
+import { reloads } from './reloads.ts';
+import { server } from './server.ts';
+import type { Storm } from './storm.ts';
+
+/** All storms by name. */
+const STORMS: Readonly<Record<string, Storm>> = {
+  ...{ kills, crashes, reloads, processes },
+  ...{ disk, server, mutations },
+};
 
 const USAGE = `Usage: npm run test:storm -- [STORM…] [--size SHARE] [--seed N]
 

@@ -1,5 +1,15 @@
 import { between, oneOf } from './storm.ts';
 
+/** A kind of file: valid examples, and the function that reads them. */
+export interface Kind {
+  readonly name: string;
+  readonly sound: readonly Uint8Array[];
+  readonly isJson: boolean;
+  readonly use: (bytes: Uint8Array<ArrayBuffer>) => unknown;
+}
+
+export const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+
 const PIECES = [
   ...['{', '}', '[', ']', ',', ':', '"', '\\u0000', '\\ud800', '-', '1e999', '-1', '0', '99999999999999999999', 'null'],
   ...['true', '\n', '\r', '\t', ';', "'", '""', '\u0000', '\ufeff', '\u2028', '__proto__', '[[[[[[[[', '{"a":'],

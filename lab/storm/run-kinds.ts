@@ -13,7 +13,7 @@ import { bytesOfFile, memoryFile } from '../../src/testing/output-files.ts';
 import { ChatTemplate } from '../../src/text/chat-template.ts';
 import { unzipped } from '../../src/weights/exports/unzip.ts';
 import { zipped } from '../../src/weights/exports/zip.ts';
-import { encode, type Kind } from './kind.ts';
+import { encode, type Kind } from './mutate.ts';
 
 const TEMPLATE = `{{ bos_token }}{% set ns = namespace(all=[], found=false) %}{% for m in messages %}
 {%- if loop.first and m['role'] != 'system' %}{{ '<|system|>\\n' ~ strftime_now('%d %b %Y') }}{% endif %}

@@ -8,7 +8,7 @@ import type { Results } from '../../src/run/results/results.ts';
 import { Run } from '../../src/run/run.ts';
 import type { RunSettings } from '../../src/run/settings/settings.ts';
 import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
-import { type GoingOn, goingOn } from './checkpoints.ts';
+import { type GoingOn, goingOn } from './folder.ts';
 
 const SETTINGS = tinySettings('gorp-plus');
 let folder: string;

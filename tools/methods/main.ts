@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, type OxfmtConfig } from 'oxfmt';
 import { projectPath } from '../setup/process.ts';
-import { listText } from './list.ts';
+import { listText } from './text.ts';
 
 const check = process.argv.includes('--check');
 const options = JSON.parse(readFileSync(projectPath('.oxfmtrc.json'), 'utf8')) as OxfmtConfig;

@@ -1,15 +1,47 @@
 import type { ModelShape } from '../../../src/bench/model-shapes.ts';
-import type { Dispatch } from '../../../src/device/kernel.ts';
+import { type CountingDevice, countingDevice, type DeviceOutline } from '../../../src/device/counting-device.ts';
 import type { Planner } from '../../../src/device/kernel-planner.ts';
-import type { GradientUse } from '../../../src/gorp/part/gradient-programs.ts';
+import type { Dispatch } from '../../../src/device/kernel.ts';
 import { Learner } from '../../../src/gorp/learner.ts';
+import type { GradientUse } from '../../../src/gorp/part/gradient-programs.ts';
+import { needsOf } from '../../../src/gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../../src/methods/registry.ts';
 import { Evaluations } from '../../../src/run/evaluation/evaluation-programs.ts';
-import { needsOf } from '../../../src/gorp/part/method-plan.ts';
 import { frozenPacking } from '../../../src/run/models/frozen-weights.ts';
 import { networkOf } from '../../../src/run/models/open-network.ts';
 import { answersOfPrompt, spaceSamples } from '../../../src/run/tasks/space-samples.ts';
-import { recordingDevice, type RecordedProgram } from './recording-device.ts';
+
+/** A program and its kernels in their order, with sizes and workgroups as on a real device. */
+interface RecordedProgram {
+  readonly name: string;
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** A device that computes nothing, so that all it reads is 0, and remembers every program recorded on it. */
+interface RecordingDevice extends CountingDevice {
+  /** The programs recorded since this was last called, in their order. */
+  takeRecorded(): RecordedProgram[];
+}
+
+/** Without a planner in its outline, it records the kernels that programs start with on an unmeasured device. */
+function recordingDevice(outline: DeviceOutline): RecordingDevice {
+  const device = countingDevice(outline);
+  let recorded: RecordedProgram[] = [];
+  return {
+    ...device,
+    read: ({ bytes }) => Promise.resolve(new ArrayBuffer(bytes)),
+    record: (name, plan) => {
+      const dispatches = plan();
+      recorded.push({ name, dispatches });
+      return device.record(name, () => dispatches);
+    },
+    takeRecorded: () => {
+      const taken = recorded;
+      recorded = [];
+      return taken;
+    },
+  };
+}
 
 // The largest buffers that browsers offer; plans of models this size need no other limit.
 const LIMITS = { buffer: 2 ** 31 - 4, total: null };

@@ -1,12 +1,16 @@
-import type { Section } from '../bench.ts';
+import { measureBlock } from '../../../src/bench/block-step.ts';
+import { benchOf, type Section } from '../bench.ts';
 import { cpuSection } from './cpu.ts';
-import { blockSection } from './block.ts';
 import { evaluationSection } from './evaluation.ts';
 import { matmulSection } from './matmul.ts';
 import { selectionSection } from './selection.ts';
 import { slicesSection } from './slices.ts';
 import { spacesSection } from './spaces.ts';
 import { embeddedSteps, t5SmallSteps } from './steps.ts';
+
+/** One encoder block on a graphics adapter. */
+const blockSection: Section = (place, { rounds }) =>
+  measureBlock(benchOf(place, { rounds, smallProducts: false, chosenKernels: false }));
 
 /** The sections, in the order in which they run. */
 export const SECTIONS = {

@@ -1,7 +1,6 @@
 import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
-import { HeatFigure } from '../../charts/save.tsx';
-import { SaveTools, withDrawing } from '../../charts/save.tsx';
+import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { Segmented } from '../../ui/Segmented.tsx';
 import {
@@ -17,8 +16,8 @@ import {
   visibleLines,
 } from './map-lines.ts';
 import { MapRow } from './MapRow.tsx';
-import type { LayerCourses, TensorRow } from './ranks.ts';
 import styles from './ranks.module.css';
+import type { LayerCourses, TensorRow } from './ranks.ts';
 
 /** Lines to scroll before the visible lines are computed again. */
 const STEP = 8;

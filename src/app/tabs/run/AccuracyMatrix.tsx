@@ -5,8 +5,7 @@ import type { Results } from '../../../run/results/results.ts';
 import { namedRounds, roundName, roundOf } from '../../../run/settings/schedule.ts';
 import type { Score } from '../../../run/settings/scoring.ts';
 import { type RunSettings, testedTasks } from '../../../run/settings/settings.ts';
-import { HeatFigure } from '../../charts/save.tsx';
-import { SaveTools, withDrawing } from '../../charts/save.tsx';
+import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import {
   changeSinceLearned,
@@ -15,8 +14,8 @@ import {
   matrixOf,
   SCORE_NAMES,
   scoreIn,
-  type ScoreView,
   scoreText,
+  type ScoreView,
 } from '../../state/scores.ts';
 import { percent, significant, whole } from '../../ui/format.ts';
 import styles from './run.module.css';

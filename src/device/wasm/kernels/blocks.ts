@@ -5,7 +5,7 @@
 //
 // Plan (Goto and van de Geijn 2008): blocks of up to 512 columns and 256 of K of B become panels in scratch memory;
 // blocks of up to 120 rows of A are read in place, or copied as rows into scratch memory if stored otherwise; register
-// tiles (`tools/wasm/tiles.ts`) run over them. For few rows B [K, columns] is read in place, since panels would not
+// tiles (`tools/wasm/build.ts`) run over them. For few rows B [K, columns] is read in place, since panels would not
 // pay.
 // Care: the split of K depends only on K, and every element of C is summed in the order of K whatever its tile, so the
 // result is the same for every region. Results past an edge go to scratch memory.
