@@ -4,6 +4,9 @@ import { seededRandom } from '../../base/random.ts';
 import type { Device } from '../../device/device.ts';
 import { type MethodName, planOf } from '../../methods/registry.ts';
 import { frozenPacking } from '../../run/models/frozen-weights.ts';
+import type { Network } from '../../models/network.ts';
+import { readValues } from '../../run/evaluation/decoding.ts';
+import { Evaluations } from '../../run/evaluation/evaluation-programs.ts';
 import { openNetwork, readTexts } from '../../run/models/open-network.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
@@ -34,6 +37,8 @@ const unfolded = ({ schedule, parts }: MethodPlan): MethodPlan => ({
 
 interface Taught {
   readonly losses: number[];
+  /** The loss of a batch after each task, as tests read the model. */
+  readonly tested: number[];
   /** After each task. */
   readonly states: (SavedState & { readonly bytes: number })[];
 }
@@ -67,7 +72,7 @@ async function teach(
     network.destroy();
     throw error;
   }
-  const taught: Taught = { losses: [], states: [] };
+  const taught: Taught = { losses: [], tested: [], states: [] };
   for (let task = 1; task <= TASKS; task++) {
     const before = taught.states.at(-1);
     if (from === true && before) {
@@ -80,6 +85,7 @@ async function teach(
     for (const batch of sample) await learner.step([batch]);
     taught.losses.push(...(await learner.takeRecords()).map(({ loss }) => loss));
     await learner.endTask({ sample, examples: sample.flat() });
+    taught.tested.push(await lossOf(device, network, learner, batchesOf(1)[0]));
     const { progress, tensors } = learner.state;
     const read = new Map<string, StateMatrix>();
     for (const { name, rows, columns, read: of } of tensors) read.set(name, { rows, columns, data: await of() });
@@ -94,6 +100,16 @@ async function teach(
   network.destroy();
   expect(device.buffers.liveLabels).toEqual([]);
   return taught;
+}
+
+async function lossOf(device: Device, network: Network, { layers }: Learner, rows: Batch): Promise<number> {
+  const programs = new Evaluations(device, network, layers, 1);
+  const { batch, forward, loss } = await programs.lossOf(programs.sizes(rows));
+  batch.write(rows);
+  await device.run([forward.program]);
+  const [value] = await readValues(device, forward, loss, Float32Array);
+  programs.destroy();
+  return value;
 }
 
 /** The weights of all layers with pairs, as exports write them. */
@@ -143,6 +159,9 @@ describe.each(TEST_DEVICES)('pairs folded into the weights, on $name', ({ name: 
     const [folded, whole] = [await teach(device, plan, packed), await teach(device, unfolded(plan), packed)];
     folded.losses.forEach((loss, step) => {
       expect(Math.abs(loss / whole.losses[step] - 1), `loss of step ${step}`).toBeLessThan(TOLERANCE.loss);
+    });
+    folded.tested.forEach((loss, task) => {
+      expect(Math.abs(loss / whole.tested[task] - 1), `test after task ${task + 1}`).toBeLessThan(TOLERANCE.loss);
     });
     // The second pair makes them more than the weights, which they become; nothing grows from then on.
     const [first, ...later] = folded.states.map(({ bytes }) => bytes);

@@ -21,11 +21,13 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
   const { trainables, captured } = uses;
   const cache = new Map<string, Tensor>();
   const parameter = (name: string): Tensor => {
-    const known = cache.get(name);
-    if (known) return known;
     const layer = name.replace(/\.weight$/, '');
     const own = first(parts, (part) => part.weight?.(layer, uses));
-    const tensor: Tensor = { ...(own?.stored ?? parameters.tensor(name)), trainable: own?.trainable ?? false };
+    const stored = own?.stored ?? parameters.tensor(name);
+    const known = cache.get(name);
+    // Layers outlive tasks, and pairs that are folded at the end of one change where a weight is stored.
+    if (known !== undefined && known.storage?.buffer === stored.storage?.buffer) return known;
+    const tensor: Tensor = { ...stored, trainable: own?.trainable ?? false };
     cache.set(name, tensor);
     if (own?.gradient) trainables?.set(tensor, own.gradient);
     return tensor;
