@@ -138,6 +138,10 @@ test('two methods with two seeds are queued, survive a reload, and show the valu
     await expect(page.getByTestId('plane').locator('circle')).toHaveCount(4);
     const drawing = await chartDrawing(page, 'compare-plane');
     for (const method of METHODS) expect(drawing).toContain(`>${method}<`);
+    expect(drawing, 'its title has the methods').toMatch(/of the compared runs: [\w, -]*seq-lora/);
+    const { name, bytes } = await savedBy(page, () => page.getByTestId('png-compare-plane').click());
+    expect(name).toMatch(/^gorp-web-compare-plane-(gorp-plus-seq-lora|seq-lora-gorp-plus)\.png$/);
+    expect(bytes.subarray(0, 4)).toEqual(Buffer.from('\x89PNG', 'latin1'));
   });
 
   await test.step('the link of the set-up brings its settings elsewhere, and starts nothing', async () => {

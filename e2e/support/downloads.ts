@@ -11,7 +11,7 @@ export async function savedBy(page: Page, click: () => Promise<void>): Promise<{
 /** The numbers of a chart from its CSV: a record per row, keyed by column name. */
 export async function chartNumbers(page: Page, file: string): Promise<Record<string, string>[]> {
   const { name, bytes } = await savedBy(page, () => page.getByTestId(`csv-${file}`).click());
-  expect(name).toBe(`gorp-web-${file}.csv`);
+  expect(name).toMatch(new RegExp(`^gorp-web-${file}(-[\\w-]+)?\\.csv$`));
   const { data, errors } = Papa.parse<Record<string, string>>(bytes.toString('utf8'), {
     header: true,
     skipEmptyLines: true,
@@ -23,7 +23,7 @@ export async function chartNumbers(page: Page, file: string): Promise<Record<str
 /** The SVG of a chart, which must be self-contained. */
 export async function chartDrawing(page: Page, file: string): Promise<string> {
   const { name, bytes } = await savedBy(page, () => page.getByTestId(`svg-${file}`).click());
-  expect(name).toBe(`gorp-web-${file}.svg`);
+  expect(name).toMatch(new RegExp(`^gorp-web-${file}(-[\\w-]+)?\\.svg$`));
   const text = bytes.toString('utf8');
   const drawn = await page.evaluate(async (svg) => {
     const image = new Image();

@@ -1,4 +1,5 @@
 import { type MouseEvent, Suspense, useEffect, useRef, useState } from 'react';
+import { Pictured } from './charts/save.tsx';
 import { DeviceLine } from './DeviceLine.tsx';
 import { ImportDialog } from './form/ImportDialog.tsx';
 import { RunBar } from './form/RunBar.tsx';
@@ -7,10 +8,12 @@ import { OfferDialog } from './form/Sharing.tsx';
 import { StartFacts } from './form/StartFacts.tsx';
 import { Header } from './Header.tsx';
 import { Notices } from './Notices.tsx';
+import { comparedResults } from './state/compare.ts';
 import { filesOfDrop } from './state/dropped-files.ts';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { runTitle } from './state/phase.ts';
 import { isActive } from './state/run-state.ts';
+import type { PageState } from './state/store.ts';
 import { type Tab, TABS } from './state/view.ts';
 import { ModelsTab } from './tabs/models/ModelsTab.tsx';
 import { RanksTab } from './tabs/ranks/RanksTab.tsx';
@@ -102,6 +105,7 @@ const QueueTab = lazyPart(async () => ({ default: (await import('./tabs/queue/Qu
 export function App() {
   const { changeView } = usePage();
   const tab = usePageState(({ view }) => view.tab);
+  const method = usePageState(shownMethods);
   useLeaveGuard();
   useTitle();
   useTabHistory();
@@ -126,16 +130,18 @@ export function App() {
             label="Views of the run"
             notices={<Notices />}
           >
-            <Suspense fallback={<p>Loading…</p>}>
-              {tab === 'run' && <RunTab />}
-              {tab === 'ranks' && <RanksTab />}
-              {tab === 'try' && <TryTab />}
-              {tab === 'results' && <ResultsTab />}
-              {tab === 'compare' && <CompareTab />}
-              {tab === 'queue' && <QueueTab />}
-              {tab === 'models' && <ModelsTab />}
-              {tab === 'device' && <DeviceTab />}
-            </Suspense>
+            <Pictured value={method}>
+              <Suspense fallback={<p>Loading…</p>}>
+                {tab === 'run' && <RunTab />}
+                {tab === 'ranks' && <RanksTab />}
+                {tab === 'try' && <TryTab />}
+                {tab === 'results' && <ResultsTab />}
+                {tab === 'compare' && <CompareTab />}
+                {tab === 'queue' && <QueueTab />}
+                {tab === 'models' && <ModelsTab />}
+                {tab === 'device' && <DeviceTab />}
+              </Suspense>
+            </Pictured>
           </Tabs>
         </main>
       </div>
@@ -144,6 +150,13 @@ export function App() {
       <OfferDialog />
     </>
   );
+}
+
+/** The method whose charts the tab in view shows; of compared runs up to three, or how many. */
+function shownMethods({ view, run, compare }: PageState): string {
+  if (view.tab !== 'compare') return run.settings?.method.name ?? '';
+  const names = [...new Set(comparedResults(compare).map(({ settings }) => settings.method.name))];
+  return names.length > 3 ? `${names.length} methods` : names.join(', ');
 }
 
 /** Focuses the selected tab, past the form. The address stays: it may hold a shared set-up. */

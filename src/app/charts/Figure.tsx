@@ -18,6 +18,8 @@ const STYLE: ChartStyle = {
 export interface ChartTable {
   /** The kind of rows, for the summary line and for screen readers. */
   readonly caption: string;
+  /** Above a saved picture, if not the caption. */
+  readonly title?: string;
   readonly columns: readonly string[];
   /** Makes the rows when the table is opened, not on every event. The first column is the row header. */
   readonly rows: () => readonly (readonly string[])[];
@@ -78,7 +80,7 @@ export function Figure({ chart, height = 280, read, table }: Props) {
           <Table {...table} />
           <SaveTools
             {...table}
-            title={table.caption}
+            title={table.title ?? table.caption}
             draw={(take) => {
               const svg = frame.current?.querySelector('svg');
               if (svg) take(svg);

@@ -1,6 +1,6 @@
 import Papa from 'papaparse';
 import { describe, expect, it } from 'vitest';
-import { csvOf } from './save.tsx';
+import { csvOf, wrapped } from './save.tsx';
 
 describe('csvOf', () => {
   it('parses back to the same values, with empty fields for null', () => {
@@ -22,4 +22,10 @@ describe('csvOf', () => {
     const cells = ["'=1+1", "'@x", "'＝1", '"\'\n=1"', '"a;=1"'];
     expect(csvOf({ columns: ['name'], rows })).toBe(`name\r\n${cells.join('\r\n')}\r\n`);
   });
+});
+
+it('writes a title in whole lines, and a long word in one of its own', () => {
+  expect(wrapped('Loss per step: gorp-plus', 80)).toEqual(['Loss per step: gorp-plus']);
+  expect(wrapped('Accuracy of each task over the run', 16)).toEqual(['Accuracy of each', 'task over the', 'run']);
+  expect(wrapped(`a ${'W'.repeat(40)} b`, 10)).toEqual(['a', 'W'.repeat(40), 'b']);
 });

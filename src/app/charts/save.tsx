@@ -1,7 +1,8 @@
-import type { ReactElement } from 'react';
+import { createContext, type ReactElement, useContext, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import { type Cell, csvLine } from '../../base/csv-line.ts';
+import { shownText } from '../../base/visible.ts';
 import { LETTER } from '../../charts/axis.ts';
 import { download } from '../ui/download.ts';
 import styles from './charts.module.css';
@@ -42,34 +43,87 @@ const COLORS: readonly string[] = ['fill', 'stroke'];
 const NOT_IN_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Cs}]/gu;
 const DROPPED = new Set(['class', 'style', 'role', 'aria-label', 'aria-hidden', 'tabindex']);
 
-/** Downloads a drawing of the page as it looks now. @param name file name without extension. */
-const saveSvg = (name: string, drawing: SVGSVGElement): void =>
-  download(new Blob([svgText(drawing)], { type: 'image/svg+xml' }), `${name}.svg`);
+/** The method that the charts within it show, for the titles and names of saved pictures; of several, all of them. */
+export const Pictured = createContext('');
+
+/** A picture that can be saved: its SVG and its size in pixels. */
+interface Picture {
+  readonly svg: Blob;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Pixels of a PNG for each of the drawing's, so that it is sharp in print. */
+const SHARPNESS = 2;
+
+/** @returns null if the browser cannot draw a picture of this size. */
+async function pngOf({ svg, width, height }: Picture): Promise<Blob | null> {
+  const url = URL.createObjectURL(svg);
+  try {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [SHARPNESS * width, SHARPNESS * height];
+    const context = canvas.getContext('2d');
+    if (context === null) return null;
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+const TITLE = { line: 18, size: 13, left: 4 };
+
+/** A text in lines of at most so many letters; a longer word has a line of its own. */
+export function wrapped(text: string, letters: number): string[] {
+  return text.split(' ').reduce<string[]>((lines, word) => {
+    const longer = `${lines.at(-1) ?? ''} ${word}`;
+    return lines.length > 0 && longer.length <= letters ? [...lines.slice(0, -1), longer] : [...lines, word];
+  }, []);
+}
 
 /**
- * The text of an SVG file of a drawing on the page.
+ * A drawing on the page as it looks now, with its whole title above it.
  *
  * The drawing is rebuilt, not cloned, because the page's security policy forbids style attributes.
  */
-function svgText(drawing: SVGSVGElement): string {
+function pictureOf(drawing: SVGSVGElement, heading: string): Picture {
   const toRgb = colorReader();
-  const [width, height] = [drawing.width.baseVal.value, drawing.height.baseVal.value];
+  const [width, below] = [drawing.width.baseVal.value, drawing.height.baseVal.value].map(Math.round);
   const root = copyOf(drawing, toRgb);
-  root.setAttribute('viewBox', `0 0 ${Math.round(width)} ${Math.round(height)}`);
+  const lines = wrapped(shownText(heading), Math.floor((width - TITLE.left) / (1.15 * LETTER)));
+  const top = TITLE.line * lines.length + TITLE.left;
+  const height = top + below;
+  root.setAttribute('width', String(width));
+  root.setAttribute('height', String(height));
+  root.setAttribute('viewBox', `0 ${-top} ${width} ${height}`);
   root.setAttribute('font-family', getComputedStyle(drawing).fontFamily);
   const label = drawing.getAttribute('aria-label');
   const ground = document.createElementNS(SVG, 'rect');
+  ground.setAttribute('y', String(-top));
   ground.setAttribute('width', '100%');
   ground.setAttribute('height', '100%');
   ground.setAttribute('fill', toRgb(getComputedStyle(document.body).backgroundColor));
-  root.prepend(ground);
+  const ink = toRgb(getComputedStyle(document.body).color);
+  const title = lines.map((line, i) => {
+    const text = document.createElementNS(SVG, 'text');
+    const place = { x: TITLE.left, y: TITLE.line * (i + 1) - TITLE.left - top, fill: ink };
+    for (const [name, value] of Object.entries({ ...place, 'font-size': TITLE.size, 'font-weight': 600 }))
+      text.setAttribute(name, String(value));
+    text.textContent = line;
+    return text;
+  });
+  root.prepend(ground, ...title);
   if (label !== null) {
-    const title = document.createElementNS(SVG, 'title');
-    title.textContent = label;
-    root.prepend(title);
+    const said = document.createElementNS(SVG, 'title');
+    said.textContent = label;
+    root.prepend(said);
   }
   const text = new XMLSerializer().serializeToString(root).replaceAll(NOT_IN_XML, '\ufffd');
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n`;
+  const svg = new Blob([`<?xml version="1.0" encoding="UTF-8"?>\n${text}\n`], { type: 'image/svg+xml' });
+  return { svg, width, height };
 }
 
 /** Renders an SVG of something the page shows on a canvas or as a table, passes it to `take`, then removes it. */
@@ -135,9 +189,17 @@ interface SaveProps {
   numbers: () => Numbers;
 }
 
-/** Saves a chart as it looks (SVG), and its numbers unrounded (CSV). */
+/** Saves a chart as it looks (SVG, PNG), with its title and method, and its numbers unrounded (CSV). */
 export function SaveTools({ file, draw, numbers, title }: SaveProps) {
-  const name = `gorp-web-${file}`;
+  const of = useContext(Pictured);
+  const [isTooLarge, setIsTooLarge] = useState(false);
+  const name = `gorp-web-${file}${of === '' ? '' : `-${of.replaceAll(/[^\w-]+/g, '-')}`}`;
+  const picture = (drawing: SVGSVGElement): Picture => pictureOf(drawing, of === '' ? title : `${title}: ${of}`);
+  const savePng = async (drawing: SVGSVGElement): Promise<void> => {
+    const png = await pngOf(picture(drawing)).catch(() => null);
+    setIsTooLarge(png === null);
+    if (png !== null) download(png, `${name}.png`);
+  };
   return (
     <span className={styles.save}>
       Save
@@ -146,9 +208,18 @@ export function SaveTools({ file, draw, numbers, title }: SaveProps) {
         className="act"
         aria-label={`Save as SVG: ${title}`}
         data-testid={`svg-${file}`}
-        onClick={() => draw((drawing) => saveSvg(name, drawing))}
+        onClick={() => draw((drawing) => download(picture(drawing).svg, `${name}.svg`))}
       >
         SVG
+      </button>
+      <button
+        type="button"
+        className="act"
+        aria-label={`Save as PNG: ${title}`}
+        data-testid={`png-${file}`}
+        onClick={() => draw((drawing) => void savePng(drawing))}
+      >
+        PNG
       </button>
       <button
         type="button"
@@ -159,6 +230,7 @@ export function SaveTools({ file, draw, numbers, title }: SaveProps) {
       >
         CSV
       </button>
+      {isTooLarge && <span role="alert">The browser cannot draw a picture this large: save it as SVG.</span>}
     </span>
   );
 }
@@ -184,7 +256,7 @@ export function HeatFigure({ title, columns, rows }: HeatProps) {
   const left = Math.max(...rows.map(({ name }) => name.length), 4) * LETTER + 12;
   // Long column names are drawn vertically.
   const stand = columns.some((name) => name.length * LETTER > CELL.width);
-  const head = HEAD + (stand ? Math.max(...columns.map((name) => name.length)) * LETTER : HEAD);
+  const head = stand ? Math.max(...columns.map((name) => name.length)) * LETTER + 8 : HEAD;
   return (
     <svg
       width={left + columns.length * CELL.width + 8}
@@ -192,9 +264,6 @@ export function HeatFigure({ title, columns, rows }: HeatProps) {
       role="img"
       aria-label={title}
     >
-      <text className={styles.title} x={4} y={14}>
-        {title}
-      </text>
       {columns.map((name, i) => {
         const x = left + (i + 0.5) * CELL.width;
         return stand ? (

@@ -87,7 +87,39 @@ export function turnedBetween(
   const [before, after] = [from, to].map(
     (round) => right.find((one) => one.round === round && one.task === task + 1)?.[score],
   );
-  if (before === undefined || after === undefined || before.length !== after.length) return null;
+  return before === undefined || after === undefined ? null : turnedBits(before, after);
+}
+
+/**
+ * The answers that two runs gave to the same tests at their ends: how many only the first had right, as `wrong`, and how
+ * many only the second, as `right`. Null if they were not tested on the same examples, or it is not known which were right.
+ */
+export function answersOfBoth(one: Results, other: Results): Turned | null {
+  const testsOf = ({ settings, tasks }: Results): string =>
+    JSON.stringify([
+      settings.training.seed,
+      tasks.map(({ name, texts, testExamples }) => [name, texts, testExamples].join(' ')).toSorted(),
+    ]);
+  if (testsOf(one) !== testsOf(other) || one.tasks.some(({ texts }) => texts === undefined)) return null;
+  const last = ({ right = [], tasks, accuracy }: Results, name: string): string | undefined => {
+    const task = tasks.findIndex((own) => own.name === name) + 1;
+    return right.find((bits) => bits.task === task && bits.round === accuracy.exact.length - 1)?.exact;
+  };
+  let both = { wrong: 0, right: 0 };
+  for (const { name, watched, form = 'labels' } of one.tasks) {
+    if (watched === true) continue;
+    if (form !== 'labels') return null;
+    const [mine, theirs] = [last(one, name), last(other, name)];
+    const turned = mine === undefined || theirs === undefined ? null : turnedBits(mine, theirs);
+    if (turned === null) return null;
+    both = { wrong: both.wrong + turned.wrong, right: both.right + turned.right };
+  }
+  return both;
+}
+
+/** How answers turned from one list of bits to another; null if they are not of as many examples. */
+function turnedBits(before: string, after: string): Turned | null {
+  if (before.length !== after.length) return null;
   const turned = { wrong: 0, right: 0 };
   for (let i = 0; i < before.length; i++) {
     const [was, is] = [parseInt(before[i], 16), parseInt(after[i], 16)];

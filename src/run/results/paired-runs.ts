@@ -64,7 +64,7 @@ const DRAWS = 10_000;
 
 /** @param differences at least one. */
 export function comparePaired(differences: readonly Difference[]): PairedComparison {
-  const bySeed = means(differences, ({ seed }) => seed);
+  const bySeed = seedMeans(differences);
   const overSeeds = studentInterval(bySeed);
   const bootstrap = bootstrapped(differences, seededRandom(1));
   return {
@@ -76,6 +76,9 @@ export function comparePaired(differences: readonly Difference[]): PairedCompari
   };
 }
 
+/** The mean difference of each seed, over its orders. */
+export const seedMeans = (differences: readonly Difference[]): number[] => means(differences, ({ seed }) => seed);
+
 /** Means of the differences that share a key, in order of first appearance. */
 function means(differences: readonly Difference[], keyOf: (one: Difference) => number): number[] {
   const keys = [...new Set(differences.map(keyOf))];
@@ -83,7 +86,7 @@ function means(differences: readonly Difference[], keyOf: (one: Difference) => n
 }
 
 function bootstrapped(differences: readonly Difference[], random: Random): Interval {
-  const centre = mean(means(differences, ({ seed }) => seed));
+  const centre = mean(seedMeans(differences));
   const seeds = [...new Set(differences.map(({ seed }) => seed))];
   const orders = [...new Set(differences.map(({ order }) => order))];
   if (seeds.length < 2) return { mean: centre, low: null, high: null, count: seeds.length };

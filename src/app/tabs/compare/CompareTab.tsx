@@ -8,6 +8,7 @@ import { Segmented } from '../../ui/Segmented.tsx';
 import { ChosenRuns } from './ChosenRuns.tsx';
 import { Differences } from './Differences.tsx';
 import { LossOverlay } from './LossOverlay.tsx';
+import { PairedDifferences } from './PairedDifferences.tsx';
 import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
 import { groupsOf, type SettingsGroup } from './settings-groups.ts';
@@ -65,6 +66,7 @@ export function CompareTab() {
           >
             <Differences groups={groups} />
           </Section>
+          <PairedDifferences groups={groups} />
           <LossOverlay groups={groups} />
           <div className="pair">
             <PerformanceOverlay groups={groups} />

@@ -195,6 +195,7 @@ export function LossChart() {
         height={260}
         read={read}
         table={{
+          title: 'Loss per step',
           caption: columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step',
           columns: [
             ...['Step', 'Task', 'Loss', 'Average', 'Gradient norm'],

@@ -6,6 +6,7 @@ import { type RunSettings, RunSettingsSchema } from '../../../run/settings/setti
 import { DOT } from '../../../charts/chart.ts';
 import { methodColor, roundsChart } from '../../charts/series.ts';
 import { Figure } from '../../charts/Figure.tsx';
+import { Pictured } from '../../charts/save.tsx';
 import { runKey, type RunSummary } from '../../state/history.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
@@ -126,7 +127,9 @@ export function SideBySide({ results, other }: { results: Results; other: Result
           />
         ))}
       </div>
-      <Courses both={both} />
+      <Pictured value={both.map(({ settings }) => settings.method.name).join(', ')}>
+        <Courses both={both} />
+      </Pictured>
       {others.map((sentence) => (
         <p key={sentence}>{sentence}</p>
       ))}
