@@ -186,11 +186,21 @@ test('a model folder and a GGUF file on this machine are trained in place', asyn
   expect(await prompts.inputValue(), 'which does not change a field in use').toBe(shown);
   await prompts.fill('400');
   await page.getByTestId('pick-model-files').setInputFiles(file);
-  await expect(page.getByTestId('model-field')).toContainText('1 file,');
+  const field = page.getByTestId('model-field');
+  await expect(field).toContainText('1 file,');
+  const size = (await field.innerText()).match(/1 file, ([\d.]+ \w+)/)?.[1] ?? '';
+  await expect(page.getByTestId('keep-model'), 'the size is said first').toContainText(`(${size})`);
+  await page.getByTestId('keep-model').click();
+  await expect(page.getByTestId('kept-model')).toContainText(`keeps a copy of tiny.gguf (${size})`);
+  await page.reload();
+  await expect(field, 'found again').toContainText('tiny.gguf: 1 file,');
   await start(page);
   await waitForStatus(page, 'finished');
   const { results } = await downloadResults(page);
   expect(results.settings.model).toContain('tiny.gguf');
+  await page.getByRole('button', { name: /^Remove… the copy of tiny/ }).click();
+  await page.getByRole('button', { name: /^Remove for good the copy of tiny/ }).click();
+  await expect(page.getByTestId('kept-model')).toHaveCount(0);
   expect(await storedWeights(page, 'of other servers')).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 

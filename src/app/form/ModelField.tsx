@@ -10,6 +10,7 @@ import { Lessons } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
+import { AskTwice } from '../ui/AskTwice.tsx';
 import { bytes } from '../ui/format.ts';
 import { HubAccessFields } from './HubAccessFields.tsx';
 import styles from './form.module.css';
@@ -76,7 +77,9 @@ interface PickedProps {
 
 /** A model folder, or its files, picked or dropped; read in place. */
 function PickedModelField({ issue }: PickedProps) {
-  const { takeModel } = usePage();
+  const { takeModel, keepModel, removeKept } = usePage();
+  const kept = usePageState(({ keptModels }) => keptModels);
+  const keeping = usePageState((state) => state.keeping);
   const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
   const files = usePageState(({ access }) => access.picked.get(name));
   const checking = usePageState(({ checkingModel }) => checkingModel);
@@ -115,6 +118,24 @@ function PickedModelField({ issue }: PickedProps) {
           />
         </label>
       </div>
+      {used.length > 0 && !kept.some((one) => one.name === name) && (
+        <button type="button" data-testid="keep-model" disabled={keeping !== null} onClick={() => void keepModel(name)}>
+          {keeping === null
+            ? `Keep a copy in this browser (${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}), or it is asked for after each reload`
+            : `Copying: ${bytes(keeping)}…`}
+        </button>
+      )}
+      {kept.map((one) => (
+        <p key={one.name} className="second" data-testid="kept-model">
+          This browser keeps a copy of {one.name} ({bytes(one.bytes)}).{' '}
+          <AskTwice
+            verb="Remove"
+            of={`the copy of ${one.name}`}
+            className="act"
+            act={() => void removeKept(one.name)}
+          />
+        </p>
+      ))}
       <p className={issue === undefined || name === '' ? 'help' : 'help bad'}>
         {issue === undefined || name === ''
           ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards; or a GGUF file. Read in place, never uploaded.'

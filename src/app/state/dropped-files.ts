@@ -1,10 +1,11 @@
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
 import { gunzipped } from '../../base/gunzip.ts';
 import { isNamedGzip, tableEnding } from '../../tasks/table-endings.ts';
-import { pickedReference } from '../../weights/model-reference.ts';
+import { parseModelReference, pickedReference } from '../../weights/model-reference.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { AheadFunctions } from '../../worker/protocol.ts';
 import type { CompareActions } from './compare.ts';
+import { keepModel, type KeptModel, keptModels, openKept, removeKept } from './kept-models.ts';
 import { nameOfFiles, type Picked } from './models.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { SetUpActions, SetUpSlice } from './set-up-form.ts';
@@ -216,9 +217,13 @@ export interface DropSlice {
   readonly checkingModel: string | null;
   /** Why the last files were not taken. */
   readonly dropProblem: ErrorReport | null;
+  /** Models of this machine that the browser keeps a copy of. */
+  readonly keptModels: readonly KeptModel[];
+  /** The bytes copied so far of the model that is being copied; null if none is. */
+  readonly keeping: number | null;
 }
 
-export const dropSlice: DropSlice = { checkingModel: null, dropProblem: null };
+export const dropSlice: DropSlice = { checkingModel: null, dropProblem: null, keptModels: [], keeping: null };
 
 /** Actions on files that a person drops on the page or chooses as a model. */
 export interface FileActions {
@@ -226,6 +231,12 @@ export interface FileActions {
   readonly takeFiles: (files: readonly GivenFile[] | Promise<readonly GivenFile[]>) => Promise<void>;
   /** Checks the files of a model, and chooses it if they can be used. */
   readonly takeModel: (picked: Picked) => Promise<void>;
+  /** Copies the files of a model that was given, so that it is found again after a reload. */
+  readonly keepModel: (name: string) => Promise<void>;
+  /** Removes such a copy. */
+  readonly removeKept: (name: string) => Promise<void>;
+  /** Lists the copies, and gives the page the files of the form's model if it has lost them. */
+  readonly findKept: () => Promise<void>;
   readonly closeDropProblem: () => void;
 }
 
@@ -303,7 +314,41 @@ export function createFileActions(
     }
   };
 
+  const listKept = async (): Promise<void> => setState({ keptModels: await keptModels() });
+  const giveKept = async (): Promise<void> => {
+    const { draft, access, keptModels: kept } = getState();
+    const reference = parseModelReference(draft.model);
+    if (reference?.kind !== 'picked' || access.picked.has(reference.name)) return;
+    if (!kept.some(({ name }) => name === reference.name)) return;
+    const files = await openKept(reference.name);
+    if (files !== null && !getState().access.picked.has(reference.name)) setUp.giveFiles(reference.name, files);
+  };
+  store.subscribe(({ draft }, before) => {
+    if (draft.model !== before.draft.model) void giveKept();
+  });
+
   const actions: FileActions = {
+    keepModel: (name) =>
+      guarded(async () => {
+        const files = getState().access.picked.get(name);
+        if (files === undefined || getState().keeping !== null) return;
+        setState({ keeping: 0 });
+        try {
+          await keepModel({ name, files: [...files] }, (keeping) => setState({ keeping }));
+        } finally {
+          setState({ keeping: null });
+          await listKept();
+        }
+      }),
+    removeKept: (name) =>
+      guarded(async () => {
+        await removeKept(name);
+        await listKept();
+      }),
+    findKept: async () => {
+      await listKept();
+      await giveKept();
+    },
     takeModel: (picked) => guarded(() => takeModel(picked)),
     takeFiles: (files) => guarded(async () => take(await files)),
     closeDropProblem: () => setState({ dropProblem: null }),

@@ -172,18 +172,21 @@ export function createPage(parts: PageParts): Page {
     estimate: (settings) => estimateOf({ ...getState(), draft: settings }, pace)?.seconds ?? null,
   });
 
+  const files = createFileActions(store, {
+    ...{ tasks, compare, sharing, setUp },
+    check: parts.checkModel,
+    openRounds: parts.openRounds,
+    takeShared: parts.takeShared,
+  });
+
   return {
     ...setUp,
     ...control.actions,
-    ...createFileActions(store, {
-      ...{ tasks, compare, sharing, setUp },
-      check: parts.checkModel,
-      openRounds: parts.openRounds,
-      takeShared: parts.takeShared,
-    }),
+    ...files,
     store,
     load: async () => {
       deviceDetector.watch();
+      await files.findKept(); // a plan made without the files of the model would be made again
       // Reading the tasks changes what a plan depends on: one made before would be made again.
       const readTasks = tasks.load().then(() => {
         memoryPlanner.watch();

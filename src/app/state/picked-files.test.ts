@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { pickedFrom } from './models.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PrivateFileSystem } from '../../testing/private-file-system.ts';
+import { keepModel, keptModels, openKept, removeKept } from './kept-models.ts';
+import { type Picked, pickedFrom } from './models.ts';
 
 const file = (name: string, path = ''): File => Object.assign(new File(['x'], name), { webkitRelativePath: path });
 
@@ -10,5 +12,43 @@ describe('pickedFrom', () => {
     expect(pickedFrom([file('config.json'), file('model.safetensors')])?.name).toBe('files');
     expect(pickedFrom([file('tiny-Q4_0.gguf')])?.name).toBe('tiny-Q4_0.gguf');
     expect(pickedFrom([])).toBeNull();
+  });
+});
+
+describe('a copy of a model', () => {
+  const picked: Picked = {
+    name: 'my model/7B.gguf',
+    files: [{ path: 'my model/7B.gguf', blob: new Blob(['GGUF and more']) }],
+  };
+  let disk: PrivateFileSystem;
+  beforeEach(() => void (disk = new PrivateFileSystem()));
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is found again, whole, until it is removed', async () => {
+    const told: number[] = [];
+    await keepModel(picked, (bytes) => told.push(bytes));
+    expect(told.at(-1)).toBe(13);
+    expect(await keptModels()).toEqual([{ name: picked.name, bytes: 13 }]);
+    const [file] = (await openKept(picked.name)) ?? [];
+    expect([file.path, await file.blob.text()]).toEqual(['my model/7B.gguf', 'GGUF and more']);
+    await keepModel(picked, () => undefined);
+    expect(await keptModels(), 'in place of the one before').toHaveLength(1);
+    await removeKept(picked.name);
+    expect([await keptModels(), await openKept(picked.name)]).toEqual([[], null]);
+  });
+
+  it('is not half there: a full browser keeps nothing of it, wherever it stops', async () => {
+    await keepModel(picked, () => undefined);
+    const { changes } = disk;
+    expect(changes).toBeGreaterThan(4);
+    for (let at = 1; at <= changes; at++) {
+      disk = new PrivateFileSystem();
+      disk.full(at);
+      await expect(
+        keepModel(picked, () => undefined),
+        `change ${at}`,
+      ).rejects.toMatchObject({ code: 'store/quota' });
+      expect(await keptModels(), `change ${at}`).toEqual([]);
+    }
   });
 });

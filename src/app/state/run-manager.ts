@@ -228,6 +228,6 @@ function requireFiles({ model }: RunSettings, { picked }: ModelAccess): void {
   throw new GorpError(
     'settings/files-again',
     `A page loses its access to files on this machine when it reloads, and with it the model ${reference.name}.`,
-    `Drop ${reference.name} again anywhere on the page, or choose it under Model, then start again.`,
+    `Drop ${reference.name} again anywhere on the page, or choose it under Model, then start again. There the browser can keep a copy.`,
   );
 }
