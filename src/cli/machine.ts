@@ -45,8 +45,8 @@ export function fileStore(file: string): FileStore {
 }
 
 /** The speed of a device, measured in a moment: the highest on this machine, which a file holds. */
-export function deviceSpeed(device: Device, file = cacheFile('speeds.json')): Promise<Speed> {
+export function deviceSpeed(device: Device): Promise<Speed> {
   const { vendor, architecture, description } = device.facts;
   const name = [vendor, architecture, description, platformName()].join(' | ');
-  return highestSpeed(fileStore(file), name, () => measureSpeed(device, () => performance.now()));
+  return highestSpeed(fileStore(cacheFile('speeds.json')), name, () => measureSpeed(device, () => performance.now()));
 }

@@ -1,5 +1,5 @@
 // llama.cpp by node-llama-cpp as a contender of `npm run bench:real`: llama_speed.mjs PACKAGES MODEL.gguf THREADS.
-// Answers each line of JSON on stdin with one on stdout: see peer.ts.
+// Answers each line of JSON on stdin with one on stdout: see contender.ts.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';

@@ -1,6 +1,6 @@
 """PyTorch with transformers and PEFT as a contender of `npm run bench:real`: torch_speed.py MODEL THREADS.
 
-Answers each line of JSON on stdin with one on stdout: see peer.ts.
+Answers each line of JSON on stdin with one on stdout: see contender.ts.
 """
 
 import json

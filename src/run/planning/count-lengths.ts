@@ -23,20 +23,14 @@ export const MOST_COUNTED = 1000;
 /**
  * Counts the tokens of a run's texts with its model's tokenizer, as the run will read them.
  *
- * @param signal cancels the reading of tasks.
  * @throws GorpError `model/…`, `text/…`, `settings/…`. A task's own faults are in its entry.
  */
-export async function textLengths(
-  host: TaskHost,
-  settings: RunSettings,
-  texts: ModelTexts,
-  signal: AbortSignal = new AbortController().signal,
-): Promise<TextLengths> {
+export async function textLengths(host: TaskHost, settings: RunSettings, texts: ModelTexts): Promise<TextLengths> {
   const { tokenizer, config } = await discarding(texts, () => readTexts(texts, settings.training));
   const tasks: TextLengths['tasks'][number][] = [];
   for (const name of testedTasks(settings)) {
     try {
-      const drawn = await drawTask(host, name, settings, signal);
+      const drawn = await drawTask(host, name, settings, new AbortController().signal);
       if (drawn.task.form !== 'text') tasks.push(await lengthsOf(tokenizer, drawn, settings.training));
     } catch (thrown) {
       tasks.push({ name, error: reportOf(thrown) });

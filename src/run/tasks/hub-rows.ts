@@ -3,7 +3,6 @@ import type { HubAccess } from '../../weights/hub.ts';
 import {
   chosenSplit,
   type HubDataset,
-  type HubDatasetOptions,
   type HubSource,
   hubSourceText,
   listDataset,
@@ -22,24 +21,15 @@ export async function readHubRows(
   choice: SplitChoice,
   rows: number,
   access: HubAccess,
-  options: HubDatasetOptions = {},
 ): Promise<TableFile> {
   const split = chosenSplit(dataset, choice);
   const { id, commit } = dataset;
   const source = { id, commit, config: split.config, split: split.split, rows };
   const name = hubSourceText(source);
-  return readParquetFiles(
-    splitFiles(dataset, split, access, options),
-    { name, sha256: await sourceHash(source) },
-    rows,
-  );
+  return readParquetFiles(splitFiles(dataset, split, access), { name, sha256: await sourceHash(source) }, rows);
 }
 
 /** The same of rows that a task names. @throws GorpError as {@link readHubRows}. */
-export async function readHubSource(
-  { id, commit, rows, ...choice }: HubSource,
-  access: HubAccess,
-  options: HubDatasetOptions = {},
-): Promise<TableFile> {
-  return readHubRows(await listDataset(id, access, { ...options, commit }), choice, rows, access, options);
+export async function readHubSource({ id, commit, rows, ...choice }: HubSource, access: HubAccess): Promise<TableFile> {
+  return readHubRows(await listDataset(id, access, { commit }), choice, rows, access);
 }
