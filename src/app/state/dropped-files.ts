@@ -119,7 +119,17 @@ export async function sortFiles(files: readonly GivenFile[]): Promise<SortedFile
   if (chats !== undefined) return { kind: 'tasks', files: [{ path: CHATS, file: chats.file }] };
   if (names.includes('round.json')) return { kind: 'rounds', name: nameOf(files), files };
   if (isModel(names)) return { kind: 'model', name: nameOfFiles(files), files };
+  // The folder of a study: its report and tables tell the same in other forms.
+  const runs = files.filter(({ path }) => /(?:^|\/)runs\/.+\.jsonl(?:\.gz)?$/.test(path));
+  if (runs.length > 0 && names.includes('plan.json')) return { kind: 'results', files: runs };
   const schemas = await Promise.all(files.map(schemaOf));
+  if (schemas.includes('study-plan') || (files.length === 1 && (await isReport(files[0])))) {
+    throw new GorpError(
+      'run/study-without-runs',
+      `${quoted(files)}: the plan or the report of a study, without its runs.`,
+      'Drop the study’s whole folder, or the files in its folder runs.',
+    );
+  }
   if (schemas.includes('results')) {
     if (schemas.every((schema) => schema === 'results')) return { kind: 'results', files };
     throw mixed(files, 'Drop results files without others.');
@@ -186,6 +196,10 @@ async function schemaOf({ path, file }: GivenFile): Promise<string | null> {
   );
   return head && (head[1] ?? 'results');
 }
+
+/** Whether a file is the report of a study, which has its title first. */
+const isReport = async ({ path, file }: GivenFile): Promise<boolean> =>
+  baseName(path) === 'report.json' && /^\{\s*"title":/.test(await file.slice(0, HEAD_BYTES).text());
 
 /** How a packed file begins; null if it is not packed, whatever its name says. */
 async function unpackedHead(packed: Blob): Promise<string | null> {

@@ -49,6 +49,19 @@ test('files are sorted by their names and how they begin', async () => {
   expect(await kindOf(given('unpacked.jsonl.gz', '{"prompt":"a","completion":"b"}\n'))).toBe('tasks');
 });
 
+test('the folder of a study is its runs; its plan or its report alone is refused with what to drop', async () => {
+  const run = given('real/runs/main/gorp-order1-seed1.jsonl', `{"run":"a","results":${results}}\n`);
+  const packed = given('real/runs/tuning.jsonl.gz');
+  const plan = given('real/plan.json', '{"schema":"gorp-web/study-plan","version":1}');
+  const report = given('real/report.json', '{\n "title": "Real",\n "parts": []\n}');
+  const rest = [given('real/report.md'), given('real/tables.tex'), given('real/measurements.csv', 'part,method\n')];
+  expect(await sortFiles([plan, report, ...rest, run, packed])).toEqual({ kind: 'results', files: [run, packed] });
+  for (const files of [[plan], [report], [plan, report, ...rest]])
+    await expect(sortFiles(files)).rejects.toMatchObject({ code: 'run/study-without-runs' });
+  // A file of examples may have any name.
+  expect(await kindOf(given('report.json', '[{"text":"a","label":"b"}]'))).toBe('tasks');
+});
+
 test('a zip is what its files are', async () => {
   expect(await kindOf(await zipFile('results.zip', { 'a.json': results, 'b.json': results }))).toBe('results');
   expect(await kindOf(await zipFile('one.zip', { 'deep/data.csv': 'text,label' }))).toBe('tasks');
