@@ -1,17 +1,18 @@
 import { type MouseEvent, Suspense, useEffect, useRef, useState } from 'react';
 import { Pictured } from './charts/save.tsx';
+import styles from './App.module.css';
 import { DeviceLine } from './DeviceLine.tsx';
 import { ImportDialog } from './form/ImportDialog.tsx';
 import { RunBar } from './form/RunBar.tsx';
+import { StartFacts } from './form/StartFacts.tsx';
 import { SetupPanel } from './form/SetupPanel.tsx';
 import { OfferDialog } from './form/Sharing.tsx';
-import { StartFacts } from './form/StartFacts.tsx';
-import { Header } from './Header.tsx';
 import { Notices } from './Notices.tsx';
 import { comparedResults } from './state/compare.ts';
 import { filesOfDrop } from './state/dropped-files.ts';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { runTitle } from './state/phase.ts';
+import { applyTheme, type Theme } from './state/preferences.ts';
 import { isActive } from './state/run-state.ts';
 import type { PageState } from './state/store.ts';
 import { type Tab, TABS } from './state/view.ts';
@@ -19,9 +20,8 @@ import { ModelsTab } from './tabs/models/ModelsTab.tsx';
 import { RanksTab } from './tabs/ranks/RanksTab.tsx';
 import { ResultsTab } from './tabs/results/ResultsTab.tsx';
 import { RunTab } from './tabs/run/RunTab.tsx';
+import { Segmented, Tabs } from './ui/controls.tsx';
 import { lazyPart } from './ui/lazy-part.tsx';
-import { Tabs } from './ui/Tabs.tsx';
-import styles from './App.module.css';
 
 /** Takes up files that are dropped anywhere on the page. */
 function DropAnywhere() {
@@ -182,4 +182,30 @@ function useTitle(): void {
   useEffect(() => {
     document.title = title;
   }, [title]);
+}
+
+const THEMES: readonly { value: Theme; label: string }[] = [
+  { value: 'system', label: 'Auto' },
+  { value: 'light', label: 'Light' },
+  { value: 'dark', label: 'Dark' },
+];
+
+function Header() {
+  const { changeView } = usePage();
+  const theme = usePageState(({ view }) => view.theme);
+  return (
+    <header className={styles.header}>
+      <h1 className={styles.name}>gorp-web</h1>
+      <p className={`muted small ${styles.claim}`}>Continual fine-tuning on your own machine. Nothing leaves it.</p>
+      <Segmented
+        label="Colours"
+        options={THEMES}
+        value={theme}
+        onChange={(next) => {
+          applyTheme(next);
+          changeView({ theme: next });
+        }}
+      />
+    </header>
+  );
 }

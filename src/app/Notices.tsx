@@ -7,8 +7,8 @@ import type { StoredCheckpoint } from '../worker/protocol.ts';
 import { usePage, usePageState } from './state/page-context.tsx';
 import { isActive } from './state/run-state.ts';
 import { offered } from './state/unfinished.ts';
-import { AskTwice } from './ui/AskTwice.tsx';
-import { ErrorText } from './ui/errors.tsx';
+import { AskTwice } from './ui/controls.tsx';
+import { ErrorText } from './ui/blocks.tsx';
 import { bytes, moment, whole } from './ui/format.ts';
 import styles from './App.module.css';
 

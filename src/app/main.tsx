@@ -21,11 +21,11 @@ import {
   storedTheme,
 } from './state/preferences.ts';
 import { browserQueue } from './state/queue.ts';
-import { askWhereToSave, createTaughtModels, openExportsWorker, TaughtProvider } from './state/taught-models.ts';
 import { openWorkerSession, watched } from './state/session.ts';
 import { browserAddress } from './state/sharing.ts';
 import { browserTasks } from './state/task-store.ts';
 import { createTableClient, openTablesWorker } from './state/tasks.ts';
+import { askWhereToSave, createTaughtModels, openExportsWorker, TaughtProvider } from './state/taught-models.ts';
 import { askLengthsWorker, askPreviewWorker } from './state/text-questions.ts';
 import { askCheckpointsWorker } from './state/unfinished.ts';
 import './ui/base.css';

@@ -1,4 +1,4 @@
-import { WorkerThreads } from '../../../src/app/state/worker-client.ts';
+import { WorkerThreads } from '../../../src/app/state/session.ts';
 import type { Report } from '../../../src/bench/bench.ts';
 import type { Effort } from '../bench.ts';
 import type { SectionName } from '../sections/index.ts';

@@ -1,8 +1,9 @@
 import { createElement, type PointerEvent, type ReactElement, useMemo, useRef, useState } from 'react';
-import { axisScale } from '../../charts/axis.ts';
+import { axisScale, linearScale, linePath } from '../../charts/axis.ts';
 import { type Chart, type ChartStyle, drawChart, MARGIN, type SvgNode } from '../../charts/chart.ts';
 import { useWidth } from '../ui/hooks.ts';
 import { type Numbers, SaveTools } from './save.tsx';
+import { drawnIndices } from './series.ts';
 import styles from './charts.module.css';
 
 const STYLE: ChartStyle = {
@@ -141,5 +142,33 @@ function Table({ caption, columns, rows }: ChartTable) {
         </div>
       )}
     </details>
+  );
+}
+
+/** Pixels of a line that stands in a text. */
+const WORD = { width: 64, height: 22 };
+/** The lowest and the highest point of every pixel. */
+const MOST_POINTS = 2 * WORD.width;
+
+interface SparklineProps {
+  points: readonly { step: number; value: number }[];
+  /** Range of the values. */
+  low?: number;
+  high?: number;
+  /** Steps of the whole run, so that all lines have one time axis. */
+  steps: number;
+}
+
+/** A value over the run as a word in a text, without axes, by default a share. The number beside it is the latest. */
+export function Sparkline({ points, steps, low = 0, high = 1 }: SparklineProps) {
+  const x = linearScale(0, Math.max(steps, points.at(-1)?.step ?? 1), 1, WORD.width - 1);
+  const y = linearScale(low, high, WORD.height - 2, 2);
+  const values = points.map(({ value }) => value);
+  const drawn = drawnIndices(values, MOST_POINTS).map((i) => points[i]);
+  return (
+    <svg width={WORD.width} height={WORD.height} aria-hidden="true">
+      <line className={styles.base} x1={0} x2={WORD.width} y1={WORD.height - 1.5} y2={WORD.height - 1.5} />
+      <path className={styles.sparkline} d={linePath(drawn.map(({ step, value }) => [x(step), y(value)]))} />
+    </svg>
   );
 }

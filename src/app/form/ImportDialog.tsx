@@ -11,7 +11,7 @@ import { bearerOf } from '../../tasks/benchmarks.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { SCORE_NAMES } from '../state/scores.ts';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
-import { ErrorNote } from '../ui/errors.tsx';
+import { ErrorNote } from '../ui/blocks.tsx';
 import { visibleText } from '../../base/visible.ts';
 import { ColumnFields, FoundInFile, LabelDoubts } from './ColumnFields.tsx';
 import styles from './form.module.css';

@@ -10,9 +10,9 @@ import { Lessons } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
-import { AskTwice } from '../ui/AskTwice.tsx';
+import { AskTwice } from '../ui/controls.tsx';
 import { bytes } from '../ui/format.ts';
-import { HubAccessFields } from './HubAccessFields.tsx';
+import { HubAccessFields } from './SettingField.tsx';
 import styles from './form.module.css';
 
 interface GgufProps {

@@ -8,7 +8,7 @@ import { type Estimate, estimateOf, estimateText } from '../state/estimate.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { canKeep, isActive } from '../state/run-state.ts';
 import { useFocusStays } from '../ui/hooks.ts';
-import { KeepAwake } from './DeviceField.tsx';
+import { KeepAwake } from './SettingField.tsx';
 import styles from './form.module.css';
 
 /** How long a run with the page's settings would take; null until known. */

@@ -1,8 +1,13 @@
 import { useId, useState } from 'react';
+import { isSecureAddress } from '../../base/address.ts';
+import type { DeviceChoice } from '../../base/device-choice.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
-import { usePage } from '../state/page-context.tsx';
+import { hubOrigin } from '../../weights/hub.ts';
 import type { ChoiceField, Field, NumberField } from '../state/fields.ts';
-import { typedNumber } from '../ui/typed-number.ts';
+import { usePage, usePageState } from '../state/page-context.tsx';
+import { countsOf, ErrorLine, ReadExample } from '../ui/blocks.tsx';
+import { Segmented } from '../ui/controls.tsx';
+import { typedNumber } from '../ui/hooks.ts';
 import styles from './form.module.css';
 
 interface Props<F extends Field> {
@@ -99,6 +104,136 @@ function ChoiceSetting({ field, settings }: Omit<Props<ChoiceField>, 'issue'>) {
       <p id={`${id}-help`} className="help">
         {field.help}
       </p>
+    </div>
+  );
+}
+
+/** Whether the screen stays on during a run. It can be changed at any time. */
+export function KeepAwake() {
+  const { prefer } = usePage();
+  const keepAwake = usePageState((state) => state.keepAwake);
+  const id = useId();
+  return (
+    <label className="choice" htmlFor={id}>
+      <input
+        id={id}
+        type="checkbox"
+        checked={keepAwake}
+        data-testid="keep-awake"
+        onChange={({ target }) => prefer({ keepAwake: target.checked })}
+      />
+      Keep the screen on during a run
+    </label>
+  );
+}
+
+const CHOICES: readonly { value: DeviceChoice; label: string }[] = [
+  { value: 'auto', label: 'Automatic' },
+  { value: 'gpu', label: 'GPU' },
+  { value: 'cpu', label: 'CPU' },
+];
+
+/** Chooses the device to train on, and whether the screen stays on. Both belong to this machine, not to a run's settings. */
+export function DeviceField() {
+  const { prefer } = usePage();
+  const device = usePageState((state) => state.device);
+  return (
+    <div className="stack" data-testid="device-field">
+      <span className="label">Device</span>
+      <Segmented label="Device" options={CHOICES} value={device} onChange={(next) => prefer({ device: next })} />
+      <p className="help">Automatic uses the graphics card if the browser can, otherwise the CPU.</p>
+      <KeepAwake />
+    </div>
+  );
+}
+
+/** The hub, and the token for its gated models and data sets. Both exist in memory only, until the page closes. */
+export function HubAccessFields({ of }: { of: 'models' | 'data sets' }) {
+  const { setHub, setToken } = usePage();
+  const hub = usePageState(({ access }) => access.hub);
+  const id = useId();
+  const origin = hubOrigin(hub.endpoint);
+  const receiver = origin !== null && isSecureAddress(origin) ? origin : null;
+  return (
+    <details className="small">
+      <summary>Gated {of} and mirrors</summary>
+      <div className="stack">
+        <label htmlFor={`${id}-hub`}>Hub</label>
+        <input
+          id={`${id}-hub`}
+          type="url"
+          spellCheck={false}
+          value={hub.endpoint}
+          onChange={({ target }) => setHub(target.value.trim())}
+        />
+        <label htmlFor={`${id}-token`}>Access token</label>
+        <input
+          id={`${id}-token`}
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          placeholder="hf_…"
+          value={hub.token ?? ''}
+          disabled={receiver === null}
+          aria-describedby={`${id}-token-help`}
+          onChange={({ target }) => {
+            const token = target.value.trim();
+            setToken(token === '' ? null : token);
+          }}
+        />
+        <p id={`${id}-token-help`} className="help">
+          {receiver === null
+            ? 'First enter the https:// address of the hub.'
+            : `Sent only to ${receiver}, when you start a run, download or look up a model, or read a data set. Not stored: enter it again after a reload or for another hub.`}
+        </p>
+      </div>
+    </details>
+  );
+}
+
+/** The first example as the model would read it with the current settings; read when unfolded. */
+export function PreviewField() {
+  const { preview } = usePage();
+  const status = usePageState((state) => state.preview.status);
+  return (
+    <details
+      className={styles.more}
+      data-testid="preview"
+      data-status={status}
+      onToggle={(event) => (event.currentTarget.open ? preview.open() : preview.close())}
+    >
+      <summary className="label">What the model reads</summary>
+      <Shown />
+    </details>
+  );
+}
+
+function Shown() {
+  const { preview } = usePage();
+  const state = usePageState((all) => all.preview);
+  const example = state.status === 'read' ? state.preview : state.status === 'reading' ? state.last : null;
+  return (
+    <div className="stack" aria-live="polite">
+      {state.status === 'none' && <p className="help">Shown once the settings are complete.</p>}
+      {state.status === 'reading' && example === null && <p className="help">Reading…</p>}
+      {state.status === 'read' && example === null && <p className="help">The first task has no examples.</p>}
+      {state.status === 'failed' && <ErrorLine error={state.error} isNew={false} />}
+      {state.status === 'elsewhere' && (
+        <>
+          <p className="help">The tokenizer or the task is on another server.</p>
+          <button type="button" className="link small" data-testid="preview-look-up" onClick={preview.lookUp}>
+            Load it to show an example
+          </button>
+        </>
+      )}
+      {example !== null && (
+        <>
+          <p className="help">
+            {countsOf(example)} {example.cut && 'Its text is cut to the prompt length.'}
+          </p>
+          <ReadExample {...example} />
+        </>
+      )}
     </div>
   );
 }

@@ -7,15 +7,13 @@ import { CHECKPOINT_MINUTES, GPU_SHARES } from '../state/preferences.ts';
 import { isActive } from '../state/run-state.ts';
 import { draftIssues } from '../state/validate.ts';
 import { bytes } from '../ui/format.ts';
-import { DeviceField } from './DeviceField.tsx';
+import styles from './form.module.css';
 import { MemoryField } from './MemoryField.tsx';
 import { ModelField, TaughtField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
-import { PreviewField } from './PreviewField.tsx';
-import { SettingField } from './SettingField.tsx';
+import { DeviceField, PreviewField, SettingField } from './SettingField.tsx';
 import { ShareSetUp } from './Sharing.tsx';
 import { TrainedLayersField } from './TrainedLayersField.tsx';
-import styles from './form.module.css';
 
 /** How often the run is saved, so that it can resume after a crash or a reload. */
 function CheckpointField() {

@@ -3,9 +3,9 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { changesOf, type Offer, type SetUp } from '../state/set-up.ts';
 import { draftIssues } from '../state/validate.ts';
-import { CopyLink } from '../ui/CopyLink.tsx';
+import { CopyLink } from '../ui/controls.tsx';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
-import { ErrorLine, ErrorText } from '../ui/errors.tsx';
+import { ErrorLine, ErrorText } from '../ui/blocks.tsx';
 import { NONE } from '../ui/format.ts';
 import styles from './form.module.css';
 

@@ -5,9 +5,9 @@ import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-data
 import { bytes, whole } from '../ui/format.ts';
 import { downloadText } from '../ui/download.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
-import { HubAccessFields } from './HubAccessFields.tsx';
-import { AskTwice } from '../ui/AskTwice.tsx';
-import { ErrorNote } from '../ui/errors.tsx';
+import { HubAccessFields } from './SettingField.tsx';
+import { AskTwice } from '../ui/controls.tsx';
+import { ErrorNote } from '../ui/blocks.tsx';
 import { filesOfInput } from '../state/dropped-files.ts';
 import type { PickedFolder } from '../state/task-store.ts';
 import { visibleText } from '../../base/visible.ts';

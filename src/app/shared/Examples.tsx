@@ -1,17 +1,19 @@
-import { useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import type { AnsweredExample, RoundAnswer } from '../../run/files/predictions.ts';
 import type { TaskForm } from '../../tasks/forms.ts';
-import { changedWords } from '../../text/changed-words.ts';
+import { changedWords, type Piece } from '../../text/changed-words.ts';
 import { closestOf } from '../../text/scores.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
-import { type Playground, useTryContext } from '../state/playground.ts';
+import { usePage } from '../state/page-context.tsx';
+import { createPlayground, openTryWorker, type Playground, playground, useTryContext } from '../state/playground.ts';
+import { useTaught } from '../state/taught-models.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown, wrongSentence } from '../state/try-form.ts';
 import { UNTRAINED, untrainedKey } from '../state/try-state.ts';
-import { Choice } from '../ui/Choice.tsx';
+import { ErrorNote } from '../ui/blocks.tsx';
+import { Choice } from '../ui/controls.tsx';
 import { percent, whole } from '../ui/format.ts';
 import { withTerms } from '../ui/Term.tsx';
-import { LongText, MarkedText } from './MarkedText.tsx';
 import styles from './shared.module.css';
 
 const SHOWN_WORDS: Readonly<Record<Shown, { labels: string; free: string }>> = {
@@ -267,5 +269,62 @@ function Written({ title, answer, example, isFree }: WrittenProps) {
         </span>
       )}
     </td>
+  );
+}
+
+/** The answers of a run's tests, from the rounds that this browser has stored. */
+export default function RunAnswers({ runId }: { runId: string | null }) {
+  const { store, changeView } = usePage();
+  const stored = useTaught();
+  const [own] = useState(() => createPlayground(openTryWorker));
+  const { status, run, problem } = useStore(own.store);
+  useEffect(() => {
+    own.open(store.getState().access, stored.choiceFor(runId));
+    return own.close;
+  }, [own, store, stored, runId]);
+  if (problem !== null) return <ErrorNote error={problem} title="Could not read the answers" />;
+  if (run === null && status !== 'open') return <p className="about">Reading the answers…</p>;
+  if (run?.id !== runId || run === null) {
+    return (
+      <p className="about" data-testid="no-answers">
+        The model of this run is no longer stored in this browser, so its answers cannot be shown.
+      </p>
+    );
+  }
+  return (
+    <Examples
+      playground={own}
+      run={run}
+      ask={{
+        label: 'Try it',
+        isReady: true,
+        example: (task, { sentence, label, others }) => {
+          playground.edit({ kind: 'task', task, sentence, label, others });
+          changeView({ tab: 'try' });
+        },
+      }}
+    />
+  );
+}
+
+/** Texts longer than this get a box that scrolls. */
+const LONG = 400;
+
+/** A text with the words that differ marked: those too many, or those `missing` from an answer. */
+export function MarkedText({ pieces, kind }: { pieces: readonly Piece[]; kind: 'extra' | 'missing' }) {
+  return (
+    <span data-kind={kind} className={styles.marked}>
+      {pieces.map(({ text, differs }, i) => (differs ? <mark key={i}>{text}</mark> : text))}
+    </span>
+  );
+}
+
+/** A text of any length. */
+export function LongText({ children, length, label }: { children: ReactNode; length: number; label: string }) {
+  if (length <= LONG) return children;
+  return (
+    <div className={`scroll ${styles.long}`} tabIndex={0} role="region" aria-label={label}>
+      {children}
+    </div>
   );
 }

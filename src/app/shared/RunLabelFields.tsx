@@ -3,7 +3,7 @@ import type { ErrorReport } from '../../base/errors.ts';
 import { labelOf, type RunLabel } from '../../run/results/run-label.ts';
 import { MOST_NAME, MOST_NOTES } from '../../run/settings/results-bounds.ts';
 import { usePage } from '../state/page-context.tsx';
-import { ErrorLine } from '../ui/errors.tsx';
+import { ErrorLine } from '../ui/blocks.tsx';
 import styles from './shared.module.css';
 
 /** Text that has been typed and is not saved: the next field may be filled in while the last one is being saved. */

@@ -2,7 +2,7 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import type { TaskReport } from '../../run/results/results.ts';
 import { countsByOwnScores } from '../../run/settings/scoring.ts';
 import type { View } from '../state/view.ts';
-import { Segmented } from '../ui/Segmented.tsx';
+import { Segmented } from '../ui/controls.tsx';
 import { SCORE_NAMES, type ScoreView, scoresOf } from '../state/scores.ts';
 
 const HEATS: readonly { value: View['heat']; label: string }[] = [

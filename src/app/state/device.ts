@@ -15,7 +15,7 @@ import type {
 import type { PreferencesSlice } from './preferences.ts';
 import { isActive, type RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
-import { callOnce } from './worker-client.ts';
+import { callOnce } from './session.ts';
 
 /** The device that a run would use, as far as it is known. */
 type DeviceState =

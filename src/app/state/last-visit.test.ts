@@ -3,8 +3,8 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import { browserLastVisit, firstShown } from './last-visit.ts';
 import { runKey, summaryOf } from './history.ts';
 import { silentPage } from '../testing/markup.ts';
-import { taughtModel } from '../testing/taught-model.ts';
-import { memoryHistory } from '../testing/memory-history.ts';
+import { taughtModel } from '../testing/stores.ts';
+import { memoryHistory } from '../testing/stores.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 
 const settings = embeddedSettings('quick', 'gorp');

@@ -7,7 +7,7 @@ import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
 import { refusalOf } from './preferences.ts';
 import { createMemoryPlanner } from './memory-plan.ts';
-import { QUIET_MS } from './question.ts';
+import { QUIET_MS } from './text-questions.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

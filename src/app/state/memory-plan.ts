@@ -4,12 +4,12 @@ import type { MemoryPlan } from '../../run/planning/memory-plan.ts';
 import type { ModelOutline } from '../../weights/model-outline.ts';
 import type { AheadFunctions, PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import type { PreferencesSlice } from './preferences.ts';
-import { createQuestion, isAlike } from './question.ts';
+import { createQuestion, isAlike } from './text-questions.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
 import { taskCard, type TasksSlice } from './task-store.ts';
 import { draftIssues } from './validate.ts';
-import { callOnce } from './worker-client.ts';
+import { callOnce } from './session.ts';
 
 /** The planned memory and work of a run with the current settings. */
 type PlanState =

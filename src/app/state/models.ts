@@ -5,7 +5,7 @@ import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelsCommand, ModelsEvent } from '../../worker/protocol.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
-import { openSession, type WorkerSession } from './worker-client.ts';
+import { openSession, type WorkerSession } from './session.ts';
 
 /** The current work of the models worker. */
 type ModelsWork =

@@ -1,17 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
-import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { RunEvent } from '../../run/events/events.ts';
+import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { Results } from '../../run/results/results.ts';
 import { type RunSettings, watching } from '../../run/settings/settings.ts';
+import { scriptedRun } from '../../testing/scripted-run.ts';
 import type { StoredCheckpoint, WorkerCommand } from '../../worker/protocol.ts';
+import { silentPage } from '../testing/markup.ts';
+import { memoryHistory, taughtModel } from '../testing/stores.ts';
 import { summaryOf } from './history.ts';
 import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-manager.ts';
-import { silentPage } from '../testing/markup.ts';
-import { memoryHistory } from '../testing/memory-history.ts';
-import { scriptedRun } from '../../testing/scripted-run.ts';
-import { taughtModel } from '../testing/taught-model.ts';
 
 /** A page whose session does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {

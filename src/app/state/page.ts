@@ -12,18 +12,17 @@ import { type AskForModelCheck, createFileActions, type FileActions, type OpenRo
 import { estimateOf, type TimeCorrections } from './estimate.ts';
 import { createPageHistory, type HistoryActions } from './history-actions.ts';
 import { type RunHistory, runKey } from './history.ts';
-import { firstShown, type LastVisit } from './last-visit.ts';
 import { type AskForPlan, createMemoryPlanner } from './memory-plan.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models.ts';
+import { firstShown, type LastVisit } from './last-visit.ts';
 import type { Preferences, Theme } from './preferences.ts';
 import { createQueue, type QueueActions, type QueueStorage } from './queue.ts';
 import { createRunManager, type RunActions } from './run-manager.ts';
 import { endedRun, isActive, type PageRun } from './run-state.ts';
 import type { OpenSession } from './session.ts';
 import { createSetUpActions, type SetUpActions } from './set-up-form.ts';
-import { createSharing, type SharingActions, type PageAddress } from './sharing.ts';
+import { createSharing, type PageAddress, type SharingActions } from './sharing.ts';
 import { createPageStore, type PageStore } from './store.ts';
-import type { View } from './view.ts';
 import type { TaskStore } from './task-store.ts';
 import { createTaskActions, type TableClient, type TaskActions } from './tasks.ts';
 import {
@@ -35,6 +34,7 @@ import {
 } from './text-questions.ts';
 import { type AskForCheckpoints, createUnfinishedRuns } from './unfinished.ts';
 import { checkedSettings } from './validate.ts';
+import type { View } from './view.ts';
 
 /** Parts that the page needs from outside. */
 export interface PageParts {

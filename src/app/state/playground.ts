@@ -10,7 +10,7 @@ import { isMeasuring } from './device.ts';
 import type { Picked } from './models.ts';
 import { usePage } from './page-context.tsx';
 import { budgetBytes } from './preferences.ts';
-import { TOKENIZER_SECONDS } from './session.ts';
+import { openSession, TOKENIZER_SECONDS, type WorkerSession } from './session.ts';
 import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
 import {
   applyTryEvent,
@@ -23,7 +23,6 @@ import {
   type TryState,
   untrainedKey,
 } from './try-state.ts';
-import { openSession, type WorkerSession } from './worker-client.ts';
 
 /** Receives every message of the worker that tries models. */
 export interface TokenizerWatch {

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { PreviewAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { createPageStore } from './store.ts';
-import { QUIET_MS } from './question.ts';
-import { createPreviewer } from './text-questions.ts';
+import { createPreviewer, QUIET_MS } from './text-questions.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

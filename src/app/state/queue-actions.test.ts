@@ -3,7 +3,7 @@ import { type ErrorReport, GorpError } from '../../base/errors.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { RunSettings } from '../../run/settings/settings.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
-import { memoryQueue } from '../testing/memory-queue.ts';
+import { memoryQueue } from '../testing/stores.ts';
 import { createQueue, type QueueStorage } from './queue.ts';
 import { IDLE, type PageRun, startingRun } from './run-state.ts';
 import { createPageStore } from './store.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import { startingMethod } from '../../run/settings/starting-values.ts';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
-import { offeredOrders, parseSeeds, sameWith, settingsOfQueue } from './queue-runs.ts';
+import { offeredOrders, parseSeeds, sameWith, settingsOfQueue } from './queue.ts';
 
 describe('parseSeeds', () => {
   it.each([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { memoryHistory } from '../testing/memory-history.ts';
+import { memoryHistory } from '../testing/stores.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import { runKey } from './history.ts';
 

@@ -12,7 +12,7 @@ import { HUB, withEndpoint } from '../../weights/hub.ts';
 import type { PickedFile } from '../../weights/picked-folder.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { Preferences, PreferencesSlice } from './preferences.ts';
-import { withMethod } from './queue-runs.ts';
+import { withMethod } from './queue.ts';
 import type { RunSlice } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice } from './task-store.ts';

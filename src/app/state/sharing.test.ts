@@ -4,7 +4,7 @@ import { createPageStore } from './store.ts';
 import { createSharing } from './sharing.ts';
 import { quickResults } from '../../testing/scripted-results.ts';
 import type { Results } from '../../run/results/results.ts';
-import { memoryHistory } from '../testing/memory-history.ts';
+import { memoryHistory } from '../testing/stores.ts';
 import { silentPage } from '../testing/markup.ts';
 import { runKey } from './history.ts';
 import { resultsLink } from './results-file.ts';

@@ -3,7 +3,7 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import { orderFileOf } from '../../run/settings/order-file.ts';
 import { TaskSchema } from '../../tasks/custom-task.ts';
 import * as v from 'valibot';
-import { tablesHere } from '../testing/tables-here.ts';
+import { tablesHere } from '../testing/stores.ts';
 import { guessedSpec } from '../form/ImportDialog.tsx';
 import { createTableClient } from './tasks.ts';
 

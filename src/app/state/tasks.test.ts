@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { watching, withText } from '../../run/settings/settings.ts';
 import { guessedSpec } from '../form/ImportDialog.tsx';
-import { memoryTasks } from '../testing/memory-tasks.ts';
-import { tablesHere } from '../testing/tables-here.ts';
+import { memoryTasks, tablesHere } from '../testing/stores.ts';
 import { createPageStore } from './store.ts';
 import { createTableClient, createTaskActions } from './tasks.ts';
 

@@ -14,7 +14,7 @@ import type { RunSlice } from './run-state.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import type { StoreOf } from './slice.ts';
 import type { TasksSlice, TaskStore } from './task-store.ts';
-import { connectWorker, type WorkerClient } from './worker-client.ts';
+import { connectWorker, type WorkerClient } from './session.ts';
 
 /** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
 export interface TableClient {

@@ -16,7 +16,7 @@ import {
 } from '../../worker/protocol.ts';
 import { usePageState } from './page-context.tsx';
 import { isActive } from './run-state.ts';
-import { openSession, type WorkerSession } from './worker-client.ts';
+import { openSession, type WorkerSession } from './session.ts';
 
 /** The models that were taught in this browser, and the one that this tab uses. */
 interface TaughtState {

@@ -3,9 +3,9 @@ import { embeddedSettings } from '../../run/planning/presets.ts';
 import type { TaskLengths, TextLengths } from '../../run/planning/text-lengths.ts';
 import type { LengthsAnswer, PreviewCommand } from '../../worker/protocol.ts';
 import { silentPage } from '../testing/markup.ts';
-import { QUIET_MS } from './question.ts';
+import { QUIET_MS } from './text-questions.ts';
 import { concernsOf, roomText, usedBy } from '../form/StartFacts.tsx';
-import { taughtModel } from '../testing/taught-model.ts';
+import { taughtModel } from '../testing/stores.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

@@ -7,7 +7,7 @@ import type {
 import type { HistorySlice } from './history.ts';
 import { isActive, type RunSlice, type PageRun } from './run-state.ts';
 import type { StoreOf } from './slice.ts';
-import { callOnce } from './worker-client.ts';
+import { callOnce } from './session.ts';
 
 /** Requests the checkpoints of unfinished runs; none if storage is blocked. Never fails. */
 export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<FoundCheckpoints>;

@@ -4,11 +4,9 @@ import { TaskSources } from '../form/TaskSources.tsx';
 import { QueueList } from '../tabs/queue/QueueList.tsx';
 import { ResultsTab } from '../tabs/results/ResultsTab.tsx';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
-import { memoryHistory } from '../testing/memory-history.ts';
-import { memoryQueue } from '../testing/memory-queue.ts';
-import { memoryTasks } from '../testing/memory-tasks.ts';
-import { createTaughtModels, TaughtProvider } from './taught-models.ts';
+import { memoryHistory, memoryQueue, memoryTasks } from '../testing/stores.ts';
 import { NO_TASKS } from './task-store.ts';
+import { createTaughtModels, TaughtProvider } from './taught-models.ts';
 
 const said = (html: string): string => textOf(html).replaceAll(/\s+/g, ' ');
 const rounds = createTaughtModels(

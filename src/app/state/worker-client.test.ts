@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunEvent } from '../../run/events/events.ts';
 import type { WorkerCommand } from '../../worker/protocol.ts';
-import { openWorkerSession } from './session.ts';
-import { connectWorker } from './worker-client.ts';
+import { connectWorker, openWorkerSession } from './session.ts';
 
 class FakeWorker {
   static made: FakeWorker[] = [];

@@ -1,13 +1,10 @@
 import { createElement, type ReactNode } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
-import { USUAL } from '../state/preferences.ts';
-import { createPage, type Page, type PageParts } from '../state/page.ts';
 import { PageProvider } from '../state/page-context.tsx';
+import { createPage, type Page, type PageParts } from '../state/page.ts';
+import { USUAL } from '../state/preferences.ts';
 import { createTableClient } from '../state/tasks.ts';
-import { memoryHistory } from './memory-history.ts';
-import { memoryQueue } from './memory-queue.ts';
-import { memoryTasks } from './memory-tasks.ts';
-import { tablesHere } from './tables-here.ts';
+import { memoryHistory, memoryQueue, memoryTasks, tablesHere } from './stores.ts';
 
 /** A page whose workers never answer, but for the given parts. */
 export const silentPage = (parts: Partial<PageParts> = {}): Page =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { typedNumber } from './typed-number.ts';
+import { typedNumber } from './hooks.ts';
 
 describe('typedNumber', () => {
   it.each([

@@ -1,8 +1,7 @@
 import { useId } from 'react';
-import { ErrorLine } from '../../ui/errors.tsx';
-import { bytes, moment, whole } from '../../ui/format.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { Section } from '../../ui/Section.tsx';
+import { ErrorLine, Section } from '../../ui/blocks.tsx';
+import { bytes, moment, whole } from '../../ui/format.ts';
 import styles from './compare.module.css';
 import { seedRanges, type SettingsGroup } from './settings-groups.ts';
 

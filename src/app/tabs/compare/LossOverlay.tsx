@@ -8,7 +8,7 @@ import { sampledRows } from '../../charts/series.ts';
 import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { significant, whole } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import { lineNumbers, lossCurve, overlayLines, thinnedLine } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 

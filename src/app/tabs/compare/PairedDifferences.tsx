@@ -13,10 +13,10 @@ import {
 import { TEST_COLUMNS, testsOf, texTable } from '../../../run/results/tables.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, type ScoreView } from '../../state/scores.ts';
-import { Choice } from '../../ui/Choice.tsx';
+import { Choice } from '../../ui/controls.tsx';
 import { download } from '../../ui/download.ts';
 import { NONE } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
 
 /** A group compared with another, run by run. */

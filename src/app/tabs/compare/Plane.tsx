@@ -6,7 +6,7 @@ import { methodColor } from '../../charts/series.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn } from '../../state/scores.ts';
 import { percent, points } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import type { SettingsGroup } from './settings-groups.ts';
 import styles from './compare.module.css';
 

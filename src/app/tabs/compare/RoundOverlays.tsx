@@ -6,7 +6,7 @@ import { Figure } from '../../charts/Figure.tsx';
 import { roundsChart } from '../../charts/series.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreIn, scoreText } from '../../state/scores.ts';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import {
   accuracyCurve,
   type CurvePoint,

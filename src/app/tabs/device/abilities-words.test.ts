@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ABILITIES } from '../../testing/scripted-bench.ts';
-import { adapterFacts, browserFacts, cpuFacts, type Fact } from './abilities-words.ts';
+import { adapterFacts, browserFacts, cpuFacts, type Fact } from './DeviceTab.tsx';
 
 type Adapter = NonNullable<typeof ABILITIES.adapter>;
 const CARD = ABILITIES.adapter as Adapter;

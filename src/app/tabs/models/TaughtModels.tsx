@@ -6,10 +6,9 @@ import { Lessons } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
-import { AskTwice } from '../../ui/AskTwice.tsx';
-import { ErrorText } from '../../ui/errors.tsx';
+import { ErrorText, Section } from '../../ui/blocks.tsx';
+import { AskTwice } from '../../ui/controls.tsx';
 import { bytes, moment, percent } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
 import styles from './models.module.css';
 
 /** GiB that a person can let taught models take. */

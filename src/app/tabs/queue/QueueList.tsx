@@ -1,13 +1,12 @@
+import { visibleText } from '../../../base/visible.ts';
 import { methodTitle } from '../../../methods/registry.ts';
 import { runKey } from '../../state/history.ts';
+import { Unread } from '../../ui/controls.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { comparedKeys, hasEnded, isWaiting, type QueuedRun } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
-import { ErrorLine } from '../../ui/errors.tsx';
+import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import { duration, moment } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
-import { Unread } from '../../ui/Unread.tsx';
-import { visibleText } from '../../../base/visible.ts';
 import styles from './queue.module.css';
 
 /**

@@ -1,13 +1,12 @@
 import { useId, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../../base/errors.ts';
+import { visibleText } from '../../../base/visible.ts';
 import { METHOD_NAMES, type MethodName } from '../../../methods/registry.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from '../../state/queue-runs.ts';
-import { ErrorLine } from '../../ui/errors.tsx';
-import { Section } from '../../ui/Section.tsx';
-import { QueueList } from './QueueList.tsx';
-import { visibleText } from '../../../base/visible.ts';
+import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from '../../state/queue.ts';
+import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import styles from './queue.module.css';
+import { QueueList } from './QueueList.tsx';
 
 /** Adds methods × orders × seeds to the queue; all other settings come from the form. */
 export function AddRuns() {

@@ -2,7 +2,7 @@ import { endsRoom, type SvgNode, svgNode } from '../../../charts/chart.ts';
 import { Figure } from '../../charts/Figure.tsx';
 import { HeatFigure, SaveTools, withDrawing } from '../../charts/save.tsx';
 import { usePage } from '../../state/page-context.tsx';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import { chanceAngle, degrees, mean, shortName, type TensorRow } from './ranks.ts';
 import styles from './ranks.module.css';
 

@@ -4,8 +4,8 @@ import { type SvgNode, svgNode, type ToPlace } from '../../../charts/chart.ts';
 import type { TensorSpace } from '../../../run/results/results.ts';
 import { type ChartTable, Figure } from '../../charts/Figure.tsx';
 import { percent } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
-import { Segmented } from '../../ui/Segmented.tsx';
+import { Section } from '../../ui/blocks.tsx';
+import { Segmented } from '../../ui/controls.tsx';
 import { shortName, spectrumPoints } from './ranks.ts';
 import styles from './ranks.module.css';
 

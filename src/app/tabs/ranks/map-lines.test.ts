@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { largeSpaces } from '../../testing/large-spaces.ts';
+import { largeSpaces } from '../../testing/large-results.ts';
 import { foldableKeys, headOf, keysAbove, longestHead, mapStacks, visibleLines } from './map-lines.ts';
 import { tensorRows } from './ranks.ts';
 

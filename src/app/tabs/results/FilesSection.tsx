@@ -8,10 +8,9 @@ import { TeachMore } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
-import { ErrorText } from '../../ui/errors.tsx';
+import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
 import { lazyPart } from '../../ui/lazy-part.tsx';
-import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
 import styles from './results.module.css';
 

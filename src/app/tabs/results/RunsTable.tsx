@@ -9,7 +9,7 @@ import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { changeText, scoreText, type ScoreView } from '../../state/scores.ts';
-import { AskTwice } from '../../ui/AskTwice.tsx';
+import { AskTwice } from '../../ui/controls.tsx';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, duration, moment } from '../../ui/format.ts';

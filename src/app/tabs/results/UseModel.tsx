@@ -1,8 +1,8 @@
 import { useState } from 'react';
 import { methodTitle } from '../../../methods/registry.ts';
 import type { LastRound } from '../../../worker/protocol.ts';
-import { Section } from '../../ui/Section.tsx';
-import { Segmented } from '../../ui/Segmented.tsx';
+import { Section } from '../../ui/blocks.tsx';
+import { Segmented } from '../../ui/controls.tsx';
 import { type Dtypes, type Snippet, snippetsFor } from './use-snippets.ts';
 import styles from './results.module.css';
 

@@ -5,7 +5,7 @@ import { withText } from '../../../run/settings/settings.ts';
 import { resultsOfScript } from '../../../testing/scripted-results.ts';
 import { IDLE } from '../../state/run-state.ts';
 import { markup, silentPage, textOf } from '../../testing/markup.ts';
-import { AccuracyMatrix } from './AccuracyMatrix.tsx';
+import { AccuracyMatrix } from './Accuracy.tsx';
 import { WhatHappened } from './WhatHappened.tsx';
 
 /** The page after a run that was measured by a general text, or by none. */

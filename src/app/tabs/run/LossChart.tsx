@@ -23,7 +23,7 @@ import { SmoothingTool } from '../../shared/score-tools.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { NONE, percent, significant, whole } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import styles from './run.module.css';
 
 /** Describes the loss on held-out examples in a round: its least, and whether it rises from there. Null without any. */

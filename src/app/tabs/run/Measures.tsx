@@ -2,7 +2,7 @@ import { firstRounds } from '../../../run/results/measures.ts';
 import type { Measures as RunMeasures } from '../../../run/results/results.ts';
 import { usePageState } from '../../state/page-context.tsx';
 import { changeText, matrixOf, measuresIn, roundsTested, scoreText } from '../../state/scores.ts';
-import { Section } from '../../ui/Section.tsx';
+import { Section } from '../../ui/blocks.tsx';
 import { withTerms } from '../../ui/Term.tsx';
 import styles from './run.module.css';
 

@@ -1,22 +1,26 @@
 import { Suspense, useState } from 'react';
+import { visibleText } from '../../../base/visible.ts';
+import type { MethodName } from '../../../methods/registry.ts';
+import type { Results } from '../../../run/results/results.ts';
+import { roundName, roundOf } from '../../../run/settings/schedule.ts';
 import { countsByOwnScores } from '../../../run/settings/scoring.ts';
+import { labelRows, LabelTable, roundsWithAnswers } from '../../charts/LabelTable.tsx';
 import { HeatTool, ScoreTool } from '../../shared/score-tools.tsx';
 import { usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import type { ScoreView } from '../../state/scores.ts';
+import { taskCard } from '../../state/task-store.ts';
+import { countsOf, ReadExample, Section } from '../../ui/blocks.tsx';
+import { Choice } from '../../ui/controls.tsx';
 import { lazyPart } from '../../ui/lazy-part.tsx';
-import { countsOf, ReadExample } from '../../ui/ReadExample.tsx';
-import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import { AccuracyChart } from './AccuracyChart.tsx';
-import { AccuracyMatrix } from './AccuracyMatrix.tsx';
+import { AccuracyChart, AccuracyMatrix } from './Accuracy.tsx';
 import { LossChart } from './LossChart.tsx';
 import { Measures } from './Measures.tsx';
-import { RunLabels } from './RunLabels.tsx';
-import { Machine, StatusPanel } from './StatusPanel.tsx';
-import { Welcome } from './Welcome.tsx';
-import { WhatHappened } from './WhatHappened.tsx';
 import styles from './run.module.css';
+import { counterMethod, PLAIN } from './SideBySide.tsx';
+import { Machine, StatusPanel } from './StatusPanel.tsx';
+import { WhatHappened } from './WhatHappened.tsx';
 
 /** The first example of the run exactly as the model reads it, with the tokens of its label marked. */
 function Reading() {
@@ -35,7 +39,7 @@ function Reading() {
   );
 }
 
-const RunAnswers = lazyPart(() => import('../../shared/RunAnswers.tsx'));
+const RunAnswers = lazyPart(() => import('../../shared/Examples.tsx'));
 
 /** The answers of the tests once a run has ended: at once if some are free, since scores alone say little of them. */
 function TestAnswers() {
@@ -124,6 +128,156 @@ export function RunTab() {
       <WhatHappened />
       {active ? [loss, reading, accuracy] : [accuracy, <TestAnswers key="answers" />, loss, reading]}
       <Machine />
+    </div>
+  );
+}
+
+/** Which answers the run on the page gave to each label of a task, after two rounds of one's choice. */
+function RunLabels() {
+  const results = usePageState(({ run }) => run.results);
+  if (results === null) return null;
+  const tested = results.tasks.flatMap((task, j) => {
+    const rounds = roundsWithAnswers(results, j);
+    return rounds.some((round) => round > 0) ? [{ ...task, j, rounds }] : [];
+  });
+  if (tested.length === 0) return null;
+  // Another run begins with its own choice.
+  return <Labels key={results.id ?? results.startedAt} results={results} tested={tested} />;
+}
+
+type Tested = Results['tasks'][number] & { j: number; rounds: readonly number[] };
+
+function Labels({ results, tested }: { results: Results; tested: readonly Tested[] }) {
+  const { settings } = results;
+  const [chosen, setChosen] = useState<{ task?: string; from?: number; to?: number }>({});
+  const task = tested.find(({ name }) => name === chosen.task) ?? mostLost(results, tested);
+  const { name, j, labels, rounds } = task;
+  const last = rounds.at(-1) ?? 0;
+  const own = firstRound(results, task);
+  const of = (round: number | undefined, other: number): number =>
+    round !== undefined && rounds.includes(round) ? round : other;
+  const to = of(chosen.to, last);
+  const from = of(chosen.from, own < last ? own : (rounds[0] ?? 0));
+  const called = (round: number): string => (round === 0 ? 'before training' : `after ${roundName(settings, round)}`);
+  const options = rounds.map((round) => ({ value: round, label: called(round) }));
+  return (
+    <div className={styles.part}>
+      <Section
+        level={3}
+        title="Answers by label"
+        note="Each row is a right label: how many of its tests were answered rightly, and what was answered after the second of two tasks. Numbers off the diagonal are labels taken for each other."
+        testId="run-labels"
+      >
+        <div className="row">
+          <Choice
+            label="Task"
+            testId="labels-task"
+            options={tested.map((one) => ({ value: one.name, label: one.name }))}
+            value={name}
+            onChange={(next) => setChosen({ task: next })}
+          />
+          <Choice
+            label="From"
+            testId="labels-from"
+            options={options}
+            value={from}
+            onChange={(next) => setChosen({ task: name, from: next, to })}
+          />
+          <Choice
+            label="to"
+            testId="labels-to"
+            options={options}
+            value={to}
+            onChange={(next) => setChosen({ task: name, from, to: next })}
+          />
+        </div>
+        <LabelTable
+          task={name}
+          labels={labels}
+          rows={labelRows(results, j, labels, { from, to })}
+          from={called(from)}
+          to={called(to)}
+        />
+      </Section>
+    </div>
+  );
+}
+
+/** The round in which a task was learned; of a task that is only tested, 0. */
+const firstRound = ({ settings }: Results, { j, watched }: Tested): number =>
+  watched === true ? 0 : roundOf(settings, j);
+
+/** The task that lost most since it was learned. */
+function mostLost(results: Results, tested: readonly Tested[]): Tested {
+  const lost = (task: Tested): number => {
+    const at = (round: number): number => results.accuracy.exact[round]?.[task.j] ?? 0;
+    return at(firstRound(results, task)) - at(task.rounds.at(-1) ?? 0);
+  };
+  const [first] = tested.toSorted((a, b) => lost(b) - lost(a));
+  return first;
+}
+
+/** The embedded models as named within a sentence. */
+const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
+
+/** A sentence about the chosen method that its run can show. */
+const aboutMethod = (method: MethodName): string =>
+  method === 'gorp-plus'
+    ? 'gorp-plus, the method chosen, keeps its updates out of the directions that earlier tasks need.'
+    : method === PLAIN
+      ? `${PLAIN}, the method chosen, is plain.`
+      : `The method chosen is ${method}.`;
+
+/** Before the first run: what Start does, and what each view will show. */
+function Welcome() {
+  const order = usePageState(({ draft }) => draft.order);
+  const data = usePageState((state) => state.userTasks);
+  const model = usePageState(({ draft }) => draft.model);
+  const method = usePageState(({ draft }) => draft.method.name);
+  const withOther = counterMethod(method) === PLAIN ? 'without protection' : `with ${counterMethod(method)}`;
+  const cards = order.map((name) => taskCard(name, data));
+  return (
+    <div className={styles.welcome}>
+      <h2 className={styles.headline}>Teach a language model one task after another, and see what it forgets.</h2>
+      <p className={styles.lead}>
+        Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
+        below in order and is tested after each.{' '}
+        {withTerms('Plain fine-tuning makes it forget much of what it learned before.', 'fine-tuning')}{' '}
+        {withTerms(aboutMethod(method), 'direction')} When the run has ended, you can train the same {withOther} and see
+        both side by side.
+      </p>
+      <ol className={styles.tasks}>
+        {cards.map(({ name, question, labels }, index) => (
+          <li key={name} className={styles.task}>
+            <span className="muted">{index + 1}</span>
+            <h3>{visibleText(name, 60)}</h3>
+            <p className={styles.question}>{question}</p>
+            {labels.length > 0 && (
+              <p className={`muted small ${styles.labels}`}>{visibleText(labels.join(', '), 400)}</p>
+            )}
+          </li>
+        ))}
+      </ol>
+      <dl className={`small ${styles.views}`}>
+        <div>
+          <dt>Run</dt>
+          <dd>The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.</dd>
+        </div>
+        <div>
+          <dt>Ranks</dt>
+          <dd>
+            The directions each layer reserves for earlier tasks, the room left, and the share of each gradient removed.
+          </dd>
+        </div>
+        <div>
+          <dt>Try it</dt>
+          <dd>The model’s answers to your sentence, before training and after every task.</dd>
+        </div>
+        <div>
+          <dt>Results</dt>
+          <dd>Your runs beside the published averages, and every number as a JSON file.</dd>
+        </div>
+      </dl>
     </div>
   );
 }

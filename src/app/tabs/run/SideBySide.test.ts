@@ -3,10 +3,10 @@ import { expect, it } from 'vitest';
 import type { Results } from '../../../run/results/results.ts';
 import { quickResults, resultsOfScript } from '../../../testing/scripted-results.ts';
 import { runKey, summaryOf } from '../../state/history.ts';
-import { sameWith } from '../../state/queue-runs.ts';
+import { sameWith } from '../../state/queue.ts';
 import { endedRun } from '../../state/run-state.ts';
 import { markup, silentPage } from '../../testing/markup.ts';
-import { memoryHistory } from '../../testing/memory-history.ts';
+import { memoryHistory } from '../../testing/stores.ts';
 import { besideStory, counterpartOf, SideBySide } from './SideBySide.tsx';
 import { WhatHappened } from './WhatHappened.tsx';
 

@@ -12,7 +12,7 @@ import { usePageState } from '../../state/page-context.tsx';
 import { matrixOf, measuresIn, scoreText } from '../../state/scores.ts';
 import { listed } from '../../state/story.ts';
 import { whole } from '../../ui/format.ts';
-import { MatrixFigure } from './AccuracyMatrix.tsx';
+import { MatrixFigure } from './Accuracy.tsx';
 import styles from './run.module.css';
 
 /**

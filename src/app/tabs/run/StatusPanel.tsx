@@ -11,9 +11,9 @@ import { downloadResults } from '../../ui/download.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
 import { methodTitle } from '../../../methods/registry.ts';
 import { isActive, type PageRun } from '../../state/run-state.ts';
-import { AskTwice } from '../../ui/AskTwice.tsx';
+import { AskTwice } from '../../ui/controls.tsx';
 import { phaseText, roundShares, whereText } from '../../state/phase.ts';
-import { Filled, ProgressBar } from '../../ui/ProgressBar.tsx';
+import { Filled, ProgressBar } from '../../ui/blocks.tsx';
 import styles from './run.module.css';
 
 /** Where the run is; once it has ended, also the ways on. */

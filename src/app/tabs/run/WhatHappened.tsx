@@ -1,25 +1,24 @@
 import { useEffect, useMemo, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../../base/errors.ts';
 import { changeInterval } from '../../../base/proportions.ts';
+import { turnedBetween } from '../../../run/results/answers.ts';
 import { keptQuestions, keptSentence } from '../../../run/results/common-questions-kept.ts';
 import { generalTextChange, generalTextSentence } from '../../../run/results/general-text-change.ts';
-import { turnedBetween } from '../../../run/results/answers.ts';
 import type { Results } from '../../../run/results/results.ts';
 import { idleTasks, watchedSums } from '../../../run/results/watched.ts';
-import { roundName } from '../../../run/settings/schedule.ts';
+import { roundName, roundOf } from '../../../run/settings/schedule.ts';
+import { isShare, mainScore } from '../../../run/settings/scoring.ts';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
-import { sameWith } from '../../state/queue-runs.ts';
+import { sameWith } from '../../state/queue.ts';
 import { isActive } from '../../state/run-state.ts';
 import { scoreText, sharesOf } from '../../state/scores.ts';
 import { listed, storyOf, type TaskSentence } from '../../state/story.ts';
-import { ErrorLine } from '../../ui/errors.tsx';
+import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import { significant } from '../../ui/format.ts';
-import { Section } from '../../ui/Section.tsx';
 import { withTerms } from '../../ui/Term.tsx';
-import { freeStory } from './free-story.ts';
-import { counterMethod, counterpartOf, PLAIN, SideBySide } from './SideBySide.tsx';
 import styles from './run.module.css';
+import { counterMethod, counterpartOf, PLAIN, SideBySide } from './SideBySide.tsx';
 
 /** How many questions of common knowledge the model still answers, and those that it lost, with both answers. */
 function KeptQuestions({ results }: { results: Results }) {
@@ -229,4 +228,55 @@ function Beside({ results, other }: { results: Results; other: string }) {
       </button>
     </>
   );
+}
+
+const NAMES = { rougeL: 'share of words in common (ROUGE-L)', loss: 'surprise (loss per token)' } as const;
+
+/** A change of this share is called no change. */
+const LITTLE = 0.01;
+
+/**
+ * What each task learned and lost whose main score is a mean, not a share of right answers: nothing is said of chance.
+ * Those with right answers are in the sentences of `storyOf`.
+ */
+export function freeStory({ settings, tasks, accuracy }: Results): TaskSentence[] {
+  return tasks.flatMap((task, j): TaskSentence[] => {
+    const score = mainScore(task);
+    if (isShare(score) || task.watched === true) return [];
+    const matrix = accuracy[score] ?? [];
+    const at = (round: number): number | null => matrix[round]?.[j] ?? null;
+    const own = roundOf(settings, j);
+    const learned = at(own);
+    if (learned === null) return [];
+    const isBetter = (a: number, b: number): boolean => (score === 'loss' ? a < b : a > b);
+    const text = (value: number): string => {
+      if (score !== 'loss') return `${scoreText(score, value)} %`;
+      const perplexity = task.form === 'text' ? ` (perplexity ${significant(Math.exp(value))})` : '';
+      return `${scoreText(score, value)}${perplexity}`;
+    };
+    const before = at(0);
+    const round = matrix.findLastIndex((row) => (row[j] ?? null) !== null);
+    const last = round > own ? at(round) : null;
+    const first =
+      before === null
+        ? `had a ${NAMES[score]} of ${text(learned)}`
+        : `went from a ${NAMES[score]} of ${text(before)} to ${text(learned)} when it was learned`;
+    // Of a loss its share, of ROUGE-L its points.
+    const little = score === 'loss' ? LITTLE * learned : LITTLE;
+    if (last === null || Math.abs(last - learned) <= little) {
+      const isSame = before !== null && scoreText(score, before) === scoreText(score, learned);
+      const tone = isSame ? 'same' : before === null || isBetter(learned, before) ? 'learned' : 'fell';
+      const isEqual = last !== null && scoreText(score, last) === scoreText(score, learned);
+      const end = last === null ? '' : isEqual ? ' and stayed there' : ` and stayed about there: ${text(last)} now`;
+      return [{ task: task.name, tone, text: `${task.name} ${first}${end}.` }];
+    }
+    const isWorse = isBetter(learned, last);
+    return [
+      {
+        task: task.name,
+        tone: isWorse ? 'fell' : 'rose',
+        text: `${task.name} ${first}, and is ${text(last)} now, which is ${isWorse ? 'worse' : 'better'}.`,
+      },
+    ];
+  });
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Results } from '../../../run/results/results.ts';
 import { quickResults } from '../../../testing/scripted-results.ts';
-import { freeStory } from './free-story.ts';
+import { freeStory } from './WhatHappened.tsx';
 
 const results = quickResults('gorp', 1);
 

@@ -3,10 +3,10 @@ import { DTYPE_WORDS } from '../../../onnx/dtypes.ts';
 import { changedWords } from '../../../text/changed-words.ts';
 import { closestOf } from '../../../text/scores.ts';
 import type { Preparation, TriedAnswer } from '../../../worker/try/messages.ts';
-import { LongText, MarkedText } from '../../shared/MarkedText.tsx';
+import { LongText, MarkedText } from '../../shared/Examples.tsx';
 import type { Playground } from '../../state/playground.ts';
 import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from '../../state/try-state.ts';
-import { Filled } from '../../ui/ProgressBar.tsx';
+import { Filled } from '../../ui/blocks.tsx';
 import styles from './try.module.css';
 
 /** The probability of an answer, as a bar. */

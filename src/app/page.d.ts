@@ -17,3 +17,16 @@ declare module 'react' {
     '--depth'?: number;
   }
 }
+
+declare global {
+  /** Version from package.json, inserted by vite.config.ts. */
+  const __APP_VERSION__: string;
+  /** Short hash of the built commit, or `unknown`. */
+  const __APP_COMMIT__: string;
+
+  /** File System Access API: missing from lib.dom, and from some browsers. */
+  function showSaveFilePicker(options: {
+    suggestedName: string;
+    types: { accept: Record<string, string[]> }[];
+  }): Promise<FileSystemFileHandle>;
+}

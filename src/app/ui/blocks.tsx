@@ -1,0 +1,125 @@
+import { type ReactNode, useId } from 'react';
+import type { ErrorReport } from '../../base/errors.ts';
+import type { ReadToken } from '../../tasks/reading.ts';
+import styles from './ui.module.css';
+
+interface SectionProps {
+  title: string;
+  /** How to read the section, in one line. */
+  note?: ReactNode;
+  /** Controls at the end of the title line. */
+  tools?: ReactNode;
+  testId?: string;
+  /** 3 for a section within a section. */
+  level?: 2 | 3;
+  children: ReactNode;
+}
+
+/** A titled part of a view. */
+export function Section({ title, note, tools, testId, level = 2, children }: SectionProps) {
+  const id = useId();
+  const Heading = level === 2 ? 'h2' : 'h3';
+  return (
+    <section aria-labelledby={id} className={styles.section} data-testid={testId}>
+      <div className={styles.head}>
+        <Heading id={id} className={styles.title}>
+          {title}
+        </Heading>
+        {tools !== undefined && <div className={styles.tools}>{tools}</div>}
+      </div>
+      {note !== undefined && <p className={styles.note}>{note}</p>}
+      {children}
+    </section>
+  );
+}
+
+/** An error as the page shows it everywhere: what happened, what to do, and its stable code. */
+export function ErrorText({ error, title }: { error: ErrorReport; title?: string }) {
+  return (
+    <>
+      <p>
+        {title !== undefined && <strong>{title}. </strong>}
+        {error.message}
+      </p>
+      <p>
+        <strong>What to do: </strong>
+        {error.nextStep}
+      </p>
+      <p>
+        <code className="muted tiny">{error.code}</code>
+      </p>
+    </>
+  );
+}
+
+/** An error in one paragraph, next to its subject. @param isNew whether screen readers announce it at once. */
+export function ErrorLine({ error, isNew, testId }: { error: ErrorReport; isNew: boolean; testId?: string }) {
+  return (
+    <p className="about bad wrap" role={isNew ? 'alert' : undefined} data-testid={testId}>
+      {error.message} {error.nextStep} <code>{error.code}</code>
+    </p>
+  );
+}
+
+/** Shows an error and what to do, next to the action that failed. */
+export function ErrorNote({ error, title }: { error: ErrorReport; title: string }) {
+  return (
+    <div role="alert" className="notice bad small" data-testid="task-problem">
+      <ErrorText error={error} title={title} />
+    </div>
+  );
+}
+
+interface ProgressBarProps {
+  label: string;
+  /** Between 0 and 1. */
+  share: number;
+  /** What a screen reader says instead of the percentage. */
+  text?: string;
+  isThin?: boolean;
+}
+
+/** A bar that is filled up to a share. */
+export function ProgressBar({ label, share, text, isThin = false }: ProgressBarProps) {
+  return (
+    <div
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(100 * share)}
+      aria-valuetext={text}
+    >
+      <Filled share={share} isThin={isThin} />
+    </div>
+  );
+}
+
+/** The drawing of a share between 0 and 1, for what says it in words as well. */
+export function Filled({ share, isThin = false }: { share: number; isThin?: boolean }) {
+  return (
+    <span className={styles.groove} data-thin={isThin}>
+      <span className={styles.fill} style={{ width: `${100 * share}%` }} />
+    </span>
+  );
+}
+
+interface ReadExampleProps {
+  task: string;
+  tokens: readonly ReadToken[];
+}
+
+/** How many tokens an example has, and how many of them count in the loss. */
+export function countsOf({ task, tokens }: ReadExampleProps): string {
+  const label = tokens.filter(({ isLabel }) => isLabel).length;
+  return `An example of ${task}: ${tokens.length} tokens. Only the marked label, ${label} of them, counts in the loss.`;
+}
+
+/** An example exactly as the model reads it, with the label's tokens marked. */
+export function ReadExample({ task, tokens }: ReadExampleProps) {
+  return (
+    <pre className={styles.read} tabIndex={0} aria-label={`An example of ${task}`}>
+      {tokens.map(({ text, isLabel }, i) => (isLabel ? <mark key={i}>{text}</mark> : <span key={i}>{text}</span>))}
+    </pre>
+  );
+}
