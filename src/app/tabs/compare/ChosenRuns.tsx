@@ -30,7 +30,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
         groups.length === 0 && <p className="about">No runs ticked yet.</p>
       )}
       {isLong ? (
-        groups.map((group) => <Group key={group.name} group={group} />)
+        <Groups groups={groups} />
       ) : (
         <ul className="buttons">
           {groups.map((group) => (
@@ -71,6 +71,28 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
       {storeProblem !== null && <p className="about bad">{storeProblem}</p>}
     </Section>
   );
+}
+
+/** A line for each group; of many groups, by method. */
+function Groups({ groups }: { groups: readonly SettingsGroup[] }) {
+  const all = groups.map((group) => <Group key={group.name} group={group} />);
+  if (groups.length <= MOST_CHIPS) return all;
+  const methods = [...new Set(groups.map(({ settings }) => settings.method.name))];
+  return methods.map((method) => {
+    const own = groups.flatMap((group, i) => (group.settings.method.name === method ? [{ group, line: all[i] }] : []));
+    const runs = own.reduce((sum, { group }) => sum + group.runs.length, 0);
+    return (
+      <details key={method} data-testid="compared-method">
+        <summary>
+          <span className="keyed" style={{ '--series': own[0].group.color }}>
+            {method}
+          </span>
+          : {whole(own.length)} settings, {whole(runs)} runs
+        </summary>
+        {own.map(({ line }) => line)}
+      </details>
+    );
+  });
 }
 
 /** A group of many: its method and what distinguishes it, how many runs it has, and the runs when it is unfolded. */
