@@ -132,7 +132,7 @@ export function PairedDifferences({ groups }: { groups: readonly SettingsGroup[]
       {contrasts.length === 0 ? (
         <p className="about">No other setting has a run on the same seed and order.</p>
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Paired differences">
+        <div className="scroll" tabIndex={0} role="region" aria-label="AP less that of each other">
           <table className="table numbers">
             <caption className="hidden-visually">AP of {one.name} less that of each other</caption>
             <thead>
