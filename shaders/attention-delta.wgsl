@@ -1,8 +1,8 @@
 // Packs what attention's gradients read of every query and key into one buffer
 //
-//   back = lse_i and delta_i = do_i·o_i of every query, [Sq, H, 2], then the table of spans as floats
+//   back = lse_i and delta_i = do_i·o_i of every query, [N, H, 2], then the table of spans as floats
 //
-// do, o [Sq, H, d]: heads side by side. lse [Sq, H]. One buffer keeps attention within eight bindings.
+// do, o [N, H, d]: heads side by side. lse [N, H]. One buffer keeps attention within eight bindings.
 // Plan: one thread per query and head, then one per number of the table.
 
 // queries: of all heads; rest: numbers of the table.

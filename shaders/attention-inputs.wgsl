@@ -6,27 +6,23 @@
 //   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
 // (FlashAttention's scheme, Dao et al. 2022: the gradients recompute p from lse.)
 //
-// q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
-// bias (BIAS): [H, Sq, Sk]; [1, Sq, Sk] for all heads; or by distance (DISTANCE), [H, distances], whose entry
-// j - i + Sq - 1 belongs to query i and key j. mask [Bk, Sk]: 0 hides a key. lse [B, Sq, H].
-// Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so
-// several targets share one encoded source.
-// Query i is at position n = i + offset (+ position[0] with POSITION) among the keys. CAUSAL allows key j if j <= n.
-// WINDOW allows it if j > n - window: a query sees `window` positions, including its own (sliding attention).
-// With SPANS the batch has one row of Sq queries and one of Sk keys, cut by a table in place of the mask: u32
-// [spans, 6]. Only then are there gradients. Their `back` holds lse and delta_i = do_i·o_i of every query, [Sq, H, 2], then
-// the table as floats (`attention-delta.wgsl`), so that no form binds more than the eight storage buffers that every
-// device has. A span is the first query and their number, the same of the keys that it shares, and
-// of its own. Shared keys have the positions from 0 on, then own keys; query i is at the position of own key i, and
-// distances count from the middle of the bias. Every query belongs to one span, and every key is an own key of one
-// span; a span shares the keys from the first own key of another one on.
+// q, o, do, dq [N, H, d]; k, v, dk, dv [M, Hk, d]: heads side by side, as linear layers leave them. lse [N, H]. Query head
+// h uses key head h / (H / Hk) (grouped-query attention).
+// A table of spans says which keys a query sees, u32 [spans, 6]: the first query of a span and their number; the first
+// of its own keys and their number; their first position; and one more than the span that it continues, or 0. It sees
+// all keys of that span, and those that that one sees, whose positions come before its own. Query i is at the position
+// of own key i, or with POSITION `position[0]` after it. Every query belongs to one span, and for the gradients every
+// key is an own key of one span.
+// The gradients' `back` holds lse and delta_i = do_i·o_i of every query, [N, H, 2], then the table as floats
+// (`attention-delta.wgsl`), so that no form binds more than the eight storage buffers that every device has.
+// CAUSAL allows keys up to a query's own position n. WINDOW allows key j if j > n - window: a query sees `window`
+// positions, including its own (sliding attention). bias (BIAS) [H, distances], by key - query from the middle on.
 // Care: the running maximum keeps exp in range; a row without allowed keys gives o = 0, lse = -3e38 and zero gradients.
 
 struct Params {
   grid: Grid,
-  B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
-  scale: f32, offset: u32, window: u32, parts: u32,
-  spans: u32, distances: u32,
+  N: u32, M: u32, H: u32, Hk: u32,
+  scale: f32, window: u32, parts: u32, spans: u32, distances: u32,
   E: u32, E4: u32,  // {{T}} and vec4 of a head: from here, since some compilers unroll a loop of known length
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -34,7 +30,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<{{T}}>;
 @group(0) @binding(3) var<storage, read> v: array<{{T}}>;
 #if FORWARD
-@group(0) @binding(4) var<storage, read> {{HIDING}};  // mask or table of spans
+@group(0) @binding(4) var<storage, read> table: array<u32>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 #else
 @group(0) @binding(4) var<storage, read> back: array<vec2f>;
@@ -53,46 +49,45 @@ struct Params {
 
 const NONE = -3.0e38;
 
-// Queries and the keys they see: those of a batch, or of an entry of the table.
-struct Span { queries: u32, queryCount: u32, shares: u32, sharedCount: u32, own: u32, ownCount: u32 }
+// An entry of the table.
+struct Span { queries: u32, queryCount: u32, own: u32, ownCount: u32, start: u32, after: u32 }
 
 // Two numbers of a span in the table.
-#if SPANS
 fn pairOf(s: u32, pair: u32) -> vec2u {
 #if FORWARD
   return vec2u(table[6u * s + 2u * pair], table[6u * s + 2u * pair + 1u]);
 #else
-  return vec2u(back[p.Sq * p.H + 3u * s + pair]);
+  return vec2u(back[p.N * p.H + 3u * s + pair]);
 #endif
 }
-fn spanCount() -> u32 { return p.spans; }
 fn spanAt(s: u32) -> Span {
   let queries = pairOf(s, 0u);
-  let shares = pairOf(s, 1u);
-  let own = pairOf(s, 2u);
-  return Span(queries.x, queries.y, shares.x, shares.y, own.x, own.y);
+  let own = pairOf(s, 1u);
+  let place = pairOf(s, 2u);
+  return Span(queries.x, queries.y, own.x, own.y, place.x, place.y);
 }
-#else
-fn spanCount() -> u32 { return p.B; }
-fn spanAt(b: u32) -> Span { return Span(b * p.Sq, p.Sq, 0u, 0u, b / (p.B / p.Bk) * p.Sk, p.Sk); }
-#endif
 
-fn keyCount(span: Span) -> u32 { return span.sharedCount + span.ownCount; }
+fn keyCount(span: Span) -> u32 { return span.start + span.ownCount; }
 
 // The number of the key at a position of a span.
 fn keyAt(span: Span, j: u32) -> u32 {
-  return select(span.own + j - span.sharedCount, span.shares + j, j < span.sharedCount);
+  var owner = span;
+  while (j < owner.start) { owner = spanAt(owner.after - 1u); }
+  return owner.own + j - owner.start;
 }
 
 // The position of a key in a span: past the last one if it has no part in it.
 fn positionOf(span: Span, key: u32) -> u32 {
-  if (key - span.own < span.ownCount) { return span.sharedCount + key - span.own; }
-  return select(keyCount(span), key - span.shares, key - span.shares < span.sharedCount);
+  var owner = span;
+  while (key - owner.own >= owner.ownCount) {
+    if (owner.after == 0u) { return keyCount(span); }
+    owner = spanAt(owner.after - 1u);
+  }
+  return owner.start + key - owner.own;
 }
 
 // The span of a query.
 fn spanOf(query: u32) -> u32 {
-#if SPANS
   var s = 0u;
   while (s < p.spans) {
     let queries = pairOf(s, 0u);
@@ -100,17 +95,14 @@ fn spanOf(query: u32) -> u32 {
     s++;
   }
   return s;
-#else
-  return query / p.Sq;
-#endif
 }
 
 // The position of query i of a span among its keys.
 fn placeOf(span: Span, i: u32) -> u32 {
 #if POSITION
-  return i + p.offset + position[0];
+  return i + span.start + position[0];
 #else
-  return i + p.offset + span.sharedCount;
+  return i + span.start;
 #endif
 }
 
@@ -146,28 +138,10 @@ fn firstQuery(span: Span, j: u32) -> u32 {
   return first;
 }
 
-// Whether the mask shows a key.
-fn isShown(key: u32) -> bool {
-#if SPANS
-  return true;
-#else
-  return mask[key] != 0.0;
-#endif
-}
-
 // The bias of query i and key j of a span.
 fn biasAt(span: Span, h: u32, i: u32, j: u32) -> f32 {
 #if BIAS
-#if DISTANCE
-#if SPANS
-  let middle = p.distances / 2u;
-#else
-  let middle = p.Sq - 1u;
-#endif
-  return bias[h * p.distances + j + middle - i - span.sharedCount];
-#else
-  return bias[({{BIAS_HEAD}} * p.Sq + i) * p.Sk + j];
-#endif
+  return bias[h * p.distances + p.distances / 2u + j - placeOf(span, i)];
 #else
   return 0.0;
 #endif

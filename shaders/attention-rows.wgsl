@@ -5,7 +5,7 @@
 // threads read the same keys. A head has {{SIZE}} values of type T (vec4 where d % 4 = 0). They are read in loops when
 // they are needed, which compiles quickly everywhere. The number of values is the parameter p.E, since some compilers
 // unroll a loop of known length.
-// No branch depends on a score or a mask: after one, compilers of software adapters add a select to every sum.
+// No branch depends on a score: after one, compilers of software adapters add a select to every sum.
 
 @compute @workgroup_size({{WG}})
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: vec3u) {
@@ -13,12 +13,12 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #if GRAD_KV
   let m = id.x;
   let hk = id.y;
-  if (m >= p.Sk) { return; }
+  if (m >= p.M) { return; }
   let key = (m * p.Hk + hk) * {{SIZE}}u;
   var dk: array<{{T}}, {{SIZE}}>;
   var dv: array<{{T}}, {{SIZE}}>;
   let group = p.H / p.Hk;
-  for (var n = 0u; n < spanCount(); n++) {
+  for (var n = 0u; n < p.spans; n++) {
     let span = spanAt(n);
     let j = positionOf(span, m);
     if (j == keyCount(span)) { continue; }
@@ -49,7 +49,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
 #else
   let n = id.x;
   let h = id.y;
-  if (n >= p.B * p.Sq) { return; }
+  if (n >= p.N) { return; }
   let span = spanAt(spanOf(n));
   let i = n - span.queries;
   let hk = h / (p.H / p.Hk);
@@ -63,12 +63,11 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: ve
   let saved = back[at];
 #endif
   for (var j = firstKey(span, i); j < keyCount(span); j++) {
-    let m = keyAt(span, j);
-    let key = (m * p.Hk + hk) * {{SIZE}}u;
+    let key = (keyAt(span, j) * p.Hk + hk) * {{SIZE}}u;
     var s = biasAt(span, h, i, j);
 #if FORWARD
     for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row + e] * p.scale, k[key + e]); }
-    s = select(NONE, s, isShown(m) && isSeen(span, i, j));
+    s = select(NONE, s, isSeen(span, i, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let weight = select(0.0, exp(s - higher), s > NONE);

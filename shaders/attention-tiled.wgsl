@@ -99,11 +99,14 @@ fn overlap(first: u32, last: u32, begin: u32, count: u32, place: u32) -> vec2u {
 // The queries, or positions of keys, that rows have in a span: from the first to the last, or (1, 0).
 fn rowsIn(span: Span, first: u32, last: u32) -> vec2u {
 #if GRAD_KV
-  let own = overlap(first, last, span.own, span.ownCount, span.sharedCount);
-  let others = overlap(first, last, span.shares, span.sharedCount, 0u);
-  if (own.x > own.y) { return others; }
-  if (others.x > others.y) { return own; }
-  return vec2u(min(own.x, others.x), max(own.y, others.y));
+  var owner = span;
+  var all = overlap(first, last, owner.own, owner.ownCount, owner.start);
+  while (owner.after > 0u) {
+    owner = spanAt(owner.after - 1u);
+    let more = overlap(first, last, owner.own, owner.ownCount, owner.start);
+    if (more.x <= more.y) { all = select(vec2u(min(all.x, more.x), max(all.y, more.y)), more, all.x > all.y); }
+  }
+  return all;
 #else
   return overlap(first / {{G}}u, last / {{G}}u, span.queries, span.queryCount, 0u);
 #endif
@@ -131,7 +134,7 @@ fn queryOf(span: Span, n: vec4u) -> vec4u {
   let i = n / {{G}}u - span.queries;
   return min(i, vec4u(span.queryCount));
 }
-// Which pairs of queries and keys exist and may see each other, but for the mask.
+// Which pairs of queries and keys exist and may see each other.
 fn areSeen(span: Span, i: vec4u, j: vec4u) -> vec4<bool> {
   let seen = vec4<bool>(
     isSeen(span, i.x, j.x), isSeen(span, i.y, j.y), isSeen(span, i.z, j.z), isSeen(span, i.w, j.w)
@@ -147,16 +150,6 @@ fn biasOf(span: Span, h: vec4u, queries: vec4u, keys: vec4u) -> vec4f {
   );
 }
 fn headOf(hk: u32, n: vec4u) -> vec4u { return hk * {{G}}u + n % {{G}}u; }
-// Whether the mask shows the keys at positions.
-fn areShown(span: Span, j: vec4u) -> vec4<bool> {
-#if SPANS
-  return vec4<bool>(true);
-#else
-  let key = span.own + min(j, vec4u(p.Sk - 1u));
-  return vec4<bool>(isShown(key.x), isShown(key.y), isShown(key.z), isShown(key.w));
-#endif
-}
-
 // exp(score - lse), whose bound only guards pairs that are not seen; and the gradient of the score.
 fn weight(score: vec4f, lse: vec4f, seen: vec4<bool>) -> vec4f {
   return select(vec4f(), exp(min(score - lse, vec4f(80.0))), seen);
@@ -180,25 +173,16 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
   let hk = group.y;
   let x = thread % 8u;
   let y = thread / 8u;
-  // Rows of a batch, of all batches with SPANS.
-  let batch = group.z % p.B;
-  let part = group.z / p.B;
+  let part = group.z;
 #if GRAD_KV
-  let rowCount = p.Sk;
+  let rowCount = p.M;
 #else
-  let rowCount = p.Sq * {{G}}u;
+  let rowCount = p.N * {{G}}u;
 #endif
-#if SPANS
-  let firstSpan = 0u;
-  let endSpan = p.spans;
-#else
-  let firstSpan = batch;
-  let endSpan = batch + 1u;
-#endif
-  let firstRow = batch * rowCount + group.x * {{ROWS}}u;
-  let lastRow = min(firstRow + {{LAST}}u, (batch + 1u) * rowCount - 1u);
+  let firstRow = group.x * {{ROWS}}u;
+  let lastRow = min(firstRow + {{LAST}}u, rowCount - 1u);
   var tiles = 0u;
-  for (var s = firstSpan; s < endSpan; s++) { tiles += tilesOf(spanAt(s), firstRow, lastRow); }
+  for (var s = 0u; s < p.spans; s++) { tiles += tilesOf(spanAt(s), firstRow, lastRow); }
   let each = (tiles + p.parts - 1u) / p.parts;
 #for r in R
   let row{{r}} = firstRow + y + {{8 * r}}u;
@@ -216,7 +200,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
   var sum = vec4f();
 #endif
   var passed = 0u;
-  for (var s = firstSpan; s < endSpan; s++) {
+  for (var s = 0u; s < p.spans; s++) {
     let span = spanAt(s);
     let own = rowsIn(span, firstRow, lastRow);
     let count = tilesOf(span, firstRow, lastRow);
@@ -259,10 +243,9 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
       }
 #endfor
 #if FORWARD
-      let shown = areShown(span, columns);
       var higher = top;
 #for r in R
-      let seen{{r}} = shown & areSeen(span, places{{r}}, columns);
+      let seen{{r}} = areSeen(span, places{{r}}, columns);
       let score{{r}} = select(vec4f(NONE), s0_{{r}} * p.scale + biasOf(span, headOf(hk, vec4u(row{{r}})), places{{r}}, columns), seen{{r}});
       higher[{{r}}] = max(higher[{{r}}], max(max(score{{r}}.x, score{{r}}.y), max(score{{r}}.z, score{{r}}.w)));
 #endfor
@@ -333,7 +316,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) thread
   lanes[thread] = sum;
   workgroupBarrier();
   sum = vec4f();
-  for (var lane = 0u; lane < min(8u, p.Sk); lane++) { sum += lanes[y * 8u + lane]; }
+  for (var lane = 0u; lane < min(8u, p.M); lane++) { sum += lanes[y * 8u + lane]; }
   let factor = select(vec4f(), 1.0 / max(sum, vec4f(1e-37)), sum > vec4f());
 #else
   let factor = vec4f(p.scale);

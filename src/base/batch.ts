@@ -26,8 +26,10 @@ export interface PlannedBatch {
   readonly S: number;
   readonly T: number;
   readonly shared: number;
-  /** Tokens that a decoder-only model reads and predicts at most; if undefined, as if every example had S and T. */
+  /** Tokens that a decoder-only model reads at most; if undefined, as if every example had S and T. */
   readonly tokens?: number;
+  /** Tokens of the sources and of the labels at most, likewise. */
+  readonly sources?: number;
   readonly labels?: number;
   /** Labels of each source, where a model reads sources apart; 1 by default. */
   readonly answers?: number;

@@ -11,7 +11,7 @@ import { innerProduct } from '../graph/ops/inner-product.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { adamInto, adamStepSize } from '../graph/ops/optimizer.ts';
-import { rowAttention } from '../graph/ops/row-attention.ts';
+import { attention } from '../graph/ops/attention.ts';
 import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
 import { type Bench, memoryStore, type PartReport } from './bench.ts';
 import { type ApiCounts, countCalls } from './counts.ts';
@@ -127,7 +127,7 @@ export class BlockStep {
     const x = persistent('x', [B, S, D], values.x);
     const goal = persistent('goal', [B, S, D], values.y);
     const spans = persistent('spans', [B, 6]);
-    const rows = Array.from({ length: B }, (_, b) => [b * S, S, 0, 0, b * S, S]);
+    const rows = Array.from({ length: B }, (_, b) => [b * S, S, b * S, S, 0, 0]);
     device.write(storageOf(spans).buffer, 0, Uint32Array.from(rows.flat()));
     const loss = persistent('loss', [1]);
     const one = persistent('one', [1], Float32Array.of(1));
@@ -195,7 +195,7 @@ function forward(g: Graph, parameters: ReadonlyMap<string, Tensor>, x: Tensor, s
     matmul(g, from, weight(name), { layout: 'nt', addend });
   const h = rmsNorm(g, x, weight('g1'), EPS); // [B, S, D]
   const [q, k, v] = ['wq', 'wk', 'wv'].map((name) => linear(h, name)); // [B, S, D] each
-  const o = rowAttention(g, { q, k, v, spans, heads: BLOCK.H, keyHeads: BLOCK.H, scale: 1, causal: false }); // [B, S, D]
+  const o = attention(g, { q, k, v, spans, heads: BLOCK.H, keyHeads: BLOCK.H, scale: 1, causal: false }); // [B, S, D]
   const r = linear(o, 'wo', x); // [B, S, D]
   const f = activation(g, 'relu', linear(rmsNorm(g, r, weight('g2'), EPS), 'w1')); // [B, S, F]
   return linear(f, 'w2', r); // [B, S, D]

@@ -27,17 +27,17 @@ export class Greedy {
     this.#owned = owned;
   }
 
-  /** @param sizes `capacity`: the most tokens of an answer, plus one. */
+  /** @param sizes B sources of at most S tokens; `capacity`: the most tokens of an answer, plus one. */
   static async create(
     device: Device,
     network: Network,
     layers: Layers,
-    sizes: { B: number; S: number; capacity: number },
+    { B, S, capacity }: { B: number; S: number; capacity: number },
   ): Promise<Greedy> {
     const owned: OwnedBuffer[] = [];
     let prefill: Compiled | undefined;
     try {
-      const generation = network.generation(sizes, owned);
+      const generation = network.generation({ B, tokens: B * S, capacity }, owned);
       const [encoding, decoding] = [new Graph(), new Graph()];
       prefill = await compile(device, 'encode', encoding, generation.prefill(encoding, layers));
       generation.decodeStep(decoding, layers);

@@ -2,7 +2,7 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { rowAttention } from '../graph/ops/row-attention.ts';
+import { attention } from '../graph/ops/attention.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { activation, add, gatedActivation } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
@@ -76,13 +76,13 @@ const attended = (name: string, keyHeads: number, causal: boolean, d: number): C
     const [first, N] = [22, 38];
     const q = r.input('q', [1, N, heads * d]);
     const [k, v] = ['k', 'v'].map((one) => r.input(one, [1, N, keyHeads * d]));
-    const row = (begin: number, end: number): number[] => [begin, end - begin, 0, shared, begin, end - begin];
-    const beginning = [0, shared, 0, 0, 0, shared];
+    const row = (begin: number, end: number): number[] => [begin, end - begin, begin, end - begin, shared, 1];
+    const beginning = [0, shared, 0, shared, 0, 0];
     const spans = r.given('spans', [3, 6], [...beginning, ...row(shared, first), ...row(first, N)], 'u32');
     const distances = 2 * N - 1;
     const values = Array.from({ length: heads * distances }, (_, i) => Math.sin(i));
     const bias = causal ? undefined : r.given('bias', [heads, distances], values);
-    return rowAttention(r.graph, { q, k, v, spans, bias, heads, keyHeads, scale: 1 / Math.sqrt(d), causal });
+    return attention(r.graph, { q, k, v, spans, bias, heads, keyHeads, scale: 1 / Math.sqrt(d), causal });
   },
 });
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
 import { planMemory } from '../run/planning/plan-run.ts';
+import { testAhead } from '../run/planning/planned-work.ts';
 import { FAMILY_MODULES } from '../run/settings/trained-modules.ts';
 import { TESTS_ALL } from '../testing/tier.ts';
 import { GALLERY } from '../weights/gallery.ts';
@@ -52,7 +53,7 @@ test.each(GALLERY.filter((_, i) => TESTS_ALL || i % 5 === 0).map((model) => [mod
         generalText: null,
         protects: [],
         freeTests: [],
-        tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, shared: 0, pool: sizes }], // as dbpedia's
+        tests: [testAhead(B, 512, { nodes: 1 + 14 * 9, choices: 14 * 10 })], // as dbpedia's
       },
       storedAs: () => storedAs,
       device: { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } },

@@ -19,7 +19,7 @@ import {
   PARTS,
 } from '../run/planning/memory-plan.ts';
 import { type MemoryQuestion, planMemory, planRun, type RunPlan, storedTypes } from '../run/planning/plan-run.ts';
-import { workAhead } from '../run/planning/planned-work.ts';
+import { testAhead, workAhead } from '../run/planning/planned-work.ts';
 import { enoughFor, LONGEST, type TextLengths } from '../run/planning/text-lengths.ts';
 import { testedTasks } from '../run/settings/settings.ts';
 import { FAMILY_MODULES } from '../run/settings/trained-modules.ts';
@@ -256,7 +256,7 @@ async function published(terminal: Terminal): Promise<number> {
       answer: lengths.targetLength,
       batch: { B: batchSize, S: 512, T: 50, shared: 0 },
       shapes: 1,
-      tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, shared: 0, pool: { B: batchSize, S: 512 } }],
+      tests: [testAhead(batchSize, 512, { nodes: 1 + 14 * 8, choices: 14 * 9 })],
     };
     const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, device: DEVICE });
     terminal.event({ type: 'memory-plan', model: name, method: method.name, training, plan });

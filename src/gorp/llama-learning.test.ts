@@ -1,5 +1,4 @@
-import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
-import { spansOfRows } from '../models/t5-batch.ts';
+import { span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import { type Batch, type TokenPair, tokensOf } from '../base/batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
@@ -118,12 +117,9 @@ function referenceLosses(config: DecoderConfig, model: ReadonlyMap<string, Golde
     position: add('position', [1], 'u32', [0]),
   };
   const ids = padded((text, i) => text[i] ?? config.padId);
-  const spans = spansOfRows(
-    texts.map(({ length }) => length),
-    L,
-  );
-  const table = add('spans', [spans.length / SPAN_FIELDS, SPAN_FIELDS], 'u32', spans);
-  const last = llama.readRows(g, add('ids', [B, L], 'u32', ids), table, at);
+  const spans = texts.flatMap(({ length }, b) => [span(b * L, length), span(b * L + length, L - length)]);
+  const table = add('spans', [spans.length, SPAN_FIELDS], 'u32', spanTable(spans));
+  const last = llama.read(g, add('ids', [B, L], 'u32', ids), table, at);
   const loss = crossEntropy(
     g,
     llama.projection(embedding(g, last, add('predicting', [1, labels.length], 'u32', predicting))),

@@ -6,24 +6,24 @@ import type { Graph } from '../graph/graph.ts';
 import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import { embedding } from '../graph/ops/embedding.ts';
-import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
+import { SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { type Constants, Decoder } from './decoder.ts';
-import { decoderSizes, listTokens, plannedDecoderSizes, spansOf } from './decoder-batch.ts';
+import { decoderSizes, listTokens, plannedDecoderSizes } from './decoder-batch.ts';
 import {
   type DecoderConfig,
   decoderParameterShapes,
   isRedundantDecoderName,
   tiedDecoderNames,
 } from './decoder-config.ts';
-import { DecoderBeginning } from './decoder-beginning.ts';
-import { DecoderGeneration } from './decoder-generation.ts';
+import { TextGeneration, type TokensRead, type Writer } from './generation.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
 import { forPrompts, type Layers } from './layers.ts';
-import type { Beginning, Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
-import { PromptMeans } from './prompt-means.ts';
+import type { Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
+import { PromptMeans, RowsOfTokens } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
+import { sourceTokens, spansOf } from './token-list.ts';
 
 /** A decoder-only model for the method and the run: the graphs of its programs, and the constants they share. */
 export class DecoderNetwork implements Network {
@@ -31,7 +31,7 @@ export class DecoderNetwork implements Network {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
   readonly readsAnswersApart = false;
-  readonly beginning: ((tokens: number, owned: OwnedBuffer[]) => Beginning) | null;
+  readonly sharesBeginnings = true;
   readonly #owned: OwnedBuffer[] = [];
   readonly #constants: Constants;
 
@@ -61,11 +61,6 @@ export class DecoderNetwork implements Network {
       ),
       zero: constants.make('position 0', [1], 'u32', Uint32Array.of(0)),
     };
-    // A window would hide a beginning from tokens by a distance that padding makes unequal.
-    const isSeen = config.layers.every(({ window }) => window === null || window >= reach);
-    this.beginning = isSeen
-      ? (tokens, owned) => new DecoderBeginning(device, config, this.#constants, tokens, owned)
-      : null;
   }
 
   get embeddingWidth(): number {
@@ -96,13 +91,37 @@ export class DecoderNetwork implements Network {
     return new DecoderTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.#device, owned));
   }
 
+  sourceTokens(sources: readonly (readonly number[])[], gated: boolean): number {
+    return sourceTokens(
+      sources.map((source) => source.slice(0, -1)),
+      !gated,
+    );
+  }
+
   sourceBytes(tokens: number): number {
     const { layers, numKeyHeads, headDim } = this.config;
     return 2 * layers.length * tokens * numKeyHeads * headDim * 4;
   }
 
   generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation {
-    return new DecoderGeneration(this.#device, this.config, this.#constants, sizes, owned);
+    const { config } = this;
+    const { tables } = this.#constants;
+    const read = (g: Graph, layers: Layers, { ids, spans, asking, positions, memory }: TokensRead): Projection => {
+      const model = new Decoder(config, layers);
+      const at = { tables, start: positions, position: memory.position };
+      return model.projection(model.read(g, ids, spans, at, { memory, asking }));
+    };
+    const { endIds: ends, padId, hiddenSize: embeddingWidth, numKeyHeads, headDim } = config;
+    const writer: Writer = {
+      ...{ ends, padId, startId: undefined, embedding: 'model.embed_tokens.weight', embeddingWidth },
+      ...{ layers: config.layers.length, width: numKeyHeads * headDim },
+      read: (g, layers, tokens) => {
+        read(g, layers, tokens); // its scores are not computed, since nobody reads them
+        return [];
+      },
+      write: read,
+    };
+    return new TextGeneration(this.#device, writer, sizes, owned);
   }
 
   destroy(): void {
@@ -122,9 +141,7 @@ class DecoderTrainingBatch implements TrainingBatch {
   readonly #counts: TokenCounts; // f32 [1, N]
   readonly #labels: LabelInputs; // [1, L]
   readonly #means: PromptMeans;
-  /** The rows of tokens, for gates of this many tasks, once a graph has them. */
-  readonly #rowsOf = new Map<number, Tensor>();
-  #rowOf: Uint32Array;
+  readonly #rowsOf: RowsOfTokens;
 
   constructor(config: DecoderConfig, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
     this.#config = config;
@@ -134,7 +151,7 @@ class DecoderTrainingBatch implements TrainingBatch {
     const { tokens: N, labels: L } = sizes;
     this.#ids = inputs.make('token ids', [1, N], 'u32');
     this.#positions = inputs.make('token positions', [1, N], 'i32');
-    this.#spans = inputs.make('spans', [spansOf(sizes), SPAN_FIELDS], 'u32');
+    this.#spans = inputs.make('spans', [spansOf(sizes.rows), SPAN_FIELDS], 'u32');
     this.#predicting = inputs.make('predicting tokens', [1, L], 'u32');
     this.#counts = {
       counts: inputs.make('rows of tokens', [1, N], 'f32'),
@@ -142,39 +159,20 @@ class DecoderTrainingBatch implements TrainingBatch {
     };
     this.#labels = new LabelInputs(inputs, sizes);
     this.#means = new PromptMeans(inputs, sizes);
-    this.#rowOf = new Uint32Array(N);
+    this.#rowsOf = new RowsOfTokens(inputs, sizes);
   }
 
   write(rows: Batch, labelTokens = labelTokensOf(rows)): void {
     const list = listTokens(rows, this.#sizes, this.#config.padId);
     this.#inputs.write(this.#ids, list.ids);
     this.#inputs.write(this.#positions, list.positions);
-    this.#inputs.write(this.#spans, list.spans);
+    this.#inputs.write(this.#spans, spanTable(list.spans, this.#spans.shape[0]));
     this.#inputs.write(this.#predicting, list.predicting);
     this.#inputs.write(this.#counts.counts, list.counts);
     this.#inputs.write(this.#counts.roots, list.counts.map(Math.sqrt));
     this.#labels.write(list.labels, labelTokens);
     this.#means.write(rows.map(({ source }) => source));
-    this.#rowOf = list.rowOf;
-    for (const [copies, tensor] of this.#rowsOf) this.#writeRows(tensor, copies);
-  }
-
-  #writeRows(tensor: Tensor, copies: number): void {
-    const { tokens: N, sources } = this.#sizes;
-    this.#inputs.write(
-      tensor,
-      Uint32Array.from({ length: copies * N }, (_, i) => Math.floor(i / N) * sources + this.#rowOf[i % N]),
-    );
-  }
-
-  /** u32 [copies, N]: the row of every token in each of several lists of all rows. */
-  #rowsIn(copies: number): Tensor {
-    const known = this.#rowsOf.get(copies);
-    if (known) return known;
-    const made = this.#inputs.make('rows of tokens', [copies, this.#sizes.tokens], 'u32');
-    this.#rowsOf.set(copies, made);
-    this.#writeRows(made, copies);
-    return made;
+    this.#rowsOf.write(list.rowOf);
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -193,16 +191,11 @@ class DecoderTrainingBatch implements TrainingBatch {
   predictions(g: Graph, layers: Layers): Projection {
     const { tables, zero } = this.#constants;
     if (layers.gated && !this.#sizes.gated) throw new Error('prompts with gates were to share their beginnings');
-    const prompts = (): Tensor => this.promptMeans(g, layers);
-    const own = forPrompts(g, layers, prompts, (copies) => this.#rowsIn(copies));
+    const own = forPrompts(g, layers, () => this.promptMeans(g, layers))((copies) => this.#rowsOf.of(copies));
     const model = new Decoder(this.#config, own);
     const at = { tables, start: this.#positions, position: zero };
-    const last = model.readRows(g, this.#ids, this.#spans, at); // [1, N, D]
+    const last = model.read(g, this.#ids, this.#spans, at); // [1, N, D]
     return model.projection(embedding(g, last, this.#predicting)); // [1, L, D]
-  }
-
-  predicting(rows: Batch): number[] {
-    return [...Array(labelTokensOf(rows)).keys()];
   }
 
   counts(): TokenCounts {

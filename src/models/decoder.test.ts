@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
-import { alone, SPAN_FIELDS, spanTable } from '../graph/ops/row-attention.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
@@ -67,11 +68,11 @@ class TextGraph {
     const spans = Array.from({ length: B }, (_, b) => {
       const row = Array.from({ length: S }, (_, s) => text.mask[b * S + s]);
       const [begin, end] = [row.indexOf(1), row.lastIndexOf(1) + 1];
-      return [alone(b * S + begin, end - begin), alone(b * S, begin), alone(b * S + end, S - end)];
+      return [span(b * S + begin, end - begin), span(b * S, begin), span(b * S + end, S - end)];
     });
     const table = this.#add('spans', [3 * B, SPAN_FIELDS], 'u32', spanTable(spans.flat()));
-    const last = decoder.readRows(g, ids, table, at, this.hidden);
-    this.logits = decoder.logits(g, last);
+    const last = decoder.read(g, ids, table, at, { hidden: this.hidden });
+    this.logits = matmul(g, last, decoder.projection(last).head, { layout: 'nt' });
     const labels = this.#add('labels', [B, S], 'i32', text.labels);
     const weights = this.#add('weights', [B * S], 'f32', text.weights);
     this.loss = crossEntropy(g, decoder.projection(last), labels, weights);

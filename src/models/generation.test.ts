@@ -10,7 +10,7 @@ import { ENCODER_DECODERS, readT5Config } from '../testing/families.ts';
 import { goldenBatch, type GoldenTensor, goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
-import { labelTree } from './label-tree.ts';
+import { labelTree, sizesOfTrees } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { Parameters } from './parameters.ts';
 import { T5Network } from './t5-network.ts';
@@ -86,7 +86,7 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
     ]);
     // One row more than sources, as in the last batch of a test set.
     const rows = B + 1;
-    const generation = network.generation({ B: rows, S, capacity }, owned);
+    const generation = network.generation({ B: rows, tokens: rows * S, capacity }, owned);
     const { state } = generation;
     const prefill = await program('encode', (g) => generation.prefill(g, layers));
     const step = await program('decode', (g) => {
@@ -105,8 +105,8 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
     const open = wanted.filter((row) => !row.includes(config.endIds[0])).length;
     expect(new Uint32Array(await device.read(step.rangeOf(state.remaining)))[0]).toBe(open);
 
-    // Sources read by another generation, with more padding, in another order and among others.
-    const other = network.generation({ B: 3, S: S + 4, capacity }, owned);
+    // Sources read by another generation, with more room, in another order and among others.
+    const other = network.generation({ B: 3, tokens: 3 * (S + 4), capacity }, owned);
     const shared = await program('decode the first rows', (g) => {
       other.decodeStep(g, layers, 2);
       return [];
@@ -136,10 +136,12 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
 
   test('gives labels the losses of the reference and of a plain forward pass', async () => {
     // Rank every label of the batch for every source.
-    const generation = network.generation({ B, S, capacity: 2 }, owned);
     const tree = labelTree(labels);
     const choices = tree.choices.tokens.length;
-    const ranking = generation.ranking({ nodes: tree.tokens.length, choices }, owned);
+    const trees = sources.map(() => tree);
+    const sizes = sizesOfTrees(trees);
+    const generation = network.generation({ B, tokens: B * S, capacity: 2, answers: sizes.nodes }, owned);
+    const ranking = generation.ranking(sizes, owned);
     const prefill = await program('encode', (g) => generation.prefill(g, layers));
     let losses: Tensor | undefined;
     let best: Tensor | undefined;
@@ -148,7 +150,7 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
       return [losses, best];
     });
     generation.start(sources);
-    ranking.write(tree);
+    ranking.write(trees);
     await device.run([prefill.program, rank.program]);
     const flat = losses ? await readReals(rank, losses) : [];
     const lossesOf = (source: number, label: number): number[] =>
@@ -156,8 +158,9 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
 
     // The likeliest token at the root is the first one that generation writes.
     const { output_ids } = reference.json<{ output_ids: number[][] }>(`golden/${family}/generate.json`);
-    const likeliest = best ? await readIds(rank, best) : [];
-    expect(likeliest.map(([first]) => first)).toEqual(output_ids.map((row) => row[1]));
+    const [likeliest] = best ? await readIds(rank, best) : [];
+    const first = sources.map((_, source) => likeliest[source * tree.tokens.length]);
+    expect(first).toEqual(output_ids.map((row) => row[1]));
 
     const logits = goldenReal(reference.tensors(`golden/${family}/expected.safetensors`), 'logits');
     const V = logits.shape[2];

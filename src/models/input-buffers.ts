@@ -4,7 +4,6 @@ import type { Copy, Device, Values } from '../device/device.ts';
 import type { Choices } from '../graph/ops/choice-losses.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import { type DataType, plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
-import type { LabelTree } from './label-tree.ts';
 
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
 export class InputBuffers {
@@ -41,7 +40,7 @@ export class InputBuffers {
     this.#device.write(buffer, offset, values);
   }
 
-  /** Buffers for label trees with this many nodes and choices. */
+  /** Buffers for trees of labels with this many nodes and choices. */
   choices(nodes: number, choices: number): Choices {
     return {
       begins: this.make('first choices', [nodes + 1], 'u32'),
@@ -49,26 +48,14 @@ export class InputBuffers {
     };
   }
 
-  /** Writes the choices of a tree, which must fill the buffers exactly. */
-  writeChoices({ begins, tokens }: Choices, { choices }: LabelTree): void {
-    this.write(begins, Uint32Array.from(choices.begins));
-    this.write(tokens, Uint32Array.from(choices.tokens));
-  }
-
-  /**
-   * The copies of rows of a tensor [B, …] into another, from row `at` on. Rows there may be longer: the copy fills
-   * their beginning, or with `toEnd` their end.
-   */
-  copiesOfRows(from: Tensor, rows: readonly number[], into: Tensor, at: number, toEnd = false): Copy[] {
-    const [source, target] = [from, into].map(storageOf);
-    const [bytes, stride] = [from, into].map(({ elements, shape: [count] }) => (elements / count) * 4);
-    return rows.map((row, i) => ({
-      from: source.buffer,
-      fromOffset: source.offset + row * bytes,
-      to: target.buffer,
-      toOffset: target.offset + (at + i) * stride + (toEnd ? stride - bytes : 0),
-      bytes,
-    }));
+  /** The copy of rows of a tensor [rows, …] to rows of another one. */
+  copyOfRows(from: Tensor, to: Tensor, rows: { from: number; into: number; count: number }): Copy {
+    const [source, target] = [from, to].map(storageOf);
+    const bytes = (from.elements / from.shape[0]) * 4;
+    return {
+      ...{ from: source.buffer, fromOffset: source.offset + rows.from * bytes },
+      ...{ to: target.buffer, toOffset: target.offset + rows.into * bytes, bytes: rows.count * bytes },
+    };
   }
 
   /**

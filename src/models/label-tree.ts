@@ -1,7 +1,10 @@
+import type { TreeSizes } from './network.ts';
+
 /** The labels that answers are compared with, as a tree: shared prefixes are read once. */
 export interface LabelTree {
   /**
-   * The last token of each node. A node is a prefix with a continuation, the empty one first and each after its parent.
+   * The last token of each node. A node is a prefix with a continuation: the empty one first, and each before its own
+   * continuations, which are before all others.
    * The token of the first node is a placeholder for the token that answers start from.
    */
   readonly tokens: readonly number[];
@@ -16,6 +19,8 @@ export interface LabelTree {
     /** The node that a choice leads to; −1 if nothing follows it. */
     readonly nodes: readonly number[];
   };
+  /** Nodes that follow each other without branches: the first, their number, and the run that they continue, or −1. */
+  readonly runs: readonly { readonly first: number; readonly count: number; readonly after: number }[];
   /** The choices along each label. */
   readonly paths: readonly (readonly number[])[];
 }
@@ -34,23 +39,46 @@ export function labelTree(labels: readonly (readonly number[])[]): LabelTree {
       branches = next;
     }
   }
-  const nodes = [{ branches: root, token: 0, parent: -1, depth: 0 }];
+  const tokens: number[] = [];
+  const parents: number[] = [];
+  const depths: number[] = [];
+  const branchesOf: Branches[] = [];
+  const nodeOf = new Map<Branches, number>();
+  const left = [{ branches: root, token: 0, parent: -1 }];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { branches, token, parent } = next;
+    const node = tokens.push(token) - 1;
+    nodeOf.set(branches, node);
+    branchesOf.push(branches);
+    parents.push(parent);
+    depths.push(parent < 0 ? 0 : depths[parent] + 1);
+    const following = [...branches].filter(([, after]) => after.size > 0).reverse();
+    left.push(...following.map(([token, after]) => ({ branches: after, token, parent: node })));
+  }
   const choices = { begins: [0], tokens: [] as number[], nodes: [] as number[] };
-  for (let parent = 0; parent < nodes.length; parent++) {
-    for (const [token, branches] of nodes[parent].branches) {
+  for (const branches of branchesOf) {
+    for (const [token, after] of branches) {
       choices.tokens.push(token);
-      choices.nodes.push(branches.size > 0 ? nodes.length : -1);
-      if (branches.size > 0) nodes.push({ branches, token, parent, depth: nodes[parent].depth + 1 });
+      choices.nodes.push(nodeOf.get(after) ?? -1);
     }
     choices.begins.push(choices.tokens.length);
   }
-  const tree = {
-    tokens: nodes.map(({ token }) => token),
-    parents: nodes.map(({ parent }) => parent),
-    depths: nodes.map(({ depth }) => depth),
-    choices,
-  };
-  return { ...tree, paths: labels.map((label) => pathOf(tree, label)) };
+  const tree = { tokens, parents, depths, choices };
+  return { ...tree, runs: runsIn(parents), paths: labels.map((label) => pathOf(tree, label)) };
+}
+
+/** Nodes without branches between them: each is the only child of the one before it. */
+function runsIn(parents: readonly number[]): LabelTree['runs'] {
+  const children = new Array<number>(parents.length).fill(0);
+  for (const parent of parents) if (parent >= 0) children[parent]++;
+  const runs: { first: number; count: number; after: number }[] = [];
+  const runOf: number[] = [];
+  parents.forEach((parent, node) => {
+    const follows = parent >= 0 && parent === node - 1 && children[parent] === 1;
+    if (follows) runs[runOf[parent]].count++;
+    runOf.push(follows ? runOf[parent] : runs.push({ first: node, count: 1, after: runOf[parent] ?? -1 }) - 1);
+  });
+  return runs;
 }
 
 function pathOf(tree: Pick<LabelTree, 'choices'>, label: readonly number[]): number[] {
@@ -74,8 +102,11 @@ export function choiceOf(
   return place < 0 ? -1 : begins[node] + place;
 }
 
-/** Whether node j is node i or an ancestor of it. */
-export function leadsTo({ parents }: Pick<LabelTree, 'parents'>, j: number, i: number): boolean {
-  for (let node = i; node >= j; node = parents[node]) if (node === j) return true;
-  return false;
-}
+/** The sizes of the trees of labels of some sources. */
+export const sizesOfTrees = (trees: readonly LabelTree[]): TreeSizes => ({
+  nodes: sumOf(trees.map(({ tokens }) => tokens.length)),
+  choices: sumOf(trees.map(({ choices }) => choices.tokens.length)),
+  runs: sumOf(trees.map(({ runs }) => runs.length)),
+});
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { embedding } from '../graph/ops/embedding.ts';
+import { appendToCaches } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
@@ -14,29 +15,47 @@ export interface Layers {
   /**
    * If adapters have gates: the layers for a batch of prompts, given the mean embedding of each, [1, B, D]. A graph must
    * then use these layers.
-   *
-   * @param rowOf u32 [copies, N], the prompt of every token of the graph, plus B times the copy; without it, prompts
-   *   have as many tokens each, one prompt after another.
    */
-  gated?(g: Graph, prompts: Tensor, rowOf?: (copies: number) => Tensor): Layers;
+  gated?(g: Graph, prompts: Tensor): ForTokens;
 }
 
+/**
+ * The layers for a list of tokens.
+ *
+ * @param rowOf u32 [copies, N], the prompt of every token of the list, plus B times the copy; without it, prompts have as
+ *   many tokens each, one prompt after another.
+ */
+export type ForTokens = (rowOf?: (copies: number) => Tensor) => Layers;
+
 /** The layers of a graph, with the gates of adapters if they have some. @param prompts mean embeddings [1, B, D]. */
-export const forPrompts = (
-  g: Graph,
-  layers: Layers,
-  prompts: () => Tensor,
-  rowOf?: (copies: number) => Tensor,
-): Layers => (layers.gated ? layers.gated(g, prompts(), rowOf) : layers);
+export function forPrompts(g: Graph, layers: Layers, prompts: () => Tensor): ForTokens {
+  return layers.gated?.(g, prompts()) ?? (() => layers);
+}
 
 /** Gates of prompts [n, B, 1] → of their tokens [n, N, 1]. @param rowOf as for {@link Layers.gated}. */
 export const ofTokens = (g: Graph, gates: Tensor, rowOf: (copies: number) => Tensor): Tensor =>
   embedding(g, gates, rowOf(gates.shape[0]));
 
-/** Keys and values of one attention, [B, S, heads · size of a head] each. */
+/** Keys and values of one attention, [1, N, heads · size of a head] each. */
 export interface KeyValue {
   k: Tensor;
   v: Tensor;
+}
+
+/** Where keys and values of tokens are stored, and of the tokens that they see. */
+export interface KeyMemory {
+  /** Per layer [M, heads · size of a head] each, persistent. */
+  readonly caches: readonly KeyValue[];
+  /** u32 [N]: the row of the caches for each token. */
+  readonly places: Tensor;
+  /** u32 [1]: added to these rows, and to the positions of tokens after the first keys of their spans; 0 but in decoding. */
+  readonly position: Tensor;
+}
+
+/** Stores keys and values of a layer. @returns its caches. */
+export function memorise(g: Graph, own: KeyValue, memory: KeyMemory, layer: number): KeyValue {
+  appendToCaches(g, own, memory, memory.caches[layer]);
+  return memory.caches[layer];
 }
 
 /** Layers without adapters. */

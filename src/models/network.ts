@@ -22,10 +22,8 @@ export interface TrainingBatch {
   write(rows: Batch, labelTokens?: number): void;
   /** Cross-entropy of the label tokens, divided by the number of {@link write}: a scalar [1]. */
   loss(g: Graph, layers: Layers): Tensor;
-  /** The scores of the tokens that labels may have: x has a row for each token of a label, and others. */
+  /** The scores of the tokens that labels may have: x has a row for each token of a label, in their order, then others. */
   predictions(g: Graph, layers: Layers): Projection;
-  /** The rows of x that predict the tokens of labels, in their order. */
-  predicting(rows: Batch): number[];
   /**
    * The same loss, and the divergence from a teacher: the mean over label tokens of KL(teacher ‖ layers) at a
    * temperature, a scalar [1, 1].
@@ -51,8 +49,7 @@ export interface Generation {
   /** Reads the sources for decoding and ranking. @returns the tensors to compute. */
   prefill(g: Graph, layers: Layers): Tensor[];
   /**
-   * Copies sources that another generation of the same network has read: its `rows` become the rows from `at` on. Its
-   * sources may have less padding.
+   * Copies sources that another generation of the same network has read: its `rows` become the rows from `at` on.
    */
   adopt(other: Generation, rows: readonly number[], at: number): Promise<void>;
   /** Resets the state for the first rows, which have been adopted; the others have ended. */
@@ -72,55 +69,42 @@ export interface Generation {
   moveToFront(rows: readonly number[]): Promise<number[]>;
   /** Inputs for ranking labels as answers to each source. */
   ranking(sizes: TreeSizes, owned: OwnedBuffer[]): Ranking;
-  /** Inputs for scoring one answer to each source. @param tokens of the longest answer. */
-  scoring(tokens: number, owned: OwnedBuffer[]): Scoring;
-}
-
-/** The first tokens of several prompts, which generation reads once for all of them. */
-export interface Beginning {
-  readonly tokens: number;
-  write(ids: readonly number[]): void;
-  /** Reads what was written. @returns the tensors to compute. */
-  read(g: Graph, layers: Layers): Tensor[];
 }
 
 /** The shape of a generation. */
 export interface GenerationSizes {
   readonly B: number;
-  /** Tokens of the longest source, with padding. */
-  readonly S: number;
+  /** Room for the tokens of all sources: see {@link Network.sourceTokens}. */
+  readonly tokens: number;
   /** Maximum number of tokens in an answer, plus one for the token that generation starts from. */
   readonly capacity: number;
-  /** What comes before every source, of the same network and read with the same layers. */
-  readonly beginning?: Beginning | undefined;
+  /** Whether adapters have gates. */
+  readonly gated?: boolean;
+  /** Nodes of all trees of labels that are ranked; 0 by default. */
+  readonly answers?: number;
+  /** Of sources that are adopted: the number of first tokens that all share. The rest of `tokens` is shared equally. */
+  readonly shared?: number;
 }
 
-/** Sizes of a {@link LabelTree}. */
+/** Sizes of the trees of labels of all sources. */
 export interface TreeSizes {
-  /** Number of prefixes with a continuation, N, and of choices in total, C. */
+  /** Number of prefixes with a continuation, L, of choices, C, and of runs of nodes. */
   readonly nodes: number;
   readonly choices: number;
+  readonly runs: number;
 }
 
 /** Ranks labels as answers to the sources of a prefilled generation. */
 export interface Ranking {
-  /** Writes the same labels for every source of the generation. */
-  write(tree: LabelTree): void;
+  /** Writes the labels of each source: their nodes and choices follow each other. */
+  write(trees: readonly LabelTree[]): void;
   /**
    * Reads all labels after all sources, shared prefixes once.
    *
-   * @returns `loss` [B, C]: −log p of every choice of the tree; `best` u32 [B, N]: the token that greedy generation
-   *   writes at every node.
+   * @returns `loss` [1, C]: −log p of every choice; `best` u32 [1, L]: the token that greedy generation writes at every
+   *   node.
    */
   record(g: Graph, layers: Layers): { loss: Tensor; best: Tensor };
-}
-
-/** Scores an answer to each source of a prefilled generation. */
-export interface Scoring {
-  /** Writes the answers, in the order of the sources. */
-  write(answers: readonly (readonly number[])[]): void;
-  /** @returns −log p of every token of the answers, [B · T], 0 after the end of each. */
-  record(g: Graph, layers: Layers): Tensor;
 }
 
 /**
@@ -133,6 +117,8 @@ export interface Network {
   readonly tokens: { readonly padId: number; readonly endIds: readonly number[] };
   /** Whether some layers see only answers, as those of T5's decoder do, which are far shorter than prompts. */
   readonly readsAnswersApart: boolean;
+  /** Whether what texts begin with is read once for all, since a token does not see those after it. */
+  readonly sharesBeginnings: boolean;
   /** Width of a token's embedding, D. */
   readonly embeddingWidth: number;
   /** The gradient of a loss with respect to itself. */
@@ -150,13 +136,10 @@ export interface Network {
   /** The sizes that no such batch exceeds. */
   plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes;
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
-  /** Bytes that generation stores for a source of this many tokens, including padding. */
+  /** How many tokens generation reads of these sources, rounded up. */
+  sourceTokens(sources: readonly (readonly number[])[], gated: boolean): number;
+  /** Bytes that generation stores for a source of this many tokens. */
   sourceBytes(tokens: number): number;
-  /**
-   * Room for the tokens that prompts begin with, if a token's keys and values depend on those before it alone; otherwise
-   * null. With gates they depend on the whole prompt.
-   */
-  readonly beginning: ((tokens: number, owned: OwnedBuffer[]) => Beginning) | null;
   generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation;
   destroy(): void;
 }

@@ -53,3 +53,42 @@ export class PromptMeans {
     return batchedMatmul(g, this.#buffers.weights, tokens, { layout: 'nn' });
   }
 }
+
+/** The prompt of every token of a list, for gates: takes memory only once a graph needs it. */
+export class RowsOfTokens {
+  readonly #inputs: InputBuffers;
+  readonly #sizes: { readonly tokens: number; readonly sources: number };
+  readonly #ofCopies = new Map<number, Tensor>();
+  #rowOf: Uint32Array;
+
+  constructor(inputs: InputBuffers, sizes: { readonly tokens: number; readonly sources: number }) {
+    this.#inputs = inputs;
+    this.#sizes = sizes;
+    this.#rowOf = new Uint32Array(sizes.tokens);
+  }
+
+  /** @param rowOf of the tokens of one list. */
+  write(rowOf: Uint32Array): void {
+    this.#rowOf = rowOf;
+    for (const [copies, tensor] of this.#ofCopies) this.#writeTo(tensor, copies);
+  }
+
+  #writeTo(tensor: Tensor, copies: number): void {
+    const { tokens: N, sources } = this.#sizes;
+    const row = (i: number): number => Math.floor(i / N) * sources + this.#rowOf[i % N];
+    this.#inputs.write(
+      tensor,
+      Uint32Array.from({ length: copies * N }, (_, i) => row(i)),
+    );
+  }
+
+  /** u32 [copies, N]: the row of every token in each of several lists of all rows. */
+  of(copies: number): Tensor {
+    const known = this.#ofCopies.get(copies);
+    if (known) return known;
+    const made = this.#inputs.make('rows of tokens', [copies, this.#sizes.tokens], 'u32');
+    this.#ofCopies.set(copies, made);
+    this.#writeTo(made, copies);
+    return made;
+  }
+}

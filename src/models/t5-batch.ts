@@ -1,157 +1,98 @@
-import type { Batch, BatchSizes, PlannedBatch } from '../base/batch.ts';
-import { alone, spanTable } from '../graph/ops/row-attention.ts';
+import { type Batch, type BatchSizes, labelTokensOf, type PlannedBatch } from '../base/batch.ts';
+import type { Span } from '../graph/ops/attention.ts';
 import { IGNORED_LABEL } from './network.ts';
+import { keysOf, listTexts, roundedUp, type TokenList } from './token-list.ts';
 
-/** A batch for T5, row-major, with B sources and R rows of labels. Rows without an example are padding. */
+/** A batch for T5 as two lists of tokens: of the sources, and of the labels as the decoder reads them. */
 export interface T5Batch {
-  /** [B, S], padded on the right. */
-  sourceIds: Uint32Array<ArrayBuffer>;
-  /** [B, S]: 1 for tokens, 0 for padding. */
-  sourceMask: Float32Array<ArrayBuffer>;
-  /** [2 B, 6]: see {@link spansOfRows}. */
-  sourceSpans: Uint32Array<ArrayBuffer>;
-  /** [R, T], padded with {@link IGNORED_LABEL}. */
-  labels: Int32Array<ArrayBuffer>;
-  /** [R, T]: the start token, then the labels without their last element (HF `T5PreTrainedModel._shift_right`). */
-  decoderIds: Uint32Array<ArrayBuffer>;
-  /** [2 R, 6]. */
-  decoderSpans: Uint32Array<ArrayBuffer>;
-  /** [2 (B + R), 6]: see {@link spansAcross}. */
-  crossSpans: Uint32Array<ArrayBuffer>;
+  readonly source: TokenList;
+  /** Of each row the start token, then its label without the last token (HF `T5PreTrainedModel._shift_right`). */
+  readonly answer: TokenList;
+  /** From labels to their sources, and first the keys of these: see {@link spansAcross}. */
+  readonly cross: readonly Span[];
+  /** [L]: what each token of `answer` predicts; {@link IGNORED_LABEL} at the end. */
+  readonly labels: Int32Array<ArrayBuffer>;
 }
 
-/** Self-attention of rows padded on the right to a length: a span for each, then one for the padding of each. */
-export const spansOfRows = (counts: readonly number[], length: number): Uint32Array<ArrayBuffer> =>
-  spanTable([
-    ...counts.map((count, row) => alone(row * length, count)),
-    ...counts.map((count, row) => alone(row * length + count, length - count)),
-  ]);
+/** Most spans of `cross`: a source for each row at most, their queries, and what is left over of both. */
+export const crossSpansOf = ({ rows, sources }: Pick<BatchSizes, 'rows' | 'sources'>): number => rows + sources + 2;
 
 /**
- * Attention from rows of answers to padded sources, as many answers to each: a span without queries owns the keys of
- * each source, another one those of its padding; then the answers, which share them, and their padding, which sees none.
+ * Attention from labels to sources: spans with the keys of these, then one for the queries of each span of labels.
+ *
+ * @param sourceOf the span of the source that a span of labels sees; none for tokens that are left over.
  */
 export function spansAcross(
-  sources: { counts: readonly number[]; length: number },
-  answers: { counts: readonly number[]; length: number },
-): Uint32Array<ArrayBuffer> {
-  const { counts, length: S } = sources;
-  const { length: T } = answers;
-  const none = { queriesBegin: 0, queriesCount: 0, sharedBegin: 0, sharedCount: 0, ownBegin: 0, ownCount: 0 };
-  const each = answers.counts.length / counts.length;
-  return spanTable([
-    ...counts.map((count, row) => ({ ...none, ownBegin: row * S, ownCount: count })),
-    ...counts.map((count, row) => ({ ...none, ownBegin: row * S + count, ownCount: S - count })),
-    ...answers.counts.map((count, row) => {
-      const source = Math.floor(row / each);
-      const shared = { sharedBegin: source * S, sharedCount: counts[source] };
-      return { ...none, queriesBegin: row * T, queriesCount: count, ...shared };
-    }),
-    ...answers.counts.map((count, row) => ({ ...none, queriesBegin: row * T + count, queriesCount: T - count })),
-  ]);
-}
-
-/** The lengths of texts, and 0 for rows without one. */
-const countsOf = (texts: readonly (readonly number[])[], rows: number): number[] =>
-  Array.from({ length: rows }, (_, row) => texts.at(row)?.length ?? 0);
-
-/** Sources for T5's encoder: ids [B, S], mask [B, S] and the spans of its rows. */
-export function layOutSources(
-  sources: readonly (readonly number[])[],
-  { B, S }: { B: number; S: number },
-  padId: number,
-): Pick<T5Batch, 'sourceIds' | 'sourceMask' | 'sourceSpans'> {
-  checkFits('source', sources, B, S);
-  const sourceIds = new Uint32Array(B * S).fill(padId);
-  const sourceMask = new Float32Array(B * S);
-  sources.forEach((ids, b) => {
-    sourceIds.set(ids, b * S);
-    sourceMask.fill(1, b * S, b * S + ids.length);
+  sources: readonly Span[],
+  labels: readonly Span[],
+  sourceOf: (label: Span) => Span | undefined,
+): Span[] {
+  const keys = keysOf(sources);
+  const asking = labels.map((label): Span => {
+    const source = sourceOf(label);
+    const { queries, queryCount } = label;
+    return { queries, queryCount, keys: 0, keyCount: 0, after: source && keys.get(source) };
   });
-  return { sourceIds, sourceMask, sourceSpans: spansOfRows(countsOf(sources, B), S) };
+  return [...keys.values(), ...asking];
 }
 
-/** Answers, as input and labels of T5's decoder. */
-function layOutLabels(
-  answers: readonly (readonly number[])[],
-  { B, T }: { B: number; T: number },
-  { padId, startId }: { padId: number; startId: number },
-): Pick<T5Batch, 'labels' | 'decoderIds' | 'decoderSpans'> {
-  checkFits('label', answers, B, T);
-  const labels = new Int32Array(B * T).fill(IGNORED_LABEL);
-  const decoderIds = new Uint32Array(B * T).fill(padId);
-  for (let b = 0; b < B; b++) decoderIds[b * T] = startId;
-  answers.forEach((ids, b) => {
-    labels.set(ids, b * T);
-    decoderIds.set(ids.slice(0, T - 1), b * T + 1);
+/** The sources of a batch, each once, and which one each row has; with gates, which belong to a row, each its own. */
+export function sourcesOf(rows: Batch, gated: boolean): { sources: (readonly number[])[]; of: number[] } {
+  if (gated) return { sources: rows.map(({ source }) => source), of: [...rows.keys()] };
+  const places = new Map<string, number>();
+  const sources: (readonly number[])[] = [];
+  const of = rows.map(({ source }) => {
+    const key = source.join();
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    places.set(key, sources.length);
+    return sources.push(source) - 1;
   });
-  return { labels, decoderIds, decoderSpans: spansOfRows(countsOf(answers, B), T) };
+  return { sources, of };
 }
 
-/** Sources are padded to multiples of this many tokens, so that few lengths occur. */
-const SOURCE_BUCKET = 16;
-
-/** The number of examples that follow each other with one source, if it is the same for all; else 1. */
-function answersOf(rows: Batch): number {
-  const isNext = (row: number): boolean => row > 0 && rows[row].source.join() === rows[row - 1].source.join();
-  const begins = [...rows.keys()].filter((row) => !isNext(row));
-  const each = rows.length / begins.length;
-  return begins.every((row, i) => row === i * each) ? each : 1;
+/** The sizes of a batch for T5. */
+export function t5Sizes(rows: Batch, gated: boolean): BatchSizes {
+  const { sources } = sourcesOf(rows, gated);
+  const tokens = sources.reduce((sum, { length }) => sum + length, 0);
+  const labels = labelTokensOf(rows);
+  return { ...{ rows: rows.length, sources: sources.length, gated }, ...rounded({ tokens, labels }) };
 }
 
-/** The sources of a batch, each once. */
-export function sourcesOf(rows: Batch): (readonly number[])[] {
-  const answers = answersOf(rows);
-  return rows.filter((_, row) => row % answers === 0).map(({ source }) => source);
-}
-
-/**
- * The sizes of a batch for T5. With gates, which belong to an example, each has a source of its own.
- *
- * @param reach maximum number of tokens in a source.
- */
-export function t5Sizes(rows: Batch, gated: boolean, reach: number): BatchSizes {
-  const sources = gated ? rows.map(({ source }) => source) : sourcesOf(rows);
-  const longest = (texts: readonly (readonly number[])[]): number =>
-    texts.reduce((most, { length }) => Math.max(most, length), 1);
-  const [S, T] = [sources, rows.map(({ label }) => label)].map(longest);
-  const B = sources.length;
-  return plannedT5Sizes({ B, S, T, answers: rows.length / B }, gated, reach);
-}
+const rounded = ({ tokens, labels }: { tokens: number; labels: number }): { tokens: number; labels: number } => ({
+  tokens: roundedUp(tokens, 'tokens'),
+  labels: roundedUp(labels, 'labels'),
+});
 
 /** The sizes that no batch of this plan exceeds. */
-export function plannedT5Sizes(
-  { B, S, T, answers = 1 }: Omit<PlannedBatch, 'shared'>,
-  gated: boolean,
-  reach: number,
-): BatchSizes {
-  const padded = Math.min(Math.ceil(S / SOURCE_BUCKET) * SOURCE_BUCKET, reach);
+export function plannedT5Sizes({ B, S, T, answers = 1, ...most }: PlannedBatch, gated: boolean): BatchSizes {
   const rows = B * answers;
-  return { rows, sources: B, tokens: B * padded, labels: rows * T, gated };
+  const each = gated ? answers : 1;
+  const tokens = each * (most.sources ?? B * S);
+  const labels = answers > 1 ? rows * T : (most.labels ?? rows * T);
+  return { rows, sources: B * each, ...rounded({ tokens, labels }), gated };
 }
 
 /**
- * Examples as one batch for T5: sources in rows of their own, then their labels.
+ * Examples as one batch for T5.
  *
  * @throws RangeError if they do not fit the sizes.
  */
 export function layOutT5Batch(
   rows: Batch,
-  { rows: R, sources: B, tokens: N, labels: L }: BatchSizes,
-  tokens: { padId: number; startId: number },
+  sizes: BatchSizes,
+  { padId, startId }: { padId: number; startId: number },
 ): T5Batch {
-  const sources = R === B ? rows.map(({ source }) => source) : sourcesOf(rows);
-  const labels = rows.map(({ label }) => label);
-  const [S, T] = [N / B, L / R];
-  return {
-    ...layOutSources(sources, { B, S }, tokens.padId),
-    ...layOutLabels(labels, { B: R, T }, tokens),
-    crossSpans: spansAcross({ counts: countsOf(sources, B), length: S }, { counts: countsOf(labels, R), length: T }),
-  };
-}
-
-function checkFits(what: string, rows: readonly (readonly number[])[], B: number, length: number): void {
-  const longest = Math.max(0, ...rows.map((ids) => ids.length));
-  if (rows.length <= B && longest <= length) return;
-  throw new RangeError(`${rows.length} ${what}s of up to ${longest} tokens exceed a batch of ${B} rows of ${length}.`);
+  const { sources, of } = sourcesOf(rows, sizes.gated);
+  if (rows.length > sizes.rows || sources.length > sizes.sources) {
+    throw new RangeError(`${rows.length} rows with ${sources.length} sources exceed ${JSON.stringify(sizes)}.`);
+  }
+  const source = listTexts(sources, { N: sizes.tokens, shares: false, padId });
+  const texts = rows.map(({ label }) => [startId, ...label].slice(0, -1));
+  const answer = listTexts(texts, { N: sizes.labels, shares: false, padId });
+  const labels = new Int32Array(sizes.labels).fill(IGNORED_LABEL);
+  labels.set(rows.flatMap(({ label }) => label));
+  const sourceOf = new Map(answer.ends.map((end, row) => [end, source.ends[of[row]]]));
+  const cross = spansAcross(source.spans, answer.spans, (label) => sourceOf.get(label));
+  return { source, answer, cross, labels };
 }

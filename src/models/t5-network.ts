@@ -4,15 +4,15 @@ import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Projection } from '../graph/ops/chunked-logits.ts';
 import type { Distilling } from '../graph/ops/distillation.ts';
-import type { BucketLookup } from '../graph/ops/position-bias.ts';
-import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
+import { SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { InputBuffers } from './input-buffers.ts';
 import { LabelInputs } from './label-inputs.ts';
-import { forPrompts, type KeyValue, type Layers } from './layers.ts';
-import type { GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
-import { PromptMeans } from './prompt-means.ts';
-import { layOutT5Batch, plannedT5Sizes, sourcesOf, t5Sizes } from './t5-batch.ts';
+import { forPrompts, type Layers } from './layers.ts';
+import { TextGeneration, type Writer } from './generation.ts';
+import type { Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
+import { PromptMeans, RowsOfTokens } from './prompt-means.ts';
+import { crossSpansOf, layOutT5Batch, plannedT5Sizes, sourcesOf, t5Sizes } from './t5-batch.ts';
 import {
   isRedundantT5Name,
   relativePositionBucket,
@@ -20,8 +20,8 @@ import {
   t5ParameterShapes,
   tiedT5Names,
 } from './t5-config.ts';
-import { T5Generation } from './t5-generation.ts';
-import { T5 } from './t5.ts';
+import { T5, type T5Layers } from './t5.ts';
+import { sourceTokens } from './token-list.ts';
 
 /**
  * Buckets of all relative positions −reach … reach, for T5's position bias.
@@ -40,12 +40,11 @@ export class T5Network implements Network {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
   /** Every token of a source sees those after it. */
-  readonly beginning = null;
+  readonly sharesBeginnings = false;
   readonly readsAnswersApart = true;
   readonly #owned: OwnedBuffer[] = [];
-  readonly #encoderBuckets: BucketLookup;
-  readonly #decoderBuckets: BucketLookup;
-  readonly #reach: number;
+  readonly #encoderBuckets: Tensor;
+  readonly #decoderBuckets: Tensor;
 
   /** @param reach maximum number of tokens in a source or target. */
   constructor(
@@ -54,14 +53,12 @@ export class T5Network implements Network {
     reach: number,
   ) {
     this.#device = device;
-    this.#reach = reach;
     this.shapes = t5ParameterShapes(config);
     const constants = new InputBuffers(device, this.#owned);
     this.one = constants.make('one', [1], 'f32', Float32Array.of(1));
-    const position = constants.make('position 0', [1], 'u32', Uint32Array.of(0));
-    const lookup = (bidirectional: boolean): BucketLookup => {
+    const lookup = (bidirectional: boolean): Tensor => {
       const table = bucketTable(config, bidirectional, reach);
-      return { buckets: constants.make('position buckets', [table.length], 'u32', table), offset: reach, position };
+      return constants.make('position buckets', [table.length], 'u32', table);
     };
     this.#encoderBuckets = lookup(true);
     this.#decoderBuckets = lookup(false);
@@ -83,16 +80,16 @@ export class T5Network implements Network {
     return isRedundantT5Name(name, this.config);
   }
 
-  #model(layers: Layers): T5 {
+  #model(layers: T5Layers): T5 {
     return new T5(this.config, layers, { encoderBuckets: this.#encoderBuckets, decoderBuckets: this.#decoderBuckets });
   }
 
   sizes(rows: Batch, gated: boolean): BatchSizes {
-    return t5Sizes(rows, gated, this.#reach);
+    return t5Sizes(rows, gated);
   }
 
   plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {
-    return plannedT5Sizes(batch, gated, this.#reach);
+    return plannedT5Sizes(batch, gated);
   }
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
@@ -104,13 +101,32 @@ export class T5Network implements Network {
     );
   }
 
+  sourceTokens(sources: readonly (readonly number[])[]): number {
+    return sourceTokens(sources, false);
+  }
+
   sourceBytes(tokens: number): number {
     const { numDecoderLayers, numHeads, dKv } = this.config;
     return 2 * numDecoderLayers * tokens * numHeads * dKv * 4;
   }
 
-  generation(sizes: GenerationSizes, owned: OwnedBuffer[]): T5Generation {
-    return new T5Generation(this.#device, this.config, (layers) => this.#model(layers), sizes, owned);
+  generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation {
+    const { endIds: ends, padId, startId, dModel, numDecoderLayers, numHeads, dKv } = this.config;
+    const modelOf = (layers: Layers): T5 => this.#model({ source: layers, answer: layers });
+    const writer: Writer = {
+      ...{ ends, padId, startId, embedding: 'shared.weight', embeddingWidth: dModel },
+      ...{ layers: numDecoderLayers, width: numHeads * dKv },
+      read: (g, layers, { ids, spans }) => {
+        const model = modelOf(layers);
+        const memory = model.encode(g, ids, spans); // [1, N, D]
+        return Array.from({ length: numDecoderLayers }, (_, i) => model.crossKeyValue(g, i, memory));
+      },
+      write: (g, layers, { ids, memory, ...spans }, sources) => {
+        const model = modelOf(layers);
+        return model.projection(model.decode(g, ids, spans, (i) => sources[i], { memory }));
+      },
+    };
+    return new TextGeneration(this.#device, writer, sizes, owned);
   }
 
   destroy(): void {
@@ -120,54 +136,56 @@ export class T5Network implements Network {
 
 class T5TrainingBatch implements TrainingBatch {
   readonly #config: T5Config;
-  readonly #model: (layers: Layers) => T5;
+  readonly #model: (layers: T5Layers) => T5;
   readonly #sizes: BatchSizes;
   readonly #inputs: InputBuffers;
-  readonly #sourceIds: Tensor; // u32 [B, S]
-  readonly #sourceMask: Tensor; // f32 [B, S]: 1 for tokens, 0 for padding
-  // u32 spans of the sources, of the rows of labels, and from these to sources.
+  readonly #sourceIds: Tensor; // u32 [1, N]
+  readonly #sourceCounts: Tensor; // f32 [1, N]: 1 for tokens, 0 for those left over
+  readonly #answerIds: Tensor; // u32 [1, L]: see T5Batch
+  readonly #answerCounts: Tensor; // f32 [1, L]
+  // u32 spans of the sources, of the labels, and from these to sources.
   readonly #sourceSpans: Tensor;
-  readonly #decoderSpans: Tensor;
+  readonly #answerSpans: Tensor;
   readonly #crossSpans: Tensor;
-  // R rows of labels, as many for each source.
-  readonly #decoderIds: Tensor; // u32 [R, T]: labels shifted right
-  readonly #targetRows: Tensor; // f32 [R, T]: 1 where there is a label
-  readonly #labels: LabelInputs; // [1, R · T], −100 for padding
+  readonly #labels: LabelInputs; // [1, L]
   readonly #means: PromptMeans;
+  readonly #sourceRows: RowsOfTokens;
+  readonly #answerRows: RowsOfTokens;
 
-  constructor(config: T5Config, model: (layers: Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
+  constructor(config: T5Config, model: (layers: T5Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
     this.#config = config;
     this.#model = model;
     this.#sizes = sizes;
     this.#inputs = inputs;
-    const { rows: R, sources: B, tokens: N, labels: L } = sizes;
-    const [S, T] = [N / B, L / R];
-    this.#sourceIds = inputs.make('source ids', [B, S], 'u32');
-    this.#sourceMask = inputs.make('source mask', [B, S], 'f32');
-    this.#sourceSpans = inputs.make('source spans', [2 * B, SPAN_FIELDS], 'u32');
-    this.#decoderSpans = inputs.make('decoder spans', [2 * R, SPAN_FIELDS], 'u32');
-    this.#crossSpans = inputs.make('cross spans', [2 * (B + R), SPAN_FIELDS], 'u32');
-    this.#decoderIds = inputs.make('decoder ids', [R, T], 'u32');
-    this.#targetRows = inputs.make('target rows', [R, T], 'f32');
+    const { rows, sources, tokens: N, labels: L } = sizes;
+    this.#sourceIds = inputs.make('source ids', [1, N], 'u32');
+    this.#sourceCounts = inputs.make('source tokens', [1, N], 'f32');
+    this.#answerIds = inputs.make('decoder ids', [1, L], 'u32');
+    this.#answerCounts = inputs.make('decoder tokens', [1, L], 'f32');
+    const spans = (name: string, count: number): Tensor => inputs.make(name, [count, SPAN_FIELDS], 'u32');
+    this.#sourceSpans = spans('source spans', sources + 1);
+    this.#answerSpans = spans('decoder spans', rows + 1);
+    this.#crossSpans = spans('cross spans', crossSpansOf(sizes));
     this.#labels = new LabelInputs(inputs, sizes);
     this.#means = new PromptMeans(inputs, sizes);
+    this.#sourceRows = new RowsOfTokens(inputs, sizes);
+    this.#answerRows = new RowsOfTokens(inputs, { tokens: L, sources });
   }
 
   write(rows: Batch, labelTokens = labelTokensOf(rows)): void {
-    const batch = layOutT5Batch(rows, this.#sizes, this.#config);
-    const { labels } = batch;
-    this.#inputs.write(this.#sourceIds, batch.sourceIds);
-    this.#inputs.write(this.#sourceMask, batch.sourceMask);
-    this.#inputs.write(this.#sourceSpans, batch.sourceSpans);
-    this.#inputs.write(this.#decoderIds, batch.decoderIds);
-    this.#inputs.write(this.#decoderSpans, batch.decoderSpans);
-    this.#inputs.write(this.#crossSpans, batch.crossSpans);
-    this.#inputs.write(
-      this.#targetRows,
-      Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
-    );
+    const { source, answer, cross, labels } = layOutT5Batch(rows, this.#sizes, this.#config);
+    this.#inputs.write(this.#sourceIds, source.ids);
+    this.#inputs.write(this.#sourceCounts, source.counts);
+    this.#inputs.write(this.#answerIds, answer.ids);
+    this.#inputs.write(this.#answerCounts, answer.counts);
+    this.#inputs.write(this.#sourceSpans, spanTable(source.spans, this.#sourceSpans.shape[0]));
+    this.#inputs.write(this.#answerSpans, spanTable(answer.spans, this.#answerSpans.shape[0]));
+    this.#inputs.write(this.#crossSpans, spanTable(cross, this.#crossSpans.shape[0]));
     this.#labels.write(labels, labelTokens);
-    this.#means.write(this.#sizes.rows === this.#sizes.sources ? rows.map(({ source }) => source) : sourcesOf(rows));
+    const { sources, of } = sourcesOf(rows, this.#sizes.gated);
+    this.#means.write(sources);
+    this.#sourceRows.write(source.rowOf);
+    this.#answerRows.write(answer.rowOf.map((row) => of[row] ?? 0));
   }
 
   loss(g: Graph, layers: Layers): Tensor {
@@ -183,23 +201,21 @@ class T5TrainingBatch implements TrainingBatch {
     return this.#means.record(g, layers.parameter('shared.weight'));
   }
 
-  predicting(rows: Batch): number[] {
-    const T = this.#sizes.labels / this.#sizes.rows;
-    return rows.flatMap(({ label }, row) => label.map((_, i) => row * T + i));
-  }
-
   predictions(g: Graph, layers: Layers): Projection {
-    const model = this.#model(forPrompts(g, layers, () => this.promptMeans(g, layers)));
-    const memory = model.encode(g, this.#sourceIds, this.#sourceSpans); // [B, S, D]
-    const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
-    const [own, source] = [{ spans: this.#decoderSpans }, { spans: this.#crossSpans }];
-    const last = model.decode(g, this.#decoderIds, own, cross, source); // [R, T, D]
+    const ofTokens = forPrompts(g, layers, () => this.promptMeans(g, layers));
+    const model = this.#model({
+      source: ofTokens((copies) => this.#sourceRows.of(copies)),
+      answer: ofTokens((copies) => this.#answerRows.of(copies)),
+    });
+    const memory = model.encode(g, this.#sourceIds, this.#sourceSpans); // [1, N, D]
+    const spans = { spans: this.#answerSpans, cross: this.#crossSpans };
+    const last = model.decode(g, this.#answerIds, spans, (i) => model.crossKeyValue(g, i, memory)); // [1, L, D]
     return model.projection(last);
   }
 
   counts(layer: string): TokenCounts {
     const readsSource = layer.startsWith('encoder.') || /EncDecAttention\.[kv]$/.test(layer);
-    const counts = readsSource ? this.#sourceMask : this.#targetRows;
+    const counts = readsSource ? this.#sourceCounts : this.#answerCounts;
     return { counts, roots: counts }; // 0 or 1
   }
 }

@@ -14,9 +14,10 @@ import { bucketTable } from './t5-network.ts';
 import { plainLayers } from './layers.ts';
 import { relativePositionBucket } from './t5-config.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
-import { alone, SPAN_FIELDS, spanTable } from '../graph/ops/row-attention.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { type Span, span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
 import { T5 } from './t5.ts';
-import { spansAcross, spansOfRows } from './t5-batch.ts';
+import { spansAcross } from './t5-batch.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -79,35 +80,31 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
     if (t === undefined) throw new Error(`no ${name} in the batch`);
     return add(name, t.shape, dtype, t.data);
   };
-  const position = add('position', [1], 'u32', [0]);
   const reach = Math.max(S, T);
-  const lookup = (bidirectional: boolean) => ({
-    buckets: add('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach)),
-    offset: reach,
-    position,
-  });
+  const lookup = (bidirectional: boolean): Tensor =>
+    add('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach));
   const layers = plainLayers((name) => {
     const tensor = parameters.get(name);
     if (tensor === undefined) throw new Error(`no parameter ${name}`);
     return tensor;
   });
-  const t5 = new T5(config, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
+  const t5 = new T5(
+    config,
+    { source: layers, answer: layers },
+    { encoderBuckets: lookup(true), decoderBuckets: lookup(false) },
+  );
   const mask = Array.from(batch.get('attention_mask')?.data ?? []);
   const counts = Array.from({ length: B }, (_, b) => mask.slice(b * S, (b + 1) * S).filter((on) => on === 1).length);
-  const targets = new Array<number>(B).fill(T);
+  const rowsOf = (length: number): Span[] => Array.from({ length: B }, (_, b) => span(b * length, length));
+  const rows = counts.map((count, b) => span(b * S, count));
   // In Hugging Face padding sees the tokens of its row, and nobody sees padding.
-  const sources = spanTable(
-    counts.flatMap((count, b) => {
-      const [begin, padding] = [b * S, b * S + count];
-      return [
-        alone(begin, count),
-        { ...alone(padding, S - count), sharedBegin: begin, sharedCount: count, ownCount: 0 },
-        { ...alone(padding, S - count), queriesCount: 0 },
-      ];
-    }),
-  );
-  const spansOf = (name: string, values: Uint32Array): Tensor =>
-    add(name, [values.length / SPAN_FIELDS, SPAN_FIELDS], 'u32', values);
+  const sources = counts.flatMap((count, b) => {
+    const padding = span(b * S + count, S - count);
+    return [rows[b], { ...padding, keyCount: 0, after: rows[b] }, { ...padding, queryCount: 0 }];
+  });
+  const answers = rowsOf(T);
+  const spansOf = (name: string, spans: readonly Span[]): Tensor =>
+    add(name, [spans.length, SPAN_FIELDS], 'u32', spanTable(spans));
   const labels = input('labels', 'i32');
   const tokens = Array.from(batch.get('labels')?.data ?? []).filter((label) => label >= 0).length;
   const encoderHidden: Tensor[] = [];
@@ -116,12 +113,18 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
   const last = t5.decode(
     g,
     input('decoder_input_ids', 'u32'),
-    { spans: spansOf('target spans', spansOfRows(targets, T)) },
+    {
+      spans: spansOf('target spans', answers),
+      cross: spansOf('cross spans', [
+        ...spansAcross(rows, answers, (answer) => rows[answers.indexOf(answer)]),
+        ...counts.map((count, b) => ({ ...span(b * S + count, S - count), queryCount: 0 })),
+      ]),
+    },
     (i) => t5.crossKeyValue(g, i, memory),
-    { spans: spansOf('cross spans', spansAcross({ counts, length: S }, { counts: targets, length: T })) },
-    decoderHidden,
+    { hidden: decoderHidden },
   );
-  const logits = t5.logits(g, last);
+  const { head, alpha } = t5.projection(last);
+  const logits = matmul(g, last, head, { layout: 'nt', alpha });
   const weights = add('weights', [B * T], 'f32', new Float32Array(B * T).fill(1 / tokens));
   const loss = crossEntropy(g, t5.projection(last), labels, weights);
   const gradients = g.backward(loss, add('one', [1], 'f32', [1]), sumGradients(g));

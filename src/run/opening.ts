@@ -11,7 +11,6 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
 import { modelOutline } from '../weights/model-outline.ts';
-import { sharesBeginnings } from './evaluation/evaluation-programs.ts';
 import type { RunEvent } from './events/events.ts';
 import type { RunHost } from './events/host.ts';
 import { checkSame, checkSettings } from './files/fitting.ts';
@@ -394,7 +393,7 @@ export class Opening {
     try {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
       const batches = protectedSample(protects, training, spaceSamples(method, network));
-      const shares = sharesBeginnings(network, needsOf(planOf(method)).byPrompt === true);
+      const shares = network.sharesBeginnings && needsOf(planOf(method)).byPrompt !== true;
       const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });

@@ -112,7 +112,7 @@ describe.each([
     await learner.endTask({ sample: [] });
 
     const owned: OwnedBuffer[] = [];
-    const generation = network.generation({ B: 2, S: 32, capacity: 5 }, owned);
+    const generation = network.generation({ B: 2, tokens: 64, capacity: 5 }, owned);
     const [encoding, decoding] = [new Graph(), new Graph()];
     const prefill = await compile(device, 'encode', encoding, generation.prefill(encoding, learner.layers));
     generation.decodeStep(decoding, learner.layers);

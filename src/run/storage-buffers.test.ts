@@ -3,6 +3,7 @@ import type { CountingDevice, countingDevice, DeviceOutline } from '../device/co
 import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import type { planRun as plan } from './planning/plan-run.ts';
+import { testAhead } from './planning/planned-work.ts';
 import { embeddedSettings } from './planning/presets.ts';
 
 /** Storage buffers per kernel that WebGPU guarantees. */
@@ -55,7 +56,7 @@ const work = {
   generalText: null,
   protects: [],
   freeTests: [],
-  tests: [{ B: 4, S: 16, nodes: 10, choices: 12, shared: 0, pool: { B: 4, S: 16 } }],
+  tests: [testAhead(4, 16, { nodes: 10, choices: 12 })],
 };
 const LLAMA = {
   model_type: 'llama',

@@ -1,5 +1,7 @@
-import { SPAN_FIELDS } from '../graph/ops/row-attention.ts';
-import { spansOfRows } from '../models/t5-batch.ts';
+import { type Span, span, SPAN_FIELDS, spanTable } from '../graph/ops/attention.ts';
+import type { Projection } from '../graph/ops/chunked-logits.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { spansAcross } from '../models/t5-batch.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
@@ -46,7 +48,6 @@ export async function logitsOf(
   const inputs = new InputBuffers(device, owned);
   const S = prompt.length;
   const ids = inputs.make('ids', [1, S], 'u32', Uint32Array.from(prompt));
-  const mask = inputs.make('mask', [1, S], 'f32', new Float32Array(S).fill(1));
   const position = inputs.make('position 0', [1], 'u32', Uint32Array.of(0));
   const g = new Graph();
   const layers = forPrompts(g, given, () => {
@@ -54,29 +55,34 @@ export async function logitsOf(
     means.write([prompt]);
     const table = form.kind === 'decoder-only' ? 'model.embed_tokens.weight' : 'shared.weight';
     return means.record(g, given.parameter(table));
-  });
+  })();
+  const source = span(0, S);
+  const table = (name: string, ...spans: Span[]): Tensor =>
+    inputs.make(name, [spans.length, SPAN_FIELDS], 'u32', spanTable(spans));
+  const scores = ({ x, head, alpha }: Projection): Tensor => matmul(g, x, head, { layout: 'nt', alpha });
   let logits: Tensor;
   if (form.kind === 'decoder-only') {
     const tables = form.rotaries.map((rotary) =>
       inputs.make('angles', [S, rotary.headDim], 'f32', rotaryTable(rotary, S)),
     );
     const decoder = new Decoder(form, layers);
-    const start = inputs.make('first position', [1], 'i32', Int32Array.of(0));
-    logits = decoder.logits(g, decoder.read(g, ids, mask, { tables, start, position }).last);
+    const start = inputs.make('positions', [1, S], 'i32', Int32Array.from(prompt.keys()));
+    logits = scores(decoder.projection(decoder.read(g, ids, table('spans', source), { tables, start, position })));
   } else {
-    const lookup = (bidirectional: boolean) => {
-      const table = bucketTable(form, bidirectional, S);
-      return { buckets: inputs.make('buckets', [table.length], 'u32', table), offset: S, position };
+    const lookup = (bidirectional: boolean): Tensor => {
+      const buckets = bucketTable(form, bidirectional, S);
+      return inputs.make('buckets', [buckets.length], 'u32', buckets);
     };
-    const t5 = new T5(form, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
-    const spans = inputs.make('spans', [2, SPAN_FIELDS], 'u32', spansOfRows([S], S));
-    const memory = t5.encode(g, ids, spans);
+    const inputsOf = { encoderBuckets: lookup(true), decoderBuckets: lookup(false) };
+    const t5 = new T5(form, { source: layers, answer: layers }, inputsOf);
+    const memory = t5.encode(g, ids, table('spans', source));
     const start = inputs.make('start', [1, 1], 'u32', Uint32Array.of(form.startId));
-    const one = inputs.make('target mask', [1, 1], 'f32', Float32Array.of(1));
-    logits = t5.logits(
-      g,
-      t5.decode(g, start, { mask: one }, (i) => t5.crossKeyValue(g, i, memory), { mask }),
-    );
+    const answer = span(0, 1);
+    const spans = {
+      spans: table('spans of the answer', answer),
+      cross: table('cross spans', ...spansAcross([source], [answer], () => source)),
+    };
+    logits = scores(t5.projection(t5.decode(g, start, spans, (i) => t5.crossKeyValue(g, i, memory))));
   }
   const compiled = await compile(device, 'logits', g, [logits]);
   try {

@@ -552,9 +552,12 @@ export class ReferenceLearner {
       const [x, k] = [last, key].map((one) => rmsNorm(g, one, ones, GATE_EPSILON));
       return activation(g, 'gate', matmul(g, x, k, { layout: 'nt', alpha: GATE_SHARPNESS / key.shape[1] }));
     };
-    const gated: Layers['gated'] = (_, prompts, rowOf) => {
+    const gated: Layers['gated'] = (_, prompts) => {
       const gates = [...this.#frozenGates, this.gate].map((weights, task) => gateOf(prompts, weights, task));
-      return { parameter, linear: linearWith(rowOf ? gates.map((gate) => ofTokens(g, gate, rowOf)) : gates) };
+      return (rowOf) => ({
+        parameter,
+        linear: linearWith(rowOf ? gates.map((gate) => ofTokens(g, gate, rowOf)) : gates),
+      });
     };
     return { parameter, linear, gated };
   }

@@ -8,6 +8,7 @@ import { needsOf } from '../../../src/gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../../src/methods/registry.ts';
 import { Evaluations } from '../../../src/run/evaluation/evaluation-programs.ts';
 import { frozenPacking } from '../../../src/run/models/frozen-weights.ts';
+import { testAhead } from '../../../src/run/planning/planned-work.ts';
 import { networkOf } from '../../../src/run/models/open-network.ts';
 import { answersOfPrompt, spaceSamples } from '../../../src/run/tasks/space-samples.ts';
 
@@ -91,7 +92,7 @@ export async function recordMethod(
   const end = device.takeRecorded();
   learner.reserveTesting(TASKS);
   const evaluations = new Evaluations(device, network, learner.layers, batch.T + 1);
-  const { generation } = await evaluations.of({ B: rows, S: batch.S, ...TREE });
+  const { generation } = await evaluations.of(testAhead(rows, batch.S, TREE));
   const test = device.takeRecorded();
   await evaluations.decoder(generation, rows);
   const token = device.takeRecorded();

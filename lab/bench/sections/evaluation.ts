@@ -5,7 +5,7 @@ import { Evaluator } from '../../../src/run/evaluation/evaluator.ts';
 import { planOf } from '../../../src/methods/registry.ts';
 import { startingMethod } from '../../../src/run/settings/starting-values.ts';
 import type { EncodedTask } from '../../../src/run/tasks/encoded-task.ts';
-import { bucketLength, SOURCE_BUCKET } from '../../../src/tasks/batches.ts';
+import { SOURCE_BUCKET } from '../../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../../src/text/tokenizer.ts';
 import { type Section, tunedDevice } from '../bench.ts';
 import { EMBEDDED, embeddedTasks, openEmbedded } from '../../../src/bench/embedded.ts';
@@ -111,7 +111,7 @@ function oneByOne({ device, network, learner, tokenizer, tasks }: Opened): Conte
     answers.length = 0;
     const programs = new Map<number, Greedy>();
     for (const { source } of tasks.flatMap(({ test }) => test)) {
-      const S = bucketLength(source.length, SOURCE_BUCKET, sourceLength);
+      const S = Math.min(Math.ceil(source.length / SOURCE_BUCKET) * SOURCE_BUCKET, sourceLength);
       let greedy = programs.get(S);
       if (greedy === undefined) {
         greedy = await Greedy.create(device, network, learner.layers, { B: 1, S, capacity: targetLength + 1 });

@@ -75,32 +75,19 @@ function productKernels(tuning: Tuning, halves: boolean): Kernel[] {
 }
 
 function attentionKernels({ isSoftware }: Tuning): Kernel[] {
-  const usual = {
-    B: 8,
-    Bk: 8,
-    Sk: 512,
-    H: 16,
-    Hk: 16,
-    scale: 1,
-    offset: 0,
-    window: null,
-    bias: false,
-    position: false,
-  };
+  const usual = { M: 4096, H: 16, Hk: 16, scale: 1, spans: 8, distances: 0, window: null, position: false };
   const kinds: readonly Partial<AttentionShape>[] = [
-    { bias: 'distance' }, // of T5
+    { distances: 1023 }, // of T5
     { Hk: 4, causal: true }, // of LLaMA
     { Hk: 4, causal: true, window: 128 }, // of Gemma 3
   ];
   return HEADS.flatMap((d) =>
     FORMS.flatMap((form) =>
       kinds.flatMap((kind) =>
-        [1, 16, 512].flatMap((Sq) =>
-          attentionVariantsOf(isSoftware).map((variant) => {
-            const shape = { ...usual, causal: false, ...kind, d, Sq };
-            const rows = { B: 1, Bk: 1, spans: { count: 8, distances: kind.bias ? 1023 : 0 } };
-            return planAttention(form, form === 'FORWARD' ? shape : { ...shape, ...rows }, variant).kernel;
-          }),
+        [8, 128, 4096].flatMap((N) =>
+          attentionVariantsOf(isSoftware).map(
+            (variant) => planAttention(form, { ...usual, causal: false, ...kind, d, N }, variant).kernel,
+          ),
         ),
       ),
     ),

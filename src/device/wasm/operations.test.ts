@@ -14,11 +14,10 @@ import {
 import { embedding } from '../../graph/ops/embedding.ts';
 import { appendToCaches, nextToken } from '../../graph/ops/generation.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
-import { mergedAttention } from '../../graph/ops/merged-attention.ts';
 import { rmsNorm } from '../../graph/ops/norm.ts';
 import { adam, adamInto, applyUpdate, clipFactor, squares } from '../../graph/ops/optimizer.ts';
 import { orthonormality } from '../../graph/ops/orthonormality.ts';
-import { HIDDEN, pairwiseBias, relativeBias } from '../../graph/ops/position-bias.ts';
+import { relativeBias } from '../../graph/ops/position-bias.ts';
 import { rotary } from '../../graph/ops/rotary.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from '../../graph/ops/subspace.ts';
 import { F32 } from '../../testing/compare.ts';
@@ -190,31 +189,12 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     check(t, 'rotary');
   });
 
-  describe('position bias', () => {
-    test.each([
-      [1, 1, 0],
-      [3, 5, 0],
-      [17, 4, 0],
-      [1, 9, 3],
-      [33, 33, 0],
-    ])('of %i queries × %i keys from position %i on', (Sq, Sk, position) => {
-      const buckets = word(...integers(Sq + Sk + position, 6));
-      const t = new GraphUnderTest({ table: { shape: [6, 3] }, buckets, position: word(position) }, (g, input) => {
-        const lookup = { buckets: input('buckets'), offset: Sq - 1 + position, position: input('position') };
-        return { bias: relativeBias(g, input('table'), lookup, Sq, Sk) };
-      });
-      check(t, 'relativeBias');
-    });
-
-    test('from a bucket for every pair, some of them hidden', () => {
-      const pairs = integers(81, 6).map((bucket) => (bucket === 5 ? HIDDEN : bucket));
-      const inputs = { table: { shape: [5, 3] }, pairs: { shape: [9, 9], dtype: 'u32' as const, values: pairs } };
-      const t = new GraphUnderTest(inputs, (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }));
-      check(t, 'pairwiseBias');
-      expect(valuesOf(t, 'bias').filter((v) => v === Math.fround(-3e38))).toHaveLength(
-        3 * pairs.filter((pair) => pair === HIDDEN).length,
-      );
-    });
+  test.each([1, 7, 67])('position bias of %i distances', (distances) => {
+    const inputs = { table: { shape: [6, 3] }, buckets: word(...integers(distances, 6)) };
+    const t = new GraphUnderTest(inputs, (g, input) => ({
+      bias: relativeBias(g, input('table'), input('buckets')),
+    }));
+    check(t, 'relativeBias');
   });
 
   describe('embedding', () => {
@@ -255,6 +235,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       keys: { shape: [B, capacity, columns] },
       values: { shape: [B, capacity, columns] },
       position: word(place),
+      places: word(...Array.from({ length: B }, (_, b) => (B - 1 - b) * capacity)),
       best: word(...Array.from({ length: B }, (_, b) => 5 + b)),
       current: zeros(B),
       done: word(...Array.from({ length: B }, (_, b) => (b === 1 ? 1 : 0))),
@@ -265,7 +246,13 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     for (const ends of [[], [7], [1, 2, 5]]) {
       const t = new GraphUnderTest(inputs, (g, input) => {
         const [position, current, done, tokens, remaining] = names.map(input);
-        appendToCaches(g, { k: input('k'), v: input('v') }, position, { k: input('keys'), v: input('values') });
+        const places = input('places');
+        appendToCaches(
+          g,
+          { k: input('k'), v: input('v') },
+          { places, position },
+          { k: input('keys'), v: input('values') },
+        );
         nextToken(g, input('best'), { position, current, done, tokens, remaining }, ends, 99);
         const written = [...names, 'keys', 'values'];
         return Object.fromEntries(written.map((name) => [name, input(name)]));
@@ -421,41 +408,6 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
           return { error: input('error') };
         });
         check(t, 'orthonormality');
-      }
-    });
-  });
-
-  describe('around attention', () => {
-    const inputs = (B: number, S: number, heads: number, d: number) => ({
-      q: weight([B, S, heads * d]),
-      k: weight([B, S, heads * d]),
-      v: weight([B, S, heads * d]),
-      mask: { shape: [B, S], values: integers(B * S, 3).map((v) => Math.min(1, v)) },
-    });
-
-    test.each([
-      [2, 1, 1, 1, 1],
-      [2, 2, 3, 2, 5],
-      [2, 3, 4, 2, 8],
-      [3, 1, 1, 1, 1],
-      [3, 2, 3, 2, 5],
-      [3, 3, 4, 2, 8],
-    ])('%i sets of keys: %i rows of %i tokens, %i heads of %i', (sets, B, S, heads, d) => {
-      const { q, k, v, mask } = inputs(B, S, heads, d);
-      const none = { shape: [B, S], values: new Array<number>(B * S).fill(0) };
-      for (const other of [{ ...mask, values: mask.values.map((m) => 1 - m) }, none]) {
-        const t = new GraphUnderTest({ q, k, v, mask, other }, (g, input) => {
-          const at = { q: input('q'), k: input('k'), v: input('v'), heads, keyHeads: heads, scale: 1, causal: false };
-          const masks = ['mask', 'other', 'mask'].slice(0, sets);
-          const scales = [1, 1, 0.3];
-          return {
-            o: mergedAttention(
-              g,
-              masks.map((name, set) => ({ ...at, scale: scales[set], mask: input(name) })),
-            ),
-          };
-        });
-        check(t, 'mergeAttention');
       }
     });
   });

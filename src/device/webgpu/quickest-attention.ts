@@ -4,8 +4,8 @@ import type { Gpu } from './gpu.ts';
 import { type AttentionClass, type AttentionVariant, attentionVariantsOf, planAttention } from './kernels/attention.ts';
 import { type Measuring, quickestOf } from './quickest.ts';
 
-/** Sizes that fill a card, like a training step of t5-small. */
-const SIZES = { B: 4, Sq: 256, Bk: 4, Sk: 256, H: 8, Hk: 8 };
+/** Rows that fill a card, like a training step of t5-small: R of L tokens. */
+const ROWS = { R: 4, L: 256, H: 8 };
 
 /** Largest error that rounding explains: of a weighted mean of values of at most 1, and of sums of such values. */
 const ERROR = { FORWARD: 1e-4, GRAD_Q: 1e-3, GRAD_KV: 1e-3 } as const;
@@ -16,19 +16,17 @@ export function quickestAttention(
   { form, d }: AttentionClass,
   measuring: Measuring,
 ): Promise<AttentionVariant> {
-  const { B, Sq, Sk, H, Hk } = SIZES;
-  const optional = { causal: false, offset: 0, window: null, bias: false, position: false } as const;
-  const shape: AttentionShape = { ...SIZES, d, scale: 0.1, ...optional };
-  // The gradients read the rows of the batch as spans, which lie in the same places.
-  const spans = Array.from({ length: B }, (_, b) => [b * Sq, Sq, 0, 0, b * Sk, Sk]).flat();
-  const rows = { B: 1, Sq: B * Sq, Bk: 1, Sk: B * Sk, H, Hk, spans: { count: B, distances: 0 } };
-  const planned = form === 'FORWARD' ? shape : { ...shape, ...rows };
-  const [values, queries, keys] = [B * Sq * H * d, B * H * Sq, B * Sk];
+  const { R, L, H } = ROWS;
+  const N = R * L;
+  const sizes = { N, M: N, H, Hk: H, d, scale: 0.1, spans: R, distances: 0 };
+  const shape: AttentionShape = { ...sizes, causal: false, window: null, position: false };
+  const spans = Array.from({ length: R }, (_, row) => [row * L, L, row * L, L, 0, 0]).flat();
+  const [values, queries] = [N * H * d, N * H];
   const back = { floats: 2 * queries + spans.length, end: spans };
   // The last result is compared: o, dq, or dk, which depends on all that dv does.
   const vectors = [values, values, values].map((floats) => ({ floats }));
   const { inputs, outputs } = {
-    FORWARD: { inputs: [...vectors, { floats: keys }], outputs: [queries, values] },
+    FORWARD: { inputs: [...vectors, { floats: spans.length, end: spans }], outputs: [queries, values] },
     GRAD_Q: { inputs: [...vectors, back, { floats: values }], outputs: [values] },
     GRAD_KV: { inputs: [...vectors, back, { floats: values }], outputs: [values, values] },
   }[form];
@@ -36,7 +34,7 @@ export function quickestAttention(
     form === 'GRAD_KV' ? [...tensors.slice(0, 5), tensors[6], tensors[5]] : tensors;
   const candidates = attentionVariantsOf(gpu.tuning.isSoftware).map((name) => ({
     name,
-    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, planned, name), tensors: ordered(tensors) }],
+    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention(form, shape, name), tensors: ordered(tensors) }],
     error: ERROR[form],
   }));
   const at = (from: readonly Float32Array[], entry: number): [place: number, value: number] => [
@@ -46,25 +44,24 @@ export function quickestAttention(
   return quickestOf(gpu, candidates, { inputs, outputs }, { entries: values, at }, measuring);
 }
 
-/**
- * An entry of o, dq or dk, from noise: q, k, v, then the mask, which hides no key, or lse and delta of every query before the spans, and do.
- */
+/** An entry of o, dq or dk, from noise: q, k, v, then the spans, or lse and delta of every query before them, and do. */
 function entryOf(
   form: AttentionForm,
-  { Sq, Sk, H, d, scale }: AttentionShape,
+  { H, d, scale }: AttentionShape,
   [q, k, v, back, dout]: readonly Float32Array[],
   entry: number,
 ): number {
+  const { L } = ROWS;
   const [row, e, h] = [Math.floor(entry / d) * d, entry % d, Math.floor(entry / d) % H];
-  const b = Math.floor(entry / (Sq * H * d));
+  const first = Math.floor(entry / (L * H * d)) * L;
   const dot = (x: Float32Array, i: number, y: Float32Array, j: number): number => {
     let sum = 0;
     for (let n = 0; n < d; n++) sum += x[i + n] * y[j + n];
     return sum;
   };
   let [sum, weights] = [0, 0];
-  for (let n = 0; n < (form === 'GRAD_KV' ? Sq : Sk); n++) {
-    const column = ((b * Sk + n) * H + h) * d;
+  for (let n = first; n < first + L; n++) {
+    const column = (n * H + h) * d;
     const [query, key] = form === 'GRAD_KV' ? [column, row] : [row, column];
     const score = scale * dot(q, query, k, key); // small
     if (form === 'FORWARD') {

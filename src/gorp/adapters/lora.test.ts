@@ -1,5 +1,5 @@
-import { SPAN_FIELDS } from '../../graph/ops/row-attention.ts';
-import { spansAcross, spansOfRows } from '../../models/t5-batch.ts';
+import { type Span, span, SPAN_FIELDS, spanTable } from '../../graph/ops/attention.ts';
+import { spansAcross } from '../../models/t5-batch.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
@@ -145,26 +145,28 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     const [B, S] = part('input_ids').shape;
     const [, T] = part('labels').shape;
     const reach = Math.max(S, T);
-    const position = stored('position', [1], 'u32', [0]);
-    const lookup = (bidirectional: boolean) => ({
-      buckets: stored('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach)),
-      offset: reach,
-      position,
-    });
-    const t5 = new T5(config, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
+    const lookup = (bidirectional: boolean): Tensor =>
+      stored('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach));
+    const t5 = new T5(
+      config,
+      { source: layers, answer: layers },
+      { encoderBuckets: lookup(true), decoderBuckets: lookup(false) },
+    );
     const { data: mask } = part('attention_mask');
     const counts = Array.from({ length: B }, (_, b) => mask.slice(b * S, (b + 1) * S).filter((on) => on === 1).length);
-    const spansOf = (name: string, values: Uint32Array): Tensor =>
-      stored(name, [values.length / SPAN_FIELDS, SPAN_FIELDS], 'u32', values);
-    const sources = spansOf('source spans', spansOfRows(counts, S));
+    const spansOf = (name: string, spans: readonly Span[]): Tensor =>
+      stored(name, [spans.length, SPAN_FIELDS], 'u32', spanTable(spans));
+    const rows = counts.map((count, b) => span(b * S, count));
+    const padding = counts.map((count, b) => span(b * S + count, S - count));
+    const answers = counts.map((_, b) => span(b * T, T));
+    const sources = spansOf('source spans', [...rows, ...padding]);
     const memory = t5.encode(g, stored('source', [B, S], 'u32', part('input_ids').data), sources);
     const decoderIds = stored('decoder ids', [B, T], 'u32', part('decoder_input_ids').data);
-    const targets = new Array<number>(B).fill(T);
-    const own = { spans: spansOf('target spans', spansOfRows(targets, T)) };
-    const across = spansAcross({ counts, length: S }, { counts: targets, length: T });
-    const cross = { spans: spansOf('cross spans', across) };
-    const last = t5.decode(g, decoderIds, own, (i) => t5.crossKeyValue(g, i, memory), cross);
-    const logits = t5.logits(g, last);
+    const across = spansAcross([...rows, ...padding], answers, (answer) => rows[answers.indexOf(answer)]);
+    const spans = { spans: spansOf('target spans', answers), cross: spansOf('cross spans', across) };
+    const last = t5.decode(g, decoderIds, spans, (i) => t5.crossKeyValue(g, i, memory));
+    const { head, alpha } = t5.projection(last);
+    const logits = matmul(g, last, head, { layout: 'nt', alpha });
     const labels = part('labels').data;
     const tokens = Array.from(labels).filter((label) => label >= 0).length;
     const weights = stored('weights', [B * T], 'f32', new Float32Array(B * T).fill(1 / tokens));

@@ -46,12 +46,14 @@ export function trainedLayers({ parameters, parts, meters }: TrainedModel, uses:
     };
   const linear = linearWith();
   if (scaling === undefined) return { parameter, linear };
-  const gated: Layers['gated'] = (g, prompts, rowOf) => {
+  const gated: Layers['gated'] = (g, prompts) => {
     const scales = scaling.scales?.(g, prompts, uses);
-    if (scales === undefined || rowOf === undefined) return { parameter, linear: linearWith(scales) };
-    const { previous, own } = scales;
-    const of = { previous: previous && ofTokens(g, previous, rowOf), own: ofTokens(g, own, rowOf) };
-    return { parameter, linear: linearWith(of) };
+    return (rowOf) => {
+      if (scales === undefined || rowOf === undefined) return { parameter, linear: linearWith(scales) };
+      const { previous, own } = scales;
+      const of = { previous: previous && ofTokens(g, previous, rowOf), own: ofTokens(g, own, rowOf) };
+      return { parameter, linear: linearWith(of) };
+    };
   };
   return { parameter, linear, gated };
 }

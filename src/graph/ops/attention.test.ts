@@ -1,11 +1,155 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
+import type { Numbers } from '../graph.ts';
 import { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
 import { acquireCardGpu, TEST_DEVICES } from '../../testing/devices.ts';
-import { GraphUnderTest, noise, type TestInput, weight } from '../../testing/graphs.ts';
-import { attention } from './attention.ts';
-import { mergedAttention } from './merged-attention.ts';
+import { GraphUnderTest, noise, weight } from '../../testing/graphs.ts';
+import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
+import { checkOperations, runOperations } from '../../testing/wasm-operations.ts';
+import { attention, type Span, span, SPAN_FIELDS, spanTable } from './attention.ts';
+
+/** Rows of tokens after a beginning that they share. */
+interface Group {
+  beginning: number;
+  rows: number[];
+}
+
+interface Case {
+  groups: Group[];
+  H: number;
+  Hk?: number;
+  d: number;
+  causal?: boolean;
+  window?: number | undefined;
+  bias?: boolean;
+  /** Spans of zeros. */
+  unused?: number;
+}
+
+/** Self-attention: a span for each beginning, then one for each row, then unused ones. */
+function spansOf(groups: readonly Group[], unused = 0): { spans: number[]; tokens: number } {
+  const [beginnings, rows]: Span[][] = [[], []];
+  let tokens = 0;
+  for (const { beginning, rows: counts } of groups) {
+    const shared = beginning > 0 ? span(tokens, beginning) : undefined;
+    if (shared) beginnings.push(shared);
+    tokens += beginning;
+    for (const count of counts) {
+      rows.push(span(tokens, count, shared));
+      tokens += count;
+    }
+  }
+  const spans = [...beginnings, ...rows];
+  return { spans: [...spanTable(spans, spans.length + unused)], tokens };
+}
+
+/** Texts that branch twice: a beginning, two that continue it, of which one has rows after it and the other ends. */
+function chained(beginning: number, middle: number, rows: number[]): { spans: number[]; tokens: number } {
+  const first = span(0, beginning);
+  const second = span(beginning, middle, first);
+  const other = span(beginning + middle, 3, first);
+  let tokens = beginning + middle + 3;
+  const last = rows.map((count) => span((tokens += count) - count, count, second));
+  return { spans: [...spanTable([first, second, ...last, other])], tokens };
+}
+
+const CASES: Case[] = [
+  { groups: [{ beginning: 0, rows: [1] }], H: 1, d: 1 },
+  // No beginning; rows of one token; a beginning of one token, of all but one token.
+  { groups: [{ beginning: 0, rows: [5, 1, 9] }], H: 2, d: 5, unused: 2 },
+  { groups: [{ beginning: 1, rows: [1, 1, 1] }], H: 3, d: 5 },
+  { groups: [{ beginning: 12, rows: [1] }], H: 4, Hk: 2, d: 4 },
+  // Several beginnings; one that a single row reads.
+  {
+    groups: [
+      { beginning: 7, rows: [3, 8] },
+      { beginning: 2, rows: [6] },
+      { beginning: 0, rows: [4] },
+    ],
+    H: 4,
+    Hk: 2,
+    d: 5,
+  },
+  // Several parts of queries and of keys.
+  { groups: [{ beginning: 71, rows: [67, 9, 130] }], H: 3, Hk: 1, d: 5, unused: 1 },
+  { groups: [{ beginning: 9, rows: [20, 5] }], H: 2, d: 64 },
+  // Windows: of one position, shorter than the beginning, over the border, over several parts.
+  { groups: [{ beginning: 3, rows: [4, 2] }], H: 1, d: 3, window: 1 },
+  {
+    groups: [
+      { beginning: 11, rows: [7, 3] },
+      { beginning: 0, rows: [9] },
+    ],
+    H: 2,
+    d: 8,
+    window: 5,
+  },
+  { groups: [{ beginning: 40, rows: [95, 21] }], H: 4, Hk: 2, d: 6, window: 37, bias: true },
+  { groups: [{ beginning: 5, rows: [6, 70] }], H: 2, d: 12, bias: true },
+  // Both ways, as in an encoder.
+  { groups: [{ beginning: 0, rows: [5, 66, 1, 12] }], H: 3, d: 5, causal: false, bias: true },
+  { groups: [{ beginning: 0, rows: [33, 17] }], H: 4, Hk: 1, d: 16, causal: false },
+];
+
+/** For tiles of up to 32 queries of a key head, and of 32 keys: they cross spans; every kind of head size. */
+const FOR_TILES: Case[] = [
+  {
+    groups: [
+      { beginning: 33, rows: [5, 40, 1] },
+      { beginning: 31, rows: [70] },
+    ],
+    ...{ H: 6, Hk: 2, d: 36, window: 35, bias: true, unused: 2 },
+  },
+  { groups: [{ beginning: 37, rows: [3, 66] }], H: 3, Hk: 1, d: 7 },
+  { groups: [{ beginning: 0, rows: [31, 34, 2] }], H: 2, d: 64, causal: false, bias: true },
+  // Few heads and one long row: in parts.
+  { groups: [{ beginning: 290, rows: [230] }], H: 3, Hk: 1, d: 16 },
+];
+
+/** Attention with spans of tokens `N`, keys `M`. */
+function graphOf(
+  spans: number[],
+  [N, M]: [N: number, M: number],
+  at: Omit<Case, 'groups'> & { position?: number | undefined; asking?: number | undefined },
+  q?: ArrayLike<number>,
+) {
+  const { H, Hk = H, d, causal = true, window, bias = false, position = 0, asking } = at;
+  const longest = spans.reduce(
+    (most, _, n) =>
+      n % SPAN_FIELDS === 0 ? Math.max(most, spans[n + 4] + Math.max(spans[n + 1], spans[n + 3]) + position) : most,
+    1,
+  );
+  const graph = new GraphUnderTest(
+    {
+      q: { ...weight([1, N, H * d]), ...(q && { values: q }) },
+      k: weight([1, M, Hk * d]),
+      v: weight([1, M, Hk * d]),
+      spans: { shape: [spans.length / SPAN_FIELDS, SPAN_FIELDS], dtype: 'u32', values: spans },
+      // Room for more distances than occur.
+      bias: { shape: [H, 2 * (longest + 2) - 1] },
+      position: { shape: [1], dtype: 'u32', values: [position] },
+    },
+    (g, input) => ({
+      o: attention(g, {
+        ...{ q: input('q'), k: input('k'), v: input('v'), spans: input('spans'), heads: H, keyHeads: Hk },
+        ...{ scale: 0.7 / Math.sqrt(Math.max(1, d / 8)), causal, window, bias: bias ? input('bias') : undefined },
+        ...{ asking, position: at.position === undefined ? undefined : input('position') },
+      }),
+    }),
+  );
+  return at.position === undefined && asking === undefined ? graph.withGradients('o') : graph;
+}
+
+function graphOfCase({ groups, ...at }: Case, q?: ArrayLike<number>): GraphUnderTest {
+  const { spans, tokens } = spansOf(groups, at.unused);
+  return graphOf(spans, [tokens, tokens], at, q);
+}
+
+/** Each case with its graph, whose reference is the same for all devices. */
+const withGraphs = (cases: readonly Case[]): { c: Case; t: GraphUnderTest }[] =>
+  cases.map((c) => ({ c, t: graphOfCase(c) }));
+const [PLAIN, TILED] = [withGraphs(CASES), withGraphs(FOR_TILES)];
 
 describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
   let device: Device;
@@ -19,218 +163,174 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await device.destroy();
   });
 
-  describe('attention', () => {
-    interface Case {
-      B: number;
-      Bk?: number;
-      Sq: number;
-      Sk: number;
-      H: number;
-      Hk?: number;
-      d: number;
-      causal?: boolean;
-      bias?: boolean | 'shared' | 'distance';
-      offset?: number;
-      window?: number;
-    }
-    const cases: Case[] = [
-      { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
-      { B: 2, Sq: 5, Sk: 7, H: 3, d: 5, bias: true },
-      { B: 2, Sq: 33, Sk: 33, H: 2, d: 8, bias: true, causal: true },
-      { B: 1, Sq: 17, Sk: 31, H: 2, d: 12 },
-      { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
-      { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
-      { B: 2, Sq: 18, Sk: 18, H: 4, Hk: 2, d: 4, bias: 'shared', causal: true },
-      // A window of one position, shorter than the text, as long, longer, and over keys before the queries.
-      { B: 1, Sq: 7, Sk: 7, H: 1, d: 3, causal: true, window: 1 },
-      { B: 2, Sq: 33, Sk: 33, H: 4, Hk: 2, d: 8, causal: true, window: 5 },
-      { B: 1, Sq: 17, Sk: 17, H: 2, d: 5, causal: true, window: 17, bias: true },
-      { B: 1, Sq: 6, Sk: 6, H: 2, d: 4, causal: true, window: 100 },
-      { B: 4, Bk: 2, Sq: 5, Sk: 11, H: 2, d: 4, offset: 11, window: 7 },
-      { B: 2, Sq: 5, Sk: 3, H: 2, d: 6, offset: 3, window: 2 },
-      { B: 1, Sq: 1, Sk: 9, H: 2, d: 4, bias: 'distance' },
-      { B: 2, Sq: 7, Sk: 5, H: 3, d: 3, bias: 'distance' },
-      { B: 2, Sq: 34, Sk: 34, H: 4, Hk: 2, d: 4, bias: 'distance', causal: true },
-    ];
-    // One query, one key, a tile more or less, primes, every class of head sizes and every optional tensor, in as few
-    // kernels as possible, since some compilers take seconds for each.
-    const forTiles: Case[] = [
-      { B: 2, Sq: 33, Sk: 65, H: 2, d: 32, bias: 'distance' },
-      // Queries in parts, because key heads are few.
-      { B: 1, Sq: 67, Sk: 131, H: 6, Hk: 1, d: 36, bias: true, offset: 64, causal: true, window: 33 },
-      { B: 1, Sq: 31, Sk: 37, H: 3, Hk: 1, d: 7, causal: true, bias: 'shared' },
-      { B: 4, Bk: 2, Sq: 13, Sk: 41, H: 6, Hk: 2, d: 128, window: 40 },
-    ];
-    // As in generation: one query, and keys in parts, because queries are few; no query sees some of these parts.
-    const inGeneration: Case[] = [
-      { B: 1, Sq: 1, Sk: 97, H: 8, Hk: 1, d: 64 },
-      { B: 2, Sq: 3, Sk: 259, H: 4, Hk: 2, d: 16, causal: true, offset: 256, window: 100 },
-    ];
-    const graphOf = (c: Case): GraphUnderTest => {
-      const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, offset, window } = c;
-      // Hide the last keys of every row, the first of every second, and every key of the last row.
-      const isShown = (b: number, j: number): boolean =>
-        j < Sk - Math.floor(Sk / 4) && (b % 2 === 0 || j >= Math.floor(Sk / 3)) && (Bk === 1 || b < Bk - 1);
-      const mask = Array.from({ length: Bk * Sk }, (_, n) => (isShown(Math.floor(n / Sk), n % Sk) ? 1 : 0));
-      return new GraphUnderTest(
-        {
-          q: weight([B, Sq, H * d]),
-          k: weight([Bk, Sk, Hk * d]),
-          v: weight([Bk, Sk, Hk * d]),
-          mask: { shape: [Bk, Sk], values: mask },
-          bias:
-            bias === 'shared' ? { shape: [1, Sq, Sk] } : weight(bias === 'distance' ? [H, Sq + Sk - 1] : [H, Sq, Sk]),
-        },
-        (g, input) => ({
-          o: attention(g, {
-            q: input('q'),
-            k: input('k'),
-            v: input('v'),
-            mask: input('mask'),
-            bias: bias ? input('bias') : undefined,
-            heads: H,
-            keyHeads: Hk,
-            scale: 0.7 / Math.sqrt(Math.max(1, d / 8)),
-            causal,
-            offset,
-            window,
-          }),
-        }),
-      );
-    };
-    test.each(cases)('%o', async (c) => {
-      await graphOf(c).checkDevice(device, 1e-4);
-    });
-    test.each([...forTiles, ...inGeneration])('in tiles on a graphics card: %o', async (c) => {
-      await graphOf(c).checkDevice(card ?? device, 1e-4);
-    });
-
-    test.each([null, 2, 4])('with a position, as in generation, and window %s', async (window) => {
-      const position = { shape: [1], dtype: 'u32' as const, values: [2] };
-      await new GraphUnderTest(
-        {
-          q: { shape: [2, 1, 8] },
-          k: { shape: [2, 6, 8] },
-          v: { shape: [2, 6, 8] },
-          mask: { shape: [2, 6], values: new Float32Array(12).fill(1) },
-          position,
-        },
-        (g, input) => ({
-          o: attention(g, {
-            q: input('q'),
-            k: input('k'),
-            v: input('v'),
-            mask: input('mask'),
-            heads: 2,
-            keyHeads: 2,
-            scale: 1,
-            causal: true,
-            offset: 1,
-            window,
-            position: input('position'),
-          }),
-        }),
-      ).checkDevice(device, F32);
-    });
+  test.each(PLAIN)('$c', async ({ t }) => {
+    t.checkFiniteDifferences(device, 1e-5);
+    await t.checkDevice(device, 1e-4);
   });
 
-  describe('attention over several sets of keys', () => {
-    test.each([
-      [1, 1, 1, 1, 1, 8],
-      [6, 2, 3, 5, 4, 4],
-      [3, 3, 17, 33, 1, 6],
-      [4, 2, 300, 1, 1, 8],
-    ])('%i answers, %i prompts of %i tokens, %i answer tokens', async (B, Bk, P, S, Hk, d) => {
-      const H = 2 * Hk;
-      // The first prompt is padding only.
-      const mask = Array.from({ length: Bk * P }, (_, n) => (n < P || n % P < P / 3 ? 0 : 1));
-      const t = new GraphUnderTest(
-        {
-          q: { shape: [B, S, H * d] },
-          k1: { shape: [Bk, P, Hk * d] },
-          v1: { shape: [Bk, P, Hk * d] },
-          mask1: { shape: [Bk, P], values: mask },
-          k2: { shape: [B, S, Hk * d] },
-          v2: { shape: [B, S, Hk * d] },
-          mask2: { shape: [B, S], values: new Float32Array(B * S).fill(1) },
-        },
-        (g, input) => {
-          const heads = { q: input('q'), heads: H, keyHeads: Hk, scale: 0.7 };
-          const prompt = { ...heads, k: input('k1'), v: input('v1'), mask: input('mask1'), causal: false };
-          const own = { ...heads, k: input('k2'), v: input('v2'), mask: input('mask2'), causal: true };
-          return { o: mergedAttention(g, [prompt, own]) };
-        },
-      );
-      await t.checkDevice(device, F32);
-      // Tiles that read vectors of four, and those that do not: a software adapter takes a second to compile either.
-      if (card && P >= 17) await t.checkDevice(card, F32);
-    });
+  // A branch of one token, of which one continues; windows shorter than each part; rows of one token.
+  test.each([
+    [1, 1, [1, 1], { H: 2, d: 5 }],
+    [9, 4, [1, 7, 2], { H: 4, Hk: 2, d: 4, window: 6, bias: true }],
+    [40, 33, [67, 5], { H: 3, Hk: 1, d: 8 }],
+  ] as const)('texts that branch after %i and %i tokens: %o', async (beginning, middle, rows, at) => {
+    const { spans, tokens } = chained(beginning, middle, [...rows]);
+    const t = graphOf(spans, [tokens, tokens], at);
+    t.checkFiniteDifferences(device, 1e-5);
+    await t.checkDevice(device, 1e-4);
+    if (card && tokens < 60) await t.checkDevice(card, 1e-4);
+  });
 
-    test.each([
-      [1, 1, 1, 1, 1, 1, 4],
-      [5, 7, 3, 2, 2, 2, 5],
-      [2, 67, 33, 9, 1, 3, 8],
-    ])('%i rows: a beginning of %i tokens for all, %i of the prompt, %i own', async (B, P, S, T, Hk, group, d) => {
-      const H = Hk * group;
-      // The last prompt adds nothing to the beginning.
-      const mask = Array.from({ length: B * S }, (_, n) => (n >= (B - 1) * S || n % S < S / 3 ? 0 : 1));
-      const keys = (rows: number, length: number) => ({ shape: [rows, length, Hk * d] });
-      const ones = (rows: number, length: number): TestInput => ({
-        shape: [rows, length],
-        values: new Float32Array(rows * length).fill(1),
+  // One token of each of three rows: keys of answers after those of sources, of which two share a beginning. The last
+  // source is empty. Few queries see many keys, which a card divides.
+  test.each([
+    [5, 3, null, 0],
+    [5, 3, 4, 2],
+    [300, 7, 100, 6],
+  ])('steps of generation after %i and %i tokens, window %s, position %i', async (shared, own, window, position) => {
+    const places = { ...{ queries: 0, queryCount: 0 } };
+    const keys = (first: number, count: number, after?: Span): Span => ({
+      ...places,
+      keys: first,
+      keyCount: count,
+      after,
+    });
+    const beginning = keys(0, shared);
+    const sources = [keys(shared, own, beginning), beginning];
+    const begin = shared + own;
+    const rows = [...sources, undefined].map((after, row) => ({
+      ...{ queries: row, queryCount: 1, keys: begin + row * 7, keyCount: 7, after },
+    }));
+    const table = [...spanTable([...rows, ...sources, beginning].filter((one, i, all) => all.indexOf(one) === i))];
+    const at = { H: 4, Hk: 2, d: 16, window: window ?? undefined, bias: true, position, asking: 3 };
+    const t = graphOf(table, [3, begin + 21], at);
+    await t.checkDevice(device, 1e-4);
+    if (card) await t.checkDevice(card, 1e-4);
+    // As if every row were a text of its own.
+    const { q, k, v, bias } = Object.fromEntries(
+      ['q', 'k', 'v', 'bias'].map((name) => [name, t.values.get(t.input(name))]),
+    );
+    const line = (values: Numbers | undefined, place: number, width: number): number[] =>
+      Array.from((values ?? []).slice(place * width, (place + 1) * width));
+    const texts = [
+      [...Array.from({ length: begin }, (_, i) => i), ...Array.from({ length: position + 1 }, (_, i) => begin + i)],
+      [
+        ...Array.from({ length: shared }, (_, i) => i),
+        ...Array.from({ length: position + 1 }, (_, i) => begin + 7 + i),
+      ],
+      Array.from({ length: position + 1 }, (_, i) => begin + 14 + i),
+    ];
+    const whole = texts.map((text, row) => {
+      const alone = graphOf([...spanTable([span(0, text.length)])], [text.length, text.length], {
+        ...at,
+        position: undefined,
+        asking: undefined,
       });
-      await new GraphUnderTest(
-        {
-          q: { shape: [B, T, H * d] },
-          ...{ k1: keys(1, P), v1: keys(1, P), mask1: ones(1, P) },
-          ...{ k2: keys(B, S), v2: keys(B, S), mask2: { shape: [B, S], values: mask } },
-          ...{ k3: keys(B, T), v3: keys(B, T), mask3: ones(B, T) },
-        },
-        (g, input) => {
-          const sets = [1, 2, 3].map((n) => ({
-            ...{ q: input('q'), heads: H, keyHeads: Hk, scale: 0.7, causal: n === 3 },
-            ...{ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) },
-          }));
-          return { o: mergedAttention(g, sets) };
-        },
-      ).checkDevice(device, F32);
-    });
-
-    test('equals attention over all keys at once', async () => {
-      const [B, P, S, H, d] = [2, 5, 4, 2, 3];
-      const [k, v] = [noise(B * (P + S) * H * d, 7), noise(B * (P + S) * H * d, 8)];
-      const part = (x: Float64Array, from: number, count: number): number[] =>
-        Array.from({ length: B }, (_, b) => {
-          const row = x.subarray(b * (P + S) * H * d, (b + 1) * (P + S) * H * d);
-          return Array.from(row.subarray(from * H * d, (from + count) * H * d));
-        }).flat();
-      const ones = (n: number): TestInput => ({ shape: [B, n], values: new Float32Array(B * n).fill(1) });
-      const t = new GraphUnderTest(
-        {
-          q: { shape: [B, S, H * d] },
-          k: { shape: [B, P + S, H * d], values: k },
-          v: { shape: [B, P + S, H * d], values: v },
-          mask: ones(P + S),
-          k1: { shape: [B, P, H * d], values: part(k, 0, P) },
-          v1: { shape: [B, P, H * d], values: part(v, 0, P) },
-          mask1: ones(P),
-          k2: { shape: [B, S, H * d], values: part(k, P, S) },
-          v2: { shape: [B, S, H * d], values: part(v, P, S) },
-          mask2: ones(S),
-          position: { shape: [1], dtype: 'u32', values: [P] },
-        },
-        (g, input) => {
-          const heads = { q: input('q'), heads: H, keyHeads: H, scale: 0.4 };
-          const keys = (n: '' | '1' | '2') => ({ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) });
-          const all = attention(g, { ...heads, ...keys(''), causal: true, position: input('position') });
-          const prompt = { ...heads, ...keys('1'), causal: false };
-          const merged = mergedAttention(g, [prompt, { ...heads, ...keys('2'), causal: true }]);
-          return { all, merged };
-        },
+      const set = (name: string, values: number[]): unknown =>
+        alone.values.set(alone.input(name), Float64Array.from(values));
+      set(
+        'q',
+        text.flatMap(() => line(q, row, 64)),
       );
-      const outputs = t.onCpu();
-      expect(relativeError(outputs.get('merged') ?? [], outputs.get('all') ?? [])).toBeLessThan(1e-12);
-      await t.checkDevice(device, F32);
+      set(
+        'k',
+        text.flatMap((place) => line(k, place, 32)),
+      );
+      set(
+        'v',
+        text.flatMap((place) => line(v, place, 32)),
+      );
+      const widths = [t, alone].map((one) => one.input('bias').shape[1]);
+      const cut = (widths[0] - widths[1]) / 2;
+      set(
+        'bias',
+        [0, 1, 2, 3].flatMap((h) => line(bias, h, widths[0]).slice(cut, cut + widths[1])),
+      );
+      return Array.from(alone.onCpu().get('o') ?? []).slice(-64);
     });
+    expect(relativeError(t.onCpu().get('o') ?? [], whole.flat())).toBeLessThan(1e-12);
   });
+
+  test.each(TILED)('in tiles on a graphics card: $c', async ({ t }) => {
+    await t.checkDevice(card ?? device, 1e-4);
+  });
+
+  // Three answers to two sources, of which two have one: each source owns its keys in a span without queries.
+  test.each([1, 70])('cross-attention to sources of up to %i tokens', async (length) => {
+    const none = { queries: 0, queryCount: 0, keys: 0, keyCount: 0 };
+    const sources = [
+      { ...none, keyCount: length },
+      { ...none, keys: length, keyCount: 3 },
+    ];
+    const asking = [
+      { ...none, queryCount: 4, after: sources[0] },
+      { ...none, queries: 4, queryCount: 1, after: sources[0] },
+      { ...none, queries: 5, queryCount: 9, after: sources[1] },
+    ];
+    const spans = [...spanTable([...sources, ...asking])];
+    const t = graphOf(spans, [14, length + 3], { H: 4, Hk: 2, d: 5, causal: false });
+    t.checkFiniteDifferences(device, 1e-5);
+    await t.checkDevice(device, 1e-4);
+  });
+
+  test('a query without keys', async () => {
+    const t = graphOf([0, 2, 0, 0, 0, 0, 2, 1, 0, 3, 0, 0], [3, 3], { H: 2, d: 4, causal: false });
+    await t.checkDevice(device, F32);
+    expect([...(t.onCpu().get('o') ?? [])].slice(0, 16)).toEqual(new Array(16).fill(0));
+  });
+});
+
+describe.each(WASM_VARIANTS)('attention, %s', (variant) => {
+  const kernels = new WasmKernels(variant);
+
+  test.each(PLAIN)('$c', ({ t }) => {
+    const entries = checkOperations(kernels, t, F32);
+    expect([...entries]).toEqual(['attention', 'attentionDelta', 'attentionGradQ', 'attentionGradKv']);
+  });
+
+  test('texts that branch twice, and steps of generation', () => {
+    const { spans, tokens } = chained(40, 33, [67, 1]);
+    checkOperations(kernels, graphOf(spans, [tokens, tokens], { H: 3, Hk: 1, d: 5, window: 37, bias: true }), F32);
+    const rows = spanTable([{ queries: 0, queryCount: 1, keys: 5, keyCount: 9 }, { queries: 1, queryCount: 1, keys: 14, keyCount: 9 }]); // oxfmt-ignore
+    for (const position of [0, 3, 8]) {
+      const at = { H: 4, Hk: 2, d: 6, window: 4, bias: true, position };
+      expect([...checkOperations(kernels, graphOf([...rows], [2, 23], at), F32)]).toEqual(['attention']);
+    }
+  });
+
+  test('propagates NaN to the rows it reaches', () => {
+    const c: Case = { groups: [{ beginning: 3, rows: [5, 6] }], H: 1, d: 4 };
+    const q = Array.from({ length: 14 * 4 }, (_, i) => (i === 4 * 4 ? NaN : 1));
+    const { outputs } = runOperations(kernels, graphOfCase(c, q));
+    const isNone = (name: string): boolean[] => Array.from(outputs.get(name) ?? [], Number.isNaN);
+    expect(isNone('o')).toEqual(Array.from(q, (_, i) => i >= 16 && i < 20));
+    // The query sees the beginning and the first two tokens of its row, which the next row does not.
+    expect(isNone('d k').slice(0, 20)).toEqual(new Array(20).fill(true));
+    expect(isNone('d k').slice(32)).toEqual(new Array(24).fill(false));
+  });
+});
+
+test('rows that share a beginning give what they give with the beginning in each', () => {
+  const [beginning, rows, H, d] = [6, [4, 1, 9], 2, 3];
+  const width = H * d;
+  const shared = spansOf([{ beginning, rows }]);
+  const apart = spansOf([{ beginning: 0, rows: rows.map((count) => beginning + count) }]);
+  const tokens = ['q', 'k', 'v'].map((name, i) => [name, noise(shared.tokens * width, i + 1)] as const);
+  let end = beginning;
+  // The tokens of each whole row, by their places in the shared batch.
+  const places = rows.flatMap((count) => {
+    const own = Array.from({ length: count }, (_, i) => end + i);
+    end += count;
+    return [...Array.from({ length: beginning }, (_, i) => i), ...own];
+  });
+  const once = graphOf(shared.spans, [shared.tokens, shared.tokens], { H, d });
+  const each = graphOf(apart.spans, [apart.tokens, apart.tokens], { H, d });
+  for (const [name, values] of tokens) {
+    once.values.set(once.input(name), values);
+    const whole = places.flatMap((place) => Array.from(values.subarray(place * width, (place + 1) * width)));
+    each.values.set(each.input(name), Float64Array.from(whole));
+  }
+  const [few, many] = [once.onCpu().get('o'), each.onCpu().get('o')];
+  const expected = places.flatMap((place) => Array.from(few?.subarray(place * width, (place + 1) * width) ?? []));
+  expect(relativeError(many ?? [], expected)).toBeLessThan(1e-12);
 });

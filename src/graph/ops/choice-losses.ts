@@ -3,9 +3,9 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 import { CHUNK_BYTES, ChunkedLogits, type Projection, scoresOf } from './chunked-logits.ts';
 import { scoresCall } from './scores-kernel.ts';
 
-/** The choices at each of N nodes, C in all: node n has choices `begins[n]` up to `begins[n + 1]`. */
+/** The choices at each of L nodes, C in all: node n has choices `begins[n]` up to `begins[n + 1]`. */
 export interface Choices {
-  /** u32 [N + 1]. */
+  /** u32 [L + 1]. */
   readonly begins: Tensor;
   /** u32 [C]. */
   readonly tokens: Tensor;

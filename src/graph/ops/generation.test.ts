@@ -29,6 +29,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       keys: { shape: [B, capacity, columns] },
       values: { shape: [B, capacity, columns] },
       position: words([1], () => capacity - 1),
+      places: words([B], (b) => (B - 1 - b) * capacity),
       best: words([B], (b) => 5 + (b % 9)),
       current: words([B], () => 0),
       done: words([B], (b) => (b % 3 === 1 ? 1 : 0)),
@@ -38,7 +39,13 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     const names = ['position', 'current', 'done', 'tokens', 'remaining'] as const;
     const t = new GraphUnderTest(inputs, (g, input) => {
       const [position, current, done, tokens, remaining] = names.map(input);
-      appendToCaches(g, { k: input('k'), v: input('v') }, position, { k: input('keys'), v: input('values') });
+      const places = input('places');
+      appendToCaches(
+        g,
+        { k: input('k'), v: input('v') },
+        { places, position },
+        { k: input('keys'), v: input('values') },
+      );
       nextToken(g, input('best'), { position, current, done, tokens, remaining }, [7, 9], 99);
       return Object.fromEntries([...names, 'keys', 'values'].map((name) => [name, input(name)]));
     });

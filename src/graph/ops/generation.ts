@@ -5,18 +5,24 @@ import { workgroupTree } from '../../device/tree.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Keys and values: [B, 1, columns] of a token, or caches [B, capacity, columns]. */
+/** Keys and values: [..., columns] of N tokens, or caches [M, columns]. */
 interface KeysAndValues {
   readonly k: Tensor;
   readonly v: Tensor;
 }
 
-/** Writes a token's keys and values at `position` of their caches. */
-export function appendToCaches(g: Graph, { k, v }: KeysAndValues, position: Tensor, caches: KeysAndValues): void {
-  const [B, capacity, columns] = caches.k.shape;
+/** Writes the keys and values of tokens to the rows `places + position` of their caches: places u32 [N], position [1]. */
+export function appendToCaches(
+  g: Graph,
+  { k, v }: KeysAndValues,
+  { places, position }: { readonly places: Tensor; readonly position: Tensor },
+  caches: KeysAndValues,
+): void {
+  const N = places.elements;
+  const columns = k.elements / N;
   g.record({
     name: 'append to caches',
-    inputs: [k, v, position],
+    inputs: [k, v, places, position],
     outputs: [caches.k, caches.v],
     effect: true,
     calls: () => [
@@ -26,18 +32,18 @@ export function appendToCaches(g: Graph, { k, v }: KeysAndValues, position: Tens
           wgsl: () => fillTemplate(template, { APPEND_KV: true }),
           wasm: { entry: 'appendToCaches' },
         },
-        params: [B, columns, capacity, 0].map(u32),
-        tensors: [k, v, position, caches.k, caches.v],
-        workgroups: flatWorkgroups(B * columns, 64),
-        units: B,
-        cost: 2 * B * columns,
+        params: [N, columns, 0, 0].map(u32),
+        tensors: [k, v, places, position, caches.k, caches.v],
+        workgroups: flatWorkgroups(N * columns, 64),
+        units: N,
+        cost: 2 * N * columns,
       },
     ],
     reference: (value) => {
       for (const [x, cache] of [[k, caches.k] as const, [v, caches.v] as const]) {
-        for (let at = 0; at < B * columns; at++) {
-          const b = Math.floor(at / columns);
-          value(cache)[(b * capacity + value(position)[0]) * columns + (at % columns)] = value(x)[at];
+        for (let at = 0; at < N * columns; at++) {
+          const row = value(places)[Math.floor(at / columns)] + value(position)[0];
+          value(cache)[row * columns + (at % columns)] = value(x)[at];
         }
       }
     },

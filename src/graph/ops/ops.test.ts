@@ -8,7 +8,7 @@ import { distillation, divergence } from './distillation.ts';
 import { embedding } from './embedding.ts';
 import { maskRows } from './mask-rows.ts';
 import { orthonormality } from './orthonormality.ts';
-import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
+import { relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
 import { scaleBlocks } from './scale-blocks.ts';
 import type { Graph } from '../graph.ts';
@@ -265,37 +265,11 @@ describe.each(TEST_DEVICES_AND_CARD)('on $name', ({ acquire }) => {
     ]);
   });
 
-  test.each([
-    [1, 1],
-    [3, 5],
-  ])('relative bias %i × %i', async (Sq, Sk) => {
-    const buckets = { shape: [Sq + Sk], dtype: 'u32' as const, values: integers(Sq + Sk, 6) };
-    const t = new GraphUnderTest(
-      { table: { shape: [6, 3] }, buckets, position: { shape: [1], dtype: 'u32', values: [0] } },
-      (g, input) => ({
-        bias: relativeBias(
-          g,
-          input('table'),
-          { buckets: input('buckets'), offset: Sq - 1, position: input('position') },
-          Sq,
-          Sk,
-        ),
-      }),
-    );
-    await t.checkDevice(device, F32);
-  });
-
-  test('position bias from one bucket per pair, with some pairs hidden', async () => {
-    const [S, H, buckets] = [9, 3, 5];
-    const pairs = integers(S * S, buckets + 1).map((bucket) => (bucket === buckets ? HIDDEN : bucket));
-    const t = new GraphUnderTest(
-      { table: { shape: [buckets, H] }, pairs: { shape: [S, S], dtype: 'u32', values: pairs } },
-      (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }),
-    );
-    const bias = t.onCpu().get('bias') ?? [];
-    expect(Array.from(bias, (value) => value === HIDING_BIAS)).toEqual(
-      Array.from({ length: H }, () => pairs.map((pair) => pair === HIDDEN)).flat(),
-    );
+  test.each([1, 7, 131])('relative bias of %i distances', async (distances) => {
+    const buckets = { shape: [distances], dtype: 'u32' as const, values: integers(distances, 6) };
+    const t = new GraphUnderTest({ table: { shape: [6, 3] }, buckets }, (g, input) => ({
+      bias: relativeBias(g, input('table'), input('buckets')),
+    }));
     await t.checkDevice(device, F32);
   });
 

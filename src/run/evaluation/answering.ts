@@ -9,7 +9,6 @@ import { planOf } from '../../methods/registry.ts';
 import { type Layers, plainLayers } from '../../models/layers.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
-import { bucketLength, SOURCE_BUCKET } from '../../tasks/batches.ts';
 import { mergedReader } from '../../weights/exports/merge.ts';
 import { checkTrainedLayers } from '../../weights/exports/merged-model.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
@@ -59,8 +58,7 @@ export async function* answerPrompts(
     loaded = trained?.changes.gates ? await gatedModel(loading, trained) : await mergedModel(loading, trained);
     const { layers } = loaded;
     for (const batch of chunks(sources, evaluationBatchSize)) {
-      const S = bucketLength(longestOf(batch), SOURCE_BUCKET, lengths.sourceLength);
-      for (const tokens of await writeBatch(device, network, layers, batch, { S, capacity: maxNewTokens + 1 })) {
+      for (const tokens of await writeBatch(device, network, layers, batch, maxNewTokens + 1)) {
         yield writtenText(tokens, network.tokens.endIds, known.tokenizer);
       }
     }
@@ -134,17 +132,19 @@ const packingOf = ({ frozenWeights, model, opened }: Loading, name: string): Ret
 const longestOf = (sources: readonly (readonly number[])[]): number =>
   sources.reduce((longest, { length }) => Math.max(longest, length), 0);
 
-/** The tokens of the answers to a batch of prompts. @param sizes tokens of a padded prompt; of an answer, and one more. */
+/** The tokens of the answers to a batch of prompts. @param capacity the most tokens of an answer, and one more. */
 async function writeBatch(
   device: Device,
   network: Network,
   layers: Layers,
   sources: readonly (readonly number[])[],
-  { S, capacity }: { S: number; capacity: number },
+  capacity: number,
 ): Promise<Uint32Array[]> {
   const owned: OwnedBuffer[] = [];
   try {
-    const generation = network.generation({ B: sources.length, S, capacity }, owned);
+    const gated = layers.gated !== undefined;
+    const tokens = network.sourceTokens(sources, gated);
+    const generation = network.generation({ B: sources.length, tokens, capacity, gated }, owned);
     generation.start(sources);
     const reading = new Graph();
     const prefill = await compile(device, 'read prompts', reading, generation.prefill(reading, layers));

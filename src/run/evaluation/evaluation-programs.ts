@@ -7,54 +7,35 @@ import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Layers } from '../../models/layers.ts';
-import type {
-  Beginning,
-  Generation,
-  Network,
-  Ranking,
-  Scoring,
-  TrainingBatch,
-  TreeSizes,
-} from '../../models/network.ts';
+import type { Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../../models/network.ts';
 
-/** Sources that are read together: rows, padded tokens of each, and what all begin with, if it was read before. */
+/** Sources that are read together: their number, and the tokens of all. */
 export interface SourceSizes {
   readonly B: number;
-  readonly S: number;
-  readonly beginning?: Beginning | undefined;
+  readonly tokens: number;
 }
 
-/** A test batch, and the tree of the labels to rank. */
+/** A test batch, and the trees of the labels to rank. */
 export interface EvaluationSizes extends SourceSizes, TreeSizes {}
+
+/** Sources that wait for their answers: the most tokens of one, and those of all that are shared and stored once. */
+export interface PoolSizes {
+  readonly B: number;
+  readonly S: number;
+  readonly shared: number;
+}
 
 /**
  * The programs of one batch shape. They share the memory of their intermediates, so each starts after the one before it
  * ends.
  */
-export interface EvaluationPrograms {
+export interface RankingPrograms {
   readonly generation: Generation;
   readonly prefill: Compiled;
-}
-
-/** Sources with the right answer of each, whose tokens are scored, and the most tokens of an answer. */
-export interface ScoringSizes extends SourceSizes {
-  readonly T: number;
-}
-
-/** The same with labels to rank. */
-export interface RankingPrograms extends EvaluationPrograms {
   readonly ranking: Ranking;
-  /** Results of `rank`, [B, choices] and [B, nodes]: read them before another of the programs runs. */
+  /** Results of `rank`, [1, choices] and [1, nodes]: read them before another of the programs runs. */
   readonly ranked: { readonly loss: Tensor; readonly best: Tensor };
   readonly rank: Compiled;
-}
-
-/** The same with an answer to score. */
-export interface ScoringPrograms extends EvaluationPrograms {
-  readonly scoring: Scoring;
-  /** Result of `score`, [B · T]: read it before another of the programs runs. */
-  readonly scores: Tensor;
-  readonly score: Compiled;
 }
 
 /** The loss of a batch of texts. */
@@ -72,22 +53,12 @@ const POOL_BYTES = 2 ** 25;
  * How many sources may wait, so that answers of several batches are written together: as many as a batch has rows, or
  * as fit. 0 if only a part of a batch fits: then each batch is better answered in place.
  *
- * @param sizes rows of a batch, and the longest padded source.
+ * @param sizes rows of a batch, and the most tokens of a source that are its own.
  */
 export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: number; S: number }): number {
   const rows = Math.min(B, Math.floor(POOL_BYTES / network.sourceBytes(S)));
   return B > 1 && rows >= B / 2 ? rows : 0;
 }
-
-/**
- * Whether what all sources begin with can be read once for all: not if their tokens see those that follow, as in T5, and
- * not if gates make what is read depend on the whole prompt.
- */
-export const sharesBeginnings = ({ beginning }: Pick<Network, 'beginning'>, hasGates: boolean): boolean =>
-  beginning !== null && !hasGates;
-
-/** Compiles a program of a batch. */
-type Add = (name: string, g: Graph, roots: Tensor[]) => Promise<Compiled>;
 
 /** A resource on the GPU that is held until another replaces it. */
 interface Held<T> {
@@ -116,9 +87,7 @@ export class Evaluations {
   readonly #layers: Layers;
   readonly #capacity: number;
   readonly #arena: Arena;
-  #beginning: { readonly value: Beginning; release(): void } | undefined;
   #batch: Held<RankingPrograms> | undefined;
-  #scoring: Held<ScoringPrograms> | undefined;
   #loss: Held<LossPrograms> | undefined;
   #pool: Held<Generation> | undefined;
   #decoders: Decoders | undefined;
@@ -132,87 +101,25 @@ export class Evaluations {
     this.#arena = new Arena(device, 'testing');
   }
 
-  /** Whether what all sources begin with can be read once for all. */
-  get sharesBeginnings(): boolean {
-    return sharesBeginnings(this.#network, this.#layers.gated !== undefined);
+  get #isGated(): boolean {
+    return this.#layers.gated !== undefined;
   }
 
-  /**
-   * Reads what all sources begin with, for the generations of later batches; frees that of other sources, with every
-   * program that reads it.
-   *
-   * @throws GorpError as {@link compile}, and `device/lost`.
-   */
-  async readBeginning(ids: readonly number[]): Promise<Beginning | undefined> {
-    if (ids.length > 0 || this.#beginning) this.#releaseSources();
-    if (ids.length === 0 || this.#network.beginning === null) return undefined;
-    const owned: OwnedBuffer[] = [];
-    const release = (): void => owned.forEach((buffer) => buffer.destroy());
-    try {
-      const value = this.#network.beginning(ids.length, owned);
-      const g = new Graph();
-      const reading = await compile(this.#device, 'read the beginning', g, value.read(g, this.#layers), this.#arena);
-      try {
-        value.write(ids);
-        await this.#device.run([reading.program]);
-      } finally {
-        reading.destroy();
-      }
-      this.#beginning = { value, release };
-      return value;
-    } catch (error) {
-      release();
-      throw error;
-    }
+  /** Whether what sources begin with is read once for all: with gates it depends on the whole prompt. */
+  get sharesBeginnings(): boolean {
+    return this.#network.sharesBeginnings && !this.#isGated;
+  }
+
+  /** The sizes of sources that are read together. */
+  sourceSizes(sources: readonly (readonly number[])[]): SourceSizes {
+    return { B: sources.length, tokens: this.#network.sourceTokens(sources, this.#isGated) };
   }
 
   /** The programs of a batch shape; frees those of another. @throws GorpError as {@link compile}. */
   async of(sizes: EvaluationSizes): Promise<RankingPrograms> {
-    const { B, S, nodes, choices } = sizes;
-    const key = `${B}×${S}×${nodes}×${choices}`;
+    const key = Object.values(sizes).join('×');
     if (this.#batch?.key === key && this.#batch.version === this.#arena.version) return this.#batch.value;
     this.#releaseBatch();
-    const inputsOf = (generation: Generation, owned: OwnedBuffer[]): Ranking => generation.ranking(sizes, owned);
-    this.#batch = await this.#made(key, sizes, inputsOf, async (read, ranking, add) => {
-      const g = new Graph();
-      const ranked = ranking.record(g, this.#layers);
-      return { ...read, ranking, ranked, rank: await add(`rank ${key}`, g, [ranked.loss, ranked.best]) };
-    });
-    return this.#batch.value;
-  }
-
-  /**
-   * The programs that read a batch and score an answer to each source; the model then writes its own. Frees those of
-   * another shape.
-   *
-   * @throws GorpError as {@link compile}.
-   */
-  async scoring(sizes: ScoringSizes): Promise<ScoringPrograms> {
-    const { B, S, T } = sizes;
-    const key = `${B}×${S}×${T}`;
-    if (this.#scoring?.key === key && this.#scoring.version === this.#arena.version) return this.#scoring.value;
-    this.#releaseScoring();
-    const inputsOf = (generation: Generation, owned: OwnedBuffer[]): Scoring => generation.scoring(T, owned);
-    this.#scoring = await this.#made(key, sizes, inputsOf, async (read, scoring, add) => {
-      const g = new Graph();
-      const scores = scoring.record(g, this.#layers);
-      return { ...read, scoring, scores, score: await add(`score ${key}`, g, [scores]) };
-    });
-    return this.#scoring.value;
-  }
-
-  /**
-   * Programs that read a batch, and those that are added to them.
-   *
-   * @param inputsOf makes what the added programs read.
-   * @param added compiles them: again if one has enlarged the memory that all share.
-   */
-  async #made<Inputs, Made>(
-    key: string,
-    { B, S, beginning }: SourceSizes,
-    inputsOf: (generation: Generation, owned: OwnedBuffer[]) => Inputs,
-    added: (read: EvaluationPrograms, inputs: Inputs, add: Add) => Promise<Made>,
-  ): Promise<Held<Made>> {
     const owned: OwnedBuffer[] = [];
     const compiled: Compiled[] = [];
     const releasePrograms = (): void => compiled.splice(0).forEach((one) => one.destroy());
@@ -220,20 +127,28 @@ export class Evaluations {
       releasePrograms();
       for (const buffer of owned) buffer.destroy();
     };
-    const add: Add = async (name, g, roots) => {
+    const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
       const one = await compile(this.#device, name, g, roots, this.#arena);
       compiled.push(one);
       return one;
     };
     try {
-      const generation = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
-      const inputs = inputsOf(generation, owned);
+      const { B, tokens, nodes: answers } = sizes;
+      const shape = { B, tokens, capacity: this.#capacity, gated: this.#isGated, answers };
+      const generation = this.#network.generation(shape, owned);
+      const ranking = generation.ranking(sizes, owned);
+      // Again if one of the programs has enlarged the memory that all share.
       for (;;) {
         const { version } = this.#arena;
-        const g = new Graph();
-        const prefill = await add(`encode ${key}`, g, generation.prefill(g, this.#layers));
-        const value = await added({ generation, prefill }, inputs, add);
-        if (version === this.#arena.version) return { key, value, version, release };
+        const [reading, comparing] = [new Graph(), new Graph()];
+        const prefill = await add(`encode ${key}`, reading, generation.prefill(reading, this.#layers));
+        const ranked = ranking.record(comparing, this.#layers);
+        const rank = await add(`rank ${key}`, comparing, [ranked.loss, ranked.best]);
+        const value = { generation, prefill, ranking, ranked, rank };
+        if (version === this.#arena.version) {
+          this.#batch = { key, value, version, release };
+          return value;
+        }
         releasePrograms();
       }
     } catch (error) {
@@ -244,7 +159,7 @@ export class Evaluations {
 
   /** The sizes of a batch of texts. */
   sizes(rows: Batch): BatchSizes {
-    return this.#network.sizes(rows, this.#layers.gated !== undefined);
+    return this.#network.sizes(rows, this.#isGated);
   }
 
   /** The program for the loss of a batch of texts; frees that of other sizes. @throws GorpError as {@link compile}. */
@@ -272,21 +187,17 @@ export class Evaluations {
     }
   }
 
-  /**
-   * A generation that adopts sources of several batches whose answers are still to be written.
-   *
-   * @param sizes rows, and the longest padded source.
-   */
-  pool({ B, S, beginning }: SourceSizes): Generation {
-    const key = `${B}×${S}`;
+  /** A generation that adopts sources of several batches whose answers are still to be written. */
+  pool({ B, S, shared }: PoolSizes): Generation {
+    const key = `${B}×${S}×${shared}`;
     if (this.#pool?.key === key) return this.#pool.value;
     this.#releasePool();
     const owned: OwnedBuffer[] = [];
     const release = (): void => owned.forEach((buffer) => buffer.destroy());
     try {
-      const value = this.#network.generation({ B, S, capacity: this.#capacity, beginning }, owned);
-      this.#pool = { key, value, version: 0, release };
-      return value;
+      const sizes = { B, tokens: shared + B * S, shared, capacity: this.#capacity, gated: this.#isGated };
+      this.#pool = { key, value: this.#network.generation(sizes, owned), version: 0, release };
+      return this.#pool.value;
     } catch (error) {
       release();
       throw error;
@@ -312,25 +223,10 @@ export class Evaluations {
     return compiled;
   }
 
-  /** Frees what a task's sources were read with. */
-  #releaseSources(): void {
-    this.#releaseBatch();
-    this.#releaseScoring();
-    this.#releasePool();
-    this.#beginning?.release();
-    this.#beginning = undefined;
-  }
-
   #releaseBatch(): void {
     if (this.#batch && this.#decoders?.generation === this.#batch.value.generation) this.#releaseDecoders();
     this.#batch?.release();
     this.#batch = undefined;
-  }
-
-  #releaseScoring(): void {
-    if (this.#scoring && this.#decoders?.generation === this.#scoring.value.generation) this.#releaseDecoders();
-    this.#scoring?.release();
-    this.#scoring = undefined;
   }
 
   #releaseLoss(): void {
@@ -350,7 +246,8 @@ export class Evaluations {
   }
 
   destroy(): void {
-    this.#releaseSources();
+    this.#releaseBatch();
+    this.#releasePool();
     this.#releaseLoss();
     this.#releaseDecoders();
     this.#arena.destroy();

@@ -1,10 +1,11 @@
+import { evenChunks } from '../../base/chunks.ts';
 import { GorpError } from '../../base/errors.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
 import type { Compiled } from '../../graph/compile.ts';
-import { choiceOf, type LabelTree, labelTree } from '../../models/label-tree.ts';
-import type { Beginning, Generation, Network } from '../../models/network.ts';
-import { type EvaluationBatch, evaluationOrder, longestSource } from '../../tasks/batches.ts';
+import { sharedTokens } from '../../models/decoder-batch.ts';
+import { choiceOf, type LabelTree, labelTree, sizesOfTrees } from '../../models/label-tree.ts';
+import type { Generation, Network } from '../../models/network.ts';
 import { scoreOf } from '../../text/scores.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Answer } from '../results/answers.ts';
@@ -13,7 +14,7 @@ import type { TrainingSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { decodeToEnd, readValues, writtenText } from './decoding.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
-import { readShared, testFree } from './free-answers.ts';
+import { testFree } from './free-answers.ts';
 
 /** How well a model does a task, by every score that the task has ({@link SCORES_OF}). */
 interface Accuracy {
@@ -75,24 +76,19 @@ export class Evaluator {
     onBatch: (done: number) => Promise<void>,
   ): Promise<{ accuracy: Accuracy; answers: Answer[]; rankedRight?: boolean[]; time: TestTime }> {
     if (task.form !== 'labels') return this.#evaluateFree(task, onBatch);
-    const { sourceLength, evaluationBatchSize } = this.#settings;
     const tree = labelTree(task.candidates);
     const [nodes, choices] = [tree.tokens.length, tree.choices.tokens.length];
     const written: ArrayLike<number>[] = []; // tokens of the answers, by example
     const losses: number[][] = []; // −log p of every label, by example
     const time = { ...NO_TIME };
-    const first = this.#now();
-    const { beginning, rests } = await readShared(this.#programs, task.test);
-    time.promptSeconds += (this.#now() - first) / 1000;
-    time.promptTokens += beginning?.tokens ?? 0;
-    const batches = evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength });
-    const unanswered = this.#unanswered(task, batches, beginning);
+    const unanswered = this.#unanswered(task);
     let done = 0;
-    for (const { indexes, S } of batches) {
-      const programs = await this.#programs.of({ B: indexes.length, S, nodes, choices, beginning });
-      const sources = indexes.map((example) => rests[example].source);
+    for (const indexes of evenChunks([...task.test.keys()], this.#settings.evaluationBatchSize)) {
+      const sources = indexes.map((example) => task.test[example].source);
+      const trees = indexes.map(() => tree);
+      const programs = await this.#programs.of({ ...this.#programs.sourceSizes(sources), ...sizesOfTrees(trees) });
       programs.generation.start(sources);
-      programs.ranking.write(tree);
+      programs.ranking.write(trees);
       const began = this.#now();
       await this.#device.run([programs.prefill.program]);
       const reading = this.#device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
@@ -186,10 +182,11 @@ export class Evaluator {
   }
 
   /** Collects rows whose answers must be decoded, to decode as many at a time as possible. */
-  #unanswered(task: EncodedTask, batches: readonly EvaluationBatch[], beginning: Beginning | undefined): Unanswered {
-    const rows = Math.min(this.#settings.evaluationBatchSize, task.test.length);
-    const longest = { B: rows, S: longestSource(batches), beginning };
-    const room = { ...longest, B: poolRows(this.#network, longest) };
+  #unanswered(task: EncodedTask): Unanswered {
+    const shared = this.#programs.sharesBeginnings ? sharedTokens(task.test) : 0;
+    const longest = task.test.reduce((most, { source }) => Math.max(most, source.length), 1);
+    const sizes = { B: Math.min(this.#settings.evaluationBatchSize, task.test.length), S: longest - shared, shared };
+    const room = { ...sizes, B: poolRows(this.#network, sizes) };
     let examples: number[] = [];
     const decode = async (generation: Generation, rows: readonly number[], written: ArrayLike<number>[]) => {
       const stepOf = (count: number): Promise<Compiled> => this.#programs.decoder(generation, count);
@@ -205,7 +202,14 @@ export class Evaluator {
     };
     const add: Unanswered['add'] = async (generation, rows, indexes, written) => {
       if (rows.length === 0) return;
-      if (room.B === 0) return decode(generation, indexes, written);
+      if (room.B === 0) {
+        const kept = await generation.moveToFront(rows);
+        return decode(
+          generation,
+          kept.map((row) => indexes[row]),
+          written,
+        );
+      }
       for (let at = 0; at < rows.length;) {
         if (examples.length === room.B) await write(written);
         const taken = rows.slice(at, at + room.B - examples.length);

@@ -1,10 +1,10 @@
 import type { PlannedBatch } from '../../base/batch.ts';
-import { chunks } from '../../base/chunks.ts';
+import { chunks, evenChunks } from '../../base/chunks.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
-import { sharedTokens } from '../../models/decoder-batch.ts';
-import type { Beginning, Network } from '../../models/network.ts';
-import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
+import { type LabelTree, labelTree, sizesOfTrees } from '../../models/label-tree.ts';
+import type { Network } from '../../models/network.ts';
+import { roundedUp, sourceTokens } from '../../models/token-list.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import { bestScoreOf } from '../../text/scores.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -12,26 +12,7 @@ import type { Answer } from '../results/answers.ts';
 import type { TrainingSettings } from '../settings/settings.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 import { decodeToEnd, readValues, type WrittenText, writtenText } from './decoding.ts';
-import { Evaluations } from './evaluation-programs.ts';
-
-/** The examples without the first tokens of their prompts, which were read before. */
-export const afterBeginning = (examples: readonly EncodedExample[], tokens: number): readonly EncodedExample[] =>
-  tokens === 0 ? examples : examples.map((example) => ({ ...example, source: example.source.slice(tokens) }));
-
-/**
- * Reads what all prompts of a test begin with, where that can be read once for all.
- *
- * @returns it, and the examples with what remains of their prompts.
- * @throws GorpError as {@link Evaluations.readBeginning}.
- */
-export async function readShared(
-  programs: Pick<Evaluations, 'sharesBeginnings' | 'readBeginning'>,
-  examples: readonly EncodedExample[],
-): Promise<{ beginning: Beginning | undefined; rests: readonly EncodedExample[] }> {
-  const tokens = programs.sharesBeginnings ? sharedTokens(examples) : 0;
-  const beginning = await programs.readBeginning(examples.at(0)?.source.slice(0, tokens) ?? []);
-  return { beginning, rests: afterBeginning(examples, tokens) };
-}
+import { Evaluations, type EvaluationSizes, type SourceSizes } from './evaluation-programs.ts';
 
 /** What testing free answers needs. */
 interface FreeTestParts {
@@ -40,7 +21,6 @@ interface FreeTestParts {
   readonly tokenizer: Tokenizer;
   readonly programs: Evaluations;
   readonly settings: {
-    readonly sourceLength: number;
     readonly batchSize: number;
     readonly evaluationBatchSize: number;
   };
@@ -115,24 +95,24 @@ async function write(
   { test }: EncodedTask,
   onBatch: (done: number) => Promise<void>,
 ): Promise<Tested[]> {
-  const { sourceLength } = settings;
   const tested: Tested[] = [];
-  const { beginning, rests } = await readShared(programs, test);
   let done = 0;
-  for (const { indexes, S } of evaluationOrder(rests, { batchSize: scoredAtOnce(test, settings), sourceLength })) {
-    const labels = indexes.map((example) => test[example].label);
-    const T = longestOf(labels);
-    const batch = await programs.scoring({ B: indexes.length, S, T, beginning });
-    const { generation, prefill, scoring, score, scores } = batch;
-    generation.start(indexes.map((example) => rests[example].source));
-    scoring.write(labels);
-    await device.run([prefill.program, score.program]);
-    const losses = await readValues(device, score, scores, Float32Array);
+  for (const indexes of evenChunks([...test.keys()], scoredAtOnce(test, settings))) {
+    const sources = indexes.map((example) => test[example].source);
+    const trees = indexes.map((example) => labelTree([test[example].label]));
+    const one = await programs.of({ ...programs.sourceSizes(sources), ...roundedTrees(trees) });
+    const { generation, prefill, ranking, ranked, rank } = one;
+    generation.start(sources);
+    ranking.write(trees);
+    await device.run([prefill.program, rank.program]);
+    const losses = await readValues(device, rank, ranked.loss, Float32Array);
     const written = await decodeToEnd(device, generation, indexes.length, (rows) => programs.decoder(generation, rows));
+    let choice = 0;
     indexes.forEach((example, row) => {
+      const { length: tokens } = test[example].label;
       tested[example] = {
-        loss: losses.subarray(row * T, (row + 1) * T).reduce((sum, loss) => sum + loss, 0),
-        tokens: labels[row].length,
+        loss: losses.subarray(choice, (choice += tokens)).reduce((sum, loss) => sum + loss, 0),
+        tokens,
         ...writtenText(written[row], network.tokens.endIds, tokenizer),
       };
     });
@@ -140,6 +120,12 @@ async function write(
     await onBatch(done);
   }
   return tested;
+}
+
+/** The sizes of trees of one label each, rounded up so that few programs are compiled. */
+function roundedTrees(trees: readonly LabelTree[]): ReturnType<typeof sizesOfTrees> {
+  const { nodes, choices, runs } = sizesOfTrees(trees);
+  return { nodes: roundedUp(nodes, 'labels'), choices: roundedUp(choices, 'labels'), runs };
 }
 
 /**
@@ -157,12 +143,11 @@ export async function writeAnswers(
   onBatch: (done: number) => Promise<void>,
 ): Promise<number[][]> {
   const answers: number[][] = [];
-  const sourceLength = longestOf(prompts.map(({ source }) => source));
-  const { beginning, rests } = await readShared(programs, prompts);
   let done = 0;
-  for (const { indexes, S } of evaluationOrder(rests, { batchSize, sourceLength })) {
-    const { generation, prefill } = await programs.scoring({ B: indexes.length, S, T: 1, beginning });
-    generation.start(indexes.map((prompt) => rests[prompt].source));
+  for (const indexes of evenChunks([...prompts.keys()], batchSize)) {
+    const sources = indexes.map((prompt) => prompts[prompt].source);
+    const { generation, prefill } = await programs.of(sizesOfPrompts(programs.sourceSizes(sources)));
+    generation.start(sources);
     await device.run([prefill.program]);
     const written = await decodeToEnd(device, generation, indexes.length, (rows) => programs.decoder(generation, rows));
     indexes.forEach((prompt, row) => {
@@ -174,6 +159,11 @@ export async function writeAnswers(
   }
   return answers;
 }
+
+/** The sizes of a batch of prompts without labels. */
+export const sizesOfPrompts = (sizes: SourceSizes): EvaluationSizes => ({
+  ...{ ...sizes, nodes: sizes.B, choices: sizes.B, runs: sizes.B },
+});
 
 /** How many answers are scored at once: of no more tokens than a batch of training, which fits. */
 function scoredAtOnce(
@@ -188,57 +178,65 @@ const longestOf = (texts: readonly (readonly number[])[]): number =>
   texts.reduce((most, { length }) => Math.max(most, length), 1);
 
 /** The largest batch of a test of free answers: of texts, or of prompts whose answers are scored and written. */
-export type PlannedFreeTest =
-  | { readonly text: PlannedBatch }
-  | {
-      /** What all prompts begin with is read once for all, and not counted in S. */
-      readonly written: PlannedBatch;
-    };
+export type PlannedFreeTest = { readonly text: PlannedBatch } | { readonly written: EvaluationSizes };
 
-/** What a test of free answers takes at most. @param shares whether what all sources begin with is read once for all. */
+/** What a test of free answers takes at most. @param shares whether what sources begin with is read once for all. */
 export function largestOfFreeTest(
   { test, form }: Pick<EncodedTask, 'test' | 'form'>,
-  { sourceLength, batchSize, evaluationBatchSize }: FreeTestParts['settings'],
+  { batchSize, evaluationBatchSize }: Pick<FreeTestParts['settings'], 'batchSize' | 'evaluationBatchSize'>,
   shares: boolean,
 ): PlannedFreeTest {
-  const T = longestOf(test.map(({ label }) => label));
   if (form === 'text') {
-    const rows = Math.min(batchSize, evaluationBatchSize, test.length);
-    return { text: { B: rows, S: longestOf(test.map(({ source }) => source)), T, shared: 0 } };
+    const [S, T] = [test.map(({ source }) => source), test.map(({ label }) => label)].map(longestOf);
+    return { text: { B: Math.min(batchSize, evaluationBatchSize, test.length), S, T, shared: 0 } };
   }
-  const shared = shares ? sharedTokens(test) : 0;
-  const rows = scoredAtOnce(test, { batchSize, evaluationBatchSize });
-  const batches = evaluationOrder(afterBeginning(test, shared), { batchSize: rows, sourceLength });
-  const B = batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1);
-  return { written: { B, S: longestSource(batches), T, shared } };
+  const batches = evenChunks(test, scoredAtOnce(test, { batchSize, evaluationBatchSize })).map((batch) => ({
+    ...largestSources([batch], shares),
+    ...roundedTrees(batch.map(({ label }) => labelTree([label]))),
+  }));
+  return { written: largestOf(batches) };
 }
 
-/** Prompts that are answered: the largest batch, what all share, and the tokens that are read and written of all. */
-export interface PlannedAnswers {
-  readonly B: number;
-  readonly S: number;
-  readonly shared: number;
+/** The largest sizes of batches of sources. @param shares whether what sources begin with is read once for all. */
+export const largestSources = (batches: readonly (readonly EncodedExample[])[], shares: boolean): SourceSizes =>
+  largestOf(
+    batches.map((batch) => ({
+      B: batch.length,
+      tokens: sourceTokens(
+        batch.map(({ source }) => source),
+        shares,
+      ),
+    })),
+  );
+
+/** The largest of each size. */
+const largestOf = <T extends Readonly<Record<keyof T, number>>>(sizes: readonly T[]): T =>
+  sizes.reduce((most, one) => {
+    const entries = Object.entries<number>(one).map(([name, size]) => [name, Math.max(size, most[name as keyof T])]);
+    return Object.fromEntries(entries) as T;
+  });
+
+/** Prompts that are answered: the largest batch, and the tokens that are read and written of all. */
+export interface PlannedAnswers extends SourceSizes {
+  /** Tokens of the longest prompt. */
+  readonly longest: number;
   readonly read: number;
   readonly written: number;
   /** Tokens of an answer, at most. */
   readonly answer: number;
 }
 
-/** @param shares whether what all prompts begin with is read once for all. */
+/** @param shares whether what prompts begin with is read once for all. */
 export function plannedAnswers(
   prompts: readonly EncodedExample[],
   { rows, answer }: { rows: number; answer: number },
   shares: boolean,
 ): PlannedAnswers {
-  const longest = Math.max(...prompts.map(({ source }) => source.length));
-  const shared = shares ? sharedTokens(prompts) : 0;
-  const rests = afterBeginning(prompts, shared);
-  const batches = evaluationOrder(rests, { batchSize: rows, sourceLength: longest });
+  const batches = evenChunks(prompts, rows);
   return {
-    B: batches.reduce((most, { indexes }) => Math.max(most, indexes.length), 1),
-    S: longestSource(batches),
-    shared,
-    read: rests.reduce((sum, { source }) => sum + source.length, 0),
+    ...largestSources(batches, shares),
+    longest: longestOf(prompts.map(({ source }) => source)),
+    read: batches.reduce((sum, batch) => sum + largestSources([batch], shares).tokens, 0),
     written: prompts.length * answer,
     answer,
   };

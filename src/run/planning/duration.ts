@@ -62,7 +62,7 @@ export interface Effort {
   tokensOfRow: number;
   /** Whether steps, and tests, read what all prompts of a task begin with once for all. */
   sharesInTraining: boolean;
-  /** Whether tests read what all prompts of a task begin with once for all. */
+  /** Whether tests read what the prompts of a batch begin with once. */
   sharesBeginnings: boolean;
 }
 

@@ -22,6 +22,7 @@ import type { RunHost } from '../events/host.ts';
 import { asRefusal, checkBudget, checkHost, type MemoryPlan, totalOf } from './memory-plan.ts';
 import { networkOf } from '../models/open-network.ts';
 import { bytesByPart, type MemoryQuestion, planMemory, planRun, storedTypes } from './plan-run.ts';
+import { testAhead } from './planned-work.ts';
 import { embeddedSettings } from './presets.ts';
 import { startingMethod } from '../settings/starting-values.ts';
 import { Run } from '../run.ts';
@@ -99,16 +100,7 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   generalText: null,
   protects: [],
   freeTests: [],
-  tests: [
-    {
-      B: evaluationBatchSize,
-      S,
-      nodes: 1 + 3 * (T - 1),
-      choices: 3 * T,
-      shared: 0,
-      pool: { B: evaluationBatchSize, S },
-    },
-  ],
+  tests: [testAhead(evaluationBatchSize, S, { nodes: 1 + 3 * (T - 1), choices: 3 * T })],
 });
 
 /** What is on a device, by part and buffer by buffer. */

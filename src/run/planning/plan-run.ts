@@ -7,6 +7,7 @@ import { needsOf } from '../../gorp/part/method-plan.ts';
 import { type MethodSettings, planOf } from '../../methods/registry.ts';
 import type { ModelOutline } from '../../weights/model-outline.ts';
 import { Evaluations, poolRows } from '../evaluation/evaluation-programs.ts';
+import { sizesOfPrompts } from '../evaluation/free-answers.ts';
 import type { PlannedAnswers } from '../evaluation/free-answers.ts';
 import { frozenPacking } from '../models/frozen-weights.ts';
 import { chosenTargets, networkOf } from '../models/open-network.ts';
@@ -128,7 +129,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   let space: Effort['space'] = null;
   const samples = spaceSamples(method, network);
   const measured = sizesOf({ ...work.batch, answers: answersOfPrompt(samples, work.batch.T) });
-  const single = sizesOf({ ...work.batch, B: 1 });
+  const { S, T } = work.batch;
+  const single = sizesOf({ B: 1, S, T, shared: 0 });
   const readBatches = Math.ceil(Math.max(samples.begin, samples.end) / work.batch.B);
   const readSizes = Math.min(readBatches, work.shapes);
   for await (const { largestBytes, spaces } of learner.reserveMeasuring([measured], single)) {
@@ -156,20 +158,18 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   }
   const evaluations = new Evaluations(device, network, learner.layers, work.answer + 1);
   const labelled: TestEffort[] = [];
-  const tokens = (count: number): number[] => new Array<number>(count).fill(0);
-  for (const { shared, pool, ...sizes } of work.tests) {
-    const beginning = await evaluations.readBeginning(tokens(shared));
-    const { generation, prefill, rank } = await evaluations.of({ ...sizes, beginning });
+  for (const { pool, ...sizes } of work.tests) {
+    const { generation, prefill, rank } = await evaluations.of(sizes);
     const rows = poolRows(network, pool);
     const decoded =
       rows > 0
-        ? await evaluations.decoder(evaluations.pool({ ...pool, B: rows, beginning }), rows)
+        ? await evaluations.decoder(evaluations.pool({ ...pool, B: rows }), rows)
         : await evaluations.decoder(generation, sizes.B);
-    const { B, S, nodes, choices } = sizes;
-    note('testing', Math.max(B * (work.answer + 1), B * (nodes + choices)) * 4);
+    const { B, tokens, nodes, choices } = sizes;
+    note('testing', Math.max(B * (work.answer + 1), nodes + choices) * 4);
     labelled.push({
-      read: perUnit(device, prefill.program, B * S),
-      rank: perUnit(device, rank.program, B * nodes),
+      read: perUnit(device, prefill.program, tokens),
+      rank: perUnit(device, rank.program, nodes),
       write: perUnit(device, decoded.program, rows > 0 ? rows : B),
     });
   }
@@ -182,26 +182,24 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       free.push({ read, rank: read, write: NO_WORK });
       continue;
     }
-    const { B, S, T, shared } = test.written;
-    const beginning = await evaluations.readBeginning(tokens(shared));
-    const { generation, prefill, score } = await evaluations.scoring({ B, S, T, beginning });
+    const { B, tokens, nodes } = test.written;
+    const { generation, prefill, rank } = await evaluations.of(test.written);
     const decoded = await evaluations.decoder(generation, B);
-    note('testing', B * Math.max(work.answer + 1, T) * 4);
+    note('testing', Math.max(B * (work.answer + 1), nodes) * 4);
     free.push({
-      read: perUnit(device, prefill.program, B * S),
-      rank: perUnit(device, score.program, B * T),
+      read: perUnit(device, prefill.program, tokens),
+      rank: perUnit(device, rank.program, nodes),
       write: perUnit(device, decoded.program, B),
     });
   }
   evaluations.destroy();
-  const answering = async ({ B, S, shared, read, written, answer }: PlannedAnswers): Promise<Work> => {
+  const answering = async ({ B, tokens, read, written, answer }: PlannedAnswers): Promise<Work> => {
     const asking = new Evaluations(device, network, learner.layers, answer + 1);
-    const beginning = await asking.readBeginning(tokens(shared));
-    const { generation, prefill } = await asking.scoring({ B, S, T: 1, beginning });
+    const { generation, prefill } = await asking.of(sizesOfPrompts({ B, tokens }));
     const decoded = await asking.decoder(generation, B);
     note('testing', B * (answer + 1) * 4);
     const costs = [
-      times(read, perUnit(device, prefill.program, B * S)),
+      times(read, perUnit(device, prefill.program, tokens)),
       times(written, perUnit(device, decoded.program, B)),
     ];
     asking.destroy();
@@ -226,7 +224,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 
 /** Tokens that the network must have positions for after a prompt of a task. */
 const longestAnswer = ({ answer, questions }: PlannedWork, sourceLength: number): number =>
-  questions ? Math.max(answer, questions.shared + questions.S + questions.answer - sourceLength) : answer;
+  questions ? Math.max(answer, questions.longest + questions.answer - sourceLength) : answer;
 
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));

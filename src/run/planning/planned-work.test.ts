@@ -27,10 +27,10 @@ const task = (lengths: number[], test: number, candidates: number[]): EncodedTas
 
 test('the work of tasks follows from their longest texts; equal tests count once', () => {
   const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 4 });
-  const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
+  const tasks = [task([5, 17], 10, [2, 3]), task([39], 10, [3, 1]), task([1], 33, [2])];
   expect(workOf(settings, tasks, false)).toEqual({
     tasks: 3,
-    batch: { B: 2, S: 39, T: 2, shared: 0, tokens: 40, labels: 4 },
+    batch: { B: 2, S: 39, T: 2, shared: 0, tokens: 40, sources: 39, labels: 4 },
     shapes: settings.training.epochs,
     validation: null,
     protects: [],
@@ -38,8 +38,8 @@ test('the work of tasks follows from their longest texts; equal tests count once
     freeTests: [],
     answer: 3,
     tests: [
-      { B: 1, S: 12, nodes: 3, choices: 3, shared: 0, pool: { B: 1, S: 12 } },
-      { B: 1, S: 36, nodes: 2, choices: 2, shared: 0, pool: { B: 1, S: 36 } },
+      { B: 1, tokens: 10, nodes: 3, choices: 3, runs: 1, pool: { B: 1, S: 10, shared: 0 } },
+      { B: 1, tokens: 33, nodes: 2, choices: 2, runs: 1, pool: { B: 1, S: 33, shared: 0 } },
     ],
   });
   const mixed = tinySettings('mtl', { sourceLength: 40, batchSize: 8 });
@@ -51,8 +51,8 @@ test('held-out examples are planned in batches of their own', () => {
   const held = [20, 21, 22, 23, 24, 25, 26].map((length) => example(length, 3));
   const { batch, validation } = workOf(settings, [{ ...task([5, 6], 10, [2]), validation: held }], false);
   expect([batch, validation]).toEqual([
-    { B: 2, S: 6, T: 2, shared: 0, tokens: 13, labels: 4 },
-    { B: 6, S: 26, T: 3, shared: 19, tokens: 58, labels: 18 }, // 153 tokens, five times 19 of them again
+    { B: 2, S: 6, T: 2, shared: 0, tokens: 13, sources: 11, labels: 4 },
+    { B: 6, S: 26, T: 3, shared: 19, tokens: 58, sources: 141, labels: 18 }, // 153 tokens, five times 19 of them again
   ]);
   const ahead = workAhead({ ...settings, training: { ...settings.training, validationExamples: 0.1 } }, [
     ['yes', 'no'],
@@ -79,24 +79,19 @@ test('before tasks are read, texts have full length, and labels are counted by t
     freeTests: [],
     answer: 5,
     tests: [
-      { B: 4, S: 40, nodes: 3, choices: 4, shared: 0, pool: { B: 4, S: 40 } },
-      { B: 4, S: 40, nodes: 57, choices: 70, shared: 0, pool: { B: 4, S: 40 } },
+      { B: 4, tokens: 160, nodes: 12, choices: 16, runs: 12, pool: { B: 4, S: 40, shared: 0 } },
+      { B: 4, tokens: 160, nodes: 228, choices: 280, runs: 228, pool: { B: 4, S: 40, shared: 0 } },
     ],
   });
 });
 
-test('a test is planned by the batches that no other exceeds in every dimension', () => {
+test('a test is planned by its largest batch, and what all its prompts begin with is read once', () => {
   const settings = tinySettings('gorp', { sourceLength: 400, batchSize: 8, evaluationBatchSize: 4 });
   const tasks = [{ ...task([5], 1, [2]), test: [400, 100, 100, 100, 100, 20].map((n) => example(n, 1)) }];
   const testsOf = (shares: boolean) =>
-    workOf(settings, tasks, shares).tests.map(({ B, S, shared, pool }) => ({ B, S, shared, pool }));
-  expect(testsOf(false)).toEqual([
-    { B: 1, S: 400, shared: 0, pool: { B: 4, S: 400 } },
-    { B: 4, S: 100, shared: 0, pool: { B: 4, S: 400 } },
-  ]);
-  // All tokens are equal, and the shortest prompt retains one.
-  expect(testsOf(true)).toEqual([
-    { B: 1, S: 384, shared: 19, pool: { B: 4, S: 384 } },
-    { B: 4, S: 84, shared: 19, pool: { B: 4, S: 384 } },
-  ]);
+    workOf(settings, tasks, shares).tests.map(({ B, tokens, pool }) => ({ B, tokens, pool }));
+  // Two batches of three.
+  expect(testsOf(false)).toEqual([{ B: 3, tokens: 608, pool: { B: 4, S: 400, shared: 0 } }]);
+  // All tokens are equal, so the first batch reads its longest prompt; the shortest of all retains one token.
+  expect(testsOf(true)).toEqual([{ B: 3, tokens: 400, pool: { B: 4, S: 381, shared: 19 } }]);
 });

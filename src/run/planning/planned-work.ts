@@ -1,14 +1,14 @@
 import { type Batch, type PlannedBatch, tokensOf } from '../../base/batch.ts';
+import { evenChunks } from '../../base/chunks.ts';
 import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { sharedTokens } from '../../models/decoder-batch.ts';
-import { labelTree } from '../../models/label-tree.ts';
-import { evaluationOrder, longestSource } from '../../tasks/batches.ts';
+import { type LabelTree, labelTree, sizesOfTrees } from '../../models/label-tree.ts';
 import { answerLength } from '../../tasks/labels.ts';
-import type { EvaluationSizes } from '../evaluation/evaluation-programs.ts';
+import type { EvaluationSizes, PoolSizes } from '../evaluation/evaluation-programs.ts';
 import {
-  afterBeginning,
   largestOfFreeTest,
+  largestSources,
   type PlannedAnswers,
   plannedAnswers,
   type PlannedFreeTest,
@@ -23,11 +23,9 @@ import { answerLengthOf, type EncodedTask } from '../tasks/encoded-task.ts';
 import { answersAhead } from './duration.ts';
 
 /** A test batch. */
-interface PlannedTest extends Omit<EvaluationSizes, 'beginning'> {
-  /** Tokens that all sources begin with, read once for all. */
-  readonly shared: number;
-  /** The sources that may wait for their answers: rows and padded length. */
-  readonly pool: { readonly B: number; readonly S: number };
+interface PlannedTest extends EvaluationSizes {
+  /** The sources that may wait for their answers. */
+  readonly pool: PoolSizes;
 }
 
 /** What memory needs to know of a run's work. */
@@ -63,14 +61,14 @@ interface Beside {
   readonly general?: GeneralText | null;
 }
 
-/** The work of a run on encoded tasks. @param shares whether what all sources of a test begin with is read once for all. */
+/** The work of a run on encoded tasks. @param shares whether what sources of a test begin with is read once for all. */
 export function workOf(
   { method, training }: Planned,
   tasks: readonly EncodedTask[],
   shares: boolean,
   { protects = [], questions = null, general = null }: Beside = {},
 ): PlannedWork {
-  const { batchSize, sourceLength, targetLength, evaluationBatchSize, epochs } = training;
+  const { batchSize, targetLength, evaluationBatchSize, epochs } = training;
   const batchesOf = (trains: readonly number[]): number =>
     Math.ceil(trains.reduce((sum, task) => sum + tasks[task].train.length, 0) / batchSize);
   const heldOut = tasks.flatMap(({ validation }) => validation);
@@ -92,14 +90,12 @@ export function workOf(
     tests: distinct(
       tested.flatMap(({ form, test, candidates }) => {
         if (form !== 'labels') return [];
-        const { tokens, choices } = labelTree(candidates);
-        const tree = { nodes: tokens.length, choices: choices.tokens.length };
+        const sizes = largestSources(evenChunks(test, evaluationBatchSize), shares);
+        const tree = labelTree(candidates);
         const shared = shares ? sharedTokens(test) : 0;
-        const rests = afterBeginning(test, shared);
-        const batches = evaluationOrder(rests, { batchSize: evaluationBatchSize, sourceLength });
-        const pool = { B: Math.min(evaluationBatchSize, test.length), S: longestSource(batches) };
-        const sizes = batches.map(({ indexes, S }) => ({ B: indexes.length, S }));
-        return largest(sizes).map((batch) => ({ ...batch, ...tree, shared, pool }));
+        const S = longest(test.map(({ source }) => source)) - shared;
+        const pool = { B: Math.min(evaluationBatchSize, test.length), S, shared };
+        return [{ ...sizes, ...sizesOfTrees(new Array<LabelTree>(sizes.B).fill(tree)), pool }];
       }),
     ),
     freeTests: tested.flatMap((task) => (task.form === 'labels' ? [] : [largestOfFreeTest(task, training, shares)])),
@@ -139,15 +135,17 @@ function largestBatch(
     const own = isMixed || byPrompt ? 0 : sharedTokens(examples);
     return sumOfLargest(lengths, B) - (Math.min(B, lengths.length) - 1) * own;
   });
-  const labels = together.map((examples) =>
-    sumOfLargest(
-      examples.map(({ label }) => label.length),
-      B,
+  const [sources, labels] = (['source', 'label'] as const).map((of) =>
+    together.map((examples) =>
+      sumOfLargest(
+        examples.map((one) => one[of].length),
+        B,
+      ),
     ),
   );
   return {
     ...{ B, S, T, shared: Math.min(S - 1, ...shared) },
-    ...{ tokens: Math.max(...tokens), labels: Math.max(...labels) },
+    ...{ tokens: Math.max(...tokens), sources: Math.max(...sources), labels: Math.max(...labels) },
   };
 }
 
@@ -193,7 +191,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T, shared: 0 } : null,
     protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T, shared: 0 }] : [],
     generalText: null, // takes less than a step, and less than a tenth of the time of tests
-    tests: distinct(answers.map(({ nodes, choices }) => ({ B, S, nodes, choices, shared: 0, pool: { B, S } }))),
+    tests: distinct(answers.map((answer) => testAhead(B, S, answer))),
     freeTests: [],
     answer: answerLength(targetLength, T),
   };
@@ -202,11 +200,14 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
 const longest = (rows: readonly (readonly number[])[]): number =>
   rows.reduce((max, { length }) => Math.max(max, length), 1);
 
-/** Batches that no other exceeds in every dimension. */
-const largest = (batches: readonly { B: number; S: number }[]): { B: number; S: number }[] =>
-  batches.filter(({ B, S }, i) =>
-    batches.every((one, j) => one.B < B || one.S < S || (one.B === B && one.S === S && j >= i)),
-  );
+/** A test of B sources of S tokens, whose labels share nothing. */
+export const testAhead = (
+  B: number,
+  S: number,
+  { nodes, choices }: { nodes: number; choices: number },
+): PlannedTest => ({
+  ...{ B, tokens: B * S, nodes: B * nodes, choices: B * choices, runs: B * nodes, pool: { B, S, shared: 0 } },
+});
 
 const distinct = (tests: readonly PlannedTest[]): PlannedTest[] => [
   ...new Map(tests.map((sizes) => [JSON.stringify(sizes), sizes])).values(),

@@ -1,7 +1,7 @@
 // Small steps of greedy generation
 //
-//   appendToCaches keys[b, position] = k[b], values[b, position] = v[b]
-//                  keys, values [B, capacity, columns]; k, v [B, columns]
+//   appendToCaches keys[places[b] + position] = k[b], values[places[b] + position] = v[b]
+//                  keys, values [M, columns]; k, v [B, columns]
 //   nextToken      tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] in ends;
 //                  current[b] = that token, the input of the next step;  remaining = rows not done;  position += 1
 // `position` u32 [1] is the index of the token being read.
@@ -11,15 +11,14 @@
 // Units: rows of k and v for appendToCaches, one for nextToken.
 import { element, word } from './simd';
 
-/** Tensors: k, v, position, keys, values. */
+/** Tensors: k, v, places, position, keys, values. */
 export function appendToCaches(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
-  const capacity = word(args, 2);
-  const position = load<u32>(word(args, 6));
+  const position = load<u32>(word(args, 7));
   for (let b = from; b < to; b++) {
-    const place = (b * capacity + position) * columns;
-    memory.copy(element(word(args, 7), place), element(word(args, 4), b * columns), (<usize>columns) << 2);
-    memory.copy(element(word(args, 8), place), element(word(args, 5), b * columns), (<usize>columns) << 2);
+    const place = (load<u32>(element(word(args, 6), b)) + position) * columns;
+    memory.copy(element(word(args, 8), place), element(word(args, 4), b * columns), (<usize>columns) << 2);
+    memory.copy(element(word(args, 9), place), element(word(args, 5), b * columns), (<usize>columns) << 2);
   }
 }
 

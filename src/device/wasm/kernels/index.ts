@@ -1,6 +1,6 @@
 // Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call, whose words `simd.ts`
 // describes.
-export { attention } from './attention';
+export { attention, attentionDelta, attentionGradKv, attentionGradQ } from './attention';
 export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntropyTotal } from './cross-entropy';
 export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';
@@ -12,15 +12,13 @@ export { embedding, embeddingGradient } from './embedding';
 export { appendToCaches, nextToken } from './generation';
 export { innerProductParts, innerProductTotal } from './inner-product';
 export { maskRows } from './mask-rows';
-export { mergeAttention } from './merge-attention';
 export { adam, adamInto, applyUpdate, clipFactor, innerProducts, squares } from './optimizer';
 export { orthonormality } from './orthonormality';
 export { scaleBlocks, scaleBlocksGradient } from './scale-blocks';
 export { squareLargest, squareTrace } from './square-measures';
 export { sumOfParts } from './reduce-splits';
-export { pairwiseBias, relativeBias } from './relative-bias';
+export { relativeBias } from './relative-bias';
 export { rmsNorm, rmsNormGradient, rmsNormWeightGradient } from './rms-norm';
 export { rotary } from './rotary';
-export { attentionDelta, rowAttention, rowAttentionGradKv, rowAttentionGradQ } from './row-attention';
 export { sweepBorders, sweepPanel, sweepPivot } from './sweep';
 export { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace';

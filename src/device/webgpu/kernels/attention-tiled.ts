@@ -22,19 +22,19 @@ const MANY_TILES = 8;
 const LEAST_TILES = 2;
 
 /** How a kernel divides its work: rows for each thread, workgroups, and tiles that each goes through. */
-function gridOf(form: AttentionForm, { B, Sq, Sk, H, Hk, d, spans }: AttentionShape) {
-  const queries = (Sq * H) / Hk; // of a key head
+function gridOf(form: AttentionForm, { N, M, H, Hk, d, spans }: AttentionShape) {
+  const queries = (N * H) / Hk; // of a key head
   const hasKeyRows = form === 'GRAD_KV';
-  const [rows, columns] = hasKeyRows ? [Sk, queries] : [queries, Sk];
+  const [rows, columns] = hasKeyRows ? [M, queries] : [queries, M];
   const chunks = Math.ceil(d / COLUMNS);
-  const groupsOf = (lines: number): number => Math.ceil(rows / (lines * LINES)) * Hk * B;
+  const groupsOf = (lines: number): number => Math.ceil(rows / (lines * LINES)) * Hk;
   // Fewer rows where there are few, for large heads, whose sums would not fit into registers, and where few key heads
   // would leave a card idle.
   const fits = (lines: number): boolean => chunks * lines <= MAX_SUMS && rows > (lines / 2) * LINES;
   const R = [4, 2].find((lines) => fits(lines) && (!hasKeyRows || groupsOf(lines) >= FEW_GROUPS)) ?? 1;
-  const groups = [Math.ceil(rows / (R * LINES)), Hk, B] as const;
+  const groups = [Math.ceil(rows / (R * LINES)), Hk] as const;
   // Spans count as equally long.
-  const tiles = Math.ceil(columns / COLUMNS / (spans?.count ?? 1));
+  const tiles = Math.ceil(columns / COLUMNS / Math.max(1, spans));
   return { R, chunks, hasKeyRows, groups, tiles };
 }
 
@@ -67,13 +67,12 @@ export function planTiledAttention(form: AttentionForm, shape: AttentionShape): 
           ...{ SCALAR: d % 4 !== 0, T: d % 4 === 0 ? 'vec4f' : 'f32', E: d % 4 === 0 ? E4 : d, E4 },
           ...{ G, R, ROWS: rows, LAST: rows - 1, W: Math.min(E4, COLUMNS / 4), CHUNKS: chunks },
           ...{ PRODUCTS: form === 'FORWARD' ? 1 : 2, SUMS: hasKeyRows ? 2 : 1 },
-          ...{ ROW: row, COLUMN: column, VECTORS: hasKeyRows ? 'p.Sk * p.Hk' : 'p.B * p.Sq * p.H' },
-          SPANS: shape.spans !== undefined,
+          ...{ ROW: row, COLUMN: column, VECTORS: hasKeyRows ? 'p.M * p.Hk' : 'p.N * p.H' },
           SUMMED: { FORWARD: VALUE, GRAD_Q: KEY, GRAD_KV: QUERY }[form],
         }),
     },
     params: attentionParams(shape, parts),
-    workgroups: [groups[0], groups[1], groups[2] * parts],
+    workgroups: [groups[0], groups[1], parts],
     parts,
   };
 }

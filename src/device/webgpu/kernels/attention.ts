@@ -30,9 +30,9 @@ export const nameOfClass = ({ form, d }: AttentionClass): string => `${form} ${d
 /** The kernel of an attention or of one of its gradients; the order of bindings is in `shaders/attention-inputs.wgsl`. */
 export function planAttention(form: AttentionForm, shape: AttentionShape, variant: AttentionVariant): AttentionPlan {
   if (variant === 'tiles') return planTiledAttention(form, shape);
-  const { B, Sq, Sk, H, Hk, d } = shape;
+  const { N, M, H, Hk, d } = shape;
   const vec = d % 4 === 0;
-  const [rows, heads] = form === 'GRAD_KV' ? [Sk, Hk] : [B * Sq, H];
+  const [rows, heads] = form === 'GRAD_KV' ? [M, Hk] : [N, H];
   const wg = rows <= 4 ? 4 : rows <= 16 ? 16 : 32;
   return {
     kernel: {
