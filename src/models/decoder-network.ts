@@ -105,10 +105,10 @@ export class DecoderNetwork implements Network {
 
   generation(sizes: GenerationSizes, owned: OwnedBuffer[]): Generation {
     const { config } = this;
-    const { tables } = this.#constants;
+    const { tables, zero } = this.#constants;
     const read = (g: Graph, layers: Layers, { ids, spans, asking, positions, memory }: TokensRead): Projection => {
       const model = new Decoder(config, layers);
-      const at = { tables, start: positions, position: memory.position };
+      const at = { tables, start: positions, position: memory?.position ?? zero };
       return model.projection(model.read(g, ids, spans, at, { memory, asking }));
     };
     const { endIds: ends, padId, hiddenSize: embeddingWidth, numKeyHeads, headDim } = config;

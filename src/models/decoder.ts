@@ -53,7 +53,7 @@ export class Decoder {
     ids: Tensor,
     spans: Tensor,
     at: TextPlaces,
-    { memory, asking, hidden = [] }: { memory?: KeyMemory; asking?: number; hidden?: Tensor[] } = {},
+    { memory, asking, hidden = [] }: { memory?: KeyMemory | undefined; asking?: number; hidden?: Tensor[] } = {},
   ): Tensor {
     const { layers, outputNorms, embeddingScale, numHeads, numKeyHeads, attentionScale } = this.config;
     const heads = { heads: numHeads, keyHeads: numKeyHeads, scale: attentionScale };

@@ -26,9 +26,12 @@ export interface TokensRead {
   readonly cross: Tensor;
   /** How many spans of these tables ask: the first ones. */
   readonly asking: number;
-  /** Where their keys and values are stored. */
-  readonly memory: KeyMemory;
+  /** Where their keys and values are stored; absent if no later token sees them. */
+  readonly memory?: KeyMemory | undefined;
 }
+
+/** The same with a memory. */
+type Remembered = TokensRead & { readonly memory: KeyMemory };
 
 /** How a model family reads sources and writes answers. */
 export interface Writer {
@@ -75,7 +78,7 @@ export class TextGeneration implements Generation {
   readonly #prompts: PromptMeans;
   /** The stored means of prompts, [1, B, D]; only for layers with gates. */
   #means: Tensor | undefined;
-  readonly #step: TokensRead;
+  readonly #step: Remembered;
   /** Room for a row of the state, on its way from one place to another. */
   readonly #way: Tensor;
   #sources: Source[] = [];
@@ -111,7 +114,7 @@ export class TextGeneration implements Generation {
   }
 
   /** The inputs of a list of tokens, whose keys and values go to rows from `first` on. */
-  #list(name: string, count: number, asking: number, first: number): TokensRead {
+  #list(name: string, count: number, asking: number, first: number): Remembered {
     const room = asking + spansOf(this.#sizes.B) + 1;
     const places = Uint32Array.from({ length: count }, (_, i) => first + i);
     return {
@@ -296,7 +299,9 @@ export class TextGeneration implements Generation {
   ranking({ nodes: L, choices, runs }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const inputs = new InputBuffers(this.#device, owned);
     const { B } = this.#sizes;
-    const list = this.#list('labels', L, runs + 1, this.#ownBegin);
+    const stored = this.#list('labels', L, runs + 1, this.#ownBegin);
+    // Nobody sees labels but they themselves, which a model that reads sources apart has at hand.
+    const list = this.#writer.startId === undefined ? stored : { ...stored, memory: undefined };
     const rowsOf = new RowsOfTokens(inputs, { tokens: L, sources: B });
     const following = inputs.choices(L, choices);
     return {

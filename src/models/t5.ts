@@ -97,7 +97,7 @@ export class T5 {
     ids: Tensor,
     { spans, cross, asking }: AnswerSpans,
     sources: (i: number) => KeyValue,
-    { memory, hidden = [] }: { memory?: KeyMemory; hidden?: Tensor[] } = {},
+    { memory, hidden = [] }: { memory?: KeyMemory | undefined; hidden?: Tensor[] } = {},
   ): Tensor {
     const layers = this.#answer;
     const { config } = this;
