@@ -1,5 +1,3 @@
-import type { TreeSizes } from './network.ts';
-
 /** The labels that answers are compared with, as a tree: shared prefixes are read once. */
 export interface LabelTree {
   /**
@@ -100,6 +98,14 @@ export function choiceOf(
 ): number {
   const place = tokens.slice(begins[node], begins[node + 1]).indexOf(token);
   return place < 0 ? -1 : begins[node] + place;
+}
+
+/** Sizes of the trees of labels of all sources. */
+export interface TreeSizes {
+  /** Number of prefixes with a continuation, L, of choices, C, and of runs of nodes. */
+  readonly nodes: number;
+  readonly choices: number;
+  readonly runs: number;
 }
 
 /** The sizes of the trees of labels of some sources. */

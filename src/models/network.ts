@@ -5,7 +5,7 @@ import type { Projection } from '../graph/ops/chunked-logits.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import type { Distilling } from '../graph/ops/distillation.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import type { LabelTree } from './label-tree.ts';
+import type { LabelTree, TreeSizes } from './label-tree.ts';
 import type { Layers } from './layers.ts';
 
 /** Label id of a position that the loss ignores, as in PyTorch. */
@@ -84,14 +84,6 @@ export interface GenerationSizes {
   readonly answers?: number;
   /** Of sources that are adopted: the number of first tokens that all share. The rest of `tokens` is shared equally. */
   readonly shared?: number;
-}
-
-/** Sizes of the trees of labels of all sources. */
-export interface TreeSizes {
-  /** Number of prefixes with a continuation, L, of choices, C, and of runs of nodes. */
-  readonly nodes: number;
-  readonly choices: number;
-  readonly runs: number;
 }
 
 /** Ranks labels as answers to the sources of a prefilled generation. */

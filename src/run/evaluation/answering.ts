@@ -132,7 +132,7 @@ const packingOf = ({ frozenWeights, model, opened }: Loading, name: string): Ret
 const longestOf = (sources: readonly (readonly number[])[]): number =>
   sources.reduce((longest, { length }) => Math.max(longest, length), 0);
 
-/** The tokens of the answers to a batch of prompts. @param capacity the most tokens of an answer, and one more. */
+/** The tokens of the answers to a batch of prompts. @param capacity the maximum length of an answer, plus one. */
 async function writeBatch(
   device: Device,
   network: Network,

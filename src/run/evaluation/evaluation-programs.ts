@@ -7,7 +7,8 @@ import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Layers } from '../../models/layers.ts';
-import type { Generation, Network, Ranking, TrainingBatch, TreeSizes } from '../../models/network.ts';
+import type { TreeSizes } from '../../models/label-tree.ts';
+import type { Generation, Network, Ranking, TrainingBatch } from '../../models/network.ts';
 
 /** Sources that are read together: their number, and the tokens of all. */
 export interface SourceSizes {
