@@ -11,15 +11,20 @@ const rows = (one: string, other: string): string =>
     ...Array.from({ length: 12 }, (_, i) => `the ${[one, other][i % 2]} ${i},${[one, other][i % 2]}`),
   ].join('\n');
 
-/** Adds a task from a file, under the name of the file. */
-async function addTask(page: Page, name: string, content: string): Promise<void> {
+/** Adds a task from a file, under the name of the file. @param taught a task whose question it first asks too. */
+async function addTask(page: Page, name: string, content: string, taught?: string): Promise<void> {
   const sources = page.getByRole('button', { name: 'Custom tasks, benchmarks, order files' });
   if ((await sources.getAttribute('aria-expanded')) === 'false') await sources.click();
   const buffer = Buffer.from(content);
   await page.getByLabel('Add a file…').locator('visible=false').setInputFiles({ name: `${name}.csv`, mimeType: 'text/csv', buffer }); // oxfmt-ignore
   const dialog = page.getByTestId('import-dialog');
   await dialog.getByLabel('Name', { exact: true }).fill(name);
+  if (taught !== undefined) {
+    await dialog.getByLabel('Question').fill(`Which word of ${taught} is it?`);
+    await expect(dialog.getByTestId('question-doubt')).toContainText(`the question of ${taught}, but has other labels`);
+  }
   await dialog.getByLabel('Question').fill(`Which word of ${name} is it?`);
+  await expect(dialog.getByTestId('question-doubt')).toHaveCount(0);
   await dialog.getByRole('button', { name: 'Add task' }).click();
   await expect(dialog).toHaveCount(0);
   await expect(page.locator(`[data-testid=task-order] [data-task="${name}"]`)).toHaveCount(1);
@@ -76,7 +81,7 @@ test('a model is taught more later, in another browser window and without its ol
       ]);
       await expect(order).toHaveCount(0);
       await expect(page.getByTestId('start')).toHaveText('Teach');
-      await addTask(page, 'pets', rows('cat', 'dog'));
+      await addTask(page, 'pets', rows('cat', 'dog'), 'mails');
       await start(page);
       await waitForStatus(page, 'finished');
     });

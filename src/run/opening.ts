@@ -1,3 +1,4 @@
+import { doubtsBeside } from '../tasks/custom-task.ts';
 import { GorpError } from '../base/errors.ts';
 import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
@@ -52,7 +53,7 @@ import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './t
 import { earlierTask, type Lesson, lessonOf } from './tasks/lessons.ts';
 import { dataHash, type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
-import { doubtsBeside, prepareTask } from './tasks/task-data.ts';
+import { prepareTask } from './tasks/task-data.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import {
+  doubtsBeside,
   makeCustomTask,
   MAX_LABELS,
   readLabels,
@@ -255,4 +256,12 @@ describe('TaskSpecSchema', () => {
     expect(issues({ seed: 0.5 })).toBe(1);
     expect(issues({ sha256: 'abc' })).toBe(1);
   });
+});
+
+it('finds a task with the question of another that the model was taught, whatever its case and punctuation', () => {
+  const taught = [{ name: 'mails', instruction: 'What is it about?\n', labels: ['bill', 'fault'] }];
+  const of = (instruction: string | null, labels: string[]) => doubtsBeside({ instruction, labels }, taught).join();
+  expect(of('what is it about', ['cat', 'dog'])).toMatch(/question of mails, but has other labels/);
+  expect(of('What is it about?', ['fault', 'bill'])).toMatch(/question of mails with the same labels/);
+  expect([of('Which animal?', ['cat']), of(null, ['bill'])]).toEqual(['', '']);
 });

@@ -7,7 +7,7 @@ import { CHAT_ANSWERS, type Columns, SCORES, SCORES_OF, TASK_FORMS, type TaskFor
 import { checkDistinct } from './labels.ts';
 import { frameOf, FRAMES } from './prompt.ts';
 import type { Table } from './table.ts';
-import { type Example, NameSchema, type Task } from './task.ts';
+import { type Example, NameSchema, type Task, type TaskDefinition } from './task.ts';
 
 /**
  * Splits examples into a training and a test part. The test part gets about `testShare` of the texts of each label, and
@@ -298,3 +298,29 @@ const listed = (names: readonly string[]): string => names.slice(0, 5).join(', '
 
 const customTaskError = (code: ErrorCode, message: string, nextStep: string): GorpError =>
   new GorpError(code, `${message}.`, nextStep);
+
+/** What makes a task hard to tell from one that the model was taught before: the same question. */
+export function doubtsBeside(
+  task: Pick<TaskDefinition, 'instruction' | 'labels'>,
+  taught: readonly Pick<TaskDefinition, 'name' | 'instruction' | 'labels'>[],
+): string[] {
+  const question = lettersOf(task.instruction ?? '');
+  const alike = taught.find(({ instruction }) => question !== '' && lettersOf(instruction ?? '') === question);
+  if (alike === undefined) return [];
+  const isSame = task.labels.toSorted().join('\n') === alike.labels.toSorted().join('\n');
+  return [
+    isSame
+      ? `It asks the question of ${alike.name} with the same labels, so what it teaches changes the answers to ${alike.name}.`
+      : `It asks the question of ${alike.name}, but has other labels: give it a question of its own, so that the model can tell the two apart.`,
+  ];
+}
+
+/** The letters and digits of a text in lower case; a text of neither is itself. */
+export function lettersOf(text: string): string {
+  return (
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, '') || text
+  );
+}

@@ -2,7 +2,7 @@ import { useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { OpenedFile } from '../../run/tasks/table-messages.ts';
-import { type TaskSpec, TaskSpecSchema, tooFewTexts } from '../../tasks/custom-task.ts';
+import { doubtsBeside, type TaskSpec, TaskSpecSchema, tooFewTexts } from '../../tasks/custom-task.ts';
 import { type Columns, SCORES_OF } from '../../tasks/forms.ts';
 import { KINDS } from '../../tasks/kinds.ts';
 import { FORM_DEFAULTS, likelySpec } from '../../tasks/likely-spec.ts';
@@ -57,6 +57,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const problem = usePageState((state) => state.taskProblem);
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
   const [{ preview, error, isReading }, previewWith] = usePreview(file);
+  const lessons = usePageState(({ teaches }) => teaches)?.model.lessons ?? [];
   const [isAdding, setAdding] = useState(false);
   const [typed, setTyped] = useState<Typed>({});
   const id = useId();
@@ -73,6 +74,13 @@ function ImportForm({ file }: { file: OpenedFile }) {
     if (seen !== null) setSpec((old) => withColumns(old, seen, typed));
   };
   const issues = specIssues(spec);
+  const doubts =
+    form === 'labels'
+      ? doubtsBeside(
+          { instruction: spec.instruction, labels: preview.found?.labels.map(({ label }) => label) ?? [] },
+          lessons.map(({ name, labels, question }) => ({ name, labels: [...labels], instruction: question })),
+        )
+      : [];
   const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
   const unusable = error ?? preview.problem ?? (preview.found?.tests === 0 ? reportOf(tooFewTexts(form)) : null);
   const isReady = unusable === null && !isReading && !isAdding && nameTaken === undefined && issues.size === 0;
@@ -180,6 +188,11 @@ function ImportForm({ file }: { file: OpenedFile }) {
                   ? 'Precedes the labels in the prompt. If empty, the prompt has neither.'
                   : 'Precedes every text in the prompt. May be empty.',
               )}
+              {doubts.map((doubt) => (
+                <p key={doubt} className="help bad" data-testid="question-doubt">
+                  {doubt}
+                </p>
+              ))}
             </>
           )}
           {form === 'chat' && (

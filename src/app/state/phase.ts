@@ -58,7 +58,7 @@ export function phaseText({ status, progress }: Known): string {
 /** Says why a run that was asked to stop is not stopped yet, so that nothing is lost. */
 function stoppingText(progress: PageRun['progress']): string {
   if (progress?.phase === 'train') return 'Stopping after this step';
-  if (progress?.phase === 'space') return `Stopping when the space of ${progress.item} is built`;
+  if (progress?.phase === 'space') return `Stopping after this part of the space of ${progress.item}`;
   if (progress?.phase === 'evaluate') return 'Stopping after these examples';
   if (progress?.phase === 'save' || progress?.phase === 'checkpoint') return 'Stopping when this is saved';
   return 'Stopping';

@@ -1,3 +1,4 @@
+import { lettersOf } from '../../tasks/custom-task.ts';
 import { GorpError } from '../../base/errors.ts';
 import { balancedIndexes, mixSeed, seededRandom } from '../../base/random.ts';
 import { needsOf } from '../../gorp/part/method-plan.ts';
@@ -37,33 +38,10 @@ function doubtsOf({ labels }: Task, train: readonly Example[], test: readonly Ex
   return doubts;
 }
 
-/** What makes a task hard to tell from one that the model was taught before: the same question. */
-export function doubtsBeside(task: TaskDefinition, taught: readonly TaskDefinition[]): string[] {
-  const question = lettersOf(task.instruction ?? '');
-  const alike = taught.find(({ instruction }) => question !== '' && lettersOf(instruction ?? '') === question);
-  if (alike === undefined) return [];
-  const isSame = task.labels.toSorted().join('\n') === alike.labels.toSorted().join('\n');
-  return [
-    isSame
-      ? `It asks the question of ${alike.name} with the same labels, so what it teaches changes the answers to ${alike.name}.`
-      : `It asks the question of ${alike.name}, but has other labels: give it a question of its own, so that the model can tell the two apart.`,
-  ];
-}
-
 /** How many test texts are trained on, compared by `key`. */
 function countOfTrained(train: readonly Example[], test: readonly Example[], key: (one: Example) => string): number {
   const trained = new Set(train.map(key));
   return test.filter((one) => trained.has(key(one))).length;
-}
-
-/** The letters and digits of a text in lower case; a text of neither is itself. */
-function lettersOf(text: string): string {
-  return (
-    text
-      .normalize('NFKC')
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, '') || text
-  );
 }
 
 /** The source of tasks. */
