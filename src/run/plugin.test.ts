@@ -3,6 +3,12 @@ import { explainedWithCode, reportOf } from '../base/errors.ts';
 import type { Batch } from '../base/batch.ts';
 import type { Device } from '../device/device.ts';
 import { Learner } from '../gorp/learner.ts';
+import type { PartPlan } from '../gorp/part/method-plan.ts';
+import { guardedPart } from '../gorp/part/own-part.ts';
+import type { TaskOf } from '../gorp/part/part.ts';
+import { Stack } from '../gorp/part/stack.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
 import { LearnerCore } from '../gorp/learner/core.ts';
 import type { LearnerState, SavedState } from '../gorp/part/state.ts';
 import { initialValues } from '../methods/parts/method.ts';
@@ -201,4 +207,55 @@ test.each<[string, unknown, string, RegExp]>([
   expect(refused).toMatchObject({ code });
   expect(explainedWithCode(reportOf(refused))).toMatch(message);
   expect(METHOD_NAMES).toHaveLength(before);
+});
+
+describe('a part of a plugin', () => {
+  const { adapters, ownPart } = PLUGIN_TOOLS.parts;
+  const pair = adapters('one', { loraRank: 2, loraAlpha: 4, loraDropout: 0, learningRate: 0.01 });
+  const made = (...parts: readonly PartPlan[]) => ({
+    ...valid,
+    methods: [
+      PLUGIN_TOOLS.defineMethod({
+        ...{ name: 'mine', menu: 'LoRA methods', summary: 'Mine.', citation: null, settings: {} },
+        plan: () => PLUGIN_TOOLS.inTurn(...parts),
+      }),
+    ],
+  });
+
+  test('stands after what it acts on', () => {
+    const own = ownPart('', () => ({}));
+    expect(() => addPlugin(() => made(own, pair), 'mine.mjs')).toThrow(/stands before what it acts on/);
+  });
+
+  test('has no functions but those of parts, and is named if one throws', async () => {
+    expect(() => guardedPart({ recordTerm: () => undefined })).toThrow(/recordTerm, which no part has/);
+    class Mine {
+      #count = 0;
+      clearGradients(): number {
+        return ++this.#count;
+      }
+      beginTask(): Promise<void> {
+        return Promise.reject(new TypeError('no task'));
+      }
+      recordTerms(): void {
+        throw new TypeError('no terms');
+      }
+    }
+    const part = guardedPart(new Mine());
+    expect(part.clearGradients?.()).toBe(1);
+    expect(() => part.recordTerms?.(new Graph())).toThrow(/failed in recordTerms: no terms/);
+    await expect(part.beginTask?.({} as TaskOf)).rejects.toMatchObject({ code: 'plugin/failed' });
+  });
+});
+
+test('an operation on single numbers refuses a stack with gaps', () => {
+  const stack = new Stack(device, 'trained', 'gaps', ['a', 'b'], 3, 5);
+  const compiling = async (): Promise<void> => {
+    const g = new Graph();
+    const y = PLUGIN_TOOLS.ops.scale(g, stack.tensor, 2);
+    (await compile(device, 'gaps', g, [y])).destroy();
+  };
+  return expect(compiling())
+    .rejects.toThrow(/a stack has gaps/)
+    .finally(() => stack.destroy());
 });

@@ -13,6 +13,7 @@ import {
   projectedWeights,
   replay,
   rowMask,
+  type MethodPlan,
 } from '../gorp/part/method-plan.ts';
 import { hostTensor, readHostMatrix } from '../gorp/part/state.ts';
 import { add, addInto, scale, sign, unit } from '../graph/ops/elementwise.ts';
@@ -147,17 +148,31 @@ export function addPlugin(made: unknown, from: string): Plugin {
   refuseTaken(from, 'format of files', [...TABLE_ENDINGS, 'gz', ...isRead], endings);
   const named = (plugin.probes ?? []).map((one) => one.name);
   refuseTaken(from, 'probe', [...probes], named);
-  for (const { name: method, plan, settings } of methods) {
-    try {
-      plan(initialValues(settings));
-    } catch (cause) {
-      throw unusable(from, `has a method, ${method}, whose plan threw: ${messageOf(cause)}`, cause);
-    }
-  }
+  for (const method of methods) checkPlan(from, method);
   methods.forEach(addMethod);
   formats.forEach(addTableFormat);
   named.forEach((one) => probes.add(one));
   return plugin;
+}
+
+/** @throws GorpError `plugin/unusable`. */
+function checkPlan(from: string, { name: method, plan, settings }: Method): void {
+  let made: MethodPlan;
+  try {
+    made = plan(initialValues(settings));
+  } catch (cause) {
+    throw unusable(from, `has a method, ${method}, whose plan threw: ${messageOf(cause)}`, cause);
+  }
+  for (const [at, part] of made.parts.entries()) {
+    if (part.part !== 'own') continue;
+    if (typeof part.handsOn !== 'string' || typeof part.open !== 'function') {
+      throw unusable(from, `has a method, ${method}, with a part that is not ownPart(handsOn, open)`);
+    }
+    // It would get no groups, and train nothing without a word.
+    if (made.parts.slice(at).some((later) => later.part === 'adapters' || later.part === 'full-rank')) {
+      throw unusable(from, `has a method, ${method}, whose own part stands before what it acts on`);
+    }
+  }
 }
 
 /** @throws GorpError `plugin/name-taken`. */

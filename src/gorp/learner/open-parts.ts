@@ -19,6 +19,7 @@ import {
   type PartNeeds,
   type PartPlan,
 } from '../part/method-plan.ts';
+import { guardedPart } from '../part/own-part.ts';
 import type { Part } from '../part/part.ts';
 import { Penalties } from '../penalties/penalties-part.ts';
 import { Replay } from '../replay/replay-part.ts';
@@ -94,10 +95,12 @@ export function openParts(
       case 'replay':
         return new Replay(part);
       case 'own':
-        return (part.open as OpenOwnPart)({
-          ...{ device, adapters: find(Adapters)?.groups ?? [] },
-          fullRank: find(FullRankWeights)?.groups ?? [],
-        });
+        return guardedPart(
+          (part.open as OpenOwnPart)({
+            ...{ device, adapters: find(Adapters)?.groups ?? [] },
+            fullRank: find(FullRankWeights)?.groups ?? [],
+          }),
+        );
     }
   };
   try {

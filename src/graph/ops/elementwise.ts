@@ -190,6 +190,12 @@ function arithmeticCall(
   tensors: Tensor[],
 ): KernelCall {
   const [a] = tensors;
+  const hasGaps = ({ elements, shape }: Tensor): boolean => elements !== sizeOf(shape);
+  if (form !== 'IN_PLACE' && tensors.some(hasGaps)) {
+    throw new Error(
+      `${tensors.map(({ name }) => name).join(', ')}: a stack has gaps; take one matrix of it, or all entries`,
+    );
+  }
   // In place, both have the same layout, including the gaps of a stack.
   const size = form === 'IN_PLACE' ? a.elements : sizeOf(a.shape);
   const columns = a.shape.at(-1) ?? 1;

@@ -132,6 +132,8 @@ export function starting<S extends Settings>(settings: S, initial: Partial<Value
 /** The schema of a setting. */
 export function schemaOf(setting: Setting): v.GenericSchema<unknown, number | string> {
   const values: v.GenericSchema<unknown, number | string> =
-    setting.kind === 'number' ? setting.range.schema : v.picklist(setting.options.map(({ value }) => value));
+    setting.kind === 'number'
+      ? v.message(setting.range.schema, `Expected ${setting.range.words}`)
+      : v.picklist(setting.options.map(({ value }) => value));
   return setting.before === undefined ? values : v.optional(values, setting.before);
 }
