@@ -49,11 +49,11 @@ const whole = execute(() => false, {});
 describe('a run whose device is lost', () => {
   test.each<[string, (event: RunEvent) => boolean]>([
     ['before anything is saved', (event) => event.type === 'begin'],
-    ['in the tests before training', (event) => isAt(event, 'evaluate', 0, 4)],
+    ['in the tests before training', (event) => isAt(event, 'evaluate', 0, 3)],
     ['in a step', (event) => isAt(event, 'train', 1, 4)],
     ['while it is saved', (event) => isAt(event, 'checkpoint', 1, 0)],
     ['when spaces grow', (event) => isAt(event, 'space', 1, 0)],
-    ['in the tests of a round', (event) => isAt(event, 'evaluate', 2, 4)],
+    ['in the tests of a round', (event) => isAt(event, 'evaluate', 2, 3)],
   ])('resumes by itself %s, and ends like one without a loss', async (_, is) => {
     const { events, last, results } = await execute(once(is));
     expect(last.type).toBe('finished');

@@ -49,10 +49,10 @@ const isAt =
 
 /** Places of every kind: tests before training, steps of both rounds, tests after training. */
 const PLACES = {
-  'the tests before training': isAt('evaluate', 0, 4, 'field'), // the first test is complete
+  'the tests before training': isAt('evaluate', 0, 3, 'field'), // the first test is complete
   'the first step': isAt('train', 1, 1),
   'a step of the first round': isAt('train', 1, 4),
-  'the tests of the first round': isAt('evaluate', 1, 4),
+  'the tests of the first round': isAt('evaluate', 1, 3),
   'a step of the second round': isAt('train', 2, 5),
   'the last step of all': isAt('train', 2, 6),
 };
@@ -150,7 +150,7 @@ const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettin
     {},
     [WEIGHTS_FILE, STATE_FILE],
   ],
-  ['the weights of the lowest held-out loss', 'gorp-plus', ENDS_BY_LOSS, { galoreLearningRate: 0.3 }, MOST],
+  ['the weights of the lowest held-out loss', 'gorp-plus', ENDS_BY_LOSS, { galoreLearningRate: 0.5 }, MOST],
   ['frozen pairs', 'inc-lora', {}, {}, [STATE_FILE]],
   ['folded pairs', 'inc-lora', {}, { loraRank: 9 }, [STATE_FILE]],
   ['gates', 'gain-lora', {}, {}, [STATE_FILE]],
