@@ -23,7 +23,6 @@ import {
 import { openStore, type WeightStore } from '../weights/store.ts';
 import { DiskFolder } from './disk-folder.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
-import type { Terminal } from './terminal.ts';
 
 /** The folder of the embedded models and tasks, in the built package or a checkout. */
 export const embeddedFolder = findEmbedded(dirname(fileURLToPath(import.meta.url)));
@@ -112,8 +111,13 @@ export async function openNamedTexts(name: string): Promise<ModelTexts> {
 /** Whether a model's name means a folder or file on disk; `org/name` does when there is such a folder. */
 const isOnDisk = (name: string): boolean => name.startsWith('.') || name.startsWith('/') || existsSync(name);
 
+/** Where progress is shown: a `Terminal`, whose type would bring Node's into the package's declarations. */
+interface ProgressLine {
+  readonly live: (text: string) => void;
+}
+
 /** Opens a model by name, and shows what is loaded. @throws GorpError as {@link openNamedModel}. */
-export const openShown = (name: string, terminal: Terminal): Promise<ModelFiles> =>
+export const openShown = (name: string, terminal: ProgressLine): Promise<ModelFiles> =>
   openNamedModel(name, {
     onProgress: ({ file, bytes, totalBytes }) =>
       terminal.live(`Loading ${file}: ${formatBytes(bytes)} of ${formatBytes(totalBytes ?? bytes)}`),
@@ -128,7 +132,7 @@ export const openShown = (name: string, terminal: Terminal): Promise<ModelFiles>
 export const openTrainedModel = (
   saved: SavedRound,
   named: string | undefined,
-  terminal: Terminal,
+  terminal: ProgressLine,
 ): Promise<ModelFiles> =>
   openBaseModel(saved, (model) => openShown(model, terminal), {
     model: named,

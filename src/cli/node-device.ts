@@ -40,7 +40,7 @@ export const isFromDawn = (callback: Callback): boolean =>
  * @param nap rests for {@link NAP}.
  */
 export function pausePolling(
-  scope: Pick<typeof globalThis, 'setImmediate'> = globalThis,
+  scope: { setImmediate: unknown } = globalThis,
   isPoll: (callback: Callback) => boolean = isFromDawn,
   nap = napOfThread,
 ): void {
@@ -69,7 +69,7 @@ export function pausePolling(
   // With the form for `util.promisify`.
   Object.defineProperties(paused, Object.getOwnPropertyDescriptors(original));
   replaced.add(paused);
-  scope.setImmediate = paused as unknown as typeof setImmediate;
+  scope.setImmediate = paused;
 }
 
 /** More threads than this gain little: they wait for the same memory. */
