@@ -23,10 +23,11 @@ export function quickestAttention(
   const spans = Array.from({ length: R }, (_, row) => [row * L, L, row * L, L, 0, 0]).flat();
   const [values, queries] = [N * H * d, N * H];
   const back = { floats: 2 * queries + spans.length, end: spans };
+  const table = { floats: spans.length, end: [...new Float32Array(Uint32Array.from(spans).buffer)] }; // u32 there
   // The last result is compared: o, dq, or dk, which depends on all that dv does.
   const vectors = [values, values, values].map((floats) => ({ floats }));
   const { inputs, outputs } = {
-    FORWARD: { inputs: [...vectors, { floats: spans.length, end: spans }], outputs: [queries, values] },
+    FORWARD: { inputs: [...vectors, table], outputs: [queries, values] },
     GRAD_Q: { inputs: [...vectors, back, { floats: values }], outputs: [values] },
     GRAD_KV: { inputs: [...vectors, back, { floats: values }], outputs: [values, values] },
   }[form];
