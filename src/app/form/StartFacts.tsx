@@ -142,7 +142,9 @@ export function roomText(
 ): { text: string; isGrave: boolean } {
   const needed = state * (saves ? COPIES : 1);
   const takes = `The model will take up to ${bytes(state)} of this browser’s storage`;
-  if (room >= needed) return { text: `${takes}. The browser reports room for ${bytes(room)} more.`, isGrave: false };
+  if (room >= needed) {
+    return { text: `The browser has room for the model: up to ${bytes(state)} of ${bytes(room)}.`, isGrave: false };
+  }
   const short = `${takes}${saves ? `, and ${bytes(needed)} with the checkpoints of the run` : ''}; the browser reports only ${bytes(room)} left.`;
   let freed = 0;
   const oldest = models.toReversed().filter((one) => {
