@@ -40,7 +40,7 @@ test('a file becomes a task that survives a reload, is learned with embedded one
   await openWorkbench(page);
   await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 6, testExamples: 2, batchSize: 2 });
   await sources(page).click();
-  const add = page.getByLabel('Add a file…').locator('visible=false');
+  const add = page.getByLabel('Add a file…');
 
   await test.step('a file that cannot become a task changes nothing and says what to do', async () => {
     await add.setInputFiles(csv('one.csv', 'text\na\nb\n'));
@@ -125,7 +125,7 @@ test('a file becomes a task that survives a reload, is learned with embedded one
     expect(JSON.stringify(results)).not.toContain('poor text');
   });
 
-  const load = page.getByLabel('Load order…').locator('visible=false');
+  const load = page.getByLabel('Load order…');
   await test.step('the task survives a reload; once deleted, the order file and its data restore it', async () => {
     await page.reload();
     await expect(page.getByTestId('custom-tasks')).toContainText('reviews');
@@ -153,7 +153,7 @@ test('answers are shown after a run beside the right ones, with the words that d
   }));
   await page
     .getByLabel('Add a file…')
-    .locator('visible=false')
+
     .setInputFiles({ name: 'things.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(rows)) });
   await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
   await expect(page.getByTestId('import-dialog')).toHaveCount(0);
@@ -196,7 +196,7 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await start(page);
   await expect(page.getByTestId('error-panel')).toContainText('CL_Benchmark');
 
-  const folder = page.getByLabel('Choose the folder…').locator('visible=false');
+  const folder = page.getByLabel('Choose the folder…');
   const root = info.outputPath('benchmark');
   const write = async (path: string, content: unknown): Promise<void> => {
     await mkdir(dirname(`${root}/${path}`), { recursive: true });
@@ -291,7 +291,7 @@ test('the orders of SuperNI and TRACE are chosen, queued and learned from their 
   await expect(page.getByTestId('error-panel')).toContainText('folder of SuperNI');
   await page.getByTestId('tab-queue').click();
   await expect(page.getByText('Published order superni-2')).toBeVisible();
-  await page.getByLabel('Choose the folder…').locator('visible=false').setInputFiles(info.outputPath('superni'));
+  await page.getByLabel('Choose the folder…').setInputFiles(info.outputPath('superni'));
   await expect(page.getByTestId('picked-folder')).toContainText('1 task');
   await learnOnly('task363');
   await page.getByTestId('tab-run').click();
@@ -344,7 +344,7 @@ test('beside Start, the page says which texts would be cut, and reads them whole
   const rows = Array.from({ length: 20 }, (_, i) => `${i} ${words(i < 3 ? 200 : 5)},${i % 2 === 0 ? 'good' : 'bad'}`);
   await page
     .getByLabel('Add a file…')
-    .locator('visible=false')
+
     .setInputFiles(csv('long.csv', ['text,label', ...rows].join('\n')));
   await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
   const facts = page.getByTestId('start-facts');
@@ -362,7 +362,7 @@ test('a text of one’s own takes the place of the included general text, also i
   const line = 'The keeper of the harbor writes down every ship that comes in, and the hour at which it leaves. ';
   await page
     .getByLabel('Add a file…')
-    .locator('visible=false')
+
     .setInputFiles({ name: 'harbor.txt', mimeType: 'text/plain', buffer: Buffer.from(line.repeat(60)) });
   await page.getByTestId('import-dialog').getByRole('button', { name: 'Add task' }).click();
   const watched = page.getByTestId('task-watch');

@@ -16,7 +16,7 @@ async function addTask(page: Page, name: string, content: string, taught?: strin
   const sources = page.getByRole('button', { name: 'Custom tasks, benchmarks, order files' });
   if ((await sources.getAttribute('aria-expanded')) === 'false') await sources.click();
   const buffer = Buffer.from(content);
-  await page.getByLabel('Add a file…').locator('visible=false').setInputFiles({ name: `${name}.csv`, mimeType: 'text/csv', buffer }); // oxfmt-ignore
+  await page.getByLabel('Add a file…').setInputFiles({ name: `${name}.csv`, mimeType: 'text/csv', buffer });
   const dialog = page.getByTestId('import-dialog');
   await dialog.getByLabel('Name', { exact: true }).fill(name);
   if (taught !== undefined) {

@@ -10,7 +10,7 @@ import { Lessons } from '../shared/Lessons.tsx';
 import { type Picked, pickedFrom } from '../state/models.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import type { Teaches } from '../state/set-up-form.ts';
-import { AskTwice } from '../ui/controls.tsx';
+import { AskTwice, PickFiles } from '../ui/controls.tsx';
 import { bytes } from '../ui/format.ts';
 import { HubAccessFields } from './SettingField.tsx';
 import styles from './form.module.css';
@@ -97,26 +97,8 @@ function PickedModelField({ issue }: PickedProps) {
             : `${name}: ${used.length} ${used.length === 1 ? 'file' : 'files'}, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
       </p>
       <div className="buttons">
-        <label className="button">
-          Choose a folder
-          <input
-            type="file"
-            className="hidden-visually"
-            data-testid="pick-model-folder"
-            {...{ webkitdirectory: '' }}
-            onChange={({ target }) => take(pickedFrom(target.files ?? []))}
-          />
-        </label>
-        <label className="button">
-          Choose files
-          <input
-            type="file"
-            className="hidden-visually"
-            data-testid="pick-model-files"
-            multiple
-            onChange={({ target }) => take(pickedFrom(target.files ?? []))}
-          />
-        </label>
+        <PickFiles label="Choose a folder" folder testId="pick-model-folder" take={(list) => take(pickedFrom(list))} />
+        <PickFiles label="Choose files" multiple testId="pick-model-files" take={(list) => take(pickedFrom(list))} />
       </div>
       {used.length > 0 && !kept.some((one) => one.name === name) && (
         <button type="button" data-testid="keep-model" disabled={keeping !== null} onClick={() => void keepModel(name)}>

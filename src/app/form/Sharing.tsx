@@ -3,7 +3,7 @@ import { usePage, usePageState } from '../state/page-context.tsx';
 import { isActive } from '../state/run-state.ts';
 import { changesOf, type Offer, type SetUp } from '../state/set-up.ts';
 import { draftIssues } from '../state/validate.ts';
-import { CopyLink } from '../ui/controls.tsx';
+import { CopyLink, PickFiles } from '../ui/controls.tsx';
 import { Dialog, DialogFoot, keyOf } from '../ui/Dialog.tsx';
 import { ErrorLine, ErrorText } from '../ui/blocks.tsx';
 import { NONE } from '../ui/format.ts';
@@ -14,10 +14,10 @@ export function ShareSetUp() {
   const { sharing } = usePage();
   const draft = usePageState((state) => state.draft);
   const problem = usePageState((state) => state.sharingProblem);
-  const picker = useId();
+  const title = useId();
   return (
-    <section className={`stack ${styles.more}`} aria-labelledby={`${picker}-title`} data-testid="hand-over">
-      <h2 id={`${picker}-title`} className="label">
+    <section className={`stack ${styles.more}`} aria-labelledby={title} data-testid="hand-over">
+      <h2 id={title} className="label">
         Share this set-up
       </h2>
       <p className="help">
@@ -28,20 +28,11 @@ export function ShareSetUp() {
         <button type="button" data-testid="save-set-up" onClick={sharing.saveFile}>
           Save set-up
         </button>
-        <label className="button" htmlFor={picker}>
-          Open a set-up…
-        </label>
-        <input
-          id={picker}
-          className="hidden-visually"
-          type="file"
+        <PickFiles
+          label="Open a set-up…"
           accept=".json,application/json"
-          data-testid="open-set-up"
-          onChange={({ target }) => {
-            const [file] = target.files ?? [];
-            target.value = '';
-            if (file !== undefined) void sharing.openFile(file);
-          }}
+          testId="open-set-up"
+          take={([file]) => void sharing.openFile(file)}
         />
       </CopyLink>
       {problem !== null && <ErrorLine error={problem} isNew />}

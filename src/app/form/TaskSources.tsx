@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useState } from 'react';
 import type { TaskForm } from '../../tasks/forms.ts';
 import { TABLE_ENDINGS } from '../../tasks/table-endings.ts';
 import { datasetName, type HubDataset, USUAL_ROWS } from '../../weights/hub-dataset.ts';
@@ -6,7 +6,7 @@ import { bytes, whole } from '../ui/format.ts';
 import { downloadText } from '../ui/download.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { HubAccessFields } from './SettingField.tsx';
-import { AskTwice } from '../ui/controls.tsx';
+import { AskTwice, PickFiles } from '../ui/controls.tsx';
 import { ErrorNote } from '../ui/blocks.tsx';
 import { filesOfInput } from '../state/dropped-files.ts';
 import type { PickedFolder } from '../state/task-store.ts';
@@ -43,35 +43,10 @@ interface PickProps {
   multiple?: boolean;
 }
 
-/** A button that opens the browser's file picker and passes on the chosen files. */
-function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
+/** A button that asks for files of tasks. */
+function Pick(props: PickProps) {
   const { tasks } = usePage();
-  const input = useRef<HTMLInputElement>(null);
-  // React does not support this attribute.
-  useEffect(() => {
-    if (input.current !== null) input.current.webkitdirectory = folder;
-  }, [folder]);
-  return (
-    <>
-      <button type="button" onClick={() => input.current?.click()}>
-        {label}
-      </button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        aria-label={label}
-        accept={accept}
-        multiple={multiple}
-        onChange={({ target }) => {
-          const files = filesOfInput(target.files);
-          // So that choosing the same file again fires a change event.
-          target.value = '';
-          void tasks.give(files);
-        }}
-      />
-    </>
-  );
+  return <PickFiles {...props} take={(files) => void tasks.give(filesOfInput(files))} />;
 }
 
 /** Words for the kind of texts that a task without labels has. */

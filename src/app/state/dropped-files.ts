@@ -20,8 +20,8 @@ import { callOnce } from './session.ts';
 const MAX_FILES = 20_000;
 
 /** The files of a file input; files of a folder carry their path in it. */
-export const filesOfInput = (files: FileList | null): GivenFile[] =>
-  Array.from(files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }));
+export const filesOfInput = (files: readonly File[]): GivenFile[] =>
+  files.map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 
 /** The parts of `DataTransferItem` used here. */
 export type DroppedItem = Pick<DataTransferItem, 'kind' | 'getAsFile' | 'webkitGetAsEntry'>;

@@ -4,6 +4,41 @@ import { ErrorLine } from './blocks.tsx';
 import { whole } from './format.ts';
 import styles from './ui.module.css';
 
+interface PickFilesProps {
+  label: string;
+  /** Endings and types of the files, as the browser's picker takes them; all by default. */
+  accept?: string;
+  multiple?: boolean;
+  /** Whether it asks for a folder, with all files in it. */
+  folder?: boolean;
+  disabled?: boolean;
+  testId?: string;
+  take: (files: File[]) => void;
+}
+
+/** A button that asks for files and passes on those chosen, if any. */
+export function PickFiles({ label, accept, multiple, folder = false, disabled, testId, take }: PickFilesProps) {
+  return (
+    <label className="button" data-disabled={disabled}>
+      {label}
+      <input
+        type="file"
+        className="hidden-visually"
+        data-testid={testId}
+        accept={accept}
+        multiple={multiple}
+        disabled={disabled}
+        {...(folder && { webkitdirectory: '' })}
+        onChange={({ target }) => {
+          const files = [...(target.files ?? [])];
+          target.value = ''; // so that choosing the same again counts
+          if (files.length > 0) take(files);
+        }}
+      />
+    </label>
+  );
+}
+
 interface ChoiceProps<Value extends string | number> {
   label: string;
   options: readonly { value: Value; label: string }[];

@@ -1,9 +1,9 @@
-import { useId } from 'react';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { ErrorLine, Section } from '../../ui/blocks.tsx';
 import { bytes, moment, whole } from '../../ui/format.ts';
 import styles from './compare.module.css';
 import { seedRanges, type SettingsGroup } from './settings-groups.ts';
+import { PickFiles } from '../../ui/controls.tsx';
 
 /** With more runs than this, each group is a line to unfold. */
 const MOST_CHIPS = 12;
@@ -13,7 +13,6 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   const { compare, changeView } = usePage();
   const { ticked, reading, zipping, problem } = usePageState((state) => state.compare);
   const storeProblem = usePageState((state) => state.historyProblem);
-  const picker = useId();
   const isLong = groups.reduce((sum, { runs }) => sum + runs.length, 0) > MOST_CHIPS;
   return (
     <Section
@@ -42,21 +41,12 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
         <button type="button" onClick={() => changeView({ tab: 'results' })}>
           Tick runs in Results
         </button>
-        <label className="button" htmlFor={picker}>
-          Add results files…
-        </label>
-        <input
-          id={picker}
-          className="hidden-visually"
-          type="file"
+        <PickFiles
+          label="Add results files…"
           multiple
           accept=".json,.jsonl,.gz,application/json"
-          data-testid="take-results"
-          onChange={({ target }) => {
-            const files = [...(target.files ?? [])];
-            target.value = '';
-            if (files.length > 0) void compare.takeFiles(files);
-          }}
+          testId="take-results"
+          take={(files) => void compare.takeFiles(files)}
         />
         <button
           type="button"

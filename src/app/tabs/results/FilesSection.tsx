@@ -13,6 +13,7 @@ import { bytes } from '../../ui/format.ts';
 import { lazyPart } from '../../ui/lazy-part.tsx';
 import { withTerms } from '../../ui/Term.tsx';
 import styles from './results.module.css';
+import { PickFiles } from '../../ui/controls.tsx';
 
 interface Props<Dtype extends string> {
   /** `onnx` or `gguf`, for tests. */
@@ -73,7 +74,6 @@ export function FilesSection() {
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const [ggufDtype, setGgufDtype] = useState<GgufDtype>('f16');
   const [withTests, setWithTests] = useState(false);
-  const picker = useId();
   const model = models.find(({ key }) => key === used)?.model ?? null;
   const rounds = listed ?? [];
   const tests = (model?.lessons ?? []).reduce((sum, lesson) => sum + lesson.tests, 0);
@@ -152,22 +152,13 @@ export function FilesSection() {
             GGUF adapter (zip)
           </button>
         )}
-        <label className="button" data-disabled={busy} htmlFor={picker}>
-          Load a model’s folder…
-        </label>
-        <input
-          id={picker}
-          className="hidden-visually"
-          type="file"
+        <PickFiles
+          label="Load a model’s folder…"
+          folder
           multiple
           disabled={busy}
-          data-testid="load-round"
-          {...{ webkitdirectory: '' }}
-          onChange={({ target }) => {
-            const files = [...(target.files ?? [])];
-            target.value = '';
-            if (files.length > 0) stored.take(files);
-          }}
+          testId="load-round"
+          take={(files) => stored.take(files)}
         />
       </div>
       {model !== null && tests > 0 && (

@@ -1,11 +1,10 @@
-import { useId } from 'react';
 import { ScoreTool } from '../../shared/score-tools.tsx';
 import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
 import { useTaught, useTaughtState } from '../../state/taught-models.ts';
 import { Section } from '../../ui/blocks.tsx';
-import { CopyLink, Unread } from '../../ui/controls.tsx';
+import { CopyLink, PickFiles, Unread } from '../../ui/controls.tsx';
 import { downloadResults } from '../../ui/download.ts';
 import { bytes, NONE, whole } from '../../ui/format.ts';
 import { FilesSection } from './FilesSection.tsx';
@@ -77,25 +76,13 @@ function Downloads() {
   // Beside the results of this run, the button must not hand over another run's model.
   const isOther = useTaughtState(({ last, isAsked }) => last !== null && !isAsked) && results !== null;
   const { sharing } = usePage();
-  const picker = useId();
   const open = (
-    <>
-      <label className="button" htmlFor={picker}>
-        Open results…
-      </label>
-      <input
-        id={picker}
-        className="hidden-visually"
-        type="file"
-        accept=".json,application/json"
-        data-testid="open-results"
-        onChange={({ target }) => {
-          const [file] = target.files ?? [];
-          target.value = '';
-          if (file !== undefined) void sharing.openResults(file);
-        }}
-      />
-    </>
+    <PickFiles
+      label="Open results…"
+      accept=".json,application/json"
+      testId="open-results"
+      take={([file]) => void sharing.openResults(file)}
+    />
   );
   return (
     <div className="row">

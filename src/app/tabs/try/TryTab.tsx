@@ -17,6 +17,7 @@ import { ErrorNote, Section } from '../../ui/blocks.tsx';
 import { Answers } from './Answers.tsx';
 import { AskForm } from './AskForm.tsx';
 import styles from './try.module.css';
+import { PickFiles } from '../../ui/controls.tsx';
 
 /** The run being asked, and buttons to open another. */
 export function SourceLine({ playground }: { playground: Playground }) {
@@ -25,8 +26,8 @@ export function SourceLine({ playground }: { playground: Playground }) {
   const { status, run, source } = useStore(playground.store);
   const shown = usePageState((state) => state.run.results?.id ?? null);
   const access = () => page.store.getState().access;
-  const take = (list: FileList | null): void => {
-    const picked = pickedFrom(list ?? []);
+  const take = (list: File[]): void => {
+    const picked = pickedFrom(list);
     if (picked !== null) playground.open(access(), null, picked);
   };
   const busy = status === 'opening' || status === 'asking' || status === 'stopping';
@@ -47,28 +48,8 @@ export function SourceLine({ playground }: { playground: Playground }) {
         )}
       </p>
       <span className="buttons">
-        <label className="button" data-disabled={busy}>
-          Open a run’s folder…
-          <input
-            type="file"
-            className="hidden-visually"
-            data-testid="try-folder"
-            disabled={busy}
-            {...{ webkitdirectory: '' }}
-            onChange={({ target }) => take(target.files)}
-          />
-        </label>
-        <label className="button" data-disabled={busy}>
-          Open its zip…
-          <input
-            type="file"
-            className="hidden-visually"
-            accept=".zip"
-            disabled={busy}
-            data-testid="try-zip"
-            onChange={({ target }) => take(target.files)}
-          />
-        </label>
+        <PickFiles label="Open a run’s folder…" folder disabled={busy} testId="try-folder" take={take} />
+        <PickFiles label="Open its zip…" accept=".zip" disabled={busy} testId="try-zip" take={take} />
         {source.kind === 'files' && (
           <button
             type="button"
