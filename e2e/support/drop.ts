@@ -14,6 +14,8 @@ export async function dropFromDisk(target: Locator, path: string): Promise<void>
     client.send('Input.dispatchDragEvent', { type, x, y, data: { items: [], files: [path], dragOperationsMask: 1 } });
   await send('dragEnter', 1, 1);
   await send('dragOver', 1, 1);
+  // As a person sees it before releasing: until the page has accepted what is over it, the browser refuses a drop.
+  await target.page().getByText('Drop a model, data').waitFor();
   await send('drop', box.x + box.width / 2, box.y + box.height / 2);
   await client.detach();
 }
