@@ -8,7 +8,7 @@ import { PartRuns } from '../study/part-runs.ts';
 import { GRACE, Slurm } from './slurm.ts';
 
 /**
- * A code block of a Markdown document, so that tests run exactly what its readers are told to run.
+ * Reads a code block of a Markdown document, so that tests run what the document tells its readers to run.
  *
  * @param mark a text that only this block contains.
  * @throws if there is not exactly one.

@@ -35,7 +35,8 @@ function t5Form(config: T5Config): WrittenForm {
 }
 
 const differencesOf = ({ activation, gated, maxDistance }: T5Config): (string | false)[] => [
-  maxDistance !== MAX_DISTANCE && `positions are told apart up to a distance of ${maxDistance}, not ${MAX_DISTANCE},`,
+  maxDistance !== MAX_DISTANCE &&
+    `positions have a bias of their own up to a distance of ${maxDistance}, not ${MAX_DISTANCE},`,
   activation !== (gated ? 'gelu_new' : 'relu') && `the activation is ${activation}${gated ? ' with a gate' : ''}`,
 ];
 

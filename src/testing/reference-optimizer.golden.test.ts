@@ -4,46 +4,29 @@ import { goldenReal } from './golden.ts';
 import { goldenMatrix } from './matrices.ts';
 import { referencesWith } from './reference.ts';
 import { type Matrix, matrix, subtract, transpose } from '../linear-algebra/matrix.ts';
-import type { ProjType } from './as-released.ts';
-import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
-
-interface Case {
-  id: string;
-  shape: [number, number];
-  group: 'regular' | 'lora' | 'galore';
-  lr: number;
-  has_S: boolean;
-  weight_decay?: number;
-  rank?: number;
-  update_proj_gap?: number;
-  scale?: number;
-  proj_type?: ProjType;
-  sign_sensitivity?: Record<string, number>;
-}
-
-interface Cases {
-  defaults: { weight_decay: number };
-  steps: number;
-  snapshots_after_step: number[];
-  refresh_at_step_index: number[];
-  cases: Case[];
-}
+import {
+  type ReferenceGroup,
+  referenceState,
+  referenceStep,
+  type UpdateCase,
+  type UpdateCases,
+} from './reference-optimizer.ts';
 
 /** The float32 column of the reference data's tolerances: relative Frobenius errors. */
 const TOLERANCE = { weight: 1e-5, m: 5e-5, v: 1e-4, vectors: 1e-4 };
-function changeTolerance({ group, proj_type }: Case): number {
+function changeTolerance({ group, proj_type }: UpdateCase): number {
   if (group !== 'galore') return 1e-4;
   return proj_type === 'full' ? 2e-2 : 5e-4;
 }
 
-function groupOf(one: Case, weightDecay: number, space: Matrix | null): ReferenceGroup {
+function groupOf(one: UpdateCase, weightDecay: number, space: Matrix | null): ReferenceGroup {
   const rates = { learningRate: one.lr, weightDecay };
   const projected = { space, project: 'gradient' } as const;
   if (one.group === 'regular') return { kind: 'regular', ...rates };
   if (one.group === 'lora') return { kind: 'lora', ...rates, ...projected, loraSpace: 'rank' };
   const { rank, update_proj_gap, scale, proj_type } = one;
   if (rank === undefined || update_proj_gap === undefined || scale === undefined || proj_type === undefined) {
-    throw new Error(`Case ${one.id} lacks a setting of its group.`);
+    throw new Error(`UpdateCase ${one.id} lacks a setting of its group.`);
   }
   return {
     kind: 'galore',
@@ -58,7 +41,7 @@ function groupOf(one: Case, weightDecay: number, space: Matrix | null): Referenc
 }
 
 describe.each(referencesWith('golden/optimizer'))('the trajectories of $name', (reference) => {
-  const given = reference.json<Cases>('golden/optimizer/cases.json');
+  const given = reference.json<UpdateCases>('golden/optimizer/cases.json');
   const gradients = reference.tensors('golden/optimizer/gradients.safetensors');
   const expected = reference.tensors('golden/optimizer/trajectories.safetensors');
 

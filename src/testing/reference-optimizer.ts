@@ -153,3 +153,27 @@ export const keepRows = (a: Matrix, rows: readonly boolean[]): Matrix => ({
   ...a,
   data: a.data.map((value, i) => (rows[Math.floor(i / a.columns)] ? value : 0)),
 });
+
+/** A tensor that the reference updates in several steps. */
+export interface UpdateCase {
+  id: string;
+  shape: [number, number];
+  group: 'regular' | 'lora' | 'galore';
+  lr: number;
+  has_S: boolean;
+  weight_decay?: number;
+  rank?: number;
+  update_proj_gap?: number;
+  scale?: number;
+  proj_type?: ProjType;
+  sign_sensitivity?: Record<string, number>;
+}
+
+/** The reference numbers of updates, golden/optimizer/cases.json. */
+export interface UpdateCases {
+  defaults: { weight_decay: number };
+  steps: number;
+  snapshots_after_step: number[];
+  refresh_at_step_index: number[];
+  cases: UpdateCase[];
+}

@@ -8,7 +8,6 @@ import type { Tensor } from '../../graph/tensor.ts';
 import { type Matrix, matrix, subtract, transpose } from '../../linear-algebra/matrix.ts';
 import {
   type Basis,
-  type ProjType,
   recordCompression,
   recordExpansion,
   releasedBasis,
@@ -20,6 +19,7 @@ import { acquireTestDevice } from '../../testing/devices.ts';
 import { goldenReal } from '../../testing/golden.ts';
 import { goldenMatrix } from '../../testing/matrices.ts';
 import { referencesWith } from '../../testing/reference.ts';
+import type { UpdateCase, UpdateCases } from '../../testing/reference-optimizer.ts';
 import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';
 import { BasisSpace, gradientOutside, recordStep } from './update.ts';
@@ -30,27 +30,6 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-interface Case {
-  id: string;
-  shape: [number, number];
-  group: 'regular' | 'lora' | 'galore';
-  lr: number;
-  has_S: boolean;
-  weight_decay?: number;
-  rank?: number;
-  update_proj_gap?: number;
-  scale?: number;
-  proj_type?: ProjType;
-}
-
-interface Cases {
-  defaults: { weight_decay: number };
-  steps: number;
-  snapshots_after_step: number[];
-  refresh_at_step_index: number[];
-  cases: Case[];
-}
-
 /** Tolerances of the reference data: relative Frobenius errors of float32 and of the GPU. */
 interface Tolerance {
   weight: number;
@@ -58,7 +37,7 @@ interface Tolerance {
   m: number;
   v: number;
 }
-function toleranceOf({ group, proj_type }: Case, place: Place): Tolerance {
+function toleranceOf({ group, proj_type }: UpdateCase, place: Place): Tolerance {
   const onDevice = place === 'device';
   const change = group !== 'galore' ? 1e-4 : proj_type === 'full' ? 2e-2 : onDevice ? 2e-3 : 5e-4;
   return { weight: 1e-5, change, m: onDevice ? 2e-4 : 5e-5, v: onDevice ? 4e-4 : 1e-4 };
@@ -80,7 +59,7 @@ class UpdateUnderTest {
   readonly #rates = this.#stack('rates', 1, 1);
   #compiled: Compiled | undefined;
 
-  constructor(one: Case, space: Matrix | null) {
+  constructor(one: UpdateCase, space: Matrix | null) {
     const [rows, columns] = one.shape;
     const { rank = 0, proj_type = 'std', scale = 0 } = one;
     const low = one.group === 'galore' ? releasedShape(rows, columns, rank, proj_type) : one.shape;
@@ -185,10 +164,10 @@ const TRAJECTORIES = referencesWith('golden/optimizer');
 describe.each(TRAJECTORIES)(
   'updates match the trajectories of $name without weight decay, on the CPU and the GPU',
   (reference) => {
-    const given = reference.json<Cases>('golden/optimizer/cases.json');
+    const given = reference.json<UpdateCases>('golden/optimizer/cases.json');
     const gradients = reference.tensors('golden/optimizer/gradients.safetensors');
     const expected = reference.tensors('golden/optimizer/trajectories.safetensors');
-    const decays = ({ weight_decay = given.defaults.weight_decay }: Case): boolean => weight_decay !== 0;
+    const decays = ({ weight_decay = given.defaults.weight_decay }: UpdateCase): boolean => weight_decay !== 0;
 
     test.each(given.cases.filter((one) => !decays(one)))('$id', async (one) => {
       const { steps, snapshots_after_step, refresh_at_step_index } = given;

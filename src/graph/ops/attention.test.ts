@@ -44,7 +44,7 @@ function spansOf(groups: readonly Group[], unused = 0): { spans: number[]; token
   return { spans: [...spanTable(spans, spans.length + unused)], tokens };
 }
 
-/** Texts that branch twice: a beginning, two that continue it, of which one has rows after it and the other ends. */
+/** Texts that branch twice: two texts continue one beginning, and rows continue the first of the two. */
 function chained(beginning: number, middle: number, rows: number[]): { spans: number[]; tokens: number } {
   const first = span(0, beginning);
   const second = span(beginning, middle, first);
@@ -168,7 +168,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await t.checkDevice(device, 1e-4);
   });
 
-  // A branch of one token, of which one continues; windows shorter than each part; rows of one token.
+  // Branches of one token; windows shorter than each part; rows of one token.
   test.each([
     [1, 1, [1, 1], { H: 2, d: 5 }],
     [9, 4, [1, 7, 2], { H: 4, Hk: 2, d: 4, window: 6, bias: true }],
@@ -181,7 +181,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     if (card && tokens < 60) await t.checkDevice(card, 1e-4);
   });
 
-  // One token of each of three rows: keys of answers after those of sources, of which two share a beginning. The last
+  // Each of three rows has one token. Keys of answers follow those of sources; two sources share a beginning. The last
   // source is empty. Few queries see many keys, which a card divides.
   test.each([
     [5, 3, null, 0],
@@ -255,7 +255,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await t.checkDevice(card ?? device, 1e-4);
   });
 
-  // Three answers to two sources, of which two have one: each source owns its keys in a span without queries.
+  // Three answers to two sources. Each source owns its keys, in a span without queries.
   test.each([1, 70])('cross-attention to sources of up to %i tokens', async (length) => {
     const none = { queries: 0, queryCount: 0, keys: 0, keyCount: 0 };
     const sources = [
