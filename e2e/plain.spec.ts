@@ -26,12 +26,16 @@ test('an ordinary browser learns the whole default order on the CPU', async ({ p
   await expect(estimate).toContainText(/^(About \d+|\d+( s)? to \d+) (s|min) on this CPU/);
   const estimated = Number(await estimate.getAttribute('data-seconds'));
 
+  const placeOfTab = async (): Promise<unknown> => page.getByTestId('tab-results').boundingBox();
+  const place = await placeOfTab();
   await start(page);
   await waitForStep(page, 1);
+  expect(await placeOfTab(), 'a tab that is about to be clicked stays in its place').toEqual(place);
   const early = await lastStep(page);
   await expect.poll(() => lastStep(page), 'the chart updates').toBeGreaterThan(early);
   await expect(page.getByTestId('machine')).toContainText('CPU by WebAssembly');
   await waitForStatus(page, 'finished', 500_000);
+  expect(await placeOfTab()).toEqual(place);
   const table = page.getByTestId('loss-chart').locator('details');
   await table.locator('summary').click();
   await expect(table.locator('tbody tr').nth(40), 'steps of the whole run').toBeAttached();

@@ -122,13 +122,18 @@ export function App() {
           <SetupPanel />
         </aside>
         <main id="views" className={styles.centre}>
-          <DeviceLine />
           <Tabs
             tabs={TABS}
             selected={tab}
             onSelect={(next) => changeView({ tab: next })}
             label="Views of the run"
-            notices={<Notices />}
+            notices={
+              // Below the tabs, which stay where they are when a run begins or ends.
+              <>
+                <Notices />
+                <DeviceLine />
+              </>
+            }
           >
             <Pictured value={method}>
               <Suspense fallback={<p>Loading…</p>}>

@@ -65,7 +65,8 @@ const STEPS: Readonly<Record<GpuObstacle, ReactNode>> = {
   'software-adapter': adapterSteps,
 };
 
-/** Before a run: the device it would use and why, and how to use the graphics card if it would not be used. */
+/** Before a run: the device it would use and why, and how to use the graphics card if it would not be used; elsewhere
+ * than on _Run_ only that there is no device. */
 export function DeviceLine() {
   const found = usePageState(({ deviceFound }) => deviceFound);
   const active = usePageState(({ run }) => isActive(run.status));
@@ -94,6 +95,7 @@ export function DeviceLine() {
       </div>
     );
   }
+  if (tab !== 'run') return null;
   if (found.status === 'detecting') {
     return (
       <div className={styles.device} data-testid="device-line" data-status="detecting" role="status">
@@ -110,16 +112,14 @@ export function DeviceLine() {
         {deviceLine(outlook, isSecureContext)}
         {note !== null && <span className="muted"> {note}</span>}
       </p>
-      {tab !== 'device' && (
-        <button
-          type="button"
-          className="link small"
-          data-testid="device-more"
-          onClick={() => changeView({ tab: 'device' })}
-        >
-          What it can do and how fast it is
-        </button>
-      )}
+      <button
+        type="button"
+        className="link small"
+        data-testid="device-more"
+        onClick={() => changeView({ tab: 'device' })}
+      >
+        What it can do and how fast it is
+      </button>
       {obstacle !== null && (
         <details className="more">
           <summary>How to use the graphics card</summary>
