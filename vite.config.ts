@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { EMBEDDED_MODELS } from './src/weights/embedded-models.ts';
+import { methodPage } from './tools/docs/method-page.ts';
 import {
   contentSecurityPolicy,
   headersFile,
@@ -76,7 +77,7 @@ export default defineConfig({
   base: './',
   // onnxruntime-web without a bundled copy of the files that are served beside it.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
-  plugins: [react({ jsxImportSource: '#page' }), securityPolicy(), licenses.page, uncompressed],
+  plugins: [react({ jsxImportSource: '#page' }), securityPolicy(), licenses.page, methodPage(), uncompressed],
   server: { headers: { ...ISOLATION_HEADERS } },
   // Serves `npm start` and the end-to-end tests.
   preview: { headers: { ...SECURITY_HEADERS } },

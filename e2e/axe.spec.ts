@@ -61,6 +61,11 @@ test('axe finds nothing on any tab after a run, nor on the form before, light an
     await expect(about).toHaveAccessibleDescription(/shadow/);
     expect(await violations(page, true)).toEqual([]);
     await page.keyboard.press('Tab');
+    await expect(about.getByRole('link', { name: 'section 4 of the method' })).toBeFocused();
+    const [method] = await Promise.all([page.waitForEvent('popup'), page.keyboard.press('Enter')]);
+    await expect(method.locator(':target')).toHaveText('4. The shared space, at the end of a task');
+    await method.close();
+    await page.keyboard.press('Tab');
     await expect(about.getByRole('link', { name: 'the paper' })).toBeFocused();
     await page.keyboard.press('Escape');
     await expect(about).toBeHidden();

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { TERMS } from '../../src/app/ui/terms.tsx';
+import { anchorOf, documentHtml } from '../docs/method-page.ts';
 import { projectRoot } from '../setup/process.ts';
 
 const textOf = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
@@ -40,12 +42,7 @@ const DOCUMENTS = [
 /** The names of a document's headings in links, as code hosts make them. */
 const anchorsOf = (text: string): string[] => [
   ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id),
-  ...[...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
-    title
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  ),
+  ...[...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) => anchorOf(title)),
 ];
 
 test('the links of the documents lead to files, and to headings that these have', () => {
@@ -63,4 +60,13 @@ test('the links of the documents lead to files, and to headings that these have'
       (anchor !== undefined && to.endsWith('.md') && !anchorsOf(textOf(to)).includes(anchor)),
   );
   expect(broken).toEqual([]);
+});
+
+test('the glossary of the page leads to headings and equations of the method as it is shipped', () => {
+  const html = documentHtml(textOf('docs/method.md'));
+  for (const { title, docs } of Object.values(TERMS)) expect(html, title).toContain(` id="${docs}"`);
+  expect(html).toContain('<title>The method – gorp-web</title>');
+  expect(documentHtml('# A\n\n<img src=x> & [b](c.md), [d](#e)\n\n    x < `y`')).toContain(
+    '<h1 id="a">A</h1>\n<p>&lt;img src=x&gt; &amp; b, <a href="#e">d</a></p>\n<pre>    x &lt; <code>y</code></pre>',
+  );
 });

@@ -37,7 +37,11 @@ function Term({ of, children }: { of: TermName; children: ReactNode }) {
             <strong id={`${id}-title`}>{title}</strong>
             <span id={`${id}-about`}>{about}</span>
             <span className="muted">
-              More in {docs}, and in{' '}
+              More in{' '}
+              <a href={`./method.html#${docs}`} target="_blank" rel="noreferrer">
+                {docs.startsWith('eq-') ? `equation (${docs.slice(3)})` : `section ${docs[0]}`} of the method
+              </a>
+              , and in{' '}
               <a href={PAPER} target="_blank" rel="noreferrer">
                 the paper
               </a>

@@ -7,7 +7,7 @@ interface Explained {
   readonly about: string;
   /** What it looks like: shapes in a box of 160 × 56, `data-of="accent"` for what matters. */
   readonly drawing: ReactNode;
-  /** Which page of the docs says more, and where. */
+  /** The heading or equation of docs/method.md that says more. */
   readonly docs: string;
 }
 
@@ -47,7 +47,7 @@ export const TERMS = {
         {text(130, 33, 'task')}
       </>
     ),
-    docs: 'docs/method.md, section 1',
+    docs: '1-what-is-trained',
   },
   token: {
     title: 'Token',
@@ -63,7 +63,7 @@ export const TERMS = {
         {text(120, 32, ' learning')}
       </>
     ),
-    docs: 'docs/method.md, section 5',
+    docs: '5-data-prompts-orders',
   },
   adapter: {
     title: 'Adapter (LoRA)',
@@ -80,7 +80,7 @@ export const TERMS = {
         {text(126, 18, 'A')}
       </>
     ),
-    docs: 'docs/method.md, section 2',
+    docs: '2-layers-with-adapters',
   },
   rank: {
     title: 'Rank',
@@ -96,7 +96,7 @@ export const TERMS = {
         {text(134, 44, '8')}
       </>
     ),
-    docs: 'docs/method.md, section 2',
+    docs: '2-layers-with-adapters',
   },
   direction: {
     title: 'Direction',
@@ -111,7 +111,7 @@ export const TERMS = {
         {text(36, 22, 'hardly')}
       </>
     ),
-    docs: 'docs/method.md, section 4',
+    docs: '4-the-shared-space-at-the-end-of-a-task',
   },
   gradient: {
     title: 'Gradient',
@@ -125,7 +125,7 @@ export const TERMS = {
         {text(138, 50, 'a step')}
       </>
     ),
-    docs: 'docs/method.md, section 3',
+    docs: '3-one-optimizer-step',
   },
   projection: {
     title: 'Projection',
@@ -140,7 +140,7 @@ export const TERMS = {
         {text(142, 34, 'left')}
       </>
     ),
-    docs: 'docs/method.md, section 4',
+    docs: '4-the-shared-space-at-the-end-of-a-task',
   },
   AP: {
     title: 'AP, average performance',
@@ -156,7 +156,7 @@ export const TERMS = {
         {text(138, 21, 'AP')}
       </>
     ),
-    docs: 'docs/method.md, equation (21)',
+    docs: 'eq-21',
   },
   BWT: {
     title: 'BWT, backward transfer',
@@ -172,7 +172,7 @@ export const TERMS = {
         {arrow(134, 15, 134, 22, 'accent')}
       </>
     ),
-    docs: 'docs/method.md, equation (21)',
+    docs: 'eq-21',
   },
   'ROUGE-L': {
     title: 'ROUGE-L',
@@ -185,7 +185,7 @@ export const TERMS = {
         <path d="M66 23L54 36M88 23L74 36M112 23L134 36" data-of="accent" />
       </>
     ),
-    docs: 'docs/method.md, section 6',
+    docs: '6-evaluation',
   },
   ranked: {
     title: 'Ranked answers',
@@ -201,7 +201,7 @@ export const TERMS = {
         {text(36, 48, 'angry')}
       </>
     ),
-    docs: 'docs/method.md, section 6',
+    docs: '6-evaluation',
   },
   perplexity: {
     title: 'Perplexity',
@@ -218,7 +218,7 @@ export const TERMS = {
         {text(118, 48, 'rose')}
       </>
     ),
-    docs: 'docs/method.md, section 6',
+    docs: '6-evaluation',
   },
 } as const satisfies Readonly<Record<string, Explained>>;
 
