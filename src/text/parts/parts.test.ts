@@ -3,8 +3,7 @@ import { referencesWith } from '../../testing/reference.ts';
 import { loadTokenizer } from '../tokenizer.ts';
 import { decoderOf } from './decoder.ts';
 import { Charsmap, normalizerOf } from './normalizer.ts';
-import { preTokenizerOf } from './pre-tokenizer.ts';
-import { MOST_WORDS, remembering } from './word-model.ts';
+import { MOST_WORDS, preTokenizerOf, remembering } from './pre-tokenizer.ts';
 
 const GOLDEN = 'golden/tokenizer_parts.json';
 

@@ -70,8 +70,12 @@ const GPT2 =
 function made(part: Part): PreTokenize {
   switch (part.type) {
     case 'Sequence': {
-      const parts = part.pretokenizers.map(made);
-      return (piece) => parts.reduce((pieces, split) => pieces.flatMap(split), [piece]);
+      const [first, ...others] = part.pretokenizers.map(made);
+      if (first === undefined) return (piece) => [piece];
+      // What a piece becomes depends on whether the text begins with it, which one piece does.
+      const further = (piece: Piece): Piece[] => others.reduce((pieces, split) => pieces.flatMap(split), [piece]);
+      const known = remembering((text) => further({ text, isFirst: false }));
+      return (piece) => first(piece).flatMap((one) => (one.isFirst ? further(one) : known(one.text)));
     }
     case 'WhitespaceSplit':
       return splitAt(WHITE_SPACE, 'Removed');
@@ -92,10 +96,11 @@ function made(part: Part): PreTokenize {
 
 function byteLevel(addsPrefix: boolean, splits: boolean): PreTokenize {
   const split = splits ? splitAt(GPT2, 'Isolated') : (piece: Piece): Piece[] => [piece];
+  const lettersOf = remembering(byteLetters);
   return ({ text, isFirst }) =>
     split({ text: addsPrefix && !text.startsWith(' ') ? ` ${text}` : text, isFirst }).map((piece) => ({
       ...piece,
-      text: byteLetters(piece.text),
+      text: lettersOf(piece.text),
     }));
 }
 
@@ -161,4 +166,26 @@ function joined(found: Place[], behavior: Behavior): Place[] {
     before = one.isMatch;
   }
   return isBackwards ? parts.reverse() : parts;
+}
+
+/** Words that are remembered at most: those of a task's texts, in a few megabytes. */
+export const MOST_WORDS = 20_000;
+/** Letters of the longest word that is remembered. */
+const LONGEST_WORD = 40;
+
+/**
+ * A function of words that remembers the last ones: splitting and dividing a word takes long, and texts repeat most of
+ * theirs, of a prompt's question for instance.
+ */
+export function remembering<Result>(of: (word: string) => Result): (word: string) => Result {
+  const known = new Map<string, Result>();
+  return (word) => {
+    if (word.length > LONGEST_WORD) return of(word);
+    const before = known.get(word);
+    if (before !== undefined) return before;
+    const result = of(word);
+    if (known.size === MOST_WORDS) known.clear();
+    known.set(word, result);
+    return result;
+  };
 }

@@ -2,6 +2,7 @@
 import { BPE } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { badTokenizer, checked } from './fault.ts';
+import { remembering } from './pre-tokenizer.ts';
 import { LONGEST_ENTRY, type TrieNode, trieOf } from './trie.ts';
 
 /** Highest token id, far above any vocabulary: larger ids would need huge tables, or wrap in 32 bits. */
@@ -158,26 +159,4 @@ function unigram({ vocab, unk_id: unknown, byte_fallback: hasBytes }: Model<'Uni
     return found.reverse().flat();
   };
   return { vocab: vocab.map(([piece]) => piece), tokens_to_ids: ids, encode };
-}
-
-/** Words that are remembered at most: those of a task's texts, in a few megabytes. */
-export const MOST_WORDS = 20_000;
-/** Letters of the longest word that is remembered. */
-const LONGEST_WORD = 40;
-
-/**
- * The same encoding, which remembers the last words: dividing one takes long, and texts repeat most of theirs, of a
- * prompt's question for instance.
- */
-export function remembering(encode: (word: string) => readonly number[]): (word: string) => readonly number[] {
-  const known = new Map<string, readonly number[]>();
-  return (word) => {
-    if (word.length > LONGEST_WORD) return encode(word);
-    const before = known.get(word);
-    if (before !== undefined) return before;
-    const ids = encode(word);
-    if (known.size === MOST_WORDS) known.clear();
-    known.set(word, ids);
-    return ids;
-  };
 }
