@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import { Learner } from '../gorp/learner.ts';
 import { planOf, withValues } from '../methods/registry.ts';
 import { networkOf } from '../run/models/open-network.ts';
-import { RoundBatches } from '../run/learning/round-batches.ts';
+import { RoundBatches } from '../run/tasks/round-batches.ts';
 import type { RunSettings } from '../run/settings/settings.ts';
 import { spaceSamples } from '../run/tasks/space-samples.ts';
 import { startingMethod, startingTraining } from '../run/settings/starting-values.ts';
@@ -97,7 +97,13 @@ export async function timeTasks(
   });
   const samples = spaceSamples(method, network);
   const batchesOf = (task: number): RoundBatches =>
-    new RoundBatches(settings, data, { number: task + 1, trains: [task], tests: [], testsWatched: false }, samples);
+    new RoundBatches(
+      settings,
+      data,
+      { number: task + 1, trains: [task], tests: [], testsWatched: false },
+      samples,
+      network,
+    );
   const begin = (batches: RoundBatches): Promise<Spent> => timed(clock, () => learner.beginTask(batches.beginSample()));
   const found: TaskTimes[] = [];
   try {

@@ -1,4 +1,4 @@
-import { type Batch, type BatchSizes, labelTokensOf, type PlannedBatch } from '../base/batch.ts';
+import { type Batch, type BatchSizes, labelTokensOf, type PlannedBatch, textOf } from '../base/batch.ts';
 import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -23,7 +23,7 @@ import { forPrompts, type Layers } from './layers.ts';
 import type { Generation, GenerationSizes, Network, TokenCounts, TrainingBatch } from './network.ts';
 import { PromptMeans, RowsOfTokens } from './prompt-means.ts';
 import { rotaryTable } from './rotary-angles.ts';
-import { sourceTokens, spansOf } from './token-list.ts';
+import { sourceTokens, spansOf, tokensRead } from './token-list.ts';
 
 /** A decoder-only model for the method and the run: the graphs of its programs, and the constants they share. */
 export class DecoderNetwork implements Network {
@@ -81,6 +81,10 @@ export class DecoderNetwork implements Network {
 
   sizes(rows: Batch, gated: boolean): BatchSizes {
     return decoderSizes(rows, gated);
+  }
+
+  tokensIn(rows: Batch, gated: boolean): number {
+    return Math.max(tokensRead(rows.map(textOf), !gated), labelTokensOf(rows));
   }
 
   plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {

@@ -125,6 +125,11 @@ export interface Network {
    * @param gated whether adapters have gates, which depend on the whole prompt.
    */
   sizes(rows: Batch, gated: boolean): BatchSizes;
+  /**
+   * The tokens that a batch counts as, where batches are packed by tokens: those that are read, what rows share once; or
+   * those that are predicted, if these are more.
+   */
+  tokensIn(rows: Batch, gated: boolean): number;
   /** The sizes that no such batch exceeds. */
   plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes;
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;

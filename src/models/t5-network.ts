@@ -88,6 +88,10 @@ export class T5Network implements Network {
     return t5Sizes(rows, gated);
   }
 
+  tokensIn(rows: Batch, gated: boolean): number {
+    return sourcesOf(rows, gated).sources.reduce((sum, { length }) => sum + length, labelTokensOf(rows));
+  }
+
   plannedSizes(batch: PlannedBatch, gated: boolean): BatchSizes {
     return plannedT5Sizes(batch, gated);
   }

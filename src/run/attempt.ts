@@ -14,7 +14,7 @@ import { ordersFolder, roundFolder } from './files/layout.ts';
 import { checkRemembered } from './files/saved-round.ts';
 import type { RunState, SavedRun } from './files/saved-run.ts';
 import { type RunControl, Stopped } from './learning/control.ts';
-import type { RoundBatches } from './learning/round-batches.ts';
+import type { RoundBatches } from './tasks/round-batches.ts';
 import type { TestOfTask } from './learning/round-tests.ts';
 import { RunTime } from './learning/run-time.ts';
 import { type Checkpointer, RoundSaver } from './learning/saving.ts';
@@ -199,7 +199,7 @@ class Following {
     const at = start ? structuredClone(start.place) : positionAt(0, 'begin');
     const results = withProbes(this.#beginning(), host.probes ?? []);
     const time = new RunTime(control, settings, tasks.map(plannedTask), {
-      ...{ at, learned: results.curves.round, effort: planned.effort },
+      ...{ at, learned: results.curves.round, effort: planned.effort, packed: planned.steps },
       stateBytes: host.saveRound ? planned.stateBytes : 0,
     });
     checkpointer.begin(at, results);

@@ -33,7 +33,7 @@ import { storedTypeOf } from './models/packed-blocks.ts';
 import { type Effort, workOfRun } from './planning/duration.ts';
 import { asRefusal, checkBudget, checkHost } from './planning/memory-plan.ts';
 import { planRun, storedTypes } from './planning/plan-run.ts';
-import { plannedTask, trainingTokens, workOf } from './planning/planned-work.ts';
+import { packedRounds, plannedTask, trainingTokens, workOf } from './planning/planned-work.ts';
 import { ANSWER_TOKENS, type AskedQuestions, askedQuestions, QUESTIONS_DATE } from './probes/common-questions-probe.ts';
 import { generalText, type GeneralText, textsOf } from './probes/general-text.ts';
 import {
@@ -89,6 +89,8 @@ export interface Opened extends OpenedNetwork {
 interface PlannedParts {
   readonly effort: Effort;
   readonly stateBytes: number;
+  /** Optimizer steps of each round, if its batches are packed by tokens. */
+  readonly steps: readonly number[] | undefined;
 }
 
 /** The run that this one takes up, which was made of the same. */
@@ -395,12 +397,17 @@ export class Opening {
       const { network } = networkOf(countingDevice(device), config, { ...training, targetLength });
       const batches = protectedSample(protects, training, spaceSamples(method, network));
       const shares = network.sharesBeginnings && needsOf(planOf(method)).byPrompt !== true;
-      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general });
+      const packed = packedRounds(this.#settings, tasks, network);
+      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general, packed });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
-      this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
+      this.#host.emit({
+        type: 'memory-plan',
+        plan,
+        work: workOfRun(this.#settings, tasks.map(plannedTask), effort, packed?.steps),
+      });
       checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
       checkHost(plan, device.kind, this.#host.hostMemory ?? null);
-      return { effort, stateBytes: plan.checkpoint };
+      return { effort, stateBytes: plan.checkpoint, steps: packed?.steps };
     } catch (thrown) {
       throw asRefusal(thrown, training);
     }

@@ -1,7 +1,7 @@
 import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
-import { needsOf, spaceOf } from '../gorp/part/method-plan.ts';
+import { spaceOf } from '../gorp/part/method-plan.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
@@ -10,7 +10,7 @@ import { Validation } from './evaluation/free-answers.ts';
 import { type Moment, rest } from './events/events.ts';
 import { type DataPosition, positionAt } from './files/data-position.ts';
 import { reported } from './learning/control.ts';
-import { RoundBatches } from './learning/round-batches.ts';
+import { RoundBatches } from './tasks/round-batches.ts';
 import { type TestOfTask, testTasks } from './learning/round-tests.ts';
 import { doubtfulEnding, fullSpaces, unendingWarmUp } from './learning/round-warnings.ts';
 import type { RunTime } from './learning/run-time.ts';
@@ -77,7 +77,6 @@ export interface Lessons {
 export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, void> {
   const { settings, tasks, rounds, network, at } = lessons;
   const samples = spaceSamples(settings.method, network);
-  const readsOnce = !network.readsAnswersApart && needsOf(planOf(settings.method)).byPrompt !== true;
   if (at.phase === 'begin') {
     yield* test(lessons, untestedBefore(lessons));
     if (at.round === 0) yield* ask(lessons, 0);
@@ -86,7 +85,7 @@ export async function* teach(lessons: Lessons): AsyncGenerator<Moment, void, voi
   }
   yield* readText(lessons, 0); // unknown if the run resumes from one that did not measure it
   for (const round of rounds.filter(({ number }) => number > at.round || (number === at.round && isOpen(at)))) {
-    const batches = new RoundBatches(settings, tasks, round, samples, readsOnce);
+    const batches = new RoundBatches(settings, tasks, round, samples, network);
     if (round.number > at.round) yield* begin(lessons, round, batches);
     if (at.phase === 'learn') {
       yield* learn(lessons, round, batches);

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { textOf } from '../base/batch.ts';
 import { evenChunks } from '../base/chunks.ts';
+import { tokensRead } from '../models/token-list.ts';
 import { chainsOf, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';
 
@@ -26,6 +28,35 @@ describe('orders of batches', () => {
           expect(length - tests[tests.length - 1].length).toBeLessThan(tests.length);
       }),
     );
+  });
+
+  it('hold as many examples as have room, where they are packed by tokens', () => {
+    const tokensIn = (rows: readonly EncodedExample[]): number => tokensRead(rows.map(textOf), true);
+    const lengths = fc.array(fc.tuple(fc.nat(20), fc.nat(3)), { maxLength: 60 });
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 24, max: 90 }), fc.integer(), (drawn, tokens, seed) => {
+        // Some begin with all of another, as conversations do, and some with nothing that others have.
+        const examples = drawn.map(([length, first]) => ({
+          source: [first, ...ofLength(length, 0).source],
+          label: [length, 1],
+        }));
+        const drawing = { batchSize: 1, seed, groupByLength: seed % 2 === 0, budget: { tokens, tokensIn } };
+        const order = trainingOrder(examples, drawing, 0, chainsOf(examples));
+        expect(order.flat().sort((a, b) => a - b)).toEqual(examples.map((_, i) => i));
+        const sizes = order.map((batch) => tokensIn(batch.map((index) => examples[index])));
+        expect(sizes.every((size) => size <= tokens)).toBe(true);
+        expect(trainingOrder(examples, drawing, 0, chainsOf(examples))).toEqual(order);
+      }),
+    );
+    const apart = Array.from({ length: 50 }, (_, i) => ({ source: [i, 1, 2, 3], label: [1] }));
+    const drawing = { batchSize: 1, seed: 1, groupByLength: false, budget: { tokens: 43, tokensIn } };
+    expect(trainingOrder(apart, drawing, 0).map(({ length }) => length)).toEqual([10, 10, 10, 10, 10]);
+    const [one, two] = [conversation(1, 3), conversation(2, 3)];
+    const chains = chainsOf([...one, ...two]);
+    const room = { ...drawing, budget: { tokens: 14, tokensIn } }; // one has 14 tokens, of which two answers have 9
+    expect(trainingOrder([...one, ...two], room, 0, chains).toSorted((a, b) => a[0] - b[0])).toEqual(chains);
+    const parts = trainingOrder([...one, ...two], { ...room, budget: { tokens: 13, tokensIn } }, 0, chains);
+    expect(parts.map(({ length }) => length).sort()).toEqual([1, 1, 2, 2]);
   });
 
   it('differ by seed and epoch in training, and are reproducible', () => {

@@ -30,6 +30,7 @@ function shown(plan: MemoryPlan, memoryBudget: number | null): string {
     space: null,
     validation: null,
     generalText: null,
+    tokensOfStep: 8,
     tokensOfRow: 1,
     sharesInTraining: false,
     sharesBeginnings: false,

@@ -113,8 +113,12 @@ function PublishedOrders() {
       </select>
       {chosen !== null && (
         <p className="help">
-          Published method settings, {draft.training.batchSize} × {draft.training.gradientAccumulation} examples per
-          step. On a laptop, lower “Training examples” and “Test examples”; 0 uses all, as published.
+          Published method settings,{' '}
+          {draft.training.batchTokens > 0
+            ? `${draft.training.batchTokens} tokens`
+            : `${draft.training.batchSize} examples`}{' '}
+          × {draft.training.gradientAccumulation} per step. On a laptop, lower “Training examples” and “Test examples”;
+          0 uses all, as published.
         </p>
       )}
     </>

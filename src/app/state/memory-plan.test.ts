@@ -30,6 +30,7 @@ const effort: Effort = {
   space: null,
   validation: null,
   generalText: null,
+  tokensOfStep: 768,
   tokensOfRow: 96,
   sharesInTraining: false,
   sharesBeginnings: false,

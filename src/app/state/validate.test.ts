@@ -125,6 +125,15 @@ describe('draftIssues', () => {
     expect(issuesOf({ validationExamples: 1.5 })).toEqual([
       ['training.validationExamples', 'Must be a whole number from 0, or a share such as 10 %.'],
     ]);
+    const replaying = {
+      ...preset,
+      method: embeddedSettings('quick', 'er').method,
+      training: { ...preset.training, batchTokens: 512 },
+    };
+    expect([...draftIssues(replaying)]).toEqual([
+      ['training.batchTokens', expect.stringMatching(/examples of earlier tasks .* set batchTokens to 0/)],
+    ]);
+    expect(issuesOf({ batchTokens: 512 })).toEqual([]);
     expect(issuesOf({ warmupRatio: 0.1, warmupSteps: 5 })).toEqual([
       ['training.warmupSteps', expect.stringMatching(/as a share .* set the other to 0/)],
     ]);

@@ -142,7 +142,13 @@ const ENDS_BY_LOSS: Partial<TrainingSettings> = {
 /** Settings that add state of their own to a run, and the files that checkpoints at every step need not write again. */
 const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettings>, unchanged: string[]][] = [
   ['accumulated gradients', 'gorp-plus', { gradientAccumulation: 2, batchSize: 1 }, DROPOUT, MOST],
-  ['a warm-up, then a cosine', 'gorp-plus', { warmupRatio: 0.3, lrSchedulerType: 'cosine' }, {}, MOST],
+  [
+    'batches packed by tokens, a warm-up, then a cosine',
+    'gorp-plus',
+    { batchTokens: 26, warmupRatio: 0.3, lrSchedulerType: 'cosine' },
+    {},
+    MOST,
+  ],
   [
     'weights of 8 bits, computed again',
     'gorp',

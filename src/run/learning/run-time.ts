@@ -23,6 +23,7 @@ export class RunTime {
    * @param tasks of the run, with those watched.
    * @param at the place where the run begins or resumes.
    * @param learned the round of each step so far, by whatever settings it was done.
+   * @param packed the steps of each round, if batches are packed by tokens.
    * @param stateBytes that the state after a round takes on disk; 0 if rounds are not saved.
    */
   constructor(
@@ -33,14 +34,21 @@ export class RunTime {
       at,
       learned,
       effort,
+      packed,
       stateBytes,
-    }: { at: DataPosition; learned: readonly number[]; effort: Effort; stateBytes: number },
+    }: {
+      at: DataPosition;
+      learned: readonly number[];
+      effort: Effort;
+      packed: readonly number[] | undefined;
+      stateBytes: number;
+    },
   ) {
     this.#control = control;
     this.#validationSteps = settings.training.validationSteps;
     this.#costs = costsOf(settings, tasks, effort);
     const isDone = (round: number): boolean => round < at.round || (round === at.round && at.phase === 'begin');
-    this.steps = amountOf(settings, tasks).steps.map((planned, i) =>
+    this.steps = amountOf(settings, tasks, packed).steps.map((planned, i) =>
       isDone(i + 1) ? learned.filter((round) => round === i + 1).length : planned,
     );
     this.#estimate = new TimeEstimate(

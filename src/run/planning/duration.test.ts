@@ -22,6 +22,7 @@ const effort: Effort = {
   space: null,
   validation: null,
   generalText: null,
+  tokensOfStep: 480,
   tokensOfRow: 96,
   sharesInTraining: false,
   sharesBeginnings: false,
@@ -39,7 +40,17 @@ describe('the amount of a run', () => {
     expect(amountOf(settings('gorp'), tasks)).toEqual({ steps: [4, 3], tests: [8, 8, 8] });
     expect(amountOf(settings('mtl'), tasks)).toEqual({ steps: [0, 4], tests: [8, 0, 8] });
     expect(amountOf(settings('per-task'), tasks)).toEqual({ steps: [4, 3], tests: [8, 5, 3] });
+    expect(amountOf(settings('gorp'), tasks, [9, 8]).steps).toEqual([9, 8]); // as they were drawn
   });
+});
+
+test('batches packed by tokens hold as many examples as fit, and what these begin with once', () => {
+  const training = { ...quick.training, batchTokens: 480, epochs: 1 };
+  const tasks = [{ ...task('a', 20, 0, 84), shared: 36 }];
+  const of = (sharesInTraining: boolean): number =>
+    workOfRun({ ...quick, order: ['a'], training }, tasks, { ...effort, sharesInTraining }).operations;
+  expect(of(false)).toBeCloseTo(4 * 1000, 6); // 96 tokens each, 5 to a batch
+  expect(of(true)).toBeCloseTo(3 * 1000, 6); // 36 once, and 60 of each: 7.4 to a batch
 });
 
 test('the work of a run is the sum of its steps and tests, by the length of their texts', () => {

@@ -46,7 +46,7 @@ export interface TestEffort {
 
 /** The cost of a run's parts. */
 export interface Effort {
-  /** One optimizer step, on rows of {@link tokensOfRow} tokens. */
+  /** One optimizer step, on {@link tokensOfStep} tokens in each of its batches. */
   step: Work;
   /** Tests that rank labels, and tests of free answers; null if the run has none. */
   tests: { labels: TestEffort | null; free: TestEffort | null };
@@ -58,7 +58,8 @@ export interface Effort {
   questions?: Work;
   /** One measurement on general text; null without. */
   generalText: Work | null;
-  /** Tokens that are read of each example of the largest batch: a part of what all share. */
+  tokensOfStep: number;
+  /** Tokens that are read of each example of the largest batch of `batchSize`: a part of what all share. */
   tokensOfRow: number;
   /** Whether steps, and tests, read what all prompts of a task begin with once for all. */
   sharesInTraining: boolean;
@@ -166,11 +167,16 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
   const learned = tasks.slice(0, settings.order.length);
   const mean = learned.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, learned.length);
   // A mixed round trains on all tasks, any other on its own.
-  const share = ({ promptTokens, shared }: PlannedTask): number => {
-    const isShared = effort.sharesInTraining && schedule !== 'mixed';
-    const saved = isShared ? shared * (1 - 1 / training.batchSize) : 0;
-    return Math.min(1, ((schedule === 'mixed' ? mean : promptTokens) + PADDING - saved) / effort.tokensOfRow);
+  const tokensIn = (task: PlannedTask, rows: number): number => {
+    const saved = sharedInTraining(settings, task, effort);
+    return rows * ((schedule === 'mixed' ? mean : task.promptTokens) + PADDING - saved) + saved;
   };
+  const share = (task: PlannedTask): number =>
+    Math.min(1, tokensIn(task, training.batchSize) / (training.batchSize * effort.tokensOfRow));
+  const shareOfStep = (task: PlannedTask): number =>
+    training.batchTokens === 0
+      ? share(task)
+      : Math.min(1, tokensIn(task, packedExamples(settings, task, effort)) / effort.tokensOfStep);
   const { space } = effort;
   const reading = (task: PlannedTask, when: 'begin' | 'end', examples = task.train): Work => {
     if (space === null) return NO_WORK;
@@ -184,7 +190,7 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
       ? NO_WORK
       : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
   return {
-    steps: learned.map((task) => shorter(effort.step, share(task))),
+    steps: learned.map((task) => shorter(effort.step, shareOfStep(task))),
     tests: tasks.map((task) => testCost(task, effort)),
     begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : protection(task))),
     ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
@@ -192,6 +198,23 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     questions: effort.questions ?? NO_WORK,
     generalText: effort.generalText ?? NO_WORK,
   };
+}
+
+/** Tokens of a task's prompts that a batch of training reads once. */
+const sharedInTraining = (
+  { method }: Pick<RunSettings, 'method'>,
+  { shared }: PlannedTask,
+  { sharesInTraining }: Pick<Effort, 'sharesInTraining'>,
+): number => (sharesInTraining && planOf(method).schedule !== 'mixed' ? shared : 0);
+
+/** Examples of a task in a batch that is packed by tokens, on average. */
+function packedExamples(
+  settings: Pick<RunSettings, 'method' | 'training'>,
+  task: PlannedTask,
+  effort: Pick<Effort, 'sharesInTraining'>,
+): number {
+  const saved = sharedInTraining(settings, task, effort);
+  return Math.max(1, (settings.training.batchTokens - saved) / (task.promptTokens + PADDING - saved));
 }
 
 /** Each round reads the held-out examples of the tasks that it trains on. */
@@ -238,11 +261,17 @@ export const sumOf = (works: readonly Work[]): Work => ({
   kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
 });
 
-/** The compute of a whole run. */
-export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
+/** The compute of a whole run. @param packed steps of each round, if its batches are packed by tokens and were drawn. */
+export function workOfRun(
+  settings: RunSettings,
+  tasks: readonly PlannedTask[],
+  effort: Effort,
+  packed?: readonly number[],
+): Work {
   const costs = costsOf(settings, tasks, effort);
-  const { steps } = amountOf(settings, tasks);
-  const { validationSteps } = settings.training;
+  const { validationSteps, batchTokens } = settings.training;
+  const perBatch = (task: number): number => packedExamples(settings, tasks[task], effort);
+  const { steps } = amountOf(settings, tasks, packed ?? (batchTokens > 0 ? perBatch : undefined));
   const testing = (indexes: readonly number[]): Work =>
     sumOf(indexes.map((task) => times(tasks[task].test, costs.tests[task])));
   const { before, rounds } = roundsOf(settings, tasks.length);

@@ -47,15 +47,17 @@ async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ 
   return { plan: planned.plan, peak: last.results.memory.peakBytes };
 }
 
-test('a run that holds many examples out plans their memory, and takes no more', async () => {
+test('a run that holds many examples out, or packs them, plans their memory, and takes no more', async () => {
   // One test and one training example at once: two that are held out do not fit the memory of those.
   const training = { epochs: 1, trainExamples: 1, testExamples: 1, evaluationBatchSize: 4, validationSteps: 1 };
-  const of = (validationExamples: number): ReturnType<typeof runOf> =>
-    runOf(tinySettings('seq-lora', { ...training, validationExamples }), {});
-  const [without, held] = [await of(0), await of(2)];
+  const of = (more: Partial<TrainingSettings>): ReturnType<typeof runOf> =>
+    runOf(tinySettings('seq-lora', { ...training, ...more }), {});
+  const [without, held] = [await of({}), await of({ validationExamples: 2 })];
   expect(held.peak).toBeGreaterThan(without.peak);
   expect(held.plan.total).toBeGreaterThan(without.plan.total);
-  for (const { peak, plan } of [without, held]) expect(peak).toBeLessThanOrEqual(plan.total);
+  const packed = await of({ trainExamples: 0, batchSize: 1, batchTokens: 60 });
+  expect(packed.peak).toBeGreaterThan(held.peak);
+  for (const { peak, plan } of [without, held, packed]) expect(peak).toBeLessThanOrEqual(plan.total);
 });
 
 test('a run that is measured by general text plans its memory, and takes no more', async () => {

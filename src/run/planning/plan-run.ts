@@ -106,7 +106,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const isGated = needsOf(plan).byPrompt === true;
   const sizesOf = (batch: Batch | PlannedBatch): BatchSizes =>
     'B' in batch ? network.plannedSizes(batch, isGated) : network.sizes(batch, isGated);
-  const trained = sizesOf(work.batch);
+  const trained = sizesOf(work.packed ?? work.batch);
   const { gradients, gradientInputs, bases, optimizer } = await learner.reserveTraining(
     work.tasks,
     [trained],
@@ -215,7 +215,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       validation,
       questions,
       generalText,
-      tokensOfRow: trained.tokens / work.batch.B,
+      tokensOfStep: trained.tokens,
+      tokensOfRow: sizesOf(work.batch).tokens / work.batch.B,
       sharesInTraining: !network.readsAnswersApart && !isGated,
       sharesBeginnings: evaluations.sharesBeginnings,
     },

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { tinySettings } from '../../testing/tiny-run.ts';
-import { workAhead, workOf } from './planned-work.ts';
+import { labelTokensOf, textOf } from '../../base/batch.ts';
+import { tokensRead } from '../../models/token-list.ts';
+import { packedRounds, workAhead, workOf } from './planned-work.ts';
 import type { EncodedTask } from '../tasks/encoded-task.ts';
 
 const example = (source: number, label: number) => ({
@@ -44,6 +46,45 @@ test('the work of tasks follows from their longest texts; equal tests count once
   });
   const mixed = tinySettings('mtl', { sourceLength: 40, batchSize: 8 });
   expect(workOf(mixed, tasks, false)).toMatchObject({ tasks: 1, batch: { B: 4 } });
+});
+
+test('batches packed by tokens are planned as they are drawn, and one without room for an example is refused', () => {
+  const network = {
+    ...{ readsAnswersApart: false, embeddingWidth: 8 },
+    tokensIn: (rows: readonly ReturnType<typeof example>[]) =>
+      Math.max(tokensRead(rows.map(textOf), true), labelTokensOf(rows)),
+  };
+  const own = (first: number, source: number) => ({
+    ...example(source, 2),
+    source: [first, ...example(source - 1, 0).source],
+  });
+  const [gloss, field] = [task([], 10, [2]), task([], 10, [2])];
+  const tasks = [
+    { ...gloss, train: Array.from({ length: 9 }, (_, i) => own(10 + i, 4 + i)) }, // share nothing: 5 to 13 tokens
+    { ...field, name: 'field', train: Array.from({ length: 40 }, () => own(10, 12)) }, // all equal, with 2 labels each
+  ];
+  const packing = (training: object) =>
+    packedRounds(tinySettings('gorp', { batchTokens: 20, epochs: 2, ...training }), tasks, network);
+  expect(packing({ batchTokens: 0 })).toBeUndefined();
+  const packed = packing({});
+  expect(packed?.steps[1]).toBe(2 * (80 / 20)); // whose labels fill batches
+  expect(packed?.steps[0]).toBeGreaterThanOrEqual(2 * Math.ceil(81 / 20));
+  expect(packed?.largest).toMatchObject({ B: 10, S: 12, T: 2, tokens: 20, labels: 20 });
+  expect(packing({ gradientAccumulation: 100 })?.steps).toEqual([2, 2]);
+  expect(workOf(tinySettings('gorp'), tasks, true, { packed })).toMatchObject({
+    packed: packed?.largest,
+    batch: { B: 2 },
+  });
+  expect(() => packing({ batchTokens: 12 })).toThrow(
+    expect.objectContaining({
+      code: 'settings/batch-tokens',
+      message: 'An example of gloss has 13 tokens with its answer, more than the 12 of a batch.',
+      nextStep: expect.stringContaining('at least 13') as string,
+    }),
+  );
+  const ahead = (batchTokens: number) =>
+    workAhead(tinySettings('gorp', { batchTokens, sourceLength: 40 }), [['yes']]).packed?.B;
+  expect([ahead(0), ahead(20), ahead(100)]).toEqual([undefined, 1, 2]);
 });
 
 test('held-out examples are planned in batches of their own', () => {

@@ -1,9 +1,12 @@
-import { type Batch, type PlannedBatch, tokensOf } from '../../base/batch.ts';
+import { type Batch, labelTokensOf, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { evenChunks } from '../../base/chunks.ts';
+import { GorpError } from '../../base/errors.ts';
 import { needsOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { sharedTokens } from '../../models/decoder-batch.ts';
 import { type LabelTree, labelTree, sizesOfTrees } from '../../models/label-tree.ts';
+import type { Network } from '../../models/network.ts';
+import type { EncodedExample } from '../../tasks/fit.ts';
 import { answerLength } from '../../tasks/labels.ts';
 import type { EvaluationSizes, PoolSizes } from '../evaluation/evaluation-programs.ts';
 import {
@@ -20,6 +23,8 @@ import type { PlannedTask } from '../settings/amount.ts';
 import { type Round, scheduledRounds } from '../settings/schedule.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { answerLengthOf, type EncodedTask } from '../tasks/encoded-task.ts';
+import { RoundBatches } from '../tasks/round-batches.ts';
+import { spaceSamples } from '../tasks/space-samples.ts';
 import { answersAhead } from './duration.ts';
 
 /** A test batch. */
@@ -32,8 +37,10 @@ interface PlannedTest extends EvaluationSizes {
 export interface PlannedWork {
   /** Tasks learned one after another: spaces and frozen adapters grow with them. */
   readonly tasks: number;
-  /** The largest batch of training. */
+  /** The largest batch of `batchSize` examples. */
   readonly batch: PlannedBatch;
+  /** The largest batch of training, if batches are packed by tokens. */
+  readonly packed?: PlannedBatch | undefined;
   /** How many sizes of batches a round may have. */
   readonly shapes: number;
   /** The largest batch of the loss on held-out examples; null if none are held out. */
@@ -59,6 +66,74 @@ interface Beside {
   readonly protects?: readonly Batch[];
   readonly questions?: AskedQuestions | null;
   readonly general?: GeneralText | null;
+  readonly packed?: PackedRounds | undefined;
+}
+
+/** The batches of a run that packs them by tokens, as they will be drawn. */
+export interface PackedRounds {
+  /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
+  readonly steps: readonly number[];
+  readonly batches: number;
+  /** No batch is larger in any respect. */
+  readonly largest: PlannedBatch;
+}
+
+/**
+ * Draws all batches of a run that packs them by tokens; undefined if it packs none.
+ *
+ * @throws GorpError `settings/batch-tokens` if a batch has no room for the longest example, with the number that has.
+ */
+export function packedRounds(
+  settings: RunSettings,
+  tasks: readonly EncodedTask[],
+  network: Pick<Network, 'readsAnswersApart' | 'embeddingWidth' | 'tokensIn'>,
+): PackedRounds | undefined {
+  const { method, training } = settings;
+  const { batchTokens, gradientAccumulation } = training;
+  if (batchTokens === 0) return undefined;
+  const { byPrompt: isGated = false } = needsOf(planOf(method));
+  checkRoom(batchTokens, tasks, (example) => network.tokensIn([example], isGated));
+  const samples = spaceSamples(method, network);
+  const steps = settings.order.map(() => 0);
+  let batches = 0;
+  const largest = { B: 1, S: 1, T: 1, shared: 0, tokens: 1, sources: 1, labels: 1 };
+  const grow = (of: Partial<typeof largest>): void => {
+    for (const [name, size] of Object.entries(of) as [keyof typeof largest, number][])
+      largest[name] = Math.max(largest[name], size);
+  };
+  for (const round of roundsOf(method, tasks)) {
+    const drawn = new RoundBatches(settings, tasks, round, samples, network);
+    let drawnBatches = 0;
+    for (let epoch = 0; epoch < drawn.epochs; epoch++) {
+      const order = drawn.ofEpoch(epoch, []);
+      steps[round.number - 1] += Math.ceil(order.length / gradientAccumulation);
+      drawnBatches += order.length;
+      for (const rows of order) {
+        const [sources, labels] = (['source', 'label'] as const).map((of) => rows.map((one) => one[of]));
+        grow({ B: rows.length, S: longest(sources), T: longest(labels), tokens: network.tokensIn(rows, isGated) });
+        grow({ sources: sources.flat().length, labels: labelTokensOf(rows) });
+      }
+    }
+    batches = Math.max(batches, drawnBatches);
+  }
+  return { steps, batches, largest };
+}
+
+/** Refuses batches without room for the longest example. */
+function checkRoom(
+  batchTokens: number,
+  tasks: readonly EncodedTask[],
+  tokensOf: (example: EncodedExample) => number,
+): void {
+  const longestIn = tasks.map(({ train }) => train.reduce((most, example) => Math.max(most, tokensOf(example)), 0));
+  const most = Math.max(...longestIn);
+  if (most <= batchTokens) return;
+  const { name } = tasks[longestIn.indexOf(most)];
+  throw new GorpError(
+    'settings/batch-tokens',
+    `An example of ${name} has ${most} tokens with its answer, more than the ${batchTokens} of a batch.`,
+    `Set “Tokens in a batch” (training.batchTokens) to at least ${most}, or to 0 to count examples instead; or shorten prompts (training.sourceLength).`,
+  );
 }
 
 /** The work of a run on encoded tasks. @param shares whether what sources of a test begin with is read once for all. */
@@ -66,7 +141,7 @@ export function workOf(
   { method, training }: Planned,
   tasks: readonly EncodedTask[],
   shares: boolean,
-  { protects = [], questions = null, general = null }: Beside = {},
+  { protects = [], questions = null, general = null, packed }: Beside = {},
 ): PlannedWork {
   const { batchSize, targetLength, evaluationBatchSize, epochs } = training;
   const batchesOf = (trains: readonly number[]): number =>
@@ -77,7 +152,8 @@ export function workOf(
   return {
     tasks: roundsOf(method, tasks).length,
     batch,
-    shapes: epochs * Math.max(...roundsOf(method, tasks).map(({ trains }) => batchesOf(trains))),
+    packed: packed?.largest,
+    shapes: packed?.batches ?? epochs * Math.max(...roundsOf(method, tasks).map(({ trains }) => batchesOf(trains))),
     validation:
       heldOut.length === 0
         ? null
@@ -184,9 +260,12 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
   const answers = answersAhead(training, labels);
   const T = Math.max(...answers.map((answer) => answer.T));
+  const { batchTokens } = training;
+  const packed = { B: Math.max(1, Math.floor(batchTokens / (S + T))), S, T, shared: 0 };
   return {
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T, shared: 0 },
+    packed: batchTokens > 0 ? packed : undefined,
     shapes: Infinity,
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T, shared: 0 } : null,
     protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T, shared: 0 }] : [],

@@ -204,7 +204,7 @@ function trainerState(results: Results): Record<string, unknown> {
     save_steps: 500,
     stateful_callbacks: {},
     total_flos: 0,
-    train_batch_size: training.batchSize,
+    train_batch_size: training.batchTokens > 0 ? null : training.batchSize,
     trial_name: null,
     trial_params: null,
   };

@@ -24,10 +24,16 @@ export interface RunAmount {
   readonly tests: number[];
 }
 
-/** Optimizer steps and tests of a run, round by round. @param tasks as {@link testedTasks} lists them. */
+/**
+ * Optimizer steps and tests of a run, round by round.
+ *
+ * @param tasks as {@link testedTasks} lists them.
+ * @param packed where batches are packed by tokens: the steps of each round, or the examples of a task in a batch.
+ */
 export function amountOf(
   settings: Pick<RunSettings, 'method' | 'training' | 'perTask' | 'order' | 'model' | 'tasks'>,
   tasks: readonly TaskAmount[],
+  packed?: readonly number[] | ((task: number) => number),
 ): RunAmount {
   const { batchSize, gradientAccumulation, testRounds } = settings.training;
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
@@ -41,8 +47,12 @@ export function amountOf(
       settings,
       learned.map(({ name }) => name),
     );
-    const batches = Math.ceil(sum(learned.map(({ train }) => train)) / batchSize);
-    steps[round.number - 1] = epochs * Math.ceil(batches / gradientAccumulation);
+    const batches =
+      typeof packed === 'function'
+        ? Math.ceil(sum(round.trains.map((task) => tasks[task].train / packed(task))))
+        : Math.ceil(sum(learned.map(({ train }) => train)) / batchSize);
+    const counted = epochs * Math.ceil(batches / gradientAccumulation);
+    steps[round.number - 1] = typeof packed === 'object' ? packed[round.number - 1] : counted;
     tests[round.number] = sum(round.tests.map((task) => tasks[task].test)) + (round.testsWatched ? watched : 0);
   }
   return { steps, tests };

@@ -3,7 +3,7 @@ import { addressProblem } from '../../base/address.ts';
 import { GorpError } from '../../base/errors.ts';
 import { planOf } from '../../methods/registry.ts';
 import { COUNT } from '../../methods/parts/setting.ts';
-import { partOf } from '../../gorp/part/method-plan.ts';
+import { needsOf, partOf } from '../../gorp/part/method-plan.ts';
 import { goneSetting } from '../../methods/parts/gone-settings.ts';
 import { MethodSchema } from '../../methods/schema.ts';
 import { MOST_TASKS } from './results-bounds.ts';
@@ -92,6 +92,13 @@ export const RunSettingsSchema = v.pipe(
       'Give the warm-up as a share (warmupRatio) or as a number of steps (warmupSteps), and set the other to 0.',
     ),
     ['training', 'warmupSteps'],
+  ),
+  v.forward(
+    v.check(
+      ({ method, training: { batchTokens } }) => batchTokens === 0 || needsOf(planOf(method)).replayShare === undefined,
+      'This method puts examples of earlier tasks in the place of others, so its batches cannot be packed by tokens: set batchTokens to 0.',
+    ),
+    ['training', 'batchTokens'],
   ),
   v.forward(
     v.check(

@@ -74,6 +74,15 @@ export const TRAINING_SETTINGS = {
       { value: 'off', label: 'any' },
     ],
   }),
+  batchTokens: number({
+    section: 'Training',
+    label: 'Tokens in a batch',
+    help: 'Packs as many examples into a training batch as fit, in place of the batch size, which still holds for what is only read. What they begin with counts once. 0 packs none.',
+    range: COUNT_OR_ZERO,
+    usual: [256, 65_536],
+    initial: 0,
+    before: 0,
+  }),
   gradientAccumulation: number({
     section: 'Training',
     label: 'Gradient accumulation',

@@ -2,12 +2,13 @@ import type { Batch } from '../../base/batch.ts';
 import { mixSeed, type Random, seededRandom, shuffled } from '../../base/random.ts';
 import { needsOf, type RememberedExample } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
+import type { Network } from '../../models/network.ts';
 import { chainsOf, trainingOrder } from '../../tasks/batches.ts';
 import type { EncodedExample } from '../../tasks/fit.ts';
 import { type Round, roundName } from '../settings/schedule.ts';
 import { epochsOf, type RunSettings } from '../settings/settings.ts';
-import type { EncodedTask } from '../tasks/encoded-task.ts';
-import { sampleBatches, type SpaceSamples } from '../tasks/space-samples.ts';
+import type { EncodedTask } from './encoded-task.ts';
+import { sampleBatches, type SpaceSamples } from './space-samples.ts';
 
 /** A row of a batch: the index of a new example, or of one in the memory. */
 interface MixedRow {
@@ -70,23 +71,26 @@ export class RoundBatches {
   readonly #round: number;
   readonly #samples: SpaceSamples;
   readonly #chains: readonly (readonly number[])[] | undefined;
+  readonly #tokensIn: (rows: Batch) => number;
 
   /**
    * @param tasks all tasks of the order.
-   * @param readsOnce whether the model reads once what examples of a batch begin with.
+   * @param network reads the batches: one that sees whole texts reads once what they begin with.
    */
   constructor(
     settings: RunSettings,
     tasks: readonly Pick<EncodedTask, 'name' | 'train'>[],
     { number, trains }: Round,
     samples: SpaceSamples,
-    readsOnce = false,
+    network: Pick<Network, 'readsAnswersApart' | 'tokensIn'>,
   ) {
+    const { byPrompt: isGated = false } = needsOf(planOf(settings.method));
     this.#samples = samples;
     const learned = trains.map((task) => tasks[task]);
     this.name = roundName(settings, number);
     this.examples = learned.flatMap(({ train }) => train);
-    this.#chains = readsOnce ? chainsOf(this.examples) : undefined;
+    this.#chains = network.readsAnswersApart || isGated ? undefined : chainsOf(this.examples);
+    this.#tokensIn = (rows) => network.tokensIn(rows, isGated);
     this.epochs = epochsOf(
       settings,
       learned.map(({ name }) => name),
@@ -102,9 +106,12 @@ export class RoundBatches {
    * @param memory what the method remembers of earlier tasks.
    */
   ofEpoch(epoch: number, memory: readonly RememberedExample[]): Batch[] {
-    const { seed, batchSize, groupByLength } = this.#settings.training;
+    const { seed, batchSize, batchTokens, groupByLength } = this.#settings.training;
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
-    const drawing = { batchSize, seed: shuffleSeed, groupByLength: groupByLength === 'on' };
+    const drawing = {
+      ...{ batchSize, seed: shuffleSeed, groupByLength: groupByLength === 'on' },
+      ...(batchTokens > 0 && { budget: { tokens: batchTokens, tokensIn: this.#tokensIn } }),
+    };
     const order = trainingOrder(this.examples, drawing, epoch, this.#chains);
     const { replayShare } = needsOf(planOf(this.#settings.method));
     if (replayShare === undefined) return order.map((indexes) => indexes.map((index) => this.examples[index]));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import { RoundBatches } from './round-batches.ts';
+import { tokensOf } from '../../base/batch.ts';
 import { scheduledRounds } from '../settings/schedule.ts';
 
 const train = [
@@ -13,12 +14,15 @@ const train = [
 ].map((label, i) => ({ source: [10 + i, 1], label }));
 const tasks = [{ name: 'gloss', train }];
 const [round] = scheduledRounds('in-turn', 1);
+const network = { readsAnswersApart: true, tokensIn: tokensOf };
 const batchesWith = (hasSeveralAnswers: boolean, examples = tasks): RoundBatches =>
-  new RoundBatches(tinySettings('gorp-plus', { batchSize: 2 }), examples, round, {
-    begin: 2,
-    end: 3,
-    hasSeveralAnswers,
-  });
+  new RoundBatches(
+    tinySettings('gorp-plus', { batchSize: 2 }),
+    examples,
+    round,
+    { begin: 2, end: 3, hasSeveralAnswers },
+    network,
+  );
 
 test('a sample spreads over the data, in batches of the size of training', () => {
   const [first, second] = batchesWith(false).spaceSample();
@@ -31,7 +35,7 @@ test('prompts of similar length are in one batch, the longest first, so that lit
   const mixed = [3, 21, 5, 20].map((length) => ({ source: Array<number>(length).fill(7), label: [2, 1] }));
   const settings = tinySettings('gorp-plus', { batchSize: 2 });
   const samples = { begin: 2, end: 4, hasSeveralAnswers: false };
-  const batches = new RoundBatches(settings, [{ name: 'gloss', train: mixed }], round, samples);
+  const batches = new RoundBatches(settings, [{ name: 'gloss', train: mixed }], round, samples, network);
   const lengths = batches.spaceSample().map((rows) => rows.map(({ source }) => source.length));
   expect(lengths).toEqual([
     [21, 20],
