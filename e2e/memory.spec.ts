@@ -2,7 +2,7 @@ import { expect, test } from '@playwright/test';
 import { storedWeights } from './support/stored.ts';
 import { choose, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 
-test('the page plans the memory of a run, and a run that needs more than is allowed fetches no weights', async ({
+test('the page plans the memory of a run; one that needs more, or whose batches are too small, fetches no weights', async ({
   page,
 }) => {
   await openWorkbench(page);
@@ -32,4 +32,11 @@ test('the page plans the memory of a run, and a run that needs more than is allo
   await expect(budget).toHaveValue('0.001');
   await budget.fill('');
   await expect(plan.getByTestId('memory-refusal')).toBeHidden();
+
+  await page.getByText(/^All settings of/).click();
+  await page.locator('[data-setting="training.batchTokens"]').fill('40');
+  await expect(plan).toHaveAttribute('data-status', 'planned');
+  await start(page);
+  await expect(page.getByTestId('error-panel')).toContainText(/more than the 40 of a batch.*at least \d+/s);
+  expect((await shownError(page)).code).toBe('settings/batch-tokens');
 });
