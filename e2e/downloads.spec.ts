@@ -124,6 +124,13 @@ test('a stopped run leaves its model, which is taught the rest; models can be do
   const gguf = await unzipped(page, 'download-gguf');
   expect(Object.keys(gguf)).toEqual(expect.arrayContaining([expect.stringMatching(/\.gguf$/), 'README.md']));
   expectCard(gguf['README.md'], results, NAME, 'gguf');
+  await page.getByTestId('gguf-dtype').selectOption('q4_0');
+  await page.getByTestId('count-same').click();
+  const tests = results.tasks.reduce((sum, { testExamples }) => sum + testExamples, 0);
+  await expect(page.getByTestId('same-answers')).toHaveText(
+    new RegExp(`^Q4_0: \\d+ of ${tests} test answers stay the same\\.$`),
+    { timeout: 30_000 },
+  );
   expect(Object.keys(model)).toEqual(
     expect.arrayContaining(['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']),
   );

@@ -31,7 +31,7 @@ export async function main(models: string[]): Promise<number> {
   for (const name of models) {
     const texts = await openNamedTexts(name);
     const promptForm = templateOf(texts.tokenizerConfig, await texts.chatTemplate()) === null ? 'raw' : 'chat';
-    const forms = await readForms(texts, { promptForm, maxNewTokens: 8 });
+    const forms = await readForms(texts, { promptForm });
     const { tokenizer } = forms.asked;
     const begin = (forms.raw.tokenizer.encodePrompt('').length > 0 && forms.asked.tokenizer.written.bos_token) || '';
     const asking = { promptForm, maxNewTokens: 8, tasks: [MAILS, NOTES, CHATS] } as const;

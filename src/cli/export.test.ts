@@ -44,6 +44,9 @@ describe('gorp-web export', () => {
     [['--model', 'embedded', '--out', 'x', '--format', 'gguf', '--dtype', 'q8']],
     [['--model', 'embedded', '--out', 'x', '--format', 'gguf', '--adapter']],
     [['--round', 'x', '--out', 'y', '--adapter']],
+    [['--model', 'embedded', '--format', 'gguf', '--answers']],
+    [['--round', 'x', '--format', 'gguf', '--adapter', '--answers']],
+    [['--round', 'x', '--out', 'y', '--device', 'cpu']],
     [['--model', 'embedded', '--out', 'x', 'y']],
   ])('does not understand %j', async (args) => {
     await expect(exportModel(args)).rejects.toBeInstanceOf(UsageError);

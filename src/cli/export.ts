@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEVICE_CHOICES, type DeviceChoice } from '../base/device-choice.ts';
 import { explained, GorpError } from '../base/errors.ts';
+import { openDevice } from '../device/choice.ts';
 import { ggufFiles } from '../gguf/gguf-files.ts';
-import { GGUF_DTYPES, type GgufDtype, mergedName } from '../gguf/names.ts';
+import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype, mergedName, sameAnswersText } from '../gguf/names.ts';
 import { roundAsGguf } from '../gguf/round.ts';
+import { sameAnswers, testPrompts } from '../gguf/same-answers.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { checkRuntimeHolds } from '../onnx/model-graphs.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
@@ -13,8 +16,9 @@ import { templateOf } from '../text/chat-template.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { noPositionals, oneOf, readArguments } from './arguments.ts';
+import { noPositionals, oneOf, readArguments, refuseOptions } from './arguments.ts';
 import { EXIT, UsageError } from './exit.ts';
+import { nodeDeviceHost } from './host.ts';
 import { openShown, openTrainedModel } from './named-models.ts';
 import { writeFiles } from './round-folder.ts';
 import { Terminal } from './terminal.ts';
@@ -23,6 +27,7 @@ import { openTaught } from './taught-model.ts';
 export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--model NAME] [--format FORMAT] [--dtype DTYPE]
        gorp-web export --model NAME --out DIR [--format FORMAT] [--dtype DTYPE]
        gorp-web export --round DIR --out DIR --format gguf --adapter [--model NAME]
+       gorp-web export --round DIR --format gguf --dtype DTYPE --answers [--out DIR] [--device NAME]
 
 Writes a model that was taught, with its training merged in. As ONNX it is a folder that transformers.js, Optimum and
 onnxruntime load, with weights in files next to the graphs; as GGUF it is one file for llama.cpp, Ollama and LM
@@ -35,6 +40,9 @@ Studio, with a Modelfile for Ollama. Weights are written one tensor at a time.
   --dtype DTYPE    how weights are stored. onnx: f32, f16, q8 or q4 (8 and 4 bits in blocks of 32), f32 by default.
                    gguf: f16, q8_0, q4_0 or f32, f16 by default
   --adapter        only the model's adapter, as a GGUF file for llama.cpp's --lora
+  --answers        counts how many answers to the tests that come with the model stay the same with the weights of the
+                   GGUF file; without --out nothing is written
+  --device NAME    what answers them: auto (default: a graphics card, else the CPU), gpu or cpu
   --json           one JSON object on stdout at the end
   --help`;
 
@@ -50,11 +58,18 @@ export async function exportModel(args: string[]): Promise<number> {
     dtype: { type: 'string' },
     format: { type: 'string', default: 'onnx' },
     adapter: { type: 'boolean', default: false },
+    answers: { type: 'boolean', default: false },
+    device: { type: 'string', default: 'auto' },
   } as const);
   noPositionals(positionals);
-  const { round, model, out, adapter } = values;
+  const { round, model, out, adapter, answers } = values;
   const format = oneOf('--format', values.format, ['onnx', 'gguf'] as const);
-  if (out === undefined) throw new UsageError('export needs --out.');
+  const device = oneOf('--device', values.device, DEVICE_CHOICES);
+  if (answers && (format === 'onnx' || round === undefined || adapter)) {
+    throw new UsageError('--answers goes with --format gguf and --round, without --adapter.');
+  }
+  if (!answers) refuseOptions(args, ['device'], 'only --answers computes');
+  if (out === undefined && !answers) throw new UsageError('export needs --out.');
   if (round === undefined && model === undefined) throw new UsageError('export needs --round or --model.');
   if (adapter && (format === 'onnx' || round === undefined || values.dtype !== undefined)) {
     throw new UsageError('--adapter goes with --format gguf and --round, without --dtype.');
@@ -63,12 +78,25 @@ export async function exportModel(args: string[]): Promise<number> {
   const source = { round, model, terminal };
   if (format === 'gguf') {
     const dtype = oneOf('--dtype', values.dtype ?? 'f16', GGUF_DTYPES);
-    const files = await ggufExport(source, adapter ? null : dtype);
-    checkFree(out, pathsOf(files));
-    await writeAll(out, files, terminal);
-    terminal.event({ type: 'exported', format, out, ...(adapter ? { adapter } : { dtype }), files: pathsOf(files) });
+    const opened = await openSource(source);
+    if (out !== undefined) {
+      const files = await ggufExport(source, opened, adapter ? null : dtype);
+      checkFree(out, pathsOf(files));
+      await writeAll(out, files, terminal);
+      terminal.event({ type: 'exported', format, out, ...(adapter ? { adapter } : { dtype }), files: pathsOf(files) });
+    }
+    const { saved } = opened;
+    if (saved === undefined || adapter) return EXIT.ok;
+    if (answers) await countSame(saved, opened.base, dtype, device, terminal);
+    else if (dtype !== 'f32' && testPrompts(saved).length > 0) {
+      const base = model === undefined ? '' : ` --model ${JSON.stringify(model)}`;
+      terminal.note(
+        `To count how many of its ${testPrompts(saved).length} test answers stay the same with ${GGUF_WORDS[dtype]}: gorp-web export --round ${JSON.stringify(round)}${base} --format gguf --dtype ${dtype} --answers`,
+      );
+    }
     return EXIT.ok;
   }
+  if (out === undefined) throw new UsageError('export needs --out.');
   const dtype = oneOf('--dtype', values.dtype ?? 'f32', ONNX_DTYPES);
   checkFree(out, ['config.json']);
   const { saved, base } = await openSource(source);
@@ -110,15 +138,38 @@ async function openSource({ round, model = '', terminal }: Source): Promise<{ sa
   return { saved, base: await openTrainedModel(saved, model === '' ? undefined : model, terminal) };
 }
 
+/** Answers the tests that come with the model, and tells how many answers stay the same. */
+async function countSame(
+  saved: SavedRound,
+  base: ModelFiles,
+  dtype: GgufDtype,
+  choice: DeviceChoice,
+  terminal: Terminal,
+): Promise<void> {
+  const { device } = await openDevice(choice, nodeDeviceHost());
+  try {
+    const found = await sameAnswers(device, base, saved, dtype, (done, all) =>
+      terminal.live(`Answering the tests, as taught and with ${GGUF_WORDS[dtype]}: ${done} of ${all}`),
+    );
+    terminal.event({ type: 'same-answers', dtype, ...found });
+    terminal.result(sameAnswersText(dtype, found));
+  } finally {
+    await device.destroy();
+  }
+}
+
 /** @param dtype null for the adapter alone. */
-async function ggufExport(source: Source, dtype: GgufDtype | null): Promise<OutputFile[]> {
-  const { saved, base } = await openSource(source);
+async function ggufExport(
+  { model = '' }: Source,
+  { saved, base }: Awaited<ReturnType<typeof openSource>>,
+  dtype: GgufDtype | null,
+): Promise<OutputFile[]> {
   if (saved !== undefined) return roundAsGguf(base, saved, dtype);
   // A model that knows conversations is asked in one.
   const template = templateOf(base.tokenizerConfig, await base.chatTemplate());
   const asking = { promptForm: template === null ? 'raw' : 'chat', maxNewTokens: MAX_NEW_TOKENS } as const;
   const written = dtype ?? 'f16';
-  return ggufFiles(base, { name: mergedName(source.model ?? '', '', written), dtype: written, asking });
+  return ggufFiles(base, { name: mergedName(model, '', written), dtype: written, asking });
 }
 
 /** Why onnxruntime-web cannot hold an export, and what to do; null if it can. Other runtimes have more room. */
@@ -151,18 +202,12 @@ export async function merge(args: string[]): Promise<number> {
   const { round, out } = values;
   if (round === undefined || out === undefined) throw new UsageError('merge needs --round and --out.');
   const terminal = new Terminal(values.json);
-  if (existsSync(join(out, 'config.json'))) {
-    throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
-  }
+  checkFree(out, ['config.json']);
   const { round: saved } = await openTaught(round);
   const base = await openTrainedModel(saved, values.model, terminal);
   const merged = await mergedModelFiles(base, saved.changed, saved.changes);
   const files = [await cardOf(saved, base, 'safetensors'), ...merged];
-  for (const file of files) {
-    terminal.live(`Writing ${file.path}`);
-    await writeFiles(out, [file]);
-  }
-  terminal.event({ type: 'merged', out, files: files.map(({ path }) => path) });
-  terminal.result(`Wrote ${files.map(({ path }) => path).join(', ')} to ${out}.`);
+  await writeAll(out, files, terminal);
+  terminal.event({ type: 'merged', out, files: pathsOf(files) });
   return EXIT.ok;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { explainedWithCode, GorpError } from '../base/errors.ts';
 import { keptQuestions, keptSentence } from '../run/results/common-questions-kept.ts';
 import type { Speed } from '../run/planning/duration.ts';
-import type { Results } from '../run/results/results.ts';
+import { ownSeconds, type Results } from '../run/results/results.ts';
 import { runTable } from '../run/results/accuracy-table.ts';
 import {
   DEVICE_OPTIONS,
@@ -101,7 +101,7 @@ export async function train(args: string[]): Promise<number> {
     if (origin) refuseOtherPlugins(resultsOf(origin));
     const taught = from === undefined ? null : await openTaught(from);
     const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin, taught);
-    if (taught) terminal.note(describeTaught(taught));
+    if (taught) for (const line of describeTaught(taught).split('\n')) terminal.note(line);
     for (const note of notes) warn(note);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
@@ -194,5 +194,5 @@ function resultText(results: Results, out: string | undefined): string {
   const then = continues ? ` The same command with --resume ${AUTO} continues the run.` : '';
   const where = out === undefined ? '' : `\nFiles are in ${out}.${then}`;
   const head = status === 'finished' ? 'Finished' : `Ended early (${status})`;
-  return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${runTable(results)}${knownText(results)}${where}`;
+  return `${head} after ${spell(ownSeconds(results))}. Percent; R, then measures:\n\n${runTable(results)}${knownText(results)}${where}`;
 }

@@ -2,8 +2,9 @@ import { templateOf } from '../text/chat-template.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { WrittenType } from '../weights/gguf/blocks.ts';
 import type { GgufValue } from '../weights/gguf/values.ts';
-import { ggufBytes } from '../weights/gguf/write.ts';
-import type { ModelFiles } from '../weights/model-folder.ts';
+import { openGguf } from '../weights/gguf/model.ts';
+import { ggufBytes, type GgufSource, readableGguf } from '../weights/gguf/write.ts';
+import type { ModelFiles, PeekedFile } from '../weights/model-folder.ts';
 import { writtenForm } from './architecture.ts';
 import type { GgufDtype } from './names.ts';
 import { modelTensors, type TrainedChanges } from './model-tensors.ts';
@@ -41,6 +42,21 @@ export async function ggufFiles(
 ): Promise<OutputFile[]> {
   const form = writtenForm(base.config);
   const known = await readForms(base, asking);
+  const { metadata, tensors } = await contentsOf(base, form, known, { name, dtype }, trained);
+  const path = `${name}.gguf`;
+  const file: OutputFile = { path, content: () => ggufBytes(metadata, tensors) };
+  if (form.kind === 'encoder-decoder') return [file]; // Ollama runs none
+  return [file, ...recipes(known, asking, { model: path })];
+}
+
+/** What a file holds. @throws GorpError as {@link ggufFiles}. */
+async function contentsOf(
+  base: ModelFiles,
+  form: WrittenForm,
+  known: KnownForms,
+  { name, dtype }: Pick<GgufExport, 'name' | 'dtype'>,
+  trained?: TrainedChanges,
+): Promise<{ metadata: Map<string, GgufValue>; tensors: GgufSource[] }> {
   const type = WRITTEN[dtype];
   const tensors = modelTensors(base, form, type, trained);
   const own = base.gguf?.metadata.values;
@@ -52,10 +68,32 @@ export async function ggufFiles(
     ['general.file_type', { type: 'uint32', value: FILE_TYPE[type] }],
     ['general.quantization_version', { type: 'uint32', value: QUANTISATION_VERSION }],
   ]);
-  const path = `${name}.gguf`;
-  const file: OutputFile = { path, content: () => ggufBytes(metadata, tensors) };
-  if (form.kind === 'encoder-decoder') return [file]; // Ollama runs none
-  return [file, ...recipes(known, asking, { model: path })];
+  return { metadata, tensors };
+}
+
+/**
+ * The model in such a file, as if it were written and opened: with its own texts, so that it reads the same tokens, and
+ * with the weights of the file.
+ *
+ * @throws GorpError as {@link ggufFiles}.
+ */
+export async function modelInGguf(base: ModelFiles, dtype: GgufDtype, trained: TrainedChanges): Promise<ModelFiles> {
+  const form = writtenForm(base.config);
+  const known = await readForms(base, { promptForm: 'raw' });
+  const { metadata, tensors } = await contentsOf(base, form, known, { name: 'model', dtype }, trained);
+  const file = readableGguf('model.gguf', metadata, tensors);
+  const peeked: PeekedFile = { ...file, isWhole: true };
+  const done = (): Promise<void> => Promise.resolve();
+  const written = await openGguf(
+    {
+      ...{ name: file.name, commit: null, fromCache: true, has: () => Promise.resolve(true) },
+      ...{ expectWeights: done, discard: done, peek: () => Promise.resolve(peeked) },
+      ...{ file: () => Promise.resolve(file), optionalFile: () => Promise.resolve(null) },
+    },
+    file.name,
+  );
+  const { config, tokenizer, tokenizerConfig, generationConfig } = base;
+  return { ...written, config, tokenizer, tokenizerConfig, generationConfig, chatTemplate: () => base.chatTemplate() };
 }
 
 /** The metadata of a model that has none. */

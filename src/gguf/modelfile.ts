@@ -26,7 +26,7 @@ export interface KnownForms {
 }
 
 /** Reads both. @throws GorpError as {@link readTexts}. */
-export async function readForms(texts: ModelTexts, { promptForm }: Asking): Promise<KnownForms> {
+export async function readForms(texts: ModelTexts, { promptForm }: Pick<Asking, 'promptForm'>): Promise<KnownForms> {
   const raw = await readTexts(texts, { promptForm: 'raw' });
   return { raw, asked: promptForm === 'raw' ? raw : await readTexts(texts, { promptForm }) };
 }

@@ -10,6 +10,16 @@ export const GGUF_WORDS: Readonly<Record<GgufDtype, string>> = {
   f32: 'F32',
 };
 
+/** How many answers to the tests that come with a model are the same with the weights of a GGUF file. */
+export interface SameAnswers {
+  readonly same: number;
+  readonly of: number;
+}
+
+/** `Q4_0: 52 of 64 test answers stay the same.` */
+export const sameAnswersText = (dtype: GgufDtype, { same, of }: SameAnswers): string =>
+  `${GGUF_WORDS[dtype]}: ${same} of ${of} test ${of === 1 ? 'answer stays' : 'answers stay'} the same.`;
+
 /** A model's name as part of a file name: the last part of its path, without a revision. */
 const stemOf = (model: string): string =>
   (

@@ -13,7 +13,7 @@ import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import { openPlaces } from './hosts.ts';
+import { deviceHost, openPlaces } from './hosts.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent, ModelChoice, StoredFile } from './protocol.ts';
 import { show } from './run-folders.ts';
@@ -78,6 +78,19 @@ const functions: FunctionsFor<ExportsCommand> = {
     const { saved, base } = await openTrained(access, model);
     await write(await roundAsGguf(base, saved, dtype), name, to);
   }),
+  'same-answers': working(async ({ access, dtype, model, device: choice }) => {
+    // Loaded on request: a device and networks are as large as the rest of this worker.
+    const { openDevice } = await import('../device/choice.ts');
+    const { sameAnswers } = await import('../gguf/same-answers.ts');
+    const { saved, base, key } = await openTrained(access, model);
+    const { device } = await openDevice(choice, deviceHost());
+    try {
+      const same = await sameAnswers(device, base, saved, dtype, (done, all) => emit({ type: 'answering', done, all }));
+      emit({ type: 'answered', key, dtype, same });
+    } finally {
+      await device.destroy();
+    }
+  }),
 };
 serve(self, versionText(), functions);
 
@@ -102,11 +115,15 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 /** The model that a tab uses, and its base. */
-async function openTrained(access: ModelAccess, choice: ModelChoice): Promise<{ saved: SavedRound; base: ModelFiles }> {
-  const saved = await openTaught((await usedModel(choice)).used?.key ?? '');
+async function openTrained(
+  access: ModelAccess,
+  choice: ModelChoice,
+): Promise<{ key: string; saved: SavedRound; base: ModelFiles }> {
+  const key = (await usedModel(choice)).used?.key ?? '';
+  const saved = await openTaught(key);
   const open = async (model: string): Promise<ModelFiles> =>
     openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
-  return { saved, base: await openBaseModel(saved, open) };
+  return { key, saved, base: await openBaseModel(saved, open) };
 }
 
 async function tellStored(choice: ModelChoice): Promise<void> {

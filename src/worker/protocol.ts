@@ -3,7 +3,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { FunctionsFor } from '../base/worker-calls.ts';
 import type { BenchHead, Outcome } from '../bench/report.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
-import { type GgufDtype, learnedName } from '../gguf/names.ts';
+import { type GgufDtype, learnedName, type SameAnswers } from '../gguf/names.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { ModelSummary } from '../run/files/model-line.ts';
 import type { RoundUse } from '../run/files/round-use.ts';
@@ -287,6 +287,8 @@ export type ExportsCommand = (
   | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype }
   /** `dtype` is null for the adapter alone. */
   | { type: 'gguf'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: GgufDtype | null }
+  /** Counts the test answers that stay the same with the weights of a GGUF file. */
+  | { type: 'same-answers'; access: ModelAccess; dtype: GgufDtype; device: DeviceChoice }
 ) & {
   /** The model to work on. */
   model: ModelChoice;
@@ -310,6 +312,10 @@ export type ExportsEvent =
     }
   | { type: 'writing'; bytes: number }
   | { type: 'written'; name: string; file: File | null }
+  /** How many answers there are so far, of all. */
+  | { type: 'answering'; done: number; all: number }
+  /** `key` is that of the model. */
+  | { type: 'answered'; key: string; dtype: GgufDtype; same: SameAnswers }
   | { type: 'failed'; error: ErrorReport };
 
 /** What to do. `abilities` opens no device; `measure` measures the device that a run with this choice would use. */

@@ -1,8 +1,7 @@
 import { limitsOf, LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/planning/duration.ts';
 import { testedTasks } from '../../run/settings/settings.ts';
-import type { Results } from '../../run/results/results.ts';
+import { ownSeconds, type Results } from '../../run/results/results.ts';
 import type { DeviceSlice } from './device.ts';
-import { ownSeconds } from './history.ts';
 import type { MemorySlice } from './memory-plan.ts';
 import type { SetUpSlice } from './set-up-form.ts';
 import { sizesOf, taskCard, type TasksSlice } from './task-store.ts';

@@ -9,6 +9,7 @@ import {
   AllMeasuresSchema,
   DeviceReportSchema,
   MeasuresSchema,
+  ownSeconds,
   type Results,
   ResultsSchema,
 } from '../../run/results/results.ts';
@@ -184,10 +185,6 @@ export function measuresShown({ measures, main }: RunSummary, view: ScoreView): 
   if (view === 'main') return main ?? { measures: measures.exact, isLoss: false };
   return { measures: measures[view] ?? measuresOf([]), isLoss: view === 'loss' };
 }
-
-/** Seconds that a run itself has worked, without the runs that taught its model before. */
-export const ownSeconds = ({ seconds, taughtBefore }: Pick<Results, 'seconds' | 'taughtBefore'>): number =>
-  seconds - (taughtBefore?.seconds ?? 0);
 
 /** The names of all runs but one. */
 export const otherNames = (key: string, runs: readonly RunSummary[]): string[] =>

@@ -1,7 +1,9 @@
 import { createContext, useContext, useEffect } from 'react';
 import { useStore } from 'zustand';
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { DeviceChoice } from '../../base/device-choice.ts';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
+import type { GgufDtype, SameAnswers } from '../../gguf/names.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import {
   archiveName,
@@ -34,6 +36,10 @@ interface TaughtState {
   models: readonly TaughtModel[];
   /** What is being written, and the bytes written so far. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
+  /** How many test answers of the used model there are, of all, while they are counted. */
+  answering: { done: number; all: number } | null;
+  /** How many stay the same with the weights of a GGUF file, by {@link countOf}. */
+  same: ReadonlyMap<string, SameAnswers>;
   problem: ErrorReport | null;
 }
 
@@ -52,6 +58,10 @@ interface TaughtModels {
   readonly choiceFor: (run: string | null) => ModelChoice;
   /** Writes the requested files as one zip. */
   readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
+  /** Counts the test answers of the used model that stay the same with the weights of a GGUF file. */
+  readonly countSame: (dtype: GgufDtype, access: ModelAccess, device: DeviceChoice) => void;
+  /** Ends the count. */
+  readonly stopCount: () => void;
   /** Uses a model, in Results and Try it. */
   readonly use: (key: string) => void;
   readonly remove: (key: string) => void;
@@ -77,6 +87,8 @@ export function createTaughtModels(
     broken: [],
     models: [],
     writing: null,
+    answering: null,
+    same: new Map(),
     problem: null,
   }));
   const { setState, getState } = store;
@@ -118,8 +130,17 @@ export function createTaughtModels(
         setState({ writing: null });
         if (event.file !== null) deliver(event.file, event.name);
         break;
+      case 'answering':
+        setState({ answering: { done: event.done, all: event.all } });
+        break;
+      case 'answered':
+        setState(({ same }) => ({
+          answering: null,
+          same: new Map(same).set(countOf(event.key, event.dtype), event.same),
+        }));
+        break;
       case 'failed':
-        setState({ writing: null, problem: event.error });
+        setState({ writing: null, answering: null, problem: event.error });
         break;
     }
   };
@@ -151,6 +172,16 @@ export function createTaughtModels(
       setState({ writing: { what: as.what, bytes: 0 }, problem: null });
       send(commandFor(as, name, to, access));
     },
+    countSame: (dtype, access, device) => {
+      setState({ answering: { done: 0, all: 0 }, problem: null });
+      send({ type: 'same-answers', dtype, access, device });
+    },
+    stopCount: () => {
+      session.close();
+      pending = 0;
+      setState({ answering: null });
+      send({ type: 'list' });
+    },
     use: (key) => {
       setState({ problem: null });
       shown = { ...shown, chosen: key };
@@ -168,6 +199,9 @@ export function createTaughtModels(
     },
   };
 }
+
+/** Names a count of test answers. @param key of the model. */
+export const countOf = (key: string | null, dtype: GgufDtype): string => `${key} ${dtype}`;
 
 /** A command that does not yet say on which model. */
 type Unaimed = ExportsCommand extends infer One ? (One extends ExportsCommand ? Omit<One, 'model'> : never) : never;

@@ -32,6 +32,7 @@ export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozen
 /**
  * Answers prompts greedily, in order, a batch at a time. Prompts are never cut.
  *
+ * @param prompts texts, or token ids to read as they are.
  * @param trained what a round trained; if undefined, the base model answers.
  * @param onLoaded called with the name of each parameter that is on the device, and the number of parameters.
  * @throws GorpError `model/…` and `text/…` as {@link readTexts}, `weights/other-model`, `settings/text-too-long` when a
@@ -40,7 +41,7 @@ export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozen
 export async function* answerPrompts(
   device: Device,
   model: ModelFiles,
-  prompts: readonly string[],
+  prompts: readonly (string | readonly number[])[],
   answering: Answering,
   trained?: SavedRound,
   onLoaded?: (name: string, of: number) => void,
@@ -48,7 +49,7 @@ export async function* answerPrompts(
   const { maxNewTokens, frozenWeights, evaluationBatchSize } = answering;
   if (trained) checkTrainedLayers(model, trained.changed);
   const known = await readTexts(model, answering, answering.guard);
-  const sources = prompts.map((prompt) => known.tokenizer.encodePrompt(prompt));
+  const sources = prompts.map((prompt) => (typeof prompt === 'string' ? known.tokenizer.encodePrompt(prompt) : prompt));
   const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
   const opened = openNetwork(device, model, lengths, known);
   const { network } = opened;

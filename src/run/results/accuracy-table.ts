@@ -4,7 +4,7 @@ import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
 import { generalTextChange, generalTextSentence } from './general-text-change.ts';
 import { measuredBy } from './measures.ts';
-import type { Results, TaskReport } from './results.ts';
+import { ownSeconds, type Results, type TaskReport } from './results.ts';
 import { testedTasks } from '../settings/settings.ts';
 import { idleTasks, watchedSums } from './watched.ts';
 import { countsByOwnScores, mainScore, type Score } from '../settings/scoring.ts';
@@ -106,7 +106,7 @@ const probeLines = ({ probes }: Results): string[] =>
 
 /** The measures of a run and its accuracy matrix, as Markdown. */
 export function runTable(results: Results): string {
-  const { settings, tasks, measures, seconds, stateBytes = [] } = results;
+  const { settings, tasks, measures, stateBytes = [] } = results;
   const { exact, ranked, rougeL, loss } = measures;
   const cells: Readonly<Record<string, string>> = {
     method: settings.method.name,
@@ -127,7 +127,7 @@ export function runTable(results: Results): string {
         loss: lossText([loss.averagePerformance]),
         'BWT loss': lossText([loss.backwardTransfer]),
       }),
-    seconds: seconds.toFixed(0),
+    seconds: ownSeconds(results).toFixed(0),
     'state KiB': ((stateBytes.at(-1)?.bytes ?? 0) / 1024).toFixed(1),
     needs: needsBriefly(methodOf(settings.method).needs),
   };

@@ -346,3 +346,7 @@ export const FieldsSchema = v.strictObject({
   memory: v.strictObject({ peakBytes: count, liveBuffersAtEnd: count }),
 });
 export type Results = v.InferOutput<typeof FieldsSchema>;
+
+/** Seconds that a run itself has worked, without the runs that taught its model before. */
+export const ownSeconds = ({ seconds, taughtBefore }: Pick<Results, 'seconds' | 'taughtBefore'>): number =>
+  seconds - (taughtBefore?.seconds ?? 0);

@@ -2,6 +2,7 @@
  * Writes GGUF files, version 3 (github.com/ggml-org/ggml, docs/gguf.md): magic, version, counts, metadata and tensor
  * infos; then the tensors' bytes, each at a multiple of the alignment. Tensors are read one at a time.
  */
+import type { ByteFile } from '../model-files.ts';
 import type { BlockType } from './blocks.ts';
 import { type GgufValue, VALUE_TYPES, type ValueType } from './values.ts';
 
@@ -29,6 +30,56 @@ export async function* ggufBytes(
   metadata: ReadonlyMap<string, GgufValue>,
   tensors: readonly GgufSource[],
 ): AsyncGenerator<Uint8Array> {
+  const { header, begins } = layOut(metadata, tensors);
+  yield* header.pieces();
+  let at = header.length;
+  for (const [i, tensor] of tensors.entries()) {
+    if (begins[i] > at) yield new Uint8Array(begins[i] - at);
+    const bytes = await contentOf(tensor);
+    yield bytes;
+    at = begins[i] + bytes.length;
+  }
+}
+
+/**
+ * The same file to read in parts, as if it were written: a tensor is made whenever a part of it is read, and the last one
+ * stays in memory.
+ */
+export function readableGguf(
+  name: string,
+  metadata: ReadonlyMap<string, GgufValue>,
+  tensors: readonly GgufSource[],
+): ByteFile {
+  const { header, begins, end: bytes } = layOut(metadata, tensors);
+  const head = new Uint8Array(header.length);
+  let at = 0;
+  for (const piece of header.pieces()) {
+    head.set(piece, at);
+    at += piece.length;
+  }
+  let last: { readonly tensor: GgufSource; readonly content: Uint8Array } | undefined;
+  const read = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const out = new Uint8Array(Math.min(end, bytes) - begin);
+    const put = (content: Uint8Array, from: number): void => {
+      const [first, after] = [Math.max(begin, from), Math.min(begin + out.length, from + content.length)];
+      if (first < after) out.set(content.subarray(first - from, after - from), first - begin);
+    };
+    put(head, 0);
+    for (const [i, tensor] of tensors.entries()) {
+      if (begins[i] >= begin + out.length || begins[i] + bytesOf(tensor) <= begin) continue;
+      if (last?.tensor !== tensor) last = { tensor, content: await contentOf(tensor) };
+      put(last.content, begins[i]);
+    }
+    return out;
+  };
+  return { name, bytes, read, discard: () => Promise.resolve() };
+}
+
+/** The header, where each tensor begins in the file, and where the last one ends. */
+function layOut(
+  metadata: ReadonlyMap<string, GgufValue>,
+  tensors: readonly GgufSource[],
+): { header: HeaderWriter; begins: number[]; end: number } {
   const stated = metadata.get('general.alignment');
   const alignment = stated !== undefined && 'value' in stated ? Number(stated.value) : ALIGNMENT;
   const header = new HeaderWriter();
@@ -41,30 +92,29 @@ export async function* ggufBytes(
     header.value(value);
   }
   let end = 0;
-  for (const { name, type, shape } of tensors) {
+  const begins = tensors.map((tensor) => {
+    const { name, type, shape } = tensor;
     const begin = padded(end, alignment);
     header.string(name);
     header.number('uint32', shape.length);
     for (const size of shape.toReversed()) header.number('uint64', size);
     header.number('uint32', type.id);
     header.number('uint64', begin);
-    end = begin + bytesOf(type, shape);
-  }
+    end = begin + bytesOf(tensor);
+    return begin;
+  });
   header.pad(padded(header.length, alignment));
-  yield* header.pieces();
-  for (const [i, tensor] of tensors.entries()) {
-    const bytes = await tensor.read();
-    if (bytes.length !== bytesOf(tensor.type, tensor.shape)) {
-      throw new Error(`${tensor.name} has ${bytes.length} bytes, not ${bytesOf(tensor.type, tensor.shape)}`);
-    }
-    yield bytes;
-    const rest = i + 1 < tensors.length ? padded(bytes.length, alignment) - bytes.length : 0;
-    if (rest > 0) yield new Uint8Array(rest);
-  }
+  return { header, begins: begins.map((begin) => header.length + begin), end: header.length + end };
+}
+
+async function contentOf(tensor: GgufSource): Promise<Uint8Array> {
+  const bytes = await tensor.read();
+  if (bytes.length === bytesOf(tensor)) return bytes;
+  throw new Error(`${tensor.name} has ${bytes.length} bytes, not ${bytesOf(tensor)}`);
 }
 
 const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
-const bytesOf = ({ length, bytes }: BlockType, shape: readonly number[]): number =>
+const bytesOf = ({ type: { length, bytes }, shape }: GgufSource): number =>
   (shape.reduce((product, size) => product * size, 1) / length) * bytes;
 
 /** Bytes of the pieces of a header: a vocabulary takes many. */

@@ -1,5 +1,5 @@
 import { Fragment, Suspense, useId, useState } from 'react';
-import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype } from '../../../gguf/names.ts';
+import { GGUF_DTYPES, GGUF_WORDS, type GgufDtype, sameAnswersText } from '../../../gguf/names.ts';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../../onnx/dtypes.ts';
 import { ancestorsOf, type ModelSummary, taughtName } from '../../../run/files/model-line.ts';
 import { modelText } from '../../../weights/model-reference.ts';
@@ -7,7 +7,7 @@ import type { StoredRound } from '../../../worker/protocol.ts';
 import { TeachMore } from '../../shared/Lessons.tsx';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { isActive } from '../../state/run-state.ts';
-import { useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
+import { countOf, useTaught, useTaughtList, useTaughtState } from '../../state/taught-models.ts';
 import { ErrorText, Section } from '../../ui/blocks.tsx';
 import { bytes } from '../../ui/format.ts';
 import { lazyPart } from '../../ui/lazy-part.tsx';
@@ -58,6 +58,42 @@ function ExportButton<Dtype extends string>(props: Props<Dtype>) {
   );
 }
 
+/** How many test answers of the model in use stay the same with the chosen weights, once somebody asks. */
+function SameAnswers({ dtype, isDisabled }: { dtype: GgufDtype; isDisabled: boolean }) {
+  const { countSame, stopCount } = useTaught();
+  const { used, answering, same } = useTaughtState((state) => state);
+  const access = usePageState((state) => state.access);
+  const device = usePageState((state) => state.device);
+  const found = same.get(countOf(used, dtype));
+  if (answering !== null) {
+    return (
+      <span role="status" data-testid="same-answers">
+        Answering the tests twice: {answering.done}
+        {answering.all > 0 && ` of ${answering.all}`}{' '}
+        <button type="button" className="link small" onClick={stopCount}>
+          Stop counting
+        </button>
+      </span>
+    );
+  }
+  return found === undefined ? (
+    <button
+      type="button"
+      className="link small"
+      data-testid="count-same"
+      title="Answers the tests that are stored with the model twice: as it was taught, and with these weights. This engine answers; llama.cpp rounds more with 8 and 4 bits."
+      disabled={isDisabled}
+      onClick={() => countSame(dtype, access, device)}
+    >
+      How many test answers stay the same?
+    </button>
+  ) : (
+    <span role="status" data-testid="same-answers">
+      {sameAnswersText(dtype, found)}
+    </span>
+  );
+}
+
 /** Loaded only when there is a model to use, to speed up the first page load. */
 const UseModel = lazyPart(() => import('./UseModel.tsx'));
 
@@ -77,7 +113,8 @@ export function FilesSection() {
   const model = models.find(({ key }) => key === used)?.model ?? null;
   const rounds = listed ?? [];
   const tests = (model?.lessons ?? []).reduce((sum, lesson) => sum + lesson.tests, 0);
-  const busy = active || writing !== null;
+  const answering = useTaughtState((state) => state.answering);
+  const busy = active || writing !== null || answering !== null;
   return (
     <Section title="The model" note="Stored in this browser until you remove it under Models." testId="files">
       {model && (
@@ -142,6 +179,7 @@ export function FilesSection() {
           choose={setGgufDtype}
           save={() => void stored.save({ what: 'gguf', dtype: ggufDtype }, access)}
         />
+        {tests > 0 && last !== null && !last.use.hasGates && <SameAnswers dtype={ggufDtype} isDisabled={busy} />}
         {last?.use.isDecoderOnly === true && last.use.hasAdapter && !last.use.hasWeights && !last.use.hasGates && (
           <button
             type="button"

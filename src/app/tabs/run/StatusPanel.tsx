@@ -1,11 +1,11 @@
 import { useState } from 'react';
-import type { TestTime } from '../../../run/results/results.ts';
+import { ownSeconds, type TestTime } from '../../../run/results/results.ts';
 import { roughly } from '../../../run/planning/duration.ts';
 import { namedRounds } from '../../../run/settings/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../../ui/format.ts';
 import { deviceName, reasonNote } from '../../ui/device-words.ts';
 import { TeachMore } from '../../shared/Lessons.tsx';
-import { ownSeconds, runKey } from '../../state/history.ts';
+import { runKey } from '../../state/history.ts';
 import { usePage, usePageState } from '../../state/page-context.tsx';
 import { downloadResults } from '../../ui/download.ts';
 import { RunLabelFields } from '../../shared/RunLabelFields.tsx';
