@@ -203,7 +203,7 @@ export class StudyFolder {
     summary: StudySummary,
     made: readonly MadeRun[],
   ): Promise<Record<'markdown' | 'latex' | 'csv', string>> {
-    const [markdown, latex, csv] = [reportText(summary, made), tablesTex(summary), measurementsCsv(made)];
+    const [markdown, latex, csv] = [reportText(summary, made), tablesTex(summary, made), measurementsCsv(made)];
     await writeText(join(this.#out, 'report.md'), markdown);
     await writeText(join(this.#out, 'report.json'), `${JSON.stringify(summary, null, 1)}\n`);
     await writeText(join(this.#out, 'tables.tex'), latex);

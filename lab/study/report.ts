@@ -1,9 +1,19 @@
 import { markdownText } from '../../src/base/markdown.ts';
 import { accuracyLines } from '../../src/run/results/accuracy-table.ts';
+import type { Results } from '../../src/run/results/results.ts';
+import { answerChanges } from '../../src/run/results/tables.ts';
 import type { MadeRun } from './made-runs.ts';
 import { GENERAL_TEXT_COLUMN, type MeasureName, MEASURES } from './measures.ts';
 import type { Interval } from '../../src/run/results/paired-runs.ts';
-import type { Bound, ClaimSummary, Contrast, MethodSummary, PartSummary, StudySummary } from './summary.ts';
+import {
+  type Bound,
+  type ClaimSummary,
+  type Contrast,
+  type MethodSummary,
+  type PartSummary,
+  pOf,
+  type StudySummary,
+} from './summary.ts';
 
 /** `79.0 [77.5, 80.5]`; without the interval if there is only one seed. */
 function intervalText(interval: Interval | null, digits = 1): string {
@@ -55,11 +65,35 @@ function accuracyOfPart({ name, methods }: PartSummary, all: readonly MadeRun[])
     const orders = [...new Set(own.map(({ run }) => run.order))];
     return orders.flatMap((order) => {
       const runs = own.flatMap(({ run, outcome }) =>
-        run.order === order && outcome && 'results' in outcome ? [outcome.results] : [],
+        run.order === order && outcome && 'results' in outcome ? [{ seed: run.seed, results: outcome.results }] : [],
       );
-      return runs.length > 0 ? ['', ...accuracyLines(titleOf(method), runs)] : [];
+      const results = runs.map((run) => run.results);
+      return runs.length > 0 ? ['', ...accuracyLines(titleOf(method), results), ...changeLines(runs)] : [];
     });
   });
+}
+
+/** {@link answerChanges} of the runs of one method on one order, a line for each seed. */
+function changeLines(runs: readonly { readonly seed: number; readonly results: Results }[]): string[] {
+  const rows = runs.map(({ seed, results }) => ({ seed, changes: answerChanges(results) }));
+  const tasks = [...new Set(rows.flatMap(({ changes }) => changes.map(({ task }) => task)))];
+  if (tasks.length === 0) return [];
+  return [
+    '',
+    'Answers that turned since a task’s own round: change in points, wrong and right, p of McNemar’s exact test.',
+    '',
+    ...table(
+      ['seed', ...tasks.map(markdownText)],
+      rows.map(({ seed, changes }) => [
+        seed,
+        ...tasks.map((task) => {
+          const own = changes.find((one) => one.task === task);
+          if (own === undefined) return '–';
+          return `${intervalText(own.change)}, ${own.wrong} wrong, ${own.right} right, p ${pText(own.p)}`;
+        }),
+      ]),
+    ),
+  ];
 }
 
 function claimLines({ statement, part, ownScores, contrasts, lacking }: ClaimSummary): string[] {
@@ -82,16 +116,16 @@ const OWN_SCORES =
 
 const CONTRAST_HEAD = ['AP less that of', 'pairs', 'over seeds', 'bootstrap of seeds and orders', 'p', 'sign test p'];
 
-const contrastCells = ({ rival, ap }: Contrast): (string | number)[] => [
-  rival,
-  ap.pairs,
-  intervalText(ap.overSeeds),
-  intervalText(ap.bootstrap),
-  pText(ap.p),
-  pText(ap.signP),
-];
+const contrastCells = (contrast: Contrast): (string | number)[] => {
+  const { rival, ap, answersP } = contrast;
+  const by = ap.p === null && answersP !== undefined ? ' (answers)' : '';
+  return [
+    ...[rival, ap.pairs, intervalText(ap.overSeeds), intervalText(ap.bootstrap)],
+    ...[`${pText(pOf(contrast))}${by}`, pText(ap.signP)],
+  ];
+};
 
-const pText = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
+export const pText = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
 
 function partLines(
   { name, about, ownScores, methods, choices, bound, contrasts, acrossParts }: PartSummary,

@@ -41,10 +41,15 @@ const PLAN = parseStudyPlan(
   'plan.json',
 );
 
+/** The ends of scripted runs, each made once. */
+const scripted = new Map<string, ReturnType<typeof scriptedRun>[number]>();
+
 /** Results of a run with one number in the whole matrix, except for forgetting of the first task. */
 function resultsOf(run: PlannedRun, learned: number, forgotten = 0): Results {
-  const last = scriptedRun(run.settings()).at(-1);
+  const settings = JSON.stringify(run.settings());
+  const last = scripted.get(settings) ?? scriptedRun(run.settings()).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  scripted.set(settings, last);
   const exact = [
     [0, 0],
     [learned, 0],
@@ -111,12 +116,14 @@ describe('a study', () => {
   it('has its tables in LaTeX and every test in CSV, in which names are no commands', async () => {
     const plan = { ...PLAN, title: '50 % & more_$\n\\input{x}' };
     const all = await made(rule);
-    const tex = tablesTex(summarise(plan, all));
+    const tex = tablesTex(summarise(plan, all), all);
     expect(tex).toContain('% 50 % & more_$ \\input{x}: tuning\n\\begin{tabular}');
     expect(tex).toMatch(/\\midrule\newc ewcLambda=1 & \$[\d.]+\$/);
     expect(tex).toMatch(/gorp & \$[\d.]+\$ \{\\scriptsize \[\$[\d.]+\$, \$[\d.]+\$\]\}/);
     // A name at the beginning of a row is no option of the end of the row before.
-    expect(texTable('', ['[b', 'x_1'], [['*', '50 %']])).toContain('{[}b & x\\_1 \\\\\n\\midrule\n{*} & 50 \\%');
+    expect(texTable('', ['[b', 'x_1'], [['*', '< 50 %']])).toContain(
+      '{[}b & x\\_1 \\\\\n\\midrule\n{*} & \\textless{} 50 \\%',
+    );
     const [head, ...lines] = measurementsCsv(all).trim().split('\r\n');
     expect(head).toBe('part,method,order,seed,round,task,measure,value');
     const [{ run, outcome }] = all;
@@ -147,6 +154,43 @@ describe('a study', () => {
       least = Math.min(1, Math.max(least, p * (ps.length - i)));
       expect(corrected[i]).toBeCloseTo(least, 12);
     });
+  });
+
+  it('tests answers where they are paired: of a task at two rounds, and of two methods in a single pair of runs', async () => {
+    const plan = structuredClone(PLAN);
+    delete plan.claim;
+    const [, main] = plan.parts;
+    plan.parts = [{ ...main, orders: [['gloss', 'field']], seeds: [1], entries: main.entries.slice(0, 2) }];
+    // 32 tests of gloss, of which 26 turn, and as many of field: gorp has 4 right that seq-lora has not.
+    const all = await collect(plan, (run) => {
+      const results = resultsOf(run, 0.8);
+      const tasks = results.tasks.map((task) => ({ ...task, texts: 'a'.repeat(64), testExamples: 32 }));
+      const [learned, last] = run.label === 'gorp' ? ['ffffe000', '00001fc0'] : ['ffffe000', '00001c00'];
+      const right = [
+        { round: 1, task: 1, exact: learned },
+        { round: 2, task: 1, exact: last },
+        { round: 2, task: 2, exact: run.label === 'gorp' ? 'ffffffff' : 'fffffffe' },
+      ];
+      const exact = [
+        [0, 0],
+        [19 / 32, 0],
+        [7 / 32, 1],
+      ];
+      return Promise.resolve({ results: { ...results, tasks, accuracy: { exact, ranked: exact }, right } });
+    });
+    const summary = summarise(plan, all);
+    const report = reportText(summary, all);
+    // 19 turned wrong and 7 right: 2 P(X ≤ 7) of 26 fair coins.
+    expect(report).toContain('| 1 | -37.5 [-61.1, -6.7], 19 wrong, 7 right, p 0.029 |');
+    expect(tablesTex(summary, all)).toMatch(/gorp & 1 & 1 & gloss & 19 & 7 & \$-37\.5\$ .* & 0\.029 \\\\/);
+    expect(measurementsCsv(all)).toMatch(/gorp,0,1,2,gloss,mcnemarP,0\.02895/);
+    // gorp alone has 4 + 1 right: 2 × 2^-5, in place of a p over seeds.
+    expect(summary.parts[0].contrasts).toMatchObject([{ answersP: 0.0625, holmP: 0.0625, ap: { p: null } }]);
+    expect(report).toMatch(/\| 0\.063 \(answers\) \| 1\.000 \| 0\.063 \|/);
+    const claim = { statement: 'More.', part: 'main', entry: 'gorp', rivals: ['seq-lora'] };
+    const claimed = summarise({ ...plan, claim }, all);
+    expect(claimed.claim?.contrasts).toMatchObject([{ answersP: 0.0625, holmP: 0.0625 }]);
+    expect(reportText(claimed, all)).not.toContain('Answers that turned');
   });
 
   it('takes what per-task just learned as its AP, and a failed run as 0', async () => {

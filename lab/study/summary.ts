@@ -1,6 +1,8 @@
+import { mcnemarP } from '../../src/base/proportions.ts';
 import { mean } from '../../src/base/statistics.ts';
 import { needsBriefly } from '../../src/methods/parts/method.ts';
 import { methodOf } from '../../src/methods/registry.ts';
+import { answersOfBoth } from '../../src/run/results/answers.ts';
 import { countsByOwnScores } from '../../src/run/settings/scoring.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
 import {
@@ -78,6 +80,8 @@ export interface Contrast {
   readonly entry: string;
   readonly rival: string;
   readonly ap: PairedComparison;
+  /** Of a single pair of runs, McNemar's test of the answers to the same tests at the end of both. */
+  readonly answersP?: number;
   /** Its p, corrected by Holm over the tests it stands among; missing where it is exploration beside a claim. */
   readonly holmP?: number | null;
 }
@@ -152,7 +156,7 @@ function summaryOfClaim(
   { contrasts: all, ownScores }: Pick<PartSummary, 'contrasts' | 'ownScores'>,
 ): ClaimSummary {
   const contrasts = all.filter(({ rival }) => claim.rivals.includes(rival));
-  const corrected = holm(contrasts.map(({ ap }) => ap.p));
+  const corrected = holm(contrasts.map(pOf));
   return {
     ...claim,
     ...(ownScores && { ownScores }),
@@ -186,7 +190,7 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
   const { claim } = plan;
   const others = methods.filter(({ label }) => label !== claim?.entry);
   const contrasts =
-    claim === undefined ? allContrasts(methods) : contrastsWith(runsOfEntry(claim, methods), claim, others);
+    claim === undefined ? allContrasts(methods, made) : contrastsWith(runsOfEntry(claim, methods), claim, others, made);
   const choices = part.entries.flatMap((entry) => {
     const label = labelOf(entry);
     const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
@@ -215,24 +219,40 @@ function sharedRuns(runs: readonly RunFacts[], from: StudyPart, to: StudyPart): 
   });
 }
 
-/** Runs of the claim's entry against every method that has one setting and runs on the same orders and seeds. */
+/** The p of a comparison: over seeds, or of a single pair that of its answers. */
+export const pOf = ({ ap, answersP }: Contrast): number | null => ap.p ?? answersP ?? null;
+
+/**
+ * Runs of the claim's entry against every method that has one setting and runs on the same orders and seeds.
+ *
+ * @param made the runs of the part, if both are of one.
+ */
 function contrastsWith(
   entryRuns: readonly RunFacts[],
   { entry }: Pick<Claim, 'entry'>,
   methods: readonly MethodSummary[],
+  made: readonly MadeRun[] = [],
 ): Contrast[] {
   return methods.flatMap(({ label, tried, runs }): Contrast[] => {
     const differences = isPlain(tried) ? pairedAp(entryRuns, runs) : [];
     if (differences.length === 0) return [];
-    return [{ entry, rival: label, ap: comparePaired(differences) }];
+    const [{ seed, order }] = differences;
+    const pair = [entry, label].flatMap((name) =>
+      made.flatMap(({ run, outcome }) => {
+        const isOne = run.label === name && run.seed === seed && run.order === order && isPlain(run.tried);
+        return isOne && outcome && 'results' in outcome ? [outcome.results] : [];
+      }),
+    );
+    const answers = differences.length === 1 && pair.length === 2 ? answersOfBoth(pair[0], pair[1]) : null;
+    return [{ entry, rival: label, ap: comparePaired(differences), ...(answers && { answersP: mcnemarP(answers) }) }];
   });
 }
 
 /** Every method with one setting against each one after it, corrected by Holm over all of them. */
-function allContrasts(methods: readonly MethodSummary[]): Contrast[] {
+function allContrasts(methods: readonly MethodSummary[], made: readonly MadeRun[]): Contrast[] {
   const plain = methods.filter(({ tried }) => isPlain(tried));
-  const all = plain.flatMap(({ label, runs }, i) => contrastsWith(runs, { entry: label }, plain.slice(i + 1)));
-  const corrected = holm(all.map(({ ap }) => ap.p));
+  const all = plain.flatMap(({ label, runs }, i) => contrastsWith(runs, { entry: label }, plain.slice(i + 1), made));
+  const corrected = holm(all.map(pOf));
   return all.map((one, i) => ({ ...one, holmP: corrected[i] }));
 }
 
