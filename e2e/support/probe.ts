@@ -9,18 +9,16 @@ interface Probe {
   events: RunEvent[];
   /** Frames that the page had drawn at each of them. */
   frames: number[];
-  /** Longest time between two turns of a timer and between two frames, in milliseconds. */
-  longestGap: number;
 }
 
-/** Watches every page that is loaded from now on: what its workers send, and whether it hangs. */
+/** Watches every page that is loaded from now on: what its workers send, and how often it draws. */
 export async function installProbe(page: Page): Promise<void> {
   await page.addInitScript(install);
 }
 
 /** Runs in the page, before its own scripts. */
 function install(): void {
-  const probe: Probe = { events: [], frames: [], longestGap: 0 };
+  const probe: Probe = { events: [], frames: [] };
   let frames = 0;
   Object.assign(globalThis, { probe });
   globalThis.Worker = class extends Worker {
@@ -34,19 +32,8 @@ function install(): void {
       });
     }
   };
-  const clock = (): (() => void) => {
-    let last = performance.now();
-    return () => {
-      const now = performance.now();
-      probe.longestGap = Math.max(probe.longestGap, now - last);
-      last = now;
-    };
-  };
-  setInterval(clock(), 20);
-  const tick = clock();
   const frame = (): void => {
     frames++;
-    tick();
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
@@ -61,11 +48,37 @@ export const workerEvents = (page: Page): Promise<RunEvent[]> =>
 export const framesAtEvents = (page: Page): Promise<number[]> =>
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.frames);
 
-/** The longest time that the page hung since the last call, in milliseconds. */
-export const longestGap = (page: Page): Promise<number> =>
-  page.evaluate(() => {
-    const { probe } = globalThis as unknown as { probe: Probe };
-    const gap = probe.longestGap;
-    probe.longestGap = 0;
-    return gap;
-  });
+/** What Chromium's traces say of threads and their tasks; times in microseconds. */
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Time from its begin to its end, and on the processor. */
+  readonly dur?: number;
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+/**
+ * The longest task of the page's own thread while `work` is done, in milliseconds: that of the most processor time, with
+ * this time and the time from its begin to its end, which also counts what other programs took meanwhile.
+ */
+export async function longestTask(page: Page, work: () => Promise<void>): Promise<{ cpu: number; whole: number }> {
+  const browser = page.context().browser();
+  if (browser === null) throw new Error('A browser that keeps its profile cannot be traced.');
+  await browser.startTracing(page, { categories: ['toplevel'] });
+  await work();
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const threadOf = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
+  const pages = new Set(
+    traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(threadOf),
+  );
+  const longest = { cpu: 0, whole: 0 };
+  for (const event of traceEvents) {
+    const { ph, dur = 0, tdur = 0 } = event;
+    if (ph !== 'X' || tdur / 1000 <= longest.cpu || !pages.has(threadOf(event))) continue;
+    [longest.cpu, longest.whole] = [tdur / 1000, dur / 1000];
+  }
+  return longest;
+}
