@@ -4,19 +4,18 @@
 //   y[e]     = x[e] cos a - x[e + d/2] sin a
 //   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n * frequency[e]
 // with SIGN -, the gradient, which rotates back: a -> -a,
-// of the {{TENSORS}} tensors x_t, y_t [B, S, H_t, d]: heads side by side, as linear layers leave them. The position of token s
-// of row b is n = max(0, s + position[0] + start[b / (B / Bs)]), start [Bs]: negative where a row begins with padding.
-// table [positions, d]: cos of a position's d/2 angles, then sin; computed on the host, since the angles of late
-// positions are too large for some drivers' sin and cos.
+// of the {{TENSORS}} tensors x_t, y_t [N, H_t, d]: heads side by side, as linear layers leave them. Token i is at n = max(0,
+// positions[i] + offset[0]). table [reach, d]: cos of a position's d/2 angles, then sin; computed on the host, since the
+// angles of late positions are too large for some drivers' sin and cos.
 //
 // Plan: one thread per pair (e, e + d/2) of a head of any tensor.
 // Care: a position beyond the table reads its last row; the host never asks for one.
 
-struct Params { grid: Grid, pairs: u32, B: u32, S: u32, half: u32, Bs: u32, positions: u32, H0: u32, H1: u32 }
+struct Params { grid: Grid, pairs: u32, half: u32, reach: u32, H0: u32, H1: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> table: array<f32>;
-@group(0) @binding(2) var<storage, read> start: array<i32>;
-@group(0) @binding(3) var<storage, read> position: array<u32>;
+@group(0) @binding(2) var<storage, read> positions: array<i32>;
+@group(0) @binding(3) var<storage, read> offset: array<u32>;
 #for t in TENSORS
 @group(0) @binding({{4 + 2 * t}}) var<storage, read> x{{t}}: array<f32>;
 @group(0) @binding({{5 + 2 * t}}) var<storage, read_write> y{{t}}: array<f32>;
@@ -29,9 +28,8 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   let e = at % p.half;
   let token = at / p.half / (p.H0 + p.H1);
   var head = at / p.half % (p.H0 + p.H1);
-  let b = token / p.S;
-  let n = i32(token % p.S + position[0]) + start[b / (p.B / p.Bs)];
-  let row = u32(clamp(n, 0, i32(p.positions) - 1)) * p.half * 2u;
+  let n = positions[token] + i32(offset[0]);
+  let row = u32(clamp(n, 0, i32(p.reach) - 1)) * p.half * 2u;
   let c = table[row + e];
   let s = {{SIGN}}table[row + p.half + e];
 #for t in TENSORS

@@ -113,8 +113,13 @@ function referenceLosses(config: DecoderConfig, model: ReadonlyMap<string, Golde
   const predicting = rows.flatMap(({ source, label }, b) => label.map((_, i) => b * L + source.length - 1 + i));
   const at = {
     tables: [add('angles', [L, config.headDim], 'f32', rotaryTable(config.rotaries[0], L))],
-    start: add('start', [B], 'i32', new Int32Array(B)),
-    position: add('position', [1], 'u32', [0]),
+    positions: add(
+      'positions',
+      [B, L],
+      'i32',
+      padded((_, i) => i),
+    ),
+    offset: add('offset', [1], 'u32', [0]),
   };
   const ids = padded((text, i) => text[i] ?? config.padId);
   const spans = texts.flatMap(({ length }, b) => [span(b * L, length), span(b * L + length, L - length)]);

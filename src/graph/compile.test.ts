@@ -3,7 +3,8 @@ import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { GraphUnderTest, idle } from '../testing/graphs.ts';
-import { compile, liveOperations } from './compile.ts';
+import { Arena } from './arena.ts';
+import { compile, compileAll, liveOperations } from './compile.ts';
 import { Graph } from './graph.ts';
 import { add } from './ops/elementwise.ts';
 import type { Tensor } from './tensor.ts';
@@ -47,6 +48,22 @@ describe('compile', () => {
       });
       await test.checkDevice(device, 1e-6);
     }
+  });
+
+  it('gives programs that share memory the same, whichever needs most', async () => {
+    const arena = new Arena(device, 'shared');
+    const recordings = [4, 400, 40].map((size) => {
+      const graph = new Graph();
+      const x = graph.intermediate('x', [size]);
+      graph.record(idle([], [x]));
+      return { name: `of ${size}`, graph, roots: [x] };
+    });
+    const compiled = await compileAll(device, recordings, arena);
+    const buffers = compiled.map((one, i) => one.rangeOf(recordings[i].roots[0]).buffer);
+    expect(new Set(buffers).size).toBe(1);
+    expect(buffers[0].bytes).toBe(1600);
+    for (const one of compiled) one.destroy();
+    arena.destroy();
   });
 
   it('leaves nothing allocated when the device cannot hold an intermediate', async () => {

@@ -25,11 +25,19 @@ export interface Compiled {
   destroy(): void;
 }
 
+/** A graph that becomes a program: nothing reuses the memory of `roots` without storage, which are computed. */
+export interface Recording {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly roots?: readonly Tensor[];
+}
+
 /**
  * Turns a graph into a program.
  *
- * @param roots tensors to compute; nothing reuses the memory of those without storage.
- * @param arena memory shared with other programs, freed by its owner; without it the program has its own.
+ * @param roots as of a {@link Recording}.
+ * @param arena memory shared with other programs, freed by its owner; without it the program has its own. Programs that
+ *   need more than there is replace it, and those before them are lost: see {@link compileAll}.
  * @throws GorpError `device/out-of-memory` or `device/buffer-too-large`; then nothing stays allocated.
  */
 export async function compile(
@@ -39,32 +47,50 @@ export async function compile(
   roots: readonly Tensor[],
   arena?: Arena,
 ): Promise<Compiled> {
-  const { planner } = device;
-  const operations = withScratch(liveOperations(graph, roots), planner);
-  const memory = assignSlots(operations, roots);
-  const own = arena ? undefined : new Arena(device, name);
-  let program: Program | undefined;
-  const release = (): void => {
-    program?.destroy();
-    own?.destroy();
-  };
+  if (arena) return (await compileAll(device, [{ name, graph, roots }], arena))[0];
+  const own = new Arena(device, name);
   try {
-    const buffers = (arena ?? own)?.take(memory.slots) ?? [];
-    const rangeOf = (tensor: Tensor): BufferRange => {
-      if (tensor.storage) return tensor.storage;
-      const slot = memory.slotOf.get(tensor);
-      if (slot === undefined) throw new Error(`${tensor.name} is not computed by ${name}`);
-      return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
+    const [compiled] = await compileAll(device, [{ name, graph, roots }], own);
+    const destroy = (): void => {
+      compiled.destroy();
+      own.destroy();
     };
-    program = await device.record(name, () =>
-      operations
-        .flatMap(({ operation, scratch }) => operation.calls(planner, scratch))
-        .map((call) => ({ ...call, tensors: call.tensors.map(rangeOf) })),
-    );
-    await device.buffers.verified();
-    return { program, rangeOf, destroy: release };
+    return { ...compiled, destroy };
   } catch (error) {
-    release();
+    own.destroy();
+    throw error;
+  }
+}
+
+/** Turns graphs into programs that share memory. @throws as {@link compile}; then none is left. */
+export async function compileAll(device: Device, recordings: readonly Recording[], arena: Arena): Promise<Compiled[]> {
+  const { planner } = device;
+  const planned = recordings.map(({ name, graph, roots = [] }) => {
+    const operations = withScratch(liveOperations(graph, roots), planner);
+    return { name, operations, memory: assignSlots(operations, roots) };
+  });
+  for (const { memory } of planned) arena.take(memory.slots); // so that no program replaces what another uses
+  const compiled: Compiled[] = [];
+  try {
+    for (const { name, operations, memory } of planned) {
+      const buffers = arena.take(memory.slots);
+      const rangeOf = (tensor: Tensor): BufferRange => {
+        if (tensor.storage) return tensor.storage;
+        const slot = memory.slotOf.get(tensor);
+        if (slot === undefined) throw new Error(`${tensor.name} is not computed by ${name}`);
+        return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
+      };
+      const program = await device.record(name, () =>
+        operations
+          .flatMap(({ operation, scratch }) => operation.calls(planner, scratch))
+          .map((call) => ({ ...call, tensors: call.tensors.map(rangeOf) })),
+      );
+      compiled.push({ program, rangeOf, destroy: () => program.destroy() });
+      await device.buffers.verified();
+    }
+    return compiled;
+  } catch (error) {
+    for (const one of compiled) one.destroy();
     throw error;
   }
 }

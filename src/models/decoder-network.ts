@@ -112,7 +112,7 @@ export class DecoderNetwork implements Network {
     const { tables, zero } = this.#constants;
     const read = (g: Graph, layers: Layers, { ids, spans, asking, positions, memory }: TokensRead): Projection => {
       const model = new Decoder(config, layers);
-      const at = { tables, start: positions, position: memory?.position ?? zero };
+      const at = { tables, positions, offset: memory?.position ?? zero };
       return model.projection(model.read(g, ids, spans, at, { memory, asking }));
     };
     const { endIds: ends, padId, hiddenSize: embeddingWidth, numKeyHeads, headDim } = config;
@@ -197,7 +197,7 @@ class DecoderTrainingBatch implements TrainingBatch {
     if (layers.gated && !this.#sizes.gated) throw new Error('prompts with gates were to share their beginnings');
     const own = forPrompts(g, layers, () => this.promptMeans(g, layers))((copies) => this.#rowsOf.of(copies));
     const model = new Decoder(this.#config, own);
-    const at = { tables, start: this.#positions, position: zero };
+    const at = { tables, positions: this.#positions, offset: zero };
     const last = model.read(g, this.#ids, this.#spans, at); // [1, N, D]
     return model.projection(embedding(g, last, this.#predicting)); // [1, L, D]
   }

@@ -33,7 +33,7 @@ class TextGraph {
   readonly loss: Tensor;
   readonly gradients: Map<Tensor, Tensor>;
 
-  /** @param text ids, mask [B, S], start [B]; labels and loss weights [B · S]: what each position predicts. */
+  /** @param text ids, mask, positions [B, S]; labels and loss weights [B · S]: what each position predicts. */
   constructor(
     config: unknown,
     model: ReadonlyMap<string, GoldenTensor>,
@@ -41,7 +41,7 @@ class TextGraph {
       shape: number[];
       ids: ArrayLike<number>;
       mask: ArrayLike<number>;
-      start: ArrayLike<number>;
+      positions: ArrayLike<number>;
       labels: ArrayLike<number>;
       weights: ArrayLike<number>;
     },
@@ -60,8 +60,8 @@ class TextGraph {
       tables: parsed.rotaries.map((rotary, i) =>
         this.#add(`angles ${i}`, [S, rotary.headDim], 'f32', rotaryTable(rotary, S)),
       ),
-      start: this.#add('start', [B], 'i32', text.start),
-      position: this.#add('position', [1], 'u32', [0]),
+      positions: this.#add('positions', [B, S], 'i32', text.positions),
+      offset: this.#add('offset', [1], 'u32', [0]),
     };
     const ids = this.#add('ids', [B, S], 'u32', text.ids);
     // The tokens of each row, and the padding before and after them.
@@ -107,7 +107,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
   const golden = (file: string): Map<string, GoldenTensor> => reference.tensors(`golden/${family}/${file}.safetensors`);
   const batch = golden('batch');
   const shape = find(batch, 'input_ids').shape;
-  const [B, S] = shape;
+  const [, S] = shape;
   const mask = find(batch, 'attention_mask').data;
   const labels = find(batch, 'labels').data;
   const lossMask = find(batch, 'loss_mask').data;
@@ -115,12 +115,11 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
   // nothing.
   const divisor = Array.from(lossMask).reduce((sum, x) => sum + x, 0) + 1e-8;
   const isLast = (i: number): boolean => i % S === S - 1;
-  const positions = find(batch, 'position_ids_from_mask').data;
   const text = new TextGraph(reference.json(`golden/${family}/config.json`), golden('model'), {
     shape,
     ids: find(batch, 'input_ids').data,
     mask,
-    start: Array.from({ length: B }, (_, b) => positions[b * S + S - 1] - (S - 1)),
+    positions: find(batch, 'position_ids_from_mask').data,
     labels: labels.map((_, i) => (isLast(i) ? -100 : labels[i + 1])),
     weights: Float64Array.from(lossMask, (x, i) => (isLast(i) ? 0 : x / divisor)),
   });
@@ -180,7 +179,7 @@ describe.each(trainedModels)('$name', ({ reference, folder }) => {
       shape: [1, S],
       ids,
       mask: new Float32Array(S).fill(1),
-      start: [0],
+      positions: [...ids.keys()],
       labels: ids.map((_, i) => ids[i + 1] ?? -100),
       weights: ids.map((_, i) => (i === S - 1 ? 0 : 1 / (S - 1))),
     });

@@ -10,7 +10,7 @@ import type { DecoderConfig } from './decoder-config.ts';
 import { type KeyMemory, type Layers, memorise } from './layers.ts';
 
 /** The positions of a text's tokens, and the model's rotary tables. */
-export interface TextPlaces extends Pick<RotaryLookup, 'start' | 'position'> {
+export interface TextPlaces extends Pick<RotaryLookup, 'positions' | 'offset'> {
   readonly tables: readonly Tensor[];
 }
 
@@ -94,7 +94,7 @@ export class Decoder {
   }
 
   /** Queries and keys of a layer, normalised by head and rotated if the family does so: y [1, N, D]. */
-  #turned(g: Graph, i: number, y: Tensor, { tables, start, position }: TextPlaces): Tensor[] {
+  #turned(g: Graph, i: number, y: Tensor, { tables, positions, offset }: TextPlaces): Tensor[] {
     const { headNorms, layers } = this.config;
     const normed = ['q', 'k'].map((part) => {
       const name = `model.layers.${i}.self_attn.${part}`;
@@ -103,7 +103,7 @@ export class Decoder {
     });
     const { rotary: table } = layers[i];
     if (table === null) return normed;
-    const lookup = { table: tables[table], start, position };
+    const lookup = { table: tables[table], positions, offset };
     // A prompt that is only read needs no queries of the last layer, so there they are not computed along with the keys.
     const isLast = i === layers.length - 1;
     return isLast ? normed.flatMap((x) => rotary(g, [x], lookup)) : rotary(g, normed, lookup);

@@ -66,8 +66,10 @@ export async function logitsOf(
       inputs.make('angles', [S, rotary.headDim], 'f32', rotaryTable(rotary, S)),
     );
     const decoder = new Decoder(form, layers);
-    const start = inputs.make('positions', [1, S], 'i32', Int32Array.from(prompt.keys()));
-    logits = scores(decoder.projection(decoder.read(g, ids, table('spans', source), { tables, start, position })));
+    const positions = inputs.make('positions', [1, S], 'i32', Int32Array.from(prompt.keys()));
+    logits = scores(
+      decoder.projection(decoder.read(g, ids, table('spans', source), { tables, positions, offset: position })),
+    );
   } else {
     const lookup = (bidirectional: boolean): Tensor => {
       const buckets = bucketTable(form, bidirectional, S);

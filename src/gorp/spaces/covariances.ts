@@ -2,7 +2,7 @@ import type { Batch, BatchSizes } from '../../base/batch.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
-import { compile, type Compiled } from '../../graph/compile.ts';
+import { compileAll, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { scaleRows } from '../../graph/ops/elementwise.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
@@ -47,22 +47,20 @@ export class InputCovariances {
   /** Compiles the programs of all sizes of batches to come, in shared memory. */
   async prepare(all: readonly BatchSizes[]): Promise<void> {
     const distinct = new Map(all.map((sizes) => [sizesKey(sizes), sizes]));
-    for (let version: number | undefined; version !== this.#arena.version;) {
-      // A later shape may have reallocated the memory of earlier ones; in the second pass all fit.
-      ({ version } = this.#arena);
-      this.#destroyPrograms();
-      for (const [key, sizes] of distinct) this.#programs.set(key, await this.#compile(key, sizes));
-    }
+    this.#destroyPrograms();
+    const recordings = [...distinct].map(([key, sizes]) => ({ name: `inputs ${key}`, graph: this.#graph(key, sizes) }));
+    const compiled = await compileAll(this.#device, recordings, this.#arena);
+    for (const [i, key] of [...distinct.keys()].entries()) this.#programs.set(key, compiled[i]);
   }
 
-  async #compile(key: string, sizes: BatchSizes): Promise<Compiled> {
+  #graph(key: string, sizes: BatchSizes): Graph {
     const batch = this.#batches.get(key) ?? this.#network.batch(sizes, this.#owned);
     this.#batches.set(key, batch);
     const g = new Graph();
     const captured = new Map<string, Tensor>();
     batch.loss(g, trainedLayers(this.#parts, { captured }));
     this.#record(g, captured, batch);
-    return compile(this.#device, `inputs ${key}`, g, [], this.#arena);
+    return g;
   }
 
   /** Adds XᵀX of each distinct input to its sum. */

@@ -1,7 +1,7 @@
 import { GorpError } from '../../base/errors.ts';
 import type { Device, Program } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
-import { compile, type Compiled } from '../../graph/compile.ts';
+import { compileAll, type Compiled } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { addInto } from '../../graph/ops/elementwise.ts';
 import { innerProduct } from '../../graph/ops/inner-product.ts';
@@ -80,12 +80,12 @@ export class InputMeasurements {
   /** Compiles both programs, if they have not been. */
   async prepare(): Promise<Program[]> {
     if (this.#programs.length === 0) {
-      const records = [this.#recordBefore, this.#recordAfter];
-      for (const [i, record] of records.entries()) {
-        const g = new Graph();
-        record(g);
-        this.#programs.push(await compile(this.#device, PROGRAMS[i], g, [], this.#arena));
-      }
+      const recordings = [this.#recordBefore, this.#recordAfter].map((record, i) => {
+        const graph = new Graph();
+        record(graph);
+        return { name: PROGRAMS[i], graph };
+      });
+      this.#programs.push(...(await compileAll(this.#device, recordings, this.#arena)));
     }
     return this.#programs.map(({ program }) => program);
   }

@@ -8,21 +8,17 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 export interface RotaryLookup {
   /** f32 [positions, d]: cos of the d/2 angles of each position, then sin. */
   readonly table: Tensor;
-  /**
-   * i32 [Bs], Bs divides B: position of the first token of a row, below 0 if the row begins with padding. Or [B, S]:
-   * the position of every token, whatever its index in its row.
-   */
-  readonly start: Tensor;
-  /** u32 [1], added to the position of every token: 0 except in generation. */
-  readonly position: Tensor;
+  /** i32 [N]: the position of every token. */
+  readonly positions: Tensor;
+  /** u32 [1], added to every position: 0 except in generation. */
+  readonly offset: Tensor;
 }
 
 /**
  * Rotary position embedding of queries and keys, or of one of them, pairs (e, e + d/2) as in Hugging Face's
- * `apply_rotary_pos_emb`. Token s of row b has position max(0, s + position + start[b / (B / Bs)]), or max(0, position
- * + start[b, s]).
+ * `apply_rotary_pos_emb`, at max(0, position + offset).
  *
- * @param xs one or two tensors [B, S, heads · d], each with any number of heads.
+ * @param xs one or two tensors [1, N, heads · d], each with any number of heads.
  * @returns the rotated tensors.
  */
 export function rotary(g: Graph, xs: readonly Tensor[], lookup: RotaryLookup): Tensor[] {
@@ -30,19 +26,15 @@ export function rotary(g: Graph, xs: readonly Tensor[], lookup: RotaryLookup): T
 }
 
 function rotate(g: Graph, xs: readonly Tensor[], lookup: RotaryLookup, back: boolean): Tensor[] {
-  const { table, start, position } = lookup;
-  const [{ shape }] = xs;
-  // Tokens with their own positions are rows of one token.
-  const [B, S] = start.shape.length === 2 ? [shape[0] * shape[1], 1] : shape;
-  const Bs = sizeOf(start.shape);
-  const [positions, d] = table.shape;
+  const { table, positions, offset } = lookup;
+  const [reach, d] = table.shape;
   const half = d / 2;
   const heads = xs.map((x) => x.shape[2] / d);
   const pairs = xs.reduce((sum, x) => sum + sizeOf(x.shape) / 2, 0);
   const ys = xs.map((x) => g.intermediate(`rotary(${x.name})`, x.shape));
   g.record({
     name: 'rotary embedding',
-    inputs: [...xs, table, start, position],
+    inputs: [...xs, table, positions, offset],
     outputs: ys,
     calls: () => [
       {
@@ -51,10 +43,10 @@ function rotate(g: Graph, xs: readonly Tensor[], lookup: RotaryLookup, back: boo
           wgsl: () => fillTemplate(template, { SIGN: back ? '-' : '', TENSORS: xs.length }),
           wasm: { entry: 'rotary', constants: [back ? 1 : 0] },
         },
-        params: [pairs, B, S, half, Bs, positions, heads[0], heads[1] ?? 0].map(u32),
-        tensors: [table, start, position, ...xs.flatMap((x, t) => [x, ys[t]])],
+        params: [pairs, half, reach, heads[0], heads[1] ?? 0].map(u32),
+        tensors: [table, positions, offset, ...xs.flatMap((x, t) => [x, ys[t]])],
         workgroups: flatWorkgroups(pairs, 64),
-        units: B * S,
+        units: sizeOf(positions.shape),
         cost: pairs * 20,
       },
     ],
@@ -66,9 +58,8 @@ function rotate(g: Graph, xs: readonly Tensor[], lookup: RotaryLookup, back: boo
           const e = at % half;
           const head = Math.floor(at / half);
           const token = Math.floor(head / heads[t]);
-          const row = Math.floor(Math.floor(token / S) / (B / Bs));
-          const n = (token % S) + value(position)[0] + value(start)[row];
-          const angle = Math.min(Math.max(n, 0), positions - 1) * d + e;
+          const n = value(offset)[0] + value(positions)[token];
+          const angle = Math.min(Math.max(n, 0), reach - 1) * d + e;
           const [c, s] = [angles[angle], angles[angle + half] * (back ? -1 : 1)];
           const first = head * d + e;
           to[first] = from[first] * c - from[first + half] * s;

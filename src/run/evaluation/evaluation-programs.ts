@@ -3,7 +3,7 @@ import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import { Arena } from '../../graph/arena.ts';
 import { sizesKey } from '../../gorp/part/gradient-programs.ts';
-import { type Compiled, compile } from '../../graph/compile.ts';
+import { type Compiled, compile, compileAll } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import type { Tensor } from '../../graph/tensor.ts';
 import type { Layers } from '../../models/layers.ts';
@@ -123,35 +123,26 @@ export class Evaluations {
     this.#releaseBatch();
     const owned: OwnedBuffer[] = [];
     const compiled: Compiled[] = [];
-    const releasePrograms = (): void => compiled.splice(0).forEach((one) => one.destroy());
     const release = (): void => {
-      releasePrograms();
-      for (const buffer of owned) buffer.destroy();
-    };
-    const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
-      const one = await compile(this.#device, name, g, roots, this.#arena);
-      compiled.push(one);
-      return one;
+      for (const one of [...compiled, ...owned]) one.destroy();
     };
     try {
       const { B, tokens, nodes: answers } = sizes;
       const shape = { B, tokens, capacity: this.#capacity, gated: this.#isGated, answers };
       const generation = this.#network.generation(shape, owned);
       const ranking = generation.ranking(sizes, owned);
-      // Again if one of the programs has enlarged the memory that all share.
-      for (;;) {
-        const { version } = this.#arena;
-        const [reading, comparing] = [new Graph(), new Graph()];
-        const prefill = await add(`encode ${key}`, reading, generation.prefill(reading, this.#layers));
-        const ranked = ranking.record(comparing, this.#layers);
-        const rank = await add(`rank ${key}`, comparing, [ranked.loss, ranked.best]);
-        const value = { generation, prefill, ranking, ranked, rank };
-        if (version === this.#arena.version) {
-          this.#batch = { key, value, version, release };
-          return value;
-        }
-        releasePrograms();
-      }
+      const [reading, comparing] = [new Graph(), new Graph()];
+      const read = generation.prefill(reading, this.#layers);
+      const ranked = ranking.record(comparing, this.#layers);
+      const programs = [
+        { name: `encode ${key}`, graph: reading, roots: read },
+        { name: `rank ${key}`, graph: comparing, roots: [ranked.loss, ranked.best] },
+      ];
+      compiled.push(...(await compileAll(this.#device, programs, this.#arena)));
+      const [prefill, rank] = compiled;
+      const value = { generation, prefill, ranking, ranked, rank };
+      this.#batch = { key, value, version: this.#arena.version, release };
+      return value;
     } catch (error) {
       release();
       throw error;

@@ -2,33 +2,29 @@
 //
 //   y[e]     = x[e] cos a − x[e + d/2] sin a
 //   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n · frequency[e]; the gradient rotates back: a → −a
-// of one or two tensors x, y [B, S, heads, d]. The position of token s of row b is n = max(0, s + position +
-// start[b / (B / Bs)]), start i32 [Bs]. table [positions, d], from the host: cos of the d/2 angles of a position, then
-// sin.
+// of one or two tensors x, y [N, heads, d]. Token i is at n = max(0, positions[i] + offset). table [reach, d], from the
+// host: cos of the d/2 angles of a position, then sin.
 //
-// Arguments: pairs, B, S, half = d/2, Bs, positions, heads of both tensors, the second 0 if there is one; whether to
-// rotate back; table, start, position, then x and y of each tensor. Units: tokens.
+// Arguments: pairs, half = d/2, reach, heads of both tensors, the second 0 if there is one; whether to rotate back; table,
+// positions, offset, then x and y of each tensor. Units: tokens.
 // Care: positions beyond the table read its last one, as in the WGSL.
 import { element, madd, nmadd, word } from './simd';
 import { storeFirst } from './vectors';
 
 export function rotary(args: usize, from: u32, to: u32): void {
-  const S = word(args, 2);
-  const half = word(args, 3);
-  const rowsPerStart = word(args, 1) / word(args, 4);
-  const positions = <i32>word(args, 5);
-  const turn = f32x4.splat(word(args, 8) != 0 ? -1 : 1);
-  const position = load<u32>(word(args, 11));
+  const half = word(args, 1);
+  const reach = <i32>word(args, 2);
+  const turn = f32x4.splat(word(args, 5) != 0 ? -1 : 1);
+  const offset = load<i32>(word(args, 8));
   for (let token = from; token < to; token++) {
-    const start = load<i32>(element(word(args, 10), token / S / rowsPerStart));
-    const n = max<i32>(0, min<i32>(<i32>((token % S) + position) + start, positions - 1));
-    const cosines = element(word(args, 9), <u32>n * half * 2);
+    const n = max<i32>(0, min<i32>(load<i32>(element(word(args, 7), token)) + offset, reach - 1));
+    const cosines = element(word(args, 6), <u32>n * half * 2);
     for (let tensor: u32 = 0; tensor < 2; tensor++) {
-      const heads = word(args, 6 + tensor);
+      const heads = word(args, 3 + tensor);
       if (heads == 0) continue;
       for (let head = token * heads; head < (token + 1) * heads; head++) {
-        const x = element(word(args, 12 + 2 * tensor), head * half * 2);
-        const y = element(word(args, 13 + 2 * tensor), head * half * 2);
+        const x = element(word(args, 9 + 2 * tensor), head * half * 2);
+        const y = element(word(args, 10 + 2 * tensor), head * half * 2);
         turnHead(turn, cosines, element(cosines, half), x, y, half);
       }
     }
