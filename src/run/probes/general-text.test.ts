@@ -356,6 +356,10 @@ describe('what became of general text', () => {
     expect(sentence([3, 3, 3], [4, 4.01, 4])).toMatch(/^It models general text much worse: 3\.00 → 4\.0/);
     expect(sentence([3, 3, 3], [2.7, 2.71, 2.7])).toMatch(/^It models general text better: 3\.00 → 2\.7/);
     expect(sentence([3, 4, 2], [3.1, 3.9, 2.1])).toMatch(/as well as before, within chance/);
+    expect(sentence([3, 3, 3], [3.002, 3.002, 3.002]), 'a change too small for two digits').toMatch(
+      /a little worse: 3\.000 → 3\.002 nats a token \(\+0\.002, /,
+    );
+    expect(sentence([3, 3, 3], [3.0001, 3.0001, 3.0001])).toMatch(/as well as before, .* \(0, /);
   });
 
   test('is unknown without both ends, with a loss that is not finite, and without an interval of a single passage', () => {

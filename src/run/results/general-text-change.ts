@@ -89,15 +89,20 @@ function weighted(values: readonly (number | null)[], tokens: readonly number[])
  * prompts.”
  */
 export function generalTextSentence({ before, now, change, interval, passages }: GeneralTextChange): string {
-  const isClear = interval !== null && (interval[0] > 0 || interval[1] < 0);
   const size = Math.abs(change);
+  const isClear = interval !== null && (interval[0] > 0 || interval[1] < 0) && size >= 0.0005;
+  // As many digits as show a clear change.
+  const digits = isClear && before.loss.toFixed(2) === now.loss.toFixed(2) ? 3 : 2;
+  const [from, to, bitsFrom, bitsTo] = [before.loss, now.loss, before.bitsPerByte, now.bitsPerByte].map((value) =>
+    value.toFixed(digits),
+  );
   const amount = size < A_LITTLE ? 'a little ' : size > MUCH ? 'much ' : '';
   const verdict = isClear ? `${amount}${change > 0 ? 'worse' : 'better'}` : 'as well as before, within chance';
   const range =
     interval === null
       ? ''
-      : `, 95 % interval ${signed(interval[0])} to ${signed(interval[1])} over ${passages} passages`;
-  return `It models general text ${verdict}: ${before.loss.toFixed(2)} → ${now.loss.toFixed(2)} nats a token (${signed(change)}${range}; ${before.bitsPerByte.toFixed(2)} → ${now.bitsPerByte.toFixed(2)} bits a byte).${movedText(now)}`;
+      : `, 95 % interval ${signed(interval[0], digits)} to ${signed(interval[1], digits)} over ${passages} passages`;
+  return `It models general text ${verdict}: ${from} → ${to} nats a token (${signed(change, digits)}${range}; ${bitsFrom} → ${bitsTo} bits a byte).${movedText(now)}`;
 }
 
 function movedText({ divergence, promptDivergence }: GeneralTextState): string {
@@ -114,7 +119,7 @@ function movedText({ divergence, promptDivergence }: GeneralTextState): string {
  */
 const [A_LITTLE, MUCH] = [0.1, 0.5];
 
-const signed = (value: number): string => {
-  const text = Math.abs(value).toFixed(2);
+const signed = (value: number, digits: number): string => {
+  const text = Math.abs(value).toFixed(digits);
   return Number(text) === 0 ? '0' : `${value < 0 ? '\u2212' : '+'}${text}`;
 };
