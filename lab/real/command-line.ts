@@ -63,6 +63,7 @@ export async function trainAndKill(
 
 function argumentsOf({ model, order, benchmark, examples, tests }: Training, out: string): string[] {
   const settings = {
+    promptForm: 'raw',
     trainExamples: examples,
     testExamples: tests,
     epochs: 1,

@@ -14,7 +14,7 @@ import {
   wholeNumber,
 } from '../../src/cli/arguments.ts';
 import { EXIT, UsageError } from '../../src/cli/exit.ts';
-import { chooseRun, SETTINGS_OPTIONS } from '../../src/cli/run-settings.ts';
+import { chooseRun, inStartingForm, SETTINGS_OPTIONS } from '../../src/cli/run-settings.ts';
 import { difference } from '../../src/run/files/fitting.ts';
 import { readShard } from './shard.ts';
 import { StudyFolder } from './folder.ts';
@@ -112,7 +112,10 @@ async function planOf(
   const watch = [...values.watch, 'none']; // only what is asked for, so that studies stay comparable
   const chosenFor = async (order: string) => {
     const all = [];
-    for (const method of methods) all.push(await chooseRun({ ...values, order, watch, method }));
+    for (const method of methods) {
+      const given = { ...values, order, watch, method };
+      all.push(await inStartingForm(await chooseRun(given), given));
+    }
     return all;
   };
   if (values.orders !== undefined && values.order !== OPTIONS.order.default)

@@ -21,6 +21,8 @@ import {
   changed,
   chooseRun,
   type ChosenRun,
+  inStartingForm,
+  promptsText,
   SETTINGS_OPTIONS,
   SETTINGS_USAGE,
   type SettingsValues,
@@ -56,6 +58,8 @@ export async function evaluate(args: string[]): Promise<number> {
   const saved = values.round === undefined ? undefined : (await openTaught(values.round)).round;
   const { settings, customTasks, notes = [] } = await whatToTest(args, values, saved);
   for (const note of notes) terminal.note(`Warning: ${note}`);
+  const prompts = promptsText(settings);
+  if (prompts !== null) terminal.note(prompts);
   const { out } = values;
   const free = out === undefined ? null : await claimOut(out);
   const host = {
@@ -104,7 +108,7 @@ async function whatToTest(
   values: SettingsValues,
   saved: SavedRound | undefined,
 ): Promise<ChosenRun> {
-  if (saved === undefined) return chooseRun(values);
+  if (saved === undefined) return inStartingForm(await chooseRun(values), values);
   const { settings } = saved.results;
   refuseOptions(args, ['model', 'method'], 'the taught model sets base and method');
   if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the model sets the tasks');

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { DEVICE_CHOICES } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
 import { openDevice } from '../device/choice.ts';
+import { startingForm } from '../run/planning/count-lengths.ts';
 import { type Answering, answerPrompts } from '../run/evaluation/answering.ts';
 import type { SavedRound } from '../run/files/saved-round.ts';
 import { answerLengthIn } from '../run/tasks/encoded-task.ts';
@@ -80,7 +81,7 @@ Answers prompts with a model, as it is or after a round. Decoding is greedy, so 
   --prompt TEXT    what the model reads; repeatable. Without it, prompts are read from stdin, one per line
   --jsonl          lines of stdin are JSON: a string, or an object with "prompt"
   --max-new-tokens N  most tokens of an answer (default: as in the round's test; 128 without a round)
-  --prompt-form FORM  raw (default), or chat: as the user's turn in the model's chat template. A round sets it
+  --prompt-form FORM  chat: as the user's turn in the model's chat template (default, if it has one), or raw. A round sets it
   --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
   --json           each answer is a line of JSON on stdout: {"type":"answer","prompt","text","tokens","ended"}; "ended" is
                    false where the answer was cut off
@@ -101,21 +102,26 @@ export async function generate(args: string[]): Promise<number> {
     prompt: { type: 'string', multiple: true, default: [] },
     jsonl: { type: 'boolean', default: false },
     'max-new-tokens': { type: 'string' },
-    'prompt-form': { type: 'string', default: 'raw' },
+    'prompt-form': { type: 'string' },
     device: { type: 'string', default: 'auto' },
   });
   noPositionals(positionals);
   if (values.round !== undefined) refuseOptions(args, ['prompt-form'], 'the model sets the prompt form');
   const choice = oneOf('--device', values.device, DEVICE_CHOICES);
-  const promptForm = oneOf('--prompt-form', values['prompt-form'], PROMPT_FORMS);
+  const form = values['prompt-form'];
+  const given = form === undefined ? undefined : oneOf('--prompt-form', form, PROMPT_FORMS);
   const maxNewTokens = lengthOf(values['max-new-tokens']);
   const terminal = new Terminal(values.json);
   const { base, saved } = await openAnswering(values, terminal);
   const prompts = await readPrompts(values.prompt, values.jsonl);
+  const guard = nodeTokenizerGuard(values.model ?? saved?.results.settings.model ?? 'the model');
+  const promptForm = saved?.results.settings.training.promptForm ?? given ?? (await startingForm(base, guard));
+  if (promptForm === 'chat' && !saved && !given) {
+    terminal.note('Prompts: by the model’s chat template (raw ones with --prompt-form raw)');
+  }
+  const answering = { ...answeringOf(saved, { promptForm, maxNewTokens }), guard };
   const { device } = await openDevice(choice, nodeDeviceHost());
   try {
-    const guard = nodeTokenizerGuard(values.model ?? saved?.results.settings.model ?? 'the model');
-    const answering = { ...answeringOf(saved, { promptForm, maxNewTokens }), guard };
     let loaded = 0;
     const answers = answerPrompts(device, base, prompts, answering, saved, (name, all) =>
       terminal.live(`Preparing ${name}: ${++loaded} of ${all}`),

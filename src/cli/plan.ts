@@ -32,7 +32,14 @@ import { EXIT } from './exit.ts';
 import { hostMemory, nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { deviceSpeed } from './machine.ts';
 import { openNamedOutline, openNamedTexts } from './named-models.ts';
-import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
+import {
+  chooseRun,
+  type ChosenRun,
+  inStartingForm,
+  promptsText,
+  SETTINGS_OPTIONS,
+  SETTINGS_USAGE,
+} from './run-settings.ts';
 import { Terminal } from './terminal.ts';
 
 /** Prints how many tokens the texts of a run take, and which would be cut. Says why if they cannot be read. */
@@ -57,7 +64,7 @@ async function printLengths({ settings, customTasks }: ChosenRun, terminal: Term
     const watch = (settings.watch ?? []).filter(isRead);
     const lengths = await textLengths(host, { ...settings, order, watch }, await openNamedTexts(settings.model));
     terminal.event({ type: 'text-lengths', ...lengths, enough: enoughFor(lengths) });
-    terminal.result(`\n${describeLengths(lengths, settings.training)}`);
+    terminal.result(`\n${describeLengths(lengths, settings)}`);
   } catch (thrown) {
     if (!(thrown instanceof GorpError)) throw thrown;
     terminal.result(`\nTexts are not counted: ${explained(reportOf(thrown))}`);
@@ -65,10 +72,8 @@ async function printLengths({ settings, customTasks }: ChosenRun, terminal: Term
 }
 
 /** A table of the tasks, then what would be lost and what to do. */
-function describeLengths(
-  lengths: TextLengths,
-  { sourceLength, promptForm }: ChosenRun['settings']['training'],
-): string {
+function describeLengths(lengths: TextLengths, { training, model }: ChosenRun['settings']): string {
+  const { sourceLength } = training;
   const tasks = lengths.tasks.flatMap((task) => ('error' in task ? [] : [task]));
   const failed = lengths.tasks.flatMap((task) => ('error' in task ? [`${task.name}: ${explained(task.error)}`] : []));
   const rows = tasks.map(({ name, texts, counted, cut, longest, answer, shortened }) => [
@@ -95,11 +100,13 @@ function describeLengths(
         ? 'Some texts are too long to count: shorten them in the file, or accept that they are cut.'
         : `No text is cut with --set training.sourceLength=${enough}.`),
     tasks.some(({ shortened }) => shortened > 0) && `No answer is cut with --set training.targetLength=${longest}.`,
-    lengths.hasTemplate &&
-      promptForm === 'raw' &&
-      'The model has a chat template: --set training.promptForm=chat writes prompts by it.',
   ].filter((line) => line !== false);
-  return [...(rows.length > 0 ? table : []), ...[...failed, ...advice].map((line) => `\n${line}`)].join('\n');
+  const prompts = promptsText({ training, model });
+  return [
+    ...(prompts === null ? [] : [`${prompts}\n`]),
+    ...(rows.length > 0 ? table : []),
+    ...[...failed, ...advice].map((line) => `\n${line}`),
+  ].join('\n');
 }
 
 export const PLAN_USAGE = `Usage: gorp-web plan [options]
@@ -131,7 +138,7 @@ export async function plan(args: string[]): Promise<number> {
   const terminal = new Terminal(values.json);
   if (values.published) return published(terminal);
   const { device: choice, memoryBudget: budget } = deviceChoices(values);
-  const chosen = await chooseRun(values, { readsTasks: false });
+  const chosen = await inStartingForm(await chooseRun(values, { readsTasks: false }), values);
   for (const note of chosen.notes ?? []) terminal.note(`Warning: ${note}`);
   const { model, method, training, order } = chosen.settings;
   const outline = await openNamedOutline(model);

@@ -121,7 +121,11 @@ export async function withFiles(settings: RunSettings, values: SettingsValues): 
 export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
   const options = Object.keys(SETTINGS_OPTIONS).filter((option) => isGiven(args, option));
   const hasFilesOnly = options.every((option) => FILE_OPTIONS.includes(option));
-  const chosen = await (hasFilesOnly ? withFiles(results.settings, values) : chooseRun(values));
+  // The form of prompts that the run began with, unless the command line names one.
+  const form = `training.promptForm=${results.settings.training.promptForm}`;
+  const chosen = await (hasFilesOnly
+    ? withFiles(results.settings, values)
+    : chooseRun({ ...values, set: [form, ...values.set] }));
   checkSettings({ results }, chosen.settings);
   return chosen;
 }

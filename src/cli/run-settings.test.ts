@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { orderFileOf } from '../run/settings/order-file.ts';
-import { chooseRun, type SettingsValues } from './run-settings.ts';
+import { chooseRun, inStartingForm, promptsText, type SettingsValues } from './run-settings.ts';
+import { repositoryOf } from '../testing/model-repository.ts';
+import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 import { withFiles } from './resume.ts';
 
 let folder: string;
@@ -192,5 +194,31 @@ describe('a resumed run', () => {
     expect(resumed.customTasks.map(({ name }) => name)).toEqual(['mine']);
     await expect(withFiles(settings, values({ watch: ['emoji'] }))).rejects.toThrow(/no task emoji/);
     await expect(withFiles(settings, values({ task: [`${path},name=other`] }))).rejects.toThrow(/no task other/);
+  });
+});
+
+describe('the form of prompts', () => {
+  const started = async (given: Partial<SettingsValues>): Promise<string> => {
+    const { settings } = await inStartingForm(await chooseRun(values(given)), values(given));
+    return promptsText(settings) ?? settings.training.promptForm;
+  };
+  const modelOf = async (name: string): Promise<string> => {
+    const found = TINY_FAMILIES.find(({ family }) => family === name) ?? expect.fail(name);
+    await mkdir(join(folder, name));
+    const files = Object.entries(await repositoryOf(found.open()));
+    await Promise.all(files.map(([path, content]) => writeFile(join(folder, name, path), content)));
+    return join(folder, name);
+  };
+
+  test('is that of the model’s chat template, if it has one and nothing names another', async () => {
+    const model = await modelOf('qwen3-tiny');
+    const set = ['training.promptForm=raw'];
+    expect(await started({ model, order: 'gloss' })).toMatch(/^Prompts: by the model’s chat template/);
+    expect(await started({ model, order: 'gloss', set })).toMatch(/^Prompts: raw/);
+    expect(await started({ model: await modelOf('byt5-tiny'), order: 'gloss' })).toMatch(/^Prompts: raw/);
+    expect(await started({})).toBe('raw');
+    const { settings } = await chooseRun(values({ model, order: 'gloss' }));
+    const order = await file('order.json', JSON.stringify(orderFileOf(settings, [])));
+    expect(await started({ model, order })).toMatch(/^Prompts: raw/);
   });
 });

@@ -5,11 +5,12 @@ import { GorpError } from '../base/errors.ts';
 import { shareIn } from '../base/units.ts';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/settings/order-file.ts';
+import { startingForm } from '../run/planning/count-lengths.ts';
 import { embeddedSettings, publishedSettings, watchingByDefault } from '../run/planning/presets.ts';
-import { startingMethod } from '../run/settings/starting-values.ts';
+import { kindOf, startingMethod } from '../run/settings/starting-values.ts';
 import { readHubSource } from '../run/tasks/hub-rows.ts';
 import { datasetName, parseHubSource } from '../weights/hub-dataset.ts';
-import { hubAccess } from './named-models.ts';
+import { hubAccess, openNamedTexts } from './named-models.ts';
 import { parseSettings, type RunSettings, watching, withText } from '../run/settings/settings.ts';
 import { isEmbedded } from '../tasks/embedded-tasks.ts';
 import { benchmarkOf } from '../tasks/benchmarks.ts';
@@ -17,6 +18,7 @@ import { ORDER_IDS, publishedOrder } from '../tasks/orders.ts';
 import type { Task } from '../tasks/task.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit.ts';
+import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 import { knownTask, TASK_USAGE, taskNamed, taskOfOption } from './task-option.ts';
 
 /** Options that choose model, tasks and method. */
@@ -102,6 +104,28 @@ export async function chooseRun(asked: SettingsValues, { readsTasks = true } = {
     generalText: given.generalText,
   };
 }
+
+/**
+ * The same run with prompts in the form that the page starts with: by the model's chat template, if it has one.
+ * Published orders, order files and `--set` have their own form; the embedded models have no template.
+ *
+ * @throws GorpError as {@link openNamedTexts} and {@link startingForm}.
+ */
+export async function inStartingForm(chosen: ChosenRun, { order, set }: SettingsValues): Promise<ChosenRun> {
+  const { model, training } = chosen.settings;
+  const isSet = set.some((one) => one.startsWith('training.promptForm='));
+  if (isSet || kindOf(model) === 'embedded' || !(order === 'embedded' || isListOfTasks(order))) return chosen;
+  const promptForm = await startingForm(await openNamedTexts(model), nodeTokenizerGuard(model));
+  return { ...chosen, settings: { ...chosen.settings, training: { ...training, promptForm } } };
+}
+
+/** What prompts are written by, in a line; null where models can have raw prompts only. */
+export const promptsText = ({ model, training }: Pick<RunSettings, 'model' | 'training'>): string | null => {
+  if (kindOf(model) === 'embedded') return null;
+  return training.promptForm === 'chat'
+    ? 'Prompts: by the model’s chat template (raw ones with --set training.promptForm=raw)'
+    : 'Prompts: raw, not by a chat template';
+};
 
 /** `--tasks org/name`, a data set on the hub, is the task of the run. */
 function withDataset(values: SettingsValues): SettingsValues {

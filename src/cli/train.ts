@@ -29,6 +29,8 @@ import {
   changed,
   chooseRun,
   type ChosenRun,
+  inStartingForm,
+  promptsText,
   SETTINGS_OPTIONS,
   SETTINGS_USAGE,
   type SettingsValues,
@@ -103,6 +105,8 @@ export async function train(args: string[]): Promise<number> {
     const { settings, customTasks, notes = [] } = await whatToTrain(args, values, origin, taught);
     if (taught) for (const line of describeTaught(taught).split('\n')) terminal.note(line);
     for (const note of notes) warn(note);
+    const prompts = promptsText(settings);
+    if (prompts !== null) terminal.note(prompts);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
     if (origin && 'round' in origin && resume !== AUTO) await refuseCheckpoint(checkpoints);
@@ -167,7 +171,7 @@ async function whatToTrain(
     if (origin) checkSettings({ results: resultsOf(origin) }, chosen.settings);
     return chosen;
   }
-  if (origin === null) return chooseRun(values);
+  if (origin === null) return inStartingForm(await chooseRun(values), values);
   if ('checkpoint' in origin || values.resume === AUTO) return sameRun(args, values, resultsOf(origin));
   const { settings } = resultsOf(origin);
   if (isGiven(args, 'order')) {

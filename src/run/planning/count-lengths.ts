@@ -1,4 +1,5 @@
 import { reportOf } from '../../base/errors.ts';
+import type { TokenizerGuard } from '../../base/tokenizer-guard.ts';
 import { ChatTemplate, templateOf } from '../../text/chat-template.ts';
 import { chatTokenizer } from '../../text/chat-tokenizer.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -7,7 +8,7 @@ import { fitTurns } from '../../tasks/encode-free.ts';
 import { checkRefused, encodeEach, fitPrompt, type FittedPrompt, type Prompt, promptingOf } from '../../tasks/fit.ts';
 import { encodeLabels, MAX_ANSWER } from '../../tasks/labels.ts';
 import { encodeBeginning } from '../../tasks/long-text.ts';
-import { promptOf } from '../../tasks/prompt.ts';
+import { type PromptForm, promptOf } from '../../tasks/prompt.ts';
 import type { ModelTexts } from '../../weights/model-folder.ts';
 import { discarding, readTexts } from '../models/open-network.ts';
 import { type RunSettings, testedTasks } from '../settings/settings.ts';
@@ -41,6 +42,16 @@ export async function textLengths(host: TaskHost, settings: RunSettings, texts: 
     hasTemplate: await hasTemplate(texts, tokenizer.raw ?? tokenizer),
     positions: config.kind === 'decoder-only' ? config.maxPositions : null,
   };
+}
+
+/**
+ * The form of prompts that runs of a model start with: by its chat template, if it has one that fits its tokenizer.
+ *
+ * @throws GorpError as {@link readTexts}.
+ */
+export async function startingForm(texts: ModelTexts, guard?: TokenizerGuard): Promise<PromptForm> {
+  const { tokenizer } = await discarding(texts, () => readTexts(texts, { promptForm: 'raw' }, guard));
+  return (await hasTemplate(texts, tokenizer)) ? 'chat' : 'raw';
 }
 
 /** Whether prompts can be written by the model's own template. */
