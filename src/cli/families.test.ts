@@ -115,7 +115,7 @@ describe.each(TESTED_FAMILIES)('$family from the hub', (family) => {
         const length = ['--max-new-tokens', String(family.lengths.targetLength)];
         for (const from of [
           ['--round', round],
-          ['--model', out('merged'), ...length],
+          ['--model', out('merged'), '--prompt-form', 'raw', ...length],
         ]) {
           const answers = await answersTo([...from, ...prompts, '--device', 'cpu']);
           expect(answers).toEqual(tested.map(({ written }) => written));
