@@ -7,7 +7,7 @@ import { generate, GENERATE_USAGE } from './generate.ts';
 import { models, MODELS_USAGE } from './models.ts';
 import { plan, PLAN_USAGE } from './plan.ts';
 import { loadPlugins } from './plugins.ts';
-import { printable, Terminal } from './terminal.ts';
+import { filled, printable, Terminal } from './terminal.ts';
 import { train, TRAIN_USAGE } from './train.ts';
 
 declare const __APP_VERSION__: string;
@@ -28,8 +28,12 @@ Usage: gorp-web COMMAND [options]
 
 "gorp-web COMMAND --help" lists the options of a command. All take --plugin FILE, repeatable: methods, formats of
 examples and probes of your own (docs/plugins.md).
+
 Exit codes: 0 done, 2 wrong usage, 3 unusable input or folder, 4 no GPU or a failed one, 70 a bug in gorp-web,
 130 interrupted.`;
+
+/** Columns of help: those of the terminal, if it has a width. */
+const WIDTH = Math.min(110, process.stdout.columns || 100);
 
 interface Command {
   /** @returns the exit code. */
@@ -59,7 +63,7 @@ async function commandOf(name: string): Promise<Command | undefined> {
 export async function main(args: string[]): Promise<number> {
   const [name = '', ...given] = args;
   if (['--help', '-h', 'help'].includes(name)) {
-    console.log(USAGE);
+    console.log(filled(USAGE, WIDTH));
     return EXIT.ok;
   }
   if (name === '--version') {
@@ -68,11 +72,11 @@ export async function main(args: string[]): Promise<number> {
   }
   const command = await commandOf(name);
   if (command === undefined) {
-    console.error(name === '' ? USAGE : `Unknown command ${JSON.stringify(name)}.\n\n${USAGE}`);
+    console.error(filled(name === '' ? USAGE : `Unknown command ${JSON.stringify(name)}.\n\n${USAGE}`, WIDTH));
     return EXIT.usage;
   }
   if (given.includes('--help') || given.includes('-h')) {
-    console.log(command.usage);
+    console.log(filled(command.usage, WIDTH));
     return EXIT.ok;
   }
   try {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Terminal } from './terminal.ts';
+import { filled, Terminal } from './terminal.ts';
 
 /** Both streams of a terminal, and what was written to them. */
 function watched(json: boolean, isTTY = false): { terminal: Terminal; out: () => string; err: () => string } {
@@ -43,4 +43,33 @@ test('lines of JSON keep their meaning and contain nothing that a terminal obeys
 
   expect(out()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   expect(JSON.parse(out())).toEqual({ type: 'task', name: HOSTILE });
+});
+
+test('a usage is filled to the width of the terminal, with the texts of options below each other', () => {
+  const usage = `Usage: gorp-web do FILE [options]
+       gorp-web do --again
+
+Does what is to be done, and
+says so at the end.
+
+  do       the same
+  --model NAME     an embedded model, a folder
+                   on disk or an address
+  --checkpoint MINUTES  how often it is saved
+  --help`;
+  expect(filled(usage, 44).split('\n')).toEqual([
+    'Usage: gorp-web do FILE [options]',
+    '       gorp-web do --again',
+    '',
+    'Does what is to be done, and says so at the',
+    'end.',
+    '',
+    '  do       the same',
+    '  --model NAME     an embedded model, a',
+    '                   folder on disk or an',
+    '                   address',
+    '  --checkpoint MINUTES  how often it is',
+    '                   saved',
+    '  --help',
+  ]);
 });

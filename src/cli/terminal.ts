@@ -10,6 +10,38 @@ const escaped = (character: string): string => `\\u${character.charCodeAt(0).toS
 /** The same for a text of one line. */
 export const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\n');
 
+/**
+ * The usage of a command, with its paragraphs and the texts of its options filled to the width of a terminal. Lines with
+ * `gorp-web` at their begin stay as they are.
+ */
+export function filled(usage: string, width: number): string {
+  const blocks: { head: string; words: string[]; indent: number }[] = [];
+  for (const line of usage.split('\n')) {
+    const [, indent, text] = /^( *)(.*)$/.exec(line) ?? ['', '', line];
+    const last = blocks.at(-1);
+    const option = /^( {2}\S.*? {2,})(\S.*)$/.exec(line);
+    if (option !== null) blocks.push({ head: option[1], words: option[2].split(' '), indent: TEXT_OF_OPTION });
+    else if (text === '' || /^(?:Usage: )?gorp-web /.test(text)) blocks.push({ head: line, words: [], indent: 0 });
+    else if (last !== undefined && last.words.length > 0 && last.indent === indent.length)
+      last.words.push(...text.split(' '));
+    else blocks.push({ head: indent, words: text.split(' '), indent: indent.length });
+  }
+  const lines = blocks.flatMap(({ head, words, indent }) => {
+    const found = [head];
+    for (const [i, word] of words.entries()) {
+      const line = found[found.length - 1];
+      if (i === 0) found[0] = head + word;
+      else if (line.length + 1 + word.length <= width) found[found.length - 1] = `${line} ${word}`;
+      else found.push(' '.repeat(indent) + word);
+    }
+    return found;
+  });
+  return lines.join('\n');
+}
+
+/** Column of the texts of options in a usage. */
+const TEXT_OF_OPTION = 19;
+
 /** Where a command writes: results to stdout, progress to stderr; with `--json`, JSON lines on stdout only. */
 export class Terminal {
   readonly #out: NodeJS.WriteStream;
