@@ -18,7 +18,7 @@ export interface CommonQuestion {
 type Written = Readonly<Record<string, readonly [question: string, ...accepted: string[]]>>;
 
 /** Questions as they are written, as a list. */
-const questionsOf = (kinds: Readonly<Record<string, Written>>): CommonQuestion[] =>
+export const questionsOf = (kinds: Readonly<Record<string, Written>>): CommonQuestion[] =>
   Object.entries(kinds).flatMap(([kind, written]) =>
     Object.entries(written).map(([id, [question, ...accepted]]): CommonQuestion => ({
       id: `${kind}/${id}`,
