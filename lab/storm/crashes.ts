@@ -58,6 +58,7 @@ function workAfter({ phase, done }: Report, gap: number): Work | 'opening' {
     case 'space':
       return 'growing spaces';
     case 'evaluate':
+    case 'answers':
       return 'testing';
     case 'checkpoint':
       return 'a checkpoint or the step after it';

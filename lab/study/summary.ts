@@ -1,7 +1,7 @@
 import { mcnemarP } from '../../src/base/proportions.ts';
 import { mean } from '../../src/base/statistics.ts';
 import { needsBriefly } from '../../src/methods/parts/method.ts';
-import { methodOf } from '../../src/methods/registry.ts';
+import { methodPreset, planOf, withValues } from '../../src/methods/registry.ts';
 import { answersOfBoth } from '../../src/run/results/answers.ts';
 import { countsByOwnScores } from '../../src/run/settings/scoring.ts';
 import { bestOf, type Choice, type MadeRun } from './made-runs.ts';
@@ -267,8 +267,8 @@ function boundOf(methods: readonly MethodSummary[]): Bound | null {
 /** Whether a method has one setting, rather than a grid to try. */
 export const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
 
-const needsOf = ({ method }: StudyEntry): { needs: string } => ({
-  needs: needsBriefly(methodOf({ name: method }).needs),
+const needsOf = ({ method, settings }: StudyEntry): { needs: string } => ({
+  needs: needsBriefly(planOf(withValues(methodPreset(method), settings))),
 });
 
 /** The averages of a method. Means over seeds are taken of means over orders. */

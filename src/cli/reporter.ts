@@ -202,6 +202,7 @@ const DOING: Record<Progress['phase'], string> = {
   evaluate: 'Testing on',
   train: 'Learning',
   space: 'Building the space of',
+  answers: 'Answering',
   save: 'Saving',
   checkpoint: 'Saving a checkpoint at',
 };

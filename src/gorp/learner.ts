@@ -1,4 +1,4 @@
-import type { Batch, BatchSizes } from '../base/batch.ts';
+import type { Batch, BatchSizes, TokenPair } from '../base/batch.ts';
 import type { Device } from '../device/device.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network } from '../models/network.ts';
@@ -110,6 +110,11 @@ export class Learner {
    */
   protect(sample: readonly Batch[], onPart?: OnPart): Promise<void> {
     return protect(this.#core, sample, onPart);
+  }
+
+  /** Before the first task, hands general prompts with the base model's answers to parts that remember them. */
+  remember(answered: readonly TokenPair[]): void {
+    for (const part of this.#core.parts) part.remember?.(answered);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
 import { defineMethod, inTurn, REPLAY_PAPER } from './parts/method.ts';
-import { replay, REPLAY_SETTINGS } from './parts/replay.ts';
+import { replay, REPLAY_SETTINGS, replayVariant } from './parts/replay.ts';
 
 /**
  * Experience replay on an adapter pair and projected full-rank weights: what `mtl` trains, in the layers that `gorp` trains.
@@ -12,9 +12,10 @@ export const erFullRank = defineMethod({
   menu: 'Methods that use old data',
   summary:
     'Experience replay with full-rank weights: trains one adapter and, through a low-rank projection, the full-rank ' +
-    'weights on every task in turn, and puts remembered examples of earlier tasks into every batch.',
+    'weights on every task in turn, and puts remembered examples, or prompts that the model has ' +
+    'answered itself, into every batch.',
   citation: REPLAY_PAPER,
-  needs: { oldData: true },
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS, ...REPLAY_SETTINGS },
+  variant: replayVariant,
   plan: (values) => inTurn(adapters('one', values), projected(values), replay(values)),
 });

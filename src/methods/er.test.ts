@@ -1,18 +1,35 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import { replay } from '../gorp/part/method-plan.ts';
+import { type RememberedExample, replay, type ReplayPlan } from '../gorp/part/method-plan.ts';
+import type { EndedTask } from '../gorp/part/part.ts';
 import { Replay } from '../gorp/replay/replay-part.ts';
-import { methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
-import { tinySettings } from '../testing/tiny-run.ts';
+import { answerPrompts } from '../run/evaluation/answering.ts';
+import { GENERAL_ANSWER } from '../run/tasks/protected-examples.ts';
+import { prepareTask } from '../run/tasks/task-data.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
+import { type Files, methodStateOf, openRound, runKeepingRounds } from '../testing/saved-run.ts';
+import { GENERAL_PROMPTS } from '../tasks/general-prompts.ts';
+import { promptFrame } from '../tasks/prompt.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
+import { methodTitle } from './registry.ts';
 
 describe('the memory', () => {
   /** Replay after tasks of some examples with labels of one token. */
-  const remember = async (memory: number, ...tasks: readonly (readonly number[])[]): Promise<Replay> => {
-    const part = new Replay(replay({ share: 0.25, memory }));
+  const remember = async (memory: number, ...tasks: readonly (readonly number[])[]): Promise<Replay> =>
+    rememberBy({ memory }, ...tasks);
+  const rememberBy = async (
+    { isFree = false, ...plan }: { memory: number; source?: ReplayPlan['source']; isFree?: boolean },
+    ...tasks: readonly (readonly number[])[]
+  ): Promise<Replay> => {
+    const part = new Replay(replay({ share: 0.25, ...plan }));
     for (const [i, labels] of tasks.entries()) {
       const task = i + 1;
       const examples = labels.map((label, at) => ({ source: [100 * task + at], label: [label, 1] }));
-      await part.endTask({ task, examples, random: () => seededRandom(task) });
+      const answer: EndedTask['answer'] = (prompts) =>
+        Promise.resolve(prompts.slice(1).map(({ source }) => ({ source, label: [9] })));
+      await part.endTask({ task, examples, isFree, answer, random: () => seededRandom(task) });
     }
     return part;
   };
@@ -38,6 +55,34 @@ describe('the memory', () => {
     ).toEqual([5, 5, 6, 6]);
     expect(examples.filter(({ task }) => task === 2)).toHaveLength(4);
     expect((await remember(1, [5, 6])).remembered).toHaveLength(2);
+  });
+
+  test('of free answers, which are all different, holds the share', async () => {
+    const answers = Array.from({ length: 50 }, (_, i) => i);
+    expect((await rememberBy({ memory: 0.1, isFree: true }, answers)).remembered).toHaveLength(5);
+  });
+
+  test('of answers of its own holds the same prompts, without those that have none, and no answer of the data', async () => {
+    const [data, own] = [
+      await remember(0.1, many, many),
+      await rememberBy({ memory: 0.1, source: 'self' }, many, many),
+    ];
+    for (const task of [1, 2]) {
+      const [drawn, held] = [data, own].map(({ remembered }) => remembered.filter((one) => one.task === task));
+      expect(held).toEqual(drawn.slice(1).map((one) => ({ ...one, label: [9] })));
+    }
+  });
+
+  test('of general prompts holds these and nothing of the tasks', async () => {
+    const part = new Replay(replay({ share: 0.25, memory: 1, source: 'general' }));
+    part.remember([{ source: [1, 2], label: [3] }]);
+    const answer = (): Promise<never> => Promise.reject(new Error('nothing is answered at the end of a task'));
+    const examples = [{ source: [7], label: [8] }];
+    await part.endTask({ task: 1, examples, isFree: false, answer, random: () => seededRandom(1) });
+    expect(part.remembered).toEqual([{ task: 0, source: [1, 2], label: [3] }]);
+    const other = new Replay(replay({ share: 0.25, memory: 1 }));
+    other.remember([{ source: [1, 2], label: [3] }]);
+    expect(other.remembered).toEqual([]);
   });
 
   test('is measured by its tokens', async () => {
@@ -94,5 +139,69 @@ describe('runs', () => {
     const [files] = whole.rounds.values();
     const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(files) });
     expect(resumed.results.curves.loss).toEqual(curves.loss);
+  });
+
+  const WHOLE = { sourceLength: 200 }; // so that no prompt is cut
+
+  /**
+   * Expects a memory to hold prompts among these texts, of a task, with what the model after a round answers to them; or
+   * the base model, without a round.
+   */
+  const expectAnswered = async (
+    memory: readonly RememberedExample[],
+    { texts, task, length, files }: { texts: readonly string[]; task: number; length: number; files?: Files },
+  ): Promise<void> => {
+    const tokenizer = loadTokenizer(tinyModel().tokenizer, {});
+    const textOf = new Map(texts.map((text) => [tokenizer.encodePrompt(text).join(), text]));
+    expect(memory.length).toBeGreaterThan(1);
+    expect(memory.map((one) => one.task)).toEqual(memory.map(() => task));
+    const some = memory.slice(0, 6);
+    const asked = some.map(({ source }) => textOf.get(source.join()) ?? `of no task: ${source.join()}`);
+    const answering = {
+      promptForm: 'raw',
+      frozenWeights: 'f32',
+      evaluationBatchSize: 3,
+      maxNewTokens: length,
+    } as const;
+    const round = files && (await openRound(files));
+    const written: string[] = [];
+    for await (const { text } of answerPrompts(await acquireTestDevice(), tinyModel(), asked, answering, round)) {
+      written.push(text);
+    }
+    expect(some.map(({ label }) => tokenizer.decode(label.filter((id) => id !== tokenizer.eosId)))).toEqual(written);
+  };
+
+  test('replay general prompts from the first task on, as the base model answers them, and store nothing of the data', async () => {
+    const settings = tinySettings('er', WHOLE, { replayShare: 0.5, replaySource: 'general' });
+    const { results, rounds } = await runKeepingRounds(settings);
+    expect(methodTitle(settings.method)).toBe('er on general prompts');
+    const base = (await runKeepingRounds(tinySettings('seq-lora', WHOLE))).results.curves;
+    expect(results.curves.step).toEqual(base.step);
+    expect(results.curves.loss[0]).not.toEqual(base.loss[0]);
+    const [first, last] = await Promise.all([...rounds.values()].map(methodStateOf));
+    expect(last.examples).toEqual(first.examples);
+    const texts = GENERAL_PROMPTS.train.map(({ sentence }) => sentence);
+    await expectAnswered(first.examples, { texts, task: 0, length: GENERAL_ANSWER });
+  });
+
+  test('replay prompts of earlier tasks as the model answered them when it had learned them', async () => {
+    const settings = tinySettings('er', WHOLE, { replayShare: 0.5, replaySource: 'self', replayMemory: 1 });
+    const { results, rounds } = await runKeepingRounds(settings);
+    const second = results.curves.round.indexOf(2);
+    const stored = (await runKeepingRounds({ ...settings, method: { ...settings.method, replaySource: 'examples' } }))
+      .results;
+    expect(results.curves.loss.slice(0, second)).toEqual(stored.curves.loss.slice(0, second));
+    const [files] = rounds.values();
+    const { examples } = await methodStateOf(files);
+    const task = await prepareTask(
+      tinyHost(() => undefined),
+      'gloss',
+      settings,
+      loadTokenizer(tinyModel().tokenizer, {}),
+      () => undefined,
+    );
+    const { before, after } = promptFrame(task.definition);
+    const texts = task.asked.map(({ sentence }) => `${before}${sentence}${after}`);
+    await expectAnswered(examples, { texts, task: 1, length: task.longestAnswer, files });
   });
 });

@@ -27,7 +27,6 @@ export const gainLora = defineMethod({
   citation:
     'Liang, Chen, Li: Gated Integration of Low-Rank Adaptation for Continual Learning of Large Language Models. ' +
     'NeurIPS 2025, arXiv 2505.15424.',
-  needs: { taskCount: true },
   settings: {
     base: choice({
       section: 'first',

@@ -22,7 +22,6 @@ export const infLora = defineMethod({
     'input directions of earlier tasks.',
   citation:
     'Liang, Li: InfLoRA: Interference-Free Low-Rank Adaptation for Continual Learning. CVPR 2024, arXiv 2404.00228.',
-  needs: { taskCount: true },
   settings: {
     ...ADAPTER_SETTINGS,
     threshold: starting({ threshold: SPACE_SETTINGS.threshold }, { threshold: 0.95 }).threshold,

@@ -10,7 +10,6 @@ export const mtl = defineMethod({
     'Multi-task training, the upper bound: trains an adapter and the full-rank weights on all tasks mixed, so that ' +
     'nothing is forgotten.',
   citation: null,
-  needs: { oldData: true, taskCount: true },
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS },
   plan: (values) => ({ schedule: 'mixed', parts: [adapters('one', values), projected(values)] }),
 });

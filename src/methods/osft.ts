@@ -24,7 +24,6 @@ export const osft = defineMethod({
   citation:
     'Nayak, Killamsetty, Han, Bhandwaldar, Chanda, Xu, Wang, Pareja, Silkin, Eyceoz, Srivastava: Sculpting Subspaces: ' +
     'Constrained Full Fine-Tuning in LLMs for Continual Learning. ICLR 2026, arXiv 2504.07097.',
-  needs: { taskCount: true },
   settings: {
     ...PLAIN_SETTINGS,
     firstFrozenShare: number({

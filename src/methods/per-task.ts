@@ -9,7 +9,6 @@ export const perTask = defineMethod({
     'One adapter per task, active for that task alone, on the unchanged base model: the ceiling for what a task can ' +
     'learn, with nothing forgotten and nothing shared.',
   citation: null,
-  needs: { taskIdentity: true },
   settings: ADAPTER_SETTINGS,
   plan: (values) => ({ schedule: 'apart', parts: [adapters('per-task', values)] }),
 });

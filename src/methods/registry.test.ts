@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type MethodPlan, needsOf, partOf, type PartPlan, spaceOf } from '../gorp/part/method-plan.ts';
+import { type MethodPlan, partOf, type PartPlan, spaceOf } from '../gorp/part/method-plan.ts';
 import { MENU } from './parts/method.ts';
 import {
   METHOD_NAMES,
@@ -38,7 +38,7 @@ it('lists methods by menu group, the leading one first and the others by name', 
 
 describe.each(METHOD_NAMES)('%s', (name) => {
   const preset = methodPreset(name);
-  const { settings, menu, citation, needs } = methodOf({ name });
+  const { settings, menu, citation } = methodOf({ name });
   const plan = planOf(preset);
 
   it('passes the schema under its own name', () => {
@@ -56,13 +56,6 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     const [adapters, fullRank] = [partOf(plan, 'adapters'), partOf(plan, 'full-rank')];
     expect(adapters ?? fullRank).toBeDefined();
     if (spaceOf(plan)) expect(adapters?.pairs === 'per-task' || fullRank !== undefined).toBe(true);
-  });
-
-  it('needs what its plan uses', () => {
-    const { replayShare, taskCount = false } = needsOf(plan);
-    expect(needs.oldData).toBe(plan.schedule === 'mixed' || replayShare !== undefined);
-    expect(needs.taskCount).toBe(plan.schedule === 'mixed' || taskCount);
-    expect(needs.taskIdentity).toBe(plan.schedule === 'apart');
   });
 
   it('is described in one sentence and listed in the menu', () => {

@@ -281,7 +281,7 @@ class Following {
       if (moment.type === 'cut-short') this.#isCutShort = true;
       host.emit(moment);
       // Work that takes long can be stopped between its parts if the last checkpoint holds what was learned before it.
-      const isPart = moment.type === 'progress' && (moment.phase === 'compile' || moment.phase === 'space');
+      const isPart = moment.type === 'progress' && ['compile', 'space', 'answers'].includes(moment.phase);
       this.#isEnding = isPart;
       return isPart && !this.#wouldLoseSteps ? control.untilStopped(Promise.resolve()) : undefined;
     }

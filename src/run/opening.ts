@@ -7,6 +7,7 @@ import { needsOf } from '../gorp/part/method-plan.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { methodTitle, planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
 import { shownReading } from '../tasks/reading.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
@@ -51,7 +52,14 @@ import { ownText, type RunSettings, testedTasks } from './settings/settings.ts';
 import { kindOf } from './settings/starting-values.ts';
 import { answerLengthOf, type EncodedTask, longestOf, targetLengthOf } from './tasks/encoded-task.ts';
 import { earlierTask, type Lesson, lessonOf } from './tasks/lessons.ts';
-import { dataHash, type ProtectedExamples, protectedExamples, protectedSample } from './tasks/protected-examples.ts';
+import {
+  dataHash,
+  GENERAL_ANSWER,
+  type ProtectedExamples,
+  protectedExamples,
+  protectedSample,
+  replayedPrompts,
+} from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 import { prepareTask } from './tasks/task-data.ts';
 
@@ -62,6 +70,8 @@ export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
   readonly protects: ProtectedExamples;
+  /** General prompts that the base model answers to have them replayed; none with most methods. */
+  readonly replayed: readonly EncodedExample[];
   /** Questions of common knowledge; null if the settings ask none, or the model has no chat template. */
   readonly questions: AskedQuestions | null;
   /** By which the run measures what its model could do before; null if it does not, or the model reads none of it. */
@@ -104,6 +114,7 @@ interface Inspected extends Pick<
   Opened,
   | 'tasks'
   | 'protects'
+  | 'replayed'
   | 'questions'
   | 'general'
   | 'batchTokens'
@@ -155,7 +166,7 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#waitWhilePaused();
     const { known, ...inspected } = await this.#inspect(model, trains); // the host may not have called `inspect`
-    const { tasks, protects, questions, general } = inspected;
+    const { tasks, protects, replayed, questions, general } = inspected;
     const from = await this.#resumedRun();
     if (from) await checkWeights(from.results, from.what, this.#settings.model, model);
     const { sourceLength, targetLength: asked } = this.#settings.training;
@@ -163,6 +174,7 @@ export class Opening {
       targetLengthOf(asked, tasks),
       questions === null ? 0 : questions.longest + ANSWER_TOKENS - sourceLength,
       (this.#host.probes?.length ?? 0) > 0 ? ANSWER_TOKENS : 0,
+      replayed.length > 0 ? GENERAL_ANSWER : 0,
       ...protects.map((one) => longestOf(one.map(({ label }) => label))),
     );
     const opened = await discarding(model, () =>
@@ -173,7 +185,7 @@ export class Opening {
     const hasBlocks = [...model.tensors.values()].some(({ blocks }) => blocks !== undefined);
     if (this.#settings.training.frozenWeights === 'stored' || hasBlocks) {
       try {
-        await this.#plan(model, tasks, { protects, questions, general }, (name) =>
+        await this.#plan(model, tasks, { protects, replayed, questions, general }, (name) =>
           storedTypeOf(model, storedName(name)),
         );
       } catch (thrown) {
@@ -235,18 +247,19 @@ export class Opening {
     const saved = await this.#openRound(texts, trains);
     const { tasks, lessons, taughtBefore } = await this.#prepareTasks(known, trains);
     const protects = await protectedExamples(known.tokenizer, this.#settings, tasks);
-    const data = await dataHash(tasks, protects);
+    const replayed = await replayedPrompts(known.tokenizer, this.#settings);
+    const data = await dataHash(tasks, [...protects, replayed]);
     if (this.#checkpoint) checkSame(this.#checkpoint, this.#settings, data);
     const first = tasks.find(({ train }) => train.length > 0);
     if (first) {
       this.#host.emit({ type: 'reading', task: first.name, tokens: shownReading(known.tokenizer, first.train) });
     }
     const general = await this.#generalText(known, tasks);
-    const planned = await this.#plan(texts, tasks, { protects, questions, general });
-    const batchTokens = trainingTokens(this.#settings, tasks);
+    const planned = await this.#plan(texts, tasks, { protects, replayed, questions, general });
+    const batchTokens = trainingTokens(this.#settings, tasks, replayed);
     const taught = { lessons, taughtBefore };
     this.#inspected = {
-      ...{ known, tasks, protects, questions, general, batchTokens },
+      ...{ known, tasks, protects, replayed, questions, general, batchTokens },
       ...{ data, saved, files, date, planned, ...taught },
     };
     return this.#inspected;
@@ -385,7 +398,7 @@ export class Opening {
   async #plan(
     texts: ModelTexts,
     tasks: readonly EncodedTask[],
-    { protects, questions, general }: Pick<Opened, 'protects' | 'questions' | 'general'>,
+    { protects, replayed, questions, general }: Pick<Opened, 'protects' | 'replayed' | 'questions' | 'general'>,
     storedAs = storedTypes(modelOutline(texts)),
   ): Promise<PlannedParts> {
     const { config } = texts;
@@ -398,7 +411,7 @@ export class Opening {
       const batches = protectedSample(protects, training, spaceSamples(method, network));
       const shares = network.sharesBeginnings && needsOf(planOf(method)).byPrompt !== true;
       const packed = packedRounds(this.#settings, tasks, network);
-      const work = workOf(this.#settings, tasks, shares, { protects: batches, questions, general, packed });
+      const work = workOf(this.#settings, tasks, shares, { protects: batches, replayed, questions, general, packed });
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
       this.#host.emit({
         type: 'memory-plan',

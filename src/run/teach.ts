@@ -1,12 +1,14 @@
+import type { TokenPair } from '../base/batch.ts';
 import { chunks } from '../base/chunks.ts';
 import type { Device } from '../device/device.ts';
 import type { Learner } from '../gorp/learner.ts';
-import { spaceOf } from '../gorp/part/method-plan.ts';
+import { needsOf, spaceOf } from '../gorp/part/method-plan.ts';
 import { rateCourse, rateFactor } from '../gorp/rate-schedule.ts';
 import { planOf } from '../methods/registry.ts';
 import type { Network } from '../models/network.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { Validation } from './evaluation/free-answers.ts';
+import { answeredByModel, Validation } from './evaluation/free-answers.ts';
 import { type Moment, rest } from './events/events.ts';
 import { type DataPosition, positionAt } from './files/data-position.ts';
 import { reported } from './learning/control.ts';
@@ -24,7 +26,7 @@ import type { CommonQuestionsRound, GeneralTextRound, Results } from './results/
 import { type Round, testedBefore } from './settings/schedule.ts';
 import type { RunSettings } from './settings/settings.ts';
 import type { EncodedTask } from './tasks/encoded-task.ts';
-import { type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
+import { GENERAL_ANSWER, type ProtectedExamples, protectedSample } from './tasks/protected-examples.ts';
 import { spaceSamples } from './tasks/space-samples.ts';
 
 /** A learner, the tasks it is to learn, and where it is in them. */
@@ -38,6 +40,8 @@ export interface Lessons {
   readonly tasks: readonly EncodedTask[];
   /** What the model could do before and shall not lose. */
   readonly protects: ProtectedExamples;
+  /** General prompts that the base model answers to have them replayed. */
+  readonly replayed: readonly EncodedExample[];
   /** Questions of common knowledge; null if none are asked. */
   readonly questions: AskedQuestions | null;
   /** Measures what the model knows of general text; null if nothing does. */
@@ -118,6 +122,7 @@ async function* begin(lessons: Lessons, { number }: Round, batches: RoundBatches
   Object.assign(at, positionAt(number, 'learn'));
   const steps = async function* (): AsyncGenerator<Moment, void, void> {
     if (number === 1) yield* protect(lessons);
+    if (number === 1) yield* answerGeneral(lessons);
     yield* inParts(lessons, 'compile', batches.name, (onPart) =>
       learner.beginTask(batches.beginSample(), onPart, batches.prompts()),
     );
@@ -133,6 +138,30 @@ async function* protect(lessons: Lessons): AsyncGenerator<Moment, void, void> {
   if (sample.length === 0) return;
   yield* inParts(lessons, 'space', 'the base model', (onPart) => learner.protect(sample, onPart));
 }
+
+/** Has the base model answer general prompts, if the method replays those. */
+async function* answerGeneral(lessons: Lessons): AsyncGenerator<Moment, void, void> {
+  const { learner, replayed } = lessons;
+  if (replayed.length === 0) return;
+  const answered = yield* inParts(lessons, 'answers', 'general prompts', (onPart) =>
+    answersOf(lessons, replayed, GENERAL_ANSWER, onPart),
+  );
+  if (answered.length === 0) {
+    yield { type: 'warning', message: 'The base model answers nothing to general prompts, so nothing is replayed.' };
+  }
+  learner.remember(answered);
+}
+
+/** What the model answers to prompts as it is now. */
+const answersOf = (
+  { settings, ...parts }: Lessons,
+  prompts: readonly TokenPair[],
+  length: number,
+  onPart: (done: number, total: number) => Promise<void>,
+): Promise<EncodedExample[]> =>
+  answeredByModel({ ...parts, rows: settings.training.evaluationBatchSize }, prompts, length, (done) =>
+    onPart(done, prompts.length),
+  );
 
 /** Trains on a task: a step for each batch of every epoch, from the step where the run is. */
 async function* learn(lessons: Lessons, round: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
@@ -226,13 +255,30 @@ async function* validate(lessons: Lessons, validation: Validation): AsyncGenerat
 }
 
 /** Ends a task: the spaces grow by the directions that it used. */
-async function* end(lessons: Lessons, { number }: Round, batches: RoundBatches): AsyncGenerator<Moment, void, void> {
+async function* end(
+  lessons: Lessons,
+  { number, trains }: Round,
+  batches: RoundBatches,
+): AsyncGenerator<Moment, void, void> {
   const { settings, learner, at, time } = lessons;
-  const data = {
-    ...{ sample: batches.spaceSample(), singles: batches.singles() },
-    ...{ prompts: batches.prompts(), examples: batches.examples },
-  };
-  const growing = inParts(lessons, 'space', batches.name, (onPart) => learner.endTask(data, onPart));
+  const learned = trains.map((task) => lessons.tasks[task]);
+  const answersItself = needsOf(planOf(settings.method)).ownAnswers === 'self';
+  const growing = inParts(
+    lessons,
+    answersItself ? 'answers' : 'space',
+    answersItself ? `prompts of ${batches.name}` : batches.name,
+    (onPart) =>
+      learner.endTask(
+        {
+          ...{ sample: batches.spaceSample(), singles: batches.singles(), prompts: batches.prompts() },
+          examples: answersItself ? learned.flatMap(({ train, answerless = train }) => answerless) : batches.examples,
+          isFree: learned.every(({ form }) => form !== 'labels'),
+          answer: (prompts) =>
+            answersOf(lessons, prompts, Math.max(...learned.map(({ longestAnswer }) => longestAnswer)), onPart),
+        },
+        onPart,
+      ),
+  );
   const tensors = yield* time.timed('end', number, growing);
   yield { type: 'space', round: number, tensors, stateBytes: learner.stateBytes };
   const isLast = number >= settings.order.length;
@@ -331,7 +377,7 @@ async function* measure(lessons: Lessons, round: number): AsyncGenerator<Moment,
 /** Work that reports how many of its parts are done. */
 async function* inParts<Result>(
   { at, time }: Lessons,
-  phase: 'compile' | 'space',
+  phase: 'compile' | 'space' | 'answers',
   item: string,
   work: (onPart: (done: number, total: number) => Promise<void>) => Promise<Result>,
 ): AsyncGenerator<Moment, Result, void> {

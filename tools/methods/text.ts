@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MENU, type Method, needsInWords } from '../../src/methods/parts/method.ts';
 import type { Setting } from '../../src/methods/parts/setting.ts';
-import { METHODS } from '../../src/methods/registry.ts';
+import { type MethodName, methodPreset, METHODS, planOf } from '../../src/methods/registry.ts';
 import { STARTING_VALUES } from '../../src/run/settings/starting-values.ts';
 
 /**
@@ -35,9 +35,9 @@ const cell = (text: string): string => text.replaceAll('|', '\\|');
 const valuesOf = (setting: Setting): string =>
   setting.kind === 'number' ? setting.range.words : setting.options.map(({ value }) => `\`${value}\``).join(', ');
 
-function sectionOf({ name, summary, citation, needs, settings }: Method): string {
+function sectionOf({ name, summary, citation, settings }: Method<MethodName>): string {
   const lines = [`### \`${name}\``, '', summary, ''];
-  const needed = needsInWords(needs);
+  const needed = needsInWords(planOf(methodPreset(name)));
   if (needed !== '') lines.push(needed, '');
   if (citation !== null) lines.push(`Source: ${citation}`, '');
   const own = Object.entries(settings).map(([key, one]) => `\`${key}\` ${String(one.initial)}`);

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import { explained } from '../../base/errors.ts';
-import { needsOf } from '../../gorp/part/method-plan.ts';
+import { partOf } from '../../gorp/part/method-plan.ts';
 import { methodTitle, planOf } from '../../methods/registry.ts';
 import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
 import { GALLERY } from '../../weights/gallery.ts';
@@ -155,13 +155,20 @@ const CHOICES: readonly Choice[] = [
   { label: 'Files on this machine', start: 'picked:', holds: isPicked },
 ];
 
+/** What replay repeats, by its source. */
+const REPEATED = {
+  examples: 'examples of them',
+  general: 'the base model’s answers to general prompts',
+  self: 'prompts of them, with the model’s own answers,',
+} as const;
+
 /** The model that the next run teaches more: what it knows, which cannot be changed. */
 export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; issue: string | undefined }) {
   const { teach } = usePage();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const { settings, lessons } = model;
-  const replays = needsOf(planOf(settings.method)).replayShare !== undefined;
+  const replay = partOf(planOf(settings.method), 'replay');
   return (
     <section className="stack" data-testid="teaches" aria-labelledby="teaches-title">
       <h2 id="teaches-title" className="label" tabIndex={-1} ref={heading}>
@@ -170,8 +177,8 @@ export function TaughtField({ teaches: { model }, issue }: { teaches: Teaches; i
       <Lessons model={model} />
       <p className="help">
         On {modelText(settings.model)}. The files of these tasks are not needed any more.
-        {replays &&
-          ` ${methodTitle(settings.method)} repeats examples of them while it learns: it carries those with the model.`}
+        {replay &&
+          ` ${methodTitle(settings.method)} repeats ${REPEATED[replay.source]} while it learns: it carries those with the model.`}
       </p>
       {isPicked(settings.model) && <PickedModelField issue={undefined} />}
       {issue !== undefined && <p className="help bad">{issue}</p>}

@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
 import { MENU, needsInWords } from '../../methods/parts/method.ts';
-import { METHOD_NAMES, methodOf, METHODS } from '../../methods/registry.ts';
+import { METHOD_NAMES, methodOf, METHODS, planOf } from '../../methods/registry.ts';
 import { commonFields, moreGroups, perTaskFields } from '../state/fields.ts';
 import { usePage, usePageState } from '../state/page-context.tsx';
 import { CHECKPOINT_MINUTES, GPU_SHARES } from '../state/preferences.ts';
@@ -81,9 +81,9 @@ const GROUPS = MENU.map((title) => ({
 
 export function MethodField() {
   const { chooseMethod } = usePage();
-  const name = usePageState(({ draft }) => draft.method.name);
+  const method = usePageState(({ draft }) => draft.method);
+  const { name } = method;
   const id = useId();
-  const method = methodOf({ name });
   return (
     <div className="stack">
       <label htmlFor={id} className="label">
@@ -110,7 +110,7 @@ export function MethodField() {
         ))}
       </select>
       <p id={`${id}-help`} className="help">
-        {[method.summary, needsInWords(method.needs)].filter((text) => text !== '').join(' ')}
+        {[methodOf(method).summary, needsInWords(planOf(method))].filter((text) => text !== '').join(' ')}
       </p>
     </div>
   );

@@ -1,7 +1,7 @@
 import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 import { needsInWords } from '../../methods/parts/method.ts';
-import { METHOD_NAMES, METHODS } from '../../methods/registry.ts';
+import { METHOD_NAMES, methodPreset, METHODS, planOf } from '../../methods/registry.ts';
 import { embeddedSettings } from '../../run/planning/presets.ts';
 import { markup, silentPage, textOf } from '../testing/markup.ts';
 import { commonFields, moreGroups } from './fields.ts';
@@ -24,12 +24,12 @@ describe('the menu of methods', () => {
   });
 
   it('shows the summary and needs of the chosen method', () => {
-    for (const { name, summary, needs } of METHODS) {
+    for (const { name, summary } of METHODS) {
       const shown = silentPage();
       shown.chooseMethod(name);
       const text = textOf(markup(shown, createElement(MethodField)));
       expect(text, name).toContain(summary);
-      expect(text, name).toContain(needsInWords(needs));
+      expect(text, name).toContain(needsInWords(planOf(methodPreset(name))));
     }
   });
 });

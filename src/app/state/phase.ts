@@ -48,6 +48,8 @@ export function phaseText({ status, progress }: Known): string {
       return `Learning ${progress.item}`;
     case 'space':
       return `Building the space of ${progress.item}`;
+    case 'answers':
+      return `Answering ${progress.item}`;
     case 'save':
       return `Saving the files of ${progress.item}`;
     case 'checkpoint':
@@ -59,7 +61,7 @@ export function phaseText({ status, progress }: Known): string {
 function stoppingText(progress: PageRun['progress']): string {
   if (progress?.phase === 'train') return 'Stopping after this step';
   if (progress?.phase === 'space') return `Stopping after this part of the space of ${progress.item}`;
-  if (progress?.phase === 'evaluate') return 'Stopping after these examples';
+  if (progress?.phase === 'evaluate' || progress?.phase === 'answers') return 'Stopping after these examples';
   if (progress?.phase === 'save' || progress?.phase === 'checkpoint') return 'Stopping when this is saved';
   return 'Stopping';
 }

@@ -14,8 +14,11 @@ export interface TaskData {
   readonly prompts?: readonly Batch[];
   /** Batches of one example each, as many as a part asks for. */
   readonly singles?: readonly Batch[];
-  /** All training examples, in the order of the data. */
+  /** Training examples for a part that remembers some, in the order of the data; and whether their answers are free. */
   readonly examples?: readonly TokenPair[];
+  readonly isFree?: boolean;
+  /** Answers prompts by the model as it is, for a part that remembers its answers. */
+  readonly answer?: EndedTask['answer'];
 }
 
 /** Protects what the model could do before: see {@link Learner.protect}. */
@@ -69,7 +72,7 @@ export async function beginTask(
 export async function endTask(
   core: LearnerCore,
   programs: LearnerPrograms,
-  { sample, prompts = sample, singles = [], examples = [] }: TaskData,
+  { sample, prompts = sample, singles = [], examples = [], isFree = false, answer = unanswered }: TaskData,
   onPart: OnPart = noted,
 ): Promise<NamedGrowth[]> {
   const { progress, options, loss, parts } = core;
@@ -78,7 +81,7 @@ export async function endTask(
   programs.drop();
   const { task } = progress;
   const random: EndedTask['random'] = (stream) => seededRandom(mixSeed(options.seed, 'method', task, stream));
-  const ended: EndedTask = { ...taskOf(core, prompts), singles, examples, loss, random };
+  const ended: EndedTask = { ...taskOf(core, prompts), singles, examples, isFree, answer, loss, random };
   const growths: NamedGrowth[] = [];
   for (const part of parts) growths.push(...((await part.endTask?.(ended)) ?? []));
   const reading = parts.filter((part) => part.endWithInputs !== undefined);
@@ -95,6 +98,8 @@ function taskOf(core: LearnerCore, prompts: readonly Batch[]): TaskOf {
   const { seed, recompute = false } = options;
   return { device, network, model, task: progress.task, tasks: () => core.tasks, seed, recompute, prompts };
 }
+
+const unanswered: EndedTask['answer'] = () => Promise.reject(new Error('nobody answers the prompts of this task'));
 
 /** For work whose progress nobody follows. */
 const noted: OnPart = () => Promise.resolve();

@@ -13,8 +13,10 @@ export interface PartNeeds {
   readonly prompts?: number;
   /** Examples that it reads one by one at the end of a task, at most. */
   readonly singles?: number;
-  /** Share of every batch that comes from examples of earlier tasks, in [0, 1). */
+  /** Share of every batch that comes from remembered examples, in [0, 1). */
   readonly replayShare?: number;
+  /** Whose prompts it has the model itself answer, to remember them: {@link ReplayPlan.source}. */
+  readonly ownAnswers?: 'general' | 'self';
   /** Whether it reads the adapter pairs of earlier tasks one by one, so that they cannot be added to the weights. */
   readonly earlierPairs?: true;
   /** Whether it must know the number of tasks. */
@@ -356,24 +358,39 @@ export const merging = (): MergingPlan => ({ part: 'merging', needs: {} });
 /** The weight of task t, counted from 1, in the merged B. */
 export const mergingWeight = (task: number): number => 1 / Math.sqrt(task);
 
-/** Examples of earlier tasks among those of the current task. */
+/** Remembered examples among those of the current task. */
 export interface ReplayPlan {
   readonly part: 'replay';
   readonly needs: PartNeeds;
-  /** Share of each task's training examples to store; at least two of each label. */
+  /**
+   * - `examples`: training examples of earlier tasks.
+   * - `general`: general prompts with what the base model answers to them, from the first task on.
+   * - `self`: prompts of earlier tasks with what the model answers to them when it has learned the task.
+   */
+  readonly source: 'examples' | 'general' | 'self';
+  /** Share of each task's training examples, or of their prompts, to store; at least two of each label. */
   readonly memory: number;
 }
 
 /** @param share of every batch that comes from the memory, in [0, 1). The examples that it replaces are dropped. */
-export const replay = ({ share, memory }: { readonly share: number; readonly memory: number }): ReplayPlan => ({
+export const replay = ({
+  share,
+  memory,
+  source = 'examples',
+}: {
+  readonly share: number;
+  readonly memory: number;
+  readonly source?: ReplayPlan['source'];
+}): ReplayPlan => ({
   part: 'replay',
-  needs: { replayShare: share },
+  needs: { replayShare: share, ...(source !== 'examples' && { ownAnswers: source }) },
+  source,
   memory,
 });
 
 /** An example that a method remembers, as the model reads it. */
 export interface RememberedExample extends TokenPair {
-  /** Its task, counted from 1. */
+  /** Its task, counted from 1; 0 for a general prompt. */
   readonly task: number;
 }
 

@@ -38,6 +38,7 @@ const MEMBERS: Readonly<Record<keyof Part, true>> = {
     endTask: true,
     endWithInputs: true,
     protect: true,
+    remember: true,
     remembered: true,
     storedBytes: true,
     savedBytes: true,

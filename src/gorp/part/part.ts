@@ -119,6 +119,10 @@ export interface EndedTask extends TaskOf {
   readonly singles: readonly Batch[];
   /** Its training examples, in the order of the data. */
   readonly examples: readonly TokenPair[];
+  /** Whether their answers are free texts, not labels. */
+  readonly isFree: boolean;
+  /** The same prompts with the answers of the model as it is now, without those to which it answers nothing. */
+  readonly answer: (prompts: readonly TokenPair[]) => Promise<readonly TokenPair[]>;
   /** f32 [1]: a sum of losses, which is never read. */
   readonly loss: Tensor;
   /** Random numbers of this run, task and stream name, independent of other streams. */
@@ -274,6 +278,8 @@ export interface Part extends Partial<StateOwner> {
   endWithInputs?(task: EndedTask, inputs: ReadInputs, isProtected: boolean): Promise<readonly NamedGrowth[]>;
   /** Protects, before the first task, what examples use of the model. */
   protect?(inputs: ReadInputs): Promise<void>;
+  /** Receives, before the first task, general prompts with the answers of the base model. */
+  remember?(answered: readonly TokenPair[]): void;
 
   // What it stores and costs.
   /** Examples of earlier tasks that it remembers; restored from {@link SavedProgress}. */

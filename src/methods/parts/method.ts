@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { MethodPlan, PartPlan } from '../../gorp/part/method-plan.ts';
+import { type MethodPlan, needsOf, type PartPlan } from '../../gorp/part/method-plan.ts';
 import { schemaOf, type Setting, type Settings, type ValuesOf } from './setting.ts';
 
 /** Sources shared by several methods. */
@@ -19,18 +19,6 @@ export const MENU = [
   'Upper bounds',
 ] as const;
 
-/** What a method needs in addition to the data of the current task; shown in every table of results. */
-export interface Needs {
-  /** Examples of earlier tasks while it learns a later one. */
-  readonly oldData: boolean;
-  /** The task of each test example. */
-  readonly taskIdentity: boolean;
-  /** The number of tasks ahead. */
-  readonly taskCount: boolean;
-  /** Full gradients: it has no fast mode. */
-  readonly exactMode: boolean;
-}
-
 /** A condition that several settings must meet together. */
 export interface Rule<S extends Settings> {
   readonly holds: (values: ValuesOf<S>) => boolean;
@@ -49,7 +37,6 @@ export interface Method<N extends string = string, S extends Settings = Settings
   readonly summary: string;
   /** Its publication; null for a baseline without one. */
   readonly citation: string | null;
-  readonly needs: Needs;
   /** Exactly the settings of this method. */
   readonly settings: S;
   readonly rules: readonly Rule<S>[];
@@ -60,15 +47,14 @@ export interface Method<N extends string = string, S extends Settings = Settings
   readonly schema: v.GenericSchema<unknown, { name: N } & ValuesOf<S>>;
 }
 
-type Described<N extends string, S extends Settings> = Omit<Method<N, S>, 'schema' | 'leads' | 'needs' | 'rules'> & {
+type Described<N extends string, S extends Settings> = Omit<Method<N, S>, 'schema' | 'leads' | 'rules'> & {
   readonly leads?: true;
-  readonly needs?: Partial<Needs>;
   readonly rules?: readonly Rule<S>[];
 };
 
-/** Creates a method from its description. Needs that are not listed default to false. */
+/** Creates a method from its description. */
 export function defineMethod<const N extends string, S extends Settings>(described: Described<N, S>): Method<N, S> {
-  const { name, settings, leads = false, rules = [], needs } = described;
+  const { name, settings, leads = false, rules = [] } = described;
   const entries = Object.fromEntries(Object.entries(settings).map(([key, one]) => [key, schemaOf(one)]));
   const values = v.strictObject({ name: v.literal(name), ...entries });
   const checks = rules.map(({ holds, at, message }) =>
@@ -78,8 +64,7 @@ export function defineMethod<const N extends string, S extends Settings>(describ
     ),
   );
   const schema = (v.pipe as (...parts: unknown[]) => unknown)(values, ...checks) as Method<N, S>['schema'];
-  const none: Needs = { oldData: false, taskIdentity: false, taskCount: false, exactMode: false };
-  return { ...described, leads, needs: { ...none, ...needs }, rules, schema };
+  return { ...described, leads, rules, schema };
 }
 
 /** The initial values of settings, in their order. */
@@ -94,25 +79,31 @@ export function initialValues<S extends Settings>(settings: S): ValuesOf<S> {
  */
 export const inTurn = (...parts: readonly PartPlan[]): MethodPlan => ({ schedule: 'in-turn', parts });
 
-/** What a method needs, for a table cell; a dash if nothing. */
-export function needsBriefly({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {
-  const needs = [
-    ...(oldData ? ['old data'] : []),
-    ...(taskIdentity ? ['task at test'] : []),
-    ...(taskCount ? ['number of tasks'] : []),
-    ...(exactMode ? ['full gradients'] : []),
+/** What a method needs besides the data of the current task: in a table, and in a sentence. */
+function needsOfPlan(plan: MethodPlan): { readonly brief: string; readonly inWords: string }[] {
+  const { replayShare, ownAnswers, taskCount } = needsOf(plan);
+  const replays = replayShare !== undefined;
+  return [
+    ...(plan.schedule === 'mixed' || (replays && ownAnswers === undefined)
+      ? [{ brief: 'old data', inWords: 'examples of earlier tasks' }]
+      : []),
+    ...(ownAnswers === 'self' ? [{ brief: 'old prompts', inWords: 'prompts of earlier tasks' }] : []),
+    ...(plan.schedule === 'apart' ? [{ brief: 'task at test', inWords: 'the task of each test example' }] : []),
+    ...(plan.schedule === 'mixed' || taskCount
+      ? [{ brief: 'number of tasks', inWords: 'the number of tasks ahead' }]
+      : []),
   ];
-  return needs.join(', ') || '–';
 }
 
+/** What a method needs, for a table cell; a dash if nothing. Every table of results shows it. */
+export const needsBriefly = (plan: MethodPlan): string =>
+  needsOfPlan(plan)
+    .map(({ brief }) => brief)
+    .join(', ') || '–';
+
 /** What a method needs, as a sentence; empty if nothing. */
-export function needsInWords({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {
-  const needs = [
-    ...(oldData ? ['examples of earlier tasks'] : []),
-    ...(taskIdentity ? ['the task of each test example'] : []),
-    ...(taskCount ? ['the number of tasks ahead'] : []),
-    ...(exactMode ? ['full gradients'] : []),
-  ];
+export function needsInWords(plan: MethodPlan): string {
+  const needs = needsOfPlan(plan).map(({ inWords }) => inWords);
   if (needs.length === 0) return '';
   const last = needs.pop() as string;
   return `It needs ${needs.length > 0 ? `${needs.join(', ')} and ` : ''}${last}.`;

@@ -1,4 +1,4 @@
-import type { PlannedBatch } from '../../base/batch.ts';
+import type { PlannedBatch, TokenPair } from '../../base/batch.ts';
 import { chunks, evenChunks } from '../../base/chunks.ts';
 import type { Device } from '../../device/device.ts';
 import type { Learner } from '../../gorp/learner.ts';
@@ -158,6 +158,34 @@ export async function writeAnswers(
     await onBatch((done += indexes.length));
   }
   return answers;
+}
+
+/**
+ * Prompts with the answers of the model as it is now, with their end if it comes in time; without those to which it
+ * answers nothing, or whose answer has a token that the tokenizer lacks.
+ *
+ * @param length tokens of an answer, at most.
+ * @param onBatch called after every batch with the number of prompts answered.
+ * @throws GorpError `device/…`.
+ */
+export async function answeredByModel(
+  parts: { device: Device; network: Network; learner: Pick<Learner, 'layers'>; tokenizer: Tokenizer; rows: number },
+  prompts: readonly TokenPair[],
+  length: number,
+  onBatch: (done: number) => Promise<void>,
+): Promise<EncodedExample[]> {
+  const { device, network, learner, tokenizer, rows } = parts;
+  const programs = new Evaluations(device, network, learner.layers, length + 1);
+  try {
+    const answers = await writeAnswers({ device, network, programs }, prompts, rows, onBatch);
+    return prompts.flatMap(({ source }, i) => {
+      const label = answers[i];
+      const isEmpty = label.length === 0 || network.tokens.endIds.includes(label[0]);
+      return isEmpty || label.some((id) => id >= tokenizer.size) ? [] : [{ source, label }];
+    });
+  } finally {
+    programs.destroy();
+  }
 }
 
 /** The sizes of a batch of prompts without labels. */

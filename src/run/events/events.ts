@@ -30,6 +30,7 @@ export type Phase =
   | 'evaluate'
   | 'train'
   | 'space'
+  | 'answers'
   | 'save'
   | 'checkpoint';
 

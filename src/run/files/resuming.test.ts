@@ -160,6 +160,8 @@ const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettin
   ['frozen pairs', 'inc-lora', {}, {}, [STATE_FILE]],
   ['folded pairs', 'inc-lora', {}, { loraRank: 9 }, [STATE_FILE]],
   ['gates', 'gain-lora', {}, {}, [STATE_FILE]],
+  ['answers to general prompts', 'er', {}, { replaySource: 'general', replayShare: 0.5 }, []],
+  ['answers of its own', 'er', {}, { replaySource: 'self', replayShare: 0.5 }, []],
 ];
 
 describe('a run resumed from its checkpoints ends as an uninterrupted one, bit for bit', () => {

@@ -56,6 +56,8 @@ export interface Effort {
   validation: Work | null;
   /** Asking all questions of common knowledge once; nothing if none are asked. */
   questions?: Work;
+  /** Answering the general prompts that are replayed, or the prompts of each task at its end; none with most methods. */
+  ownAnswers?: readonly Work[];
   /** One measurement on general text; null without. */
   generalText: Work | null;
   tokensOfStep: number;
@@ -189,11 +191,20 @@ export function costsOf(settings: RunSettings, tasks: readonly PlannedTask[], ef
     needsOf(planOf(method)).protects === undefined
       ? NO_WORK
       : sumOf([reading(first, 'end', protects), space?.build ?? NO_WORK, reading(first, 'begin')]);
+  const { ownAnswers } = needsOf(planOf(method));
+  // Tasks that were taught before this run, which come first, are not answered again.
+  const answering = (whose: typeof ownAnswers, i: number): Work => {
+    const { ownAnswers: works = [] } = effort;
+    const at = whose === 'general' ? i : i - learned.length + works.length;
+    return whose === ownAnswers ? (works[at] ?? NO_WORK) : NO_WORK;
+  };
   return {
     steps: learned.map((task) => shorter(effort.step, shareOfStep(task))),
     tests: tasks.map((task) => testCost(task, effort)),
-    begins: learned.map((task, i) => (i > 0 ? reading(task, 'begin') : protection(task))),
-    ends: learned.map((task) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK])),
+    begins: learned.map((task, i) =>
+      i > 0 ? reading(task, 'begin') : sumOf([protection(task), answering('general', 0)]),
+    ),
+    ends: learned.map((task, i) => sumOf([reading(task, 'end'), space?.build ?? NO_WORK, answering('self', i)])),
     validations: validationCosts(schedule, learned, effort),
     questions: effort.questions ?? NO_WORK,
     generalText: effort.generalText ?? NO_WORK,

@@ -206,6 +206,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     return sumOf(costs);
   };
   const questions = work.questions ? await answering(work.questions) : NO_WORK;
+  const ownAnswers: Work[] = [];
+  for (const one of work.ownAnswers ?? []) ownAnswers.push(await answering(one));
   return {
     memory: { ...fullestOf(moments), checkpoint, host },
     effort: {
@@ -214,6 +216,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
       space,
       validation,
       questions,
+      ownAnswers,
       generalText,
       tokensOfStep: trained.tokens,
       tokensOfRow: sizesOf(work.batch).tokens / work.batch.B,
@@ -224,8 +227,11 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
 }
 
 /** Tokens that the network must have positions for after a prompt of a task. */
-const longestAnswer = ({ answer, questions }: PlannedWork, sourceLength: number): number =>
-  questions ? Math.max(answer, questions.longest + questions.answer - sourceLength) : answer;
+const longestAnswer = ({ answer, questions, ownAnswers = [], batch }: PlannedWork, sourceLength: number): number =>
+  [...(questions ? [questions] : []), ...ownAnswers].reduce(
+    (most, one) => Math.max(most, one.longest + one.answer - sourceLength),
+    Math.max(answer, ownAnswers.length > 0 ? batch.T : 0),
+  );
 
 const programsOf = (device: CountingDevice, programs: readonly Program[]): Work =>
   sumOf(programs.map((program) => device.workOf(program)));

@@ -1,7 +1,7 @@
 import { type Batch, labelTokensOf, type PlannedBatch, tokensOf } from '../../base/batch.ts';
 import { evenChunks } from '../../base/chunks.ts';
 import { GorpError } from '../../base/errors.ts';
-import { needsOf } from '../../gorp/part/method-plan.ts';
+import { needsOf, partOf } from '../../gorp/part/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { sharedTokens } from '../../models/decoder-batch.ts';
 import { type LabelTree, labelTree, sizesOfTrees } from '../../models/label-tree.ts';
@@ -23,6 +23,7 @@ import type { PlannedTask } from '../settings/amount.ts';
 import { type Round, scheduledRounds } from '../settings/schedule.ts';
 import type { RunSettings } from '../settings/settings.ts';
 import { answerLengthOf, type EncodedTask } from '../tasks/encoded-task.ts';
+import { GENERAL_ANSWER } from '../tasks/protected-examples.ts';
 import { RoundBatches } from '../tasks/round-batches.ts';
 import { spaceSamples } from '../tasks/space-samples.ts';
 import { answersAhead } from './duration.ts';
@@ -54,6 +55,8 @@ export interface PlannedWork {
   readonly freeTests: readonly PlannedFreeTest[];
   /** The questions of common knowledge; undefined if none are asked. */
   readonly questions?: PlannedAnswers | undefined;
+  /** Prompts that the model answers to replay its answers: general ones, or those of each task; none with most methods. */
+  readonly ownAnswers?: readonly PlannedAnswers[];
   /** Maximum number of tokens in an answer, with the end. */
   readonly answer: number;
 }
@@ -64,6 +67,7 @@ type Planned = Pick<RunSettings, 'method' | 'training'>;
 interface Beside {
   /** The batches of what is protected. */
   readonly protects?: readonly Batch[];
+  readonly replayed?: readonly EncodedExample[];
   readonly questions?: AskedQuestions | null;
   readonly general?: GeneralText | null;
   readonly packed?: PackedRounds | undefined;
@@ -141,14 +145,15 @@ export function workOf(
   { method, training }: Planned,
   tasks: readonly EncodedTask[],
   shares: boolean,
-  { protects = [], questions = null, general = null, packed }: Beside = {},
+  { protects = [], replayed = [], questions = null, general = null, packed }: Beside = {},
 ): PlannedWork {
   const { batchSize, targetLength, evaluationBatchSize, epochs } = training;
   const batchesOf = (trains: readonly number[]): number =>
     Math.ceil(trains.reduce((sum, task) => sum + tasks[task].train.length, 0) / batchSize);
   const heldOut = tasks.flatMap(({ validation }) => validation);
   const tested = tasks.filter(({ test }) => test.length > 0); // tests of tasks taught earlier may not be at hand
-  const batch = largestBatch({ method, training }, tasks, 'train', batchSize);
+  const answered = answeredPrompts(method, tasks, replayed);
+  const batch = largestBatch({ method, training }, tasks, 'train', batchSize, answered);
   return {
     tasks: roundsOf(method, tasks).length,
     batch,
@@ -178,22 +183,47 @@ export function workOf(
     ...(questions !== null && {
       questions: plannedAnswers(questions.prompts, { rows: questions.rows, answer: ANSWER_TOKENS }, shares),
     }),
+    ownAnswers: answered.map(({ prompts, answer, share }): PlannedAnswers => {
+      const all = plannedAnswers(prompts, { rows: evaluationBatchSize, answer }, shares);
+      return { ...all, read: share * all.read, written: share * all.written };
+    }),
     answer: answerLengthOf(targetLength, tasks),
   };
+}
+
+/** Prompts that the model answers itself, tokens of an answer at most, and the share of the prompts that it answers. */
+function answeredPrompts(
+  method: Planned['method'],
+  tasks: readonly EncodedTask[],
+  replayed: readonly EncodedExample[],
+): { prompts: readonly EncodedExample[]; answer: number; share: number }[] {
+  if (replayed.length > 0) return [{ prompts: replayed, answer: GENERAL_ANSWER, share: 1 }];
+  const plan = planOf(method);
+  if (needsOf(plan).ownAnswers !== 'self') return [];
+  const share = partOf(plan, 'replay')?.memory ?? 1;
+  return tasks.flatMap(({ train, answerless = train, longestAnswer }) =>
+    answerless.length === 0 ? [] : [{ prompts: answerless, answer: longestAnswer, share }],
+  );
 }
 
 const roundsOf = (method: Planned['method'], tasks: readonly EncodedTask[]): Round[] =>
   scheduledRounds(planOf(method).schedule, tasks.filter(({ watched }) => !watched).length);
 
-/** The largest batch of what rounds train on, or hold out. @param most rows. */
+/** The largest batch of what rounds train on, or hold out. @param most rows. @param answered what else it may replay. */
 function largestBatch(
   { method }: Planned,
   tasks: readonly EncodedTask[],
   part: 'train' | 'validation',
   most: number,
+  answered: ReturnType<typeof answeredPrompts> = [],
 ): PlannedBatch {
   const rounds = roundsOf(method, tasks).map(({ trains }) => trains.flatMap((task) => tasks[task][part]));
-  const [S, T] = (['source', 'label'] as const).map((of) => longest(rounds.flat().map((one) => one[of])));
+  const replayed = answered.flatMap(({ prompts, answer }) => {
+    const label = new Array<number>(answer).fill(0);
+    return prompts.map(({ source }) => ({ source, label }));
+  });
+  const all = [...rounds.flat(), ...replayed];
+  const [S, T] = (['source', 'label'] as const).map((of) => longest(all.map((one) => one[of])));
   const B = Math.min(most, Math.max(...rounds.map(({ length }) => length)));
   const { replayShare, byPrompt = false } = needsOf(planOf(method));
   const isMixed = replayShare !== undefined;
@@ -205,7 +235,7 @@ function largestBatch(
       const spare = S - longest(examples.map(({ source }) => source));
       return (isMixed ? 0 : sharedTokens(examples)) + Math.floor((spare * B) / Math.max(1, B - 1));
     });
-  const together = isMixed ? [rounds.flat()] : rounds;
+  const together = isMixed ? [all] : rounds;
   const tokens = together.map((examples) => {
     const lengths = examples.map(({ source, label }) => source.length + label.length - 1);
     const own = isMixed || byPrompt ? 0 : sharedTokens(examples);
@@ -235,8 +265,14 @@ const sumOfLargest = (values: readonly number[], count: number): number =>
 export const tokensIn = ({ B, S, T }: PlannedBatch): number => B * (S + T);
 
 /** Tokens of the largest batch of training. */
-export const trainingTokens = (settings: Planned, tasks: readonly EncodedTask[]): number =>
-  tokensIn(largestBatch(settings, tasks, 'train', settings.training.batchSize));
+export const trainingTokens = (
+  settings: Planned,
+  tasks: readonly EncodedTask[],
+  replayed: readonly EncodedExample[],
+): number => {
+  const answered = answeredPrompts(settings.method, tasks, replayed);
+  return tokensIn(largestBatch(settings, tasks, 'train', settings.training.batchSize, answered));
+};
 
 /** What the time of a run needs to know of an encoded task. */
 export function plannedTask(task: EncodedTask): PlannedTask {
@@ -259,7 +295,8 @@ export function plannedTask(task: EncodedTask): PlannedTask {
 export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
   const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
   const answers = answersAhead(training, labels);
-  const T = Math.max(...answers.map((answer) => answer.T));
+  const { protects, ownAnswers } = needsOf(planOf(method));
+  const T = Math.max(...answers.map((answer) => answer.T), ownAnswers === 'general' ? GENERAL_ANSWER : 0);
   const { batchTokens } = training;
   const packed = { B: Math.max(1, Math.floor(batchTokens / (S + T))), S, T, shared: 0 };
   return {
@@ -268,7 +305,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
     packed: batchTokens > 0 ? packed : undefined,
     shapes: Infinity,
     validation: training.validationExamples > 0 ? { B: Math.min(batchSize, B), S, T, shared: 0 } : null,
-    protects: needsOf(planOf(method)).protects ? [{ B: batchSize, S, T, shared: 0 }] : [],
+    protects: protects ? [{ B: batchSize, S, T, shared: 0 }] : [],
     generalText: null, // takes less than a step, and less than a tenth of the time of tests
     tests: distinct(answers.map((answer) => testAhead(B, S, answer))),
     freeTests: [],

@@ -1,7 +1,7 @@
 import { markdownText } from '../../base/markdown.ts';
 import { deviation, mean } from '../../base/statistics.ts';
 import { needsBriefly } from '../../methods/parts/method.ts';
-import { methodOf } from '../../methods/registry.ts';
+import { methodTitle, planOf } from '../../methods/registry.ts';
 import { generalTextChange, generalTextSentence } from './general-text-change.ts';
 import { measuredBy } from './measures.ts';
 import { ownSeconds, type Results, type TaskReport } from './results.ts';
@@ -109,7 +109,7 @@ export function runTable(results: Results): string {
   const { settings, tasks, measures, stateBytes = [] } = results;
   const { exact, ranked, rougeL, loss } = measures;
   const cells: Readonly<Record<string, string>> = {
-    method: settings.method.name,
+    method: methodTitle(settings.method),
     'AP exact': percentText([exact.averagePerformance]),
     'AP ranked': percentText([ranked.averagePerformance]),
     'BWT exact': percentText([exact.backwardTransfer]),
@@ -129,14 +129,14 @@ export function runTable(results: Results): string {
       }),
     seconds: ownSeconds(results).toFixed(0),
     'state KiB': ((stateBytes.at(-1)?.bytes ?? 0) / 1024).toFixed(1),
-    needs: needsBriefly(methodOf(settings.method).needs),
+    needs: needsBriefly(planOf(settings.method)),
   };
   const lines = [
     `| ${Object.keys(cells).join(' | ')} |`,
     `|${' --- |'.repeat(Object.keys(cells).length)}`,
     `| ${Object.values(cells).join(' | ')} |`,
     '',
-    ...accuracyLines(settings.method.name, [results]),
+    ...accuracyLines(methodTitle(settings.method), [results]),
     ...watchedLines(results),
     ...textLines(results),
     ...probeLines(results),

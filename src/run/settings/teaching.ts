@@ -1,6 +1,13 @@
 import { needsOf } from '../../gorp/part/method-plan.ts';
-import { methodOf, methodTitle, planOf } from '../../methods/registry.ts';
+import { methodTitle, planOf } from '../../methods/registry.ts';
 import type { RunSettings } from './settings.ts';
+
+/** What replay hands on, by its source. */
+const REMEMBERED = {
+  examples: 'remembered examples',
+  general: 'remembered answers to general prompts',
+  self: 'remembered answers of its own',
+} as const;
 
 /** What a method hands from one task to the next, in words. */
 function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
@@ -25,7 +32,7 @@ function handedOn({ method }: Pick<RunSettings, 'method'>): string[] {
       case 'merging':
         return ['merged adapters'];
       case 'replay':
-        return ['remembered examples'];
+        return [REMEMBERED[one.source]];
       case 'own':
         return one.handsOn === '' ? [] : [one.handsOn];
       case 'distillation':
@@ -76,7 +83,7 @@ export function teachingFault(
     };
   }
   const expected = before.order.length;
-  if (methodOf(method).needs.taskCount && order.length !== expected) {
+  if (needsOf(planOf(method)).taskCount === true && order.length !== expected) {
     return {
       problem: `${method.name} needs the number of tasks in advance; it was set up for ${expected}, but the order has ${order.length}`,
       nextStep: `Teach its base model all ${order.length} tasks at once, or with a method that does not need their number.`,

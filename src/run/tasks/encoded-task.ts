@@ -16,6 +16,8 @@ export interface EncodedTask {
   /** None if answers are free. */
   readonly labels: readonly string[];
   readonly train: readonly EncodedExample[];
+  /** Those whose prompts hold no answer of the data, if others do: none of a text, what a conversation begins with. */
+  readonly answerless?: readonly EncodedExample[];
   /** Of a watched task, examples from its training data to protect what they use of the model; empty if none are. */
   readonly protects: readonly EncodedExample[];
   /** Examples held out from training, whose loss is measured during it; empty if none are. */

@@ -31,6 +31,21 @@ export async function protectedExamples(
   return [encoded, ...tasks.map(({ protects }) => protects)].filter(({ length }) => length > 0);
 }
 
+/** Tokens of the base model's answer to a general prompt, at most: a sentence or two. */
+export const GENERAL_ANSWER = 48;
+
+/** The general prompts, if the method replays what the base model answers to them. @throws GorpError `tasks/prompt-too-long`. */
+export async function replayedPrompts(
+  tokenizer: Tokenizer,
+  { method, training: { sourceLength } }: Pick<RunSettings, 'method' | 'training'>,
+): Promise<EncodedExample[]> {
+  if (needsOf(planOf(method)).ownAnswers !== 'general') return [];
+  const lengths = { sourceLength, answerLength: GENERAL_ANSWER };
+  const { encoded, refused } = await encodeFree(tokenizer, GENERAL_PROMPTS, GENERAL_PROMPTS.train, lengths);
+  checkRefused(GENERAL_PROMPTS.name, refused);
+  return encoded.map(({ source }) => ({ source, label: [] }));
+}
+
 /** Batches of these examples for a space, equally many from each source. */
 export function protectedSample(
   sources: ProtectedExamples,
@@ -41,8 +56,12 @@ export function protectedSample(
   return sources.flatMap((examples) => sampleBatches(examples, most, { batchSize }, samples));
 }
 
-/** Names what a run trains on, protects and is tested on: SHA-256 over the tokens of every example, in order. */
-export async function dataHash(tasks: readonly EncodedTask[], protects: ProtectedExamples): Promise<string> {
+/**
+ * Names what a run trains on, protects, replays and is tested on: SHA-256 over the tokens of every example, in order.
+ *
+ * @param others what it protects, and the general prompts that it replays.
+ */
+export async function dataHash(tasks: readonly EncodedTask[], others: ProtectedExamples): Promise<string> {
   const hash = await Sha256.begin();
   const add = (ids: readonly number[]): void => hash.update(new Uint8Array(Int32Array.of(ids.length, ...ids).buffer));
   const addAll = (examples: readonly EncodedExample[]): void => {
@@ -60,6 +79,6 @@ export async function dataHash(tasks: readonly EncodedTask[], protects: Protecte
     addAll([...train, ...validation, ...test]);
     for (const candidate of candidates) add(candidate);
   }
-  protects.forEach(addAll);
+  others.forEach(addAll);
   return hash.digest();
 }

@@ -233,6 +233,55 @@ describe('prepareTask', () => {
   });
 });
 
+describe('prompts that the model may answer itself to replay its answers', () => {
+  const settings = tinySettings('er', {}, { replaySource: 'self' });
+  const taskOf = (form: 'chat' | 'text', train: Task['train']): Task => ({
+    ...{ name: 'own', kind: 'OWN', instruction: null, labels: [], form, dev: [], test: train },
+    train,
+  });
+  const prepare = async (own: Task, source: 'self' | 'general' = 'self'): Promise<EncodedTask> => {
+    const method = { ...settings.method, replaySource: source };
+    return prepareTask(
+      hostOf(readTinyTask, own),
+      'own',
+      { ...settings, method, order: ['own'] },
+      tokenizer,
+      () => undefined,
+    );
+  };
+  const asks: ChatTurn = { role: 'user', content: 'red ball' };
+  const answers: ChatTurn = { role: 'assistant', content: 'warm' };
+
+  it('are all of a task with labels, and of a conversation those before its first answer', async () => {
+    const labelled = await prepareTask(hostOf(readTinyTask), 'gloss', settings, tokenizer, () => undefined);
+    expect(labelled.answerless).toBeUndefined();
+    const talk = taskOf('chat', [
+      { sentence: '', label: 'warm', turns: [asks] },
+      { sentence: '', label: 'cold', turns: [asks, answers, asks] },
+    ]);
+    const { train, answerless } = await prepare(talk);
+    expect([train.length, answerless?.length]).toEqual([2, 1]);
+    const [short] = train.toSorted((a, b) => a.source.length - b.source.length);
+    expect(answerless).toEqual([short]);
+  });
+
+  it('a task without any is refused by name, but not for general prompts', async () => {
+    const text = taskOf('text', [{ sentence: '', label: 'red ball blue box red ball blue box' }]);
+    const late = taskOf('chat', [{ sentence: '', label: 'cold', turns: [answers, asks] }]);
+    for (const [task, why] of [
+      [text, /a text has none/],
+      [late, /earlier answer of its conversation/],
+    ] as const) {
+      await expect(prepare(task)).rejects.toMatchObject({
+        code: 'tasks/no-prompts',
+        message: expect.stringMatching(why) as string,
+        nextStep: expect.stringContaining('method.replaySource') as string,
+      });
+      expect((await prepare(task, 'general')).train.length).toBeGreaterThan(0);
+    }
+  });
+});
+
 describe('conversations in a chat template that adds and removes thoughts', () => {
   const folder = 'tokenizers/byte-level-qwen';
   const [json, config] = ['tokenizer', 'tokenizer_config'].map((name) =>

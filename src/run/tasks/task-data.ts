@@ -121,7 +121,7 @@ export async function prepareTask(
   }
   const windows = watched ? { ...settings.training, ...PROTECTED } : settings.training;
   const windowed = task.form === 'text' ? drawWindows(name, windows, encodedTrain, encodedTest) : null;
-  const { encoded: drawnTrain } = windowed?.train ?? encodedTrain;
+  const { encoded: drawnTrain, examples: learned } = windowed?.train ?? encodedTrain;
   const [trained, protects] = watched ? [[], drawnTrain] : [drawnTrain, []];
   const held = windowed?.validation ?? encodedHeld.encoded;
   const { encoded: tested, examples: answered } = windowed?.test ?? encodedTest;
@@ -136,6 +136,15 @@ export async function prepareTask(
         : 'Add examples or longer texts, or remove the task from the order.',
     );
   }
+  const isAnswered = (i: number): boolean => learned[i].turns?.some(({ role }) => role === 'assistant') ?? false;
+  const answerless = task.form === 'text' ? [] : trained.filter((_, i) => !isAnswered(i));
+  if (!watched && answerless.length === 0 && needsOf(planOf(settings.method)).ownAnswers === 'self') {
+    throw new GorpError(
+      'tasks/no-prompts',
+      `${name} has no prompts that the model could answer to replay its answers: ${task.form === 'text' ? 'a text has none' : 'each holds an earlier answer of its conversation'}.`,
+      'Replay stored examples or general prompts (method.replaySource), choose another method, or leave the task out.',
+    );
+  }
   return {
     name,
     kind: task.kind,
@@ -144,6 +153,7 @@ export async function prepareTask(
     watched,
     labels: task.labels,
     train: trained,
+    ...(answerless.length < trained.length && { answerless }),
     protects,
     validation: held,
     test: tested,

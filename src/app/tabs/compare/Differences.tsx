@@ -1,5 +1,5 @@
 import { needsBriefly } from '../../../methods/parts/method.ts';
-import { methodOf, methodTitle } from '../../../methods/registry.ts';
+import { methodTitle, planOf } from '../../../methods/registry.ts';
 import { type WatchedSum, watchedSums } from '../../../run/results/watched.ts';
 import { type Band, halfWidth, meanOf } from '../../state/compare.ts';
 import { usePageState } from '../../state/page-context.tsx';
@@ -101,7 +101,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               <th scope="row" className="keyed cut" style={{ '--series': color }}>
                 {methodTitle(settings.method)}
               </th>
-              <td>{needsBriefly(methodOf(settings.method).needs)}</td>
+              <td>{needsBriefly(planOf(settings.method))}</td>
               <td className="cut">{seedRanges(runs.map(({ seed }) => seed))}</td>
               {MEASURES.map(({ measure, isDifference }) => {
                 const all = runs.map(({ results }) => measuresIn(matrixOf(results, score), results.tasks, score));
