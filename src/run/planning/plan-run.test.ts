@@ -92,6 +92,16 @@ test('a run that protects the base model plans its spaces in the first task, and
   for (const { peak, plan } of [free, guarded]) expect(peak).toBeLessThanOrEqual(plan.total);
 });
 
+test('a run that replays answers of the model plans to write and learn them, and takes no more', async () => {
+  const training = { epochs: 1, trainExamples: 3, testExamples: 1, batchSize: 1, evaluationBatchSize: 8 };
+  const of = (replaySource: 'examples' | 'general' | 'self'): ReturnType<typeof runOf> =>
+    runOf(tinySettings('er', training, { replaySource, replayMemory: 1, replayShare: 0.9 }), {});
+  const [stored, general, self] = [await of('examples'), await of('general'), await of('self')];
+  for (const moment of ['training', 'testing'] as const)
+    expect(general.plan.moments[moment] ?? 0, moment).toBeGreaterThan(stored.plan.moments[moment] ?? 0);
+  for (const { peak, plan } of [stored, general, self]) expect(peak).toBeLessThanOrEqual(plan.total);
+});
+
 /** The work of one task with batches of the settings' sizes. */
 const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatchSize }: TrainingSettings) => ({
   tasks: 1,

@@ -48,6 +48,21 @@ test('the work of tasks follows from their longest texts; equal tests count once
   expect(workOf(mixed, tasks, false)).toMatchObject({ tasks: 1, batch: { B: 4 } });
 });
 
+test('answers that the model writes to replay them are planned, as long as they may be', () => {
+  const tasks = [task([5, 17], 10, [2, 3]), task([9, 9, 9], 10, [3, 1])];
+  const of = (replaySource: 'general' | 'self', replayed: EncodedTask['train'] = []) =>
+    workOf(tinySettings('er', { batchSize: 4 }, { replaySource, replayMemory: 0.5 }), tasks, false, { replayed });
+  const general = of('general', [example(30, 0), example(20, 0)]);
+  expect(general.batch).toMatchObject({ S: 30, T: 48, labels: 48 + 48 + 2 });
+  expect(general.ownAnswers).toMatchObject([{ longest: 30, read: 50, written: 96, answer: 48 }]);
+  const self = of('self');
+  expect(self.batch).toMatchObject({ S: 17, T: 3, labels: 3 * 3 });
+  expect(self.ownAnswers).toMatchObject([
+    { longest: 17, read: 11, written: 3, answer: 3 },
+    { longest: 9, read: 13.5, written: 4.5, answer: 3 },
+  ]);
+});
+
 test('batches packed by tokens are planned as they are drawn, and one without room for an example is refused', () => {
   const network = {
     ...{ readsAnswersApart: false, embeddingWidth: 8 },

@@ -183,9 +183,11 @@ export function workOf(
     ...(questions !== null && {
       questions: plannedAnswers(questions.prompts, { rows: questions.rows, answer: ANSWER_TOKENS }, shares),
     }),
-    ownAnswers: answered.map(({ prompts, answer, share }): PlannedAnswers => {
-      const all = plannedAnswers(prompts, { rows: evaluationBatchSize, answer }, shares);
-      return { ...all, read: share * all.read, written: share * all.written };
+    ...(answered.length > 0 && {
+      ownAnswers: answered.map(({ prompts, answer, share }): PlannedAnswers => {
+        const all = plannedAnswers(prompts, { rows: evaluationBatchSize, answer }, shares);
+        return { ...all, read: share * all.read, written: share * all.written };
+      }),
     }),
     answer: answerLengthOf(targetLength, tasks),
   };
