@@ -22,7 +22,7 @@ export const STEP_METHODS: readonly StepMethod[] = [
 ];
 
 /** A network with what its learner needs, and a batch to train on. */
-export interface OpenedModel {
+interface OpenedModel {
   readonly network: Network;
   readonly targets: TargetModules;
   readonly read: ReadParameter;

@@ -2,7 +2,7 @@ import { createContext, Script } from 'node:vm';
 import { type TokenizerGuard, tokenizerTooSlow } from '../base/tokenizer-guard.ts';
 
 /** Less than the time a run has to stop, so that Ctrl-C works: the thread cannot react while it tokenises a text. */
-export const TOKENIZER_SECONDS = 4;
+const TOKENIZER_SECONDS = 4;
 
 /** Work that is given up has computed for at least this share of the time. */
 const LEAST_SHARE = 1 / 4;

@@ -48,7 +48,7 @@ export const plainProduct = (layout: MatmulLayout, M: number, N: number, K: numb
 });
 
 /** The position of operands in larger matrices, in elements. Defaults to whole matrices. */
-export interface MatmulWindow {
+interface MatmulWindow {
   /** Distance between stored rows of A, and the start of the first. */
   readonly rowA?: number;
   readonly offsetA?: number;

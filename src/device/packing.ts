@@ -31,7 +31,7 @@ export function packedBytes(packing: Packing, elements: number): number {
 }
 
 /** A packed matrix in memory, to fill block by block. */
-export interface PackedBlocks {
+interface PackedBlocks {
   /** All words, as a buffer holds them. */
   readonly words: Uint32Array<ArrayBuffer>;
   /** The bytes of the values. */

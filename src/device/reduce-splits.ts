@@ -4,7 +4,7 @@ import { fillTemplate } from './template.ts';
 import { ELEMENTS_PER_UNIT, elementUnits } from './units.ts';
 
 /** Sums of parts, named as in `shaders/reduce-splits.wgsl`. */
-export interface ReductionShape {
+interface ReductionShape {
   /** Number of parts to add up. */
   readonly splits: number;
   readonly batch: number;

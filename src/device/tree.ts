@@ -14,7 +14,7 @@ export const threadsOfRow = (values: number, sharesRows: Planner['sharesRows']):
   sharesRows && values >= 4096 ? 256 : 64;
 
 /** A value that a workgroup combines. */
-export interface Tree {
+interface Tree {
   /** The WGSL function: `name(value: type, local: u32) -> type`, called by every thread of the workgroup. */
   readonly name: string;
   readonly type: string;

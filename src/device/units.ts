@@ -6,8 +6,3 @@ export const ELEMENTS_PER_UNIT = 1024;
 
 /** Number of units of an elementwise kernel. */
 export const elementUnits = (elements: number): number => Math.ceil(elements / ELEMENTS_PER_UNIT);
-
-/** The bits of a float as a 32-bit word. */
-export function floatWord(value: number): number {
-  return new Uint32Array(Float32Array.of(value).buffer)[0];
-}

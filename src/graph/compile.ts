@@ -26,7 +26,7 @@ export interface Compiled {
 }
 
 /** A graph that becomes a program: nothing reuses the memory of `roots` without storage, which are computed. */
-export interface Recording {
+interface Recording {
   readonly name: string;
   readonly graph: Graph;
   readonly roots?: readonly Tensor[];

@@ -3,7 +3,7 @@ import type { Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
 /** Where each intermediate lives: tensors whose lifetimes do not overlap share a slot. */
-export interface SlotPlan {
+interface SlotPlan {
   /** Bytes of each slot. */
   readonly slots: readonly number[];
   readonly slotOf: ReadonlyMap<Tensor, number>;

@@ -2,7 +2,7 @@ import { lowerGram, type Matrix, multiplyTranspose, normalised, transpose, trans
 import { orthonormaliseRows } from './orthonormal.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
-export interface SingularVectors {
+interface SingularVectors {
   /** m × count, orthonormal columns, largest singular value first. */
   left: Matrix;
   /** n × count, likewise; column j belongs to column j of `left`, including its sign. */

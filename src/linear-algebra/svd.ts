@@ -2,7 +2,7 @@ import { type Matrix, matrix, normalised, reflectRows, rotateRows, transpose } f
 import { orthonormaliseRows } from './orthonormal.ts';
 
 /** A = U diag(σ) Vᵀ, thin: with k = min(m, n). */
-export interface Svd {
+interface Svd {
   /** m × k, orthonormal columns. */
   u: Matrix;
   /** k values, descending, never negative. */

@@ -4,7 +4,7 @@ import { type Matrix, matrix, normalised, reflectRows, rotateRows, transpose } f
 import { orthonormaliseRows } from './orthonormal.ts';
 
 /** Eigenvalues of a symmetric matrix, largest first, and the eigenvectors of the first of them. */
-export interface SymmetricEigen {
+interface SymmetricEigen {
   /** All n eigenvalues, descending. */
   values: Float64Array;
   /** n × count: orthonormal columns; column j belongs to `values[j]`. */

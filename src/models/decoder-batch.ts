@@ -52,7 +52,7 @@ export function plannedDecoderSizes(
  * A training batch of a decoder-only model as a list of tokens: of each row its prompt and its label without the last
  * token, and what rows begin with once; so a row that another begins with is read in it.
  */
-export interface TrainingList extends TokenList {
+interface TrainingList extends TokenList {
   /** [L]: the tokens of labels, row by row; {@link IGNORED_LABEL} at the end. */
   readonly labels: Int32Array<ArrayBuffer>;
   /** [L]: which token predicts each. */

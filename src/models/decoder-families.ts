@@ -22,7 +22,7 @@ const MISTRAL: DecoderTraits = {
 };
 
 /** Qwen2Config: biases for queries, keys and values. */
-export const QWEN2: DecoderTraits = {
+const QWEN2: DecoderTraits = {
   modelType: 'qwen2',
   architectures: ['Qwen2ForCausalLM'],
   defaults: { maxPositions: 32_768, keyHeads: 32 },
@@ -42,7 +42,7 @@ const QWEN3: DecoderTraits = {
 };
 
 /** SmolLM3Config: some layers have no positions. */
-export const SMOLLM3: DecoderTraits = {
+const SMOLLM3: DecoderTraits = {
   modelType: 'smollm3',
   architectures: ['SmolLM3ForCausalLM'],
   defaults: { ropeTheta: 2_000_000, maxPositions: 32_768, keyHeads: 4, tied: true, endId: 128_001 },

@@ -10,7 +10,7 @@ import type { DecoderConfig } from './decoder-config.ts';
 import { type KeyMemory, type Layers, memorise } from './layers.ts';
 
 /** The positions of a text's tokens, and the model's rotary tables. */
-export interface TextPlaces extends Pick<RotaryLookup, 'positions' | 'offset'> {
+interface TextPlaces extends Pick<RotaryLookup, 'positions' | 'offset'> {
   readonly tables: readonly Tensor[];
 }
 

@@ -15,7 +15,7 @@ import { DECODER_TARGETS, T5_TARGETS, type TargetModules } from './targets.ts';
 import { unknownFamily } from './unknown-family.ts';
 
 /** Longest texts of a network, in tokens. */
-export interface TextLengths {
+interface TextLengths {
   readonly sourceLength: number;
   readonly targetLength: number;
 }
@@ -26,7 +26,7 @@ export type ParsedConfig =
   | ({ readonly kind: 'decoder-only' } & Readonly<DecoderConfig>);
 
 /** A parsed config.json, and the network that it describes. */
-export interface ReadModel {
+interface ReadModel {
   readonly config: ParsedConfig;
   /** Parameters by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;

@@ -4,7 +4,7 @@ import { IGNORED_LABEL } from './network.ts';
 import { keysOf, listTexts, roundedUp, type TokenList } from './token-list.ts';
 
 /** A batch for T5 as two lists of tokens: of the sources, and of the labels as the decoder reads them. */
-export interface T5Batch {
+interface T5Batch {
   readonly source: TokenList;
   /** Of each row the start token, then its label without the last token (HF `T5PreTrainedModel._shift_right`). */
   readonly answer: TokenList;

@@ -10,7 +10,7 @@ import { type KeyMemory, type KeyValue, type Layers, memorise } from './layers.t
 import { positionBiasName, type T5Config } from './t5-config.ts';
 
 /** What a T5 graph needs, apart from its parameters: u32 [distances], buckets of relative positions in each stack. */
-export interface T5Inputs {
+interface T5Inputs {
   readonly encoderBuckets: Tensor;
   readonly decoderBuckets: Tensor;
 }
@@ -22,7 +22,7 @@ export interface T5Layers {
 }
 
 /** Which tokens of answers see which of answers, and which of sources: u32 [R, 6] each, as for {@link attention}. */
-export interface AnswerSpans {
+interface AnswerSpans {
   readonly spans: Tensor;
   readonly cross: Tensor;
   /** How many spans of both ask, the first ones; all by default. */

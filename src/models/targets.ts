@@ -19,7 +19,7 @@ export const DECODER_TARGETS: TargetModules = {
 };
 
 /** The layers with one name in all blocks of a model. */
-export interface TargetModule {
+interface TargetModule {
   /** The name with `*` for the number of a block: `model.layers.*.self_attn.q_proj`. */
   readonly name: string;
   /** How many blocks have it. */

@@ -23,7 +23,7 @@ const EXPERTS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
 const INPUTS: Readonly<Record<string, string>> = { vision_config: 'images', audio_config: 'sound' };
 
 /** A family for comparison in {@link unknownFamily}. */
-export interface KnownFamily {
+interface KnownFamily {
   readonly modelType: string;
   readonly parse: (config: unknown) => unknown;
 }

@@ -31,7 +31,7 @@ export function chainsOf(examples: readonly EncodedExample[]): number[][] {
 }
 
 /** How batches are drawn. */
-export interface Drawing {
+interface Drawing {
   readonly batchSize: number;
   readonly seed: number;
   /** Whether examples of similar length share a batch. */

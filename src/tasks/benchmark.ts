@@ -13,7 +13,7 @@ const SPLITS = ['train', 'dev', 'test'] as const;
 type Split = (typeof SPLITS)[number];
 
 /** Rows with a label that the task does not list, so that no answer could be right: MNLI's `-`. */
-export interface LeftOut {
+interface LeftOut {
   split: Split;
   label: string;
   rows: number;

@@ -59,7 +59,7 @@ function mayMean(own: Compared, other: Compared, isFirst: boolean): boolean {
 const digitsOf = (text: string): string => text.replaceAll(/\P{N}/gu, '');
 
 /** Letters left out, added, replaced or swapped with their neighbours between two words (optimal string alignment). */
-export function slips(a: string, b: string): number {
+function slips(a: string, b: string): number {
   const [from, to] = [[...a], [...b]];
   let [above, last] = [[] as number[], to.map((_, j) => j).concat(to.length)];
   for (let i = 1; i <= from.length; i++) {

@@ -13,7 +13,7 @@ export interface EncodedExample {
 }
 
 /** Milliseconds of tokenising after which other work on the thread gets a turn. */
-export const PIECE = 50;
+const PIECE = 50;
 
 /** Gives other work on the thread a turn if it is due, or throws to stop. */
 export type Breathe = () => Promise<void>;
@@ -186,7 +186,7 @@ export async function encodeExamples(
 }
 
 /** {@link Encoded} while it is made. */
-export interface EncodedSoFar {
+interface EncodedSoFar {
   readonly encoded: EncodedExample[];
   readonly examples: Example[];
   readonly refused: { example: Example; why: string }[];

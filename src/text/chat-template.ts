@@ -5,7 +5,7 @@ import { parseTemplate, type Program } from './jinja/syntax.ts';
 import { Callable, type Value, written } from './jinja/values.ts';
 
 /** What a template needs besides the turns. */
-export interface ChatOptions {
+interface ChatOptions {
   /** Whether the text should end where the assistant's answer begins. */
   readonly addGenerationPrompt: boolean;
   /** Special tokens as they are written. */

@@ -13,7 +13,7 @@ const MAIN = 'main';
 export const USUAL_ROWS = 5000;
 
 /** A split of a data set in a configuration, as Parquet files. */
-export interface HubSplit {
+interface HubSplit {
   readonly config: string;
   readonly split: string;
   /** Paths in the repository, in order. */
@@ -28,7 +28,7 @@ export interface HubDataset {
   readonly splits: readonly HubSplit[];
 }
 
-export interface HubDatasetOptions {
+interface HubDatasetOptions {
   fetch?: typeof globalThis.fetch | undefined;
   signal?: AbortSignal | undefined;
   patience?: Patience | undefined;
@@ -135,7 +135,7 @@ export function chosenSplit({ id, splits }: HubDataset, { config, split }: Split
 }
 
 /** Bytes of a file by position, each part by a request of its own. */
-export interface RemoteFile {
+interface RemoteFile {
   readonly name: string;
   readonly byteLength: number;
   slice(start: number, end?: number): Promise<ArrayBuffer>;

@@ -124,7 +124,7 @@ function placeOf(key: string): { folder: string; path: string } {
 }
 
 /** The model that a tab uses, and what else its run has stored. */
-export interface UsedModel {
+interface UsedModel {
   /** Null if there is none. */
   readonly used: TaughtModel | null;
   readonly saved: SavedRound | null;

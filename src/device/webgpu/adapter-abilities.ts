@@ -2,7 +2,7 @@ import type { DeviceFacts } from '../device.ts';
 import { factsOf } from './gpu.ts';
 
 /** What an adapter can do that matters to the kernels. */
-export interface AdapterAbilities {
+interface AdapterAbilities {
   readonly facts: DeviceFacts;
   /** Storage buffers that a kernel may bind. */
   readonly storageBuffers: number;

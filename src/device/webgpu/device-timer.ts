@@ -20,7 +20,7 @@ const MAX_REPEATS = 1024;
 const LONG = 50;
 
 /** A program, and how often it runs to be timed. */
-export interface Timed {
+interface Timed {
   readonly program: GpuProgram;
   readonly repeats: number;
 }

@@ -12,7 +12,7 @@ export interface Call extends Paced {
 }
 
 /** A copy between buffers of the device. */
-export interface MemoryCopy {
+interface MemoryCopy {
   readonly from: GPUBuffer;
   readonly fromOffset: number;
   readonly to: GPUBuffer;

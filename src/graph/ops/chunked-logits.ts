@@ -17,7 +17,7 @@ export interface Projection {
 export const CHUNK_BYTES = 2 ** 25;
 
 /** Some rows of the logits. */
-export interface Chunk {
+interface Chunk {
   readonly first: number;
   readonly rows: number;
 }

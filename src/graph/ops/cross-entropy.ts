@@ -6,7 +6,7 @@ import { productCalls } from './matmul.ts';
 import { scoresCall } from './scores-kernel.ts';
 
 /** Loss of each row, and the input of its gradient. */
-export interface RowLosses {
+interface RowLosses {
   /** [rows]: −log p(label); 0 if the label is negative. */
   readonly loss: Tensor;
   readonly logSumExp: Tensor;
@@ -17,7 +17,7 @@ export interface RowLosses {
  *
  * @param chunkBytes maximum bytes of logits in memory at once.
  */
-export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chunkBytes = CHUNK_BYTES): RowLosses {
+function rowLosses(g: Graph, projection: Projection, labels: Tensor, chunkBytes = CHUNK_BYTES): RowLosses {
   const { x, head } = projection;
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { rows, vocabulary, chunks } = chunked;

@@ -10,13 +10,13 @@ import { type Drop, dropoutCall, isDropped } from './elementwise.ts';
 import { productCalls, productScratch } from './matmul.ts';
 
 /** Two matrices of low rank r, as of an adapter: A [r, in] and B [out, r], or B [r, out]. */
-export interface LowRankPair {
+interface LowRankPair {
   readonly A: Tensor;
   readonly B: Tensor;
 }
 
 /** The inputs of {@link lowRank}. */
-export interface LowRankInputs {
+interface LowRankInputs {
   /** [..., in]. */
   readonly x: Tensor;
   /** [..., out]: what the pairs add to. */

@@ -5,7 +5,7 @@ import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, storageOf, type Tensor } from '../tensor.ts';
 
 /** Options of a product of two matrices, or of two stacks of matrices. */
-export interface MatmulOptions {
+interface MatmulOptions {
   /** `nt`: a [M, K] b [N, K]; `nn`: a [M, K] b [K, N]; `tn`: a [K, M] b [K, N]. */
   layout: MatmulLayout;
   /** Factor of the product, default 1. */

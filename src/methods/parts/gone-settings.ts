@@ -21,7 +21,7 @@ const goneOf = (settings: Settings): string[] => [
 ];
 
 /** Values of settings without those that are gone. */
-export interface LeftSettings<T> {
+interface LeftSettings<T> {
   readonly left: Record<string, T>;
   /** The first that is gone and has another value than the one that is left; undefined if there is none. */
   readonly gone: { readonly key: string; readonly value: unknown; readonly message: string } | undefined;

@@ -6,7 +6,7 @@ import { GATED_SIZE } from '../gated-adapters.ts';
 export type Runtime = Pick<typeof ort, 'Tensor' | 'InferenceSession'>;
 
 /** Opens a graph of an export by its name: `encoder_model`. */
-export type OpenGraph = (name: string) => Promise<ort.InferenceSession>;
+type OpenGraph = (name: string) => Promise<ort.InferenceSession>;
 
 /** Text that a model has read and can continue. {@link TextModel.drop} frees its caches. */
 export interface ReadText {

@@ -30,7 +30,7 @@ export interface PoolSizes {
  * The programs of one batch shape. They share the memory of their intermediates, so each starts after the one before it
  * ends.
  */
-export interface RankingPrograms {
+interface RankingPrograms {
   readonly generation: Generation;
   readonly prefill: Compiled;
   readonly ranking: Ranking;
@@ -40,7 +40,7 @@ export interface RankingPrograms {
 }
 
 /** The loss of a batch of texts. */
-export interface LossPrograms {
+interface LossPrograms {
   readonly batch: TrainingBatch;
   /** Mean over the answers' tokens, [1]: read it before another of the programs runs. */
   readonly loss: Tensor;

@@ -7,7 +7,7 @@ import { openSavedRound } from './saved-round.ts';
 import { bad, type OpenFile, readManifest } from './saved-run.ts';
 
 /** What a person shares of a model. */
-export interface Sharing {
+interface Sharing {
   /** Whether the texts of its tests go along, by which somebody else can see what it forgets. */
   readonly withTests: boolean;
 }

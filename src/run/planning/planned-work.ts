@@ -74,7 +74,7 @@ interface Beside {
 }
 
 /** The batches of a run that packs them by tokens, as they will be drawn. */
-export interface PackedRounds {
+interface PackedRounds {
   /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
   readonly steps: readonly number[];
   readonly batches: number;

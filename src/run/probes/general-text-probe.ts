@@ -22,7 +22,7 @@ type OnPart = (done: number, total: number) => Promise<void>;
 export const GENERAL_TEXT_NAME = 'general text';
 
 /** How many of the base model's likeliest tokens KL distinguishes; all others together are one more. */
-export const LIKELIEST = 64;
+const LIKELIEST = 64;
 /** Probability that a sum of as many may lack or exceed by rounding. */
 const ROUNDING = 1e-6;
 
@@ -165,7 +165,7 @@ function batchesOf(examples: Batch, batchTokens: number): number[][] {
 }
 
 /** What scoring needs: the network, and its layers as they are. */
-export interface ScoringParts {
+interface ScoringParts {
   readonly device: Device;
   readonly network: Network;
   readonly layers: Layers;

@@ -31,12 +31,12 @@ const MOST_LETTERS = 16;
 const HIDDEN_SHARE = 0.15;
 
 /** A piece of text as a model is asked about it, and the bytes of UTF-8 that the tokens of the label stand for. */
-export interface Passage extends EncodedExample {
+interface Passage extends EncodedExample {
   readonly bytes: number;
 }
 
 /** Prompts of a task with their right answers: KL is measured at every token of these. */
-export interface TaskPrompts {
+interface TaskPrompts {
   /** Of the tasks of the run, from 1. */
   readonly task: number;
   readonly examples: readonly EncodedExample[];

@@ -33,7 +33,7 @@ export interface Probe {
 }
 
 /** What a probe needs of a run. */
-export interface ProbeParts {
+interface ProbeParts {
   readonly device: Device;
   readonly network: Network;
   readonly learner: Learner;

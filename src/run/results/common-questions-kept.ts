@@ -1,14 +1,14 @@
 import type { Results } from './results.ts';
 
 /** A question that a model answered rightly before training and does not now, with both answers. */
-export interface LostQuestion {
+interface LostQuestion {
   readonly question: string;
   readonly before: string;
   readonly after: string;
 }
 
 /** What a model still knows of the questions of common knowledge after a round. */
-export interface KeptQuestions {
+interface KeptQuestions {
   readonly round: number;
   /** Questions asked, and how many of them it answered rightly before training. */
   readonly asked: number;

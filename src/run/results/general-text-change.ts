@@ -15,7 +15,7 @@ export interface GeneralTextState {
 }
 
 /** What training did to the loss on general text. */
-export interface GeneralTextChange {
+interface GeneralTextChange {
   readonly before: GeneralTextState;
   readonly now: GeneralTextState;
   /** `now` less `before`, with its 95 % interval; null with a single passage. */

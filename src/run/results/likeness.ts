@@ -51,7 +51,7 @@ export function sourceName(path: string): string | null {
  * Whatever makes a run what it is, except for the seed: settings, weights, texts and main scores. The general text that it
  * is measured by changes nothing of what it learns.
  */
-export function likenessOf(results: Pick<Results, 'settings' | 'model' | 'tasks'>): FlatSettings {
+function likenessOf(results: Pick<Results, 'settings' | 'model' | 'tasks'>): FlatSettings {
   const all = new Map([...flatSettings(results.settings), ...sourcesOfRun(results)]);
   all.delete('training.seed');
   all.delete('training.generalText');
@@ -65,7 +65,7 @@ export function differingPaths(all: readonly FlatSettings[]): string[] {
 }
 
 /** Runs that may stand in one row of a table, their mean taken: they are alike, whatever their seed. */
-export interface AlikeRuns {
+interface AlikeRuns {
   readonly likeness: FlatSettings;
   readonly runs: readonly Results[];
 }

@@ -18,7 +18,7 @@ function mean(values: readonly (number | null)[]): number | null {
 const difference = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a - b);
 
 /** Which columns of a matrix count, from 0, and whether less is better. */
-export interface MeasuredBy {
+interface MeasuredBy {
   readonly columns: readonly number[];
   readonly isLoss: boolean;
 }

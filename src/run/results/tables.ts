@@ -6,7 +6,7 @@ import type { Interval } from './paired-runs.ts';
 import type { Results } from './results-fields.ts';
 
 /** What became of a task's right answers between two tests of the same examples. */
-export interface AnswerChange extends Turned {
+interface AnswerChange extends Turned {
   readonly task: string;
   /** The later test: the last round. */
   readonly round: number;

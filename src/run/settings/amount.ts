@@ -3,7 +3,7 @@ import { epochsOf, type RunSettings } from './settings.ts';
 import { planOf } from '../../methods/registry.ts';
 
 /** Examples of a task that a run trains on and is tested on. */
-export interface TaskAmount {
+interface TaskAmount {
   readonly name: string;
   readonly train: number;
   readonly test: number;
@@ -17,7 +17,7 @@ export const measurementsAfter = (steps: number, total: number, every: number): 
   Math.floor(steps / every) + (steps === total && total % every !== 0 ? 1 : 0);
 
 /** How much a run does. */
-export interface RunAmount {
+interface RunAmount {
   /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
   readonly steps: number[];
   /** Test examples before training and after each round, from round 0 on. */

@@ -12,7 +12,7 @@ export interface Round {
 }
 
 /** After which rounds tasks are tested: every one, or each task's own and the last. */
-export type TestRounds = 'every' | 'ends';
+type TestRounds = 'every' | 'ends';
 
 /**
  * The rounds of a run.

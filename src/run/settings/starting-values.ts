@@ -5,10 +5,10 @@ import type { RunSettings } from './settings.ts';
 import { initialTraining, type TrainingSettings } from './training-settings.ts';
 
 /** Kinds of models that runs start with different values for. */
-export type ModelKind = 'embedded' | 'pre-trained';
+type ModelKind = 'embedded' | 'pre-trained';
 
 /** What differs from the presets of methods (docs/methods.md) for a kind of model. */
-export interface StartingValues {
+interface StartingValues {
   readonly kind: ModelKind;
   /** Absent for every method. */
   readonly methods?: readonly MethodName[];

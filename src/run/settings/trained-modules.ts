@@ -7,7 +7,7 @@ export const ROLES = ['lora', 'fullRank'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Names of the modules trained in each way. */
-export type TrainedModules = Readonly<Record<Role, readonly string[]>>;
+type TrainedModules = Readonly<Record<Role, readonly string[]>>;
 
 /** The modules that a model has (`TargetModule` of src/models/targets.ts), and those that its family trains by default. */
 export interface ModelModules {

@@ -8,7 +8,7 @@ export interface Identifier {
   readonly type: 'Identifier';
   readonly value: string;
 }
-export interface Call {
+interface Call {
   readonly type: 'CallExpression';
   readonly callee: Expression;
   readonly args: readonly Argument[];
@@ -69,7 +69,7 @@ export type Expression =
   /** `a if b`, without `else`; in the head of a loop, the list and which of its entries. */
   | { readonly type: 'SelectExpression'; readonly lhs: Expression; readonly test: Expression };
 
-export type Statement =
+type Statement =
   | {
       readonly type: 'If';
       readonly test: Expression;

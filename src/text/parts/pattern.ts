@@ -10,7 +10,7 @@ export const PatternSchema = v.union([
   v.object({ String: v.string() }),
   v.object({ Regex: v.pipe(v.string(), v.maxLength(LONGEST_EXPRESSION)) }),
 ]);
-export type Pattern = v.InferOutput<typeof PatternSchema>;
+type Pattern = v.InferOutput<typeof PatternSchema>;
 
 /**
  * All places of a pattern in a text as a JavaScript expression, with the flags `g` and `u`. White space, numbers and

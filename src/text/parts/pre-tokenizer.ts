@@ -10,7 +10,7 @@ export interface Piece {
   readonly isFirst: boolean;
 }
 /** Splits a piece. No piece of the result is empty. */
-export type PreTokenize = (piece: Piece) => Piece[];
+type PreTokenize = (piece: Piece) => Piece[];
 
 const BehaviorSchema = v.picklist(['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']);
 /** What becomes of the places at which a text is split. */

@@ -1,5 +1,5 @@
 /** What PEFT needs to know about an adapter besides its tensors. */
-export interface AdapterFacts {
+interface AdapterFacts {
   /** Where the base model comes from: `t5-large`, a folder, … */
   baseModel: string;
   /** The commit of a model on the hub. */

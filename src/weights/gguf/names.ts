@@ -64,7 +64,7 @@ const t5Dense = (isGated: boolean): Readonly<Record<string, string>> => ({
 export const ROTARY_FACTORS = 'rope_freqs.weight';
 
 /** A tensor's name on the hub; the name itself if it has none there, so that a check of all names reports it. */
-export type NameOnHub = (name: string) => string;
+type NameOnHub = (name: string) => string;
 
 const split = (name: string): [stem: string, end: string] => {
   const at = name.lastIndexOf('.');

@@ -4,7 +4,7 @@
  */
 
 /** What a tokenizer.json says besides vocabulary and merges. */
-export interface Splitting {
+interface Splitting {
   readonly normalizer: object | null;
   readonly pre_tokenizer: object;
   /** Whether a piece that is a token is never built from merges. */

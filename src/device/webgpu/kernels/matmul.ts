@@ -8,7 +8,7 @@ import { productParams, productShader } from './product-shader.ts';
 import { planReduction } from '../../reduce-splits.ts';
 
 /** How a product is divided among threads and workgroups. */
-export interface MatmulTile {
+interface MatmulTile {
   /** Rows and columns of C per thread. */
   readonly tm: number;
   readonly tn: number;
@@ -20,7 +20,7 @@ export interface MatmulTile {
 }
 
 /** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices. */
-export type LargeTile = 4 | 8;
+type LargeTile = 4 | 8;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
